@@ -1,0 +1,46 @@
+# `make run` and `make test` are all a newcomer needs; the rest is for those who change the code.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench program lock clean
+
+run: .venv/.run
+	exec $(BIN)/bot run
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/flake8-async --enable=ASYNC --disable=ASYNC9 bot actors tests
+	$(BIN)/mypy
+
+bench: .venv/.dev
+	$(BIN)/python -m tests.bench
+
+# Builds bot/localnet/programs/*.so from our C source with the LLVM back end that a package registry carries.
+program: .venv/.dev
+	$(BIN)/pip install -q --require-hashes -r requirements-program.lock
+	$(BIN)/python -m bot.localnet.programs.build
+
+# Needs `uv` on the PATH; the lock files carry hashes and no index.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: requirements.lock pyproject.toml | .venv/bin/pip
+	@echo "installing the locked requirements into .venv (first time: about a minute)"
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.run
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
