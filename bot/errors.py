@@ -1,0 +1,51 @@
+"""The errors that cross rooms, named by who must act. A message is one line: what is wrong, where, what to do."""
+
+from __future__ import annotations
+
+
+class BotError(Exception):
+    """Base of every error that this program raises on purpose."""
+
+
+class StartupError(BotError):
+    """A precondition of the bot does not hold; the operator must act. The command line prints it and exits with 1."""
+
+
+class Unavailable(BotError):
+    """A service did not answer, or answered with trouble of its own.
+
+    It says nothing about the state that was asked for: the caller must never read it as zero, empty or failed.
+    """
+
+
+class ChainUnavailable(Unavailable):
+    """No RPC endpoint gave a usable answer within its deadline."""
+
+
+class StoreUnavailable(Unavailable):
+    """The database did not answer. The effect of a write that raised this is unknown until it is read back."""
+
+
+class SendRejected(BotError):
+    """An endpoint refused a transaction before it could land; nothing was charged.
+
+    `kind` is one of `simulation` (it would fail now), `expired` (the blockhash is too old), `invalid` (malformed or
+    badly signed). A transaction that was `already_processed` is not rejected: go and look at it.
+    """
+
+    def __init__(self, kind: str, message: str, *, program_error: int | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.program_error = program_error
+
+
+class DecodeError(BotError):
+    """Bytes from the chain do not have the layout that this program knows."""
+
+
+class KeyUnavailable(BotError):
+    """A wallet key cannot be used: the master key is missing, is another one, or the row was tampered with."""
+
+
+class Conflict(BotError):
+    """A guarded transition found the row in another state than it expected and changed nothing."""

@@ -1,0 +1,417 @@
+"""The ports: what the rooms above ask of storage, the chain, the vault and the doors, as protocols and plain records.
+
+Every port has a real adapter and an in-memory twin that pass the same contract suite. Whatever a port cannot answer it
+says by raising `bot.errors.Unavailable`; no port ever answers a failed question with zero or with an empty list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.trading.curve import Curve, Fees
+from bot.trading.fill import Fill, LandedTransaction
+from bot.trading.intent import Attempt, Intent, IntentState, Mode, Side, TradeRequest
+from bot.trading.launch import LaunchpadEvent
+from bot.trading.ledger import Leg
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.position import Position
+from bot.trading.recovery import Absence, SignatureStatus
+from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot
+from bot.trading.trading_state import Cause
+
+# ---------------------------------------------------------------------------------------------------------- storage
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `handle` is a short unique name (`demo-1`); `telegram_id` is None for demo users."""
+
+    id: str
+    handle: str
+    telegram_id: int | None
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A wallet that the bot signs for. `address` is base58; the sealed key lives beside it and never leaves the vault."""
+
+    id: str
+    user_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A wallet's private key in envelope encryption.
+
+    `wrapped_data_key` is the data key under the master key `master_key_id`; `ciphertext` is the private key under the
+    data key. Both are AES-256-GCM with a 12-byte nonce in front, bound to user id and public key as associated data.
+    """
+
+    master_key_id: str
+    wrapped_data_key: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SnipeRun:
+    """One look of one user's sniper at one token; unique per user, mint and epoch.
+
+    `status` is ANALYZED, MONITORING, EXECUTING, COMPLETED, FAILED, SKIPPED, EXPIRED or UNKNOWN.
+    """
+
+    id: str
+    user_id: str
+    mint: str
+    epoch: int
+    status: str
+    reason: str
+    confidence_bps: int
+    launch_signature: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """Something a user must be told, written in the transaction that made it true. `urgent` ones are sent first.
+
+    `payload` is JSON-ready; `trace_id` ties the message to the intent or run that caused it.
+    """
+
+    id: str
+    user_id: str
+    kind: str
+    payload: dict[str, object]
+    urgent: bool
+    trace_id: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did. `position` is its state after; `realized_lamports` is 0 for a buy."""
+
+    intent: Intent
+    position: Position
+    realized_lamports: int
+    already_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A user's or the program's sums since a moment: trades, and net PnL in lamports."""
+
+    buys: int
+    sells: int
+    failed: int
+    realized_lamports: int
+    closed_positions: int
+
+
+Gate = Callable[[RiskSnapshot], Admitted | Refused]
+MakeMessage = Callable[[Position, int], OutboxMessage]
+
+
+class UserStore(Protocol):
+    async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
+        """Write user, wallet, sealed key and settings in one transaction; False when the handle exists, changing nothing."""
+
+    async def users(self) -> list[User]: ...
+
+    async def user_by_handle(self, handle: str) -> User | None: ...
+
+    async def user_by_telegram_id(self, telegram_id: int) -> User | None: ...
+
+    async def wallets(self, user_id: str | None = None) -> list[Wallet]:
+        """The wallets of one user, or all, oldest first."""
+
+    async def sealed_key(self, wallet_id: str) -> SealedKey:
+        """Raises KeyUnavailable for an unknown wallet."""
+
+    async def settings(self, user_id: str) -> UserSettings:
+        """Raises LookupError for an unknown user."""
+
+    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
+        """Replace a user's settings, keeping the old row in the history with who changed it."""
+
+
+class IntentStore(Protocol):
+    """Intents and their attempts.
+
+    The causation id of a buy with context `sniper` is its snipe run, whose status follows the intent in the same
+    transaction: admit -> EXECUTING, unknown -> UNKNOWN, settle -> COMPLETED, failed or cancelled -> FAILED,
+    expired -> EXPIRED.
+    """
+
+    async def admit(
+        self,
+        request: TradeRequest,
+        *,
+        intent_id: str,
+        now_ms: int,
+        wallet_lamports: int,
+        ceilings: Ceilings,
+        pause_causes: Sequence[str],
+        day_start_ms: int,
+        gate: Gate,
+    ) -> Intent | Refused:
+        """Judge and write in one transaction that holds the wallet's row: snapshot, `gate`, intent `planned`, reservation.
+
+        A request whose key already has an intent returns that intent as it stands, whatever its state, and writes nothing.
+        """
+
+    async def intent(self, intent_id: str) -> Intent | None: ...
+
+    async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
+        """Every intent that is not in a terminal state, oldest first, with its attempts in order."""
+
+    async def record_attempt(self, attempt: Attempt) -> None:
+        """Commit an attempt's bytes and move its intent to `signed`; raises Conflict when the intent cannot be signed."""
+
+    async def mark_sent(self, signature: str, now_ms: int) -> None:
+        """The bytes are about to leave: attempt and intent become `sent`. Again for the same signature changes nothing."""
+
+    async def mark_unknown(self, intent_id: str) -> None:
+        """Past its last valid height and not proven: the intent becomes `unknown`; raises Conflict for a terminal one."""
+
+    async def close_unfilled(
+        self,
+        intent_id: str,
+        state: IntentState,
+        failure: str,
+        *,
+        now_ms: int,
+        signature: str | None = None,
+        legs: Sequence[Leg] = (),
+        message: OutboxMessage | None = None,
+    ) -> bool:
+        """End an intent without a fill (`failed`, `expired`, `cancelled`) and release its reservation, in one transaction.
+
+        `signature` names the attempt that landed with an error or expired; `legs` are what it cost. False when the
+        intent was terminal already.
+        """
+
+    async def settle(
+        self, intent_id: str, fill: Fill, *, legs: Sequence[Leg], position_id: str, message: MakeMessage
+    ) -> Settled:
+        """Fill -> position, PnL, ledger, outbox and snipe run in one transaction, once per signature.
+
+        `position_id` is used when the fill opens a position; a second settlement of the same signature changes
+        nothing and says `already_done`. `message` makes the outbox row from the position after and the realised PnL.
+        """
+
+
+class PositionStore(Protocol):
+    async def position(self, position_id: str) -> Position | None: ...
+
+    async def open_positions(self, user_id: str | None = None) -> list[Position]: ...
+
+    async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
+        """Open ones first, then the latest closed."""
+
+    async def day(self, since_ms: int, user_id: str | None = None) -> Day: ...
+
+    async def adjust(
+        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+    ) -> Position:
+        """Take the chain's quantity for an open position and write an adjustment row with its evidence; 0 closes it.
+
+        Its cost shrinks by the missing share; tokens that came from outside cost nothing.
+        """
+
+
+class SnipeStore(Protocol):
+    async def open_run(self, run: SnipeRun) -> bool:
+        """False when this user already has a run for the mint and epoch; nothing is written then."""
+
+    async def set_run(self, run_id: str, status: str, reason: str) -> None: ...
+
+    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]: ...
+
+    async def expire_runs(self, now_ms: int) -> int:
+        """At boot: runs left in ANALYZED or MONITORING, or EXECUTING without an intent, end as EXPIRED; how many did."""
+
+
+class OutboxStore(Protocol):
+    async def post(self, message: OutboxMessage) -> None: ...
+
+    async def due(self, limit: int) -> list[OutboxMessage]:
+        """Undelivered messages, urgent first, then oldest first."""
+
+    async def delivered(self, message_id: str, now_ms: int) -> None: ...
+
+
+class ProgramStore(Protocol):
+    async def genesis_hash(self) -> str | None:
+        """The cluster that this database belongs to, None before its first boot."""
+
+    async def bind_genesis(self, genesis_hash: str) -> None:
+        """Bind a fresh database to a cluster; raises Conflict when it is bound to another."""
+
+    async def causes(self) -> list[Cause]:
+        """Pause causes that outlive a restart."""
+
+    async def save_cause(self, cause: Cause) -> None: ...
+
+    async def clear_cause(self, name: str, scope: str) -> None: ...
+
+    async def ping(self) -> None:
+        """One round trip; raises StoreUnavailable."""
+
+
+class Store(UserStore, IntentStore, PositionStore, SnipeStore, OutboxStore, ProgramStore, Protocol):
+    """All of storage as one port; callers take the narrowest protocol that serves them."""
+
+
+# ------------------------------------------------------------------------------------------------------------ chain
+
+
+@dataclass(frozen=True, slots=True)
+class Blockhash:
+    """A recent blockhash (base58) and the last block height at which it is valid."""
+
+    value: str
+    last_valid_block_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletBalances:
+    """What the chain shows for a wallet at `slot`: lamports, and raw units by mint (SPL Token and Token-2022)."""
+
+    slot: int
+    lamports: int
+    token_raw: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapOrder:
+    """One launchpad trade to be built. `limit_raw` is the least tokens out (buy) or the least lamports out (sale).
+
+    `close_account` asks a sale of everything to close the emptied token account and take its rent back.
+    """
+
+    wallet_address: str
+    mint: str
+    side: Side
+    curve: Curve
+    spend_lamports: int
+    token_raw: int
+    limit_raw: int
+    compute_unit_limit: int
+    priority_fee_lamports: int
+    close_account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """One RPC endpoint as status shows it; `name` is redacted and safe to print."""
+
+    name: str
+    healthy: bool
+    since_ms: int
+    slot: int | None
+    detail: str
+
+
+class Chain(Protocol):
+    """Reads and sends. Commitment: accounts `confirmed`; statuses whatever is known. All raise ChainUnavailable."""
+
+    async def genesis_hash(self) -> str: ...
+
+    async def curve(self, mint: str) -> Curve:
+        """Current reserves; raises LookupError when the mint has no curve account, DecodeError for a strange one."""
+
+    async def curves(self, mints: Sequence[str]) -> dict[str, Curve]:
+        """Current reserves of many mints in as few calls as the endpoint allows; unknown mints are left out."""
+
+    async def fees(self) -> Fees: ...
+
+    async def balances(self, address: str) -> WalletBalances: ...
+
+    async def latest_blockhash(self) -> Blockhash: ...
+
+    async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
+        """One entry per signature, None where the endpoint's recent status cache does not know it."""
+
+    async def finalized_height(self) -> int: ...
+
+    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
+        """Ask every endpoint's history. A status when any knows it, else one Absence per endpoint that answered."""
+
+    async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
+        """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet."""
+
+    async def send(self, raw: bytes) -> None:
+        """Hand the bytes to every route; raises SendRejected when they can never land, ChainUnavailable when none took them.
+
+        A transaction that was already processed counts as sent.
+        """
+
+    async def compute_units(self, order: SwapOrder) -> int:
+        """Units that a simulation of this order uses; raises SendRejected with its program error when it would fail."""
+
+    def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
+        """The message bytes to be signed by the wallet alone."""
+
+    def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
+        """Wire bytes and the base58 signature of a signed message."""
+
+    def health(self) -> list[EndpointHealth]: ...
+
+
+class LaunchStream(Protocol):
+    def events(self) -> AbstractAsyncContextManager[AsyncIterator[LaunchpadEvent]]:
+        """A live subscription to the launchpad's logs. Iteration raises ChainUnavailable when the stream is lost or silent."""
+
+
+# ------------------------------------------------------------------------------------------------------------ vault
+
+
+class Vault(Protocol):
+    async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
+        """A fresh keypair: its base58 address and the sealed private key. The key itself is not kept."""
+
+    async def sign(self, wallet: Wallet, key: SealedKey, intent_id: str, message: bytes) -> bytes:
+        """The wallet's ed25519 signature (64 bytes) of a message of this intent; raises KeyUnavailable."""
+
+
+# ------------------------------------------------------------------------------------------------------------ doors
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A request that became an intent. `text` says in one line what was sent, for whoever asked."""
+
+    intent: Intent
+    text: str
+
+
+class Desk(Protocol):
+    """The one inbound port of trading: commands, snipers and monitors all come in here."""
+
+    async def submit(self, request: TradeRequest) -> Submitted | Refused:
+        """Admit, sign and send. Returns when the bytes have left or the request was refused; fills are told by outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """The newest curve of a mint and when it was seen, in milliseconds since 1970."""
+
+    curve: Curve
+    seen_at_ms: int
+
+
+class Prices(Protocol):
+    def latest(self, mint: str) -> PricePoint | None: ...
+
+    async def changed(self, mint: str) -> None:
+        """Return at the mint's next push; callers bound it with a deadline and poll when it passes."""
+
+
+class Messenger(Protocol):
+    async def deliver(self, user: User, message: OutboxMessage) -> None:
+        """Hand one message to the user's chat; raises Unavailable when the chat cannot be reached now."""

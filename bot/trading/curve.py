@@ -1,0 +1,118 @@
+"""The launchpad's bonding curve in integers.
+
+Formulas, rounding and constants: the program's official SDK 2.0.0 (`bondingCurve.ts`, `fees.ts`); they reproduce its
+results and recorded mainnet trades to the lamport. Amounts are lamports and raw token units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.trading.units import BPS, bps_ceil
+
+TOKEN_SUPPLY_RAW = 1_000_000_000_000_000
+INITIAL_VIRTUAL_TOKEN_RAW = 1_073_000_000_000_000
+INITIAL_VIRTUAL_QUOTE_LAMPORTS = 30_000_000_000
+INITIAL_REAL_TOKEN_RAW = 793_100_000_000_000
+
+
+class CurveError(ValueError):
+    """A quote that the program would refuse: zero, more than the curve holds, or a completed curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Trading fees of a curve in basis points, each rounded up by the program."""
+
+    protocol_bps: int = 95
+    creator_bps: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Reserves of one bonding curve at one slot. `creator` is its base58 key; a zero creator earns no fee."""
+
+    virtual_token_raw: int
+    virtual_quote_lamports: int
+    real_token_raw: int
+    real_quote_lamports: int
+    complete: bool
+    creator: str
+    slot: int
+
+    @property
+    def market_cap_lamports(self) -> int:
+        """Price of the whole supply; 27.96 SOL at the start, 410.88 SOL at completion."""
+        return self.virtual_quote_lamports * TOKEN_SUPPLY_RAW // self.virtual_token_raw
+
+    @property
+    def progress_bps(self) -> int:
+        """Share of the curve's own tokens that have been sold."""
+        return (INITIAL_REAL_TOKEN_RAW - self.real_token_raw) * BPS // INITIAL_REAL_TOKEN_RAW
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What one trade moves: `quote_lamports` into or out of the curve, fees on top (buy) or taken off (sell)."""
+
+    token_raw: int
+    quote_lamports: int
+    protocol_fee_lamports: int
+    creator_fee_lamports: int
+
+    @property
+    def paid_lamports(self) -> int:
+        """What a buyer pays in all."""
+        return self.quote_lamports + self.protocol_fee_lamports + self.creator_fee_lamports
+
+    @property
+    def received_lamports(self) -> int:
+        """What a seller receives in all."""
+        return self.quote_lamports - self.protocol_fee_lamports - self.creator_fee_lamports
+
+
+def _with_fees(token_raw: int, quote_lamports: int, fees: Fees) -> Quote:
+    return Quote(
+        token_raw,
+        quote_lamports,
+        bps_ceil(quote_lamports, fees.protocol_bps),
+        bps_ceil(quote_lamports, fees.creator_bps),
+    )
+
+
+def quote_buy_tokens(curve: Curve, token_raw: int, fees: Fees) -> Quote:
+    """The cost of exactly `token_raw`; raises CurveError when the curve cannot sell that many."""
+    if curve.complete:
+        raise CurveError("the curve is complete; the token trades in its pool")
+    if token_raw <= 0:
+        raise CurveError("a buy of zero tokens")
+    if token_raw > curve.real_token_raw:
+        raise CurveError("the curve does not hold that many tokens")
+    quote_lamports = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw - token_raw) + 1
+    return _with_fees(token_raw, quote_lamports, fees)
+
+
+def quote_buy(curve: Curve, spend_lamports: int, fees: Fees) -> Quote:
+    """The most tokens that `spend_lamports` buys, fees included; the paid amount never exceeds it."""
+    if curve.complete:
+        raise CurveError("the curve is complete; the token trades in its pool")
+    if spend_lamports < 2:
+        raise CurveError("too little to buy anything")
+    into_curve = (spend_lamports - 1) * BPS // (BPS + fees.protocol_bps + fees.creator_bps)
+    token_raw = into_curve * curve.virtual_token_raw // (curve.virtual_quote_lamports + into_curve)
+    token_raw = min(token_raw, curve.real_token_raw)
+    if token_raw == 0:
+        raise CurveError("too little to buy anything")
+    return quote_buy_tokens(curve, token_raw, fees)
+
+
+def quote_sell(curve: Curve, token_raw: int, fees: Fees) -> Quote:
+    """The proceeds of selling `token_raw`; raises CurveError when the curve's SOL does not cover them."""
+    if curve.complete:
+        raise CurveError("the curve is complete; the token trades in its pool")
+    if token_raw <= 0:
+        raise CurveError("a sale of zero tokens")
+    quote_lamports = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw + token_raw)
+    if quote_lamports > curve.real_quote_lamports:
+        raise CurveError("the curve does not hold that much SOL")
+    return _with_fees(token_raw, quote_lamports, fees)

@@ -1,0 +1,104 @@
+"""What a landed transaction did to a wallet, and the fill that follows from it. Never computed from a quote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.trading.intent import Side
+
+
+@dataclass(frozen=True, slots=True)
+class LandedTransaction:
+    """The evidence of one landed transaction, read from the chain for one wallet and one mint.
+
+    `wallet_delta_lamports` and `token_delta_raw` are post minus pre balances of the wallet and of its token account.
+    `rent_delta_lamports` is the change of lamports locked in the wallet's own token account of the mint (positive: locked).
+    `trade` is the launchpad's event inside it, absent when the transaction failed or traded nothing of this mint.
+    """
+
+    signature: str
+    slot: int
+    block_time_s: int
+    error: str | None
+    program_error: int | None
+    network_fee_lamports: int
+    wallet_delta_lamports: int
+    token_delta_raw: int
+    rent_delta_lamports: int
+    trade: TradeEvidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeEvidence:
+    """Amounts of the launchpad's own trade event."""
+
+    is_buy: bool
+    token_raw: int
+    quote_lamports: int
+    protocol_fee_lamports: int
+    creator_fee_lamports: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One settled trade. All parts are non-negative except `rent_lamports`, which is negative when rent came back.
+
+    For a buy `wallet_delta_lamports = -(quote + protocol + creator + network + rent + other)`; for a sale
+    `wallet_delta_lamports = quote - protocol - creator - network - rent - other`. `other_lamports` holds what the program
+    takes once and never returns: accounts it opens for a wallet or a creator.
+    """
+
+    signature: str
+    slot: int
+    block_time_s: int
+    side: Side
+    token_raw: int
+    quote_lamports: int
+    protocol_fee_lamports: int
+    creator_fee_lamports: int
+    network_fee_lamports: int
+    rent_lamports: int
+    other_lamports: int
+    wallet_delta_lamports: int
+
+    @property
+    def cost_lamports(self) -> int:
+        """What a buy cost for good: everything that left the wallet but the refundable rent."""
+        return -self.wallet_delta_lamports - self.rent_lamports
+
+    @property
+    def proceeds_lamports(self) -> int:
+        """What a sale brought net of every fee, refunded rent apart; may be negative for dust."""
+        return self.wallet_delta_lamports + self.rent_lamports
+
+
+class EvidenceError(ValueError):
+    """A landed transaction does not show the trade that its intent asked for; a person has to look at it."""
+
+
+def fill_from(landed: LandedTransaction, side: Side) -> Fill:
+    """The fill that a landed, successful transaction proves; raises EvidenceError when its parts do not add up."""
+    trade = landed.trade
+    if landed.error is not None or trade is None:
+        raise EvidenceError(f"{landed.signature} shows no trade")
+    if trade.is_buy != (side is Side.BUY) or abs(landed.token_delta_raw) != trade.token_raw:
+        raise EvidenceError(f"{landed.signature} moved {landed.token_delta_raw} tokens, not the {side} of its event")
+    fees = trade.protocol_fee_lamports + trade.creator_fee_lamports + landed.network_fee_lamports
+    gross = -trade.quote_lamports if side is Side.BUY else trade.quote_lamports
+    other = gross - fees - landed.rent_delta_lamports - landed.wallet_delta_lamports
+    if other < 0:
+        raise EvidenceError(f"{landed.signature} left {-other} lamports more in the wallet than its event explains")
+    return Fill(
+        signature=landed.signature,
+        slot=landed.slot,
+        block_time_s=landed.block_time_s,
+        side=side,
+        token_raw=trade.token_raw,
+        quote_lamports=trade.quote_lamports,
+        protocol_fee_lamports=trade.protocol_fee_lamports,
+        creator_fee_lamports=trade.creator_fee_lamports,
+        network_fee_lamports=landed.network_fee_lamports,
+        rent_lamports=landed.rent_delta_lamports,
+        other_lamports=other,
+        wallet_delta_lamports=landed.wallet_delta_lamports,
+    )

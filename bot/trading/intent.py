@@ -1,0 +1,152 @@
+"""Requests, intents and attempts, and the transitions that are legal between their states.
+
+A request is what somebody wants; an intent is a request that was admitted and committed; an attempt is one signed
+transaction of an intent. One intent has many attempts, and a signature belongs to exactly one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.trading.units import BPS
+
+
+class Mode(StrEnum):
+    PAPER = "paper"
+    DRY_RUN = "dry_run"
+    LIVE = "live"
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Context(StrEnum):
+    """Who wanted the trade."""
+
+    MANUAL_COMMAND = "manual_command"
+    AI_SIGNAL = "ai_signal"
+    SNIPER = "sniper"
+    COPY_TRADE = "copy_trade"
+    AUTOMATED = "automated"
+
+
+class Protection(StrEnum):
+    """Which routes may see the bytes before they land: block engines only, or every route at once."""
+
+    PROTECTED = "protected"
+    OPEN = "open"
+
+
+class IntentState(StrEnum):
+    PLANNED = "planned"  # committed, limits reserved, nothing signed
+    SIGNED = "signed"  # an attempt's bytes are committed; nothing is known to have left
+    SENT = "sent"  # bytes may have left
+    UNKNOWN = "unknown"  # sent, past its last valid height, not yet proven either way
+    FILLED = "filled"  # a fill is settled
+    FAILED = "failed"  # landed with an error, or could not be built or sent
+    EXPIRED = "expired"  # proven never to have landed
+    CANCELLED = "cancelled"  # given up before anything was signed
+
+
+class AttemptState(StrEnum):
+    SIGNED = "signed"
+    SENT = "sent"
+    LANDED = "landed"
+    LANDED_ERROR = "landed_error"
+    EXPIRED = "expired"
+
+
+TERMINAL = frozenset({IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
+IN_FLIGHT = frozenset(IntentState) - TERMINAL
+
+LEGAL: dict[IntentState, frozenset[IntentState]] = {
+    IntentState.PLANNED: frozenset({IntentState.SIGNED, IntentState.FAILED, IntentState.CANCELLED}),
+    IntentState.SIGNED: frozenset(
+        {IntentState.SENT, IntentState.UNKNOWN, IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED}
+    ),
+    IntentState.SENT: frozenset(
+        {IntentState.UNKNOWN, IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.SIGNED}
+    ),
+    IntentState.UNKNOWN: frozenset(
+        {IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.SIGNED, IntentState.SENT}
+    ),
+    IntentState.FILLED: frozenset(),
+    IntentState.FAILED: frozenset(),
+    IntentState.EXPIRED: frozenset(),
+    IntentState.CANCELLED: frozenset(),
+}
+
+
+def sources_of(target: IntentState) -> frozenset[IntentState]:
+    """The states from which `target` may be entered; storage guards every transition with them."""
+    return frozenset(state for state, targets in LEGAL.items() if target in targets)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRequest:
+    """A wish to trade, before the risk gate.
+
+    `key` makes it idempotent: the same key never becomes two intents. A buy names `spend_lamports`, everything
+    included but network fees and account rent. A sale names either `token_raw` or `share_bps` of the balance that
+    the chain shows at signing (10,000 is all of it). `causation_id` is the id of what led here: a snipe run, a
+    command, a position.
+    """
+
+    key: str
+    user_id: str
+    wallet_id: str
+    mode: Mode
+    side: Side
+    mint: str
+    context: Context
+    slippage_bps: int
+    protection: Protection
+    causation_id: str
+    reason: str
+    spend_lamports: int = 0
+    token_raw: int = 0
+    share_bps: int = 0
+    position_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.slippage_bps <= BPS:
+            raise ValueError(f"slippage_bps {self.slippage_bps} is outside 0..{BPS}")
+        if self.side is Side.BUY:
+            if self.spend_lamports <= 0 or self.token_raw or self.share_bps:
+                raise ValueError("a buy names spend_lamports and nothing else")
+        elif self.spend_lamports or (self.token_raw > 0) == (self.share_bps > 0) or not 0 <= self.share_bps <= BPS:
+            raise ValueError("a sale names either token_raw or share_bps")
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A request that was admitted: the row that exists before anything is signed."""
+
+    id: str
+    request: TradeRequest
+    state: IntentState
+    reserved_lamports: int
+    created_at_ms: int
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed transaction of an intent: the bytes that may be sent again freely.
+
+    `limit_raw` is the bound that the bytes carry: the least raw tokens out for a buy, the least lamports for a sale.
+    """
+
+    signature: str
+    intent_id: str
+    number: int
+    raw: bytes
+    last_valid_block_height: int
+    token_raw: int
+    limit_raw: int
+    state: AttemptState
+    created_at_ms: int
+    error: str | None = None

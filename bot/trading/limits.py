@@ -1,0 +1,63 @@
+"""A user's trading settings and the limits that follow from them and from the operator's ceilings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.trading.position import ExitPlan
+from bot.trading.units import LAMPORTS_PER_SOL
+
+
+@dataclass(frozen=True, slots=True)
+class UserSettings:
+    """One row per user; the defaults are the seeds' (S0). Thresholds and shares are basis points.
+
+    `snipe_epoch` counts the user's decisions to snipe afresh: one snipe run exists per user, mint and epoch.
+    `snipe_min_curve_lamports` is the liquidity rule of bonding curves: SOL that real buyers put in so far.
+    """
+
+    max_trade_lamports: int = LAMPORTS_PER_SOL
+    max_position_lamports: int = LAMPORTS_PER_SOL
+    daily_loss_limit_lamports: int = 5 * LAMPORTS_PER_SOL
+    slippage_buy_bps: int = 500
+    slippage_sell_bps: int = 1_500
+    take_profit_bps: int | None = 2_000
+    stop_loss_bps: int | None = 1_000
+    max_hold_s: int | None = 900
+    snipe_enabled: bool = False
+    snipe_max_lamports: int = LAMPORTS_PER_SOL // 10
+    snipe_min_confidence_bps: int = 6_500
+    snipe_max_daily: int = 10
+    snipe_only_strong_buy: bool = True
+    snipe_min_curve_lamports: int = LAMPORTS_PER_SOL
+    snipe_epoch: int = 1
+    timezone: str = "UTC"
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        """The plan that a new position is opened with."""
+        return ExitPlan(self.take_profit_bps, self.stop_loss_bps, self.max_hold_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The operator's global limits; nobody, not even an admin, trades above them."""
+
+    max_trade_lamports: int = LAMPORTS_PER_SOL
+    max_position_lamports: int = LAMPORTS_PER_SOL
+    max_open_positions: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An effective limit and the rule that set it."""
+
+    lamports: int
+    rule: str
+
+
+def effective(user_lamports: int, ceiling_lamports: int, name: str) -> Limit:
+    """The least of the user's own limit and the operator's."""
+    if ceiling_lamports < user_lamports:
+        return Limit(ceiling_lamports, f"the operator's {name}")
+    return Limit(user_lamports, f"your {name}")

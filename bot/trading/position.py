@@ -1,0 +1,99 @@
+"""A position: tokens that a wallet holds of one mint, what they cost for good, and what sales have realised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.trading.fill import Fill
+from bot.trading.intent import Context, Mode, Side
+
+
+class PositionState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPlan:
+    """When to leave. Thresholds are basis points of cost; None switches one off. `max_hold_s` counts from the opening."""
+
+    take_profit_bps: int | None
+    stop_loss_bps: int | None
+    max_hold_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """`cost_lamports` is the cost of the tokens still held; `realized_lamports` is the net PnL of those already sold."""
+
+    id: str
+    user_id: str
+    wallet_id: str
+    mint: str
+    mode: Mode
+    context: Context
+    state: PositionState
+    token_raw: int
+    cost_lamports: int
+    realized_lamports: int
+    plan: ExitPlan
+    opened_at_ms: int
+    closed_at_ms: int | None = None
+
+
+def open_position(
+    fill: Fill,
+    *,
+    position_id: str,
+    user_id: str,
+    wallet_id: str,
+    mint: str,
+    mode: Mode,
+    context: Context,
+    plan: ExitPlan,
+) -> Position:
+    """The position that a first buy opens."""
+    return Position(
+        id=position_id,
+        user_id=user_id,
+        wallet_id=wallet_id,
+        mint=mint,
+        mode=mode,
+        context=context,
+        state=PositionState.OPEN,
+        token_raw=fill.token_raw,
+        cost_lamports=fill.cost_lamports,
+        realized_lamports=0,
+        plan=plan,
+        opened_at_ms=fill.block_time_s * 1000,
+    )
+
+
+def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
+    """The position after a fill, and the PnL in lamports that the fill realises (0 for a buy).
+
+    A partial sale realises its share of the cost, rounded down; the last sale takes all that is left, so that the
+    costs of the parts always sum to the whole. Raises ValueError for a sale of more than is held.
+    """
+    if fill.side is Side.BUY:
+        more = replace(
+            position,
+            token_raw=position.token_raw + fill.token_raw,
+            cost_lamports=position.cost_lamports + fill.cost_lamports,
+        )
+        return more, 0
+    if fill.token_raw > position.token_raw:
+        raise ValueError(f"{fill.signature} sold {fill.token_raw}, position {position.id} held {position.token_raw}")
+    cost_sold = position.cost_lamports * fill.token_raw // position.token_raw
+    realized = fill.proceeds_lamports - cost_sold
+    left = position.token_raw - fill.token_raw
+    after = replace(
+        position,
+        token_raw=left,
+        cost_lamports=position.cost_lamports - cost_sold,
+        realized_lamports=position.realized_lamports + realized,
+        state=PositionState.OPEN if left else PositionState.CLOSED,
+        closed_at_ms=None if left else fill.block_time_s * 1000,
+    )
+    return after, realized

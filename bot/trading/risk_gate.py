@@ -1,0 +1,135 @@
+"""The one gate before every trade: a request and the facts of this moment in, admission or a refusal out.
+
+It runs inside the wallet's turn and inside the transaction that writes the intent, so that nothing changes between
+the check and the act.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.trading.intent import Context, Side, TradeRequest
+from bot.trading.limits import Ceilings, UserSettings, effective
+from bot.trading.units import format_sol
+
+# A first buy of a mint opens up to three accounts (token account 2,074,080; the program's volume account 1,844,400;
+# a creator's vault 890,880 lamports) and pays the network; a later sale pays the network again.
+ENTRY_OVERHEAD_LAMPORTS = 6_000_000
+EXIT_RESERVE_LAMPORTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSnapshot:
+    """The facts that the gate judges; lamports and counts, all of one moment.
+
+    `pause_causes` are those that cover this user. `reserved_lamports` is what the wallet's other in-flight buys hold.
+    `mint_cost_lamports` is the cost of what the wallet holds of this mint plus what is reserved for it.
+    `mint_in_flight` counts the wallet's unresolved intents of this mint, either side. `loss_today_lamports` is the
+    user's realised net loss of his day (0 when in profit).
+    """
+
+    pause_causes: tuple[str, ...]
+    settings: UserSettings
+    ceilings: Ceilings
+    wallet_lamports: int
+    reserved_lamports: int
+    open_positions: int
+    mint_cost_lamports: int
+    mint_in_flight: int
+    mint_held_raw: int
+    loss_today_lamports: int
+    snipes_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The request may go on; `reserved_lamports` is taken from the wallet's spendable balance until it is resolved."""
+
+    reserved_lamports: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request must not go on. `code` is stable and short; `reason` is for the user and says what to do."""
+
+    code: str
+    reason: str
+
+
+def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
+    """Judge one request. Exits are never stopped by a pause or by a limit, only by the lack of anything to sell."""
+    if facts.mint_in_flight:
+        return Refused("in_flight", "another order for this token is still on its way; wait for its result")
+    if request.side is Side.SELL:
+        if facts.mint_held_raw <= 0:
+            return Refused("nothing_to_sell", "you hold no position in this token; see /positions")
+        return Admitted(0)
+    for check in (_paused, _trade_size, _position_size, _daily_loss, _snipe_count, _open_positions, _funds):
+        if refused := check(request, facts):
+            return refused
+    return Admitted(request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS)
+
+
+def _paused(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    if not facts.pause_causes:
+        return None
+    return Refused("paused", f"entries are paused ({', '.join(facts.pause_causes)}); exits go on, see /status")
+
+
+def _trade_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    limit = effective(facts.settings.max_trade_lamports, facts.ceilings.max_trade_lamports, "limit per trade")
+    if request.spend_lamports <= limit.lamports:
+        return None
+    return Refused(
+        "trade_size",
+        f"{format_sol(request.spend_lamports)} SOL is above {limit.rule} of {format_sol(limit.lamports)} SOL;"
+        " give a smaller amount",
+    )
+
+
+def _position_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    limit = effective(facts.settings.max_position_lamports, facts.ceilings.max_position_lamports, "limit per position")
+    total = facts.mint_cost_lamports + request.spend_lamports
+    if total <= limit.lamports:
+        return None
+    return Refused(
+        "position_size",
+        f"the position would grow to {format_sol(total)} SOL, above {limit.rule} of {format_sol(limit.lamports)} SOL",
+    )
+
+
+def _daily_loss(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    limit = facts.settings.daily_loss_limit_lamports
+    if facts.loss_today_lamports < limit:
+        return None
+    return Refused(
+        "daily_loss",
+        f"today's loss of {format_sol(facts.loss_today_lamports)} SOL has reached your limit of {format_sol(limit)} SOL;"
+        " entries open again on your next day",
+    )
+
+
+def _snipe_count(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    limit = facts.settings.snipe_max_daily
+    if request.context is not Context.SNIPER or facts.snipes_today < limit:
+        return None
+    return Refused("snipes_today", f"{facts.snipes_today} snipes today, your limit is {limit}")
+
+
+def _open_positions(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    limit = facts.ceilings.max_open_positions
+    if facts.open_positions < limit:
+        return None
+    return Refused("open_positions", f"{facts.open_positions} positions are open, the operator's limit is {limit}")
+
+
+def _funds(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    kept = facts.reserved_lamports + (facts.open_positions + 1) * EXIT_RESERVE_LAMPORTS + ENTRY_OVERHEAD_LAMPORTS
+    free = facts.wallet_lamports - kept
+    if request.spend_lamports <= free:
+        return None
+    return Refused(
+        "funds",
+        f"the wallet has {format_sol(facts.wallet_lamports)} SOL, of which {format_sol(max(free, 0))} SOL can be spent"
+        " after orders on their way and the reserve for exits; deposit more or give a smaller amount",
+    )

@@ -1,0 +1,76 @@
+"""From an opinion about a token to one user's signal, or to the reason why it is ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.trading.limits import UserSettings
+from bot.trading.sizing import snipe_size
+from bot.trading.units import format_sol
+
+STRONG_CONFIDENCE_BPS = 8_000  # D-24: a strong buy is action buy with at least this confidence
+
+
+class Action(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the bot thinks of a token, once for all users.
+
+    `confidence_bps` is 0..10,000; `reasons` are short sentences with their numbers; `curve_lamports` is the SOL that
+    buyers have put into the curve; `version` names the rules or the model that gave it.
+    """
+
+    mint: str
+    action: Action
+    confidence_bps: int
+    reasons: tuple[str, ...]
+    curve_lamports: int
+    virtual_quote_lamports: int
+    version: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """This user buys: how much and why."""
+
+    spend_lamports: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """This user does not buy. `code` is stable and short."""
+
+    code: str
+    reason: str
+
+
+def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
+    """Hold an opinion against one user's thresholds."""
+    confidence = f"{opinion.confidence_bps / 100:.0f} %"
+    if opinion.action is not Action.BUY:
+        return Ignored(
+            "not_a_buy", f"{opinion.action}: {opinion.reasons[0] if opinion.reasons else 'nothing speaks for it'}"
+        )
+    if opinion.confidence_bps < settings.snipe_min_confidence_bps:
+        return Ignored(
+            "confidence", f"confidence {confidence}, you ask for {settings.snipe_min_confidence_bps / 100:.0f} %"
+        )
+    if settings.snipe_only_strong_buy and opinion.confidence_bps < STRONG_CONFIDENCE_BPS:
+        return Ignored("not_strong", f"confidence {confidence}, a strong buy has {STRONG_CONFIDENCE_BPS / 100:.0f} %")
+    if opinion.curve_lamports < settings.snipe_min_curve_lamports:
+        return Ignored(
+            "liquidity",
+            f"{format_sol(opinion.curve_lamports)} SOL in the curve, you ask for"
+            f" {format_sol(settings.snipe_min_curve_lamports)} SOL",
+        )
+    return Signal(
+        snipe_size(settings, opinion.virtual_quote_lamports), f"confidence {confidence}: {'; '.join(opinion.reasons)}"
+    )

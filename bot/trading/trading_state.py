@@ -1,0 +1,51 @@
+"""Whether entries are open: a set of pause causes, each with its scope, who set it, when and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+GLOBAL = "global"
+
+
+class State(StrEnum):
+    """The states of `bot status` (cli.md names them)."""
+
+    STARTING = "STARTING"
+    OPEN = "OPEN"
+    PAUSED = "PAUSED"
+    FLATTENING = "FLATTENING"
+    HALTED = "HALTED"
+    STOPPING = "STOPPING"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why entries are paused. `scope` is `global` or `user:<id>`; `by` is who set it, a subsystem or a person."""
+
+    name: str
+    scope: str
+    since_ms: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradingState:
+    """The set of causes, keyed by name and scope. Entries are open for a user when none covers him."""
+
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
+
+    def with_cause(self, cause: Cause) -> TradingState:
+        """Add a cause; one that is already there keeps its first time and text."""
+        key = (cause.name, cause.scope)
+        return self if key in self.causes else TradingState({**self.causes, key: cause})
+
+    def without(self, name: str, scope: str = GLOBAL) -> TradingState:
+        """Remove a cause; removing one that is not there changes nothing."""
+        return TradingState({key: cause for key, cause in self.causes.items() if key != (name, scope)})
+
+    def covering(self, user_id: str) -> tuple[str, ...]:
+        """Names of the causes that pause this user, in the order they came."""
+        scopes = (GLOBAL, f"user:{user_id}")
+        return tuple(cause.name for cause in self.causes.values() if cause.scope in scopes)

@@ -1,0 +1,86 @@
+"""Amounts as integers: lamports, raw token units and basis points, and the text that people type and read."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+LAMPORTS_PER_SOL = 1_000_000_000
+TOKEN_DECIMALS = 6  # every launchpad token: 1 token is 10**6 raw units
+BPS = 10_000
+MAX_U64 = 2**64 - 1
+
+_NUMBER = re.compile(r"\d{1,18}(\.\d{1,18})?|\.\d{1,18}")
+
+
+class AmountError(ValueError):
+    """A typed amount is not one that can be traded; the text says which and why."""
+
+
+def _parse_decimal(text: str, decimals: int, unit: str) -> int:
+    cleaned = text.strip()
+    if cleaned.startswith("-"):
+        raise AmountError(f"{text!r} is negative; give a positive amount in {unit}")
+    if not _NUMBER.fullmatch(cleaned):
+        raise AmountError(f"{text!r} is not an amount; write it like 0.5")
+    scaled = Decimal(cleaned).scaleb(decimals)
+    if scaled != int(scaled):
+        raise AmountError(f"{text!r} has more than {decimals} decimals, the most that {unit} has")
+    value = int(scaled)
+    if value == 0:
+        raise AmountError(f"{text!r} is zero; give a positive amount in {unit}")
+    if value > MAX_U64:
+        raise AmountError(f"{text!r} {unit} is more than the chain can hold")
+    return value
+
+
+def parse_sol(text: str) -> int:
+    """Lamports of a typed amount of SOL; raises AmountError for anything but a positive number with at most 9 decimals."""
+    return _parse_decimal(text, 9, "SOL")
+
+
+def parse_tokens(text: str) -> int:
+    """Raw units of a typed amount of tokens; raises AmountError like `parse_sol`."""
+    return _parse_decimal(text, TOKEN_DECIMALS, "tokens")
+
+
+def parse_percent(text: str) -> int:
+    """Basis points of `50%`; raises AmountError unless it is above 0 % and at most 100 %, with at most 2 decimals."""
+    if not text.endswith("%"):
+        raise AmountError(f"{text!r} is not a percentage; write it like 50%")
+    share_bps = _parse_decimal(text[:-1], 2, "percent")
+    if share_bps > BPS:
+        raise AmountError(f"{text!r} is more than 100 %")
+    return share_bps
+
+
+def _format(amount: int, decimals: int, shown: int) -> str:
+    sign = "-" if amount < 0 else ""
+    whole, rest = divmod(abs(amount), 10**decimals)
+    digits = f"{rest:0{decimals}d}"[:shown].rstrip("0")
+    return f"{sign}{whole:,}.{digits}" if digits else f"{sign}{whole:,}"
+
+
+def format_sol(lamports: int, *, signed: bool = False) -> str:
+    """SOL with up to 9 decimals, exact; `signed` puts a plus before a gain."""
+    return ("+" if signed and lamports > 0 else "") + _format(lamports, 9, 9)
+
+
+def format_tokens(token_raw: int) -> str:
+    """Tokens with up to 6 decimals, exact."""
+    return _format(token_raw, TOKEN_DECIMALS, TOKEN_DECIMALS)
+
+
+def ceil_div(numerator: int, denominator: int) -> int:
+    """Division of non-negative integers rounded up."""
+    return -(-numerator // denominator)
+
+
+def bps_ceil(amount: int, bps: int) -> int:
+    """A fee of `bps` basis points, rounded up as the launchpad program does."""
+    return ceil_div(amount * bps, BPS)
+
+
+def bps_floor(amount: int, bps: int) -> int:
+    """A share of `bps` basis points, rounded down."""
+    return amount * bps // BPS
