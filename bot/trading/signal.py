@@ -38,7 +38,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """This user buys: how much and why."""
+    """The user buys: how much and why."""
 
     spend_lamports: int
     reason: str
@@ -46,7 +46,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """This user does not buy. `code` is stable and short."""
+    """The user does not buy. `code` is stable and short."""
 
     code: str
     reason: str
