@@ -27,12 +27,16 @@ from bot.trading.trading_state import Cause
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. `handle` is a short unique name (`demo-1`); `telegram_id` is None for demo users."""
+    """A person who consented. `handle` is a short unique name (`demo-1`); `telegram_id` is None for demo users.
+
+    `consent_version` names the consent text that the person agreed to; it is asked again when the text changes.
+    """
 
     id: str
     handle: str
     telegram_id: int | None
     mode: Mode
+    consent_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ class UserStore(Protocol):
     async def user_by_handle(self, handle: str) -> User | None: ...
 
     async def user_by_telegram_id(self, telegram_id: int) -> User | None: ...
+
+    async def save_consent(self, user_id: str, version: str) -> None: ...
 
     async def wallets(self, user_id: str | None = None) -> list[Wallet]:
         """The wallets of one user, or all, oldest first."""
