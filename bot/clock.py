@@ -45,6 +45,11 @@ def day_of(at_ms: int, zone: str = "UTC") -> str:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).date().isoformat()
 
 
+def day_start_ms(day: str, zone: str = "UTC") -> int:
+    """The first millisecond of a calendar day `YYYY-MM-DD` in a zone."""
+    return round(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
 def rfc3339(at_ms: int) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

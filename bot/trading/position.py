@@ -74,7 +74,8 @@ def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
     """The position after a fill, and the PnL in lamports that the fill realises (0 for a buy).
 
     A partial sale realises its share of the cost, rounded down; the last sale takes all that is left, so that the
-    costs of the parts always sum to the whole. Raises ValueError for a sale of more than is held.
+    costs of the parts always sum to the whole. A sale of more than is held closes the position: tokens that came from
+    outside cost nothing.
     """
     if fill.side is Side.BUY:
         more = replace(
@@ -83,11 +84,10 @@ def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
             cost_lamports=position.cost_lamports + fill.cost_lamports,
         )
         return more, 0
-    if fill.token_raw > position.token_raw:
-        raise ValueError(f"{fill.signature} sold {fill.token_raw}, position {position.id} held {position.token_raw}")
-    cost_sold = position.cost_lamports * fill.token_raw // position.token_raw
+    sold_raw = min(fill.token_raw, position.token_raw)
+    cost_sold = position.cost_lamports * sold_raw // position.token_raw
     realized = fill.proceeds_lamports - cost_sold
-    left = position.token_raw - fill.token_raw
+    left = position.token_raw - sold_raw
     after = replace(
         position,
         token_raw=left,

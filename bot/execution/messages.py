@@ -1,0 +1,78 @@
+"""Outbox messages as facts: a kind and a JSON-ready payload. The doors turn them into words."""
+
+from __future__ import annotations
+
+from bot.clock import Clock
+from bot.ports import OutboxMessage
+from bot.trading.fill import Fill
+from bot.trading.intent import Intent, Side
+from bot.trading.position import Position, PositionState
+
+
+def _message(
+    clock: Clock, intent: Intent, kind: str, payload: dict[str, object], *, urgent: bool = False
+) -> OutboxMessage:
+    request = intent.request
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=request.user_id,
+        kind=kind,
+        payload={"mint": request.mint, "mode": request.mode.value, "side": request.side.value, **payload},
+        urgent=urgent,
+        trace_id=intent.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
+def fill_message(clock: Clock, intent: Intent, fill: Fill, position: Position, realized_lamports: int) -> OutboxMessage:
+    """A buy or a sale was settled."""
+    return _message(
+        clock,
+        intent,
+        "fill",
+        {
+            "token_raw": fill.token_raw,
+            "wallet_delta_lamports": fill.wallet_delta_lamports,
+            "cost_lamports": fill.cost_lamports if fill.side is Side.BUY else 0,
+            "proceeds_lamports": fill.proceeds_lamports if fill.side is Side.SELL else 0,
+            "realized_lamports": realized_lamports,
+            "position_closed": position.state is PositionState.CLOSED,
+            "position_realized_lamports": position.realized_lamports,
+            "position_id": position.id,
+            "signature": fill.signature,
+            "reason": intent.request.reason,
+        },
+    )
+
+
+def failed_message(
+    clock: Clock, intent: Intent, signature: str, failure: str, program_error: int | None
+) -> OutboxMessage:
+    """A transaction landed with an error; its network fee is gone, nothing was traded."""
+    return _message(
+        clock, intent, "order_failed", {"signature": signature, "failure": failure, "program_error": program_error}
+    )
+
+
+def expired_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessage:
+    """An order is proven never to have landed."""
+    return _message(clock, intent, "order_expired", {"signature": signature})
+
+
+def adjustment_message(clock: Clock, position: Position, chain_token_raw: int) -> OutboxMessage:
+    """The chain shows another quantity than the books; the books follow it."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=position.user_id,
+        kind="adjustment",
+        payload={
+            "mint": position.mint,
+            "mode": position.mode.value,
+            "position_id": position.id,
+            "books_token_raw": position.token_raw,
+            "chain_token_raw": chain_token_raw,
+        },
+        urgent=True,
+        trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )

@@ -1,0 +1,29 @@
+"""How orders are sent and followed: fees, compute units and intervals, set once by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.trading.limits import Ceilings
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
+
+    A buy's compute-unit limit is what a simulation used, raised by a fifth and never above `compute_units_buy`; a sale
+    is not simulated, because an exit has no time for it, and carries `compute_units_sell`. `planned_max_age_ms` is how
+    long an intent may stay unsigned before its maker is taken for dead.
+    """
+
+    ceilings: Ceilings
+    priority_fee_lamports: int = 50_000
+    compute_units_buy: int = 260_000
+    compute_units_sell: int = 160_000
+    confirm_interval_s: float = 0.3
+    resend_interval_s: float = 2.0
+    rescue_interval_s: float = 5.0
+    planned_max_age_ms: int = 30_000
+    price_max_age_ms: int = 3_000
+    probe_interval_s: float = 1.0
+    audit_interval_s: float = 30.0

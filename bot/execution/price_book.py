@@ -1,0 +1,65 @@
+"""The newest reserves of each mint that somebody watches: pushed by the stream, polled when a push stays away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from bot.ports import PricePoint
+
+
+@dataclass(slots=True)
+class _Entry:
+    watchers: int = 0
+    point: PricePoint | None = None
+    changed: trio.Event = field(default_factory=trio.Event)
+
+
+@dataclass(slots=True)
+class PriceBook:
+    """Implements `bot.ports.Prices`. Only watched mints are kept, so that a busy market costs no memory."""
+
+    _entries: dict[str, _Entry] = field(default_factory=dict)
+
+    @contextmanager
+    def watching(self, mint: str) -> Iterator[None]:
+        """Keep a mint's reserves current for as long as the block runs."""
+        entry = self._entries.setdefault(mint, _Entry())
+        entry.watchers += 1
+        try:
+            yield
+        finally:
+            entry.watchers -= 1
+            if entry.watchers == 0 and self._entries.get(mint) is entry:
+                del self._entries[mint]
+
+    def push(self, mint: str, point: PricePoint) -> None:
+        """Take newer reserves; older slots are ignored, a later trade of the same slot counts."""
+        entry = self._entries.get(mint)
+        if entry is None or (entry.point is not None and point.curve.slot < entry.point.curve.slot):
+            return
+        entry.point = point
+        entry.changed.set()
+        entry.changed = trio.Event()
+
+    def latest(self, mint: str) -> PricePoint | None:
+        entry = self._entries.get(mint)
+        return None if entry is None else entry.point
+
+    async def changed(self, mint: str) -> None:
+        await self._entries[mint].changed.wait()
+
+    def older_than(self, seen_before_ms: int) -> list[str]:
+        """Watched mints whose reserves were last seen before this moment, or never."""
+        return [
+            mint
+            for mint, entry in self._entries.items()
+            if entry.point is None or entry.point.seen_at_ms < seen_before_ms
+        ]
+
+    def watched(self) -> int:
+        """How many mints are watched."""
+        return len(self._entries)

@@ -1,0 +1,67 @@
+"""The chain against the books: what boot and the periodic audit do for each wallet. The chain decides quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.clock import Clock
+from bot.execution.in_flight import InFlight
+from bot.execution.messages import adjustment_message
+from bot.ports import Chain, Store, Wallet, WalletBalances
+from bot.trading.position import Position
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Compares one wallet at a time. A difference is acted on only when two looks at the chain in a row agree on it."""
+
+    store: Store
+    chain: Chain
+    clock: Clock
+    in_flight: InFlight
+    _suspected: dict[str, int] = field(default_factory=dict)
+
+    async def wallet(self, wallet: Wallet) -> bool:
+        """Look once; True when the books equal the chain and nothing of the wallet is unresolved.
+
+        Raises ChainUnavailable or StoreUnavailable when a side cannot be asked: then nothing is concluded.
+        """
+        if await self._unresolved(wallet):
+            return False
+        before = await self._positions(wallet)
+        balances = await self.chain.balances(wallet.address)
+        if await self._unresolved(wallet) or await self._positions(wallet) != before:
+            return False
+        return all([await self._position(position, balances) for position in before])
+
+    async def _unresolved(self, wallet: Wallet) -> bool:
+        if wallet.id in self.in_flight.wallet_ids():
+            return True
+        return any(intent.request.wallet_id == wallet.id for intent, _ in await self.store.in_flight())
+
+    async def _positions(self, wallet: Wallet) -> list[Position]:
+        return [row for row in await self.store.open_positions(wallet.user_id) if row.wallet_id == wallet.id]
+
+    async def _position(self, position: Position, balances: WalletBalances) -> bool:
+        held_raw = balances.token_raw.get(position.mint, 0)
+        if held_raw == position.token_raw:
+            self._suspected.pop(position.id, None)
+            return True
+        if self._suspected.get(position.id) != held_raw:
+            self._suspected[position.id] = held_raw
+            return False
+        del self._suspected[position.id]
+        evidence = f"at slot {balances.slot} the wallet held {held_raw}, the books {position.token_raw}"
+        log.warning("position_adjusted", position=position.id, mint=position.mint, evidence=evidence)
+        await self.store.adjust(
+            position.id,
+            held_raw,
+            evidence=evidence,
+            now_ms=self.clock.now_ms(),
+            message=adjustment_message(self.clock, position, held_raw),
+        )
+        return True
