@@ -219,7 +219,8 @@ class PositionStore(Protocol):
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, then the latest closed."""
 
-    async def day(self, since_ms: int, user_id: str | None = None) -> Day: ...
+    async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
+        """Sums since a moment; the modes are never mixed for a user's eyes: None, every mode, is for the program's own."""
 
     async def adjust(
         self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
