@@ -1,0 +1,265 @@
+"""The in-memory twin of PostgreSQL: the whole `Store` port in plain Python, for virtual time and for tests.
+
+Every method passes one checkpoint and is atomic after it. The contract suite holds the twin and PostgreSQL to the same
+answers. Nothing here survives the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trio
+
+from bot.errors import Conflict, KeyUnavailable
+from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.storage.memory_intents import MemoryIntents
+from bot.storage.memory_tables import MemoryTables
+from bot.storage.rules import (
+    FAILED_TRADES,
+    RUN_LEFT_BEHIND,
+    RUN_STATUSES_BEFORE_INTENT,
+    check_owner,
+    check_run_status,
+    decode_payload,
+    encode_payload,
+    in_mode,
+    position_adjusted,
+    run_of,
+    storable,
+)
+from bot.trading.intent import Mode, Side
+from bot.trading.limits import UserSettings
+from bot.trading.position import Position, PositionState
+from bot.trading.trading_state import Cause
+
+
+class MemoryUsers(MemoryTables):
+    """Users, their wallets, sealed keys and settings."""
+
+    async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
+        """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
+        await trio.lowlevel.checkpoint()
+        check_owner(user, wallet)
+        if any(row.handle == user.handle for row in self._users.values()):
+            return False
+        telegram_ids = {row.telegram_id for row in self._users.values()} - {None}
+        if user.id in self._users or user.telegram_id in telegram_ids:
+            raise Conflict(f"user {user.id} or the Telegram id of {user.handle} exists already")
+        if wallet.id in self._wallets or wallet.address in {row.address for row in self._wallets.values()}:
+            raise Conflict(f"wallet {wallet.id} or its address {wallet.address} exists already")
+        self._users[user.id] = user
+        self._wallets[wallet.id] = wallet
+        self._keys[wallet.id] = key
+        self._settings[user.id] = settings
+        return True
+
+    async def users(self) -> list[User]:
+        await trio.lowlevel.checkpoint()
+        return list(self._users.values())
+
+    async def user_by_handle(self, handle: str) -> User | None:
+        await trio.lowlevel.checkpoint()
+        return next((user for user in self._users.values() if user.handle == handle), None)
+
+    async def user_by_telegram_id(self, telegram_id: int) -> User | None:
+        await trio.lowlevel.checkpoint()
+        return next((user for user in self._users.values() if user.telegram_id == telegram_id), None)
+
+    async def save_consent(self, user_id: str, version: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._users[user_id] = replace(self._user(user_id), consent_version=version)
+
+    async def wallets(self, user_id: str | None = None) -> list[Wallet]:
+        await trio.lowlevel.checkpoint()
+        return [wallet for wallet in self._wallets.values() if user_id in (None, wallet.user_id)]
+
+    async def sealed_key(self, wallet_id: str) -> SealedKey:
+        await trio.lowlevel.checkpoint()
+        if wallet_id not in self._keys:
+            raise KeyUnavailable(f"there is no key of a wallet {wallet_id}")
+        return self._keys[wallet_id]
+
+    async def settings(self, user_id: str) -> UserSettings:
+        await trio.lowlevel.checkpoint()
+        self._user(user_id)
+        return self._settings[user_id]
+
+    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:  # noqa: ARG002
+        """The history, which `by` goes to, is read by people in SQL; the twin keeps none."""
+        await trio.lowlevel.checkpoint()
+        self._user(user_id)
+        self._settings[user_id] = settings
+
+
+class MemoryPositions(MemoryTables):
+    """Positions and the sums of a day."""
+
+    async def position(self, position_id: str) -> Position | None:
+        await trio.lowlevel.checkpoint()
+        return self._positions.get(position_id)
+
+    async def open_positions(self, user_id: str | None = None) -> list[Position]:
+        """Oldest first."""
+        await trio.lowlevel.checkpoint()
+        rows = [row for row in self._positions.values() if row.state is PositionState.OPEN]
+        return sorted((row for row in rows if user_id in (None, row.user_id)), key=lambda row: row.opened_at_ms)
+
+    async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
+        """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
+        await trio.lowlevel.checkpoint()
+        newest_first = [row for row in reversed(self._positions.values()) if row.user_id == user_id]
+        opened = [row for row in newest_first if row.closed_at_ms is None]
+        closed = [(row.closed_at_ms, row) for row in newest_first if row.closed_at_ms is not None]
+        opened.sort(key=lambda row: -row.opened_at_ms)
+        closed.sort(key=lambda pair: -pair[0])
+        return (opened + [row for _, row in closed])[:limit]
+
+    async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
+        await trio.lowlevel.checkpoint()
+        trades = [
+            trade
+            for trade in self._trades.values()
+            if trade.at_ms >= since_ms
+            and user_id in (None, trade.intent.request.user_id)
+            and in_mode(trade.intent.request.mode, mode)
+        ]
+        failed = [
+            intent
+            for intent in self._intents.values()
+            if intent.state in FAILED_TRADES
+            and self._closed_at_ms[intent.id] >= since_ms
+            and user_id in (None, intent.request.user_id)
+            and in_mode(intent.request.mode, mode)
+        ]
+        closed = [
+            row
+            for row in self._positions.values()
+            if row.closed_at_ms is not None
+            and row.closed_at_ms >= since_ms
+            and user_id in (None, row.user_id)
+            and in_mode(row.mode, mode)
+        ]
+        return Day(
+            buys=sum(trade.fill.side is Side.BUY for trade in trades),
+            sells=sum(trade.fill.side is Side.SELL for trade in trades),
+            failed=len(failed),
+            realized_lamports=sum(trade.realized_lamports for trade in trades),
+            closed_positions=len(closed),
+        )
+
+    async def adjust(
+        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+    ) -> Position:
+        """The evidence goes to the adjustment row, which people read in SQL; the twin checks it and keeps none."""
+        await trio.lowlevel.checkpoint()
+        before = self._positions.get(position_id)
+        if before is None:
+            raise LookupError(f"there is no position {position_id}")
+        after = position_adjusted(before, chain_token_raw, now_ms)
+        if after == before:
+            return before
+        if not evidence:
+            raise ValueError("an adjustment names its evidence")
+        self._put_message(message)
+        self._positions[position_id] = after
+        return after
+
+
+class MemorySnipes(MemoryTables):
+    """Snipe runs."""
+
+    async def open_run(self, run: SnipeRun) -> bool:
+        await trio.lowlevel.checkpoint()
+        check_run_status(run.status)
+        self._user(run.user_id)
+        if any((row.user_id, row.mint, row.epoch) == (run.user_id, run.mint, run.epoch) for row in self._runs.values()):
+            return False
+        if run.id in self._runs:
+            raise Conflict(f"snipe run {run.id} exists already")
+        self._runs[run.id] = replace(run, reason=storable(run.reason))
+        return True
+
+    async def set_run(self, run_id: str, status: str, reason: str) -> None:
+        """Raises LookupError for an unknown run."""
+        await trio.lowlevel.checkpoint()
+        check_run_status(status)
+        if run_id not in self._runs:
+            raise LookupError(f"there is no snipe run {run_id}")
+        self._runs[run_id] = replace(self._runs[run_id], status=status, reason=storable(reason))
+
+    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
+        """Oldest first."""
+        await trio.lowlevel.checkpoint()
+        rows = [row for row in self._runs.values() if row.user_id == user_id and row.created_at_ms >= since_ms]
+        return sorted(rows, key=lambda row: row.created_at_ms)
+
+    async def expire_runs(self, now_ms: int) -> int:
+        await trio.lowlevel.checkpoint()
+        with_intent = {run_of(intent.request) for intent in self._intents.values()}
+        left = [
+            row
+            for row in self._runs.values()
+            if row.created_at_ms <= now_ms
+            and (row.status in RUN_STATUSES_BEFORE_INTENT or (row.status == "EXECUTING" and row.id not in with_intent))
+        ]
+        for row in left:
+            self._runs[row.id] = replace(row, status="EXPIRED", reason=RUN_LEFT_BEHIND)
+        return len(left)
+
+
+class MemoryOutbox(MemoryTables):
+    """Messages that users are owed."""
+
+    async def post(self, message: OutboxMessage) -> None:
+        """The same id again changes nothing."""
+        await trio.lowlevel.checkpoint()
+        self._put_message(message)
+
+    async def due(self, limit: int) -> list[OutboxMessage]:
+        await trio.lowlevel.checkpoint()
+        rows = [row for row in self._outbox.values() if row.id not in self._delivered]
+        rows.sort(key=lambda row: (not row.urgent, row.created_at_ms))
+        return [replace(row, payload=decode_payload(encode_payload(row.payload))) for row in rows[:limit]]
+
+    async def delivered(self, message_id: str, now_ms: int) -> None:
+        """Raises LookupError for an unknown message; again for the same one changes nothing."""
+        await trio.lowlevel.checkpoint()
+        if message_id not in self._outbox:
+            raise LookupError(f"there is no outbox message {message_id}")
+        self._delivered.setdefault(message_id, now_ms)
+
+
+class MemoryProgram(MemoryTables):
+    """What belongs to the program as a whole: its cluster and its pause causes."""
+
+    async def genesis_hash(self) -> str | None:
+        await trio.lowlevel.checkpoint()
+        return self._genesis_hash
+
+    async def bind_genesis(self, genesis_hash: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._genesis_hash not in (None, genesis_hash):
+            raise Conflict(f"this database belongs to the cluster {self._genesis_hash}, not to {genesis_hash}")
+        self._genesis_hash = genesis_hash
+
+    async def causes(self) -> list[Cause]:
+        """In the order they came."""
+        await trio.lowlevel.checkpoint()
+        return list(self._causes.values())
+
+    async def save_cause(self, cause: Cause) -> None:
+        """A cause that is there keeps its first time and text."""
+        await trio.lowlevel.checkpoint()
+        self._causes.setdefault((cause.name, cause.scope), replace(cause, why=storable(cause.why)))
+
+    async def clear_cause(self, name: str, scope: str) -> None:
+        """Clearing a cause that is not there changes nothing."""
+        await trio.lowlevel.checkpoint()
+        self._causes.pop((name, scope), None)
+
+    async def ping(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class MemoryStore(MemoryUsers, MemoryIntents, MemoryPositions, MemorySnipes, MemoryOutbox, MemoryProgram):
+    """All of storage in memory."""

@@ -1,0 +1,274 @@
+"""Intents and their attempts in memory: admission, every guarded transition, and settlement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import trio
+
+from bot.errors import Conflict
+from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
+from bot.storage.memory_tables import LedgerEntry, MemoryTables, MemoryTrade
+from bot.storage.rules import (
+    RUN_STATUS_OF,
+    SNIPE_GIVEN_BACK,
+    UNRESOLVED_ATTEMPTS,
+    WalletFacts,
+    attempt_at_close,
+    check_fill,
+    check_legs,
+    no_wallet,
+    opens_position,
+    planned_intent,
+    position_after,
+    risk_snapshot,
+    run_of,
+    storable,
+    wrong_state,
+)
+from bot.trading.fill import Fill
+from bot.trading.intent import (
+    IN_FLIGHT,
+    TERMINAL,
+    Attempt,
+    AttemptState,
+    Intent,
+    IntentState,
+    Side,
+    TradeRequest,
+    sources_of,
+)
+from bot.trading.ledger import Leg
+from bot.trading.limits import Ceilings
+from bot.trading.position import Position, PositionState
+from bot.trading.risk_gate import Refused
+
+
+class MemoryIntents(MemoryTables):
+    """The money road."""
+
+    async def admit(
+        self,
+        request: TradeRequest,
+        *,
+        intent_id: str,
+        now_ms: int,
+        wallet_lamports: int,
+        ceilings: Ceilings,
+        pause_causes: Sequence[str],
+        day_start_ms: int,
+        gate: Gate,
+    ) -> Intent | Refused:
+        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
+        await trio.lowlevel.checkpoint()
+        wallet = self._wallets.get(request.wallet_id)
+        if wallet is None or wallet.user_id != request.user_id:
+            raise no_wallet(request.user_id, request.wallet_id)
+        if request.key in self._intent_of_key:
+            return self._intents[self._intent_of_key[request.key]]
+        snapshot = risk_snapshot(
+            self._facts(request, day_start_ms),
+            settings=self._settings[request.user_id],
+            ceilings=ceilings,
+            pause_causes=pause_causes,
+            wallet_lamports=wallet_lamports,
+        )
+        verdict = gate(snapshot)
+        if isinstance(verdict, Refused):
+            return verdict
+        if intent_id in self._intents:
+            raise Conflict(f"intent {intent_id} exists already")
+        intent = planned_intent(request, intent_id, verdict.reserved_lamports, now_ms)
+        self._intent_of_key[request.key] = intent_id
+        self._put_intent(intent)
+        return intent
+
+    async def intent(self, intent_id: str) -> Intent | None:
+        await trio.lowlevel.checkpoint()
+        return self._intents.get(intent_id)
+
+    async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
+        await trio.lowlevel.checkpoint()
+        rows = list(self._moving.values())
+        rows.sort(key=lambda intent: intent.created_at_ms)
+        return [(intent, self._attempts_of(intent.id)) for intent in rows]
+
+    async def record_attempt(self, attempt: Attempt) -> None:
+        """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
+        await trio.lowlevel.checkpoint()
+        intent = self._intent(attempt.intent_id)
+        others = self._attempts_of(intent.id)
+        if intent.state in IN_FLIGHT and any(
+            (row.signature, row.raw) == (attempt.signature, attempt.raw) for row in others
+        ):
+            return
+        if intent.state not in sources_of(IntentState.SIGNED):
+            raise wrong_state(intent.id, intent.state, IntentState.SIGNED)
+        if intent.request.side is Side.BUY and any(row.state in UNRESOLVED_ATTEMPTS for row in others):
+            raise Conflict(f"intent {intent.id} is a buy with an attempt that may still land; it is not signed again")
+        if attempt.signature in self._attempts or attempt.number in {row.number for row in others}:
+            raise Conflict(f"attempt {attempt.signature} or number {attempt.number} of {intent.id} exists already")
+        self._put_attempt(attempt)
+        self._put_intent(replace(intent, state=IntentState.SIGNED))
+
+    async def mark_sent(self, signature: str, now_ms: int) -> None:  # noqa: ARG002
+        """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
+        await trio.lowlevel.checkpoint()
+        attempt = self._attempts.get(signature)
+        if attempt is None:
+            raise LookupError(f"there is no attempt {signature}")
+        if attempt.state is not AttemptState.SIGNED:
+            return
+        intent = self._intent(attempt.intent_id)
+        if intent.state not in sources_of(IntentState.SENT) | {IntentState.SENT}:
+            raise wrong_state(intent.id, intent.state, IntentState.SENT)
+        self._put_attempt(replace(attempt, state=AttemptState.SENT))
+        self._put_intent(replace(intent, state=IntentState.SENT))
+
+    async def mark_unknown(self, intent_id: str) -> None:
+        """An intent that is unknown already stays so. Raises LookupError for no such intent."""
+        await trio.lowlevel.checkpoint()
+        intent = self._intent(intent_id)
+        if intent.state is IntentState.UNKNOWN:
+            return
+        if intent.state not in sources_of(IntentState.UNKNOWN):
+            raise wrong_state(intent.id, intent.state, IntentState.UNKNOWN)
+        self._put_intent(replace(intent, state=IntentState.UNKNOWN))
+
+    async def close_unfilled(
+        self,
+        intent_id: str,
+        state: IntentState,
+        failure: str,
+        *,
+        now_ms: int,
+        signature: str | None = None,
+        legs: Sequence[Leg] = (),
+        message: OutboxMessage | None = None,
+    ) -> bool:
+        """Raises Conflict where `state` cannot be entered, LookupError for no such intent or attempt of it."""
+        await trio.lowlevel.checkpoint()
+        attempt_state = attempt_at_close(state, signature)
+        check_legs(legs)
+        intent = self._intent(intent_id)
+        if intent.state in TERMINAL:
+            return False
+        if intent.state not in sources_of(state):
+            raise wrong_state(intent_id, intent.state, state)
+        failure = storable(failure)
+        attempt = None if signature is None else self._attempt_of(intent_id, signature)
+        if message is not None:
+            self._put_message(message)
+        if attempt is not None and attempt_state is not None:
+            self._put_attempt(replace(attempt, state=attempt_state, error=failure))
+        if legs:
+            self.ledger.append(LedgerEntry(intent_id, signature, tuple(legs)))
+        self._closed_at_ms[intent_id] = now_ms
+        self._put_intent(replace(intent, state=state, reserved_lamports=0, failure=failure))
+        return True
+
+    async def settle(
+        self, intent_id: str, fill: Fill, *, legs: Sequence[Leg], position_id: str, message: MakeMessage
+    ) -> Settled:
+        """Raises LookupError for no such intent or attempt of it, Conflict for an intent that ended another way."""
+        await trio.lowlevel.checkpoint()
+        check_legs(legs)
+        intent = self._intent(intent_id)
+        done = self._trades.get(fill.signature)
+        if done is not None:
+            if done.intent.id != intent_id:
+                raise Conflict(f"{fill.signature} settled intent {done.intent.id}, not {intent_id}")
+            return Settled(intent, self._positions[done.position_id], done.realized_lamports, already_done=True)
+        check_fill(intent, fill)
+        if intent.state not in sources_of(IntentState.FILLED):
+            raise wrong_state(intent_id, intent.state, IntentState.FILLED)
+        attempt = self._attempt_of(intent_id, fill.signature)
+        latest = self._latest_position(intent.request)
+        settings = self._settings[intent.request.user_id]
+        position, realized = position_after(latest, intent, fill, position_id=position_id, settings=settings)
+        if opens_position(latest, fill) and position.id in self._positions:
+            raise Conflict(f"position {position.id} exists already")
+        filled = replace(intent, state=IntentState.FILLED, reserved_lamports=0)
+        self._put_message(message(position, realized))
+        self._put_attempt(replace(attempt, state=AttemptState.LANDED))
+        self._positions[position.id] = position
+        self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized)
+        self.ledger.append(LedgerEntry(intent_id, fill.signature, tuple(legs)))
+        self._closed_at_ms[intent_id] = fill.block_time_s * 1000
+        self._put_intent(filled)
+        return Settled(filled, position, realized, already_done=False)
+
+    def _facts(self, request: TradeRequest, day_start_ms: int) -> WalletFacts:
+        """See `WalletFacts`; everything is of the request's mode, snipes and PnL of its user, the rest of its wallet."""
+        moving = [
+            row
+            for row in self._moving.values()
+            if (row.request.wallet_id, row.request.mode) == (request.wallet_id, request.mode)
+        ]
+        of_mint = [row for row in moving if row.request.mint == request.mint]
+        held = [
+            row
+            for row in self._positions.values()
+            if (row.wallet_id, row.mode) == (request.wallet_id, request.mode) and row.state is PositionState.OPEN
+        ]
+        held_of_mint = [row for row in held if row.mint == request.mint]
+        coming = {row.request.mint for row in moving if row.request.side is Side.BUY} - {row.mint for row in held}
+        return WalletFacts(
+            reserved_lamports=sum(row.reserved_lamports for row in moving),
+            open_positions=len(held) + len(coming),
+            mint_cost_lamports=sum(row.cost_lamports for row in held_of_mint)
+            + sum(row.reserved_lamports for row in of_mint),
+            mint_in_flight=len(of_mint),
+            mint_held_raw=sum(row.token_raw for row in held_of_mint),
+            realized_today_lamports=sum(
+                trade.realized_lamports
+                for trade in self._trades.values()
+                if trade.intent.request.user_id == request.user_id
+                and trade.intent.request.mode is request.mode
+                and trade.at_ms >= day_start_ms
+            ),
+            snipes_today=sum(
+                run_of(row.request) is not None
+                and row.state not in SNIPE_GIVEN_BACK
+                and row.created_at_ms >= day_start_ms
+                and (row.request.user_id, row.request.mode) == (request.user_id, request.mode)
+                for row in self._intents.values()
+            ),
+        )
+
+    def _intent(self, intent_id: str) -> Intent:
+        if intent_id not in self._intents:
+            raise LookupError(f"there is no intent {intent_id}")
+        return self._intents[intent_id]
+
+    def _put_intent(self, intent: Intent) -> None:
+        """Write an intent and let its snipe run follow."""
+        self._intents[intent.id] = intent
+        if intent.state in TERMINAL:
+            self._moving.pop(intent.id, None)
+        else:
+            self._moving[intent.id] = intent
+        run = self._runs.get(run_of(intent.request) or "")
+        if run is not None:
+            reason = run.reason if intent.failure is None else intent.failure
+            self._runs[run.id] = replace(run, status=RUN_STATUS_OF[intent.state], reason=reason)
+
+    def _put_attempt(self, attempt: Attempt) -> None:
+        self._attempts[attempt.signature] = attempt
+        self._attempts_by_intent.setdefault(attempt.intent_id, {})[attempt.signature] = attempt
+
+    def _attempts_of(self, intent_id: str) -> list[Attempt]:
+        return sorted(self._attempts_by_intent.get(intent_id, {}).values(), key=lambda row: row.number)
+
+    def _attempt_of(self, intent_id: str, signature: str) -> Attempt:
+        attempt = self._attempts.get(signature)
+        if attempt is None or attempt.intent_id != intent_id:
+            raise LookupError(f"intent {intent_id} has no attempt {signature}")
+        return attempt
+
+    def _latest_position(self, request: TradeRequest) -> Position | None:
+        """The newest position, open or closed, of a wallet, mint and mode."""
+        wanted = (request.wallet_id, request.mint, request.mode)
+        rows = [row for row in self._positions.values() if (row.wallet_id, row.mint, row.mode) == wanted]
+        return rows[-1] if rows else None

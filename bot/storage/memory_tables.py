@@ -1,0 +1,80 @@
+"""The rows of the in-memory store, and what several of its parts do with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.ports import OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.storage.rules import decode_payload, encode_payload
+from bot.trading.fill import Fill
+from bot.trading.intent import Attempt, Intent
+from bot.trading.ledger import Leg
+from bot.trading.limits import UserSettings
+from bot.trading.position import Position
+from bot.trading.trading_state import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTrade:
+    """A settled fill of `intent`, which is as it was when it filled; `realized_lamports` is 0 for a buy."""
+
+    intent: Intent
+    fill: Fill
+    position_id: str
+    realized_lamports: int
+
+    @property
+    def at_ms(self) -> int:
+        """When the block was made, in milliseconds since 1970."""
+        return self.fill.block_time_s * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One entry of the double-entry ledger; its legs sum to zero."""
+
+    intent_id: str
+    signature: str | None
+    legs: tuple[Leg, ...]
+
+
+class MemoryTables:
+    """One dictionary per table; insertion order stands for the order of writing."""
+
+    def __init__(self) -> None:
+        self.ledger: list[LedgerEntry] = []
+        self._users: dict[str, User] = {}
+        self._wallets: dict[str, Wallet] = {}
+        self._keys: dict[str, SealedKey] = {}
+        self._settings: dict[str, UserSettings] = {}
+        self._intents: dict[str, Intent] = {}
+        self._moving: dict[str, Intent] = {}
+        self._intent_of_key: dict[str, str] = {}
+        self._closed_at_ms: dict[str, int] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._attempts_by_intent: dict[str, dict[str, Attempt]] = {}
+        self._trades: dict[str, MemoryTrade] = {}
+        self._positions: dict[str, Position] = {}
+        self._runs: dict[str, SnipeRun] = {}
+        self._outbox: dict[str, OutboxMessage] = {}
+        self._delivered: dict[str, int] = {}
+        self._causes: dict[tuple[str, str], Cause] = {}
+        self._genesis_hash: str | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} users={len(self._users)} intents={len(self._intents)}"
+            f" positions={len(self._positions)} owed={len(self._outbox) - len(self._delivered)}>"
+        )
+
+    def _user(self, user_id: str) -> User:
+        """Raises LookupError for an unknown user."""
+        if user_id not in self._users:
+            raise LookupError(f"there is no user {user_id}")
+        return self._users[user_id]
+
+    def _put_message(self, message: OutboxMessage) -> None:
+        """Keep a message as it would come back from JSON; one whose id is there already is left as it is."""
+        self._user(message.user_id)
+        stored = replace(message, payload=decode_payload(encode_payload(message.payload)))
+        self._outbox.setdefault(message.id, stored)

@@ -1,0 +1,242 @@
+"""What PostgreSQL and its in-memory twin have in common: pure rules about rows. No I/O, no SQL, no trio."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.errors import Conflict
+from bot.ports import User, Wallet
+from bot.trading.fill import Fill
+from bot.trading.intent import AttemptState, Context, Intent, IntentState, Mode, Side, TradeRequest
+from bot.trading.ledger import Leg
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.position import Position, PositionState, apply_fill, open_position
+from bot.trading.risk_gate import RiskSnapshot
+
+RUN_STATUSES = frozenset(
+    {"ANALYZED", "MONITORING", "EXECUTING", "COMPLETED", "FAILED", "SKIPPED", "EXPIRED", "UNKNOWN"}
+)
+RUN_STATUSES_BEFORE_INTENT = ("ANALYZED", "MONITORING")
+RUN_LEFT_BEHIND = "the bot stopped before this run came to a decision"
+
+_UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
+
+# A sniper's buy carries its snipe run along: the run's status follows the intent, whatever moved it.
+RUN_STATUS_OF: dict[IntentState, str] = {
+    IntentState.PLANNED: "EXECUTING",
+    IntentState.SIGNED: "EXECUTING",
+    IntentState.SENT: "EXECUTING",
+    IntentState.UNKNOWN: "UNKNOWN",
+    IntentState.FILLED: "COMPLETED",
+    IntentState.FAILED: "FAILED",
+    IntentState.EXPIRED: "EXPIRED",
+    IntentState.CANCELLED: "FAILED",
+}
+
+# What an intent's end without a fill says about the attempt that is named with it.
+_ATTEMPT_AT_CLOSE: dict[IntentState, AttemptState] = {
+    IntentState.FAILED: AttemptState.LANDED_ERROR,
+    IntentState.EXPIRED: AttemptState.EXPIRED,
+}
+_UNFILLED = frozenset({IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
+
+# An attempt in one of these states may still land; a buy is not signed again beside it (decisions, money path 3).
+UNRESOLVED_ATTEMPTS = frozenset({AttemptState.SIGNED, AttemptState.SENT})
+
+# These ends count as a failed trade of the day; a cancelled intent never left the house.
+FAILED_TRADES = frozenset({IntentState.FAILED, IntentState.EXPIRED})
+
+# A sniper's buy takes one of the day's places while it is in flight and when it filled; without a fill it gives it back.
+SNIPE_GIVEN_BACK = _UNFILLED
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFacts:
+    """What the rows say about one wallet, one mint and one mode at one moment; all of it feeds the risk gate.
+
+    `open_positions` counts the wallet's open positions and its in-flight buys of mints that it does not hold yet, so
+    that buys on their way cannot exceed the limit together and each has its reserve for the exit.
+    """
+
+    reserved_lamports: int
+    open_positions: int
+    mint_cost_lamports: int
+    mint_in_flight: int
+    mint_held_raw: int
+    realized_today_lamports: int
+    snipes_today: int
+
+
+def risk_snapshot(
+    facts: WalletFacts,
+    *,
+    settings: UserSettings,
+    ceilings: Ceilings,
+    pause_causes: Sequence[str],
+    wallet_lamports: int,
+) -> RiskSnapshot:
+    """The gate's view: the rows' facts and what the caller knows."""
+    return RiskSnapshot(
+        pause_causes=tuple(pause_causes),
+        settings=settings,
+        ceilings=ceilings,
+        wallet_lamports=wallet_lamports,
+        reserved_lamports=facts.reserved_lamports,
+        open_positions=facts.open_positions,
+        mint_cost_lamports=facts.mint_cost_lamports,
+        mint_in_flight=facts.mint_in_flight,
+        mint_held_raw=facts.mint_held_raw,
+        loss_today_lamports=max(0, -facts.realized_today_lamports),
+        snipes_today=facts.snipes_today,
+    )
+
+
+def planned_intent(request: TradeRequest, intent_id: str, reserved_lamports: int, now_ms: int) -> Intent:
+    """The intent of an admitted request, as it is first written."""
+    return Intent(
+        id=intent_id,
+        request=replace(request, reason=storable(request.reason)),
+        state=IntentState.PLANNED,
+        reserved_lamports=reserved_lamports,
+        created_at_ms=now_ms,
+    )
+
+
+def run_of(request: TradeRequest) -> str | None:
+    """The id of the snipe run that a request belongs to; None for everything but a sniper's buy."""
+    is_snipe = request.context is Context.SNIPER and request.side is Side.BUY
+    return request.causation_id if is_snipe else None
+
+
+def attempt_at_close(state: IntentState, signature: str | None) -> AttemptState | None:
+    """The state of the attempt named when an intent ends as `state`; None when none is named.
+
+    Raises ValueError for a state that is no end without a fill, and for an attempt named with a cancelled intent.
+    """
+    if state not in _UNFILLED:
+        raise ValueError(f"{state} is not an end without a fill; use failed, expired or cancelled")
+    if signature is None:
+        return None
+    if state not in _ATTEMPT_AT_CLOSE:
+        raise ValueError(f"an intent with the attempt {signature} was signed and cannot be {state}")
+    return _ATTEMPT_AT_CLOSE[state]
+
+
+def check_legs(legs: Sequence[Leg]) -> None:
+    """Raises ValueError unless the legs of an entry sum to zero."""
+    total = sum(leg.lamports for leg in legs)
+    if total:
+        raise ValueError(f"the legs of a ledger entry sum to {total} lamports, not to zero")
+
+
+def check_run_status(status: str) -> None:
+    """Raises ValueError for a status that no snipe run has."""
+    if status not in RUN_STATUSES:
+        raise ValueError(f"{status!r} is not the status of a snipe run; use one of {', '.join(sorted(RUN_STATUSES))}")
+
+
+def check_owner(user: User, wallet: Wallet) -> None:
+    """Raises ValueError when a new user's wallet names another user."""
+    if wallet.user_id != user.id:
+        raise ValueError(f"wallet {wallet.id} belongs to user {wallet.user_id}, not to {user.id}")
+
+
+def check_fill(intent: Intent, fill: Fill) -> None:
+    """Raises ValueError when a fill moved no tokens or is of the other side than the intent that it is to settle."""
+    if fill.token_raw <= 0:
+        raise ValueError(f"{fill.signature} moved {fill.token_raw} raw tokens; that settles nothing")
+    if fill.side is not intent.request.side:
+        raise ValueError(f"{fill.signature} is a {fill.side}, intent {intent.id} is a {intent.request.side}")
+
+
+def opens_position(latest: Position | None, fill: Fill) -> bool:
+    """Whether a fill opens a position, `latest` being the newest of its wallet, mint and mode."""
+    return fill.side is Side.BUY and (latest is None or latest.state is PositionState.CLOSED)
+
+
+def position_after(
+    latest: Position | None, intent: Intent, fill: Fill, *, position_id: str, settings: UserSettings
+) -> tuple[Position, int]:
+    """The position after a fill and the PnL in lamports that it realises.
+
+    `latest` is the newest position, open or closed, of the intent's wallet, mint and mode. A first buy opens a position
+    with the exit plan of the user's settings. A sale that landed after an adjustment had closed the position sold
+    tokens that came from outside: all it brought is profit of that position. Raises Conflict for a sale where there
+    never was a position.
+    """
+    request = intent.request
+    if latest is not None and latest.state is PositionState.OPEN:
+        return apply_fill(latest, fill)
+    if fill.side is Side.SELL:
+        if latest is None:
+            raise Conflict(f"{fill.signature} sold {request.mint}, which wallet {request.wallet_id} never held")
+        realized = latest.realized_lamports + fill.proceeds_lamports
+        return replace(latest, realized_lamports=realized), fill.proceeds_lamports
+    opened = open_position(
+        fill,
+        position_id=position_id,
+        user_id=request.user_id,
+        wallet_id=request.wallet_id,
+        mint=request.mint,
+        mode=request.mode,
+        context=request.context,
+        plan=settings.exit_plan,
+    )
+    return opened, 0
+
+
+def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> Position:
+    """An open position with the chain's quantity; its cost shrinks by the missing share, rounded as a sale's is.
+
+    Tokens that came from outside cost nothing. Zero closes it; what it cost is lost with the tokens, not realised.
+    Raises Conflict for a closed position and ValueError for a negative quantity.
+    """
+    if chain_token_raw < 0:
+        raise ValueError(f"{chain_token_raw} raw tokens is less than nothing")
+    if position.state is not PositionState.OPEN:
+        raise Conflict(f"position {position.id} is {position.state}, only an open one is adjusted")
+    missing = max(0, position.token_raw - chain_token_raw)
+    cost_lost = position.cost_lamports * missing // position.token_raw
+    return replace(
+        position,
+        token_raw=chain_token_raw,
+        cost_lamports=position.cost_lamports - cost_lost,
+        state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
+        closed_at_ms=None if chain_token_raw else now_ms,
+    )
+
+
+def no_wallet(user_id: str, wallet_id: str) -> LookupError:
+    """The error of a request for a wallet that its user does not have."""
+    return LookupError(f"user {user_id} has no wallet {wallet_id}")
+
+
+def wrong_state(intent_id: str, state: IntentState, target: IntentState) -> Conflict:
+    """The error of a transition that is not legal from where the intent is."""
+    return Conflict(f"intent {intent_id} is {state} and cannot become {target}")
+
+
+def in_mode(mode: Mode, wanted: Mode | None) -> bool:
+    """Whether a row of `mode` belongs to a sum over `wanted`; None is every mode."""
+    return wanted is None or mode is wanted
+
+
+def storable(text: str) -> str:
+    """Text as PostgreSQL can hold it: NUL and lone surrogates, which token names carry, become U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def encode_payload(payload: dict[str, object]) -> str:
+    """An outbox payload as ASCII JSON; raises TypeError or ValueError for what JSON cannot say."""
+    return json.dumps(payload, allow_nan=False)
+
+
+def decode_payload(text: str) -> dict[str, object]:
+    """The payload of an outbox row."""
+    payload = json.loads(text)
+    if not isinstance(payload, dict):
+        raise TypeError(f"an outbox payload is {type(payload).__name__}, not an object")
+    return payload
