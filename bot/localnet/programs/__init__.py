@@ -1,0 +1,29 @@
+"""Programs of the local chain: our own C sources beside what they were built into.
+
+`pump.c` stands in for the launchpad. Its built form is committed with its hash; `build.py` makes the same bytes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+class ProgramError(Exception):
+    """A built program is missing or is not the one that was committed."""
+
+
+def load_program(name: str = "pump") -> bytes:
+    """The built program `name`; raises ProgramError when its bytes do not match the hash beside it."""
+    try:
+        code = (HERE / f"{name}.so").read_bytes()
+        expected = (HERE / f"{name}.so.sha256").read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError) as error:
+        raise ProgramError(f"the local program {name} cannot be read: {error}") from error
+    if hashlib.sha256(code).hexdigest() != expected:
+        raise ProgramError(
+            f"{name}.so does not match {name}.so.sha256; build it again with python -m bot.localnet.programs.build"
+        )
+    return code

@@ -1,0 +1,91 @@
+"""Addresses that the local chain and its programs agree on, and the derivations of accounts from them.
+
+Program ids, seeds and fee recipients are the mainnet ones (launchpad interface description, SDK 2.0.0), so that a
+client built for mainnet finds everything where it expects it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from solders.pubkey import Pubkey
+
+SYSTEM_PROGRAM = Pubkey.default()
+TOKEN_PROGRAM = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+TOKEN_2022_PROGRAM = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN_PROGRAMS = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
+ASSOCIATED_TOKEN_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+COMPUTE_BUDGET_PROGRAM = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
+MEMO_PROGRAMS = (
+    Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
+    Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),
+)
+WRAPPED_SOL_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
+
+LAUNCHPAD_PROGRAM = Pubkey.from_string("6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P")
+LAUNCHPAD_FEES_PROGRAM = Pubkey.from_string("pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ")
+MAYHEM_PROGRAM = Pubkey.from_string("MAyhSmzXzV1pTf7LsNkrNwkWKTo4ougAJ1PPg47MD4e")
+
+
+def derive(program: Pubkey, *seeds: bytes) -> Pubkey:
+    """The program-derived address of `seeds` under `program`."""
+    return Pubkey.find_program_address(list(seeds), program)[0]
+
+
+GLOBAL_ACCOUNT = derive(LAUNCHPAD_PROGRAM, b"global")
+MINT_AUTHORITY = derive(LAUNCHPAD_PROGRAM, b"mint-authority")
+EVENT_AUTHORITY = derive(LAUNCHPAD_PROGRAM, b"__event_authority")
+GLOBAL_VOLUME_ACCUMULATOR = derive(LAUNCHPAD_PROGRAM, b"global_volume_accumulator")
+FEE_CONFIG_ACCOUNT = derive(LAUNCHPAD_FEES_PROGRAM, b"fee_config", bytes(LAUNCHPAD_PROGRAM))
+MAYHEM_GLOBAL_PARAMS = derive(MAYHEM_PROGRAM, b"global-params")
+MAYHEM_SOL_VAULT = derive(MAYHEM_PROGRAM, b"sol-vault")
+
+FEE_RECIPIENTS = tuple(
+    Pubkey.from_string(text)
+    for text in (
+        "62qc2CNXwrYqQScmEdiZFFAnJR262PxWEuNQtxfafNgV",
+        "7VtfL8fvgNfhz17qKRMjzQEXgbdpnHHHQRh54R9jP2RJ",
+        "7hTckgnGnLQR6sdH7YkqFTAA7VwTfYFaZ6EhEsU3saCX",
+        "9rPYyANsfQZw3DnDmKE3YCQF5E8oD89UXoHn9JFEhJUz",
+        "AVmoTthdrX6tKt4nDjco2D775W2YK3sDhxPcMmzUAmTY",
+        "CebN5WGQ4jvEPvsVU4EoHEpgzq1VV7AbicfhtW4xC9iM",
+        "FWsW1xNtWscwNmKv6wVsU1iTzRN6wmmk3MjxRP5tT7hz",
+        "G5UZAVbAf46s7cKWoyKu8kYTip9DGTpbLZ2qa9Aq69dP",
+    )
+)
+BUYBACK_RECIPIENTS = tuple(
+    Pubkey.from_string(text)
+    for text in (
+        "5YxQFdt3Tr9zJLvkFccqXVUwhdTWJQc1fFg2YPbxvxeD",
+        "9M4giFFMxmFGXtc3feFzRai56WbBqehoSeRE5GK7gf7",
+        "GXPFM2caqTtQYC2cJ5yJRi9VDkpsYZXzYdwYpGnLmtDL",
+        "3BpXnfJaUTiwXnJNe7Ej1rcbzqTTQUvLShZaWazebsVR",
+        "5cjcW9wExnJJiqgLjq7DEG75Pm6JBgE1hNv4B2vHXUW6",
+        "EHAAiTxcdDwQ3U4bU6YcMsQGaekdzLS3B5SmYo46kJtL",
+        "5eHhjP8JaYkz83CWwvGU2uMUXefd3AazWGx4gpcuEEYD",
+        "A7hAgCzFw14fejgCp387JUJRMNyz4j89JKnhtKU8piqW",
+    )
+)
+
+
+def bonding_curve(mint: Pubkey) -> Pubkey:
+    """The launchpad's curve account of a mint."""
+    return derive(LAUNCHPAD_PROGRAM, b"bonding-curve", bytes(mint))
+
+
+@lru_cache(maxsize=4096)
+def creator_vault(creator: Pubkey) -> Pubkey:
+    """The account that collects a creator's fees."""
+    return derive(LAUNCHPAD_PROGRAM, b"creator-vault", bytes(creator))
+
+
+@lru_cache(maxsize=4096)
+def user_volume_accumulator(user: Pubkey) -> Pubkey:
+    """The launchpad's per-user volume account; created by a user's first buy."""
+    return derive(LAUNCHPAD_PROGRAM, b"user_volume_accumulator", bytes(user))
+
+
+@lru_cache(maxsize=16384)
+def associated_token(owner: Pubkey, mint: Pubkey, token_program: Pubkey = TOKEN_2022_PROGRAM) -> Pubkey:
+    """The associated token account of `owner` for `mint`; its address depends on the mint's token program."""
+    return derive(ASSOCIATED_TOKEN_PROGRAM, bytes(owner), bytes(token_program), bytes(mint))

@@ -1,0 +1,141 @@
+"""The whole local cluster without its sockets: chain, store, RPC, subscriptions, faults and market in one place.
+
+Both the process and the in-process door for tests drive it through `tick`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from solders.account import Account
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from bot.localnet import launchpad
+from bot.localnet.addresses import LAUNCHPAD_PROGRAM, SYSTEM_PROGRAM
+from bot.localnet.chain import FIRST_SLOT, Chain, Position
+from bot.localnet.faucet import Faucet
+from bot.localnet.faults import FaultTable
+from bot.localnet.market.interface import Market
+from bot.localnet.programs import load_program
+from bot.localnet.records import Block
+from bot.localnet.rpc.dispatch import Dispatcher
+from bot.localnet.rpc.node import RpcNode
+from bot.localnet.rpc.pubsub import PubSub
+from bot.localnet.store import Store
+
+DEFAULT_SLOT_MS = 400
+
+
+def genesis_hash_of(seed: int, salt: bytes) -> Hash:
+    """The genesis hash of a new chain. A salt that is never used twice makes it a chain of its own."""
+    return Hash(hashlib.sha256(b"local solana" + seed.to_bytes(8, "little", signed=True) + salt).digest())
+
+
+class Cluster:
+    """A chain that is new or continued from `directory` (None: in memory), ready to produce its next block."""
+
+    def __init__(
+        self,
+        *,
+        directory: Path | None,
+        seed: int,
+        salt: bytes,
+        time_s: int,
+        clock: Callable[[], float],
+        market: Market | None,
+        slot_ms: int = DEFAULT_SLOT_MS,
+    ) -> None:
+        self.slot_ms = slot_ms
+        self.market = market
+        self.store = Store(directory)
+        position = self.store.position()
+        genesis_hash = self.store.genesis_hash()
+        new = position is None or genesis_hash is None
+        if position is None or genesis_hash is None:
+            genesis_hash = genesis_hash_of(seed, salt)
+            position = Position(FIRST_SLOT, 0, time_s, 0)
+            self.store.create(genesis_hash)
+        self.chain = Chain(
+            genesis_hash,
+            self.store,
+            programs=[(LAUNCHPAD_PROGRAM, load_program())],
+            position=position,
+            stored_accounts=() if new else self.store.accounts(),
+        )
+        self.faucet = Faucet(genesis_hash)
+        node = RpcNode(self.chain, self.store, self.faucet)
+        self.dispatcher = Dispatcher(node)
+        self.pubsub = PubSub(node, self.dispatcher)
+        self.faults = FaultTable(clock)
+        if new:
+            self._write_genesis()
+        else:
+            self._restore()
+
+    def _write_genesis(self) -> None:
+        for key, account in (*launchpad.genesis_accounts(), *self.faucet.genesis_accounts()):
+            self.chain.accounts.put(key, account)
+        if self.market is not None:
+            for key, account in self.market.genesis_accounts():
+                self.chain.accounts.put(key, account)
+        self._commit(None)
+
+    def _restore(self) -> None:
+        for raw in self.store.pending():
+            self.chain.submit(VersionedTransaction.from_bytes(raw), raw)
+        if self.market is not None:
+            state = self.store.market_state()
+            self.market.restore(state)
+            for key, account in self.market.genesis_accounts():
+                if self.chain.accounts.get(key) is None:
+                    self.chain.accounts.put(key, account)
+
+    def close(self) -> None:
+        """Let go of the data directory; everything up to the last block is stored."""
+        self.store.close()
+
+    def fund(self, key: Pubkey, lamports: int) -> None:
+        """Set a wallet's balance by decree, for preparing a scenario."""
+        self.chain.accounts.put(key, Account(lamports, b"", SYSTEM_PROGRAM))
+
+    def tick(self, time_s: int) -> Block:
+        """One slot: the market acts, the block is produced, stored whole, and told to subscribers."""
+        if self.market is not None:
+            for transaction in self.market.step(self.slot_ms, self.chain):
+                self.chain.submit(transaction, bytes(transaction))
+        block = self.chain.produce_block(time_s)
+        if self.market is not None:
+            self.market.observe(block, self.chain)
+        self._commit(block)
+        self.pubsub.on_block()
+        return block
+
+    def _commit(self, block: Block | None) -> None:
+        self.store.commit(
+            block,
+            self.chain.position,
+            self.chain.accounts.drain_changes(),
+            pending=self.chain.queue.raw_transactions(),
+            market={} if self.market is None else self.market.drain_changes(),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What `status` and tests want to know, as JSON."""
+        position = self.chain.position
+        return {
+            "slot": position.slot,
+            "height": position.height,
+            "time_s": position.time_s,
+            "genesis_hash": str(self.chain.genesis_hash),
+            "slot_ms": self.slot_ms,
+            "transactions": position.transactions,
+            "pending": len(self.chain.queue),
+            "sessions": self.pubsub.sessions,
+            "faults": self.faults.active(),
+            "market": None if self.market is None else self.market.statistics(),
+        }

@@ -1,0 +1,87 @@
+"""Faults of the local node on demand: a table of what is broken now and until when. The doors ask it; it does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """A fault that can be asked for. `needs_delay` says whether it takes a delay per request."""
+
+    name: str
+    help: str
+    needs_delay: bool = False
+
+
+RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
+RPC_SLOW = FaultKind("rpc-slow", "every request is answered late, by --delay-ms", needs_delay=True)
+KINDS = {kind.name: kind for kind in (RPC_DOWN, RPC_SLOW)}
+MAX_DURATION_S = 86_400.0
+MAX_DELAY_MS = 600_000
+
+
+class FaultError(Exception):
+    """A fault that was asked for does not exist or has impossible values; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault that is on until a moment of the table's clock."""
+
+    kind: FaultKind
+    until_s: float
+    delay_ms: int
+
+
+class FaultTable:
+    """Which faults are on. `clock` gives seconds (trio's time); observers are called whenever something is switched."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._faults: dict[str, Fault] = {}
+        self._observers: list[Callable[[], None]] = []
+
+    def observe(self, observer: Callable[[], None]) -> None:
+        """Have `observer` called after every change, so that a door can drop its open connections."""
+        self._observers.append(observer)
+
+    def set(self, name: str, *, for_s: float, delay_ms: int = 0) -> Fault:
+        """Switch a fault on for a while, replacing an earlier one of the same name; raises FaultError."""
+        kind = KINDS.get(name)
+        if kind is None:
+            raise FaultError(f"unknown fault {name}; known: {', '.join(sorted(KINDS))}")
+        if not 0 < for_s <= MAX_DURATION_S:
+            raise FaultError(f"a fault lasts between 0 and {MAX_DURATION_S:.0f} seconds")
+        if kind.needs_delay and not 0 < delay_ms <= MAX_DELAY_MS:
+            raise FaultError(f"{name} needs --delay-ms between 1 and {MAX_DELAY_MS}")
+        fault = Fault(kind, self._clock() + for_s, delay_ms)
+        self._faults[name] = fault
+        self._notify()
+        return fault
+
+    def clear(self) -> int:
+        """Switch every fault off; says how many were on."""
+        count = len(self.active())
+        self._faults.clear()
+        self._notify()
+        return count
+
+    def get(self, kind: FaultKind) -> Fault | None:
+        """The fault of this kind when it is on now."""
+        fault = self._faults.get(kind.name)
+        return fault if fault is not None and fault.until_s > self._clock() else None
+
+    def active(self) -> list[dict[str, object]]:
+        """The faults that are on, with the seconds that they have left."""
+        now_s = self._clock()
+        return [
+            {"name": name, "left_s": round(fault.until_s - now_s, 1), "delay_ms": fault.delay_ms}
+            for name, fault in sorted(self._faults.items())
+            if fault.until_s > now_s
+        ]
+
+    def _notify(self) -> None:
+        for observer in self._observers:
+            observer()

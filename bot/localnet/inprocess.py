@@ -1,0 +1,147 @@
+"""The local cluster inside a test: the same engine, RPC, subscriptions and market, without a socket, thread or process.
+
+Everything follows trio's clock, so that under `trio.testing.MockClock` hours of market take seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from bot.localnet.cluster import DEFAULT_SLOT_MS, Cluster
+from bot.localnet.faults import RPC_DOWN, RPC_SLOW
+from bot.localnet.market.interface import Market
+from bot.localnet.records import Block
+from bot.localnet.rpc.pubsub import Message, Session
+
+DEFAULT_GENESIS_TIME_S = 1_790_000_000
+NOTIFICATION_BUFFER = 10_000
+
+
+class NodeUnreachable(OSError):
+    """The node does not answer because a fault says so; what a refused connection is on a socket."""
+
+
+class StreamDropped(Exception):
+    """The node ended a subscription session: an outage, or the reader fell behind by more than the buffer."""
+
+
+class NotificationStream:
+    """One pubsub session. Requests go in through `request`, notifications come out of `receive` or `async for`."""
+
+    def __init__(self, chain: InProcessChain) -> None:
+        self._send, self._receive = trio.open_memory_channel[Message](NOTIFICATION_BUFFER)
+        self._session: Session = chain.cluster.pubsub.open(self._deliver, self._send.close)
+
+    def request(self, method: str, params: list[Any]) -> Any:
+        """Send one request and return the `result`; raises ValueError with the error object of a refusal."""
+        answer = self._session.handle({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        self._session.after_reply()
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["result"]
+
+    async def receive(self) -> Message:
+        """The next notification; raises StreamDropped when the node ended the session."""
+        try:
+            return await self._receive.receive()
+        except trio.EndOfChannel:
+            raise StreamDropped("the node ended the session") from None
+
+    def receive_nowait(self) -> Message | None:
+        """The next notification if one waits."""
+        try:
+            return self._receive.receive_nowait()
+        except trio.WouldBlock:
+            return None
+
+    def close(self) -> None:
+        """End the session from the client's side."""
+        self._session.close()
+        self._send.close()
+
+    def _deliver(self, message: Message) -> None:
+        try:
+            self._send.send_nowait(message)
+        except trio.WouldBlock:
+            self._session.drop()
+
+
+class InProcessChain:
+    """A local cluster for tests in virtual time.
+
+    `step` produces blocks at once; `run` produces one per slot of trio time. Chain time starts at `genesis_time_s` and
+    advances by one slot per block either way.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        market: Market | None = None,
+        slot_ms: int = DEFAULT_SLOT_MS,
+        genesis_time_s: int = DEFAULT_GENESIS_TIME_S,
+        salt: bytes = b"",
+    ) -> None:
+        self._genesis_ms = genesis_time_s * 1000
+        self.cluster = Cluster(
+            directory=None,
+            seed=seed,
+            salt=salt,
+            time_s=genesis_time_s,
+            clock=trio.current_time,
+            market=market,
+            slot_ms=slot_ms,
+        )
+
+    def handle(self, request: Any) -> Any:
+        """The answer to a JSON-RPC request or batch, at once and whatever faults are on."""
+        return self.cluster.dispatcher.handle(request)
+
+    def handle_bytes(self, raw: bytes) -> bytes:
+        """The same on encoded JSON."""
+        return self.cluster.dispatcher.handle_bytes(raw)
+
+    async def request(self, raw: bytes) -> bytes:
+        """One request as a client meets it: late or refused (NodeUnreachable) while a fault is on."""
+        slow = self.cluster.faults.get(RPC_SLOW)
+        await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
+        if self.cluster.faults.get(RPC_DOWN) is not None:
+            raise NodeUnreachable("the local node is down")
+        return self.handle_bytes(raw)
+
+    def call(self, method: str, *params: Any) -> Any:
+        """The `result` of one method; raises ValueError with the error object of a refusal."""
+        answer = self.handle({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["result"]
+
+    def open_stream(self) -> NotificationStream:
+        """A new pubsub session; raises NodeUnreachable while the node is down."""
+        if self.cluster.faults.get(RPC_DOWN) is not None:
+            raise NodeUnreachable("the local node is down")
+        return NotificationStream(self)
+
+    def set_fault(self, name: str, *, for_s: float, delay_ms: int = 0) -> None:
+        """Switch a fault on for some seconds of trio time; see `bot.localnet.faults`."""
+        self.cluster.faults.set(name, for_s=for_s, delay_ms=delay_ms)
+        if self.cluster.faults.get(RPC_DOWN) is not None:
+            self.cluster.pubsub.drop_all()
+
+    def step(self, blocks: int = 1) -> Block:
+        """Produce blocks now; returns the last one."""
+        for _ in range(max(1, blocks)):
+            height = self.cluster.chain.position.height + 1
+            block = self.cluster.tick((self._genesis_ms + height * self.cluster.slot_ms) // 1000)
+        return block
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Produce a block every slot of trio time until cancelled."""
+        task_status.started()
+        next_s = trio.current_time()
+        while True:
+            next_s += self.cluster.slot_ms / 1000
+            await trio.sleep_until(next_s)
+            self.step()
