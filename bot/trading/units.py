@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 LAMPORTS_PER_SOL = 1_000_000_000
 TOKEN_DECIMALS = 6  # every launchpad token: 1 token is 10**6 raw units
 BPS = 10_000
 MAX_U64 = 2**64 - 1
 
-_NUMBER = re.compile(r"\d{1,18}(\.\d{1,18})?|\.\d{1,18}")
+# ASCII only: `\d` and `int` would also read the digits of other scripts, which look like nothing the user was shown.
+_NUMBER = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?|\.([0-9]{1,18})")
 
 
 class AmountError(ValueError):
@@ -21,12 +21,14 @@ def _parse_decimal(text: str, decimals: int, unit: str) -> int:
     cleaned = text.strip()
     if cleaned.startswith("-"):
         raise AmountError(f"{text!r} is negative; give a positive amount in {unit}")
-    if not _NUMBER.fullmatch(cleaned):
+    match = _NUMBER.fullmatch(cleaned)
+    if match is None:
         raise AmountError(f"{text!r} is not an amount; write it like 0.5")
-    scaled = Decimal(cleaned).scaleb(decimals)
-    if scaled != int(scaled):
+    whole, with_whole, alone = match.groups()
+    fraction = (with_whole or alone or "").rstrip("0")
+    if len(fraction) > decimals:
         raise AmountError(f"{text!r} has more than {decimals} decimals, the most that {unit} has")
-    value = int(scaled)
+    value: int = int(whole or "0") * 10**decimals + int(fraction.ljust(decimals, "0"))
     if value == 0:
         raise AmountError(f"{text!r} is zero; give a positive amount in {unit}")
     if value > MAX_U64:
@@ -46,9 +48,10 @@ def parse_tokens(text: str) -> int:
 
 def parse_percent(text: str) -> int:
     """Basis points of `50%`; raises AmountError unless it is above 0 % and at most 100 %, with at most 2 decimals."""
-    if not text.endswith("%"):
+    number = text.strip().removesuffix("%")
+    if number == text.strip():
         raise AmountError(f"{text!r} is not a percentage; write it like 50%")
-    share_bps = _parse_decimal(text[:-1], 2, "percent")
+    share_bps = _parse_decimal(number, 2, "percent")
     if share_bps > BPS:
         raise AmountError(f"{text!r} is more than 100 %")
     return share_bps
