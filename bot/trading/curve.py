@@ -42,7 +42,9 @@ class Curve:
 
     @property
     def market_cap_lamports(self) -> int:
-        """Price of the whole supply; 27.96 SOL at the start, 410.88 SOL at completion."""
+        """Price of the whole supply; 27.96 SOL at the start, 410.88 SOL at completion; 0 once the reserves have migrated."""
+        if self.virtual_token_raw == 0:
+            return 0
         return self.virtual_quote_lamports * TOKEN_SUPPLY_RAW // self.virtual_token_raw
 
     @property
@@ -86,7 +88,7 @@ def quote_buy_tokens(curve: Curve, token_raw: int, fees: Fees) -> Quote:
         raise CurveError("the curve is complete; the token trades in its pool")
     if token_raw <= 0:
         raise CurveError("a buy of zero tokens")
-    if token_raw > curve.real_token_raw:
+    if token_raw > curve.real_token_raw or token_raw >= curve.virtual_token_raw:
         raise CurveError("the curve does not hold that many tokens")
     quote_lamports = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw - token_raw) + 1
     return _with_fees(token_raw, quote_lamports, fees)
@@ -103,7 +105,11 @@ def quote_buy(curve: Curve, spend_lamports: int, fees: Fees) -> Quote:
     token_raw = min(token_raw, curve.real_token_raw)
     if token_raw == 0:
         raise CurveError("too little to buy anything")
-    return quote_buy_tokens(curve, token_raw, fees)
+    quote = quote_buy_tokens(curve, token_raw, fees)
+    if quote.paid_lamports <= spend_lamports:
+        return quote
+    # Where the division leaves no rest the program's `+ 1` costs up to two lamports too many; one raw unit less does not.
+    return quote_buy_tokens(curve, token_raw - 1, fees)
 
 
 def quote_sell(curve: Curve, token_raw: int, fees: Fees) -> Quote:
