@@ -81,7 +81,8 @@ def fill_from(landed: LandedTransaction, side: Side) -> Fill:
     trade = landed.trade
     if landed.error is not None or trade is None:
         raise EvidenceError(f"{landed.signature} shows no trade")
-    if trade.is_buy != (side is Side.BUY) or abs(landed.token_delta_raw) != trade.token_raw:
+    moved_raw = trade.token_raw if side is Side.BUY else -trade.token_raw
+    if trade.is_buy != (side is Side.BUY) or landed.token_delta_raw != moved_raw:
         raise EvidenceError(f"{landed.signature} moved {landed.token_delta_raw} tokens, not the {side} of its event")
     fees = trade.protocol_fee_lamports + trade.creator_fee_lamports + landed.network_fee_lamports
     gross = -trade.quote_lamports if side is Side.BUY else trade.quote_lamports
