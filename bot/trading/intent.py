@@ -117,7 +117,9 @@ class TradeRequest:
         if self.side is Side.BUY:
             if self.spend_lamports <= 0 or self.token_raw or self.share_bps:
                 raise ValueError("a buy names spend_lamports and nothing else")
-        elif self.spend_lamports or (self.token_raw > 0) == (self.share_bps > 0) or not 0 <= self.share_bps <= BPS:
+        elif self.spend_lamports or min(self.token_raw, self.share_bps) < 0 or self.share_bps > BPS:
+            raise ValueError("a sale spends nothing, sells no less than nothing and no more than everything")
+        elif (self.token_raw > 0) == (self.share_bps > 0):
             raise ValueError("a sale names either token_raw or share_bps")
 
 
