@@ -71,6 +71,7 @@ def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
             f"{format_sol(opinion.curve_lamports)} SOL in the curve, you ask for"
             f" {format_sol(settings.snipe_min_curve_lamports)} SOL",
         )
-    return Signal(
-        snipe_size(settings, opinion.virtual_quote_lamports), f"confidence {confidence}: {'; '.join(opinion.reasons)}"
-    )
+    spend_lamports = snipe_size(settings, opinion.virtual_quote_lamports)
+    if spend_lamports <= 0:
+        return Ignored("size", "your amounts and 1 % of the curve's virtual SOL leave nothing to spend")
+    return Signal(spend_lamports, f"confidence {confidence}: {'; '.join(opinion.reasons)}")
