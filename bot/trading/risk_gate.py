@@ -23,6 +23,8 @@ class RiskSnapshot:
     """The facts that the gate judges; lamports and counts, all of one moment.
 
     `pause_causes` are those that cover this user. `reserved_lamports` is what the wallet's other in-flight buys hold.
+    `open_positions` counts the wallet's open positions and its in-flight buys of tokens that it does not hold yet: each
+    of them will have to pay for an exit.
     `mint_cost_lamports` is the cost of what the wallet holds of this mint plus what is reserved for it.
     `mint_in_flight` counts the wallet's unresolved intents of this mint, either side. `loss_today_lamports` is the
     user's realised net loss of his day (0 when in profit).
