@@ -1,0 +1,150 @@
+"""The pip-installed PostgreSQL as a foreground child of the bot: started, watched and stopped with it, never alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import trio
+
+from bot.errors import StartupError
+from bot.storage.address import DEFAULT_PORT, DatabaseAddress
+from bot.storage.cluster import Cluster, as_server_user, exit_text, last_words, locked, prepare
+
+_READY_WITHIN_S = 120  # crash recovery may replay a lot of log
+_READY_POLL_S = 0.01
+_LOG_MAX_BYTES = 1 << 20
+# Fast shutdown, then immediate (recovery at the next start), then by force.
+_STOP_STEPS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+_STOP_WITHIN_S = sum(patience_s for _, patience_s in _STOP_STEPS)
+
+_SETTINGS = {
+    "listen_addresses": "",  # the unix socket only
+    "port": str(DEFAULT_PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "40",
+    "shared_buffers": "64MB",
+    "logging_collector": "off",
+    "log_checkpoints": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+# The child asks the kernel (prctl PR_SET_PDEATHSIG = 1) for SIGINT (2) when its parent dies, so that a killed bot leaves
+# no server behind. Not setpriv(1): it sets capabilities, which a hardened unit forbids. The parent may have died before
+# the call, hence the look at getppid.
+_EXEC_SHIM = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 2, 0, 0, 0)\n"
+    "if os.getppid() != int(sys.argv[1]): sys.exit('the bot died first')\n"
+    "os.execvp(sys.argv[2], sys.argv[2:])\n"
+)
+
+
+class EmbeddedPostgres:
+    """A running server. `address` stays the same when the server is started again on the same folder."""
+
+    def __init__(self, cluster: Cluster, process: subprocess.Popen[bytes]) -> None:
+        self.address: DatabaseAddress = cluster.address()
+        self.socket_dir = cluster.socket_dir
+        self._cluster = cluster
+        self._process = process
+
+    def __repr__(self) -> str:
+        return f"<EmbeddedPostgres pid={self.pid} in {self._cluster.root}>"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def died(self) -> str:
+        """Wait until the server has ended, by whatever cause, and return how; any number of tasks may wait."""
+        while self._process.poll() is None:
+            handle = os.pidfd_open(self._process.pid)
+            try:
+                await trio.lowlevel.wait_readable(handle)
+            finally:
+                os.close(handle)
+        await trio.lowlevel.checkpoint()
+        return f"PostgreSQL {exit_text(self._process)}; its log ends: {last_words(self._cluster.log)}"
+
+    async def wait_ready(self) -> None:
+        """Return when the server accepts connections, which line 8 of its pid file tells; StartupError when it does not."""
+        with trio.move_on_after(_READY_WITHIN_S):
+            while self._process.poll() is None:
+                if self._says_ready():
+                    return
+                await trio.sleep(_READY_POLL_S)
+            raise StartupError(f"the database in {self._cluster.root} does not start: {await self.died()}")
+        raise StartupError(
+            f"the database in {self._cluster.root} was not ready within {_READY_WITHIN_S} s; see its log"
+        )
+
+    def _says_ready(self) -> bool:
+        try:
+            lines = (self._cluster.data / "postmaster.pid").read_text("ascii").split("\n")
+        except FileNotFoundError:
+            return False
+        return lines[0] == str(self.pid) and len(lines) > 7 and lines[7].strip() == "ready"
+
+    async def stop(self) -> None:
+        """Stop the server, politely first, and return when it is gone."""
+        for step, patience_s in _STOP_STEPS:
+            if self._process.poll() is not None:
+                return
+            self._process.send_signal(step)
+            with trio.move_on_after(patience_s):
+                await self.died()
+
+
+@asynccontextmanager
+async def embedded_postgres(root: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[EmbeddedPostgres]:
+    """Serve the database in `root` (made when it is missing) for as long as the block runs.
+
+    `settings` are added to the server's own, by PostgreSQL's names. Raises StartupError with one line for whatever an
+    operator can put right. The block is not interrupted when the server dies: watch `died()` and enter again.
+    """
+    if sys.platform != "linux":
+        raise StartupError("the embedded PostgreSQL needs Linux; set DATABASE_URL to a PostgreSQL server")
+    with locked(root) as home:
+        cluster = await prepare(home)
+        server = EmbeddedPostgres(cluster, _spawn(cluster, {**_SETTINGS, **(settings or {})}))
+        try:
+            await server.wait_ready()
+            yield server
+        finally:
+            with trio.move_on_after(_STOP_WITHIN_S, shield=True):
+                await server.stop()
+
+
+def _spawn(cluster: Cluster, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the server in a session of its own.
+
+    A plain Popen in this thread: the death signal follows the thread that forks, and trio would fork in a worker thread
+    that ends after ten idle seconds, and the server with it.
+    """
+    serve = [str(cluster.programs.folder / "postgres"), "-D", str(cluster.data)]
+    for name, value in {"unix_socket_directories": str(cluster.socket_dir), **settings}.items():
+        serve += ["-c", f"{name}={value}"]
+    shim = [sys.executable, "-I", "-S", "-c", _EXEC_SHIM, str(os.getpid())]
+    with _open_log(cluster.log) as log:
+        return subprocess.Popen(
+            [*shim, *as_server_user(serve)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _open_log(path: Path) -> BinaryIO:
+    """The server's log, opened to append; one that has grown is set aside, replacing the one before it."""
+    if path.exists() and path.stat().st_size > _LOG_MAX_BYTES:
+        path.replace(path.with_suffix(".old"))
+    return path.open("ab")
