@@ -85,9 +85,9 @@ def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
         )
         return more, 0
     sold_raw = min(fill.token_raw, position.token_raw)
-    cost_sold = position.cost_lamports * sold_raw // position.token_raw
-    realized = fill.proceeds_lamports - cost_sold
     left = position.token_raw - sold_raw
+    cost_sold = position.cost_lamports * sold_raw // position.token_raw if left else position.cost_lamports
+    realized = fill.proceeds_lamports - cost_sold
     after = replace(
         position,
         token_raw=left,
