@@ -1,0 +1,77 @@
+"""OTP on trio: supervisors, actors, mailboxes. Generic: nothing of ours is imported in here, and nothing of trading."""
+
+from actors.runtime.actor import Actor
+from actors.runtime.child import ChildInfo, ChildState, ChildStatistics
+from actors.runtime.context import Context
+from actors.runtime.errors import (
+    ActorDead,
+    ActorError,
+    ActorFailed,
+    AlreadyPresent,
+    AlreadyStarted,
+    Ignore,
+    IgnoreType,
+    InitFailed,
+    MailboxFull,
+    MaxChildren,
+    NotFound,
+    Restarting,
+    Running,
+    Shutdown,
+    SpecError,
+    SupervisionError,
+    SupervisorError,
+)
+from actors.runtime.exits import Exit, ExitKind, Report, ReportFn, ReportKind, Terminated
+from actors.runtime.host import open_supervisor, whereis
+from actors.runtime.letters import DeadLetter
+from actors.runtime.mailbox import MailboxStatistics
+from actors.runtime.policy import Backoff
+from actors.runtime.ref import Ref
+from actors.runtime.spec import ChildSpec, Mailbox, StopMode, SupervisorSpec, check_childspecs
+from actors.runtime.supervisor import Counts, Supervisor, SupervisorStatistics
+
+__all__ = [
+    "Actor",
+    "ActorDead",
+    "ActorError",
+    "ActorFailed",
+    "AlreadyPresent",
+    "AlreadyStarted",
+    "Backoff",
+    "ChildInfo",
+    "ChildSpec",
+    "ChildState",
+    "ChildStatistics",
+    "Context",
+    "Counts",
+    "DeadLetter",
+    "Exit",
+    "ExitKind",
+    "Ignore",
+    "IgnoreType",
+    "InitFailed",
+    "Mailbox",
+    "MailboxFull",
+    "MailboxStatistics",
+    "MaxChildren",
+    "NotFound",
+    "Ref",
+    "Report",
+    "ReportFn",
+    "ReportKind",
+    "Restarting",
+    "Running",
+    "Shutdown",
+    "SpecError",
+    "StopMode",
+    "SupervisionError",
+    "Supervisor",
+    "SupervisorError",
+    "SupervisorSpec",
+    "SupervisorStatistics",
+    "Terminated",
+    "check_childspecs",
+    "open_supervisor",
+    "whereis",
+]

@@ -1,0 +1,158 @@
+"""What one tree shares, and the two nurseries that let it stop in order when everything around it is cancelled."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import trio
+
+from actors.runtime.child import Child
+from actors.runtime.engine import Engine
+from actors.runtime.errors import AlreadyStarted, InitFailed
+from actors.runtime.exits import Exit, Report, ReportFn
+from actors.runtime.ref import Ref
+from actors.runtime.spec import SupervisorSpec
+from actors.runtime.supervisor import Supervisor
+from actors.runtime.timers import Timers
+
+logger: Final = logging.getLogger("actors.runtime")
+
+Argument = TypeVar("Argument")
+
+_names: Final[trio.lowlevel.RunVar[dict[str, Child]]] = trio.lowlevel.RunVar("actors.runtime.names")
+
+
+def _registry() -> dict[str, Child]:
+    try:
+        return _names.get()
+    except LookupError:
+        names: dict[str, Child] = {}
+        _names.set(names)
+        return names
+
+
+def whereis(name: str) -> Ref | None:
+    """Return the address registered under `name` in this trio run, None when there is none that takes messages."""
+    child = _registry().get(name)
+    return None if child is None or child.inbox is None else child.ref()
+
+
+class Runtime:
+    """What the supervisors of one tree share: the nursery of all cells, the deadlines, the names, the report."""
+
+    def __init__(self, report: ReportFn | None) -> None:
+        self._report = report
+        self.timers = Timers()
+        self.nursery: trio.Nursery
+        self._names = _registry()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a report goes anywhere, so that its text is worth making."""
+        return self._report is not None or logger.isEnabledFor(logging.ERROR)
+
+    def make_handle(self, engine: Engine) -> Supervisor:
+        """Return the public face of an engine."""
+        return Supervisor(engine)
+
+    def register(self, name: str, child: Child) -> None:
+        """Give a name to an address; raise AlreadyStarted where another one has it."""
+        if self._names.setdefault(name, child) is not child:
+            raise AlreadyStarted(name, f"the name belongs to {self._names[name].path}")
+
+    def unregister(self, name: str, child: Child) -> None:
+        """Take a name back, unless another address has it by now."""
+        if self._names.get(name) is child:
+            del self._names[name]
+
+    def send_report(self, report: Report) -> None:
+        """Hand a report to the caller's function, or to the log where there is none."""
+        if self._report is None:
+            logger.error("%s %s: %s", report.path, report.kind, report.reason)
+        else:
+            self.guarded(self._report, report, describe_as="the report function")
+
+    def guarded(self, fn: Callable[[Argument], Any], argument: Argument, *, describe_as: str) -> None:
+        """Call somebody else's function in the middle of a decision, which its error must not cut short."""
+        try:
+            fn(argument)
+        except Exception:  # the log is its record
+            logger.exception("%s raised", describe_as)
+
+
+class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_nursery
+    """Run a tree for as long as the block runs: `async with open_supervisor(spec) as sup`.
+
+    Raises InitFailed when the tree does not start. `report` is called, synchronously, for each abnormal event; without
+    one they go to the log. When the tree ends before the block does, the block goes on, and leaving it raises nothing.
+    """
+
+    def __init__(self, spec: SupervisorSpec, *, report: ReportFn | None = None) -> None:
+        self._spec = spec
+        self._report = report
+
+    async def __aenter__(self) -> Supervisor:
+        self._runtime = Runtime(self._report)
+        self._engine = Engine(self._spec, self._runtime, self._spec.name)
+        self._settled = trio.Event()
+        self._done = trio.Event()
+        self._sentinel = trio.CancelScope()
+        self._nursery_manager = trio.open_nursery()
+        nursery = await self._nursery_manager.__aenter__()
+        nursery.start_soon(self._host, name=f"supervisor {self._spec.name}")
+        nursery.start_soon(self._watch_for_cancel)
+        with trio.CancelScope(shield=True):
+            # Shielded because a cancel reaches the tree through the sentinel, and it stops in order then.
+            await self._settled.wait()
+        if self._engine.is_ready:
+            return self._engine.handle
+        await self._leave()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        raise self._start_error()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.finish(Exit("shutdown", "left"))
+        await self._leave()
+
+    async def _leave(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._done.wait()
+        self._sentinel.cancel()
+        await self._nursery_manager.__aexit__(None, None, None)
+
+    def _start_error(self) -> InitFailed:
+        end = self._engine.end
+        cause = end.leaves[0] if end is not None and end.leaves else None
+        if isinstance(cause, InitFailed):
+            return cause
+        why = InitFailed(self._spec.name, "error", cause)
+        why.__cause__ = cause
+        return why
+
+    async def _host(self) -> None:
+        """Run the tree where no outer cancellation reaches it."""
+        try:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as cells:
+                    self._runtime.nursery = cells
+                    cells.start_soon(self._runtime.timers.run)
+                    end = await self._engine.run(self._settled.set)
+                    self._engine.close(replace(end, incarnation=1))
+                    self._settled.set()
+                    self._runtime.timers.close()
+        finally:
+            self._done.set()
+            self._settled.set()
+
+    async def _watch_for_cancel(self) -> None:
+        """Turn a cancellation from outside into an ordered stop."""
+        with self._sentinel:
+            try:
+                await trio.sleep_forever()
+            finally:
+                if not self._sentinel.cancel_called:
+                    self._engine.finish(Exit("cancelled", "cancelled from outside"))
