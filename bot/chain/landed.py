@@ -1,0 +1,127 @@
+"""What a landed transaction did to one wallet and one mint, read from its record; nothing is computed from a quote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import structlog
+
+from bot.chain import base58, layouts, wire
+from bot.chain.outcome import failure_of
+from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_in_logs
+from bot.errors import DecodeError
+from bot.trading.fill import LandedTransaction, TradeEvidence
+
+Item = TypeVar("Item")
+
+log = structlog.get_logger()
+
+
+def event_payloads(record: wire.TransactionRecord) -> tuple[bytes, ...]:
+    """The launchpad's event payloads of a transaction that succeeded.
+
+    Inner instructions come first, because they are never cut. Logs serve where a node recorded none.
+    Raises DecodeError when neither can be read.
+    """
+    meta = _meta(record)
+    if meta.err is not None:
+        return ()
+    payloads: tuple[bytes, ...] = ()
+    if meta.inner_instructions is not None:
+        payloads = events_in_instructions(_inner_instructions(account_keys(record), meta.inner_instructions))
+    if not payloads and meta.log_messages is not None:
+        payloads = events_in_logs(meta.log_messages).payloads
+    return payloads
+
+
+def account_keys(record: wire.TransactionRecord) -> list[str]:
+    """All accounts of a transaction in index order: its own, then those from lookup tables, writable ones first."""
+    loaded = record.meta.loaded_addresses if record.meta else None
+    return record.transaction.message.account_keys + (loaded.writable + loaded.readonly if loaded else [])
+
+
+def _inner_instructions(keys: list[str], groups: Iterable[wire.InnerInstructions]) -> Iterable[InnerInstruction]:
+    for group in groups:
+        for instruction in group.instructions:
+            yield InnerInstruction(
+                program=_at(keys, instruction.program_id_index),
+                accounts=tuple(_at(keys, index) for index in instruction.accounts),
+                data=base58.decode(instruction.data),
+            )
+
+
+def landed_from(record: wire.TransactionRecord, signature: str, address: str, mint: str) -> LandedTransaction:
+    """The evidence for `address` and `mint`; raises DecodeError for a record that contradicts itself or lacks the wallet.
+
+    The block time falls back to the launchpad's own event, since a young block may not have one yet.
+    """
+    meta = _meta(record)
+    keys = account_keys(record)
+    if address not in keys:
+        raise DecodeError(f"{signature} does not touch {address}")
+    if not len(keys) == len(meta.pre_balances) == len(meta.post_balances):
+        raise DecodeError(f"{signature} has {len(keys)} accounts and {len(meta.post_balances)} balances")
+    failure = failure_of(meta.err)
+    events = [] if failure else _own_trades(record, address, mint)
+    wallet = keys.index(address)
+    before = _own_balances(meta.pre_token_balances, address, mint)
+    after = _own_balances(meta.post_token_balances, address, mint)
+    trade = events[0] if len(events) == 1 else None
+    if len(events) > 1:
+        log.warning("several_trades_in_one_transaction", signature=signature, mint=mint, trades=len(events))
+    return LandedTransaction(
+        signature=signature,
+        slot=record.slot,
+        block_time_s=record.block_time or (trade.timestamp_s if trade else 0),
+        error=failure.text if failure else None,
+        program_error=failure.program_error if failure else None,
+        network_fee_lamports=meta.fee if wallet == 0 else 0,
+        wallet_delta_lamports=meta.post_balances[wallet] - meta.pre_balances[wallet],
+        token_delta_raw=sum(after.values()) - sum(before.values()),
+        rent_delta_lamports=sum(
+            _at(meta.post_balances, index) - _at(meta.pre_balances, index) for index in before | after
+        ),
+        trade=_evidence(trade) if trade else None,
+    )
+
+
+def _own_trades(record: wire.TransactionRecord, address: str, mint: str) -> list[layouts.TradeEvent]:
+    trades = (
+        layouts.decode_trade_event(payload) for payload in event_payloads(record) if payload[:8] == layouts.TRADE_EVENT
+    )
+    return [trade for trade in trades if str(trade.user) == address and str(trade.mint) == mint]
+
+
+def _own_balances(balances: list[wire.TokenBalance] | None, address: str, mint: str) -> dict[int, int]:
+    """Raw units by account index of the token accounts of this wallet and mint."""
+    try:
+        return {
+            balance.account_index: int(balance.ui_token_amount.amount)
+            for balance in balances or ()
+            if balance.owner == address and balance.mint == mint
+        }
+    except ValueError:
+        raise DecodeError(f"a token balance of {mint} is not a whole number") from None
+
+
+def _evidence(trade: layouts.TradeEvent) -> TradeEvidence:
+    return TradeEvidence(
+        is_buy=trade.is_buy,
+        token_raw=trade.token_raw,
+        quote_lamports=trade.sol_lamports,
+        protocol_fee_lamports=trade.protocol_fee_lamports,
+        creator_fee_lamports=trade.creator_fee_lamports,
+    )
+
+
+def _meta(record: wire.TransactionRecord) -> wire.Meta:
+    if record.meta is None:
+        raise DecodeError("the node keeps no status of this transaction")
+    return record.meta
+
+
+def _at(items: list[Item], index: int) -> Item:
+    if not 0 <= index < len(items):
+        raise DecodeError(f"index {index} points outside {len(items)} accounts")
+    return items[index]

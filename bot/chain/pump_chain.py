@@ -1,0 +1,287 @@
+"""The port `Chain` over JSON-RPC endpoints and the launchpad's layouts."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+
+from bot.chain import addresses as at
+from bot.chain import layouts, transactions, wire
+from bot.chain.endpoints import Endpoints
+from bot.chain.landed import event_payloads, landed_from
+from bot.chain.outcome import failure_of
+from bot.chain.pumpfun import curve_from
+from bot.chain.rpc import AccountData, Commitment, RpcClient
+from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
+from bot.ports import Blockhash, EndpointHealth, SwapOrder, WalletBalances
+from bot.trading.curve import (
+    INITIAL_REAL_TOKEN_RAW,
+    INITIAL_VIRTUAL_QUOTE_LAMPORTS,
+    INITIAL_VIRTUAL_TOKEN_RAW,
+    TOKEN_SUPPLY_RAW,
+    Curve,
+    Fees,
+)
+from bot.trading.fill import LandedTransaction
+from bot.trading.recovery import Absence, SignatureStatus
+
+# The launchpad's fees and recipients change by an admin's hand, not by the minute.
+CONFIG_MAX_AGE_S = 60.0
+MAX_COINS = 20_000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """The launchpad's settings and the trio time at which they were read."""
+
+    account: layouts.GlobalAccount
+    fees: Fees
+    read_at_s: float
+
+
+class PumpChain:
+    """Reads, builds and sends for one launchpad. Its caches hold what does not change within their stated age."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._config: _Config | None = None
+        self._config_lock = trio.Lock()
+        self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<PumpChain {self._endpoints!r}>"
+
+    def health(self) -> list[EndpointHealth]:
+        return self._endpoints.health()
+
+    async def genesis_hash(self) -> str:
+        return await self._endpoints.first(RpcClient.genesis_hash)
+
+    async def finalized_height(self) -> int:
+        return await self._endpoints.first(lambda client: client.block_height("finalized"))
+
+    async def latest_blockhash(self) -> Blockhash:
+        found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"))
+        return Blockhash(found.blockhash, found.last_valid_block_height)
+
+    # Reserves and fees
+
+    async def curve(self, mint: str) -> Curve:
+        slot, accounts = await self._read_coins([at.key_from(mint)], "confirmed")
+        account = accounts[str(at.bonding_curve(at.key_from(mint)))]
+        if account is None:
+            raise LookupError(f"{mint} has no bonding curve")
+        return _curve(account, slot)
+
+    async def curves(self, mints: Sequence[str]) -> dict[str, Curve]:
+        if not mints:
+            return {}
+        keys = {mint: at.key_from(mint) for mint in mints}
+        slot, accounts = await self._read_coins(list(keys.values()), "confirmed")
+        found: dict[str, Curve] = {}
+        for mint, key in keys.items():
+            account = accounts[str(at.bonding_curve(key))]
+            if account is None:
+                continue
+            try:
+                found[mint] = _curve(account, slot)
+            except DecodeError as error:
+                log.warning("curve_left_out", mint=mint, reason=str(error))
+        return found
+
+    async def _read_coins(
+        self, mints: Sequence[Pubkey], commitment: Commitment
+    ) -> tuple[int, dict[str, AccountData | None]]:
+        """The curve accounts of mints, and the mints themselves where their facts are not known yet."""
+        new = [mint for mint in mints if str(mint) not in self._coins]
+        addresses = [str(at.bonding_curve(mint)) for mint in mints] + [str(mint) for mint in new]
+        slot, accounts = await self._endpoints.first(lambda client: client.accounts(addresses, commitment))
+        for mint in new:
+            self._learn(str(mint), accounts[str(mint)], accounts[str(at.bonding_curve(mint))])
+        return slot, accounts
+
+    def _learn(self, mint: str, mint_account: AccountData | None, curve_account: AccountData | None) -> None:
+        """Remember what never changes of a coin. Accounts of other programs teach nothing; reading them says why."""
+        programs = {str(program): program for program in at.TOKEN_PROGRAMS}
+        if mint_account is None or mint_account.owner not in programs:
+            return
+        if curve_account is None or curve_account.owner != str(at.PUMP_PROGRAM):
+            return
+        try:
+            is_mayhem = layouts.decode_curve(curve_account.data).is_mayhem
+        except DecodeError as error:
+            log.warning("coin_not_learned", mint=mint, reason=str(error))
+            return
+        self._coins[mint] = transactions.CoinFacts(programs[mint_account.owner], is_mayhem)
+        while len(self._coins) > MAX_COINS:
+            self._coins.popitem(last=False)
+
+    async def fees(self) -> Fees:
+        """The fees of coins on the curve, from the launchpad's own accounts, at most a minute old."""
+        return (await self._fresh_config()).fees
+
+    async def _fresh_config(self) -> _Config:
+        async with self._config_lock:
+            known = self._config
+            if known is None or trio.current_time() >= known.read_at_s + CONFIG_MAX_AGE_S:
+                self._config = known = await self._read_config()
+            return known
+
+    async def _read_config(self) -> _Config:
+        """Raises DecodeError when the cluster has no launchpad, or one with a layout that this program does not know."""
+        names = [str(at.GLOBAL), str(at.FEE_CONFIG)]
+        _, accounts = await self._endpoints.first(lambda client: client.accounts(names, "confirmed"))
+        global_account, fee_account = accounts[names[0]], accounts[names[1]]
+        if global_account is None or global_account.owner != str(at.PUMP_PROGRAM):
+            raise DecodeError("this cluster has no launchpad: its Global account is missing")
+        account = layouts.decode_global(global_account.data)
+        fees = account.fees
+        if fee_account is not None and fee_account.owner == str(at.FEES_PROGRAM):
+            fees = _curve_fees(layouts.decode_fee_tiers(fee_account.data))
+        return _Config(account, fees, trio.current_time())
+
+    # Wallets
+
+    async def balances(self, address: str) -> WalletBalances:
+        """Lamports and tokens from one endpoint; the slot is the oldest of the answers."""
+        at.key_from(address)
+
+        async def ask(client: RpcClient) -> WalletBalances:
+            slot, lamports = await client.balance(address, "confirmed")
+            token_raw: dict[str, int] = {}
+            for program in at.TOKEN_PROGRAMS:
+                seen_at, holdings = await client.token_holdings(address, str(program), "confirmed")
+                slot = min(slot, seen_at)
+                for holding in holdings:
+                    mint = str(Pubkey.from_bytes(holding.mint_bytes))
+                    token_raw[mint] = token_raw.get(mint, 0) + holding.token_raw
+            return WalletBalances(slot, lamports, token_raw)
+
+        return await self._endpoints.first(ask)
+
+    # Transactions
+
+    async def compute_units(self, order: SwapOrder) -> int:
+        """Simulated on the newest state with the order's own limit, so that a limit which is too small shows."""
+        await self._fresh_config()
+        if order.mint not in self._coins:
+            await self._read_coins([at.key_from(order.mint)], "processed")
+        raw = transactions.unsigned_wire(self._message(order, Hash.default()))
+        simulated = await self._endpoints.first(lambda client: client.simulate(raw))
+        failure = failure_of(simulated.err)
+        if failure is not None:
+            text = f"it would fail: {failure.said_to_people}"
+            raise SendRejected("simulation", text, program_error=failure.program_error)
+        if not simulated.units_consumed:
+            raise ChainUnavailable("a simulation succeeded without saying what it used")
+        return simulated.units_consumed
+
+    def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
+        """The message bytes. No I/O: the coin must have been read by `curve` or `compute_units` and the fees by `fees`."""
+        return self._message(order, Hash.from_string(blockhash.value))
+
+    def _message(self, order: SwapOrder, blockhash: Hash) -> bytes:
+        facts = self._coins.get(order.mint)
+        if self._config is None or facts is None:
+            raise ChainUnavailable(f"the launchpad's accounts of {order.mint} have not been read yet")
+        mint = at.key_from(order.mint)
+        recipients = transactions.pick_recipients(self._config.account, mint, is_mayhem=facts.is_mayhem)
+        return transactions.build_message(order, facts, recipients, blockhash)
+
+    def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
+        return transactions.assemble(message, signature)
+
+    async def send(self, raw: bytes) -> None:
+        """One endpoint that takes the bytes is enough.
+
+        They count as rejected only when every endpoint refused them: one that did not answer may have passed them on.
+        """
+        outcomes = [outcome for _, outcome in await self._endpoints.every(lambda client: client.send(raw))]
+        if any(not isinstance(outcome, BotError) for outcome in outcomes):
+            return
+        rejections = [outcome for outcome in outcomes if isinstance(outcome, SendRejected)]
+        if len(rejections) == len(outcomes):
+            raise rejections[0]
+        raise ChainUnavailable("; ".join(str(outcome) for outcome in outcomes))
+
+    # What became of them
+
+    async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
+        if not signatures:
+            return []
+        _, found = await self._endpoints.first(
+            lambda client: client.signature_statuses(signatures, search_history=False)
+        )
+        return [_status(status) for status in found]
+
+    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
+        """Each endpoint's finalized height is read before its history is asked, so that an absence cannot be too young."""
+
+        async def ask(client: RpcClient) -> SignatureStatus | Absence:
+            finalized_height = await client.block_height("finalized")
+            slot, found = await client.signature_statuses([signature], search_history=True)
+            return _status(found[0]) or Absence(client.name, slot, finalized_height)
+
+        absences: list[Absence] = []
+        troubles: list[str] = []
+        for _, outcome in await self._endpoints.every(ask):
+            if isinstance(outcome, SignatureStatus):
+                return outcome
+            if isinstance(outcome, Absence):
+                absences.append(outcome)
+            else:
+                troubles.append(str(outcome))
+        if not absences:
+            raise ChainUnavailable("; ".join(troubles))
+        return tuple(absences)
+
+    async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
+        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+        return None if record is None else landed_from(record, signature, address, mint)
+
+    async def events_of(self, signature: str) -> tuple[bytes, ...] | None:
+        """The launchpad's event payloads of a confirmed transaction, for logs that were cut; None when none is shown yet."""
+        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+        return None if record is None else event_payloads(record)
+
+
+def _curve(account: AccountData, slot: int) -> Curve:
+    if account.owner != str(at.PUMP_PROGRAM):
+        raise DecodeError(f"the curve account belongs to {account.owner}, not to the launchpad")
+    return curve_from(layouts.decode_curve(account.data), slot)
+
+
+def _curve_fees(tiers: Sequence[layouts.FeeTier]) -> Fees:
+    """The highest fees that a coin can meet before it leaves its curve; the real account has one tier up to there.
+
+    A quote with fees that are too high only lowers the least amount out, so the error is on the safe side.
+    """
+    quote_at_end = INITIAL_VIRTUAL_QUOTE_LAMPORTS * INITIAL_VIRTUAL_TOKEN_RAW // _LEFT_AT_END_RAW
+    cap_at_end = quote_at_end * TOKEN_SUPPLY_RAW // _LEFT_AT_END_RAW
+    reached = [tier.fees for tier in tiers if tier.market_cap_lamports <= cap_at_end] or [tiers[0].fees]
+    return max(reached, key=lambda fees: fees.protocol_bps + fees.creator_bps)
+
+
+_LEFT_AT_END_RAW = INITIAL_VIRTUAL_TOKEN_RAW - INITIAL_REAL_TOKEN_RAW
+
+
+def _status(status: wire.Status | None) -> SignatureStatus | None:
+    """A status without a commitment level counts as the lowest: it was seen, and nothing more is known."""
+    if status is None:
+        return None
+    failure = failure_of(status.err)
+    level = status.confirmation_status
+    return SignatureStatus(
+        slot=status.slot,
+        error=failure.text if failure else None,
+        settled=level in {"confirmed", "finalized"},
+        finalized=level == "finalized",
+    )

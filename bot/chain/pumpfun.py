@@ -1,0 +1,177 @@
+"""The launchpad's events as domain records: found in logs or inner instructions, accepted only from the launchpad itself.
+
+An event is recognised by its eight discriminator bytes and by the program that emitted it. The bytes alone are not
+enough: another launchpad uses the same ones, and any program may log any bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.chain import layouts
+from bot.chain.addresses import EVENT_AUTHORITY, PUMP_PROGRAM
+from bot.errors import DecodeError
+from bot.trading.curve import Curve
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
+
+SOURCE = "pump.fun logs"
+
+_INVOKE = re.compile(r"Program (\w{32,44}) invoke \[(\d{1,3})\]")
+_RETURN = re.compile(r"Program (\w{32,44}) (?:success|failed: .*)", re.DOTALL)
+_DATA = "Program data: "
+_TRUNCATED = "Log truncated"
+_PUMP = str(PUMP_PROGRAM)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvents:
+    """Event payloads that the launchpad logged, in order. `truncated`: the node cut the log, so there may be more."""
+
+    payloads: tuple[bytes, ...]
+    truncated: bool
+
+
+def events_in_logs(logs: Sequence[str]) -> LoggedEvents:
+    """The `Program data:` payloads whose emitting program is the launchpad.
+
+    The emitter of a line is the program on top of the stack of `invoke` and `success` lines. A program's own text always
+    stands behind `Program log: `, so it can forge none of them. After `Log truncated` shorter lines may still follow
+    while longer ones were dropped: the stack means nothing any more and reading ends. Raises DecodeError when the lines
+    do not nest.
+    """
+    stack: list[str] = []
+    payloads: list[bytes] = []
+    for line in logs:
+        if line == _TRUNCATED:
+            return LoggedEvents(tuple(payloads), truncated=True)
+        if invoked := _INVOKE.fullmatch(line):
+            stack.append(invoked[1])
+            if int(invoked[2]) != len(stack):
+                raise DecodeError(f"a log enters depth {invoked[2]} from depth {len(stack) - 1}")
+        elif returned := _RETURN.fullmatch(line):
+            if not stack or stack.pop() != returned[1]:
+                raise DecodeError(f"a log leaves {returned[1]}, which it had not entered")
+        elif line.startswith(_DATA) and stack and stack[-1] == _PUMP:
+            payloads.append(_payload(line))
+    return LoggedEvents(tuple(payloads), truncated=False)
+
+
+def _payload(line: str) -> bytes:
+    """Anchor logs an event as one field; a line of several fields holds none."""
+    try:
+        return base64.b64decode(line[len(_DATA) :].split(" ", maxsplit=1)[0], validate=True)
+    except (binascii.Error, ValueError):
+        raise DecodeError("the launchpad logged data that is not base64") from None
+
+
+@dataclass(frozen=True, slots=True)
+class InnerInstruction:
+    """An instruction that a program invoked; keys are base58 and already looked up."""
+
+    program: str
+    accounts: tuple[str, ...]
+    data: bytes
+
+
+def events_in_instructions(instructions: Iterable[InnerInstruction]) -> tuple[bytes, ...]:
+    """Event payloads that the launchpad repeated as calls to itself, signed by its event authority; never cut."""
+    authority = str(EVENT_AUTHORITY)
+    return tuple(
+        instruction.data[8:]
+        for instruction in instructions
+        if instruction.program == _PUMP
+        and instruction.data[:8] == layouts.EVENT_CPI
+        and instruction.accounts[:1] == (authority,)
+    )
+
+
+def curve_from(account: layouts.CurveAccount, slot: int) -> Curve:
+    """The reserves of an account read at `slot`; raises DecodeError for a coin that is not quoted in SOL."""
+    if not layouts.is_sol(account.quote_mint):
+        raise DecodeError(f"the coin is quoted in {account.quote_mint}, only SOL is traded here")
+    if account.virtual_token_raw == 0 and not account.complete:
+        raise DecodeError("an open bonding curve holds no virtual tokens")
+    return Curve(
+        virtual_token_raw=account.virtual_token_raw,
+        virtual_quote_lamports=account.virtual_quote_raw,
+        real_token_raw=account.real_token_raw,
+        real_quote_lamports=account.real_quote_raw,
+        complete=account.complete,
+        creator=str(account.creator),
+        slot=slot,
+    )
+
+
+def launchpad_events(payloads: Iterable[bytes], *, signature: str, slot: int, seen_at_ms: int) -> list[LaunchpadEvent]:
+    """Launches and trades among event payloads of one transaction, in its order.
+
+    Other events and coins that are not quoted in SOL are left out. Raises DecodeError when a launch or trade is cut short.
+    """
+    found: list[LaunchpadEvent] = []
+    for payload in payloads:
+        event: LaunchpadEvent | None = None
+        if payload[:8] == layouts.CREATE_EVENT:
+            event = _launch(layouts.decode_create_event(payload), signature, slot, seen_at_ms)
+        elif payload[:8] == layouts.TRADE_EVENT:
+            event = _trade(layouts.decode_trade_event(payload), signature, slot, seen_at_ms)
+        if event is not None:
+            found.append(event)
+    return found
+
+
+def _launch(event: layouts.CreateEvent, signature: str, slot: int, seen_at_ms: int) -> TokenLaunch | None:
+    """The launch's creator is who signed it; the curve's creator is who earns its fees. They are mostly the same."""
+    if not layouts.is_sol(event.quote_mint) or event.virtual_token_raw == 0:
+        return None
+    curve = Curve(
+        virtual_token_raw=event.virtual_token_raw,
+        virtual_quote_lamports=event.virtual_quote_raw,
+        real_token_raw=event.real_token_raw,
+        real_quote_lamports=0,
+        complete=False,
+        creator=str(event.creator),
+        slot=slot,
+    )
+    return TokenLaunch(
+        mint=str(event.mint),
+        name=event.name,
+        symbol=event.symbol,
+        uri=event.uri,
+        creator=str(event.user),
+        token_program=str(event.token_program),
+        curve=curve,
+        signature=signature,
+        slot=slot,
+        seen_at_ms=seen_at_ms,
+        source=SOURCE,
+    )
+
+
+def _trade(event: layouts.TradeEvent, signature: str, slot: int, seen_at_ms: int) -> CurveTrade | None:
+    """Coins that are not quoted in SOL carry zero SOL reserves, and an open or completed curve never does."""
+    if event.virtual_sol_lamports == 0 or event.virtual_token_raw == 0:
+        return None
+    curve = Curve(
+        virtual_token_raw=event.virtual_token_raw,
+        virtual_quote_lamports=event.virtual_sol_lamports,
+        real_token_raw=event.real_token_raw,
+        real_quote_lamports=event.real_sol_lamports,
+        complete=event.real_token_raw == 0,
+        creator=str(event.creator),
+        slot=slot,
+    )
+    return CurveTrade(
+        mint=str(event.mint),
+        trader=str(event.user),
+        is_buy=event.is_buy,
+        token_raw=event.token_raw,
+        quote_lamports=event.sol_lamports,
+        curve=curve,
+        signature=signature,
+        slot=slot,
+        seen_at_ms=seen_at_ms,
+    )

@@ -1,0 +1,244 @@
+"""The JSON-RPC client of one endpoint: requests, deadlines, typed answers and error codes.
+
+Codes and shapes: Agave `rpc-client-api/src/custom_error.rs` and its RPC documentation. Whatever goes wrong is
+ChainUnavailable; a coded answer is its subclass RpcFault, so that the few callers who care can tell.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import trio
+
+from bot.chain import wire
+from bot.chain.outcome import failure_of
+from bot.chain.transport import Transport
+from bot.errors import ChainUnavailable, SendRejected
+
+Answer = TypeVar("Answer")
+Commitment = Literal["processed", "confirmed", "finalized"]
+
+MAX_ACCOUNTS = 100
+MAX_STATUSES = 256
+TOKEN_ACCOUNT_PREFIX_BYTES = 72  # mint, owner and amount
+
+PREFLIGHT_FAILURE = -32002
+NEVER_VALID = frozenset({-32003, -32013, -32602})  # bad signature, signature count, malformed or too large
+
+_envelope = msgspec.json.Decoder(wire.Envelope)
+_text = msgspec.json.Decoder(str)
+_number = msgspec.json.Decoder(int)
+_balance = msgspec.json.Decoder(wire.InContext[int])
+_accounts = msgspec.json.Decoder(wire.InContext[list[wire.Account | None]])
+_keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])
+_blockhash = msgspec.json.Decoder(wire.InContext[wire.LatestBlockhash])
+_statuses = msgspec.json.Decoder(wire.InContext[list[wire.Status | None]])
+_simulation = msgspec.json.Decoder(wire.InContext[wire.Simulation])
+_transaction = msgspec.json.Decoder(wire.TransactionRecord | None)
+
+
+class RpcFault(ChainUnavailable):
+    """The endpoint answered with a JSON-RPC error. `data` is that error's own, None where it has none."""
+
+    def __init__(self, message: str, code: int, data: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True)
+class AccountData:
+    """An account at the slot of its answer; `owner` is the base58 id of the program that owns it."""
+
+    owner: str
+    lamports: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHolding:
+    """The raw units that one token account holds of a mint (base58)."""
+
+    mint_bytes: bytes
+    token_raw: int
+
+
+class RpcClient:
+    """Typed calls to one endpoint, each within `deadline_s`. `last_slot` is the newest slot that an answer named."""
+
+    def __init__(self, transport: Transport, deadline_s: float) -> None:
+        self._transport = transport
+        self._deadline_s = deadline_s
+        self._ids = count(1)
+        self.last_slot: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<RpcClient {self.name}>"
+
+    @property
+    def name(self) -> str:
+        return self._transport.name
+
+    async def _call(self, method: str, params: list[Any], decoder: msgspec.json.Decoder[Answer]) -> Answer:
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
+        with trio.move_on_after(self._deadline_s) as scope:
+            answer = await self._transport.post(body)
+        if scope.cancelled_caught:
+            raise ChainUnavailable(f"{self.name}: {method}: no answer within {self._deadline_s:g} s")
+        try:
+            envelope = _envelope.decode(answer)
+            if envelope.error is None:
+                return decoder.decode(envelope.result)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ChainUnavailable(f"{self.name}: {method}: the answer is not what the method returns") from None
+        error = envelope.error
+        raise RpcFault(f"{self.name}: {method}: {error.message[:200]} ({error.code})", error.code, error.data)
+
+    async def _call_in_context(
+        self, method: str, params: list[Any], decoder: msgspec.json.Decoder[wire.InContext[Answer]]
+    ) -> tuple[int, Answer]:
+        answer = await self._call(method, params, decoder)
+        self._saw_slot(answer.context.slot)
+        return answer.context.slot, answer.value
+
+    def _saw_slot(self, slot: int) -> None:
+        self.last_slot = max(slot, self.last_slot or 0)
+
+    def _garbled(self, method: str, what: str) -> ChainUnavailable:
+        return ChainUnavailable(f"{self.name}: {method}: {what}")
+
+    async def genesis_hash(self) -> str:
+        return await self._call("getGenesisHash", [], _text)
+
+    async def slot(self, commitment: Commitment) -> int:
+        slot = await self._call("getSlot", [{"commitment": commitment}], _number)
+        self._saw_slot(slot)
+        return slot
+
+    async def block_height(self, commitment: Commitment) -> int:
+        return await self._call("getBlockHeight", [{"commitment": commitment}], _number)
+
+    async def balance(self, address: str, commitment: Commitment) -> tuple[int, int]:
+        """Slot and lamports; an account that does not exist has 0."""
+        return await self._call_in_context("getBalance", [address, {"commitment": commitment}], _balance)
+
+    async def latest_blockhash(self, commitment: Commitment) -> wire.LatestBlockhash:
+        _, value = await self._call_in_context("getLatestBlockhash", [{"commitment": commitment}], _blockhash)
+        return value
+
+    async def accounts(
+        self, addresses: Sequence[str], commitment: Commitment
+    ) -> tuple[int, dict[str, AccountData | None]]:
+        """Accounts by address, None for one that does not exist, asked for in chunks; the oldest chunk's slot."""
+        found: dict[str, AccountData | None] = {}
+        slots: list[int] = []
+        for start in range(0, len(addresses), MAX_ACCOUNTS):
+            chunk = list(addresses[start : start + MAX_ACCOUNTS])
+            params = [chunk, {"encoding": "base64", "commitment": commitment}]
+            slot, values = await self._call_in_context("getMultipleAccounts", params, _accounts)
+            if len(values) != len(chunk):
+                raise self._garbled("getMultipleAccounts", f"{len(values)} accounts for {len(chunk)} addresses")
+            slots.append(slot)
+            for address, value in zip(chunk, values, strict=True):
+                found[address] = None if value is None else self._account("getMultipleAccounts", value)
+        return min(slots, default=0), found
+
+    def _account(self, method: str, value: wire.Account) -> AccountData:
+        text, encoding = value.data
+        try:
+            if encoding == "base64":
+                return AccountData(value.owner, value.lamports, base64.b64decode(text, validate=True))
+        except (binascii.Error, ValueError):
+            raise self._garbled(method, "account data that is not base64") from None
+        raise self._garbled(method, f"account data in encoding {encoding[:20]}")
+
+    async def token_holdings(
+        self, owner: str, token_program: str, commitment: Commitment
+    ) -> tuple[int, list[TokenHolding]]:
+        """What an owner holds under one of the token programs, one entry per token account."""
+        config = {
+            "encoding": "base64",
+            "commitment": commitment,
+            "dataSlice": {"offset": 0, "length": TOKEN_ACCOUNT_PREFIX_BYTES},
+        }
+        params = [owner, {"programId": token_program}, config]
+        slot, values = await self._call_in_context("getTokenAccountsByOwner", params, _keyed_accounts)
+        holdings = []
+        for value in values:
+            data = self._account("getTokenAccountsByOwner", value.account).data
+            if len(data) < TOKEN_ACCOUNT_PREFIX_BYTES:
+                raise self._garbled("getTokenAccountsByOwner", f"a token account of {len(data)} bytes")
+            holdings.append(TokenHolding(data[:32], int.from_bytes(data[64:72], "little")))
+        return slot, holdings
+
+    async def signature_statuses(
+        self, signatures: Sequence[str], *, search_history: bool
+    ) -> tuple[int, list[wire.Status | None]]:
+        """One entry per signature; without `search_history` only the node's recent status cache is asked."""
+        found: list[wire.Status | None] = []
+        slots: list[int] = []
+        for start in range(0, len(signatures), MAX_STATUSES):
+            chunk = list(signatures[start : start + MAX_STATUSES])
+            params = [chunk, {"searchTransactionHistory": search_history}]
+            slot, values = await self._call_in_context("getSignatureStatuses", params, _statuses)
+            if len(values) != len(chunk):
+                raise self._garbled("getSignatureStatuses", f"{len(values)} statuses for {len(chunk)} signatures")
+            slots.append(slot)
+            found.extend(values)
+        return min(slots, default=0), found
+
+    async def transaction(self, signature: str, commitment: Commitment) -> wire.TransactionRecord | None:
+        """A landed transaction; None when this endpoint does not show it at the commitment. Version 1 is on mainnet."""
+        config = {"encoding": "json", "commitment": commitment, "maxSupportedTransactionVersion": 1}
+        return await self._call("getTransaction", [signature, config], _transaction)
+
+    async def simulate(self, raw: bytes) -> wire.Simulation:
+        """Run unsigned bytes on the newest state with a fresh blockhash; nothing is charged."""
+        config = {
+            "encoding": "base64",
+            "commitment": "processed",
+            "sigVerify": False,
+            "replaceRecentBlockhash": True,
+        }
+        params = [base64.b64encode(raw).decode(), config]
+        _, value = await self._call_in_context("simulateTransaction", params, _simulation)
+        return value
+
+    async def send(self, raw: bytes) -> None:
+        """Hand over signed bytes without the node's own simulation and resending, which are ours.
+
+        Raises SendRejected when the endpoint says that these bytes cannot land. Already processed counts as sent.
+        """
+        config = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
+        try:
+            await self._call("sendTransaction", [base64.b64encode(raw).decode(), config], _text)
+        except RpcFault as fault:
+            rejected = _rejection(fault)
+            if rejected is not None:
+                raise rejected from None
+            if not _already_processed(fault):
+                raise
+
+
+def _already_processed(fault: RpcFault) -> bool:
+    return fault.code == PREFLIGHT_FAILURE and "already been processed" in str(fault)
+
+
+def _rejection(fault: RpcFault) -> SendRejected | None:
+    """What a refusal to send means; None for trouble of the endpoint's own and for a transaction that is there already."""
+    if fault.code in NEVER_VALID:
+        return SendRejected("invalid", str(fault))
+    if fault.code != PREFLIGHT_FAILURE or _already_processed(fault):
+        return None
+    failure = failure_of(fault.data.get("err")) if isinstance(fault.data, dict) else None
+    if (failure is not None and failure.text == "BlockhashNotFound") or "Blockhash not found" in str(fault):
+        return SendRejected("expired", str(fault))
+    if failure is None:
+        return SendRejected("simulation", str(fault))
+    return SendRejected("simulation", f"it would fail: {failure.said_to_people}", program_error=failure.program_error)

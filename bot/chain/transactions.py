@@ -1,0 +1,194 @@
+"""Transactions of one launchpad trade: which accounts stand where, what the budget costs, and the wire bytes.
+
+A buy spends an exact amount for at least so many tokens (`buy_exact_quote_in_v2`), a sale gives exact tokens for at least
+so many lamports (`sell_v2`). Both are v0 messages without lookup tables, signed by the wallet alone. Account order:
+interface description of SDK 2.0.0.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
+from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from bot.chain import addresses as at
+from bot.chain import layouts
+from bot.errors import SendRejected
+from bot.ports import SwapOrder
+from bot.trading.intent import Side
+
+PACKET_BYTES = 1232
+MICRO_LAMPORTS = 1_000_000
+
+_SET_COMPUTE_UNIT_LIMIT = 2
+_SET_COMPUTE_UNIT_PRICE = 3
+_CREATE_IDEMPOTENT = b"\x01"
+_CLOSE_ACCOUNT = b"\x09"
+_MAX_U32 = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class CoinFacts:
+    """What a transaction needs to know of a coin and never changes: the owner of its mint, and whether mayhem mode is on."""
+
+    token_program: Pubkey
+    is_mayhem: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """The fee accounts that one trade names."""
+
+    protocol: Pubkey
+    buyback: Pubkey
+
+
+def pick_recipients(config: layouts.GlobalAccount, mint: Pubkey, *, is_mayhem: bool) -> Recipients:
+    """One of the accounts that the launchpad allows, the same for the same mint; many, so that trades run in parallel."""
+    protocol = config.reserved_fee_recipients if is_mayhem else config.fee_recipients
+    if not protocol or not config.buyback_fee_recipients:
+        raise LookupError("the launchpad's Global account names no fee recipient")
+    draw = int.from_bytes(bytes(mint)[:8], "little")
+    return Recipients(
+        protocol=protocol[draw % len(protocol)],
+        buyback=config.buyback_fee_recipients[draw // len(protocol) % len(config.buyback_fee_recipients)],
+    )
+
+
+def compute_unit_price(priority_fee_lamports: int, compute_unit_limit: int) -> int:
+    """Micro-lamports per unit, so that the runtime's `ceil(price * limit / 10**6)` never exceeds the given lamports."""
+    return priority_fee_lamports * MICRO_LAMPORTS // compute_unit_limit
+
+
+def build_message(order: SwapOrder, facts: CoinFacts, recipients: Recipients, blockhash: Hash) -> bytes:
+    """The message bytes of one trade, to be signed by the wallet; raises SendRejected for an order that fits no packet."""
+    if not 0 < order.compute_unit_limit <= _MAX_U32:
+        raise SendRejected("invalid", f"a compute unit limit of {order.compute_unit_limit} is none")
+    user, mint = at.key_from(order.wallet_address), at.key_from(order.mint)
+    user_tokens = at.token_account(user, mint, facts.token_program)
+    price = compute_unit_price(order.priority_fee_lamports, order.compute_unit_limit)
+    instructions = [
+        _budget(struct.pack("<BI", _SET_COMPUTE_UNIT_LIMIT, order.compute_unit_limit)),
+        _budget(struct.pack("<BQ", _SET_COMPUTE_UNIT_PRICE, price)),
+    ]
+    if order.side is Side.BUY:
+        instructions.append(_create_token_account(user, user_tokens, mint, facts.token_program))
+        instructions.append(_trade(order, user, mint, facts, recipients))
+    else:
+        instructions.append(_trade(order, user, mint, facts, recipients))
+        if order.close_account:
+            instructions.append(_close_token_account(user, user_tokens, facts.token_program))
+    message = to_bytes_versioned(MessageV0.try_compile(user, instructions, [], blockhash))
+    if 1 + Signature.LENGTH + len(message) > PACKET_BYTES:
+        raise SendRejected("invalid", f"the transaction has more than the {PACKET_BYTES} bytes of one packet")
+    return message
+
+
+def assemble(message: bytes, signature: bytes) -> tuple[bytes, str]:
+    """Wire bytes and base58 signature of a message that its fee payer signed.
+
+    Raises SendRejected when the signature is not the fee payer's, or is not the only one that the message asks for.
+    """
+    parsed = from_bytes_versioned(message)
+    if parsed.header.num_required_signatures != 1:
+        raise SendRejected(
+            "invalid", f"the message asks for {parsed.header.num_required_signatures} signatures, not one"
+        )
+    if len(signature) != Signature.LENGTH:
+        raise SendRejected("invalid", f"a signature has {Signature.LENGTH} bytes, this one {len(signature)}")
+    signed = Signature.from_bytes(signature)
+    if not signed.verify(parsed.account_keys[0], message):
+        raise SendRejected("invalid", "the signature is not the wallet's, or is of another message")
+    return unsigned_wire(message)[:1] + signature + message, str(signed)
+
+
+def unsigned_wire(message: bytes) -> bytes:
+    """Wire bytes with an empty signature, which is what a simulation takes."""
+    return b"\x01" + bytes(Signature.LENGTH) + message
+
+
+def _budget(data: bytes) -> Instruction:
+    return Instruction(at.COMPUTE_BUDGET_PROGRAM, data, [])
+
+
+def _reads(key: Pubkey) -> AccountMeta:
+    return AccountMeta(key, is_signer=False, is_writable=False)
+
+
+def _writes(key: Pubkey) -> AccountMeta:
+    return AccountMeta(key, is_signer=False, is_writable=True)
+
+
+def _signs(key: Pubkey) -> AccountMeta:
+    return AccountMeta(key, is_signer=True, is_writable=True)
+
+
+def _create_token_account(user: Pubkey, account: Pubkey, mint: Pubkey, token_program: Pubkey) -> Instruction:
+    """Opens the wallet's token account unless it is there; the wallet pays its rent."""
+    accounts = [_signs(user), _writes(account), _reads(user), _reads(mint), _reads(at.SYSTEM_PROGRAM)]
+    return Instruction(at.ATA_PROGRAM, _CREATE_IDEMPOTENT, [*accounts, _reads(token_program)])
+
+
+def _close_token_account(user: Pubkey, account: Pubkey, token_program: Pubkey) -> Instruction:
+    """Gives the rent of an emptied token account back to the wallet."""
+    return Instruction(token_program, _CLOSE_ACCOUNT, [_writes(account), _writes(user), _signs(user)])
+
+
+def _trade(order: SwapOrder, user: Pubkey, mint: Pubkey, facts: CoinFacts, recipients: Recipients) -> Instruction:
+    """The launchpad's own instruction: two u64 after the discriminator, 27 accounts for a buy, 26 for a sale."""
+    if order.side is Side.BUY:
+        data = layouts.BUY_EXACT_QUOTE_IN_V2 + struct.pack("<2Q", order.spend_lamports, order.limit_raw)
+    else:
+        data = layouts.SELL_V2 + struct.pack("<2Q", order.token_raw, order.limit_raw)
+    return Instruction(at.PUMP_PROGRAM, data, _trade_accounts(order, user, mint, facts, recipients))
+
+
+def _trade_accounts(
+    order: SwapOrder, user: Pubkey, mint: Pubkey, facts: CoinFacts, recipients: Recipients
+) -> list[AccountMeta]:
+    """The accounts in the program's order; those of the quote mint are named for coins quoted in SOL too, but unused."""
+    curve = at.bonding_curve(mint)
+    vault = at.creator_vault(at.key_from(order.curve.creator))
+    volume = at.user_volume_accumulator(user)
+    accounts = [
+        _reads(at.GLOBAL),
+        _reads(mint),
+        _reads(at.WRAPPED_SOL_MINT),
+        _reads(facts.token_program),
+        _reads(at.TOKEN_PROGRAM),
+        _reads(at.ATA_PROGRAM),
+        _writes(recipients.protocol),
+        _writes(_quote_account(recipients.protocol)),
+        _writes(recipients.buyback),
+        _writes(_quote_account(recipients.buyback)),
+        _writes(curve),
+        _writes(at.token_account(curve, mint, facts.token_program)),
+        _writes(_quote_account(curve)),
+        _signs(user),
+        _writes(at.token_account(user, mint, facts.token_program)),
+        _writes(_quote_account(user)),
+        _writes(vault),
+        _writes(_quote_account(vault)),
+        _reads(at.sharing_config(mint)),
+    ]
+    if order.side is Side.BUY:
+        accounts.append(_reads(at.GLOBAL_VOLUME_ACCUMULATOR))
+    return [
+        *accounts,
+        _writes(volume),
+        _writes(_quote_account(volume)),
+        _reads(at.FEE_CONFIG),
+        _reads(at.FEES_PROGRAM),
+        _reads(at.SYSTEM_PROGRAM),
+        _reads(at.EVENT_AUTHORITY),
+        _reads(at.PUMP_PROGRAM),
+    ]
+
+
+def _quote_account(owner: Pubkey) -> Pubkey:
+    return at.token_account(owner, at.WRAPPED_SOL_MINT, at.TOKEN_PROGRAM)

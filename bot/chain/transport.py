@@ -1,0 +1,126 @@
+"""How a JSON-RPC request reaches an endpoint: the protocol, and httpx behind it.
+
+Endpoint URLs carry credentials in path, query or user part. Nothing here puts a URL into an error or a log: an endpoint is
+known by host and port.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+import trio
+
+from bot.errors import ChainUnavailable, StartupError
+
+# A pool slot may stay lost when a connect is cancelled (httpx 0.28.1); spare ones keep the limiter from waiting on it.
+SPARE_CONNECTIONS = 4
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+class Transport(Protocol):
+    """One endpoint. `name` is safe to print."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def post(self, body: bytes) -> bytes:
+        """The answer's bytes. Raises ChainUnavailable; the caller sets the deadline."""
+
+
+def redacted(url: str) -> str:
+    """`host:port` of an endpoint's URL; raises StartupError for a text that is no http(s) or ws(s) URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise StartupError("an RPC endpoint's URL cannot be read; check its host and port in the settings") from None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise StartupError("an RPC endpoint's URL must begin with http://, https://, ws:// or wss:// and name a host")
+    return f"{parts.hostname}:{port or _PORTS[parts.scheme]}"
+
+
+class HttpTransport:
+    """One httpx client for one endpoint, behind a limiter no larger than its pool.
+
+    Without the limiter httpx 0.28.1 on trio loses pool slots for ever when queued requests are cancelled, which a deadline
+    on every call does all the time.
+    """
+
+    def __init__(self, url: str, max_in_flight: int) -> None:
+        self._url = url
+        self._name = redacted(url)
+        self._limiter = trio.CapacityLimiter(max_in_flight)
+        self._client = self._new_client()
+
+    def _new_client(self) -> httpx.AsyncClient:
+        connections = int(self._limiter.total_tokens) + SPARE_CONNECTIONS
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        # Deadlines are the caller's. Waiting for a slot is different: with the limiter outside it means that slots are lost.
+        return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(None, pool=1.0), trust_env=False)
+
+    def __repr__(self) -> str:
+        return f"<HttpTransport {self._name}>"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def post(self, body: bytes) -> bytes:
+        async with self._limiter:
+            client = self._client
+            try:
+                return await self._exchange(client, body)
+            except httpx.PoolTimeout:
+                pass
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+                # The library's text may quote the URL; its class says enough.
+                raise ChainUnavailable(f"{self._name}: {type(error).__name__}") from None
+            await self._replace(client)
+            raise ChainUnavailable(f"{self._name}: the connection pool was stuck and has been renewed")
+
+    async def _exchange(self, client: httpx.AsyncClient, body: bytes) -> bytes:
+        headers = {"content-type": "application/json"}
+        async with client.stream("POST", self._url, content=body, headers=headers) as response:
+            if response.status_code != httpx.codes.OK:
+                raise ChainUnavailable(f"{self._name}: {_status_text(response)}")
+            answer = bytearray()
+            async for chunk in response.aiter_bytes():
+                answer += chunk
+                if len(answer) > MAX_ANSWER_BYTES:
+                    raise ChainUnavailable(f"{self._name}: an answer of more than {MAX_ANSWER_BYTES} bytes")
+            return bytes(answer)
+
+    async def _replace(self, stuck: httpx.AsyncClient) -> None:
+        """Requests that the old client still carries end with an error of their own."""
+        if self._client is stuck:
+            self._client = self._new_client()
+            await stuck.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _status_text(response: httpx.Response) -> str:
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        wait = response.headers.get("retry-after", "")
+        return "429, too many requests" + (f", retry after {wait} s" if wait.isdecimal() else "")
+    return f"HTTP status {response.status_code}"
+
+
+@asynccontextmanager
+async def open_http_transport(url: str, *, max_in_flight: int = 16) -> AsyncIterator[HttpTransport]:
+    """An endpoint's transport for the time of the block; raises StartupError for a URL that is none."""
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # at INFO they log URLs
+    transport = HttpTransport(url, max_in_flight)
+    try:
+        yield transport
+    finally:
+        with trio.CancelScope(shield=True), trio.move_on_after(1):
+            await transport.aclose()

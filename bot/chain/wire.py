@@ -1,0 +1,149 @@
+"""Shapes of the JSON-RPC answers that this room reads, and no more of each than is used."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+Value = TypeVar("Value")
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel"):
+    """Members are camelCase on the wire; unknown ones are ignored, missing ones refused."""
+
+
+class ErrorBody(Wire, frozen=True):
+    code: int
+    message: str
+    data: Any = None
+
+
+class Envelope(Wire, frozen=True):
+    """`result` stays undecoded until the method's own shape is known; it is empty when there was an error."""
+
+    result: msgspec.Raw = msgspec.Raw()
+    error: ErrorBody | None = None
+
+
+class Context(Wire, frozen=True):
+    slot: int
+
+
+class InContext(Wire, Generic[Value], frozen=True):
+    context: Context
+    value: Value
+
+
+class Account(Wire, frozen=True):
+    """`data` is (text, encoding); the encoding asked for is always base64."""
+
+    lamports: int
+    owner: str
+    data: tuple[str, str]
+
+
+class KeyedAccount(Wire, frozen=True):
+    pubkey: str
+    account: Account
+
+
+class LatestBlockhash(Wire, frozen=True):
+    blockhash: str
+    last_valid_block_height: int
+
+
+class Status(Wire, frozen=True):
+    slot: int
+    err: Any = None
+    confirmation_status: str | None = None
+
+
+class Simulation(Wire, frozen=True):
+    err: Any = None
+    units_consumed: int | None = None
+
+
+class TokenAmount(Wire, frozen=True):
+    amount: str
+
+
+class TokenBalance(Wire, frozen=True):
+    account_index: int
+    mint: str
+    ui_token_amount: TokenAmount
+    owner: str | None = None
+
+
+class Instruction(Wire, frozen=True):
+    program_id_index: int
+    accounts: list[int]
+    data: str
+
+
+class InnerInstructions(Wire, frozen=True):
+    index: int
+    instructions: list[Instruction]
+
+
+class LoadedAddresses(Wire, frozen=True):
+    writable: list[str]
+    readonly: list[str]
+
+
+class Meta(Wire, frozen=True):
+    """Members that a node may leave null are optional: old ledgers recorded less."""
+
+    fee: int
+    pre_balances: list[int]
+    post_balances: list[int]
+    err: Any = None
+    pre_token_balances: list[TokenBalance] | None = None
+    post_token_balances: list[TokenBalance] | None = None
+    inner_instructions: list[InnerInstructions] | None = None
+    log_messages: list[str] | None = None
+    loaded_addresses: LoadedAddresses | None = None
+
+
+class Message(Wire, frozen=True):
+    account_keys: list[str]
+
+
+class Transaction(Wire, frozen=True):
+    message: Message
+
+
+class TransactionRecord(Wire, frozen=True):
+    """A `getTransaction` answer in encoding `json`."""
+
+    slot: int
+    transaction: Transaction
+    meta: Meta | None
+    block_time: int | None = None
+
+
+class Logs(Wire, frozen=True):
+    """The value of a `logsNotification`."""
+
+    signature: str
+    logs: list[str]
+    err: Any = None
+
+
+class SlotInfo(Wire, frozen=True):
+    slot: int
+
+
+class Params(Wire, frozen=True):
+    result: msgspec.Raw
+    subscription: int
+
+
+class Frame(Wire, frozen=True):
+    """A WebSocket frame: an answer to a request (`id` with `result` or `error`), or a notification (`method`, `params`)."""
+
+    id: int | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    error: ErrorBody | None = None
+    method: str | None = None
+    params: Params | None = None
