@@ -26,7 +26,7 @@ from bot.localnet.records import Block
 from bot.localnet.rpc.dispatch import Dispatcher
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.pubsub import PubSub
-from bot.localnet.store import Store
+from bot.localnet.store import Store, StoreError
 
 DEFAULT_SLOT_MS = 400
 
@@ -37,12 +37,12 @@ def genesis_hash_of(seed: int, salt: bytes) -> Hash:
 
 
 class Cluster:
-    """A chain that is new or continued from `directory` (None: in memory), ready to produce its next block."""
+    """A chain that is new or continued, ready to produce its next block; `open` makes one from a data directory."""
 
     def __init__(
         self,
+        store: Store,
         *,
-        directory: Path | None,
         seed: int,
         salt: bytes,
         time_s: int,
@@ -50,16 +50,17 @@ class Cluster:
         market: Market | None,
         slot_ms: int = DEFAULT_SLOT_MS,
     ) -> None:
+        self.seed = seed
         self.slot_ms = slot_ms
         self.market = market
-        self.store = Store(directory)
+        self.store = store
         position = self.store.position()
         genesis_hash = self.store.genesis_hash()
         new = position is None or genesis_hash is None
         if position is None or genesis_hash is None:
             genesis_hash = genesis_hash_of(seed, salt)
             position = Position(FIRST_SLOT, 0, time_s, 0)
-            self.store.create(genesis_hash)
+            self.store.create(genesis_hash, seed)
         self.chain = Chain(
             genesis_hash,
             self.store,
@@ -76,6 +77,37 @@ class Cluster:
             self._write_genesis()
         else:
             self._restore()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        seed: int | None,
+        salt: bytes,
+        time_s: int,
+        clock: Callable[[], float],
+        make_market: Callable[[int], Market | None],
+        slot_ms: int,
+    ) -> Cluster:
+        """The chain of a data directory, continued where it was or new with `seed` (None: drawn from `salt`).
+
+        Raises StoreError when another process holds the directory or the stored chain has another seed.
+        """
+        store = Store(directory)
+        try:
+            stored = store.seed()
+            if stored is not None and seed is not None and stored != seed:
+                raise StoreError(
+                    f"the chain in {directory} has seed {stored}; leave --seed out or choose another directory"
+                )
+            drawn = int.from_bytes(hashlib.sha256(salt).digest()[:4], "little")
+            chosen = next(one for one in (stored, seed, drawn) if one is not None)
+            market = make_market(chosen)
+            return cls(store, seed=chosen, salt=salt, time_s=time_s, clock=clock, market=market, slot_ms=slot_ms)
+        except BaseException:
+            store.close()
+            raise
 
     def _write_genesis(self) -> None:
         for key, account in (*launchpad.genesis_accounts(), *self.faucet.genesis_accounts()):

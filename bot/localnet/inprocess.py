@@ -14,6 +14,7 @@ from bot.localnet.faults import RPC_DOWN, RPC_SLOW
 from bot.localnet.market.interface import Market
 from bot.localnet.records import Block
 from bot.localnet.rpc.pubsub import Message, Session
+from bot.localnet.store import Store
 
 DEFAULT_GENESIS_TIME_S = 1_790_000_000
 NOTIFICATION_BUFFER = 10_000
@@ -86,7 +87,7 @@ class InProcessChain:
     ) -> None:
         self._genesis_ms = genesis_time_s * 1000
         self.cluster = Cluster(
-            directory=None,
+            Store(),
             seed=seed,
             salt=salt,
             time_s=genesis_time_s,
@@ -137,9 +138,8 @@ class InProcessChain:
             block = self.cluster.tick((self._genesis_ms + height * self.cluster.slot_ms) // 1000)
         return block
 
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(self) -> None:
         """Produce a block every slot of trio time until cancelled."""
-        task_status.started()
         next_s = trio.current_time()
         while True:
             next_s += self.cluster.slot_ms / 1000

@@ -20,6 +20,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from bot.localnet.errors import LocalnetError
 from bot.localnet.chain import Position
 from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
 
@@ -45,7 +46,7 @@ create table if not exists market (key text primary key, value blob not null) wi
 """
 
 
-class StoreError(Exception):
+class StoreError(LocalnetError):
     """The data directory cannot be used; the text is one line for the operator."""
 
 
@@ -92,9 +93,14 @@ class Store:
         rows = [(key, msgspec.json.encode(value)) for key, value in properties.items()]
         self._database.executemany("insert or replace into meta values (?, ?)", rows)
 
-    def create(self, genesis_hash: Hash) -> None:
+    def create(self, genesis_hash: Hash, seed: int) -> None:
         """Make this the store of a new chain."""
-        self.set_meta(format=FORMAT, genesis_hash=str(genesis_hash))
+        self.set_meta(format=FORMAT, genesis_hash=str(genesis_hash), seed=seed)
+
+    def seed(self) -> int | None:
+        """The seed of the stored chain; None when there is none yet."""
+        stored = self.meta("seed")
+        return None if stored is None else int(stored)
 
     def genesis_hash(self) -> Hash | None:
         """The genesis hash of the stored chain; None when there is none yet."""

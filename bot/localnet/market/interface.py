@@ -16,6 +16,11 @@ from bot.localnet.records import Block
 class Market(Protocol):
     """A source of transactions that follows the market clock and the chain's state, and can be stored with each block."""
 
+    @property
+    def name(self) -> str:
+        """One word or file name that says which market this is."""
+        ...
+
     def genesis_accounts(self) -> Iterable[tuple[Pubkey, Account]]:
         """Wallets to fund before the first block."""
         ...

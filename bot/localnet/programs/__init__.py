@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from bot.localnet.errors import LocalnetError
+
 HERE = Path(__file__).parent
 
 
-class ProgramError(Exception):
+class ProgramError(LocalnetError):
     """A built program is missing or is not the one that was committed."""
 
 

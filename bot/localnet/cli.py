@@ -1,0 +1,138 @@
+"""The command line of the local chain: run it, break it on purpose, mend it, look at it.
+
+Exit codes: 0 done, 1 refused or failed with one line on stderr, 2 wrong usage, 3 no chain is running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.localnet.client import SUBDIRECTORY, NotRunning, Refused, ask
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+MIN_SLOT_MS, MAX_SLOT_MS = 20, 10_000
+
+
+def default_directory() -> Path:
+    """The chain's folder in the bot's data directory: `$BOT_DATA_DIR`, `$STATE_DIRECTORY`, else under the home."""
+    for name in ("BOT_DATA_DIR", "STATE_DIRECTORY"):
+        if os.environ.get(name):
+            return Path(os.environ[name]) / SUBDIRECTORY
+    return Path.home() / ".local" / "state" / "trading-bot" / SUBDIRECTORY
+
+
+def _duration_s(text: str) -> float:
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 20s, 500ms or 2m")
+    return float(match[1]) * UNIT_S[match[2]]
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65_534:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give 0 (a free one) to 65534")
+    return int(text)
+
+
+def _slot_ms(text: str) -> int:
+    if not text.isdecimal() or not MIN_SLOT_MS <= int(text) <= MAX_SLOT_MS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no slot length; give {MIN_SLOT_MS} to {MAX_SLOT_MS} milliseconds"
+        )
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.01 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give 0.01 to 1000 times real time")
+    return speed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bot localnet", description="A local Solana with launches and traders; needs no network and no key."
+    )
+    parser.add_argument("--data-dir", type=Path, help="where the chain lives (default: localnet/ in the bot's data)")
+    parser.add_argument("--port", type=_port, default=0, help="HTTP port; the WebSocket takes the next one; 0 is free")
+    parser.add_argument("--seed", type=int, help="seed of a new chain's market (default: random)")
+    parser.add_argument("--slot-ms", type=_slot_ms, default=400, help="length of a slot in milliseconds")
+    parser.add_argument("--market", type=Path, metavar="FILE", help="replay this recorded market (CSV, may be gzipped)")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="how much faster than recorded to replay")
+    parser.add_argument("--no-market", action="store_true", help="no launches and no traders")
+    parser.add_argument("--parent-pid", type=int, help="end when this process, which must be the parent, ends")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    fault = verbs.add_parser("fault", help="break the running chain on purpose for a while")
+    fault.add_argument("name", help="rpc-down or rpc-slow")
+    fault.add_argument("--for", dest="for_s", type=_duration_s, required=True, help="how long, as in 20s or 500ms")
+    fault.add_argument("--delay-ms", type=int, default=0, help="delay per request, for rpc-slow")
+    clear = verbs.add_parser("clear", help="end every fault")
+    status = verbs.add_parser("status", help="slot, height, launches, faults, transactions")
+    for verb in (fault, clear, status):
+        verb.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the chain")
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `bot localnet` with these arguments (without the program's name); the exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2
+    directory = (arguments.data_dir or default_directory()).expanduser().absolute()
+    if arguments.verb is None:
+        return _run(arguments, directory)
+    request = {"do": arguments.verb}
+    if arguments.verb == "fault":
+        request |= {"name": arguments.name, "for_s": arguments.for_s, "delay_ms": arguments.delay_ms}
+    try:
+        answer = ask(directory, **request)
+    except NotRunning as error:
+        print(f"localnet: {error}", file=sys.stderr)
+        return 3
+    except Refused as error:
+        print(f"localnet: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(answer) if arguments.json else _in_words(arguments.verb, answer))
+    return 0
+
+
+def _in_words(verb: str, answer: dict[str, object]) -> str:
+    if verb == "clear":
+        return f"{answer['cleared']} fault(s) ended"
+    facts = answer["status"] if verb == "status" else {"faults": answer["faults"]}
+    assert isinstance(facts, dict)
+    return "\n".join(
+        f"{name:<14}{value if isinstance(value, str | int) else json.dumps(value)}" for name, value in facts.items()
+    )
+
+
+def _run(arguments: argparse.Namespace, directory: Path) -> int:
+    if arguments.market is not None and arguments.no_market:
+        print("localnet: --market and --no-market contradict each other", file=sys.stderr)
+        return 2
+    from bot.localnet.process import Options, run
+
+    return run(
+        Options(
+            directory=directory,
+            port=arguments.port,
+            seed=arguments.seed,
+            slot_ms=arguments.slot_ms,
+            market_file=arguments.market,
+            speed=arguments.speed,
+            market=not arguments.no_market,
+            parent_pid=arguments.parent_pid,
+        )
+    )

@@ -1,0 +1,87 @@
+"""JSON-RPC over HTTP/1.1: h11 for the protocol, trio for the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import h11
+import trio
+
+from bot.localnet.doors.connections import Connections
+
+RECEIVE_BYTES = 65_536
+MAX_BODY_BYTES = 1_000_000
+IDLE_S = 300
+
+Answer = Callable[[bytes], bytes]
+
+
+class HttpDoor:
+    """Serves JSON-RPC requests. `answer` maps a request body to an answer body."""
+
+    def __init__(self, connections: Connections, answer: Answer) -> None:
+        self._connections = connections
+        self._answer = answer
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        """Serve one connection until the client leaves or stays silent for five minutes."""
+        await self._connections.run(stream, self._requests)
+
+    async def _requests(self, stream: trio.SocketStream) -> None:
+        connection = h11.Connection(h11.SERVER)
+        try:
+            while True:
+                with trio.move_on_after(IDLE_S) as idle:
+                    received = await _receive(connection, stream)
+                if idle.cancelled_caught or received is None:
+                    return
+                request, body = received
+                await self._connections.delay()
+                status, answer = self._respond(request, body)
+                await stream.send_all(_encode(connection, status, answer))
+                if connection.our_state is h11.MUST_CLOSE:
+                    return
+                connection.start_next_cycle()
+        except (h11.RemoteProtocolError, h11.LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    def _respond(self, request: h11.Request, body: bytes) -> tuple[int, bytes]:
+        if len(body) > MAX_BODY_BYTES:
+            return 413, b'{"error":"request body too large"}'
+        if request.method == b"GET" and request.target == b"/health":
+            return 200, b"ok"
+        if request.method != b"POST":
+            return 405, b'{"error":"use POST"}'
+        return 200, self._answer(body)
+
+
+async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:
+    """The next request with its body; None when the client closed the connection. A body beyond the limit is cut."""
+    request: h11.Request | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            if connection.they_are_waiting_for_100_continue:
+                go_on = connection.send(h11.InformationalResponse(status_code=100, headers=[]))
+                await stream.send_all(go_on or b"")
+            connection.receive_data(await stream.receive_some(RECEIVE_BYTES))
+        elif isinstance(event, h11.Request):
+            request = event
+        elif isinstance(event, h11.Data):
+            if len(body) <= MAX_BODY_BYTES:
+                body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            return None if request is None else (request, bytes(body))
+        else:
+            return None
+
+
+def _encode(connection: h11.Connection, status: int, body: bytes) -> bytes:
+    headers = [
+        ("content-type", "application/json; charset=utf-8"),
+        ("content-length", str(len(body))),
+        ("access-control-allow-origin", "*"),
+    ]
+    parts = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
+    return b"".join(connection.send(part) or b"" for part in parts)

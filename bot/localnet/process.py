@@ -1,0 +1,143 @@
+"""The local chain as a process: doors on loopback, a block every slot, and an orderly end.
+
+It writes `localnet.json` into its data directory once it answers, and removes it when it ends in order.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from bot.localnet.cluster import Cluster
+from bot.localnet.doors.connections import HOST, Connections, open_listeners
+from bot.localnet.doors.control import ControlDoor, socket_path
+from bot.localnet.doors.http import HttpDoor
+from bot.localnet.doors.websocket import WebSocketDoor
+from bot.localnet.errors import LocalnetError
+from bot.localnet.market.choice import choose_market
+
+READY_FILE = "localnet.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for. `seed` None: the stored chain's, or a random one for a new chain."""
+
+    directory: Path
+    port: int
+    seed: int | None
+    slot_ms: int
+    market_file: Path | None
+    speed: float
+    market: bool
+    parent_pid: int | None
+
+
+def run(options: Options) -> int:
+    """Run the chain until a signal or its parent's end; the exit code."""
+    try:
+        return trio.run(_serve, options)
+    except LocalnetError as error:
+        print(f"localnet: {error}", file=sys.stderr)
+        return 1
+
+
+async def _serve(options: Options) -> int:
+    control_path = socket_path(options.directory)
+    cluster = Cluster.open(
+        options.directory,
+        seed=options.seed,
+        salt=time.time_ns().to_bytes(8, "little") + secrets.token_bytes(24),
+        time_s=int(time.time()),
+        clock=trio.current_time,
+        make_market=lambda seed: choose_market(seed, options.market_file, options.speed, enabled=options.market),
+        slot_ms=options.slot_ms,
+    )
+    try:
+        await _run_doors(options, cluster, control_path)
+    finally:
+        cluster.close()
+    return 0
+
+
+async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
+    connections = Connections(cluster.faults)
+    http = HttpDoor(connections, cluster.dispatcher.handle_bytes)
+    websocket = WebSocketDoor(connections, cluster.pubsub)
+    control = ControlDoor(cluster.faults, cluster.status)
+    listeners = await open_listeners(options.port)
+    control_listener = await control.open(control_path)
+    ready_path = trio.Path(options.directory / READY_FILE)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, http.serve, listeners.http)
+            nursery.start_soon(trio.serve_listeners, websocket.serve, listeners.websocket)
+            nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
+            nursery.start_soon(_produce_blocks, cluster)
+            if options.parent_pid is not None:
+                nursery.start_soon(_end_with_parent, options.parent_pid, nursery.cancel_scope)
+            ready = _ready_record(cluster, listeners.port)
+            await _write_atomically(ready_path, msgspec.json.encode(ready))
+            print(f"localnet: {ready['http_url']} {ready['ws_url']} genesis {ready['genesis_hash']}", flush=True)
+            async for _ in signals:
+                break
+            nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await ready_path.unlink(missing_ok=True)
+            await trio.Path(control_path).unlink(missing_ok=True)
+
+
+def _ready_record(cluster: Cluster, port: int) -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "http_url": f"http://{HOST}:{port}",
+        "ws_url": f"ws://{HOST}:{port + 1}",
+        "genesis_hash": str(cluster.chain.genesis_hash),
+        "slot_ms": cluster.slot_ms,
+        "seed": cluster.seed,
+        "market": None if cluster.market is None else cluster.market.name,
+    }
+
+
+async def _write_atomically(path: trio.Path, content: bytes) -> None:
+    temporary = path.with_suffix(".tmp")
+    await temporary.write_bytes(content)
+    await temporary.replace(path)
+
+
+async def _produce_blocks(cluster: Cluster) -> None:
+    """One block per slot; slots that were missed (a suspended machine) are not made up for."""
+    slot_s = cluster.slot_ms / 1000
+    next_s = trio.current_time()
+    while True:
+        next_s = max(next_s + slot_s, trio.current_time())
+        await trio.sleep_until(next_s)
+        cluster.tick(int(time.time()))
+
+
+async def _end_with_parent(parent_pid: int, scope: trio.CancelScope) -> None:
+    """Cancel `scope` when the parent process ends, however it ends.
+
+    A pidfd and not PR_SET_PDEATHSIG: that signal fires when the parent's *thread* ends, and trio starts processes from
+    worker threads that end after some idle seconds.
+    """
+    try:
+        handle = os.pidfd_open(parent_pid)
+    except ProcessLookupError:
+        scope.cancel()
+        return
+    try:
+        if os.getppid() == parent_pid:
+            await trio.lowlevel.wait_readable(handle)
+        scope.cancel()
+    finally:
+        os.close(handle)
