@@ -29,6 +29,7 @@ from actors.runtime.mailbox import MailboxStatistics
 from actors.runtime.policy import Backoff
 from actors.runtime.ref import Ref
 from actors.runtime.spec import ChildSpec, Mailbox, StopMode, SupervisorSpec, check_childspecs
+from actors.runtime.supervision_file import Supervision, load_supervision
 from actors.runtime.supervisor import Counts, Supervisor, SupervisorStatistics
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Shutdown",
     "SpecError",
     "StopMode",
+    "Supervision",
     "SupervisionError",
     "Supervisor",
     "SupervisorError",
@@ -72,6 +74,7 @@ __all__ = [
     "SupervisorStatistics",
     "Terminated",
     "check_childspecs",
+    "load_supervision",
     "open_supervisor",
     "whereis",
 ]
