@@ -29,7 +29,7 @@ from actors.runtime.mailbox import MailboxStatistics
 from actors.runtime.policy import Backoff
 from actors.runtime.ref import Ref
 from actors.runtime.spec import ChildSpec, Mailbox, StopMode, SupervisorSpec, check_childspecs
-from actors.runtime.supervision_file import Supervision, load_supervision
+from actors.runtime.supervision_file import Start, Supervision, load_supervision
 from actors.runtime.supervisor import Counts, Supervisor, SupervisorStatistics
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "Running",
     "Shutdown",
     "SpecError",
+    "Start",
     "StopMode",
     "Supervision",
     "SupervisionError",

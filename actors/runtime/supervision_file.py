@@ -68,16 +68,22 @@ class Supervision:
         ]
         strangers = [name for name in starts if name not in wanted]
         lines += [f"{self.path}: start {name!r}, {_unknown('a static actor', name, wanted)}" for name in strangers]
+        for name in wanted:
+            if "mailbox" in self.actors[name] and name in starts and not getattr(starts[name], "takes_messages", False):
+                lines.append(f"{self.path}: actor {name!r} has a mailbox in the file, but its start takes no messages")
         if lines:
             raise SupervisionError(tuple(lines))
         return self._supervisor(ROOT, starts)
 
     def child(self, template: str, *, id: str, start: Start, name: str | None = None) -> ChildSpec:  # noqa: A002
-        """Return the spec of a child of a dynamic supervisor, with the policy of the [actor.<template>] section."""
+        """Return the spec of a child of a dynamic supervisor, with the policy of the [actor.<template>] section.
+
+        Raises SupervisionError for an unknown template, and SpecError where the policy does not fit the start.
+        """
         if template not in self.actors:
             raise SupervisionError((f"{self.path}: {template!r}, {_unknown('an actor', template, self.actors)}",))
         policy = {key: value for key, value in self.actors[template].items() if key != "name"}
-        return ChildSpec(id, start, name=name, **_without_mailbox(policy, start))
+        return ChildSpec(id, start, name=name, **policy)
 
     def _supervisor(self, name: str, starts: Mapping[str, Start]) -> SupervisorSpec:
         section = self.supervisors[name]
@@ -90,7 +96,7 @@ class Supervision:
         if name in self.supervisors:
             policy = {key: value for key, value in self.supervisors[name].items() if key in _POLICY}
             return ChildSpec(name, self._supervisor(name, starts), type="supervisor", **policy)
-        return ChildSpec(name, starts[name], **_without_mailbox(self.actors[name], starts[name]))
+        return ChildSpec(name, starts[name], **self.actors[name])
 
 
 def load_supervision(path: Path | str) -> Supervision:
@@ -108,12 +114,6 @@ def _syntax_line(path: str, text: str, message: str) -> str:
     if found is None:
         return f"{path}:{text.count(chr(10)) + 1}:1: {message.removesuffix(' (at end of document)')}"
     return f"{path}:{found[1]}:{found[2]}: {message[: found.start()]}"
-
-
-def _without_mailbox(policy: Section, start: Start) -> dict[str, Any]:
-    """The file may give a mailbox to any actor section; a start that takes no messages has no use for it."""
-    takes = getattr(start, "takes_messages", False)
-    return {key: value for key, value in policy.items() if takes or key != "mailbox"}
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
