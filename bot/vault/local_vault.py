@@ -1,0 +1,64 @@
+"""The port `Vault` with keys sealed in our own rows and signing in this process."""
+
+from __future__ import annotations
+
+import os
+
+import trio
+from solders.keypair import Keypair
+
+from bot.errors import KeyUnavailable
+from bot.ports import SealedKey, Wallet
+from bot.vault.envelope import open_sealed, seal
+from bot.vault.master_key import MasterKey
+
+SEED_BYTES = 32
+
+
+class LocalVault:
+    """Signs with keys that it opens for the moment of signing.
+
+    What can be overwritten is overwritten. Copies that Python and the signing library make inside cannot be; SECURITY.md
+    says what that means.
+    """
+
+    def __init__(self, master_key: MasterKey) -> None:
+        self._master_key = master_key
+
+    def __repr__(self) -> str:
+        return f"<LocalVault {self._master_key.id}>"
+
+    @property
+    def master_key_id(self) -> str:
+        return self._master_key.id
+
+    async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
+        await trio.lowlevel.checkpoint()
+        seed = bytearray(os.urandom(SEED_BYTES))
+        try:
+            address = str(Keypair.from_seed(bytes(seed)).pubkey())
+            return address, seal(self._master_key, user_id, address, seed)
+        finally:
+            _overwrite(seed)
+
+    async def sign(self, wallet: Wallet, key: SealedKey, intent_id: str, message: bytes) -> bytes:
+        """Refuses a row whose key is not the wallet's, even where the seal holds."""
+        await trio.lowlevel.checkpoint()
+        seed = open_sealed(self._master_key, wallet.user_id, wallet.address, key)
+        try:
+            if len(seed) != SEED_BYTES:
+                raise KeyUnavailable(
+                    f"wallet {wallet.address} holds {len(seed)} bytes, no key; intent {intent_id} is not signed"
+                )
+            keypair = Keypair.from_seed(bytes(seed))
+        finally:
+            _overwrite(seed)
+        if str(keypair.pubkey()) != wallet.address:
+            raise KeyUnavailable(
+                f"the key of wallet {wallet.address} is another wallet's; intent {intent_id} is not signed"
+            )
+        return bytes(keypair.sign_message(message))
+
+
+def _overwrite(secret: bytearray) -> None:
+    secret[:] = bytes(len(secret))

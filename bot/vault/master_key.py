@@ -1,0 +1,160 @@
+"""Master keys and where they come from: a file, an environment variable, or a fresh one for profile `local`.
+
+A master key is one line, `key-id:base64 of 32 bytes`. The id is a version: it stands beside every wallet that the key
+wraps, and tells which key a refusal is about. Nothing here makes a key where one was expected (D-18).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.errors import StartupError
+
+KEY_BYTES = 32
+LOCAL_PREFIX = "local-"
+MAX_FILE_BYTES = 1_000
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_FORM = "one line, key-id:base64 of 32 bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """The key that wraps the wallets' data keys. Its bytes appear in no repr."""
+
+    id: str
+    key: bytes = field(repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Made by profile `local`; every other profile refuses it."""
+        return self.id.startswith(LOCAL_PREFIX)
+
+
+def parse_master_key(line: str, place: str, expected_id: str | None = None) -> MasterKey:
+    """Read one line; raises StartupError that names the place, the id that is expected and the cure, never the content."""
+    wanted = f"; the key with id {expected_id} is expected here" if expected_id else ""
+    key_id, separator, text = line.strip().partition(":")
+    if not separator or not _ID.fullmatch(key_id):
+        raise StartupError(f"{place}: not a master key{wanted}; it must be {_FORM}")
+    if expected_id is not None and key_id != expected_id:
+        raise StartupError(f"{place}: holds master key {key_id}{wanted}; put that one back, or rotate to the new one")
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise StartupError(f"{place}: master key {key_id} is not valid base64{wanted}; it must be {_FORM}") from None
+    if len(key) != KEY_BYTES:
+        raise StartupError(
+            f"{place}: master key {key_id} has {len(key)} bytes, not {KEY_BYTES}{wanted}; it must be {_FORM}"
+        )
+    return MasterKey(key_id, key)
+
+
+def read_master_key(path: Path, expected_id: str | None = None) -> MasterKey:
+    """The master key in a file that only its owner, and we are he, may read; raises StartupError with one line.
+
+    `expected_id` is the id that the sealed wallets name, where there are any: a missing key is never replaced by a new one.
+    """
+    wanted = f" with id {expected_id}" if expected_id else ""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise StartupError(
+            f"{path}: no master key{wanted}; put the key file back, or name another in wallets.master_key_file"
+        ) from None
+    except OSError as error:
+        raise StartupError(f"{path}: the master key{wanted} cannot be read: {error.strerror}; mend the file") from None
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(descriptor)
+        _check_guarded(path, state, wanted)
+        content = file.read(MAX_FILE_BYTES + 1)
+    try:
+        lines = content.decode("ascii").splitlines()
+    except UnicodeDecodeError:
+        lines = []
+    if len(content) > MAX_FILE_BYTES or len(lines) != 1:
+        raise StartupError(f"{path}: not a master key{wanted}; it must be {_FORM}")
+    return parse_master_key(lines[0], str(path), expected_id)
+
+
+def _check_guarded(path: Path, state: os.stat_result, wanted: str) -> None:
+    """The owner is we or root, and nobody else may read.
+
+    A credential that systemd passes belongs to root and is opened to the unit's user by an access list, whose mask shows
+    as group bits; only root can put a file there, so those bits are let through.
+    """
+    if not stat.S_ISREG(state.st_mode):
+        raise StartupError(f"{path}: the master key{wanted} must be a regular file")
+    if state.st_uid not in {0, os.geteuid()}:
+        raise StartupError(
+            f"{path}: the master key{wanted} belongs to uid {state.st_uid}; chown it to uid {os.geteuid()}"
+        )
+    passed_by_systemd = state.st_uid == 0 and str(path.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
+    refused = stat.S_IRWXO if passed_by_systemd else stat.S_IRWXG | stat.S_IRWXO
+    if stat.S_IMODE(state.st_mode) & refused:
+        raise StartupError(f"{path}: the master key{wanted} can be read by others; run chmod 600 on it")
+
+
+def master_key_from_environment(
+    variable: str, environment: Mapping[str, str] = os.environ, expected_id: str | None = None
+) -> MasterKey:
+    """The master key in an environment variable, for development; raises StartupError with one line."""
+    place = f"environment variable {variable}"
+    wanted = f" with id {expected_id}" if expected_id else ""
+    line = environment.get(variable, "")
+    if not line:
+        raise StartupError(f"{place}: no master key{wanted}; set it to key-id:base64 of 32 bytes")
+    return parse_master_key(line, place, expected_id)
+
+
+def make_local_key(path: Path) -> MasterKey:
+    """A fresh key for profile `local`, written whole, readable by its owner alone, and on the disk before it is used.
+
+    Raises StartupError when something is there already: a key is never overwritten.
+    """
+    master_key = MasterKey(LOCAL_PREFIX + os.urandom(4).hex(), os.urandom(KEY_BYTES))
+    line = f"{master_key.id}:{base64.b64encode(master_key.key).decode()}\n"
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        _write_guarded(draft, line.encode())
+        try:
+            os.link(draft, path)  # unlike a rename, this refuses to overwrite
+        finally:
+            draft.unlink()
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except FileExistsError:
+        raise StartupError(f"{path}: a master key is here already; it is never overwritten") from None
+    except OSError as error:
+        raise StartupError(
+            f"{path}: the local master key cannot be written: {error.strerror}; mend the directory"
+        ) from None
+    return master_key
+
+
+def _write_guarded(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def refuse_local_key(master_key: MasterKey, profile: str) -> None:
+    """Every profile but `local` refuses a key that profile `local` made; raises StartupError."""
+    if profile != "local" and master_key.is_local:
+        raise StartupError(
+            f"master key {master_key.id} was made by profile local; "
+            f"profile {profile} needs a key of its own in wallets.master_key_file"
+        )
