@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
 
 
-def _journal_priority(_: object, method: str, rendered: str) -> str:
+def _journal_priority(_: object, method: str, rendered: Any) -> str:
     """Systemd's priority prefix, see sd-daemon(3)."""
-    return _PRIORITY.get(method, "<6>") + rendered
+    return f"{_PRIORITY.get(method, '<6>')}{rendered}"
 
 
 def configure(level: str, *, stream: TextIO = sys.stderr, file: Path | None = None) -> None:

@@ -36,7 +36,7 @@ class Database(Section):
     """`url` is a PostgreSQL URL; without one the embedded server in the data directory is used. `DATABASE_URL` is read too."""
 
     url: SecretStr | None = None
-    pool_size: int = Field(8, ge=1, le=100)
+    pool_size: int = Field(default=8, ge=1, le=100)
 
 
 class Wallets(Section):
@@ -50,34 +50,34 @@ class Trading(Section):
 
     max_trade_sol: Sol = Decimal(1)
     max_position_sol: Sol = Decimal(1)
-    max_open_positions: int = Field(50, ge=1, le=10_000)
-    priority_fee_lamports: int = Field(50_000, ge=0, le=10_000_000)
-    price_max_age_s: float = Field(3.0, gt=0, le=60)
-    observe_s: float = Field(6.0, gt=0, le=300)
-    confirm_interval_s: float = Field(0.3, gt=0, le=10)
-    resend_interval_s: float = Field(2.0, gt=0, le=60)
-    audit_interval_s: float = Field(30.0, gt=0, le=3600)
-    probe_interval_s: float = Field(1.0, gt=0, le=60)
+    max_open_positions: int = Field(default=50, ge=1, le=10_000)
+    priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
+    price_max_age_s: float = Field(default=3.0, gt=0, le=60)
+    observe_s: float = Field(default=6.0, gt=0, le=300)
+    confirm_interval_s: float = Field(default=0.3, gt=0, le=10)
+    resend_interval_s: float = Field(default=2.0, gt=0, le=60)
+    audit_interval_s: float = Field(default=30.0, gt=0, le=3600)
+    probe_interval_s: float = Field(default=1.0, gt=0, le=60)
 
 
 class Localnet(Section):
     """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable."""
 
-    port: int = Field(0, ge=0, le=65_534)
-    seed: int = Field(1, ge=0)
-    slot_ms: int = Field(400, ge=20, le=5_000)
+    port: int = Field(default=0, ge=0, le=65_534)
+    seed: int = Field(default=1, ge=0)
+    slot_ms: int = Field(default=400, ge=20, le=5_000)
     demo_fund_sol: Sol = Decimal(10)
 
 
 class Demo(Section):
     """The demo users of profile `local`."""
 
-    users: int = Field(2, ge=0, le=1_000)
+    users: int = Field(default=2, ge=0, le=1_000)
     snipe_sol: Sol = Decimal("0.1")
-    take_profit_percent: float = Field(20, gt=0, le=10_000)
-    stop_loss_percent: float = Field(10, gt=0, le=100)
-    max_hold_s: int = Field(45, ge=1, le=86_400)
-    snipe_max_daily: int = Field(500, ge=1)
+    take_profit_percent: Decimal = Field(default=Decimal(20), gt=0, le=10_000)
+    stop_loss_percent: Decimal = Field(default=Decimal(10), gt=0, le=100)
+    max_hold_s: int = Field(default=45, ge=1, le=86_400)
+    snipe_max_daily: int = Field(default=500, ge=1)
 
 
 class Logs(Section):

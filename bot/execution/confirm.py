@@ -45,26 +45,27 @@ class Confirmer:
     in_flight: InFlight
     settled: Callable[[Settled], Awaitable[None]]
 
-    async def adopt(self) -> int:
+    async def adopt(self, planned_max_age_ms: int) -> int:
         """Follow every unresolved intent of the database that nobody follows yet; how many were found.
 
-        An intent that stayed unsigned for `planned_max_age_ms` lost its maker: it is cancelled, nothing ever left.
+        An intent that stayed unsigned for longer than `planned_max_age_ms` lost its maker: it is cancelled, nothing
+        ever left. At boot every maker is gone and the age is 0.
         """
         found = 0
         addresses = {wallet.id: wallet.address for wallet in await self.store.wallets()}
         followed = {entry.attempt.signature for entry in self.in_flight.all()}
         for intent, attempts in await self.store.in_flight():
             if not attempts:
-                await self._cancel_orphan(intent)
+                await self._cancel_orphan(intent, planned_max_age_ms)
             elif attempts[-1].signature not in followed:
                 found += 1
                 log.info("intent_adopted", intent=intent.id, state=intent.state, signature=attempts[-1].signature)
                 self.in_flight.follow(Followed(intent, attempts[-1], addresses[intent.request.wallet_id]))
         return found
 
-    async def _cancel_orphan(self, intent: Intent) -> None:
+    async def _cancel_orphan(self, intent: Intent, planned_max_age_ms: int) -> None:
         now_ms = self.clock.now_ms()
-        if now_ms - intent.created_at_ms < self.policy.planned_max_age_ms:
+        if now_ms - intent.created_at_ms < planned_max_age_ms:
             return
         try:
             await self.store.close_unfilled(

@@ -1,0 +1,57 @@
+"""The desk: it finds the executor of a request's wallet, starts it on demand, and turns its troubles into refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from actors.executor import Executor, Trade
+from actors.runtime import ActorDead, ActorFailed, AlreadyStarted, ChildSpec, MailboxFull, MaxChildren, Supervisor
+from bot.execution.pipeline import Pipeline
+from bot.ports import Submitted, UserStore, Wallet
+from bot.trading.intent import Side, TradeRequest
+from bot.trading.risk_gate import Refused
+
+log = structlog.get_logger()
+
+TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
+
+
+@dataclass(slots=True)
+class ExecutorDesk:
+    """Implements `bot.ports.Desk`. `executors` gives the running dynamic supervisor, `child` its child's spec."""
+
+    store: UserStore
+    pipeline: Pipeline
+    executors: Callable[[], Supervisor]
+    child: Callable[[str, Executor], ChildSpec]
+
+    async def submit(self, request: TradeRequest) -> Submitted | Refused:
+        """One turn of the wallet's executor; a sale passes every waiting buy on the control lane."""
+        wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
+        supervisor = self.executors()
+        try:
+            await self._ensure(supervisor, wallets[request.wallet_id])
+            answer = await supervisor.ref(request.wallet_id).ask(
+                Trade(request), timeout_s=TURN_S, control=request.side is Side.SELL
+            )
+        except (MailboxFull, MaxChildren) as error:
+            return Refused("busy", f"too many orders are waiting ({error}); try again in a moment")
+        except (ActorFailed, ActorDead, trio.TooSlowError) as error:
+            log.warning("executor_lost", wallet=request.wallet_id, key=request.key, reason=repr(error))
+            return Refused(
+                "unknown", "the order was interrupted; /positions shows what became of it, do not repeat it before"
+            )
+        assert isinstance(answer, Submitted | Refused)
+        return answer
+
+    async def _ensure(self, supervisor: Supervisor, wallet: Wallet) -> None:
+        if any(child.id == wallet.id for child in supervisor.which_children()):
+            return
+        try:
+            await supervisor.start_child(self.child(wallet.id, Executor(wallet, self.pipeline)))
+        except AlreadyStarted:
+            return

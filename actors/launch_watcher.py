@@ -1,0 +1,69 @@
+"""Takes the launchpad's events, drops repeats, starts one tracker per new token and hands it that token's trades."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from actors.runtime import Actor, Context
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
+
+log = structlog.get_logger()
+
+REMEMBERED = 20_000  # mints kept to absorb repeated launches after a reconnect
+
+
+class Tracker(Protocol):
+    """What the watcher needs of a token tracker."""
+
+    @property
+    def done(self) -> bool: ...
+
+    def feed(self, trade: CurveTrade) -> None: ...
+
+
+StartTracker = Callable[[TokenLaunch], Awaitable[Tracker | None]]
+
+
+@dataclass(slots=True)
+class Hunted:
+    """Counts for status, and the trackers that are at work."""
+
+    launches_seen: int = 0
+    trackers: dict[str, Tracker] = field(default_factory=dict)
+    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+
+class LaunchWatcher(Actor[None, LaunchpadEvent]):
+    """Its mailbox drops the oldest event when it overflows: an opinion lost is fine, a late one is worthless."""
+
+    def __init__(self, hunted: Hunted, start_tracker: StartTracker) -> None:
+        self._hunted, self._start_tracker = hunted, start_tracker
+
+    async def handle(self, ctx: Context, state: None, message: LaunchpadEvent) -> None:
+        if isinstance(message, CurveTrade):
+            if tracker := self._hunted.trackers.get(message.mint):
+                tracker.feed(message)
+            return
+        if message.mint in self._hunted.seen:
+            return
+        self._remember(message.mint)
+        log.info(
+            "token_detected", mint=message.mint, symbol=message.symbol, signature=message.signature, slot=message.slot
+        )
+        tracker = await self._start_tracker(message)
+        if tracker is not None:
+            self._hunted.trackers[message.mint] = tracker
+
+    def _remember(self, mint: str) -> None:
+        hunted = self._hunted
+        hunted.launches_seen += 1
+        hunted.seen[mint] = None
+        if len(hunted.seen) > REMEMBERED:
+            hunted.seen.popitem(last=False)
+        for old in [key for key, tracker in hunted.trackers.items() if tracker.done]:
+            del hunted.trackers[old]

@@ -1,0 +1,55 @@
+"""Looks after the services that others depend on: probes each, and tells the guard when it is away and when it is back.
+
+An outage is no crash: the prober goes on, and so do the actors that wait for the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from actors.runtime import Context
+from bot.clock import Clock
+from bot.errors import Unavailable
+from bot.execution.health import Health
+
+PROBE_DEADLINE_S = 3.0
+BAD_IN_A_ROW = 2  # one slow answer is no outage
+GOOD_IN_A_ROW = 3
+
+
+@dataclass(slots=True)
+class Link:
+    """Probes one service. `pause` and `resume` are the guard's, bound to this service's cause."""
+
+    health: Health
+    probe: Callable[[], Awaitable[str]]
+    interval_s: float
+    clock: Clock
+    pause: Callable[[str], None]
+    resume: Callable[[], None]
+
+    async def run(self, ctx: Context) -> None:
+        ctx.ready()
+        bad = good = 0
+        while True:
+            fault, detail = await self._ask()
+            bad, good = (bad + 1, 0) if fault else (0, good + 1)
+            if fault and bad >= BAD_IN_A_ROW:
+                self.health.turn(self.clock.now_ms(), detail, healthy=False)
+                self.pause(detail)
+            elif not fault and (good >= GOOD_IN_A_ROW or self.health.since_ms == 0):
+                self.health.turn(self.clock.now_ms(), detail, healthy=True)
+                self.resume()
+            await trio.sleep(self.interval_s)
+
+    async def _ask(self) -> tuple[bool, str]:
+        try:
+            with trio.fail_after(PROBE_DEADLINE_S):
+                return False, await self.probe()
+        except trio.TooSlowError:
+            return True, f"no answer within {PROBE_DEADLINE_S:.0f} s"
+        except Unavailable as error:
+            return True, str(error)

@@ -1,0 +1,129 @@
+"""One monitor per open position: it looks at every new price and leaves when the exit plan says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from actors.runtime import Context
+from bot.clock import Clock
+from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
+from bot.execution.in_flight import InFlight
+from bot.execution.price_book import PriceBook
+from bot.ports import Chain, Desk, Store, Submitted
+from bot.trading.curve import CurveError, quote_sell
+from bot.trading.exits import Exit, decide_exit
+from bot.trading.intent import Context as TradeContext
+from bot.trading.intent import Protection, Side, TradeRequest
+from bot.trading.position import Position, PositionState
+from bot.trading.units import BPS
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0  # the longest time without a look at the exit plan, pushed price or not
+RETRY_S = 0.5  # after an exit that was refused or did not fill
+OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
+SLIPPAGE_MAX_BPS = 9_500
+
+
+@dataclass(slots=True)
+class MonitorLook:
+    """When a position was last looked at, for status and for whoever checks that every position is watched."""
+
+    checked_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionMonitor:
+    """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again."""
+
+    position_id: str
+    store: Store
+    chain: Chain
+    desk: Desk
+    prices: PriceBook
+    in_flight: InFlight
+    clock: Clock
+    look: MonitorLook
+
+    async def run(self, ctx: Context) -> None:
+        position = await self.store.position(self.position_id)
+        if position is None:
+            raise LookupError(f"position {self.position_id} has no row")
+        failures = 0
+        with self.prices.watching(position.mint):
+            ctx.ready()
+            while position.state is PositionState.OPEN:
+                decided = await self._decide(position)
+                if decided is not None:
+                    failures = 0 if await self._leave(position, decided, failures) else failures + 1
+                position = await self._reread(position)
+                if decided is None:
+                    with trio.move_on_after(LOOK_S):
+                        await self.prices.changed(position.mint)
+                elif position.state is PositionState.OPEN:
+                    await trio.sleep(RETRY_S)
+
+    async def _reread(self, position: Position) -> Position:
+        """The row after fills and adjustments; while the database is away the monitor goes on with what it knows."""
+        try:
+            return await self.store.position(self.position_id) or position
+        except StoreUnavailable as error:
+            log.warning("position_not_reread", position=position.id, reason=str(error))
+            return position
+
+    async def _decide(self, position: Position) -> Exit | None:
+        point = self.prices.latest(position.mint)
+        if point is None:
+            return None
+        self.look.checked_at_ms = self.clock.now_ms()
+        try:
+            fees = await self.chain.fees()
+            proceeds_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports
+        except (CurveError, ChainUnavailable) as error:
+            log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
+            return None
+        return decide_exit(position, proceeds_lamports, self.clock.now_ms())
+
+    async def _leave(self, position: Position, decided: Exit, failures: int) -> bool:
+        """Submit one exit and wait for its outcome; True when it filled. Each failure doubles the slippage allowed."""
+        log.info(
+            "exit_decided",
+            position=position.id,
+            mint=position.mint,
+            reason=decided.reason,
+            change_bps=decided.change_bps,
+        )
+        try:
+            settings = await self.store.settings(position.user_id)
+            request = self._request(position, decided, settings.slippage_sell_bps, failures)
+            outcome = await self.desk.submit(request)
+        except Unavailable as error:
+            log.warning("exit_not_submitted", position=position.id, reason=str(error))
+            return False
+        if not isinstance(outcome, Submitted):
+            log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
+            return False
+        with trio.move_on_after(OUTCOME_S):
+            await self.in_flight.resolved(outcome.intent.id)
+        after = await self._reread(position)
+        return after.token_raw < position.token_raw
+
+    def _request(self, position: Position, decided: Exit, slippage_bps: int, failures: int) -> TradeRequest:
+        return TradeRequest(
+            key=f"exit:{position.id}:{self.clock.new_id()}",
+            user_id=position.user_id,
+            wallet_id=position.wallet_id,
+            mode=position.mode,
+            side=Side.SELL,
+            mint=position.mint,
+            context=TradeContext.AUTOMATED,
+            slippage_bps=min(slippage_bps * 2**failures, SLIPPAGE_MAX_BPS),
+            protection=Protection.OPEN,
+            causation_id=position.id,
+            reason=decided.reason.value,
+            token_raw=max(position.token_raw * decided.share_bps // BPS, 1),
+            position_id=position.id,
+        )

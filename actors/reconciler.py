@@ -1,0 +1,102 @@
+"""Boot and the periodic audit, one code path: in-flight intents, balances, positions, monitors, then entries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from actors.runtime import Context
+from bot.errors import Unavailable
+from bot.execution.confirm import Confirmer
+from bot.execution.policy import Policy
+from bot.execution.reconcile import Reconciler
+from bot.ports import Store, Wallet
+
+log = structlog.get_logger()
+
+CAUSE = "reconcile"
+BOOT_REST_S = 0.5
+WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
+
+
+@dataclass(slots=True)
+class ReconcilerActor:
+    """A wallet whose books do not equal the chain yet pauses its own user's entries and nobody else's.
+
+    `watch` makes sure that one monitor looks after a position; it changes nothing when one does.
+    """
+
+    store: Store
+    confirmer: Confirmer
+    reconciler: Reconciler
+    policy: Policy
+    watch: Callable[[str], Awaitable[None]]
+    pause: Callable[[str, str], None]
+    resume: Callable[[str], None]
+    pause_all: Callable[[str], None]
+    resume_all: Callable[[], None]
+    reconciled: bool = False
+
+    async def run(self, ctx: Context) -> None:
+        self.pause_all("the books are being compared with the chain")
+        ctx.ready()
+        pending = await self._boot()
+        audit_at_s = trio.current_time()
+        while True:
+            await self._watch_positions()
+            if pending or trio.current_time() >= audit_at_s:
+                pending = await self._audit(pending)
+                self.reconciled = self.reconciled or not pending
+                audit_at_s = trio.current_time() + self.policy.audit_interval_s
+            await trio.sleep(WATCH_INTERVAL_S)
+
+    async def _boot(self) -> set[str]:
+        """Take up what the last process left, however long the database needs; the wallets that must be compared."""
+        while True:
+            try:
+                wallets = await self.store.wallets()
+                adopted = await self.confirmer.adopt(planned_max_age_ms=0)
+                expired = await self.store.expire_runs(self.reconciler.clock.now_ms())
+            except Unavailable as error:
+                log.warning("boot_reconcile_delayed", reason=str(error))
+                await trio.sleep(BOOT_REST_S)
+                continue
+            log.info("boot_reconcile", wallets=len(wallets), intents_in_flight=adopted, snipe_runs_expired=expired)
+            for wallet in wallets:
+                self.pause(wallet.user_id, "this wallet's books are being compared with the chain")
+            self.resume_all()
+            return {wallet.id for wallet in wallets}
+
+    async def _watch_positions(self) -> None:
+        try:
+            positions = await self.store.open_positions()
+        except Unavailable as error:
+            log.warning("positions_unavailable", reason=str(error))
+            return
+        for position in positions:
+            await self.watch(position.id)
+
+    async def _audit(self, pending: set[str]) -> set[str]:
+        """Look at each wallet once; the wallets whose users must still wait."""
+        waiting: set[str] = set()
+        try:
+            wallets = await self.store.wallets()
+        except Unavailable as error:
+            log.warning("wallets_unavailable", reason=str(error))
+            return pending
+        for wallet in wallets:
+            if not await self._look(wallet) and wallet.id in pending:
+                waiting.add(wallet.id)
+            elif wallet.id in pending:
+                self.resume(wallet.user_id)
+        return waiting
+
+    async def _look(self, wallet: Wallet) -> bool:
+        try:
+            return await self.reconciler.wallet(wallet)
+        except Unavailable as error:
+            log.warning("wallet_not_reconciled", wallet=wallet.id, reason=str(error))
+            return False

@@ -1,0 +1,94 @@
+"""One sniper per user: it holds each opinion against that user's thresholds and buys through the desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from actors.runtime import Actor, Context
+from bot.clock import Clock
+from bot.errors import Unavailable
+from bot.ports import Desk, SnipeRun, Store, Submitted, User, Wallet
+from bot.trading.intent import Context as TradeContext
+from bot.trading.intent import Protection, Side, TradeRequest
+from bot.trading.launch import TokenLaunch
+from bot.trading.limits import UserSettings
+from bot.trading.signal import Ignored, Opinion, Signal, judge
+
+log = structlog.get_logger()
+
+OPINION_MAX_AGE_MS = 5_000  # an opinion that waited longer in the mailbox is not acted on
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An opinion to be judged for this user."""
+
+    launch: TokenLaunch
+    opinion: Opinion
+
+
+class Sniper(Actor[None, Look]):
+    """Every look becomes a snipe run with its reason; the run's id is the causation of the buy."""
+
+    def __init__(self, user: User, wallet: Wallet, store: Store, desk: Desk, clock: Clock) -> None:
+        self._user, self._wallet, self._store, self._desk, self._clock = user, wallet, store, desk, clock
+
+    async def handle(self, ctx: Context, state: None, message: Look) -> None:
+        try:
+            await self._look(message)
+        except Unavailable as error:
+            log.warning("look_dropped", user=self._user.id, mint=message.opinion.mint, reason=str(error))
+
+    async def _look(self, message: Look) -> None:
+        opinion = message.opinion
+        now_ms = self._clock.now_ms()
+        settings = await self._store.settings(self._user.id)
+        if not settings.snipe_enabled:
+            return
+        run = SnipeRun(
+            id=self._clock.new_id(),
+            user_id=self._user.id,
+            mint=opinion.mint,
+            epoch=settings.snipe_epoch,
+            status="ANALYZED",
+            reason="; ".join(opinion.reasons),
+            confidence_bps=opinion.confidence_bps,
+            launch_signature=message.launch.signature,
+            created_at_ms=now_ms,
+        )
+        if not await self._store.open_run(run):
+            return
+        verdict = judge(opinion, settings)
+        if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
+            verdict = Ignored("late", f"the opinion waited {(now_ms - opinion.at_ms) / 1000:.1f} s")
+        if isinstance(verdict, Ignored):
+            await self._store.set_run(run.id, "SKIPPED", verdict.reason)
+            return
+        await self._buy(run, verdict, settings)
+
+    async def _buy(self, run: SnipeRun, signal: Signal, settings: UserSettings) -> None:
+        bound = log.bind(user=self._user.id, mint=run.mint, run=run.id)
+        bound.info("snipe_signal", spend_lamports=signal.spend_lamports, reason=signal.reason)
+        await self._store.set_run(run.id, "MONITORING", signal.reason)
+        outcome = await self._desk.submit(
+            TradeRequest(
+                key=f"snipe:{run.user_id}:{run.mint}:{run.epoch}",
+                user_id=run.user_id,
+                wallet_id=self._wallet.id,
+                mode=self._user.mode,
+                side=Side.BUY,
+                mint=run.mint,
+                context=TradeContext.SNIPER,
+                slippage_bps=settings.slippage_buy_bps,
+                protection=Protection.PROTECTED,
+                causation_id=run.id,
+                reason=signal.reason,
+                spend_lamports=signal.spend_lamports,
+            )
+        )
+        if not isinstance(outcome, Submitted):
+            bound.info("snipe_refused", code=outcome.code, reason=outcome.reason)
+            status = "FAILED" if outcome.code in {"not_sent", "unknown"} else "SKIPPED"
+            await self._store.set_run(run.id, status, outcome.reason)

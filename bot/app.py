@@ -1,0 +1,319 @@
+"""The composition root: settings -> adapters -> actors -> tree, and the life of the process around them."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from actors.runtime import InitFailed, Report, Supervision, Supervisor, load_supervision, open_supervisor
+from bot import control, logs, settings
+from bot.chain.endpoints import Endpoints
+from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.pump_chain import PumpChain
+from bot.chain.rpc import RpcClient
+from bot.chain.subscriptions import WebSocketSubscriptions
+from bot.chain.transport import open_http_transport
+from bot.clock import system_clock
+from bot.console import Console, ConsoleMessenger
+from bot.errors import BotError, StartupError
+from bot.execution.policy import Policy
+from bot.foundation import Foundation
+from bot.local_chain import airdrop
+from bot.paths import control_socket
+from bot.ports import Store
+from bot.status import StatusBoard
+from bot.storage.store import open_store
+from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
+from bot.trading.intent import Mode
+from bot.trading.limits import Ceilings, UserSettings
+from bot.tree import Adapters, TradingBot
+from bot.users import Registrar
+from bot.vault import LocalVault, master_key_of
+
+log = structlog.get_logger()
+
+RPC_DEADLINE_S = 2.5
+STOP_WITHIN_S = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One start of the bot: what the command line and the settings file ask for."""
+
+    directory: Path
+    settings: settings.Settings
+    supervision: Supervision
+    market: Path | None
+    speed: float
+
+
+def run(arguments: argparse.Namespace, directory: Path) -> int:
+    """`bot run`; returns the exit code. Raises StartupError with its lines before anything was started."""
+    say(f"trading-bot, profile {arguments.profile}, data in {directory}")
+    options = _options(arguments, directory)
+    _refuse_profile(arguments.profile, options.settings)
+    with _locked(directory):
+        logs.configure(options.settings.logs.level, file=_log_file(directory))
+        try:
+            return trio.run(_main, options)
+        except BaseExceptionGroup as group:
+            raise _one_error(group) from group
+
+
+def say(line: str) -> None:
+    """One line for whoever looks at the console."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nobody reads us any more
+
+
+def _options(arguments: argparse.Namespace, directory: Path) -> Options:
+    default = directory / "bot.toml"
+    file = Path(arguments.config) if arguments.config else default if default.exists() else None
+    supervision_file = Path(arguments.supervision or Path(__file__).parents[1] / "supervision.toml")
+    market = Path(arguments.market).absolute() if arguments.market else None
+    if market is not None and not market.is_file():
+        raise StartupError(f"{market}: no such market file; check --market")
+    return Options(directory, settings.load(file), load_supervision(supervision_file), market, arguments.speed)
+
+
+def _refuse_profile(profile: str, chosen: settings.Settings) -> None:
+    """Profiles that need more than this version has are refused by name, after their own preconditions."""
+    if profile == "local":
+        return
+    if os.geteuid() == 0:
+        raise StartupError(
+            f"profile {profile} refuses to run as root; run it as a user of its own, see deploy/README.md"
+        )
+    master_key_of(chosen.wallets.master_key_file, local=False)
+    raise StartupError(f"profile {profile} is not in this version; the local profile needs no key: bot run")
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """One bot per data directory; the lock ends with the process."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (directory / "lock").open("a+")
+    except OSError as error:
+        raise StartupError(
+            f"{directory}: the data directory cannot be used: {error.strerror}; give --data-dir"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StartupError(
+                f"{directory}: another bot runs here (pid {lock.read().strip() or 'unknown'}); stop it, or give --data-dir"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _log_file(directory: Path) -> Path | None:
+    """Logs go to the journal where there is one, else to a file; the console is for people."""
+    return None if "JOURNAL_STREAM" in os.environ else directory / "bot.log"
+
+
+def _one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to show for a group: the first of ours, else the group itself."""
+    for error in group.exceptions:
+        found = _one_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, BotError | KeyboardInterrupt):
+            return found
+        if isinstance(found, InitFailed) and isinstance(found.cause, BotError):
+            return found.cause
+    return group
+
+
+async def _main(options: Options) -> int:
+    stop = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_on_signals, signals, stop, nursery.cancel_scope)
+            code = await _serve(options, stop)
+            nursery.cancel_scope.cancel()
+    return code
+
+
+async def _on_signals(signals: AsyncIterator[int], stop: trio.Event, everything: trio.CancelScope) -> None:
+    """The first signal asks for an orderly stop within `STOP_WITHIN_S`; a second one does not wait for it."""
+    async for number in signals:
+        if stop.is_set():
+            everything.cancel()
+        say(f"{signal.Signals(number).name}: no new entries; positions stay and are taken up at the next start")
+        everything.deadline = trio.current_time() + STOP_WITHIN_S
+        stop.set()
+
+
+async def _serve(options: Options, stop: trio.Event) -> int:
+    """Open every adapter in its order, run the tree until asked to stop, and close everything in reverse."""
+    clock = system_clock()
+    chosen = options.settings
+    url = chosen.database.url
+    foundation = Foundation(
+        directory=options.directory,
+        database_url=url.get_secret_value() if url else None,
+        localnet=chosen.localnet,
+        market=options.market,
+        speed=options.speed,
+        say=say,
+        report=log_report,
+    )
+    async with (
+        foundation.running() as (database, local_chain),
+        open_store(database, pool_size=chosen.database.pool_size) as store,
+        open_http_transport(local_chain.http_url) as transport,
+    ):
+        chain = PumpChain(Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock))
+        await _bind_cluster(store, local_chain.genesis_hash, options.directory)
+        adapters = Adapters(
+            store=store,
+            chain=chain,
+            stream=PumpLaunchStream(WebSocketSubscriptions(local_chain.ws_url), chain.events_of, clock),
+            vault=LocalVault(await _master_key(options, store)),
+            clock=clock,
+        )
+        registrar = Registrar(
+            store,
+            adapters.vault,
+            clock,
+            Mode.LIVE,
+            partial(airdrop, transport.post, settings.lamports(chosen.localnet.demo_fund_sol)),
+        )
+        await _demo_users(registrar, chosen.demo)
+        return await _run_tree(options, adapters, registrar, foundation, stop)
+
+
+async def _run_tree(
+    options: Options, adapters: Adapters, registrar: Registrar, foundation: Foundation, stop: trio.Event
+) -> int:
+    store, clock = adapters.store, adapters.clock
+    messenger = ConsoleMessenger(say)
+    bot = TradingBot(
+        adapters, policy(options.settings), options.supervision, options.settings.trading.observe_s, messenger
+    )
+    board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor)
+    chat = make_chat(
+        AccountHandlers(store, adapters.chain, clock, registrar.register, bot.sniper_changed, board.line),
+        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.sniper_changed),
+    )
+    console = Console(store, clock, chat, messenger)
+    server = control.ControlServer(control_socket(options.directory), Operator(board).answer, console.open)
+    async with open_supervisor(bot.spec(server.serve), report=log_report) as root:
+        await bot.began(root)
+        say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
+        ended = await _first(stop, root)
+        bot.guard.stop_entries()
+    say("stopped the actors" if ended is None else f"the tree ended: {ended}")
+    return 0 if ended is None else 1
+
+
+async def _first(stop: trio.Event, root: Supervisor) -> str | None:
+    """Wait for the order to stop (None), or for the end of the tree (why)."""
+    reasons: list[str] = []
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            reasons.append(str((await root.wait()).reason))
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await stop.wait()
+        nursery.cancel_scope.cancel()
+    return reasons[0] if reasons else None
+
+
+def policy(chosen: settings.Settings) -> Policy:
+    """The policy that the settings ask for."""
+    trading = chosen.trading
+    ceilings = Ceilings(
+        max_trade_lamports=settings.lamports(trading.max_trade_sol),
+        max_position_lamports=settings.lamports(trading.max_position_sol),
+        max_open_positions=trading.max_open_positions,
+    )
+    return Policy(
+        ceilings=ceilings,
+        priority_fee_lamports=trading.priority_fee_lamports,
+        confirm_interval_s=trading.confirm_interval_s,
+        resend_interval_s=trading.resend_interval_s,
+        price_max_age_ms=round(trading.price_max_age_s * 1000),
+        audit_interval_s=trading.audit_interval_s,
+        probe_interval_s=trading.probe_interval_s,
+    )
+
+
+async def _bind_cluster(store: Store, genesis_hash: str, directory: Path) -> None:
+    """Bind a fresh database to its cluster, and refuse one that belongs to another."""
+    known = await store.genesis_hash()
+    if known is None:
+        await store.bind_genesis(genesis_hash)
+    elif known != genesis_hash:
+        raise StartupError(
+            f"the database belongs to the chain with genesis hash {known}, this chain has {genesis_hash};"
+            f" put that chain's data back into {directory / 'localnet'}, or start with another --data-dir and database"
+        )
+
+
+async def _demo_users(registrar: Registrar, demo: settings.Demo) -> None:
+    """The demo users with funded wallets and snipers on; an existing user keeps what it has."""
+    wishes = UserSettings(
+        take_profit_bps=int(demo.take_profit_percent * 100),
+        stop_loss_bps=int(demo.stop_loss_percent * 100),
+        max_hold_s=demo.max_hold_s,
+        snipe_enabled=True,
+        snipe_max_lamports=settings.lamports(demo.snipe_sol),
+        snipe_max_daily=demo.snipe_max_daily,
+    )
+    users = [await registrar.ensure(f"demo-{number}", wishes) for number in range(1, demo.users + 1)]
+    if users:
+        say(f"{', '.join(user.handle for user in users)}: wallets funded, snipers on")
+
+
+def log_report(report: Report) -> None:
+    """Supervision reports as structured events."""
+    log.warning(
+        "supervision",
+        path=report.path,
+        kind=report.kind,
+        incarnation=report.incarnation,
+        reason=str(report.reason),
+        leaves=[repr(leaf) for leaf in report.leaves],
+        on_exhausted=report.on_exhausted,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The operator's verbs on the control socket."""
+
+    board: StatusBoard
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One verb; what cannot be done is an `error`."""
+        verb = request.get("verb")
+        try:
+            if verb == "status":
+                return await self.board.status()
+            if verb == "supervisor":
+                path = request.get("path")
+                return self.board.tree(path if isinstance(path, str) else None)
+        except (BotError, LookupError) as error:
+            return {"error": str(error)}
+        return {"error": f"there is no verb {verb!r}"}

@@ -1,0 +1,142 @@
+"""`bot`: the command line. Verbs that only ask use the control socket and import nothing heavy; see docs for the contract.
+
+Exit codes: 0 done, 1 refused or failed with one clear line on stderr, 2 wrong usage, 3 the bot is not running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bot import control
+from bot.errors import BotError
+from bot.paths import control_socket, data_dir
+
+EXIT_REFUSED = 1
+EXIT_NOT_RUNNING = 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bot", description="A Solana trading bot that can be trusted with money.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    run = verbs.add_parser("run", help="run the bot (profile local by default: no key and no network needed)")
+    run.add_argument("--profile", choices=("local", "paper", "live"), default="local")
+    run.add_argument("--config", metavar="FILE", help="settings file; every key is checked before anything starts")
+    run.add_argument("--market", metavar="FILE", help="replay a recorded market on the local chain")
+    run.add_argument("--speed", type=float, default=1.0, metavar="N", help="replay N times as fast as recorded")
+    run.add_argument("--supervision", metavar="FILE", help="supervision.toml (default: the one that is installed)")
+
+    status = verbs.add_parser("status", help="state, level, causes, positions, today's trades, health of each service")
+    supervisor = verbs.add_parser("supervisor", help="the supervision tree").add_subparsers(dest="what", required=True)
+    tree = supervisor.add_parser(
+        "status", help="the live tree: every actor, its state, restarts, mailbox, last failure"
+    )
+    tree.add_argument("path", nargs="?", metavar="PATH", help="only the part below this path, such as root/money")
+    chat = verbs.add_parser("chat", help="the chat commands on the console; on a pipe one command per line")
+    chat.add_argument(
+        "--as", dest="speaker", metavar="TELEGRAM_ID", help="speak as this user (profile local: any, or a handle)"
+    )
+    verbs.add_parser(
+        "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
+    )
+
+    for verb in (run, status, tree, chat):
+        verb.add_argument(
+            "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY or ~/.local/state/trading-bot"
+        )
+    for verb in (status, tree):
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["localnet"]:
+        from bot.localnet import main as localnet_main
+
+        return localnet_main(words[1:])
+    arguments = _parser().parse_args(words)
+    try:
+        return _run_verb(arguments)
+    except control.NotRunning as error:
+        print(f"bot: {error}", file=sys.stderr)
+        return EXIT_NOT_RUNNING
+    except BotError as error:
+        for line in str(error).splitlines():
+            print(f"bot: {line}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        return EXIT_REFUSED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_REFUSED
+
+
+def _run_verb(arguments: argparse.Namespace) -> int:
+    directory = data_dir(arguments.data_dir)
+    match arguments.verb:
+        case "run":
+            from bot import app
+
+            return app.run(arguments, directory)
+        case "status":
+            answer = control.ask(control_socket(directory), {"verb": "status"})
+            print(json.dumps(answer, indent=2) if arguments.json else _status_text(answer))
+        case "supervisor":
+            answer = control.ask(control_socket(directory), {"verb": "supervisor", "path": arguments.path})
+            print(json.dumps(answer, indent=2) if arguments.json else _tree_text(answer))
+        case "chat":
+            return control.chat(control_socket(directory), arguments.speaker)
+    return 0
+
+
+def _sol(lamports: int) -> str:
+    """SOL of lamports with their sign; the table of `bot status` wants no more than four decimals."""
+    return f"{lamports / 1e9:+.4f}"
+
+
+def _status_text(status: dict[str, Any]) -> str:
+    causes = ", ".join(f"{cause['cause']} ({cause['why']})" for cause in status["causes"]) or "none"
+    positions, trades, monitors = status["positions"], status["trades_today"], status["monitors"]
+    lines = [
+        f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']}, up {status['uptime_s']:.0f} s",
+        f"pause causes: {causes}",
+        f"users {status['users']}, snipers {status['snipers']}, launches seen {status['launches_seen']},"
+        f" tokens tracked {status['tokens_tracked']}, signals today {status['signals_today']}",
+        f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} orders not proven",
+        f"monitors: {monitors['live']} of {monitors['expected']} live, oldest look {monitors['oldest_check_s']} s ago",
+        f"today: {trades['buys']} buys, {trades['sells']} sells, {trades['failed']} failed,"
+        f" net result {_sol(status['pnl_lamports_today'])} SOL",
+    ]
+    for name, service in status["services"].items():
+        lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
+    return "\n".join(lines)
+
+
+def _tree_text(answer: dict[str, Any]) -> str:
+    lines = [answer["sentence"], ""]
+
+    def walk(node: dict[str, Any], depth: int) -> None:
+        mailbox = node["mailbox"]
+        depth_text = f"  mailbox {mailbox['depth']}/{mailbox['capacity']}" if mailbox else ""
+        failure = f"  last failure: {node['last_failure']}" if node["last_failure"] else ""
+        kind = f" ({node['strategy']})" if node["strategy"] else ""
+        lines.append(
+            f"{'  ' * depth}{node['name']}{kind}  {node['state']}  incarnation {node['incarnation']}"
+            f"  restarts {node['restarts']}{depth_text}{failure}"
+        )
+        for child in node["children"]:
+            walk(child, depth + 1)
+
+    walk(answer["tree"], 0)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""THE command table: name, arguments, role and help of every chat command. Pure data; the doors bind handlers to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One chat command. `arguments` is its usage after the name; `role` is the least role that may use it."""
+
+    name: str
+    arguments: str
+    help: str
+    role: str = "user"
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        """How it is typed."""
+        return f"/{self.name} {self.arguments}".rstrip()
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("start", "[agree]", "what this bot does with your money, and consent", role="anyone"),
+    Command("help", "", "all commands", role="anyone"),
+    Command("wallet", "", "your deposit address, balance and what of it can be spent"),
+    Command("buy", "MINT SOL", "buy a launchpad token for an amount of SOL, fees included"),
+    Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number of tokens, or all that the chain shows"),
+    Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
+    Command("status", "", "whether the bot trades, what pauses it, and your day"),
+    Command("snipe_enable", "", "let the sniper buy new launches for you within your limits"),
+    Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
+    Command("panic", "", "stop your sniper and sell every open position now"),
+)
+
+BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+CONSENT_VERSION = "2026-11"
+
+CONSENT_TEXT = """\
+Before you start, in plain words:
+- The machine that runs this bot holds your wallet's private key. Whoever controls that machine can move your money.
+- You can lose everything that you deposit. Most new tokens lose most of their value, many within minutes.
+- If a critical failure lasts (no route to the chain, no database), the bot sells your positions at once and stops.
+- Nothing here is advice, and no result is promised.
+Send /start agree if you accept this. Only then is a wallet made for you."""

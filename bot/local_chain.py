@@ -1,0 +1,103 @@
+"""The local chain's process as the bot's child: a session of its own, watched, started again on the same port, stopped last."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from bot.errors import StartupError
+
+READY_WITHIN_S = 30.0
+READY_POLL_S = 0.02
+STOP_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalChainAddress:
+    """Where the running chain answers."""
+
+    http_url: str
+    ws_url: str
+    genesis_hash: str
+
+
+class LocalChainProcess:
+    """Runs `python -m bot.localnet` on a data directory; `arguments` are its other options."""
+
+    def __init__(self, directory: Path, port: int, arguments: list[str]) -> None:
+        self._directory, self._port, self._arguments = directory, port, arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> LocalChainAddress:
+        """Start the process and return when it answers; raises StartupError with its own last line when it ends first."""
+        argv = [sys.executable, "-m", "bot.localnet", "--data-dir", str(self._directory), "--port", str(self._port)]
+        argv += [*self._arguments, "--parent-pid", str(os.getpid())]
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = self._directory / "log"
+        with log.open("ab") as output:
+            # In this thread and not by trio: the death signal follows the thread that forks.
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        with trio.move_on_after(READY_WITHIN_S):
+            while self._process.poll() is None:
+                if address := self._address(self._process.pid):
+                    return address
+                await trio.sleep(READY_POLL_S)
+            lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise StartupError(f"the local chain did not start: {lines[-1]}")
+        raise StartupError(f"the local chain was not ready within {READY_WITHIN_S:.0f} s; see {log}")
+
+    def _address(self, pid: int) -> LocalChainAddress | None:
+        try:
+            record = json.loads((self._directory / "localnet.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        if record.get("pid") != pid:
+            return None
+        return LocalChainAddress(record["http_url"], record["ws_url"], record["genesis_hash"])
+
+    async def died(self) -> int:
+        """Wait until the process has ended; its exit code."""
+        process = self._running()
+        while process.poll() is None:
+            handle = os.pidfd_open(process.pid)
+            try:
+                await trio.lowlevel.wait_readable(handle)
+            finally:
+                os.close(handle)
+        await trio.lowlevel.checkpoint()
+        return process.returncode
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL after a while; returns when it is gone, or at once when it never ran."""
+        process = self._process
+        if process is None:
+            return
+        for step in (signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is not None:
+                return
+            process.send_signal(step)
+            with trio.move_on_after(STOP_WITHIN_S):
+                await self.died()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the local chain was never started")
+        return self._process
+
+
+async def airdrop(post: Callable[[bytes], Awaitable[bytes]], lamports: int, address: str) -> None:
+    """Play money from the local chain's faucet; raises StartupError when it refuses."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [address, lamports]}
+    answer = json.loads(await post(json.dumps(request).encode()))
+    if "error" in answer:
+        raise StartupError(f"the local chain's faucet refused {lamports} lamports: {answer['error'].get('message')}")

@@ -1,0 +1,1 @@
+"""The chat door: text in, replies out. The same handlers serve Telegram and the console."""

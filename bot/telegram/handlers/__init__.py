@@ -1,0 +1,30 @@
+"""One file per noun of the chat: what each command does through the ports."""
+
+from __future__ import annotations
+
+from bot.commands import COMMANDS
+from bot.telegram.chat import Chat, Handler
+from bot.telegram.handlers.account import AccountHandlers
+from bot.telegram.handlers.trade import TradeHandlers
+
+
+def make_chat(account: AccountHandlers, trade: TradeHandlers) -> Chat:
+    """Bind the whole command table; a command without a handler is a programming error found at start."""
+    handlers: dict[str, Handler] = {
+        "start": account.start,
+        "help": account.help,
+        "wallet": account.wallet,
+        "status": account.status,
+        "snipe_enable": account.snipe_enable,
+        "snipe_disable": account.snipe_disable,
+        "buy": trade.buy,
+        "sell": trade.sell,
+        "positions": trade.positions,
+        "panic": trade.panic,
+    }
+    if missing := {command.name for command in COMMANDS} ^ set(handlers):
+        raise ValueError(f"commands and handlers differ: {', '.join(sorted(missing))}")
+    return Chat(handlers)
+
+
+__all__ = ["AccountHandlers", "TradeHandlers", "make_chat"]

@@ -1,0 +1,107 @@
+"""Consent, wallet, status and the sniper's switch."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from bot.clock import Clock, day_of, day_start_ms
+from bot.commands import COMMANDS, CONSENT_TEXT, CONSENT_VERSION, Command
+from bot.ports import Chain, Store, User
+from bot.telegram.chat import Incoming
+from bot.telegram.parsing import wrong_usage
+from bot.telegram.replies import mode_label
+from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
+from bot.trading.units import format_sol
+
+
+def known(incoming: Incoming) -> User:
+    """The user of a command that the dispatcher lets only users run."""
+    assert incoming.user is not None
+    return incoming.user
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHandlers:
+    """`register` makes the user, the wallet and the settings in one transaction and returns the user."""
+
+    store: Store
+    chain: Chain
+    clock: Clock
+    register: Callable[[int], Awaitable[User]]
+    snipers_changed: Callable[[str], Awaitable[None]]
+    status_line: Callable[[str], str]
+
+    async def start(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments not in {(), ("agree",)}:
+            raise wrong_usage(command)
+        user = incoming.user
+        if user is not None and user.consent_version == CONSENT_VERSION:
+            wallet = (await self.store.wallets(user.id))[0]
+            return f"You are set up as {user.handle} {mode_label(user.mode.value)}. Deposit to {wallet.address}; see /help."
+        if not arguments:
+            return CONSENT_TEXT
+        if user is not None:
+            await self.store.save_consent(user.id, CONSENT_VERSION)
+            return "Thank you; your consent to the new terms is noted. See /help."
+        if incoming.telegram_id is None:
+            return "This console speaks for nobody in particular; start it with --as TELEGRAM_ID."
+        user = await self.register(incoming.telegram_id)
+        wallet = (await self.store.wallets(user.id))[0]
+        return f"Your wallet is {wallet.address}. Deposit SOL there, then /buy, or /snipe_enable; see /help."
+
+    async def help(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        return "\n".join(f"{entry.usage} - {entry.help}" for entry in COMMANDS)
+
+    async def wallet(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        positions = len(await self.store.open_positions(user.id))
+        lines = []
+        for wallet in await self.store.wallets(user.id):
+            balances = await self.chain.balances(wallet.address)
+            kept = (positions + 1) * EXIT_RESERVE_LAMPORTS
+            lines.append(
+                f"{mode_label(user.mode.value)} {wallet.address}\n"
+                f"balance {format_sol(balances.lamports)} SOL, kept for exits {format_sol(kept)} SOL,"
+                f" tokens of {len([raw for raw in balances.token_raw.values() if raw])} mints"
+            )
+        return "\n".join(lines)
+
+    async def status(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        settings = await self.store.settings(user.id)
+        since_ms = day_start_ms(day_of(self.clock.now_ms(), settings.timezone), settings.timezone)
+        day = await self.store.day(since_ms, user.id)
+        sniper = "on" if settings.snipe_enabled else "off"
+        return (
+            f"{self.status_line(user.id)}\n"
+            f"{mode_label(user.mode.value)} today: {day.buys} buys, {day.sells} sells, {day.failed} failed,"
+            f" result {format_sol(day.realized_lamports, signed=True)} SOL; sniper {sniper},"
+            f" {len(await self.store.open_positions(user.id))} open positions"
+        )
+
+    async def snipe_enable(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        return await self._switch(incoming, arguments, command, on=True)
+
+    async def snipe_disable(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        return await self._switch(incoming, arguments, command, on=False)
+
+    async def _switch(self, incoming: Incoming, arguments: tuple[str, ...], command: Command, *, on: bool) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        settings = await self.store.settings(user.id)
+        await self.store.save_settings(user.id, replace(settings, snipe_enabled=on), by=user.id)
+        await self.snipers_changed(user.id)
+        if not on:
+            return "The sniper is off; open positions keep their exits."
+        return (
+            f"The sniper is on: up to {format_sol(settings.snipe_max_lamports)} SOL a token,"
+            f" {settings.snipe_max_daily} a day, confidence from {settings.snipe_min_confidence_bps / 100:.0f} %."
+        )

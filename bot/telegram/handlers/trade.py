@@ -1,0 +1,166 @@
+"""Buying, selling, positions and panic, all through the desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.errors import ChainUnavailable
+from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.telegram.replies import mode_label, position_line, short
+from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
+from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import Refused
+from bot.trading.units import BPS, AmountError, parse_percent, parse_sol, parse_tokens
+
+_BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+_CLOSED_SHOWN = 5
+
+
+def _mint(text: str) -> str:
+    if not _BASE58_KEY.fullmatch(text):
+        raise UsageError(f"{text[:50]!r} is not a token address; it has 32 to 44 letters and digits")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class TradeHandlers:
+    store: Store
+    chain: Chain
+    desk: Desk
+    clock: Clock
+    snipers_changed: Callable[[str], Awaitable[None]]
+
+    async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if len(arguments) != 2:
+            raise wrong_usage(command)
+        user, wallet, settings = await self._trader(incoming)
+        try:
+            spend_lamports = parse_sol(arguments[1])
+        except AmountError as error:
+            raise UsageError(str(error)) from None
+        request = self._order(
+            incoming,
+            wallet,
+            user.mode,
+            side=Side.BUY,
+            mint=_mint(arguments[0]),
+            slippage_bps=settings.slippage_buy_bps,
+            spend_lamports=spend_lamports,
+        )
+        return _told(user, await self.desk.submit(request))
+
+    async def sell(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if len(arguments) != 2:
+            raise wrong_usage(command)
+        user, wallet, settings = await self._trader(incoming)
+        mint, amount = _mint(arguments[0]), arguments[1]
+        token_raw, share_bps = 0, 0
+        try:
+            if amount.lower() == "all":
+                share_bps = BPS
+            elif amount.endswith("%"):
+                share_bps = parse_percent(amount)
+            else:
+                token_raw = parse_tokens(amount)
+        except AmountError as error:
+            raise UsageError(str(error)) from None
+        request = self._order(
+            incoming,
+            wallet,
+            user.mode,
+            side=Side.SELL,
+            mint=mint,
+            slippage_bps=settings.slippage_sell_bps,
+            token_raw=token_raw,
+            share_bps=share_bps,
+        )
+        return _told(user, await self.desk.submit(request))
+
+    async def positions(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        rows = await self.store.recent_positions(user.id, _CLOSED_SHOWN + len(await self.store.open_positions(user.id)))
+        if not rows:
+            return f"{mode_label(user.mode.value)} No positions yet."
+        try:
+            curves = await self.chain.curves([row.mint for row in rows if row.token_raw])
+            fees = await self.chain.fees()
+        except ChainUnavailable:
+            curves, fees = {}, None
+        now_ms = self.clock.now_ms()
+        points = {mint: PricePoint(curve, now_ms) for mint, curve in curves.items()}
+        return "\n".join(position_line(row, points.get(row.mint), fees) for row in rows)
+
+    async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user, _, settings = await self._trader(incoming)
+        await self.store.save_settings(user.id, replace(settings, snipe_enabled=False), by=user.id)
+        await self.snipers_changed(user.id)
+        lines = ["The sniper is off."]
+        wallets = {wallet.id: wallet for wallet in await self.store.wallets(user.id)}
+        for position in await self.store.open_positions(user.id):
+            request = self._order(
+                incoming,
+                wallets[position.wallet_id],
+                position.mode,
+                side=Side.SELL,
+                mint=position.mint,
+                slippage_bps=settings.slippage_sell_bps,
+                share_bps=BPS,
+                position_id=position.id,
+            )
+            lines.append(f"{short(position.mint)}: {_told(user, await self.desk.submit(request))}")
+        return "\n".join(lines) if len(lines) > 1 else "The sniper is off; there was no open position to sell."
+
+    async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
+        user = known(incoming)
+        return user, (await self.store.wallets(user.id))[0], await self.store.settings(user.id)
+
+    def _order(
+        self,
+        incoming: Incoming,
+        wallet: Wallet,
+        mode: Mode,
+        *,
+        side: Side,
+        mint: str,
+        slippage_bps: int,
+        spend_lamports: int = 0,
+        token_raw: int = 0,
+        share_bps: int = 0,
+        position_id: str | None = None,
+    ) -> TradeRequest:
+        """A manual order. A position in the key lets one command, /panic, make several orders."""
+        return TradeRequest(
+            key=f"{incoming.key}:{position_id}" if position_id else incoming.key,
+            user_id=wallet.user_id,
+            wallet_id=wallet.id,
+            mode=mode,
+            side=side,
+            mint=mint,
+            context=Context.MANUAL_COMMAND,
+            slippage_bps=slippage_bps,
+            protection=Protection.PROTECTED if side is Side.BUY else Protection.OPEN,
+            causation_id=incoming.key,
+            reason="panic" if position_id else "command",
+            spend_lamports=spend_lamports,
+            token_raw=token_raw,
+            share_bps=share_bps,
+            position_id=position_id,
+        )
+
+
+def _told(user: User, outcome: Submitted | Refused) -> str:
+    label = mode_label(user.mode.value)
+    if isinstance(outcome, Refused):
+        return f"{label} Not done: {outcome.reason}."
+    return f"{label} Sent: {outcome.text}. The result follows when the chain shows it."

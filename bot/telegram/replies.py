@@ -1,0 +1,88 @@
+"""Words for facts: what a user reads. Every message carries its mode; amounts are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.ports import OutboxMessage, PricePoint
+from bot.trading.curve import CurveError, Fees, quote_sell
+from bot.trading.position import Position, PositionState
+from bot.trading.units import format_sol, format_tokens
+
+
+def short(mint: str) -> str:
+    """A key that a person can compare: its two ends."""
+    return f"{mint[:6]}…{mint[-4:]}"
+
+
+def mode_label(mode: str) -> str:
+    return f"[{mode}]"
+
+
+def message_text(message: OutboxMessage) -> str:
+    """The text of an outbox message; raises KeyError for a kind that this version does not know."""
+    return _TEXTS[message.kind](message.payload)
+
+
+def _fill(facts: Mapping[str, object]) -> str:
+    label, mint, tokens = (
+        mode_label(str(facts["mode"])),
+        short(str(facts["mint"])),
+        format_tokens(_int(facts, "token_raw")),
+    )
+    if facts["side"] == "buy":
+        return f"{label} Bought {tokens} tokens of {mint} for {format_sol(_int(facts, 'cost_lamports'))} SOL, all fees included."
+    text = (
+        f"{label} Sold {tokens} tokens of {mint} for {format_sol(_int(facts, 'proceeds_lamports'))} SOL net,"
+        f" result {format_sol(_int(facts, 'realized_lamports'), signed=True)} SOL ({facts['reason']})."
+    )
+    if facts["position_closed"]:
+        text += f" Position closed at {format_sol(_int(facts, 'position_realized_lamports'), signed=True)} SOL in all."
+    return text
+
+
+def _failed(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} landed with an error and traded"
+        f" nothing; the network kept its fee. {facts['failure']}"
+    )
+
+
+def _expired(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} never landed; this is proven,"
+        " nothing was traded or charged."
+    )
+
+
+def _adjustment(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The chain shows {format_tokens(_int(facts, 'chain_token_raw'))} tokens of"
+        f" {short(str(facts['mint']))}, the books had {format_tokens(_int(facts, 'books_token_raw'))}. The books now follow"
+        " the chain. If you did not move them yourself, withdraw your money."
+    )
+
+
+_TEXTS = {"fill": _fill, "order_failed": _failed, "order_expired": _expired, "adjustment": _adjustment}
+
+
+def _int(facts: Mapping[str, object], key: str) -> int:
+    value = facts[key]
+    assert isinstance(value, int)
+    return value
+
+
+def position_line(position: Position, point: PricePoint | None, fees: Fees | None) -> str:
+    """One position; an open one with what a sale of everything would bring at the last known reserves."""
+    label, mint = mode_label(position.mode.value), short(position.mint)
+    if position.state is PositionState.CLOSED:
+        return f"{label} {mint} closed, result {format_sol(position.realized_lamports, signed=True)} SOL"
+    text = f"{label} {mint} {format_tokens(position.token_raw)} tokens, cost {format_sol(position.cost_lamports)} SOL"
+    if point is None or fees is None:
+        return f"{text}, no price yet"
+    try:
+        worth = quote_sell(point.curve, position.token_raw, fees).received_lamports
+    except CurveError as error:
+        return f"{text}, cannot be sold now: {error}"
+    change = worth - position.cost_lamports
+    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.mint} all"

@@ -1,0 +1,253 @@
+"""From adapters to the supervised tree: every actor is made here and gets its ports from here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from actors.confirmation_watcher import ConfirmationWatcher
+from actors.control_socket import ControlSocket
+from actors.desk import ExecutorDesk
+from actors.launch_stream import LaunchStreamLink
+from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
+from actors.links import Link
+from actors.outbox_sender import OutboxSender
+from actors.position_monitor import MonitorLook, PositionMonitor
+from actors.price_poller import PricePoller
+from actors.reconciler import CAUSE as RECONCILE
+from actors.reconciler import ReconcilerActor
+from actors.runtime import (
+    ActorDead,
+    AlreadyPresent,
+    AlreadyStarted,
+    MailboxFull,
+    MaxChildren,
+    NotFound,
+    Start,
+    Supervision,
+    Supervisor,
+    SupervisorError,
+    SupervisorSpec,
+)
+from actors.sniper import Look, Sniper
+from actors.token_tracker import TokenTracker
+from actors.trading_guard import TradingGuard
+from bot.clock import Clock
+from bot.errors import Unavailable
+from bot.execution.confirm import Confirmer
+from bot.execution.health import Health
+from bot.execution.in_flight import InFlight
+from bot.execution.pipeline import Pipeline
+from bot.execution.policy import Policy
+from bot.execution.price_book import PriceBook
+from bot.execution.reconcile import Reconciler
+from bot.ports import Chain, LaunchStream, Messenger, Settled, Store, Vault
+from bot.trading.launch import LaunchpadEvent, TokenLaunch
+from bot.trading.position import PositionState
+from bot.trading.signal import Opinion
+
+log = structlog.get_logger()
+
+Serve = Callable[[Callable[[], None]], Awaitable[None]]
+Probe = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The real adapters, or their in-memory twins: the tree cannot tell them apart."""
+
+    store: Store
+    chain: Chain
+    stream: LaunchStream
+    vault: Vault
+    clock: Clock
+
+
+@dataclass(slots=True)
+class TradingBot:
+    """The parts that actors share, and the tree of those actors. One object per running bot.
+
+    `observe_s` is how long a new token is watched before an opinion.
+    """
+
+    adapters: Adapters
+    policy: Policy
+    supervision: Supervision
+    observe_s: float
+    messenger: Messenger
+    in_flight: InFlight = field(default_factory=InFlight)
+    prices: PriceBook = field(default_factory=PriceBook)
+    hunted: Hunted = field(default_factory=Hunted)
+    looks: dict[str, MonitorLook] = field(default_factory=dict)
+    health: dict[str, Health] = field(default_factory=dict)
+    root: Supervisor | None = None
+    guard: TradingGuard = field(init=False)
+    desk: ExecutorDesk = field(init=False)
+    confirmer: Confirmer = field(init=False)
+    reconciler: ReconcilerActor = field(init=False)
+
+    def __post_init__(self) -> None:
+        store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
+        self.health = {name: Health(name) for name in ("database", "rpc", "stream")}
+        self.guard = TradingGuard(store, clock)
+        pipeline = Pipeline(store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.guard.covering)
+        self.desk = ExecutorDesk(
+            store,
+            pipeline,
+            executors=partial(self.supervisor, "money", "executors"),
+            child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
+        )
+        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self._settled)
+        self.reconciler = ReconcilerActor(
+            store=store,
+            confirmer=self.confirmer,
+            reconciler=Reconciler(store, chain, clock, self.in_flight),
+            policy=self.policy,
+            watch=self.watch_position,
+            pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
+            resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
+            pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
+            resume_all=lambda: self.guard.resume(RECONCILE),
+        )
+
+    def spec(self, serve_control: Serve) -> SupervisorSpec:
+        """The whole tree with the policies of supervision.toml; `serve_control` is the operator's door."""
+        store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
+        starts: dict[str, Start] = {
+            "control_socket": ControlSocket(serve_control).run,
+            "outbox_sender": OutboxSender(store, self.messenger, clock).run,
+            "database_link": self._link("database", self._probe_database).run,
+            "rpc_pool": self._link("rpc", self._probe_chain).run,
+            "launch_stream": LaunchStreamLink(
+                stream=self.adapters.stream,
+                prices=self.prices,
+                clock=clock,
+                health=self.health["stream"],
+                hunt=self._hunt,
+                pause=lambda why: self.guard.pause("stream", by="launch_stream", why=why),
+                resume=lambda: self.guard.resume("stream"),
+            ).run,
+            "price_poller": PricePoller(chain, self.prices, clock, self.policy).run,
+            "trading_guard": self.guard.run,
+            "reconciler": self.reconciler.run,
+            "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
+            "launch_watcher": LaunchWatcher(self.hunted, self._start_tracker),
+        }
+        return self.supervision.tree(starts)
+
+    def _link(self, name: str, probe: Probe) -> Link:
+        return Link(
+            health=self.health[name],
+            probe=probe,
+            interval_s=self.policy.probe_interval_s,
+            clock=self.adapters.clock,
+            pause=lambda why: self.guard.pause(name, by=f"{name} probe", why=why),
+            resume=lambda: self.guard.resume(name),
+        )
+
+    async def _probe_database(self) -> str:
+        await self.adapters.store.ping()
+        return "answers"
+
+    async def _probe_chain(self) -> str:
+        height = await self.adapters.chain.finalized_height()
+        return f"finalized height {height}"
+
+    # ------------------------------------------------------------------------------------------------- dynamic children
+
+    async def began(self, root: Supervisor) -> None:
+        """The tree is up: remember it, and start a sniper for each user whose settings ask for one."""
+        self.root = root
+        for user in await self.adapters.store.users():
+            await self.sniper_changed(user.id)
+
+    def supervisor(self, *path: str) -> Supervisor:
+        """The running supervisor at a path below the root; raises Unavailable while it does not run."""
+        if self.root is None:
+            raise Unavailable("the bot is still starting")
+        found = self.root
+        try:
+            for name in path:
+                found = found.child(name)
+        except SupervisorError as error:
+            raise Unavailable(f"{'/'.join(path)} is not running ({error})") from error
+        return found
+
+    async def watch_position(self, position_id: str) -> None:
+        """Make sure that a position has its one monitor."""
+        try:
+            monitors = self.supervisor("money", "position_monitors")
+        except Unavailable as error:
+            log.warning("position_not_watched_yet", position=position_id, reason=str(error))
+            return
+        if any(child.id == position_id for child in monitors.which_children()):
+            return
+        look = self.looks.setdefault(position_id, MonitorLook(self.adapters.clock.now_ms()))
+        monitor = PositionMonitor(
+            position_id=position_id,
+            store=self.adapters.store,
+            chain=self.adapters.chain,
+            desk=self.desk,
+            prices=self.prices,
+            in_flight=self.in_flight,
+            clock=self.adapters.clock,
+            look=look,
+        )
+        try:
+            await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))
+        except (AlreadyStarted, AlreadyPresent):
+            return
+        except MaxChildren as error:
+            log.error("position_without_monitor", position=position_id, reason=str(error))
+
+    async def _settled(self, settled: Settled) -> None:
+        position = settled.position
+        if position.state is PositionState.OPEN:
+            await self.watch_position(position.id)
+        else:
+            self.looks.pop(position.id, None)
+
+    async def sniper_changed(self, user_id: str) -> None:
+        """Start or stop a user's sniper after his settings."""
+        store, clock = self.adapters.store, self.adapters.clock
+        snipers = self.supervisor("hunt", "snipers")
+        running = any(child.id == user_id for child in snipers.which_children())
+        wanted = (await store.settings(user_id)).snipe_enabled
+        if wanted and not running:
+            user = next(user for user in await store.users() if user.id == user_id)
+            wallet = (await store.wallets(user_id))[0]
+            sniper = Sniper(user, wallet, store, self.desk, clock)
+            await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
+        elif running and not wanted:
+            await snipers.terminate_child(user_id, mode="stop")
+
+    # ------------------------------------------------------------------------------------------------------------- hunt
+
+    def _hunt(self, event: LaunchpadEvent) -> None:
+        """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""
+        try:
+            self.supervisor("hunt").ref("launch_watcher").tell(event)
+        except (ActorDead, MailboxFull, NotFound, Unavailable):
+            log.debug("event_dropped", mint=event.mint)
+
+    async def _start_tracker(self, launch: TokenLaunch) -> Tracker | None:
+        tracker = TokenTracker(launch, self.observe_s, self.adapters.clock, self._publish)
+        trackers = self.supervisor("hunt", "token_trackers")
+        try:
+            await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))
+        except (AlreadyStarted, AlreadyPresent, MaxChildren) as error:
+            log.info("token_not_tracked", mint=launch.mint, reason=str(error))
+            return None
+        return tracker
+
+    def _publish(self, launch: TokenLaunch, opinion: Opinion) -> None:
+        """One opinion to every sniper; a sniper that is behind loses it, which status shows as a dropped message."""
+        snipers = self.supervisor("hunt", "snipers")
+        for child in snipers.which_children():
+            try:
+                snipers.ref(child.id).tell(Look(launch, opinion))
+            except (ActorDead, MailboxFull) as error:
+                log.info("look_dropped", user=child.id, mint=launch.mint, reason=str(error))

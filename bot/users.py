@@ -1,0 +1,50 @@
+"""Making users: a person who consented gets a wallet, a sealed key and settings, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.clock import Clock
+from bot.commands import CONSENT_VERSION
+from bot.errors import Conflict
+from bot.ports import Store, User, Vault, Wallet
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+
+log = structlog.get_logger()
+
+Fund = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """`fund` puts play money into a new wallet's address; only profile local has one."""
+
+    store: Store
+    vault: Vault
+    clock: Clock
+    mode: Mode
+    fund: Fund | None
+
+    async def register(self, telegram_id: int) -> User:
+        """Make the user of a Telegram id who has just consented."""
+        return await self._create(f"tg-{telegram_id}", telegram_id, UserSettings())
+
+    async def ensure(self, handle: str, settings: UserSettings) -> User:
+        """The user of this handle, made now if there is none; an empty wallet is funded again."""
+        user = await self.store.user_by_handle(handle)
+        return user or await self._create(handle, None, settings)
+
+    async def _create(self, handle: str, telegram_id: int | None, settings: UserSettings) -> User:
+        user = User(self.clock.new_id(), handle, telegram_id, self.mode, CONSENT_VERSION)
+        address, key = await self.vault.create_key(user.id)
+        wallet = Wallet(self.clock.new_id(), user.id, address)
+        if not await self.store.create_user(user, wallet, key, settings):
+            raise Conflict(f"the user {handle} was made by somebody else at this moment; try again")
+        log.info("user_created", user=user.id, handle=handle, wallet=wallet.id, address=address)
+        if self.fund is not None:
+            await self.fund(address)
+        return user
