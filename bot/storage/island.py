@@ -74,6 +74,11 @@ class Island:
     def __repr__(self) -> str:
         return f"<Island {self._name!r} calls={len(self._live)}{' closing' if self._closing else ''}>"
 
+    @property
+    def calls(self) -> int:
+        """How many units of work are on their way."""
+        return len(self._live)
+
     # On the trio side.
 
     # Without the protection a KeyboardInterrupt between posting the call and waiting for it leaves a reply that wakes

@@ -20,6 +20,7 @@ from bot.storage.rules import (
     RUN_STATUSES_BEFORE_INTENT,
     check_owner,
     check_run_status,
+    check_settings,
     decode_payload,
     encode_payload,
     in_mode,
@@ -40,6 +41,7 @@ class MemoryUsers(MemoryTables):
         """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
         await trio.lowlevel.checkpoint()
         check_owner(user, wallet)
+        check_settings(settings)
         if any(row.handle == user.handle for row in self._users.values()):
             return False
         telegram_ids = {row.telegram_id for row in self._users.values()} - {None}
@@ -87,6 +89,7 @@ class MemoryUsers(MemoryTables):
     async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:  # noqa: ARG002
         """The history, which `by` goes to, is read by people in SQL; the twin keeps none."""
         await trio.lowlevel.checkpoint()
+        check_settings(settings)
         self._user(user_id)
         self._settings[user_id] = settings
 

@@ -12,12 +12,15 @@ from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
 from bot.storage.memory_tables import LedgerEntry, MemoryTables, MemoryTrade
 from bot.storage.rules import (
     RUN_STATUS_OF,
+    SENDABLE,
     SNIPE_GIVEN_BACK,
-    UNRESOLVED_ATTEMPTS,
     WalletFacts,
     attempt_at_close,
     check_fill,
     check_legs,
+    is_recorded,
+    no_attempt,
+    no_intent,
     no_wallet,
     opens_position,
     planned_intent,
@@ -29,7 +32,6 @@ from bot.storage.rules import (
 )
 from bot.trading.fill import Fill
 from bot.trading.intent import (
-    IN_FLIGHT,
     TERMINAL,
     Attempt,
     AttemptState,
@@ -98,17 +100,10 @@ class MemoryIntents(MemoryTables):
         """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
         await trio.lowlevel.checkpoint()
         intent = self._intent(attempt.intent_id)
-        others = self._attempts_of(intent.id)
-        if intent.state in IN_FLIGHT and any(
-            (row.signature, row.raw) == (attempt.signature, attempt.raw) for row in others
-        ):
+        if is_recorded(intent, self._attempts_of(intent.id), attempt):
             return
-        if intent.state not in sources_of(IntentState.SIGNED):
-            raise wrong_state(intent.id, intent.state, IntentState.SIGNED)
-        if intent.request.side is Side.BUY and any(row.state in UNRESOLVED_ATTEMPTS for row in others):
-            raise Conflict(f"intent {intent.id} is a buy with an attempt that may still land; it is not signed again")
-        if attempt.signature in self._attempts or attempt.number in {row.number for row in others}:
-            raise Conflict(f"attempt {attempt.signature} or number {attempt.number} of {intent.id} exists already")
+        if attempt.signature in self._attempts:
+            raise Conflict(f"attempt {attempt.signature} exists already")
         self._put_attempt(attempt)
         self._put_intent(replace(intent, state=IntentState.SIGNED))
 
@@ -121,7 +116,7 @@ class MemoryIntents(MemoryTables):
         if attempt.state is not AttemptState.SIGNED:
             return
         intent = self._intent(attempt.intent_id)
-        if intent.state not in sources_of(IntentState.SENT) | {IntentState.SENT}:
+        if intent.state not in SENDABLE:
             raise wrong_state(intent.id, intent.state, IntentState.SENT)
         self._put_attempt(replace(attempt, state=AttemptState.SENT))
         self._put_intent(replace(intent, state=IntentState.SENT))
@@ -239,7 +234,7 @@ class MemoryIntents(MemoryTables):
 
     def _intent(self, intent_id: str) -> Intent:
         if intent_id not in self._intents:
-            raise LookupError(f"there is no intent {intent_id}")
+            raise no_intent(intent_id)
         return self._intents[intent_id]
 
     def _put_intent(self, intent: Intent) -> None:
@@ -264,7 +259,7 @@ class MemoryIntents(MemoryTables):
     def _attempt_of(self, intent_id: str, signature: str) -> Attempt:
         attempt = self._attempts.get(signature)
         if attempt is None or attempt.intent_id != intent_id:
-            raise LookupError(f"intent {intent_id} has no attempt {signature}")
+            raise no_attempt(intent_id, signature)
         return attempt
 
     def _latest_position(self, request: TradeRequest) -> Position | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.ports import OutboxMessage, SealedKey, SnipeRun, User, Wallet
-from bot.storage.rules import decode_payload, encode_payload
+from bot.storage.rules import decode_payload, encode_payload, no_user
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent
 from bot.trading.ledger import Leg
@@ -70,7 +70,7 @@ class MemoryTables:
     def _user(self, user_id: str) -> User:
         """Raises LookupError for an unknown user."""
         if user_id not in self._users:
-            raise LookupError(f"there is no user {user_id}")
+            raise no_user(user_id)
         return self._users[user_id]
 
     def _put_message(self, message: OutboxMessage) -> None:

@@ -5,22 +5,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bot.errors import Conflict
 from bot.ports import User, Wallet
 from bot.trading.fill import Fill
-from bot.trading.intent import AttemptState, Context, Intent, IntentState, Mode, Side, TradeRequest
+from bot.trading.intent import (
+    IN_FLIGHT,
+    Attempt,
+    AttemptState,
+    Context,
+    Intent,
+    IntentState,
+    Mode,
+    Side,
+    TradeRequest,
+    sources_of,
+)
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import Position, PositionState, apply_fill, open_position
 from bot.trading.risk_gate import RiskSnapshot
+from bot.trading.units import BPS
+
+MAX_I64 = 2**63 - 1  # the largest bigint
 
 RUN_STATUSES = frozenset(
     {"ANALYZED", "MONITORING", "EXECUTING", "COMPLETED", "FAILED", "SKIPPED", "EXPIRED", "UNKNOWN"}
 )
 RUN_STATUSES_BEFORE_INTENT = ("ANALYZED", "MONITORING")
 RUN_LEFT_BEHIND = "the bot stopped before this run came to a decision"
+
+# Settings that are shares of something. A take profit may be above 100 %.
+_SHARES = frozenset({"slippage_buy_bps", "slippage_sell_bps", "snipe_min_confidence_bps"})
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 
@@ -41,10 +58,12 @@ _ATTEMPT_AT_CLOSE: dict[IntentState, AttemptState] = {
     IntentState.FAILED: AttemptState.LANDED_ERROR,
     IntentState.EXPIRED: AttemptState.EXPIRED,
 }
+# Bytes leave for an intent that is signed, unknown, or sent already with other bytes.
+SENDABLE = sources_of(IntentState.SENT) | {IntentState.SENT}
 _UNFILLED = frozenset({IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
 
-# An attempt in one of these states may still land; a buy is not signed again beside it (decisions, money path 3).
-UNRESOLVED_ATTEMPTS = frozenset({AttemptState.SIGNED, AttemptState.SENT})
+# An attempt in one of these states may still land.
+_UNRESOLVED_ATTEMPTS = frozenset({AttemptState.SIGNED, AttemptState.SENT})
 
 # These ends count as a failed trade of the day; a cancelled intent never left the house.
 FAILED_TRADES = frozenset({IntentState.FAILED, IntentState.EXPIRED})
@@ -111,6 +130,25 @@ def run_of(request: TradeRequest) -> str | None:
     return request.causation_id if is_snipe else None
 
 
+def is_recorded(intent: Intent, attempts: Sequence[Attempt], attempt: Attempt) -> bool:
+    """Whether an attempt is written already, so that writing it again changes nothing; False when it may be written.
+
+    Raises Conflict when the intent cannot be signed now: it is in another state, it is a buy with an attempt that may
+    still land (decisions, money path 3), or the attempt's number is taken.
+    """
+    if intent.state in IN_FLIGHT and any(
+        (row.signature, row.raw) == (attempt.signature, attempt.raw) for row in attempts
+    ):
+        return True
+    if intent.state not in sources_of(IntentState.SIGNED):
+        raise wrong_state(intent.id, intent.state, IntentState.SIGNED)
+    if intent.request.side is Side.BUY and any(row.state in _UNRESOLVED_ATTEMPTS for row in attempts):
+        raise Conflict(f"intent {intent.id} is a buy with an attempt that may still land; it is not signed again")
+    if attempt.number in {row.number for row in attempts}:
+        raise Conflict(f"attempt {attempt.number} of intent {intent.id} exists already")
+    return False
+
+
 def attempt_at_close(state: IntentState, signature: str | None) -> AttemptState | None:
     """The state of the attempt named when an intent ends as `state`; None when none is named.
 
@@ -130,6 +168,16 @@ def check_legs(legs: Sequence[Leg]) -> None:
     total = sum(leg.lamports for leg in legs)
     if total:
         raise ValueError(f"the legs of a ledger entry sum to {total} lamports, not to zero")
+
+
+def check_settings(settings: UserSettings) -> None:
+    """Raises ValueError for a number that no setting can have: a negative one, one of 64 bits, a share above 100 %."""
+    for name, value in asdict(settings).items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            continue
+        most = BPS if name in _SHARES else MAX_I64
+        if not 0 <= value <= most:
+            raise ValueError(f"{name} {value} is outside 0..{most}")
 
 
 def check_run_status(status: str) -> None:
@@ -207,6 +255,21 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> 
         state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
         closed_at_ms=None if chain_token_raw else now_ms,
     )
+
+
+def no_intent(intent_id: str) -> LookupError:
+    """The error of a transition of an intent that does not exist."""
+    return LookupError(f"there is no intent {intent_id}")
+
+
+def no_attempt(intent_id: str, signature: str) -> LookupError:
+    """The error of an attempt that its intent does not have."""
+    return LookupError(f"intent {intent_id} has no attempt {signature}")
+
+
+def no_user(user_id: str) -> LookupError:
+    """The error of a user who does not exist."""
+    return LookupError(f"there is no user {user_id}")
 
 
 def no_wallet(user_id: str, wallet_id: str) -> LookupError:

@@ -1,0 +1,238 @@
+"""The connection pool on the asyncio island, units of work, and the one place where asyncpg's errors become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+import asyncpg
+import structlog
+import trio
+
+from bot.errors import Conflict, StartupError, StoreUnavailable
+from bot.storage.address import DatabaseAddress
+from bot.storage.island import Island
+from bot.storage.migrate import load, migrate
+
+log = structlog.get_logger()
+
+# A row as asyncpg gives it: by column name, integers for bigint and numeric, milliseconds for moments.
+Row = Mapping[str, Any]
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+Unit = Callable[[asyncpg.Connection, Unpack[Ts]], Coroutine[Any, Any, T]]
+
+_OLDEST_SERVER = 15
+_POOL_SIZE = 8
+_CONNECT_WITHIN_S = 5.0
+_ACQUIRE_WITHIN_S = 2.0
+_COMMAND_WITHIN_S = 5.0
+# A whole unit of work. A write is not cut short by a cancellation, so this is what bounds it.
+_UNIT_WITHIN_S = 10.0
+_POOL_CLOSES_WITHIN_S = 5.0
+_CLOSE_WITHIN_S = 10.0
+
+# asyncpg hands a timestamptz over as microseconds since 2000; this program speaks milliseconds since 1970.
+_POSTGRES_EPOCH_MS = 946_684_800_000
+
+# The first row that fits decides. What is in no row is a bug in our SQL and passes as it is.
+_MAPPING: tuple[tuple[tuple[type[Exception], ...], type[Exception]], ...] = (
+    ((asyncpg.ForeignKeyViolationError,), LookupError),
+    ((asyncpg.IntegrityConstraintViolationError,), Conflict),
+    # A value that the column cannot hold. asyncpg's own complaint about one is a ValueError and an InterfaceError.
+    ((asyncpg.DataError, ValueError), ValueError),
+    (
+        (
+            OSError,  # TimeoutError too, and the missing socket file of a server that restarts
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.FatalPostgresError,
+            asyncpg.InsufficientResourcesError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.PostgresSystemError,
+            asyncpg.InternalServerError,
+            asyncpg.InvalidAuthorizationSpecificationError,
+            asyncpg.InvalidCatalogNameError,
+            asyncpg.TransactionRollbackError,
+            asyncpg.LockNotAvailableError,
+            asyncpg.ReadOnlySQLTransactionError,
+        ),
+        StoreUnavailable,
+    ),
+)
+_FOREIGN = tuple(kind for kinds, _ in _MAPPING for kind in kinds)
+
+# What an operator reads when the database cannot be used at start; the first row that fits decides.
+_STARTUP_TEXTS: tuple[tuple[type[Exception], str], ...] = (
+    (asyncpg.InvalidPasswordError, "it refuses the user name or the password; correct DATABASE_URL"),
+    (asyncpg.InvalidAuthorizationSpecificationError, "it does not let this user in; see its pg_hba.conf"),
+    (asyncpg.InvalidCatalogNameError, "the server has no database of that name; create it or correct DATABASE_URL"),
+    (asyncpg.InsufficientPrivilegeError, "its user may not create tables; make it the owner of the database"),
+    (asyncpg.CannotConnectNowError, "it is starting up or shutting down; try again shortly"),
+    (asyncpg.TooManyConnectionsError, "it has no connection left; raise its max_connections"),
+    (ConnectionRefusedError, "nothing listens there; start the server or correct DATABASE_URL"),
+    (FileNotFoundError, "its socket is not there; start the server or correct DATABASE_URL"),
+    (socket.gaierror, "its host name is not known; correct DATABASE_URL"),
+    (TimeoutError, "it did not answer in time; look after the server or correct DATABASE_URL"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStatistics:
+    """The pool at one moment: open connections, those of them that idle, and units of work on their way."""
+
+    connections: int
+    idle: int
+    units: int
+
+
+class Database:
+    """Made by `open_database`. A unit of work is an async function whose first argument is a connection."""
+
+    def __init__(self, island: Island, pool: asyncpg.Pool) -> None:
+        self._island = island
+        self._pool = pool
+
+    def __repr__(self) -> str:
+        return f"<Database {self.statistics()}>"
+
+    def statistics(self) -> DatabaseStatistics:
+        """Counts of this moment, for status."""
+        return DatabaseStatistics(self._pool.get_size(), self._pool.get_idle_size(), self._island.calls)
+
+    async def read(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
+        """Run a unit that changes nothing; a cancelled one is cancelled in the server too. Raises StoreUnavailable."""
+        with _translated():
+            return await self._island.call(self._run, unit, args)
+
+    async def write(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
+        """Run a unit in one transaction; it returns when the commit is known, whatever the trio scope wants meanwhile.
+
+        Raises StoreUnavailable when the outcome is not known, Conflict for a broken constraint, LookupError for a row
+        that refers to nothing, ValueError for a value that a column cannot hold, and whatever the unit raises; in all
+        cases but the first nothing was written.
+        """
+        with _translated():
+            return await self._island.call(self._run_in_transaction, unit, args, shield=True)
+
+    async def _run(self, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+        async with asyncio.timeout(_UNIT_WITHIN_S), self._pool.acquire(timeout=_ACQUIRE_WITHIN_S) as connection:
+            return await unit(connection, *args)
+
+    async def _run_in_transaction(self, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+        async with (
+            asyncio.timeout(_UNIT_WITHIN_S),
+            self._pool.acquire(timeout=_ACQUIRE_WITHIN_S) as connection,
+            connection.transaction(),
+        ):
+            return await unit(connection, *args)
+
+
+class Repository:
+    """What the files that hold one noun's SQL have in common."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+@asynccontextmanager
+async def open_database(island: Island, address: DatabaseAddress) -> AsyncIterator[Database]:
+    """A pool of connections to a database that was brought to this program's schema first.
+
+    Raises StartupError with one line, which never holds the password, when the database cannot be used.
+    """
+    try:
+        pool = await island.call(_open_pool, address)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        # Not chained: what asyncpg says of a connection string may repeat a part of it.
+        raise StartupError(f"{address.name} cannot be used: {_startup_text(error)}") from None
+    try:
+        yield Database(island, pool)
+    finally:
+        with trio.move_on_after(_CLOSE_WITHIN_S, shield=True), suppress(StoreUnavailable):
+            await island.call(_close_pool, pool)
+
+
+async def prepare_connection(connection: asyncpg.Connection) -> None:
+    """Let a connection speak in the program's own types: milliseconds since 1970, and integers for numeric."""
+    await connection.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        format="tuple",
+        encoder=lambda at_ms: ((at_ms - _POSTGRES_EPOCH_MS) * 1000,),
+        decoder=lambda microseconds: microseconds[0] // 1000 + _POSTGRES_EPOCH_MS,
+    )
+    await connection.set_type_codec("numeric", schema="pg_catalog", format="text", encoder=str, decoder=int)
+
+
+async def _open_pool(address: DatabaseAddress) -> asyncpg.Pool:
+    pool: asyncpg.Pool = await asyncpg.create_pool(
+        address.dsn,
+        min_size=1,
+        max_size=_POOL_SIZE,
+        timeout=_CONNECT_WITHIN_S,
+        command_timeout=_COMMAND_WITHIN_S,
+        init=prepare_connection,
+        reset=_keep_session,
+        server_settings={
+            "application_name": "trading-bot",
+            # A bot that froze inside a transaction must not hold a wallet's row for ever.
+            "idle_in_transaction_session_timeout": "30s",
+            "jit": "off",
+        },
+    )
+    try:
+        async with pool.acquire(timeout=_ACQUIRE_WITHIN_S) as connection:
+            server = connection.get_server_version()
+            if server.major < _OLDEST_SERVER:
+                raise StartupError(f"{address.name} is PostgreSQL {server.major}; {_OLDEST_SERVER} or newer is needed")
+            for name in await migrate(connection, load()):
+                log.info("migration_applied", name=name)
+    except BaseException:
+        pool.terminate()
+        raise
+    return pool
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Nothing to reset between two units: none sets session state, and an open transaction is rolled back anyway."""
+
+
+async def _close_pool(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(_POOL_CLOSES_WITHIN_S):
+            await pool.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        log.warning("pool_terminated", reason=_one_line(error))
+        pool.terminate()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Foreign errors become ours by the table, with their first line; the rest of an asyncpg error may quote the row."""
+    try:
+        yield
+    except _FOREIGN as error:
+        target = next(target for kinds, target in _MAPPING if isinstance(error, kinds))
+        if isinstance(error, target):
+            raise
+        raise target(f"the database: {_one_line(error)}") from error
+
+
+def _startup_text(error: Exception) -> str:
+    for kind, text in _STARTUP_TEXTS:
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, ValueError):
+        return "the connection string cannot be read; correct DATABASE_URL"
+    return _one_line(error)
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
