@@ -1,0 +1,149 @@
+"""What the tests of the chain do on a local cluster, the same over both doors: fund wallets, launch coins, trade, wait."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import trio
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from bot.chain.connect import launch_stream, pump_chain
+from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.pump_chain import PumpChain
+from bot.chain.subscriptions import WebSocketSubscriptions
+from bot.chain.transport import Transport, open_http_transport
+from bot.clock import system_clock, virtual_clock
+from bot.localnet import launchpad
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import SwapOrder
+from bot.trading.curve import quote_buy, quote_sell
+from bot.trading.fill import LandedTransaction
+from bot.trading.intent import Side
+from bot.trading.recovery import SignatureStatus
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+
+SOL = 1_000_000_000
+EPOCH_MS = 1_790_000_000_000
+POLL_S = 0.01
+
+
+@dataclass(frozen=True)
+class World:
+    """A running cluster seen through the ports. `transport` also answers what the bot never asks, such as airdrops."""
+
+    chain: PumpChain
+    stream: PumpLaunchStream
+    transport: Transport
+
+    async def rpc(self, method: str, *params: Any) -> Any:
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        answer = msgspec.json.decode(await self.transport.post(body))
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    async def funded(self, lamports: int = 10 * SOL) -> Keypair:
+        wallet = Keypair()
+        await self.rpc("requestAirdrop", str(wallet.pubkey()), lamports)
+        while True:
+            if (await self.chain.balances(str(wallet.pubkey()))).lamports == lamports:
+                return wallet
+            await trio.sleep(POLL_S)
+
+    async def launched(self, creator: Keypair, *, name: str = "Coin", symbol: str = "COIN") -> str:
+        """A new coin on its curve; returns its mint."""
+        mint = Keypair()
+        instruction = launchpad.create_v2(
+            mint.pubkey(), creator.pubkey(), name=name, symbol=symbol, uri="https://example.test/coin.json"
+        )
+        blockhash = Hash.from_string((await self.chain.latest_blockhash()).value)
+        message = Message.new_with_blockhash([instruction], creator.pubkey(), blockhash)
+        transaction = VersionedTransaction(message, [creator, mint])
+        await self.chain.send(bytes(transaction))
+        await self.settled(str(transaction.signatures[0]))
+        return str(mint.pubkey())
+
+    async def buy_order(self, wallet: Keypair, mint: str, spend_lamports: int, **changes: Any) -> SwapOrder:
+        """A buy at the quote of this moment, without slippage."""
+        curve = await self.chain.curve(mint)
+        quote = quote_buy(curve, spend_lamports, await self.chain.fees())
+        return _order(wallet, mint, Side.BUY, curve, spend_lamports, quote.token_raw, quote.token_raw, changes)
+
+    async def sell_order(self, wallet: Keypair, mint: str, token_raw: int, **changes: Any) -> SwapOrder:
+        curve = await self.chain.curve(mint)
+        quote = quote_sell(curve, token_raw, await self.chain.fees())
+        return _order(wallet, mint, Side.SELL, curve, 0, token_raw, quote.received_lamports, changes)
+
+    async def signed(self, wallet: Keypair, order: SwapOrder) -> tuple[bytes, str]:
+        message = self.chain.build(order, await self.chain.latest_blockhash())
+        return self.chain.assemble(message, bytes(wallet.sign_message(message)))
+
+    async def settled(self, signature: str) -> SignatureStatus:
+        while True:
+            status = (await self.chain.statuses([signature]))[0]
+            if status is not None and status.settled:
+                return status
+            await trio.sleep(POLL_S)
+
+    async def landed(self, wallet: Keypair, order: SwapOrder) -> LandedTransaction:
+        """Sign, send and wait for an order; what it did."""
+        raw, signature = await self.signed(wallet, order)
+        await self.chain.send(raw)
+        await self.settled(signature)
+        landed = await self.chain.landed(signature, str(wallet.pubkey()), order.mint)
+        assert landed is not None
+        return landed
+
+    async def held(self, wallet: Keypair, mint: str) -> int:
+        return (await self.chain.balances(str(wallet.pubkey()))).token_raw.get(mint, 0)
+
+
+def _order(
+    wallet: Keypair, mint: str, side: Side, curve: Any, spend: int, token_raw: int, limit: int, changes: dict[str, Any]
+) -> SwapOrder:
+    order = SwapOrder(
+        wallet_address=str(wallet.pubkey()),
+        mint=mint,
+        side=side,
+        curve=curve,
+        spend_lamports=spend,
+        token_raw=token_raw,
+        limit_raw=limit,
+        compute_unit_limit=200_000,
+        priority_fee_lamports=50_000,
+    )
+    return replace(order, **changes)
+
+
+@asynccontextmanager
+async def virtual_world(net: InProcessChain | None = None) -> AsyncIterator[World]:
+    """A cluster inside the test, a block every slot of virtual time."""
+    net = net or InProcessChain(seed=7)
+    net.step()
+    clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
+    transport = InProcessTransport(net)
+    chain = pump_chain([transport], clock)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(net.run)
+        yield World(chain, launch_stream(InProcessSubscriptions(net), chain, clock), transport)
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def real_world(http_url: str, ws_url: str) -> AsyncIterator[World]:
+    """A cluster in another process, over sockets."""
+    clock = system_clock()
+    async with open_http_transport(http_url) as transport:
+        chain = pump_chain([transport], clock)
+        yield World(chain, launch_stream(WebSocketSubscriptions(ws_url), chain, clock), transport)
+
+
+def unknown_mint() -> str:
+    return str(Pubkey.new_unique())
