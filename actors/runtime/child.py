@@ -57,10 +57,11 @@ class ChildStatistics:
 class Attempt:
     """A start that somebody waits for; it ends with an outcome and never without."""
 
-    __slots__ = ("error", "event", "is_first", "is_ready")
+    __slots__ = ("by_supervisor", "error", "event", "is_first", "is_ready")
 
-    def __init__(self, *, is_first: bool) -> None:
+    def __init__(self, *, is_first: bool, by_supervisor: bool) -> None:
         self.is_first = is_first
+        self.by_supervisor = by_supervisor
         self.is_ready = False
         self.error: InitFailed | None = None
         self.event = trio.Event()
@@ -153,9 +154,12 @@ class Child:
         self.cell = make(self, self.incarnation)
         self.cell.start()
 
-    def spawn_attempt(self, *, is_first: bool) -> Attempt:
-        """Start the next incarnation on behalf of somebody who waits for its outcome."""
-        attempt = self.attempt = Attempt(is_first=is_first)
+    def spawn_attempt(self, *, is_first: bool = False, by_supervisor: bool = False) -> Attempt:
+        """Start the next incarnation on behalf of somebody who waits for its outcome.
+
+        `is_first` is a start after which nothing remains when it fails, `by_supervisor` one that is tried again.
+        """
+        attempt = self.attempt = Attempt(is_first=is_first, by_supervisor=by_supervisor)
         self.spawn()
         return attempt
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from actors.runtime.child import Attempt, Child
+from actors.runtime.child import Child
 from actors.runtime.errors import AlreadyStarted, InitFailed
 from actors.runtime.exits import GOOD_ORDER, Exit, Report, ReportKind, render_stack
+from actors.runtime.group import GroupRestart
 from actors.runtime.letters import DeadLetters
 from actors.runtime.policy import QuarantineWindow, RestartWindow, quarantine_limit, wants_restart
-from actors.runtime.spec import ChildSpec, StopMode, SupervisorSpec
+from actors.runtime.spec import GROUPS, ChildSpec, StopMode, SupervisorSpec
 
 if TYPE_CHECKING:
     from actors.runtime.cell import Cell, Why
@@ -42,7 +43,7 @@ class Engine:
         self._stop_mode: StopMode = "cancel"
         self._killed = False
         self._quarantines = QuarantineWindow()
-        self._group_from: Child | None = None
+        self.group = GroupRestart(self)
         self._changed = trio.Event()
         self._parked = False
 
@@ -83,10 +84,10 @@ class Engine:
             self.is_ready = True
             on_ready()
         while self.ending is None:
-            if self._group_from is None:
-                await self._until_changed()
+            if self.group.is_wanted:
+                await self.group.carry_out()
             else:
-                await self._restart_group()
+                await self.until_changed()
         await self._stop_children(list(self.children.values()), self._stop_why())
         for child in self.children.values():
             child.end_address()
@@ -98,7 +99,8 @@ class Engine:
             self._parked = False
             self._changed.set()
 
-    async def _until_changed(self) -> None:
+    async def until_changed(self) -> None:
+        """Sleep until `changed`; only the supervisor's own task may."""
         self._changed = trio.Event()
         self._parked = True
         await self._changed.wait()
@@ -148,13 +150,10 @@ class Engine:
             if self.ending is not None:
                 return
             attempt = child.spawn_attempt(is_first=True)
-            await self._wait_for(attempt)
+            while not attempt.event.is_set() and self.ending is None:
+                await self.until_changed()
             if attempt.error is not None and self.ending is None:
                 self.finish(Exit("init_failed", str(attempt.error), (attempt.error,)))
-
-    async def _wait_for(self, attempt: Attempt) -> None:
-        while not attempt.event.is_set() and self.ending is None:
-            await self._until_changed()
 
     async def _stop_children(self, children: list[Child], why: "Why") -> None:
         """Stop these children and wait for them: the last first and one by one, those of a dynamic supervisor at once."""
@@ -183,7 +182,10 @@ class Engine:
         elif cell.asked_to_stop or self.ending is not None:
             self._report_exit(child, cell, end)
             self._settle_stopped(child, cell, end)
-        elif child.attempt is not None:
+        elif self.group.is_leaving(child):
+            self._report_exit(child, cell, end)
+            child.settle_attempt(error=cell.init_failure(end))
+        elif child.attempt is not None and not child.attempt.by_supervisor:
             self._report_exit(child, cell, end)
             self._start_failed(child, cell.init_failure(end))
         elif wants_restart(child.spec.restart, end.kind):
@@ -209,8 +211,7 @@ class Engine:
 
     def _settle_stopped(self, child: Child, cell: "Cell", end: Exit) -> None:
         child.settle_attempt(error=cell.init_failure(end))
-        if cell.why == "group":
-            child.state = "restarting"
+        if self.group.is_leaving(child) and cell.why == "group" and self.ending is None:
             return
         child.state = "undefined"
         child.end_address()
@@ -246,6 +247,7 @@ class Engine:
                     other.cancel_restart()
 
     def _charge_and_restart(self, child: Child, cell: "Cell", end: Exit) -> None:
+        child.settle_attempt(error=cell.init_failure(end) if end.kind == "init_failed" else None)
         now = trio.current_time()
         window = self.window
         if self.charges_own:
@@ -268,7 +270,9 @@ class Engine:
             delay = child.spec.backoff.delay(child.count_failure())
         child.state = "restarting"
         self.restarts += 1
-        if delay > 0:
+        if self.spec.strategy in GROUPS:
+            self.group.want(child, delay)
+        elif delay > 0:
             child.timer = self.runtime.timers.after(delay, lambda: self._respawn(child))
         else:
             self._respawn(child)
@@ -276,10 +280,6 @@ class Engine:
     def _respawn(self, child: Child) -> None:
         child.restarts += 1
         child.spawn()
-
-    async def _restart_group(self) -> None:
-        """Filled in with the group strategies."""
-        raise NotImplementedError
 
     def _quarantine(self, child: Child) -> None:
         """Take one child out of service; its siblings stay, unless too many of them had to go the same way."""

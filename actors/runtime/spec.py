@@ -22,6 +22,7 @@ Shutdown = int | Literal["brutal_kill", "infinity"]
 StopMode = Literal["cancel", "stop", "drain"]
 
 DYNAMIC: Final[frozenset[str]] = frozenset({"dynamic", "simple_one_for_one"})
+GROUPS: Final[frozenset[str]] = frozenset({"one_for_all", "rest_for_one"})
 WORKER_SHUTDOWN_MS: Final = 5000
 
 
