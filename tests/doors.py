@@ -6,7 +6,7 @@ It takes the root of a checkout, so that a test can hand it a tree with a wrong 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,6 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.cli",),
     ("bot.__main__",),
 )
-# Files that the composition root is split into; they are its room, whatever they are called.
-PART_OF = {"bot.tree": "bot.app", "bot.local_chain": "bot.app", "bot.status": "bot.app"}
-
 ROW_OF = {room: number for number, row in enumerate(ROWS) for room in row}
 
 # These two stand alone: they import nothing of ours, and only those who put the program together import them.
@@ -87,10 +84,15 @@ CLI = "bot.cli"
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One imported module. `function` names the innermost function round the import, None at module level."""
+    """One imported module. `function` names the innermost function round the import, None at module level.
+
+    A room is None for the bare packages, for what is not ours, and for folders that the architecture does not know.
+    """
 
     importer: str
     target: str
+    source_room: str | None
+    target_room: str | None
     path: str
     line: int
     function: str | None
@@ -113,7 +115,7 @@ def check(root: Path) -> list[Wrong]:
     """Every wrong import below `root`, in the order of files and lines."""
     imports = list(_imports(root))
     wrong = [Wrong(found.path, found.line, rule) for found in imports for rule in _broken_rules(found)]
-    wrong += _mixed_loops(imports)
+    wrong += _off_the_island(imports)
     wrong += _heavy_at_start(imports)
     return sorted(wrong, key=lambda one: (one.path, one.line, one.rule))
 
@@ -129,8 +131,9 @@ def _imports(root: Path) -> Iterator[Import]:
         tree = ast.parse(path.read_text("utf-8"), str(path))
         shown = path.relative_to(root).as_posix()
         for node, function, typing_only in _walk(tree, None, typing_only=False):
-            for target in _targets(node, package, paths.keys()):
-                yield Import(module, target, shown, node.lineno, function, typing_only)
+            for target in _targets(node, package, paths):
+                rooms = _room_of(module, paths), _room_of(target, paths)
+                yield Import(module, target, *rooms, shown, node.lineno, function, typing_only)
 
 
 def _module_of(path: Path) -> str:
@@ -151,7 +154,7 @@ def _walk(
         yield from _walk(child, function, typing_only=typing_only)
 
 
-def _targets(node: ast.Import | ast.ImportFrom | ast.Call, package: str, modules: Collection[str]) -> list[str]:
+def _targets(node: ast.Import | ast.ImportFrom | ast.Call, package: str, modules: Mapping[str, Path]) -> list[str]:
     if isinstance(node, ast.Import):
         return [name.name for name in node.names]
     if isinstance(node, ast.Call):
@@ -171,11 +174,11 @@ def _within(module: str, room: str) -> bool:
     return module == room or module.startswith(room + ".")
 
 
-def _room_of(module: str) -> str | None:
-    """The most specific room that a module of ours belongs to; None for the bare packages and unknown ones."""
-    if module in PART_OF:
-        return PART_OF[module]
+def _room_of(module: str, paths: Mapping[str, Path]) -> str | None:
+    """The most specific room that a module belongs to; a file beside `app.py` that is no room is a part of the app."""
     rooms = [room for room in (*ROW_OF, *ALONE) if _within(module, room)]
+    if not rooms and module in paths and paths[module].parent.name == "bot" and module != "bot":
+        return APP
     return max(rooms, key=len, default=None)
 
 
@@ -183,7 +186,7 @@ def _broken_rules(found: Import) -> Iterator[str]:
     yield from _broken_fences(found)
     if not any(_within(found.target, package) for package in PACKAGES) or found.target in PACKAGES:
         return
-    source, target = _room_of(found.importer), _room_of(found.target)
+    source, target = found.source_room, found.target_room
     if found.importer in PACKAGES or source is None:
         yield f"{found.importer} belongs to no room: name it in tests/doors.py before it imports ours"
     elif target is None:
@@ -222,12 +225,12 @@ def _broken_fences(found: Import) -> Iterator[str]:
             yield f"{room} is pure and may not import {found.target}"
 
 
-def _mixed_loops(imports: list[Import]) -> Iterator[Wrong]:
-    """Only the island bridges trio and asyncio; a file of storage that runs on it knows nothing of trio."""
-    on_trio = {found.importer for found in imports if _within(found.target, "trio")}
+def _off_the_island(imports: list[Import]) -> Iterator[Wrong]:
+    """Besides the island itself asyncio belongs only into files that run on it, and those talk to the driver there."""
+    on_island = {found.importer for found in imports if _within(found.target, "asyncpg")} | {ISLAND}
     for found in imports:
-        if _within(found.target, "asyncio") and found.importer in on_trio and found.importer != ISLAND:
-            yield Wrong(found.path, found.line, f"only {ISLAND} may import both asyncio and trio")
+        if _within(found.target, "asyncio") and found.importer not in on_island:
+            yield Wrong(found.path, found.line, f"asyncio belongs into {ISLAND} and files that run asyncpg on it")
 
 
 def _heavy_at_start(imports: list[Import]) -> Iterator[Wrong]:
@@ -235,10 +238,10 @@ def _heavy_at_start(imports: list[Import]) -> Iterator[Wrong]:
     at_start: dict[str, list[Import]] = {}
     for found in imports:
         # The app's own functions run while the bot starts.
-        if not found.typing_only and (found.function is None or _room_of(found.importer) == APP):
+        if not found.typing_only and (found.function is None or found.source_room == APP):
             at_start.setdefault(found.importer, []).append(found)
     loaded: set[str] = set()
-    waiting = [APP]
+    waiting = sorted({found.importer for found in imports if found.source_room == APP})
     while waiting:
         module = waiting.pop()
         if module in loaded:

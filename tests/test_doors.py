@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from doors import check
+
+from tests.doors import check
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,9 +79,9 @@ PLANTED = {
         {"bot/chain/rpc.py": "import asyncio\n"},
         "bot/chain/rpc.py:1: asyncio may be imported only in bot.storage",
     ),
-    "only the island bridges the two loops": (
-        {"bot/storage/orders.py": "import trio\nimport asyncio\n"},
-        "bot/storage/orders.py:2: only bot.storage.island may import both asyncio and trio",
+    "asyncio stays on the island": (
+        {"bot/storage/cluster.py": "import trio\nimport asyncio\n"},
+        "bot/storage/cluster.py:2: asyncio belongs into bot.storage.island and files that run asyncpg on it",
     ),
     "the database driver stays in storage": (
         {"bot/execution/pipeline.py": "import asyncpg\n"},
@@ -102,9 +103,13 @@ PLANTED = {
         {"bot/execution/pipeline.py": "import importlib\nimportlib.import_module('random')\n"},
         "bot/execution/pipeline.py:2: random may be imported only in bot.clock, actors.runtime, bot.localnet",
     ),
-    "a new file has a room": (
-        {"bot/helpers.py": "from bot.errors import BotError\n", "bot/errors.py": ""},
-        "bot/helpers.py:1: bot.helpers belongs to no room: name it in tests/doors.py before it imports ours",
+    "a new folder has a room": (
+        {"bot/helpers/__init__.py": "from bot.errors import BotError\n", "bot/errors.py": ""},
+        "bot/helpers/__init__.py:1: bot.helpers belongs to no room: name it in tests/doors.py before it imports ours",
+    ),
+    "a new file beside the app is a part of it": (
+        {"bot/execution/pipeline.py": "from bot import tree\n", "bot/tree.py": ""},
+        "bot/execution/pipeline.py:1: bot.execution may not import bot.tree",
     ),
 }
 
