@@ -18,12 +18,17 @@ from bot.storage.rules import (
     FAILED_TRADES,
     RUN_LEFT_BEHIND,
     RUN_STATUSES_BEFORE_INTENT,
+    check_evidence,
     check_owner,
     check_run_status,
     check_settings,
     decode_payload,
     encode_payload,
     in_mode,
+    no_message,
+    no_position,
+    no_run,
+    other_cluster,
     position_adjusted,
     run_of,
     storable,
@@ -110,12 +115,9 @@ class MemoryPositions(MemoryTables):
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
         await trio.lowlevel.checkpoint()
-        newest_first = [row for row in reversed(self._positions.values()) if row.user_id == user_id]
-        opened = [row for row in newest_first if row.closed_at_ms is None]
-        closed = [(row.closed_at_ms, row) for row in newest_first if row.closed_at_ms is not None]
-        opened.sort(key=lambda row: -row.opened_at_ms)
-        closed.sort(key=lambda pair: -pair[0])
-        return (opened + [row for _, row in closed])[:limit]
+        rows = [row for row in reversed(self._positions.values()) if row.user_id == user_id]
+        rows.sort(key=lambda row: (row.closed_at_ms is not None, -(row.closed_at_ms or 0), -row.opened_at_ms))
+        return rows[:limit]
 
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         await trio.lowlevel.checkpoint()
@@ -155,14 +157,13 @@ class MemoryPositions(MemoryTables):
     ) -> Position:
         """The evidence goes to the adjustment row, which people read in SQL; the twin checks it and keeps none."""
         await trio.lowlevel.checkpoint()
+        check_evidence(evidence)
         before = self._positions.get(position_id)
         if before is None:
-            raise LookupError(f"there is no position {position_id}")
+            raise no_position(position_id)
         after = position_adjusted(before, chain_token_raw, now_ms)
         if after == before:
             return before
-        if not evidence:
-            raise ValueError("an adjustment names its evidence")
         self._put_message(message)
         self._positions[position_id] = after
         return after
@@ -187,7 +188,7 @@ class MemorySnipes(MemoryTables):
         await trio.lowlevel.checkpoint()
         check_run_status(status)
         if run_id not in self._runs:
-            raise LookupError(f"there is no snipe run {run_id}")
+            raise no_run(run_id)
         self._runs[run_id] = replace(self._runs[run_id], status=status, reason=storable(reason))
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
@@ -228,7 +229,7 @@ class MemoryOutbox(MemoryTables):
         """Raises LookupError for an unknown message; again for the same one changes nothing."""
         await trio.lowlevel.checkpoint()
         if message_id not in self._outbox:
-            raise LookupError(f"there is no outbox message {message_id}")
+            raise no_message(message_id)
         self._delivered.setdefault(message_id, now_ms)
 
 
@@ -241,8 +242,8 @@ class MemoryProgram(MemoryTables):
 
     async def bind_genesis(self, genesis_hash: str) -> None:
         await trio.lowlevel.checkpoint()
-        if self._genesis_hash not in (None, genesis_hash):
-            raise Conflict(f"this database belongs to the cluster {self._genesis_hash}, not to {genesis_hash}")
+        if self._genesis_hash is not None and self._genesis_hash != genesis_hash:
+            raise other_cluster(self._genesis_hash, genesis_hash)
         self._genesis_hash = genesis_hash
 
     async def causes(self) -> list[Cause]:

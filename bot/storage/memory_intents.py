@@ -23,11 +23,13 @@ from bot.storage.rules import (
     no_intent,
     no_wallet,
     opens_position,
+    other_intent,
     planned_intent,
     position_after,
     risk_snapshot,
     run_of,
     storable,
+    unknown_signature,
     wrong_state,
 )
 from bot.trading.fill import Fill
@@ -112,7 +114,7 @@ class MemoryIntents(MemoryTables):
         await trio.lowlevel.checkpoint()
         attempt = self._attempts.get(signature)
         if attempt is None:
-            raise LookupError(f"there is no attempt {signature}")
+            raise unknown_signature(signature)
         if attempt.state is not AttemptState.SIGNED:
             return
         intent = self._intent(attempt.intent_id)
@@ -173,7 +175,7 @@ class MemoryIntents(MemoryTables):
         done = self._trades.get(fill.signature)
         if done is not None:
             if done.intent.id != intent_id:
-                raise Conflict(f"{fill.signature} settled intent {done.intent.id}, not {intent_id}")
+                raise other_intent(fill.signature, done.intent.id, intent_id)
             return Settled(intent, self._positions[done.position_id], done.realized_lamports, already_done=True)
         check_fill(intent, fill)
         if intent.state not in sources_of(IntentState.FILLED):

@@ -257,6 +257,32 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> 
     )
 
 
+def check_evidence(evidence: str) -> None:
+    """Raises ValueError for an adjustment that cannot say why."""
+    if not evidence:
+        raise ValueError("an adjustment names its evidence")
+
+
+def no_message(message_id: str) -> LookupError:
+    """The error of a message that does not exist."""
+    return LookupError(f"there is no outbox message {message_id}")
+
+
+def no_run(run_id: str) -> LookupError:
+    """The error of a snipe run that does not exist."""
+    return LookupError(f"there is no snipe run {run_id}")
+
+
+def no_position(position_id: str) -> LookupError:
+    """The error of a position that does not exist."""
+    return LookupError(f"there is no position {position_id}")
+
+
+def other_cluster(bound: str, genesis_hash: str) -> Conflict:
+    """The error of a database that belongs to another cluster than the one that the program talks to."""
+    return Conflict(f"this database belongs to the cluster {bound}, not to {genesis_hash}; use another --data-dir")
+
+
 def no_intent(intent_id: str) -> LookupError:
     """The error of a transition of an intent that does not exist."""
     return LookupError(f"there is no intent {intent_id}")
@@ -265,6 +291,16 @@ def no_intent(intent_id: str) -> LookupError:
 def no_attempt(intent_id: str, signature: str) -> LookupError:
     """The error of an attempt that its intent does not have."""
     return LookupError(f"intent {intent_id} has no attempt {signature}")
+
+
+def unknown_signature(signature: str) -> LookupError:
+    """The error of a signature that no attempt has."""
+    return LookupError(f"there is no attempt {signature}")
+
+
+def other_intent(signature: str, settled_id: str, intent_id: str) -> Conflict:
+    """The error of a fill that settled another intent already."""
+    return Conflict(f"{signature} settled intent {settled_id}, not {intent_id}")
 
 
 def no_user(user_id: str) -> LookupError:

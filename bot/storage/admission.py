@@ -1,0 +1,140 @@
+"""Admission in PostgreSQL: the facts of one moment, the gate, and the intent, in one transaction in the wallet's turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from bot.ports import Gate
+from bot.storage.intent_rows import intent_from
+from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot
+from bot.storage.snipe_runs import follow_intent
+from bot.storage.users import settings_of
+from bot.trading.intent import Intent, TradeRequest
+from bot.trading.limits import Ceilings
+from bot.trading.risk_gate import Refused
+
+# The user's row is taken too: counts of a day belong to the user, who may have several wallets.
+LOCK_WALLET = """
+select user_wallets.id from user_wallets
+inner join users on user_wallets.user_id = users.id
+where user_wallets.id = $1 and users.id = $2
+for no key update
+"""
+SELECT_BY_KEY = "select * from intents where key = $1"
+# $1 wallet, $2 mint, $3 mode, $4 user, $5 start of the user's day. See WalletFacts for what each column means.
+SELECT_FACTS = """
+with moving as (
+    select mint, side, reserved_lamports from intents
+    where wallet_id = $1 and mode = $3 and state in ('planned', 'signed', 'sent', 'unknown')
+),
+held as (
+    select mint, token_raw, cost_lamports from positions
+    where wallet_id = $1 and mode = $3 and state = 'open'
+)
+select
+    (select coalesce(sum(reserved_lamports), 0) from moving) as reserved_lamports,
+    (select count(*) from held) + (
+        select count(distinct mint) from moving where side = 'buy' and mint not in (select mint from held)
+    ) as open_positions,
+    (select coalesce(sum(cost_lamports), 0) from held where mint = $2)
+    + (select coalesce(sum(reserved_lamports), 0) from moving where mint = $2) as mint_cost_lamports,
+    (select count(*) from moving where mint = $2) as mint_in_flight,
+    (select coalesce(sum(token_raw), 0) from held where mint = $2) as mint_held_raw,
+    (
+        select coalesce(sum(realized_lamports), 0) from trades
+        where user_id = $4 and mode = $3 and block_time >= $5
+    ) as realized_today_lamports,
+    (
+        select count(*) from intents
+        where
+            user_id = $4 and mode = $3 and context = 'sniper' and side = 'buy' and created_at >= $5
+            and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
+    ) as snipes_today
+"""
+INSERT_INTENT = """
+insert into intents (
+    id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
+    spend_lamports, token_raw, share_bps, position_id, state, reserved_lamports, created_at
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+on conflict (key) do nothing
+returning id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request and what the caller knows of the moment; the arguments of `IntentStore.admit` as one record."""
+
+    request: TradeRequest
+    intent_id: str
+    now_ms: int
+    wallet_lamports: int
+    ceilings: Ceilings
+    pause_causes: tuple[str, ...]
+    day_start_ms: int
+    gate: Gate
+
+
+async def admit(connection: asyncpg.Connection, admission: Admission) -> Intent | Refused:
+    """Judge and write. Raises LookupError for a wallet that the user does not have, Conflict when the id is taken.
+
+    The gate is called here, on the island's thread, while the wallet's row is held: it must be pure and short.
+    """
+    request = admission.request
+    if await connection.fetchval(LOCK_WALLET, request.wallet_id, request.user_id) is None:
+        raise no_wallet(request.user_id, request.wallet_id)
+    if (existing := await connection.fetchrow(SELECT_BY_KEY, request.key)) is not None:
+        return intent_from(existing)
+    snapshot = risk_snapshot(
+        await _facts(connection, request, admission.day_start_ms),
+        settings=await settings_of(connection, request.user_id),
+        ceilings=admission.ceilings,
+        pause_causes=admission.pause_causes,
+        wallet_lamports=admission.wallet_lamports,
+    )
+    verdict = admission.gate(snapshot)
+    if isinstance(verdict, Refused):
+        return verdict
+    intent = planned_intent(request, admission.intent_id, verdict.reserved_lamports, admission.now_ms)
+    if not await _insert(connection, intent):
+        # The same key came through another wallet's turn, at the same moment.
+        return intent_from(await connection.fetchrow(SELECT_BY_KEY, request.key))
+    await follow_intent(connection, intent)
+    return intent
+
+
+async def _facts(connection: asyncpg.Connection, request: TradeRequest, day_start_ms: int) -> WalletFacts:
+    row = await connection.fetchrow(
+        SELECT_FACTS, request.wallet_id, request.mint, request.mode, request.user_id, day_start_ms
+    )
+    return WalletFacts(**row)
+
+
+async def _insert(connection: asyncpg.Connection, intent: Intent) -> bool:
+    request = intent.request
+    inserted = await connection.fetchval(
+        INSERT_INTENT,
+        intent.id,
+        request.key,
+        request.user_id,
+        request.wallet_id,
+        request.mode,
+        request.side,
+        request.mint,
+        request.context,
+        request.slippage_bps,
+        request.protection,
+        request.causation_id,
+        request.reason,
+        request.spend_lamports,
+        request.token_raw,
+        request.share_bps,
+        request.position_id,
+        intent.state,
+        intent.reserved_lamports,
+        intent.created_at_ms,
+    )
+    return inserted is not None

@@ -1,0 +1,153 @@
+"""Rows of intents and attempts, and the one statement that moves an intent from state to state."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from bot.storage.database import Row
+from bot.storage.rules import no_attempt, no_intent, wrong_state
+from bot.storage.snipe_runs import follow_intent
+from bot.trading.intent import (
+    Attempt,
+    AttemptState,
+    Context,
+    Intent,
+    IntentState,
+    Mode,
+    Protection,
+    Side,
+    TradeRequest,
+    sources_of,
+)
+
+SELECT_INTENT = "select * from intents where id = $1"
+# `no key` lets rows that refer to the intent be written meanwhile.
+LOCK_INTENT = "select * from intents where id = $1 for no key update"
+# Guarded: an intent that is not in one of the states $3 is not touched. An end ($5) releases the reservation.
+MOVE_INTENT = """
+update intents
+set
+    state = $2,
+    failure = coalesce($4, failure),
+    closed_at = $5,
+    reserved_lamports = case when $5::timestamptz is null then reserved_lamports else 0 end
+where id = $1 and state = any($3::text[])
+returning *
+"""
+SELECT_ATTEMPT = "select * from attempts where signature = $1"
+SELECT_ATTEMPTS = "select * from attempts where intent_id = $1 order by number"
+INSERT_ATTEMPT = """
+insert into attempts (
+    signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, error, created_at
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+UPDATE_ATTEMPT = """
+update attempts set state = $3, error = coalesce($4, error) where signature = $1 and intent_id = $2 returning signature
+"""
+UPDATE_ATTEMPT_SENT = "update attempts set state = 'sent', sent_at = $2 where signature = $1"
+
+
+async def lock_intent(connection: asyncpg.Connection, intent_id: str) -> Intent:
+    """An intent that nobody else moves until this unit of work ends; raises LookupError when there is none."""
+    row = await connection.fetchrow(LOCK_INTENT, intent_id)
+    if row is None:
+        raise no_intent(intent_id)
+    return intent_from(row)
+
+
+async def move_intent(
+    connection: asyncpg.Connection,
+    intent: Intent,
+    target: IntentState,
+    *,
+    sources: frozenset[IntentState] | None = None,
+    failure: str | None = None,
+    closed_at_ms: int | None = None,
+) -> Intent:
+    """Move an intent to `target` and let its snipe run follow; an end names its moment.
+
+    `sources` are the states that allow it, by default those of `sources_of`. Raises Conflict from any other state.
+    """
+    allowed = sorted(sources_of(target) if sources is None else sources)
+    row = await connection.fetchrow(MOVE_INTENT, intent.id, target, allowed, failure, closed_at_ms)
+    if row is None:
+        raise wrong_state(intent.id, intent.state, target)
+    moved = intent_from(row)
+    await follow_intent(connection, moved)
+    return moved
+
+
+async def attempts_of(connection: asyncpg.Connection, intent_id: str) -> list[Attempt]:
+    """An intent's attempts in order."""
+    return [attempt_from(row) for row in await connection.fetch(SELECT_ATTEMPTS, intent_id)]
+
+
+async def insert_attempt(connection: asyncpg.Connection, attempt: Attempt) -> None:
+    """Write an attempt; a Conflict when its signature or number is there."""
+    await connection.execute(
+        INSERT_ATTEMPT,
+        attempt.signature,
+        attempt.intent_id,
+        attempt.number,
+        attempt.raw,
+        attempt.last_valid_block_height,
+        attempt.token_raw,
+        attempt.limit_raw,
+        attempt.state,
+        attempt.error,
+        attempt.created_at_ms,
+    )
+
+
+async def resolve_attempt(
+    connection: asyncpg.Connection, intent_id: str, signature: str, state: AttemptState, error: str | None = None
+) -> None:
+    """Write how an attempt of an intent ended; raises LookupError when it is no attempt of it."""
+    if await connection.fetchval(UPDATE_ATTEMPT, signature, intent_id, state, error) is None:
+        raise no_attempt(intent_id, signature)
+
+
+def intent_from(row: Row) -> Intent:
+    """A row of `intents`."""
+    request = TradeRequest(
+        key=row["key"],
+        user_id=row["user_id"],
+        wallet_id=row["wallet_id"],
+        mode=Mode(row["mode"]),
+        side=Side(row["side"]),
+        mint=row["mint"],
+        context=Context(row["context"]),
+        slippage_bps=row["slippage_bps"],
+        protection=Protection(row["protection"]),
+        causation_id=row["causation_id"],
+        reason=row["reason"],
+        spend_lamports=row["spend_lamports"],
+        token_raw=row["token_raw"],
+        share_bps=row["share_bps"],
+        position_id=row["position_id"],
+    )
+    return Intent(
+        id=row["id"],
+        request=request,
+        state=IntentState(row["state"]),
+        reserved_lamports=row["reserved_lamports"],
+        created_at_ms=row["created_at"],
+        failure=row["failure"],
+    )
+
+
+def attempt_from(row: Row) -> Attempt:
+    """A row of `attempts`."""
+    return Attempt(
+        signature=row["signature"],
+        intent_id=row["intent_id"],
+        number=row["number"],
+        raw=row["raw"],
+        last_valid_block_height=row["last_valid_block_height"],
+        token_raw=row["token_raw"],
+        limit_raw=row["limit_raw"],
+        state=AttemptState(row["state"]),
+        created_at_ms=row["created_at"],
+        error=row["error"],
+    )

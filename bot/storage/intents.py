@@ -1,0 +1,176 @@
+"""Intents and their attempts in PostgreSQL: every step of the money road is one transaction here.
+
+Locks are taken in one order, the wallet's row before an intent's, so that two units of work never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
+from bot.storage.admission import Admission, admit
+from bot.storage.database import Repository
+from bot.storage.intent_rows import (
+    SELECT_ATTEMPT,
+    SELECT_INTENT,
+    UPDATE_ATTEMPT_SENT,
+    attempt_from,
+    attempts_of,
+    insert_attempt,
+    intent_from,
+    lock_intent,
+    move_intent,
+    resolve_attempt,
+)
+from bot.storage.outbox import put_message
+from bot.storage.rules import (
+    SENDABLE,
+    attempt_at_close,
+    check_legs,
+    is_recorded,
+    storable,
+    unknown_signature,
+    wrong_state,
+)
+from bot.storage.settlement import Settlement, settle, write_entry
+from bot.trading.fill import Fill
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, TradeRequest, sources_of
+from bot.trading.ledger import Leg
+from bot.trading.limits import Ceilings
+from bot.trading.risk_gate import Refused
+
+SELECT_IN_FLIGHT = """
+select * from intents where state in ('planned', 'signed', 'sent', 'unknown') order by created_at, seq
+"""
+SELECT_ATTEMPTS_OF = "select * from attempts where intent_id = any($1::text[]) order by number"
+
+
+class Intents(Repository):
+    """Implements `IntentStore`."""
+
+    async def admit(
+        self,
+        request: TradeRequest,
+        *,
+        intent_id: str,
+        now_ms: int,
+        wallet_lamports: int,
+        ceilings: Ceilings,
+        pause_causes: Sequence[str],
+        day_start_ms: int,
+        gate: Gate,
+    ) -> Intent | Refused:
+        """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
+        admission = Admission(
+            request=request,
+            intent_id=intent_id,
+            now_ms=now_ms,
+            wallet_lamports=wallet_lamports,
+            ceilings=ceilings,
+            pause_causes=tuple(pause_causes),
+            day_start_ms=day_start_ms,
+            gate=gate,
+        )
+        return await self._database.write(admit, admission)
+
+    async def intent(self, intent_id: str) -> Intent | None:
+        return await self._database.read(_intent, intent_id)
+
+    async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
+        return await self._database.read(_in_flight)
+
+    async def record_attempt(self, attempt: Attempt) -> None:
+        """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
+        await self._database.write(_record_attempt, attempt)
+
+    async def mark_sent(self, signature: str, now_ms: int) -> None:
+        """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
+        await self._database.write(_mark_sent, signature, now_ms)
+
+    async def mark_unknown(self, intent_id: str) -> None:
+        """An intent that is unknown already stays so. Raises LookupError for no such intent."""
+        await self._database.write(_mark_unknown, intent_id)
+
+    async def close_unfilled(
+        self,
+        intent_id: str,
+        state: IntentState,
+        failure: str,
+        *,
+        now_ms: int,
+        signature: str | None = None,
+        legs: Sequence[Leg] = (),
+        message: OutboxMessage | None = None,
+    ) -> bool:
+        """Raises Conflict where `state` cannot be entered, LookupError for no such intent or attempt of it."""
+        attempt_state = attempt_at_close(state, signature)
+        check_legs(legs)
+
+        async def unit(connection: asyncpg.Connection) -> bool:
+            intent = await lock_intent(connection, intent_id)
+            if intent.state in TERMINAL:
+                return False
+            if intent.state not in sources_of(state):
+                raise wrong_state(intent_id, intent.state, state)
+            text = storable(failure)
+            if signature is not None and attempt_state is not None:
+                await resolve_attempt(connection, intent_id, signature, attempt_state, text)
+            if message is not None:
+                await put_message(connection, message)
+            if legs:
+                await write_entry(connection, intent_id, signature, legs)
+            await move_intent(connection, intent, state, failure=text, closed_at_ms=now_ms)
+            return True
+
+        return await self._database.write(unit)
+
+    async def settle(
+        self, intent_id: str, fill: Fill, *, legs: Sequence[Leg], position_id: str, message: MakeMessage
+    ) -> Settled:
+        """Raises LookupError for no such intent or attempt of it, Conflict for an intent that ended another way."""
+        check_legs(legs)
+        return await self._database.write(settle, Settlement(intent_id, fill, tuple(legs), position_id, message))
+
+
+async def _intent(connection: asyncpg.Connection, intent_id: str) -> Intent | None:
+    row = await connection.fetchrow(SELECT_INTENT, intent_id)
+    return None if row is None else intent_from(row)
+
+
+async def _in_flight(connection: asyncpg.Connection) -> list[tuple[Intent, list[Attempt]]]:
+    """Both reads see one moment: an intent without its attempts would look as if it had never been signed."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        intents = [intent_from(row) for row in await connection.fetch(SELECT_IN_FLIGHT)]
+        rows = await connection.fetch(SELECT_ATTEMPTS_OF, [intent.id for intent in intents])
+    attempts: dict[str, list[Attempt]] = {intent.id: [] for intent in intents}
+    for row in rows:
+        attempts[row["intent_id"]].append(attempt_from(row))
+    return [(intent, attempts[intent.id]) for intent in intents]
+
+
+async def _record_attempt(connection: asyncpg.Connection, attempt: Attempt) -> None:
+    intent = await lock_intent(connection, attempt.intent_id)
+    if is_recorded(intent, await attempts_of(connection, intent.id), attempt):
+        return
+    await insert_attempt(connection, attempt)
+    await move_intent(connection, intent, IntentState.SIGNED)
+
+
+async def _mark_sent(connection: asyncpg.Connection, signature: str, now_ms: int) -> None:
+    row = await connection.fetchrow(SELECT_ATTEMPT, signature)
+    if row is None:
+        raise unknown_signature(signature)
+    intent = await lock_intent(connection, row["intent_id"])
+    attempt = attempt_from(await connection.fetchrow(SELECT_ATTEMPT, signature))
+    if attempt.state is not AttemptState.SIGNED:
+        return
+    await move_intent(connection, intent, IntentState.SENT, sources=SENDABLE)
+    await connection.execute(UPDATE_ATTEMPT_SENT, signature, now_ms)
+
+
+async def _mark_unknown(connection: asyncpg.Connection, intent_id: str) -> None:
+    intent = await lock_intent(connection, intent_id)
+    if intent.state is not IntentState.UNKNOWN:
+        await move_intent(connection, intent, IntentState.UNKNOWN)

@@ -1,0 +1,76 @@
+"""Messages that users are owed, in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from bot.ports import OutboxMessage
+from bot.storage.database import Repository, Row
+from bot.storage.rules import decode_payload, encode_payload, no_message, no_user
+
+# The user's row is looked at first, so that an unknown user is an error for a repeated id too.
+SELECT_USER_ID = "select id from users where id = $1"
+INSERT_MESSAGE = """
+insert into outbox (id, user_id, kind, payload, urgent, trace_id, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (id) do nothing
+"""
+SELECT_DUE = """
+select * from outbox where delivered_at is null order by urgent desc, created_at, seq limit $1
+"""
+# A second delivery keeps the first moment.
+UPDATE_DELIVERED = "update outbox set delivered_at = coalesce(delivered_at, $2) where id = $1 returning id"
+
+
+class Outbox(Repository):
+    """Implements `OutboxStore`."""
+
+    async def post(self, message: OutboxMessage) -> None:
+        """The same id again changes nothing."""
+        await self._database.write(put_message, message)
+
+    async def due(self, limit: int) -> list[OutboxMessage]:
+        return [_message(row) for row in await self._database.read(_due, limit)]
+
+    async def delivered(self, message_id: str, now_ms: int) -> None:
+        """Raises LookupError for an unknown message; again for the same one changes nothing."""
+        await self._database.write(_delivered, message_id, now_ms)
+
+
+async def put_message(connection: asyncpg.Connection, message: OutboxMessage) -> None:
+    """Write a message inside a unit of work; one whose id is there already is left as it is."""
+    payload = encode_payload(message.payload)
+    if await connection.fetchval(SELECT_USER_ID, message.user_id) is None:
+        raise no_user(message.user_id)
+    await connection.execute(
+        INSERT_MESSAGE,
+        message.id,
+        message.user_id,
+        message.kind,
+        payload,
+        message.urgent,
+        message.trace_id,
+        message.created_at_ms,
+    )
+
+
+async def _due(connection: asyncpg.Connection, limit: int) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_DUE, limit)
+    return rows
+
+
+async def _delivered(connection: asyncpg.Connection, message_id: str, now_ms: int) -> None:
+    if await connection.fetchval(UPDATE_DELIVERED, message_id, now_ms) is None:
+        raise no_message(message_id)
+
+
+def _message(row: Row) -> OutboxMessage:
+    return OutboxMessage(
+        id=row["id"],
+        user_id=row["user_id"],
+        kind=row["kind"],
+        payload=decode_payload(row["payload"]),
+        urgent=row["urgent"],
+        trace_id=row["trace_id"],
+        created_at_ms=row["created_at"],
+    )

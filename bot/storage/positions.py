@@ -1,0 +1,223 @@
+"""Positions, their adjustments and the sums of a day, in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from bot.ports import Day, OutboxMessage
+from bot.storage.database import Repository, Row
+from bot.storage.outbox import put_message
+from bot.storage.rules import check_evidence, no_position, position_adjusted, storable
+from bot.trading.intent import Context, Mode, TradeRequest
+from bot.trading.position import ExitPlan, Position, PositionState
+
+SELECT_POSITION = "select * from positions where id = $1"
+SELECT_OPEN = """
+select * from positions
+where state = 'open' and ($1::text is null or user_id = $1)
+order by opened_at, seq
+"""
+SELECT_RECENT = """
+select * from positions
+where user_id = $1
+order by closed_at desc nulls first, opened_at desc, seq desc
+limit $2
+"""
+SELECT_LATEST = """
+select * from positions where wallet_id = $1 and mint = $2 and mode = $3 order by seq desc limit 1
+"""
+INSERT_POSITION = """
+insert into positions (
+    id, user_id, wallet_id, mint, mode, context, state, token_raw, cost_lamports, realized_lamports,
+    take_profit_bps, stop_loss_bps, max_hold_s, opened_at, closed_at
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+"""
+UPDATE_POSITION = """
+update positions
+set state = $2, token_raw = $3, cost_lamports = $4, realized_lamports = $5, closed_at = $6
+where id = $1
+"""
+# Whoever judges or changes what a wallet holds takes its row first, and so takes turns. `no key` lets other rows that
+# refer to the wallet be written meanwhile.
+LOCK_WALLET_OF_POSITION = """
+select user_wallets.id from user_wallets
+inner join positions on positions.wallet_id = user_wallets.id
+where positions.id = $1
+for no key update of user_wallets
+"""
+INSERT_ADJUSTMENT = """
+insert into adjustments (
+    position_id, before_token_raw, after_token_raw, before_cost_lamports, after_cost_lamports, evidence, adjusted_at
+)
+values ($1, $2, $3, $4, $5, $6, $7)
+"""
+SELECT_DAY = """
+select
+    count(*) filter (where trades.side = 'buy') as buys,
+    count(*) filter (where trades.side = 'sell') as sells,
+    coalesce(sum(trades.realized_lamports), 0) as realized_lamports,
+    (
+        select count(*) from intents
+        where
+            intents.state in ('failed', 'expired')
+            and intents.closed_at >= $1
+            and ($2::text is null or intents.user_id = $2)
+            and ($3::text is null or intents.mode = $3)
+    ) as failed,
+    (
+        select count(*) from positions
+        where
+            positions.state = 'closed'
+            and positions.closed_at >= $1
+            and ($2::text is null or positions.user_id = $2)
+            and ($3::text is null or positions.mode = $3)
+    ) as closed_positions
+from trades
+where
+    trades.block_time >= $1
+    and ($2::text is null or trades.user_id = $2)
+    and ($3::text is null or trades.mode = $3)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Adjustment:
+    """The arguments of `PositionStore.adjust` as one record."""
+
+    position_id: str
+    chain_token_raw: int
+    evidence: str
+    now_ms: int
+    message: OutboxMessage
+
+
+class Positions(Repository):
+    """Implements `PositionStore`."""
+
+    async def position(self, position_id: str) -> Position | None:
+        return await self._database.read(position_of, position_id)
+
+    async def open_positions(self, user_id: str | None = None) -> list[Position]:
+        """Oldest first."""
+        return [_position(row) for row in await self._database.read(_open, user_id)]
+
+    async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
+        """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
+        return [_position(row) for row in await self._database.read(_recent, user_id, limit)]
+
+    async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
+        return await self._database.read(_day, since_ms, user_id, mode)
+
+    async def adjust(
+        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+    ) -> Position:
+        """Raises LookupError for an unknown position, Conflict for a closed one."""
+        check_evidence(evidence)
+        adjustment = _Adjustment(position_id, chain_token_raw, storable(evidence), now_ms, message)
+        return await self._database.write(_adjust, adjustment)
+
+
+async def position_of(connection: asyncpg.Connection, position_id: str) -> Position | None:
+    """A position by its id, inside a unit of work."""
+    row = await connection.fetchrow(SELECT_POSITION, position_id)
+    return None if row is None else _position(row)
+
+
+async def latest_position(connection: asyncpg.Connection, request: TradeRequest) -> Position | None:
+    """The newest position, open or closed, of a request's wallet, mint and mode."""
+    row = await connection.fetchrow(SELECT_LATEST, request.wallet_id, request.mint, request.mode)
+    return None if row is None else _position(row)
+
+
+async def insert_position(connection: asyncpg.Connection, position: Position) -> None:
+    """Write a new position; a Conflict when its id, or an open one of its wallet, mint and mode, is there."""
+    await connection.execute(
+        INSERT_POSITION,
+        position.id,
+        position.user_id,
+        position.wallet_id,
+        position.mint,
+        position.mode,
+        position.context,
+        position.state,
+        position.token_raw,
+        position.cost_lamports,
+        position.realized_lamports,
+        position.plan.take_profit_bps,
+        position.plan.stop_loss_bps,
+        position.plan.max_hold_s,
+        position.opened_at_ms,
+        position.closed_at_ms,
+    )
+
+
+async def update_position(connection: asyncpg.Connection, position: Position) -> None:
+    """Write what a fill or an adjustment can change of a position."""
+    await connection.execute(
+        UPDATE_POSITION,
+        position.id,
+        position.state,
+        position.token_raw,
+        position.cost_lamports,
+        position.realized_lamports,
+        position.closed_at_ms,
+    )
+
+
+async def _open(connection: asyncpg.Connection, user_id: str | None) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_OPEN, user_id)
+    return rows
+
+
+async def _recent(connection: asyncpg.Connection, user_id: str, limit: int) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_RECENT, user_id, limit)
+    return rows
+
+
+async def _day(connection: asyncpg.Connection, since_ms: int, user_id: str | None, mode: Mode | None) -> Day:
+    return Day(**await connection.fetchrow(SELECT_DAY, since_ms, user_id, mode))
+
+
+async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Position:
+    position_id, now_ms = adjustment.position_id, adjustment.now_ms
+    await connection.fetchval(LOCK_WALLET_OF_POSITION, position_id)
+    before = await position_of(connection, position_id)
+    if before is None:
+        raise no_position(position_id)
+    after = position_adjusted(before, adjustment.chain_token_raw, now_ms)
+    if after == before:
+        return before
+    await put_message(connection, adjustment.message)
+    await update_position(connection, after)
+    await connection.execute(
+        INSERT_ADJUSTMENT,
+        position_id,
+        before.token_raw,
+        after.token_raw,
+        before.cost_lamports,
+        after.cost_lamports,
+        adjustment.evidence,
+        now_ms,
+    )
+    return after
+
+
+def _position(row: Row) -> Position:
+    return Position(
+        id=row["id"],
+        user_id=row["user_id"],
+        wallet_id=row["wallet_id"],
+        mint=row["mint"],
+        mode=Mode(row["mode"]),
+        context=Context(row["context"]),
+        state=PositionState(row["state"]),
+        token_raw=row["token_raw"],
+        cost_lamports=row["cost_lamports"],
+        realized_lamports=row["realized_lamports"],
+        plan=ExitPlan(row["take_profit_bps"], row["stop_loss_bps"], row["max_hold_s"]),
+        opened_at_ms=row["opened_at"],
+        closed_at_ms=row["closed_at"],
+    )

@@ -1,0 +1,90 @@
+"""What belongs to the program as a whole, in PostgreSQL: its cluster, its pause causes, and who changed them."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from bot.storage.database import Repository, Row
+from bot.storage.rules import other_cluster, storable
+from bot.trading.trading_state import Cause
+
+SELECT_GENESIS = "select genesis_hash from program"
+INSERT_GENESIS = (
+    "insert into program (genesis_hash) values ($1) on conflict (only_row) do nothing returning genesis_hash"
+)
+SELECT_CAUSES = "select * from pause_causes order by seq"
+INSERT_CAUSE = """
+insert into pause_causes (name, scope, since, by, why)
+values ($1, $2, $3, $4, $5)
+on conflict (name, scope) do nothing
+returning name
+"""
+DELETE_CAUSE = "delete from pause_causes where name = $1 and scope = $2 returning by, why"
+INSERT_AUDIT = "insert into audit (actor, action, subject, detail) values ($1, $2, $3, $4)"
+PING = "select 1"
+
+
+class Program(Repository):
+    """Implements `ProgramStore`."""
+
+    async def genesis_hash(self) -> str | None:
+        return await self._database.read(_genesis)
+
+    async def bind_genesis(self, genesis_hash: str) -> None:
+        await self._database.write(_bind, genesis_hash)
+
+    async def causes(self) -> list[Cause]:
+        """In the order they came."""
+        return [_cause(row) for row in await self._database.read(_causes)]
+
+    async def save_cause(self, cause: Cause) -> None:
+        """A cause that is there keeps its first time and text."""
+        await self._database.write(_save, cause)
+
+    async def clear_cause(self, name: str, scope: str) -> None:
+        """Clearing a cause that is not there changes nothing."""
+        await self._database.write(_clear, name, scope)
+
+    async def ping(self) -> None:
+        await self._database.read(_ping)
+
+
+async def _genesis(connection: asyncpg.Connection) -> str | None:
+    genesis_hash: str | None = await connection.fetchval(SELECT_GENESIS)
+    return genesis_hash
+
+
+async def _bind(connection: asyncpg.Connection, genesis_hash: str) -> None:
+    if await connection.fetchval(INSERT_GENESIS, genesis_hash) is not None:
+        await connection.execute(INSERT_AUDIT, "program", "cluster bound", "program", genesis_hash)
+        return
+    bound = await connection.fetchval(SELECT_GENESIS)
+    if bound != genesis_hash:
+        raise other_cluster(bound, genesis_hash)
+
+
+async def _causes(connection: asyncpg.Connection) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_CAUSES)
+    return rows
+
+
+async def _save(connection: asyncpg.Connection, cause: Cause) -> None:
+    why = storable(cause.why)
+    inserted = await connection.fetchval(INSERT_CAUSE, cause.name, cause.scope, cause.since_ms, cause.by, why)
+    if inserted is not None:
+        await connection.execute(INSERT_AUDIT, cause.by, "pause set", f"{cause.scope} {cause.name}", why)
+
+
+async def _clear(connection: asyncpg.Connection, name: str, scope: str) -> None:
+    gone = await connection.fetchrow(DELETE_CAUSE, name, scope)
+    if gone is not None:
+        detail = f"it was set by {gone['by']}: {gone['why']}"
+        await connection.execute(INSERT_AUDIT, "program", "pause cleared", f"{scope} {name}", detail)
+
+
+async def _ping(connection: asyncpg.Connection) -> None:
+    await connection.fetchval(PING)
+
+
+def _cause(row: Row) -> Cause:
+    return Cause(row["name"], row["scope"], row["since"], row["by"], row["why"])

@@ -1,0 +1,134 @@
+"""Settlement in PostgreSQL: a fill becomes a trade, a position, a ledger entry and a message, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from bot.ports import MakeMessage, Settled
+from bot.storage.intent_rows import lock_intent, move_intent, resolve_attempt
+from bot.storage.outbox import put_message
+from bot.storage.positions import insert_position, latest_position, position_of, update_position
+from bot.storage.rules import (
+    check_fill,
+    no_intent,
+    no_position,
+    opens_position,
+    other_intent,
+    position_after,
+    wrong_state,
+)
+from bot.storage.users import settings_of
+from bot.trading.fill import Fill
+from bot.trading.intent import AttemptState, Intent, IntentState, sources_of
+from bot.trading.ledger import Leg
+from bot.trading.position import Position
+
+# Before the intent's own row, as everywhere; see the lock in positions.py for what it is good for.
+LOCK_WALLET_OF_INTENT = """
+select user_wallets.id from user_wallets
+inner join intents on intents.wallet_id = user_wallets.id
+where intents.id = $1
+for no key update of user_wallets
+"""
+SELECT_TRADE = "select intent_id, position_id, realized_lamports from trades where signature = $1"
+INSERT_TRADE = """
+insert into trades (
+    signature, intent_id, position_id, user_id, wallet_id, mint, mode, context, side, slot, block_time, token_raw,
+    quote_lamports, protocol_fee_lamports, creator_fee_lamports, network_fee_lamports, rent_lamports, other_lamports,
+    wallet_delta_lamports, realized_lamports
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+"""
+INSERT_ENTRY = "insert into ledger_entries (intent_id, signature) values ($1, $2) returning id"
+INSERT_LEG = "insert into ledger_legs (entry_id, account, lamports) values ($1, $2, $3)"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The arguments of `IntentStore.settle` as one record."""
+
+    intent_id: str
+    fill: Fill
+    legs: tuple[Leg, ...]
+    position_id: str
+    message: MakeMessage
+
+
+async def settle(connection: asyncpg.Connection, settlement: Settlement) -> Settled:
+    """Once per signature. Raises LookupError for no such intent or attempt, Conflict for one that ended another way.
+
+    The message is made here, on the island's thread: `message` must be pure and short.
+    """
+    intent_id, fill = settlement.intent_id, settlement.fill
+    if await connection.fetchval(LOCK_WALLET_OF_INTENT, intent_id) is None:
+        raise no_intent(intent_id)
+    intent = await lock_intent(connection, intent_id)
+    done = await _already_done(connection, intent, fill.signature)
+    if done is not None:
+        return done
+    check_fill(intent, fill)
+    if intent.state not in sources_of(IntentState.FILLED):
+        raise wrong_state(intent_id, intent.state, IntentState.FILLED)
+    await resolve_attempt(connection, intent_id, fill.signature, AttemptState.LANDED)
+    latest = await latest_position(connection, intent.request)
+    settings = await settings_of(connection, intent.request.user_id)
+    position, realized = position_after(latest, intent, fill, position_id=settlement.position_id, settings=settings)
+    write_position = insert_position if opens_position(latest, fill) else update_position
+    await write_position(connection, position)
+    await put_message(connection, settlement.message(position, realized))
+    await _insert_trade(connection, intent, fill, position, realized)
+    await write_entry(connection, intent_id, fill.signature, settlement.legs)
+    filled = await move_intent(connection, intent, IntentState.FILLED, closed_at_ms=fill.block_time_s * 1000)
+    return Settled(filled, position, realized, already_done=False)
+
+
+async def write_entry(
+    connection: asyncpg.Connection, intent_id: str, signature: str | None, legs: Sequence[Leg]
+) -> None:
+    """One ledger entry; the database refuses it at the commit unless its legs sum to zero."""
+    entry_id = await connection.fetchval(INSERT_ENTRY, intent_id, signature)
+    await connection.executemany(INSERT_LEG, [(entry_id, leg.account, leg.lamports) for leg in legs])
+
+
+async def _already_done(connection: asyncpg.Connection, intent: Intent, signature: str) -> Settled | None:
+    trade = await connection.fetchrow(SELECT_TRADE, signature)
+    if trade is None:
+        return None
+    if trade["intent_id"] != intent.id:
+        raise other_intent(signature, trade["intent_id"], intent.id)
+    position = await position_of(connection, trade["position_id"])
+    if position is None:
+        raise no_position(trade["position_id"])
+    return Settled(intent, position, trade["realized_lamports"], already_done=True)
+
+
+async def _insert_trade(
+    connection: asyncpg.Connection, intent: Intent, fill: Fill, position: Position, realized_lamports: int
+) -> None:
+    request = intent.request
+    await connection.execute(
+        INSERT_TRADE,
+        fill.signature,
+        intent.id,
+        position.id,
+        request.user_id,
+        request.wallet_id,
+        request.mint,
+        request.mode,
+        request.context,
+        fill.side,
+        fill.slot,
+        fill.block_time_s * 1000,
+        fill.token_raw,
+        fill.quote_lamports,
+        fill.protocol_fee_lamports,
+        fill.creator_fee_lamports,
+        fill.network_fee_lamports,
+        fill.rent_lamports,
+        fill.other_lamports,
+        fill.wallet_delta_lamports,
+        realized_lamports,
+    )

@@ -1,0 +1,110 @@
+"""Snipe runs in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from bot.ports import SnipeRun
+from bot.storage.database import Repository, Row
+from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, no_run, run_of, storable
+from bot.trading.intent import Intent
+
+INSERT_RUN = """
+insert into snipe_runs (id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (user_id, mint, epoch) do nothing
+returning id
+"""
+UPDATE_RUN = "update snipe_runs set status = $2, reason = coalesce($3, reason) where id = $1 returning id"
+SELECT_RUNS_SINCE = """
+select * from snipe_runs where user_id = $1 and created_at >= $2 order by created_at, seq
+"""
+EXPIRE_RUNS = """
+update snipe_runs
+set status = 'EXPIRED', reason = $2
+where
+    created_at <= $1
+    and (
+        status in ('ANALYZED', 'MONITORING')
+        or (
+            status = 'EXECUTING'
+            and not exists (
+                select 1 from intents
+                where intents.causation_id = snipe_runs.id and intents.context = 'sniper' and intents.side = 'buy'
+            )
+        )
+    )
+returning id
+"""
+
+
+class SnipeRuns(Repository):
+    """Implements `SnipeStore`."""
+
+    async def open_run(self, run: SnipeRun) -> bool:
+        """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
+        check_run_status(run.status)
+        return await self._database.write(_open, run)
+
+    async def set_run(self, run_id: str, status: str, reason: str) -> None:
+        """Raises LookupError for an unknown run."""
+        check_run_status(status)
+        await self._database.write(_set, run_id, status, storable(reason))
+
+    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
+        """Oldest first."""
+        return [_run(row) for row in await self._database.read(_since, user_id, since_ms)]
+
+    async def expire_runs(self, now_ms: int) -> int:
+        return await self._database.write(_expire, now_ms)
+
+
+async def follow_intent(connection: asyncpg.Connection, intent: Intent) -> None:
+    """Inside the unit of work that moved an intent: its snipe run, where it has one, follows."""
+    run_id = run_of(intent.request)
+    if run_id is not None:
+        await connection.execute(UPDATE_RUN, run_id, RUN_STATUS_OF[intent.state], intent.failure)
+
+
+async def _open(connection: asyncpg.Connection, run: SnipeRun) -> bool:
+    inserted = await connection.fetchval(
+        INSERT_RUN,
+        run.id,
+        run.user_id,
+        run.mint,
+        run.epoch,
+        run.status,
+        storable(run.reason),
+        run.confidence_bps,
+        run.launch_signature,
+        run.created_at_ms,
+    )
+    return inserted is not None
+
+
+async def _set(connection: asyncpg.Connection, run_id: str, status: str, reason: str) -> None:
+    if await connection.fetchval(UPDATE_RUN, run_id, status, reason) is None:
+        raise no_run(run_id)
+
+
+async def _since(connection: asyncpg.Connection, user_id: str, since_ms: int) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_RUNS_SINCE, user_id, since_ms)
+    return rows
+
+
+async def _expire(connection: asyncpg.Connection, now_ms: int) -> int:
+    return len(await connection.fetch(EXPIRE_RUNS, now_ms, RUN_LEFT_BEHIND))
+
+
+def _run(row: Row) -> SnipeRun:
+    return SnipeRun(
+        id=row["id"],
+        user_id=row["user_id"],
+        mint=row["mint"],
+        epoch=row["epoch"],
+        status=row["status"],
+        reason=row["reason"],
+        confidence_bps=row["confidence_bps"],
+        launch_signature=row["launch_signature"],
+        created_at_ms=row["created_at"],
+    )

@@ -1,0 +1,38 @@
+"""All of storage on PostgreSQL, put together from one file per noun."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.storage.address import DatabaseAddress
+from bot.storage.database import DatabaseStatistics, open_database
+from bot.storage.intents import Intents
+from bot.storage.island import open_island
+from bot.storage.outbox import Outbox
+from bot.storage.positions import Positions
+from bot.storage.program import Program
+from bot.storage.snipe_runs import SnipeRuns
+from bot.storage.users import Users
+
+
+class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Program):
+    """The `Store` port on PostgreSQL. Made by `open_store`."""
+
+    def __repr__(self) -> str:
+        return f"<PostgresStore on {self._database!r}>"
+
+    def statistics(self) -> DatabaseStatistics:
+        """The connection pool at this moment, for status."""
+        return self._database.statistics()
+
+
+@asynccontextmanager
+async def open_store(address: DatabaseAddress) -> AsyncIterator[PostgresStore]:
+    """The store in the database at `address`, which is brought to this program's schema first.
+
+    It outlives the server: while that is away its methods raise StoreUnavailable, and they work again when it is back
+    at the same address. Raises StartupError with one line when the database cannot be used.
+    """
+    async with open_island() as island, open_database(island, address) as database:
+        yield PostgresStore(database)

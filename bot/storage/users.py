@@ -1,0 +1,150 @@
+"""Users, their wallets, sealed keys and settings in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import asyncpg
+
+from bot.errors import KeyUnavailable
+from bot.ports import SealedKey, User, Wallet
+from bot.storage.database import Repository, Row
+from bot.storage.rules import check_owner, check_settings, no_user
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+
+INSERT_USER = """
+insert into users (id, handle, telegram_id, mode, consent_version)
+values ($1, $2, $3, $4, $5)
+on conflict (handle) do nothing
+returning id
+"""
+INSERT_WALLET = """
+insert into user_wallets (id, user_id, address, master_key_id, wrapped_data_key, ciphertext)
+values ($1, $2, $3, $4, $5, $6)
+"""
+# The columns stand in the order of the fields of UserSettings.
+INSERT_SETTINGS = """
+insert into user_settings (
+    user_id, max_trade_lamports, max_position_lamports, daily_loss_limit_lamports, slippage_buy_bps,
+    slippage_sell_bps, take_profit_bps, stop_loss_bps, max_hold_s, snipe_enabled, snipe_max_lamports,
+    snipe_min_confidence_bps, snipe_max_daily, snipe_only_strong_buy, snipe_min_curve_lamports, snipe_epoch, timezone
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+"""
+SELECT_SETTINGS = """
+select
+    max_trade_lamports, max_position_lamports, daily_loss_limit_lamports, slippage_buy_bps,
+    slippage_sell_bps, take_profit_bps, stop_loss_bps, max_hold_s, snipe_enabled, snipe_max_lamports,
+    snipe_min_confidence_bps, snipe_max_daily, snipe_only_strong_buy, snipe_min_curve_lamports, snipe_epoch, timezone
+from user_settings
+where user_id = $1
+"""
+# The lock makes two changes of one user's settings two rows of history.
+LOCK_SETTINGS = "select 1 from user_settings where user_id = $1 for update"
+KEEP_OLD_SETTINGS = """
+insert into user_settings_history (user_id, replaced_by, settings)
+select user_id, $2, to_jsonb(user_settings) - 'user_id' from user_settings where user_id = $1
+"""
+DELETE_SETTINGS = "delete from user_settings where user_id = $1"
+SELECT_USERS = "select * from users order by seq"
+SELECT_USER_BY_HANDLE = "select * from users where handle = $1"
+SELECT_USER_BY_TELEGRAM_ID = "select * from users where telegram_id = $1"
+UPDATE_CONSENT = "update users set consent_version = $2, consented_at = now() where id = $1 returning id"
+SELECT_WALLETS = """
+select id, user_id, address from user_wallets where $1::text is null or user_id = $1 order by seq
+"""
+SELECT_KEY = "select master_key_id, wrapped_data_key, ciphertext from user_wallets where id = $1"
+
+
+class Users(Repository):
+    """Implements `UserStore`."""
+
+    async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
+        """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
+        check_owner(user, wallet)
+        check_settings(settings)
+        return await self._database.write(_create, user, wallet, key, settings)
+
+    async def users(self) -> list[User]:
+        return [_user(row) for row in await self._database.read(_fetch, SELECT_USERS)]
+
+    async def user_by_handle(self, handle: str) -> User | None:
+        rows = await self._database.read(_fetch, SELECT_USER_BY_HANDLE, handle)
+        return _user(rows[0]) if rows else None
+
+    async def user_by_telegram_id(self, telegram_id: int) -> User | None:
+        rows = await self._database.read(_fetch, SELECT_USER_BY_TELEGRAM_ID, telegram_id)
+        return _user(rows[0]) if rows else None
+
+    async def save_consent(self, user_id: str, version: str) -> None:
+        """Raises LookupError for an unknown user."""
+        await self._database.write(_save_consent, user_id, version)
+
+    async def wallets(self, user_id: str | None = None) -> list[Wallet]:
+        rows = await self._database.read(_fetch, SELECT_WALLETS, user_id)
+        return [Wallet(row["id"], row["user_id"], row["address"]) for row in rows]
+
+    async def sealed_key(self, wallet_id: str) -> SealedKey:
+        rows = await self._database.read(_fetch, SELECT_KEY, wallet_id)
+        if not rows:
+            raise KeyUnavailable(f"there is no key of a wallet {wallet_id}")
+        return SealedKey(rows[0]["master_key_id"], rows[0]["wrapped_data_key"], rows[0]["ciphertext"])
+
+    async def settings(self, user_id: str) -> UserSettings:
+        return await self._database.read(settings_of, user_id)
+
+    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
+        check_settings(settings)
+        await self._database.write(_save_settings, user_id, settings, by)
+
+
+async def settings_of(connection: asyncpg.Connection, user_id: str) -> UserSettings:
+    """A user's settings, inside a unit of work; raises LookupError for an unknown user."""
+    row = await connection.fetchrow(SELECT_SETTINGS, user_id)
+    if row is None:
+        raise no_user(user_id)
+    return UserSettings(**row)
+
+
+async def _create(
+    connection: asyncpg.Connection, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings
+) -> bool:
+    inserted = await connection.fetchval(
+        INSERT_USER, user.id, user.handle, user.telegram_id, user.mode, user.consent_version
+    )
+    if inserted is None:
+        return False
+    await connection.execute(
+        INSERT_WALLET,
+        wallet.id,
+        wallet.user_id,
+        wallet.address,
+        key.master_key_id,
+        key.wrapped_data_key,
+        key.ciphertext,
+    )
+    await connection.execute(INSERT_SETTINGS, user.id, *astuple(settings))
+    return True
+
+
+async def _save_consent(connection: asyncpg.Connection, user_id: str, version: str) -> None:
+    if await connection.fetchval(UPDATE_CONSENT, user_id, version) is None:
+        raise no_user(user_id)
+
+
+async def _save_settings(connection: asyncpg.Connection, user_id: str, settings: UserSettings, by: str) -> None:
+    if await connection.fetchval(LOCK_SETTINGS, user_id) is None:
+        raise no_user(user_id)
+    await connection.execute(KEEP_OLD_SETTINGS, user_id, by)
+    await connection.execute(DELETE_SETTINGS, user_id)
+    await connection.execute(INSERT_SETTINGS, user_id, *astuple(settings))
+
+
+async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | None) -> list[Row]:
+    rows: list[Row] = await connection.fetch(query, *args)
+    return rows
+
+
+def _user(row: Row) -> User:
+    return User(row["id"], row["handle"], row["telegram_id"], Mode(row["mode"]), row["consent_version"])
