@@ -12,19 +12,23 @@ from actors.runtime import Context
 from bot.analysis.features import TokenWindow
 from bot.analysis.opinion import rule_opinion
 from bot.clock import Clock
+from bot.execution.price_book import PriceBook
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
 
 log = structlog.get_logger()
 
+LINGER_S = 3.0  # buys that follow the opinion are quoted from pushed reserves for this long
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, repr=False)
 class TokenTracker:
     """Publishes as soon as the opinion is a strong buy, else at the end of `observe_s` whatever it is."""
 
     launch: TokenLaunch
     observe_s: float
     clock: Clock
+    prices: PriceBook
     publish: Callable[[TokenLaunch, Opinion], None]
     done: bool = False
     _window: TokenWindow = field(init=False)
@@ -40,6 +44,11 @@ class TokenTracker:
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
+        with self.prices.watching(self.launch.mint):
+            await self._judge()
+            await trio.sleep(LINGER_S)
+
+    async def _judge(self) -> None:
         try:
             opinion = await self._observe()
         finally:

@@ -40,12 +40,20 @@ from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
 from bot.tree import Adapters, TradingBot
 from bot.users import Registrar
-from bot.vault import LocalVault, master_key_of
+from bot.vault.local_vault import LocalVault
+from bot.vault.master_key import (
+    MasterKey,
+    make_local_key,
+    master_key_from_environment,
+    read_master_key,
+    refuse_local_key,
+)
 
 log = structlog.get_logger()
 
 RPC_DEADLINE_S = 2.5
 STOP_WITHIN_S = 9.0
+KEY_VARIABLE = "BOT_MASTER_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +106,37 @@ def _refuse_profile(profile: str, chosen: settings.Settings) -> None:
         raise StartupError(
             f"profile {profile} refuses to run as root; run it as a user of its own, see deploy/README.md"
         )
-    master_key_of(chosen.wallets.master_key_file, local=False)
+    key = _given_key(chosen.wallets.master_key_file)
+    if key is None:
+        raise StartupError(
+            f"profile {profile} needs a master key; name its file in wallets.master_key_file, or set {KEY_VARIABLE}"
+        )
+    refuse_local_key(key, profile)
     raise StartupError(f"profile {profile} is not in this version; the local profile needs no key: bot run")
+
+
+def _given_key(file: Path | None, expected_id: str | None = None) -> MasterKey | None:
+    """The master key that settings or environment name; None when they name none."""
+    if file is not None:
+        return read_master_key(file, expected_id)
+    if KEY_VARIABLE in os.environ:
+        return master_key_from_environment(KEY_VARIABLE, expected_id=expected_id)
+    return None
+
+
+async def _master_key(options: Options, store: Store) -> MasterKey:
+    """The key that opens this database's wallets. Only a local bot without wallets makes one, and says so."""
+    wallets = await store.wallets()
+    expected_id = (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
+    given = _given_key(options.settings.wallets.master_key_file, expected_id)
+    if given is not None:
+        return given
+    file = options.directory / "master.key"
+    if wallets or file.exists():
+        return read_master_key(file, expected_id)
+    key = make_local_key(file)
+    say(f"made the master key {key.id} in {file}; it opens every wallet of this data directory, keep both together")
+    return key
 
 
 @contextmanager
@@ -276,6 +313,7 @@ async def _demo_users(registrar: Registrar, demo: settings.Demo) -> None:
     wishes = UserSettings(
         take_profit_bps=int(demo.take_profit_percent * 100),
         stop_loss_bps=int(demo.stop_loss_percent * 100),
+        slippage_buy_bps=int(demo.slippage_percent * 100),
         max_hold_s=demo.max_hold_s,
         snipe_enabled=True,
         snipe_max_lamports=settings.lamports(demo.snipe_sol),

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for verb in (run, status, tree, chat):
         verb.add_argument(
-            "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY or ~/.local/state/trading-bot"
+            "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY, ~/.local/state/trading-bot"
         )
     for verb in (status, tree):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -105,11 +105,12 @@ def _status_text(status: dict[str, Any]) -> str:
     causes = ", ".join(f"{cause['cause']} ({cause['why']})" for cause in status["causes"]) or "none"
     positions, trades, monitors = status["positions"], status["trades_today"], status["monitors"]
     lines = [
-        f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']}, up {status['uptime_s']:.0f} s",
+        f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
+        f" up {status['uptime_s']:.0f} s",
         f"pause causes: {causes}",
         f"users {status['users']}, snipers {status['snipers']}, launches seen {status['launches_seen']},"
         f" tokens tracked {status['tokens_tracked']}, signals today {status['signals_today']}",
-        f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} orders not proven",
+        f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
         f"monitors: {monitors['live']} of {monitors['expected']} live, oldest look {monitors['oldest_check_s']} s ago",
         f"today: {trades['buys']} buys, {trades['sells']} sells, {trades['failed']} failed,"
         f" net result {_sol(status['pnl_lamports_today'])} SOL",

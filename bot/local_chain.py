@@ -44,7 +44,7 @@ class LocalChainProcess:
         log = self._directory / "log"
         with log.open("ab") as output:
             # In this thread and not by trio: the death signal follows the thread that forks.
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: ASYNC220
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         with trio.move_on_after(READY_WITHIN_S):

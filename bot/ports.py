@@ -413,10 +413,8 @@ class PricePoint:
 
 
 class Prices(Protocol):
-    def latest(self, mint: str) -> PricePoint | None: ...
-
-    async def changed(self, mint: str) -> None:
-        """Return at the mint's next push; callers bound it with a deadline and poll when it passes."""
+    def latest(self, mint: str) -> PricePoint | None:
+        """The newest known reserves of a mint that somebody watches, else None."""
 
 
 class Messenger(Protocol):

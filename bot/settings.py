@@ -76,6 +76,7 @@ class Demo(Section):
     snipe_sol: Sol = Decimal("0.1")
     take_profit_percent: Decimal = Field(default=Decimal(20), gt=0, le=10_000)
     stop_loss_percent: Decimal = Field(default=Decimal(10), gt=0, le=100)
+    slippage_percent: Decimal = Field(default=Decimal(15), gt=0, le=100)
     max_hold_s: int = Field(default=45, ge=1, le=86_400)
     snipe_max_daily: int = Field(default=500, ge=1)
 

@@ -66,7 +66,7 @@ class Adapters:
     clock: Clock
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class TradingBot:
     """The parts that actors share, and the tree of those actors. One object per running bot.
 
@@ -93,7 +93,9 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream")}
         self.guard = TradingGuard(store, clock)
-        pipeline = Pipeline(store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.guard.covering)
+        pipeline = Pipeline(
+            store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.prices, self.guard.covering
+        )
         self.desk = ExecutorDesk(
             store,
             pipeline,
@@ -234,7 +236,7 @@ class TradingBot:
             log.debug("event_dropped", mint=event.mint)
 
     async def _start_tracker(self, launch: TokenLaunch) -> Tracker | None:
-        tracker = TokenTracker(launch, self.observe_s, self.adapters.clock, self._publish)
+        tracker = TokenTracker(launch, self.observe_s, self.adapters.clock, self.prices, self._publish)
         trackers = self.supervisor("hunt", "token_trackers")
         try:
             await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))

@@ -49,8 +49,10 @@ class InFlight:
     def resolve(self, signature: str) -> None:
         """The attempt's outcome is in the database; wake whoever waits for its intent."""
         followed = self._followed.pop(signature, None)
-        if followed is not None and (event := self._resolved.pop(followed.intent.id, None)):
-            event.set()
+        if followed is not None:
+            event = self._resolved.pop(followed.intent.id, None)
+            if event is not None:
+                event.set()
 
     def all(self) -> list[Followed]:
         """What is followed now, oldest first."""
@@ -62,7 +64,8 @@ class InFlight:
 
     async def resolved(self, intent_id: str) -> None:
         """Wait until the intent is resolved; returns at once for one that is not followed."""
-        if event := self._resolved.get(intent_id):
+        event = self._resolved.get(intent_id)
+        if event is not None:
             await event.wait()
 
     async def arrival(self) -> None:

@@ -17,8 +17,8 @@ from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.policy import Policy
-from bot.ports import Chain, Store, Submitted, SwapOrder, Vault, Wallet
-from bot.trading.curve import CurveError, quote_buy, quote_sell
+from bot.ports import Chain, Prices, Store, Submitted, SwapOrder, Vault, Wallet
+from bot.trading.curve import Curve, CurveError, quote_buy, quote_sell
 from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Side, TradeRequest
 from bot.trading.risk_gate import Refused, admit
 from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
@@ -42,6 +42,7 @@ class Pipeline:
     clock: Clock
     policy: Policy
     in_flight: InFlight
+    prices: Prices
     pause_causes: PauseCauses
 
     async def submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
@@ -93,10 +94,10 @@ class Pipeline:
         )
 
     async def _prepare(self, intent: Intent, wallet: Wallet) -> SwapOrder:
-        """Quote against the reserves of this moment, never from a cache."""
+        """Quote against the reserves of this moment."""
         request = intent.request
         try:
-            curve = await self.chain.curve(request.mint)
+            curve = await self._curve(request.mint)
             fees = await self.chain.fees()
             if request.side is Side.BUY:
                 quote = quote_buy(curve, request.spend_lamports, fees)
@@ -128,6 +129,12 @@ class Pipeline:
             close_account=close,
         )
         return await self._simulated(order) if request.side is Side.BUY else order
+
+    async def _curve(self, mint: str) -> Curve:
+        """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""
+        confirmed = await self.chain.curve(mint)
+        pushed = self.prices.latest(mint)
+        return pushed.curve if pushed is not None and pushed.curve.slot > confirmed.slot else confirmed
 
     async def _simulated(self, order: SwapOrder) -> SwapOrder:
         """A buy is simulated first: one that would fail now costs nothing, and its limit fits what it uses."""

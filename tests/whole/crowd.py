@@ -1,0 +1,88 @@
+"""Scripted traders on the in-process chain: launches, buys and sales as real signed transactions."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from bot.localnet.addresses import TOKEN_2022_PROGRAM
+from bot.localnet.inprocess import InProcessChain
+from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
+from bot.trading.units import LAMPORTS_PER_SOL
+
+
+def _keypair(number: int) -> Keypair:
+    return Keypair.from_seed(number.to_bytes(32, "little"))
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Creates tokens and trades them; every trader is funded when he is first used."""
+
+    chain: InProcessChain
+    _funded: set[int] = field(default_factory=set)
+    _mints: int = 0
+
+    def launch(self, *, creator: int = 1) -> str:
+        """A new token; its mint."""
+        self._mints += 1
+        mint = _keypair(1_000_000 + self._mints)
+        owner = self._trader(creator)
+        instruction = create_v2(
+            mint.pubkey(),
+            owner.pubkey(),
+            name=f"Token {self._mints}",
+            symbol=f"T{self._mints}",
+            uri="https://example.invalid",
+        )
+        self._send([instruction], [owner, mint])
+        return str(mint.pubkey())
+
+    def buy(self, mint: str, trader: int, lamports: int, *, creator: int = 1) -> None:
+        """A buy of exactly `lamports`, whatever it brings."""
+        owner, key = self._trader(trader), Pubkey.from_string(mint)
+        buy = buy_exact_quote_in_v2(
+            key, owner.pubkey(), _keypair(creator).pubkey(), spend_lamports=lamports, min_token_raw=1
+        )
+        account = create_associated_token(owner.pubkey(), owner.pubkey(), key, TOKEN_2022_PROGRAM)
+        self._send([account, buy], [owner])
+
+    def sell_all(self, mint: str, trader: int, *, creator: int = 1) -> None:
+        """A sale of everything that the trader holds, at any price."""
+        owner, key = self._trader(trader), Pubkey.from_string(mint)
+        answer = self.chain.call(
+            "getTokenAccountsByOwner",
+            str(owner.pubkey()),
+            {"mint": mint},
+            {"encoding": "base64", "commitment": "processed"},
+        )
+        token_raw = sum(
+            int.from_bytes(base64.b64decode(entry["account"]["data"][0])[64:72], "little") for entry in answer["value"]
+        )
+        self._send(
+            [sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)],
+            [owner],
+        )
+
+    def _trader(self, number: int) -> Keypair:
+        keypair = _keypair(number)
+        if number not in self._funded:
+            self._funded.add(number)
+            self.chain.call("requestAirdrop", str(keypair.pubkey()), 1_000 * LAMPORTS_PER_SOL)
+            self.chain.step(2)
+        return keypair
+
+    def _send(self, instructions: list[Instruction], signers: list[Keypair]) -> None:
+        blockhash = self.chain.call("getLatestBlockhash")["value"]["blockhash"]
+        message = MessageV0.try_compile(signers[0].pubkey(), instructions, [], Hash.from_string(blockhash))
+        raw = bytes(VersionedTransaction(message, signers))
+        self.chain.call(
+            "sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True}
+        )

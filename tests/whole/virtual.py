@@ -1,0 +1,122 @@
+"""The whole bot on its in-memory twins: the store in memory, the local chain in this process, trio's virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from actors.runtime import Report, load_supervision, open_supervisor
+from bot.chain.endpoints import Endpoints
+from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.pump_chain import PumpChain
+from bot.chain.rpc import RpcClient
+from bot.clock import Clock, virtual_clock
+from bot.console import ConsoleMessenger
+from bot.execution.policy import Policy
+from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
+from bot.ports import User, Wallet
+from bot.storage.memory import MemoryStore
+from bot.trading.intent import Mode
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.tree import Adapters, TradingBot
+from bot.users import Registrar
+from bot.vault.local_vault import LocalVault
+from bot.vault.master_key import MasterKey
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+
+SUPERVISION = Path(__file__).parents[2] / "supervision.toml"
+FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
+
+
+@dataclass(slots=True)
+class World:
+    """What outlives one bot: its store, its chain, its key and its clock."""
+
+    chain: InProcessChain
+    clock: Clock
+    store: MemoryStore = field(default_factory=MemoryStore)
+    vault: LocalVault = field(default_factory=lambda: LocalVault(MasterKey("test", bytes(range(32)))))
+    told: list[str] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+
+    def adapters(self) -> Adapters:
+        """Fresh adapters, as a new process would make them."""
+        client = RpcClient(InProcessTransport(self.chain), 2.5)
+        chain = PumpChain(Endpoints([client], self.clock))
+        stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
+        return Adapters(self.store, chain, stream, self.vault, self.clock)
+
+    async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
+        """A user with a funded wallet."""
+        registrar = Registrar(self.store, self.vault, self.clock, Mode.LIVE, self._fund)
+        user = await registrar.ensure(handle, settings)
+        return user, (await self.store.wallets(user.id))[0]
+
+    async def _fund(self, address: str) -> None:
+        self.chain.call("requestAirdrop", address, FUND_LAMPORTS)
+        self.chain.step(2)
+
+    async def books_equal_chain(self) -> bool:
+        """Whether every wallet's open positions are what the chain shows, dust of closed ones included."""
+        chain = self.adapters().chain
+        for wallet in await self.store.wallets():
+            balances = await chain.balances(wallet.address)
+            held = {mint: raw for mint, raw in balances.token_raw.items() if raw}
+            booked = {
+                row.mint: row.token_raw
+                for row in await self.store.open_positions(wallet.user_id)
+                if row.wallet_id == wallet.id
+            }
+            if held != booked:
+                return False
+        return True
+
+
+def make_world(chain: InProcessChain) -> World:
+    """A world whose clock follows trio's."""
+    clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=1)
+    return World(chain, clock)
+
+
+def quick_policy() -> Policy:
+    """The default policy; nothing in it waits for the machine."""
+    return Policy(ceilings=Ceilings())
+
+
+@asynccontextmanager
+async def running_bot(
+    world: World, *, policy: Policy | None = None, observe_s: float = 6.0
+) -> AsyncIterator[TradingBot]:
+    """One life of the bot in this world; the chain goes on producing blocks."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.chain.run)
+        bot = TradingBot(
+            world.adapters(),
+            policy or quick_policy(),
+            load_supervision(SUPERVISION),
+            observe_s,
+            ConsoleMessenger(world.told.append),
+        )
+        async with open_supervisor(bot.spec(_no_door), report=world.reports.append) as root:
+            await bot.began(root)
+            yield bot
+            bot.guard.stop_entries()
+        nursery.cancel_scope.cancel()
+
+
+async def _no_door(ready: Callable[[], None]) -> None:
+    """The operator's socket would wait on the machine; virtual time has none."""
+    ready()
+    await trio.sleep_forever()
+
+
+async def until(condition: Callable[[], bool], *, within_s: float) -> None:
+    """Look every 100 ms of virtual time; raises trio.TooSlowError."""
+    with trio.fail_after(within_s):
+        while not condition():
+            await trio.sleep(0.1)
