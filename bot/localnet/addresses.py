@@ -68,9 +68,16 @@ BUYBACK_RECIPIENTS = tuple(
 )
 
 
+@lru_cache(maxsize=4096)
 def bonding_curve(mint: Pubkey) -> Pubkey:
     """The launchpad's curve account of a mint."""
     return derive(LAUNCHPAD_PROGRAM, b"bonding-curve", bytes(mint))
+
+
+@lru_cache(maxsize=4096)
+def sharing_config(mint: Pubkey) -> Pubkey:
+    """Where a coin's shared creator fees would be configured; empty on this chain, but a named account of every trade."""
+    return derive(LAUNCHPAD_FEES_PROGRAM, b"sharing-config", bytes(mint))
 
 
 @lru_cache(maxsize=4096)

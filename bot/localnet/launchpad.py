@@ -225,7 +225,7 @@ def _trade(data: bytes, mint: Pubkey, user: Pubkey, creator: Pubkey, *, buys: bo
         quote_account(user),
         _writable(vault),
         quote_account(vault),
-        _readonly(at.derive(at.LAUNCHPAD_FEES_PROGRAM, b"sharing-config", bytes(mint))),
+        _readonly(at.sharing_config(mint)),
         *([_readonly(at.GLOBAL_VOLUME_ACCUMULATOR)] if buys else []),
         _writable(accumulator),
         quote_account(accumulator),

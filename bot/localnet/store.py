@@ -20,8 +20,8 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from bot.localnet.errors import LocalnetError
 from bot.localnet.chain import Position
+from bot.localnet.errors import LocalnetError
 from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
 
 FORMAT = 1

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.localnet.errors import LocalnetError
+from bot.localnet.market.generator import GeneratedMarket
 from bot.localnet.market.interface import Market
-
-
-class MarketError(LocalnetError):
-    """A recorded market cannot be used; the text is one line."""
+from bot.localnet.market.recording import read_recording
+from bot.localnet.market.replay import ReplayedMarket
 
 
 def choose_market(seed: int, file: Path | None, speed: float, *, enabled: bool) -> Market | None:
-    """The replay of `file` at `speed`, the seeded generator, or no market at all."""
-    if not enabled or file is None:
+    """The replay of `file` at `speed`, the seeded generator, or no market; raises LocalnetError for a bad file."""
+    if not enabled:
         return None
-    raise MarketError(f"{file} cannot be replayed at {speed}; seed {seed}")
+    if file is None:
+        return GeneratedMarket(seed)
+    return ReplayedMarket(seed, read_recording(file, speed=speed))
