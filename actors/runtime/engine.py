@@ -89,8 +89,6 @@ class Engine:
             else:
                 await self.until_changed()
         await self._stop_children(list(self.children.values()), self._stop_why())
-        for child in self.children.values():
-            child.end_address()
         return self.ending
 
     def changed(self) -> None:
@@ -107,7 +105,9 @@ class Engine:
 
     def close(self, end: Exit) -> None:
         """Let go of everything once the children are gone; from here on the handle only remembers."""
-        for child in list(self.children.values()):
+        for child in self.children.values():
+            if child.state != "quarantined":
+                child.state = "undefined"
             child.end_address()
             if child.spec.name is not None:
                 self.runtime.unregister(child.spec.name, child)

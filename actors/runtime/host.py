@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,8 @@ from actors.runtime.supervisor import Supervisor
 from actors.runtime.timers import Timers
 
 logger: Final = logging.getLogger("actors.runtime")
+
+_CANCELLED: Final = Exit("cancelled", "cancelled from outside")
 
 Argument = TypeVar("Argument")
 
@@ -115,7 +118,9 @@ class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._engine.finish(Exit("shutdown", "left"))
+        # The sentinel says the same, but the body may hear of the cancellation before it does.
+        cancelled = trio.current_effective_deadline() == -inf
+        self._engine.finish(_CANCELLED if cancelled else Exit("shutdown", "left"))
         await self._leave()
 
     async def _leave(self) -> None:
@@ -155,4 +160,4 @@ class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_
                 await trio.sleep_forever()
             finally:
                 if not self._sentinel.cancel_called:
-                    self._engine.finish(Exit("cancelled", "cancelled from outside"))
+                    self._engine.finish(_CANCELLED)
