@@ -44,13 +44,13 @@ class DeadLetters:
             self._letters.popleft()
         self._letters.append(DeadLetter(self.total, child, message, reason, attempts, at, stack))
 
-    def take(self, number: int) -> DeadLetter | None:
-        """Remove and return the letter of that number, None when it is not (or no longer) kept."""
-        for letter in self._letters:
-            if letter.number == number:
-                self._letters.remove(letter)
-                return letter
-        return None
+    def find(self, number: int) -> DeadLetter | None:
+        """Return the letter of that number, None when it is not (or no longer) kept."""
+        return next((letter for letter in self._letters if letter.number == number), None)
+
+    def forget(self, letter: DeadLetter) -> None:
+        """Remove a letter that was dealt with; the total still counts it."""
+        self._letters.remove(letter)
 
     def list(self) -> tuple[DeadLetter, ...]:
         """Return the kept letters, oldest first."""

@@ -240,6 +240,18 @@ class Supervisor:
         """Return the messages to this supervisor's children that no handler finished, oldest first."""
         return self._engine.letters.list()
 
+    def replay(self, number: int) -> None:
+        """Send the dead letter of that number to its address once more and forget it.
+
+        Raises NotFound for an unknown letter or child; ActorDead and MailboxFull leave the letter where it is.
+        """
+        letters = self._engine.letters
+        letter = letters.find(number)
+        if letter is None:
+            raise NotFound(f"dead letter {number}")
+        self._get(letter.child).ref().tell(letter.message)
+        letters.forget(letter)
+
     def statistics(self) -> SupervisorStatistics:
         """Return this supervisor and everything below it."""
         engine = self._engine

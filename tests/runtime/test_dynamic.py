@@ -127,7 +127,9 @@ async def test_a_quarantined_child_can_be_deleted(autojump_clock):
         assert sup.which_children() == ()
 
 
-@pytest.mark.parametrize(("max_quarantined", "children", "survives"), [(None, 12, 10), (2, 12, 2), (None, 300, 15), (0, 3, 0)])
+@pytest.mark.parametrize(
+    ("max_quarantined", "children", "survives"), [(None, 12, 10), (2, 12, 2), (None, 300, 15), (0, 3, 0)]
+)
 async def test_too_many_distinct_children_in_quarantine_use_the_supervisor_up(
     autojump_clock, max_quarantined, children, survives
 ):

@@ -290,13 +290,18 @@ async def test_a_report_function_or_watcher_that_raises_is_logged_and_changes_no
     def broken(_):
         raise Oops("in the report")
 
-    async with open_supervisor(SupervisorSpec("top", "one_for_one", (ChildSpec("a", cast.steady),)), report=broken) as sup:
+    async with open_supervisor(
+        SupervisorSpec("top", "one_for_one", (ChildSpec("a", cast.steady),)), report=broken
+    ) as sup:
         sup.watch("a", broken)
         cast.crash("a")
         await settle()
         assert sup.which_children()[0].state == "running"
         await sup.terminate_child("a")
-    assert [record.getMessage() for record in caplog.records] == ["the report function raised", "a watcher of top/a raised"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the report function raised",
+        "a watcher of top/a raised",
+    ]
 
 
 async def test_without_a_report_function_the_log_has_it(autojump_clock, caplog):

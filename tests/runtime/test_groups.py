@@ -53,7 +53,10 @@ async def test_a_group_restart_counts_once_even_when_members_crash_together(auto
 async def test_members_are_stopped_one_by_one_and_no_two_incarnations_overlap(autojump_clock):
     cast = Cast()
     spec = SupervisorSpec(
-        "top", "one_for_all", (ChildSpec("a", cast.steady), *(ChildSpec(id, cast.slow_stop(1)) for id in "bc")), intensity=5
+        "top",
+        "one_for_all",
+        (ChildSpec("a", cast.steady), *(ChildSpec(id, cast.slow_stop(1)) for id in "bc")),
+        intensity=5,
     )
     async with open_supervisor(spec) as sup:
         cast.probe.clear()
@@ -114,7 +117,9 @@ async def test_group_retries_use_the_budget_up(autojump_clock):
         await cast.steady(ctx)
 
     children = (ChildSpec("a", cast.steady), ChildSpec("b", start))
-    async with open_supervisor(SupervisorSpec("top", "one_for_all", children, intensity=3), report=cast.probe.report) as sup:
+    async with open_supervisor(
+        SupervisorSpec("top", "one_for_all", children, intensity=3), report=cast.probe.report
+    ) as sup:
         cast.crash("a")
         assert (await sup.wait()).reason == "exhausted"
     assert cast.probe.kinds() == ["failed", "init_failed", "init_failed", "init_failed", "exhausted"]
@@ -185,14 +190,18 @@ async def test_leaving_while_a_group_restarts_waits_for_nobody(autojump_clock):
 
 @pytest.mark.parametrize(
     ("auto_shutdown", "ended", "kind"),
-    [("any_significant", ["a"], "shutdown"), ("all_significant", ["a", "b"], "shutdown"), ("all_significant", ["a"], None)],
+    [
+        ("any_significant", ["a"], "shutdown"),
+        ("all_significant", ["a", "b"], "shutdown"),
+        ("all_significant", ["a"], None),
+    ],
 )
-async def test_significant_children_that_end_by_themselves_end_the_supervisor(autojump_clock, auto_shutdown, ended, kind):
+async def test_significant_children_that_end_by_themselves_end_the_supervisor(
+    autojump_clock, auto_shutdown, ended, kind
+):
     cast = Cast()
     children = tuple(ChildSpec(id, cast.steady, restart="transient", significant=True) for id in "ab")
-    spec = SupervisorSpec(
-        "top", "one_for_one", (*children, ChildSpec("c", cast.steady)), auto_shutdown=auto_shutdown
-    )
+    spec = SupervisorSpec("top", "one_for_one", (*children, ChildSpec("c", cast.steady)), auto_shutdown=auto_shutdown)
     async with open_supervisor(spec, report=cast.probe.report) as sup:
         for id in ended:
             cast.end(id)
