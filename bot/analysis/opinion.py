@@ -43,7 +43,7 @@ def rule_opinion(features: Features) -> Opinion:
     sales had taken out less than 30 % of what buyers paid, 1 of 26 between 50 and 70 %, and none of 53 above 70 %. Of
     the 9 that were seen first above 48 virtual SOL, 6 ended below half. The rules call 11 to 16 % of the 367 a buy
     and 1 to 6 % a strong one (the range is what the recording does not tell: traders and the last two seconds); 7 %
-    of those buys doubled and 70 to 75 % ended lower. Of 19 launches with known traders 5 are a buy at some moment of
+    of those buys doubled and 69 to 75 % ended lower. Of 19 launches with known traders 5 are a buy at some moment of
     their first ten seconds, one a strong one. The classes are small, and with fees every simple rule loses on average:
     the points sort launches by what they attract and promise nothing.
     """
@@ -144,9 +144,7 @@ def _dominating_buyer(features: Features) -> _Part:
 
 
 def _sales(features: Features) -> _Part:
-    if features.bought_lamports == 0:
-        return _Part(0, 0, "nothing bought")
-    share_bps = features.sold_lamports * BPS // features.bought_lamports
+    share_bps = features.sold_lamports * BPS // max(features.bought_lamports, 1)
     points_bps = -max(0, share_bps - 3_000) // 2
     return _Part(points_bps, 0, f"{features.sells} sales took out {share_bps / 100:.0f} % of what was bought")
 
