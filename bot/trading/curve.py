@@ -95,7 +95,7 @@ def quote_buy_tokens(curve: Curve, token_raw: int, fees: Fees) -> Quote:
 
 
 def quote_buy(curve: Curve, spend_lamports: int, fees: Fees) -> Quote:
-    """The most tokens that `spend_lamports` buys, fees included; the paid amount never exceeds it."""
+    """What the program gives for `spend_lamports`, fees included; what is paid never exceeds it, by few lamports less."""
     if curve.complete:
         raise CurveError("the curve is complete; the token trades in its pool")
     if spend_lamports < 2:
