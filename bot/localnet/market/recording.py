@@ -25,8 +25,9 @@ START_LAMPORTS = 30_000_000_000
 LAMPORTS_PER_SOL = 1_000_000_000
 MIN_OPENING_LAMPORTS = 3_000_000
 MAX_GAP_MS = 30_000
-# The opening after a create: milliseconds later, and percent of the opening flow; the first buy is the creator's.
-OPENING = ((0, 40), (700, 25), (1_300, 20), (1_900, 15))
+# The opening after a create: milliseconds later, and percent of the opening flow. The first buy is the creator's and
+# small: whoever recorded this began when creators had sold nearly all that they held.
+OPENING = ((0, 4), (400, 16), (800, 20), (1_200, 20), (1_600, 20), (1_900, 20))
 OPENING_MS = 2_000
 
 Kind = Literal["create", "open", "buy", "sell"]

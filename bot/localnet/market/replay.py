@@ -52,7 +52,8 @@ class ReplayedMarket:
         self._seed = seed
         self._recording = recording
         self._pool = Pool(seed, traders=TRADERS, creators=CREATORS)
-        self._wallets = {keypair.pubkey(): keypair for keypair in (*self._pool.traders, *self._pool.creators)}
+        # Creators never sell: the recordings do not tell who sold, and a creator's sale would be an invented fact.
+        self._sellers_by_key = {keypair.pubkey(): keypair for keypair in self._pool.traders}
         self._state = ReplayState(speed=recording.speed)
         self._sold: Counter[tuple[Pubkey, int]] = Counter()
         self._bought: set[int] = set()
@@ -180,11 +181,11 @@ class ReplayedMarket:
         holdings = []
         for address in chain.accounts.tokens_of_mint(mint):
             held = token_account(chain.accounts.get(address))
-            if held is None or held.owner not in self._wallets:
+            if held is None or held.owner not in self._sellers_by_key:
                 continue
             left_raw = held.amount_raw - self._sold[held.owner, action.mint]
             if left_raw > 0:
-                holdings.append((left_raw, self._wallets[held.owner]))
+                holdings.append((left_raw, self._sellers_by_key[held.owner]))
         enough = [holding for holding in holdings if holding[0] >= action.token_raw]
         if enough:
             return [min(enough, key=_by_amount)]
