@@ -215,7 +215,7 @@ async def _serve(options: Options, stop: trio.Event) -> int:
     )
     async with (
         foundation.running() as (database, local_chain),
-        open_store(database, pool_size=chosen.database.pool_size) as store,
+        open_store(database) as store,
         open_http_transport(local_chain.http_url) as transport,
     ):
         chain = PumpChain(Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock))
@@ -258,7 +258,7 @@ async def _run_tree(
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         ended = await _first(stop, root)
         bot.guard.stop_entries()
-    say("stopped the actors" if ended is None else f"the tree ended: {ended}")
+    say("actors stopped" if ended is None else f"the tree ended: {ended}")
     return 0 if ended is None else 1
 
 

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr for the journal, or short coloured lines for a person at a terminal.
+"""Structured logs: one JSON object a line, on stderr for the journal or in a file that is rotated.
 
 Ids travel as fields (`mint`, `run`, `intent`, `signature`, `position`, `message`), so that one launch can be followed to
 the message that told of it. Nothing secret has a field; libraries that log URLs are kept at WARNING.
@@ -7,11 +7,14 @@ the message that told of it. Nothing secret has a field; libraries that log URLs
 from __future__ import annotations
 
 import logging
-import sys
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
+
+FILES = 5
+FILE_BYTES = 20_000_000
 
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
 
@@ -21,30 +24,28 @@ def _journal_priority(_: object, method: str, rendered: Any) -> str:
     return f"{_PRIORITY.get(method, '<6>')}{rendered}"
 
 
-def configure(level: str, *, stream: TextIO = sys.stderr, file: Path | None = None) -> None:
-    """Send all logs to `stream`, or to `file` (append, mode 0600) when one is given."""
+def configure(level: str, *, file: Path | None = None) -> None:
+    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept below `FILES` times `FILE_BYTES`)."""
     for noisy in ("httpx", "httpcore", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    out: TextIO = stream
-    if file is not None:
-        file.touch(mode=0o600)
-        out = file.open("a", encoding="utf-8", buffering=1)
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.dict_tracebacks,
+        structlog.processors.JSONRenderer(default=str),
     ]
-    if out.isatty():
-        processors[-1] = structlog.dev.set_exc_info
-        processors.append(structlog.dev.ConsoleRenderer())
+    handler: logging.Handler = logging.StreamHandler()
+    if file is not None:
+        file.touch(mode=0o600)
+        handler = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
     else:
-        processors.append(structlog.processors.JSONRenderer(default=str))
-        if file is None:
-            processors.append(_journal_priority)
+        processors.append(_journal_priority)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )

@@ -36,7 +36,6 @@ class Database(Section):
     """`url` is a PostgreSQL URL; without one the embedded server in the data directory is used. `DATABASE_URL` is read too."""
 
     url: SecretStr | None = None
-    pool_size: int = Field(default=8, ge=1, le=100)
 
 
 class Wallets(Section):
