@@ -6,8 +6,9 @@ import trio
 
 from actors.runtime.cell import WorkerCell
 from actors.runtime.context import Context
+from actors.runtime.envelopes import Ask, Envelope
 from actors.runtime.errors import ActorFailed, Ignore, IgnoreType
-from actors.runtime.mailbox import NOTHING, Ask, Envelope, Inbox
+from actors.runtime.mailbox import NOTHING, Inbox
 from actors.runtime.timers import Timer
 
 State = TypeVar("State")
@@ -71,19 +72,20 @@ class Actor(Generic[State, Message]):
                 if not inbox.is_open:
                     return
                 burst = 0
-                inbox.sleep_as(task)
+                inbox.go_idle(task)
                 await trio.lowlevel.wait_task_rescheduled(inbox.stop_sleeping)
                 continue
             inbox.since = now()
             if watch is not None:
                 watch.begin()
-            message = item.message if isinstance(item, Envelope) else item
-            following = await self.handle(ctx, state, cast("Message", message))
+            if isinstance(item, Envelope):
+                following = await self.handle(ctx, state, item.message)  # type: ignore[arg-type]
+                if isinstance(item, Ask) and item.is_live:
+                    item.fail(ActorFailed(inbox.path, "the handler returned and did not reply"))
+            else:
+                following = await self.handle(ctx, state, item)  # type: ignore[arg-type]
             if following is not None:
-                state = following
-                inbox.kept = following
-            if isinstance(item, Ask) and item.is_open:
-                item.fail(ActorFailed(inbox.path, "the handler returned and did not reply"))
+                inbox.kept = state = following
             inbox.current = NOTHING
             inbox.handled += 1
             burst += 1

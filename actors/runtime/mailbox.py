@@ -6,16 +6,15 @@ A restart finds it as it was, less the one message that was being handled.
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import outcome
 import trio
 
+from actors.runtime.envelopes import Ask, Envelope, Newest
 from actors.runtime.errors import ActorDead, ActorFailed, MailboxFull
 from actors.runtime.exits import Exit, render_stack
 from actors.runtime.letters import DeadLetters, LetterReason
 from actors.runtime.spec import Mailbox
-from actors.runtime.timers import Timer, Timers
 
 DEFAULT_MAILBOX: Final = Mailbox(capacity=1000)
 """What an Actor gets whose ChildSpec names no mailbox."""
@@ -36,72 +35,6 @@ class MailboxStatistics:
     message_age_s: float | None
 
 
-class Envelope:
-    """A message with something to remember about it; a message with nothing to remember queues bare."""
-
-    __slots__ = ("attempts", "message")
-
-    def __init__(self, message: object, attempts: int = 0) -> None:
-        self.message = message
-        self.attempts = attempts
-
-
-class Newest(Envelope):
-    """The newest message of its conflate_key; a newer one takes its place in the queue."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, message: object, key: Hashable) -> None:
-        super().__init__(message)
-        self.key = key
-
-
-class Ask(Envelope):
-    """A message whose sender sleeps until it is answered, fails or is too late; settled exactly once."""
-
-    __slots__ = ("inbox", "is_open", "task", "timer")
-
-    def __init__(self, message: object, inbox: "Inbox") -> None:
-        super().__init__(message)
-        self.inbox = inbox
-        self.task = trio.lowlevel.current_task()
-        self.timer: Timer | None = None
-        self.is_open = True
-        inbox.pending_asks += 1
-
-    async def wait(self, timers: Timers, timeout_s: float) -> Any:
-        """Sleep until settled; raise trio.TooSlowError after `timeout_s`."""
-        if self.is_open:
-            self.timer = timers.after(timeout_s, self._expire)
-        return await trio.lowlevel.wait_task_rescheduled(self._abandon)
-
-    def answer(self, value: object) -> None:
-        """Wake the sender with a value; a second answer is lost, as the sender has gone on."""
-        if self._close():
-            trio.lowlevel.reschedule(self.task, outcome.Value(value))
-
-    def fail(self, error: Exception) -> None:
-        """Wake the sender with an error."""
-        if self._close():
-            trio.lowlevel.reschedule(self.task, outcome.Error(error))
-
-    def _expire(self) -> None:
-        self.fail(trio.TooSlowError(f"{self.inbox.path} did not answer in time"))
-
-    def _abandon(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._close()
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def _close(self) -> bool:
-        if not self.is_open:
-            return False
-        self.is_open = False
-        self.inbox.pending_asks -= 1
-        if self.timer is not None:
-            self.timer.cancel()
-        return True
-
-
 class _Nothing:
     __slots__ = ()
 
@@ -115,12 +48,13 @@ class Inbox:
 
     __slots__ = (
         "_capacity",
-        "_consumer",
-        "_control",
+        "_easy_room",
         "_latest",
         "_lot",
-        "_queue",
+        "blocks",
         "conflated",
+        "consumer",
+        "control",
         "current",
         "current_is_control",
         "dropped",
@@ -132,6 +66,7 @@ class Inbox:
         "owner",
         "path",
         "pending_asks",
+        "queue",
         "rejected",
         "since",
         "spec",
@@ -143,17 +78,21 @@ class Inbox:
         self.spec = spec
         self.letters = letters
         self._capacity = spec.capacity
+        self.blocks = spec.overflow == "block"
         # Queues are made when there is something in them: an empty deque costs more than the rest of an idle actor.
-        self._queue: deque[object] | None = None
-        self._control: deque[object] | None = None
+        self.queue: deque[object] | None = None
+        self.control: deque[object] | None = None
         self._latest: dict[Hashable, Newest] | None = {} if spec.overflow == "conflate" else None
         self._lot: trio.lowlevel.ParkingLot | None = None
-        self._consumer: trio.lowlevel.Task | None = None
+        self.consumer: trio.lowlevel.Task | None = None
         self.current: object = NOTHING
         self.current_is_control = False
         self.since = 0.0
         self.kept: object = NOTHING
         self.is_open = True
+        # How long the queue may be for a message to go straight in: the capacity, but nothing while closed and
+        # nothing where each message must be looked at.
+        self._easy_room = self._room_when_open()
         self.halted = False
         self.handled = 0
         self.rejected = 0
@@ -165,37 +104,39 @@ class Inbox:
 
     def put(self, item: object) -> None:
         """Queue a user message; raise ActorDead or MailboxFull as the rule says."""
+        queue = self.queue
+        if queue is not None and len(queue) < self._easy_room:
+            queue.append(item)
+            if self.consumer is not None:
+                self._wake()
+            return
         if not self.is_open:
             raise ActorDead(self.path)
         if self._latest is not None and self._conflate(item):
             return
-        queue = self._queue
         if queue is None:
-            self._queue = deque((item,))
+            self.queue = deque((item,))
         elif len(queue) < self._capacity:
             queue.append(item)
         else:
             self._overflow(queue, item)
-        consumer = self._consumer
-        if consumer is not None:
-            self._consumer = None
-            trio.lowlevel.reschedule(consumer)
+        self._wake()
 
     def put_control(self, item: object) -> None:
         """Queue a message ahead of every user message; this lane has a capacity of its own."""
         if not self.is_open:
             raise ActorDead(self.path)
-        if self._control is None:
-            self._control = deque()
-        if len(self._control) >= self._capacity:
+        if self.control is None:
+            self.control = deque()
+        if len(self.control) >= self._capacity:
             self.rejected += 1
             raise MailboxFull(self.path, "control lane")
-        self._control.append(item)
+        self.control.append(item)
         self._wake()
 
     async def wait_for_room(self) -> None:
         """Under `block`, sleep until a user message fits; under the other rules return at once."""
-        while self.is_open and self.spec.overflow == "block" and self._queue and len(self._queue) >= self._capacity:
+        while self.is_open and self.blocks and self.queue and len(self.queue) >= self._capacity:
             if self._lot is None:
                 self._lot = trio.lowlevel.ParkingLot()
             await self._lot.park()
@@ -211,13 +152,13 @@ class Inbox:
             waiting.message = item
             self.conflated += 1
             return True
-        if self._queue is not None and len(self._queue) >= self._capacity:
+        if self.queue is not None and len(self.queue) >= self._capacity:
             self.rejected += 1
             raise MailboxFull(self.path)
         newest = self._latest[key] = Newest(item, key)
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(newest)
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.append(newest)
         self._wake()
         return True
 
@@ -236,33 +177,33 @@ class Inbox:
 
     def take(self) -> object:
         """Remove and return the next message, the control lane first; NOTHING when there is none."""
-        if self._control:
+        if self.control:
             self.current_is_control = True
-            item = self._control.popleft()
-        elif self._queue:
+            item = self.control.popleft()
+        elif self.queue:
             self.current_is_control = False
-            item = self._queue.popleft()
+            item = self.queue.popleft()
             if self._lot is not None:
                 self._lot.unpark()
             if self._latest is not None and isinstance(item, Newest):
                 del self._latest[item.key]
         else:
-            self._queue = self._control = None
             return NOTHING
         self.current = item
         return item
 
-    def sleep_as(self, task: trio.lowlevel.Task) -> None:
-        """Name the task that the next message wakes."""
-        self._consumer = task
+    def go_idle(self, task: trio.lowlevel.Task) -> None:
+        """Give back the memory of the empty queues and name the task that the next message wakes."""
+        self.queue = self.control = None
+        self.consumer = task
 
     def stop_sleeping(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         """The abort function of the consumer's sleep."""
-        self._consumer = None
+        self.consumer = None
         return trio.lowlevel.Abort.SUCCEEDED
 
     def _wake(self) -> None:
-        consumer, self._consumer = self._consumer, None
+        consumer, self.consumer = self.consumer, None
         if consumer is not None:
             trio.lowlevel.reschedule(consumer)
 
@@ -276,6 +217,7 @@ class Inbox:
     def halt(self, *, drain: bool) -> None:
         """Ask the loop to end: after the message in progress, or (drain) after those that wait; take no new ones."""
         self.is_open = False
+        self._easy_room = 0
         self.halted = self.halted or not drain
         self._unpark_all()
         self._wake()
@@ -284,11 +226,15 @@ class Inbox:
         """Take messages again, for a new incarnation."""
         self.is_open = True
         self.halted = False
+        self._easy_room = self._room_when_open()
+
+    def _room_when_open(self) -> int:
+        return 0 if self._latest is not None else self._capacity
 
     def interrupt(self, end: Exit, *, asked_to_stop: bool) -> None:
         """Settle the message that was in progress when an incarnation ended: retry it, or bury it and tell its sender."""
         item, self.current = self.current, NOTHING
-        self._consumer = None
+        self.consumer = None
         if isinstance(item, _Nothing):
             return
         if asked_to_stop or end.kind in ("normal", "shutdown"):
@@ -309,20 +255,21 @@ class Inbox:
 
     def _put_back(self, item: Envelope) -> None:
         if self.current_is_control:
-            if self._control is None:
-                self._control = deque()
-            self._control.appendleft(item)
+            if self.control is None:
+                self.control = deque()
+            self.control.appendleft(item)
             return
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.appendleft(item)
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.appendleft(item)
 
     def close(self) -> None:
         """Bury everything that waits; from now on senders get ActorDead."""
         self.is_open = False
+        self._easy_room = 0
         self.kept = NOTHING
-        waiting = [*(self._control or ()), *(self._queue or ())]
-        self._queue = self._control = None
+        waiting = [*(self.control or ()), *(self.queue or ())]
+        self.queue = self.control = None
         if self._latest is not None:
             self._latest.clear()
         for item in waiting:
@@ -345,8 +292,8 @@ class Inbox:
         """Return the mailbox as it is now."""
         idle = isinstance(self.current, _Nothing)
         return MailboxStatistics(
-            depth=len(self._queue or ()),
-            control_depth=len(self._control or ()),
+            depth=len(self.queue or ()),
+            control_depth=len(self.control or ()),
             capacity=self._capacity,
             handled=self.handled,
             rejected=self.rejected,

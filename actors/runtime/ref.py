@@ -4,8 +4,8 @@ from typing import Any
 
 import trio
 
-from actors.runtime.errors import ActorDead, MailboxFull
-from actors.runtime.mailbox import Ask, Inbox
+from actors.runtime.envelopes import Ask
+from actors.runtime.mailbox import Inbox
 from actors.runtime.timers import Timers
 
 
@@ -51,18 +51,13 @@ class Ref:
         it serves this message, ActorDead when the address ends first, MailboxFull when it refuses the message.
         """
         inbox = self._inbox
-        if inbox.spec.overflow == "block" and not control:
-            started = trio.current_time()
-            with trio.fail_after(timeout_s):
+        deadline = self._timers.now() + timeout_s
+        if inbox.blocks and not control:
+            with trio.fail_at(deadline):
                 await inbox.wait_for_room()
-            timeout_s -= trio.current_time() - started
-        ask = Ask(message, inbox)
-        try:
-            if control:
-                inbox.put_control(ask)
-            else:
-                inbox.put(ask)
-        except (ActorDead, MailboxFull):
-            inbox.pending_asks -= 1
-            raise
-        return await ask.wait(self._timers, timeout_s)
+        ask = Ask(message, inbox, self._timers)
+        if control:
+            inbox.put_control(ask)
+        else:
+            inbox.put(ask)
+        return await ask.wait(deadline)

@@ -3,65 +3,78 @@
 import heapq
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
 _SWEEP_FROM: Final = 256
 
 
+class Deadline(Protocol):
+    """What the heap holds. `fire` is called once, unless `is_live` is false by then; it is synchronous and never raises."""
+
+    is_live: bool
+
+    def fire(self) -> None:
+        """The time is there."""
+
+
 class Timer:
-    """One deadline; cancel it when it is no longer wanted. Made by Timers.at."""
+    """One deadline with a callback; cancel it when it is no longer wanted. Made by Timers.at."""
 
-    __slots__ = ("_callback", "_timers", "when")
+    __slots__ = ("_callback", "_timers", "is_live")
 
-    def __init__(self, timers: "Timers", when: float, callback: Callable[[], None]) -> None:
+    def __init__(self, timers: "Timers", callback: Callable[[], None]) -> None:
         self._timers = timers
-        self._callback: Callable[[], None] | None = callback
-        self.when = when
+        self._callback = callback
+        self.is_live = True
 
     def cancel(self) -> None:
         """Forget the callback; the entry leaves the heap later."""
-        if self._callback is not None:
-            self._callback = None
+        if self.is_live:
+            self.is_live = False
             self._timers.forget_one()
 
     def fire(self) -> None:
-        """Call back, once."""
-        callback, self._callback = self._callback, None
-        if callback is not None:
-            callback()
-
-    @property
-    def is_live(self) -> bool:
-        return self._callback is not None
+        """Call back."""
+        self.is_live = False
+        self._callback()
 
 
 class Timers:
-    """Deadlines on trio's clock, virtual or real. Callbacks are synchronous and must not raise."""
+    """Deadlines on trio's clock, virtual or real, in seconds."""
+
+    __slots__ = ("_closed", "_dead", "_heap", "_next", "_serial", "_sleep", "now")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
+        self._heap: list[tuple[float, int, Deadline]] = []
         self._serial = 0
         self._dead = 0
+        self._next = -inf
         self._sleep = trio.CancelScope()
         self._closed = False
 
+    def push(self, when: float, deadline: Deadline) -> None:
+        """Fire `deadline` when trio's clock reaches `when`."""
+        self._serial += 1
+        heapq.heappush(self._heap, (when, self._serial, deadline))
+        if when < self._next:
+            self._next = when
+            self._sleep.deadline = when
+
     def at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` when trio's clock reaches `when`."""
-        timer = Timer(self, when, callback)
-        self._serial += 1
-        heapq.heappush(self._heap, (when, self._serial, timer))
-        if when < self._sleep.deadline:  # noqa: PLR1730 - setting a deadline costs, so only when it changes
-            self._sleep.deadline = when
+        timer = Timer(self, callback)
+        self.push(when, timer)
         return timer
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` in so many seconds."""
-        return self.at(trio.current_time() + seconds, callback)
+        return self.at(self.now() + seconds, callback)
 
     def forget_one(self) -> None:
-        """Note one cancelled timer, and rebuild the heap when most of it is cancelled ones."""
+        """Note one deadline that is no longer live; rebuild the heap when most of it is such."""
         self._dead += 1
         if self._dead > _SWEEP_FROM and self._dead * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].is_live]
@@ -74,19 +87,21 @@ class Timers:
         self._sleep.cancel()
 
     async def run(self) -> None:
-        """Sleep until the next deadline, call back, repeat, until closed."""
+        """Sleep until the next deadline, fire what is due, repeat, until closed."""
         while True:
-            self._fire_due(trio.current_time())
+            self._fire_due(self.now())
             if self._closed:
                 return
-            next_deadline = self._heap[0][0] if self._heap else inf
-            with trio.CancelScope(deadline=next_deadline) as self._sleep:
+            self._next = self._heap[0][0] if self._heap else inf
+            with trio.CancelScope(deadline=self._next) as self._sleep:
                 await trio.sleep_forever()
+            # Until the next sleep begins there is nothing to wake.
+            self._next = -inf
 
     def _fire_due(self, now: float) -> None:
         while self._heap and self._heap[0][0] <= now:
-            timer = heapq.heappop(self._heap)[2]
-            if timer.is_live:
-                timer.fire()
+            deadline = heapq.heappop(self._heap)[2]
+            if deadline.is_live:
+                deadline.fire()
             else:
                 self._dead = max(0, self._dead - 1)
