@@ -140,6 +140,10 @@ def test_sales_that_outweigh_buys_speak_for_selling() -> None:
     assert opinion.reasons == ("sold 3.20 SOL, bought 3.20 SOL",)
 
 
+def test_inflow_that_the_curve_does_not_hold_counts_for_nothing() -> None:
+    assert confidence(replace(CLEAR, curve_lamports=SOL)) == confidence(CLEAR) - 2_000
+
+
 def test_a_complete_curve_is_not_bought() -> None:
     assert rule_opinion(replace(CLEAR, curve_complete=True)).action is Action.NEUTRAL
 
