@@ -63,18 +63,7 @@ def read_master_key(path: Path, expected_id: str | None = None) -> MasterKey:
     `expected_id` is the id that the sealed wallets name, where there are any: a missing key is never replaced by a new one.
     """
     wanted = f" with id {expected_id}" if expected_id else ""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise StartupError(
-            f"{path}: no master key{wanted}; put the key file back, or name another in wallets.master_key_file"
-        ) from None
-    except OSError as error:
-        raise StartupError(f"{path}: the master key{wanted} cannot be read: {error.strerror}; mend the file") from None
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(descriptor)
-        _check_guarded(path, state, wanted)
-        content = file.read(MAX_FILE_BYTES + 1)
+    content = _read_guarded(path, wanted)
     try:
         lines = content.decode("ascii").splitlines()
     except UnicodeDecodeError:
@@ -82,6 +71,23 @@ def read_master_key(path: Path, expected_id: str | None = None) -> MasterKey:
     if len(content) > MAX_FILE_BYTES or len(lines) != 1:
         raise StartupError(f"{path}: not a master key{wanted}; it must be {_FORM}")
     return parse_master_key(lines[0], str(path), expected_id)
+
+
+def _read_guarded(path: Path, wanted: str) -> bytes:
+    """The file's bytes, at most one more than a key file may have; links are not followed and pipes not waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise StartupError(
+            f"{path}: no master key{wanted}; put the key file back, or name another in wallets.master_key_file"
+        ) from None
+    except OSError as error:
+        raise StartupError(f"{path}: the master key{wanted} cannot be read: {error.strerror}; mend the file") from None
+    try:
+        _check_guarded(path, os.fstat(descriptor), wanted)
+        return os.read(descriptor, MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _check_guarded(path: Path, state: os.stat_result, wanted: str) -> None:

@@ -1,0 +1,166 @@
+"""Endpoints that hang, refuse, answer with errors or with garbage, on real sockets: one typed error, in time, without the URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from bot.chain.rpc import RpcClient, RpcFault
+from bot.chain.transport import HttpTransport, open_http_transport, redacted
+from bot.errors import ChainUnavailable, StartupError
+
+SECRET = "s3cr3t-api-key"
+TEST_DEADLINE_S = 10
+CALL_DEADLINE_S = 0.2
+
+Handler = Callable[[trio.SocketStream], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _server(handler: Handler) -> AsyncIterator[int]:
+    """A TCP server on loopback; gives its port."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        try:
+            async with stream:
+                await handler(stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    with trio.fail_after(TEST_DEADLINE_S):
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, handle, 0)
+            yield listeners[0].socket.getsockname()[1]
+            nursery.cancel_scope.cancel()
+
+
+def _url(port: int) -> str:
+    return f"http://user:{SECRET}@127.0.0.1:{port}/{SECRET}?api-key={SECRET}"
+
+
+def _http(status: str, body: bytes, headers: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{headers}\r\n".encode() + body
+
+
+def _answering(answer: bytes) -> Handler:
+    async def handler(stream: trio.SocketStream) -> None:
+        request = b""
+        while not request.endswith(b"}"):
+            request += await stream.receive_some(65_536)
+        await stream.send_all(answer)
+
+    return handler
+
+
+async def _silent(stream: trio.SocketStream) -> None:
+    await trio.sleep_forever()
+
+
+async def _asked(port: int) -> ChainUnavailable:
+    """The error of one question to the endpoint at `port`."""
+    async with open_http_transport(_url(port)) as transport:
+        client = RpcClient(transport, CALL_DEADLINE_S)
+        with pytest.raises(ChainUnavailable) as raised:
+            await client.block_height("finalized")
+    shown = f"{raised.value} {raised.value!r} {raised.value.__cause__!r} {transport!r} {client!r}"
+    assert SECRET not in shown
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+    assert f"127.0.0.1:{port}" in str(raised.value)
+    return raised.value
+
+
+async def test_an_endpoint_that_hangs_is_given_up_at_the_deadline() -> None:
+    async with _server(_silent) as port:
+        assert "no answer within 0.2 s" in str(await _asked(port))
+
+
+async def test_an_endpoint_that_hangs_in_the_middle_of_its_answer_is_given_up() -> None:
+    async def handler(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
+        await trio.sleep_forever()
+
+    async with _server(handler) as port:
+        assert "no answer within 0.2 s" in str(await _asked(port))
+
+
+async def test_an_endpoint_that_refuses_connections() -> None:
+    async with _server(_silent) as port:
+        pass
+    assert "ConnectError" in str(await _asked(port))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (_http("429 Too Many Requests", b"{}", "retry-after: 7\r\n"), "429, too many requests, retry after 7 s"),
+        (_http("503 Service Unavailable", b""), "HTTP status 503"),
+        (_http("302 Found", b"", "location: http://127.0.0.1:1/\r\n"), "HTTP status 302"),
+        (b"220 mail.example.test ESMTP\r\n", "RemoteProtocolError"),
+        (b"", "RemoteProtocolError"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", "RemoteProtocolError"),
+        (_http("200 OK", b"<html>hello</html>"), "not what the method returns"),
+        (_http("200 OK", b"\xff\xfe\x00"), "not what the method returns"),
+        (_http("200 OK", b""), "not what the method returns"),
+        (_http("200 OK", b"null"), "not what the method returns"),
+        (_http("200 OK", b'{"jsonrpc":"2.0","id":1}'), "not what the method returns"),
+        (_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":null}'), "not what the method returns"),
+        (_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":"12"}'), "not what the method returns"),
+        (_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":1.5}'), "not what the method returns"),
+    ],
+)
+async def test_an_answer_that_is_no_answer(answer: bytes, told: str) -> None:
+    async with _server(_answering(answer)) as port:
+        assert told in str(await _asked(port))
+
+
+async def test_an_endpoint_that_says_it_is_behind() -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is behind by 42 slots"}}'
+    async with _server(_answering(_http("200 OK", body))) as port:
+        error = await _asked(port)
+    assert isinstance(error, RpcFault)
+    assert error.code == -32005
+    assert "behind by 42 slots" in str(error)
+
+
+async def test_cancelled_questions_lose_no_connection() -> None:
+    """httpx 0.28.1 loses pool slots when queued requests are cancelled, unless a limiter stands before the pool."""
+    slow = trio.Event()
+
+    async def handler(stream: trio.SocketStream) -> None:
+        while await stream.receive_some(65_536):
+            await slow.wait()
+            await stream.send_all(_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":7}'))
+
+    async with _server(handler) as port, open_http_transport(_url(port), max_in_flight=2) as transport:
+        hurried = RpcClient(transport, 0.05)
+
+        async def ask() -> None:
+            with pytest.raises(ChainUnavailable):
+                await hurried.block_height("finalized")
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(40):
+                nursery.start_soon(ask)
+        slow.set()
+        assert await RpcClient(transport, TEST_DEADLINE_S).block_height("finalized") == 7
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8899", "ftp://host", "http://", "http://host:port", f"{SECRET}"])
+def test_a_url_that_is_none_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(StartupError) as raised:
+        redacted(url)
+    assert SECRET not in str(raised.value)
+
+
+def test_an_endpoint_is_known_by_host_and_port() -> None:
+    assert redacted(f"https://user:{SECRET}@rpc.example.test/{SECRET}") == "rpc.example.test:443"
+    assert redacted(f"ws://rpc.example.test:8900/?key={SECRET}") == "rpc.example.test:8900"
+
+
+async def test_a_transport_shows_no_credentials() -> None:
+    transport = HttpTransport(_url(1), 1)
+    assert repr(transport) == "<HttpTransport 127.0.0.1:1>"
+    await transport.aclose()
