@@ -48,7 +48,6 @@ class Inbox:
 
     __slots__ = (
         "_capacity",
-        "_easy_room",
         "_latest",
         "_lot",
         "blocks",
@@ -58,6 +57,7 @@ class Inbox:
         "current",
         "current_is_control",
         "dropped",
+        "easy_room",
         "halted",
         "handled",
         "is_open",
@@ -92,7 +92,7 @@ class Inbox:
         self.is_open = True
         # How long the queue may be for a message to go straight in: the capacity, but nothing while closed and
         # nothing where each message must be looked at.
-        self._easy_room = self._room_when_open()
+        self.easy_room = self._room_when_open()
         self.halted = False
         self.handled = 0
         self.rejected = 0
@@ -105,7 +105,7 @@ class Inbox:
     def put(self, item: object) -> None:
         """Queue a user message; raise ActorDead or MailboxFull as the rule says."""
         queue = self.queue
-        if queue is not None and len(queue) < self._easy_room:
+        if queue is not None and len(queue) < self.easy_room:
             queue.append(item)
             if self.consumer is not None:
                 self._wake()
@@ -217,7 +217,7 @@ class Inbox:
     def halt(self, *, drain: bool) -> None:
         """Ask the loop to end: after the message in progress, or (drain) after those that wait; take no new ones."""
         self.is_open = False
-        self._easy_room = 0
+        self.easy_room = 0
         self.halted = self.halted or not drain
         self._unpark_all()
         self._wake()
@@ -226,7 +226,7 @@ class Inbox:
         """Take messages again, for a new incarnation."""
         self.is_open = True
         self.halted = False
-        self._easy_room = self._room_when_open()
+        self.easy_room = self._room_when_open()
 
     def _room_when_open(self) -> int:
         return 0 if self._latest is not None else self._capacity
@@ -266,7 +266,7 @@ class Inbox:
     def close(self) -> None:
         """Bury everything that waits; from now on senders get ActorDead."""
         self.is_open = False
-        self._easy_room = 0
+        self.easy_room = 0
         self.kept = NOTHING
         waiting = [*(self.control or ()), *(self.queue or ())]
         self.queue = self.control = None

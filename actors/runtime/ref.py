@@ -33,10 +33,15 @@ class Ref:
 
     def tell(self, message: object, *, control: bool = False) -> None:
         """Queue a message and return; raise ActorDead or MailboxFull. A full `block` mailbox refuses here, see send."""
+        inbox = self._inbox
+        queue = inbox.queue
         if control:
-            self._inbox.put_control(message)
+            inbox.put_control(message)
+        elif queue is not None and len(queue) < inbox.easy_room and inbox.consumer is None:
+            # What put() does in the common case, without the call.
+            queue.append(message)
         else:
-            self._inbox.put(message)
+            inbox.put(message)
 
     async def send(self, message: object) -> None:
         """Queue a message, waiting for room where the mailbox's rule is `block`; raise ActorDead or MailboxFull."""

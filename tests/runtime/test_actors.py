@@ -198,8 +198,8 @@ async def test_draining_a_supervisor_drains_its_actors_in_reverse(autojump_clock
     inner = SupervisorSpec("inner", "one_for_one", (ChildSpec("a", Summer(probe)), ChildSpec("b", Summer(probe))))
     outer = SupervisorSpec("outer", "one_for_one", (ChildSpec("in", inner, type="supervisor"),))
     async with open_supervisor(outer) as sup:
-        for id in "ab":
-            sup.child("in").ref(id).tell(Busy(2))
+        for key in "ab":
+            sup.child("in").ref(key).tell(Busy(2))
         await settle()
         probe.clear()
         await sup.terminate_child("in", mode="drain")

@@ -28,7 +28,7 @@ async def settle():
 
 
 def top(cast, *ids, **keywords):
-    return SupervisorSpec("top", "one_for_one", tuple(ChildSpec(id, cast.steady) for id in ids), **keywords)
+    return SupervisorSpec("top", "one_for_one", tuple(ChildSpec(key, cast.steady) for key in ids), **keywords)
 
 
 async def test_start_child_returns_the_id_and_appends_to_the_order(autojump_clock):

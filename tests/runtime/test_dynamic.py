@@ -30,8 +30,8 @@ def pool(**keywords):
 async def test_children_are_keyed_and_vanish_when_they_are_done(autojump_clock):
     cast = Cast()
     async with open_supervisor(pool()) as sup:
-        for id in "abc":
-            await sup.start_child(ChildSpec(id, cast.steady, restart="transient"))
+        for key in "abc":
+            await sup.start_child(ChildSpec(key, cast.steady, restart="transient"))
         cast.end("a")
         await settle()
         await sup.terminate_child("b")

@@ -38,6 +38,10 @@ async def kill(sup):
     await settle()
 
 
+async def wait_ten(sup):
+    await trio.sleep(10)
+
+
 async def forever(ctx):
     ctx.ready()
     await trio.sleep_forever()
@@ -189,7 +193,7 @@ async def test_a_crashed_childs_cleanup_has_its_time_too_and_keeps_the_error(aut
             with ctx.cleanup():
                 await trio.sleep(60)
 
-    end, _ = await exit_of(start, lambda sup: trio.sleep(10), shutdown_ms=3000)
+    end, _ = await exit_of(start, wait_ten, shutdown_ms=3000)
     assert (end.kind, end.reason) == ("failed", "Oops: first")
 
 
@@ -278,7 +282,7 @@ async def test_a_nursery_may_be_entered_and_its_error_is_the_childs(autojump_clo
         nursery.start_soon(breaks)
         await forever(ctx)
 
-    end, _ = await exit_of(start, lambda sup: trio.sleep(2))
+    end, _ = await exit_of(start, wait_ten)
     assert (end.kind, end.reason) == ("failed", "Oops: in the background")
     end, _ = await exit_of(start, terminate)
     assert end.kind == "stopped"

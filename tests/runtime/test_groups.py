@@ -13,7 +13,7 @@ async def settle():
 
 def group(cast, strategy, ids="abc", intensity=5, **keywords):
     return SupervisorSpec(
-        "top", strategy, tuple(ChildSpec(id, cast.steady, **keywords) for id in ids), intensity=intensity
+        "top", strategy, tuple(ChildSpec(key, cast.steady, **keywords) for key in ids), intensity=intensity
     )
 
 
@@ -42,8 +42,8 @@ async def test_the_strategy_decides_who_is_restarted(autojump_clock, strategy, s
 async def test_a_group_restart_counts_once_even_when_members_crash_together(autojump_clock):
     cast = Cast()
     async with open_supervisor(group(cast, "one_for_all"), report=cast.probe.report) as sup:
-        for id in "abc":
-            cast.crash(id)
+        for key in "abc":
+            cast.crash(key)
         await settle()
         assert (sup.statistics().restarts, sup.statistics().budget_left) == (1, 4)
         assert set(states(sup).values()) == {"running"}
@@ -55,7 +55,7 @@ async def test_members_are_stopped_one_by_one_and_no_two_incarnations_overlap(au
     spec = SupervisorSpec(
         "top",
         "one_for_all",
-        (ChildSpec("a", cast.steady), *(ChildSpec(id, cast.slow_stop(1)) for id in "bc")),
+        (ChildSpec("a", cast.steady), *(ChildSpec(key, cast.slow_stop(1)) for key in "bc")),
         intensity=5,
     )
     async with open_supervisor(spec) as sup:
@@ -200,11 +200,11 @@ async def test_significant_children_that_end_by_themselves_end_the_supervisor(
     autojump_clock, auto_shutdown, ended, kind
 ):
     cast = Cast()
-    children = tuple(ChildSpec(id, cast.steady, restart="transient", significant=True) for id in "ab")
+    children = tuple(ChildSpec(key, cast.steady, restart="transient", significant=True) for key in "ab")
     spec = SupervisorSpec("top", "one_for_one", (*children, ChildSpec("c", cast.steady)), auto_shutdown=auto_shutdown)
     async with open_supervisor(spec, report=cast.probe.report) as sup:
-        for id in ended:
-            cast.end(id)
+        for key in ended:
+            cast.end(key)
         if kind is None:
             await settle()
             assert states(sup) == {"a": "undefined", "b": "running", "c": "running"}
@@ -216,7 +216,7 @@ async def test_significant_children_that_end_by_themselves_end_the_supervisor(
 
 async def test_a_crash_or_a_stop_by_hand_of_a_significant_child_ends_nothing(autojump_clock):
     cast = Cast()
-    children = tuple(ChildSpec(id, cast.steady, restart="transient", significant=True) for id in "ab")
+    children = tuple(ChildSpec(key, cast.steady, restart="transient", significant=True) for key in "ab")
     spec = SupervisorSpec("top", "one_for_one", children, auto_shutdown="any_significant")
     async with open_supervisor(spec, report=cast.probe.report) as sup:
         cast.crash("a")

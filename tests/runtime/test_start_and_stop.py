@@ -17,7 +17,7 @@ from actors.runtime.testing import Cast, Oops, Summer
 
 
 def specs(cast, *ids, **keywords):
-    return tuple(ChildSpec(id, cast.steady, **keywords) for id in ids)
+    return tuple(ChildSpec(key, cast.steady, **keywords) for key in ids)
 
 
 async def test_children_start_in_order_and_stop_in_reverse(autojump_clock):
@@ -129,7 +129,7 @@ async def test_leaving_the_block_with_an_error_stops_in_order_and_raises_that_er
 
 async def test_cancelled_from_outside_the_tree_still_stops_in_order_with_its_cleanups(autojump_clock):
     cast = Cast()
-    spec = SupervisorSpec("top", "one_for_one", tuple(ChildSpec(id, cast.slow_stop(1)) for id in "abc"))
+    spec = SupervisorSpec("top", "one_for_one", tuple(ChildSpec(key, cast.slow_stop(1)) for key in "abc"))
     with trio.move_on_after(5) as scope:
         async with open_supervisor(spec, report=cast.probe.report) as sup:
             cast.probe.clear()
