@@ -28,11 +28,6 @@ Unit = Callable[[asyncpg.Connection, Unpack[Ts]], Coroutine[Any, Any, T]]
 
 _OLDEST_SERVER = 15
 _POOL_SIZE = 8
-_CONNECT_WITHIN_S = 5.0
-_ACQUIRE_WITHIN_S = 2.0
-_COMMAND_WITHIN_S = 5.0
-# A whole unit of work. A write is not cut short by a cancellation, so this is what bounds it.
-_UNIT_WITHIN_S = 10.0
 _POOL_CLOSES_WITHIN_S = 5.0
 _CLOSE_WITHIN_S = 10.0
 
@@ -83,6 +78,19 @@ _STARTUP_TEXTS: tuple[tuple[type[Exception], str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseTimeouts:
+    """How long a server may be silent: at a connect, while a connection is waited for, in one command.
+
+    `unit_s` bounds a whole unit of work. A write is not cut short by a cancellation, so this is what ends it.
+    """
+
+    connect_s: float = 5.0
+    acquire_s: float = 2.0
+    command_s: float = 5.0
+    unit_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseStatistics:
     """The pool at one moment: open connections, those of them that idle, and units of work on their way."""
 
@@ -94,9 +102,10 @@ class DatabaseStatistics:
 class Database:
     """Made by `open_database`. A unit of work is an async function whose first argument is a connection."""
 
-    def __init__(self, island: Island, pool: asyncpg.Pool) -> None:
+    def __init__(self, island: Island, pool: asyncpg.Pool, timeouts: DatabaseTimeouts) -> None:
         self._island = island
         self._pool = pool
+        self._timeouts = timeouts
 
     def __repr__(self) -> str:
         return f"<Database {self.statistics()}>"
@@ -121,13 +130,16 @@ class Database:
             return await self._island.call(self._run_in_transaction, unit, args, shield=True)
 
     async def _run(self, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
-        async with asyncio.timeout(_UNIT_WITHIN_S), self._pool.acquire(timeout=_ACQUIRE_WITHIN_S) as connection:
+        async with (
+            asyncio.timeout(self._timeouts.unit_s),
+            self._pool.acquire(timeout=self._timeouts.acquire_s) as connection,
+        ):
             return await unit(connection, *args)
 
     async def _run_in_transaction(self, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
         async with (
-            asyncio.timeout(_UNIT_WITHIN_S),
-            self._pool.acquire(timeout=_ACQUIRE_WITHIN_S) as connection,
+            asyncio.timeout(self._timeouts.unit_s),
+            self._pool.acquire(timeout=self._timeouts.acquire_s) as connection,
             connection.transaction(),
         ):
             return await unit(connection, *args)
@@ -141,18 +153,21 @@ class Repository:
 
 
 @asynccontextmanager
-async def open_database(island: Island, address: DatabaseAddress) -> AsyncIterator[Database]:
+async def open_database(
+    island: Island, address: DatabaseAddress, timeouts: DatabaseTimeouts | None = None
+) -> AsyncIterator[Database]:
     """A pool of connections to a database that was brought to this program's schema first.
 
     Raises StartupError with one line, which never holds the password, when the database cannot be used.
     """
+    timeouts = timeouts or DatabaseTimeouts()
     try:
-        pool = await island.call(_open_pool, address)
+        pool = await island.call(_open_pool, address, timeouts)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         # Not chained: what asyncpg says of a connection string may repeat a part of it.
         raise StartupError(f"{address.name} cannot be used: {_startup_text(error)}") from None
     try:
-        yield Database(island, pool)
+        yield Database(island, pool, timeouts)
     finally:
         with trio.move_on_after(_CLOSE_WITHIN_S, shield=True), suppress(StoreUnavailable):
             await island.call(_close_pool, pool)
@@ -170,13 +185,13 @@ async def prepare_connection(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec("numeric", schema="pg_catalog", format="text", encoder=str, decoder=int)
 
 
-async def _open_pool(address: DatabaseAddress) -> asyncpg.Pool:
+async def _open_pool(address: DatabaseAddress, timeouts: DatabaseTimeouts) -> asyncpg.Pool:
     pool: asyncpg.Pool = await asyncpg.create_pool(
         address.dsn,
         min_size=1,
         max_size=_POOL_SIZE,
-        timeout=_CONNECT_WITHIN_S,
-        command_timeout=_COMMAND_WITHIN_S,
+        timeout=timeouts.connect_s,
+        command_timeout=timeouts.command_s,
         init=prepare_connection,
         reset=_keep_session,
         server_settings={
@@ -187,7 +202,7 @@ async def _open_pool(address: DatabaseAddress) -> asyncpg.Pool:
         },
     )
     try:
-        async with pool.acquire(timeout=_ACQUIRE_WITHIN_S) as connection:
+        async with pool.acquire(timeout=timeouts.acquire_s) as connection:
             server = connection.get_server_version()
             if server.major < _OLDEST_SERVER:
                 raise StartupError(f"{address.name} is PostgreSQL {server.major}; {_OLDEST_SERVER} or newer is needed")

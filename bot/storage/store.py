@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.storage.address import DatabaseAddress
-from bot.storage.database import DatabaseStatistics, open_database
+from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
 from bot.storage.outbox import Outbox
@@ -28,11 +28,13 @@ class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Program):
 
 
 @asynccontextmanager
-async def open_store(address: DatabaseAddress) -> AsyncIterator[PostgresStore]:
+async def open_store(
+    address: DatabaseAddress, timeouts: DatabaseTimeouts | None = None
+) -> AsyncIterator[PostgresStore]:
     """The store in the database at `address`, which is brought to this program's schema first.
 
     It outlives the server: while that is away its methods raise StoreUnavailable, and they work again when it is back
     at the same address. Raises StartupError with one line when the database cannot be used.
     """
-    async with open_island() as island, open_database(island, address) as database:
+    async with open_island() as island, open_database(island, address, timeouts) as database:
         yield PostgresStore(database)

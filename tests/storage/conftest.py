@@ -1,0 +1,50 @@
+"""Both stores for the contract, and the server that the real one needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import trio
+from hypothesis import HealthCheck, settings
+
+from bot.ports import Store
+from bot.storage.address import DatabaseAddress
+from bot.storage.memory import MemoryStore
+from bot.storage.store import open_store
+from tests.storage.server_thread import TEMPLATE, fast_folder, fresh_database, make_template, running_server
+
+# Judged by what they find, never by how long this machine took.
+settings.register_profile("storage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("storage")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseAddress]:
+    """The session's server with a migrated database to copy from."""
+    with fast_folder(tmp_path_factory.mktemp("server")) as folder, running_server(folder / "pg") as address:
+        trio.run(make_template, address)
+        yield address
+
+
+@pytest.fixture
+async def database(server: DatabaseAddress) -> AsyncIterator[DatabaseAddress]:
+    """A migrated database of this test alone."""
+    async with fresh_database(server, TEMPLATE) as address:
+        yield address
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def home(request: pytest.FixtureRequest) -> DatabaseAddress | None:
+    """Where the store under contract lives: None for the twin, else the server."""
+    return None if request.param == "memory" else request.getfixturevalue("server")
+
+
+@pytest.fixture
+async def store(home: DatabaseAddress | None) -> AsyncIterator[Store]:
+    """The store under contract, empty: the twin, or PostgreSQL."""
+    if home is None:
+        yield MemoryStore()
+        return
+    async with fresh_database(home, TEMPLATE) as address, open_store(address) as real:
+        yield real

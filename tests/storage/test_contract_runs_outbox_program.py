@@ -1,0 +1,178 @@
+"""The contract of snipe runs, the outbox and what belongs to the program, held by both stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import Conflict
+from bot.ports import Store
+from bot.trading.intent import Context
+from bot.trading.trading_state import GLOBAL, Cause
+from tests.storage.storage_samples import NOW_MS, buy, enrol, message, planned, run, sent
+
+
+async def test_a_token_is_looked_at_once_per_user_and_epoch(store: Store) -> None:
+    ada, bob = await enrol(store, "ada"), await enrol(store, "bob")
+    first = run("r-1", ada.user_id)
+    assert await store.open_run(first)
+    assert not await store.open_run(run("r-2", ada.user_id, status="SKIPPED"))
+    assert await store.open_run(run("r-3", ada.user_id, epoch=2))
+    assert await store.open_run(run("r-4", bob.user_id))
+    assert [row.id for row in await store.runs_since(ada.user_id, 0)] == ["r-1", "r-3"]
+    assert (await store.runs_since(ada.user_id, 0))[0] == first
+
+
+async def test_runs_are_listed_from_a_moment_on_oldest_first(store: Store) -> None:
+    wallet = await enrol(store)
+    for number, at_ms in enumerate((30, 10, 20)):
+        await store.open_run(run(f"r-{number}", wallet.user_id, mint=f"M{number}", at_ms=at_ms))
+    assert [row.id for row in await store.runs_since(wallet.user_id, 20)] == ["r-2", "r-0"]
+
+
+async def test_a_run_changes_status_and_reason(store: Store) -> None:
+    wallet = await enrol(store)
+    await store.open_run(run("r-1", wallet.user_id))
+    await store.set_run("r-1", "SKIPPED", "too risky")
+    assert await store.runs_since(wallet.user_id, 0) == [
+        replace(run("r-1", wallet.user_id), status="SKIPPED", reason="too risky")
+    ]
+
+
+async def test_runs_that_cannot_be_are_refused(store: Store) -> None:
+    wallet = await enrol(store)
+    await store.open_run(run("r-1", wallet.user_id))
+    with pytest.raises(ValueError, match="not the status"):
+        await store.open_run(run("r-2", wallet.user_id, mint="M2", status="DREAMING"))
+    with pytest.raises(ValueError, match="not the status"):
+        await store.set_run("r-1", "DREAMING", "no")
+    with pytest.raises(LookupError):
+        await store.set_run("r-none", "SKIPPED", "no")
+    with pytest.raises(LookupError):
+        await store.open_run(run("r-2", "u-none"))
+    with pytest.raises(Conflict):
+        await store.open_run(run("r-1", wallet.user_id, mint="M2"))
+
+
+async def test_runs_that_a_stopped_bot_left_expire_and_no_others(store: Store) -> None:
+    wallet = await enrol(store)
+    statuses = ["ANALYZED", "MONITORING", "EXECUTING", "COMPLETED", "FAILED", "SKIPPED", "EXPIRED", "UNKNOWN"]
+    for status in statuses:
+        await store.open_run(run(f"r-{status}", wallet.user_id, mint=f"M-{status}", status=status))
+    await store.open_run(run("r-bought", wallet.user_id, mint="M-bought"))
+    await sent(store, buy("k", wallet, mint="M-bought", context=Context.SNIPER, causation_id="r-bought"))
+    await store.open_run(run("r-later", wallet.user_id, mint="M-later", at_ms=NOW_MS + 1))
+    assert await store.expire_runs(NOW_MS) == 3
+    ended = {row.id: row.status for row in await store.runs_since(wallet.user_id, 0)}
+    assert ended == {
+        **{f"r-{status}": status for status in statuses},
+        "r-ANALYZED": "EXPIRED",
+        "r-MONITORING": "EXPIRED",
+        "r-EXECUTING": "EXPIRED",
+        "r-bought": "EXECUTING",
+        "r-later": "ANALYZED",
+    }
+    assert await store.expire_runs(NOW_MS) == 0
+
+
+async def test_urgent_messages_come_first_then_the_oldest(store: Store) -> None:
+    wallet = await enrol(store)
+    user_id = wallet.user_id
+    messages = [
+        message("new", user_id, at_ms=30),
+        message("old", user_id, at_ms=10),
+        message("alert", user_id, at_ms=99, urgent=True),
+        message("same-time", user_id, at_ms=10),
+    ]
+    for one in messages:
+        await store.post(one)
+    assert [owed.id for owed in await store.due(9)] == ["alert", "old", "same-time", "new"]
+    assert [owed.id for owed in await store.due(2)] == ["alert", "old"]
+
+
+async def test_a_delivered_message_is_not_due_again(store: Store) -> None:
+    wallet = await enrol(store)
+    await store.post(message("m-1", wallet.user_id))
+    await store.delivered("m-1", NOW_MS)
+    await store.delivered("m-1", NOW_MS + 1)
+    assert await store.due(9) == []
+    await store.post(message("m-1", wallet.user_id))
+    assert await store.due(9) == []
+    with pytest.raises(LookupError):
+        await store.delivered("m-none", NOW_MS)
+
+
+async def test_a_message_comes_back_as_json_gives_it(store: Store) -> None:
+    wallet = await enrol(store)
+    strange: dict[str, object] = {
+        "name": "\0 \ud800 ✓",
+        "big": 2**70,
+        "list": [1, None, True, 1.5],
+        "z": 1,
+        "a": {"b": "c"},
+    }
+    posted = replace(message("m-1", wallet.user_id), payload=strange)
+    await store.post(posted)
+    [back] = await store.due(1)
+    assert back == posted
+    assert list(back.payload) == list(strange)
+
+
+async def test_the_caller_cannot_change_a_message_that_was_posted(store: Store) -> None:
+    wallet = await enrol(store)
+    posted = message("m-1", wallet.user_id, amount=1)
+    await store.post(posted)
+    posted.payload["amount"] = 2
+    (await store.due(1))[0].payload["amount"] = 3
+    assert [owed.payload for owed in await store.due(1)] == [{"amount": 1}]
+
+
+async def test_a_message_that_cannot_be_sent_is_refused(store: Store) -> None:
+    wallet = await enrol(store)
+    with pytest.raises(TypeError):
+        await store.post(message("m-1", wallet.user_id, what=object()))
+    with pytest.raises(ValueError, match="JSON"):
+        await store.post(message("m-1", wallet.user_id, what=float("nan")))
+    with pytest.raises(LookupError):
+        await store.post(message("m-1", "u-none"))
+    assert await store.due(9) == []
+
+
+async def test_a_database_belongs_to_the_first_cluster_that_it_met(store: Store) -> None:
+    assert await store.genesis_hash() is None
+    await store.bind_genesis("local")
+    await store.bind_genesis("local")
+    with pytest.raises(Conflict, match="belongs to the cluster local"):
+        await store.bind_genesis("mainnet")
+    assert await store.genesis_hash() == "local"
+
+
+async def test_pause_causes_keep_their_order_and_their_first_words(store: Store) -> None:
+    rpc = Cause("rpc", GLOBAL, 5, "rpc_pool", "no endpoint answers")
+    mine = Cause("operator", "user:7", 3, "operator", "asked \0 to")
+    await store.save_cause(rpc)
+    await store.save_cause(mine)
+    await store.save_cause(replace(rpc, since_ms=9, why="still"))
+    assert await store.causes() == [rpc, replace(mine, why="asked \ufffd to")]
+    await store.clear_cause("rpc", GLOBAL)
+    await store.clear_cause("rpc", GLOBAL)
+    await store.save_cause(replace(rpc, since_ms=11))
+    assert [(cause.name, cause.since_ms) for cause in await store.causes()] == [("operator", 3), ("rpc", 11)]
+
+
+async def test_the_same_name_in_two_scopes_is_two_causes(store: Store) -> None:
+    await store.save_cause(Cause("loss", "user:1", 1, "guard", "a"))
+    await store.save_cause(Cause("loss", "user:2", 2, "guard", "b"))
+    await store.clear_cause("loss", "user:1")
+    assert [cause.scope for cause in await store.causes()] == ["user:2"]
+
+
+async def test_a_ping_is_answered(store: Store) -> None:
+    await store.ping()
+
+
+async def test_a_bare_intent_of_a_sniper_needs_no_run(store: Store) -> None:
+    wallet = await enrol(store)
+    await planned(store, buy("k", wallet, context=Context.SNIPER, causation_id="no-such-run"))
+    assert await store.runs_since(wallet.user_id, 0) == []

@@ -1,0 +1,131 @@
+"""The contract of `UserStore`, held by both stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import Conflict, KeyUnavailable
+from bot.ports import Store, User, Wallet
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+from tests.storage.storage_samples import KEY, enrol
+
+USER = User("u-ada", "ada", 42, Mode.LIVE, "consent-1")
+WALLET = Wallet("w-ada", "u-ada", "Address-ada")
+CHANGED = UserSettings(
+    max_trade_lamports=1,
+    max_position_lamports=2,
+    daily_loss_limit_lamports=3,
+    slippage_buy_bps=4,
+    slippage_sell_bps=5,
+    take_profit_bps=None,
+    stop_loss_bps=None,
+    max_hold_s=None,
+    snipe_enabled=True,
+    snipe_max_lamports=6,
+    snipe_min_confidence_bps=7,
+    snipe_max_daily=8,
+    snipe_only_strong_buy=False,
+    snipe_min_curve_lamports=9,
+    snipe_epoch=10,
+    timezone="Asia/Tokyo",
+)
+
+
+async def test_a_created_user_is_found_by_handle_and_telegram_id(store: Store) -> None:
+    assert await store.create_user(USER, WALLET, KEY, CHANGED)
+    assert await store.users() == [USER]
+    assert await store.user_by_handle("ada") == USER
+    assert await store.user_by_telegram_id(42) == USER
+    assert await store.user_by_handle("bob") is None
+    assert await store.user_by_telegram_id(43) is None
+    assert await store.wallets() == [WALLET]
+    assert await store.sealed_key("w-ada") == KEY
+    assert await store.settings("u-ada") == CHANGED
+
+
+async def test_a_taken_handle_changes_nothing(store: Store) -> None:
+    await enrol(store, "ada")
+    other = Wallet("w-2", "u-2", "Address-2")
+    assert not await store.create_user(replace(USER, id="u-2"), other, KEY, CHANGED)
+    assert [user.id for user in await store.users()] == ["u-ada"]
+    assert [wallet.id for wallet in await store.wallets()] == ["w-ada"]
+    assert await store.settings("u-ada") == UserSettings()
+
+
+@pytest.mark.parametrize(
+    ("user", "wallet"),
+    [
+        (replace(USER, handle="eve"), Wallet("w-2", "u-ada", "Address-2")),
+        (replace(USER, handle="eve", id="u-2"), Wallet("w-2", "u-2", "Address-2")),
+        (replace(USER, handle="eve", id="u-2", telegram_id=7), Wallet("w-ada", "u-2", "Address-2")),
+        (replace(USER, handle="eve", id="u-2", telegram_id=7), Wallet("w-2", "u-2", "Address-ada")),
+    ],
+    ids=["user id", "telegram id", "wallet id", "address"],
+)
+async def test_anything_else_that_is_taken_is_a_conflict_and_writes_nothing(
+    store: Store, user: User, wallet: Wallet
+) -> None:
+    await store.create_user(USER, WALLET, KEY, CHANGED)
+    with pytest.raises(Conflict):
+        await store.create_user(user, wallet, KEY, CHANGED)
+    assert await store.users() == [USER]
+    assert await store.wallets() == [WALLET]
+
+
+async def test_two_users_without_telegram_do_not_collide(store: Store) -> None:
+    await enrol(store, "ada")
+    await enrol(store, "bob")
+    assert [user.handle for user in await store.users()] == ["ada", "bob"]
+    assert [wallet.id for wallet in await store.wallets("u-bob")] == ["w-bob"]
+    assert await store.wallets("nobody") == []
+
+
+async def test_a_wallet_of_somebody_else_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="belongs to user"):
+        await store.create_user(USER, replace(WALLET, user_id="u-eve"), KEY, CHANGED)
+
+
+async def test_settings_are_replaced_whole(store: Store) -> None:
+    await enrol(store, "ada")
+    await store.save_settings("u-ada", CHANGED, by="ada")
+    assert await store.settings("u-ada") == CHANGED
+    await store.save_settings("u-ada", UserSettings(), by="operator")
+    assert await store.settings("u-ada") == UserSettings()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        UserSettings(max_trade_lamports=-1),
+        UserSettings(max_position_lamports=2**63),
+        UserSettings(slippage_buy_bps=10_001),
+        UserSettings(stop_loss_bps=-5),
+    ],
+)
+async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:
+    await enrol(store, "ada")
+    with pytest.raises(ValueError, match="outside"):
+        await store.save_settings("u-ada", broken, by="ada")
+    with pytest.raises(ValueError, match="outside"):
+        await store.create_user(replace(USER, id="u-2", handle="bob"), replace(WALLET, user_id="u-2"), KEY, broken)
+    assert await store.settings("u-ada") == UserSettings()
+
+
+async def test_consent_is_renewed(store: Store) -> None:
+    await enrol(store, "ada")
+    await store.save_consent("u-ada", "consent-2")
+    assert [user.consent_version for user in await store.users()] == ["consent-2"]
+
+
+async def test_what_is_not_there_is_said_to_be_missing(store: Store) -> None:
+    with pytest.raises(KeyUnavailable):
+        await store.sealed_key("w-nobody")
+    with pytest.raises(LookupError):
+        await store.settings("u-nobody")
+    with pytest.raises(LookupError):
+        await store.save_settings("u-nobody", UserSettings(), by="eve")
+    with pytest.raises(LookupError):
+        await store.save_consent("u-nobody", "consent-2")
