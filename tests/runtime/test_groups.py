@@ -236,7 +236,7 @@ async def test_a_parent_does_not_restart_a_transient_supervisor_that_shut_itself
         assert sup.which_children() == (ChildInfo("in", "undefined", "supervisor", 1),)
 
 
-async def test_significance_needs_an_auto_shutdown_and_a_child_that_may_end():
+def test_significance_needs_an_auto_shutdown_and_a_child_that_may_end():
     async def start(ctx):
         pass
 
