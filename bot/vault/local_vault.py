@@ -28,10 +28,6 @@ class LocalVault:
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
 
-    @property
-    def master_key_id(self) -> str:
-        return self._master_key.id
-
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         await trio.lowlevel.checkpoint()
         seed = bytearray(os.urandom(SEED_BYTES))

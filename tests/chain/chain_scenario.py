@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,12 +15,13 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from bot.chain.connect import launch_stream, pump_chain
+from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
-from bot.chain.subscriptions import WebSocketSubscriptions
+from bot.chain.rpc import RpcClient
+from bot.chain.subscriptions import Subscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport, open_http_transport
-from bot.clock import system_clock, virtual_clock
+from bot.clock import Clock, system_clock, virtual_clock
 from bot.localnet import launchpad
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SwapOrder
@@ -33,6 +34,15 @@ from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 SOL = 1_000_000_000
 EPOCH_MS = 1_790_000_000_000
 POLL_S = 0.01
+CALL_DEADLINE_S = 3.0
+
+
+def pump_chain(transports: Sequence[Transport], clock: Clock) -> PumpChain:
+    return PumpChain(Endpoints([RpcClient(transport, CALL_DEADLINE_S) for transport in transports], clock))
+
+
+def launch_stream(subscriptions: Subscriptions, chain: PumpChain, clock: Clock) -> PumpLaunchStream:
+    return PumpLaunchStream(subscriptions, chain.events_of, clock)
 
 
 @dataclass(frozen=True)

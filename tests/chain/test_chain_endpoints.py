@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from bot.chain.connect import CALL_DEADLINE_S, pump_chain
 from bot.chain.endpoints import COOL_DOWN_S
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -21,7 +20,7 @@ from bot.errors import ChainUnavailable, SendRejected
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.recovery import Absence, SignatureStatus, Step, next_step
 from tests.chain.chain_doubles import InProcessTransport
-from tests.chain.chain_scenario import EPOCH_MS, SOL, virtual_world
+from tests.chain.chain_scenario import CALL_DEADLINE_S, EPOCH_MS, SOL, pump_chain, virtual_world
 
 SIGNATURE = "5" * 87
 

@@ -10,7 +10,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bot.chain.connect import launch_stream
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.clock import virtual_clock
@@ -18,7 +17,7 @@ from bot.errors import ChainUnavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from tests.chain.chain_doubles import InProcessSubscriptions
-from tests.chain.chain_scenario import EPOCH_MS, SOL, virtual_world
+from tests.chain.chain_scenario import EPOCH_MS, SOL, launch_stream, virtual_world
 from tests.chain.test_chain_events import DATA, PUMP
 
 SLOT = Notification("slotNotification", msgspec.Raw(b'{"slot":7}'))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 import trio
 
 from bot.chain.rpc import RpcClient, RpcFault
-from bot.chain.transport import HttpTransport, open_http_transport, redacted
+from bot.chain.transport import SPARE_CONNECTIONS, HttpTransport, open_http_transport, redacted
 from bot.errors import ChainUnavailable, StartupError
 
 SECRET = "s3cr3t-api-key"
@@ -146,6 +147,37 @@ async def test_cancelled_questions_lose_no_connection() -> None:
                 nursery.start_soon(ask)
         slow.set()
         assert await RpcClient(transport, TEST_DEADLINE_S).block_height("finalized") == 7
+
+
+async def test_a_pool_whose_slots_are_all_stuck_is_renewed() -> None:
+    connections = 0
+    full, renewed = trio.Event(), trio.Event()
+
+    async def handler(stream: trio.SocketStream) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 1 + SPARE_CONNECTIONS:
+            full.set()
+        elif connections > 1 + SPARE_CONNECTIONS:
+            renewed.set()
+        await trio.sleep_forever()
+
+    async with _server(handler) as port, open_http_transport(_url(port), max_in_flight=1) as transport:
+
+        async def hold() -> None:
+            with pytest.raises(httpx.HTTPError):
+                await transport._client.post(_url(port))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(1 + SPARE_CONNECTIONS):
+                nursery.start_soon(hold)
+            await full.wait()
+            with pytest.raises(ChainUnavailable, match="the connection pool was stuck and has been renewed"):
+                await transport.post(b"{}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transport.post, b"{}")
+            await renewed.wait()
+            nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8899", "ftp://host", "http://", "http://host:port", f"{SECRET}"])
