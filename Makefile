@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench program lock clean
+# Installs what `make run` needs and starts nothing.
+install: .venv/.run
+
+.PHONY: install run test lint bench program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -13,7 +16,7 @@ test: .venv/.dev
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async --enable=ASYNC --disable=ASYNC9 bot actors tests
+	$(BIN)/flake8-async --enable=ASYNC --disable=ASYNC9 $$(find bot actors tests -name "*.py")
 	$(BIN)/mypy
 
 bench: .venv/.dev

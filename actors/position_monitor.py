@@ -22,7 +22,7 @@ from bot.trading.units import BPS
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0  # the longest time without a look at the exit plan, pushed price or not
+LOOK_S = 1.0  # the longest time without a look at the exit plan and at the row, pushed price or not
 RETRY_S = 0.5  # after an exit that was refused or did not fill
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
 SLIPPAGE_MAX_BPS = 9_500
@@ -46,25 +46,34 @@ class PositionMonitor:
     prices: PriceBook
     in_flight: InFlight
     clock: Clock
-    look: MonitorLook
+    looks: dict[str, MonitorLook]
 
     async def run(self, ctx: Context) -> None:
         position = await self.store.position(self.position_id)
         if position is None:
             raise LookupError(f"position {self.position_id} has no row")
+        self.looks[position.id] = MonitorLook(self.clock.now_ms())
+        try:
+            with self.prices.watching(position.mint):
+                ctx.ready()
+                await self._watch(position)
+        finally:
+            del self.looks[position.id]
+
+    async def _watch(self, position: Position) -> None:
         failures = 0
-        with self.prices.watching(position.mint):
-            ctx.ready()
-            while position.state is PositionState.OPEN:
-                decided = await self._decide(position)
-                if decided is not None:
-                    failures = 0 if await self._leave(position, decided, failures) else failures + 1
+        reread_at_s = trio.current_time() + LOOK_S
+        while position.state is PositionState.OPEN:
+            decided = await self._decide(position)
+            if decided is None:
+                with trio.move_on_at(reread_at_s):
+                    await self.prices.changed(position.mint)
+            else:
+                failures = 0 if await self._leave(position, decided, failures) else failures + 1
+                await trio.sleep(RETRY_S)
+            if decided is not None or trio.current_time() >= reread_at_s:
                 position = await self._reread(position)
-                if decided is None:
-                    with trio.move_on_after(LOOK_S):
-                        await self.prices.changed(position.mint)
-                elif position.state is PositionState.OPEN:
-                    await trio.sleep(RETRY_S)
+                reread_at_s = trio.current_time() + LOOK_S
 
     async def _reread(self, position: Position) -> Position:
         """The row after fills and adjustments; while the database is away the monitor goes on with what it knows."""
@@ -78,7 +87,7 @@ class PositionMonitor:
         point = self.prices.latest(position.mint)
         if point is None:
             return None
-        self.look.checked_at_ms = self.clock.now_ms()
+        self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
             proceeds_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports

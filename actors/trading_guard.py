@@ -76,5 +76,5 @@ class TradingGuard:
 
     @property
     def level(self) -> int:
-        """1 while entries are open for everybody, 2 while a global cause pauses them."""
-        return 1 if self.state is State.OPEN else 2
+        """2 while a global cause pauses entries, else 1."""
+        return 2 if self.state is State.PAUSED else 1

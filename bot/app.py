@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,6 @@ from bot.vault.master_key import (
     make_local_key,
     master_key_from_environment,
     read_master_key,
-    refuse_local_key,
 )
 
 log = structlog.get_logger()
@@ -70,8 +69,8 @@ class Options:
 def run(arguments: argparse.Namespace, directory: Path) -> int:
     """`bot run`; returns the exit code. Raises StartupError with its lines before anything was started."""
     say(f"trading-bot, profile {arguments.profile}, data in {directory}")
+    _refuse_profile(arguments.profile)
     options = _options(arguments, directory)
-    _refuse_profile(arguments.profile, options.settings)
     with _locked(directory):
         logs.configure(options.settings.logs.level, file=_log_file(directory))
         try:
@@ -98,21 +97,12 @@ def _options(arguments: argparse.Namespace, directory: Path) -> Options:
     return Options(directory, settings.load(file), load_supervision(supervision_file), market, arguments.speed)
 
 
-def _refuse_profile(profile: str, chosen: settings.Settings) -> None:
-    """Profiles that need more than this version has are refused by name, after their own preconditions."""
-    if profile == "local":
-        return
-    if os.geteuid() == 0:
+def _refuse_profile(profile: str) -> None:
+    """Profiles that need more than this version has are refused by name."""
+    if profile != "local":
         raise StartupError(
-            f"profile {profile} refuses to run as root; run it as a user of its own, see deploy/README.md"
+            f"profile {profile} is not in this version; profile local needs no key and no network: bot run"
         )
-    key = _given_key(chosen.wallets.master_key_file)
-    if key is None:
-        raise StartupError(
-            f"profile {profile} needs a master key; name its file in wallets.master_key_file, or set {KEY_VARIABLE}"
-        )
-    refuse_local_key(key, profile)
-    raise StartupError(f"profile {profile} is not in this version; the local profile needs no key: bot run")
 
 
 def _given_key(file: Path | None, expected_id: str | None = None) -> MasterKey | None:
@@ -253,25 +243,33 @@ async def _run_tree(
     )
     console = Console(store, clock, chat, messenger)
     server = control.ControlServer(control_socket(options.directory), Operator(board).answer, console.open)
-    async with open_supervisor(bot.spec(server.serve), report=log_report) as root:
+    fatal = Fatal()
+    async with open_supervisor(bot.spec(server.serve), report=fatal.report) as root:
         await bot.began(root)
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
-        ended = await _first(stop, root)
+        ended = await _first(stop, fatal, root, foundation.supervisor)
         bot.guard.stop_entries()
-    say("actors stopped" if ended is None else f"the tree ended: {ended}")
+    say("actors stopped" if ended is None else f"stopped, because {ended}; see the log")
     return 0 if ended is None else 1
 
 
-async def _first(stop: trio.Event, root: Supervisor) -> str | None:
-    """Wait for the order to stop (None), or for the end of the tree (why)."""
+async def _first(stop: trio.Event, fatal: Fatal, *trees: Supervisor) -> str | None:
+    """Wait for the order to stop (None), or for what makes going on pointless (why)."""
     reasons: list[str] = []
     async with trio.open_nursery() as nursery:
 
-        async def watch() -> None:
-            reasons.append(str((await root.wait()).reason))
+        async def watch(tree: Supervisor) -> None:
+            reasons.append(f"{tree.path} ended: {(await tree.wait()).reason}")
             nursery.cancel_scope.cancel()
 
-        nursery.start_soon(watch)
+        async def watch_fatal() -> None:
+            await fatal.happened.wait()
+            reasons.append(f"{fatal.path} is used up")
+            nursery.cancel_scope.cancel()
+
+        for tree in trees:
+            nursery.start_soon(watch, tree)
+        nursery.start_soon(watch_fatal)
         await stop.wait()
         nursery.cancel_scope.cancel()
     return reasons[0] if reasons else None
@@ -335,6 +333,24 @@ def log_report(report: Report) -> None:
         leaves=[repr(leaf) for leaf in report.leaves],
         on_exhausted=report.on_exhausted,
     )
+
+
+@dataclass(slots=True)
+class Fatal:
+    """Notes when a subtree is used up without which nothing may trade or nobody watches the positions.
+
+    The process then ends with an error, so that whoever started it starts it again: boot takes up every position.
+    """
+
+    happened: trio.Event = field(default_factory=trio.Event)
+    path: str = ""
+
+    def report(self, report: Report) -> None:
+        """Log every report, and remember the first fatal one."""
+        log_report(report)
+        if report.kind == "exhausted" and report.on_exhausted in {"critical", "exit"} and not self.path:
+            self.path = report.path
+            self.happened.set()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ CONSENT_TEXT = """\
 Before you start, in plain words:
 - The machine that runs this bot holds your wallet's private key. Whoever controls that machine can move your money.
 - You can lose everything that you deposit. Most new tokens lose most of their value, many within minutes.
-- If a critical failure lasts (no route to the chain, no database), the bot sells your positions at once and stops.
+- If the chain or the database cannot be reached, the bot stops buying; your positions keep their exits, but while no
+  route to the chain answers nothing can be sold, by the bot or by you.
 - Nothing here is advice, and no result is promised.
 Send /start agree if you accept this. Only then is a wallet made for you."""

@@ -33,7 +33,7 @@ class Foundation:
     speed: float
     say: Callable[[str], None]
     report: Callable[[Report], None]
-    supervisor: Supervisor | None = None
+    _supervisor: Supervisor | None = None
     _database: DatabaseAddress | None = field(default=None, repr=False)
     _chain: LocalChainAddress | None = None
 
@@ -49,10 +49,16 @@ class Foundation:
         spec = SupervisorSpec(
             "foundation", "one_for_one", tuple(children), intensity=RESTARTS, period_s=RESTARTS_PERIOD_S
         )
-        async with open_supervisor(spec, report=self.report) as self.supervisor:
+        async with open_supervisor(spec, report=self.report) as self._supervisor:
             assert self._database is not None
             assert self._chain is not None
             yield self._database, self._chain
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The running supervisor of these servers; they run whenever anybody can ask."""
+        assert self._supervisor is not None
+        return self._supervisor
 
     async def _run_database(self, ctx: Context) -> None:
         started_s = trio.current_time()

@@ -187,7 +187,6 @@ class TradingBot:
             return
         if any(child.id == position_id for child in monitors.which_children()):
             return
-        look = self.looks.setdefault(position_id, MonitorLook(self.adapters.clock.now_ms()))
         monitor = PositionMonitor(
             position_id=position_id,
             store=self.adapters.store,
@@ -196,7 +195,7 @@ class TradingBot:
             prices=self.prices,
             in_flight=self.in_flight,
             clock=self.adapters.clock,
-            look=look,
+            looks=self.looks,
         )
         try:
             await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))
@@ -206,11 +205,8 @@ class TradingBot:
             log.error("position_without_monitor", position=position_id, reason=str(error))
 
     async def _settled(self, settled: Settled) -> None:
-        position = settled.position
-        if position.state is PositionState.OPEN:
-            await self.watch_position(position.id)
-        else:
-            self.looks.pop(position.id, None)
+        if settled.position.state is PositionState.OPEN:
+            await self.watch_position(settled.position.id)
 
     async def sniper_changed(self, user_id: str) -> None:
         """Start or stop a user's sniper after his settings."""

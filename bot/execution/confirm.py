@@ -172,9 +172,9 @@ class Confirmer:
         if entry.sent_at_s is not None and now_s - entry.sent_at_s < self.policy.resend_interval_s:
             return
         signature = entry.attempt.signature
-        self.in_flight.note(signature, sent_at_s=now_s)
-        if entry.intent.state is IntentState.SIGNED:
+        if entry.sent_at_s is None:
             await self.store.mark_sent(signature, self.clock.now_ms())
+        self.in_flight.note(signature, sent_at_s=now_s)
         try:
             await self.chain.send(entry.attempt.raw)
         except SendRejected as error:

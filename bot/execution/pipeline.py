@@ -68,8 +68,10 @@ class Pipeline:
             bound.warning("intent_given_up", reason=str(error))
             return Refused("not_sent", str(error))
         bound.info("attempt_signed", signature=attempt.signature, last_valid_height=attempt.last_valid_block_height)
-        self.in_flight.follow(Followed(admitted, attempt, wallet.address))
-        return Submitted(admitted, await self._send(attempt, order))
+        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
+        sent = replace(admitted, state=IntentState.SENT)
+        self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
+        return Submitted(sent, await self._send(attempt, order))
 
     async def _admit(self, request: TradeRequest, wallet: Wallet) -> Intent | Refused:
         wallet_lamports = 0
@@ -165,8 +167,6 @@ class Pipeline:
 
     async def _send(self, attempt: Attempt, order: SwapOrder) -> str:
         """Let the bytes leave. Whatever the routes answer, the confirmation watcher follows the attempt to its end."""
-        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
-        self.in_flight.note(attempt.signature, sent_at_s=trio.current_time())
         try:
             await self.chain.send(attempt.raw)
         except (Unavailable, SendRejected) as error:

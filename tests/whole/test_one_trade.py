@@ -13,9 +13,8 @@ from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
-from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
-from tests.whole.virtual import World, make_world, running_bot, until
+from tests.whole.virtual import bought, closed, make_world, open_for_entries, running_bot
 
 SETTINGS = UserSettings(
     snipe_enabled=True, take_profit_bps=2_000, stop_loss_bps=1_000, max_hold_s=60, slippage_buy_bps=1_500
@@ -40,22 +39,6 @@ def order(
         spend_lamports=spend_lamports,
         share_bps=share_bps,
     )
-
-
-async def open_for_entries(bot: TradingBot) -> None:
-    await until(lambda: bot.guard.state == "OPEN" and bot.reconciler.reconciled, within_s=20)
-
-
-async def bought(world: World, count: int, within_s: float = 20) -> None:
-    with trio.fail_after(within_s):
-        while (await world.store.day(0)).buys < count:
-            await trio.sleep(0.1)
-
-
-async def closed(world: World, count: int, within_s: float = 30) -> None:
-    with trio.fail_after(within_s):
-        while (await world.store.day(0)).closed_positions < count:
-            await trio.sleep(0.1)
 
 
 async def test_bot_boots_on_its_twins_and_stops(autojump_clock: MockClock) -> None:

@@ -120,3 +120,19 @@ async def until(condition: Callable[[], bool], *, within_s: float) -> None:
     with trio.fail_after(within_s):
         while not condition():
             await trio.sleep(0.1)
+
+
+async def open_for_entries(bot: TradingBot) -> None:
+    await until(lambda: bot.guard.state == "OPEN" and bot.reconciler.reconciled, within_s=20)
+
+
+async def bought(world: World, count: int, within_s: float = 20) -> None:
+    with trio.fail_after(within_s):
+        while (await world.store.day(0)).buys < count:
+            await trio.sleep(0.1)
+
+
+async def closed(world: World, count: int, within_s: float = 30) -> None:
+    with trio.fail_after(within_s):
+        while (await world.store.day(0)).closed_positions < count:
+            await trio.sleep(0.1)
