@@ -1,7 +1,5 @@
 """An actor: a child that holds one frozen state and handles one message at a time from the mailbox of its address."""
 
-# ruff: noqa: RUF102 - the codes ASYNC1xx below are flake8-async's, which runs beside ruff
-
 from typing import ClassVar, Final, Generic, TypeVar, cast
 
 import trio
@@ -57,7 +55,7 @@ class Actor(Generic[State, Message]):
         try:
             await self._serve(ctx, cell, inbox, cast("State", state))
         except BaseException as first:
-            await self._terminate(ctx, inbox, first)  # noqa: ASYNC102 - ctx.cleanup() shields it, with a deadline
+            await self._terminate(ctx, inbox, first)
             raise
         await self._terminate(ctx, inbox, None)
         return None
@@ -109,7 +107,7 @@ class Actor(Generic[State, Message]):
                 raise
             # Both are told: the error of the cleanup must not cover up the one that led to it.
             both = BaseExceptionGroup("the actor failed, and so did its terminate", [first, second])
-            raise both from None  # noqa: ASYNC104 - a Cancelled is in the group
+            raise both from None
 
 
 class HungWatch:

@@ -3,8 +3,6 @@
 No error leaves a cell: whatever the child raises becomes an Exit, so that a sibling is never cancelled by it.
 """
 
-# ruff: noqa: RUF102 - the codes ASYNC1xx below are flake8-async's, which runs beside ruff
-
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -144,7 +142,7 @@ class WorkerCell(Cell):
         with self._scope:
             try:
                 value = await self.child.call(context)
-            except BaseException as raised:  # noqa: ASYNC103 - the cell is where an error becomes a record
+            except BaseException as raised:
                 error = raised
             # Outside the except block, so that a Cancelled raised in here has no context that is not its own.
             error = await context.close(error)

@@ -1,7 +1,5 @@
 """What a child sees of its supervisor: who it is, how it says that it is ready, and where its resources live."""
 
-# ruff: noqa: RUF102 - the codes ASYNC1xx below are flake8-async's, which runs beside ruff
-
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,7 +110,7 @@ class Context:
         try:
             kind = None if error is None else type(error)
             swallowed = await self._stack.__aexit__(kind, error, None if error is None else error.__traceback__)
-        except BaseException as left:  # noqa: ASYNC103 - the cell records it
-            return left  # noqa: ASYNC104
+        except BaseException as left:
+            return left
         # What our own guard swallowed is the end of the cleanup's time, not of the error.
         return None if swallowed and not self._guard.cancelled_caught else error

@@ -1,7 +1,5 @@
 """What one tree shares, and the two nurseries that let it stop in order when everything around it is cancelled."""
 
-# ruff: noqa: RUF102 - the codes ASYNC1xx below are flake8-async's, which runs beside ruff
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -123,7 +121,7 @@ class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_
         # The sentinel says the same, but the body may hear of the cancellation before it does.
         cancelled = trio.current_effective_deadline() == -inf
         self._engine.finish(_CANCELLED if cancelled else Exit("shutdown", "left"))
-        await self._leave()  # noqa: ASYNC102 - it shields itself, and every stop inside is bounded
+        await self._leave()
 
     async def _leave(self) -> None:
         with trio.CancelScope(shield=True):

@@ -4,8 +4,6 @@ Use it under trio's MockClock with autojump (the `autojump_clock` fixture of pyt
 is on trio's clock, so a test of an hour's backoff takes no time.
 """
 
-# ruff: noqa: RUF102 - the codes ASYNC1xx below are flake8-async's, which runs beside ruff
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -104,7 +102,7 @@ class Cast:
                 await self.steady(ctx)
             finally:
                 with ctx.cleanup():
-                    await trio.sleep(seconds)  # noqa: ASYNC102 - the cleanup is shielded and has its deadline
+                    await trio.sleep(seconds)
                     self.probe.note("clean", ctx)
 
         return start

@@ -1,7 +1,5 @@
 """Each exit says which it was, and no error is lost, not even under cancellation."""
 
-# ruff: noqa: RUF102 - the codes ASYNC1xx below are flake8-async's, which runs beside ruff
-
 import pytest
 import trio
 
@@ -101,7 +99,7 @@ async def test_an_error_that_a_checkpoint_in_finally_covers_up_is_found(autojump
             finally:
                 raise Oops("covered")
         finally:
-            await trio.lowlevel.checkpoint()  # noqa: ASYNC102
+            await trio.lowlevel.checkpoint()
 
     end, _ = await exit_of(start, terminate)
     assert end.kind == "failed_while_stopping"
@@ -193,7 +191,7 @@ async def test_a_crashed_childs_cleanup_has_its_time_too_and_keeps_the_error(aut
             raise Oops("first")
         finally:
             with ctx.cleanup():
-                await trio.sleep(60)  # noqa: ASYNC102
+                await trio.sleep(60)
 
     end, _ = await exit_of(start, wait_ten, shutdown_ms=3000)
     assert (end.kind, end.reason) == ("failed", "Oops: first")
@@ -210,7 +208,7 @@ async def test_a_child_that_shields_itself_is_unkillable_at_the_deadline(autojum
 
     async with trio.open_nursery() as nursery:
         async with open_supervisor(spec, report=cast.probe.report) as sup:
-            nursery.start_soon(waits, sup)  # noqa: ASYNC111
+            nursery.start_soon(waits, sup)
             await trio.sleep(1)
         # Only the block waits for the task itself.
         assert trio.current_time() == 61
@@ -258,7 +256,7 @@ async def test_resources_that_a_child_entered_are_left_in_reverse_with_time_to_d
             return self
 
         async def __aexit__(self, *_error):
-            await trio.sleep(1)  # noqa: ASYNC102
+            await trio.sleep(1)
             events.append((trio.current_time(), self.name))
 
     async def start(ctx):
