@@ -22,6 +22,7 @@ SOURCE = "pump.fun logs"
 
 _INVOKE = re.compile(r"Program (\w{32,44}) invoke \[(\d{1,3})\]")
 _RETURN = re.compile(r"Program (\w{32,44}) (?:success|failed: .*)", re.DOTALL)
+_TEXT = "Program log: "
 _DATA = "Program data: "
 _TRUNCATED = "Log truncated"
 _PUMP = str(PUMP_PROGRAM)
@@ -46,6 +47,8 @@ def events_in_logs(logs: Sequence[str]) -> LoggedEvents:
     stack: list[str] = []
     payloads: list[bytes] = []
     for line in logs:
+        if line.startswith(_TEXT):
+            continue
         if line == _TRUNCATED:
             return LoggedEvents(tuple(payloads), truncated=True)
         if invoked := _INVOKE.fullmatch(line):

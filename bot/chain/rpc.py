@@ -18,7 +18,7 @@ import trio
 
 from bot.chain import wire
 from bot.chain.outcome import failure_of
-from bot.chain.transport import Transport
+from bot.chain.transport import Transport, one_line
 from bot.errors import ChainUnavailable, SendRejected
 
 Answer = TypeVar("Answer")
@@ -98,7 +98,7 @@ class RpcClient:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise ChainUnavailable(f"{self.name}: {method}: the answer is not what the method returns") from None
         error = envelope.error
-        raise RpcFault(f"{self.name}: {method}: {error.message[:200]} ({error.code})", error.code, error.data)
+        raise RpcFault(f"{self.name}: {method}: {one_line(error.message)} ({error.code})", error.code, error.data)
 
     async def _call_in_context(
         self, method: str, params: list[Any], decoder: msgspec.json.Decoder[wire.InContext[Answer]]
@@ -156,7 +156,7 @@ class RpcClient:
                 return AccountData(value.owner, value.lamports, base64.b64decode(text, validate=True))
         except (binascii.Error, ValueError):
             raise self._garbled(method, "account data that is not base64") from None
-        raise self._garbled(method, f"account data in encoding {encoding[:20]}")
+        raise self._garbled(method, f"account data in encoding {one_line(encoding)}")
 
     async def token_holdings(
         self, owner: str, token_program: str, commitment: Commitment

@@ -18,7 +18,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
 
 from bot.chain import wire
-from bot.chain.transport import redacted
+from bot.chain.transport import one_line, redacted
 from bot.errors import ChainUnavailable
 
 MESSAGE_QUEUE = 512
@@ -108,7 +108,8 @@ class WebSocketSubscriptions:
             while True:
                 frame = self._decode(await connection.get_message())
                 if frame.error is not None:
-                    raise ChainUnavailable(f"{self._name}: a subscription was refused: {frame.error.message[:200]}")
+                    told = one_line(frame.error.message)
+                    raise ChainUnavailable(f"{self._name}: a subscription was refused: {told}")
                 if frame.method is not None and frame.params is not None:
                     await deliver(Notification(frame.method, frame.params.result))
                 elif frame.id in waiting:

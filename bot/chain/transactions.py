@@ -18,7 +18,7 @@ from solders.signature import Signature
 
 from bot.chain import addresses as at
 from bot.chain import layouts
-from bot.errors import SendRejected
+from bot.errors import DecodeError, SendRejected
 from bot.ports import SwapOrder
 from bot.trading.intent import Side
 
@@ -49,10 +49,13 @@ class Recipients:
 
 
 def pick_recipients(config: layouts.GlobalAccount, mint: Pubkey, *, is_mayhem: bool) -> Recipients:
-    """One of the accounts that the launchpad allows, the same for the same mint; many, so that trades run in parallel."""
+    """One of the accounts that the launchpad allows, the same for the same mint; many, so that trades run in parallel.
+
+    Raises DecodeError for a Global account that names none.
+    """
     protocol = config.reserved_fee_recipients if is_mayhem else config.fee_recipients
     if not protocol or not config.buyback_fee_recipients:
-        raise LookupError("the launchpad's Global account names no fee recipient")
+        raise DecodeError("the launchpad's Global account names no fee recipient")
     draw = int.from_bytes(bytes(mint)[:8], "little")
     return Recipients(
         protocol=protocol[draw % len(protocol)],

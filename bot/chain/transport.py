@@ -45,6 +45,11 @@ def redacted(url: str) -> str:
     return f"{parts.hostname}:{port or _PORTS[parts.scheme]}"
 
 
+def one_line(foreign: str) -> str:
+    """A peer's words, short enough and without line breaks for an error or a log."""
+    return " ".join(foreign.split())[:200]
+
+
 class HttpTransport:
     """One httpx client for one endpoint, behind a limiter no larger than its pool.
 

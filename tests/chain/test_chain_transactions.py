@@ -23,7 +23,7 @@ from trio.testing import MockClock
 
 from bot.chain import addresses as at
 from bot.chain import layouts, transactions
-from bot.errors import SendRejected
+from bot.errors import DecodeError, SendRejected
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SwapOrder
 from bot.trading.curve import Curve, Fees, quote_buy, quote_sell
@@ -170,6 +170,11 @@ def test_recipients_are_allowed_ones_and_the_same_for_the_same_mint(seed: bytes)
     assert picked.buyback in GLOBAL.buyback_fee_recipients
     assert picked == transactions.pick_recipients(GLOBAL, mint, is_mayhem=False)
     assert transactions.pick_recipients(GLOBAL, mint, is_mayhem=True).protocol == CREATOR
+
+
+def test_a_launchpad_without_fee_recipients_is_refused() -> None:
+    with pytest.raises(DecodeError):
+        transactions.pick_recipients(replace(GLOBAL, buyback_fee_recipients=()), MINT, is_mayhem=False)
 
 
 def test_a_signed_message_becomes_the_bytes_of_the_wire() -> None:
