@@ -8,6 +8,7 @@ from actors.runtime.cell import WorkerCell
 from actors.runtime.context import Context
 from actors.runtime.envelopes import Ask, Envelope
 from actors.runtime.errors import ActorFailed, Ignore, IgnoreType
+from actors.runtime.exits import Caught
 from actors.runtime.mailbox import NOTHING, Inbox
 from actors.runtime.timers import Timer
 
@@ -52,12 +53,17 @@ class Actor(Generic[State, Message]):
                 return Ignore
         inbox.kept = state
         ctx.ready()
-        try:
+        with Caught() as serving:
             await self._serve(ctx, cell, inbox, cast("State", state))
-        except BaseException as first:
-            await self._terminate(ctx, inbox, first)
-            raise
-        await self._terminate(ctx, inbox, None)
+        if type(self).terminate is not Actor.terminate:
+            with Caught() as terminating, ctx.cleanup():
+                await self.terminate(ctx, cast("State", inbox.kept))
+            if serving.error is not None and terminating.error is not None:
+                # Both are told: the error of the cleanup must not cover up the one that led to it.
+                text = "the actor failed, and so did its terminate"
+                raise BaseExceptionGroup(text, [serving.error, terminating.error])
+            terminating.raise_again()
+        serving.raise_again()
         return None
 
     async def _serve(self, ctx: Context, cell: WorkerCell, inbox: Inbox, state: State) -> None:
@@ -95,19 +101,6 @@ class Actor(Generic[State, Message]):
             inbox.handled = handled = inbox.handled + 1
             if handled % BATCH == 0:
                 await trio.lowlevel.checkpoint()
-
-    async def _terminate(self, ctx: Context, inbox: Inbox, first: BaseException | None) -> None:
-        if type(self).terminate is Actor.terminate:
-            return
-        try:
-            with ctx.cleanup():
-                await self.terminate(ctx, cast("State", inbox.kept))
-        except BaseException as second:
-            if first is None:
-                raise
-            # Both are told: the error of the cleanup must not cover up the one that led to it.
-            both = BaseExceptionGroup("the actor failed, and so did its terminate", [first, second])
-            raise both from None
 
 
 class HungWatch:

@@ -10,7 +10,7 @@ import trio
 
 from actors.runtime.context import Context
 from actors.runtime.errors import Ignore, InitFailed, Shutdown
-from actors.runtime.exits import FATAL, Exit, ExitKind, describe, find_leaves
+from actors.runtime.exits import FATAL, Caught, Exit, ExitKind, describe, find_leaves
 from actors.runtime.spec import StopMode
 
 if TYPE_CHECKING:
@@ -140,12 +140,9 @@ class WorkerCell(Cell):
         value: object = None
         error: BaseException | None = None
         with self._scope:
-            try:
+            with Caught() as caught:
                 value = await self.child.call(context)
-            except BaseException as raised:
-                error = raised
-            # Outside the except block, so that a Cancelled raised in here has no context that is not its own.
-            error = await context.close(error)
+            error = await context.close(caught.error)
         self.finish(self._judge(value, error))
 
     def kill(self) -> None:

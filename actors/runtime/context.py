@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
+from actors.runtime.exits import Caught
+
 if TYPE_CHECKING:
     from actors.runtime.cell import WorkerCell
     from actors.runtime.mailbox import Inbox
@@ -107,10 +109,11 @@ class Context:
         self._guard.shield = True
         self._guard.deadline = cell.cleanup_deadline()
         cell.add_cleanup(self._guard)
-        try:
+        swallowed: bool | None = False
+        with Caught() as caught:
             kind = None if error is None else type(error)
             swallowed = await self._stack.__aexit__(kind, error, None if error is None else error.__traceback__)
-        except BaseException as left:
-            return left
+        if caught.error is not None:
+            return caught.error
         # What our own guard swallowed is the end of the cleanup's time, not of the error.
         return None if swallowed and not self._guard.cancelled_caught else error

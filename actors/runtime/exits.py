@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import trio
 
@@ -76,6 +76,32 @@ class Terminated:
     id: str
     incarnation: int
     exit: Exit
+
+
+class Caught:
+    """`with Caught() as caught:` keeps what the block raised, of whatever kind, for whoever reads `caught.error`.
+
+    Only where an error becomes a record, or where it is raised again after something else had to be done first.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.error = error
+        return True
+
+    def raise_again(self) -> None:
+        """Raise what was caught, if anything was."""
+        if self.error is not None:
+            raise self.error
 
 
 def find_leaves(error: BaseException | None) -> tuple[BaseException, ...]:

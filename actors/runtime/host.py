@@ -1,7 +1,7 @@
 """What one tree shares, and the two nurseries that let it stop in order when everything around it is cancelled."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from math import inf
 from types import TracebackType
@@ -115,13 +115,13 @@ class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_
         await trio.lowlevel.checkpoint_if_cancelled()
         raise self._start_error()
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> Awaitable[None]:
         # The sentinel says the same, but the body may hear of the cancellation before it does.
         cancelled = trio.current_effective_deadline() == -inf
         self._engine.finish(_CANCELLED if cancelled else Exit("shutdown", "left"))
-        await self._leave()
+        return self._leave()
 
     async def _leave(self) -> None:
         with trio.CancelScope(shield=True):

@@ -12,7 +12,7 @@ import trio
 from actors.runtime.actor import Actor
 from actors.runtime.context import Context
 from actors.runtime.errors import Ignore, IgnoreType, Shutdown
-from actors.runtime.exits import Report
+from actors.runtime.exits import Caught, Report
 
 Start = Callable[[Context], Awaitable[object]]
 
@@ -98,12 +98,12 @@ class Cast:
         """A child whose cleanup takes so long, within the time that supervision gives it."""
 
         async def start(ctx: Context) -> None:
-            try:
+            with Caught() as caught:
                 await self.steady(ctx)
-            finally:
-                with ctx.cleanup():
-                    await trio.sleep(seconds)
-                    self.probe.note("clean", ctx)
+            with ctx.cleanup():
+                await trio.sleep(seconds)
+                self.probe.note("clean", ctx)
+            caught.raise_again()
 
         return start
 

@@ -42,6 +42,20 @@ async def wait_ten(sup):
     await trio.sleep(10)
 
 
+class Leaving:
+    """An async context manager that does one thing on its way out."""
+
+    def __init__(self, leave):
+        self._leave = leave
+
+    async def __aenter__(self):
+        await trio.lowlevel.checkpoint()
+        return self
+
+    def __aexit__(self, *_error):
+        return self._leave()
+
+
 async def forever(ctx):
     ctx.ready()
     await trio.sleep_forever()
@@ -93,13 +107,11 @@ async def test_an_error_during_a_stop_is_told(autojump_clock):
 
 async def test_an_error_that_a_checkpoint_in_finally_covers_up_is_found(autojump_clock):
     async def start(ctx):
-        try:
+        async with Leaving(trio.lowlevel.checkpoint):
             try:
                 await forever(ctx)
             finally:
                 raise Oops("covered")
-        finally:
-            await trio.lowlevel.checkpoint()
 
     end, _ = await exit_of(start, terminate)
     assert end.kind == "failed_while_stopping"
@@ -184,14 +196,15 @@ async def test_kill_cuts_a_cleanup_short_that_is_already_running(autojump_clock)
 
 
 async def test_a_crashed_childs_cleanup_has_its_time_too_and_keeps_the_error(autojump_clock):
+    async def clean(ctx):
+        with ctx.cleanup():
+            await trio.sleep(60)
+
     async def start(ctx):
         ctx.ready()
         await trio.sleep(0.5)
-        try:
+        async with Leaving(lambda: clean(ctx)):
             raise Oops("first")
-        finally:
-            with ctx.cleanup():
-                await trio.sleep(60)
 
     end, _ = await exit_of(start, wait_ten, shutdown_ms=3000)
     assert (end.kind, end.reason) == ("failed", "Oops: first")
@@ -202,13 +215,14 @@ async def test_a_child_that_shields_itself_is_unkillable_at_the_deadline(autojum
     spec = SupervisorSpec("top", "one_for_one", (ChildSpec("a", cast.shielded(60), shutdown_ms=2000),))
     ended_at = []
 
-    async def waits(sup):
-        end = await sup.wait()
+    async def waits(wait):
+        end = await wait()
         ended_at.append((trio.current_time(), end.kind))
 
     async with trio.open_nursery() as nursery:
         async with open_supervisor(spec, report=cast.probe.report) as sup:
-            nursery.start_soon(waits, sup)
+            wait = sup.wait
+            nursery.start_soon(waits, wait)
             await trio.sleep(1)
         # Only the block waits for the task itself.
         assert trio.current_time() == 61
@@ -247,21 +261,13 @@ async def test_a_fatal_error_is_never_restarted_and_ends_the_tree_in_order(autoj
 async def test_resources_that_a_child_entered_are_left_in_reverse_with_time_to_do_so(autojump_clock):
     events = []
 
-    class Resource:
-        def __init__(self, name):
-            self.name = name
-
-        async def __aenter__(self):
-            await trio.lowlevel.checkpoint()
-            return self
-
-        async def __aexit__(self, *_error):
-            await trio.sleep(1)
-            events.append((trio.current_time(), self.name))
+    async def leave(name):
+        await trio.sleep(1)
+        events.append((trio.current_time(), name))
 
     async def start(ctx):
-        await ctx.enter(Resource("first"))
-        await ctx.enter(Resource("second"))
+        await ctx.enter(Leaving(lambda: leave("first")))
+        await ctx.enter(Leaving(lambda: leave("second")))
         await forever(ctx)
 
     end, _ = await exit_of(start, terminate)
