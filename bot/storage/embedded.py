@@ -50,8 +50,8 @@ _EXEC_SHIM = (
 class EmbeddedPostgres:
     """A running server. `address` stays the same when the server is started again on the same folder."""
 
-    def __init__(self, cluster: Cluster, process: subprocess.Popen[bytes]) -> None:
-        self.address: DatabaseAddress = cluster.address()
+    def __init__(self, cluster: Cluster, address: DatabaseAddress, process: subprocess.Popen[bytes]) -> None:
+        self.address = address
         self.socket_dir = cluster.socket_dir
         self._cluster = cluster
         self._process = process
@@ -114,7 +114,8 @@ async def embedded_postgres(root: Path, settings: Mapping[str, str] | None = Non
         raise StartupError("the embedded PostgreSQL needs Linux; set DATABASE_URL to a PostgreSQL server")
     with locked(root) as home:
         cluster = await prepare(home)
-        server = EmbeddedPostgres(cluster, _spawn(cluster, {**_SETTINGS, **(settings or {})}))
+        address = cluster.address()
+        server = EmbeddedPostgres(cluster, address, _spawn(cluster, {**_SETTINGS, **(settings or {})}))
         try:
             await server.wait_ready()
             yield server
