@@ -106,7 +106,8 @@ class Confirmer:
             return None
 
     async def _step(self, entry: Followed, status: SignatureStatus | None, height: int | None) -> None:
-        match next_step(entry.attempt.last_valid_block_height, status, height, entry.absences):
+        endpoints = len(self.chain.health())
+        match next_step(entry.attempt.last_valid_block_height, status, height, entry.absences, endpoints=endpoints):
             case Step.WAIT:
                 return
             case Step.SETTLE:

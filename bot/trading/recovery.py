@@ -45,21 +45,26 @@ def next_step(
     status: SignatureStatus | None,
     finalized_height: int | None,
     absences: tuple[Absence, ...],
+    *,
+    endpoints: int,
 ) -> Step:
-    """The next step for one attempt. `finalized_height` None means that no endpoint told: nothing may be concluded."""
+    """The next step for one attempt. `finalized_height` None means that no endpoint told: nothing may be concluded.
+
+    `endpoints` is how many are configured: with two or more, two different ones must have searched in vain.
+    """
     if status is not None:
         if not status.settled:
             return Step.WAIT
         return Step.SETTLE if status.error is None else Step.FAIL
     if finalized_height is None or finalized_height <= last_valid_block_height:
         return Step.SEND_AGAIN
-    return Step.EXPIRE if _proven_absent(last_valid_block_height, absences) else Step.ASK_HISTORY
+    return Step.EXPIRE if _proven_absent(last_valid_block_height, absences, endpoints) else Step.ASK_HISTORY
 
 
-def _proven_absent(last_valid_block_height: int, absences: tuple[Absence, ...]) -> bool:
-    """Two endpoints, or one endpoint twice far enough apart, each past the last valid height when it was asked."""
+def _proven_absent(last_valid_block_height: int, absences: tuple[Absence, ...], endpoints: int) -> bool:
+    """Two endpoints, or the only one twice far enough apart, each past the last valid height when it was asked."""
     good = [seen for seen in absences if seen.finalized_height > last_valid_block_height]
     if len({seen.endpoint for seen in good}) >= 2:
         return True
     slots = [seen.slot for seen in good]
-    return len(slots) >= 2 and max(slots) - min(slots) >= ABSENCE_SPACING_SLOTS
+    return endpoints == 1 and len(slots) >= 2 and max(slots) - min(slots) >= ABSENCE_SPACING_SLOTS

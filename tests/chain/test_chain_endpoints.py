@@ -179,13 +179,13 @@ async def test_two_endpoints_prove_that_a_transaction_never_landed(autojump_cloc
         chain = _chain(InProcessTransport(net, "a:1"), InProcessTransport(net, "b:1"))
         young = await chain.search_absences(signature)
         assert isinstance(young, tuple)
-        assert next_step(last_valid, None, last_valid + 1, young) is Step.ASK_HISTORY
+        assert next_step(last_valid, None, last_valid + 1, young, endpoints=2) is Step.ASK_HISTORY
         net.step(200)
         absences = await chain.search_absences(signature)
         assert isinstance(absences, tuple)
         assert {absence.endpoint for absence in absences} == {"a:1", "b:1"}
         height = await chain.finalized_height()
-        assert next_step(last_valid, None, height, absences) is Step.EXPIRE
+        assert next_step(last_valid, None, height, absences, endpoints=2) is Step.EXPIRE
 
 
 async def test_an_endpoint_that_fails_gives_no_absence(autojump_clock: MockClock) -> None:

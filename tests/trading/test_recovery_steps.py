@@ -55,23 +55,29 @@ HEIGHTS = {"untold": None, "below": LAST_VALID - 1, "at": LAST_VALID, "past": LA
 )
 def test_a_known_signature_is_decided_by_its_status_alone(status: SignatureStatus, step: Step) -> None:
     for height, absences in product(HEIGHTS.values(), [*NO_PROOF.values(), *PROOF.values()]):
-        assert next_step(LAST_VALID, status, height, absences) is step
+        assert next_step(LAST_VALID, status, height, absences, endpoints=1) is step
 
 
 @pytest.mark.parametrize("height", ["untold", "below", "at"])
 @pytest.mark.parametrize("absences", [*NO_PROOF.values(), *PROOF.values()], ids=[*NO_PROOF, *PROOF])
 def test_what_may_still_land_is_sent_again(height: str, absences: tuple[Absence, ...]) -> None:
-    assert next_step(LAST_VALID, None, HEIGHTS[height], absences) is Step.SEND_AGAIN
+    assert next_step(LAST_VALID, None, HEIGHTS[height], absences, endpoints=1) is Step.SEND_AGAIN
 
 
 @pytest.mark.parametrize("absences", NO_PROOF.values(), ids=NO_PROOF)
 def test_too_old_without_proof_stays_a_question(absences: tuple[Absence, ...]) -> None:
-    assert next_step(LAST_VALID, None, LAST_VALID + 1, absences) is Step.ASK_HISTORY
+    assert next_step(LAST_VALID, None, LAST_VALID + 1, absences, endpoints=1) is Step.ASK_HISTORY
 
 
 @pytest.mark.parametrize("absences", PROOF.values(), ids=PROOF)
 def test_too_old_and_proven_absent_is_expired(absences: tuple[Absence, ...]) -> None:
-    assert next_step(LAST_VALID, None, LAST_VALID + 1, absences) is Step.EXPIRE
+    assert next_step(LAST_VALID, None, LAST_VALID + 1, absences, endpoints=1) is Step.EXPIRE
+
+
+def test_with_two_endpoints_one_alone_proves_nothing_however_often_it_is_asked() -> None:
+    absences = PROOF["one endpoint twice, far enough apart"]
+    assert next_step(LAST_VALID, None, LAST_VALID + 1, absences, endpoints=2) is Step.ASK_HISTORY
+    assert next_step(LAST_VALID, None, LAST_VALID + 1, PROOF["two endpoints"], endpoints=2) is Step.EXPIRE
 
 
 some_absences = st.lists(
@@ -88,7 +94,7 @@ some_height = st.none() | st.integers(LAST_VALID - 2, LAST_VALID + 2)
 def test_nothing_expires_without_proof(
     status: SignatureStatus | None, height: int | None, absences: tuple[Absence, ...]
 ) -> None:
-    if next_step(LAST_VALID, status, height, absences) is not Step.EXPIRE:
+    if next_step(LAST_VALID, status, height, absences, endpoints=1) is not Step.EXPIRE:
         return
     assert status is None
     assert height is not None
@@ -101,15 +107,15 @@ def test_nothing_expires_without_proof(
 
 @given(absences=some_absences)
 def test_an_endpoint_that_tells_nothing_ends_nothing(absences: tuple[Absence, ...]) -> None:
-    assert next_step(LAST_VALID, None, None, absences) is Step.SEND_AGAIN
+    assert next_step(LAST_VALID, None, None, absences, endpoints=1) is Step.SEND_AGAIN
 
 
 @given(status=some_status, height=some_height, absences=some_absences, more=some_absences)
 def test_more_evidence_of_absence_never_reopens_what_is_proven(
     status: SignatureStatus | None, height: int | None, absences: tuple[Absence, ...], more: tuple[Absence, ...]
 ) -> None:
-    before = next_step(LAST_VALID, status, height, absences)
-    after = next_step(LAST_VALID, status, height, absences + more)
+    before = next_step(LAST_VALID, status, height, absences, endpoints=1)
+    after = next_step(LAST_VALID, status, height, absences + more, endpoints=1)
     assert after is before or (before, after) == (Step.ASK_HISTORY, Step.EXPIRE)
 
 
@@ -117,6 +123,6 @@ def test_more_evidence_of_absence_never_reopens_what_is_proven(
 def test_only_a_settled_status_settles_or_fails(
     status: SignatureStatus | None, height: int | None, absences: tuple[Absence, ...]
 ) -> None:
-    if next_step(LAST_VALID, status, height, absences) in {Step.SETTLE, Step.FAIL}:
+    if next_step(LAST_VALID, status, height, absences, endpoints=1) in {Step.SETTLE, Step.FAIL}:
         assert status is not None
         assert status.settled
