@@ -57,13 +57,12 @@ class AccountData:
     """An account at the slot of its answer; `owner` is the base58 id of the program that owns it."""
 
     owner: str
-    lamports: int
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TokenHolding:
-    """The raw units that one token account holds of a mint (base58)."""
+    """The raw units that one token account holds; `mint_bytes` is the 32 bytes of its mint."""
 
     mint_bytes: bytes
     token_raw: int
@@ -104,22 +103,14 @@ class RpcClient:
         self, method: str, params: list[Any], decoder: msgspec.json.Decoder[wire.InContext[Answer]]
     ) -> tuple[int, Answer]:
         answer = await self._call(method, params, decoder)
-        self._saw_slot(answer.context.slot)
+        self.last_slot = max(answer.context.slot, self.last_slot or 0)
         return answer.context.slot, answer.value
-
-    def _saw_slot(self, slot: int) -> None:
-        self.last_slot = max(slot, self.last_slot or 0)
 
     def _garbled(self, method: str, what: str) -> ChainUnavailable:
         return ChainUnavailable(f"{self.name}: {method}: {what}")
 
     async def genesis_hash(self) -> str:
         return await self._call("getGenesisHash", [], _text)
-
-    async def slot(self, commitment: Commitment) -> int:
-        slot = await self._call("getSlot", [{"commitment": commitment}], _number)
-        self._saw_slot(slot)
-        return slot
 
     async def block_height(self, commitment: Commitment) -> int:
         return await self._call("getBlockHeight", [{"commitment": commitment}], _number)
@@ -153,7 +144,7 @@ class RpcClient:
         text, encoding = value.data
         try:
             if encoding == "base64":
-                return AccountData(value.owner, value.lamports, base64.b64decode(text, validate=True))
+                return AccountData(value.owner, base64.b64decode(text, validate=True))
         except (binascii.Error, ValueError):
             raise self._garbled(method, "account data that is not base64") from None
         raise self._garbled(method, f"account data in encoding {one_line(encoding)}")

@@ -38,7 +38,6 @@ class InContext(Wire, Generic[Value], frozen=True):
 class Account(Wire, frozen=True):
     """`data` is (text, encoding); the encoding asked for is always base64."""
 
-    lamports: int
     owner: str
     data: tuple[str, str]
 
