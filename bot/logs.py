@@ -18,6 +18,9 @@ FILE_BYTES = 20_000_000
 
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
 
+# Without local variables: a frame of the database driver holds the password, one of the vault a key.
+_TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
 
 def _journal_priority(_: object, method: str, rendered: Any) -> str:
     """Systemd's priority prefix, see sd-daemon(3)."""
@@ -28,11 +31,15 @@ def configure(level: str, *, file: Path | None = None) -> None:
     """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept below `FILES` times `FILE_BYTES`)."""
     for noisy in ("httpx", "httpcore", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    processors: list[structlog.typing.Processor] = [
+    # Libraries log through `logging`; their records become the same JSON, on one line, with their traceback inside.
+    common: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+    ]
+    rendered: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.ExceptionRenderer(_TRACEBACKS),
         structlog.processors.JSONRenderer(default=str),
     ]
     handler: logging.Handler = logging.StreamHandler()
@@ -40,11 +47,11 @@ def configure(level: str, *, file: Path | None = None) -> None:
         file.touch(mode=0o600)
         handler = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
     else:
-        processors.append(_journal_priority)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+        rendered.append(_journal_priority)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processors=rendered))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     structlog.configure(
-        processors=processors,
+        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
