@@ -68,6 +68,7 @@ _STARTUP_TEXTS: tuple[tuple[type[Exception], str], ...] = (
     (asyncpg.InvalidAuthorizationSpecificationError, "it does not let this user in; see its pg_hba.conf"),
     (asyncpg.InvalidCatalogNameError, "the server has no database of that name; create it or correct DATABASE_URL"),
     (asyncpg.InsufficientPrivilegeError, "its user may not create tables; make it the owner of the database"),
+    (asyncpg.InvalidSchemaNameError, "its user may use no schema; make it the owner of the database"),
     (asyncpg.CannotConnectNowError, "it is starting up or shutting down; try again shortly"),
     (asyncpg.TooManyConnectionsError, "it has no connection left; raise its max_connections"),
     (ConnectionRefusedError, "nothing listens there; start the server or correct DATABASE_URL"),

@@ -82,15 +82,12 @@ async def run_sql(address: DatabaseAddress, *statements: str) -> list[Any]:
     """Run statements one by one on a connection of their own; the rows of the last one."""
 
     async def unit() -> list[Any]:
-        connection = await asyncpg.connect(address.dsn, timeout=10, command_timeout=10)
-        try:
-            await prepare_connection(connection)
+        pool = asyncpg.create_pool(address.dsn, min_size=1, max_size=1, command_timeout=10, init=prepare_connection)
+        async with pool, pool.acquire(timeout=10) as connection:
             for statement in statements[:-1]:
                 await connection.execute(statement)
             rows: list[Any] = await connection.fetch(statements[-1])
             return rows
-        finally:
-            await connection.close()
 
     async with open_island() as island:
         return await island.call(unit)
