@@ -121,6 +121,8 @@ async def prepare(root: Path) -> Cluster:
     cluster = Cluster(root=root, programs=await _programs(), socket_dir=_socket_dir(root))
     version_file = cluster.data / "PG_VERSION"
     if not version_file.exists():
+        if cluster.data.exists() and any(cluster.data.iterdir()):
+            raise StartupError(f"{cluster.data} is no whole database; restore it from a backup or move it away")
         await _create(cluster)
     stored = version_file.read_text("ascii").strip()
     if stored != str(cluster.programs.major):
@@ -261,11 +263,13 @@ async def _stop_orphan(data: Path) -> None:
 
 
 def _is_postmaster(pid: int, data: Path) -> bool:
+    """Whether a process is a server of this data directory, which is where it works, whatever path it was given."""
+    process = Path(f"/proc/{pid}")
     try:
-        argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError):
+        program = (process / "cmdline").read_bytes().split(b"\0", 1)[0]
+        return program.endswith(b"postgres") and (process / "cwd").samefile(data)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
-    return argv[0].endswith(b"postgres") and os.fsencode(data) in argv
 
 
 def last_words(log_file: Path) -> str:

@@ -114,7 +114,9 @@ def risk_snapshot(
 
 
 def planned_intent(request: TradeRequest, intent_id: str, reserved_lamports: int, now_ms: int) -> Intent:
-    """The intent of an admitted request, as it is first written."""
+    """The intent of an admitted request, as it is first written; ValueError for a gate that reserves less than nothing."""
+    if reserved_lamports < 0:
+        raise ValueError(f"the gate reserved {reserved_lamports} lamports for {request.key}")
     return Intent(
         id=intent_id,
         request=replace(request, reason=storable(request.reason)),
@@ -134,8 +136,10 @@ def is_recorded(intent: Intent, attempts: Sequence[Attempt], attempt: Attempt) -
     """Whether an attempt is written already, so that writing it again changes nothing; False when it may be written.
 
     Raises Conflict when the intent cannot be signed now: it is in another state, it is a buy with an attempt that may
-    still land (decisions, money path 3), or the attempt's number is taken.
+    still land (decisions, money path 3), or the attempt's number is taken; ValueError for a number below 1.
     """
+    if attempt.number < 1:
+        raise ValueError(f"attempts are numbered from 1, not from {attempt.number}")
     if intent.state in IN_FLIGHT and any(
         (row.signature, row.raw) == (attempt.signature, attempt.raw) for row in attempts
     ):

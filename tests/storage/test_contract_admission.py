@@ -76,6 +76,13 @@ async def test_a_refusal_writes_nothing(store: Store) -> None:
     assert isinstance(await ask(store, buy("k", wallet)), Intent)
 
 
+async def test_a_gate_that_reserves_less_than_nothing_is_refused(store: Store) -> None:
+    wallet = await enrol(store)
+    with pytest.raises(ValueError, match="reserved -1 lamports"):
+        await ask(store, buy("k", wallet), gate=lambda _: Admitted(-1))
+    assert await store.in_flight() == []
+
+
 async def test_the_same_key_is_one_intent_whatever_became_of_it(store: Store) -> None:
     wallet = await enrol(store)
     first = await planned(store, buy("k", wallet))

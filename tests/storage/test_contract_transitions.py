@@ -124,6 +124,13 @@ async def test_an_attempt_of_no_intent_is_refused(store: Store) -> None:
         await store.record_attempt(attempt("i-none", "s"))
 
 
+async def test_an_attempt_without_a_number_is_refused(store: Store) -> None:
+    wallet = await enrol(store)
+    await planned(store, buy("k", wallet))
+    with pytest.raises(ValueError, match="numbered from 1"):
+        await store.record_attempt(attempt("i-k", "s-k", number=0))
+
+
 async def test_sending_moves_attempt_and_intent_once(store: Store) -> None:
     wallet = await enrol(store)
     await signed(store, buy("k", wallet))

@@ -154,9 +154,12 @@ async def test_a_server_that_outlived_its_bot_is_stopped_first(root: Path) -> No
         async with embedded_postgres(root, FAST) as server:
             # Another folder entry, so that the lock of this test's own server is not in the way.
             (root / "lock").rename(root / "lock.old")
-            async with embedded_postgres(root, FAST) as successor:
+            alias = root.with_name("alias")
+            alias.symlink_to(root)
+            async with embedded_postgres(alias, FAST) as successor:
                 assert "exited with 0" in await server.died()
                 assert successor.pid != server.pid
+            alias.unlink()
 
 
 async def test_a_database_of_another_major_version_is_refused(root: Path) -> None:
@@ -164,6 +167,13 @@ async def test_a_database_of_another_major_version_is_refused(root: Path) -> Non
     with pytest.raises(StartupError, match=r"was written by PostgreSQL 14.*pg_dump") as caught:
         await kept_rows(root)
     assert "\n" not in str(caught.value)
+
+
+async def test_what_is_left_of_a_database_is_never_made_anew(root: Path) -> None:
+    (root / "data" / "PG_VERSION").unlink()
+    with pytest.raises(StartupError, match="is no whole database; restore it from a backup"):
+        await kept_rows(root)
+    assert (root / "data" / "base").exists()
 
 
 async def test_half_a_creation_is_thrown_away(tmp_path: Path) -> None:
