@@ -192,6 +192,7 @@ class Island:
         ended_by: BaseException | None = None
         try:
             self._loop.run_forever()
+            self._closing = True  # whoever is answered from here on finds the island closed
             self._loop.run_until_complete(self._cancel_tasks())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         except BaseException as error:
