@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bot.errors import StartupError
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -30,6 +32,14 @@ def lamports(sol: Decimal) -> int:
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Python takes true for 1; a settings file does not."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise PydanticCustomError("no_truth", "true and false are no value for this key")
+        return value
 
 
 class Database(Section):
@@ -106,17 +116,17 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         except FileNotFoundError:
             raise StartupError(f"{file}: no such settings file; check --config") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise StartupError(f"{file}: cannot be read as text: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            raise StartupError(f"{file}: the settings file cannot be read: {reason}; check --config") from None
     try:
         tree: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StartupError(f"{_toml_place(name, text, str(error))}; nothing was started") from None
+    overlay = _from_environment(environment)
     try:
-        overlay = _from_environment(environment)
         return Settings.model_validate(_merged(tree, overlay))
     except ValidationError as error:
-        lines = [_fault_line(name, text, tuple(fault["loc"]), fault["type"], fault["msg"]) for fault in error.errors()]
-        raise StartupError("\n".join(lines)) from None
+        raise StartupError("\n".join(_fault_lines(name, text, overlay, error))) from None
 
 
 def _toml_place(name: str, text: str, message: str) -> str:
@@ -149,30 +159,51 @@ def _merged(tree: Mapping[str, object], overlay: Mapping[str, object]) -> dict[s
     return merged
 
 
-def _fault_line(name: str, text: str, path: tuple[int | str, ...], kind: str, message: str) -> str:
-    dotted = ".".join(str(part) for part in path)
-    if kind == "extra_forbidden":
-        message = "unknown key" + _near_miss(path)
-    place = locate(text, path)
-    where = f"{name}:{place[0]}:{place[1]}" if place else f"environment BOT_{'__'.join(str(p).upper() for p in path)}"
-    return f"{where}: {dotted}: {message}"
+def _fault_lines(name: str, text: str, overlay: Mapping[str, object], error: ValidationError) -> list[str]:
+    """One line per fault, those of the file in its order first, then those of the environment."""
+    lines: list[tuple[tuple[int, int], str]] = []
+    for fault in error.errors():
+        path = tuple(str(part) for part in fault["loc"])
+        place = None if _holds(overlay, path) else locate(text, path)
+        where = f"{name}:{place[0]}:{place[1]}" if place else f"environment BOT_{'__'.join(path).upper()}"
+        lines.append((place or (sys.maxsize, 0), f"{where}: {'.'.join(path)}: {_message(path, fault)}"))
+    return [line for _, line in sorted(lines)]
 
 
-def _near_miss(path: tuple[int | str, ...]) -> str:
+def _holds(tree: Mapping[str, object], path: tuple[str, ...]) -> bool:
+    """Whether the value at `path` comes from this tree."""
+    here: object = tree
+    for part in path:
+        if not isinstance(here, Mapping) or part not in here:
+            return False
+        here = here[part]
+    return True
+
+
+def _message(path: tuple[str, ...], fault: ErrorDetails) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            return "unknown key" + _near_miss(path)
+        case "model_type":
+            return f"this is a table; write [{path[-1]}] and its keys below it"
+        case _:
+            return fault["msg"]
+
+
+def _near_miss(path: tuple[str, ...]) -> str:
     fields: Mapping[str, object] = Settings.model_fields
-    if len(path) > 1 and isinstance(part := Settings.model_fields.get(str(path[0])), object) and part is not None:
+    if len(path) > 1 and isinstance(part := Settings.model_fields.get(path[0]), object) and part is not None:
         section = part.annotation
         fields = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
-    close = difflib.get_close_matches(str(path[-1]), fields, n=1)
+    close = difflib.get_close_matches(path[-1], fields, n=1)
     if close:
         return f"; did you mean {close[0]}?"
     return f"; known here: {', '.join(fields)}"
 
 
-def locate(text: str, path: tuple[int | str, ...]) -> tuple[int, int] | None:
+def locate(text: str, path: tuple[str, ...]) -> tuple[int, int] | None:
     """Line and column, from 1, of the deepest part of `path` that stands in a TOML text of tables and plain keys."""
     table: tuple[str, ...] = ()
-    wanted = tuple(str(part) for part in path)
     best: tuple[int, int, int] | None = None
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):
@@ -183,6 +214,6 @@ def locate(text: str, path: tuple[int | str, ...]) -> tuple[int, int] | None:
             column = key.start(1) + 1
         else:
             continue
-        if wanted[: len(here)] == here and (best is None or len(here) > best[0]):
+        if path[: len(here)] == here and (best is None or len(here) > best[0]):
             best = (len(here), number, column)
     return None if best is None else (best[1], best[2])
