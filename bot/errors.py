@@ -26,6 +26,29 @@ class StoreUnavailable(Unavailable):
     """The database did not answer. The effect of a write that raised this is unknown until it is read back."""
 
 
+class ChatUnavailable(Unavailable):
+    """The chat service did not answer, or asks to wait; whether it took what it was given is unknown.
+
+    `retry_after_s` is the wait in seconds that it asked for, None when it named none.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ChatForbidden(BotError):
+    """The person blocked the bot, or never spoke to it: nothing can be sent into this chat until that changes."""
+
+
+class ChatRejected(BotError):
+    """The chat service refused a request as wrong. The same request would be refused again; do not repeat it."""
+
+
+class Undeliverable(BotError):
+    """A message cannot reach its reader however often it is sent. The text says why, for the message's row."""
+
+
 class SendRejected(BotError):
     """An endpoint refused a transaction before it could land; nothing was charged.
 
