@@ -18,13 +18,20 @@ BPS = 10_000
 CREATOR = -1
 FULL_SHARE_BPS = BPS
 MAX_TRADES = 500
-CHURN = 0.22
+CHURN = 0.32
 MAX_LIFE_MS = 20 * 60 * 1000
 DEAD_AFTER_MS = 27_000
 BURST_MS = 4_000
 SHOWCASE_INDEX = 1
-SHOWCASE_MIN_PEAK = 2.2
+SHOWCASE_MIN_PEAK = 1.8
+# Many launches begin with a crowd, and most of those crowds are gone a minute later: what is seen in the first seconds
+# tells the launches that go on from those that do not only in part.
 HOT_PEAK = 1.7
+HOT_CROWD = 0.28
+WARM_PEAK = 1.2
+WARM_CROWD = 0.55
+# Most first crowds are shaken out once: part of them sells at once, and the price falls before it goes on.
+SHAKEOUT = 0.8
 RUNNER_PEAK = 3.5
 
 NAMES_FIRST = (
@@ -154,16 +161,18 @@ def plan_launch(seed: int, index: int, *, traders: int, creators: int) -> Launch
     peak = shapes.peak_multiple(share)
     walk = _Walk(draw, traders)
     target_lamports = _quote_at(peak)
-    creator_spend = min(shapes.creator_spend_lamports(draw), target_lamports - VIRTUAL_QUOTE_LAMPORTS)
+    crowded = index == SHOWCASE_INDEX or draw.random() < _crowd_probability(peak)
+    room_lamports = target_lamports - VIRTUAL_QUOTE_LAMPORTS
+    creator_spend = min(shapes.creator_spend_lamports(draw), room_lamports // 3 if crowded else room_lamports)
     if creator_spend > 0:
         walk.buy(0, CREATOR, creator_spend)
-    if draw.random() < shapes.dead_probability(peak):
+    if not crowded and draw.random() < shapes.dead_probability(peak):
         _stillborn(walk, target_lamports)
     else:
         exit_ms = shapes.creator_exit_ms(draw)
-        rose_ms = _rise(walk, target_lamports, peak, exit_ms)
+        rose_ms = _rise(walk, target_lamports, peak, exit_ms, crowded=crowded)
         if not walk.curve.complete:
-            _decline(walk, peak, rose_ms, exit_ms)
+            _decline(walk, peak, rose_ms, exit_ms, crowded=crowded)
     first, second = draw.choice(NAMES_FIRST), draw.choice(NAMES_SECOND)
     return LaunchPlan(
         index=index,
@@ -195,13 +204,22 @@ def _stillborn(walk: _Walk, target_lamports: int) -> None:
         walk.sell(at_ms, trader, FULL_SHARE_BPS)
 
 
-def _rise(walk: _Walk, target_lamports: int, peak: float, exit_ms: int | None) -> int:
-    """Buyers come until the curve holds `target_lamports`; some sell on the way. Says when the peak was reached."""
+def _crowd_probability(peak: float) -> float:
+    if peak >= HOT_PEAK:
+        return HOT_CROWD
+    return WARM_CROWD if peak >= WARM_PEAK else 0.0
+
+
+def _rise(walk: _Walk, target_lamports: int, peak: float, exit_ms: int | None, *, crowded: bool) -> int:
+    """Buyers come until the curve holds `target_lamports`; some sell on the way. Says when the peak was reached.
+
+    A `crowded` launch has ten to twenty buyers within its first seconds.
+    """
     draw = walk.draw
     flow_sol = (target_lamports - VIRTUAL_QUOTE_LAMPORTS) / shapes.LAMPORTS_PER_SOL
     expected = max(2.0, 1.5 * flow_sol / shapes.MEAN_TRADE_SOL)
     rise_ms = 1000 * min(600.0, draw.lognormvariate(math.log(18 + 6 * peak), 0.8))
-    burst = draw.randrange(10, 20) if peak >= HOT_PEAK else draw.randrange(4)
+    burst = draw.randrange(12, 22) if crowded else draw.randrange(4)
     at_ms = 0
     crowd = draw.randrange(32, 45)
     count = 0
@@ -209,6 +227,8 @@ def _rise(walk: _Walk, target_lamports: int, peak: float, exit_ms: int | None) -
         mean_ms = BURST_MS / (burst + 1) if count < burst else rise_ms / expected
         at_ms += 1 + int(draw.expovariate(1 / mean_ms))
         count += 1
+        if crowded and count == burst + 1 and draw.random() < SHAKEOUT:
+            at_ms = _shake_out(walk, at_ms, burst)
         due = count >= crowd if peak >= RUNNER_PEAK else count >= burst and at_ms >= (exit_ms or 0)
         if due and exit_ms is not None and not walk.creator_left:
             walk.creator_leaves(at_ms)
@@ -219,32 +239,45 @@ def _rise(walk: _Walk, target_lamports: int, peak: float, exit_ms: int | None) -
         missing = target_lamports - walk.curve.virtual_quote_lamports
         spend = int(shapes.trade_spend_lamports(draw) * (1 + peak / 12))
         if count <= burst:
-            spend = min(spend, missing // 3 + 20_000_000)
+            spend = min(spend, 2 * missing // (burst - count + 2) + 20_000_000)
         walk.buy(at_ms, walk.stranger(), min(spend, missing + missing // 60 + 10_000_000))
     return at_ms
 
 
-def _decline(walk: _Walk, peak: float, rose_ms: int, exit_ms: int | None) -> None:
+def _shake_out(walk: _Walk, at_ms: int, burst: int) -> int:
+    """A third to a half of the first crowd sells within two or three seconds. Says when the last one has."""
+    draw = walk.draw
+    for _ in range(draw.randrange(burst // 3, burst // 2 + 1)):
+        at_ms += draw.randrange(100, 600)
+        holder = walk.holder()
+        if holder is not None:
+            walk.sell(at_ms, holder, FULL_SHARE_BPS)
+    return at_ms
+
+
+def _decline(walk: _Walk, peak: float, rose_ms: int, exit_ms: int | None, *, crowded: bool) -> None:
     """Sellers take over: at once when the creator pulls the rug, slowly otherwise. Few tokens keep their price."""
     draw = walk.draw
     at_ms = rose_ms
     if exit_ms is not None and not walk.creator_left:
         at_ms = max(at_ms, min(exit_ms, rose_ms + 60_000))
         walk.creator_leaves(at_ms)
-    rug = draw.random() < (0.35 if peak >= shapes.peak_multiple(0.2) else 0.15)
+    first_crowd_was_all = crowded and peak < HOT_PEAK
+    rug = first_crowd_was_all or draw.random() < (0.35 if peak >= shapes.peak_multiple(0.2) else 0.15)
     keep = draw.betavariate(1.2, 2.2) if not rug else 0.05
     mean_ms = 400.0 if rug else draw.lognormvariate(math.log(2_500), 0.7)
     slower = 1.01 if rug else 1.05
     buys = 0.12 if rug else 0.44
     bags = sum(walk.held_raw.values())
-    last_trade = min(MAX_TRADES, len(walk.trades) + int(draw.lognormvariate(math.log(4 * peak**2.5), 1.5)))
+    more = MAX_TRADES if rug else int(draw.lognormvariate(math.log(3 * peak**2), 1.5))
+    last_trade = min(MAX_TRADES, len(walk.trades) + more)
     while len(walk.trades) < last_trade and at_ms < MAX_LIFE_MS and mean_ms < 60_000:
         at_ms += 1 + int(draw.expovariate(1 / mean_ms))
         mean_ms *= slower
         holder = walk.holder()
         if holder is None or sum(walk.held_raw.values()) < bags * keep:
             buys = max(buys, 0.5)
-            slower = max(slower, 1.12)
+            slower = max(slower, 1.3 if rug else 1.12)
         if holder is None or draw.random() < buys:
             missing = _quote_at(peak) - walk.curve.virtual_quote_lamports
             spend = min(shapes.trade_spend_lamports(draw), missing)

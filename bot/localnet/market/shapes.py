@@ -81,8 +81,8 @@ def survival(multiple: float) -> float:
 def dead_probability(peak: float) -> float:
     """How likely a launch with this peak sees no trade after its first half minute; 37 % of all launches do not."""
     if peak < 1.2:
-        return 0.40
-    return 0.12 if peak < 1.5 else 0.0
+        return 0.47
+    return 0.25 if peak < 1.5 else 0.0
 
 
 def creator_spend_lamports(draw: Random) -> int:

@@ -1,0 +1,57 @@
+"""Faults on demand, in virtual time."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import trio
+
+from bot.localnet.faults import RPC_DOWN, FaultError, FaultTable
+from bot.localnet.inprocess import InProcessChain, NodeUnreachable
+
+SLOT = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "getSlot", "params": [{"commitment": "processed"}]})
+
+
+async def test_an_outage_lasts_as_long_as_asked_and_the_chain_goes_on_behind_it(autojump_clock: object) -> None:
+    chain = InProcessChain(seed=6)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(chain.run)
+        await trio.sleep(4.1)
+        before = msgspec.json.decode(await chain.request(SLOT))["result"]
+        chain.set_fault("rpc-down", for_s=20)
+        await trio.sleep(19.9)
+        with pytest.raises(NodeUnreachable):
+            await chain.request(SLOT)
+        await trio.sleep(0.2)
+        assert msgspec.json.decode(await chain.request(SLOT))["result"] == before + 50
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_slow_node_answers_late_until_the_faults_are_cleared(autojump_clock: object) -> None:
+    chain = InProcessChain(seed=6)
+    chain.set_fault("rpc-slow", for_s=60, delay_ms=1_500)
+    start_s = trio.current_time()
+    await chain.request(SLOT)
+    assert trio.current_time() - start_s == pytest.approx(1.5)
+    assert chain.cluster.faults.clear() == 1
+    start_s = trio.current_time()
+    await chain.request(SLOT)
+    assert trio.current_time() == start_s
+
+
+@pytest.mark.parametrize(
+    ("name", "for_s", "delay_ms"),
+    [("meteor", 1, 0), ("rpc-down", 0, 0), ("rpc-down", 1e9, 0), ("rpc-slow", 5, 0), ("rpc-slow", 5, -3)],
+)
+def test_an_impossible_fault_is_refused_with_a_reason(name: str, for_s: float, delay_ms: int) -> None:
+    with pytest.raises(FaultError):
+        FaultTable(lambda: 0.0).set(name, for_s=for_s, delay_ms=delay_ms)
+
+
+def test_observers_hear_of_every_switch() -> None:
+    table, heard = FaultTable(lambda: 5.0), []
+    table.observe(lambda: heard.append(table.get(RPC_DOWN) is not None))
+    table.set("rpc-down", for_s=1)
+    table.clear()
+    assert heard == [True, False]
+    assert table.active() == []
