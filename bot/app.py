@@ -17,8 +17,16 @@ from typing import Any
 import structlog
 import trio
 
-from actors.runtime import InitFailed, Report, Supervision, Supervisor, load_supervision, open_supervisor
-from bot import control, logs, settings
+from actors.runtime import (
+    InitFailed,
+    Report,
+    Supervision,
+    SupervisionError,
+    Supervisor,
+    load_supervision,
+    open_supervisor,
+)
+from bot import control, keys, logs, settings
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -30,7 +38,7 @@ from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.execution.policy import Policy
 from bot.foundation import Foundation
-from bot.local_chain import airdrop
+from bot.local_chain import airdrop, refuse_taken_port
 from bot.paths import control_socket
 from bot.ports import Store
 from bot.status import StatusBoard
@@ -41,18 +49,11 @@ from bot.trading.limits import Ceilings, UserSettings
 from bot.tree import Adapters, TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
-from bot.vault.master_key import (
-    MasterKey,
-    make_local_key,
-    master_key_from_environment,
-    read_master_key,
-)
 
 log = structlog.get_logger()
 
 RPC_DEADLINE_S = 2.5
 STOP_WITHIN_S = 9.0
-KEY_VARIABLE = "BOT_MASTER_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     _refuse_profile(arguments.profile)
     options = _options(arguments, directory)
     with _locked(directory):
+        refuse_taken_port(options.settings.localnet.port)
         logs.configure(options.settings.logs.level, file=_log_file(directory))
         try:
             return trio.run(_main, options)
@@ -94,7 +96,17 @@ def _options(arguments: argparse.Namespace, directory: Path) -> Options:
     market = Path(arguments.market).absolute() if arguments.market else None
     if market is not None and not market.is_file():
         raise StartupError(f"{market}: no such market file; check --market")
-    return Options(directory, settings.load(file), load_supervision(supervision_file), market, arguments.speed)
+    return Options(directory, settings.load(file), _supervision(supervision_file), market, arguments.speed)
+
+
+def _supervision(file: Path) -> Supervision:
+    try:
+        return load_supervision(file)
+    except SupervisionError as error:
+        raise StartupError(str(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise StartupError(f"{file}: the supervision file cannot be read: {reason}; check --supervision") from None
 
 
 def _refuse_profile(profile: str) -> None:
@@ -103,30 +115,6 @@ def _refuse_profile(profile: str) -> None:
         raise StartupError(
             f"profile {profile} is not in this version; profile local needs no key and no network: bot run"
         )
-
-
-def _given_key(file: Path | None, expected_id: str | None = None) -> MasterKey | None:
-    """The master key that settings or environment name; None when they name none."""
-    if file is not None:
-        return read_master_key(file, expected_id)
-    if KEY_VARIABLE in os.environ:
-        return master_key_from_environment(KEY_VARIABLE, expected_id=expected_id)
-    return None
-
-
-async def _master_key(options: Options, store: Store) -> MasterKey:
-    """The key that opens this database's wallets. Only a local bot without wallets makes one, and says so."""
-    wallets = await store.wallets()
-    expected_id = (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
-    given = _given_key(options.settings.wallets.master_key_file, expected_id)
-    if given is not None:
-        return given
-    file = options.directory / "master.key"
-    if wallets or file.exists():
-        return read_master_key(file, expected_id)
-    key = make_local_key(file)
-    say(f"made the master key {key.id} in {file}; it opens every wallet of this data directory, keep both together")
-    return key
 
 
 @contextmanager
@@ -166,6 +154,8 @@ def _one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
             return found
         if isinstance(found, InitFailed) and isinstance(found.cause, BotError):
             return found.cause
+        if isinstance(found, SupervisionError):
+            return StartupError(str(found))
     return group
 
 
@@ -210,11 +200,14 @@ async def _serve(options: Options, stop: trio.Event) -> int:
     ):
         chain = PumpChain(Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock))
         await _bind_cluster(store, local_chain.genesis_hash, options.directory)
+        master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
+        vault = LocalVault(master_key)
+        await keys.prove(store, vault, master_key)
         adapters = Adapters(
             store=store,
             chain=chain,
             stream=PumpLaunchStream(WebSocketSubscriptions(local_chain.ws_url), chain.events_of, clock),
-            vault=LocalVault(await _master_key(options, store)),
+            vault=vault,
             clock=clock,
         )
         registrar = Registrar(

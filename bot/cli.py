@@ -18,6 +18,17 @@ from bot.paths import control_socket, data_dir
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
+SPEED_MIN, SPEED_MAX = 0.01, 1000  # what the replay takes, see `bot localnet --help`
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not SPEED_MIN <= speed <= SPEED_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give {SPEED_MIN} to {SPEED_MAX} times real time")
+    return speed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", choices=("local", "paper", "live"), default="local")
     run.add_argument("--config", metavar="FILE", help="settings file; every key is checked before anything starts")
     run.add_argument("--market", metavar="FILE", help="replay a recorded market on the local chain")
-    run.add_argument("--speed", type=float, default=1.0, metavar="N", help="replay N times as fast as recorded")
+    run.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="replay N times as fast as recorded")
     run.add_argument("--supervision", metavar="FILE", help="supervision.toml (default: the one that is installed)")
 
     status = verbs.add_parser("status", help="state, level, causes, positions, today's trades, health of each service")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -93,6 +94,20 @@ class LocalChainProcess:
         if self._process is None:
             raise RuntimeError("the local chain was never started")
         return self._process
+
+
+def refuse_taken_port(port: int) -> None:
+    """Raise StartupError while a configured port, or the next one, which takes the WebSocket, is in use; 0 is none."""
+    for number in (port, port + 1) if port else ():
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", number))
+            except OSError as error:
+                raise StartupError(
+                    f"localnet.port = {port}: port {number} of 127.0.0.1 cannot be used: {error.strerror};"
+                    " end what uses it, or leave localnet.port out and a free one is taken"
+                ) from None
 
 
 async def airdrop(post: Callable[[bytes], Awaitable[bytes]], lamports: int, address: str) -> None:

@@ -1,0 +1,57 @@
+"""Which master key opens the wallets: where it is looked for at start, and the proof that it is theirs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from bot.errors import KeyUnavailable, StartupError
+from bot.ports import Store, Vault
+from bot.vault.master_key import MasterKey, make_local_key, master_key_from_environment, read_master_key
+
+log = structlog.get_logger()
+
+KEY_VARIABLE = "BOT_MASTER_KEY"
+WALLETS_TRIED = 20
+
+
+async def master_key(store: Store, file: Path | None, directory: Path, say: Callable[[str], None]) -> MasterKey:
+    """The key that opens this database's wallets: in `file`, in the environment, or in the data directory.
+
+    Only a local bot without wallets makes one, and says so. Raises StartupError, which names the id that is expected.
+    """
+    wallets = await store.wallets()
+    expected_id = (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
+    if file is not None:
+        return read_master_key(file, expected_id)
+    if KEY_VARIABLE in os.environ:
+        return master_key_from_environment(KEY_VARIABLE, expected_id=expected_id)
+    own = directory / "master.key"
+    if wallets or own.exists():
+        return read_master_key(own, expected_id)
+    key = make_local_key(own)
+    say(f"made the master key {key.id} in {own}; it opens every wallet of this data directory, keep both together")
+    return key
+
+
+async def prove(store: Store, vault: Vault, key: MasterKey) -> None:
+    """Refuse a key with the right id and other bytes: StartupError when it opens none of the wallets that are tried.
+
+    A single wallet that does not open is that wallet's trouble and no proof of a wrong key.
+    """
+    wallets = (await store.wallets())[:WALLETS_TRIED]
+    for wallet in wallets:
+        try:
+            await vault.sign(wallet, await store.sealed_key(wallet.id), "start", b"")
+        except KeyUnavailable as error:
+            log.warning("wallet_does_not_open", wallet=wallet.id, reason=str(error))
+        else:
+            return
+    if wallets:
+        raise StartupError(
+            f"master key {key.id} has the right id and opens none of the wallets: its bytes are others;"
+            " put the key back that was here when the wallets were made"
+        )
