@@ -1,6 +1,7 @@
 """OTP on trio: supervisors, actors, mailboxes. Generic: nothing of ours is imported in here, and nothing of trading."""
 
 from actors.runtime.actor import Actor
+from actors.runtime.breaker import BreakerState, BreakerStatistics, CircuitBreaker
 from actors.runtime.child import ChildInfo, ChildState, ChildStatistics
 from actors.runtime.context import Context
 from actors.runtime.errors import (
@@ -9,6 +10,7 @@ from actors.runtime.errors import (
     ActorFailed,
     AlreadyPresent,
     AlreadyStarted,
+    BreakerOpen,
     Ignore,
     IgnoreType,
     InitFailed,
@@ -31,6 +33,7 @@ from actors.runtime.ref import Ref
 from actors.runtime.spec import ChildSpec, Mailbox, StopMode, SupervisorSpec, check_childspecs
 from actors.runtime.supervision_file import Start, Supervision, load_supervision
 from actors.runtime.supervisor import Counts, Supervisor, SupervisorStatistics
+from actors.runtime.watchdog import LoopStatistics, LoopWatchdog, loop_watchdog
 
 __all__ = [
     "Actor",
@@ -40,10 +43,14 @@ __all__ = [
     "AlreadyPresent",
     "AlreadyStarted",
     "Backoff",
+    "BreakerOpen",
+    "BreakerState",
+    "BreakerStatistics",
     "ChildInfo",
     "ChildSpec",
     "ChildState",
     "ChildStatistics",
+    "CircuitBreaker",
     "Context",
     "Counts",
     "DeadLetter",
@@ -52,6 +59,8 @@ __all__ = [
     "Ignore",
     "IgnoreType",
     "InitFailed",
+    "LoopStatistics",
+    "LoopWatchdog",
     "Mailbox",
     "MailboxFull",
     "MailboxStatistics",
@@ -76,6 +85,7 @@ __all__ = [
     "Terminated",
     "check_childspecs",
     "load_supervision",
+    "loop_watchdog",
     "open_supervisor",
     "whereis",
 ]

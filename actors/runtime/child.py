@@ -116,8 +116,7 @@ class Child:
         self._watchers: list[WatchFn] | None = None
         self._handled_before = 0
         self.inbox: Inbox | None = None
-        if getattr(spec.start, "takes_messages", False):
-            self.inbox = Inbox(child_id, self.path, spec.mailbox or DEFAULT_MAILBOX, home.letters)
+        self._fit_inbox()
 
     @property
     def path(self) -> str:
@@ -148,11 +147,22 @@ class Child:
         """Start the next incarnation. The one before it must be gone."""
         self.timer = None
         self.incarnation += 1
+        self._fit_inbox()
         if self.inbox is not None:
             self.inbox.reopen()
         make = SupervisorCell if self.spec.type == "supervisor" else WorkerCell
         self.cell = make(self, self.incarnation)
         self.cell.start()
+
+    def _fit_inbox(self) -> None:
+        """Make the mailbox what the spec says, which a reload may have changed since the last start."""
+        if not getattr(self.spec.start, "takes_messages", False):
+            return
+        rules = self.spec.mailbox or DEFAULT_MAILBOX
+        if self.inbox is None:
+            self.inbox = Inbox(self.id, self.path, rules, self.home.letters)
+        elif self.inbox.spec is not rules:
+            self.inbox.configure(rules)
 
     def spawn_attempt(self, *, is_first: bool = False, by_supervisor: bool = False) -> Attempt:
         """Start the next incarnation on behalf of somebody who waits for its outcome.

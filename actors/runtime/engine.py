@@ -64,6 +64,13 @@ class Engine:
         if child.spec.name is not None:
             self.runtime.unregister(child.spec.name, child)
 
+    def rename(self, child: Child, name: str | None) -> None:
+        """Register a child under another name than before."""
+        if child.spec.name is not None:
+            self.runtime.unregister(child.spec.name, child)
+        if name is not None:
+            self.runtime.register(name, child)
+
     def make_inner(self, child: Child, cell: "Cell") -> "Engine":
         """Return a new engine for a child that is a supervisor."""
         inner = child.spec.start

@@ -83,6 +83,14 @@ class MailboxFull(ActorError):
     """The mailbox is at its capacity and its rule refuses the newcomer, or dropped this ask for a newer message."""
 
 
+class BreakerOpen(Exception):
+    """A circuit breaker lets no call through; `retry_in_s` is when it will try, 0 while a trial call is under way."""
+
+    def __init__(self, retry_in_s: float) -> None:
+        super().__init__(f"the breaker is open for another {retry_in_s:.1f} s")
+        self.retry_in_s = retry_in_s
+
+
 class Shutdown(Exception):
     """Raised by a child to end itself in good order; a permanent child is restarted, a transient one is not."""
 

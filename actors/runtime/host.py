@@ -65,6 +65,10 @@ class Runtime:
         if self._names.setdefault(name, child) is not child:
             raise AlreadyStarted(name, f"the name belongs to {self._names[name].path}")
 
+    def holder(self, name: str) -> Child | None:
+        """Return the address that has this name."""
+        return self._names.get(name)
+
     def unregister(self, name: str, child: Child) -> None:
         """Take a name back, unless another address has it by now."""
         if self._names.get(name) is child:

@@ -75,14 +75,11 @@ class Inbox:
     def __init__(self, owner: str, path: str, spec: Mailbox, letters: DeadLetters) -> None:
         self.owner = owner
         self.path = path
-        self.spec = spec
         self.letters = letters
-        self._capacity = spec.capacity
-        self.blocks = spec.overflow == "block"
+        self._latest: dict[Hashable, Newest] | None = None
         # Queues are made when there is something in them: an empty deque costs more than the rest of an idle actor.
         self.queue: deque[object] | None = None
         self.control: deque[object] | None = None
-        self._latest: dict[Hashable, Newest] | None = {} if spec.overflow == "conflate" else None
         self._lot: trio.lowlevel.ParkingLot | None = None
         self.consumer: trio.lowlevel.Task | None = None
         self.current: object = NOTHING
@@ -90,15 +87,26 @@ class Inbox:
         self.since = 0.0
         self.kept: object = NOTHING
         self.is_open = True
-        # How long the queue may be for a message to go straight in: the capacity, but nothing while closed and
-        # nothing where each message must be looked at.
-        self.easy_room = self._room_when_open()
+        self.configure(spec)
         self.halted = False
         self.handled = 0
         self.rejected = 0
         self.dropped = 0
         self.conflated = 0
         self.pending_asks = 0
+
+    def configure(self, spec: Mailbox) -> None:
+        """Follow these rules from now on; messages that wait stay, even where there are more than now allowed."""
+        self.spec = spec
+        self.blocks = spec.overflow == "block"
+        self._capacity = spec.capacity
+        if spec.overflow != "conflate":
+            self._latest = None
+        elif self._latest is None:
+            self._latest = {}
+        # How long the queue may be for a message to go straight in: the capacity, but nothing while closed and
+        # nothing where each message must be looked at.
+        self.easy_room = 0 if self._latest is not None or not self.is_open else self._capacity
 
     # What senders do.
 
@@ -226,10 +234,7 @@ class Inbox:
         """Take messages again, for a new incarnation."""
         self.is_open = True
         self.halted = False
-        self.easy_room = self._room_when_open()
-
-    def _room_when_open(self) -> int:
-        return 0 if self._latest is not None else self._capacity
+        self.configure(self.spec)
 
     def interrupt(self, end: Exit, *, asked_to_stop: bool) -> None:
         """Settle the message that was in progress when an incarnation ended: retry it, or bury it and tell its sender."""

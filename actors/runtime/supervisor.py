@@ -21,6 +21,7 @@ from actors.runtime.errors import (
 from actors.runtime.exits import Exit, Terminated
 from actors.runtime.letters import DeadLetter
 from actors.runtime.ref import Ref
+from actors.runtime.reload import reload_engine
 from actors.runtime.spec import ChildSpec, StopMode, Strategy, SupervisorSpec, check_childspecs
 
 if TYPE_CHECKING:
@@ -156,6 +157,16 @@ class Supervisor:
         child = self._get(child_id)
         self._refuse_if_alive(child)
         self._engine.remove(child)
+
+    async def reload(self, spec: SupervisorSpec) -> None:
+        """Take over a changed spec, for the running supervisors below too, whole or not at all.
+
+        Flags hold at once and running children are untouched: a child's new spec holds from its next start. Removed
+        children keep running, added ones are `undefined` until restart_child. Raises SpecError or AlreadyStarted.
+        """
+        await trio.lowlevel.checkpoint()
+        self._refuse_after_end(self.path)
+        reload_engine(self._engine, spec)
 
     def kill(self, child_id: str) -> None:
         """End a child with no time for cleanup, as a crash would; supervision then decides. Raises NotFound."""
