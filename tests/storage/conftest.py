@@ -11,8 +11,14 @@ from hypothesis import HealthCheck, settings
 from bot.ports import Store
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
-from bot.storage.store import open_store
-from tests.storage.server_thread import TEMPLATE, fast_folder, fresh_database, make_template, running_server
+from tests.storage.server_thread import (
+    TEMPLATE,
+    empty_store,
+    fast_folder,
+    fresh_database,
+    make_template,
+    running_server,
+)
 
 # Judged by what they find, never by how long this machine took.
 settings.register_profile("storage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,5 +52,5 @@ async def store(home: DatabaseAddress | None) -> AsyncIterator[Store]:
     if home is None:
         yield MemoryStore()
         return
-    async with fresh_database(home, TEMPLATE) as address, open_store(address) as real:
+    async with empty_store(home) as real:
         yield real

@@ -20,7 +20,8 @@ from tests.storage.server_thread import database_at, fast_folder, run_sql
 from tests.storage.storage_samples import enrol, message
 
 DEADLINE_S = 60
-IMPATIENT = DatabaseTimeouts(connect_s=0.5, acquire_s=0.3, command_s=0.3, unit_s=1.0)
+# Long enough for a busy machine to answer, short enough to wait for one that never does.
+IMPATIENT = DatabaseTimeouts(connect_s=3.0, acquire_s=1.0, command_s=1.0, unit_s=2.0)
 CONNECTIONS = 8
 # Backends of this database but for the one that asks.
 BACKENDS = """
@@ -139,7 +140,7 @@ async def test_a_frozen_server_holds_nobody_longer_than_the_timeouts(tmp_path: P
 
 
 async def test_a_full_pool_is_unavailable_and_not_a_queue_without_end(database: DatabaseAddress) -> None:
-    patient_units = DatabaseTimeouts(acquire_s=0.05, command_s=30, unit_s=30)
+    patient_units = DatabaseTimeouts(acquire_s=1.5, command_s=30, unit_s=30)
     with trio.fail_after(DEADLINE_S):
         async with open_store(database, patient_units) as store, trio.open_nursery() as nursery:
             for _ in range(CONNECTIONS):
@@ -243,7 +244,7 @@ async def test_a_server_that_says_nothing_is_one_line() -> None:
     async with listener:
         port = listener.socket.getsockname()[1]
         address = address_of_url(f"postgresql://u:swordfish@127.0.0.1:{port}/d")
-        await expect_startup_error(address, "did not answer in time")
+        await expect_startup_error(address, "did not answer in time", DatabaseTimeouts(connect_s=0.3))
 
 
 async def test_a_missing_socket_is_one_line(tmp_path: Path) -> None:
@@ -267,10 +268,12 @@ async def test_a_server_whose_user_may_make_nothing_is_one_line(database: Databa
     await expect_startup_error(address, "may not create tables")
 
 
-async def expect_startup_error(address: DatabaseAddress, complaint: str) -> None:
+async def expect_startup_error(
+    address: DatabaseAddress, complaint: str, timeouts: DatabaseTimeouts | None = None
+) -> None:
     with trio.fail_after(DEADLINE_S):
         with pytest.raises(StartupError, match=complaint) as caught:
-            async with open_store(address, IMPATIENT):
+            async with open_store(address, timeouts):
                 pass
     assert caught.value.__cause__ is None
     assert "swordfish" not in str(caught.value)

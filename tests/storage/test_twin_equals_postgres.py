@@ -14,13 +14,12 @@ from bot.errors import Conflict
 from bot.ports import Store, Wallet
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
-from bot.storage.store import open_store
 from bot.trading.intent import Context, IntentState, Side, TradeRequest
 from bot.trading.ledger import legs_of_failed, legs_of_fill
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import admit
 from tests.storage.books import entries
-from tests.storage.server_thread import TEMPLATE, fresh_database
+from tests.storage.server_thread import empty_store
 from tests.storage.storage_samples import NOW_MS, attempt, buy, enrol, fill_of, message, run, sell, told
 
 NUMBERS = st.integers(0, 4)
@@ -183,7 +182,7 @@ async def state_of(store: Store, wallet: Wallet) -> dict[str, Answer]:
 
 async def compare(server: DatabaseAddress, acts: list[Act]) -> None:
     with trio.fail_after(DEADLINE_S):
-        async with fresh_database(server, TEMPLATE) as address, open_store(address) as real:
+        async with empty_store(server) as real:
             twin = MemoryStore()
             wallet = await enrol(real, settings=SETTINGS)
             await enrol(twin, settings=SETTINGS)
@@ -209,7 +208,7 @@ def test_buys_at_once_never_exceed_wallet_and_limits(
 
     async def crowd() -> None:
         with trio.fail_after(DEADLINE_S):
-            async with fresh_database(server, TEMPLATE) as address, open_store(address) as real:
+            async with empty_store(server) as real:
                 for store in (MemoryStore(), real):
                     await rush(store)
 
