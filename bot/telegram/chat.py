@@ -25,6 +25,12 @@ class Incoming:
     key: str
 
 
+def unavailable_line(error: Unavailable, key: str) -> str:
+    """Log that a command met a service that is away, and say so to whoever sent it."""
+    log.warning("command_unavailable", reason=str(error), key=key)
+    return f"That cannot be answered right now: {error}. Try again shortly; exits go on by themselves."
+
+
 Handler = Callable[[Incoming, tuple[str, ...], Command], Awaitable[str]]
 
 
@@ -42,8 +48,7 @@ class Chat:
         except UsageError as error:
             return str(error)
         except Unavailable as error:
-            log.warning("command_unavailable", reason=str(error), key=incoming.key)
-            return f"That cannot be answered right now: {error}. Try again shortly; exits go on by themselves."
+            return unavailable_line(error, incoming.key)
 
     async def _run(self, incoming: Incoming, parsed: Parsed) -> str:
         if parsed.command.role != "anyone":

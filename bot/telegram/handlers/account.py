@@ -77,7 +77,7 @@ class AccountHandlers:
         user = known(incoming)
         settings = await self.store.settings(user.id)
         since_ms = day_start_ms(day_of(self.clock.now_ms(), settings.timezone), settings.timezone)
-        day = await self.store.day(since_ms, user.id)
+        day = await self.store.day(since_ms, user.id, user.mode)
         sniper = "on" if settings.snipe_enabled else "off"
         return (
             f"{self.status_line(user.id)}\n"

@@ -1,0 +1,65 @@
+"""What a reply looks like in Telegram: parts that fit into a message, and buttons that spare typing a token's address."""
+
+from __future__ import annotations
+
+import re
+
+from bot.commands import CONSENT_TEXT
+from bot.ports import Button, OutboxMessage
+from bot.telegram.replies import short
+
+MAX_UNITS = 4096  # UTF-16 units of one message
+MAX_BUTTONS = 8
+
+# A line of a reply that is a command to sell; see `replies.position_line`.
+_SELL_LINE = re.compile(r"^\s*/sell ([1-9A-HJ-NP-Za-km-z]{32,44}) all$", re.MULTILINE)
+
+
+def units(text: str) -> int:
+    """The length that Telegram counts: UTF-16 units."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """A text as messages that fit, cut between lines where possible; none for a text without anything to see."""
+    found: list[str] = []
+    current = ""
+    for line in _short_lines(text):
+        if units(current) + units(line) > MAX_UNITS:
+            found.append(current)
+            current = ""
+        current += line
+    found.append(current)
+    return tuple(part.strip("\n") for part in found if part.strip())
+
+
+def _short_lines(text: str) -> list[str]:
+    """Lines with their ends; a line that fits into no message is cut."""
+    lines: list[str] = []
+    for line in text.splitlines(keepends=True):
+        rest = line
+        while units(rest) > MAX_UNITS:
+            lines.append(rest[: MAX_UNITS // 2])
+            rest = rest[MAX_UNITS // 2 :]
+        lines.append(rest)
+    return lines
+
+
+def buttons_under(reply: str) -> tuple[Button, ...]:
+    """The buttons of a reply: consent to the terms, and a sale for each position that it lists with its command."""
+    if reply.endswith(CONSENT_TEXT):
+        return (Button("I agree", "/start agree"),)
+    return tuple(sell_button(mint) for mint in _SELL_LINE.findall(reply)[:MAX_BUTTONS])
+
+
+def sell_button(mint: str) -> Button:
+    """A press is the command; its data stays below Telegram's 64 bytes for every address."""
+    return Button(f"Sell all of {short(mint)}", f"/sell {mint} all")
+
+
+def buttons_of(message: OutboxMessage) -> tuple[Button, ...]:
+    """The buttons of an outbox message: what was bought can be sold."""
+    facts = message.payload
+    if message.kind == "fill" and facts["side"] == "buy":
+        return (sell_button(str(facts["mint"])),)
+    return ()

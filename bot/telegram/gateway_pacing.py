@@ -1,0 +1,110 @@
+"""Telegram's limits kept on our side: about one message a second into a chat, thirty a second in all.
+
+Figures: https://core.telegram.org/bots/faq, "My bot is hitting limits". Whoever sends goes through here, replies and
+messages alike, because the limits are the bot's and not the sender's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from bot.errors import ChatUnavailable
+from bot.ports import Button, ChatApi, ChatUpdate
+
+PATIENCE_S = 3.0  # a chat that asked for a longer rest is not waited for; the sender hears when to come again
+FORGET_ABOVE = 1_000  # chats in the books before those at rest are forgotten
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`per_s` messages a second; `burst` of them may come at once after a rest."""
+
+    per_s: float
+    burst: int
+
+    def book(self, booked_until_s: float, now_s: float) -> tuple[float, float]:
+        """When the next message may go, and until when the books are full with it; seconds of one clock."""
+        busy_until_s = max(booked_until_s, now_s)
+        return max(now_s, busy_until_s - (self.burst - 1) / self.per_s), busy_until_s + 1 / self.per_s
+
+
+CHAT_PACE = Pace(per_s=1, burst=3)
+BOT_PACE = Pace(per_s=30, burst=5)
+
+
+class PacedChat:
+    """Implements `bot.ports.ChatApi` by another one. A 429 holds its chat for as long as Telegram asks.
+
+    A second chat that is told to wait while the first still rests means the bot as a whole: then everything waits. Nothing
+    is sent again here; who sends knows best whether it is still worth telling.
+    """
+
+    def __init__(self, api: ChatApi, *, chat: Pace = CHAT_PACE, bot: Pace = BOT_PACE) -> None:
+        self._api, self._chat_pace, self._bot_pace = api, chat, bot
+        self._chats: dict[int, float] = {}
+        self._bot = 0.0
+        self._held: dict[int, float] = {}
+        self._all_held = 0.0
+
+    def __repr__(self) -> str:
+        return f"<PacedChat chats={len(self._chats)} held={len(self._held)}>"
+
+    async def whoami(self) -> str:
+        return await self._api.whoami()
+
+    async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
+        return await self._api.updates(offset, wait_s)
+
+    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
+        return await self._in_turn(chat_id, partial(self._api.send, chat_id, text, buttons))
+
+    async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
+        await self._in_turn(chat_id, partial(self._api.edit, chat_id, message_id, text, buttons))
+
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        await self._api.delete(chat_id, message_id)
+
+    async def answer_press(self, query_id: str) -> None:
+        await self._api.answer_press(query_id)
+
+    async def set_commands(self, commands: Mapping[str, str]) -> None:
+        await self._api.set_commands(commands)
+
+    async def _in_turn(self, chat_id: int, call: Callable[[], Awaitable[Result]]) -> Result:
+        self._forget()
+        self._refuse_long_rest(chat_id)
+        at_s, self._chats[chat_id] = self._chat_pace.book(self._chats.get(chat_id, 0), trio.current_time())
+        await trio.sleep_until(max(at_s, self._held.get(chat_id, 0), self._all_held))
+        at_s, self._bot = self._bot_pace.book(self._bot, trio.current_time())
+        await trio.sleep_until(at_s)
+        self._refuse_long_rest(chat_id)
+        try:
+            return await call()
+        except ChatUnavailable as error:
+            if error.retry_after_s is not None:
+                self._hold(chat_id, trio.current_time() + error.retry_after_s)
+            raise
+
+    def _refuse_long_rest(self, chat_id: int) -> None:
+        wait_s = max(self._held.get(chat_id, 0), self._all_held) - trio.current_time()
+        if wait_s > PATIENCE_S:
+            raise ChatUnavailable(f"Telegram asked to wait {wait_s:.0f} s more", retry_after_s=wait_s)
+
+    def _hold(self, chat_id: int, until_s: float) -> None:
+        now_s = trio.current_time()
+        self._held = {chat: held_s for chat, held_s in self._held.items() if held_s > now_s}
+        if self._held.keys() - {chat_id}:
+            self._all_held = max(self._all_held, until_s)
+        self._held[chat_id] = until_s
+
+    def _forget(self) -> None:
+        if len(self._chats) > FORGET_ABOVE:
+            now_s = trio.current_time()
+            self._chats = {chat: busy_s for chat, busy_s in self._chats.items() if busy_s > now_s}

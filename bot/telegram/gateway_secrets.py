@@ -1,0 +1,38 @@
+"""Which texts look like a private key. Such a text is deleted from the chat and goes no further, above all into no log."""
+
+from __future__ import annotations
+
+import re
+
+# A keypair is 64 bytes: 86 to 88 base58 digits (fewer only with leading zero bytes). A transaction's signature has the
+# same shape; to delete one by mistake costs little.
+_BASE58_KEYPAIR = re.compile(r"(?<![1-9A-HJ-NP-Za-km-z])[1-9A-HJ-NP-Za-km-z]{86,88}(?![1-9A-HJ-NP-Za-km-z])")
+# The file that Solana's command line writes: a JSON array of 64 bytes; also without its brackets.
+_BYTES = re.compile(r"(?<!\d)(?:\d{1,3}[,\s]+){63}\d{1,3}(?!\d)")
+# BIP-39: 12 or 24 words of 3 to 8 letters each, with or without numbers and punctuation between them.
+_COMMAND = re.compile(r"^\s*/\S*")
+_WORD = re.compile(r"[^\W\d_]+")
+_PHRASE_WORD = re.compile(r"[a-z]{3,8}", re.IGNORECASE)
+_PHRASE_WORDS = (12, 24)
+
+
+def looks_like_private_key(text: str) -> bool:
+    """Whether a message holds a keypair in base58 or as bytes, or is a recovery phrase."""
+    return bool(_BASE58_KEYPAIR.search(text)) or _holds_bytes(text) or _is_phrase(text)
+
+
+def _holds_bytes(text: str) -> bool:
+    return any(
+        all(int(number) <= 255 for number in re.findall(r"\d+", found.group())) for found in _BYTES.finditer(text)
+    )
+
+
+def _is_phrase(text: str) -> bool:
+    """A recovery phrase, alone, behind a command or behind a colon: whoever sends those words has sent the key."""
+    after_command = _COMMAND.sub("", text)
+    return any(_is_phrase_alone(candidate) for candidate in (after_command, text.rpartition(":")[2]))
+
+
+def _is_phrase_alone(text: str) -> bool:
+    words = _WORD.findall(text)
+    return len(words) in _PHRASE_WORDS and all(_PHRASE_WORD.fullmatch(word) for word in words)
