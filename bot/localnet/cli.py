@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parent-pid", type=int, help="end when this process, which must be the parent, ends")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     fault = verbs.add_parser("fault", help="break the running chain on purpose for a while")
-    fault.add_argument("name", help="rpc-down or rpc-slow")
+    fault.add_argument("name", help="rpc-down, rpc-slow, rate-limit, stream-drop or drop-tx")
     fault.add_argument("--for", dest="for_s", type=_duration_s, required=True, help="how long, as in 20s or 500ms")
     fault.add_argument("--delay-ms", type=int, default=0, help="delay per request, for rpc-slow")
     clear = verbs.add_parser("clear", help="end every fault")

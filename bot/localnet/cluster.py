@@ -69,10 +69,10 @@ class Cluster:
             stored_accounts=() if new else self.store.accounts(),
         )
         self.faucet = Faucet(genesis_hash)
-        node = RpcNode(self.chain, self.store, self.faucet)
+        self.faults = FaultTable(clock)
+        node = RpcNode(self.chain, self.store, self.faucet, self.faults)
         self.dispatcher = Dispatcher(node)
         self.pubsub = PubSub(node, self.dispatcher)
-        self.faults = FaultTable(clock)
         if new:
             self._write_genesis()
         else:
@@ -154,7 +154,11 @@ class Cluster:
             self.chain.accounts.drain_changes(),
             pending=self.chain.queue.raw_transactions(),
             market={} if self.market is None else self.market.drain_changes(),
+            short_lived=self._trades_for_the_market,
         )
+
+    def _trades_for_the_market(self, fee_payer: str) -> bool:
+        return self.market is not None and self.market.owns(fee_payer)
 
     def status(self) -> dict[str, Any]:
         """What `status` and tests want to know, as JSON."""

@@ -17,7 +17,10 @@ class FaultKind:
 
 RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
 RPC_SLOW = FaultKind("rpc-slow", "every request is answered late, by --delay-ms", needs_delay=True)
-KINDS = {kind.name: kind for kind in (RPC_DOWN, RPC_SLOW)}
+RATE_LIMIT = FaultKind("rate-limit", "every HTTP request is answered with 429")
+STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on")
+DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
+KINDS = {kind.name: kind for kind in (RPC_DOWN, RPC_SLOW, RATE_LIMIT, STREAM_DROP, DROP_TX)}
 MAX_DURATION_S = 86_400.0
 MAX_DELAY_MS = 600_000
 
@@ -72,6 +75,10 @@ class FaultTable:
         """The fault of this kind when it is on now."""
         fault = self._faults.get(kind.name)
         return fault if fault is not None and fault.until_s > self._clock() else None
+
+    def any(self, *kinds: FaultKind) -> bool:
+        """Whether one of these faults is on now."""
+        return any(self.get(kind) is not None for kind in kinds)
 
     def active(self) -> list[dict[str, object]]:
         """The faults that are on, with the seconds that they have left."""

@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from bot.localnet.cluster import DEFAULT_SLOT_MS, Cluster
-from bot.localnet.faults import RPC_DOWN, RPC_SLOW
+from bot.localnet.faults import RATE_LIMIT, RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.market.interface import Market
 from bot.localnet.records import Block
 from bot.localnet.rpc.pubsub import Message, Session
@@ -22,6 +22,10 @@ NOTIFICATION_BUFFER = 10_000
 
 class NodeUnreachable(OSError):
     """The node does not answer because a fault says so; what a refused connection is on a socket."""
+
+
+class TooManyRequests(NodeUnreachable):
+    """The node refuses the request because of its rate; HTTP status 429 on a socket."""
 
 
 class StreamDropped(Exception):
@@ -105,11 +109,13 @@ class InProcessChain:
         return self.cluster.dispatcher.handle_bytes(raw)
 
     async def request(self, raw: bytes) -> bytes:
-        """One request as a client meets it: late or refused (NodeUnreachable) while a fault is on."""
+        """One request as a client meets it: late, or refused (NodeUnreachable, TooManyRequests), while a fault is on."""
         slow = self.cluster.faults.get(RPC_SLOW)
         await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
         if self.cluster.faults.get(RPC_DOWN) is not None:
             raise NodeUnreachable("the local node is down")
+        if self.cluster.faults.get(RATE_LIMIT) is not None:
+            raise TooManyRequests("the local node is asked too often")
         return self.handle_bytes(raw)
 
     def call(self, method: str, *params: Any) -> Any:
@@ -120,15 +126,15 @@ class InProcessChain:
         return answer["result"]
 
     def open_stream(self) -> NotificationStream:
-        """A new pubsub session; raises NodeUnreachable while the node is down."""
-        if self.cluster.faults.get(RPC_DOWN) is not None:
-            raise NodeUnreachable("the local node is down")
+        """A new pubsub session; raises NodeUnreachable while the node or its streams are down."""
+        if self.cluster.faults.any(RPC_DOWN, STREAM_DROP):
+            raise NodeUnreachable("the local node takes no streams")
         return NotificationStream(self)
 
     def set_fault(self, name: str, *, for_s: float, delay_ms: int = 0) -> None:
         """Switch a fault on for some seconds of trio time; see `bot.localnet.faults`."""
         self.cluster.faults.set(name, for_s=for_s, delay_ms=delay_ms)
-        if self.cluster.faults.get(RPC_DOWN) is not None:
+        if self.cluster.faults.any(RPC_DOWN, STREAM_DROP):
             self.cluster.pubsub.drop_all()
 
     def step(self, blocks: int = 1) -> Block:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from solders.message import MessageV1, VersionedMessage
@@ -63,16 +62,10 @@ def priority_fee(message: VersionedMessage) -> PriorityFee:
     return PriorityFee(price, limit)
 
 
-def lands_always(_: PendingTransaction) -> bool:
-    """The landing rule of a healthy network."""
-    return True
-
-
 class LandingQueue:
-    """Accepted transactions in landing order. `rule` is the fault hook: False means accepted, but never lands."""
+    """Accepted transactions in landing order."""
 
     def __init__(self) -> None:
-        self.rule: Callable[[PendingTransaction], bool] = lands_always
         self._pending: dict[Signature, PendingTransaction] = {}
         self._sequence = 0
 
@@ -87,9 +80,8 @@ class LandingQueue:
         signature = transaction.signatures[0]
         if signature not in self._pending:
             self._sequence += 1
-            pending = PendingTransaction(transaction, raw, signature, priority_fee(transaction.message), self._sequence)
-            if self.rule(pending):
-                self._pending[signature] = pending
+            fee = priority_fee(transaction.message)
+            self._pending[signature] = PendingTransaction(transaction, raw, signature, fee, self._sequence)
         return signature
 
     def take(self, count: int) -> list[PendingTransaction]:

@@ -18,7 +18,7 @@ import msgspec
 import trio
 
 from bot.localnet.cluster import Cluster
-from bot.localnet.doors.connections import HOST, Connections, open_listeners
+from bot.localnet.doors.connections import HOST, open_listeners
 from bot.localnet.doors.control import ControlDoor, socket_path
 from bot.localnet.doors.http import HttpDoor
 from bot.localnet.doors.websocket import WebSocketDoor
@@ -70,9 +70,8 @@ async def _serve(options: Options) -> int:
 
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
-    connections = Connections(cluster.faults)
-    http = HttpDoor(connections, cluster.dispatcher.handle_bytes)
-    websocket = WebSocketDoor(connections, cluster.pubsub)
+    http = HttpDoor(cluster.faults, cluster.dispatcher.handle_bytes)
+    websocket = WebSocketDoor(cluster.faults, cluster.pubsub)
     control = ControlDoor(cluster.faults, cluster.status)
     listeners = await open_listeners(options.port)
     control_listener = await control.open(control_path)

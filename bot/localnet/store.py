@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from bot.localnet.chain import Position
 from bot.localnet.errors import LocalnetError
 from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
 
-FORMAT = 1
-HISTORY_TRANSACTIONS = 150_000
+FORMAT = 2
+# The market's own transactions are forgotten first; everybody else's stay twenty times as long.
+HISTORY_TRANSACTIONS = 100_000
+OTHERS_KEPT_TIMES = 20
 PRUNE_EVERY_BLOCKS = 256
 
 SCHEMA = """
@@ -36,7 +38,7 @@ create table if not exists accounts (
 ) without rowid;
 create table if not exists transactions (
   id integer primary key, signature blob not null unique, slot integer not null, time_s integer not null,
-  error text, record blob not null
+  error text, short_lived integer not null, record blob not null
 );
 create table if not exists address_transactions (
   address integer not null, id integer not null, primary key (address, id)
@@ -134,13 +136,17 @@ class Store:
         *,
         pending: list[bytes],
         market: Mapping[str, bytes | None],
+        short_lived: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """Store one block with everything that belongs to it, whole or not at all."""
+        """Store one block with everything that belongs to it, whole or not at all.
+
+        `short_lived` says of a fee payer whether its transactions may be forgotten early.
+        """
         database = self._database
         database.execute("begin")
         try:
             if block is not None:
-                self._insert_transactions(block)
+                self._insert_transactions(block, short_lived)
             self._write_accounts(accounts)
             database.execute("delete from pending")
             database.executemany("insert into pending (raw) values (?)", [(raw,) for raw in pending])
@@ -173,17 +179,18 @@ class Store:
         self._database.executemany("delete from accounts where address = ?", gone)
         self._database.executemany("insert or replace into accounts values (?, ?, ?, ?, ?, ?)", kept)
 
-    def _insert_transactions(self, block: Block) -> None:
+    def _insert_transactions(self, block: Block, short_lived: Callable[[str], bool]) -> None:
         for landed in block.transactions:
             record = landed.record
             error = None if record.error is None else msgspec.json.encode(record.error).decode()
             cursor = self._database.execute(
-                "insert into transactions (signature, slot, time_s, error, record) values (?, ?, ?, ?, ?)",
+                "insert into transactions (signature, slot, time_s, error, short_lived, record) values (?, ?, ?, ?, ?, ?)",
                 (
                     bytes(Signature.from_string(record.signature)),
                     record.slot,
                     record.block_time_s,
                     error,
+                    short_lived(record.account_keys[0]),
                     zlib.compress(self._encode_record(record), 1),
                 ),
             )
@@ -194,9 +201,10 @@ class Store:
 
     def _prune(self) -> None:
         """Drop the oldest transactions beyond the bound, index entries first."""
+        (newest,) = self._database.execute("select coalesce(max(id), 0) from transactions").fetchone()
         rows = self._database.execute(
-            "select id, record from transactions where id <= (select max(id) from transactions) - ?",
-            (self._history_transactions,),
+            "select id, record from transactions where id <= ? and (short_lived or id <= ?)",
+            (newest - self._history_transactions, newest - self._history_transactions * OTHERS_KEPT_TIMES),
         ).fetchall()
         for row_id, blob in rows:
             record = self._decode_record(zlib.decompress(blob))

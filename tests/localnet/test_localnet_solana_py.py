@@ -21,12 +21,12 @@ from solders.rpc.responses import LogsNotification, SubscriptionResult, parse_we
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 from solders.transaction_status import TransactionConfirmationStatus
-from trio_websocket import open_websocket_url
+from trio_websocket import ConnectionClosed, open_websocket_url
 
 from bot.localnet import launchpad
 from bot.localnet.addresses import LAUNCHPAD_PROGRAM, TOKEN_2022_PROGRAM, associated_token, bonding_curve
 from bot.localnet.cluster import Cluster
-from bot.localnet.doors.connections import Connections, open_listeners
+from bot.localnet.doors.connections import open_listeners
 from bot.localnet.doors.http import HttpDoor
 from bot.localnet.doors.websocket import WebSocketDoor
 from bot.localnet.store import Store
@@ -73,10 +73,9 @@ async def served() -> AsyncIterator[Served]:
     cluster = Cluster(
         Store(), seed=8, salt=b"", time_s=1_790_000_000, clock=trio.current_time, market=None, slot_ms=SLOT_MS
     )
-    connections = Connections(cluster.faults)
     listeners = await open_listeners(0)
-    http = HttpDoor(connections, cluster.dispatcher.handle_bytes)
-    websocket = WebSocketDoor(connections, cluster.pubsub)
+    http = HttpDoor(cluster.faults, cluster.dispatcher.handle_bytes)
+    websocket = WebSocketDoor(cluster.faults, cluster.pubsub)
 
     async def produce() -> None:
         while True:
@@ -180,6 +179,25 @@ async def test_an_outage_is_an_error_of_transport_and_passes() -> None:
             await node.client.get_slot()
         node.cluster.faults.clear()
         assert (await node.client.get_slot(Processed)).value > 0
+
+
+async def test_each_fault_breaks_what_it_names_and_nothing_else() -> None:
+    async with served() as node, open_websocket_url(node.ws_url) as stream:
+        node.cluster.faults.set("stream-drop", for_s=60)
+        with pytest.raises(ConnectionClosed):
+            await stream.get_message()
+        user = await node.funded()
+        node.cluster.faults.clear()
+        node.cluster.faults.set("drop-tx", for_s=60)
+        blockhash = (await node.client.get_latest_blockhash(Confirmed)).value.blockhash
+        message = MessageV0.try_compile(user.pubkey(), [], [], blockhash)
+        accepted = (await node.client.send_transaction(VersionedTransaction(message, [user]))).value
+        for _ in range(3):
+            node.cluster.tick(node.cluster.chain.position.time_s)
+        assert (await node.client.get_signature_statuses([accepted])).value == [None]
+        node.cluster.faults.set("rate-limit", for_s=60)
+        with pytest.raises(SolanaRpcException):
+            await node.client.get_slot()
 
 
 async def test_a_websocket_client_hears_logs_of_a_launch() -> None:

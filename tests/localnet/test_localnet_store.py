@@ -18,6 +18,7 @@ from bot.localnet.cluster import Cluster
 from bot.localnet.launchpad import genesis_accounts
 from bot.localnet.market.generator import GeneratedMarket
 from bot.localnet.market.interface import Market
+from bot.localnet.market.pool import derived_keypair
 from bot.localnet.store import PRUNE_EVERY_BLOCKS, Store, StoreError
 
 SOL = 1_000_000_000
@@ -138,20 +139,25 @@ def test_two_chains_of_one_seed_are_two_chains(tmp_path: Path) -> None:
         assert first.chain.blockhash_at("processed") != second.chain.blockhash_at("processed")
 
 
-def test_old_history_is_dropped_beyond_its_bound() -> None:
-    payer, sent = Keypair(), []
-    store = Store(history_transactions=4)
-    cluster = Cluster(store, seed=1, salt=b"", time_s=1_790_000_000, clock=lambda: 0.0, market=None)
-    cluster.fund(payer.pubkey(), 100 * SOL)
-    for number in range(7):
-        sent.append(pay(cluster, payer, SOL + number))
-        run(cluster, 1)
-    assert all(store.has(transaction.signatures[0]) for transaction in sent)
+def test_old_history_is_dropped_the_markets_long_before_everybody_elses() -> None:
+    store = Store(history_transactions=50)
+    cluster = Cluster(store, seed=1, salt=b"", time_s=1, clock=lambda: 0.0, market=GeneratedMarket(1))
+    user, trader = Keypair(), derived_keypair("trader", 1, 0)
+    cluster.fund(user.pubkey(), 10 * SOL)
+    mine, theirs = pay(cluster, user, SOL), pay(cluster, trader, SOL)
+    run(cluster, 1)
+    assert store.has(mine.signatures[0])
+    assert store.has(theirs.signatures[0])
     run(cluster, PRUNE_EVERY_BLOCKS)
-    assert [store.has(transaction.signatures[0]) for transaction in sent] == [False] * 3 + [True] * 4
-    slot = cluster.chain.position.slot
-    listed = store.transactions_of(payer.pubkey(), newest_slot=slot, before=None, until=None, limit=100)
-    assert [status.signature for status in listed] == [str(one.signatures[0]) for one in sent[:2:-1]]
+    assert store.has(mine.signatures[0])
+    assert not store.has(theirs.signatures[0])
+
+    def listed(key: Pubkey) -> list[str]:
+        found = store.transactions_of(key, newest_slot=2**40, before=None, until=None, limit=1_000)
+        return [status.signature for status in found]
+
+    assert listed(user.pubkey()) == [str(mine.signatures[0])]
+    assert str(theirs.signatures[0]) not in listed(trader.pubkey())
     cluster.close()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import trio
 
 from bot.localnet.errors import LocalnetError
-from bot.localnet.faults import RPC_DOWN, RPC_SLOW, FaultTable
+from bot.localnet.faults import RPC_SLOW, FaultKind, FaultTable
 
 HOST = "127.0.0.1"
 PORT_TRIES = 50
@@ -51,20 +51,19 @@ async def open_listeners(port: int) -> Listeners:
 
 
 class Connections:
-    """Runs each connection in a scope of its own, so that `rpc-down` can end it, and keeps one bad client from harming others."""
+    """Runs each connection of a door in a scope of its own, so that one bad client harms no other.
 
-    def __init__(self, faults: FaultTable) -> None:
+    While one of the faults `shut_by` is on, open connections are dropped and new ones closed at once.
+    """
+
+    def __init__(self, faults: FaultTable, *shut_by: FaultKind) -> None:
         self._faults = faults
+        self._shut_by = shut_by
         self._scopes: set[trio.CancelScope] = set()
-        faults.observe(self._drop_when_down)
+        faults.observe(self._drop_when_shut)
 
-    @property
-    def open(self) -> int:
-        """How many connections are being served."""
-        return len(self._scopes)
-
-    def _drop_when_down(self) -> None:
-        if self._faults.get(RPC_DOWN) is not None:
+    def _drop_when_shut(self) -> None:
+        if self._faults.any(*self._shut_by):
             for scope in self._scopes:
                 scope.cancel()
 
@@ -75,9 +74,9 @@ class Connections:
             await trio.sleep(slow.delay_ms / 1000)
 
     async def run(self, stream: trio.SocketStream, serve: Serve) -> None:
-        """Serve one connection until it ends; closes it at once while the node is down."""
+        """Serve one connection until it ends; closes it at once while the door is shut."""
         async with stream:
-            if self._faults.get(RPC_DOWN) is not None:
+            if self._faults.any(*self._shut_by):
                 return
             with trio.CancelScope() as scope:
                 self._scopes.add(scope)

@@ -8,10 +8,13 @@ import h11
 import trio
 
 from bot.localnet.doors.connections import Connections
+from bot.localnet.faults import RATE_LIMIT, RPC_DOWN, FaultTable
 
 RECEIVE_BYTES = 65_536
 MAX_BODY_BYTES = 1_000_000
 IDLE_S = 300
+RETRY_AFTER_S = 1
+RATE_LIMITED_ANSWER = b'{"jsonrpc":"2.0","error":{"code":429,"message":"Too many requests"},"id":null}'
 
 Answer = Callable[[bytes], bytes]
 
@@ -19,8 +22,9 @@ Answer = Callable[[bytes], bytes]
 class HttpDoor:
     """Serves JSON-RPC requests. `answer` maps a request body to an answer body."""
 
-    def __init__(self, connections: Connections, answer: Answer) -> None:
-        self._connections = connections
+    def __init__(self, faults: FaultTable, answer: Answer) -> None:
+        self._faults = faults
+        self._connections = Connections(faults, RPC_DOWN)
         self._answer = answer
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -52,6 +56,8 @@ class HttpDoor:
             return 200, b"ok"
         if request.method != b"POST":
             return 405, b'{"error":"use POST"}'
+        if self._faults.get(RATE_LIMIT) is not None:
+            return 429, RATE_LIMITED_ANSWER
         return 200, self._answer(body)
 
 
@@ -83,5 +89,7 @@ def _encode(connection: h11.Connection, status: int, body: bytes) -> bytes:
         ("content-length", str(len(body))),
         ("access-control-allow-origin", "*"),
     ]
+    if status == 429:
+        headers.append(("retry-after", str(RETRY_AFTER_S)))
     parts = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
     return b"".join(connection.send(part) or b"" for part in parts)

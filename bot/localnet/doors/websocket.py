@@ -7,6 +7,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
 from bot.localnet.doors.connections import Connections
+from bot.localnet.faults import RPC_DOWN, STREAM_DROP, FaultTable
 from bot.localnet.rpc.dispatch import error_answer
 from bot.localnet.rpc.params import PARSE_ERROR
 from bot.localnet.rpc.pubsub import Message, PubSub, Session
@@ -19,8 +20,8 @@ CLOSE_S = 1
 class WebSocketDoor:
     """Serves pubsub sessions. A client that falls behind by more than the outgoing queue is dropped."""
 
-    def __init__(self, connections: Connections, pubsub: PubSub) -> None:
-        self._connections = connections
+    def __init__(self, faults: FaultTable, pubsub: PubSub) -> None:
+        self._connections = Connections(faults, RPC_DOWN, STREAM_DROP)
         self._pubsub = pubsub
 
     async def serve(self, stream: trio.SocketStream) -> None:

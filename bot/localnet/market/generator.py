@@ -202,9 +202,13 @@ class GeneratedMarket:
     def observe(self, block: Block, chain: Chain) -> None:  # noqa: ARG002
         """Count the pool's trades and failures."""
         for landed in block.transactions:
-            if self._pool.owns(landed.record.account_keys[0]):
+            if self.owns(landed.record.account_keys[0]):
                 self._state.trades += 1
                 self._state.failed_trades += landed.record.error is not None
+
+    def owns(self, fee_payer: str) -> bool:
+        """Whether this address is one of the pool's wallets."""
+        return self._pool.owns(fee_payer)
 
     def drain_changes(self) -> dict[str, bytes | None]:
         """The state, and the launches that went on or ended since the last call."""

@@ -41,6 +41,10 @@ class Market(Protocol):
         """What changed since the last call, for storing; None removes a key."""
         ...
 
+    def owns(self, fee_payer: str) -> bool:
+        """Whether this address is one of the market's wallets."""
+        ...
+
     def statistics(self) -> dict[str, Any]:
         """Counts for `status`."""
         ...

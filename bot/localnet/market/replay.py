@@ -198,9 +198,13 @@ class ReplayedMarket:
     def observe(self, block: Block, chain: Chain) -> None:  # noqa: ARG002
         """Count the pool's transactions and failures."""
         for landed in block.transactions:
-            if self._pool.owns(landed.record.account_keys[0]):
+            if self.owns(landed.record.account_keys[0]):
                 self._state.transactions += 1
                 self._state.failed += landed.record.error is not None
+
+    def owns(self, fee_payer: str) -> bool:
+        """Whether this address is one of the pool's wallets."""
+        return self._pool.owns(fee_payer)
 
     def drain_changes(self) -> dict[str, bytes | None]:
         """The state of the replay."""

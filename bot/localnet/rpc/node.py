@@ -1,4 +1,4 @@
-"""What RPC methods work on: the chain, its stored history and the faucet, and the `context` of answers."""
+"""What RPC methods work on: the chain, its stored history, the faucet and the faults, and the `context` of answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 
 from bot.localnet.chain import Chain, Commitment
 from bot.localnet.faucet import Faucet
+from bot.localnet.faults import FaultTable
 from bot.localnet.records import TransactionStatus
 from bot.localnet.rpc.account_encoding import encode_account
 from bot.localnet.rpc.params import MIN_CONTEXT_SLOT_NOT_REACHED, Config, RpcError
@@ -26,6 +27,7 @@ class RpcNode:
     chain: Chain
     store: Store
     faucet: Faucet
+    faults: FaultTable
 
     def checked_commitment(self, config: Config) -> Commitment:
         """The commitment of a request, after its `minContextSlot` was checked."""

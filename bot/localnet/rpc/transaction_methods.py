@@ -11,6 +11,7 @@ from solders.transaction import VersionedTransaction
 
 from bot.localnet.chain import QueueFull, Simulation
 from bot.localnet.execution import inner_records, resolve_keys
+from bot.localnet.faults import DROP_TX
 from bot.localnet.records import TransactionStatus
 from bot.localnet.rpc import base58
 from bot.localnet.rpc.node import RpcNode
@@ -125,7 +126,11 @@ def simulate_transaction(node: RpcNode, params: Params) -> Any:
 
 
 def send_transaction(node: RpcNode, params: Params) -> Any:
-    """Queue a transaction. With `skipPreflight` a badly signed one is accepted and never lands, as on a real node."""
+    """Queue a transaction.
+
+    With `skipPreflight` a badly signed one is accepted and never lands, as on a real node; so is every one while the
+    fault `drop-tx` is on.
+    """
     config = params.config(1)
     transaction, raw = _decode(params.text(0), config.text("encoding", "base58"))
     config.commitment("preflightCommitment")
@@ -141,7 +146,7 @@ def send_transaction(node: RpcNode, params: Params) -> Any:
         if simulation.error is not None:
             message = f"Transaction simulation failed: {error_text(simulation.error)}"
             raise RpcError(PREFLIGHT_FAILURE, message, _simulation_value(node, simulation, transaction, Config({})))
-    if verified:
+    if verified and node.faults.get(DROP_TX) is None:
         try:
             node.chain.submit(transaction, raw)
         except QueueFull as error:
