@@ -134,5 +134,6 @@ class PositionMonitor:
             causation_id=position.id,
             reason=decided.reason.value,
             token_raw=max(position.token_raw * decided.share_bps // BPS, 1),
+            keep_account=failures > 0,
             position_id=position.id,
         )

@@ -160,6 +160,7 @@ class IntentStore(Protocol):
         intent_id: str,
         now_ms: int,
         wallet_lamports: int,
+        unrealized_lamports: int,
         ceilings: Ceilings,
         pause_causes: Sequence[str],
         day_start_ms: int,
@@ -167,6 +168,7 @@ class IntentStore(Protocol):
     ) -> Intent | Refused:
         """Judge and write in one transaction that holds the wallet's row: snapshot, `gate`, intent `planned`, reservation.
 
+        `unrealized_lamports` is what sales of the user's open positions would bring now beyond their cost.
         A request whose key already has an intent returns that intent as it stands, whatever its state, and writes nothing.
         """
 

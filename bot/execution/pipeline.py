@@ -74,11 +74,12 @@ class Pipeline:
         return Submitted(sent, await self._send(attempt, order))
 
     async def _admit(self, request: TradeRequest, wallet: Wallet) -> Intent | Refused:
-        wallet_lamports = 0
+        wallet_lamports = unrealized_lamports = 0
         if request.side is Side.BUY:
             try:
                 wallet_lamports = (await self.chain.balances(wallet.address)).lamports
-            except Unavailable as error:
+                unrealized_lamports = await self._unrealized(request)
+            except (ChainUnavailable, DecodeError) as error:
                 return Refused(
                     "no_route", f"the chain cannot be asked for your balance now ({error}); try again shortly"
                 )
@@ -89,11 +90,27 @@ class Pipeline:
             intent_id=self.clock.new_id(),
             now_ms=now_ms,
             wallet_lamports=wallet_lamports,
+            unrealized_lamports=unrealized_lamports,
             ceilings=self.policy.ceilings,
             pause_causes=self.pause_causes(request.user_id),
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
             gate=partial(admit, request),
         )
+
+    async def _unrealized(self, request: TradeRequest) -> int:
+        """What the user's open positions of this mode would gain or lose if they were sold now, as far as prices are known."""
+        total = 0
+        fees = await self.chain.fees()
+        for position in await self.store.open_positions(request.user_id):
+            point = self.prices.latest(position.mint)
+            if position.mode is not request.mode or point is None:
+                continue
+            try:
+                worth_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports
+            except CurveError:
+                continue
+            total += worth_lamports - position.cost_lamports
+        return total
 
     async def _prepare(self, intent: Intent, wallet: Wallet) -> SwapOrder:
         """Quote against the reserves of this moment."""
@@ -113,7 +130,7 @@ class Pipeline:
                     raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
                 quote = quote_sell(curve, token_raw, fees)
                 limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
-                close = token_raw == held_raw
+                close = token_raw == held_raw and not request.keep_account
         except LookupError as error:
             raise CannotPrepareError(f"{request.mint} is no token of the launchpad; check the address") from error
         except CurveError as error:

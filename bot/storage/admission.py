@@ -41,6 +41,7 @@ select
     (select coalesce(sum(cost_lamports), 0) from held where mint = $2)
     + (select coalesce(sum(reserved_lamports), 0) from moving where mint = $2) as mint_cost_lamports,
     (select count(*) from moving where mint = $2) as mint_in_flight,
+    (select count(*) from moving where mint = $2 and side = 'sell') as mint_sells_in_flight,
     (select coalesce(sum(token_raw), 0) from held where mint = $2) as mint_held_raw,
     (
         select coalesce(sum(realized_lamports), 0) from trades
@@ -56,9 +57,9 @@ select
 INSERT_INTENT = """
 insert into intents (
     id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
-    spend_lamports, token_raw, share_bps, position_id, state, reserved_lamports, created_at
+    spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 on conflict (key) do nothing
 returning id
 """
@@ -72,6 +73,7 @@ class Admission:
     intent_id: str
     now_ms: int
     wallet_lamports: int
+    unrealized_lamports: int
     ceilings: Ceilings
     pause_causes: tuple[str, ...]
     day_start_ms: int
@@ -94,6 +96,7 @@ async def admit(connection: asyncpg.Connection, admission: Admission) -> Intent 
         ceilings=admission.ceilings,
         pause_causes=admission.pause_causes,
         wallet_lamports=admission.wallet_lamports,
+        unrealized_lamports=admission.unrealized_lamports,
     )
     verdict = admission.gate(snapshot)
     if isinstance(verdict, Refused):
@@ -132,6 +135,7 @@ async def _insert(connection: asyncpg.Connection, intent: Intent) -> bool:
         request.spend_lamports,
         request.token_raw,
         request.share_bps,
+        request.keep_account,
         request.position_id,
         intent.state,
         intent.reserved_lamports,

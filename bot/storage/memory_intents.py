@@ -59,6 +59,7 @@ class MemoryIntents(MemoryTables):
         intent_id: str,
         now_ms: int,
         wallet_lamports: int,
+        unrealized_lamports: int,
         ceilings: Ceilings,
         pause_causes: Sequence[str],
         day_start_ms: int,
@@ -77,6 +78,7 @@ class MemoryIntents(MemoryTables):
             ceilings=ceilings,
             pause_causes=pause_causes,
             wallet_lamports=wallet_lamports,
+            unrealized_lamports=unrealized_lamports,
         )
         verdict = gate(snapshot)
         if isinstance(verdict, Refused):
@@ -217,6 +219,7 @@ class MemoryIntents(MemoryTables):
             mint_cost_lamports=sum(row.cost_lamports for row in held_of_mint)
             + sum(row.reserved_lamports for row in of_mint),
             mint_in_flight=len(of_mint),
+            mint_sells_in_flight=sum(row.request.side is Side.SELL for row in of_mint),
             mint_held_raw=sum(row.token_raw for row in held_of_mint),
             realized_today_lamports=sum(
                 trade.realized_lamports

@@ -84,6 +84,7 @@ class WalletFacts:
     open_positions: int
     mint_cost_lamports: int
     mint_in_flight: int
+    mint_sells_in_flight: int
     mint_held_raw: int
     realized_today_lamports: int
     snipes_today: int
@@ -96,6 +97,7 @@ def risk_snapshot(
     ceilings: Ceilings,
     pause_causes: Sequence[str],
     wallet_lamports: int,
+    unrealized_lamports: int,
 ) -> RiskSnapshot:
     """The gate's view: the rows' facts and what the caller knows."""
     return RiskSnapshot(
@@ -107,8 +109,9 @@ def risk_snapshot(
         open_positions=facts.open_positions,
         mint_cost_lamports=facts.mint_cost_lamports,
         mint_in_flight=facts.mint_in_flight,
+        mint_sells_in_flight=facts.mint_sells_in_flight,
         mint_held_raw=facts.mint_held_raw,
-        loss_today_lamports=max(0, -facts.realized_today_lamports),
+        loss_today_lamports=max(0, -facts.realized_today_lamports - unrealized_lamports),
         snipes_today=facts.snipes_today,
     )
 

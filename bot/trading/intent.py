@@ -90,9 +90,10 @@ class TradeRequest:
     """A wish to trade, before the risk gate.
 
     `key` makes it idempotent: the same key never becomes two intents. A buy names `spend_lamports`, everything
-    included but network fees and account rent. A sale names either `token_raw` or `share_bps` of the balance that
-    the chain shows at signing (10,000 is all of it). `causation_id` is the id of what led here: a snipe run, a
-    command, a position.
+    included but network fees and account rent. A sale names either `token_raw` or `share_bps` of the balance that the
+    chain shows at signing (10,000 is all of it); one of everything closes the token account and takes its rent back
+    unless `keep_account` is set, because anybody who sends dust to the account makes the closing fail.
+    `causation_id` is the id of what led here: a snipe run, a command, a position.
     """
 
     key: str
@@ -109,6 +110,7 @@ class TradeRequest:
     spend_lamports: int = 0
     token_raw: int = 0
     share_bps: int = 0
+    keep_account: bool = False
     position_id: str | None = None
 
     def __post_init__(self) -> None:

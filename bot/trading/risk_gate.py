@@ -26,8 +26,8 @@ class RiskSnapshot:
     `open_positions` counts the wallet's open positions and its in-flight buys of tokens that it does not hold yet: each
     of them will have to pay for an exit.
     `mint_cost_lamports` is the cost of what the wallet holds of this mint plus what is reserved for it.
-    `mint_in_flight` counts the wallet's unresolved intents of this mint, either side. `loss_today_lamports` is the
-    user's realised net loss of his day (0 when in profit).
+    `mint_in_flight` counts the wallet's unresolved intents of this mint, either side, `mint_sells_in_flight` its sales
+    among them. `loss_today_lamports` is the user's net loss of his day, realised and unrealised (0 when in profit).
     """
 
     pause_causes: tuple[str, ...]
@@ -38,6 +38,7 @@ class RiskSnapshot:
     open_positions: int
     mint_cost_lamports: int
     mint_in_flight: int
+    mint_sells_in_flight: int
     mint_held_raw: int
     loss_today_lamports: int
     snipes_today: int
@@ -59,8 +60,12 @@ class Refused:
 
 
 def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
-    """Judge one request. Exits are never stopped by a pause or by a limit, only by the lack of anything to sell."""
-    if facts.mint_in_flight:
+    """Judge one request.
+
+    Exits are never stopped by a pause, a limit or an unproven buy, only by another sale on its way and by the lack of
+    anything to sell. No buy is admitted while anything of its mint is unresolved.
+    """
+    if facts.mint_sells_in_flight if request.side is Side.SELL else facts.mint_in_flight:
         return Refused("in_flight", "another order for this token is still on its way; wait for its result")
     if request.side is Side.SELL:
         if facts.mint_held_raw <= 0:

@@ -46,6 +46,7 @@ async def test_the_first_request_is_judged_on_an_empty_book(store: Store) -> Non
         open_positions=0,
         mint_cost_lamports=0,
         mint_in_flight=0,
+        mint_sells_in_flight=0,
         mint_held_raw=0,
         loss_today_lamports=0,
         snipes_today=0,
@@ -249,3 +250,9 @@ async def test_the_same_key_at_once_is_one_intent(store: Store) -> None:
                 nursery.start_soon(one, number)
     assert len(set(given)) == 1
     assert [intent for intent, _ in await store.in_flight()] == given[:1]
+
+
+async def test_a_loss_that_is_not_realised_yet_counts_and_a_gain_makes_up_for_one(store: Store) -> None:
+    wallet = await enrol(store)
+    assert (await seen_by_gate(store, buy("k1", wallet), unrealized_lamports=-7)).loss_today_lamports == 7
+    assert (await seen_by_gate(store, buy("k1", wallet), unrealized_lamports=7)).loss_today_lamports == 0

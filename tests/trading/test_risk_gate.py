@@ -44,6 +44,7 @@ any_facts = st.builds(
     open_positions=counts,
     mint_cost_lamports=amounts,
     mint_in_flight=st.integers(0, 2),
+    mint_sells_in_flight=st.integers(0, 1),
     mint_held_raw=st.integers(0, 10**15),
     loss_today_lamports=amounts,
     snipes_today=counts,
@@ -118,7 +119,7 @@ def test_the_effective_limit_is_the_least(user: int, ceiling: int) -> None:
 @given(known=any_facts, share_bps=st.integers(1, 10_000))
 def test_no_pause_and_no_limit_ever_stops_a_sale(known: RiskSnapshot, share_bps: int) -> None:
     verdict = admit(request(Side.SELL, share_bps=share_bps), known)
-    if known.mint_in_flight:
+    if known.mint_sells_in_flight:
         assert isinstance(verdict, Refused)
         assert verdict.code == "in_flight"
     elif known.mint_held_raw == 0:
@@ -190,3 +191,9 @@ def test_whatever_was_admitted_the_wallet_can_pay_for_every_exit(start: int, ste
                 wallet.held.add(mint)
         positions = len(wallet.held | set(wallet.moving))
         assert wallet.lamports - sum(wallet.moving.values()) >= positions * EXIT_RESERVE_LAMPORTS
+
+
+def test_an_unproven_buy_does_not_keep_its_token_from_being_sold() -> None:
+    known = facts(mint_in_flight=1, mint_held_raw=5)
+    assert admit(request(Side.SELL, share_bps=10_000), known) == Admitted(0)
+    assert isinstance(admit(request(), known), Refused)

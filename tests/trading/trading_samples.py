@@ -90,6 +90,7 @@ def facts(**changed: Any) -> RiskSnapshot:
         "open_positions": 0,
         "mint_cost_lamports": 0,
         "mint_in_flight": 0,
+        "mint_sells_in_flight": 0,
         "mint_held_raw": 0,
         "loss_today_lamports": 0,
         "snipes_today": 0,

@@ -30,6 +30,8 @@ create table intents (
     spend_lamports bigint not null check (spend_lamports >= 0),
     token_raw numeric(20, 0) not null check (token_raw >= 0),
     share_bps bigint not null check (share_bps between 0 and 10000),
+    -- A sale of everything closes the token account unless it is kept: whoever sends dust to it makes the closing fail.
+    keep_account boolean not null,
     state text not null
         check (state in ('planned', 'signed', 'sent', 'unknown', 'filled', 'failed', 'expired', 'cancelled')),
     -- What an unresolved buy keeps from being spent twice; released, that is 0, once it is resolved.
