@@ -110,13 +110,13 @@ def test_everything_is_a_transaction_that_a_real_node_would_take() -> None:
     chain = InProcessChain(seed=11, market=market)
     failures: Counter[str] = Counter()
     landed = 0
-    for _ in range(300):
+    for _ in range(220):
         for one in chain.step().transactions:
             landed += 1
             assert len(one.record.raw) <= 1232
             if one.record.error is not None:
                 failures[json.dumps(one.record.error)] += 1
-    assert market.statistics()["launches"] >= 40
+    assert market.statistics()["launches"] >= 30
     assert 0.005 <= sum(failures.values()) / landed <= 0.10
     assert max(failures, key=lambda text: failures[text]).endswith('{"Custom": 6042}]}')
 

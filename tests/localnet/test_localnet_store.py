@@ -95,9 +95,9 @@ def test_transactions_that_waited_still_land_after_a_restart(tmp_path: Path, mon
 
 def test_a_market_goes_on_exactly_as_if_nothing_had_happened(tmp_path: Path) -> None:
     with opened(tmp_path / "whole", market=True) as whole:
-        run(whole, 160)
+        run(whole, 110)
         expected = whole.status() | {"genesis_hash": None}
-    for stop in (37, 74, 160):
+    for stop in (37, 74, 110):
         with opened(tmp_path / "parts", market=True) as part:
             run(part, stop - part.chain.position.height)
             found = part.status() | {"genesis_hash": None}
@@ -140,7 +140,7 @@ def test_two_chains_of_one_seed_are_two_chains(tmp_path: Path) -> None:
 
 
 def test_old_history_is_dropped_the_markets_long_before_everybody_elses() -> None:
-    store = Store(history_transactions=50)
+    store = Store(history_transactions=400)
     cluster = Cluster(store, seed=1, salt=b"", time_s=1, clock=lambda: 0.0, market=GeneratedMarket(1))
     user, trader = Keypair(), derived_keypair("trader", 1, 0)
     cluster.fund(user.pubkey(), 10 * SOL)
