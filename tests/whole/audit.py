@@ -1,0 +1,261 @@
+"""Holds the books of a stopped data directory against its chain and says in words whatever does not fit.
+
+The chain decides: every rule starts from what the chain shows of a wallet, or from a sum that must come out. Run it by
+hand with `python -m tests.whole.audit DIRECTORY`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bot.trading.intent import IN_FLIGHT, TERMINAL
+from tests.whole.real_evidence import Books, Evidence, Landed, Row, WalletOnChain, read_books, read_evidence
+
+UNFINISHED_RUNS = ("ANALYZED", "MONITORING", "EXECUTING", "UNKNOWN")
+# What a snipe run says once its buy has ended.
+RUN_OF_INTENT = {"filled": "COMPLETED", "failed": "FAILED", "cancelled": "FAILED", "expired": "EXPIRED"}
+
+
+def audit(directory: Path, *, unresolved: bool = False) -> list[str]:
+    """The findings for a data directory on which no bot runs, empty when all is well.
+
+    `unresolved` allows for intents that were on their way when the bot was stopped: what belongs to them is then
+    neither asked for nor refused.
+    """
+    books = read_books(directory)
+    return findings(books, read_evidence(directory, [row["address"] for row in books.wallets]), unresolved=unresolved)
+
+
+def findings(books: Books, evidence: Evidence, *, unresolved: bool = False) -> list[str]:
+    """What does not fit between these books and this chain."""
+    case = Case(books, evidence, unresolved)
+    return [finding for rule in RULES for finding in rule(case)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Books and evidence with the look-ups that the rules share."""
+
+    books: Books
+    evidence: Evidence
+    unresolved: bool
+
+    @cached_property
+    def intents(self) -> dict[str, Row]:
+        return {row["id"]: row for row in self.books.intents}
+
+    @cached_property
+    def intent_of(self) -> dict[str, Row]:
+        """The intent of each attempt's signature."""
+        return {row["signature"]: self.intents[row["intent_id"]] for row in self.books.attempts}
+
+    @cached_property
+    def trades(self) -> dict[str, Row]:
+        return {row["signature"]: row for row in self.books.trades}
+
+    @cached_property
+    def signed(self) -> dict[str, tuple[Row, Landed]]:
+        """Each landed transaction that one of our wallets signed, by signature, with that wallet."""
+        return {
+            landed.signature: (wallet, landed)
+            for wallet, shown in self.wallets()
+            for landed in shown.landed
+            if landed.signed
+        }
+
+    def wallets(self) -> Iterator[tuple[Row, WalletOnChain]]:
+        for wallet in self.books.wallets:
+            yield wallet, self.evidence.wallets[wallet["address"]]
+
+    def pending(self, signature: str) -> bool:
+        """Whether this transaction belongs to an intent that was allowed to be on its way."""
+        intent = self.intent_of.get(signature)
+        return self.unresolved and intent is not None and intent["state"] in IN_FLIGHT
+
+    def pending_mints(self, wallet_id: str) -> set[str]:
+        """Mints of which this wallet was allowed to have an intent on its way."""
+        return {
+            row["mint"]
+            for row in self.books.intents
+            if self.unresolved and row["wallet_id"] == wallet_id and row["state"] in IN_FLIGHT
+        }
+
+
+def one_chain(case: Case) -> Iterator[str]:
+    if case.books.genesis_hash != case.evidence.genesis_hash:
+        yield f"the books belong to chain {case.books.genesis_hash}, this is chain {case.evidence.genesis_hash}"
+
+
+def positions_equal_balances(case: Case) -> Iterator[str]:
+    for wallet, shown in case.wallets():
+        booked: Counter[str] = Counter()
+        for row in case.books.positions:
+            if row["wallet_id"] == wallet["id"] and row["state"] == "open":
+                booked[row["mint"]] += row["token_raw"]
+        for mint in (set(booked) | set(shown.tokens)) - case.pending_mints(wallet["id"]):
+            held = shown.tokens.get(mint, 0)
+            if held != booked[mint]:
+                yield f"wallet {wallet['address']} holds {held} of {mint}, its open positions say {booked[mint]}"
+
+
+def no_lost_fill(case: Case) -> Iterator[str]:
+    """Every landed, successful transaction of ours is one trade that says the same."""
+    for signature, (wallet, landed) in case.signed.items():
+        trade = case.trades.get(signature)
+        if signature not in case.intent_of:
+            yield f"{signature} was signed by wallet {wallet['address']} and is no attempt in the books"
+        elif not landed.succeeded or case.pending(signature):
+            continue
+        elif not landed.on_launchpad:
+            yield f"{signature} of wallet {wallet['address']} is no trade on the launchpad"
+        elif trade is None:
+            yield f"lost fill: {signature} moved {dict(landed.tokens)} of wallet {wallet['address']}, no trade tells of it"
+        else:
+            yield from _trade_differs(trade, wallet, landed)
+
+
+def _trade_differs(trade: Row, wallet: Row, landed: Landed) -> Iterator[str]:
+    moved = trade["token_raw"] if trade["side"] == "buy" else -trade["token_raw"]
+    booked = (trade["wallet_id"], {trade["mint"]: moved}, trade["wallet_delta_lamports"], trade["slot"])
+    shown = (wallet["id"], dict(landed.tokens), landed.lamports, landed.slot)
+    if booked != shown:
+        yield f"trade {trade['signature']} says {booked}, the chain shows {shown}"
+
+
+def no_invented_fill(case: Case) -> Iterator[str]:
+    for signature, trade in case.trades.items():
+        landed = case.signed.get(signature)
+        if landed is None or not landed[1].succeeded:
+            yield f"invented fill: trade {signature} of {trade['mint']} did not land"
+        if case.intents[trade["intent_id"]]["state"] != "filled":
+            yield f"trade {signature} belongs to intent {trade['intent_id']}, which is not filled"
+    traded = {trade["intent_id"] for trade in case.books.trades}
+    for intent in case.books.intents:
+        if intent["state"] == "filled" and intent["id"] not in traded:
+            yield f"intent {intent['id']} is filled and has no trade"
+
+
+def one_landed_attempt_per_intent(case: Case) -> Iterator[str]:
+    landed = Counter(
+        case.intent_of[signature]["id"]
+        for signature, (_, one) in case.signed.items()
+        if one.succeeded and signature in case.intent_of
+    )
+    for intent_id, count in landed.items():
+        if count > 1:
+            yield f"{count} attempts of intent {intent_id} landed"
+
+
+def one_buy_per_snipe(case: Case) -> Iterator[str]:
+    """A user, a mint and an epoch are one decision to snipe, whatever was killed in between."""
+    epochs = {row["id"]: row["epoch"] for row in case.books.runs}
+    bought = Counter(
+        (row["user_id"], row["mint"], epochs.get(row["causation_id"]))
+        for row in case.books.intents
+        if row["context"] == "sniper" and row["side"] == "buy" and row["state"] == "filled"
+    )
+    for (user_id, mint, epoch), count in bought.items():
+        if count > 1:
+            yield f"user {user_id} bought {mint} {count} times for one snipe of epoch {epoch}"
+
+
+def ledger_balances(case: Case) -> Iterator[str]:
+    """Each entry sums to zero, each wallet leg is what its transaction changed, and all of them are the wallet's change."""
+    sums: Counter[int] = Counter()
+    legs: dict[str, int] = defaultdict(int)
+    for leg in case.books.legs:
+        sums[leg["entry_id"]] += leg["lamports"]
+        if leg["account"] == "wallet":
+            legs[leg["signature"]] += leg["lamports"]
+    for entry_id, total in sums.items():
+        if total:
+            yield f"the legs of ledger entry {entry_id} sum to {total} lamports"
+    for signature, lamports in legs.items():
+        if signature not in case.signed:
+            yield f"the ledger moves {lamports} lamports of a wallet by {signature}, which did not land"
+    for wallet, shown in case.wallets():
+        explained = 0
+        for landed in shown.landed:
+            booked = legs.get(landed.signature, 0)
+            if not landed.signed or case.pending(landed.signature):
+                explained += landed.lamports  # what others put in, and what is not settled yet
+                continue
+            explained += booked
+            if booked != landed.lamports:
+                yield f"{landed.signature} changed the wallet by {landed.lamports} lamports, the ledger says {booked}"
+        if explained != shown.lamports:
+            yield f"wallet {wallet['address']} has {shown.lamports} lamports, funding and ledger explain {explained}"
+
+
+def every_intent_ended(case: Case) -> Iterator[str]:
+    for intent in case.books.intents:
+        if intent["state"] in IN_FLIGHT and not case.unresolved:
+            yield f"intent {intent['id']} is still {intent['state']}"
+        if intent["state"] in TERMINAL and intent["reserved_lamports"]:
+            yield f"intent {intent['id']} is {intent['state']} and still reserves {intent['reserved_lamports']} lamports"
+
+
+def positions_follow_their_trades(case: Case) -> Iterator[str]:
+    held: Counter[str] = Counter()
+    realized: Counter[str] = Counter()
+    for trade in case.books.trades:
+        held[trade["position_id"]] += trade["token_raw"] if trade["side"] == "buy" else -trade["token_raw"]
+        realized[trade["position_id"]] += trade["realized_lamports"]
+    for row in case.books.positions:
+        if row["token_raw"] != held[row["id"]]:
+            yield f"position {row['id']} has {row['token_raw']} tokens, its trades leave {held[row['id']]}"
+        if row["realized_lamports"] != realized[row["id"]]:
+            yield f"position {row['id']} realised {row['realized_lamports']}, its trades {realized[row['id']]} lamports"
+
+
+def nothing_was_adjusted(case: Case) -> Iterator[str]:
+    """Nobody but the bot moves these wallets' tokens, so every adjustment was wrong when it was written."""
+    for row in case.books.adjustments:
+        yield f"position {row['position_id']} was adjusted: {row['evidence']}"
+
+
+def runs_follow_their_buys(case: Case) -> Iterator[str]:
+    buys = {
+        row["causation_id"]: row for row in case.books.intents if row["context"] == "sniper" and row["side"] == "buy"
+    }
+    for run in case.books.runs:
+        intent = buys.get(run["id"])
+        wanted = RUN_OF_INTENT.get(intent["state"]) if intent is not None else None
+        if wanted is not None and run["status"] != wanted:
+            yield f"snipe run {run['id']} is {run['status']}, its buy ended as {intent['state'] if intent else None}"
+        elif wanted is None and run["status"] in UNFINISHED_RUNS and not case.unresolved:
+            yield f"snipe run {run['id']} is still {run['status']}"
+
+
+def every_fill_is_told(case: Case) -> Iterator[str]:
+    told = Counter(row["trace_id"] for row in case.books.messages if row["kind"] == "fill")
+    for trade in case.books.trades:
+        if told[trade["intent_id"]] != 1:
+            yield f"trade {trade['signature']} has {told[trade['intent_id']]} messages to its user, not one"
+
+
+RULES: tuple[Callable[[Case], Iterator[str]], ...] = (
+    one_chain,
+    positions_equal_balances,
+    no_lost_fill,
+    no_invented_fill,
+    one_landed_attempt_per_intent,
+    one_buy_per_snipe,
+    ledger_balances,
+    every_intent_ended,
+    positions_follow_their_trades,
+    nothing_was_adjusted,
+    runs_follow_their_buys,
+    every_fill_is_told,
+)
+
+
+if __name__ == "__main__":
+    found = audit(Path(sys.argv[1]))
+    print("\n".join(found) or "no findings")
+    sys.exit(1 if found else 0)
