@@ -26,7 +26,7 @@ from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
 from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, OtherUpdate
 
 BASE_URL = "https://api.telegram.org/bot"
-CALL_S = 10.0  # the deadline of every call; a long poll gets its wait on top
+CALL_S = 10.0  # the usual deadline of a call; a long poll gets its wait on top
 MAX_IN_FLIGHT = 16
 # A pool slot may stay lost when a connect is cancelled (httpx 0.28.1); spare ones keep the limiter from waiting on it.
 SPARE_CONNECTIONS = 4
@@ -88,32 +88,32 @@ class GuardedRequest(HTTPXRequest):
 class TelegramClient:
     """Implements `bot.ports.ChatApi`. Use `open_telegram`, which opens and closes its connections."""
 
-    def __init__(self, bot: telegram.Bot, polling: GuardedRequest) -> None:
-        self._bot, self._polling = bot, polling
+    def __init__(self, bot: telegram.Bot, polling: GuardedRequest, call_s: float) -> None:
+        self._bot, self._polling, self._call_s = bot, polling, call_s
 
     def __repr__(self) -> str:
         return "<TelegramClient>"
 
     async def whoami(self) -> str:
         """The bot's username, without the @."""
-        return (await _called(self._bot.get_me, CALL_S)).username or ""
+        return (await _called(self._bot.get_me, self._call_s)).username or ""
 
     async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
         async def poll() -> list[ChatUpdate]:
             try:
                 updates = await self._bot.get_updates(
-                    offset, limit=MAX_UPDATES, timeout=wait_s, allowed_updates=WANTED_UPDATES, read_timeout=CALL_S
+                    offset, limit=MAX_UPDATES, timeout=wait_s, allowed_updates=WANTED_UPDATES, read_timeout=self._call_s
                 )
             except (AttributeError, KeyError, TypeError, ValueError):
                 return self._what_can_be_read()
             return [_update(update) for update in updates]
 
-        return await _called(poll, CALL_S + wait_s)
+        return await _called(poll, self._call_s + wait_s)
 
     async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
         message = await _called(
             lambda: self._bot.send_message(chat_id, text, reply_markup=_keyboard(buttons), link_preview_options=_PLAIN),
-            CALL_S,
+            self._call_s,
         )
         return message.message_id
 
@@ -124,24 +124,24 @@ class TelegramClient:
             )
 
         try:
-            await _called(edit, CALL_S)
+            await _called(edit, self._call_s)
         except ChatRejected as error:
             if NOT_MODIFIED not in str(error).lower():
                 raise
 
     async def delete(self, chat_id: int, message_id: int) -> None:
         try:
-            await _called(lambda: self._bot.delete_message(chat_id, message_id), CALL_S)
+            await _called(lambda: self._bot.delete_message(chat_id, message_id), self._call_s)
         except ChatRejected as error:
             if NOTHING_TO_DELETE not in str(error).lower():
                 raise
 
     async def answer_press(self, query_id: str) -> None:
-        await _called(lambda: self._bot.answer_callback_query(query_id), CALL_S)
+        await _called(lambda: self._bot.answer_callback_query(query_id), self._call_s)
 
     async def set_commands(self, commands: Mapping[str, str]) -> None:
         scope = telegram.BotCommandScopeAllPrivateChats()
-        await _called(lambda: self._bot.set_my_commands(list(commands.items()), scope=scope), CALL_S)
+        await _called(lambda: self._bot.set_my_commands(list(commands.items()), scope=scope), self._call_s)
 
     def _what_can_be_read(self) -> list[ChatUpdate]:
         """The last batch, one by one: an update that the library cannot read must not come again for ever."""
@@ -156,10 +156,12 @@ class TelegramClient:
 
 
 @asynccontextmanager
-async def open_telegram(token: SecretStr, *, base_url: str = BASE_URL) -> AsyncIterator[TelegramClient]:
+async def open_telegram(
+    token: SecretStr, *, base_url: str = BASE_URL, call_s: float = CALL_S
+) -> AsyncIterator[TelegramClient]:
     """A client for the time of the block. It does not ask Telegram anything yet, so that an outage delays no start.
 
-    `base_url` is followed by the token. Raises ValueError for an empty token.
+    `base_url` is followed by the token; `call_s` is the deadline of a call in seconds. Raises ValueError for an empty token.
     """
     if not token.get_secret_value():
         raise ValueError("the Telegram token is empty; put it into the file that the settings name")
@@ -175,7 +177,7 @@ async def open_telegram(token: SecretStr, *, base_url: str = BASE_URL) -> AsyncI
             await request.initialize()
             stack.push_async_callback(_close, request)
         bot = telegram.Bot(token.get_secret_value(), base_url, request=calls, get_updates_request=polling)
-        yield TelegramClient(bot, polling)
+        yield TelegramClient(bot, polling, call_s)
 
 
 async def _close(request: GuardedRequest) -> None:
