@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# A keypair is 64 bytes: 86 to 88 base58 digits (fewer only with leading zero bytes). A transaction's signature has the
-# same shape; to delete one by mistake costs little.
-_BASE58_KEYPAIR = re.compile(r"(?<![1-9A-HJ-NP-Za-km-z])[1-9A-HJ-NP-Za-km-z]{86,88}(?![1-9A-HJ-NP-Za-km-z])")
+# A keypair is 64 bytes: 87 or 88 base58 digits, fewer with leading zero bytes. A transaction's signature has the same
+# shape; to delete one by mistake costs little. An address has 32 to 44 digits.
+_DIGIT = "[1-9A-HJ-NP-Za-km-z]"
+_BASE58_KEYPAIR = re.compile(f"(?<!{_DIGIT}){_DIGIT}{{64,88}}(?!{_DIGIT})")
 # The file that Solana's command line writes: a JSON array of 64 bytes; also without its brackets.
 _BYTES = re.compile(r"(?<!\d)(?:\d{1,3}[,\s]+){63}\d{1,3}(?!\d)")
 # BIP-39: 12 or 24 words of 3 to 8 letters each, with or without numbers and punctuation between them.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from bot.clock import system_clock
@@ -19,6 +20,10 @@ from tests.telegram.bot_api_schema import Schema
 from tests.telegram.fake_bot_api import TOKEN, FakeBotApi, serving
 
 TEST_DEADLINE_S = 15
+
+# Judged by what they find, never by how long this machine took.
+settings.register_profile("telegram", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("telegram")
 
 
 @dataclass(frozen=True, slots=True)

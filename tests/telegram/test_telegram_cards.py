@@ -1,0 +1,67 @@
+"""Replies as Telegram takes them: parts that fit, in order and whole, and buttons that are commands."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands import CONSENT_TEXT
+from bot.ports import Button, OutboxMessage
+from bot.telegram.gateway_cards import MAX_BUTTONS, MAX_UNITS, buttons_of, buttons_under, parts, units
+from bot.telegram.parsing import parse
+
+MINT = "9BB6NFEcjBCtnNLFko2FqVQBq8HHM13kCyYcdQbgpump"
+
+lines = st.text(st.sampled_from("ab 🦊é"), max_size=200)
+texts = st.builds(
+    lambda line, times, tail: "\n".join([line] * times + [tail]),
+    lines,
+    st.integers(0, 100),
+    st.text(st.sampled_from("xy🦊"), max_size=9000),
+)
+
+
+@given(texts)
+def test_parts_fit_and_nothing_is_lost(text: str) -> None:
+    found = parts(text)
+    assert all(0 < units(part) <= MAX_UNITS and part.strip() for part in found)
+    assert "".join(text.split()) == "".join("".join(found).split())
+
+
+def test_a_short_reply_is_one_message_as_it_stands() -> None:
+    assert parts("one\n  two") == ("one\n  two",)
+
+
+def test_a_long_reply_is_cut_between_its_lines() -> None:
+    line = "x" * 1000
+    assert parts("\n".join([line] * 6)) == ("\n".join([line] * 4), "\n".join([line] * 2))
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n "])
+def test_a_reply_with_nothing_to_see_is_no_message(text: str) -> None:
+    assert parts(text) == ()
+
+
+def test_the_terms_are_accepted_by_a_button() -> None:
+    assert buttons_under(f"The terms have changed.\n{CONSENT_TEXT}") == (Button("I agree", "/start agree"),)
+
+
+def test_each_position_is_sold_by_a_button_up_to_a_limit() -> None:
+    reply = f"[live] a position\n  /sell {MINT} all\n[live] another one\n  /sell {MINT} all"
+    assert [button.data for button in buttons_under(reply)] == [f"/sell {MINT} all"] * 2
+    assert len(buttons_under("\n".join([reply] * 20))) == MAX_BUTTONS
+    assert buttons_under("/sell MINT 50%|TOKENS|all - sell a share") == ()
+
+
+@pytest.mark.parametrize(("side", "count"), [("buy", 1), ("sell", 0)])
+def test_what_was_bought_can_be_sold_by_a_button(side: str, count: int) -> None:
+    buttons = buttons_of(OutboxMessage("m", "u", "fill", {"side": side, "mint": MINT}, False, "t", 0))
+    assert len(buttons) == count
+    for button in buttons:
+        assert parse(button.data).arguments == (MINT, "all")
+        assert len(button.data.encode()) <= 64
+
+
+def test_other_messages_have_no_buttons() -> None:
+    assert buttons_of(OutboxMessage("m", "u", "adjustment", {"mint": MINT}, True, "t", 0)) == ()
