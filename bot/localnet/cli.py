@@ -41,6 +41,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a number from 0 to 2**63 - 1")
+    return int(text)
+
+
 def _slot_ms(text: str) -> int:
     if not text.isdecimal() or not MIN_SLOT_MS <= int(text) <= MAX_SLOT_MS:
         raise argparse.ArgumentTypeError(
@@ -65,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-dir", type=Path, help="where the chain lives (default: localnet/ in the bot's data)")
     parser.add_argument("--port", type=_port, default=0, help="HTTP port; the WebSocket takes the next one; 0 is free")
-    parser.add_argument("--seed", type=int, help="seed of a new chain's market (default: random)")
+    parser.add_argument("--seed", type=_seed, help="seed of a new chain's market (default: random)")
     parser.add_argument("--slot-ms", type=_slot_ms, default=400, help="length of a slot in milliseconds")
     parser.add_argument("--market", type=Path, metavar="FILE", help="replay this recorded market (CSV, may be gzipped)")
     parser.add_argument("--speed", type=_speed, default=1.0, help="how much faster than recorded to replay")
@@ -113,9 +119,11 @@ def _in_words(verb: str, answer: dict[str, object]) -> str:
         return f"{answer['cleared']} fault(s) ended"
     facts = answer["status"] if verb == "status" else {"faults": answer["faults"]}
     assert isinstance(facts, dict)
-    return "\n".join(
-        f"{name:<14}{value if isinstance(value, str | int) else json.dumps(value)}" for name, value in facts.items()
-    )
+    lines = []
+    for name, value in facts.items():
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        lines += [f"{f'{name} {part}':<24}{one if isinstance(one, str) else json.dumps(one)}" for part, one in parts]
+    return "\n".join(lines)
 
 
 def _run(arguments: argparse.Namespace, directory: Path) -> int:

@@ -198,6 +198,7 @@ async def test_a_chain_ends_with_its_parent_however_that_ends(tmp_path: Path) ->
         (["--port", "99999"], "no port"),
         (["--slot-ms", "0"], "no slot length"),
         (["--speed", "-1"], "no speed"),
+        (["--seed", "9" * 20], "no seed"),
         (["fault", "rpc-down"], "--for"),
         (["fault", "rpc-down", "--for", "soon"], "no duration"),
         (["--no-market", "--market", "x.csv"], "contradict"),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bot.localnet.addresses import FEE_RECIPIENTS, LAUNCHPAD_PROGRAM, associated
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.programs import HERE, ProgramError, load_program
 from bot.localnet.programs import __name__ as programs_name
+from bot.localnet.programs.build import build
 from bot.localnet.rpc import base58
 from bot.localnet.tokens import token_account
 from tests.localnet.localnet_scenario import SOL, Coin, encoded, send, signed, wallet
@@ -224,6 +226,11 @@ def test_selling_a_crumb_that_does_not_cover_its_fees_is_refused(chain: InProces
     chain.step(2)
     error, _ = simulated(chain, coin.sell(user, 40_000))
     assert error == {"InstructionError": [0, {"Custom": 6003}]}
+
+
+@pytest.mark.skipif(find_spec("ziglang") is None, reason="ziglang is not installed; see requirements-program.lock")
+def test_the_committed_program_is_what_its_source_builds() -> None:
+    assert build() == load_program()
 
 
 def test_a_program_that_is_not_the_committed_one_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from bot.localnet.records import Block, Landed, TransactionStatus
 from bot.localnet.rpc.account_encoding import matches_filters
 from bot.localnet.rpc.dispatch import Dispatcher, error_answer
 from bot.localnet.rpc.node import RpcNode
-from bot.localnet.rpc.params import METHOD_NOT_FOUND, Config, Params, RpcError, invalid, parse_pubkey
+from bot.localnet.rpc.params import METHOD_NOT_FOUND, Config, Params, RpcError, invalid, parse_pubkey, parse_signature
 
 Message = dict[str, Any]
 Deliver = Callable[[Message], None]
@@ -99,6 +99,7 @@ class Session:
         self._deliver = deliver
         self._on_close = on_close
         self._subscriptions: dict[int, Subscription] = {}
+        self._fresh: list[Subscription] = []
 
     def close(self) -> None:
         """End the session from the client's side."""
@@ -136,12 +137,13 @@ class Session:
         To be called after the answer to a request was sent, so that the client knows the number already.
         """
         node = self._pubsub.node
-        for subscription in list(self._subscriptions.values()):
+        for subscription in self._fresh:
             if subscription.kind != "signature" or subscription.subject is None:
                 continue
-            status = node.store.status(Params([subscription.subject]).signature(0))
+            status = node.store.status(parse_signature(subscription.subject))
             if status is not None and status.slot <= node.chain.slot_at(subscription.commitment):
                 self._fire_signature(subscription, status)
+        self._fresh.clear()
 
     def _subscribe(self, kind: str, params: Params) -> int:
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS_PER_SESSION:
@@ -158,7 +160,9 @@ class Session:
             raise RpcError(METHOD_NOT_FOUND, "Method not found")
         config = params.config(1)
         number = self._pubsub.next_number()
-        self._subscriptions[number] = Subscription(number, kind, subject, key, config.commitment(), config)
+        subscription = Subscription(number, kind, subject, key, config.commitment(), config)
+        self._subscriptions[number] = subscription
+        self._fresh.append(subscription)
         return number
 
     def on_block(self, blocks: dict[Commitment, Block | None]) -> None:
