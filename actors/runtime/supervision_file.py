@@ -252,6 +252,7 @@ class _Checker:
                     place = ("supervisor", parent, "template")
                     self._fault(place, f"template {template!r}, {_unknown('an actor', template, self._actors)}")
                 parents.setdefault(template, parent)
+                self._check_significance(parent, template)
         for kind, sections in (("supervisor", self._supervisors), ("actor", self._actors)):
             for name in sections:
                 if name != ROOT and name not in parents:
@@ -269,6 +270,15 @@ class _Checker:
             self._fault(place, f"{child!r} is a child of {parents[child]!r} already")
         else:
             parents[child] = parent
+            self._check_significance(parent, child)
+
+    def _check_significance(self, parent: str, child: str) -> None:
+        kind = "actor" if child in self._actors else "supervisor"
+        section = (self._actors if kind == "actor" else self._supervisors).get(child, {})
+        if section.get("significant") is True and self._supervisors[parent].get("auto_shutdown", "never") == "never":
+            self._fault(
+                (kind, child, "significant"), f"significant means nothing while {parent!r} has no auto_shutdown"
+            )
 
     def _check_cycles(self, parents: Mapping[str, str]) -> None:
         told: set[str] = set()

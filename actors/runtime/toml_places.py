@@ -134,4 +134,6 @@ class _Scanner:
     def _note(self, key: Key, at: int) -> None:
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
-        self.places.setdefault(key, (line, column))
+        # A table that is only named on the way to a key or to a table below it stands there too.
+        for length in range(1, len(key) + 1):
+            self.places.setdefault(key[:length], (line, column))
