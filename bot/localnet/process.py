@@ -137,7 +137,6 @@ async def _end_with_parent(parent_pid: int, scope: trio.CancelScope) -> None:
     try:
         if os.getppid() == parent_pid:
             await trio.lowlevel.wait_readable(handle)
-        print("localnet: the parent process has ended", file=sys.stderr, flush=True)
         scope.cancel()
     finally:
         os.close(handle)
