@@ -31,6 +31,16 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """A latched halt: which cause became critical, since when, who latched it and why. Only an operator's rearm ends it."""
+
+    cause: str
+    since_ms: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TradingState:
     """The set of causes, keyed by name and scope. Entries are open for a user when none covers him."""
 
