@@ -1,0 +1,89 @@
+"""`python -m tests.bench [NAME ...] [--seed N]`: run every benchmark, or those that are named, and print one table.
+
+Nothing here is a test: a slow machine fails nothing, and `make test` runs none of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import trio
+
+from bot import logs
+from tests.bench.admin import admin
+from tests.bench.footprint import footprint
+from tests.bench.lifecycle import restart, spawn, stop, storm
+from tests.bench.mail import mail
+from tests.bench.market import decode, features
+from tests.bench.measure import wall_s
+from tests.bench.storage import storage
+from tests.bench.table import Line, render_table
+from tests.bench.trade import trade
+
+BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
+    "mail": mail,
+    "spawn": spawn,
+    "restart": restart,
+    "storm": storm,
+    "stop": stop,
+    "footprint": footprint,
+    "admin": admin,
+    "features": features,
+    "decode": decode,
+    "trade": trade,
+    "storage": storage,
+}
+DEFAULT_SEED = 1
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run what the arguments ask for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure CPU time against floors.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BENCHMARKS)}; none means all")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the drawn orders and markets")
+    chosen = parser.parse_args(arguments)
+    unknown = [name for name in chosen.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    print(_machine(chosen.seed), flush=True)
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory() as folder:
+        # As in production, so that what a log line costs is in the numbers.
+        logs.configure("info", file=Path(folder, "bench.log"))
+        for name in chosen.names or BENCHMARKS:
+            lines += _run(name, chosen.seed)
+    print(f"\n{render_table(lines)}\n\n{_verdict(lines)}")
+
+
+def _run(name: str, seed: int) -> list[Line]:
+    """Each benchmark draws from the seed alone, so that one that is run by itself does what it does among all."""
+    began = wall_s()
+    lines = BENCHMARKS[name](random.Random(seed))
+    print(f"{name}: {wall_s() - began:.0f} s", file=sys.stderr, flush=True)
+    return lines
+
+
+def _machine(seed: int) -> str:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"seed {seed}; {os.cpu_count()} cores, {platform.machine()}, {platform.system()}; Python"
+        f" {platform.python_version()}, trio {trio.__version__}; load average {load} before the first benchmark"
+    )
+
+
+def _verdict(lines: Sequence[Line]) -> str:
+    with_figure = [one for one in lines if one.to_reach]
+    missed = [one.what.strip() for one in with_figure if one.reached != "yes"]
+    told = f"{len(with_figure) - len(missed)} of {len(with_figure)} figures reached"
+    return f"{told}; missed: {'; '.join(missed)}" if missed else told
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

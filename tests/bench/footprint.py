@@ -1,0 +1,90 @@
+"""The memory of an idle actor, measured in a process of its own, because a process seldom gives memory back.
+
+Run as a program it is that process: it starts so many children of one sort and prints the bytes that each one took.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from actors.runtime import Actor, ChildSpec, Context, SupervisorSpec, open_supervisor
+from tests.bench.measure import Metrics, compete
+from tests.bench.table import Line, at_most, kibibytes, line
+
+ROOT = Path(__file__).parents[2]
+ROUNDS = 1  # the same to the byte every time
+WARM_UP = 500
+MANY = 10_000
+WITHIN_S = 60
+STATM_RESIDENT = 1
+
+
+def footprint(draw: random.Random) -> list[Line]:
+    """Resident memory per child, over ten thousand of them, the first five hundred not counted."""
+    rounds = compete([_actors, _tasks], rounds=ROUNDS, draw=draw, warm_up=False)
+    return [line(rounds, f"idle actor, of {MANY:,}", "actor", "task", kibibytes, goal=at_most(4096, kibibytes))]
+
+
+def _actors() -> Metrics:
+    return {"actor": _in_own_process("actors")}
+
+
+def _tasks() -> Metrics:
+    return {"task": _in_own_process("tasks")}
+
+
+def _in_own_process(sort: str) -> float:
+    command = [sys.executable, "-m", "tests.bench.footprint", sort]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=True)
+    return float(done.stdout)
+
+
+class Idle(Actor[int, object]):
+    """An actor that nobody writes to."""
+
+    async def init(self, ctx: Context) -> int:
+        return 0
+
+
+async def _measure_actors() -> float:
+    spec = SupervisorSpec("bench", "simple_one_for_one", (ChildSpec("template", Idle),))
+    async with open_supervisor(spec) as sup:
+        for number in range(WARM_UP):
+            await sup.start_child(str(number))
+        before = _resident_bytes()
+        for number in range(WARM_UP, WARM_UP + MANY):
+            await sup.start_child(str(number))
+        return (_resident_bytes() - before) / MANY
+
+
+async def _measure_tasks() -> float:
+    """The floor: a task in a nursery that sleeps."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(WARM_UP):
+            nursery.start_soon(trio.sleep_forever)
+        await trio.testing.wait_all_tasks_blocked()
+        before = _resident_bytes()
+        for _ in range(MANY):
+            nursery.start_soon(trio.sleep_forever)
+        await trio.testing.wait_all_tasks_blocked()
+        per_task = (_resident_bytes() - before) / MANY
+        nursery.cancel_scope.cancel()
+    return per_task
+
+
+def _resident_bytes() -> int:
+    gc.collect()
+    pages = Path("/proc/self/statm").read_text("ascii").split()[STATM_RESIDENT]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    print(trio.run(_measure_actors if sys.argv[1] == "actors" else _measure_tasks))
