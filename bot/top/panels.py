@@ -1,0 +1,319 @@
+"""The panels about the bot itself: header, today, health, process and the history of levels. From record to lines."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from bot.top.ink import ALARM, FAINT, PLAIN, STRONG, Column, Part, Sheet, amount_style, table_row
+from bot.top.record import Capital, Cause, LevelChange, Moment, Monitors, Process, Service, Today, View
+from bot.top.words import UNKNOWN, brief_age, byte_size, clip, count, percent, sol
+
+BADGES = {
+    "OPEN": "bold black on green",
+    "PAUSED": "bold black on yellow",
+    "FLATTENING": "bold white on red",
+    "HALTED": "bold white on red",
+    "STARTING": "bold black on cyan",
+    "STOPPING": "bold black on cyan",
+}
+LEVELS = {1: ("level 1, healthy", PLAIN), 2: ("level 2, degraded", STRONG), 3: ("level 3, critical", ALARM)}
+GLOBAL = "global"
+DAY_MS = 86_400_000
+YEAR_10000_MS = 253_402_300_800_000
+LABEL = 10  # cells of the labels on the left of a panel
+
+Panel = list[Text]
+
+
+def clock_time(moment_ms: int) -> str:
+    """The time of day of a moment in UTC; eight characters."""
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def when(moment: Moment | None, sheet: Sheet) -> str:
+    """The time of day of a moment in UTC, or its day when that is another than the day of now; eight characters."""
+    if moment is None or not 0 <= moment < YEAR_10000_MS:
+        return "--:--:--"
+    if moment // DAY_MS == sheet.now_ms // DAY_MS:
+        return clock_time(moment)
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%d.%m.%y")
+
+
+# --- header
+
+
+def header(view: View, sheet: Sheet, *, causes_max: int, silent_s: float) -> Panel:
+    """State and level and how long they last, what is wrong, every cause, and the capital by mode."""
+    lines = [_state_line(view, sheet)]
+    if silent_s > 0:
+        seen = clock_time(sheet.now_ms - round(silent_s * 1000))
+        told = f" no answer for {brief_age(silent_s)}: this is how it was at {seen} UTC "
+        lines.append(sheet.line((told, BADGES["HALTED"])))
+    sentence = (view.actors and view.actors.sentence) or ""
+    lines += [sheet.line((part, PLAIN)) for part in textwrap.wrap(sentence, sheet.width, max_lines=3)]
+    lines += _causes(view.causes, sheet, causes_max)
+    lines += [_capital(capital, sheet) for capital in view.capital]
+    return lines
+
+
+def _state_line(view: View, sheet: Sheet) -> Text:
+    state = view.state or UNKNOWN
+    level, style = LEVELS.get(view.level or 0, (f"level {UNKNOWN if view.level is None else view.level}", STRONG))
+    since = _state_since(view)
+    left: list[Part] = [
+        ("trading-bot  ", STRONG),
+        (f" {state} ", BADGES.get(state, "reverse")),
+        ("  ", PLAIN),
+        (level, style),
+        (f", for {sheet.since(since)}" if since else "", PLAIN),
+    ]
+    place = f"{view.mode or UNKNOWN} on {view.cluster or UNKNOWN}"
+    up = UNKNOWN if view.uptime_s is None else sheet.since(Moment(sheet.now_ms - round(view.uptime_s * 1000)))
+    return sheet.spread(left, [(place, STRONG), (f"  up {up}", PLAIN)])
+
+
+def _state_since(view: View) -> Moment | None:
+    """When the state began: by the history of levels, else by the oldest cause that binds everybody."""
+    if view.levels and view.levels[0].state == view.state:
+        return view.levels[0].at
+    return min(
+        (cause.since for cause in view.causes if cause.scope == GLOBAL and cause.since is not None), default=None
+    )
+
+
+def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Text]:
+    ordered = sorted(causes, key=lambda cause: (cause.scope != GLOBAL, cause.since or 0))
+    hidden = len(ordered) - causes_max
+    shown = ordered if hidden <= 0 else ordered[: causes_max - 1]
+    lines = [
+        sheet.line(
+            (f"{cause.cause or UNKNOWN}", ALARM if cause.scope == GLOBAL else STRONG),
+            (f" for {sheet.since(cause.since)}, {_scope(cause.scope)}", PLAIN),
+            (f": {cause.why or UNKNOWN}", PLAIN),
+            (f" (by {cause.by or UNKNOWN})", FAINT),
+        )
+        for cause in shown
+    ]
+    if hidden > 0:
+        lines.append(sheet.line((f"and {len(ordered) - len(shown)} more causes, see bot status", STRONG)))
+    return lines
+
+
+def _scope(scope: str | None) -> str:
+    return "entries of everybody" if scope == GLOBAL else f"entries of {scope or UNKNOWN}"
+
+
+def _capital(capital: Capital, sheet: Sheet) -> Text:
+    deployed, available = capital.deployed_lamports, capital.available_lamports
+    if deployed is None and available is None:
+        return sheet.line(("capital".ljust(LABEL), FAINT), (UNKNOWN, PLAIN))
+    share = ""
+    if deployed is not None and available is not None and deployed >= 0 and available >= 0 and deployed + available:
+        share = f" ({percent(available * 10_000 // (deployed + available))})"
+    return sheet.line(
+        ("capital".ljust(LABEL), FAINT),
+        (f"{capital.mode or UNKNOWN}  ", STRONG),
+        (f"{_known(deployed, sol)} SOL deployed, {_known(available, sol)} SOL available{share}", PLAIN),
+    )
+
+
+def _known(number: int | None, words: Callable[[int], str]) -> str:
+    return UNKNOWN if number is None else words(number)
+
+
+# --- today
+
+
+def today(view: View, sheet: Sheet, *, brief: bool) -> Panel:
+    """The day's sums, one column for each mode, because amounts of different modes are never added up."""
+    width = min((sheet.width - LABEL) // max(len(view.today), 1) - 1, 12)
+    columns = [Column(str(number), "", width, number=True) for number in range(len(view.today))]
+    columns.insert(0, Column("label", "", LABEL - 1))
+
+    def row(label: str, cell: Callable[[Today], Part]) -> Text:
+        cells = {str(number): cell(one) for number, one in enumerate(view.today)}
+        return table_row(sheet, columns, {"label": (label, FAINT), **cells})
+
+    def amount(label: str, lamports: Callable[[Today], int | None]) -> Text:
+        return row(label, lambda one: _amount(lamports(one)))
+
+    def number(label: str, value: Callable[[Today], int | None]) -> Text:
+        return row(label, lambda one: (_known(value(one), count), PLAIN))
+
+    return [
+        sheet.title("Today", "in SOL"),
+        row("", lambda one: (one.mode or UNKNOWN, STRONG)),
+        amount("result", _result),
+        amount("closed", lambda one: one.realized_lamports),
+        amount("open", lambda one: one.unrealized_lamports),
+        *([] if brief else [row("fees", lambda one: (_known(one.fees_lamports, sol), PLAIN))]),
+        row("buy/sell", lambda one: (f"{_known(one.buys, count)}/{_known(one.sells, count)}", PLAIN)),
+        number("failed", lambda one: one.failed),
+        row("win rate", lambda one: (_win_rate(one, width), PLAIN)),
+        number("signals", lambda one: one.signals),
+    ]
+
+
+def _result(one: Today) -> int | None:
+    """What the day would be worth if everything were sold now; unknown as long as one part of it is."""
+    if one.realized_lamports is None or one.unrealized_lamports is None:
+        return None
+    return one.realized_lamports + one.unrealized_lamports
+
+
+def _amount(lamports: int | None) -> Part:
+    return (UNKNOWN if lamports is None else sol(lamports, signed=True)), amount_style(lamports)
+
+
+def _win_rate(one: Today, width: int) -> str:
+    if one.wins is None or one.losses is None or one.wins < 0 or one.losses < 0:
+        return UNKNOWN
+    closed = one.wins + one.losses
+    if not closed:
+        return "none sold"
+    rate = f"{(one.wins * 200 + closed) // (2 * closed)} %"
+    whole = f"{rate} of {count(closed)}"
+    return whole if len(whole) <= width else rate
+
+
+# --- health
+
+
+def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
+    """Every service with how long it has been so, the actors and the monitors; the process too where it has no panel."""
+    lines = [sheet.title("Health")]
+    for service in view.services:
+        lines += _service(service, sheet, brief=brief)
+    lines.append(_actors(view, sheet))
+    if view.actors is not None and not brief:
+        lines += [_labelled(sheet, "", (name, ALARM)) for name in view.actors.troubled[:4]]
+    lines.append(_labelled(sheet, "monitors", _monitors(view.monitors)))
+    if not brief or view.process is None:
+        errors = f"{_known(view.errors_today, count)} today, last trade {_ago(sheet, view.last_trade_at)}"
+        lines.append(_labelled(sheet, "errors", (errors, PLAIN)))
+    if not brief:
+        prices = UNKNOWN if view.prices_age_s is None else f"{brief_age(view.prices_age_s)} old"
+        lines.append(_labelled(sheet, "prices", (prices, PLAIN)))
+    elif view.process is not None:
+        lines.append(_labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
+    return lines
+
+
+def _ago(sheet: Sheet, moment: Moment | None) -> str:
+    return UNKNOWN if moment is None else f"{sheet.since(moment)} ago"
+
+
+def _labelled(sheet: Sheet, label: str, *parts: Part) -> Text:
+    padded = label + " " * max(LABEL - cell_len(label), 1)
+    return sheet.line((padded, FAINT), *parts)
+
+
+def _health_part(health_word: str | None) -> Part:
+    styles = {"up": "bold green", "off": FAINT}
+    return (health_word or UNKNOWN).ljust(5), styles.get(health_word or "", ALARM)
+
+
+def _service(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
+    endpoints = service.endpoints
+    detail = service.detail or ""
+    if len(endpoints) > 1:
+        detail = f"{sum(endpoint.healthy is True for endpoint in endpoints)} of {len(endpoints)} up; {detail}"
+    since = "" if service.since is None else sheet.since(service.since)
+    name = clip(service.name, LABEL - 1, sheet.glyphs.more)
+    yield _labelled(sheet, name, _health_part(service.health), (f"{since:<7} ", PLAIN), (detail, FAINT))
+    if brief or len(endpoints) < 2:
+        return
+    for endpoint in endpoints[:4]:
+        word = UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down"
+        told = clip(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
+        slot = UNKNOWN if endpoint.slot is None else str(endpoint.slot)
+        yield _labelled(
+            sheet, "", _health_part(word), (told, PLAIN), (f"  slot {slot}  {endpoint.detail or ''}", FAINT)
+        )
+
+
+def _actors(view: View, sheet: Sheet) -> Text:
+    if view.actors is None:
+        return _labelled(sheet, "actors", (UNKNOWN, PLAIN))
+    actors = view.actors
+    running = f"{actors.running} of {actors.total} run, {count(actors.restarts)} restarts"
+    return _labelled(sheet, "actors", (running, ALARM if actors.troubled else PLAIN))
+
+
+def _monitors(monitors: Monitors) -> Part:
+    """How many of the expected monitors watch their position, and how old the oldest look at one is."""
+    if monitors.expected is None or monitors.live is None:
+        return UNKNOWN, PLAIN
+    fallback = f", {count(monitors.fallback)} by fallback" if monitors.fallback else ""
+    look = "" if monitors.oldest_check_s is None else f", oldest look {brief_age(monitors.oldest_check_s)}"
+    missing = monitors.live + (monitors.fallback or 0) < monitors.expected
+    return f"{count(monitors.live)} of {count(monitors.expected)}{fallback}{look}", ALARM if missing else PLAIN
+
+
+# --- process
+
+
+def process(view: View, sheet: Sheet) -> Panel:
+    """What the bot's process takes from the machine, and how busy its loop is."""
+    rows = [("users", f"{_known(view.users, count)}, {_known(view.snipers, count)} snipers on")]
+    if view.process is None:
+        rows.append(("process", UNKNOWN))
+    else:
+        rows += _process_rows(view.process)
+    return [sheet.title("Process"), *(_labelled(sheet, label, (text, PLAIN)) for label, text in rows)]
+
+
+def _process_rows(told: Process) -> list[tuple[str, str]]:
+    received, sent = _known(told.received_bytes_per_s, byte_size), _known(told.sent_bytes_per_s, byte_size)
+    worst = "" if told.loop_lag_worst_ms is None else f", {count(told.loop_lag_worst_ms)} ms at worst"
+    return [
+        ("cpu", _known(told.cpu_bps, percent)),
+        ("memory", _of(told.rss_bytes, told.rss_max_bytes, byte_size)),
+        ("files", _of(told.open_files, told.open_files_max, count)),
+        ("threads", _known(told.threads, count)),
+        ("loop lag", _known(told.loop_lag_ms, lambda lag: f"{count(lag)} ms") + worst),
+        ("database", _of(told.database_connections, told.database_connections_max, count) + " connections"),
+        ("network", f"{received}/s in, {sent}/s out"),
+    ]
+
+
+def _of(number: int | None, most: int | None, words: Callable[[int], str]) -> str:
+    return _known(number, words) + ("" if most is None else f" of {words(most)}")
+
+
+def _process_in_short(told: Process) -> str:
+    lag = _known(told.loop_lag_ms, lambda value: f"{count(value)} ms")
+    return f"{_known(told.cpu_bps, percent)} cpu, {_known(told.rss_bytes, byte_size)}, lag {lag}"
+
+
+# --- history of levels
+
+
+def levels(view: View, sheet: Sheet) -> Panel:
+    """What the trading state became, newest first, and how long each state lasted."""
+    lines = [sheet.title("Levels")]
+    if not view.levels:
+        return [*lines, sheet.line(("no change yet" if view.levels is not None else UNKNOWN, PLAIN))]
+    ended: Moment | None = None
+    for change in view.levels:
+        lines.append(_level_change(change, ended, sheet))
+        ended = change.at
+    return lines
+
+
+def _level_change(change: LevelChange, ended: Moment | None, sheet: Sheet) -> Text:
+    until = sheet.now_ms if ended is None else ended
+    lasted = UNKNOWN if change.at is None else sheet.since(Moment(sheet.now_ms - (until - change.at)))
+    why = ": ".join(part for part in (change.cause, change.why) if part)
+    style = PLAIN if change.level == 1 else ALARM if change.level == 3 else STRONG
+    return sheet.line(
+        (f"{when(change.at, sheet)} ", FAINT),
+        (f"{change.state or UNKNOWN} {_known(change.level, str)}", style),
+        (f" for {lasted}", PLAIN),
+        (f"  {why}" if why else "", FAINT),
+    )
