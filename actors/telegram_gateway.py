@@ -170,7 +170,11 @@ class TelegramGateway:
             rest_s = REST_MIN_S
             self._heard()
             for update in updates:
-                await self._take(update, workers)
+                try:
+                    await self._take(update, workers)
+                except Exception:
+                    # It would come again for ever, and nobody's command after it would be heard.
+                    log.exception("update_dropped", update=update.update_id)
             # What piled up during a silence comes in full batches.
             self._catching_up = self._catching_up and len(updates) == MAX_UPDATES
             # After an empty answer everything is confirmed. The offset must go then: after a week without updates
