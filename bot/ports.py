@@ -20,7 +20,7 @@ from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import Position
 from bot.trading.recovery import Absence, SignatureStatus
 from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot
-from bot.trading.trading_state import Cause
+from bot.trading.trading_state import Cause, Halt
 
 # ---------------------------------------------------------------------------------------------------------- storage
 
@@ -114,6 +114,16 @@ class Day:
     failed: int
     realized_lamports: int
     closed_positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to the program: `by` is a person or a subsystem, `action` a few stable words, `detail` the facts."""
+
+    at_ms: int
+    by: str
+    action: str
+    detail: dict[str, object]
 
 
 Gate = Callable[[RiskSnapshot], Admitted | Refused]
@@ -253,6 +263,9 @@ class OutboxStore(Protocol):
 
     async def delivered(self, message_id: str, now_ms: int) -> None: ...
 
+    async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
+        """The message can never reach its reader; it is not due any more, so that nobody waits behind it."""
+
 
 class ProgramStore(Protocol):
     async def genesis_hash(self) -> str | None:
@@ -266,7 +279,26 @@ class ProgramStore(Protocol):
 
     async def save_cause(self, cause: Cause) -> None: ...
 
-    async def clear_cause(self, name: str, scope: str) -> None: ...
+    async def clear_cause(self, name: str, scope: str, by: str) -> None:
+        """Take a cause away and write into the audit who did."""
+
+    async def halt(self) -> Halt | None:
+        """The halt that is latched; it outlives a restart and only `rearm` takes it away."""
+
+    async def latch_halt(self, halt: Halt) -> bool:
+        """Latch a halt; False when one is latched already, which stays as it is."""
+
+    async def rearm(self, by: str, now_ms: int) -> bool:
+        """Take the latched halt away and keep it as history; False when none is latched."""
+
+    async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
+        """Write who did what; `detail` is JSON-ready. Entries are never changed or deleted.
+
+        Setting and clearing a cause, latching and re-arming write their own.
+        """
+
+    async def audit_log(self, limit: int) -> list[AuditEntry]:
+        """The latest entries, newest first."""
 
     async def ping(self) -> None:
         """One round trip; raises StoreUnavailable."""
