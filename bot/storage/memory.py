@@ -11,19 +11,27 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.ports import AuditEntry, Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import (
+    CLUSTER_BOUND,
     FAILED_TRADES,
+    HALT_LATCHED,
+    HALT_REARMED,
+    PAUSE_CLEARED,
+    PAUSE_SET,
+    PROGRAM,
     RUN_LEFT_BEHIND,
     RUN_STATUSES_BEFORE_INTENT,
+    cause_facts,
     check_evidence,
     check_owner,
     check_run_status,
     check_settings,
     decode_payload,
     encode_payload,
+    halt_facts,
     in_mode,
     no_message,
     no_position,
@@ -36,7 +44,7 @@ from bot.storage.rules import (
 from bot.trading.intent import Mode, Side
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
-from bot.trading.trading_state import Cause
+from bot.trading.trading_state import Cause, Halt
 
 
 class MemoryUsers(MemoryTables):
@@ -221,7 +229,7 @@ class MemoryOutbox(MemoryTables):
 
     async def due(self, limit: int) -> list[OutboxMessage]:
         await trio.lowlevel.checkpoint()
-        rows = [row for row in self._outbox.values() if row.id not in self._delivered]
+        rows = [row for row in self._outbox.values() if self._is_due(row.id)]
         rows.sort(key=lambda row: (not row.urgent, row.created_at_ms))
         return [replace(row, payload=decode_payload(encode_payload(row.payload))) for row in rows[:limit]]
 
@@ -232,9 +240,16 @@ class MemoryOutbox(MemoryTables):
             raise no_message(message_id)
         self._delivered.setdefault(message_id, now_ms)
 
+    async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:  # noqa: ARG002
+        """Raises LookupError for an unknown message; again for the same one changes nothing."""
+        await trio.lowlevel.checkpoint()
+        if message_id not in self._outbox:
+            raise no_message(message_id)
+        self._undeliverable.setdefault(message_id, storable(why))
+
 
 class MemoryProgram(MemoryTables):
-    """What belongs to the program as a whole: its cluster and its pause causes."""
+    """What belongs to the program as a whole: its cluster, pause causes, halt latch and audit."""
 
     async def genesis_hash(self) -> str | None:
         await trio.lowlevel.checkpoint()
@@ -244,6 +259,8 @@ class MemoryProgram(MemoryTables):
         await trio.lowlevel.checkpoint()
         if self._genesis_hash is not None and self._genesis_hash != genesis_hash:
             raise other_cluster(self._genesis_hash, genesis_hash)
+        if self._genesis_hash is None:
+            self._put_audit(PROGRAM, CLUSTER_BOUND, {"genesis_hash": genesis_hash}, None)
         self._genesis_hash = genesis_hash
 
     async def causes(self) -> list[Cause]:
@@ -254,12 +271,45 @@ class MemoryProgram(MemoryTables):
     async def save_cause(self, cause: Cause) -> None:
         """A cause that is there keeps its first time and text."""
         await trio.lowlevel.checkpoint()
-        self._causes.setdefault((cause.name, cause.scope), replace(cause, why=storable(cause.why)))
+        if (cause.name, cause.scope) not in self._causes:
+            self._causes[(cause.name, cause.scope)] = replace(cause, why=storable(cause.why))
+            self._put_audit(cause.by, PAUSE_SET, cause_facts(cause), cause.since_ms)
 
-    async def clear_cause(self, name: str, scope: str) -> None:
+    async def clear_cause(self, name: str, scope: str, by: str) -> None:
         """Clearing a cause that is not there changes nothing."""
         await trio.lowlevel.checkpoint()
-        self._causes.pop((name, scope), None)
+        gone = self._causes.pop((name, scope), None)
+        if gone is not None:
+            self._put_audit(by, PAUSE_CLEARED, cause_facts(gone), None)
+
+    async def halt(self) -> Halt | None:
+        await trio.lowlevel.checkpoint()
+        return self._halt
+
+    async def latch_halt(self, halt: Halt) -> bool:
+        await trio.lowlevel.checkpoint()
+        if self._halt is not None:
+            return False
+        self._halt = replace(halt, why=storable(halt.why))
+        self._put_audit(halt.by, HALT_LATCHED, halt_facts(halt), halt.since_ms)
+        return True
+
+    async def rearm(self, by: str, now_ms: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        gone, self._halt = self._halt, None
+        if gone is not None:
+            self._put_audit(by, HALT_REARMED, halt_facts(gone), now_ms)
+        return gone is not None
+
+    async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
+        """Raises TypeError or ValueError for a detail that JSON cannot say."""
+        await trio.lowlevel.checkpoint()
+        self._put_audit(by, action, detail, now_ms)
+
+    async def audit_log(self, limit: int) -> list[AuditEntry]:
+        await trio.lowlevel.checkpoint()
+        newest = self._audit[::-1][:limit]
+        return [replace(entry, detail=decode_payload(encode_payload(entry.detail))) for entry in newest]
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bot.ports import OutboxMessage, SealedKey, SnipeRun, User, Wallet
-from bot.storage.rules import decode_payload, encode_payload, no_user
+from bot.ports import AuditEntry, OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.storage.rules import decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent
 from bot.trading.ledger import Leg
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
-from bot.trading.trading_state import Cause
+from bot.trading.trading_state import Cause, Halt
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,16 @@ class MemoryTables:
         self._runs: dict[str, SnipeRun] = {}
         self._outbox: dict[str, OutboxMessage] = {}
         self._delivered: dict[str, int] = {}
+        self._undeliverable: dict[str, str] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
+        self._halt: Halt | None = None
+        self._audit: list[AuditEntry] = []
 
     def __repr__(self) -> str:
         return (
             f"<{type(self).__name__} users={len(self._users)} intents={len(self._intents)}"
-            f" positions={len(self._positions)} owed={len(self._outbox) - len(self._delivered)}>"
+            f" positions={len(self._positions)} owed={sum(self._is_due(message_id) for message_id in self._outbox)}>"
         )
 
     def _user(self, user_id: str) -> User:
@@ -72,6 +75,14 @@ class MemoryTables:
         if user_id not in self._users:
             raise no_user(user_id)
         return self._users[user_id]
+
+    def _is_due(self, message_id: str) -> bool:
+        return message_id not in self._delivered and message_id not in self._undeliverable
+
+    def _put_audit(self, by: str, action: str, detail: dict[str, object], at_ms: int | None) -> None:
+        """Keep an entry as it would come back from JSON. Without a moment PostgreSQL takes its own; the twin has 0."""
+        stored = decode_payload(encode_payload(detail))
+        self._audit.append(AuditEntry(at_ms or 0, storable(by), storable(action), stored))
 
     def _put_message(self, message: OutboxMessage) -> None:
         """Keep a message as it would come back from JSON; one whose id is there already is left as it is."""

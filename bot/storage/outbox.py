@@ -6,7 +6,7 @@ import asyncpg
 
 from bot.ports import OutboxMessage
 from bot.storage.database import Repository, Row
-from bot.storage.rules import decode_payload, encode_payload, no_message, no_user
+from bot.storage.rules import decode_payload, encode_payload, no_message, no_user, storable
 
 # The user's row is looked at first, so that an unknown user is an error for a repeated id too.
 SELECT_USER_ID = "select id from users where id = $1"
@@ -16,10 +16,20 @@ values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (id) do nothing
 """
 SELECT_DUE = """
-select * from outbox where delivered_at is null order by urgent desc, created_at, seq limit $1
+select * from outbox
+where delivered_at is null and undeliverable_at is null
+order by urgent desc, created_at, seq
+limit $1
 """
 # A second delivery keeps the first moment.
 UPDATE_DELIVERED = "update outbox set delivered_at = coalesce(delivered_at, $2) where id = $1 returning id"
+# The first reason stays.
+UPDATE_UNDELIVERABLE = """
+update outbox
+set undeliverable_at = coalesce(undeliverable_at, $2), undeliverable_why = coalesce(undeliverable_why, $3)
+where id = $1
+returning id
+"""
 
 
 class Outbox(Repository):
@@ -35,6 +45,10 @@ class Outbox(Repository):
     async def delivered(self, message_id: str, now_ms: int) -> None:
         """Raises LookupError for an unknown message; again for the same one changes nothing."""
         await self._database.write(_delivered, message_id, now_ms)
+
+    async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
+        """Raises LookupError for an unknown message; again for the same one changes nothing."""
+        await self._database.write(_undeliverable, message_id, why, now_ms)
 
 
 async def put_message(connection: asyncpg.Connection, message: OutboxMessage) -> None:
@@ -61,6 +75,11 @@ async def _due(connection: asyncpg.Connection, limit: int) -> list[Row]:
 
 async def _delivered(connection: asyncpg.Connection, message_id: str, now_ms: int) -> None:
     if await connection.fetchval(UPDATE_DELIVERED, message_id, now_ms) is None:
+        raise no_message(message_id)
+
+
+async def _undeliverable(connection: asyncpg.Connection, message_id: str, why: str, now_ms: int) -> None:
+    if await connection.fetchval(UPDATE_UNDELIVERABLE, message_id, now_ms, storable(why)) is None:
         raise no_message(message_id)
 
 

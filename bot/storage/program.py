@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import asyncpg
 
+from bot.storage.audit import put_audit
 from bot.storage.database import Repository, Row
-from bot.storage.rules import other_cluster, storable
+from bot.storage.rules import (
+    CLUSTER_BOUND,
+    PAUSE_CLEARED,
+    PAUSE_SET,
+    PROGRAM,
+    cause_facts,
+    other_cluster,
+    storable,
+)
 from bot.trading.trading_state import Cause
 
 SELECT_GENESIS = "select genesis_hash from program"
@@ -19,8 +28,7 @@ values ($1, $2, $3, $4, $5)
 on conflict (name, scope) do nothing
 returning name
 """
-DELETE_CAUSE = "delete from pause_causes where name = $1 and scope = $2 returning by, why"
-INSERT_AUDIT = "insert into audit (actor, action, subject, detail) values ($1, $2, $3, $4)"
+DELETE_CAUSE = "delete from pause_causes where name = $1 and scope = $2 returning *"
 PING = "select 1"
 
 
@@ -41,9 +49,9 @@ class Program(Repository):
         """A cause that is there keeps its first time and text."""
         await self._database.write(_save, cause)
 
-    async def clear_cause(self, name: str, scope: str) -> None:
+    async def clear_cause(self, name: str, scope: str, by: str) -> None:
         """Clearing a cause that is not there changes nothing."""
-        await self._database.write(_clear, name, scope)
+        await self._database.write(_clear, name, scope, by)
 
     async def ping(self) -> None:
         await self._database.read(_ping)
@@ -56,7 +64,7 @@ async def _genesis(connection: asyncpg.Connection) -> str | None:
 
 async def _bind(connection: asyncpg.Connection, genesis_hash: str) -> None:
     if await connection.fetchval(INSERT_GENESIS, genesis_hash) is not None:
-        await connection.execute(INSERT_AUDIT, "program", "cluster bound", "program", genesis_hash)
+        await put_audit(connection, PROGRAM, CLUSTER_BOUND, {"genesis_hash": genesis_hash}, None)
         return
     bound = await connection.fetchval(SELECT_GENESIS)
     if bound != genesis_hash:
@@ -72,14 +80,13 @@ async def _save(connection: asyncpg.Connection, cause: Cause) -> None:
     why = storable(cause.why)
     inserted = await connection.fetchval(INSERT_CAUSE, cause.name, cause.scope, cause.since_ms, cause.by, why)
     if inserted is not None:
-        await connection.execute(INSERT_AUDIT, cause.by, "pause set", f"{cause.scope} {cause.name}", why)
+        await put_audit(connection, cause.by, PAUSE_SET, cause_facts(cause), cause.since_ms)
 
 
-async def _clear(connection: asyncpg.Connection, name: str, scope: str) -> None:
+async def _clear(connection: asyncpg.Connection, name: str, scope: str, by: str) -> None:
     gone = await connection.fetchrow(DELETE_CAUSE, name, scope)
     if gone is not None:
-        detail = f"it was set by {gone['by']}: {gone['why']}"
-        await connection.execute(INSERT_AUDIT, "program", "pause cleared", f"{scope} {name}", detail)
+        await put_audit(connection, by, PAUSE_CLEARED, cause_facts(_cause(gone)), None)
 
 
 async def _ping(connection: asyncpg.Connection) -> None:

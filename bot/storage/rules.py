@@ -26,6 +26,7 @@ from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import Position, PositionState, apply_fill, open_position
 from bot.trading.risk_gate import RiskSnapshot
+from bot.trading.trading_state import Cause, Halt
 from bot.trading.units import BPS
 
 MAX_I64 = 2**63 - 1  # the largest bigint
@@ -35,6 +36,14 @@ RUN_STATUSES = frozenset(
 )
 RUN_STATUSES_BEFORE_INTENT = ("ANALYZED", "MONITORING")
 RUN_LEFT_BEHIND = "the bot stopped before this run came to a decision"
+
+# The actions that the stores write into the audit themselves, in the transaction of what they tell of.
+CLUSTER_BOUND = "cluster bound"
+PAUSE_SET = "pause set"
+PAUSE_CLEARED = "pause cleared"
+HALT_LATCHED = "halt latched"
+HALT_REARMED = "halt rearmed"
+PROGRAM = "program"
 
 # Settings that are shares of something. A take profit may be above 100 %.
 _SHARES = frozenset({"slippage_buy_bps", "slippage_sell_bps", "snipe_min_confidence_bps"})
@@ -330,19 +339,29 @@ def in_mode(mode: Mode, wanted: Mode | None) -> bool:
     return wanted is None or mode is wanted
 
 
+def halt_facts(halt: Halt) -> dict[str, object]:
+    """What the audit says of a halt that is latched or taken away."""
+    return {"cause": halt.cause, "since_ms": halt.since_ms, "latched_by": halt.by, "why": storable(halt.why)}
+
+
+def cause_facts(cause: Cause) -> dict[str, object]:
+    """What the audit says of a pause cause that is set or taken away."""
+    return {"cause": cause.name, "scope": cause.scope, "set_by": cause.by, "why": storable(cause.why)}
+
+
 def storable(text: str) -> str:
     """Text as PostgreSQL can hold it: NUL and lone surrogates, which token names carry, become U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def encode_payload(payload: dict[str, object]) -> str:
-    """An outbox payload as ASCII JSON; raises TypeError or ValueError for what JSON cannot say."""
+    """What a message or an audit entry says as ASCII JSON; raises TypeError or ValueError for what JSON cannot say."""
     return json.dumps(payload, allow_nan=False)
 
 
 def decode_payload(text: str) -> dict[str, object]:
-    """The payload of an outbox row."""
+    """The payload of an outbox row, or the facts of an audit entry."""
     payload = json.loads(text)
     if not isinstance(payload, dict):
-        raise TypeError(f"an outbox payload is {type(payload).__name__}, not an object")
+        raise TypeError(f"a payload is {type(payload).__name__}, not an object")
     return payload

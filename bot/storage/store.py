@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.storage.address import DatabaseAddress
+from bot.storage.audit import Audit
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
+from bot.storage.halts import Halts
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
 from bot.storage.outbox import Outbox
@@ -16,7 +18,7 @@ from bot.storage.snipe_runs import SnipeRuns
 from bot.storage.users import Users
 
 
-class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Program):
+class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Program, Halts, Audit):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 
     def __repr__(self) -> str:

@@ -155,8 +155,8 @@ async def test_pause_causes_keep_their_order_and_their_first_words(store: Store)
     await store.save_cause(mine)
     await store.save_cause(replace(rpc, since_ms=9, why="still"))
     assert await store.causes() == [rpc, replace(mine, why="asked \ufffd to")]
-    await store.clear_cause("rpc", GLOBAL)
-    await store.clear_cause("rpc", GLOBAL)
+    await store.clear_cause("rpc", GLOBAL, "ada")
+    await store.clear_cause("rpc", GLOBAL, "ada")
     await store.save_cause(replace(rpc, since_ms=11))
     assert [(cause.name, cause.since_ms) for cause in await store.causes()] == [("operator", 3), ("rpc", 11)]
 
@@ -164,7 +164,7 @@ async def test_pause_causes_keep_their_order_and_their_first_words(store: Store)
 async def test_the_same_name_in_two_scopes_is_two_causes(store: Store) -> None:
     await store.save_cause(Cause("loss", "user:1", 1, "guard", "a"))
     await store.save_cause(Cause("loss", "user:2", 2, "guard", "b"))
-    await store.clear_cause("loss", "user:1")
+    await store.clear_cause("loss", "user:1", "ada")
     assert [cause.scope for cause in await store.causes()] == ["user:2"]
 
 

@@ -1,0 +1,90 @@
+"""The contract of the halt latch, the audit and messages that reach nobody, held by both stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.ports import AuditEntry, Store
+from bot.trading.trading_state import GLOBAL, Cause, Halt
+from tests.storage.storage_samples import NOW_MS, enrol, message
+
+RPC = Halt("rpc", NOW_MS, "guard", "no endpoint for 120 s")
+
+
+async def test_the_first_halt_stays_until_it_is_rearmed(store: Store) -> None:
+    assert await store.halt() is None
+    assert await store.latch_halt(RPC)
+    assert not await store.latch_halt(replace(RPC, cause="database", since_ms=NOW_MS + 1))
+    assert await store.halt() == RPC
+    assert await store.rearm("operator", NOW_MS + 5)
+    assert await store.halt() is None
+    assert not await store.rearm("operator", NOW_MS + 6)
+
+
+async def test_a_halt_may_come_again_after_rearming(store: Store) -> None:
+    again = replace(RPC, cause="database", since_ms=NOW_MS + 9, why="gone \0 again")
+    await store.latch_halt(RPC)
+    await store.rearm("operator", NOW_MS + 5)
+    assert await store.latch_halt(again)
+    assert await store.halt() == replace(again, why="gone \ufffd again")
+
+
+async def test_the_audit_tells_who_latched_and_who_rearmed(store: Store) -> None:
+    await store.latch_halt(RPC)
+    await store.latch_halt(RPC)
+    await store.rearm("ada", NOW_MS + 5)
+    facts = {"cause": "rpc", "since_ms": NOW_MS, "latched_by": "guard", "why": RPC.why}
+    assert await store.audit_log(9) == [
+        AuditEntry(NOW_MS + 5, "ada", "halt rearmed", facts),
+        AuditEntry(NOW_MS, "guard", "halt latched", facts),
+    ]
+
+
+async def test_the_audit_tells_who_paused_and_who_resumed(store: Store) -> None:
+    cause = Cause("operator", GLOBAL, NOW_MS, "ada", "lunch")
+    await store.save_cause(cause)
+    await store.save_cause(replace(cause, by="bob"))
+    await store.clear_cause("operator", GLOBAL, "bob")
+    await store.clear_cause("operator", GLOBAL, "eve")
+    facts = {"cause": "operator", "scope": GLOBAL, "set_by": "ada", "why": "lunch"}
+    [cleared, was_set] = await store.audit_log(9)
+    assert (cleared.by, cleared.action, cleared.detail) == ("bob", "pause cleared", facts)
+    assert was_set == AuditEntry(NOW_MS, "ada", "pause set", facts)
+
+
+async def test_the_audit_gives_the_latest_entries_first(store: Store) -> None:
+    for number in range(3):
+        await store.audit("ada", f"act {number}", {"number": number, "who": "\0 \ud800"}, NOW_MS)
+    assert await store.audit_log(2) == [
+        AuditEntry(NOW_MS, "ada", f"act {number}", {"number": number, "who": "\0 \ud800"}) for number in (2, 1)
+    ]
+
+
+async def test_the_binding_of_a_cluster_is_audited_once(store: Store) -> None:
+    await store.bind_genesis("local")
+    await store.bind_genesis("local")
+    [entry] = await store.audit_log(9)
+    assert (entry.by, entry.action, entry.detail) == ("program", "cluster bound", {"genesis_hash": "local"})
+
+
+async def test_an_audit_entry_that_json_cannot_say_is_refused(store: Store) -> None:
+    with pytest.raises(TypeError):
+        await store.audit("ada", "act", {"what": object()}, NOW_MS)
+    with pytest.raises(ValueError, match="JSON"):
+        await store.audit("ada", "act", {"what": float("inf")}, NOW_MS)
+    assert await store.audit_log(9) == []
+
+
+async def test_a_message_that_reaches_nobody_holds_up_nobody(store: Store) -> None:
+    wallet = await enrol(store)
+    await store.post(message("blocked", wallet.user_id, urgent=True))
+    await store.post(message("fine", wallet.user_id))
+    await store.undeliverable("blocked", "the user blocked the bot", NOW_MS)
+    await store.undeliverable("blocked", "again", NOW_MS + 1)
+    assert [owed.id for owed in await store.due(9)] == ["fine"]
+    await store.post(message("blocked", wallet.user_id, urgent=True))
+    assert [owed.id for owed in await store.due(9)] == ["fine"]
+    with pytest.raises(LookupError):
+        await store.undeliverable("none", "who", NOW_MS)
