@@ -9,8 +9,8 @@ import trio
 
 from actors.runtime import Context
 from bot.clock import Clock
-from bot.errors import Unavailable
-from bot.ports import Messenger, Store, User
+from bot.errors import Unavailable, Undeliverable
+from bot.ports import Messenger, OutboxMessage, Store, User
 
 log = structlog.get_logger()
 
@@ -21,6 +21,8 @@ REST_AFTER_TROUBLE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class OutboxSender:
+    """Each user's messages go in their order; users who cannot be reached keep nobody else waiting."""
+
     store: Store
     messenger: Messenger
     clock: Clock
@@ -29,20 +31,45 @@ class OutboxSender:
         ctx.ready()
         while True:
             try:
-                await self._send_due()
+                reached = await self._send_due()
             except Unavailable as error:
                 log.warning("outbox_delayed", reason=str(error))
-                await trio.sleep(REST_AFTER_TROUBLE_S)
-            await trio.sleep(REST_S)
+                reached = False
+            await trio.sleep(REST_S if reached else REST_AFTER_TROUBLE_S)
 
-    async def _send_due(self) -> None:
+    async def _send_due(self) -> bool:
+        """Send one batch; False when there was something to send and nobody could be reached."""
         messages = await self.store.due(BATCH)
         if not messages:
-            return
+            return True
         users: dict[str, User] = {user.id: user for user in await self.store.users()}
+        owed: dict[str, list[OutboxMessage]] = {}
         for message in messages:
-            await self.messenger.deliver(users[message.user_id], message)
+            owed.setdefault(message.user_id, []).append(message)
+        reached: list[str] = []
+        async with trio.open_nursery() as nursery:
+            for user_id, theirs in owed.items():
+                nursery.start_soon(self._send_to, users[user_id], theirs, reached)
+        return bool(reached)
+
+    async def _send_to(self, user: User, messages: list[OutboxMessage], reached: list[str]) -> None:
+        """One user's messages until one has to wait; `reached` gets the ids of those that are done with."""
+        try:
+            for message in messages:
+                await self._send(user, message)
+                reached.append(message.id)
+        except Unavailable as error:
+            log.warning("outbox_delayed", user=user.id, reason=str(error))
+
+    async def _send(self, user: User, message: OutboxMessage) -> None:
+        bound = log.bind(message=message.id, kind=message.kind, user=user.id, trace=message.trace_id)
+        try:
+            await self.messenger.deliver(user, message)
+        except Undeliverable as error:
+            why = str(error)
+        else:
             await self.store.delivered(message.id, self.clock.now_ms())
-            log.info(
-                "message_sent", message=message.id, kind=message.kind, user=message.user_id, trace=message.trace_id
-            )
+            bound.info("message_sent")
+            return
+        await self.store.undeliverable(message.id, why, self.clock.now_ms())
+        bound.warning("message_undeliverable", reason=why)

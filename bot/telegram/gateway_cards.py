@@ -58,8 +58,8 @@ def sell_button(mint: str) -> Button:
 
 
 def buttons_of(message: OutboxMessage) -> tuple[Button, ...]:
-    """The buttons of an outbox message: what was bought can be sold."""
+    """The buttons of an outbox message: what was bought can be sold, and what has lost its monitor above all."""
     facts = message.payload
-    if message.kind == "fill" and facts["side"] == "buy":
+    if message.kind == "monitor_lost" or (message.kind == "fill" and facts["side"] == "buy"):
         return (sell_button(str(facts["mint"])),)
     return ()

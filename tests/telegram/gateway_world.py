@@ -89,5 +89,7 @@ async def gateway_running(
 async def until(condition: Callable[[], bool], *, within_s: float = 30) -> None:
     """Look every 50 ms of virtual time; raises trio.TooSlowError."""
     with trio.fail_after(within_s):
-        while not condition():
+        while True:
+            if condition():
+                return
             await trio.sleep(0.05)

@@ -54,9 +54,11 @@ def test_each_position_is_sold_by_a_button_up_to_a_limit() -> None:
     assert buttons_under("/sell MINT 50%|TOKENS|all - sell a share") == ()
 
 
-@pytest.mark.parametrize(("side", "count"), [("buy", 1), ("sell", 0)])
-def test_what_was_bought_can_be_sold_by_a_button(side: str, count: int) -> None:
-    buttons = buttons_of(OutboxMessage("m", "u", "fill", {"side": side, "mint": MINT}, False, "t", 0))
+@pytest.mark.parametrize(
+    ("kind", "side", "count"), [("fill", "buy", 1), ("fill", "sell", 0), ("monitor_lost", None, 1)]
+)
+def test_what_is_held_can_be_sold_by_a_button(kind: str, side: str | None, count: int) -> None:
+    buttons = buttons_of(OutboxMessage("m", "u", kind, {"side": side, "mint": MINT}, False, "t", 0))
     assert len(buttons) == count
     for button in buttons:
         assert parse(button.data).arguments == (MINT, "all")

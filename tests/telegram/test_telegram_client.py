@@ -16,6 +16,7 @@ from bot.errors import ChatUnavailable
 from bot.ports import ChatText, OtherUpdate
 from bot.telegram.client import MAX_IN_FLIGHT, SPARE_CONNECTIONS, GuardedRequest, TelegramClient, open_telegram
 from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
+from tests.telegram.gateway_world import until
 
 ADA = 7
 
@@ -149,8 +150,7 @@ async def test_a_pool_whose_slots_are_all_stuck_is_renewed(fake: FakeBotApi) -> 
 
         for _ in range(1 + SPARE_CONNECTIONS):
             nursery.start_soon(hold_a_slot)
-        while held.statistics().tasks_waiting <= SPARE_CONNECTIONS:
-            await trio.sleep(0.01)
+        await until(lambda: held.statistics().tasks_waiting > SPARE_CONNECTIONS)
         with pytest.raises(NetworkError, match="the connection pool was stuck and has been renewed"):
             await request.post(url)
     held.set()

@@ -1,0 +1,143 @@
+"""What users are told by themselves: through the outbox into their chats, past those who cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors.outbox_sender import OutboxSender
+from actors.runtime import ChildSpec, Report, SupervisorSpec, open_supervisor
+from bot.console import ConsoleMessenger
+from bot.errors import Undeliverable
+from bot.ports import OutboxMessage, SealedKey, User, Wallet
+from bot.storage.memory import MemoryStore
+from bot.telegram.gateway_door import TelegramMessenger
+from bot.telegram.gateway_memory import MemoryTelegram
+from bot.telegram.gateway_pacing import PacedChat
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+from tests.telegram.gateway_world import make_clock, until
+
+ADA, BOB = 7, 8
+MINT = "9BB6NFEcjBCtnNLFko2FqVQBq8HHM13kCyYcdQbgpump"
+
+
+class Post:
+    """A store with users, their chats, and an outbox that is being sent."""
+
+    def __init__(self) -> None:
+        self.clock = make_clock()
+        self.telegram = MemoryTelegram(self.clock)
+        self.store = MemoryStore()
+        self.console: list[str] = []
+        self.reports: list[Report] = []
+        self.messenger = TelegramMessenger(PacedChat(self.telegram), ConsoleMessenger(self.console.append))
+
+    async def enrol(self, name: str, telegram_id: int | None) -> User:
+        user = User(f"u-{name}", name, telegram_id, Mode.LIVE, "consent")
+        wallet = Wallet(f"w-{name}", user.id, f"Address-{name}")
+        assert await self.store.create_user(user, wallet, SealedKey("k", b"", b""), UserSettings())
+        if telegram_id is not None:
+            self.telegram.say(telegram_id, "/start agree")
+        return user
+
+    async def owe(self, user: User, number: int = 0, *, urgent: bool = False) -> OutboxMessage:
+        """A message about a buy of `number` + 1 tokens."""
+        facts: dict[str, object] = {"mode": "live", "mint": MINT, "side": "buy", "cost_lamports": 10}
+        facts["token_raw"] = (number + 1) * 1_000_000
+        message = OutboxMessage(f"{user.id}-{number}", user.id, "fill", facts, urgent, "trace", number)
+        await self.store.post(message)
+        return message
+
+    def told(self, telegram_id: int) -> list[str]:
+        """The token counts that a chat was told, in order."""
+        texts = [shown.text for shown in self.telegram.messages(telegram_id) if shown.ours]
+        return [text.split()[2] for text in texts]
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        child = ChildSpec("outbox_sender", OutboxSender(self.store, self.messenger, self.clock).run)
+        async with open_supervisor(SupervisorSpec("ops", "one_for_one", (child,)), report=self.reports.append):
+            yield
+        assert self.reports == []
+
+
+async def test_a_message_comes_into_the_chat_with_its_button_and_to_the_console(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    demo = await post.enrol("demo-1", None)
+    await post.owe(ada)
+    await post.owe(demo)
+    async with post.sending():
+        await until(lambda: len(post.console) == 2)
+    [shown] = [shown for shown in post.telegram.messages(ADA) if shown.ours]
+    assert shown.text == "[live] Bought 1 tokens of 9BB6NF…pump for 0.00000001 SOL, all fees included."
+    assert [button.data for button in shown.buttons] == [f"/sell {MINT} all"]
+    assert sorted(line.split(":")[0] for line in post.console) == ["ada", "demo-1"]
+
+
+async def test_messages_keep_their_order_alerts_first_at_the_pace_of_the_chat(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    for number in range(8):
+        await post.owe(ada, number, urgent=number == 6)
+    async with post.sending():
+        await until(lambda: len(post.told(ADA)) == 8)
+    assert post.told(ADA) == ["7", "1", "2", "3", "4", "5", "6", "8"]
+
+
+async def test_who_blocked_the_bot_delays_nobody_and_is_not_tried_again(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada, bob = await post.enrol("ada", ADA), await post.enrol("bob", BOB)
+    post.telegram.block(ADA)
+    for number in range(3):
+        await post.owe(ada, number)
+    await post.owe(bob, 5)
+    async with post.sending():
+        await until(lambda: post.told(BOB) == ["6"], within_s=2)
+        await until(lambda: len(post.console) == 4)
+        assert await post.store.due(9) == []
+        post.telegram.unblock(ADA)
+        await post.owe(ada, 9)
+        await until(lambda: post.told(ADA) == ["10"])
+    assert len(post.console) == 5
+
+
+async def test_who_never_spoke_to_the_bot_cannot_be_told(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", None)
+    stranger = User(ada.id, ada.handle, 99, ada.mode, ada.consent_version)
+    with pytest.raises(Undeliverable, match="Chat not found"):
+        await post.messenger.deliver(stranger, await post.owe(ada))
+    assert len(post.console) == 1
+
+
+async def test_a_chat_that_must_wait_delays_no_other_and_gets_its_messages_later(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada, bob = await post.enrol("ada", ADA), await post.enrol("bob", BOB)
+    post.telegram.ask_to_wait("send", 60)
+    await post.owe(ada, 0)
+    async with post.sending():
+        await trio.sleep(5)
+        await post.owe(bob, 1)
+        await until(lambda: post.told(BOB) == ["2"], within_s=5)
+        assert post.told(ADA) == []
+        await until(lambda: post.told(ADA) == ["1"], within_s=60)
+
+
+async def test_nothing_is_lost_while_telegram_is_away(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada, bob = await post.enrol("ada", ADA), await post.enrol("bob", BOB)
+    post.telegram.go_away()
+    for number in range(3):
+        await post.owe(ada, number)
+        await post.owe(bob, number)
+    async with post.sending():
+        await trio.sleep(600)
+        assert post.console == []
+        post.telegram.go_away(away=False)
+        await until(lambda: post.told(ADA) == post.told(BOB) == ["1", "2", "3"])
