@@ -203,11 +203,8 @@ class Engine:
         self.changed()
 
     def _start_ignored(self, child: Child) -> None:
-        child.state = "undefined"
         child.settle_attempt()
-        child.end_address()
-        if self.spec.is_dynamic or child.spec.restart == "temporary":
-            self.remove(child)
+        self.put_away(child)
 
     def _start_failed(self, child: Child, failure: InitFailed) -> None:
         attempt = child.settle_attempt(error=failure)
@@ -220,15 +217,22 @@ class Engine:
         child.settle_attempt(error=cell.init_failure(end))
         if self.group.is_leaving(child) and cell.why == "group" and self.ending is None:
             return
-        child.state = "undefined"
-        child.end_address()
+        if self.ending is None:
+            self.put_away(child)
+        else:
+            child.state = "undefined"
+            child.end_address()
 
-    def _let_go(self, child: Child) -> None:
-        """The child ended and is not restarted: keep its spec or forget it, and see whether the supervisor goes too."""
+    def put_away(self, child: Child) -> None:
+        """Keep the spec of a child that has ended, or forget it where the strategy or its restart type says so."""
         child.state = "undefined"
         child.end_address()
         if self.spec.is_dynamic or child.spec.restart == "temporary":
             self.remove(child)
+
+    def _let_go(self, child: Child) -> None:
+        """The child ended by itself and is not restarted; see whether the supervisor goes too."""
+        self.put_away(child)
         if child.spec.significant and self.spec.auto_shutdown != "never":
             others = [other for other in self.children.values() if other.spec.significant and other.is_alive]
             if self.spec.auto_shutdown == "any_significant" or not others:

@@ -138,18 +138,17 @@ class Supervisor:
                 return
             raise NotFound(child_id)
         child.cancel_restart()
-        if child.cell is not None:
-            cell = child.cell
-            cell.end("stop", mode)
-            with trio.CancelScope(shield=True):
-                # Bounded by shutdown_ms, and the caller asked for a child that is gone when this returns.
-                await cell.join()
-        if child.is_haunted:
+        cell = child.cell
+        if cell is None:
+            if not child.is_haunted:
+                engine.put_away(child)
+            await trio.lowlevel.checkpoint()
             return
-        child.state = "undefined"
-        child.end_address()
-        if engine.spec.is_dynamic or child.spec.restart == "temporary":
-            engine.remove(child)
+        cell.end("stop", mode)
+        with trio.CancelScope(shield=True):
+            # Bounded by shutdown_ms, and the caller asked for a child that is gone when this returns. What becomes of
+            # the child is settled in the moment of its end: here it could be a new incarnation that is put away.
+            await cell.join()
 
     async def delete_child(self, child_id: str) -> None:
         """Forget a child that does not run. Raises NotFound, Running or Restarting."""

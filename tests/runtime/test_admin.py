@@ -261,3 +261,12 @@ async def test_every_call_checks_what_it_is_given(autojump_clock):
             await sup.start_child("b")
         with pytest.raises(SpecError, match="significant"):
             await sup.start_child(ChildSpec("b", cast.steady, restart="transient", significant=True))
+
+
+async def test_a_child_restarted_in_the_moment_of_its_end_is_not_put_away_by_the_call_that_ended_it(autojump_clock):
+    cast = Cast()
+    async with open_supervisor(top(cast, "a")) as sup, trio.open_nursery() as nursery:
+        sup.watch("a", lambda _: nursery.start_soon(sup.restart_child, "a"))
+        await sup.terminate_child("a")
+        await settle()
+        assert sup.which_children() == (ChildInfo("a", "running", "worker", 2),)

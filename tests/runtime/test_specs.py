@@ -86,9 +86,7 @@ def test_check_childspecs_judges_children_by_themselves():
         check_childspecs([significant])
 
 
-@given(
-    minimum=st.floats(0, 1e3), spread=st.floats(0, 1e6), failures=st.integers(-5, 10_000), jitter=st.booleans()
-)
+@given(minimum=st.floats(0, 1e3), spread=st.floats(0, 1e6), failures=st.integers(-5, 10_000), jitter=st.booleans())
 def test_a_delay_is_always_within_its_bounds(minimum, spread, failures, jitter):
     backoff = Backoff(minimum, minimum + spread, jitter=jitter)
     assert backoff.min_s <= backoff.delay(failures) <= backoff.max_s
@@ -105,9 +103,7 @@ def test_the_reset_of_a_backoff_is_the_middle_of_its_bounds_unless_told():
     assert Backoff(1, 9, reset_after_s=0.5).healthy_after_s == 0.5
 
 
-@given(
-    steps=st.lists(st.floats(0, 10), max_size=60), intensity=st.integers(0, 8), period_s=st.floats(0.1, 20)
-)
+@given(steps=st.lists(st.floats(0, 10), max_size=60), intensity=st.integers(0, 8), period_s=st.floats(0.1, 20))
 def test_the_window_holds_exactly_while_no_period_has_more_restarts_than_the_intensity(steps, intensity, period_s):
     window, times, now = RestartWindow(), [], 0.0
     for step in steps:

@@ -188,7 +188,10 @@ def test_malformed_toml_is_told_with_its_line(write, text, fault):
         ("[supervisor.root]\nchildren = ['root']", "2:13: 'root' cannot be a child"),
         ("[supervisor.root]\nchildren = ['a', 'a']\n[actor.a]", "2:18: 'a' is a child of 'root' already"),
         ("[supervisor.root]\ntemplate = 'a'\n[actor.a]", "2:1: template belongs to a dynamic supervisor"),
-        ("[supervisor.root]\nmax_children = 3", "2:1: max_children = 3: belongs to the dynamic strategies, not to one_for_one"),
+        (
+            "[supervisor.root]\nmax_children = 3",
+            "2:1: max_children = 3: belongs to the dynamic strategies, not to one_for_one",
+        ),
         (
             "[supervisor.root]\nauto_shutdown = 'any_significnt'",
             "2:1: auto_shutdown = 'any_significnt': must be one of never, any_significant, all_significant; "
@@ -247,6 +250,4 @@ async def test_the_bots_own_tree_starts_with_stand_ins_for_its_actors(autojump_c
         order = [child.id for child in sup.which_children()]
         assert order == ["ops", "links", "guard", "money", "hunt"]
         assert sup.child("money").spec.on_exhausted == "critical"
-        await sup.child("money").child("executors").start_child(
-            supervision.child("executor", id="w1", start=Summer())
-        )
+        await sup.child("money").child("executors").start_child(supervision.child("executor", id="w1", start=Summer()))
