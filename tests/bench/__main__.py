@@ -80,6 +80,8 @@ def _machine(seed: int) -> str:
 
 def _verdict(lines: Sequence[Line]) -> str:
     with_figure = [one for one in lines if one.to_reach]
+    if not with_figure:
+        return "no figure was set for these"
     missed = [one.what.strip() for one in with_figure if one.reached != "yes"]
     told = f"{len(with_figure) - len(missed)} of {len(with_figure)} figures reached"
     return f"{told}; missed: {'; '.join(missed)}" if missed else told

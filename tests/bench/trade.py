@@ -66,8 +66,8 @@ def trade(draw: random.Random) -> list[Line]:
     rounds = compete([_run], rounds=ROUNDS, draw=draw)
     return [
         line(rounds, "whole trade, buy and sale", "trade", "chain executing the two", rate),
-        line(rounds, "  of that, the idle bot for as long", "idle", "chain executing the two", rate),
-        line(rounds, "  of that, the chain with its empty blocks", "chain", "chain executing the two", rate),
+        line(rounds, "  of that, bot and chain idling for as long", "idle", "chain executing the two", rate),
+        line(rounds, "  of that, the chain alone, empty blocks too", "chain", "chain executing the two", rate),
     ]
 
 
