@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench program lock clean
+.PHONY: install run test lint bench crash program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -21,6 +21,11 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.bench
+
+# Kills the bot at random moments, then holds its books against the chain; minutes. SEED=7 repeats a run.
+KILLS ?= 10
+crash: .venv/.dev
+	$(BIN)/python -m tests.crash.campaign --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 # Builds bot/localnet/programs/*.so from our C source with the LLVM back end that a package registry carries.
 program: .venv/.dev

@@ -40,6 +40,8 @@ confirm_interval_s = 0.05
 resend_interval_s = 0.3
 audit_interval_s = 0.5
 probe_interval_s = 0.1
+[levels]
+dwell_s = 0.2
 [localnet]
 slot_ms = 50
 [demo]
@@ -57,6 +59,7 @@ class RealBot:
     directory: Path
     settings: str = FAST
     process: subprocess.Popen[bytes] | None = None
+    _log_inode: int = 0
     _log_offset: int = 0
     _events: list[Event] = field(default_factory=list)
     _life_began: int = 0
@@ -145,39 +148,52 @@ class RealBot:
             lambda status: status["state"] == "OPEN" and status["reconciled"] and not status["causes"],
         )
 
-    def until_flat(self) -> Status:
+    def until_flat(self, *, within_s: float = UNTIL_WITHIN_S) -> Status:
         """Wait until no position is open and no order is on its way."""
         return self.until(
             "every position closed",
             lambda status: status["positions"]["open"] == 0 and not self.unresolved_intents(),
+            within_s=within_s,
         )
 
     def until_logged(self, event: str, count: int = 1, *, within_s: float = UNTIL_WITHIN_S) -> None:
         """Wait until this life has logged `count` such events."""
         deadline_s = time.monotonic() + within_s
         while time.monotonic() < deadline_s:
-            if sum(one["event"] == event for one in self.log()[self._life_began :]) >= count:
+            if sum(one["event"] == event for one in self.this_life()) >= count:
                 return
             self._check_alive()
             time.sleep(POLL_S / 10)
         raise AssertionError(f"{count} times {event} in the log: not within {within_s:.0f} s\n{self.told()}")
 
     def log(self) -> list[Event]:
-        """Every event of the log so far, of all lives."""
+        """Every event of the log so far, of all lives; a file that was set aside in between is read to its end first."""
         path = self.directory / "bot.log"
         if path.exists():
-            with path.open("rb") as file:
-                file.seek(self._log_offset)
-                for line in file.read().splitlines(keepends=True):
-                    if line.endswith(b"\n"):
-                        self._log_offset += len(line)
-                        self._events.append(json.loads(line))
+            inode = path.stat().st_ino
+            if self._log_inode not in {0, inode}:
+                self._read_events(path.with_name("bot.log.1"))
+                self._log_offset = 0
+            self._log_inode = inode
+            self._read_events(path)
         return self._events
+
+    def _read_events(self, path: Path) -> None:
+        with path.open("rb") as file:
+            file.seek(self._log_offset)
+            for line in file.read().splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    self._log_offset += len(line)
+                    self._events.append(json.loads(line))
+
+    def this_life(self) -> list[Event]:
+        """The events of the life that runs, or that ended last."""
+        return self.log()[self._life_began :]
 
     def unresolved_intents(self) -> dict[str, str]:
         """Intents of this life, adopted ones too, whose end the log does not tell yet, each with its last step."""
         steps: dict[str, str] = {}
-        for event in self.log()[self._life_began :]:
+        for event in self.this_life():
             if event["event"] in STEPS:
                 steps[event["intent"]] = STEPS[event["event"]]
             elif event["event"] in ENDS:

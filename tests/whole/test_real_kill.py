@@ -16,7 +16,7 @@ KILLS = 3
 LAUNCHES = 300
 # What the log says between two commits, or just after one; a kill comes at one of them or up to a few slots later.
 MOMENTS = ("intent_planned", "attempt_signed", "attempt_sent", "snipe_filled", "exit_decided", "sell_filled")
-MOST_EVENTS = 8
+MOST_EVENTS = 5
 LATEST_S = 0.15
 
 

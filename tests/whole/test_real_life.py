@@ -178,7 +178,12 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     ),
     "an intent is filled twice over": (_books(attempts=_second_attempt), "2 attempts of intent"),
     "a snipe bought twice": (
-        _books(intents=lambda books: [*books.intents, {**next(filter(_filled, books.intents)), "id": "again"}]),
+        _books(
+            intents=lambda books: [
+                *books.intents,
+                {**next(row for row in books.intents if _filled(row)), "id": "again"},
+            ]
+        ),
         "2 times for one snipe",
     ),
     "the books were adjusted": (

@@ -1,0 +1,196 @@
+"""`bot chat` against the real bot: every command, its good use and its bad one, on a pipe and on a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bot.commands import COMMANDS
+from tests.whole.audit import audit
+from tests.whole.real import BOT, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_environment, real_bot
+from tests.whole.real_market import FATES, LAUNCH_GAP_MS, TURN_MS, write_busy_market
+
+pytestmark = pytest.mark.slow
+
+LAUNCHES = 400
+NEWCOMER = "4242"
+NO_TOKEN = "So11111111111111111111111111111111111111112"
+
+
+@pytest.fixture(scope="module")
+def talking() -> Iterator[RealBot]:
+    """One bot that trades while it is talked to."""
+    with real_bot() as bot:
+        bot.start("--market", str(write_busy_market(bot.directory / "busy.csv", LAUNCHES)))
+        bot.until("a filled buy", lambda status: status["trades_today"]["buys"] >= 1)
+        yield bot
+
+
+def quiet_mint(bot: RealBot) -> str:
+    """A token that has met its fate, which was to stay where it is: nothing sells it before the test does."""
+    behind = TURN_MS // LAUNCH_GAP_MS + 2
+    bot.until_logged("token_detected", behind + len(FATES))
+    mints = [event["mint"] for event in bot.log() if event["event"] == "token_detected"]
+    last = len(mints) - 1 - behind
+    return str(mints[last - (last - FATES.index("stays")) % len(FATES)])
+
+
+# Every command on the pipe of one conversation: what is typed, and the words that its answer holds.
+TYPED = (
+    ("/start", "You are set up as demo-1 [live]. Deposit to"),
+    ("/start please", "usage: /start [agree]"),
+    ("/help", "/panic - stop your sniper and sell every open position now"),
+    ("/help me", "usage: /help"),
+    ("/wallet", "[live]"),
+    ("/wallet 2", "usage: /wallet"),
+    ("/status", "[live] today:"),
+    ("/status now", "usage: /status"),
+    ("/positions", "[live]"),
+    ("/positions all", "usage: /positions"),
+    ("/snipe_enable", "The sniper is on: up to 0.1 SOL a token"),
+    ("/snipe_enable 5", "usage: /snipe_enable"),
+    ("/snipe_disable", "The sniper is off; open positions keep their exits."),
+    ("/snipe_disable x", "usage: /snipe_disable"),
+    ("/snipe_enable", "The sniper is on"),
+    ("/buy", "usage: /buy MINT SOL"),
+    (f"/buy {NO_TOKEN}", "usage: /buy MINT SOL"),
+    (f"/buy {NO_TOKEN} 0.1", "[live] Not done:"),
+    ("/buy hello 0.1", "'hello' is not a token address"),
+    ("/sell", "usage: /sell MINT 50%|TOKENS|all"),
+    (f"/sell {NO_TOKEN} all", "[live] Not done: you hold no position in this token"),
+    (f"/sell {NO_TOKEN} 101%", "more than 100 %"),
+    (f"/sell {NO_TOKEN} -5%", "is negative"),
+    (f"/sell {NO_TOKEN} half", "is not an amount"),
+    ("/panic now", "usage: /panic"),
+    ("/posittions", "there is no such command; did you mean /positions?"),
+    ("buy some", "commands begin with a slash"),
+    ("/" + "x" * 600, "longer than 512 characters"),
+)
+
+
+def test_every_command_answers_its_good_and_its_bad_use(talking: RealBot) -> None:
+    """Slow for what the fixture waits for: a fresh bot that has bought."""
+    named = {word.removeprefix("/").split()[0] for word, _ in TYPED if word.startswith("/")}
+    assert named >= {command.name for command in COMMANDS}
+    told = "\n".join(talking.say("demo-1", *(line for line, _ in TYPED)))
+    at = 0
+    for line, words in TYPED:
+        found = told.find(words, at)
+        assert found >= 0, f"{line}: no {words!r} in {told[at:]}"
+        at = found + 1
+
+
+def test_newcomer_consents_buys_and_sells_in_parts(talking: RealBot) -> None:
+    """Slow: four fills are waited for, one after the other."""
+    first = talking.say(NEWCOMER, "/wallet", "/start")
+    assert first[0] == "You have no wallet here yet; send /start first."
+    assert "holds your wallet's private key" in "\n".join(first)
+    assert first[-1].startswith("Send /start agree")
+    address = re.search(r"Your wallet is (\w{32,44})\.", talking.say(NEWCOMER, "/start agree")[-1])
+    assert address is not None
+    funded = talking.say(NEWCOMER, "/wallet")
+    assert funded[0] == f"[live] {address[1]}"
+    assert funded[1].startswith("balance 10 SOL")
+
+    mint = quiet_mint(talking)
+    assert talking.say(NEWCOMER, f"/buy {mint} 0.1")[-1].startswith("[live] Sent: buying for 0.1 SOL, at least ")
+    talking.until_logged("buy_filled")
+    assert f"/sell {mint} all" in talking.say(NEWCOMER, "/positions")[-1]
+    before = sales_of(talking, mint)
+    for amount in ("50%", "1000", "all"):
+        assert talking.say(NEWCOMER, f"/sell {mint} {amount}")[-1].startswith("[live] Sent: selling "), amount
+        before += 1
+        talking.until(f"the sale of {amount}", lambda _, wanted=before: sales_of(talking, mint) >= wanted)  # type: ignore[misc]
+    assert " closed, result " in talking.say(NEWCOMER, "/positions")[-1]
+    assert talking.say(NEWCOMER, f"/sell {mint} all")[-1].startswith("[live] Not done: you hold no position")
+
+
+def sales_of(bot: RealBot, mint: str) -> int:
+    """How many manual sales of a mint the log tells of; the snipers' own exits are automated and not asked for."""
+    manual = {
+        event["intent"]
+        for event in bot.log()
+        if event["event"] == "intent_planned" and event["context"] == "manual_command"
+    }
+    return sum(event["event"] == "sell_filled" and event["intent"] in manual for event in bot.log())
+
+
+def test_panic_sells_everything_and_switches_the_sniper_off(talking: RealBot) -> None:
+    mint = quiet_mint(talking)
+    bought = sum(event["event"] == "buy_filled" for event in talking.log())
+    talking.say(NEWCOMER, "/start agree", f"/buy {mint} 0.05")
+    talking.until_logged("buy_filled", bought + 1)
+    told = "\n".join(talking.say(NEWCOMER, "/panic"))
+    assert "The sniper is off.\n" in told
+    assert "[live] Sent: selling" in told
+    talking.until("panic's sale", lambda _: talking.say(NEWCOMER, "/status")[-1].endswith("0 open positions"))
+    assert talking.say(NEWCOMER, "/panic")[-1] == "The sniper is off; there was no open position to sell."
+
+    assert "sniper off" in talking.say("demo-2", "/panic", "/status")[-1]
+    assert talking.status()["snipers"] == 1
+    assert "sniper on" in talking.say("demo-2", "/snipe_enable", "/status")[-1]
+
+
+def test_nobody_is_spoken_for_who_does_not_exist(talking: RealBot) -> None:
+    done = talking.command("chat", "--as", "demo-9", text="/status\n")
+    assert done.returncode == 1
+    assert done.stderr == "bot: there is no user 'demo-9'; give a Telegram id, or the handle of an existing user\n"
+
+
+@contextmanager
+def terminal(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """`bot` with these arguments on a terminal of its own, and our end of that terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*BOT, *arguments], cwd=ROOT, env=clean_environment(), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def read_until(ours: int, words: str) -> str:
+    """What the terminal shows until these words are there."""
+    shown = ""
+    deadline_s = time.monotonic() + UNTIL_WITHIN_S
+    while words not in shown:
+        assert time.monotonic() < deadline_s, f"no {words!r} in {shown}"
+        if select.select([ours], [], [], POLL_S)[0]:
+            shown += os.read(ours, 65_536).decode()
+    return shown
+
+
+def test_conversation_on_a_terminal_is_told_of_fills_as_they_come(talking: RealBot) -> None:
+    with terminal("chat", "--as", "demo-2", "--data-dir", str(talking.directory)) as (process, ours):
+        read_until(ours, "> ")
+        os.write(ours, b"/status\n")
+        assert "level 1" in read_until(ours, "[live] today:")
+        # Nothing is typed from here on: demo-2's sniper trades, and the conversation hears of it.
+        read_until(ours, "[live] Bought")
+        read_until(ours, "[live] Sold")
+        os.write(ours, b"\nexit\n")
+        assert process.wait(UNTIL_WITHIN_S) == 0
+
+
+def test_conversation_ends_with_the_bot_and_the_books_are_clean(talking: RealBot) -> None:
+    """Last in this file: it stops the bot that the others talk to."""
+    talking.snipers_off()
+    talking.until_flat()
+    with terminal("chat", "--as", "demo-1", "--data-dir", str(talking.directory)) as (process, ours):
+        read_until(ours, "> ")
+        talking.stop()
+        read_until(ours, "the bot has stopped")
+        assert process.wait(UNTIL_WITHIN_S) == 0
+    assert audit(talking.directory) == []
