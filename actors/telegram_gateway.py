@@ -29,7 +29,7 @@ POLL_S = 20
 REST_MIN_S = 0.5
 REST_MAX_S = 30.0
 BAD_IN_A_ROW = 2  # one lost poll is no outage
-PAUSE_AFTER_S = 300.0  # after that long users can neither see nor stop what is bought for them
+DOWN_AFTER_S = 300.0  # after that long users can neither see nor stop what is bought for them
 
 COMMAND_S = 60.0  # a command that hangs must not keep the same user from selling for ever
 SLOW_S = 2.0  # after that long somebody who waits is told that it is being done
@@ -105,7 +105,7 @@ class _Flood:
 
 
 class TelegramGateway:
-    """One poller, one worker per chat with something to do. `pause` and `resume` are the guard's, bound to this cause."""
+    """One poller, one worker per chat with something to do. `down` and `up` are the guard's, bound to `telegram`."""
 
     def __init__(
         self,
@@ -114,11 +114,11 @@ class TelegramGateway:
         door: ChatDoor,
         clock: Clock,
         health: Health,
-        pause: Callable[[str], None],
-        resume: Callable[[], None],
+        down: Callable[[str], None],
+        up: Callable[[], None],
     ) -> None:
         self._api, self._door, self._clock, self._health = api, door, clock, health
-        self._pause, self._resume = pause, resume
+        self._down, self._up = down, up
         self._confirm: int | None = None
         self._heard_at_s = -inf
         self._catching_up = False
@@ -159,16 +159,12 @@ class TelegramGateway:
     async def _poll(self, workers: trio.Nursery) -> None:
         rest_s = REST_MIN_S
         while True:
-            try:
-                updates = await self._api.updates(self._confirm, POLL_S)
-            except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
-                self._in_trouble(str(error))
-                asked_s = error.retry_after_s if isinstance(error, ChatUnavailable) else None
-                await trio.sleep(max(rest_s, asked_s or 0))
+            updates = await self._ask()
+            if isinstance(updates, float):
+                await trio.sleep(max(rest_s, updates))
                 rest_s = min(rest_s * 2, REST_MAX_S)
                 continue
             rest_s = REST_MIN_S
-            self._heard()
             for update in updates:
                 try:
                     await self._take(update, workers)
@@ -181,6 +177,19 @@ class TelegramGateway:
             # Telegram begins anew with a random id, maybe below it.
             self._confirm = max(update.update_id for update in updates) + 1 if updates else None
 
+    async def _ask(self) -> list[ChatUpdate] | float:
+        """The next updates; after trouble the seconds for which Telegram asked to be left alone, or 0."""
+        try:
+            updates = await self._api.updates(self._confirm, POLL_S)
+        except ChatUnavailable as error:
+            self._in_trouble(str(error))
+            return float(error.retry_after_s or 0)
+        except (ChatRejected, ChatForbidden) as error:
+            self._in_trouble(str(error))
+            return 0.0
+        self._heard()
+        return updates
+
     def _in_trouble(self, why: str) -> None:
         now_s = trio.current_time()
         if not self._troubles:
@@ -188,8 +197,8 @@ class TelegramGateway:
         self._troubles += 1
         if self._troubles >= BAD_IN_A_ROW:
             self._health.turn(self._clock.now_ms(), why, healthy=False)
-        if now_s - self._trouble_since_s >= PAUSE_AFTER_S:
-            self._pause(f"users cannot be reached: {why}")
+        if now_s - self._trouble_since_s >= DOWN_AFTER_S:
+            self._down(f"users cannot be reached: {why}")
 
     def _heard(self) -> None:
         now_s = trio.current_time()
@@ -197,7 +206,7 @@ class TelegramGateway:
         self._heard_at_s = now_s
         self._troubles = 0
         self._health.turn(self._clock.now_ms(), "answers", healthy=True)
-        self._resume()
+        self._up()
 
     # -------------------------------------------------------------------------------------------------------- taking
 
@@ -252,14 +261,18 @@ class TelegramGateway:
 
     async def _press(self, press: ButtonPress) -> None:
         """A button's data is a command. A press that cannot be answered any more is old, and not done unasked."""
+        late = False
         try:
             await self._api.answer_press(press.query_id)
         except ChatUnavailable as error:
             log.info("press_not_answered", update=press.update_id, reason=str(error))
-        except (ChatRejected, ChatForbidden):
+        except (ChatRejected, ChatForbidden) as error:
+            late = True
+            log.info("press_too_late", update=press.update_id, reason=str(error))
+        if late:
             await self._say(press.chat_id, ChatReply((LATE_PRESS,)))
-            return
-        await self._command(press, press.data)
+        else:
+            await self._command(press, press.data)
 
     async def _command(self, update: ChatText | ButtonPress, text: str) -> None:
         """Run a command and reply. What takes long is announced; the reply then takes the announcement's place."""

@@ -51,15 +51,15 @@ class Life:
     telegram: MemoryTelegram
     health: Health
     reports: list[Report]
-    paused: list[str]
-    resumed: int = 0
+    downs: list[str]
+    ups: int = 0
 
     def shown(self, chat_id: int) -> list[str]:
         """What the bot wrote into a chat and what still stands there."""
         return [shown.text for shown in self.telegram.messages(chat_id) if shown.ours]
 
-    def resume(self) -> None:
-        self.resumed += 1
+    def up(self) -> None:
+        self.ups += 1
 
 
 def make_clock() -> Clock:
@@ -77,8 +77,8 @@ async def gateway_running(
         door=door,
         clock=clock,
         health=life.health,
-        pause=life.paused.append,
-        resume=life.resume,
+        down=life.downs.append,
+        up=life.up,
     )
     child = ChildSpec("telegram_gateway", gateway.run, backoff=Backoff(min_s=0.1, max_s=1))
     spec = SupervisorSpec("ops", "one_for_one", (child,), intensity=5, period_s=30)

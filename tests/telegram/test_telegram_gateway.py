@@ -241,12 +241,12 @@ async def test_an_outage_is_no_crash_and_ends_by_itself(autojump_clock: MockCloc
         telegram.go_away()
         await until(lambda: not life.health.healthy, within_s=POLL_S)
         await trio.sleep(200)
-        assert life.paused == []
-        await until(lambda: life.paused != [], within_s=200)
+        assert life.downs == []
+        await until(lambda: life.downs != [], within_s=200)
         telegram.go_away(away=False)
-        resumed = life.resumed
+        ups = life.ups
         await until(lambda: life.health.healthy, within_s=60)
-        assert life.resumed == resumed + 1
+        assert life.ups == ups + 1
         telegram.say(ADA, "/status")
         await until(lambda: life.shown(ADA) == ["did /status"])
         assert life.reports == []

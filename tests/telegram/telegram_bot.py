@@ -1,0 +1,102 @@
+"""The whole bot with Telegram as its door: the real handlers, pipeline and actors on their twins, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+
+from bot.console import ConsoleMessenger
+from bot.localnet.inprocess import InProcessChain
+from bot.status import StatusBoard
+from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
+from bot.telegram.gateway_memory import MemoryTelegram
+from bot.telegram.gateway_pacing import PacedChat
+from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
+from bot.trading.intent import Mode
+from bot.tree import TradingBot
+from bot.users import Registrar
+from tests.telegram.gateway_world import gateway_running
+from tests.whole import virtual
+from tests.whole.crowd import Crowd
+from tests.whole.virtual import World, make_world, open_for_entries, running_bot
+
+
+@dataclass(slots=True)
+class Talk:
+    """One person and the bot. `heard` is how much of the chat he has read."""
+
+    world: World
+    telegram: MemoryTelegram
+    person: int = 7
+    said: list[str] = field(default_factory=list)
+    heard: set[tuple[int, str]] = field(default_factory=set)
+
+    def say(self, text: str) -> None:
+        self.said.append(text.split(maxsplit=1)[0].removeprefix("/"))
+        self.telegram.say(self.person, text)
+
+    def press(self, label: str) -> None:
+        self.telegram.press(self.person, label)
+
+    async def hears(self, words: str, *, within_s: float = 30) -> str:
+        """The next unread message with these words in it, an edited one included; it and all before it are read then."""
+        with trio.fail_after(within_s):
+            while True:
+                for shown in self.telegram.messages(self.person):
+                    mark = (shown.message_id, shown.text)
+                    if shown.ours and mark not in self.heard:
+                        self.heard.add(mark)
+                        if words in shown.text:
+                            return shown.text
+                await trio.sleep(0.1)
+
+    async def asks(self, text: str, words: str, *, within_s: float = 30) -> str:
+        """Say something and hear an answer with these words in it."""
+        self.say(text)
+        return await self.hears(words, within_s=within_s)
+
+
+def make_talk(seed: int) -> Talk:
+    world = make_world(InProcessChain(seed=seed))
+    return Talk(world, MemoryTelegram(world.clock))
+
+
+@asynccontextmanager
+async def bot_on_telegram(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TradingBot]:
+    """One life of the bot with its gateway; entries are open when the block begins."""
+    world = talk.world
+    api = PacedChat(talk.telegram)
+
+    def messenger(say) -> TelegramMessenger:
+        return TelegramMessenger(api, ConsoleMessenger(say))
+
+    monkeypatch.setattr(virtual, "ConsoleMessenger", messenger)
+    async with running_bot(world) as bot:
+        store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
+        registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        chat = make_chat(
+            AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
+            TradeHandlers(store, chain, bot.desk, clock, bot.sniper_changed),
+        )
+        await open_for_entries(bot)
+        async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:
+            yield bot
+        assert life.reports == [], life.reports
+
+
+async def token_on_the_market(talk: Talk, *, buyers: int = 6) -> str:
+    """A launched token that some have bought; its mint."""
+    crowd = Crowd(talk.world.chain)
+    for trader in range(1, buyers + 2):
+        crowd._trader(trader)
+    mint = crowd.launch()
+    await trio.sleep(1)
+    for trader in range(2, buyers + 2):
+        crowd.buy(mint, trader, 200_000_000)
+    await trio.sleep(2)
+    return mint

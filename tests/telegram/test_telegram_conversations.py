@@ -1,0 +1,159 @@
+"""Whole conversations in virtual time: every command as a person would use it, and what goes wrong in between."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.commands import COMMANDS
+from bot.telegram.replies import short
+from bot.trading.intent import Side
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+from tests.whole.virtual import bought, closed
+
+
+async def _agree(talk: Talk) -> None:
+    talk.say("/start")
+    await talk.hears("Before you start, in plain words")
+    talk.press("I agree")
+    await talk.hears("Your wallet is")
+
+
+async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(1)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await talk.asks("/wallet", "You have no wallet here yet")
+        await _agree(talk)
+        await talk.asks("/start", "You are set up as tg-7")
+        everything = await talk.asks("/help", "/start")
+        assert all(command.usage in everything for command in COMMANDS)
+        await talk.asks("/wallet", "balance 10 SOL")
+        await talk.asks("/status", "today: 0 buys, 0 sells")
+
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
+        await talk.hears("Bought")
+        await talk.asks("/positions", f"/sell {mint} all")
+        await talk.asks(f"/sell {mint} 50%", "Sent: selling")
+        await talk.hears("Sold")
+        talk.press(f"Sell all of {short(mint)}")
+        await talk.hears("Sent: selling")
+        await talk.hears("Position closed")
+        await talk.asks("/status", "today: 1 buys, 2 sells, 0 failed")
+
+        await talk.asks("/snipe_enable", "The sniper is on")
+        await talk.asks("/snipe_disable", "The sniper is off")
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        await talk.asks("/panic", f"{short(mint)}: [live] Sent: selling")
+        await talk.hears("Position closed")
+        assert await talk.world.books_equal_chain()
+    assert set(talk.said) == {command.name for command in COMMANDS}
+
+
+async def test_wrong_commands_are_answered_with_what_is_right(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(2)
+    async with bot_on_telegram(talk, monkeypatch):
+        await _agree(talk)
+        await talk.asks("hello", "commands begin with a slash")
+        await talk.asks("/postions", "did you mean /positions?")
+        await talk.asks("/buy", "usage: /buy MINT SOL")
+        await talk.asks("/buy nonsense 1", "is not a token address")
+        await talk.asks("/sell@memory_bot 1", "usage: /sell")
+        await talk.asks("x" * 600, "longer than 512 characters")
+
+
+async def test_an_update_that_comes_again_after_a_restart_trades_once(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(3)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await _agree(talk)
+        await trio.sleep(30)
+        # Telegram goes away with the poll that brought the order, so nothing confirms it.
+        talk.say(f"/buy {mint} 0.1")
+        await trio.testing.wait_all_tasks_blocked()
+        talk.telegram.go_away()
+        await bought(talk.world, 1)
+    assert [update.text for update in talk.telegram._pending] == [f"/buy {mint} 0.1"]
+    talk.telegram.go_away(away=False)
+    async with bot_on_telegram(talk, monkeypatch):
+        await talk.hears("this order exists already and is filled")
+        await trio.sleep(30)
+        assert (await talk.world.store.day(0)).buys == 1
+        assert len(await talk.world.store.open_positions()) == 1
+        assert talk.telegram._pending == []
+        assert await talk.world.books_equal_chain()
+
+
+async def test_a_restart_in_the_middle_of_an_order_tells_its_result_afterwards(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(4)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await _agree(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+    async with bot_on_telegram(talk, monkeypatch):
+        await talk.hears("Bought")
+        await talk.asks(f"/sell {mint} all", "Sent: selling")
+        await talk.hears("Position closed")
+        assert await talk.world.books_equal_chain()
+
+
+async def test_orders_go_on_for_somebody_who_blocked_the_bot(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(5)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await _agree(talk)
+        talk.say(f"/buy {mint} 0.1")
+        talk.telegram.block(talk.person)
+        await bought(talk.world, 1)
+        await trio.sleep(10)
+        assert await talk.world.store.due(9) == []
+        talk.telegram.unblock(talk.person)
+        await talk.asks("/positions", f"/sell {mint} all")
+
+
+async def test_a_flood_limit_and_a_broken_network_lose_no_message(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(6)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await _agree(talk)
+        talk.telegram.ask_to_wait("send", 15)
+        talk.telegram.lose("send")
+        talk.say(f"/buy {mint} 0.1")
+        await talk.hears("Sent: buying")
+        await talk.hears("Bought")
+        talk.telegram.go_away()
+        await trio.sleep(200)
+        talk.telegram.go_away(away=False)
+        await trio.sleep(60)
+        await talk.asks("/panic", "Sent: selling")
+        await talk.hears("Position closed")
+
+
+async def test_a_pressed_sell_button_sells_once_however_often_it_is_pressed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(7)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await _agree(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        for _ in range(4):
+            talk.press(f"Sell all of {short(mint)}")
+        await closed(talk.world, 1)
+        await trio.sleep(10)
+        sales = [trade for trade in talk.world.store._trades.values() if trade.fill.side is Side.SELL]
+        assert len(sales) == 1
+        assert await talk.world.books_equal_chain()
