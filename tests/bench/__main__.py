@@ -54,12 +54,15 @@ def main(arguments: Sequence[str]) -> None:
         parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
     print(_machine(chosen.seed), flush=True)
     lines: list[Line] = []
-    with tempfile.TemporaryDirectory() as folder:
-        # As in production, so that what a log line costs is in the numbers.
-        logs.configure("info", file=Path(folder, "bench.log"))
-        for name in chosen.names or BENCHMARKS:
-            lines += _run(name, chosen.seed)
-    print(f"\n{render_table(lines)}\n\n{_verdict(lines)}")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            # As in production, so that what a log line costs is in the numbers.
+            logs.configure("info", file=Path(folder, "bench.log"))
+            for name in chosen.names or BENCHMARKS:
+                lines += _run(name, chosen.seed)
+    finally:
+        # What was measured before something broke is told too.
+        print(f"\n{render_table(lines)}\n\n{_verdict(lines)}", flush=True)
 
 
 def _run(name: str, seed: int) -> list[Line]:
