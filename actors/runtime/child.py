@@ -160,7 +160,7 @@ class Child:
             return
         rules = self.spec.mailbox or DEFAULT_MAILBOX
         if self.inbox is None:
-            self.inbox = Inbox(self.id, self.path, rules, self.home.letters)
+            self.inbox = Inbox(self, rules)
         elif self.inbox.spec is not rules:
             self.inbox.configure(rules)
 

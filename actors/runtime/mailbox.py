@@ -6,15 +6,18 @@ A restart finds it as it was, less the one message that was being handled.
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from actors.runtime.envelopes import Ask, Envelope, Newest
 from actors.runtime.errors import ActorDead, ActorFailed, MailboxFull
 from actors.runtime.exits import Exit, render_stack
-from actors.runtime.letters import DeadLetters, LetterReason
+from actors.runtime.letters import LetterReason
 from actors.runtime.spec import Mailbox
+
+if TYPE_CHECKING:
+    from actors.runtime.child import Child
 
 DEFAULT_MAILBOX: Final = Mailbox(capacity=1000)
 """What an Actor gets whose ChildSpec names no mailbox."""
@@ -50,6 +53,7 @@ class Inbox:
         "_capacity",
         "_latest",
         "_lot",
+        "_owner",
         "blocks",
         "conflated",
         "consumer",
@@ -62,9 +66,6 @@ class Inbox:
         "handled",
         "is_open",
         "kept",
-        "letters",
-        "owner",
-        "path",
         "pending_asks",
         "queue",
         "rejected",
@@ -72,10 +73,8 @@ class Inbox:
         "spec",
     )
 
-    def __init__(self, owner: str, path: str, spec: Mailbox, letters: DeadLetters) -> None:
-        self.owner = owner
-        self.path = path
-        self.letters = letters
+    def __init__(self, owner: "Child", spec: Mailbox) -> None:
+        self._owner = owner
         self._latest: dict[Hashable, Newest] | None = None
         # Queues are made when there is something in them: an empty deque costs more than the rest of an idle actor.
         self.queue: deque[object] | None = None
@@ -94,6 +93,11 @@ class Inbox:
         self.dropped = 0
         self.conflated = 0
         self.pending_asks = 0
+
+    @property
+    def path(self) -> str:
+        """The path of the address."""
+        return self._owner.path
 
     def configure(self, spec: Mailbox) -> None:
         """Follow these rules from now on; messages that wait stay, even where there are more than now allowed."""
@@ -291,7 +295,8 @@ class Inbox:
         message = item
         if isinstance(item, Envelope):
             message, attempts = item.message, max(attempts, item.attempts)
-        self.letters.add(self.owner, message, reason=reason, attempts=attempts, at=trio.current_time(), stack=stack)
+        letters = self._owner.home.letters
+        letters.add(self._owner.id, message, reason=reason, attempts=attempts, at=trio.current_time(), stack=stack)
 
     def statistics(self) -> MailboxStatistics:
         """Return the mailbox as it is now."""
