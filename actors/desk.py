@@ -10,6 +10,7 @@ import trio
 
 from actors.executor import Executor, Trade
 from actors.runtime import ActorDead, ActorFailed, AlreadyStarted, ChildSpec, MailboxFull, MaxChildren, Supervisor
+from bot.errors import Unavailable
 from bot.execution.pipeline import Pipeline
 from bot.ports import Submitted, UserStore, Wallet
 from bot.trading.intent import Side, TradeRequest
@@ -22,18 +23,27 @@ TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
 
 @dataclass(slots=True)
 class ExecutorDesk:
-    """Implements `bot.ports.Desk`. `executors` gives the running dynamic supervisor, `child` its child's spec."""
+    """Implements `bot.ports.Desk`. `executors` gives the running dynamic supervisor, `child` its child's spec.
+
+    A wallet whose executor is quarantined buys nothing; its exits are served below `rescue`.
+    """
 
     store: UserStore
     pipeline: Pipeline
     executors: Callable[[], Supervisor]
+    rescue: Callable[[], Supervisor]
     child: Callable[[str, Executor], ChildSpec]
 
     async def submit(self, request: TradeRequest) -> Submitted | Refused:
         """One turn of the wallet's executor; a sale passes every waiting buy on the control lane."""
-        wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
-        supervisor = self.executors()
         try:
+            wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
+            supervisor = self.executors()
+        except Unavailable as error:
+            return Refused("unavailable", f"{error}; nothing was done")
+        try:
+            if request.side is Side.SELL and self._is_quarantined(supervisor, request.wallet_id):
+                supervisor = self.rescue()
             await self._ensure(supervisor, wallets[request.wallet_id])
             answer = await supervisor.ref(request.wallet_id).ask(
                 Trade(request), timeout_s=TURN_S, control=request.side is Side.SELL
@@ -47,6 +57,10 @@ class ExecutorDesk:
             )
         assert isinstance(answer, Submitted | Refused)
         return answer
+
+    @staticmethod
+    def _is_quarantined(supervisor: Supervisor, wallet_id: str) -> bool:
+        return any(child.id == wallet_id and child.state == "quarantined" for child in supervisor.which_children())
 
     async def _ensure(self, supervisor: Supervisor, wallet: Wallet) -> None:
         if any(child.id == wallet.id for child in supervisor.which_children()):

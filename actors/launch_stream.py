@@ -28,8 +28,8 @@ class LaunchStreamLink:
     clock: Clock
     health: Health
     hunt: Callable[[LaunchpadEvent], None]
-    pause: Callable[[str], None]
-    resume: Callable[[], None]
+    down: Callable[[str], None]
+    up: Callable[[], None]
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
@@ -38,13 +38,13 @@ class LaunchStreamLink:
             try:
                 async with self.stream.events() as events:
                     self.health.turn(self.clock.now_ms(), "connected", healthy=True)
-                    self.resume()
+                    self.up()
                     rest_s = RECONNECT_MIN_S
                     async for event in events:
                         self._take(event)
             except ChainUnavailable as error:
                 self.health.turn(self.clock.now_ms(), str(error), healthy=False)
-                self.pause(str(error))
+                self.down(str(error))
             await trio.sleep(rest_s)
             rest_s = min(rest_s * 2, RECONNECT_MAX_S)
 

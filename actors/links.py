@@ -17,32 +17,31 @@ from bot.execution.health import Health
 
 PROBE_DEADLINE_S = 3.0
 BAD_IN_A_ROW = 2  # one slow answer is no outage
-GOOD_IN_A_ROW = 3
 
 
 @dataclass(slots=True)
 class Link:
-    """Probes one service. `pause` and `resume` are the guard's, bound to this service's cause."""
+    """Probes one service and tells the guard what it sees; the guard decides what follows."""
 
     health: Health
     probe: Callable[[], Awaitable[str]]
     interval_s: float
     clock: Clock
-    pause: Callable[[str], None]
-    resume: Callable[[], None]
+    down: Callable[[str], None]
+    up: Callable[[], None]
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
-        bad = good = 0
+        bad = 0
         while True:
             fault, detail = await self._ask()
-            bad, good = (bad + 1, 0) if fault else (0, good + 1)
-            if fault and bad >= BAD_IN_A_ROW:
-                self.health.turn(self.clock.now_ms(), detail, healthy=False)
-                self.pause(detail)
-            elif not fault and (good >= GOOD_IN_A_ROW or self.health.since_ms == 0):
+            bad = bad + 1 if fault else 0
+            if not fault:
                 self.health.turn(self.clock.now_ms(), detail, healthy=True)
-                self.resume()
+                self.up()
+            elif bad >= BAD_IN_A_ROW:
+                self.health.turn(self.clock.now_ms(), detail, healthy=False)
+                self.down(detail)
             await trio.sleep(self.interval_s)
 
     async def _ask(self) -> tuple[bool, str]:

@@ -14,7 +14,7 @@ from bot.execution.in_flight import InFlight
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import CurveError, quote_sell
-from bot.trading.exits import Exit, decide_exit
+from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Protection, Side, TradeRequest
 from bot.trading.position import Position, PositionState
@@ -23,7 +23,8 @@ from bot.trading.units import BPS
 log = structlog.get_logger()
 
 LOOK_S = 1.0  # the longest time without a look at the exit plan and at the row, pushed price or not
-RETRY_S = 0.5  # after an exit that was refused or did not fill
+RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with each failure in a row
+RETRY_MAX_S = 4.0
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
 SLIPPAGE_MAX_BPS = 9_500
 
@@ -37,7 +38,10 @@ class MonitorLook:
 
 @dataclass(frozen=True, slots=True)
 class PositionMonitor:
-    """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again."""
+    """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again.
+
+    `forced` makes it leave at once, whatever the price: the worker of a flatten.
+    """
 
     position_id: str
     store: Store
@@ -47,6 +51,7 @@ class PositionMonitor:
     in_flight: InFlight
     clock: Clock
     looks: dict[str, MonitorLook]
+    forced: ExitReason | None = None
 
     async def run(self, ctx: Context) -> None:
         position = await self.store.position(self.position_id)
@@ -70,7 +75,7 @@ class PositionMonitor:
                     await self.prices.changed(position.mint)
             else:
                 failures = 0 if await self._leave(position, decided, failures) else failures + 1
-                await trio.sleep(RETRY_S)
+                await trio.sleep(min(RETRY_S * 2 ** min(failures, 10), RETRY_MAX_S))
             if decided is not None or trio.current_time() >= reread_at_s:
                 position = await self._reread(position)
                 reread_at_s = trio.current_time() + LOOK_S
@@ -84,6 +89,8 @@ class PositionMonitor:
             return position
 
     async def _decide(self, position: Position) -> Exit | None:
+        if self.forced is not None:
+            return Exit(self.forced, BPS, 0)
         point = self.prices.latest(position.mint)
         if point is None:
             return None
@@ -129,7 +136,7 @@ class PositionMonitor:
             side=Side.SELL,
             mint=position.mint,
             context=TradeContext.AUTOMATED,
-            slippage_bps=min(slippage_bps * 2**failures, SLIPPAGE_MAX_BPS),
+            slippage_bps=min(slippage_bps << min(failures, 10), SLIPPAGE_MAX_BPS),
             protection=Protection.OPEN,
             causation_id=position.id,
             reason=decided.reason.value,

@@ -7,12 +7,11 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 import trio
@@ -33,19 +32,23 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.transport import open_http_transport
-from bot.clock import system_clock
+from bot.clock import Clock, system_clock
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.execution.policy import Policy
 from bot.foundation import Foundation
 from bot.local_chain import airdrop, refuse_taken_port
+from bot.operator import Operator
 from bot.paths import control_socket
 from bot.ports import Store
 from bot.status import StatusBoard
+from bot.storage.halt_file import HaltFile
 from bot.storage.store import open_store
 from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.outage import OutageRule
+from bot.trading.trading_state import Halt
 from bot.tree import Adapters, TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
@@ -53,6 +56,7 @@ from bot.vault.local_vault import LocalVault
 log = structlog.get_logger()
 
 RPC_DEADLINE_S = 2.5
+LOCAL_RPC_CRITICAL_S = 30.0
 STOP_WITHIN_S = 9.0
 
 
@@ -227,7 +231,13 @@ async def _run_tree(
     store, clock = adapters.store, adapters.clock
     messenger = ConsoleMessenger(say)
     bot = TradingBot(
-        adapters, policy(options.settings), options.supervision, options.settings.trading.observe_s, messenger
+        adapters,
+        policy(options.settings),
+        options.supervision,
+        options.settings.trading.observe_s,
+        messenger,
+        outage_rules(options.settings.levels),
+        HaltFile(options.directory / "halt.json"),
     )
     board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor)
     chat = make_chat(
@@ -235,8 +245,8 @@ async def _run_tree(
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.sniper_changed),
     )
     console = Console(store, clock, chat, messenger)
-    server = control.ControlServer(control_socket(options.directory), Operator(board).answer, console.open)
-    fatal = Fatal()
+    server = control.ControlServer(control_socket(options.directory), Operator(bot, board).answer, console.open)
+    fatal = Fatal(bot.guard.latch, clock)
     async with open_supervisor(bot.spec(server.serve), report=fatal.report) as root:
         await bot.began(root)
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
@@ -287,6 +297,16 @@ def policy(chosen: settings.Settings) -> Policy:
     )
 
 
+def outage_rules(levels: settings.Levels) -> dict[str, OutageRule]:
+    """What an outage of each service means (decisions, three levels); profile local is quicker with RPC."""
+    dwell_ms = round(levels.dwell_s * 1000)
+    return {
+        "rpc": OutageRule(dwell_ms, round((levels.rpc_critical_s or LOCAL_RPC_CRITICAL_S) * 1000)),
+        "database": OutageRule(dwell_ms, round(levels.database_critical_s * 1000)),
+        "stream": OutageRule(dwell_ms, None),
+    }
+
+
 async def _bind_cluster(store: Store, genesis_hash: str, directory: Path) -> None:
     """Bind a fresh database to its cluster, and refuse one that belongs to another."""
     known = await store.genesis_hash()
@@ -330,37 +350,20 @@ def log_report(report: Report) -> None:
 
 @dataclass(slots=True)
 class Fatal:
-    """Notes when a subtree is used up without which nothing may trade or nobody watches the positions.
+    """What a used-up subtree means: `critical` halts, `exit` ends the process with an error, the rest comes back by itself."""
 
-    The process then ends with an error, so that whoever started it starts it again: boot takes up every position.
-    """
-
+    halt: Callable[[Halt], bool]
+    clock: Clock
     happened: trio.Event = field(default_factory=trio.Event)
     path: str = ""
 
     def report(self, report: Report) -> None:
-        """Log every report, and remember the first fatal one."""
+        """Log every report and carry out what an exhausted subtree's name says."""
         log_report(report)
-        if report.kind == "exhausted" and report.on_exhausted in {"critical", "exit"} and not self.path:
+        if report.kind != "exhausted":
+            return
+        if report.on_exhausted == "critical":
+            self.halt(Halt("supervision", self.clock.now_ms(), report.path, f"{report.path} used up its restarts"))
+        elif report.on_exhausted == "exit" and not self.path:
             self.path = report.path
             self.happened.set()
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """The operator's verbs on the control socket."""
-
-    board: StatusBoard
-
-    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One verb; what cannot be done is an `error`."""
-        verb = request.get("verb")
-        try:
-            if verb == "status":
-                return await self.board.status()
-            if verb == "supervisor":
-                path = request.get("path")
-                return self.board.tree(path if isinstance(path, str) else None)
-        except (BotError, LookupError) as error:
-            return {"error": str(error)}
-        return {"error": f"there is no verb {verb!r}"}

@@ -52,11 +52,21 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument(
         "--as", dest="speaker", metavar="TELEGRAM_ID", help="speak as this user (profile local: any, or a handle)"
     )
+    pause = verbs.add_parser("pause", help="pause all entries until `bot resume`; exits and monitors go on")
+    flatten = verbs.add_parser("flatten", help="halt: sell every position and stop trading until `bot rearm`")
+    for verb in (pause, flatten):
+        verb.add_argument("--why", metavar="TEXT", help="the reason, for the audit and for whoever looks at the status")
+    flatten.add_argument(
+        "--user", metavar="ID", help="only this user (handle or Telegram id): pause and sell what he holds"
+    )
+    flatten.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    resume = verbs.add_parser("resume", help="end the operator's own pause")
+    rearm = verbs.add_parser("rearm", help="end a halt after everything is flat")
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, status, tree, chat):
+    for verb in (run, status, tree, chat, pause, flatten, resume, rearm):
         verb.add_argument(
             "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY, ~/.local/state/trading-bot"
         )
@@ -102,9 +112,22 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "supervisor":
             answer = control.ask(control_socket(directory), {"verb": "supervisor", "path": arguments.path})
             print(json.dumps(answer, indent=2) if arguments.json else _tree_text(answer))
+        case "flatten" if not arguments.yes and not _confirmed(arguments.user):
+            raise BotError("not confirmed; nothing was done (--yes skips the question)")
+        case "pause" | "resume" | "flatten" | "rearm" as verb:
+            request = {"verb": verb, "why": getattr(arguments, "why", None), "user": getattr(arguments, "user", None)}
+            print(control.ask(control_socket(directory), request)["text"])
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
     return 0
+
+
+def _confirmed(user: str | None) -> bool:
+    """Ask a person at a terminal; nobody can be asked on a pipe."""
+    if not sys.stdin.isatty():
+        return False
+    whose = f"the positions of {user}" if user else "EVERY position of EVERY user, and stop trading"
+    return input(f"Sell {whose}? Type yes: ").strip() == "yes"
 
 
 def _sol(lamports: int) -> str:
@@ -115,14 +138,17 @@ def _sol(lamports: int) -> str:
 def _status_text(status: dict[str, Any]) -> str:
     causes = ", ".join(f"{cause['cause']} ({cause['why']})" for cause in status["causes"]) or "none"
     positions, trades, monitors = status["positions"], status["trades_today"], status["monitors"]
+    halt = status["halt"]
     lines = [
         f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
         f" up {status['uptime_s']:.0f} s",
         f"pause causes: {causes}",
+        *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}; bot rearm ends it"] if halt else []),
         f"users {status['users']}, snipers {status['snipers']}, launches seen {status['launches_seen']},"
         f" tokens tracked {status['tokens_tracked']}, signals today {status['signals_today']}",
         f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
-        f"monitors: {monitors['live']} of {monitors['expected']} live, oldest look {monitors['oldest_check_s']} s ago",
+        f"monitors: {monitors['live']} of {monitors['expected']} live, {monitors['fallback']} by the"
+        f" fallback, oldest look {monitors['oldest_check_s']} s ago",
         f"today: {trades['buys']} buys, {trades['sells']} sells, {trades['failed']} failed,"
         f" net result {_sol(status['pnl_lamports_today'])} SOL",
     ]

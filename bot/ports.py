@@ -234,6 +234,13 @@ class PositionStore(Protocol):
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         """Sums since a moment; the modes are never mixed for a user's eyes: None, every mode, is for the program's own."""
 
+    async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
+        """Remember the highest quote seen for the `token_raw` held, in lamports; a lower one changes nothing.
+
+        A quote for another quantity than the row's, or for a closed position, is left out: it came too late. Raises
+        LookupError for an unknown position.
+        """
+
     async def adjust(
         self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
     ) -> Position:
@@ -349,13 +356,20 @@ class SwapOrder:
 
 @dataclass(frozen=True, slots=True)
 class EndpointHealth:
-    """One RPC endpoint as status shows it; `name` is redacted and safe to print."""
+    """One RPC endpoint as status shows it; `name` is redacted and safe to print.
+
+    `breaker` is `closed`, `open` or `half_open`, or `refused` for one that serves another chain and is never asked.
+    `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
+    """
 
     name: str
     healthy: bool
     since_ms: int
     slot: int | None
     detail: str
+    breaker: str = "closed"
+    latency_ms: int | None = None
+    error_bps: int = 0
 
 
 class Chain(Protocol):

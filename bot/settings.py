@@ -69,6 +69,17 @@ class Trading(Section):
     probe_interval_s: float = Field(default=1.0, gt=0, le=60)
 
 
+class Levels(Section):
+    """The failure policy: how long a service must be well before entries open, and how long an outage may last.
+
+    A missing `rpc_critical_s` means 30 s in profile local and 120 s elsewhere.
+    """
+
+    dwell_s: float = Field(default=15.0, gt=0, le=600)
+    rpc_critical_s: float | None = Field(default=None, gt=0)
+    database_critical_s: float = Field(default=1_800.0, gt=0)
+
+
 class Localnet(Section):
     """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable."""
 
@@ -98,6 +109,7 @@ class Settings(Section):
     database: Database = Database()
     wallets: Wallets = Wallets()
     trading: Trading = Trading()
+    levels: Levels = Levels()
     localnet: Localnet = Localnet()
     demo: Demo = Demo()
     logs: Logs = Logs()

@@ -61,6 +61,9 @@ class StatusBoard:
                 }
                 for cause in bot.guard.causes()
             ],
+            "halt": None
+            if (halt := bot.guard.halt) is None
+            else {"cause": halt.cause, "since": rfc3339(halt.since_ms), "by": halt.by, "why": halt.why},
             "mode": self._mode.value,
             "cluster": self._cluster,
             "uptime_s": round((now_ms - self._started_ms) / 1000, 1),
@@ -81,6 +84,7 @@ class StatusBoard:
             "monitors": {
                 "expected": facts.open_positions,
                 "live": self._live_monitors(),
+                "fallback": len(bot.fallback.watched),
                 "oldest_check_s": round(max(looks, default=0) / 1000, 1),
             },
             "services": self._services(),
@@ -150,6 +154,12 @@ class StatusBoard:
 
     def _sentence(self, tree: Record) -> str:
         """What is wrong, since when, what the bot does about it, and the runbook's page."""
+        if (halt := self._bot.guard.halt) is not None:
+            doing = "everything is flat" if self._bot.guard.flattened else "every position is being sold"
+            return (
+                f"Halted since {rfc3339(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
+                " operator gives bot rearm; see runbooks/halted.md."
+            )
         causes = [cause for cause in self._bot.guard.causes() if cause.scope == GLOBAL]
         if causes:
             cause = causes[0]
@@ -162,7 +172,8 @@ class StatusBoard:
         if stuck:
             first = stuck[0]
             return (
-                f"{len(stuck)} actor(s) not running, first {first['name']} ({first['state']}): {first['last_failure']}."
+                f"{len(stuck)} actor(s) not running, first {first['name']} ({first['state']}): {first['last_failure']};"
+                " nobody else is touched, see runbooks/quarantined.md."
             )
         return "Everything runs; nothing is asked of you."
 

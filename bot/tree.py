@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Protocol
 
 import structlog
 
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.control_socket import ControlSocket
 from actors.desk import ExecutorDesk
+from actors.fallback_monitor import FallbackMonitor
+from actors.flattener import Flattener
 from actors.launch_stream import LaunchStreamLink
 from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
 from actors.links import Link
@@ -45,9 +47,12 @@ from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
 from bot.ports import Chain, LaunchStream, Messenger, Settled, Store, Vault
+from bot.trading.exits import ExitReason
 from bot.trading.launch import LaunchpadEvent, TokenLaunch
+from bot.trading.outage import OutageRule
 from bot.trading.position import PositionState
 from bot.trading.signal import Opinion
+from bot.trading.trading_state import Halt
 
 log = structlog.get_logger()
 
@@ -66,6 +71,14 @@ class Adapters:
     clock: Clock
 
 
+class HaltKeeper(Protocol):
+    """Where a halt is kept beside the database."""
+
+    def keep(self, halt: Halt | None) -> None: ...
+
+    def kept(self) -> Halt | None: ...
+
+
 @dataclass(slots=True, repr=False)
 class TradingBot:
     """The parts that actors share, and the tree of those actors. One object per running bot.
@@ -78,6 +91,8 @@ class TradingBot:
     supervision: Supervision
     observe_s: float
     messenger: Messenger
+    rules: Mapping[str, OutageRule]
+    halt_keeper: HaltKeeper
     in_flight: InFlight = field(default_factory=InFlight)
     prices: PriceBook = field(default_factory=PriceBook)
     hunted: Hunted = field(default_factory=Hunted)
@@ -88,18 +103,21 @@ class TradingBot:
     desk: ExecutorDesk = field(init=False)
     confirmer: Confirmer = field(init=False)
     reconciler: ReconcilerActor = field(init=False)
+    flattener: Flattener = field(init=False)
+    fallback: FallbackMonitor = field(init=False)
 
     def __post_init__(self) -> None:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream")}
-        self.guard = TradingGuard(store, clock)
+        self.guard = TradingGuard(store, clock, self.rules, self.halt_keeper.keep, self.halt_keeper.kept)
         pipeline = Pipeline(
             store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.prices, self.guard.covering
         )
         self.desk = ExecutorDesk(
             store,
             pipeline,
-            executors=partial(self.supervisor, "money", "executors"),
+            executors=self._executors,
+            rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
         )
         self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self._settled)
@@ -113,6 +131,17 @@ class TradingBot:
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
             resume_all=lambda: self.guard.resume(RECONCILE),
+        )
+        self.fallback = FallbackMonitor(store, chain, self.desk, clock, self._quarantined_monitors)
+        self.flattener = Flattener(
+            guard=self.guard,
+            store=store,
+            in_flight=self.in_flight,
+            stop_money=self._stop_money,
+            start_money=self._start_money,
+            start_workers=self._start_flatten_workers,
+            stop_workers=self._stop_flatten_workers,
+            start_exit=self._start_flatten_exit,
         )
 
     def spec(self, serve_control: Serve) -> SupervisorSpec:
@@ -129,11 +158,13 @@ class TradingBot:
                 clock=clock,
                 health=self.health["stream"],
                 hunt=self._hunt,
-                pause=lambda why: self.guard.pause("stream", by="launch_stream", why=why),
-                resume=lambda: self.guard.resume("stream"),
+                down=lambda why: self.guard.down("stream", why),
+                up=lambda: self.guard.up("stream"),
             ).run,
             "price_poller": PricePoller(chain, self.prices, clock, self.policy).run,
             "trading_guard": self.guard.run,
+            "flattener": self.flattener.run,
+            "fallback_monitor": self.fallback.run,
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
             "launch_watcher": LaunchWatcher(self.hunted, self._start_tracker),
@@ -146,8 +177,8 @@ class TradingBot:
             probe=probe,
             interval_s=self.policy.probe_interval_s,
             clock=self.adapters.clock,
-            pause=lambda why: self.guard.pause(name, by=f"{name} probe", why=why),
-            resume=lambda: self.guard.resume(name),
+            down=lambda why: self.guard.down(name, why),
+            up=lambda: self.guard.up(name),
         )
 
     async def _probe_database(self) -> str:
@@ -178,6 +209,48 @@ class TradingBot:
             raise Unavailable(f"{'/'.join(path)} is not running ({error})") from error
         return found
 
+    # ------------------------------------------------------------------------------------------------------------- halt
+
+    def _executors(self) -> Supervisor:
+        """Where a wallet's requests are served now: below money, or below flatten while a halt is carried out."""
+        if self.guard.halt is None:
+            return self.supervisor("money", "executors")
+        if not self.flattener.at_work:
+            raise Unavailable("trading is being halted; exits are taken up again in a moment")
+        return self.supervisor("guard", "flatten")
+
+    async def _stop_money(self) -> None:
+        if self.root is None:
+            raise Unavailable("the bot is still starting")
+        await self.root.terminate_child("money")
+
+    async def _start_money(self) -> None:
+        if self.root is not None:
+            await self.root.restart_child("money")
+
+    async def _start_flatten_workers(self) -> None:
+        """The confirmation of what the workers send; executors come on demand, one per wallet."""
+        flatten = self.supervisor("guard", "flatten")
+        if not any(child.id == "confirmation_watcher" for child in flatten.which_children()):
+            watcher = ConfirmationWatcher(self.confirmer)
+            await flatten.start_child(
+                self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
+            )
+
+    async def _stop_flatten_workers(self) -> None:
+        flatten = self.supervisor("guard", "flatten")
+        for child in reversed(flatten.which_children()):
+            await flatten.terminate_child(child.id)
+
+    async def _start_flatten_exit(self, position_id: str) -> None:
+        await self._start_monitor(self.supervisor("guard", "flatten"), position_id, forced=ExitReason.FLATTEN)
+
+    def _quarantined_monitors(self) -> list[str]:
+        monitors = self.supervisor("money", "position_monitors")
+        return [child.id for child in monitors.which_children() if child.state == "quarantined"]
+
+    # --------------------------------------------------------------------------------------------------------- positions
+
     async def watch_position(self, position_id: str) -> None:
         """Make sure that a position has its one monitor."""
         try:
@@ -185,6 +258,9 @@ class TradingBot:
         except Unavailable as error:
             log.warning("position_not_watched_yet", position=position_id, reason=str(error))
             return
+        await self._start_monitor(monitors, position_id, forced=None)
+
+    async def _start_monitor(self, monitors: Supervisor, position_id: str, *, forced: ExitReason | None) -> None:
         if any(child.id == position_id for child in monitors.which_children()):
             return
         monitor = PositionMonitor(
@@ -196,6 +272,7 @@ class TradingBot:
             in_flight=self.in_flight,
             clock=self.adapters.clock,
             looks=self.looks,
+            forced=forced,
         )
         try:
             await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))

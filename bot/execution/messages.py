@@ -59,6 +59,19 @@ def expired_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessa
     return _message(clock, intent, "order_expired", {"signature": signature})
 
 
+def monitor_lost_message(clock: Clock, position: Position) -> OutboxMessage:
+    """A position's own monitor is out of order; a simpler one looks after it."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=position.user_id,
+        kind="monitor_lost",
+        payload={"mint": position.mint, "mode": position.mode.value, "position_id": position.id},
+        urgent=True,
+        trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def adjustment_message(clock: Clock, position: Position, chain_token_raw: int) -> OutboxMessage:
     """The chain shows another quantity than the books; the books follow it."""
     return OutboxMessage(

@@ -63,7 +63,20 @@ def _adjustment(facts: Mapping[str, object]) -> str:
     )
 
 
-_TEXTS = {"fill": _fill, "order_failed": _failed, "order_expired": _expired, "adjustment": _adjustment}
+def _monitor_lost(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The monitor of your position in {short(str(facts['mint']))} is out of order. A"
+        f" simpler one keeps its stop-loss and time exit; take-profit is off. To leave now: /sell {facts['mint']} all"
+    )
+
+
+_TEXTS = {
+    "monitor_lost": _monitor_lost,
+    "fill": _fill,
+    "order_failed": _failed,
+    "order_expired": _expired,
+    "adjustment": _adjustment,
+}
 
 
 def _int(facts: Mapping[str, object], key: str) -> int:

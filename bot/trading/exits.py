@@ -1,4 +1,4 @@
-"""When a position is left: one decision from what it cost, what a sale would bring now, and its age."""
+"""When a position is left: one decision from what it cost, what a sale would bring now and at best, and its age."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from bot.trading.units import BPS
 class ExitReason(StrEnum):
     TAKE_PROFIT = "take_profit"
     STOP_LOSS = "stop_loss"
+    TRAILING_STOP = "trailing_stop"
     TIME = "time"
+    FLATTEN = "flatten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,25 @@ class Exit:
 def decide_exit(position: Position, proceeds_lamports: int, now_ms: int) -> Exit | None:
     """What to do at a quote of `proceeds_lamports` for everything held, net of trading fees; None means stay.
 
-    A loss is looked at before a gain, and age last: in a crash the stop decides.
+    A loss is looked at before a gain, and age last: in a crash the stop decides. The trailing stop counts from the
+    position's peak and needs one. A take-profit of a part happens once; what it leaves stays with the other rules.
     """
     cost = position.cost_lamports
     change_bps = (proceeds_lamports - cost) * BPS // cost if cost > 0 else 0
     plan = position.plan
     if plan.stop_loss_bps is not None and change_bps <= -plan.stop_loss_bps:
         return Exit(ExitReason.STOP_LOSS, BPS, change_bps)
-    if plan.take_profit_bps is not None and change_bps >= plan.take_profit_bps:
-        return Exit(ExitReason.TAKE_PROFIT, BPS, change_bps)
+    if plan.trailing_stop_bps is not None and _fell_from_peak(position, proceeds_lamports, plan.trailing_stop_bps):
+        return Exit(ExitReason.TRAILING_STOP, BPS, change_bps)
+    may_take_profit = plan.take_profit_share_bps == BPS or not position.took_profit
+    if plan.take_profit_bps is not None and may_take_profit and change_bps >= plan.take_profit_bps:
+        return Exit(ExitReason.TAKE_PROFIT, plan.take_profit_share_bps, change_bps)
     if plan.max_hold_s is not None and now_ms - position.opened_at_ms >= plan.max_hold_s * 1000:
         return Exit(ExitReason.TIME, BPS, change_bps)
     return None
+
+
+def _fell_from_peak(position: Position, proceeds_lamports: int, trailing_stop_bps: int) -> bool:
+    """Whether a quote is at least `trailing_stop_bps` below the peak; compared without a division, so without rounding."""
+    peak = position.peak_lamports
+    return peak > 0 and (peak - proceeds_lamports) * BPS >= trailing_stop_bps * peak

@@ -10,6 +10,7 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Report, load_supervision, open_supervisor
+from bot.app import outage_rules
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -19,9 +20,12 @@ from bot.console import ConsoleMessenger
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import User, Wallet
+from bot.settings import Levels
 from bot.storage.memory import MemoryStore
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.outage import OutageRule
+from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import Adapters, TradingBot
 from bot.users import Registrar
@@ -31,6 +35,24 @@ from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 
 SUPERVISION = Path(__file__).parents[2] / "supervision.toml"
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
+
+
+class MemoryHalt:
+    """A halt file that is none."""
+
+    def __init__(self) -> None:
+        self._halt: Halt | None = None
+
+    def keep(self, halt: Halt | None) -> None:
+        self._halt = halt
+
+    def kept(self) -> Halt | None:
+        return self._halt
+
+
+def default_rules() -> dict[str, OutageRule]:
+    """The rules of profile local."""
+    return outage_rules(Levels())
 
 
 @dataclass(slots=True)
@@ -43,6 +65,8 @@ class World:
     vault: LocalVault = field(default_factory=lambda: LocalVault(MasterKey("test", bytes(range(32)))))
     told: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    halt: MemoryHalt = field(default_factory=MemoryHalt)
+    rules: dict[str, OutageRule] = field(default_factory=default_rules)
 
     def adapters(self) -> Adapters:
         """Fresh adapters, as a new process would make them."""
@@ -101,6 +125,8 @@ async def running_bot(
             load_supervision(SUPERVISION),
             observe_s,
             ConsoleMessenger(world.told.append),
+            world.rules,
+            world.halt,
         )
         async with open_supervisor(bot.spec(_no_door), report=world.reports.append) as root:
             await bot.began(root)

@@ -1,0 +1,137 @@
+"""The operator's verbs behind the control socket: questions, and actions that are audited with who, when and why."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.clock import Clock
+from bot.errors import BotError
+from bot.ports import Desk, Store, Submitted, User
+from bot.status import StatusBoard
+from bot.trading.intent import Context, Protection, Side, TradeRequest
+from bot.trading.trading_state import Halt
+from bot.trading.units import BPS
+from bot.tree import TradingBot
+
+Record = dict[str, Any]
+BY = "operator"
+
+
+class CannotError(BotError):
+    """The verb does not fit the present state; the text says why and what fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Answers one verb at a time; what cannot be done is an `error` in one line."""
+
+    bot: TradingBot
+    board: StatusBoard
+
+    async def answer(self, request: Record) -> Record:
+        verbs: dict[str, Callable[[Record], Awaitable[Record]]] = {
+            "status": self._status,
+            "supervisor": self._supervisor,
+            "pause": self._pause,
+            "resume": self._resume,
+            "flatten": self._flatten,
+            "rearm": self._rearm,
+        }
+        verb = verbs.get(str(request.get("verb")))
+        if verb is None:
+            return {"error": f"there is no verb {request.get('verb')!r}"}
+        try:
+            return await verb(request)
+        except (BotError, LookupError) as error:
+            return {"error": str(error)}
+
+    async def _status(self, _: Record) -> Record:
+        return await self.board.status()
+
+    async def _supervisor(self, request: Record) -> Record:
+        path = request.get("path")
+        return self.board.tree(path if isinstance(path, str) else None)
+
+    async def _pause(self, request: Record) -> Record:
+        why = str(request.get("why") or "no reason given")
+        if not await self.bot.guard.pause_by_operator(why):
+            raise CannotError("an operator has paused entries already; bot resume ends it")
+        return {"text": "entries are paused for everybody; exits and monitors go on. bot resume ends it."}
+
+    async def _resume(self, _: Record) -> Record:
+        if not await self.bot.guard.resume_by_operator():
+            raise CannotError("there is no operator's pause; other causes end by themselves, a halt by bot rearm")
+        left = ", ".join(cause.name for cause in self.bot.guard.causes())
+        return {"text": f"your pause is over; still pausing: {left}." if left else "entries are open."}
+
+    async def _flatten(self, request: Record) -> Record:
+        handle = request.get("user")
+        if handle:
+            return await self._flatten_user(str(handle))
+        halt = Halt(BY, self._clock.now_ms(), BY, str(request.get("why") or "ordered by the operator"))
+        if not self.bot.guard.latch(halt):
+            raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
+        return {"text": "halted: every position is being sold, nothing is bought until bot rearm."}
+
+    async def _flatten_user(self, handle: str) -> Record:
+        """Pause one user and sell what he holds; his money stays his."""
+        user = await self._user(handle)
+        self.bot.guard.pause(BY, by=BY, why="flattened by the operator", scope=f"user:{user.id}")
+        await self._store.audit(BY, "flatten", {"user": user.id}, self._clock.now_ms())
+        sent, refused = 0, []
+        for position in await self._store.open_positions(user.id):
+            settings = await self._store.settings(user.id)
+            outcome = await self._desk.submit(
+                TradeRequest(
+                    key=f"flatten:{position.id}:{self._clock.new_id()}",
+                    user_id=user.id,
+                    wallet_id=position.wallet_id,
+                    mode=position.mode,
+                    side=Side.SELL,
+                    mint=position.mint,
+                    context=Context.MANUAL_COMMAND,
+                    slippage_bps=settings.slippage_sell_bps,
+                    protection=Protection.OPEN,
+                    causation_id=position.id,
+                    reason="flatten",
+                    share_bps=BPS,
+                    position_id=position.id,
+                )
+            )
+            if isinstance(outcome, Submitted):
+                sent += 1
+            else:
+                refused.append(f"{position.mint}: {outcome.reason}")
+        text = f"{user.handle}: entries paused, {sent} exits sent"
+        return {"text": f"{text}; not sent: {'; '.join(refused)}" if refused else f"{text}."}
+
+    async def _rearm(self, _: Record) -> Record:
+        if self.bot.guard.halt is None:
+            raise CannotError("nothing is halted; bot status shows the state")
+        if not self.bot.guard.flattened:
+            raise CannotError("the flatten is still at work; wait for HALTED in bot status")
+        await self.bot.guard.rearm(BY)
+        left = ", ".join(cause.name for cause in self.bot.guard.causes())
+        return {"text": f"rearmed; still pausing: {left}." if left else "rearmed; entries are open."}
+
+    @property
+    def _store(self) -> Store:
+        return self.bot.adapters.store
+
+    @property
+    def _desk(self) -> Desk:
+        return self.bot.desk
+
+    @property
+    def _clock(self) -> Clock:
+        return self.bot.adapters.clock
+
+    async def _user(self, handle: str) -> User:
+        user = await self._store.user_by_handle(handle)
+        if user is None and handle.isdecimal():
+            user = await self._store.user_by_telegram_id(int(handle))
+        if user is None:
+            raise CannotError(f"there is no user {handle!r}; give a handle or a Telegram id")
+        return user
