@@ -100,7 +100,11 @@ class RealBot:
         assert not left, f"left running {time.monotonic() - started_s:.1f} s after SIGTERM: {left}"
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel ends a process that has no say in it."""
+        """SIGKILL to a bot that runs, as the kernel ends a process that has no say in it."""
+        self._check_alive()
+        self._end()
+
+    def _end(self) -> None:
         assert self.process is not None
         self.process.kill()
         self.process.wait(STOP_WITHIN_S)
@@ -109,7 +113,7 @@ class RealBot:
     def clear_away(self) -> None:
         """End whatever still runs on the directory, after a test that failed; no grace, nothing left."""
         if self.process is not None:
-            self.kill()
+            self._end()
         deadline_s = time.monotonic() + STOP_WITHIN_S
         while left := processes_of(self.directory):
             assert time.monotonic() < deadline_s, f"cannot be ended: {left}"
