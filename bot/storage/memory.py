@@ -14,6 +14,7 @@ from bot.errors import Conflict, KeyUnavailable
 from bot.ports import AuditEntry, Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_tables import MemoryTables
+from bot.storage.position_rules import check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
     CLUSTER_BOUND,
     FAILED_TRADES,
@@ -25,7 +26,6 @@ from bot.storage.rules import (
     RUN_LEFT_BEHIND,
     RUN_STATUSES_BEFORE_INTENT,
     cause_facts,
-    check_evidence,
     check_owner,
     check_run_status,
     check_settings,
@@ -37,7 +37,6 @@ from bot.storage.rules import (
     no_position,
     no_run,
     other_cluster,
-    position_adjusted,
     run_of,
     storable,
 )
@@ -159,6 +158,12 @@ class MemoryPositions(MemoryTables):
             realized_lamports=sum(trade.realized_lamports for trade in trades),
             closed_positions=len(closed),
         )
+
+    async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
+        await trio.lowlevel.checkpoint()
+        if position_id not in self._positions:
+            raise no_position(position_id)
+        self._positions[position_id] = position_noted(self._positions[position_id], peak_lamports, token_raw)
 
     async def adjust(
         self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage

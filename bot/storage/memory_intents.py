@@ -10,22 +10,20 @@ import trio
 from bot.errors import Conflict
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
 from bot.storage.memory_tables import LedgerEntry, MemoryTables, MemoryTrade
+from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.rules import (
     RUN_STATUS_OF,
     SENDABLE,
     SNIPE_GIVEN_BACK,
     WalletFacts,
     attempt_at_close,
-    check_fill,
     check_legs,
     is_recorded,
     no_attempt,
     no_intent,
     no_wallet,
-    opens_position,
     other_intent,
     planned_intent,
-    position_after,
     risk_snapshot,
     run_of,
     storable,

@@ -9,7 +9,8 @@ import asyncpg
 from bot.ports import Day, OutboxMessage
 from bot.storage.database import Repository, Row
 from bot.storage.outbox import put_message
-from bot.storage.rules import check_evidence, no_position, position_adjusted, storable
+from bot.storage.position_rules import check_evidence, position_adjusted
+from bot.storage.rules import no_position, storable
 from bot.trading.intent import Context, Mode, TradeRequest
 from bot.trading.position import ExitPlan, Position, PositionState
 
@@ -31,14 +32,24 @@ select * from positions where wallet_id = $1 and mint = $2 and mode = $3 order b
 INSERT_POSITION = """
 insert into positions (
     id, user_id, wallet_id, mint, mode, context, state, token_raw, cost_lamports, realized_lamports,
-    take_profit_bps, stop_loss_bps, max_hold_s, opened_at, closed_at
+    take_profit_bps, stop_loss_bps, max_hold_s, trailing_stop_bps, take_profit_share_bps, opened_at, closed_at,
+    peak_lamports, took_profit
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 """
 UPDATE_POSITION = """
 update positions
-set state = $2, token_raw = $3, cost_lamports = $4, realized_lamports = $5, closed_at = $6
+set
+    state = $2, token_raw = $3, cost_lamports = $4, realized_lamports = $5, closed_at = $6, peak_lamports = $7,
+    took_profit = $8
 where id = $1
+"""
+# The quantity makes a quote for what was held before a sale harmless.
+UPDATE_PEAK = """
+update positions
+set peak_lamports = greatest(peak_lamports, $2)
+where id = $1 and state = 'open' and token_raw = $3
+returning id
 """
 # Whoever judges or changes what a wallet holds takes its row first, and so takes turns. `no key` lets other rows that
 # refer to the wallet be written meanwhile.
@@ -111,6 +122,9 @@ class Positions(Repository):
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         return await self._database.read(_day, since_ms, user_id, mode)
 
+    async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
+        await self._database.write(_note_peak, position_id, peak_lamports, token_raw)
+
     async def adjust(
         self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
     ) -> Position:
@@ -149,8 +163,12 @@ async def insert_position(connection: asyncpg.Connection, position: Position) ->
         position.plan.take_profit_bps,
         position.plan.stop_loss_bps,
         position.plan.max_hold_s,
+        position.plan.trailing_stop_bps,
+        position.plan.take_profit_share_bps,
         position.opened_at_ms,
         position.closed_at_ms,
+        position.peak_lamports,
+        position.took_profit,
     )
 
 
@@ -164,7 +182,16 @@ async def update_position(connection: asyncpg.Connection, position: Position) ->
         position.cost_lamports,
         position.realized_lamports,
         position.closed_at_ms,
+        position.peak_lamports,
+        position.took_profit,
     )
+
+
+async def _note_peak(connection: asyncpg.Connection, position_id: str, peak_lamports: int, token_raw: int) -> None:
+    if await connection.fetchval(UPDATE_PEAK, position_id, peak_lamports, token_raw) is not None:
+        return
+    if await position_of(connection, position_id) is None:
+        raise no_position(position_id)
 
 
 async def _open(connection: asyncpg.Connection, user_id: str | None) -> list[Row]:
@@ -217,7 +244,15 @@ def _position(row: Row) -> Position:
         token_raw=row["token_raw"],
         cost_lamports=row["cost_lamports"],
         realized_lamports=row["realized_lamports"],
-        plan=ExitPlan(row["take_profit_bps"], row["stop_loss_bps"], row["max_hold_s"]),
+        plan=ExitPlan(
+            take_profit_bps=row["take_profit_bps"],
+            stop_loss_bps=row["stop_loss_bps"],
+            max_hold_s=row["max_hold_s"],
+            trailing_stop_bps=row["trailing_stop_bps"],
+            take_profit_share_bps=row["take_profit_share_bps"],
+        ),
         opened_at_ms=row["opened_at"],
         closed_at_ms=row["closed_at"],
+        peak_lamports=row["peak_lamports"],
+        took_profit=row["took_profit"],
     )

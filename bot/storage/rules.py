@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from zoneinfo import ZoneInfo
 
 from bot.errors import Conflict
 from bot.ports import User, Wallet
-from bot.trading.fill import Fill
 from bot.trading.intent import (
     IN_FLIGHT,
     Attempt,
@@ -23,8 +23,7 @@ from bot.trading.intent import (
     sources_of,
 )
 from bot.trading.ledger import Leg
-from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.position import Position, PositionState, apply_fill, open_position
+from bot.trading.limits import ON_CRITICAL, Ceilings, UserSettings
 from bot.trading.risk_gate import RiskSnapshot
 from bot.trading.trading_state import Cause, Halt
 from bot.trading.units import BPS
@@ -46,7 +45,17 @@ HALT_REARMED = "halt rearmed"
 PROGRAM = "program"
 
 # Settings that are shares of something. A take profit may be above 100 %.
-_SHARES = frozenset({"slippage_buy_bps", "slippage_sell_bps", "snipe_min_confidence_bps"})
+_SHARES = frozenset(
+    {
+        "slippage_buy_bps",
+        "slippage_sell_bps",
+        "snipe_min_confidence_bps",
+        "trailing_stop_bps",
+        "take_profit_share_bps",
+    }
+)
+# A sale of no share at all, or a trail of no width, is no setting.
+_ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps"})
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 
@@ -187,13 +196,22 @@ def check_legs(legs: Sequence[Leg]) -> None:
 
 
 def check_settings(settings: UserSettings) -> None:
-    """Raises ValueError for a number that no setting can have: a negative one, one of 64 bits, a share above 100 %."""
+    """Raises ValueError for what no setting can be: a negative number, one of 64 bits, a share above 100 %, no zone.
+
+    An unknown zone would stop every trade of its user, whose day could not be told.
+    """
     for name, value in asdict(settings).items():
         if not isinstance(value, int) or isinstance(value, bool):
             continue
-        most = BPS if name in _SHARES else MAX_I64
-        if not 0 <= value <= most:
-            raise ValueError(f"{name} {value} is outside 0..{most}")
+        least, most = int(name in _ABOVE_ZERO), BPS if name in _SHARES else MAX_I64
+        if not least <= value <= most:
+            raise ValueError(f"{name} {value} is outside {least}..{most}")
+    if settings.on_critical not in ON_CRITICAL:
+        raise ValueError(f"on_critical {settings.on_critical!r} is outside {', '.join(ON_CRITICAL)}")
+    try:
+        ZoneInfo(settings.timezone)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"timezone {settings.timezone!r} is no time zone; write it like Europe/Berlin") from None
 
 
 def check_run_status(status: str) -> None:
@@ -206,77 +224,6 @@ def check_owner(user: User, wallet: Wallet) -> None:
     """Raises ValueError when a new user's wallet names another user."""
     if wallet.user_id != user.id:
         raise ValueError(f"wallet {wallet.id} belongs to user {wallet.user_id}, not to {user.id}")
-
-
-def check_fill(intent: Intent, fill: Fill) -> None:
-    """Raises ValueError when a fill moved no tokens or is of the other side than the intent that it is to settle."""
-    if fill.token_raw <= 0:
-        raise ValueError(f"{fill.signature} moved {fill.token_raw} raw tokens; that settles nothing")
-    if fill.side is not intent.request.side:
-        raise ValueError(f"{fill.signature} is a {fill.side}, intent {intent.id} is a {intent.request.side}")
-
-
-def opens_position(latest: Position | None, fill: Fill) -> bool:
-    """Whether a fill opens a position, `latest` being the newest of its wallet, mint and mode."""
-    return fill.side is Side.BUY and (latest is None or latest.state is PositionState.CLOSED)
-
-
-def position_after(
-    latest: Position | None, intent: Intent, fill: Fill, *, position_id: str, settings: UserSettings
-) -> tuple[Position, int]:
-    """The position after a fill and the PnL in lamports that it realises.
-
-    `latest` is the newest position, open or closed, of the intent's wallet, mint and mode. A first buy opens a position
-    with the exit plan of the user's settings. A sale that landed after an adjustment had closed the position sold
-    tokens that came from outside: all it brought is profit of that position. Raises Conflict for a sale where there
-    never was a position.
-    """
-    request = intent.request
-    if latest is not None and latest.state is PositionState.OPEN:
-        return apply_fill(latest, fill)
-    if fill.side is Side.SELL:
-        if latest is None:
-            raise Conflict(f"{fill.signature} sold {request.mint}, which wallet {request.wallet_id} never held")
-        realized = latest.realized_lamports + fill.proceeds_lamports
-        return replace(latest, realized_lamports=realized), fill.proceeds_lamports
-    opened = open_position(
-        fill,
-        position_id=position_id,
-        user_id=request.user_id,
-        wallet_id=request.wallet_id,
-        mint=request.mint,
-        mode=request.mode,
-        context=request.context,
-        plan=settings.exit_plan,
-    )
-    return opened, 0
-
-
-def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> Position:
-    """An open position with the chain's quantity; its cost shrinks by the missing share, rounded as a sale's is.
-
-    Tokens that came from outside cost nothing. Zero closes it; what it cost is lost with the tokens, not realised.
-    Raises Conflict for a closed position and ValueError for a negative quantity.
-    """
-    if chain_token_raw < 0:
-        raise ValueError(f"{chain_token_raw} raw tokens is less than nothing")
-    if position.state is not PositionState.OPEN:
-        raise Conflict(f"position {position.id} is {position.state}, only an open one is adjusted")
-    missing = max(0, position.token_raw - chain_token_raw)
-    cost_lost = position.cost_lamports * missing // position.token_raw
-    return replace(
-        position,
-        token_raw=chain_token_raw,
-        cost_lamports=position.cost_lamports - cost_lost,
-        state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
-        closed_at_ms=None if chain_token_raw else now_ms,
-    )
-
-
-def check_evidence(evidence: str) -> None:
-    """Raises ValueError for an adjustment that cannot say why."""
-    if not evidence:
-        raise ValueError("an adjustment names its evidence")
 
 
 def no_message(message_id: str) -> LookupError:

@@ -10,16 +10,9 @@ import asyncpg
 from bot.ports import MakeMessage, Settled
 from bot.storage.intent_rows import lock_intent, move_intent, resolve_attempt
 from bot.storage.outbox import put_message
+from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.positions import insert_position, latest_position, position_of, update_position
-from bot.storage.rules import (
-    check_fill,
-    no_intent,
-    no_position,
-    opens_position,
-    other_intent,
-    position_after,
-    wrong_state,
-)
+from bot.storage.rules import no_intent, no_position, other_intent, wrong_state
 from bot.storage.users import settings_of
 from bot.trading.fill import Fill
 from bot.trading.intent import AttemptState, Intent, IntentState, sources_of

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.trading.position import ExitPlan
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
+
+# What a critical failure does with a user's positions: sell them all, or leave them to their owner.
+FLATTEN = "flatten"
+HOLD = "hold"
+ON_CRITICAL = (FLATTEN, HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +19,8 @@ class UserSettings:
 
     `snipe_epoch` counts the user's decisions to snipe afresh: one snipe run exists per user, mint and epoch.
     `snipe_min_curve_lamports` is the liquidity rule of bonding curves: SOL that real buyers put in so far.
+    `trailing_stop_bps` counts from the highest quote seen, `take_profit_share_bps` is the part of the balance that the
+    take-profit sells, once; the rest stays with the stops. `on_critical` is one of ON_CRITICAL.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -32,11 +39,22 @@ class UserSettings:
     snipe_min_curve_lamports: int = LAMPORTS_PER_SOL
     snipe_epoch: int = 1
     timezone: str = "UTC"
+    require_confirmation: bool = True
+    trailing_stop_bps: int | None = None
+    take_profit_share_bps: int = BPS
+    check_honeypots: bool = True
+    on_critical: str = FLATTEN
 
     @property
     def exit_plan(self) -> ExitPlan:
         """The plan that a new position is opened with."""
-        return ExitPlan(self.take_profit_bps, self.stop_loss_bps, self.max_hold_s)
+        return ExitPlan(
+            take_profit_bps=self.take_profit_bps,
+            stop_loss_bps=self.stop_loss_bps,
+            max_hold_s=self.max_hold_s,
+            trailing_stop_bps=self.trailing_stop_bps,
+            take_profit_share_bps=self.take_profit_share_bps,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bot.trading.fill import Fill
 from bot.trading.intent import Context, Mode, Side
+from bot.trading.units import BPS
 
 
 class PositionState(StrEnum):
@@ -16,16 +17,26 @@ class PositionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExitPlan:
-    """When to leave. Thresholds are basis points of cost; None switches one off. `max_hold_s` counts from the opening."""
+    """When to leave. Thresholds are basis points of cost; None switches one off. `max_hold_s` counts from the opening.
+
+    `trailing_stop_bps` is a fall from the position's peak. `take_profit_share_bps` is the part of the balance that the
+    take-profit sells; a part that is less than everything is sold once.
+    """
 
     take_profit_bps: int | None
     stop_loss_bps: int | None
     max_hold_s: int | None
+    trailing_stop_bps: int | None = None
+    take_profit_share_bps: int = BPS
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`cost_lamports` is the cost of the tokens still held; `realized_lamports` is the net PnL of those already sold."""
+    """`cost_lamports` is the cost of the tokens still held; `realized_lamports` is the net PnL of those already sold.
+
+    `peak_lamports` is the highest quote seen for everything held, 0 before the first; `took_profit` says that the
+    take-profit sold its part.
+    """
 
     id: str
     user_id: str
@@ -40,6 +51,8 @@ class Position:
     plan: ExitPlan
     opened_at_ms: int
     closed_at_ms: int | None = None
+    peak_lamports: int = 0
+    took_profit: bool = False
 
 
 def open_position(
@@ -70,6 +83,20 @@ def open_position(
     )
 
 
+def with_peak(position: Position, proceeds_lamports: int) -> Position:
+    """The position after a quote of `proceeds_lamports` for everything held: its peak never falls by a quote."""
+    if proceeds_lamports <= position.peak_lamports:
+        return position
+    return replace(position, peak_lamports=proceeds_lamports)
+
+
+def peak_of_part(position: Position, left_raw: int) -> int:
+    """The peak when `left_raw` of the tokens stay: their share of it, rounded down. More tokens never raise it."""
+    if left_raw == 0:
+        return 0
+    return position.peak_lamports * min(left_raw, position.token_raw) // position.token_raw
+
+
 def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
     """The position after a fill, and the PnL in lamports that the fill realises (0 for a buy).
 
@@ -93,6 +120,7 @@ def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
         token_raw=left,
         cost_lamports=position.cost_lamports - cost_sold,
         realized_lamports=position.realized_lamports + realized,
+        peak_lamports=peak_of_part(position, left),
         state=PositionState.OPEN if left else PositionState.CLOSED,
         closed_at_ms=None if left else fill.block_time_s * 1000,
     )

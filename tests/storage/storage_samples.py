@@ -54,7 +54,16 @@ def buy(
     )
 
 
-def sell(key: str, wallet: Wallet, *, mint: str = MINT, mode: Mode = Mode.PAPER, token_raw: int = 0) -> TradeRequest:
+def sell(
+    key: str,
+    wallet: Wallet,
+    *,
+    mint: str = MINT,
+    mode: Mode = Mode.PAPER,
+    token_raw: int = 0,
+    context: Context = Context.AUTOMATED,
+    reason: str = "take_profit",
+) -> TradeRequest:
     return TradeRequest(
         key=key,
         user_id=wallet.user_id,
@@ -62,11 +71,11 @@ def sell(key: str, wallet: Wallet, *, mint: str = MINT, mode: Mode = Mode.PAPER,
         mode=mode,
         side=Side.SELL,
         mint=mint,
-        context=Context.AUTOMATED,
+        context=context,
         slippage_bps=1_500,
         protection=Protection.OPEN,
         causation_id="position-1",
-        reason="take profit",
+        reason=reason,
         token_raw=token_raw,
         share_bps=0 if token_raw else 10_000,
         position_id="position-1",

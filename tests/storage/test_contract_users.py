@@ -31,6 +31,11 @@ CHANGED = UserSettings(
     snipe_min_curve_lamports=9,
     snipe_epoch=10,
     timezone="Asia/Tokyo",
+    require_confirmation=False,
+    trailing_stop_bps=11,
+    take_profit_share_bps=12,
+    check_honeypots=False,
+    on_critical="hold",
 )
 
 
@@ -103,6 +108,9 @@ async def test_settings_are_replaced_whole(store: Store) -> None:
         UserSettings(max_position_lamports=2**63),
         UserSettings(slippage_buy_bps=10_001),
         UserSettings(stop_loss_bps=-5),
+        UserSettings(take_profit_share_bps=0),
+        UserSettings(trailing_stop_bps=10_001),
+        UserSettings(on_critical="panic"),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:
@@ -112,6 +120,13 @@ async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken
     with pytest.raises(ValueError, match="outside"):
         await store.create_user(replace(USER, id="u-2", handle="bob"), replace(WALLET, user_id="u-2"), KEY, broken)
     assert await store.settings("u-ada") == UserSettings()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "../etc/passwd", "", "Europe"])
+async def test_a_time_zone_that_nobody_knows_is_refused(store: Store, zone: str) -> None:
+    await enrol(store, "ada")
+    with pytest.raises(ValueError, match="no time zone"):
+        await store.save_settings("u-ada", UserSettings(timezone=zone), by="ada")
 
 
 async def test_consent_is_renewed(store: Store) -> None:

@@ -25,7 +25,7 @@ from bot.storage.migrate import FOLDER
 from bot.storage.rules import FAILED_TRADES, RUN_STATUSES, RUN_STATUSES_BEFORE_INTENT
 from bot.storage.store import open_store
 from bot.trading.intent import IN_FLIGHT, AttemptState, Context, IntentState, Mode, Protection, Side
-from bot.trading.limits import UserSettings
+from bot.trading.limits import ON_CRITICAL, UserSettings
 from bot.trading.position import PositionState
 from tests.storage.server_thread import run_sql
 from tests.storage.storage_samples import bought, enrol
@@ -111,6 +111,11 @@ async def test_a_checked_column_takes_the_words_of_the_rules(
 async def test_snipe_runs_take_the_eight_statuses(database: DatabaseAddress) -> None:
     [row] = await run_sql(database, SELECT_CHECK.format(table="snipe_runs", column="status"))
     assert words_in(row["rule"]) == RUN_STATUSES
+
+
+async def test_a_critical_failure_takes_the_words_of_the_rules(database: DatabaseAddress) -> None:
+    [row] = await run_sql(database, SELECT_CHECK.format(table="user_settings", column="on_critical"))
+    assert words_in(row["rule"]) == set(ON_CRITICAL)
 
 
 def test_states_that_stand_in_queries_are_those_of_the_rules() -> None:

@@ -47,7 +47,7 @@ class Act:
 # Single steps find the refusals, whole roads the long histories behind them.
 STEPS = (
     *("buy", "snipe", "sell", "sign", "sign_again", "send", "send_again", "unknown", "fail", "expire", "cancel"),
-    *("settle", "settle_again", "adjust", "run", "expire_runs"),
+    *("settle", "settle_again", "adjust", "peak", "run", "expire_runs"),
 )
 ROADS = (
     ("buy", "sign", "send", "settle"),
@@ -104,6 +104,8 @@ async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
             return await land(store, act, f"{signature}-second")
         case "adjust":
             return await adjust_oldest(store, act, wallet)
+        case "peak":
+            return await note_peak_of_oldest(store, act, wallet)
         case "run":
             return await store.open_run(run(f"run-{act.number}", wallet.user_id, mint=f"M{act.number}"))
         case "expire_runs":
@@ -157,6 +159,13 @@ async def adjust_oldest(store: Store, act: Act, wallet: Wallet) -> Answer:
         return None
     owed = message(f"a-{act.number}-{act.size}", wallet.user_id)
     return await store.adjust(held[0].id, act.size // 2, evidence="slot 9", now_ms=NOW_MS, message=owed)
+
+
+async def note_peak_of_oldest(store: Store, act: Act, wallet: Wallet) -> None:
+    """For what the position holds, or for what it held one token ago."""
+    held = await store.open_positions(wallet.user_id)
+    if held:
+        await store.note_peak(held[0].id, act.size, token_raw=held[0].token_raw - act.number % 2)
 
 
 async def answer_of(call: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -1,0 +1,99 @@
+"""What a fill, a quote and an adjustment do to a position's row: the rules that both stores share. No I/O, no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.errors import Conflict
+from bot.trading.exits import ExitReason
+from bot.trading.fill import Fill
+from bot.trading.intent import Context, Intent, Side, TradeRequest
+from bot.trading.limits import UserSettings
+from bot.trading.position import Position, PositionState, apply_fill, open_position, peak_of_part, with_peak
+
+
+def check_fill(intent: Intent, fill: Fill) -> None:
+    """Raises ValueError when a fill moved no tokens or is of the other side than the intent that it is to settle."""
+    if fill.token_raw <= 0:
+        raise ValueError(f"{fill.signature} moved {fill.token_raw} raw tokens; that settles nothing")
+    if fill.side is not intent.request.side:
+        raise ValueError(f"{fill.signature} is a {fill.side}, intent {intent.id} is a {intent.request.side}")
+
+
+def opens_position(latest: Position | None, fill: Fill) -> bool:
+    """Whether a fill opens a position, `latest` being the newest of its wallet, mint and mode."""
+    return fill.side is Side.BUY and (latest is None or latest.state is PositionState.CLOSED)
+
+
+def position_after(
+    latest: Position | None, intent: Intent, fill: Fill, *, position_id: str, settings: UserSettings
+) -> tuple[Position, int]:
+    """The position after a fill and the PnL in lamports that it realises.
+
+    `latest` is the newest position, open or closed, of the intent's wallet, mint and mode. A first buy opens a position
+    with the exit plan of the user's settings. A sale that landed after an adjustment had closed the position sold
+    tokens that came from outside: all it brought is profit of that position. Raises Conflict for a sale where there
+    never was a position.
+    """
+    request = intent.request
+    if latest is not None and latest.state is PositionState.OPEN:
+        after, realized = apply_fill(latest, fill)
+        took_profit = after.took_profit or _takes_profit(request)
+        return replace(after, took_profit=took_profit), realized
+    if fill.side is Side.SELL:
+        if latest is None:
+            raise Conflict(f"{fill.signature} sold {request.mint}, which wallet {request.wallet_id} never held")
+        realized = latest.realized_lamports + fill.proceeds_lamports
+        return replace(latest, realized_lamports=realized), fill.proceeds_lamports
+    opened = open_position(
+        fill,
+        position_id=position_id,
+        user_id=request.user_id,
+        wallet_id=request.wallet_id,
+        mint=request.mint,
+        mode=request.mode,
+        context=request.context,
+        plan=settings.exit_plan,
+    )
+    return opened, 0
+
+
+def _takes_profit(request: TradeRequest) -> bool:
+    """Whether a request is a monitor's sale at the take-profit."""
+    automated_sale = request.side is Side.SELL and request.context is Context.AUTOMATED
+    return automated_sale and request.reason == ExitReason.TAKE_PROFIT
+
+
+def position_noted(position: Position, peak_lamports: int, token_raw: int) -> Position:
+    """A position after a quote for `token_raw`; one that is closed, or holds another amount by now, stays as it is."""
+    if position.state is not PositionState.OPEN or position.token_raw != token_raw:
+        return position
+    return with_peak(position, peak_lamports)
+
+
+def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> Position:
+    """An open position with the chain's quantity; its cost shrinks by the missing share, rounded as a sale's is.
+
+    Tokens that came from outside cost nothing. Zero closes it; what it cost is lost with the tokens, not realised.
+    Raises Conflict for a closed position and ValueError for a negative quantity.
+    """
+    if chain_token_raw < 0:
+        raise ValueError(f"{chain_token_raw} raw tokens is less than nothing")
+    if position.state is not PositionState.OPEN:
+        raise Conflict(f"position {position.id} is {position.state}, only an open one is adjusted")
+    missing = max(0, position.token_raw - chain_token_raw)
+    cost_lost = position.cost_lamports * missing // position.token_raw
+    return replace(
+        position,
+        token_raw=chain_token_raw,
+        cost_lamports=position.cost_lamports - cost_lost,
+        peak_lamports=peak_of_part(position, chain_token_raw),
+        state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
+        closed_at_ms=None if chain_token_raw else now_ms,
+    )
+
+
+def check_evidence(evidence: str) -> None:
+    """Raises ValueError for an adjustment that cannot say why."""
+    if not evidence:
+        raise ValueError("an adjustment names its evidence")

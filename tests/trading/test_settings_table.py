@@ -1,0 +1,105 @@
+"""The table of settings: every field once, defaults within the bounds, and what is shown can be typed again."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.trading.limits import UserSettings
+from bot.trading.settings_table import SETTINGS, Setting, Unit, Value, setting_named, value_of, with_value
+from bot.trading.units import LAMPORTS_PER_SOL, AmountError
+
+DEFAULTS = UserSettings()
+
+
+def values(setting: Setting) -> st.SearchStrategy[Value]:
+    if setting.unit is Unit.SWITCH:
+        return st.booleans()
+    if setting.unit is Unit.TEXT:
+        return st.sampled_from(setting.words or ("UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Etc/GMT+5"))
+    numbers: st.SearchStrategy[Value] = st.integers(setting.least, setting.most)
+    return numbers | st.none() if setting.optional else numbers
+
+
+def test_every_field_but_the_epoch_is_in_the_table_once() -> None:
+    assert sorted(setting.field for setting in SETTINGS) == sorted(
+        field.name for field in fields(UserSettings) if field.name != "snipe_epoch"
+    )
+    assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_default_is_within_the_bounds(setting: Setting) -> None:
+    value = value_of(DEFAULTS, setting)
+    assert setting.parse(setting.format(value)) == value
+
+
+@given(st.data(), st.sampled_from(SETTINGS))
+def test_what_is_shown_can_be_typed_again(data: st.DataObject, setting: Setting) -> None:
+    value = data.draw(values(setting))
+    assert setting.parse(setting.format(value)) == value
+    assert value_of(with_value(DEFAULTS, setting, value), setting) == value
+
+
+@given(st.sampled_from(SETTINGS), st.text(max_size=30))
+def test_any_text_is_a_value_within_the_bounds_or_an_amount_error(setting: Setting, text: str) -> None:
+    try:
+        value = setting.parse(text)
+    except AmountError as error:
+        assert "\n" not in str(error)
+        return
+    assert value is not None or setting.optional
+    if isinstance(value, int) and not isinstance(value, bool):
+        assert setting.least <= value <= setting.most
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("max_trade", "0.25", LAMPORTS_PER_SOL // 4),
+        ("max-trade", " 1 sol ", LAMPORTS_PER_SOL),
+        ("take_profit", "150%", 15_000),
+        ("take_profit", "12.5 %", 1_250),
+        ("take_profit", "OFF", None),
+        ("max_hold", "15m", 900),
+        ("max_hold", "2h", 7_200),
+        ("snipe_daily", "0", 0),
+        ("snipe_liquidity", "0", 0),
+        ("snipe", "on", True),
+        ("on_critical", "Hold", "hold"),
+        ("timezone", "Europe/Berlin", "Europe/Berlin"),
+    ],
+)
+def test_what_people_type(name: str, text: str, value: Value) -> None:
+    assert setting_named(name).parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("max_trade", "0", "from 0.001 SOL to 10,000 SOL"),
+        ("max_trade", "-1", "negative"),
+        ("max_trade", "off", "not an amount"),
+        ("slippage_buy", "96%", "to 95 %"),
+        ("take_profit_share", "0%", "from 1 % to 100 %"),
+        ("stop_loss", "12.345%", "at most 2 decimals"),
+        ("max_hold", "soon", "90s, 15m or 2h"),
+        ("snipe_daily", "ten", "not a number"),
+        ("snipe", "maybe", "neither on nor off"),
+        ("on_critical", "panic", "one of flatten, hold"),
+        ("timezone", "../etc", "like Europe/Berlin"),
+    ],
+)
+def test_what_cannot_be_is_said_with_what_can(name: str, text: str, said: str) -> None:
+    with pytest.raises(AmountError, match=said):
+        setting_named(name).parse(text)
+
+
+def test_a_name_that_is_nearly_right_is_suggested() -> None:
+    with pytest.raises(AmountError, match="did you mean stop_loss"):
+        setting_named("stoploss")
+    with pytest.raises(AmountError, match="use one of max_trade"):
+        setting_named("xyz")
