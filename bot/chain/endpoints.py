@@ -1,86 +1,53 @@
-"""The configured endpoints together: reads with failover in order, sends to all, and the health that status shows."""
+"""The RPC pool: which endpoint is asked, who is asked beside it when it is slow, and what each is known to be worth.
+
+The order of the settings is the preference between endpoints that fare alike. An endpoint that is down, rate-limited,
+behind the others or of another chain is left alone while another one serves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import TypeVar, cast
 
 import structlog
 import trio
 
-from bot.chain.rpc import RpcClient, RpcFault
+from bot.chain.endpoint import Endpoint, Question
+from bot.chain.race import Judge, Outcome, race
+from bot.chain.rpc import RpcClient
 from bot.clock import Clock
-from bot.errors import BotError, ChainUnavailable
+from bot.errors import BotError, ChainUnavailable, StartupError
+from bot.execution.lanes import in_exit_lane
 from bot.ports import EndpointHealth
 
 Answer = TypeVar("Answer")
-Ask = Callable[[RpcClient], Awaitable[Answer]]
 
-# An endpoint that failed is asked last for this long, so that a dead first one costs its deadline now and then, not always.
-COOL_DOWN_S = 2.0
+# How long an endpoint may be silent before the next one is asked beside it. The first answer counts.
+PATIENCE_S = 0.25
+HEDGE_S = 0.1  # for the reads that an exit waits for
 
-# Answers that tell of the endpoint's own state (Agave custom_error.rs): behind, block or status not there yet, internal.
-UNHEALTHY_CODES = frozenset({-32004, -32005, -32014, -32016, -32603})
+# After one endpoint took a transaction, how long the others have to take it too.
+SEND_GRACE_S = 0.25
+
+# About 6 s on mainnet; reads at `confirmed` and `processed` differ by two or three slots.
+MAX_LAG_SLOTS = 16
+# An endpoint not heard for this long says nothing about where the chain is, so that a dead liar is forgotten.
+SLOT_MEMORY_S = 10.0
 
 log = structlog.get_logger()
 
 
-class Endpoint:
-    """One endpoint and its health. Until it has answered once it is not healthy."""
-
-    def __init__(self, client: RpcClient, clock: Clock) -> None:
-        self._client = client
-        self._clock = clock
-        self._healthy = False
-        self._since_ms = clock.now_ms()
-        self._detail = "not asked yet"
-        self._failed_at_s: float | None = None
-
-    def __repr__(self) -> str:
-        return f"<Endpoint {self.name} {'healthy' if self._healthy else self._detail}>"
-
-    @property
-    def name(self) -> str:
-        return self._client.name
-
-    @property
-    def cooling_down(self) -> bool:
-        return self._failed_at_s is not None and trio.current_time() < self._failed_at_s + COOL_DOWN_S
-
-    def health(self) -> EndpointHealth:
-        return EndpointHealth(self.name, self._healthy, self._since_ms, self._client.last_slot, self._detail)
-
-    async def ask(self, question: Ask[Answer]) -> Answer:
-        """Put a question to this endpoint and note how it fared; raises what the question raises."""
-        try:
-            answer = await question(self._client)
-        except ChainUnavailable as error:
-            if not isinstance(error, RpcFault) or error.code in UNHEALTHY_CODES:
-                self._failed_at_s = trio.current_time()
-                self._turn(healthy=False, detail=str(error))
-            raise
-        except BotError:
-            self._turn(healthy=True, detail="")
-            raise
-        self._failed_at_s = None
-        self._turn(healthy=True, detail="")
-        return answer
-
-    def _turn(self, *, healthy: bool, detail: str) -> None:
-        if healthy != self._healthy:
-            self._since_ms = self._clock.now_ms()
-            log.info("endpoint_turned", endpoint=self.name, healthy=healthy, detail=detail)
-        self._healthy = healthy
-        self._detail = detail
-
-
 class Endpoints:
-    """All endpoints in the order of the settings. The order is the preference."""
+    """All endpoints in the order of the settings. Before `admit` any of them is asked; afterwards those of one chain."""
 
-    def __init__(self, clients: Sequence[RpcClient], clock: Clock) -> None:
+    def __init__(self, clients: Sequence[RpcClient], clock: Clock, *, max_lag_slots: int = MAX_LAG_SLOTS) -> None:
         if not clients:
             raise ValueError("no endpoint is configured")
         self._endpoints = tuple(Endpoint(client, clock) for client in clients)
+        self._genesis: str | None = None
+        self._max_lag_slots = max_lag_slots
+        for client in clients:
+            client.least_slot = self._least_slot
 
     def __repr__(self) -> str:
         return f"<Endpoints {', '.join(endpoint.name for endpoint in self._endpoints)}>"
@@ -88,45 +55,172 @@ class Endpoints:
     def health(self) -> list[EndpointHealth]:
         return [endpoint.health() for endpoint in self._endpoints]
 
-    async def first(self, question: Ask[Answer]) -> Answer:
-        """The first usable answer in order; raises ChainUnavailable with every endpoint's trouble when there is none."""
-        troubles: list[str] = []
-        for endpoint in sorted(self._endpoints, key=lambda endpoint: endpoint.cooling_down):
-            try:
-                return await endpoint.ask(question)
-            except ChainUnavailable as error:
-                troubles.append(str(error))
-        raise ChainUnavailable("; ".join(troubles))
+    # Which chain, and who is well
 
-    async def first_known(self, question: Ask[Answer | None]) -> Answer | None:
+    async def admit(self, genesis_hash: str | None) -> str:
+        """Ask every endpoint which chain it serves, and leave out those of another; the genesis hash.
+
+        With None the first endpoint in order that answers says which chain it is. One that is silent is not asked for
+        anything until a probe has checked it. Raises ChainUnavailable when nobody answers, StartupError when all who
+        answer serve another chain.
+        """
+        await self._probe_all(ask_genesis=True)
+        told = [endpoint for endpoint in self._endpoints if endpoint.genesis is not None]
+        if not told:
+            raise ChainUnavailable("; ".join(endpoint.why_not for endpoint in self._endpoints))
+        self._genesis = genesis_hash or told[0].genesis
+        self._refuse_strangers()
+        if all(endpoint.refused for endpoint in told):
+            raise StartupError("; ".join(endpoint.why_not for endpoint in told) + "; check the RPC endpoints")
+        assert self._genesis is not None
+        return self._genesis
+
+    async def probe(self) -> str:
+        """Ask every endpoint for its slot, so that one that recovered, fell behind or died is known before it is needed.
+
+        To be called every second or two. One line for people; raises ChainUnavailable when nobody can be used.
+        """
+        answered = await self._probe_all(ask_genesis=self._genesis is not None)
+        self._refuse_strangers()
+        usable = sum(self._is_ours(endpoint) for endpoint in answered)
+        if not usable:
+            raise ChainUnavailable(self._why_nobody())
+        return f"slot {self._newest_slot()}, {usable} of {len(self._endpoints)} endpoints"
+
+    async def _probe_all(self, *, ask_genesis: bool) -> list[Endpoint]:
+        """Who answered. Which chain an endpoint serves is asked until it has told."""
+        answered: list[Endpoint] = []
+
+        async def probe(endpoint: Endpoint) -> None:
+            if ask_genesis and endpoint.genesis is None:
+                endpoint.genesis = await endpoint.probe(RpcClient.genesis_hash)
+                if endpoint.genesis is None:
+                    return
+            if await endpoint.probe(RpcClient.slot) is not None:
+                answered.append(endpoint)
+
+        async with trio.open_nursery() as nursery:
+            for endpoint in self._endpoints:
+                nursery.start_soon(probe, endpoint)
+        return answered
+
+    def _refuse_strangers(self) -> None:
+        for endpoint in self._endpoints:
+            if endpoint.genesis is None or endpoint.refused or endpoint.genesis == self._genesis:
+                continue
+            reason = f"{endpoint.name}: it serves the chain {endpoint.genesis}, ours is {self._genesis}"
+            endpoint.refuse(reason)
+            log.error("endpoint_refused", endpoint=endpoint.name, reason=reason)
+
+    def _is_ours(self, endpoint: Endpoint) -> bool:
+        return not endpoint.refused and (self._genesis is None or endpoint.genesis == self._genesis)
+
+    def _newest_slot(self) -> int:
+        """The newest slot of whom was heard lately; 0 when nobody was."""
+        since_s = trio.current_time() - SLOT_MEMORY_S
+        heard = (one.client for one in self._endpoints if not one.refused and one.admits)
+        return max((client.last_slot or 0 for client in heard if client.heard_at_s >= since_s), default=0)
+
+    def _least_slot(self) -> int:
+        return self._newest_slot() - self._max_lag_slots
+
+    # Whom to ask
+
+    def _candidates(self) -> list[Endpoint]:
+        """Who may be asked, the best first, and who is on trial last.
+
+        When everybody is left alone, an exit still asks those who did not ask for it themselves.
+        """
+        ours = [endpoint for endpoint in self._endpoints if self._is_ours(endpoint)]
+        found = [endpoint for endpoint in ours if endpoint.admits]
+        if not found and in_exit_lane():
+            found = [endpoint for endpoint in ours if not endpoint.asked_to_wait]
+        if not found:
+            raise ChainUnavailable(self._why_nobody())
+        return sorted(found, key=lambda endpoint: (endpoint.is_trial, endpoint.cost))
+
+    def _why_nobody(self) -> str:
+        return "; ".join(endpoint.why_not for endpoint in self._endpoints)
+
+    async def first(self, question: Question[Answer], *, hedge: bool = False) -> Answer:
+        """The first usable answer; `hedge` asks the next endpoint sooner, for reads that an exit waits for.
+
+        Raises ChainUnavailable with everybody's trouble when there is none.
+        """
+        return _settle(await self._race(question, _is_more_than_trouble, hedge=hedge))
+
+    async def first_known(self, question: Question[Answer | None], *, hedge: bool = False) -> Answer | None:
         """The first answer that is not None; None when every endpoint that answered knew nothing.
 
         Raises ChainUnavailable when not one answered.
         """
-        troubles: list[str] = []
-        for endpoint in sorted(self._endpoints, key=lambda endpoint: endpoint.cooling_down):
-            try:
-                answer = await endpoint.ask(question)
-            except ChainUnavailable as error:
-                troubles.append(str(error))
-                continue
-            if answer is not None:
-                return answer
-        if len(troubles) == len(self._endpoints):
-            raise ChainUnavailable("; ".join(troubles))
-        return None
+        return _settle(await self._race(question, _is_known, hedge=hedge))
 
-    async def every(self, question: Ask[Answer]) -> list[tuple[str, Answer | BotError]]:
-        """What each endpoint answered or raised, asked at the same time, as (name, answer) in order."""
-        answers: dict[int, Answer | BotError] = {}
+    async def _race(
+        self, question: Question[Answer], is_final: Judge[Endpoint, Answer], *, hedge: bool
+    ) -> list[Outcome[Endpoint, Answer]]:
+        async def ask(endpoint: Endpoint) -> Answer:
+            return await endpoint.ask(question)
 
-        async def ask(index: int, endpoint: Endpoint) -> None:
-            try:
-                answers[index] = await endpoint.ask(question)
-            except BotError as error:
-                answers[index] = error
+        return await race(self._candidates(), ask, is_final, patience_s=HEDGE_S if hedge else PATIENCE_S)
 
-        async with trio.open_nursery() as nursery:
-            for index, endpoint in enumerate(self._endpoints):
-                nursery.start_soon(ask, index, endpoint)
-        return [(endpoint.name, answers[index]) for index, endpoint in enumerate(self._endpoints)]
+    async def every(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
+        """What each endpoint answered or raised, asked at the same time, as (name, answer) in order.
+
+        Whoever is left alone now counts as one that raised ChainUnavailable.
+        """
+        return await self._all_at_once(question, _never)
+
+    async def all_until_taken(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
+        """As `every`, but once one endpoint has answered the others have `SEND_GRACE_S` to do so as well."""
+        return await self._all_at_once(question, _is_answer)
+
+    async def _all_at_once(
+        self, question: Question[Answer], is_enough: Judge[Endpoint, Answer]
+    ) -> list[tuple[str, Answer | BotError]]:
+        async def ask(endpoint: Endpoint) -> Answer:
+            return await endpoint.ask(question)
+
+        asked = self._candidates()
+        outcomes = await race(asked, ask, is_enough, patience_s=0, grace_s=SEND_GRACE_S)
+        by_endpoint = {outcome.peer: outcome for outcome in outcomes}
+        told: list[tuple[str, Answer | BotError]] = []
+        for endpoint in self._endpoints:
+            outcome = by_endpoint.get(endpoint)
+            if outcome is None:
+                why = f"{endpoint.name}: no answer yet" if endpoint in asked else endpoint.why_not
+                told.append((endpoint.name, ChainUnavailable(why)))
+            elif outcome.error is None:
+                told.append((endpoint.name, cast(Answer, outcome.answer)))
+            elif isinstance(outcome.error, BotError):
+                told.append((endpoint.name, outcome.error))
+            else:
+                raise outcome.error
+        return told
+
+
+def _is_answer(outcome: Outcome[Endpoint, Answer]) -> bool:
+    return outcome.error is None
+
+
+def _is_more_than_trouble(outcome: Outcome[Endpoint, Answer]) -> bool:
+    """An answer, or an error that another endpoint would not mend."""
+    return not isinstance(outcome.error, ChainUnavailable)
+
+
+def _is_known(outcome: Outcome[Endpoint, Answer]) -> bool:
+    return outcome.answer is not None if outcome.error is None else _is_more_than_trouble(outcome)
+
+
+def _never(_: Outcome[Endpoint, Answer]) -> bool:
+    return False
+
+
+def _settle(outcomes: Sequence[Outcome[Endpoint, Answer]]) -> Answer:
+    """The latest outcome that is more than trouble of an endpoint, as a result."""
+    for outcome in reversed(outcomes):
+        if _is_more_than_trouble(outcome):
+            if outcome.error is not None:
+                raise outcome.error
+            return cast(Answer, outcome.answer)
+    raise ChainUnavailable("; ".join(str(outcome.error) for outcome in outcomes))

@@ -69,7 +69,7 @@ class PumpChain:
         return await self._endpoints.first(lambda client: client.block_height("finalized"))
 
     async def latest_blockhash(self) -> Blockhash:
-        found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"))
+        found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"), hedge=True)
         return Blockhash(found.blockhash, found.last_valid_block_height)
 
     # Reserves and fees
@@ -103,7 +103,7 @@ class PumpChain:
         """The curve accounts of mints, and the mints themselves where their facts are not known yet."""
         new = [mint for mint in mints if str(mint) not in self._coins]
         addresses = [str(at.bonding_curve(mint)) for mint in mints] + [str(mint) for mint in new]
-        slot, accounts = await self._endpoints.first(lambda client: client.accounts(addresses, commitment))
+        slot, accounts = await self._endpoints.first(lambda client: client.accounts(addresses, commitment), hedge=True)
         for mint in new:
             self._learn(str(mint), accounts[str(mint)], accounts[str(at.bonding_curve(mint))])
         return slot, accounts
@@ -165,7 +165,7 @@ class PumpChain:
                     token_raw[mint] = token_raw.get(mint, 0) + holding.token_raw
             return WalletBalances(slot, lamports, token_raw)
 
-        return await self._endpoints.first(ask)
+        return await self._endpoints.first(ask, hedge=True)
 
     # Transactions
 
@@ -204,7 +204,8 @@ class PumpChain:
 
         They count as rejected only when every endpoint refused them: one that did not answer may have passed them on.
         """
-        outcomes = [outcome for _, outcome in await self._endpoints.every(lambda client: client.send(raw))]
+        told = await self._endpoints.all_until_taken(lambda client: client.send(raw))
+        outcomes = [outcome for _, outcome in told]
         if any(not isinstance(outcome, BotError) for outcome in outcomes):
             return
         rejections = [outcome for outcome in outcomes if isinstance(outcome, SendRejected)]
@@ -244,7 +245,9 @@ class PumpChain:
         return tuple(absences)
 
     async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
-        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+        record = await self._endpoints.first_known(
+            lambda client: client.transaction(signature, "confirmed"), hedge=True
+        )
         return None if record is None else landed_from(record, signature, address, mint)
 
     async def events_of(self, signature: str) -> tuple[bytes, ...] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal, TypeVar
@@ -18,7 +18,7 @@ import trio
 
 from bot.chain import wire
 from bot.chain.outcome import failure_of
-from bot.chain.transport import Transport, one_line
+from bot.chain.transport import DEFAULT_WAIT_S, RateLimited, Transport, one_line
 from bot.errors import ChainUnavailable, SendRejected
 
 Answer = TypeVar("Answer")
@@ -30,6 +30,9 @@ TOKEN_ACCOUNT_PREFIX_BYTES = 72  # mint, owner and amount
 
 PREFLIGHT_FAILURE = -32002
 NEVER_VALID = frozenset({-32003, -32013, -32602})  # bad signature, signature count, malformed or too large
+
+# Providers that answer 200 to a request beyond its rate put it into the error; neither code is Agave's.
+RATE_CODES = frozenset({429, -32429})
 
 _envelope = msgspec.json.Decoder(wire.Envelope)
 _text = msgspec.json.Decoder(str)
@@ -52,6 +55,10 @@ class RpcFault(ChainUnavailable):
         self.data = data
 
 
+class EndpointBehind(ChainUnavailable):
+    """The endpoint answered from a slot so old that nothing may be decided by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountData:
     """An account at the slot of its answer; `owner` is the base58 id of the program that owns it."""
@@ -69,13 +76,19 @@ class TokenHolding:
 
 
 class RpcClient:
-    """Typed calls to one endpoint, each within `deadline_s`. `last_slot` is the newest slot that an answer named."""
+    """Typed calls to one endpoint, each within `deadline_s`.
+
+    `last_slot` is the slot that the latest answer named, `heard_at_s` the trio time of that answer. `least_slot` says,
+    when a question leaves, how old its answer may be; whoever keeps several clients sets it.
+    """
 
     def __init__(self, transport: Transport, deadline_s: float) -> None:
         self._transport = transport
         self._deadline_s = deadline_s
         self._ids = count(1)
         self.last_slot: int | None = None
+        self.heard_at_s = 0.0
+        self.least_slot: Callable[[], int] = lambda: 0
 
     def __repr__(self) -> str:
         return f"<RpcClient {self.name}>"
@@ -97,20 +110,37 @@ class RpcClient:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise ChainUnavailable(f"{self.name}: {method}: the answer is not what the method returns") from None
         error = envelope.error
-        raise RpcFault(f"{self.name}: {method}: {one_line(error.message)} ({error.code})", error.code, error.data)
+        text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"
+        if error.code in RATE_CODES:
+            raise RateLimited(text, DEFAULT_WAIT_S)
+        raise RpcFault(text, error.code, error.data)
 
     async def _call_in_context(
         self, method: str, params: list[Any], decoder: msgspec.json.Decoder[wire.InContext[Answer]]
     ) -> tuple[int, Answer]:
+        least_slot = self.least_slot()
         answer = await self._call(method, params, decoder)
-        self.last_slot = max(answer.context.slot, self.last_slot or 0)
-        return answer.context.slot, answer.value
+        slot = answer.context.slot
+        self._heard(slot)
+        if slot < least_slot:
+            raise EndpointBehind(f"{self.name}: {method}: answered from slot {slot}, {least_slot} is the oldest of use")
+        return slot, answer.value
+
+    def _heard(self, slot: int) -> None:
+        self.last_slot = slot
+        self.heard_at_s = trio.current_time()
 
     def _garbled(self, method: str, what: str) -> ChainUnavailable:
         return ChainUnavailable(f"{self.name}: {method}: {what}")
 
     async def genesis_hash(self) -> str:
         return await self._call("getGenesisHash", [], _text)
+
+    async def slot(self) -> int:
+        """The newest slot that the endpoint has processed, however old; asked to find out how it fares."""
+        slot = await self._call("getSlot", [{"commitment": "processed"}], _number)
+        self._heard(slot)
+        return slot
 
     async def block_height(self, commitment: Commitment) -> int:
         return await self._call("getBlockHeight", [{"commitment": commitment}], _number)

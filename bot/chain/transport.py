@@ -23,6 +23,17 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
+DEFAULT_WAIT_S = 1.0
+
+
+class RateLimited(ChainUnavailable):
+    """The endpoint refuses for the rate of our requests; `wait_s` is how long it wants to be left alone."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
 class Transport(Protocol):
     """One endpoint. `name` is safe to print."""
 
@@ -30,7 +41,7 @@ class Transport(Protocol):
     def name(self) -> str: ...
 
     async def post(self, body: bytes) -> bytes:
-        """The answer's bytes. Raises ChainUnavailable; the caller sets the deadline."""
+        """The answer's bytes. Raises ChainUnavailable, RateLimited for one; the caller sets the deadline."""
 
 
 def redacted(url: str) -> str:
@@ -93,7 +104,7 @@ class HttpTransport:
         headers = {"content-type": "application/json"}
         async with client.stream("POST", self._url, content=body, headers=headers) as response:
             if response.status_code != httpx.codes.OK:
-                raise ChainUnavailable(f"{self._name}: {_status_text(response)}")
+                raise _refusal(self._name, response)
             answer = bytearray()
             async for chunk in response.aiter_bytes():
                 answer += chunk
@@ -111,11 +122,16 @@ class HttpTransport:
         await self._client.aclose()
 
 
-def _status_text(response: httpx.Response) -> str:
+def _refusal(name: str, response: httpx.Response) -> ChainUnavailable:
+    """What a status other than 200 means. Retry-After counts as whole seconds; its other form, a date, as not given."""
+    wait = response.headers.get("retry-after", "")
+    told = wait.isascii() and wait.isdecimal() and len(wait) <= len("86400")
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        wait = response.headers.get("retry-after", "")
-        return "429, too many requests" + (f", retry after {wait} s" if wait.isdecimal() else "")
-    return f"HTTP status {response.status_code}"
+        text = "429, too many requests" + (f", retry after {wait} s" if told else "")
+        return RateLimited(f"{name}: {text}", float(wait) if told else DEFAULT_WAIT_S)
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and told:
+        return RateLimited(f"{name}: HTTP status 503, retry after {wait} s", float(wait))
+    return ChainUnavailable(f"{name}: HTTP status {response.status_code}")
 
 
 @asynccontextmanager

@@ -37,8 +37,12 @@ POLL_S = 0.01
 CALL_DEADLINE_S = 3.0
 
 
+def endpoints(transports: Sequence[Transport], clock: Clock) -> Endpoints:
+    return Endpoints([RpcClient(transport, CALL_DEADLINE_S) for transport in transports], clock)
+
+
 def pump_chain(transports: Sequence[Transport], clock: Clock) -> PumpChain:
-    return PumpChain(Endpoints([RpcClient(transport, CALL_DEADLINE_S) for transport in transports], clock))
+    return PumpChain(endpoints(transports, clock))
 
 
 def launch_stream(subscriptions: Subscriptions, chain: PumpChain, clock: Clock) -> PumpLaunchStream:

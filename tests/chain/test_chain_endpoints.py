@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from bot.chain.endpoints import COOL_DOWN_S
+from bot.chain.breaker import OPEN_MIN_S
+from bot.chain.endpoints import PATIENCE_S
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.clock import virtual_clock
@@ -20,7 +21,7 @@ from bot.errors import ChainUnavailable, SendRejected
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.recovery import Absence, SignatureStatus, Step, next_step
 from tests.chain.chain_doubles import InProcessTransport
-from tests.chain.chain_scenario import CALL_DEADLINE_S, EPOCH_MS, SOL, pump_chain, virtual_world
+from tests.chain.chain_scenario import EPOCH_MS, SOL, endpoints, pump_chain, virtual_world
 
 SIGNATURE = "5" * 87
 
@@ -58,18 +59,25 @@ async def test_a_read_goes_to_the_next_endpoint_when_one_hangs(autojump_clock: M
     first, second = Peer("a:1", hangs=True), Peer("b:1", result=77)
     started = trio.current_time()
     assert await _chain(first, second).finalized_height() == 77
-    assert trio.current_time() - started == CALL_DEADLINE_S
+    assert trio.current_time() - started == PATIENCE_S
 
 
-async def test_an_endpoint_that_failed_is_asked_last_until_it_has_cooled_down(autojump_clock: MockClock) -> None:
+async def test_an_endpoint_that_is_behind_by_its_own_word_is_left_alone_until_a_probe_is_answered(
+    autojump_clock: MockClock,
+) -> None:
     first, second = Peer("a:1", error=_behind()), Peer("b:1", result=77)
-    chain = _chain(first, second)
+    pool = endpoints([first, second], virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1))
+    chain = PumpChain(pool)
     await chain.finalized_height()
     await chain.finalized_height()
     assert (len(first.asked), len(second.asked)) == (1, 2)
-    await trio.sleep(COOL_DOWN_S)
-    await chain.finalized_height()
-    assert (len(first.asked), len(second.asked)) == (2, 3)
+    first.error, first.result = None, 77
+    await trio.sleep(OPEN_MIN_S)
+    await pool.probe()
+    assert all(health.healthy for health in chain.health())
+    second.error = _behind()
+    assert await chain.finalized_height() == 77
+    assert first.asked == ["getBlockHeight", "getSlot", "getBlockHeight"]
 
 
 async def test_a_question_of_which_the_endpoint_is_innocent_does_not_cool_it_down(autojump_clock: MockClock) -> None:

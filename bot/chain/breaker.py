@@ -1,0 +1,84 @@
+"""A circuit breaker for one endpoint: when it may be asked, when it is left alone and when one question finds out. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+BreakerState = Literal["closed", "open", "half_open"]
+
+FAILURES_TO_OPEN = 2
+OPEN_MIN_S = 1.0
+OPEN_MAX_S = 8.0
+WAIT_MAX_S = 60.0  # a longer Retry-After is cut to this; the trial question hears it again
+
+
+class Breaker:
+    """Opens after `FAILURES_TO_OPEN` failures in a row for a second, twice as long after each trial that fails.
+
+    Moments are seconds of the caller's own monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.failures_in_row = 0
+        self._until_s: float | None = None
+        self._next_s = OPEN_MIN_S
+        self._trial = False
+        self._asked_to_wait = False
+
+    def state(self, now_s: float) -> BreakerState:
+        """`half_open` once the time is over: one trial question is let through or under way."""
+        if self._until_s is None:
+            return "closed"
+        return "half_open" if now_s >= self._until_s else "open"
+
+    def admits(self, now_s: float) -> bool:
+        """Whether a question may be put now; in `half_open` only while no trial is under way."""
+        state = self.state(now_s)
+        return state == "closed" or (state == "half_open" and not self._trial)
+
+    def must_wait(self, now_s: float) -> bool:
+        """Whether the peer itself asked to be left alone until later, which even a last resort honours."""
+        return self._asked_to_wait and self.state(now_s) == "open"
+
+    def left_s(self, now_s: float) -> float:
+        """Seconds until the trial; 0 when it may be asked."""
+        return max(0.0, (self._until_s or now_s) - now_s)
+
+    def begin(self, now_s: float) -> bool:
+        """Note that a question leaves; True when it is the trial, whose end must be told to `end`.
+
+        A probe may be sent before the time is over, and is the trial then.
+        """
+        is_trial = self.state(now_s) != "closed" and not self._trial
+        self._trial = self._trial or is_trial
+        return is_trial
+
+    def end(self, *, is_trial: bool) -> None:
+        """The question is over, however it ended; a trial that was cut off tells nothing and makes room for the next."""
+        if is_trial:
+            self._trial = False
+
+    def succeeded(self, *, is_trial: bool) -> None:
+        """A usable answer. One to a question from before the opening says nothing about now."""
+        if is_trial or self._until_s is None:
+            self._close()
+
+    def _close(self) -> None:
+        self.failures_in_row = 0
+        self._until_s = None
+        self._next_s = OPEN_MIN_S
+        self._asked_to_wait = False
+
+    def failed(self, now_s: float, *, is_trial: bool, at_once: bool = False) -> None:
+        """No usable answer. `at_once` opens without a second failure: the peer said itself that it cannot serve."""
+        self.failures_in_row += 1
+        if is_trial or (self._until_s is None and (at_once or self.failures_in_row >= FAILURES_TO_OPEN)):
+            self._until_s = now_s + self._next_s
+            self._next_s = min(2 * self._next_s, OPEN_MAX_S)
+            self._asked_to_wait = False
+
+    def asked_to_wait(self, now_s: float, wait_s: float) -> None:
+        """The peer refused for its rate: leave it alone for as long as it said."""
+        self.failures_in_row += 1
+        self._until_s = max(self._until_s or 0.0, now_s + min(wait_s, WAIT_MAX_S))
+        self._asked_to_wait = True

@@ -1,0 +1,219 @@
+"""One endpoint: whether it may be asked, how it fares, and room for exits among its calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+import trio
+
+from bot.chain.breaker import Breaker
+from bot.chain.rpc import EndpointBehind, RpcClient, RpcFault
+from bot.chain.transport import RateLimited
+from bot.clock import Clock
+from bot.errors import BotError, ChainUnavailable
+from bot.execution.lanes import exit_lane, in_exit_lane
+from bot.ports import EndpointHealth
+
+Answer = TypeVar("Answer")
+Question = Callable[[RpcClient], Awaitable[Answer]]
+
+# A transport has 16 connections (`open_http_transport`); what is left of them is for exits and probes.
+ORDINARY_CALLS = 12
+LANE_WAIT_S = 1.0
+PROBE_WITHIN_S = 2.0
+
+# How much the newest call counts in the moving averages.
+WEIGHT = 0.2
+LATENCY_STEP_S = (
+    0.02  # endpoints closer together than this count as equally fast, so that the order of the settings holds
+)
+ERROR_COST_S = 1.0  # an endpoint that always fails ranks with one that takes this much longer
+
+# Answers that tell of the endpoint's own state (Agave custom_error.rs): behind, block or status not there yet, internal.
+UNHEALTHY_CODES = frozenset({-32004, -32005, -32014, -32016, -32603})
+NODE_UNHEALTHY = -32005
+
+log = structlog.get_logger()
+
+
+class LaneFull(ChainUnavailable):
+    """As many ordinary calls as are allowed are under way at the endpoint; it says nothing about the endpoint."""
+
+
+class Endpoint:
+    """Keeps the health of one endpoint. Until it has answered once it is not healthy, though it may be asked.
+
+    `genesis` is the chain that it said it serves, None while it has not been asked.
+    """
+
+    def __init__(self, client: RpcClient, clock: Clock) -> None:
+        self.client = client
+        self.genesis: str | None = None
+        self._clock = clock
+        self._breaker = Breaker()
+        self._ordinary = trio.CapacityLimiter(ORDINARY_CALLS)
+        self._latency_s: float | None = None
+        self._error_rate = 0.0
+        self._healthy = False
+        self._since_ms = clock.now_ms()
+        self._detail = "not asked yet"
+        self._refused = False
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.name} {'healthy' if self._healthy else self._detail}>"
+
+    @property
+    def name(self) -> str:
+        return self.client.name
+
+    @property
+    def refused(self) -> bool:
+        """It serves another chain and is never asked again."""
+        return self._refused
+
+    @property
+    def admits(self) -> bool:
+        """Whether its breaker lets a question through now."""
+        return self._breaker.admits(trio.current_time())
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the next question would be the one that finds out whether it has recovered."""
+        return self._breaker.state(trio.current_time()) == "half_open"
+
+    @property
+    def asked_to_wait(self) -> bool:
+        """Whether it wants to be left alone for its rate limit."""
+        return self._breaker.must_wait(trio.current_time())
+
+    @property
+    def cost(self) -> int:
+        """Lower is better to ask; steps of `LATENCY_STEP_S` of expected waiting, errors counted as waiting."""
+        row = self._breaker.failures_in_row
+        waiting_s = (self._latency_s or 0.0) + (self._error_rate + row) * ERROR_COST_S
+        return int(waiting_s / LATENCY_STEP_S)
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not asked now, for an error that a person reads."""
+        left_s = self._breaker.left_s(trio.current_time())
+        if left_s == 0:
+            return self._detail if self.name in self._detail else f"{self.name}: {self._detail}"
+        return f"{self.name}: left alone for {left_s:.1f} s after: {self._detail.removeprefix(f'{self.name}: ')}"
+
+    def refuse(self, reason: str) -> None:
+        """Never ask it again; the reason is shown."""
+        self._refused = True
+        self._turn(healthy=False, detail=reason)
+
+    def health(self) -> EndpointHealth:
+        return EndpointHealth(
+            name=self.name,
+            healthy=self._healthy,
+            since_ms=self._since_ms,
+            slot=self.client.last_slot,
+            detail=self._detail,
+            breaker="refused" if self._refused else self._breaker.state(trio.current_time()),
+            latency_ms=None if self._latency_s is None else round(self._latency_s * 1000),
+            error_bps=round(self._error_rate * 10_000),
+        )
+
+    async def ask(self, question: Question[Answer]) -> Answer:
+        """Put a question to this endpoint and note how it fared; raises what the question raises, and LaneFull."""
+        async with self._lane():
+            asked_at_s = trio.current_time()
+            is_trial = self._breaker.begin(asked_at_s)
+            try:
+                answer = await question(self.client)
+            except BotError as error:
+                if isinstance(error, ChainUnavailable) and not _is_about_the_question(error):
+                    self._failed(error, is_trial=is_trial)
+                else:
+                    self._answered(asked_at_s, is_trial=is_trial)
+                raise
+            except trio.Cancelled:
+                self._overtaken(asked_at_s)
+                raise
+            finally:
+                self._breaker.end(is_trial=is_trial)
+            self._answered(asked_at_s, is_trial=is_trial)
+            return answer
+
+    @asynccontextmanager
+    async def _lane(self) -> AsyncIterator[None]:
+        """Exits pass; ordinary calls queue for a share of the connections, and not for long."""
+        if in_exit_lane():
+            yield
+            return
+        with trio.move_on_after(LANE_WAIT_S):
+            await self._ordinary.acquire()
+        me = trio.lowlevel.current_task()
+        if me not in self._ordinary.statistics().borrowers:
+            raise LaneFull(f"{self.name}: {ORDINARY_CALLS} calls are under way")
+        try:
+            yield
+        finally:
+            self._ordinary.release()
+
+    async def probe(self, question: Question[Answer]) -> Answer | None:
+        """Ask past the ordinary calls and past an open breaker; None when it failed or wants to be left alone.
+
+        A probe that hangs ends after `PROBE_WITHIN_S` as a failure, so that one endpoint holds up no round of probes.
+        """
+        if self._refused or self.asked_to_wait:
+            return None
+        answer: Answer | None = None
+        with exit_lane(), trio.move_on_after(PROBE_WITHIN_S) as scope:
+            try:
+                answer = await self.ask(question)
+            except ChainUnavailable as error:
+                log.debug("endpoint_probe_failed", endpoint=self.name, reason=str(error))
+        if scope.cancelled_caught:
+            self._failed(ChainUnavailable(f"{self.name}: no answer to a probe within {PROBE_WITHIN_S:g} s"))
+        return answer
+
+    def _answered(self, asked_at_s: float, *, is_trial: bool) -> None:
+        took_s = trio.current_time() - asked_at_s
+        self._latency_s = took_s if self._latency_s is None else _average(self._latency_s, took_s)
+        self._error_rate = _average(self._error_rate, 0.0)
+        self._breaker.succeeded(is_trial=is_trial)
+        if self._breaker.state(trio.current_time()) == "closed":
+            self._turn(healthy=True, detail="")
+
+    def _overtaken(self, asked_at_s: float) -> None:
+        """Given up before it answered: it is at least as slow as that, which shows only when it is more than was known."""
+        waited_s = trio.current_time() - asked_at_s
+        if waited_s > (self._latency_s or 0.0):
+            self._latency_s = waited_s
+
+    def _failed(self, error: ChainUnavailable, *, is_trial: bool = False) -> None:
+        now_s = trio.current_time()
+        self._error_rate = _average(self._error_rate, 1.0)
+        if isinstance(error, RateLimited):
+            self._breaker.asked_to_wait(now_s, error.wait_s)
+        else:
+            behind = isinstance(error, EndpointBehind) or (isinstance(error, RpcFault) and error.code == NODE_UNHEALTHY)
+            self._breaker.failed(now_s, is_trial=is_trial, at_once=behind)
+        if self._breaker.state(now_s) == "closed":
+            self._detail = str(error)
+        else:
+            self._turn(healthy=False, detail=str(error))
+
+    def _turn(self, *, healthy: bool, detail: str) -> None:
+        if healthy != self._healthy:
+            self._since_ms = self._clock.now_ms()
+            log.info("endpoint_turned", endpoint=self.name, healthy=healthy, detail=detail)
+        self._healthy = healthy
+        self._detail = detail
+
+
+def _is_about_the_question(error: ChainUnavailable) -> bool:
+    """A coded answer that tells nothing of the endpoint's own state: it is well, and will not answer this."""
+    return isinstance(error, RpcFault) and error.code not in UNHEALTHY_CODES
+
+
+def _average(known: float, new: float) -> float:
+    return known + WEIGHT * (new - known)

@@ -1,0 +1,71 @@
+"""Several peers asked one question: the next one beside the first when that is slow to answer, or all at the same time.
+
+Nothing here knows what an endpoint is. An outcome is a value, so that no error of a task arrives wrapped in a group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import trio
+
+Peer = TypeVar("Peer")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Peer, Answer]):
+    """What one peer answered, or the error that it raised instead."""
+
+    peer: Peer
+    answer: Answer | None = None
+    error: Exception | None = None
+
+
+Ask = Callable[[Peer], Awaitable[Answer]]
+Judge = Callable[[Outcome[Peer, Answer]], bool]
+
+
+async def race(
+    peers: Sequence[Peer],
+    ask: Ask[Peer, Answer],
+    is_final: Judge[Peer, Answer],
+    *,
+    patience_s: float,
+    grace_s: float = 0.0,
+) -> list[Outcome[Peer, Answer]]:
+    """Outcomes in the order of their arrival; with a final one the race is over and who still runs is cancelled.
+
+    The first peer is asked at once, each next one when a peer failed or nothing was heard for `patience_s`; 0 asks all
+    at the same time. Those under way at the final outcome have `grace_s` to finish.
+    """
+    outcomes: list[Outcome[Peer, Answer]] = []
+    send, receive = trio.open_memory_channel[Outcome[Peer, Answer]](len(peers))
+
+    async def run(peer: Peer) -> None:
+        try:
+            send.send_nowait(Outcome(peer, answer=await ask(peer)))
+        except Exception as error:  # handed to the caller, who raises or judges it
+            send.send_nowait(Outcome(peer, error=error))
+
+    waiting = deque(peers)
+    started = 0
+    async with trio.open_nursery() as nursery:
+        while len(outcomes) < len(peers):
+            for _ in range(len(waiting) if patience_s == 0 else min(1, len(waiting))):
+                nursery.start_soon(run, waiting.popleft())
+                started += 1
+            with trio.move_on_after(patience_s if waiting else math.inf):
+                outcomes.append(await receive.receive())
+                if is_final(outcomes[-1]):
+                    break
+        if grace_s > 0:
+            with trio.move_on_after(grace_s):
+                while len(outcomes) < started:
+                    outcomes.append(await receive.receive())
+        nursery.cancel_scope.cancel()
+    return outcomes
