@@ -85,7 +85,7 @@ class Foundation:
             raise BotError(f"the local chain ended with exit code {await process.died()}")
         finally:
             with ctx.cleanup():
-                await process.stop()
+                await process.stop()  # noqa: ASYNC102 - ctx.cleanup() shields and bounds it
 
 
 def _port_of(address: LocalChainAddress | None) -> int | None:
