@@ -1,4 +1,4 @@
-"""The whole bot with Telegram as its door: the real handlers, pipeline and actors on their twins, in virtual time."""
+"""The whole bot with Telegram as its door: the real handlers, pipeline and actors, on the twins of store and chain."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import trio
 
 from bot.console import ConsoleMessenger
 from bot.localnet.inprocess import InProcessChain
+from bot.ports import ChatApi
 from bot.status import StatusBoard
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -19,6 +20,7 @@ from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
 from bot.users import Registrar
+from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import gateway_running
 from tests.whole import virtual
 from tests.whole.crowd import Crowd
@@ -30,7 +32,7 @@ class Talk:
     """One person and the bot. `heard` is how much of the chat he has read."""
 
     world: World
-    telegram: MemoryTelegram
+    telegram: MemoryTelegram | FakeBotApi
     person: int = 7
     said: list[str] = field(default_factory=list)
     heard: set[tuple[int, str]] = field(default_factory=set)
@@ -66,10 +68,12 @@ def make_talk(seed: int) -> Talk:
 
 
 @asynccontextmanager
-async def bot_on_telegram(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TradingBot]:
-    """One life of the bot with its gateway; entries are open when the block begins."""
+async def bot_on_telegram(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, *, api: ChatApi | None = None
+) -> AsyncIterator[TradingBot]:
+    """One life of the bot with its gateway; entries are open when the block begins. Without an API it is the twin."""
     world = talk.world
-    api = PacedChat(talk.telegram)
+    api = api or PacedChat(talk.telegram)
 
     def messenger(say) -> TelegramMessenger:
         return TelegramMessenger(api, ConsoleMessenger(say))
