@@ -50,7 +50,7 @@ def ask_all(socket_path: Path, clock: Clock) -> Answers:
 def _ask_if_known(socket_path: Path, request: control.Answer) -> Answer:
     try:
         return control.ask(socket_path, request)
-    except control.Refused:
+    except (control.Refused, control.NotRunning):
         return {}
 
 

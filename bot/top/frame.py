@@ -31,10 +31,9 @@ class Frame:
     lines: tuple[Text, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for number, line in enumerate(self.lines):
-            if number:
-                yield Segment.line()
+        for line in self.lines:
             yield from line.render(console)
+            yield Segment.line()
 
     @property
     def plain(self) -> str:
@@ -110,7 +109,7 @@ def _columns(view: View, sheet: Sheet, height: int | None, *, airy: bool) -> lis
     sheets = _widths(sheet, 2)
     lower = [market.momentum(view, sheets[0]), market.recent(view, sheets[1])]
     if height is None:
-        return [upper, market.positions(view, sheet, None), _beside(lower, sheets)]
+        return [upper, market.positions(view, sheet, None), _beside([panel[:LOWER_MAX] for panel in lower], sheets)]
     left = height - len(upper) - 2 * airy
     lower_height = min(max(left * 2 // 5, LOWER_MIN), LOWER_MAX)
     if left - lower_height < POSITIONS_MIN:

@@ -114,7 +114,9 @@ def table_row(sheet: Sheet, columns: Sequence[Column], cells: Mapping[str, Part]
     for column in columns:
         text, style = cells.get(column.key, NOTHING)
         parts += [(column.cell(text, sheet.glyphs.more), style), (" ", PLAIN)]
-    return sheet.line(*parts[:-1])
+    line = sheet.line(*parts[:-1])
+    line.rstrip()
+    return line
 
 
 def amount_style(lamports: int | None) -> str:

@@ -23,9 +23,10 @@ from bot.top.ink import (
 )
 from bot.top.panels import Panel, when
 from bot.top.record import Event, OpenPosition, Token, View
-from bot.top.words import UNKNOWN, age, brief_age, change_bps, clip, count, percent, short_mint, sol
+from bot.top.words import UNKNOWN, age, brief_age, change_bps, clip, count, counted, percent, short_mint, sol
 
 WIDE = 110  # cells from which a position shows its mint, its price's age and who watches it
+WIDEST = 140  # cells from which it shows its exit plan too
 STALE_S = 15.0  # a price older than this is named in the title of the positions
 
 ACTIONS = {
@@ -80,18 +81,19 @@ def positions(view: View, sheet: Sheet, height: int | None) -> Panel:
 
 
 def _positions_extra(view: View) -> str:
+    """How many, and what makes the list less than certain."""
     parts = [UNKNOWN if view.open_positions is None else count(view.open_positions)]
     rows = view.positions or ()
     valueless = sum(row.cost_lamports is None or row.value_lamports is None for row in rows)
-    if valueless:
-        parts.append(f"{valueless} without a known value")
     stale = sum(row.price_age_s is not None and row.price_age_s > STALE_S for row in rows)
-    if stale:
-        parts.append(f"{stale} with a price older than {STALE_S:.0f} s")
+    if view.open_positions is not None and view.positions is not None and len(rows) < view.open_positions:
+        parts.append(f"{count(len(rows))} of them listed")
     if view.unknown_orders:
-        parts.append(f"{count(view.unknown_orders)} orders sent and not yet proven")
-    if view.open_positions is not None and view.positions is not None and len(view.positions) < view.open_positions:
-        parts.append(f"{len(view.positions)} listed")
+        parts.append(f"{counted(view.unknown_orders, 'order')} not proven")
+    if valueless:
+        parts.append(f"{counted(valueless, 'value')} not known")
+    if stale:
+        parts.append(f"{counted(stale, 'price')} older than {STALE_S:.0f} s")
     return ", ".join(parts)
 
 
@@ -100,7 +102,7 @@ def _position_columns(width: int) -> list[Column]:
     wide = width >= WIDE
     columns = [Column("token", "token", 21 if wide else 10), Column("mode", "mode", 7)]
     if width >= 76:
-        columns += [Column("user", "user", 12 if wide else 9), Column("cost", "cost SOL", 10, number=True)]
+        columns += [Column("user", "user", 12 if width >= WIDEST else 9), Column("cost", "cost SOL", 10, number=True)]
     columns += [
         Column("value", "value SOL", 10, number=True),
         Column("result", "result", 10, number=True),
@@ -109,8 +111,8 @@ def _position_columns(width: int) -> list[Column]:
     if width >= 60:
         columns.append(Column("held", "held", 7, number=True))
     if wide:
-        columns += [Column("price age", "price age", 10, number=True), Column("watch", "watched by", 10)]
-    if width >= 140:
+        columns += [Column("price age", "price age", 9, number=True), Column("watch", "watch", 8)]
+    if width >= WIDEST:
         columns.append(Column("plan", "leaves at", 20))
     return columns
 
@@ -171,7 +173,7 @@ def _sum_line(one: _Sum, sheet: Sheet, columns: Sequence[Column]) -> Text:
     result = one.value_lamports - one.cost_lamports
     change = change_bps(one.cost_lamports, one.value_lamports)
     cells: dict[str, Part] = {
-        "token": (f"together {one.number}", FAINT),
+        "token": (f"sum of {one.number}", FAINT),
         "mode": (one.mode, STRONG),
         "cost": (sol(one.cost_lamports), PLAIN),
         "value": (sol(one.value_lamports), PLAIN),

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from bot.top.ink import ALARM, FAINT, PLAIN, STRONG, Column, Part, Sheet, amount_style, table_row
-from bot.top.record import Capital, Cause, LevelChange, Moment, Monitors, Process, Service, Today, View
-from bot.top.words import UNKNOWN, brief_age, byte_size, clip, count, percent, sol
+from bot.top.record import Capital, Cause, Halt, LevelChange, Moment, Monitors, Process, Service, Today, View
+from bot.top.words import UNKNOWN, brief_age, byte_size, clip, count, counted, percent, sol
 
 BADGES = {
     "OPEN": "bold black on green",
@@ -55,7 +55,10 @@ def header(view: View, sheet: Sheet, *, causes_max: int, silent_s: float) -> Pan
         told = f" no answer for {brief_age(silent_s)}: this is how it was at {seen} UTC "
         lines.append(sheet.line((told, BADGES["HALTED"])))
     sentence = (view.actors and view.actors.sentence) or ""
-    lines += [sheet.line((part, PLAIN)) for part in textwrap.wrap(sentence, sheet.width, max_lines=3)]
+    wrapped = textwrap.wrap(sentence, sheet.width, max_lines=3, placeholder=sheet.glyphs.more)
+    lines += [sheet.line((part, PLAIN)) for part in wrapped]
+    if view.halt is not None:
+        lines.append(_halt(view.halt, sheet))
     lines += _causes(view.causes, sheet, causes_max)
     lines += [_capital(capital, sheet) for capital in view.capital]
     return lines
@@ -78,11 +81,21 @@ def _state_line(view: View, sheet: Sheet) -> Text:
 
 
 def _state_since(view: View) -> Moment | None:
-    """When the state began: by the history of levels, else by the oldest cause that binds everybody."""
+    """When the state began: by the history of levels, else by the halt or the oldest cause that binds everybody."""
     if view.levels and view.levels[0].state == view.state:
         return view.levels[0].at
+    if view.halt is not None:
+        return view.halt.since
     return min(
         (cause.since for cause in view.causes if cause.scope == GLOBAL and cause.since is not None), default=None
+    )
+
+
+def _halt(halt: Halt, sheet: Sheet) -> Text:
+    return sheet.line(
+        (f"halt by {halt.cause or UNKNOWN}", ALARM),
+        (f" for {sheet.since(halt.since)}, until bot rearm: {halt.why or UNKNOWN}", PLAIN),
+        (f" (by {halt.by or UNKNOWN})", FAINT),
     )
 
 
@@ -152,7 +165,7 @@ def today(view: View, sheet: Sheet, *, brief: bool) -> Panel:
         amount("closed", lambda one: one.realized_lamports),
         amount("open", lambda one: one.unrealized_lamports),
         *([] if brief else [row("fees", lambda one: (_known(one.fees_lamports, sol), PLAIN))]),
-        row("buy/sell", lambda one: (f"{_known(one.buys, count)}/{_known(one.sells, count)}", PLAIN)),
+        row("buy/sell", lambda one: (_trades(one), PLAIN)),
         number("failed", lambda one: one.failed),
         row("win rate", lambda one: (_win_rate(one, width), PLAIN)),
         number("signals", lambda one: one.signals),
@@ -164,6 +177,10 @@ def _result(one: Today) -> int | None:
     if one.realized_lamports is None or one.unrealized_lamports is None:
         return None
     return one.realized_lamports + one.unrealized_lamports
+
+
+def _trades(one: Today) -> str:
+    return UNKNOWN if one.buys is None or one.sells is None else f"{count(one.buys)}/{count(one.sells)}"
 
 
 def _amount(lamports: int | None) -> Part:
@@ -193,12 +210,13 @@ def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
     if view.actors is not None and not brief:
         lines += [_labelled(sheet, "", (name, ALARM)) for name in view.actors.troubled[:4]]
     lines.append(_labelled(sheet, "monitors", _monitors(view.monitors)))
-    if not brief or view.process is None:
-        errors = f"{_known(view.errors_today, count)} today, last trade {_ago(sheet, view.last_trade_at)}"
-        lines.append(_labelled(sheet, "errors", (errors, PLAIN)))
     if not brief:
         prices = UNKNOWN if view.prices_age_s is None else f"{brief_age(view.prices_age_s)} old"
         lines.append(_labelled(sheet, "prices", (prices, PLAIN)))
+        lines.append(_labelled(sheet, "traded", (_ago(sheet, view.last_trade_at), PLAIN)))
+        lines.append(
+            _labelled(sheet, "errors", (_known(view.errors_today, lambda number: f"{count(number)} today"), PLAIN))
+        )
     elif view.process is not None:
         lines.append(_labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
     return lines
@@ -241,7 +259,7 @@ def _actors(view: View, sheet: Sheet) -> Text:
     if view.actors is None:
         return _labelled(sheet, "actors", (UNKNOWN, PLAIN))
     actors = view.actors
-    running = f"{actors.running} of {actors.total} run, {count(actors.restarts)} restarts"
+    running = f"{actors.running} of {actors.total} run, {counted(actors.restarts, 'restart')}"
     return _labelled(sheet, "actors", (running, ALARM if actors.troubled else PLAIN))
 
 
@@ -260,7 +278,8 @@ def _monitors(monitors: Monitors) -> Part:
 
 def process(view: View, sheet: Sheet) -> Panel:
     """What the bot's process takes from the machine, and how busy its loop is."""
-    rows = [("users", f"{_known(view.users, count)}, {_known(view.snipers, count)} snipers on")]
+    snipers = "" if view.snipers is None else f", {counted(view.snipers, 'sniper')} on"
+    rows = [("users", _known(view.users, count) + snipers)]
     if view.process is None:
         rows.append(("process", UNKNOWN))
     else:
@@ -269,7 +288,8 @@ def process(view: View, sheet: Sheet) -> Panel:
 
 
 def _process_rows(told: Process) -> list[tuple[str, str]]:
-    received, sent = _known(told.received_bytes_per_s, byte_size), _known(told.sent_bytes_per_s, byte_size)
+    received = _known(told.received_bytes_per_s, lambda size: f"{byte_size(size)}/s in")
+    sent = _known(told.sent_bytes_per_s, lambda size: f"{byte_size(size)}/s out")
     worst = "" if told.loop_lag_worst_ms is None else f", {count(told.loop_lag_worst_ms)} ms at worst"
     return [
         ("cpu", _known(told.cpu_bps, percent)),
@@ -277,13 +297,16 @@ def _process_rows(told: Process) -> list[tuple[str, str]]:
         ("files", _of(told.open_files, told.open_files_max, count)),
         ("threads", _known(told.threads, count)),
         ("loop lag", _known(told.loop_lag_ms, lambda lag: f"{count(lag)} ms") + worst),
-        ("database", _of(told.database_connections, told.database_connections_max, count) + " connections"),
-        ("network", f"{received}/s in, {sent}/s out"),
+        ("database", _of(told.database_connections, told.database_connections_max, count, unit=" connections")),
+        ("network", received if received == sent else f"{received}, {sent}"),
     ]
 
 
-def _of(number: int | None, most: int | None, words: Callable[[int], str]) -> str:
-    return _known(number, words) + ("" if most is None else f" of {words(most)}")
+def _of(number: int | None, most: int | None, words: Callable[[int], str], unit: str = "") -> str:
+    """A number and, where it is known, the most that it may be."""
+    if number is None:
+        return UNKNOWN
+    return words(number) + ("" if most is None else f" of {words(most)}") + unit
 
 
 def _process_in_short(told: Process) -> str:

@@ -43,6 +43,16 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """What latched the halt; only an operator's `bot rearm` ends it."""
+
+    cause: str | None
+    since: Moment | None
+    by: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     name: str | None
     healthy: bool | None
@@ -188,6 +198,7 @@ class View:
     last_trade_at: Moment | None
     errors_today: int | None
     prices_age_s: float | None
+    halt: Halt | None
     causes: tuple[Cause, ...]
     services: tuple[Service, ...]
     monitors: Monitors

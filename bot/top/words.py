@@ -11,7 +11,7 @@ TEXT_CHARACTERS_MAX = 600  # of a foreign text are looked at; no screen shows mo
 LAMPORTS_PER_SOL = 1_000_000_000
 UNKNOWN = "not known"
 
-_UNITS = ("", "k", "M", "G", "T", "P", "E", "Z")
+_UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _PLAIN = re.compile(r"[ -~]*")
 # Classes of Unicode's bidirectional algorithm that make a terminal draw a row in another order than it was written.
@@ -99,6 +99,11 @@ def count(number: int) -> str:
     return _sign(number, signed=False) + (str(size) if size < 1_000_000 else _scaled(size, 1))
 
 
+def counted(number: int, thing: str) -> str:
+    """A count and what is counted, such as `1 order` and `2 orders`."""
+    return f"{count(number)} {thing}" if number == 1 else f"{count(number)} {thing}s"
+
+
 def byte_size(size: int) -> str:
     """A size in bytes in two to four digits with its unit, 1 kB being 1,000 bytes."""
     power = 0
@@ -141,8 +146,8 @@ def _decimal(size: int, one: int, decimals: int) -> str:
 
 
 def _scaled(size: int, one: int) -> str:
-    """`size / one` as a large number with a unit, such as `12.3M`."""
+    """`size / one` as a large number with a unit, such as `12.3M`; at most six characters up to the last unit."""
     power = 0
-    while size >= one * 1000 ** (power + 1) and power + 1 < len(_UNITS):
+    while size * 20 >= one * 19_999 * 1000**power and power + 1 < len(_UNITS):
         power += 1
     return _decimal(size, one * 1000**power, 1) + _UNITS[power]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.clock import rfc3339
+
 NOW_MS = 1_800_000_000_000  # 2027-01-15 08:00:00 UTC
 SOL = 1_000_000_000
 
@@ -13,8 +15,6 @@ Answers = tuple[Answer, Answer, Answer]
 
 def at(seconds_ago: float) -> str:
     """An RFC 3339 time that long before the moment of the samples."""
-    from bot.clock import rfc3339
-
     return rfc3339(NOW_MS - round(seconds_ago * 1000))
 
 
