@@ -14,6 +14,7 @@ from bot.errors import Conflict, KeyUnavailable
 from bot.ports import AuditEntry, Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_tables import MemoryTables
+from bot.storage.memory_tracking import MemoryTracking
 from bot.storage.position_rules import check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
     CLUSTER_BOUND,
@@ -320,5 +321,7 @@ class MemoryProgram(MemoryTables):
         await trio.lowlevel.checkpoint()
 
 
-class MemoryStore(MemoryUsers, MemoryIntents, MemoryPositions, MemorySnipes, MemoryOutbox, MemoryProgram):
+class MemoryStore(
+    MemoryUsers, MemoryIntents, MemoryPositions, MemorySnipes, MemoryOutbox, MemoryTracking, MemoryProgram
+):
     """All of storage in memory."""

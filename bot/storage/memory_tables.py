@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bot.ports import AuditEntry, OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.ports import (
+    AuditEntry,
+    OutboxMessage,
+    SealedKey,
+    SnipeRun,
+    TrackedWallet,
+    User,
+    Wallet,
+    WalletCursor,
+    WalletSignal,
+)
 from bot.storage.rules import decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent
@@ -59,6 +69,9 @@ class MemoryTables:
         self._outbox: dict[str, OutboxMessage] = {}
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
+        self._tracked: dict[tuple[str, str], TrackedWallet] = {}
+        self._cursors: dict[str, WalletCursor] = {}
+        self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
         self._halt: Halt | None = None

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from zoneinfo import ZoneInfo
 
 from bot.errors import Conflict
-from bot.ports import User, Wallet
+from bot.ports import User, Wallet, WalletSignal
 from bot.trading.intent import (
     IN_FLIGHT,
     Attempt,
@@ -218,6 +218,14 @@ def check_run_status(status: str) -> None:
     """Raises ValueError for a status that no snipe run has."""
     if status not in RUN_STATUSES:
         raise ValueError(f"{status!r} is not the status of a snipe run; use one of {', '.join(sorted(RUN_STATUSES))}")
+
+
+def check_signal(signal: WalletSignal) -> None:
+    """Raises ValueError for a swap that moved no tokens, whose price nobody could tell, or less than nothing."""
+    if signal.token_raw <= 0 or signal.quote_lamports < 0:
+        raise ValueError(
+            f"{signal.signature} swapped {signal.token_raw} raw tokens for {signal.quote_lamports} lamports"
+        )
 
 
 def check_owner(user: User, wallet: Wallet) -> None:

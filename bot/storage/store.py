@@ -15,10 +15,11 @@ from bot.storage.outbox import Outbox
 from bot.storage.positions import Positions
 from bot.storage.program import Program
 from bot.storage.snipe_runs import SnipeRuns
+from bot.storage.tracking import Tracking
 from bot.storage.users import Users
 
 
-class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Program, Halts, Audit):
+class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Tracking, Program, Halts, Audit):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 
     def __repr__(self) -> str:

@@ -49,6 +49,7 @@ CHECKED_COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("trades", "mode", Mode),
     ("trades", "context", Context),
     ("trades", "side", Side),
+    ("wallet_signals", "side", Side),
 ]
 SELECT_CHECK = """
 select pg_get_constraintdef(oid) as rule from pg_constraint
