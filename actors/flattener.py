@@ -80,7 +80,10 @@ class Flattener:
 
     async def _flatten(self) -> None:
         """One worker per position; flat when none is left that is to be sold and nothing is on its way."""
-        left = await self.store.open_positions()
+        holds = {
+            user.id for user in await self.store.users() if (await self.store.settings(user.id)).on_critical == "hold"
+        }
+        left = [position for position in await self.store.open_positions() if position.user_id not in holds]
         for position in left:
             await self.start_exit(position.id)
         if not left and not self.in_flight.all() and not await self.store.in_flight():

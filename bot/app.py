@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -80,6 +81,8 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         refuse_taken_port(options.settings.localnet.port)
         logs.configure(options.settings.logs.level, file=_log_file(directory))
         try:
+            # Most of what the bot makes lives for one message or for ever; the default thresholds look at it all too often.
+            gc.set_threshold(50_000, 20, 100)
             return trio.run(_main, options)
         except BaseExceptionGroup as group:
             raise _one_error(group) from group

@@ -33,6 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.settings", "bot.logs", "bot.paths"),
     ("bot.app",),
     ("bot.backtest",),
+    ("bot.top",),
     ("bot.cli",),
     ("bot.__main__",),
 )
