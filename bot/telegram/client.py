@@ -100,6 +100,7 @@ class TelegramClient:
 
     async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
         async def poll() -> list[ChatUpdate]:
+            self._polling.last_answer = b""
             try:
                 updates = await self._bot.get_updates(
                     offset, limit=MAX_UPDATES, timeout=wait_s, allowed_updates=WANTED_UPDATES, read_timeout=self._call_s
