@@ -22,7 +22,7 @@ from bot.top.reading import read
 from bot.top.record import View
 from bot.top.words import clean
 
-REDRAW_S = 1.0  # the longest time without a new frame, answer or not
+REDRAW_S = 2.0  # the longest time without a new frame; each answer, some second after the last, brings one anyway
 SILENT_S = 3.0  # an answer older than this is shown as what it is
 LEAVE_KEYS = frozenset(b"qQ\x03\x04")  # q, Ctrl-C where the terminal sends it as a key, Ctrl-D
 SIZE_UNKNOWN = os.terminal_size((80, 24))
@@ -108,17 +108,20 @@ class _Screen:
             self._loop(live, keys)
 
     def _loop(self, live: Live, keys: int | None) -> None:
+        """Wait, then draw: the first frame is that of the first answer, or of none within `REDRAW_S`."""
         watched = [self._woken] if keys is None else [self._woken, keys]
-        while not self._leaving:
+        while True:
+            ready, _, _ = select.select(watched, [], [], REDRAW_S)
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+            if keys is not None and keys in ready:
+                typed = os.read(keys, 1024)
+                self._leaving = self._leaving or not typed or not LEAVE_KEYS.isdisjoint(typed)
+            if self._leaving:
+                return
             columns, lines = self._size()
             self._console.size = columns, lines
             live.update(self._frame(columns, lines), refresh=True)
-            ready, _, _ = select.select(watched, [], [], REDRAW_S * 2)
-            if self._woken in ready:
-                os.read(self._woken, 4096)
-            if keys in ready:
-                typed = os.read(sys.stdin.fileno(), 1024)
-                self._leaving = self._leaving or not typed or not LEAVE_KEYS.isdisjoint(typed)
 
     def _frame(self, columns: int, lines: int) -> Frame:
         now_ms, glyphs = self._clock.now_ms(), _glyphs(unicode=self._unicode)
@@ -127,7 +130,7 @@ class _Screen:
             self._drawn, self._view = latest, _view(latest, unicode=self._unicode)
         age_s = 0.0 if self._drawn is None else (now_ms - self._drawn.at_ms) / 1000
         if isinstance(latest, Absent) or self._view is None:
-            why = clean(latest.why, ascii_only=not self._unicode) if isinstance(latest, Absent) else "asking the bot"
+            why = clean(latest.why, ascii_only=not self._unicode) if isinstance(latest, Absent) else "the bot is asked"
             return draw_absence(why, self._view, now_ms=now_ms, absent_s=age_s, width=columns, glyphs=glyphs)
         silent_s = age_s if age_s > SILENT_S else 0.0
         return draw(self._view, now_ms=now_ms, width=columns, height=lines, glyphs=glyphs, silent_s=silent_s)
