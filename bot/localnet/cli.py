@@ -18,6 +18,7 @@ from bot.localnet.client import SUBDIRECTORY, NotRunning, Refused, ask
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 MIN_SLOT_MS, MAX_SLOT_MS = 20, 10_000
+MAX_ENDPOINTS = 8
 
 
 def default_directory() -> Path:
@@ -38,6 +39,12 @@ def _duration_s(text: str) -> float:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65_534:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give 0 (a free one) to 65534")
+    return int(text)
+
+
+def _endpoints(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_ENDPOINTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of endpoints; give 1 to {MAX_ENDPOINTS}")
     return int(text)
 
 
@@ -71,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-dir", type=Path, help="where the chain lives (default: localnet/ in the bot's data)")
     parser.add_argument("--port", type=_port, default=0, help="HTTP port; the WebSocket takes the next one; 0 is free")
+    parser.add_argument("--endpoints", type=_endpoints, default=1, help="RPC endpoints, two ports each, from --port on")
     parser.add_argument("--seed", type=_seed, help="seed of a new chain's market (default: random)")
     parser.add_argument("--slot-ms", type=_slot_ms, default=400, help="length of a slot in milliseconds")
     parser.add_argument("--market", type=Path, metavar="FILE", help="replay this recorded market (CSV, may be gzipped)")
@@ -84,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--delay-ms", type=int, default=0, help="delay per request, for rpc-slow")
     clear = verbs.add_parser("clear", help="end every fault")
     status = verbs.add_parser("status", help="slot, height, launches, faults, transactions")
+    for verb in (fault, clear):
+        verb.add_argument("--endpoint", default="all", metavar="NAME", help="rpc-1, rpc-2, ..., or all, the default")
     for verb in (fault, clear, status):
         verb.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the chain")
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -100,6 +110,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.verb is None:
         return _run(arguments, directory)
     request = {"do": arguments.verb}
+    if arguments.verb != "status":
+        request["endpoint"] = arguments.endpoint
     if arguments.verb == "fault":
         request |= {"name": arguments.name, "for_s": arguments.for_s, "delay_ms": arguments.delay_ms}
     try:
@@ -142,5 +154,6 @@ def _run(arguments: argparse.Namespace, directory: Path) -> int:
             speed=arguments.speed,
             market=not arguments.no_market,
             parent_pid=arguments.parent_pid,
+            endpoints=arguments.endpoints,
         )
     )

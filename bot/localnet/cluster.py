@@ -18,14 +18,11 @@ from solders.transaction import VersionedTransaction
 from bot.localnet import launchpad
 from bot.localnet.addresses import LAUNCHPAD_PROGRAM, SYSTEM_PROGRAM
 from bot.localnet.chain import FIRST_SLOT, Chain, Position
+from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import FaultTable
 from bot.localnet.market.interface import Market
 from bot.localnet.programs import load_program
 from bot.localnet.records import Block
-from bot.localnet.rpc.dispatch import Dispatcher
-from bot.localnet.rpc.node import RpcNode
-from bot.localnet.rpc.pubsub import PubSub
 from bot.localnet.store import Store, StoreError
 
 DEFAULT_SLOT_MS = 400
@@ -37,7 +34,10 @@ def genesis_hash_of(seed: int, salt: bytes) -> Hash:
 
 
 class Cluster:
-    """A chain that is new or continued, ready to produce its next block; `open` makes one from a data directory."""
+    """A chain that is new or continued, ready to produce its next block; `open` makes one from a data directory.
+
+    `faults`, `dispatcher` and `pubsub` are those of the first endpoint; `all_faults` switches those of any.
+    """
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Cluster:
         clock: Callable[[], float],
         market: Market | None,
         slot_ms: int = DEFAULT_SLOT_MS,
+        endpoints: int = 1,
     ) -> None:
         self.seed = seed
         self.slot_ms = slot_ms
@@ -69,10 +70,11 @@ class Cluster:
             stored_accounts=() if new else self.store.accounts(),
         )
         self.faucet = Faucet(genesis_hash)
-        self.faults = FaultTable(clock)
-        node = RpcNode(self.chain, self.store, self.faucet, self.faults)
-        self.dispatcher = Dispatcher(node)
-        self.pubsub = PubSub(node, self.dispatcher)
+        self.endpoints = make_endpoints(endpoints, self.chain, self.store, self.faucet, clock)
+        self.all_faults = Faults(self.endpoints)
+        self.faults = self.endpoints[0].faults
+        self.dispatcher = self.endpoints[0].dispatcher
+        self.pubsub = self.endpoints[0].pubsub
         if new:
             self._write_genesis()
         else:
@@ -89,6 +91,7 @@ class Cluster:
         clock: Callable[[], float],
         make_market: Callable[[int], Market | None],
         slot_ms: int,
+        endpoints: int = 1,
     ) -> Cluster:
         """The chain of a data directory, continued where it was or new with `seed` (None: drawn from `salt`).
 
@@ -104,7 +107,16 @@ class Cluster:
             drawn = int.from_bytes(hashlib.sha256(salt).digest()[:4], "little")
             chosen = next(one for one in (stored, seed, drawn) if one is not None)
             market = make_market(chosen)
-            return cls(store, seed=chosen, salt=salt, time_s=time_s, clock=clock, market=market, slot_ms=slot_ms)
+            return cls(
+                store,
+                seed=chosen,
+                salt=salt,
+                time_s=time_s,
+                clock=clock,
+                market=market,
+                slot_ms=slot_ms,
+                endpoints=endpoints,
+            )
         except BaseException:
             store.close()
             raise
@@ -144,7 +156,8 @@ class Cluster:
         if self.market is not None:
             self.market.observe(block, self.chain)
         self._commit(block)
-        self.pubsub.on_block()
+        for endpoint in self.endpoints:
+            endpoint.pubsub.on_block()
         return block
 
     def _commit(self, block: Block | None) -> None:
@@ -171,7 +184,8 @@ class Cluster:
             "slot_ms": self.slot_ms,
             "transactions": position.transactions,
             "pending": len(self.chain.queue),
-            "sessions": self.pubsub.sessions,
-            "faults": self.faults.active(),
+            "endpoints": [endpoint.name for endpoint in self.endpoints],
+            "sessions": sum(endpoint.pubsub.sessions for endpoint in self.endpoints),
+            "faults": self.all_faults.active(),
             "market": None if self.market is None else self.market.statistics(),
         }

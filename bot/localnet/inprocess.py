@@ -10,10 +10,11 @@ from typing import Any
 import trio
 
 from bot.localnet.cluster import DEFAULT_SLOT_MS, Cluster
+from bot.localnet.endpoints import ALL
 from bot.localnet.faults import RATE_LIMIT, RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.market.interface import Market
 from bot.localnet.records import Block
-from bot.localnet.rpc.pubsub import Message, Session
+from bot.localnet.rpc.pubsub import Message, PubSub, Session
 from bot.localnet.store import Store
 
 DEFAULT_GENESIS_TIME_S = 1_790_000_000
@@ -35,9 +36,9 @@ class StreamDropped(Exception):
 class NotificationStream:
     """One pubsub session. Requests go in through `request`, notifications come out of `receive` or `async for`."""
 
-    def __init__(self, chain: InProcessChain) -> None:
+    def __init__(self, pubsub: PubSub) -> None:
         self._send, self._receive = trio.open_memory_channel[Message](NOTIFICATION_BUFFER)
-        self._session: Session = chain.cluster.pubsub.open(self._deliver, self._send.close)
+        self._session: Session = pubsub.open(self._deliver, self._send.close)
 
     def request(self, method: str, params: list[Any]) -> Any:
         """Send one request and return the `result`; raises ValueError with the error object of a refusal."""
@@ -88,6 +89,7 @@ class InProcessChain:
         slot_ms: int = DEFAULT_SLOT_MS,
         genesis_time_s: int = DEFAULT_GENESIS_TIME_S,
         salt: bytes = b"",
+        endpoints: int = 1,
     ) -> None:
         self._genesis_ms = genesis_time_s * 1000
         self.cluster = Cluster(
@@ -98,6 +100,7 @@ class InProcessChain:
             clock=trio.current_time,
             market=market,
             slot_ms=slot_ms,
+            endpoints=endpoints,
         )
 
     def handle(self, request: Any) -> Any:
@@ -108,15 +111,19 @@ class InProcessChain:
         """The same on encoded JSON."""
         return self.cluster.dispatcher.handle_bytes(raw)
 
-    async def request(self, raw: bytes) -> bytes:
-        """One request as a client meets it: late, or refused (NodeUnreachable, TooManyRequests), while a fault is on."""
-        slow = self.cluster.faults.get(RPC_SLOW)
+    async def request(self, raw: bytes, endpoint: int = 0) -> bytes:
+        """One request as a client meets it: late, or refused (NodeUnreachable, TooManyRequests), while a fault is on.
+
+        `endpoint` counts from 0.
+        """
+        asked = self.cluster.endpoints[endpoint]
+        slow = asked.faults.get(RPC_SLOW)
         await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
-        if self.cluster.faults.get(RPC_DOWN) is not None:
+        if asked.faults.get(RPC_DOWN) is not None:
             raise NodeUnreachable("the local node is down")
-        if self.cluster.faults.get(RATE_LIMIT) is not None:
+        if asked.faults.get(RATE_LIMIT) is not None:
             raise TooManyRequests("the local node is asked too often")
-        return self.handle_bytes(raw)
+        return asked.dispatcher.handle_bytes(raw)
 
     def call(self, method: str, *params: Any) -> Any:
         """The `result` of one method; raises ValueError with the error object of a refusal."""
@@ -125,17 +132,19 @@ class InProcessChain:
             raise ValueError(answer["error"])
         return answer["result"]
 
-    def open_stream(self) -> NotificationStream:
+    def open_stream(self, endpoint: int = 0) -> NotificationStream:
         """A new pubsub session; raises NodeUnreachable while the node or its streams are down."""
-        if self.cluster.faults.any(RPC_DOWN, STREAM_DROP):
+        asked = self.cluster.endpoints[endpoint]
+        if asked.faults.any(RPC_DOWN, STREAM_DROP):
             raise NodeUnreachable("the local node takes no streams")
-        return NotificationStream(self)
+        return NotificationStream(asked.pubsub)
 
-    def set_fault(self, name: str, *, for_s: float, delay_ms: int = 0) -> None:
-        """Switch a fault on for some seconds of trio time; see `bot.localnet.faults`."""
-        self.cluster.faults.set(name, for_s=for_s, delay_ms=delay_ms)
-        if self.cluster.faults.any(RPC_DOWN, STREAM_DROP):
-            self.cluster.pubsub.drop_all()
+    def set_fault(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
+        """Switch a fault on for some seconds of trio time, at `rpc-1`, `rpc-2` or `all`; see `bot.localnet.faults`."""
+        self.cluster.all_faults.set(name, for_s=for_s, delay_ms=delay_ms, endpoint=endpoint)
+        for one in self.cluster.endpoints:
+            if one.faults.any(RPC_DOWN, STREAM_DROP):
+                one.pubsub.drop_all()
 
     def step(self, blocks: int = 1) -> Block:
         """Produce blocks now; returns the last one."""

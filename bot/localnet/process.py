@@ -18,7 +18,7 @@ import msgspec
 import trio
 
 from bot.localnet.cluster import Cluster
-from bot.localnet.doors.connections import HOST, open_listeners
+from bot.localnet.doors.connections import HOST, Listeners, open_all_listeners
 from bot.localnet.doors.control import ControlDoor, socket_path
 from bot.localnet.doors.http import HttpDoor
 from bot.localnet.doors.websocket import WebSocketDoor
@@ -40,6 +40,7 @@ class Options:
     speed: float
     market: bool
     parent_pid: int | None
+    endpoints: int = 1
 
 
 def run(options: Options) -> int:
@@ -61,6 +62,7 @@ async def _serve(options: Options) -> int:
         clock=trio.current_time,
         make_market=lambda seed: choose_market(seed, options.market_file, options.speed, enabled=options.market),
         slot_ms=options.slot_ms,
+        endpoints=options.endpoints,
     )
     try:
         await _run_doors(options, cluster, control_path)
@@ -70,21 +72,22 @@ async def _serve(options: Options) -> int:
 
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
-    http = HttpDoor(cluster.faults, cluster.dispatcher.handle_bytes)
-    websocket = WebSocketDoor(cluster.faults, cluster.pubsub)
-    control = ControlDoor(cluster.faults, cluster.status)
-    listeners = await open_listeners(options.port)
+    control = ControlDoor(cluster.all_faults, cluster.status)
+    listeners = await open_all_listeners(options.port, len(cluster.endpoints))
     control_listener = await control.open(control_path)
     ready_path = trio.Path(options.directory / READY_FILE)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.serve_listeners, http.serve, listeners.http)
-            nursery.start_soon(trio.serve_listeners, websocket.serve, listeners.websocket)
+            for endpoint, pair in zip(cluster.endpoints, listeners, strict=True):
+                http = HttpDoor(endpoint.faults, endpoint.dispatcher.handle_bytes)
+                websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub)
+                nursery.start_soon(trio.serve_listeners, http.serve, pair.http)
+                nursery.start_soon(trio.serve_listeners, websocket.serve, pair.websocket)
             nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
             nursery.start_soon(_produce_blocks, cluster)
             if options.parent_pid is not None:
                 nursery.start_soon(_end_with_parent, options.parent_pid, nursery.cancel_scope)
-            ready = _ready_record(cluster, listeners.port)
+            ready = _ready_record(cluster, listeners)
             await _write_atomically(ready_path, msgspec.json.encode(ready))
             print(f"localnet: {ready['http_url']} {ready['ws_url']} genesis {ready['genesis_hash']}", flush=True)
             async for _ in signals:
@@ -95,11 +98,21 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
             await trio.Path(control_path).unlink(missing_ok=True)
 
 
-def _ready_record(cluster: Cluster, port: int) -> dict[str, Any]:
+def _ready_record(cluster: Cluster, listeners: list[Listeners]) -> dict[str, Any]:
+    """What `localnet.json` holds; `http_url` and `ws_url` are those of the first endpoint."""
+    endpoints = [
+        {
+            "name": endpoint.name,
+            "http_url": f"http://{HOST}:{pair.port}",
+            "ws_url": f"ws://{HOST}:{pair.port + 1}",
+        }
+        for endpoint, pair in zip(cluster.endpoints, listeners, strict=True)
+    ]
     return {
         "pid": os.getpid(),
-        "http_url": f"http://{HOST}:{port}",
-        "ws_url": f"ws://{HOST}:{port + 1}",
+        "http_url": endpoints[0]["http_url"],
+        "ws_url": endpoints[0]["ws_url"],
+        "endpoints": endpoints,
         "genesis_hash": str(cluster.chain.genesis_hash),
         "slot_ms": cluster.slot_ms,
         "seed": cluster.seed,

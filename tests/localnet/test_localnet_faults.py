@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from bot.localnet.faults import RPC_DOWN, FaultError, FaultTable
-from bot.localnet.inprocess import InProcessChain, NodeUnreachable
+from bot.localnet.inprocess import InProcessChain, NodeUnreachable, StreamDropped
 
 SLOT = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "getSlot", "params": [{"commitment": "processed"}]})
 
@@ -55,3 +55,25 @@ def test_observers_hear_of_every_switch() -> None:
     table.clear()
     assert heard == [True, False]
     assert table.active() == []
+
+
+async def test_a_fault_of_one_endpoint_leaves_the_others_as_they_are(autojump_clock: object) -> None:
+    chain = InProcessChain(seed=6, endpoints=2)
+    first, second = chain.open_stream(0), chain.open_stream(1)
+    second.request("slotSubscribe", [])
+    chain.set_fault("rpc-down", for_s=5, endpoint="rpc-1")
+    with pytest.raises(NodeUnreachable):
+        await chain.request(SLOT, endpoint=0)
+    with pytest.raises(StreamDropped):
+        await first.receive()
+    chain.step()
+    assert "result" in msgspec.json.decode(await chain.request(SLOT, endpoint=1))
+    assert (await second.receive())["method"] == "slotNotification"
+    assert [(one["endpoint"], one["name"]) for one in chain.cluster.all_faults.active()] == [("rpc-1", "rpc-down")]
+    assert chain.cluster.all_faults.clear("rpc-2") == 0
+    assert chain.cluster.all_faults.clear() == 1
+
+
+def test_a_fault_of_an_endpoint_that_does_not_exist_is_refused_with_the_names_that_do() -> None:
+    with pytest.raises(FaultError, match="known: rpc-1, rpc-2 and all"):
+        InProcessChain(endpoints=2).set_fault("rpc-down", for_s=1, endpoint="rpc-3")

@@ -35,8 +35,8 @@ async def open_listeners(port: int) -> Listeners:
     for _ in range(1 if port else PORT_TRIES):
         try:
             http = await trio.open_tcp_listeners(port, host=HOST)
-        except OSError as error:
-            raise PortTaken(f"port {port} on {HOST} cannot be used: {error.strerror or error}") from error
+        except (OSError, OverflowError) as error:
+            raise PortTaken(f"port {port} on {HOST} cannot be used: {error}") from error
         chosen = http[0].socket.getsockname()[1]
         try:
             websocket = await trio.open_tcp_listeners(chosen + 1, host=HOST)
@@ -48,6 +48,14 @@ async def open_listeners(port: int) -> Listeners:
             continue
         return Listeners(http, websocket, chosen)
     raise PortTaken(f"no two adjacent free ports on {HOST} after {PORT_TRIES} tries")
+
+
+async def open_all_listeners(port: int, endpoints: int) -> list[Listeners]:
+    """A pair of ports for each endpoint, the first at `port`, each next one two higher; 0 chooses free pairs.
+
+    Raises PortTaken as `open_listeners` does.
+    """
+    return [await open_listeners(port + 2 * number if port else 0) for number in range(endpoints)]
 
 
 class Connections:

@@ -1,6 +1,7 @@
 """The control socket: faults and status, one JSON object per line in each direction, over a unix socket.
 
-Requests: `{"do": "status"}`, `{"do": "clear"}`, `{"do": "fault", "name": …, "for_s": …, "delay_ms": …}`.
+Requests: `{"do": "status"}`, `{"do": "clear", "endpoint": …}`,
+`{"do": "fault", "name": …, "for_s": …, "delay_ms": …, "endpoint": …}`; an endpoint is `all` where it is left out.
 Answers: `{"ok": true, …}` or `{"ok": false, "error": one line}`.
 """
 
@@ -13,8 +14,9 @@ from typing import Any
 import msgspec
 import trio
 
+from bot.localnet.endpoints import ALL, Faults
 from bot.localnet.errors import LocalnetError
-from bot.localnet.faults import FaultError, FaultTable
+from bot.localnet.faults import FaultError
 
 SOCKET_NAME = "localnet.sock"
 MAX_PATH_BYTES = 100
@@ -31,10 +33,13 @@ class FaultRequest(msgspec.Struct, tag_field="do", tag="fault", forbid_unknown_f
     name: str
     for_s: float
     delay_ms: int = 0
+    endpoint: str = ALL
 
 
 class ClearRequest(msgspec.Struct, tag_field="do", tag="clear", forbid_unknown_fields=True):
     """Switch every fault off."""
+
+    endpoint: str = ALL
 
 
 class StatusRequest(msgspec.Struct, tag_field="do", tag="status", forbid_unknown_fields=True):
@@ -55,7 +60,7 @@ def socket_path(directory: Path) -> Path:
 class ControlDoor:
     """Answers control requests. `status` gives the object that `status` shows."""
 
-    def __init__(self, faults: FaultTable, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, faults: Faults, status: Callable[[], dict[str, Any]]) -> None:
         self._faults = faults
         self._status = status
         self._decode = msgspec.json.Decoder(Request).decode
@@ -89,10 +94,12 @@ class ControlDoor:
         try:
             request = self._decode(line)
             if isinstance(request, FaultRequest):
-                self._faults.set(request.name, for_s=request.for_s, delay_ms=request.delay_ms)
+                self._faults.set(
+                    request.name, for_s=request.for_s, delay_ms=request.delay_ms, endpoint=request.endpoint
+                )
                 return {"ok": True, "faults": self._faults.active()}
             if isinstance(request, ClearRequest):
-                return {"ok": True, "cleared": self._faults.clear()}
+                return {"ok": True, "cleared": self._faults.clear(request.endpoint)}
             return {"ok": True, "status": self._status()}
         except (msgspec.DecodeError, FaultError) as error:
             return {"ok": False, "error": str(error)}

@@ -1,0 +1,66 @@
+"""The endpoints of the local cluster: each answers for the same chain, with faults and subscriptions of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.localnet.chain import Chain
+from bot.localnet.faucet import Faucet
+from bot.localnet.faults import FaultError, FaultTable
+from bot.localnet.rpc.dispatch import Dispatcher
+from bot.localnet.rpc.node import RpcNode
+from bot.localnet.rpc.pubsub import PubSub
+from bot.localnet.store import Store
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One way in. `name` is `rpc-1`, `rpc-2` and so on."""
+
+    name: str
+    faults: FaultTable
+    dispatcher: Dispatcher
+    pubsub: PubSub
+
+
+def make_endpoints(
+    count: int, chain: Chain, store: Store, faucet: Faucet, clock: Callable[[], float]
+) -> tuple[Endpoint, ...]:
+    """Endpoints of one chain; `clock` gives the seconds that faults are measured in."""
+    made = []
+    for number in range(1, count + 1):
+        faults = FaultTable(clock)
+        node = RpcNode(chain, store, faucet, faults)
+        dispatcher = Dispatcher(node)
+        made.append(Endpoint(f"rpc-{number}", faults, dispatcher, PubSub(node, dispatcher)))
+    return tuple(made)
+
+
+class Faults:
+    """The faults of several endpoints, switched for one by its name or for all."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._tables = {endpoint.name: endpoint.faults for endpoint in endpoints}
+
+    def set(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
+        """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist."""
+        for table in self._chosen(endpoint):
+            table.set(name, for_s=for_s, delay_ms=delay_ms)
+
+    def clear(self, endpoint: str = ALL) -> int:
+        """Switch every fault off; says how many were on."""
+        return sum(table.clear() for table in self._chosen(endpoint))
+
+    def active(self) -> list[dict[str, object]]:
+        """The faults that are on, each with its endpoint."""
+        return [{"endpoint": name, **fault} for name, table in self._tables.items() for fault in table.active()]
+
+    def _chosen(self, endpoint: str) -> list[FaultTable]:
+        if endpoint == ALL:
+            return list(self._tables.values())
+        if endpoint not in self._tables:
+            raise FaultError(f"unknown endpoint {endpoint}; known: {', '.join(self._tables)} and {ALL}")
+        return [self._tables[endpoint]]
