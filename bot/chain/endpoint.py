@@ -39,8 +39,8 @@ NODE_UNHEALTHY = -32005
 log = structlog.get_logger()
 
 
-class LaneFull(ChainUnavailable):
-    """As many ordinary calls as are allowed are under way at the endpoint; it says nothing about the endpoint."""
+class NotAsked(ChainUnavailable):
+    """The question never left: the lane is full or the endpoint is left alone. It says nothing new about the endpoint."""
 
 
 class Endpoint:
@@ -122,8 +122,11 @@ class Endpoint:
         )
 
     async def ask(self, question: Question[Answer]) -> Answer:
-        """Put a question to this endpoint and note how it fared; raises what the question raises, and LaneFull."""
+        """Put a question to this endpoint and note how it fared; raises what the question raises, and NotAsked."""
         async with self._lane():
+            # Others may have been quicker since this endpoint was chosen.
+            if self.asked_to_wait or not (self.admits or in_exit_lane()):
+                raise NotAsked(self.why_not)
             asked_at_s = trio.current_time()
             is_trial = self._breaker.begin(asked_at_s)
             try:
@@ -152,7 +155,7 @@ class Endpoint:
             await self._ordinary.acquire()
         me = trio.lowlevel.current_task()
         if me not in self._ordinary.statistics().borrowers:
-            raise LaneFull(f"{self.name}: {ORDINARY_CALLS} calls are under way")
+            raise NotAsked(f"{self.name}: {ORDINARY_CALLS} calls are under way")
         try:
             yield
         finally:

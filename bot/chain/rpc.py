@@ -43,6 +43,7 @@ _keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])
 _blockhash = msgspec.json.Decoder(wire.InContext[wire.LatestBlockhash])
 _statuses = msgspec.json.Decoder(wire.InContext[list[wire.Status | None]])
 _simulation = msgspec.json.Decoder(wire.InContext[wire.Simulation])
+_signatures = msgspec.json.Decoder(list[wire.SignatureInfo])
 _transaction = msgspec.json.Decoder(wire.TransactionRecord | None)
 
 
@@ -218,6 +219,14 @@ class RpcClient:
         """A landed transaction; None when this endpoint does not show it at the commitment. Version 1 is on mainnet."""
         config = {"encoding": "json", "commitment": commitment, "maxSupportedTransactionVersion": 1}
         return await self._call("getTransaction", [signature, config], _transaction)
+
+    async def signatures_for_address(
+        self, address: str, *, limit: int, before: str | None, until: str | None, commitment: Commitment
+    ) -> list[wire.SignatureInfo]:
+        """Transactions that touched an address, the newest first; nodes refuse a limit above 1,000 and `processed`."""
+        config: dict[str, Any] = {"limit": limit, "commitment": commitment}
+        config |= {name: value for name, value in (("before", before), ("until", until)) if value is not None}
+        return await self._call("getSignaturesForAddress", [address, config], _signatures)
 
     async def simulate(self, raw: bytes) -> wire.Simulation:
         """Run unsigned bytes on the newest state with a fresh blockhash; nothing is charged."""

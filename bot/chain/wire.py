@@ -121,6 +121,14 @@ class TransactionRecord(Wire, frozen=True):
     block_time: int | None = None
 
 
+class SignatureInfo(Wire, frozen=True):
+    """An entry of a `getSignaturesForAddress` answer."""
+
+    signature: str
+    slot: int
+    err: Any = None
+
+
 class Logs(Wire, frozen=True):
     """The value of a `logsNotification`."""
 
