@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,30 +34,29 @@ from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.transport import open_http_transport
 from bot.clock import Clock, system_clock
+from bot.compose import bind_cluster, demo_users, fund, outage_rules, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
-from bot.execution.policy import Policy
 from bot.foundation import Foundation
-from bot.local_chain import airdrop, refuse_taken_port
+from bot.local_chain import refuse_taken_port
 from bot.operator import Operator
 from bot.paths import control_socket
-from bot.ports import Store
+from bot.ports import ChatApi
 from bot.status import StatusBoard
 from bot.storage.halt_file import HaltFile
 from bot.storage.store import open_store
+from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
+from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
 from bot.trading.intent import Mode
-from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Halt
-from bot.tree import Adapters, TradingBot
+from bot.tree import Adapters, Chats, TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 
 log = structlog.get_logger()
 
 RPC_DEADLINE_S = 2.5
-LOCAL_RPC_CRITICAL_S = 30.0
 STOP_WITHIN_S = 9.0
 
 
@@ -206,7 +205,7 @@ async def _serve(options: Options, stop: trio.Event) -> int:
         open_http_transport(local_chain.http_url) as transport,
     ):
         chain = PumpChain(Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock))
-        await _bind_cluster(store, local_chain.genesis_hash, options.directory)
+        await bind_cluster(store, local_chain.genesis_hash, options.directory)
         master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
         vault = LocalVault(master_key)
         await keys.prove(store, vault, master_key)
@@ -222,14 +221,35 @@ async def _serve(options: Options, stop: trio.Event) -> int:
             adapters.vault,
             clock,
             Mode.LIVE,
-            partial(airdrop, transport.post, settings.lamports(chosen.localnet.demo_fund_sol)),
+            partial(fund, chain, transport.post, settings.lamports(chosen.localnet.demo_fund_sol)),
         )
-        await _demo_users(registrar, chosen.demo)
-        return await _run_tree(options, adapters, registrar, foundation, stop)
+        if handles := await demo_users(registrar, chosen.demo):
+            say(f"{', '.join(handles)}: wallets funded, snipers on")
+        async with _telegram(chosen.telegram) as chat_api:
+            return await _run_tree(options, adapters, registrar, foundation, chat_api=chat_api, stop=stop)
+
+
+@asynccontextmanager
+async def _telegram(chosen: settings.Telegram) -> AsyncIterator[ChatApi | None]:
+    """The chat service, None without a token. The library behind it is loaded only when there is one."""
+    token = telegram_token(chosen)
+    if token is None:
+        yield None
+        return
+    from bot.telegram.client import open_telegram
+
+    async with open_telegram(token, base_url=chosen.base_url) as client:
+        yield PacedChat(client)
 
 
 async def _run_tree(
-    options: Options, adapters: Adapters, registrar: Registrar, foundation: Foundation, stop: trio.Event
+    options: Options,
+    adapters: Adapters,
+    registrar: Registrar,
+    foundation: Foundation,
+    *,
+    chat_api: ChatApi | None,
+    stop: trio.Event,
 ) -> int:
     store, clock = adapters.store, adapters.clock
     messenger = ConsoleMessenger(say)
@@ -238,7 +258,7 @@ async def _run_tree(
         policy(options.settings),
         options.supervision,
         options.settings.trading.observe_s,
-        messenger,
+        messenger if chat_api is None else TelegramMessenger(chat_api, messenger),
         outage_rules(options.settings.levels),
         HaltFile(options.directory / "halt.json"),
     )
@@ -249,8 +269,9 @@ async def _run_tree(
     )
     console = Console(store, clock, chat, messenger)
     server = control.ControlServer(control_socket(options.directory), Operator(bot, board).answer, console.open)
+    chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     fatal = Fatal(bot.guard.latch, clock)
-    async with open_supervisor(bot.spec(server.serve), report=fatal.report) as root:
+    async with open_supervisor(bot.spec(server.serve, chats), report=fatal.report) as root:
         await bot.began(root)
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         ended = await _first(stop, fatal, root, foundation.supervisor)
@@ -279,63 +300,6 @@ async def _first(stop: trio.Event, fatal: Fatal, *trees: Supervisor) -> str | No
         await stop.wait()
         nursery.cancel_scope.cancel()
     return reasons[0] if reasons else None
-
-
-def policy(chosen: settings.Settings) -> Policy:
-    """The policy that the settings ask for."""
-    trading = chosen.trading
-    ceilings = Ceilings(
-        max_trade_lamports=settings.lamports(trading.max_trade_sol),
-        max_position_lamports=settings.lamports(trading.max_position_sol),
-        max_open_positions=trading.max_open_positions,
-    )
-    return Policy(
-        ceilings=ceilings,
-        priority_fee_lamports=trading.priority_fee_lamports,
-        confirm_interval_s=trading.confirm_interval_s,
-        resend_interval_s=trading.resend_interval_s,
-        price_max_age_ms=round(trading.price_max_age_s * 1000),
-        audit_interval_s=trading.audit_interval_s,
-        probe_interval_s=trading.probe_interval_s,
-    )
-
-
-def outage_rules(levels: settings.Levels) -> dict[str, OutageRule]:
-    """What an outage of each service means (decisions, three levels); profile local is quicker with RPC."""
-    dwell_ms = round(levels.dwell_s * 1000)
-    return {
-        "rpc": OutageRule(dwell_ms, round((levels.rpc_critical_s or LOCAL_RPC_CRITICAL_S) * 1000)),
-        "database": OutageRule(dwell_ms, round(levels.database_critical_s * 1000)),
-        "stream": OutageRule(dwell_ms, None),
-    }
-
-
-async def _bind_cluster(store: Store, genesis_hash: str, directory: Path) -> None:
-    """Bind a fresh database to its cluster, and refuse one that belongs to another."""
-    known = await store.genesis_hash()
-    if known is None:
-        await store.bind_genesis(genesis_hash)
-    elif known != genesis_hash:
-        raise StartupError(
-            f"the database belongs to the chain with genesis hash {known}, this chain has {genesis_hash};"
-            f" put that chain's data back into {directory / 'localnet'}, or start with another --data-dir and database"
-        )
-
-
-async def _demo_users(registrar: Registrar, demo: settings.Demo) -> None:
-    """The demo users with funded wallets and snipers on; an existing user keeps what it has."""
-    wishes = UserSettings(
-        take_profit_bps=int(demo.take_profit_percent * 100),
-        stop_loss_bps=int(demo.stop_loss_percent * 100),
-        slippage_buy_bps=int(demo.slippage_percent * 100),
-        max_hold_s=demo.max_hold_s,
-        snipe_enabled=True,
-        snipe_max_lamports=settings.lamports(demo.snipe_sol),
-        snipe_max_daily=demo.snipe_max_daily,
-    )
-    users = [await registrar.ensure(f"demo-{number}", wishes) for number in range(1, demo.users + 1)]
-    if users:
-        say(f"{', '.join(user.handle for user in users)}: wallets funded, snipers on")
 
 
 def log_report(report: Report) -> None:

@@ -80,6 +80,13 @@ class Levels(Section):
     database_critical_s: float = Field(default=1_800.0, gt=0)
 
 
+class Telegram(Section):
+    """The bot's token, in a file of one line or in TELEGRAM_BOT_TOKEN; without one the chat is on the console alone."""
+
+    token_file: Path | None = None
+    base_url: str = "https://api.telegram.org/bot"
+
+
 class Localnet(Section):
     """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable."""
 
@@ -110,6 +117,7 @@ class Settings(Section):
     wallets: Wallets = Wallets()
     trading: Trading = Trading()
     levels: Levels = Levels()
+    telegram: Telegram = Telegram()
     localnet: Localnet = Localnet()
     demo: Demo = Demo()
     logs: Logs = Logs()

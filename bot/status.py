@@ -134,7 +134,8 @@ class StatusBoard:
             {"name": endpoint.name, "healthy": endpoint.healthy, "slot": endpoint.slot, "detail": endpoint.detail}
             for endpoint in self._bot.adapters.chain.health()
         ]
-        services["telegram"] = {"health": "off", "since": None, "detail": "not in this version; see bot chat"}
+        if not self._bot.health["telegram"].since_ms:
+            services["telegram"] = {"health": "off", "since": None, "detail": "no token is set; see bot chat"}
         return services
 
     def line(self, user_id: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
+import trio
 
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.control_socket import ControlSocket
@@ -25,6 +26,9 @@ from actors.runtime import (
     ActorDead,
     AlreadyPresent,
     AlreadyStarted,
+    Context,
+    Ignore,
+    IgnoreType,
     MailboxFull,
     MaxChildren,
     NotFound,
@@ -35,6 +39,7 @@ from actors.runtime import (
     SupervisorSpec,
 )
 from actors.sniper import Look, Sniper
+from actors.telegram_gateway import TelegramGateway
 from actors.token_tracker import TokenTracker
 from actors.trading_guard import TradingGuard
 from bot.clock import Clock
@@ -46,7 +51,7 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
-from bot.ports import Chain, LaunchStream, Messenger, Settled, Store, Vault
+from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Settled, Store, Vault
 from bot.trading.exits import ExitReason
 from bot.trading.launch import LaunchpadEvent, TokenLaunch
 from bot.trading.outage import OutageRule
@@ -69,6 +74,20 @@ class Adapters:
     stream: LaunchStream
     vault: Vault
     clock: Clock
+
+
+async def _absent(_: Context) -> IgnoreType:
+    """The start of an actor that this configuration does not have."""
+    await trio.lowlevel.checkpoint()
+    return Ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Chats:
+    """Telegram's two sides: the service, and whoever answers."""
+
+    api: ChatApi
+    door: ChatDoor
 
 
 class HaltKeeper(Protocol):
@@ -108,7 +127,7 @@ class TradingBot:
 
     def __post_init__(self) -> None:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
-        self.health = {name: Health(name) for name in ("database", "rpc", "stream")}
+        self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram")}
         self.guard = TradingGuard(store, clock, self.rules, self.halt_keeper.keep, self.halt_keeper.kept)
         pipeline = Pipeline(
             store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.prices, self.guard.covering
@@ -144,11 +163,12 @@ class TradingBot:
             start_exit=self._start_flatten_exit,
         )
 
-    def spec(self, serve_control: Serve) -> SupervisorSpec:
-        """The whole tree with the policies of supervision.toml; `serve_control` is the operator's door."""
+    def spec(self, serve_control: Serve, chat: Chats | None) -> SupervisorSpec:
+        """The whole tree with the policies of supervision.toml; `serve_control` is the operator's door, `chat` Telegram's."""
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         starts: dict[str, Start] = {
             "control_socket": ControlSocket(serve_control).run,
+            "telegram_gateway": _absent if chat is None else self._gateway(chat).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,
@@ -170,6 +190,16 @@ class TradingBot:
             "launch_watcher": LaunchWatcher(self.hunted, self._start_tracker),
         }
         return self.supervision.tree(starts)
+
+    def _gateway(self, chat: Chats) -> TelegramGateway:
+        return TelegramGateway(
+            api=chat.api,
+            door=chat.door,
+            clock=self.adapters.clock,
+            health=self.health["telegram"],
+            down=lambda why: self.guard.down("telegram", why),
+            up=lambda: self.guard.up("telegram"),
+        )
 
     def _link(self, name: str, probe: Probe) -> Link:
         return Link(

@@ -10,12 +10,12 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Report, load_supervision, open_supervisor
-from bot.app import outage_rules
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.clock import Clock, virtual_clock
+from bot.compose import outage_rules
 from bot.console import ConsoleMessenger
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
@@ -128,7 +128,7 @@ async def running_bot(
             world.rules,
             world.halt,
         )
-        async with open_supervisor(bot.spec(_no_door), report=world.reports.append) as root:
+        async with open_supervisor(bot.spec(_no_door, None), report=world.reports.append) as root:
             await bot.began(root)
             yield bot
             bot.guard.stop_entries()

@@ -1,0 +1,105 @@
+"""What the settings mean for the parts: policy, outage rules, demo users, and the cluster that a database belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import trio
+from pydantic import SecretStr
+
+from bot import settings
+from bot.errors import StartupError
+from bot.execution.policy import Policy
+from bot.local_chain import airdrop
+from bot.ports import Chain, Store
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.outage import OutageRule
+from bot.users import Registrar
+
+LOCAL_RPC_CRITICAL_S = 30.0
+TOKEN_VARIABLE = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - its name
+FUNDED_WITHIN_S = 5.0
+FUNDED_POLL_S = 0.1
+
+
+def policy(chosen: settings.Settings) -> Policy:
+    """The policy that the settings ask for."""
+    trading = chosen.trading
+    ceilings = Ceilings(
+        max_trade_lamports=settings.lamports(trading.max_trade_sol),
+        max_position_lamports=settings.lamports(trading.max_position_sol),
+        max_open_positions=trading.max_open_positions,
+    )
+    return Policy(
+        ceilings=ceilings,
+        priority_fee_lamports=trading.priority_fee_lamports,
+        confirm_interval_s=trading.confirm_interval_s,
+        resend_interval_s=trading.resend_interval_s,
+        price_max_age_ms=round(trading.price_max_age_s * 1000),
+        audit_interval_s=trading.audit_interval_s,
+        probe_interval_s=trading.probe_interval_s,
+    )
+
+
+def outage_rules(levels: settings.Levels) -> dict[str, OutageRule]:
+    """What an outage of each service means (decisions, three levels); profile local is quicker with RPC."""
+    dwell_ms = round(levels.dwell_s * 1000)
+    return {
+        "rpc": OutageRule(dwell_ms, round((levels.rpc_critical_s or LOCAL_RPC_CRITICAL_S) * 1000)),
+        "database": OutageRule(dwell_ms, round(levels.database_critical_s * 1000)),
+        "stream": OutageRule(dwell_ms, None),
+        "telegram": OutageRule(dwell_ms, None),
+    }
+
+
+def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """The bot's token from its file or the environment; None when neither is there. The token is in no error."""
+    if chosen.token_file is None:
+        token = environment.get(TOKEN_VARIABLE, "").strip()
+        return SecretStr(token) if token else None
+    try:
+        token = chosen.token_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise StartupError(
+            f"{chosen.token_file}: the Telegram token cannot be read; check telegram.token_file"
+        ) from None
+    if not token:
+        raise StartupError(f"{chosen.token_file}: holds no Telegram token; put the one line from BotFather there")
+    return SecretStr(token)
+
+
+async def bind_cluster(store: Store, genesis_hash: str, directory: Path) -> None:
+    """Bind a fresh database to its cluster, and refuse one that belongs to another."""
+    known = await store.genesis_hash()
+    if known is None:
+        await store.bind_genesis(genesis_hash)
+    elif known != genesis_hash:
+        raise StartupError(
+            f"the database belongs to the chain with genesis hash {known}, this chain has {genesis_hash};"
+            f" put that chain's data back into {directory / 'localnet'}, or start with another --data-dir and database"
+        )
+
+
+async def fund(chain: Chain, post: Callable[[bytes], Awaitable[bytes]], lamports: int, address: str) -> None:
+    """Play money for a new wallet of profile local; returns when the chain shows it, or a few seconds later."""
+    await airdrop(post, lamports, address)
+    with trio.move_on_after(FUNDED_WITHIN_S):
+        while (await chain.balances(address)).lamports == 0:  # noqa: ASYNC110 - the chain is another process
+            await trio.sleep(FUNDED_POLL_S)
+
+
+async def demo_users(registrar: Registrar, demo: settings.Demo) -> list[str]:
+    """The demo users with funded wallets and snipers on; an existing user keeps what it has. Their handles."""
+    wishes = UserSettings(
+        take_profit_bps=int(demo.take_profit_percent * 100),
+        stop_loss_bps=int(demo.stop_loss_percent * 100),
+        slippage_buy_bps=int(demo.slippage_percent * 100),
+        max_hold_s=demo.max_hold_s,
+        snipe_enabled=True,
+        snipe_max_lamports=settings.lamports(demo.snipe_sol),
+        snipe_max_daily=demo.snipe_max_daily,
+    )
+    users = [await registrar.ensure(f"demo-{number}", wishes) for number in range(1, demo.users + 1)]
+    return [user.handle for user in users]
