@@ -223,8 +223,13 @@ class RpcClient:
     async def signatures_for_address(
         self, address: str, *, limit: int, before: str | None, until: str | None, commitment: Commitment
     ) -> list[wire.SignatureInfo]:
-        """Transactions that touched an address, the newest first; nodes refuse a limit above 1,000 and `processed`."""
+        """Transactions that touched an address, the newest first; nodes refuse a limit above 1,000 and `processed`.
+
+        The answer names no slot, so a node that is too far behind is asked to refuse the question itself.
+        """
         config: dict[str, Any] = {"limit": limit, "commitment": commitment}
+        if (least_slot := self.least_slot()) > 0:
+            config["minContextSlot"] = least_slot
         config |= {name: value for name, value in (("before", before), ("until", until)) if value is not None}
         return await self._call("getSignaturesForAddress", [address, config], _signatures)
 
