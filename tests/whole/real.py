@@ -28,6 +28,8 @@ BOT = (sys.executable, "-m", "bot")
 # What the machine may say in its environment is not for a bot under test.
 OURS = ("BOT_", "DATABASE_URL", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM", "PG")
 
+PROGRAMS = ("python", "unshare", "postgres", "bot")
+
 POLL_S = 0.05
 STOP_WITHIN_S = 10.0  # the contract of an orderly stop
 UNTIL_WITHIN_S = 60.0  # a loaded machine is slow; a condition that never comes is what this ends
@@ -86,7 +88,8 @@ class RealBot:
             )
 
     def stop(self) -> None:
-        """SIGTERM; the bot ends with exit code 0 within 10 s and leaves no process behind."""
+        """SIGTERM; the bot ends with exit code 0 within 10 s and leaves no process behind. No actor had crashed."""
+        self._check_alive()
         assert self.process is not None
         started_s = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
@@ -214,8 +217,12 @@ class RealBot:
         return "\n".join(parts)
 
     def _check_alive(self) -> None:
+        """The process runs, and no actor of the tree crashed: what these tests do to a bot is no reason to."""
         assert self.process is not None, "it does not run"
         assert self.process.poll() is None, f"it ended with {self.process.returncode}\n{self.told()}"
+        for event in self.this_life():
+            crashed = event["event"] == "supervision" and event["path"].startswith("root/")
+            assert not crashed, f"{event['path']} {event['kind']}: {event['reason']}\n{self.told()}"
 
     # ---------------------------------------------------------------------------------------------------------- doors
 
@@ -277,18 +284,25 @@ def command(
 
 
 def processes_of(directory: Path) -> dict[int, str]:
-    """Processes that name the directory in their command line or work inside it, with how they were called."""
+    """The bot, chain and database servers that run on a data directory, by process id, with how they were called.
+
+    A server's own children rewrite their command line; they are known by the folder in which they work. Whoever merely
+    looks at the directory, an editor or a shell, is none of them.
+    """
+    data = directory / "postgres" / "data"
+    places = {os.fsencode(place) for place in (directory, directory / "localnet", data)}
     found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
         try:
-            called = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            inside = (entry / "cwd").readlink().is_relative_to(directory)
-        except (OSError, ProcessLookupError):
+            called = (entry / "cmdline").read_bytes().split(b"\0")
+            program = (entry / "comm").read_text()
+            inside = (entry / "cwd").readlink() == data
+        except OSError:
             continue
-        if called and (inside or f"{directory}" in called):
-            found[int(entry.name)] = called[:200]
+        if program.startswith(PROGRAMS) and (inside or not places.isdisjoint(called)):
+            found[int(entry.name)] = os.fsdecode(b" ".join(called))[:200]
     return found
 
 
