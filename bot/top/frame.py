@@ -91,7 +91,7 @@ def _footer(sheet: Sheet) -> Text:
 
 def _one_column(view: View, sheet: Sheet) -> list[Panel]:
     return [
-        panels.today(view, sheet, brief=True),
+        panels.today_panel(view, sheet, brief=True),
         market.positions(view, sheet, None),
         panels.health(view, sheet, brief=True),
         market.momentum(view, sheet),
@@ -127,11 +127,11 @@ def _upper(view: View, sheet: Sheet, height: int | None, *, airy: bool) -> Panel
         if height is None or len(tall) + POSITIONS_MIN + LOWER_MIN + 4 <= height:
             return tall
         return _beside(
-            [panels.today(view, sheets[0], brief=not airy), panels.health(view, sheets[1], brief=True)], sheets
+            [panels.today_panel(view, sheets[0], brief=not airy), panels.health(view, sheets[1], brief=True)], sheets
         )
     sheets = _widths(sheet, 3 if sheet.width < WIDTH_FOUR else 4)
     side_by_side = [
-        panels.today(view, sheets[0], brief=not airy),
+        panels.today_panel(view, sheets[0], brief=not airy),
         panels.health(view, sheets[1], brief=False),
         panels.process(view, sheets[2]),
     ]
@@ -145,7 +145,7 @@ def _upper(view: View, sheet: Sheet, height: int | None, *, airy: bool) -> Panel
 
 
 def _upper_tall(view: View, sheets: Sequence[Sheet]) -> Panel:
-    left = [*panels.today(view, sheets[0], brief=False), Text(), *panels.process(view, sheets[0])]
+    left = [*panels.today_panel(view, sheets[0], brief=False), Text(), *panels.process(view, sheets[0])]
     right = [*panels.health(view, sheets[1], brief=False), Text(), *panels.levels(view, sheets[1])]
     return _beside([left, right[: len(left)]], sheets)
 

@@ -142,7 +142,7 @@ def _known(number: int | None, words: Callable[[int], str]) -> str:
 # --- today
 
 
-def today(view: View, sheet: Sheet, *, brief: bool) -> Panel:
+def today_panel(view: View, sheet: Sheet, *, brief: bool) -> Panel:
     """The day's sums, one column for each mode, because amounts of different modes are never added up."""
     width = min((sheet.width - LABEL) // max(len(view.today), 1) - 1, 12)
     columns = [Column(str(number), "", width, number=True) for number in range(len(view.today))]
