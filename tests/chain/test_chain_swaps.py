@@ -12,12 +12,13 @@ from solders.pubkey import Pubkey
 from trio.testing import MockClock
 
 from bot.chain import addresses as at
-from bot.chain import base58, layouts, wire
+from bot.chain import layouts, wire
 from bot.chain.endpoints import Endpoints
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets, swaps_in
 from bot.clock import Clock
 from bot.errors import DecodeError
+from bot.localnet.rpc import base58
 from bot.ports import WalletSignal
 from bot.trading.intent import Side
 from tests.chain.chain_scenario import SOL, World, virtual_world
