@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -61,6 +61,21 @@ def one_line(foreign: str) -> str:
     return " ".join(foreign.split())[:200]
 
 
+class _Body(httpx.AsyncByteStream):
+    """A request's bytes in one chunk, without an async generator: httpx leaves its own unclosed when a peer hangs up."""
+
+    def __init__(self, body: bytes) -> None:
+        self._rest: list[bytes] = [body]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._rest:
+            raise StopAsyncIteration
+        return self._rest.pop()
+
+
 class HttpTransport:
     """One httpx client for one endpoint, behind a limiter no larger than its pool.
 
@@ -101,8 +116,9 @@ class HttpTransport:
             raise ChainUnavailable(f"{self._name}: the connection pool was stuck and has been renewed")
 
     async def _exchange(self, client: httpx.AsyncClient, body: bytes) -> bytes:
-        headers = {"content-type": "application/json"}
-        async with client.stream("POST", self._url, content=body, headers=headers) as response:
+        request = client.build_request("POST", self._url, content=body, headers={"content-type": "application/json"})
+        request.stream = _Body(body)
+        async with aclosing(await client.send(request, stream=True)) as response:
             if response.status_code != httpx.codes.OK:
                 raise _refusal(self._name, response)
             answer = bytearray()

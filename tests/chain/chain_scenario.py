@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,6 +157,21 @@ async def real_world(http_url: str, ws_url: str) -> AsyncIterator[World]:
     async with open_http_transport(http_url) as transport:
         chain = pump_chain([transport], clock)
         yield World(chain, launch_stream(WebSocketSubscriptions(ws_url), chain, clock), transport)
+
+
+@asynccontextmanager
+async def real_pool(localnet: dict[str, Any]) -> AsyncIterator[tuple[World, Endpoints]]:
+    """A cluster in another process through all its endpoints; `transport` is the last one's."""
+    clock = system_clock()
+    async with AsyncExitStack() as stack:
+        transports = [
+            await stack.enter_async_context(open_http_transport(one["http_url"])) for one in localnet["endpoints"]
+        ]
+        pool = endpoints(transports, clock)
+        await pool.admit(localnet["genesis_hash"])
+        chain = PumpChain(pool)
+        sources = [WebSocketSubscriptions(one["ws_url"]) for one in localnet["endpoints"]]
+        yield World(chain, PumpLaunchStream(sources, chain.events_of, clock), transports[-1]), pool
 
 
 def unknown_mint() -> str:

@@ -18,9 +18,24 @@ START_DEADLINE_S = 30
 
 @pytest.fixture(scope="session")
 def localnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """A local chain in a process of its own with short slots and no market; what it says of itself when ready."""
+    """A local chain in a process of its own with two endpoints, short slots and no market; what it says when ready.
+
+    `directory` is added to that: where its control socket lies.
+    """
     directory = tmp_path_factory.mktemp("localnet")
-    options = ["--data-dir", str(directory), "--port", "0", "--slot-ms", "20", "--no-market", "--seed", "5"]
+    options = [
+        "--data-dir",
+        str(directory),
+        "--port",
+        "0",
+        "--slot-ms",
+        "20",
+        "--no-market",
+        "--seed",
+        "5",
+        "--endpoints",
+        "2",
+    ]
     command = [sys.executable, "-m", "bot.localnet", *options, "--parent-pid", str(os.getpid())]
     with (directory / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         ready = directory / "localnet.json"
@@ -29,7 +44,7 @@ def localnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
             assert process.poll() is None, (directory / "log").read_text()
             assert time.monotonic() < deadline, "the local chain did not get ready"
             time.sleep(0.02)
-        yield json.loads(ready.read_text())
+        yield {**json.loads(ready.read_text()), "directory": directory}
         process.terminate()
         process.wait(10)
 
