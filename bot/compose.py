@@ -6,11 +6,12 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+import structlog
 import trio
 from pydantic import SecretStr
 
 from bot import settings
-from bot.errors import StartupError
+from bot.errors import ChainUnavailable, StartupError
 from bot.execution.policy import Policy
 from bot.local_chain import airdrop
 from bot.ports import Chain, Store
@@ -22,6 +23,8 @@ LOCAL_RPC_CRITICAL_S = 30.0
 TOKEN_VARIABLE = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - its name
 FUNDED_WITHIN_S = 5.0
 FUNDED_POLL_S = 0.1
+
+log = structlog.get_logger()
 
 
 def policy(chosen: settings.Settings) -> Policy:
@@ -86,8 +89,16 @@ async def fund(chain: Chain, post: Callable[[bytes], Awaitable[bytes]], lamports
     """Play money for a new wallet of profile local; returns when the chain shows it, or a few seconds later."""
     await airdrop(post, lamports, address)
     with trio.move_on_after(FUNDED_WITHIN_S):
-        while (await chain.balances(address)).lamports == 0:  # noqa: ASYNC110 - the chain is another process
+        while not await _shows_money(chain, address):  # noqa: ASYNC110 - the chain is another process
             await trio.sleep(FUNDED_POLL_S)
+
+
+async def _shows_money(chain: Chain, address: str) -> bool:
+    try:
+        return (await chain.balances(address)).lamports > 0
+    except ChainUnavailable as error:
+        log.info("new_wallet_not_seen_yet", address=address, reason=str(error))
+        return False
 
 
 async def demo_users(registrar: Registrar, demo: settings.Demo) -> list[str]:
