@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import trio
 
 from bot.ports import AuditEntry, Store
 from bot.trading.trading_state import GLOBAL, Cause, Halt
@@ -21,6 +22,31 @@ async def test_the_first_halt_stays_until_it_is_rearmed(store: Store) -> None:
     assert await store.rearm("operator", NOW_MS + 5)
     assert await store.halt() is None
     assert not await store.rearm("operator", NOW_MS + 6)
+
+
+async def test_of_many_who_latch_at_once_one_does_and_of_many_who_rearm_one_does(store: Store) -> None:
+    latched: list[str] = []
+    rearmed: list[str] = []
+
+    async def latch(cause: str) -> None:
+        if await store.latch_halt(replace(RPC, cause=cause)):
+            latched.append(cause)
+
+    async def rearm(by: str) -> None:
+        if await store.rearm(by, NOW_MS):
+            rearmed.append(by)
+
+    for act in (latch, rearm):
+        async with trio.open_nursery() as nursery:
+            for name in "abcde":
+                nursery.start_soon(act, name)
+        if act is latch:
+            halt = await store.halt()
+            assert halt is not None
+            assert [halt.cause] == latched
+    assert len(rearmed) == 1
+    assert await store.halt() is None
+    assert len(await store.audit_log(9)) == 2
 
 
 async def test_a_halt_may_come_again_after_rearming(store: Store) -> None:
