@@ -151,10 +151,9 @@ class Endpoint:
         if in_exit_lane():
             yield
             return
-        with trio.move_on_after(LANE_WAIT_S):
+        with trio.move_on_after(LANE_WAIT_S) as waiting:
             await self._ordinary.acquire()
-        me = trio.lowlevel.current_task()
-        if me not in self._ordinary.statistics().borrowers:
+        if waiting.cancelled_caught:
             raise NotAsked(f"{self.name}: {ORDINARY_CALLS} calls are under way")
         try:
             yield

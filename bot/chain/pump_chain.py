@@ -62,6 +62,10 @@ class PumpChain:
     def health(self) -> list[EndpointHealth]:
         return self._endpoints.health()
 
+    async def probe(self) -> str:
+        """Ask every endpoint how it fares; one line for people. Raises ChainUnavailable when none can be used."""
+        return await self._endpoints.probe()
+
     async def genesis_hash(self) -> str:
         return await self._endpoints.first(RpcClient.genesis_hash)
 

@@ -163,6 +163,9 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         assert "rpc-slow" in capsys.readouterr().out
         assert await trio.to_thread.run_sync(verb, chain, "fault", "meteor", "--for", "1m") == 1
         assert "known: drop-tx, rate-limit, rpc-down" in capsys.readouterr().err
+        wrong = ("fault", "rpc-down", "--for", "1m", "--endpoint", "rpc-9")
+        assert await trio.to_thread.run_sync(verb, chain, *wrong) == 1
+        assert "unknown endpoint rpc-9; known: rpc-1 and all" in capsys.readouterr().err
         await chain.end(signal.SIGTERM)
     assert verb(chain, "status") == 3
     assert "no local chain answers" in capsys.readouterr().err
@@ -197,6 +200,7 @@ async def test_a_chain_ends_with_its_parent_however_that_ends(tmp_path: Path) ->
     [
         (["--port", "99999"], "no port"),
         (["--slot-ms", "0"], "no slot length"),
+        (["--endpoints", "0"], "no number of endpoints"),
         (["--speed", "-1"], "no speed"),
         (["--seed", "9" * 20], "no seed"),
         (["fault", "rpc-down"], "--for"),

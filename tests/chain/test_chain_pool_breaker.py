@@ -1,0 +1,61 @@
+"""The breaker of one endpoint over every order of answers, failures and waits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.chain.breaker import OPEN_MAX_S, OPEN_MIN_S, WAIT_MAX_S, Breaker
+
+Event = tuple[Literal["answer", "failure", "limit", "cut off"], float]
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(("answer", "failure", "limit", "cut off")), st.floats(0, 5, allow_nan=False)), max_size=40
+)
+
+
+@given(events=EVENTS)
+def test_it_admits_again_in_bounded_time_and_one_answer_to_a_trial_closes_it(events: list[Event]) -> None:
+    breaker, now_s = Breaker(), 0.0
+    for what, pause_s in events:
+        now_s += pause_s
+        if not breaker.admits(now_s):
+            assert breaker.state(now_s) == "open"
+            continue
+        is_trial = breaker.begin(now_s)
+        assert is_trial == (breaker.state(now_s) != "closed")
+        assert not (is_trial and breaker.admits(now_s))
+        if what == "answer":
+            breaker.succeeded(is_trial=is_trial)
+            assert breaker.state(now_s) == "closed"
+        elif what == "failure":
+            breaker.failed(now_s, is_trial=is_trial)
+        elif what == "limit":
+            breaker.asked_to_wait(now_s, 100 * pause_s)
+            assert breaker.must_wait(now_s) == (pause_s > 0)
+        breaker.end(is_trial=is_trial)
+        assert breaker.left_s(now_s) <= max(OPEN_MAX_S, WAIT_MAX_S)
+    assert breaker.admits(now_s + WAIT_MAX_S)
+
+
+def test_each_failed_trial_doubles_the_time_up_to_its_limit() -> None:
+    breaker, now_s = Breaker(), 0.0
+    breaker.failed(now_s, is_trial=False, at_once=True)
+    waits = []
+    for _ in range(6):
+        waits.append(breaker.left_s(now_s))
+        now_s += waits[-1]
+        is_trial = breaker.begin(now_s)
+        breaker.failed(now_s, is_trial=is_trial)
+        breaker.end(is_trial=is_trial)
+    assert waits == [OPEN_MIN_S, 2.0, 4.0, OPEN_MAX_S, OPEN_MAX_S, OPEN_MAX_S]
+
+
+def test_an_answer_to_a_question_from_before_the_opening_does_not_close_it() -> None:
+    breaker = Breaker()
+    early = breaker.begin(0.0)
+    breaker.failed(0.0, is_trial=False, at_once=True)
+    breaker.succeeded(is_trial=early)
+    assert breaker.state(0.5) == "open"
