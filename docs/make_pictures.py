@@ -32,7 +32,7 @@ from bot.top.reading import read  # noqa: E402
 from bot.top.record import View  # noqa: E402
 
 PICTURE = ROOT / "docs" / "pictures" / "top.svg"
-COLUMNS, LINES = 112, 34
+COLUMNS, LINES = 120, 34
 POSITIONS, SALES = 4, 12  # the least that the picture shows
 WITHIN_S = 240.0
 STOP_WITHIN_S = 15.0
