@@ -51,7 +51,7 @@ def draw(
     """
     sheet = Sheet(max(width, 1), now_ms, glyphs)
     airy = height is None or height >= HEIGHT_AIRY
-    top = panels.header(view, sheet, causes_max=6 if airy else 2, silent_s=silent_s)
+    top = panels.header(view, sheet, causes_max=6 if airy else 4, silent_s=silent_s)
     footer = _footer(sheet) if live else None
     if width < WIDTH_BESIDE:
         blocks = _one_column(view, sheet)

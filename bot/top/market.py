@@ -49,9 +49,6 @@ def token_name(symbol: str | None, mint: str | None, *, both: bool) -> str:
     return symbol or short or UNKNOWN
 
 
-# --- positions
-
-
 def positions(view: View, sheet: Sheet, height: int | None) -> Panel:
     """Open positions, oldest first, each with its mode, and their sums by mode.
 
@@ -197,9 +194,6 @@ def _hidden_line(hidden: Sequence[OpenPosition], sheet: Sheet) -> Text:
     return sheet.line(*parts)
 
 
-# --- momentum
-
-
 def momentum(view: View, sheet: Sheet) -> Panel:
     """The tokens with the best scores. A score is an opinion by rules and promises nothing."""
     tracked = "" if view.tokens_tracked is None else f"{count(view.tokens_tracked)} tracked"
@@ -233,9 +227,6 @@ def _token_row(rank: int, token: Token, sheet: Sheet, columns: Sequence[Column])
         "why": (token.reason or "", FAINT),
     }
     return table_row(sheet, columns, cells)
-
-
-# --- latest events
 
 
 def recent(view: View, sheet: Sheet) -> Panel:

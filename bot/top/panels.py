@@ -44,9 +44,6 @@ def when(moment: Moment | None, sheet: Sheet) -> str:
     return datetime.fromtimestamp(moment / 1000, UTC).strftime("%d.%m.%y")
 
 
-# --- header
-
-
 def header(view: View, sheet: Sheet, *, causes_max: int, silent_s: float) -> Panel:
     """State and level and how long they last, what is wrong, every cause, and the capital by mode."""
     lines = [_state_line(view, sheet)]
@@ -139,9 +136,6 @@ def _known(number: int | None, words: Callable[[int], str]) -> str:
     return UNKNOWN if number is None else words(number)
 
 
-# --- today
-
-
 def today_panel(view: View, sheet: Sheet, *, brief: bool) -> Panel:
     """The day's sums, one column for each mode, because amounts of different modes are never added up."""
     width = min((sheet.width - LABEL) // max(len(view.today), 1) - 1, 12)
@@ -196,9 +190,6 @@ def _win_rate(one: Today, width: int) -> str:
     rate = f"{(one.wins * 200 + closed) // (2 * closed)} %"
     whole = f"{rate} of {count(closed)}"
     return whole if len(whole) <= width else rate
-
-
-# --- health
 
 
 def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
@@ -273,9 +264,6 @@ def _monitors(monitors: Monitors) -> Part:
     return f"{count(monitors.live)} of {count(monitors.expected)}{fallback}{look}", ALARM if missing else PLAIN
 
 
-# --- process
-
-
 def process(view: View, sheet: Sheet) -> Panel:
     """What the bot's process takes from the machine, and how busy its loop is."""
     snipers = "" if view.snipers is None else f", {counted(view.snipers, 'sniper')} on"
@@ -312,9 +300,6 @@ def _of(number: int | None, most: int | None, words: Callable[[int], str], unit:
 def _process_in_short(told: Process) -> str:
     lag = _known(told.loop_lag_ms, lambda value: f"{count(value)} ms")
     return f"{_known(told.cpu_bps, percent)} cpu, {_known(told.rss_bytes, byte_size)}, lag {lag}"
-
-
-# --- history of levels
 
 
 def levels(view: View, sheet: Sheet) -> Panel:

@@ -2,7 +2,7 @@
 
 Three verbs are asked: `status` and `supervisor`, whose fields the command line's contract names, and `top`, which adds
 what only the dashboard shows. Every field is optional: what is missing, or is not of its type, is None here and "not
-known" on the screen. The fields of `top`, with amounts in lamports, shares in basis points and times in RFC 3339:
+known" on the screen. The fields of `top`, amounts in lamports, shares in basis points, ages in seconds, times in RFC 3339:
 
 - `capital`: list of `mode`, `deployed_lamports` (cost of what is held), `available_lamports` (can be spent now).
 - `today`: list of `mode`, `signals`, `buys`, `sells`, `failed`, `wins` and `losses` (positions closed with a gain, and

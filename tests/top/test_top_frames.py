@@ -109,7 +109,7 @@ def test_causes_beyond_the_screen_are_counted() -> None:
         for number in range(40)
     ]
     text = draw(read(status("OPEN", 1, causes), {}, {}), now_ms=NOW_MS, width=80, height=24, glyphs=UNICODE).plain
-    assert "and 39 more causes, see bot status" in text
+    assert "and 37 more causes, see bot status" in text
 
 
 def test_a_bot_that_stopped_answering_is_shown_with_the_age_of_what_is_shown() -> None:
