@@ -223,3 +223,23 @@ def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path, capsys: pytest.
 def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "--market" in capsys.readouterr().out
+
+
+async def test_endpoints_take_ports_in_a_run_that_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    options = ("--no-market", "--endpoints", "3", "--parent-pid", str(os.getpid()))
+    chain = Chain(tmp_path / "c", *options)
+    with trio.fail_after(DEADLINE_S):
+        await chain.start()
+        first = chain.ready
+        await chain.end(signal.SIGTERM)
+        port = int(first["http_url"].rpartition(":")[2])
+        again = Chain(chain.directory, *options, "--port", str(port))
+        await again.start()
+        assert again.ready["endpoints"] == first["endpoints"]
+        assert [one["name"] for one in first["endpoints"]] == ["rpc-1", "rpc-2", "rpc-3"]
+        for number, one in enumerate(first["endpoints"]):
+            assert one["http_url"] == f"http://127.0.0.1:{port + 2 * number}"
+            assert one["ws_url"] == f"ws://127.0.0.1:{port + 2 * number + 1}"
+            answer = await trio.to_thread.run_sync(post, one["http_url"], "getGenesisHash", ())
+            assert answer["result"] == first["genesis_hash"]
+        await again.end(signal.SIGTERM)

@@ -29,6 +29,11 @@ class Listeners:
     websocket: list[trio.SocketListener]
     port: int
 
+    async def close(self) -> None:
+        """Stop listening on both ports."""
+        for listener in (*self.http, *self.websocket):
+            await listener.aclose()
+
 
 async def open_listeners(port: int) -> Listeners:
     """Listen on `port` and the next one; 0 chooses a free pair. Raises PortTaken for a configured port."""
@@ -51,11 +56,23 @@ async def open_listeners(port: int) -> Listeners:
 
 
 async def open_all_listeners(port: int, endpoints: int) -> list[Listeners]:
-    """A pair of ports for each endpoint, the first at `port`, each next one two higher; 0 chooses free pairs.
+    """A pair of ports for each endpoint, each two higher than the one before; port 0 chooses a free run of them.
 
-    Raises PortTaken as `open_listeners` does.
+    The same first port gives the same run again. Raises PortTaken as `open_listeners` does.
     """
-    return [await open_listeners(port + 2 * number if port else 0) for number in range(endpoints)]
+    for _ in range(1 if port else PORT_TRIES):
+        opened = [await open_listeners(port)]
+        try:
+            for number in range(1, endpoints):
+                opened.append(await open_listeners(opened[0].port + 2 * number))
+        except PortTaken:
+            for pair in opened:
+                await pair.close()
+            if port:
+                raise
+            continue
+        return opened
+    raise PortTaken(f"no {2 * endpoints} adjacent free ports on {HOST} after {PORT_TRIES} tries")
 
 
 class Connections:
