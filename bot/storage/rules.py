@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from zoneinfo import ZoneInfo
 
 from bot.errors import Conflict
 from bot.ports import User, Wallet, WalletSignal
@@ -23,7 +22,7 @@ from bot.trading.intent import (
     sources_of,
 )
 from bot.trading.ledger import Leg
-from bot.trading.limits import ON_CRITICAL, Ceilings, UserSettings
+from bot.trading.limits import ON_CRITICAL, Ceilings, UserSettings, is_time_zone
 from bot.trading.risk_gate import RiskSnapshot
 from bot.trading.trading_state import Cause, Halt
 from bot.trading.units import BPS
@@ -208,10 +207,8 @@ def check_settings(settings: UserSettings) -> None:
             raise ValueError(f"{name} {value} is outside {least}..{most}")
     if settings.on_critical not in ON_CRITICAL:
         raise ValueError(f"on_critical {settings.on_critical!r} is outside {', '.join(ON_CRITICAL)}")
-    try:
-        ZoneInfo(settings.timezone)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"timezone {settings.timezone!r} is no time zone; write it like Europe/Berlin") from None
+    if not is_time_zone(settings.timezone):
+        raise ValueError(f"timezone {settings.timezone!r} is no time zone; write it like Europe/Berlin")
 
 
 def check_run_status(status: str) -> None:

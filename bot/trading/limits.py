@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bot.trading.position import ExitPlan
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
@@ -55,6 +56,15 @@ class UserSettings:
             trailing_stop_bps=self.trailing_stop_bps,
             take_profit_share_bps=self.take_profit_share_bps,
         )
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether the time zone database knows a name; a user's day, and so every limit of a day, hangs on it."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
-from bot.trading.limits import ON_CRITICAL, UserSettings
+from bot.trading.limits import ON_CRITICAL, UserSettings, is_time_zone
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, AmountError, format_sol, parse_sol
 
 Value = int | bool | str | None
@@ -26,7 +26,7 @@ _PERCENT = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,2}))?")
 _COUNT = re.compile(r"[0-9]{1,15}")
 _SECONDS = re.compile(r"([0-9]{1,9})\s*([smhd]?)")
 _SECONDS_OF = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-# Whether a zone of this shape exists is for the store to say, which refuses one that does not.
+# The time zone database is files: only what has the shape of a name is looked up in it.
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,31}){0,2}")
 
 
@@ -92,7 +92,7 @@ class Setting:
             if typed.lower() not in self.words:
                 raise AmountError(f"{self.name} is one of {', '.join(self.words)}")
             return typed.lower()
-        if _ZONE.fullmatch(typed) is None:
+        if _ZONE.fullmatch(typed) is None or not is_time_zone(typed):
             raise AmountError(f"{self.name} is a time zone; write it like Europe/Berlin")
         return typed
 

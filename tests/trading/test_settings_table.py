@@ -91,6 +91,8 @@ def test_what_people_type(name: str, text: str, value: Value) -> None:
         ("snipe", "maybe", "neither on nor off"),
         ("on_critical", "panic", "one of flatten, hold"),
         ("timezone", "../etc", "like Europe/Berlin"),
+        ("timezone", "Europe/Nowhere", "like Europe/Berlin"),
+        ("timezone", "Europe", "like Europe/Berlin"),
     ],
 )
 def test_what_cannot_be_is_said_with_what_can(name: str, text: str, said: str) -> None:
