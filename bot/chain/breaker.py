@@ -9,6 +9,7 @@ BreakerState = Literal["closed", "open", "half_open"]
 FAILURES_TO_OPEN = 2
 OPEN_MIN_S = 1.0
 OPEN_MAX_S = 8.0
+WAIT_MIN_S = 0.25  # some peers say 0, and would be asked without pause
 WAIT_MAX_S = 60.0  # a longer Retry-After is cut to this; the trial question hears it again
 
 
@@ -78,7 +79,7 @@ class Breaker:
             self._asked_to_wait = False
 
     def asked_to_wait(self, now_s: float, wait_s: float) -> None:
-        """The peer refused for its rate: leave it alone for as long as it said."""
+        """The peer refused for its rate: leave it alone for as long as it said, within reason."""
         self.failures_in_row += 1
-        self._until_s = max(self._until_s or 0.0, now_s + min(wait_s, WAIT_MAX_S))
+        self._until_s = max(self._until_s or 0.0, now_s + min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S))
         self._asked_to_wait = True
