@@ -29,6 +29,7 @@ from actors.runtime import (
     Context,
     Ignore,
     IgnoreType,
+    InitFailed,
     MailboxFull,
     MaxChildren,
     NotFound,
@@ -308,7 +309,8 @@ class TradingBot:
             await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))
         except (AlreadyStarted, AlreadyPresent):
             return
-        except MaxChildren as error:
+        except (InitFailed, MaxChildren) as error:
+            # Its database is away, or its supervisor is being stopped. The reconciler asks again within half a second.
             log.error("position_without_monitor", position=position_id, reason=str(error))
 
     async def _settled(self, settled: Settled) -> None:
