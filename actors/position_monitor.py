@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
@@ -69,7 +69,7 @@ class PositionMonitor:
         failures = 0
         reread_at_s = trio.current_time() + LOOK_S
         while position.state is PositionState.OPEN:
-            decided = await self._decide(position)
+            position, decided = await self._decide(position)
             if decided is None:
                 with trio.move_on_at(reread_at_s):
                     await self.prices.changed(position.mint)
@@ -88,20 +88,32 @@ class PositionMonitor:
             log.warning("position_not_reread", position=position.id, reason=str(error))
             return position
 
-    async def _decide(self, position: Position) -> Exit | None:
+    async def _decide(self, position: Position) -> tuple[Position, Exit | None]:
+        """The position with its newest peak, and what to do now."""
         if self.forced is not None:
-            return Exit(self.forced, BPS, 0)
+            return position, Exit(self.forced, BPS, 0)
         point = self.prices.latest(position.mint)
         if point is None:
-            return None
+            return position, None
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
             proceeds_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports
         except (CurveError, ChainUnavailable) as error:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
-            return None
-        return decide_exit(position, proceeds_lamports, self.clock.now_ms())
+            return position, None
+        position = await self._at_its_peak(position, proceeds_lamports)
+        return position, decide_exit(position, proceeds_lamports, self.clock.now_ms())
+
+    async def _at_its_peak(self, position: Position, proceeds_lamports: int) -> Position:
+        """Remember the highest quote, where a trailing stop counts from it."""
+        if position.plan.trailing_stop_bps is None or proceeds_lamports <= position.peak_lamports:
+            return position
+        try:
+            await self.store.note_peak(position.id, proceeds_lamports, token_raw=position.token_raw)
+        except Unavailable as error:
+            log.warning("peak_not_noted", position=position.id, reason=str(error))
+        return replace(position, peak_lamports=proceeds_lamports)
 
     async def _leave(self, position: Position, decided: Exit, failures: int) -> bool:
         """Submit one exit and wait for its outcome; True when it filled. Each failure doubles the slippage allowed."""

@@ -21,6 +21,7 @@ SILENT = "guard"  # the cause that everybody sees while the guard itself is not 
 STOPPING = "stopping"
 HALT = "halt"
 OPERATOR = "operator"
+PAUSED_BY_USER = "paused"
 TICK_S = 0.1
 
 
@@ -117,6 +118,24 @@ class TradingGuard:
             return False
         await self.store.clear_cause(OPERATOR, GLOBAL, OPERATOR)
         self.resume(OPERATOR)
+        return True
+
+    async def pause_user(self, user_id: str) -> bool:
+        """A user's own pause outlives restarts and ends only by himself; False when he has paused already."""
+        scope = f"user:{user_id}"
+        if (PAUSED_BY_USER, scope) in self._state.causes:
+            return False
+        await self.store.save_cause(Cause(PAUSED_BY_USER, scope, self.clock.now_ms(), user_id, "his own /pause"))
+        self.pause(PAUSED_BY_USER, by=user_id, why="his own /pause", scope=scope)
+        return True
+
+    async def resume_user(self, user_id: str) -> bool:
+        """End a user's own pause; False when there is none."""
+        scope = f"user:{user_id}"
+        if (PAUSED_BY_USER, scope) not in self._state.causes:
+            return False
+        await self.store.clear_cause(PAUSED_BY_USER, scope, user_id)
+        self.resume(PAUSED_BY_USER, scope=scope)
         return True
 
     # -------------------------------------------------------------------------------------------------------- halt

@@ -32,6 +32,7 @@ from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
+from bot.chain.swaps import PumpWallets
 from bot.chain.transport import open_http_transport
 from bot.clock import Clock, system_clock
 from bot.compose import bind_cluster, demo_users, fund, outage_rules, policy, telegram_token
@@ -40,6 +41,7 @@ from bot.errors import BotError, StartupError
 from bot.foundation import Foundation
 from bot.local_chain import refuse_taken_port
 from bot.operator import Operator
+from bot.panels import Panels
 from bot.paths import control_socket
 from bot.ports import ChatApi
 from bot.status import StatusBoard
@@ -47,7 +49,13 @@ from bot.storage.halt_file import HaltFile
 from bot.storage.store import open_store
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
-from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
+from bot.telegram.handlers import (
+    AccountHandlers,
+    PreferenceHandlers,
+    TradeHandlers,
+    WatchingHandlers,
+    make_chat,
+)
 from bot.trading.intent import Mode
 from bot.trading.trading_state import Halt
 from bot.tree import Adapters, Chats, TradingBot
@@ -204,7 +212,8 @@ async def _serve(options: Options, stop: trio.Event) -> int:
         open_store(database) as store,
         open_http_transport(local_chain.http_url) as transport,
     ):
-        chain = PumpChain(Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock))
+        endpoints = Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock)
+        chain = PumpChain(endpoints)
         await bind_cluster(store, local_chain.genesis_hash, options.directory)
         master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
         vault = LocalVault(master_key)
@@ -213,6 +222,7 @@ async def _serve(options: Options, stop: trio.Event) -> int:
             store=store,
             chain=chain,
             stream=PumpLaunchStream(WebSocketSubscriptions(local_chain.ws_url), chain.events_of, clock),
+            history=PumpWallets(endpoints),
             vault=vault,
             clock=clock,
         )
@@ -266,9 +276,14 @@ async def _run_tree(
     chat = make_chat(
         AccountHandlers(store, adapters.chain, clock, registrar.register, bot.sniper_changed, board.line),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.sniper_changed),
+        PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed),
+        WatchingHandlers(store, adapters.chain, clock, bot.tracking_changed),
     )
     console = Console(store, clock, chat, messenger)
-    server = control.ControlServer(control_socket(options.directory), Operator(bot, board).answer, console.open)
+    operator = Operator(bot, board, Panels(bot, Mode.LIVE))
+    server = control.ControlServer(
+        control_socket(options.directory), Operator(bot, board, Panels(bot, Mode.LIVE)).answer, console.open
+    )
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     fatal = Fatal(bot.guard.latch, clock)
     async with open_supervisor(bot.spec(server.serve, chats), report=fatal.report) as root:

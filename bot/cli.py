@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         "status", help="the live tree: every actor, its state, restarts, mailbox, last failure"
     )
     tree.add_argument("path", nargs="?", metavar="PATH", help="only the part below this path, such as root/money")
+    top = verbs.add_parser("top", help="live terminal dashboard; q leaves")
+    top.add_argument("--once", action="store_true", help="print one frame and end")
     chat = verbs.add_parser("chat", help="the chat commands on the console; on a pipe one command per line")
     chat.add_argument(
         "--as", dest="speaker", metavar="TELEGRAM_ID", help="speak as this user (profile local: any, or a handle)"
@@ -66,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, status, tree, chat, pause, flatten, resume, rearm):
+    for verb in (run, status, tree, top, chat, pause, flatten, resume, rearm):
         verb.add_argument(
             "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY, ~/.local/state/trading-bot"
         )
@@ -117,6 +119,10 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "pause" | "resume" | "flatten" | "rearm" as verb:
             request = {"verb": verb, "why": getattr(arguments, "why", None), "user": getattr(arguments, "user", None)}
             print(control.ask(control_socket(directory), request)["text"])
+        case "top":
+            from bot import top
+
+            return top.main(control_socket(directory), once=arguments.once)
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
     return 0

@@ -6,14 +6,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from bot.clock import Clock
 from bot.errors import BotError
+from bot.panels import Panels
 from bot.ports import Desk, Store, Submitted, User
 from bot.status import StatusBoard
 from bot.trading.intent import Context, Protection, Side, TradeRequest
 from bot.trading.trading_state import Halt
 from bot.trading.units import BPS
 from bot.tree import TradingBot
+
+log = structlog.get_logger()
 
 Record = dict[str, Any]
 BY = "operator"
@@ -29,6 +34,7 @@ class Operator:
 
     bot: TradingBot
     board: StatusBoard
+    panels: Panels
 
     async def answer(self, request: Record) -> Record:
         verbs: dict[str, Callable[[Record], Awaitable[Record]]] = {
@@ -38,6 +44,7 @@ class Operator:
             "resume": self._resume,
             "flatten": self._flatten,
             "rearm": self._rearm,
+            "top": self._top,
         }
         verb = verbs.get(str(request.get("verb")))
         if verb is None:
@@ -46,9 +53,16 @@ class Operator:
             return await verb(request)
         except (BotError, LookupError) as error:
             return {"error": str(error)}
+        except Exception as error:
+            # A fault of one answer must not end the operator's door; the log has its traceback.
+            log.exception("operator_verb_failed", verb=request.get("verb"))
+            return {"error": f"the bot could not answer this: {type(error).__name__}; see its log"}
 
     async def _status(self, _: Record) -> Record:
         return await self.board.status()
+
+    async def _top(self, _: Record) -> Record:
+        return await self.panels.record()
 
     async def _supervisor(self, request: Record) -> Record:
         path = request.get("path")

@@ -43,6 +43,7 @@ from actors.sniper import Look, Sniper
 from actors.telegram_gateway import TelegramGateway
 from actors.token_tracker import TokenTracker
 from actors.trading_guard import TradingGuard
+from actors.wallet_scanner import Followed, WalletScanner
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
@@ -52,9 +53,9 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
-from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Settled, Store, Vault
+from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Settled, Store, Vault, WalletHistory
 from bot.trading.exits import ExitReason
-from bot.trading.launch import LaunchpadEvent, TokenLaunch
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.outage import OutageRule
 from bot.trading.position import PositionState
 from bot.trading.signal import Opinion
@@ -73,6 +74,7 @@ class Adapters:
     store: Store
     chain: Chain
     stream: LaunchStream
+    history: WalletHistory
     vault: Vault
     clock: Clock
 
@@ -117,6 +119,7 @@ class TradingBot:
     prices: PriceBook = field(default_factory=PriceBook)
     hunted: Hunted = field(default_factory=Hunted)
     looks: dict[str, MonitorLook] = field(default_factory=dict)
+    followed: Followed = field(default_factory=Followed)
     health: dict[str, Health] = field(default_factory=dict)
     root: Supervisor | None = None
     guard: TradingGuard = field(init=False)
@@ -227,6 +230,7 @@ class TradingBot:
         self.root = root
         for user in await self.adapters.store.users():
             await self.sniper_changed(user.id)
+        await self.tracking_changed()
 
     def supervisor(self, *path: str) -> Supervisor:
         """The running supervisor at a path below the root; raises Unavailable while it does not run."""
@@ -331,10 +335,24 @@ class TradingBot:
         elif running and not wanted:
             await snipers.terminate_child(user_id, mode="stop")
 
+    async def tracking_changed(self) -> None:
+        """One scanner for each address that anybody follows, none for the others."""
+        store, clock = self.adapters.store, self.adapters.clock
+        scanners = self.supervisor("hunt", "wallet_scanners")
+        wanted = {wallet.address for wallet in await store.tracked()}
+        running = {child.id for child in scanners.which_children()}
+        for address in running - wanted:
+            await scanners.terminate_child(address)
+        for address in wanted - running:
+            scanner = WalletScanner(address, store, self.adapters.history, clock, self.followed)
+            await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
+
     # ------------------------------------------------------------------------------------------------------------- hunt
 
     def _hunt(self, event: LaunchpadEvent) -> None:
         """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""
+        if isinstance(event, CurveTrade):
+            self.followed.hint(event)
         try:
             self.supervisor("hunt").ref("launch_watcher").tell(event)
         except (ActorDead, MailboxFull, NotFound, Unavailable):

@@ -157,7 +157,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "slippage_sell", "slippage_sell_bps", Unit.PERCENT, "how much less a sale may bring", 10, _SLIPPAGE_MOST_BPS
     ),
-    Setting("confirm", "require_confirmation", Unit.SWITCH, "ask before a trade that you type"),
     Setting(
         "take_profit", "take_profit_bps", Unit.PERCENT, "sell at this gain on cost", 100, _GAIN_MOST_BPS, optional=True
     ),
@@ -180,7 +179,6 @@ SETTINGS: tuple[Setting, ...] = (
         optional=True,
     ),
     Setting("max_hold", "max_hold_s", Unit.SECONDS, "sell after this time", 5, 365 * _DAY_S, optional=True),
-    Setting("honeypots", "check_honeypots", Unit.SWITCH, "refuse tokens that cannot be sold again"),
     Setting(
         "on_critical",
         "on_critical",

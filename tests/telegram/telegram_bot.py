@@ -16,7 +16,13 @@ from bot.status import StatusBoard
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
-from bot.telegram.handlers import AccountHandlers, TradeHandlers, make_chat
+from bot.telegram.handlers import (
+    AccountHandlers,
+    PreferenceHandlers,
+    TradeHandlers,
+    WatchingHandlers,
+    make_chat,
+)
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
 from bot.users import Registrar
@@ -86,6 +92,8 @@ async def bot_on_telegram(
         chat = make_chat(
             AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
             TradeHandlers(store, chain, bot.desk, clock, bot.sniper_changed),
+            PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed),
+            WatchingHandlers(store, chain, clock, bot.tracking_changed),
         )
         await open_for_entries(bot)
         async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:

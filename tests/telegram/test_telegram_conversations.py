@@ -10,6 +10,7 @@ from bot.commands import COMMANDS
 from bot.telegram.replies import short
 from bot.trading.intent import Side
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
 
 
@@ -42,6 +43,22 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.hears("Position closed")
         await talk.asks("/status", "today: 1 buys, 2 sells, 0 failed")
 
+        await talk.asks("/balance", "SOL in ")
+        await talk.asks(f"/price {mint}", "SOL per million tokens")
+        await talk.asks("/settings", "stop_loss = 10 %")
+        await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds from now on")
+        await talk.asks("/settings stop_lost 25%", "did you mean stop_loss?")
+        await talk.asks("/settings stop_loss 900%", "stop_loss goes from")
+        leader = Crowd(talk.world.chain)._trader(3)
+        await talk.asks(f"/track {leader.pubkey()} leader", "Following leader")
+        await talk.asks(f"/track {leader.pubkey()}", "You follow")
+        await talk.asks(f"/untrack {leader.pubkey()}", "no more")
+        await talk.asks("/pause", "Your entries are paused")
+        await talk.asks(f"/buy {mint} 0.1", "Not done: entries are paused (paused)")
+        await talk.asks("/resume", "Your pause is over")
+        await talk.asks("/resume", "You have not paused")
+
+        await talk.asks("/snipe", "The sniper is off")
         await talk.asks("/snipe_enable", "The sniper is on")
         await talk.asks("/snipe_disable", "The sniper is off")
         await talk.asks(f"/buy {mint} 0.1", "Sent: buying")

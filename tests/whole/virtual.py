@@ -14,6 +14,7 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
+from bot.chain.swaps import PumpWallets
 from bot.clock import Clock, virtual_clock
 from bot.compose import outage_rules
 from bot.console import ConsoleMessenger
@@ -71,9 +72,10 @@ class World:
     def adapters(self) -> Adapters:
         """Fresh adapters, as a new process would make them."""
         client = RpcClient(InProcessTransport(self.chain), 2.5)
-        chain = PumpChain(Endpoints([client], self.clock))
+        endpoints = Endpoints([client], self.clock)
+        chain = PumpChain(endpoints)
         stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
-        return Adapters(self.store, chain, stream, self.vault, self.clock)
+        return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
         """A user with a funded wallet."""

@@ -5,16 +5,28 @@ from __future__ import annotations
 from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler
 from bot.telegram.handlers.account import AccountHandlers
+from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.trade import TradeHandlers
+from bot.telegram.handlers.watching import WatchingHandlers
 
 
-def make_chat(account: AccountHandlers, trade: TradeHandlers) -> Chat:
+def make_chat(
+    account: AccountHandlers, trade: TradeHandlers, preferences: PreferenceHandlers, watching: WatchingHandlers
+) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
     handlers: dict[str, Handler] = {
         "start": account.start,
         "help": account.help,
         "wallet": account.wallet,
         "status": account.status,
+        "balance": account.balance,
+        "settings": preferences.settings,
+        "snipe": preferences.snipe,
+        "pause": preferences.pause,
+        "resume": preferences.resume,
+        "price": watching.price,
+        "track": watching.track,
+        "untrack": watching.untrack,
         "snipe_enable": account.snipe_enable,
         "snipe_disable": account.snipe_disable,
         "buy": trade.buy,
@@ -27,4 +39,4 @@ def make_chat(account: AccountHandlers, trade: TradeHandlers) -> Chat:
     return Chat(handlers)
 
 
-__all__ = ["AccountHandlers", "TradeHandlers", "make_chat"]
+__all__ = ["AccountHandlers", "PreferenceHandlers", "TradeHandlers", "WatchingHandlers", "make_chat"]

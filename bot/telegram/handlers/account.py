@@ -12,7 +12,7 @@ from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import mode_label
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
-from bot.trading.units import format_sol
+from bot.trading.units import format_sol, format_tokens
 
 
 def known(incoming: Incoming) -> User:
@@ -69,6 +69,17 @@ class AccountHandlers:
                 f"balance {format_sol(balances.lamports)} SOL, kept for exits {format_sol(kept)} SOL,"
                 f" tokens of {len([raw for raw in balances.token_raw.values() if raw])} mints"
             )
+        return "\n".join(lines)
+
+    async def balance(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        lines = []
+        for wallet in await self.store.wallets(user.id):
+            balances = await self.chain.balances(wallet.address)
+            lines.append(f"{mode_label(user.mode.value)} {format_sol(balances.lamports)} SOL in {wallet.address}")
+            lines += [f"  {format_tokens(raw)} of {mint}" for mint, raw in sorted(balances.token_raw.items()) if raw]
         return "\n".join(lines)
 
     async def status(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:

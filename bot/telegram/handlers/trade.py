@@ -23,7 +23,8 @@ _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _CLOSED_SHOWN = 5
 
 
-def _mint(text: str) -> str:
+def key_of(text: str) -> str:
+    """A typed address; UsageError for what cannot be one."""
     if not _BASE58_KEY.fullmatch(text):
         raise UsageError(f"{text[:50]!r} is not a token address; it has 32 to 44 letters and digits")
     return text
@@ -50,7 +51,7 @@ class TradeHandlers:
             wallet,
             user.mode,
             side=Side.BUY,
-            mint=_mint(arguments[0]),
+            mint=key_of(arguments[0]),
             slippage_bps=settings.slippage_buy_bps,
             spend_lamports=spend_lamports,
         )
@@ -60,7 +61,7 @@ class TradeHandlers:
         if len(arguments) != 2:
             raise wrong_usage(command)
         user, wallet, settings = await self._trader(incoming)
-        mint, amount = _mint(arguments[0]), arguments[1]
+        mint, amount = key_of(arguments[0]), arguments[1]
         token_raw, share_bps = 0, 0
         try:
             if amount.lower() == "all":

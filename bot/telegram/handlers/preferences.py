@@ -1,0 +1,87 @@
+"""A user's settings, his sniper at a glance, and his own pause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.clock import Clock, day_of, day_start_ms
+from bot.commands import Command
+from bot.ports import Store
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.telegram.replies import short
+from bot.trading.settings_table import SETTINGS, setting_named, value_of, with_value
+from bot.trading.units import AmountError, format_sol
+
+LOOKS_SHOWN = 5
+
+
+class Pauses(Protocol):
+    """A user's own pause, which outlives restarts."""
+
+    async def pause_user(self, user_id: str) -> bool: ...
+
+    async def resume_user(self, user_id: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceHandlers:
+    store: Store
+    clock: Clock
+    pauses: Pauses
+    snipers_changed: Callable[[str], Awaitable[None]]
+
+    async def settings(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        user = known(incoming)
+        current = await self.store.settings(user.id)
+        if not arguments:
+            lines = [f"{row.name} = {row.format(value_of(current, row))} - {row.help}" for row in SETTINGS]
+            return "\n".join([*lines, f"Change one with {command.usage}."])
+        try:
+            row = setting_named(arguments[0])
+            if len(arguments) == 1:
+                return f"{row.name} = {row.format(value_of(current, row))} - {row.help}"
+            changed = with_value(current, row, row.parse(" ".join(arguments[1:])))
+        except AmountError as error:
+            raise UsageError(str(error)) from None
+        await self.store.save_settings(user.id, changed, by=user.id)
+        await self.snipers_changed(user.id)
+        return (
+            f"{row.name} = {row.format(value_of(changed, row))}; it holds from now on, open positions keep their plan."
+        )
+
+    async def snipe(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        settings = await self.store.settings(user.id)
+        since_ms = day_start_ms(day_of(self.clock.now_ms(), settings.timezone), settings.timezone)
+        runs = await self.store.runs_since(user.id, since_ms)
+        counts = Counter(run.status for run in runs)
+        summary = ", ".join(f"{count} {status.lower()}" for status, count in sorted(counts.items())) or "nothing yet"
+        strong = ", strong buys only" if settings.snipe_only_strong_buy else ""
+        lines = [
+            f"The sniper is {'on' if settings.snipe_enabled else 'off'}: {format_sol(settings.snipe_max_lamports)} SOL a token,"
+            f" confidence from {settings.snipe_min_confidence_bps / 100:.0f} %{strong}, {settings.snipe_max_daily} a day.",
+            f"Looked at today: {summary}.",
+        ]
+        lines += [f"  {short(run.mint)} {run.status.lower()}: {run.reason}" for run in runs[-LOOKS_SHOWN:]]
+        return "\n".join(lines)
+
+    async def pause(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        if not await self.pauses.pause_user(known(incoming).id):
+            return "Your entries are paused already; /resume ends it."
+        return "Your entries are paused: nothing is bought for you, exits go on. /resume ends it."
+
+    async def resume(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        if not await self.pauses.resume_user(known(incoming).id):
+            return "You have not paused your entries; see /status for what else may pause them."
+        return "Your pause is over; see /status."

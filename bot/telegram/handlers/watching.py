@@ -1,0 +1,75 @@
+"""Looking at tokens and at other people's wallets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.errors import DecodeError
+from bot.ports import Chain, Store, TrackedWallet
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.handlers.trade import key_of
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.telegram.replies import short
+from bot.trading.units import TOKEN_DECIMALS, format_sol
+
+LABEL_LENGTH = 32
+TRACKED_MAX = 50  # wallets that one user may follow
+
+
+@dataclass(frozen=True, slots=True)
+class WatchingHandlers:
+    """`tracking_changed` starts or stops the scanner of an address."""
+
+    store: Store
+    chain: Chain
+    clock: Clock
+    tracking_changed: Callable[[], Awaitable[None]]
+
+    async def price(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if len(arguments) != 1:
+            raise wrong_usage(command)
+        mint = key_of(arguments[0])
+        try:
+            curve = await self.chain.curve(mint)
+        except (LookupError, DecodeError):
+            return f"{short(mint)} is no token of the launchpad; check the address."
+        if curve.virtual_token_raw == 0:
+            return f"{short(mint)} has left its curve; it trades in its pool."
+        per_million = curve.virtual_quote_lamports * 10 ** (6 + TOKEN_DECIMALS) // curve.virtual_token_raw
+        done = " The curve is complete." if curve.complete else ""
+        return (
+            f"{short(mint)}: {format_sol(per_million)} SOL per million tokens, market cap"
+            f" {format_sol(curve.market_cap_lamports)} SOL, {format_sol(curve.real_quote_lamports)} SOL in the curve,"
+            f" {curve.progress_bps / 100:.1f} % sold.{done}"
+        )
+
+    async def track(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if not arguments:
+            raise wrong_usage(command)
+        user, address, label = known(incoming), key_of(arguments[0]), " ".join(arguments[1:])
+        try:
+            await self.chain.balances(address)
+        except LookupError:
+            raise UsageError(f"{address} is not an address of this chain; check it") from None
+        if len(label) > LABEL_LENGTH:
+            raise UsageError(f"a label has at most {LABEL_LENGTH} characters")
+        if len(await self.store.tracked(user.id)) >= TRACKED_MAX:
+            raise UsageError(f"you follow {TRACKED_MAX} wallets, which is the most; /untrack one first")
+        if not await self.store.track(TrackedWallet(user.id, address, label or short(address), self.clock.now_ms())):
+            return f"You follow {short(address)} already."
+        await self.tracking_changed()
+        return f"Following {label or short(address)}; its launchpad trades are recorded from now on."
+
+    async def untrack(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if len(arguments) != 1:
+            raise wrong_usage(command)
+        user, address = known(incoming), key_of(arguments[0])
+        if not await self.store.untrack(user.id, address):
+            mine = ", ".join(row.address for row in await self.store.tracked(user.id)) or "none"
+            return f"You do not follow {short(address)}; you follow: {mine}."
+        await self.tracking_changed()
+        return f"You follow {short(address)} no more."
