@@ -11,6 +11,7 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.lanes import exit_lane
 from bot.execution.messages import monitor_lost_message
 from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import CurveError, quote_sell
@@ -39,7 +40,8 @@ class FallbackMonitor:
         ctx.ready()
         while True:
             try:
-                await self._look()
+                with exit_lane():
+                    await self._look()
             except Unavailable as error:
                 log.warning("fallback_monitor_waits", watched=len(self.watched), reason=str(error))
             await trio.sleep(LOOK_S)

@@ -15,7 +15,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.health import Health
 
-PROBE_DEADLINE_S = 3.0
+PROBE_DEADLINE_S = 5.0  # a probe of several endpoints takes up to 4 s
 BAD_IN_A_ROW = 2  # one slow answer is no outage
 
 

@@ -10,6 +10,7 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
+from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, PricePoint
@@ -33,7 +34,8 @@ class PricePoller:
             stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
             if stale:
                 try:
-                    curves = await self.chain.curves(stale)
+                    with exit_lane():
+                        curves = await self.chain.curves(stale)
                 except ChainUnavailable as error:
                     log.warning("prices_unavailable", mints=len(stale), reason=str(error))
                 else:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     _refuse_profile(arguments.profile)
     options = _options(arguments, directory)
     with _locked(directory):
-        refuse_taken_port(options.settings.localnet.port)
+        refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
         logs.configure(options.settings.logs.level, file=_log_file(directory))
         try:
             # Most of what the bot makes lives for one message or for ever; the default thresholds look at it all too often.
@@ -210,10 +210,13 @@ async def _serve(options: Options, stop: trio.Event) -> int:
     async with (
         foundation.running() as (database, local_chain),
         open_store(database) as store,
-        open_http_transport(local_chain.http_url) as transport,
+        AsyncExitStack() as opened,
     ):
-        endpoints = Endpoints([RpcClient(transport, RPC_DEADLINE_S)], clock)
+        transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
+        endpoints = Endpoints([RpcClient(transport, RPC_DEADLINE_S) for transport in transports], clock)
+        await endpoints.admit(local_chain.genesis_hash)
         chain = PumpChain(endpoints)
+        subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
         await bind_cluster(store, local_chain.genesis_hash, options.directory)
         master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
         vault = LocalVault(master_key)
@@ -221,7 +224,7 @@ async def _serve(options: Options, stop: trio.Event) -> int:
         adapters = Adapters(
             store=store,
             chain=chain,
-            stream=PumpLaunchStream(WebSocketSubscriptions(local_chain.ws_url), chain.events_of, clock),
+            stream=PumpLaunchStream(subscriptions, chain.events_of, clock),
             history=PumpWallets(endpoints),
             vault=vault,
             clock=clock,
@@ -231,7 +234,7 @@ async def _serve(options: Options, stop: trio.Event) -> int:
             adapters.vault,
             clock,
             Mode.LIVE,
-            partial(fund, chain, transport.post, settings.lamports(chosen.localnet.demo_fund_sol)),
+            partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol)),
         )
         if handles := await demo_users(registrar, chosen.demo):
             say(f"{', '.join(handles)}: wallets funded, snipers on")
@@ -281,9 +284,7 @@ async def _run_tree(
     )
     console = Console(store, clock, chat, messenger)
     operator = Operator(bot, board, Panels(bot, Mode.LIVE))
-    server = control.ControlServer(
-        control_socket(options.directory), Operator(bot, board, Panels(bot, Mode.LIVE)).answer, console.open
-    )
+    server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     fatal = Fatal(bot.guard.latch, clock)
     async with open_supervisor(bot.spec(server.serve, chats), report=fatal.report) as root:

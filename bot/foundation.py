@@ -73,6 +73,7 @@ class Foundation:
         started_s = trio.current_time()
         self.say("starting the local chain")
         options = ["--slot-ms", str(self.localnet.slot_ms), "--seed", str(self.localnet.seed)]
+        options += ["--endpoints", str(self.localnet.endpoints)]
         if self.market is not None:
             options += ["--market", str(self.market), "--speed", str(self.speed)]
         process = LocalChainProcess(self.directory / "localnet", _port_of(self._chain) or self.localnet.port, options)
@@ -90,4 +91,4 @@ class Foundation:
 
 def _port_of(address: LocalChainAddress | None) -> int | None:
     """The port of the last incarnation: whoever holds its URL must find the next one there."""
-    return None if address is None else int(address.http_url.rstrip("/").rpartition(":")[2])
+    return None if address is None else int(address.http_urls[0].rstrip("/").rpartition(":")[2])

@@ -25,8 +25,8 @@ STOP_WITHIN_S = 3.0
 class LocalChainAddress:
     """Where the running chain answers."""
 
-    http_url: str
-    ws_url: str
+    http_urls: tuple[str, ...]
+    ws_urls: tuple[str, ...]
     genesis_hash: str
 
 
@@ -64,7 +64,10 @@ class LocalChainProcess:
             return None
         if record.get("pid") != pid:
             return None
-        return LocalChainAddress(record["http_url"], record["ws_url"], record["genesis_hash"])
+        doors = record["endpoints"]
+        return LocalChainAddress(
+            tuple(door["http_url"] for door in doors), tuple(door["ws_url"] for door in doors), record["genesis_hash"]
+        )
 
     async def died(self) -> int:
         """Wait until the process has ended; its exit code."""
@@ -96,9 +99,12 @@ class LocalChainProcess:
         return self._process
 
 
-def refuse_taken_port(port: int) -> None:
-    """Raise StartupError while a configured port, or the next one, which takes the WebSocket, is in use; 0 is none."""
-    for number in (port, port + 1) if port else ():
+def refuse_taken_port(port: int, endpoints: int) -> None:
+    """Raise StartupError while a configured port, or one behind it, is in use; 0 is none.
+
+    Each endpoint takes two ports in a row, for HTTP and for the WebSocket.
+    """
+    for number in range(port, port + 2 * endpoints) if port else ():
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

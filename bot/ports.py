@@ -481,6 +481,9 @@ class Chain(Protocol):
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
         """Wire bytes and the base58 signature of a signed message."""
 
+    async def probe(self) -> str:
+        """Ask every endpoint how it is and say so in a few words; raises ChainUnavailable when none answers."""
+
     def health(self) -> list[EndpointHealth]: ...
 
 

@@ -90,7 +90,8 @@ class Telegram(Section):
 class Localnet(Section):
     """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable."""
 
-    port: int = Field(default=0, ge=0, le=65_534)
+    port: int = Field(default=0, ge=0, le=65_520)
+    endpoints: int = Field(default=2, ge=1, le=8)
     seed: int = Field(default=1, ge=0)
     slot_ms: int = Field(default=400, ge=20, le=5_000)
     demo_fund_sol: Sol = Decimal(10)

@@ -131,7 +131,15 @@ class StatusBoard:
             for name, health in self._bot.health.items()
         }
         services["rpc"]["endpoints"] = [
-            {"name": endpoint.name, "healthy": endpoint.healthy, "slot": endpoint.slot, "detail": endpoint.detail}
+            {
+                "name": endpoint.name,
+                "healthy": endpoint.healthy,
+                "slot": endpoint.slot,
+                "breaker": endpoint.breaker,
+                "latency_ms": endpoint.latency_ms,
+                "error_bps": endpoint.error_bps,
+                "detail": endpoint.detail,
+            }
             for endpoint in self._bot.adapters.chain.health()
         ]
         if not self._bot.health["telegram"].since_ms:

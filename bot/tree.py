@@ -220,8 +220,7 @@ class TradingBot:
         return "answers"
 
     async def _probe_chain(self) -> str:
-        height = await self.adapters.chain.finalized_height()
-        return f"finalized height {height}"
+        return await self.adapters.chain.probe()
 
     # ------------------------------------------------------------------------------------------------- dynamic children
 

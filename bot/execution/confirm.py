@@ -106,7 +106,7 @@ class Confirmer:
             return None
 
     async def _step(self, entry: Followed, status: SignatureStatus | None, height: int | None) -> None:
-        endpoints = len(self.chain.health())
+        endpoints = sum(one.breaker != "refused" for one in self.chain.health())
         match next_step(entry.attempt.last_valid_block_height, status, height, entry.absences, endpoints=endpoints):
             case Step.WAIT:
                 return

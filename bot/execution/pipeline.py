@@ -16,6 +16,7 @@ import trio
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
 from bot.execution.in_flight import Followed, InFlight
+from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.ports import Chain, Prices, Store, Submitted, SwapOrder, Vault, Wallet
 from bot.trading.curve import Curve, CurveError, quote_buy, quote_sell
@@ -51,6 +52,12 @@ class Pipeline:
         A request that was submitted before under the same key is not traded again; its intent is given back. Raises
         StoreUnavailable when the database is away: the outcome is then in the rows, and the rescuer goes on from them.
         """
+        if request.side is Side.SELL:
+            with exit_lane():
+                return await self._submit(request, wallet)
+        return await self._submit(request, wallet)
+
+    async def _submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
         bound = log.bind(user=request.user_id, mint=request.mint, side=request.side, causation=request.causation_id)
         admitted = await self._admit(request, wallet)
         if isinstance(admitted, Refused):
