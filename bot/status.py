@@ -214,13 +214,23 @@ def _node(statistics: SupervisorStatistics | ChildStatistics, level: int) -> Rec
     if isinstance(statistics, SupervisorStatistics):
         node["kind"] = "supervisor"
         node["strategy"] = statistics.strategy
-        node["children"] = [_node(child, level) for child in statistics.children]
+        node["children"] = [_node(child, level) for child in statistics.children if not _absent(child)]
         return node
     node["last_failure"] = statistics.last_failure
     if statistics.mailbox is not None:
         node["mailbox"] = {"depth": statistics.mailbox.depth, "capacity": statistics.mailbox.capacity}
         node["message_age_s"] = statistics.mailbox.message_age_s
     return node
+
+
+def _absent(statistics: SupervisorStatistics | ChildStatistics) -> bool:
+    """An actor that this configuration does not have: its start was ignored."""
+    return (
+        isinstance(statistics, ChildStatistics)
+        and statistics.state == "undefined"
+        and statistics.last_failure is None
+        and statistics.restarts == 0
+    )
 
 
 def _walk(node: Record) -> list[Record]:
