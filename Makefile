@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench crash program lock clean
+.PHONY: install run test lint bench crash pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -26,6 +26,10 @@ bench: .venv/.dev
 KILLS ?= 10
 crash: .venv/.dev
 	$(BIN)/python -m tests.crash.campaign --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+# Draws docs/pictures/top.svg from a bot that trades on its local chain; about a minute.
+pictures: .venv/.dev
+	$(BIN)/python docs/make_pictures.py
 
 # Builds bot/localnet/programs/*.so from our C source with the LLVM back end that a package registry carries.
 program: .venv/.dev
