@@ -36,14 +36,14 @@ def start(bot: RealBot) -> None:
 
 
 def ordered_to(bot: RealBot, *words: str) -> str:
-    """What an operator's verb that is obeyed prints."""
+    """What a verb that is obeyed prints."""
     done = bot.command(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def refused_to(bot: RealBot, *words: str) -> str:
-    """The one line of an operator's verb that is refused."""
+    """The one line of a verb that is refused."""
     done = bot.command(*words)
     assert done.returncode == 1, done
     assert done.stderr.count("\n") == 1
@@ -100,8 +100,7 @@ def test_killed_chain_comes_back_as_the_same_chain(trading: RealBot) -> None:
 def test_entries_pause_while_rpc_is_down_and_monitors_stay(trading: RealBot) -> None:
     """Slow: the outage lasts three seconds and its end is waited for, not brought about."""
     trading.until("open positions", lambda status: status["positions"]["open"] >= 1)
-    done = trading.command("localnet", "fault", "rpc-down", "--for", "3s")
-    assert done.returncode == 0, done.stderr
+    ordered_to(trading, "localnet", "fault", "rpc-down", "--for", "3s")
     paused = trading.until("the cause rpc", lambda status: "rpc" in causes(status))
     assert (paused["state"], paused["level"]) == ("PAUSED", 2)
     assert health(paused, "rpc") == "down"
@@ -113,20 +112,17 @@ def test_entries_pause_while_rpc_is_down_and_monitors_stay(trading: RealBot) -> 
 
 def test_entries_pause_while_rpc_is_too_slow_to_trade_on(trading: RealBot) -> None:
     """Slow: several answers must fail to come within their deadlines before the bot calls it an outage."""
-    done = trading.command("localnet", "fault", "rpc-slow", "--for", "60s", "--delay-ms", "5000")
-    assert done.returncode == 0, done.stderr
+    ordered_to(trading, "localnet", "fault", "rpc-slow", "--for", "60s", "--delay-ms", "5000")
     paused = trading.until("the cause rpc", lambda status: "rpc" in causes(status))
     assert paused["state"] == "PAUSED"
     assert "no answer" in next(cause["why"] for cause in paused["causes"] if cause["cause"] == "rpc")
-    assert trading.command("localnet", "clear").stdout.strip() == "1 fault(s) ended"
+    assert "fault(s) ended" in ordered_to(trading, "localnet", "clear")
     until_it_trades_again(trading)
 
 
 def test_unknown_fault_is_refused_by_name(trading: RealBot) -> None:
-    done = trading.command("localnet", "fault", "rpc-dwn", "--for", "3s")
-    assert done.returncode == 1
-    assert done.stderr.startswith("localnet: unknown fault rpc-dwn; known: ")
-    assert done.stderr.count("\n") == 1
+    told = refused_to(trading, "localnet", "fault", "rpc-dwn", "--for", "3s")
+    assert told.startswith("localnet: unknown fault rpc-dwn; known: ")
 
 
 def test_operators_pause_outlives_a_kill_and_ends_by_resume(trading: RealBot) -> None:

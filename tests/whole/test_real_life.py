@@ -104,6 +104,10 @@ def _any(_: Row) -> bool:
     return True
 
 
+def _closed(row: Row) -> bool:
+    return bool(row["state"] == "closed")
+
+
 def _filled(row: Row) -> bool:
     return bool(row["state"] == "filled" and row["side"] == "buy")
 
@@ -156,7 +160,7 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
         "the chain shows",
     ),
     "a position has other tokens": (
-        _books(positions=lambda books: _change(books.positions, _any, state="open", token_raw=5)),
+        _books(positions=lambda books: _change(books.positions, _closed, state="open", token_raw=5)),
         "its open positions say 5",
     ),
     "a position has another result": (
