@@ -332,7 +332,8 @@ class TradingBot:
             sniper = Sniper(user, wallet, store, self.desk, clock)
             await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
         elif running and not wanted:
-            await snipers.terminate_child(user_id, mode="stop")
+            # At once: an order that it has handed over is the executor's, and its run follows the intent.
+            await snipers.terminate_child(user_id)
 
     async def tracking_changed(self) -> None:
         """One scanner for each address that anybody follows, none for the others."""
