@@ -28,12 +28,28 @@ TABLE = "{:>4} {:>8}  {:<10} {:<26} {:<34} {}"
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
-    """One kill: after how long, how far the bot had come, and which intents were on their way at which step."""
+class Life:
+    """One life of the bot: how long it was let live, what it logged, and which intents were left at which step."""
 
-    after_s: float
-    phase: str
+    lasted_s: float
+    events: Sequence[Event]
     on_their_way: dict[str, str]
+
+    @property
+    def phase(self) -> str:
+        """How far it came."""
+        seen = {event["event"] for event in self.events}
+        if "intent_planned" in seen:
+            return "trading"
+        return "reconciled" if "boot_reconcile" in seen else "starting"
+
+    def recovery(self) -> str | None:
+        """What its boot took up from the lives before; None when it did not get so far."""
+        boot = next((event for event in self.events if event["event"] == "boot_reconcile"), None)
+        if boot is None:
+            return None
+        followed = {event["intent"] for event in self.events if event["event"] == "intent_adopted"}
+        return f"{len(followed)} followed, {boot['snipe_runs_expired']} runs expired"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,68 +63,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     with real_bot(NORMAL) as bot:
         launches = max(LAUNCHES_AT_LEAST, arguments.kills * LAUNCHES_PER_KILL)
         market = ("--market", str(write_busy_market(bot.directory / "busy.csv", launches)))
-        deaths = [_live_and_die(bot, market, draw.uniform(EARLIEST_S, LATEST_S)) for _ in range(arguments.kills)]
-        _last_life(bot, market)
+        lives = [_live_and_die(bot, market, draw.uniform(EARLIEST_S, LATEST_S)) for _ in range(arguments.kills)]
+        lives.append(_last_life(bot, market))
         books = read_books(bot.directory)
         found = findings(books, read_evidence(bot.directory, [row["address"] for row in books.wallets]))
-        _print_table(deaths, _lives(bot.log()), books)
+        _print_table(lives, books)
     print(f"\n{_sums(books)}")
     print("\n".join(["findings:", *found]) if found else "no findings: the books equal the chain")
     return 1 if found else 0
 
 
-def _live_and_die(bot: RealBot, market: Sequence[str], after_s: float) -> Death:
+def _live_and_die(bot: RealBot, market: Sequence[str], lasts_s: float) -> Life:
     """One life of this length."""
     bot.start(*market)
-    time.sleep(after_s)
+    time.sleep(lasts_s)
     bot.kill()
-    death = Death(after_s, _phase(bot), bot.unresolved_intents())
+    life = Life(lasts_s, bot.this_life(), bot.unresolved_intents())
     print(
-        f"killed after {after_s:.2f} s, {death.phase}, on their way: {_counted(death.on_their_way.values())}",
-        flush=True,
+        f"killed after {lasts_s:.2f} s, {life.phase}, on their way: {_counted(life.on_their_way.values())}", flush=True
     )
-    return death
+    return life
 
 
-def _last_life(bot: RealBot, market: Sequence[str]) -> None:
+def _last_life(bot: RealBot, market: Sequence[str]) -> Life:
     """The life that nobody interrupts: no new entries, every position closed by its exits, then an orderly stop."""
+    started_s = time.monotonic()
     bot.start(*market)
     bot.until_open()
     bot.snipers_off()
     bot.until_flat(within_s=CLOSED_WITHIN_S)
     bot.stop()
+    return Life(time.monotonic() - started_s, bot.this_life(), bot.unresolved_intents())
 
 
-def _phase(bot: RealBot) -> str:
-    """How far the life that just ended had come."""
-    events = {event["event"] for event in bot.this_life()}
-    if "intent_planned" in events:
-        return "trading"
-    return "reconciled" if "boot_reconcile" in events else "starting"
-
-
-def _lives(events: Iterable[Event]) -> list[Event]:
-    """What each boot that got so far found, oldest first."""
-    return [event for event in events if event["event"] == "boot_reconcile"]
-
-
-def _print_table(deaths: Sequence[Death], boots: Sequence[Event], books: Books) -> None:
+def _print_table(lives: Sequence[Life], books: Books) -> None:
+    """One line per kill: the moment, what was on its way, what the next life took up, and how it ended."""
     states = {row["id"]: row["state"] for row in books.intents}
-    boots_before = 0
-    print(
-        "\n" + TABLE.format("kill", "after", "phase", "on their way", "the next boot that got so far", "they ended as")
-    )
-    for number, death in enumerate(deaths, 1):
-        boots_before += death.phase != "starting"
-        boot = boots[boots_before] if boots_before < len(boots) else None
-        took = (
-            f"followed {boot['intents_in_flight']}, runs expired {boot['snipe_runs_expired']}"
-            if boot is not None
-            else "-"
-        )
-        ends = _counted(states.get(intent_id, "no row") for intent_id in death.on_their_way)
-        steps = _counted(death.on_their_way.values())
-        print(TABLE.format(number, f"{death.after_s:.2f} s", death.phase, steps, took, ends))
+    print("\n" + TABLE.format("kill", "after", "phase", "on their way", "the next boot", "they ended as"))
+    for number, life in enumerate(lives[:-1], 1):
+        recovery = next((told for later in lives[number:] if (told := later.recovery())), "none got so far")
+        ends = _counted(states.get(intent_id, "no row") for intent_id in life.on_their_way)
+        steps = _counted(life.on_their_way.values())
+        print(TABLE.format(number, f"{life.lasted_s:.2f} s", life.phase, steps, recovery, ends))
 
 
 def _counted(words: Iterable[str]) -> str:
