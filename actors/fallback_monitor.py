@@ -87,7 +87,6 @@ class FallbackMonitor:
                 causation_id=position.id,
                 reason=decided.reason.value,
                 token_raw=position.token_raw,
-                keep_account=True,
                 position_id=position.id,
             )
         )

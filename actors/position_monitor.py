@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import structlog
 import trio
@@ -36,6 +37,25 @@ class MonitorLook:
     checked_at_ms: int
 
 
+class _Outcome(Enum):
+    FILLED = auto()
+    NOT_FILLED = auto()  # it left, and did not sell
+    NOT_SENT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """Failed exits in a row: each doubles the slippage allowed, and one that left keeps the token account from closing."""
+
+    failures: int = 0
+    was_sent: bool = False
+
+    def after(self, outcome: _Outcome) -> _Tries:
+        if outcome is _Outcome.FILLED:
+            return _Tries()
+        return _Tries(self.failures + 1, self.was_sent or outcome is _Outcome.NOT_FILLED)
+
+
 @dataclass(frozen=True, slots=True)
 class PositionMonitor:
     """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again.
@@ -66,7 +86,7 @@ class PositionMonitor:
             del self.looks[position.id]
 
     async def _watch(self, position: Position) -> None:
-        failures = 0
+        tries = _Tries()
         reread_at_s = trio.current_time() + LOOK_S
         while position.state is PositionState.OPEN:
             position, decided = await self._decide(position)
@@ -74,8 +94,8 @@ class PositionMonitor:
                 with trio.move_on_at(reread_at_s):
                     await self.prices.changed(position.mint)
             else:
-                failures = 0 if await self._leave(position, decided, failures) else failures + 1
-                await trio.sleep(min(RETRY_S * 2 ** min(failures, 10), RETRY_MAX_S))
+                tries = tries.after(await self._leave(position, decided, tries))
+                await trio.sleep(min(RETRY_S * 2 ** min(tries.failures, 10), RETRY_MAX_S))
             if decided is not None or trio.current_time() >= reread_at_s:
                 position = await self._reread(position)
                 reread_at_s = trio.current_time() + LOOK_S
@@ -115,8 +135,8 @@ class PositionMonitor:
             log.warning("peak_not_noted", position=position.id, reason=str(error))
         return replace(position, peak_lamports=proceeds_lamports)
 
-    async def _leave(self, position: Position, decided: Exit, failures: int) -> bool:
-        """Submit one exit and wait for its outcome; True when it filled. Each failure doubles the slippage allowed."""
+    async def _leave(self, position: Position, decided: Exit, tries: _Tries) -> _Outcome:
+        """Submit one exit and wait for what became of it."""
         log.info(
             "exit_decided",
             position=position.id,
@@ -126,20 +146,20 @@ class PositionMonitor:
         )
         try:
             settings = await self.store.settings(position.user_id)
-            request = self._request(position, decided, settings.slippage_sell_bps, failures)
+            request = self._request(position, decided, settings.slippage_sell_bps, tries)
             outcome = await self.desk.submit(request)
         except Unavailable as error:
             log.warning("exit_not_submitted", position=position.id, reason=str(error))
-            return False
+            return _Outcome.NOT_SENT
         if not isinstance(outcome, Submitted):
             log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
-            return False
+            return _Outcome.NOT_SENT
         with trio.move_on_after(OUTCOME_S):
             await self.in_flight.resolved(outcome.intent.id)
         after = await self._reread(position)
-        return after.token_raw < position.token_raw
+        return _Outcome.FILLED if after.token_raw < position.token_raw else _Outcome.NOT_FILLED
 
-    def _request(self, position: Position, decided: Exit, slippage_bps: int, failures: int) -> TradeRequest:
+    def _request(self, position: Position, decided: Exit, slippage_bps: int, tries: _Tries) -> TradeRequest:
         return TradeRequest(
             key=f"exit:{position.id}:{self.clock.new_id()}",
             user_id=position.user_id,
@@ -148,11 +168,11 @@ class PositionMonitor:
             side=Side.SELL,
             mint=position.mint,
             context=TradeContext.AUTOMATED,
-            slippage_bps=min(slippage_bps << min(failures, 10), SLIPPAGE_MAX_BPS),
+            slippage_bps=min(slippage_bps << min(tries.failures, 10), SLIPPAGE_MAX_BPS),
             protection=Protection.OPEN,
             causation_id=position.id,
             reason=decided.reason.value,
             token_raw=max(position.token_raw * decided.share_bps // BPS, 1),
-            keep_account=failures > 0,
+            keep_account=tries.was_sent,
             position_id=position.id,
         )

@@ -22,6 +22,7 @@ STOPPING = "stopping"
 HALT = "halt"
 OPERATOR = "operator"
 PAUSED_BY_USER = "paused"
+PANIC = "panic"
 TICK_S = 0.1
 
 
@@ -113,30 +114,34 @@ class TradingGuard:
         return True
 
     async def resume_by_operator(self) -> bool:
-        """End the operator's own pause; False when there is none."""
-        if (OPERATOR, GLOBAL) not in self._state.causes:
-            return False
-        await self.store.clear_cause(OPERATOR, GLOBAL, OPERATOR)
-        self.resume(OPERATOR)
-        return True
+        """End the operator's own pauses, those of single users too; False when there is none."""
+        scopes = [cause.scope for cause in self.causes() if cause.name == OPERATOR]
+        for scope in scopes:
+            await self.store.clear_cause(OPERATOR, scope, OPERATOR)
+            self.resume(OPERATOR, scope=scope)
+        return bool(scopes)
 
-    async def pause_user(self, user_id: str) -> bool:
-        """A user's own pause outlives restarts and ends only by himself; False when he has paused already."""
+    async def pause_user(self, user_id: str, name: str = PAUSED_BY_USER) -> bool:
+        """A user's own pause or panic outlives restarts and ends only by himself; False when it is there already."""
         scope = f"user:{user_id}"
-        if (PAUSED_BY_USER, scope) in self._state.causes:
+        if (name, scope) in self._state.causes:
             return False
-        await self.store.save_cause(Cause(PAUSED_BY_USER, scope, self.clock.now_ms(), user_id, "his own /pause"))
-        self.pause(PAUSED_BY_USER, by=user_id, why="his own /pause", scope=scope)
+        await self.store.save_cause(Cause(name, scope, self.clock.now_ms(), user_id, "by his own command"))
+        self.pause(name, by=user_id, why="by his own command", scope=scope)
         return True
 
     async def resume_user(self, user_id: str) -> bool:
-        """End a user's own pause; False when there is none."""
+        """End a user's own pause and panic; False when there is neither."""
         scope = f"user:{user_id}"
-        if (PAUSED_BY_USER, scope) not in self._state.causes:
-            return False
-        await self.store.clear_cause(PAUSED_BY_USER, scope, user_id)
-        self.resume(PAUSED_BY_USER, scope=scope)
-        return True
+        own = [name for name in (PAUSED_BY_USER, PANIC) if (name, scope) in self._state.causes]
+        for name in own:
+            await self.store.clear_cause(name, scope, user_id)
+            self.resume(name, scope=scope)
+        return bool(own)
+
+    def panics(self, user_id: str) -> bool:
+        """Whether everything that this user holds, now or later, is to be sold."""
+        return (PANIC, f"user:{user_id}") in self._state.causes
 
     # -------------------------------------------------------------------------------------------------------- halt
 
@@ -183,6 +188,13 @@ class TradingGuard:
         return True
 
     # ---------------------------------------------------------------------------------------------------- questions
+
+    def ends_at_ms(self, cause: Cause) -> int | None:
+        """When a cause whose service is well again ends, if it stays well; None for every other one."""
+        outage = self._outages.get(cause.name)
+        if cause.scope != GLOBAL or outage is None or outage.well_since_ms is None:
+            return None
+        return outage.well_since_ms + outage.dwell_ms(self.rules[cause.name])
 
     def stop_entries(self) -> None:
         """The program is stopping: no new entries from here on."""

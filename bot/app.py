@@ -66,6 +66,7 @@ log = structlog.get_logger()
 
 RPC_DEADLINE_S = 2.5
 STOP_WITHIN_S = 9.0
+HALT_FILE = "halt.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     options = _options(arguments, directory)
     with _locked(directory):
         refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
-        logs.configure(options.settings.logs.level, file=_log_file(directory))
+        HaltFile(directory / HALT_FILE).kept()
+        _open_log(options.settings.logs.level, directory)
         try:
             # Most of what the bot makes lives for one message or for ever; the default thresholds look at it all too often.
             gc.set_threshold(50_000, 20, 100)
@@ -155,6 +157,13 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
+def _open_log(level: str, directory: Path) -> None:
+    try:
+        logs.configure(level, file=_log_file(directory))
+    except OSError as error:
+        raise StartupError(f"{error.filename}: the log cannot be written: {error.strerror}; put it right") from None
+
+
 def _log_file(directory: Path) -> Path | None:
     """Logs go to the journal where there is one, else to a file; the console is for people."""
     return None if "JOURNAL_STREAM" in os.environ else directory / "bot.log"
@@ -168,6 +177,8 @@ def _one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
             return found
         if isinstance(found, InitFailed) and isinstance(found.cause, BotError):
             return found.cause
+        if isinstance(found, InitFailed) and isinstance(found.cause, OSError):
+            return StartupError(f"{found.child} cannot start: {found.cause}; put it right, or give another --data-dir")
         if isinstance(found, SupervisionError):
             return StartupError(str(found))
     return group
@@ -273,12 +284,12 @@ async def _run_tree(
         options.settings.trading.observe_s,
         messenger if chat_api is None else TelegramMessenger(chat_api, messenger),
         outage_rules(options.settings.levels),
-        HaltFile(options.directory / "halt.json"),
+        HaltFile(options.directory / HALT_FILE),
     )
     board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor)
     chat = make_chat(
         AccountHandlers(store, adapters.chain, clock, registrar.register, bot.sniper_changed, board.line),
-        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.sniper_changed),
+        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.sniper_changed),
         PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed),
         WatchingHandlers(store, adapters.chain, clock, bot.tracking_changed),
     )

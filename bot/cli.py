@@ -102,6 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_verb(arguments: argparse.Namespace) -> int:
+    if arguments.data_dir == "":
+        raise BotError("--data-dir is empty; give a directory, or leave it out")
     directory = data_dir(arguments.data_dir)
     match arguments.verb:
         case "run":
@@ -141,8 +143,15 @@ def _sol(lamports: int) -> str:
     return f"{lamports / 1e9:+.4f}"
 
 
+def _cause_text(cause: dict[str, Any]) -> str:
+    whose = "" if cause["scope"] == "global" else f" of {cause['scope']}"
+    if cause["ends_at"]:
+        return f"{cause['cause']}{whose} (well again; it ends at {cause['ends_at']} if it stays so)"
+    return f"{cause['cause']}{whose} ({cause['why']})"
+
+
 def _status_text(status: dict[str, Any]) -> str:
-    causes = ", ".join(f"{cause['cause']} ({cause['why']})" for cause in status["causes"]) or "none"
+    causes = ", ".join(_cause_text(cause) for cause in status["causes"]) or "none"
     positions, trades, monitors = status["positions"], status["trades_today"], status["monitors"]
     halt = status["halt"]
     lines = [

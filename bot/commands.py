@@ -25,7 +25,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("start", "[agree]", "what this bot does with your money, and consent", role="anyone"),
     Command("help", "", "all commands", role="anyone"),
     Command("wallet", "", "your deposit address, balance and what of it can be spent"),
-    Command("buy", "MINT SOL", "buy a launchpad token for an amount of SOL, fees included"),
+    Command(
+        "buy",
+        "MINT SOL",
+        "buy a launchpad token; trading fees are in the amount, network fee and account rent come on top",
+    ),
     Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number of tokens, or all that the chain shows"),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
@@ -50,7 +54,8 @@ CONSENT_TEXT = """\
 Before you start, in plain words:
 - The machine that runs this bot holds your wallet's private key. Whoever controls that machine can move your money.
 - You can lose everything that you deposit. Most new tokens lose most of their value, many within minutes.
-- If the chain or the database cannot be reached, the bot stops buying; your positions keep their exits, but while no
-  route to the chain answers nothing can be sold, by the bot or by you.
+- While no route to the chain answers nothing can be sold, by the bot or by you. If that lasts, or another failure becomes
+  critical, the bot sells all your positions at whatever price as soon as it can, and stops. /settings on_critical hold
+  makes it leave them to you instead.
 - Nothing here is advice, and no result is promised.
 Send /start agree if you accept this. Only then is a wallet made for you."""

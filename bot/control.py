@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ Answer = dict[str, Any]
 Ask = Callable[[Answer], Awaitable[Answer]]
 Open = Callable[[Answer, Callable[[str], None]], Awaitable[Callable[[str], Awaitable[str]]]]
 
+LOOK_FOR_SOCKET_S = 1.0
 MAX_LINE = 65_536  # bytes of one request or answer line
 ANSWER_TIMEOUT_S = 10.0
 
@@ -91,9 +93,19 @@ def chat(path: Path, speaker: str | None) -> int:
             return 0
         for line in sys.stdin:
             if line.strip():
-                connection.sendall(json.dumps({"text": line.strip()}).encode() + b"\n")
+                _say(connection, line.strip())
                 _print_until_reply(answers)
     return 0
+
+
+def _say(connection: socket.socket, text: str) -> None:
+    line = json.dumps({"text": text}).encode() + b"\n"
+    if len(line) > MAX_LINE:
+        raise Refused(f"that line is longer than {MAX_LINE} bytes; nothing was sent")
+    try:
+        connection.sendall(line)
+    except (BrokenPipeError, ConnectionResetError):
+        raise NotRunning("the bot closed the connection; it is stopping") from None
 
 
 def _print_until_reply(answers: Iterator[Answer]) -> None:
@@ -124,7 +136,7 @@ def _talk(connection: socket.socket) -> None:
             if not text or text.strip() in {"exit", "quit"}:
                 return
             if text.strip():
-                connection.sendall(json.dumps({"text": text.strip()}).encode() + b"\n")
+                _say(connection, text.strip())
             else:
                 print("> ", end="", flush=True)
 
@@ -151,6 +163,9 @@ class ControlServer:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.serve_listeners, self._connection, [trio.SocketListener(listener)])
                 ready()
+                while self._path.is_socket():  # noqa: ASYNC110 - a file has no event
+                    await trio.sleep(LOOK_FOR_SOCKET_S)
+                raise BotError(f"{self._path} was removed; it is made anew")
         finally:
             self._path.unlink(missing_ok=True)
 
@@ -168,10 +183,11 @@ class ControlServer:
                 await self._conversation(stream, first, lines)
             else:
                 await _send(stream, await self._answer(first))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return
-        except ValueError as error:
-            await _send(stream, {"error": f"not a request: {error}"})
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # whoever asked has left
+        except* ValueError as group:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await _send(stream, {"error": f"not a request: {group.exceptions[0]}"})
         finally:
             await lines.aclose()
 

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 Record = dict[str, Any]
 BY = "operator"
+WHY_LENGTH = 200
 
 
 class CannotError(BotError):
@@ -69,7 +70,7 @@ class Operator:
         return self.board.tree(path if isinstance(path, str) else None)
 
     async def _pause(self, request: Record) -> Record:
-        why = str(request.get("why") or "no reason given")
+        why = _reason(request, "no reason given")
         if not await self.bot.guard.pause_by_operator(why):
             raise CannotError("an operator has paused entries already; bot resume ends it")
         return {"text": "entries are paused for everybody; exits and monitors go on. bot resume ends it."}
@@ -77,14 +78,14 @@ class Operator:
     async def _resume(self, _: Record) -> Record:
         if not await self.bot.guard.resume_by_operator():
             raise CannotError("there is no operator's pause; other causes end by themselves, a halt by bot rearm")
-        left = ", ".join(cause.name for cause in self.bot.guard.causes())
+        left = self._left()
         return {"text": f"your pause is over; still pausing: {left}." if left else "entries are open."}
 
     async def _flatten(self, request: Record) -> Record:
         handle = request.get("user")
         if handle:
             return await self._flatten_user(str(handle))
-        halt = Halt(BY, self._clock.now_ms(), BY, str(request.get("why") or "ordered by the operator"))
+        halt = Halt(BY, self._clock.now_ms(), BY, _reason(request, "ordered by the operator"))
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
         return {"text": "halted: every position is being sold, nothing is bought until bot rearm."}
@@ -127,8 +128,12 @@ class Operator:
         if not self.bot.guard.flattened:
             raise CannotError("the flatten is still at work; wait for HALTED in bot status")
         await self.bot.guard.rearm(BY)
-        left = ", ".join(cause.name for cause in self.bot.guard.causes())
+        left = self._left()
         return {"text": f"rearmed; still pausing: {left}." if left else "rearmed; entries are open."}
+
+    def _left(self) -> str:
+        """The causes that still pause somebody, each once."""
+        return ", ".join(dict.fromkeys(cause.name for cause in self.bot.guard.causes()))
 
     @property
     def _store(self) -> Store:
@@ -149,3 +154,9 @@ class Operator:
         if user is None:
             raise CannotError(f"there is no user {handle!r}; give a handle or a Telegram id")
         return user
+
+
+def _reason(request: Record, default: str) -> str:
+    """A typed reason in one line of bounded length, without anything that steers a terminal."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(request.get("why") or default))
+    return " ".join(text.split())[:WHY_LENGTH] or default

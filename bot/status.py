@@ -58,6 +58,7 @@ class StatusBoard:
                     "since": rfc3339(cause.since_ms),
                     "by": cause.by,
                     "why": cause.why,
+                    "ends_at": None if (ends_ms := bot.guard.ends_at_ms(cause)) is None else rfc3339(ends_ms),
                 }
                 for cause in bot.guard.causes()
             ],

@@ -42,7 +42,7 @@ from actors.runtime import (
 from actors.sniper import Look, Sniper
 from actors.telegram_gateway import TelegramGateway
 from actors.token_tracker import TokenTracker
-from actors.trading_guard import TradingGuard
+from actors.trading_guard import PANIC, TradingGuard
 from actors.wallet_scanner import Followed, WalletScanner
 from bot.clock import Clock
 from bot.errors import Unavailable
@@ -292,7 +292,22 @@ class TradingBot:
         except Unavailable as error:
             log.warning("position_not_watched_yet", position=position_id, reason=str(error))
             return
-        await self._start_monitor(monitors, position_id, forced=None)
+        if any(child.id == position_id for child in monitors.which_children()):
+            return
+        position = await self.adapters.store.position(position_id)
+        panics = position is not None and self.guard.panics(position.user_id)
+        await self._start_monitor(monitors, position_id, forced=ExitReason.PANIC if panics else None)
+
+    async def panic(self, user_id: str) -> int:
+        """Sell everything that a user holds, and whatever his orders on their way still bring; how many positions now."""
+        await self.guard.pause_user(user_id, PANIC)
+        monitors = self.supervisor("money", "position_monitors")
+        positions = await self.adapters.store.open_positions(user_id)
+        for position in positions:
+            if any(child.id == position.id for child in monitors.which_children()):
+                await monitors.terminate_child(position.id)
+            await self.watch_position(position.id)
+        return len(positions)
 
     async def _start_monitor(self, monitors: Supervisor, position_id: str, *, forced: ExitReason | None) -> None:
         if any(child.id == position_id for child in monitors.which_children()):

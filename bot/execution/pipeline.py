@@ -86,10 +86,8 @@ class Pipeline:
             try:
                 wallet_lamports = (await self.chain.balances(wallet.address)).lamports
                 unrealized_lamports = await self._unrealized(request)
-            except (ChainUnavailable, DecodeError) as error:
-                return Refused(
-                    "no_route", f"the chain cannot be asked for your balance now ({error}); try again shortly"
-                )
+            except (ChainUnavailable, DecodeError):
+                return Refused("no_route", "no route to the chain answers now; try again shortly")
         settings = await self.store.settings(request.user_id)
         now_ms = self.clock.now_ms()
         return await self.store.admit(
@@ -139,7 +137,9 @@ class Pipeline:
                 limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
                 close = token_raw == held_raw and not request.keep_account
         except LookupError as error:
-            raise CannotPrepareError(f"{request.mint} is no token of the launchpad; check the address") from error
+            raise CannotPrepareError(
+                f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
+            ) from error
         except CurveError as error:
             raise CannotPrepareError(str(error)) from error
         order = SwapOrder(

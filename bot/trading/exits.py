@@ -15,6 +15,7 @@ class ExitReason(StrEnum):
     TRAILING_STOP = "trailing_stop"
     TIME = "time"
     FLATTEN = "flatten"
+    PANIC = "panic"
 
 
 @dataclass(frozen=True, slots=True)

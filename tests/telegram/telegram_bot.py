@@ -91,7 +91,7 @@ async def bot_on_telegram(
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
         chat = make_chat(
             AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
-            TradeHandlers(store, chain, bot.desk, clock, bot.sniper_changed),
+            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.sniper_changed),
             PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed),
             WatchingHandlers(store, chain, clock, bot.tracking_changed),
         )

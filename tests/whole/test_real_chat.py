@@ -83,7 +83,7 @@ TYPED = (
     ("/settings", "stop_loss = 10 % - sell at this loss on cost"),
     ("/settings stop_loss", "stop_loss = 10 %"),
     ("/settings stop_loss 12%", "stop_loss = 12 %; it holds from now on"),
-    ("/settings stop_loss -1%", "stop_loss"),
+    ("/settings stop_loss -1%", "is not a percentage"),
     ("/settings stop_lost 1%", "did you mean stop_loss?"),
     ("/settings timezone Mars/Base", "time zone"),
     ("/snipe", "The sniper is on: 0.1 SOL a token"),
@@ -176,14 +176,14 @@ def test_panic_sells_everything_and_switches_the_sniper_off(talking: RealBot) ->
     talking.say(NEWCOMER, "/start agree", f"/buy {mint} 0.05")
     talking.until_logged("buy_filled", bought + 1)
     told = "\n".join(talking.say(NEWCOMER, "/panic"))
-    assert "The sniper is off.\n" in told
-    assert "[live] Sent: selling" in told
+    assert "The sniper is off and your entries are paused; 1 positions are being sold" in told
     talking.until("panic's sale", lambda _: talking.say(NEWCOMER, "/status")[-1].endswith("0 open positions"))
-    assert talking.say(NEWCOMER, "/panic")[-1] == "The sniper is off; there was no open position to sell."
+    assert "you hold no position" in talking.say(NEWCOMER, "/panic")[-1]
+    assert "Your pause is over" in talking.say(NEWCOMER, "/resume")[-1]
 
     assert "sniper off" in talking.say("demo-2", "/panic", "/status")[-1]
     assert talking.status()["snipers"] == 1
-    assert "sniper on" in talking.say("demo-2", "/snipe_enable", "/status")[-1]
+    assert "sniper on" in talking.say("demo-2", "/resume", "/snipe_enable", "/status")[-1]
 
 
 def test_nobody_is_spoken_for_who_does_not_exist(talking: RealBot) -> None:

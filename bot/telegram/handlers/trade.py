@@ -13,7 +13,7 @@ from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label, position_line, short
+from bot.telegram.replies import mode_label, position_line
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused
@@ -36,6 +36,7 @@ class TradeHandlers:
     chain: Chain
     desk: Desk
     clock: Clock
+    sell_everything: Callable[[str], Awaitable[int]]
     snipers_changed: Callable[[str], Awaitable[None]]
 
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
@@ -106,21 +107,12 @@ class TradeHandlers:
         user, _, settings = await self._trader(incoming)
         await self.store.save_settings(user.id, replace(settings, snipe_enabled=False), by=user.id)
         await self.snipers_changed(user.id)
-        lines = ["The sniper is off."]
-        wallets = {wallet.id: wallet for wallet in await self.store.wallets(user.id)}
-        for position in await self.store.open_positions(user.id):
-            request = self._order(
-                incoming,
-                wallets[position.wallet_id],
-                position.mode,
-                side=Side.SELL,
-                mint=position.mint,
-                slippage_bps=settings.slippage_sell_bps,
-                share_bps=BPS,
-                position_id=position.id,
-            )
-            lines.append(f"{short(position.mint)}: {_told(user, await self.desk.submit(request))}")
-        return "\n".join(lines) if len(lines) > 1 else "The sniper is off; there was no open position to sell."
+        selling = await self.sell_everything(user.id)
+        now = f"{selling} positions are being sold" if selling else "you hold no position"
+        return (
+            f"{mode_label(user.mode.value)} The sniper is off and your entries are paused; {now}. Whatever an order on its"
+            " way still buys is sold as it lands. Each sale is tried again until the chain shows it; /resume ends the pause."
+        )
 
     async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
         user = known(incoming)
@@ -138,11 +130,9 @@ class TradeHandlers:
         spend_lamports: int = 0,
         token_raw: int = 0,
         share_bps: int = 0,
-        position_id: str | None = None,
     ) -> TradeRequest:
-        """A manual order. A position in the key lets one command, /panic, make several orders."""
         return TradeRequest(
-            key=f"{incoming.key}:{position_id}" if position_id else incoming.key,
+            key=incoming.key,
             user_id=wallet.user_id,
             wallet_id=wallet.id,
             mode=mode,
@@ -152,11 +142,10 @@ class TradeHandlers:
             slippage_bps=slippage_bps,
             protection=Protection.PROTECTED if side is Side.BUY else Protection.OPEN,
             causation_id=incoming.key,
-            reason="panic" if position_id else "command",
+            reason="command",
             spend_lamports=spend_lamports,
             token_raw=token_raw,
             share_bps=share_bps,
-            position_id=position_id,
         )
 
 
