@@ -11,11 +11,9 @@ import structlog
 from bot.clock import Clock
 from bot.errors import BotError
 from bot.panels import Panels
-from bot.ports import Desk, Store, Submitted, User
+from bot.ports import Desk, Store, User
 from bot.status import StatusBoard
-from bot.trading.intent import Context, Protection, Side, TradeRequest
 from bot.trading.trading_state import Halt
-from bot.trading.units import BPS
 from bot.tree import TradingBot
 
 log = structlog.get_logger()
@@ -93,34 +91,12 @@ class Operator:
     async def _flatten_user(self, handle: str) -> Record:
         """Pause one user and sell what he holds; his money stays his."""
         user = await self._user(handle)
-        self.bot.guard.pause(BY, by=BY, why="flattened by the operator", scope=f"user:{user.id}")
+        await self.bot.guard.pause_user(user.id, BY)
         await self._store.audit(BY, "flatten", {"user": user.id}, self._clock.now_ms())
-        sent, refused = 0, []
-        for position in await self._store.open_positions(user.id):
-            settings = await self._store.settings(user.id)
-            outcome = await self._desk.submit(
-                TradeRequest(
-                    key=f"flatten:{position.id}:{self._clock.new_id()}",
-                    user_id=user.id,
-                    wallet_id=position.wallet_id,
-                    mode=position.mode,
-                    side=Side.SELL,
-                    mint=position.mint,
-                    context=Context.MANUAL_COMMAND,
-                    slippage_bps=settings.slippage_sell_bps,
-                    protection=Protection.OPEN,
-                    causation_id=position.id,
-                    reason="flatten",
-                    share_bps=BPS,
-                    position_id=position.id,
-                )
-            )
-            if isinstance(outcome, Submitted):
-                sent += 1
-            else:
-                refused.append(f"{position.mint}: {outcome.reason}")
-        text = f"{user.handle}: entries paused, {sent} exits sent"
-        return {"text": f"{text}; not sent: {'; '.join(refused)}" if refused else f"{text}."}
+        selling = await self.bot.panic(user.id)
+        return {
+            "text": f"{user.handle}: entries paused, {selling} positions are being sold; bot resume ends your pause."
+        }
 
     async def _rearm(self, _: Record) -> Record:
         if self.bot.guard.halt is None:

@@ -107,7 +107,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A user's or the program's sums since a moment: trades, and net PnL in lamports."""
+    """A user's or the program's sums since a moment: trades, and net PnL in lamports, fees of failed orders included."""
 
     buys: int
     sells: int

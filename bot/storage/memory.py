@@ -42,6 +42,7 @@ from bot.storage.rules import (
     storable,
 )
 from bot.trading.intent import Mode, Side
+from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.trading_state import Cause, Halt
@@ -156,8 +157,19 @@ class MemoryPositions(MemoryTables):
             buys=sum(trade.fill.side is Side.BUY for trade in trades),
             sells=sum(trade.fill.side is Side.SELL for trade in trades),
             failed=len(failed),
-            realized_lamports=sum(trade.realized_lamports for trade in trades),
+            realized_lamports=sum(trade.realized_lamports for trade in trades)
+            + self._lost_in_vain({intent.id for intent in failed}),
             closed_positions=len(closed),
+        )
+
+    def _lost_in_vain(self, intent_ids: set[str]) -> int:
+        """What failed orders took from their wallets: network fees, as negative lamports."""
+        return sum(
+            leg.lamports
+            for entry in self.ledger
+            if entry.intent_id in intent_ids
+            for leg in entry.legs
+            if leg.account is Account.WALLET
         )
 
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:

@@ -69,7 +69,17 @@ SELECT_DAY = """
 select
     count(*) filter (where trades.side = 'buy') as buys,
     count(*) filter (where trades.side = 'sell') as sells,
-    coalesce(sum(trades.realized_lamports), 0) as realized_lamports,
+    coalesce(sum(trades.realized_lamports), 0) + (
+        select coalesce(sum(ledger_legs.lamports), 0) from ledger_legs
+        inner join ledger_entries on ledger_legs.entry_id = ledger_entries.id
+        inner join intents on ledger_entries.intent_id = intents.id
+        where
+            ledger_legs.account = 'wallet'
+            and intents.state in ('failed', 'expired')
+            and intents.closed_at >= $1
+            and ($2::text is null or intents.user_id = $2)
+            and ($3::text is null or intents.mode = $3)
+    ) as realized_lamports,
     (
         select count(*) from intents
         where

@@ -10,7 +10,7 @@ import trio
 from bot.errors import Conflict
 from bot.ports import Day, Settled, Store
 from bot.trading.intent import Context, IntentState, Mode
-from bot.trading.ledger import Account, Leg, legs_of_fill
+from bot.trading.ledger import Account, Leg, legs_of_failed, legs_of_fill
 from bot.trading.limits import UserSettings
 from bot.trading.position import ExitPlan, Position, PositionState
 from tests.storage.books import entries
@@ -298,5 +298,10 @@ async def test_a_day_sums_what_happened_since_in_one_mode_and_for_one_user(store
     assert await store.day(0, "u-ada") == Day(1, 1, 0, realized, 1)
     assert await store.day(0, "u-bob", Mode.LIVE) == Day(1, 0, 0, 0, 0)
     assert await store.day(0, "u-bob", Mode.PAPER) == Day(0, 0, 1, 0, 0)
+    await sent(store, buy("k5", bob, mint="M5", mode=Mode.LIVE))
+    await store.close_unfilled(
+        "i-k5", IntentState.FAILED, "slippage", now_ms=NOW_MS, signature="s-k5", legs=legs_of_failed(55_000)
+    )
+    assert await store.day(0, "u-bob", Mode.LIVE) == Day(1, 0, 1, -55_000, 0)
     assert await store.day(BLOCK_MS, "u-ada") == Day(1, 1, 0, realized, 1)
     assert await store.day(BLOCK_MS + 1, "u-ada") == Day(0, 0, 0, 0, 0)
