@@ -22,6 +22,15 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from bot.errors import StartupError
 from bot.trading.units import LAMPORTS_PER_SOL
 
+# Names that earlier bots of this family used (S0, S4), and the keys that they mean here. Trade and position size are two
+# limits (D-13): neither stands in for the other.
+OLD_NAMES = {
+    "DATABASE_URL": ("database", "url"),
+    "MAX_TRADE_SIZE_SOL": ("trading", "max_trade_sol"),
+    "MAX_POSITION_SIZE_SOL": ("trading", "max_position_sol"),
+}
+PRIVATE_KEY = "WALLET_PRIVATE_KEY"
+
 Sol = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=9)]
 
 
@@ -158,6 +167,11 @@ def _toml_place(name: str, text: str, message: str) -> str:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    if PRIVATE_KEY in environment:
+        raise StartupError(
+            f"environment: {PRIVATE_KEY} is refused: a key in the environment is read by every child process and its"
+            " owner's shell history; unset it, and move that wallet's money to a wallet that the bot makes"
+        )
     tree: dict[str, object] = {}
     for variable, value in environment.items():
         section, separator, key = variable.removeprefix("BOT_").partition("__")
@@ -165,10 +179,14 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
             part = tree.setdefault(section.lower(), {})
             assert isinstance(part, dict)
             part[key.lower()] = value
-    if url := environment.get("DATABASE_URL"):
-        part = tree.setdefault("database", {})
-        assert isinstance(part, dict)
-        part.setdefault("url", url)
+    for old, (section, key) in OLD_NAMES.items():
+        if value := environment.get(old):
+            part = tree.setdefault(section, {})
+            assert isinstance(part, dict)
+            if part.setdefault(key, value) != value:
+                raise StartupError(
+                    f"environment: {old} and BOT_{section.upper()}__{key.upper()} say different things; keep one of them"
+                )
     return tree
 
 

@@ -274,7 +274,7 @@ def test_the_cured_directory_works_and_takes_no_second_bot_and_no_wrong_amount(h
         f"/buy {NO_TOKEN} 0.0000000001": "more than 9 decimals",
         f"/buy {NO_TOKEN} 1e3": "'1e3' is not an amount",
         f"/buy {NO_TOKEN} 1.5": "1.5 SOL is above your limit per trade of 1 SOL; give a smaller amount",
-        f"/buy {NO_TOKEN} 0.1": f"{NO_TOKEN} is no token of the launchpad; check the address",
+        f"/buy {NO_TOKEN} 0.1": f"{NO_TOKEN} is no token of the launchpad, or so new that the chain has not confirmed it",
         "/buy 0OIl 0.1": "'0OIl' is not a token address; it has 32 to 44 letters and digits",
     }
     for line, words in typed.items():
