@@ -180,10 +180,10 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
             assert isinstance(part, dict)
             part[key.lower()] = value
     for old, (section, key) in OLD_NAMES.items():
-        if value := environment.get(old):
+        if given := environment.get(old):
             part = tree.setdefault(section, {})
             assert isinstance(part, dict)
-            if part.setdefault(key, value) != value:
+            if part.setdefault(key, given) != given:
                 raise StartupError(
                     f"environment: {old} and BOT_{section.upper()}__{key.upper()} say different things; keep one of them"
                 )
