@@ -62,16 +62,18 @@ async def open_all_listeners(port: int, endpoints: int) -> list[Listeners]:
     """
     for _ in range(1 if port else PORT_TRIES):
         opened = [await open_listeners(port)]
+        taken: PortTaken | None = None
         try:
             for number in range(1, endpoints):
                 opened.append(await open_listeners(opened[0].port + 2 * number))
-        except PortTaken:
-            for pair in opened:
-                await pair.close()
-            if port:
-                raise
-            continue
-        return opened
+        except PortTaken as error:
+            taken = error
+        if taken is None:
+            return opened
+        for pair in opened:
+            await pair.close()
+        if port:
+            raise taken
     raise PortTaken(f"no {2 * endpoints} adjacent free ports on {HOST} after {PORT_TRIES} tries")
 
 
