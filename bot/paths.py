@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-SOCKET_PATH_MAX = 100  # bytes; sun_path holds 108
-
 
 def data_dir(given: str | None) -> Path:
     """The data directory: `--data-dir`, `$BOT_DATA_DIR`, `$STATE_DIRECTORY`, else `~/.local/state/trading-bot`."""
