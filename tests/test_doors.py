@@ -92,8 +92,8 @@ PLANTED = {
         "bot/storage/users.py:1: cryptography may be imported only in bot.vault",
     ),
     "Solana's types stay at the chain": (
-        {"bot/ports.py": "from solders.pubkey import Pubkey\n"},
-        "bot/ports.py:1: solders may be imported only in bot.chain, bot.vault, bot.localnet",
+        {"bot/ports/chain.py": "from solders.pubkey import Pubkey\n"},
+        "bot/ports/chain.py:1: solders may be imported only in bot.chain, bot.vault, bot.localnet",
     ),
     "the wall clock has one room": (
         {"actors/sniper.py": "from time import monotonic\n"},
@@ -136,7 +136,7 @@ def test_the_right_directions_pass(tmp_path: Path) -> None:
         "bot/errors.py": "",
         "bot/settings.py": "from bot import errors\n",
         "bot/trading/units.py": "import re\nfrom bot.errors import BotError\n",
-        "bot/ports.py": "from bot.trading.units import BPS\n",
+        "bot/ports/chain.py": "from bot.trading.units import BPS\n",
         "bot/storage/island.py": "import asyncio\nimport trio\n",
         "bot/storage/orders.py": "import asyncio\nimport asyncpg\nfrom bot.storage import island\n",
         "actors/runtime/__init__.py": "import time\n",

@@ -1,0 +1,83 @@
+"""The ports: what the rooms above ask of storage, the chain, the vault and the doors, as protocols and plain records.
+
+Every port has a real adapter and an in-memory twin that pass the same contract suite. Whatever a port cannot answer it
+says by raising `bot.errors.Unavailable`; no port ever answers a failed question with zero or with an empty list.
+
+There is one file per noun. Other rooms import every name from here, so that a name may move between the files.
+"""
+
+from __future__ import annotations
+
+from bot.ports.chain import Blockhash, Chain, EndpointHealth, SwapOrder, WalletBalances
+from bot.ports.chat import (
+    MAX_UPDATES,
+    Button,
+    ButtonPress,
+    ChatApi,
+    ChatDoor,
+    ChatReply,
+    ChatText,
+    ChatUpdate,
+    OtherUpdate,
+)
+from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Settled, Submitted
+from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
+from bot.ports.positions import Day, PositionStore, PricePoint, Prices
+from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
+from bot.ports.store import AuditEntry, ProgramStore, Store
+from bot.ports.tracking import (
+    TrackedWallet,
+    TrackingStore,
+    WalletCursor,
+    WalletHistory,
+    WalletSignal,
+    WalletTransaction,
+)
+from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet
+
+__all__ = [
+    "MAX_UPDATES",
+    "AuditEntry",
+    "Blockhash",
+    "Button",
+    "ButtonPress",
+    "Chain",
+    "ChatApi",
+    "ChatDoor",
+    "ChatReply",
+    "ChatText",
+    "ChatUpdate",
+    "Day",
+    "Desk",
+    "EndpointHealth",
+    "Gate",
+    "IntentStore",
+    "LaunchStream",
+    "MakeMessage",
+    "Messenger",
+    "OtherUpdate",
+    "OutboxMessage",
+    "OutboxStore",
+    "PositionStore",
+    "PricePoint",
+    "Prices",
+    "ProgramStore",
+    "SealedKey",
+    "Settled",
+    "SnipeRun",
+    "SnipeStore",
+    "Store",
+    "Submitted",
+    "SwapOrder",
+    "TrackedWallet",
+    "TrackingStore",
+    "User",
+    "UserStore",
+    "Vault",
+    "Wallet",
+    "WalletBalances",
+    "WalletCursor",
+    "WalletHistory",
+    "WalletSignal",
+    "WalletTransaction",
+]

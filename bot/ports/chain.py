@@ -1,0 +1,118 @@
+"""The chain: reads of accounts and transactions, the building of a trade, and the sending of its bytes.
+
+Addresses, signatures and blockhashes are base58 text; no type of a Solana library comes in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.trading.curve import Curve, Fees
+from bot.trading.fill import LandedTransaction
+from bot.trading.intent import Side
+from bot.trading.recovery import Absence, SignatureStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Blockhash:
+    """A recent blockhash (base58) and the last block height at which it is valid."""
+
+    value: str
+    last_valid_block_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletBalances:
+    """What the chain shows for a wallet at `slot`: lamports, and raw units by mint (SPL Token and Token-2022)."""
+
+    slot: int
+    lamports: int
+    token_raw: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapOrder:
+    """One launchpad trade to be built. `limit_raw` is the least tokens out (buy) or the least lamports out (sale).
+
+    `close_account` asks a sale of everything to close the emptied token account and take its rent back.
+    """
+
+    wallet_address: str
+    mint: str
+    side: Side
+    curve: Curve
+    spend_lamports: int
+    token_raw: int
+    limit_raw: int
+    compute_unit_limit: int
+    priority_fee_lamports: int
+    close_account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """One RPC endpoint as status shows it; `name` is redacted and safe to print.
+
+    `breaker` is `closed`, `open` or `half_open`, or `refused` for one that serves another chain and is never asked.
+    `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
+    """
+
+    name: str
+    healthy: bool
+    since_ms: int
+    slot: int | None
+    detail: str
+    breaker: str = "closed"
+    latency_ms: int | None = None
+    error_bps: int = 0
+
+
+class Chain(Protocol):
+    """Reads and sends. Commitment: accounts `confirmed`; statuses whatever is known. All raise ChainUnavailable."""
+
+    async def genesis_hash(self) -> str: ...
+
+    async def curve(self, mint: str) -> Curve:
+        """Current reserves; raises LookupError when the mint has no curve account, DecodeError for a strange one."""
+
+    async def curves(self, mints: Sequence[str]) -> dict[str, Curve]:
+        """Current reserves of many mints in as few calls as the endpoint allows; unknown mints are left out."""
+
+    async def fees(self) -> Fees: ...
+
+    async def balances(self, address: str) -> WalletBalances: ...
+
+    async def latest_blockhash(self) -> Blockhash: ...
+
+    async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
+        """One entry per signature, None where the endpoint's recent status cache does not know it."""
+
+    async def finalized_height(self) -> int: ...
+
+    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
+        """Ask every endpoint's history. A status when any knows it, else one Absence per endpoint that answered."""
+
+    async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
+        """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet."""
+
+    async def send(self, raw: bytes) -> None:
+        """Hand the bytes to every route; raises SendRejected when they can never land, ChainUnavailable when none took them.
+
+        A transaction that was already processed counts as sent.
+        """
+
+    async def compute_units(self, order: SwapOrder) -> int:
+        """Units that a simulation of this order uses; raises SendRejected with its program error when it would fail."""
+
+    def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
+        """The message bytes to be signed by the wallet alone."""
+
+    def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
+        """Wire bytes and the base58 signature of a signed message."""
+
+    async def probe(self) -> str:
+        """Ask every endpoint how it is and say so in a few words; raises ChainUnavailable when none answers."""
+
+    def health(self) -> list[EndpointHealth]: ...

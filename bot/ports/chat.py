@@ -1,0 +1,104 @@
+"""The chat service, what people send through it, and the handlers that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+MAX_UPDATES = 100  # one poll brings no more
+
+
+@dataclass(frozen=True, slots=True)
+class ChatText:
+    """A new message. `chat_type` is `private`, `group`, `supergroup` or `channel`; in a private chat `chat_id` is `user_id`.
+
+    `text` is a caption where the message has one, and empty for a message of another kind; no repr shows it, because
+    it may be a secret. `update_id` identifies the update for good. `sent_at_ms` is by the clock of the chat service.
+    """
+
+    update_id: int
+    chat_id: int
+    chat_type: str
+    user_id: int
+    message_id: int
+    text: str = field(repr=False)
+    sent_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPress:
+    """Somebody pressed a button under a message of ours. `data` is what the button carries; a client may forge it."""
+
+    update_id: int
+    chat_id: int
+    chat_type: str
+    user_id: int
+    message_id: int
+    query_id: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherUpdate:
+    """An update that the bot has no use for, an edited message among them; it is only confirmed."""
+
+    update_id: int
+
+
+ChatUpdate = ChatText | ButtonPress | OtherUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message. A press brings back `data`, 1 to 64 bytes of UTF-8."""
+
+    label: str
+    data: str
+
+
+class ChatApi(Protocol):
+    """The chat service. Every method raises ChatUnavailable, ChatForbidden or ChatRejected; see there who must act."""
+
+    async def whoami(self) -> str:
+        """The bot's own name in the chat service."""
+
+    async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
+        """The next updates, at most MAX_UPDATES; waits up to `wait_s` seconds for the first.
+
+        An offset confirms every update below it: they never come again. None asks for everything unconfirmed. One
+        poll at a time: a second one ends the first with ChatUnavailable.
+        """
+
+    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
+        """Send a text of 1 to 4096 UTF-16 units with buttons below each other; returns its message id."""
+
+    async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
+        """Replace the text and the buttons of a message of ours; one that reads so already counts as edited."""
+
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        """Delete a message, in a private chat also one of the other side; one that is gone counts as deleted."""
+
+    async def answer_press(self, query_id: str) -> None:
+        """Tell the presser's client that the press arrived; raises ChatRejected for one that is too old or was answered."""
+
+    async def set_commands(self, commands: Mapping[str, str]) -> None:
+        """What private chats offer as commands: help by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """What is said in answer to a text: one message per part, the buttons under the last."""
+
+    parts: tuple[str, ...]
+    buttons: tuple[Button, ...] = ()
+
+
+class ChatDoor(Protocol):
+    """What the gateway asks of the chat handlers."""
+
+    def is_secret(self, text: str) -> bool:
+        """Whether a text looks like a private key; such a text is deleted and never goes any further."""
+
+    async def answer(self, telegram_id: int, text: str, key: str) -> ChatReply:
+        """Run one command of one person. `key` identifies it for good, so that a repeat trades nothing twice."""

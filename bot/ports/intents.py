@@ -1,0 +1,111 @@
+"""Orders on their way: the desk that takes a request, and the journal of intents and attempts behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports.outbox import OutboxMessage
+from bot.trading.fill import Fill
+from bot.trading.intent import Attempt, Intent, IntentState, TradeRequest
+from bot.trading.ledger import Leg
+from bot.trading.limits import Ceilings
+from bot.trading.position import Position
+from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot
+
+Gate = Callable[[RiskSnapshot], Admitted | Refused]
+MakeMessage = Callable[[Position, int], OutboxMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did. `position` is its state after; `realized_lamports` is 0 for a buy."""
+
+    intent: Intent
+    position: Position
+    realized_lamports: int
+    already_done: bool
+
+
+class IntentStore(Protocol):
+    """Intents and their attempts.
+
+    The causation id of a buy with context `sniper` is its snipe run, whose status follows the intent in the same
+    transaction: admit -> EXECUTING, unknown -> UNKNOWN, settle -> COMPLETED, failed or cancelled -> FAILED,
+    expired -> EXPIRED.
+    """
+
+    async def admit(
+        self,
+        request: TradeRequest,
+        *,
+        intent_id: str,
+        now_ms: int,
+        wallet_lamports: int,
+        unrealized_lamports: int,
+        ceilings: Ceilings,
+        pause_causes: Sequence[str],
+        day_start_ms: int,
+        gate: Gate,
+    ) -> Intent | Refused:
+        """Judge and write in one transaction that holds the wallet's row: snapshot, `gate`, intent `planned`, reservation.
+
+        `unrealized_lamports` is what sales of the user's open positions would bring now beyond their cost.
+        A request whose key already has an intent returns that intent as it stands, whatever its state, and writes nothing.
+        """
+
+    async def intent(self, intent_id: str) -> Intent | None: ...
+
+    async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
+        """Every intent that is not in a terminal state, oldest first, with its attempts in order."""
+
+    async def record_attempt(self, attempt: Attempt) -> None:
+        """Commit an attempt's bytes and move its intent to `signed`; raises Conflict when the intent cannot be signed."""
+
+    async def mark_sent(self, signature: str, now_ms: int) -> None:
+        """The bytes are about to leave: attempt and intent become `sent`. Again for the same signature changes nothing."""
+
+    async def mark_unknown(self, intent_id: str) -> None:
+        """Past its last valid height and not proven: the intent becomes `unknown`; raises Conflict for a terminal one."""
+
+    async def close_unfilled(
+        self,
+        intent_id: str,
+        state: IntentState,
+        failure: str,
+        *,
+        now_ms: int,
+        signature: str | None = None,
+        legs: Sequence[Leg] = (),
+        message: OutboxMessage | None = None,
+    ) -> bool:
+        """End an intent without a fill (`failed`, `expired`, `cancelled`) and release its reservation, in one transaction.
+
+        `signature` names the attempt that landed with an error or expired; `legs` are what it cost. False when the
+        intent was terminal already.
+        """
+
+    async def settle(
+        self, intent_id: str, fill: Fill, *, legs: Sequence[Leg], position_id: str, message: MakeMessage
+    ) -> Settled:
+        """Fill -> position, PnL, ledger, outbox and snipe run in one transaction, once per signature.
+
+        `position_id` is used when the fill opens a position; a second settlement of the same signature changes
+        nothing and says `already_done`. `message` makes the outbox row from the position after and the realised PnL.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A request that became an intent. `text` says in one line what was sent, for whoever asked."""
+
+    intent: Intent
+    text: str
+
+
+class Desk(Protocol):
+    """The one inbound port of trading: commands, snipers and monitors all come in here."""
+
+    async def submit(self, request: TradeRequest) -> Submitted | Refused:
+        """Admit, sign and send. Returns when the bytes have left or the request was refused; fills are told by outbox."""

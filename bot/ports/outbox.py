@@ -1,0 +1,44 @@
+"""What users must be told: written in the transaction that made it true, delivered at least once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """Something a user must be told, written in the transaction that made it true. `urgent` ones are sent first.
+
+    `payload` is JSON-ready; `trace_id` ties the message to the intent or run that caused it.
+    """
+
+    id: str
+    user_id: str
+    kind: str
+    payload: dict[str, object]
+    urgent: bool
+    trace_id: str
+    created_at_ms: int
+
+
+class OutboxStore(Protocol):
+    async def post(self, message: OutboxMessage) -> None: ...
+
+    async def due(self, limit: int) -> list[OutboxMessage]:
+        """Undelivered messages, urgent first, then oldest first."""
+
+    async def delivered(self, message_id: str, now_ms: int) -> None: ...
+
+    async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
+        """The message can never reach its reader; it is not due any more, so that nobody waits behind it."""
+
+
+class Messenger(Protocol):
+    async def deliver(self, user: User, message: OutboxMessage) -> None:
+        """Hand one message to the user's chat.
+
+        Raises Unavailable when the chat cannot be reached now, Undeliverable when it never will be for this message.
+        """

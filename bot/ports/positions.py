@@ -1,0 +1,62 @@
+"""What users hold and what it made them, and the prices by which it is watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports.outbox import OutboxMessage
+from bot.trading.curve import Curve
+from bot.trading.intent import Mode
+from bot.trading.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A user's or the program's sums since a moment: trades, and net PnL in lamports, fees of failed orders included."""
+
+    buys: int
+    sells: int
+    failed: int
+    realized_lamports: int
+    closed_positions: int
+
+
+class PositionStore(Protocol):
+    async def position(self, position_id: str) -> Position | None: ...
+
+    async def open_positions(self, user_id: str | None = None) -> list[Position]: ...
+
+    async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
+        """Open ones first, then the latest closed."""
+
+    async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
+        """Sums since a moment; the modes are never mixed for a user's eyes: None, every mode, is for the program's own."""
+
+    async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
+        """Remember the highest quote seen for the `token_raw` held, in lamports; a lower one changes nothing.
+
+        A quote for another quantity than the row's, or for a closed position, is left out: it came too late. Raises
+        LookupError for an unknown position.
+        """
+
+    async def adjust(
+        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+    ) -> Position:
+        """Take the chain's quantity for an open position and write an adjustment row with its evidence; 0 closes it.
+
+        Its cost shrinks by the missing share; tokens that came from outside cost nothing.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """The newest curve of a mint and when it was seen, in milliseconds since 1970."""
+
+    curve: Curve
+    seen_at_ms: int
+
+
+class Prices(Protocol):
+    def latest(self, mint: str) -> PricePoint | None:
+        """The newest known reserves of a mint that somebody watches, else None."""

@@ -1,0 +1,45 @@
+"""Launches as they happen, and what each user's sniper made of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.trading.launch import LaunchpadEvent
+
+
+class LaunchStream(Protocol):
+    def events(self) -> AbstractAsyncContextManager[AsyncIterator[LaunchpadEvent]]:
+        """A live subscription to the launchpad's logs. Iteration raises ChainUnavailable when the stream is lost or silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnipeRun:
+    """One look of one user's sniper at one token; unique per user, mint and epoch.
+
+    `status` is ANALYZED, MONITORING, EXECUTING, COMPLETED, FAILED, SKIPPED, EXPIRED or UNKNOWN.
+    """
+
+    id: str
+    user_id: str
+    mint: str
+    epoch: int
+    status: str
+    reason: str
+    confidence_bps: int
+    launch_signature: str
+    created_at_ms: int
+
+
+class SnipeStore(Protocol):
+    async def open_run(self, run: SnipeRun) -> bool:
+        """False when this user already has a run for the mint and epoch; nothing is written then."""
+
+    async def set_run(self, run_id: str, status: str, reason: str) -> None: ...
+
+    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]: ...
+
+    async def expire_runs(self, now_ms: int) -> int:
+        """At boot: runs left in ANALYZED or MONITORING, or EXECUTING without an intent, end as EXPIRED; how many did."""

@@ -1,0 +1,65 @@
+"""The program's own rows, its pause causes, halt and audit among them, and all of storage as one port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports.intents import IntentStore
+from bot.ports.outbox import OutboxStore
+from bot.ports.positions import PositionStore
+from bot.ports.snipes import SnipeStore
+from bot.ports.tracking import TrackingStore
+from bot.ports.users import UserStore
+from bot.trading.trading_state import Cause, Halt
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to the program: `by` is a person or a subsystem, `action` a few stable words, `detail` the facts."""
+
+    at_ms: int
+    by: str
+    action: str
+    detail: dict[str, object]
+
+
+class ProgramStore(Protocol):
+    async def genesis_hash(self) -> str | None:
+        """The cluster that this database belongs to, None before its first boot."""
+
+    async def bind_genesis(self, genesis_hash: str) -> None:
+        """Bind a fresh database to a cluster; raises Conflict when it is bound to another."""
+
+    async def causes(self) -> list[Cause]:
+        """Pause causes that outlive a restart."""
+
+    async def save_cause(self, cause: Cause) -> None: ...
+
+    async def clear_cause(self, name: str, scope: str, by: str) -> None:
+        """Take a cause away and write into the audit who did."""
+
+    async def halt(self) -> Halt | None:
+        """The halt that is latched; it outlives a restart and only `rearm` takes it away."""
+
+    async def latch_halt(self, halt: Halt) -> bool:
+        """Latch a halt; False when one is latched already, which stays as it is."""
+
+    async def rearm(self, by: str, now_ms: int) -> bool:
+        """Take the latched halt away and keep it as history; False when none is latched."""
+
+    async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
+        """Write who did what; `detail` is JSON-ready. Entries are never changed or deleted.
+
+        Setting and clearing a cause, latching and re-arming write their own.
+        """
+
+    async def audit_log(self, limit: int) -> list[AuditEntry]:
+        """The latest entries, newest first."""
+
+    async def ping(self) -> None:
+        """One round trip; raises StoreUnavailable."""
+
+
+class Store(UserStore, IntentStore, PositionStore, SnipeStore, OutboxStore, TrackingStore, ProgramStore, Protocol):
+    """All of storage as one port; callers take the narrowest protocol that serves them."""

@@ -1,0 +1,99 @@
+"""Other people's wallets: who follows them, how far each was read, and what it bought and sold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.trading.intent import Side
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedWallet:
+    """Somebody's wallet (base58 address) that a user follows under a label of his own."""
+
+    user_id: str
+    address: str
+    label: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletCursor:
+    """How far a followed wallet was read: its newest transaction that is dealt with, and the slot of it.
+
+    `signature` is None for a wallet that had no transaction when it was first read.
+    """
+
+    address: str
+    signature: str | None
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletSignal:
+    """What one transaction of a followed wallet bought or sold of one token on the launchpad.
+
+    The price is `quote_lamports` per `token_raw`: what went into or out of the curve, without fees, per raw units. Kept
+    as the two integers, so that nothing is rounded. Several swaps of one side in one transaction are one signal.
+    """
+
+    address: str
+    mint: str
+    side: Side
+    token_raw: int
+    quote_lamports: int
+    slot: int
+    block_time_s: int
+    signature: str
+
+
+class TrackingStore(Protocol):
+    async def track(self, wallet: TrackedWallet) -> bool:
+        """Follow a wallet; False when the user follows it already, under whatever label. LookupError for no such user."""
+
+    async def untrack(self, user_id: str, address: str) -> bool:
+        """Follow it no more; False when the user did not. With its last follower the wallet's cursor goes, signals stay."""
+
+    async def tracked(self, user_id: str | None = None) -> list[TrackedWallet]:
+        """What one user follows, or all, oldest first."""
+
+    async def cursor(self, address: str) -> WalletCursor | None:
+        """How far a wallet was read, None before the first time."""
+
+    async def move_cursor(self, cursor: WalletCursor) -> None:
+        """Remember how far a wallet was read; one of a lower slot than is known changes nothing."""
+
+    async def record_signal(self, signal: WalletSignal) -> bool:
+        """Write a swap once per address, signature, mint and side; False when it is there. ValueError for no tokens."""
+
+    async def signals(self, address: str, limit: int) -> list[WalletSignal]:
+        """A wallet's swaps, the newest first."""
+
+    async def signals_since(self, since_ms: int) -> int:
+        """How many swaps of all followed wallets were made since a moment, by the time of their blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletTransaction:
+    """A transaction that touched a wallet, as its history lists it; `failed` ones moved nothing but fees."""
+
+    signature: str
+    slot: int
+    failed: bool
+
+
+class WalletHistory(Protocol):
+    """What any wallet did, at `confirmed`. Both raise ChainUnavailable."""
+
+    async def transactions(
+        self, address: str, *, limit: int, before: str | None = None, until: str | None = None
+    ) -> list[WalletTransaction]:
+        """At most `limit` (1 to 1,000) of them, the newest first: those older than `before`, and none from `until` on.
+
+        An endpoint that does not know `until` goes back as far as it can: look at the slots. An empty list may come
+        from an endpoint that is behind.
+        """
+
+    async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
+        """The launchpad swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError."""

@@ -1,0 +1,81 @@
+"""People, their wallets and the keys: the rows of storage, and the vault that makes keys and signs with them.
+
+No private key comes in here except sealed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who consented. `handle` is a short unique name (`demo-1`); `telegram_id` is None for demo users.
+
+    `consent_version` names the consent text that the person agreed to; it is asked again when the text changes.
+    """
+
+    id: str
+    handle: str
+    telegram_id: int | None
+    mode: Mode
+    consent_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A wallet that the bot signs for. `address` is base58; the sealed key lives beside it and never leaves the vault."""
+
+    id: str
+    user_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A wallet's private key in envelope encryption.
+
+    `wrapped_data_key` is the data key under the master key `master_key_id`; `ciphertext` is the private key under the
+    data key. Both are AES-256-GCM with a 12-byte nonce in front, bound to user id and public key as associated data.
+    """
+
+    master_key_id: str
+    wrapped_data_key: bytes
+    ciphertext: bytes
+
+
+class UserStore(Protocol):
+    async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
+        """Write user, wallet, sealed key and settings in one transaction; False when the handle exists, changing nothing."""
+
+    async def users(self) -> list[User]: ...
+
+    async def user_by_handle(self, handle: str) -> User | None: ...
+
+    async def user_by_telegram_id(self, telegram_id: int) -> User | None: ...
+
+    async def save_consent(self, user_id: str, version: str) -> None: ...
+
+    async def wallets(self, user_id: str | None = None) -> list[Wallet]:
+        """The wallets of one user, or all, oldest first."""
+
+    async def sealed_key(self, wallet_id: str) -> SealedKey:
+        """Raises KeyUnavailable for an unknown wallet."""
+
+    async def settings(self, user_id: str) -> UserSettings:
+        """Raises LookupError for an unknown user."""
+
+    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
+        """Replace a user's settings, keeping the old row in the history with who changed it."""
+
+
+class Vault(Protocol):
+    async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
+        """A fresh keypair: its base58 address and the sealed private key. The key itself is not kept."""
+
+    async def sign(self, wallet: Wallet, key: SealedKey, intent_id: str, message: bytes) -> bytes:
+        """The wallet's ed25519 signature (64 bytes) of a message of this intent; raises KeyUnavailable."""
