@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.ports import ProgramStore
 from bot.trading.outage import Outage, OutageRule, Phase
-from bot.trading.trading_state import GLOBAL, Cause, Halt, State, TradingState
+from bot.trading.trading_state import GLOBAL, Cause, Halt, LevelChange, State, TradingState
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ OPERATOR = "operator"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"
 TICK_S = 0.1
+HISTORY = 200
 
 
 @dataclass(slots=True)
@@ -31,7 +33,8 @@ class TradingGuard:
     """The state and its only writer. While the actor is down, every question is answered with a pause.
 
     `rules` says for each watched service how long it dwells and when its outage becomes critical. `keep_halt` puts a
-    halt where it survives even when the database is away, and `kept_halt` reads it back.
+    halt where it survives even when the database is away, and `kept_halt` reads it back. `history` has the latest
+    changes of state or level of this process, oldest first.
     """
 
     store: ProgramStore
@@ -42,6 +45,7 @@ class TradingGuard:
     halt: Halt | None = None
     flattened: bool = False
     changed: trio.Event = field(default_factory=trio.Event)
+    history: deque[LevelChange] = field(default_factory=lambda: deque(maxlen=HISTORY))
     _state: TradingState = field(default_factory=TradingState)
     _outages: dict[str, Outage] = field(default_factory=dict)
     _halt_stored: bool = False
@@ -56,7 +60,8 @@ class TradingGuard:
         self.halt = self.halt or stored or self.kept_halt()
         self._halt_stored = stored is not None
         self._alive = True
-        self._tell()
+        first = self.halt or next((cause for cause in self.causes() if cause.scope == GLOBAL), None)
+        self._tell(*(("guard", "up, and nothing pauses") if first is None else (_name(first), first.why)))
         try:
             ctx.ready()
             while True:
@@ -65,6 +70,7 @@ class TradingGuard:
                 await trio.sleep(TICK_S)
         finally:
             self._alive = False
+            self._tell(SILENT, "the guard is not running")
 
     # --------------------------------------------------------------------------------------------------- services
 
@@ -96,14 +102,14 @@ class TradingGuard:
         self._state = before.with_cause(Cause(name, scope, self.clock.now_ms(), by, why))
         if self._state is not before:
             log.warning("entries_paused", cause=name, scope=scope, by=by, why=why)
-            self._tell()
+            self._tell(name, why)
 
     def resume(self, name: str, *, scope: str = GLOBAL) -> None:
         """Take a pause cause away; nothing happens when it is not there."""
         if (name, scope) in self._state.causes:
             self._state = self._state.without(name, scope)
             log.info("pause_ended", cause=name, scope=scope, left=[cause.name for cause in self.causes()])
-            self._tell()
+            self._tell(name, f"{name} is over")
 
     async def pause_by_operator(self, why: str) -> bool:
         """An operator's pause outlives restarts and ends only by an operator; False when there is one already."""
@@ -152,7 +158,7 @@ class TradingGuard:
         self.halt, self.flattened, self._halt_stored = halt, False, False
         self.keep_halt(halt)
         log.critical("halt_latched", cause=halt.cause, by=halt.by, why=halt.why)
-        self._tell()
+        self._tell(halt.cause, halt.why)
         return True
 
     async def _store_halt(self) -> None:
@@ -170,7 +176,7 @@ class TradingGuard:
         if not self.flattened:
             self.flattened = True
             log.warning("flattened", cause=self.halt.cause if self.halt else None)
-            self._tell()
+            self._tell(self.halt.cause if self.halt else HALT, "nothing is left to sell")
 
     async def rearm(self, by: str) -> bool:
         """End the halt; outages begin to count anew. False when nothing is halted."""
@@ -184,7 +190,7 @@ class TradingGuard:
             if outage.phase(now_ms, self.rules[name]) in {Phase.DOWN, Phase.CRITICAL}:
                 self._outages[name] = Outage().down(now_ms)
         log.warning("rearmed", by=by)
-        self._tell()
+        self._tell(HALT, f"rearmed by {by}")
         return True
 
     # ---------------------------------------------------------------------------------------------------- questions
@@ -199,6 +205,7 @@ class TradingGuard:
     def stop_entries(self) -> None:
         """The program is stopping: no new entries from here on."""
         self._stopping = True
+        self._tell(STOPPING, "the program was asked to stop")
 
     def covering(self, user_id: str) -> tuple[str, ...]:
         """Names of the causes that pause this user's entries; never empty while the guard is silent or stopping."""
@@ -230,6 +237,15 @@ class TradingGuard:
             return 3
         return 2 if self.state is State.PAUSED else 1
 
-    def _tell(self) -> None:
+    def _tell(self, cause: str, why: str) -> None:
+        """Wake whoever waits for a change, and remember it when it shows in state or level."""
+        state, level = self.state, self.level
+        latest = self.history[-1] if self.history else None
+        if latest is None or (latest.state, latest.level) != (state, level):
+            self.history.append(LevelChange(self.clock.now_ms(), state, level, cause, why))
         self.changed.set()
         self.changed = trio.Event()
+
+
+def _name(first: Cause | Halt) -> str:
+    return first.name if isinstance(first, Cause) else first.cause

@@ -41,6 +41,17 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelChange:
+    """One change of the state or level of `bot status`. `cause` and `why` are what brought it, or what ended it."""
+
+    at_ms: int
+    state: State
+    level: int
+    cause: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TradingState:
     """The set of causes, keyed by name and scope. Entries are open for a user when none covers him."""
 
