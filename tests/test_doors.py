@@ -68,6 +68,14 @@ PLANTED = {
         {"bot/cli.py": "from bot import app\n", "bot/app.py": ""},
         "bot/cli.py:1: bot.cli may import bot.app only inside the function that serves `run`",
     ),
+    "the ports are imported from their package": (
+        {"actors/sniper.py": "from bot.ports.chain import Chain\n", "bot/ports/chain.py": ""},
+        "actors/sniper.py:1: actors.sniper may not import bot.ports.chain: every name is in bot.ports itself",
+    ),
+    "a file of the ports has the doors of its room": (
+        {"bot/ports/chain.py": "from bot.execution import pipeline\n", "bot/execution/pipeline.py": ""},
+        "bot/ports/chain.py:1: bot.ports may not import bot.execution.pipeline",
+    ),
     "nothing heavy is loaded while the bot starts": (
         {
             "bot/app.py": "def run():\n    from bot.analysis import model\n",
@@ -136,6 +144,8 @@ def test_the_right_directions_pass(tmp_path: Path) -> None:
         "bot/errors.py": "",
         "bot/settings.py": "from bot import errors\n",
         "bot/trading/units.py": "import re\nfrom bot.errors import BotError\n",
+        "bot/ports/__init__.py": "from bot.ports.store import Store\n",
+        "bot/ports/store.py": "from bot.ports.chain import Chain\n",
         "bot/ports/chain.py": "from bot.trading.units import BPS\n",
         "bot/storage/island.py": "import asyncio\nimport trio\n",
         "bot/storage/orders.py": "import asyncio\nimport asyncpg\nfrom bot.storage import island\n",
