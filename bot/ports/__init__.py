@@ -22,6 +22,7 @@ from bot.ports.chat import (
 )
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Settled, Submitted
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
+from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
 from bot.ports.store import AuditEntry, ProgramStore, Store
@@ -47,6 +48,7 @@ __all__ = [
     "ChatReply",
     "ChatText",
     "ChatUpdate",
+    "Connections",
     "Day",
     "Desk",
     "EndpointHealth",
@@ -55,9 +57,13 @@ __all__ = [
     "LaunchStream",
     "MakeMessage",
     "Messenger",
+    "ModeSums",
     "OtherUpdate",
     "OutboxMessage",
     "OutboxStore",
+    "Overview",
+    "OverviewStore",
+    "Owner",
     "PositionStore",
     "PricePoint",
     "Prices",

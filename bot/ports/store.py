@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bot.ports.intents import IntentStore
 from bot.ports.outbox import OutboxStore
+from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
 from bot.ports.snipes import SnipeStore
 from bot.ports.tracking import TrackingStore
@@ -61,5 +62,15 @@ class ProgramStore(Protocol):
         """One round trip; raises StoreUnavailable."""
 
 
-class Store(UserStore, IntentStore, PositionStore, SnipeStore, OutboxStore, TrackingStore, ProgramStore, Protocol):
+class Store(
+    UserStore,
+    IntentStore,
+    PositionStore,
+    SnipeStore,
+    OutboxStore,
+    TrackingStore,
+    OverviewStore,
+    ProgramStore,
+    Protocol,
+):
     """All of storage as one port; callers take the narrowest protocol that serves them."""

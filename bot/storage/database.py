@@ -93,10 +93,11 @@ class DatabaseTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStatistics:
-    """The pool at one moment: open connections, those of them that idle, and units of work on their way."""
+    """The pool at one moment: open connections, those of them that idle, the most it opens, and units on their way."""
 
     connections: int
     idle: int
+    most: int
     units: int
 
 
@@ -113,7 +114,12 @@ class Database:
 
     def statistics(self) -> DatabaseStatistics:
         """Counts of this moment, for status."""
-        return DatabaseStatistics(self._pool.get_size(), self._pool.get_idle_size(), self._island.calls)
+        return DatabaseStatistics(
+            connections=self._pool.get_size(),
+            idle=self._pool.get_idle_size(),
+            most=self._pool.get_max_size(),
+            units=self._island.calls,
+        )
 
     async def read(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
         """Run a unit that changes nothing; a cancelled one is cancelled in the server too. Raises StoreUnavailable."""

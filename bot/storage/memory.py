@@ -13,6 +13,7 @@ import trio
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import AuditEntry, Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
+from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.memory_tracking import MemoryTracking
 from bot.storage.position_rules import check_evidence, position_adjusted, position_noted
@@ -334,6 +335,13 @@ class MemoryProgram(MemoryTables):
 
 
 class MemoryStore(
-    MemoryUsers, MemoryIntents, MemoryPositions, MemorySnipes, MemoryOutbox, MemoryTracking, MemoryProgram
+    MemoryUsers,
+    MemoryIntents,
+    MemoryPositions,
+    MemorySnipes,
+    MemoryOutbox,
+    MemoryTracking,
+    MemoryOverview,
+    MemoryProgram,
 ):
     """All of storage in memory."""

@@ -40,7 +40,7 @@ class Outbox(Repository):
         await self._database.write(put_message, message)
 
     async def due(self, limit: int) -> list[OutboxMessage]:
-        return [_message(row) for row in await self._database.read(_due, limit)]
+        return [message_of(row) for row in await self._database.read(_due, limit)]
 
     async def delivered(self, message_id: str, now_ms: int) -> None:
         """Raises LookupError for an unknown message; again for the same one changes nothing."""
@@ -83,7 +83,8 @@ async def _undeliverable(connection: asyncpg.Connection, message_id: str, why: s
         raise no_message(message_id)
 
 
-def _message(row: Row) -> OutboxMessage:
+def message_of(row: Row) -> OutboxMessage:
+    """The message of an outbox row."""
     return OutboxMessage(
         id=row["id"],
         user_id=row["user_id"],

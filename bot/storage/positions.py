@@ -123,11 +123,11 @@ class Positions(Repository):
 
     async def open_positions(self, user_id: str | None = None) -> list[Position]:
         """Oldest first."""
-        return [_position(row) for row in await self._database.read(_open, user_id)]
+        return [position_from(row) for row in await self._database.read(_open, user_id)]
 
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
-        return [_position(row) for row in await self._database.read(_recent, user_id, limit)]
+        return [position_from(row) for row in await self._database.read(_recent, user_id, limit)]
 
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         return await self._database.read(_day, since_ms, user_id, mode)
@@ -147,13 +147,13 @@ class Positions(Repository):
 async def position_of(connection: asyncpg.Connection, position_id: str) -> Position | None:
     """A position by its id, inside a unit of work."""
     row = await connection.fetchrow(SELECT_POSITION, position_id)
-    return None if row is None else _position(row)
+    return None if row is None else position_from(row)
 
 
 async def latest_position(connection: asyncpg.Connection, request: TradeRequest) -> Position | None:
     """The newest position, open or closed, of a request's wallet, mint and mode."""
     row = await connection.fetchrow(SELECT_LATEST, request.wallet_id, request.mint, request.mode)
-    return None if row is None else _position(row)
+    return None if row is None else position_from(row)
 
 
 async def insert_position(connection: asyncpg.Connection, position: Position) -> None:
@@ -242,7 +242,8 @@ async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Po
     return after
 
 
-def _position(row: Row) -> Position:
+def position_from(row: Row) -> Position:
+    """The position of a row."""
     return Position(
         id=row["id"],
         user_id=row["user_id"],

@@ -12,6 +12,7 @@ from bot.storage.halts import Halts
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
 from bot.storage.outbox import Outbox
+from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
 from bot.storage.snipe_runs import SnipeRuns
@@ -19,7 +20,7 @@ from bot.storage.tracking import Tracking
 from bot.storage.users import Users
 
 
-class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Tracking, Program, Halts, Audit):
+class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Tracking, Overviews, Program, Halts, Audit):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 
     def __repr__(self) -> str:
