@@ -1,0 +1,87 @@
+"""The settings file, read and refused whole: unknown keys, wrong types and impossible values, each with its place.
+
+Files are boot defaults (D-17). Every key can be given as `BOT_SECTION__KEY` in the environment, which wins over the
+file. A secret is named by its file or variable and never printed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.errors import StartupError
+from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
+from bot.settings.places import fault_lines, locate, toml_place
+from bot.settings.sections import (
+    Database,
+    Demo,
+    Levels,
+    Localnet,
+    Logs,
+    NewUsers,
+    Settings,
+    Telegram,
+    Trading,
+    Wallets,
+    basis_points,
+    lamports,
+)
+
+__all__ = [
+    "KNOWN_NAMES",
+    "Database",
+    "Demo",
+    "KnownName",
+    "Levels",
+    "Localnet",
+    "Logs",
+    "NewUsers",
+    "Settings",
+    "Telegram",
+    "Trading",
+    "Wallets",
+    "basis_points",
+    "lamports",
+    "load",
+    "locate",
+    "without_effect",
+]
+
+
+def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read a settings file (None: defaults) and the environment.
+
+    Raises StartupError with one line per fault, `file:line:column: key: what is wrong`.
+    """
+    text, name = "", "environment"
+    if file is not None:
+        name = file.name
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise StartupError(f"{file}: no such settings file; check --config") from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            raise StartupError(f"{file}: the settings file cannot be read: {reason}; check --config") from None
+    try:
+        tree: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StartupError(f"{toml_place(name, text, str(error))}; nothing was started") from None
+    overlay = read_environment(environment)
+    overlay.hold_against(tree, name)
+    try:
+        return Settings.model_validate(_merged(tree, overlay.tree))
+    except ValidationError as error:
+        raise StartupError("\n".join(fault_lines(name, text, overlay.variables, error))) from None
+
+
+def _merged(tree: Mapping[str, object], overlay: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(tree)
+    for section, values in overlay.items():
+        mine = merged.get(section)
+        merged[section] = {**mine, **values} if isinstance(mine, dict) and isinstance(values, dict) else values
+    return merged

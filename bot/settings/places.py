@@ -1,0 +1,80 @@
+"""Where a fault of the settings stands and what is wrong there: one line per fault, never with a secret in it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.settings.sections import Settings
+
+
+def toml_place(name: str, text: str, message: str) -> str:
+    """Place and fault of a text that is no TOML. Tomllib says `(at line 3, column 7)` at the end, or `(at end of document)`."""
+    if found := re.search(r"\s*\(at line (\d+), column (\d+)\)$", message):
+        return f"{name}:{found[1]}:{found[2]}: not valid TOML: {message[: found.start()]}"
+    return f"{name}:{len(text.splitlines()) or 1}:1: not valid TOML: {message.removesuffix(' (at end of document)')}, at the end"
+
+
+def fault_lines(name: str, text: str, variables: Mapping[tuple[str, str], str], error: ValidationError) -> list[str]:
+    """One line per fault, those of the file in its order first, then those of the environment.
+
+    `variables` names the variable of each key that the environment set.
+    """
+    lines: list[tuple[tuple[int, int], str]] = []
+    for fault in error.errors():
+        path = tuple(str(part) for part in fault["loc"])
+        variable = variables.get((path[0], path[1])) if len(path) > 1 else None
+        place = locate(text, path) if variable is None else None
+        where = f"{name}:{place[0]}:{place[1]}" if place else f"environment {variable or _variable_of(path, variables)}"
+        lines.append((place or (sys.maxsize, 0), f"{where}: {'.'.join(path)}: {_message(path, fault)}"))
+    return [line for _, line in sorted(lines)]
+
+
+def _variable_of(path: tuple[str, ...], variables: Mapping[tuple[str, str], str]) -> str:
+    """The variable of a fault that is a section's, not a key's: the first that named the section."""
+    named = [variable for (section, _), variable in variables.items() if section == path[0]]
+    return named[0] if named else f"BOT_{'__'.join(path).upper()}"
+
+
+def _message(path: tuple[str, ...], fault: ErrorDetails) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            return "unknown key" + _near_miss(path)
+        case "model_type":
+            return f"this is a table; write [{path[-1]}] and its keys below it"
+        case _:
+            return fault["msg"]
+
+
+def _near_miss(path: tuple[str, ...]) -> str:
+    fields: Mapping[str, object] = Settings.model_fields
+    if len(path) > 1 and isinstance(part := Settings.model_fields.get(path[0]), object) and part is not None:
+        section = part.annotation
+        fields = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
+    close = difflib.get_close_matches(path[-1], fields, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known here: {', '.join(fields)}"
+
+
+def locate(text: str, path: tuple[str, ...]) -> tuple[int, int] | None:
+    """Line and column, from 1, of the deepest part of `path` that stands in a TOML text of tables and plain keys."""
+    table: tuple[str, ...] = ()
+    best: tuple[int, int, int] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            here, column = table, line.index("[") + 1
+        elif key := re.match(r"\s*([A-Za-z0-9_\-.\"']+)\s*=", line):
+            here = table + tuple(part.strip("\"'") for part in key[1].split("."))
+            column = key.start(1) + 1
+        else:
+            continue
+        if path[: len(here)] == here and (best is None or len(here) > best[0]):
+            best = (len(here), number, column)
+    return None if best is None else (best[1], best[2])

@@ -1,0 +1,158 @@
+"""The sections of the settings file: every key with its type, its bounds and its default."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from bot.trading.units import LAMPORTS_PER_SOL
+
+Sol = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=9)]
+SolOrNone = Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=9)]
+Percent = Annotated[Decimal, Field(ge=1, decimal_places=2)]
+Slippage = Annotated[Decimal, Field(ge=Decimal("0.1"), le=95, decimal_places=2)]
+
+
+def lamports(sol: Decimal) -> int:
+    """Whole lamports of a settings value in SOL."""
+    return int(sol * LAMPORTS_PER_SOL)
+
+
+def basis_points(percent: Decimal) -> int:
+    """Whole basis points of a settings value in percent."""
+    return int(percent * 100)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Python takes true for 1; a settings file does not."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise PydanticCustomError("no_truth", "true and false are no value for this key")
+        return value
+
+
+class Database(Section):
+    """`url` is a PostgreSQL URL; without one the embedded server in the data directory is used. `DATABASE_URL` is read too."""
+
+    url: SecretStr | None = None
+
+
+class Wallets(Section):
+    """`master_key_file` holds one line, `key-id:base64 of 32 bytes`, readable by its owner alone."""
+
+    master_key_file: Path | None = None
+
+
+class Trading(Section):
+    """Ceilings and floors for everybody, over each user's own limits, and how orders are sent.
+
+    `min_trade_sol` is the least that a buy spends: below it the fees of the way in and out eat what it could win.
+    `max_slippage_percent` bounds entries, never exits. `always_check_tokens` takes the choice to buy tokens that
+    somebody can freeze or tax from every user. `min_curve_sol` is the SOL that must be in a token's curve.
+    """
+
+    max_trade_sol: Sol = Decimal(1)
+    max_position_sol: Sol = Decimal(1)
+    max_daily_loss_sol: Sol = Decimal(5)
+    max_open_positions: int = Field(default=50, ge=1, le=10_000)
+    min_trade_sol: Sol = Decimal("0.001")
+    max_slippage_percent: Slippage = Decimal(25)
+    always_check_tokens: bool = False
+    min_curve_sol: SolOrNone = Decimal(0)
+    priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
+    price_max_age_s: float = Field(default=3.0, gt=0, le=60)
+    observe_s: float = Field(default=6.0, gt=0, le=300)
+    confirm_interval_s: float = Field(default=0.3, gt=0, le=10)
+    resend_interval_s: float = Field(default=2.0, gt=0, le=60)
+    audit_interval_s: float = Field(default=30.0, gt=0, le=3600)
+    probe_interval_s: float = Field(default=1.0, gt=0, le=60)
+
+
+class NewUsers(Section):
+    """The settings that a new user starts with; who is there already keeps his own.
+
+    A limit that is left out starts at the operator's ceiling in [trading].
+    """
+
+    max_trade_sol: Sol | None = None
+    max_position_sol: Sol | None = None
+    daily_loss_sol: Sol | None = None
+    slippage_buy_percent: Slippage = Decimal(5)
+    slippage_sell_percent: Slippage = Decimal(15)
+    use_stop_loss: bool = True
+    stop_loss_percent: Annotated[Percent, Field(le=99)] = Decimal(10)
+    use_take_profit: bool = True
+    take_profit_percent: Annotated[Percent, Field(le=100_000)] = Decimal(20)
+    max_hold_s: int = Field(default=900, ge=5, le=31_536_000)
+    require_confirmation: bool = True
+    check_honeypots: bool = True
+    min_curve_sol: SolOrNone = Decimal(0)
+    snipe_sol: Sol = Decimal("0.1")
+    snipe_min_confidence_percent: Decimal = Field(default=Decimal(65), ge=0, le=100, decimal_places=2)
+    snipe_max_daily: int = Field(default=10, ge=0, le=1_000)
+    snipe_only_strong_buy: bool = True
+    snipe_min_curve_sol: SolOrNone = Decimal(1)
+
+
+class Levels(Section):
+    """The failure policy: how long a service must be well before entries open, and how long an outage may last.
+
+    A missing `rpc_critical_s` means 30 s in profile local and 120 s elsewhere.
+    """
+
+    dwell_s: float = Field(default=15.0, gt=0, le=600)
+    rpc_critical_s: float | None = Field(default=None, gt=0)
+    database_critical_s: float = Field(default=1_800.0, gt=0)
+
+
+class Telegram(Section):
+    """The bot's token, in a file of one line or in TELEGRAM_BOT_TOKEN; without one the chat is on the console alone."""
+
+    token_file: Path | None = None
+    base_url: str = "https://api.telegram.org/bot"
+
+
+class Localnet(Section):
+    """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable."""
+
+    port: int = Field(default=0, ge=0, le=65_520)
+    endpoints: int = Field(default=2, ge=1, le=8)
+    seed: int = Field(default=1, ge=0)
+    slot_ms: int = Field(default=400, ge=20, le=5_000)
+    demo_fund_sol: Sol = Decimal(10)
+
+
+class Demo(Section):
+    """The demo users of profile `local`; what is not here is as for every new user."""
+
+    users: int = Field(default=2, ge=0, le=1_000)
+    snipe_sol: Sol = Decimal("0.1")
+    take_profit_percent: Decimal = Field(default=Decimal(20), gt=0, le=10_000)
+    stop_loss_percent: Decimal = Field(default=Decimal(10), gt=0, le=100)
+    slippage_percent: Decimal = Field(default=Decimal(15), gt=0, le=100)
+    max_hold_s: int = Field(default=45, ge=1, le=86_400)
+    snipe_max_daily: int = Field(default=500, ge=1)
+
+
+class Logs(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section):
+    database: Database = Database()
+    wallets: Wallets = Wallets()
+    trading: Trading = Trading()
+    new_users: NewUsers = NewUsers()
+    levels: Levels = Levels()
+    telegram: Telegram = Telegram()
+    localnet: Localnet = Localnet()
+    demo: Demo = Demo()
+    logs: Logs = Logs()
