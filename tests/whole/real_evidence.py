@@ -117,7 +117,7 @@ def change_books(directory: Path, *statements: str) -> None:
 def read_evidence(directory: Path, addresses: Sequence[str]) -> Evidence:
     """What the chain of a data directory shows of these wallets, after everything that waited in its queue has landed."""
     with running_chain(directory / "localnet") as url:
-        node = _Node(url)
+        node = Node(url)
         waited_until = node.call("getSlot", {"commitment": "processed"}) + SETTLED_SLOTS
         while node.call("getSlot", {"commitment": "confirmed"}) < waited_until:
             time.sleep(POLL_S)
@@ -156,7 +156,7 @@ def _url_of(process: subprocess.Popen[bytes], directory: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
     """Blocking JSON-RPC to one node."""
 
     url: str
@@ -182,10 +182,10 @@ class _Node:
         return WalletOnChain(
             lamports=self.call("getBalance", address, confirmed)["value"],
             tokens={mint: raw for mint, raw in tokens.items() if raw},
-            landed=[self._landed(signature, address) for signature in self._signatures(address)],
+            landed=[self._landed(signature, address) for signature in self.signatures(address)],
         )
 
-    def _signatures(self, address: str) -> list[str]:
+    def signatures(self, address: str) -> list[str]:
         """Signatures of all transactions that mention the address, oldest first."""
         found: list[str] = []
         page: list[Row] = []
@@ -197,9 +197,13 @@ class _Node:
             found += [entry["signature"] for entry in page]
         return found[::-1]
 
-    def _landed(self, signature: str, address: str) -> Landed:
+    def transaction(self, signature: str) -> Any:
+        """A confirmed transaction as the interface gives it."""
         config = {"commitment": "confirmed", "encoding": "json", "maxSupportedTransactionVersion": 0}
-        record = self.call("getTransaction", signature, config)
+        return self.call("getTransaction", signature, config)
+
+    def _landed(self, signature: str, address: str) -> Landed:
+        record = self.transaction(signature)
         meta, message = record["meta"], record["transaction"]["message"]
         loaded = meta.get("loadedAddresses") or {"writable": [], "readonly": []}
         keys = message["accountKeys"] + loaded["writable"] + loaded["readonly"]
