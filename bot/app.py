@@ -294,7 +294,7 @@ async def _run_tree(
         WatchingHandlers(store, adapters.chain, clock, bot.tracking_changed),
     )
     console = Console(store, clock, chat, messenger)
-    operator = Operator(bot, board, Panels(bot, Mode.LIVE))
+    operator = Operator(bot, board, Panels(bot, Mode.LIVE), foundation.server)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     fatal = Fatal(bot.guard.latch, clock)

@@ -10,11 +10,11 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Backoff, ChildSpec, Context, Report, Supervisor, SupervisorSpec, open_supervisor
+from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.local_chain import LocalChainAddress, LocalChainProcess
 from bot.settings import Localnet
 from bot.storage.address import DatabaseAddress, address_of_url
-from bot.storage.embedded import embedded_postgres
 
 # A server that comes back is no emergency; one that does not stay up for a minute is.
 RESTARTS = 20
@@ -24,7 +24,10 @@ STOP_MS = 8_000
 
 @dataclass(slots=True)
 class Foundation:
-    """PostgreSQL, unless `database_url` names one, and the local chain. `say` tells the console what is going on."""
+    """PostgreSQL, unless `database_url` names one, and the local chain. `say` tells the console what is going on.
+
+    `server` is the bot's own PostgreSQL, None where `database_url` names another one.
+    """
 
     directory: Path
     database_url: str | None
@@ -33,41 +36,38 @@ class Foundation:
     speed: float
     say: Callable[[str], None]
     report: Callable[[Report], None]
+    server: DatabaseServer | None = field(init=False)
     _supervisor: Supervisor | None = None
-    _database: DatabaseAddress | None = field(default=None, repr=False)
     _chain: LocalChainAddress | None = None
+
+    def __post_init__(self) -> None:
+        self.server = None if self.database_url else DatabaseServer(self.directory / "postgres", self.say)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[tuple[DatabaseAddress, LocalChainAddress]]:
         """Both addresses, for as long as the block runs. Raises InitFailed around a StartupError."""
         backoff = Backoff(min_s=0.1, max_s=5.0)
         children = [ChildSpec("local_chain", self._run_chain, backoff=backoff, shutdown_ms=STOP_MS)]
-        if self.database_url is None:
-            children.insert(0, ChildSpec("database_server", self._run_database, backoff=backoff, shutdown_ms=STOP_MS))
-        else:
-            self._database = address_of_url(self.database_url)
+        if self.server is not None:
+            children.insert(0, ChildSpec("database_server", self.server.run, backoff=backoff, shutdown_ms=STOP_MS))
         spec = SupervisorSpec(
             "foundation", "one_for_one", tuple(children), intensity=RESTARTS, period_s=RESTARTS_PERIOD_S
         )
         async with open_supervisor(spec, report=self.report) as self._supervisor:
-            assert self._database is not None
             assert self._chain is not None
-            yield self._database, self._chain
+            yield self._database(), self._chain
+
+    def _database(self) -> DatabaseAddress:
+        if self.server is not None:
+            return self.server.address
+        assert self.database_url
+        return address_of_url(self.database_url)
 
     @property
     def supervisor(self) -> Supervisor:
         """The running supervisor of these servers; they run whenever anybody can ask."""
         assert self._supervisor is not None
         return self._supervisor
-
-    async def _run_database(self, ctx: Context) -> None:
-        started_s = trio.current_time()
-        self.say("starting PostgreSQL")
-        async with embedded_postgres(self.directory / "postgres") as server:
-            self._database = server.address
-            self.say(f"PostgreSQL answers after {trio.current_time() - started_s:.1f} s")
-            ctx.ready()
-            raise BotError(await server.died())
 
     async def _run_chain(self, ctx: Context) -> None:
         started_s = trio.current_time()

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from bot.clock import Clock
+from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
@@ -29,11 +30,15 @@ class CannotError(BotError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Answers one verb at a time; what cannot be done is an `error` in one line."""
+    """Answers one verb at a time; what cannot be done is an `error` in one line.
+
+    `database` is the bot's own server, whose faults can be played; None where the database is somebody else's.
+    """
 
     bot: TradingBot
     board: StatusBoard
     panels: Panels
+    database: DatabaseServer | None
 
     async def answer(self, request: Record) -> Record:
         verbs: dict[str, Callable[[Record], Awaitable[Record]]] = {
@@ -44,6 +49,9 @@ class Operator:
             "flatten": self._flatten,
             "rearm": self._rearm,
             "top": self._top,
+            "fault": self._fault,
+            "clear": self._clear,
+            "faults": self._faults,
         }
         verb = verbs.get(str(request.get("verb")))
         if verb is None:
@@ -106,6 +114,23 @@ class Operator:
         await self.bot.guard.rearm(BY)
         left = self._left()
         return {"text": f"rearmed; still pausing: {left}." if left else "rearmed; entries are open."}
+
+    async def _fault(self, request: Record) -> Record:
+        """Take the bot's own database away for a while; without waiting for what follows from it."""
+        if self.database is None:
+            raise CannotError("DATABASE_URL names the database, and the bot breaks none but its own")
+        try:
+            for_s = float(request.get("for_s") or 0)
+        except (TypeError, ValueError):
+            for_s = 0.0
+        self.database.fail(str(request.get("name")), for_s)
+        return {"faults": self.database.faults()}
+
+    async def _clear(self, _: Record) -> Record:
+        return {"cleared": 0 if self.database is None else self.database.mend()}
+
+    async def _faults(self, _: Record) -> Record:
+        return {"faults": [] if self.database is None else self.database.faults()}
 
     def _left(self) -> str:
         """The causes that still pause somebody, each once."""

@@ -18,7 +18,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -251,6 +251,7 @@ async def _stop_orphan(data: Path) -> None:
         if not _is_postmaster(pid, data):
             pid_file.unlink()
             return
+        signal_server(pid, signal.SIGCONT)  # its bot may have been killed while it was frozen
         signal.pidfd_send_signal(handle, signal.SIGINT)
         with trio.move_on_after(_ORPHAN_STOP_S):
             await trio.lowlevel.wait_readable(handle)
@@ -270,6 +271,31 @@ def _is_postmaster(pid: int, data: Path) -> bool:
         return program.endswith(b"postgres") and (process / "cwd").samefile(data)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
+
+
+def signal_server(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a postmaster and then to each of its children, which make sessions of their own.
+
+    In this order a postmaster that is stopped starts no child in between. Who has ended meanwhile is passed over.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+    for child in _children(pid):
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+
+def _children(pid: int) -> Iterator[int]:
+    """Field 4 of /proc/PID/stat (proc(5)) is the parent; the name before it is in brackets and may hold anything."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == pid:
+            yield int(entry.name)
 
 
 def last_words(log_file: Path) -> str:

@@ -15,7 +15,7 @@ import trio
 
 from bot.errors import StartupError
 from bot.storage.address import DEFAULT_PORT, DatabaseAddress
-from bot.storage.cluster import Cluster, as_server_user, exit_text, last_words, locked, prepare
+from bot.storage.cluster import Cluster, as_server_user, exit_text, last_words, locked, prepare, signal_server
 
 _READY_WITHIN_S = 120  # crash recovery may replay a lot of log
 _READY_POLL_S = 0.01
@@ -93,8 +93,26 @@ class EmbeddedPostgres:
             return False
         return lines[0] == str(self.pid) and len(lines) > 7 and lines[7].strip() == "ready"
 
+    def crash(self) -> None:
+        """Have the server end at once with every connection broken, as after a crash; it recovers at its next start."""
+        self.thaw()
+        self._process.send_signal(signal.SIGQUIT)
+
+    def freeze(self) -> None:
+        """Stop all of its processes where they are: connections stay, new ones are taken by the kernel, nothing answers."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on; a running one notices nothing."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:  # else the pid may be somebody else's by now
+            signal_server(self.pid, number)
+
     async def stop(self) -> None:
         """Stop the server, politely first, and return when it is gone."""
+        self.thaw()  # a frozen one would not hear of it
         for step, patience_s in _STOP_STEPS:
             if self._process.poll() is not None:
                 return
