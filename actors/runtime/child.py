@@ -28,7 +28,11 @@ COLD_AFTER: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ChildInfo:
-    """A child as which_children shows it; `restarting` lasts from the crash until the next `ctx.ready()`."""
+    """A child as which_children shows it.
+
+    `restarting` lasts from the crash until the next `ctx.ready()`. A sibling that was stopped for a group's restart is
+    `undefined` until its turn to start comes, as in OTP, though senders and watchers notice nothing of it.
+    """
 
     id: str
     state: ChildState
@@ -75,6 +79,7 @@ class Child:
         "_watchers",
         "args",
         "attempt",
+        "awaits_turn",
         "cell",
         "failures",
         "home",
@@ -100,6 +105,7 @@ class Child:
         self.id = child_id
         self.args = args
         self.state: ChildState = "undefined"
+        self.awaits_turn = False
         self.cell: Cell | None = None
         self.zombie: Cell | None = None
         self.attempt: Attempt | None = None
@@ -136,7 +142,7 @@ class Child:
     @property
     def is_alive(self) -> bool:
         """Whether it runs, starts, or will be started by supervision."""
-        return self.state in ("running", "restarting") or self.cell is not None
+        return self.state in ("running", "restarting") or self.cell is not None or self.awaits_turn
 
     def call(self, context: "Context") -> Awaitable[object]:
         """Return the awaitable of a worker's start; a class of actors is made anew for each incarnation."""
@@ -146,6 +152,7 @@ class Child:
     def spawn(self) -> None:
         """Start the next incarnation. The one before it must be gone."""
         self.timer = None
+        self.awaits_turn = False
         self.incarnation += 1
         self._fit_inbox()
         if self.inbox is not None:
@@ -270,6 +277,7 @@ class Child:
 
     def end_address(self) -> None:
         """No further incarnation comes by itself: bury the mailbox and tell the watchers."""
+        self.awaits_turn = False
         if self.inbox is not None:
             self.inbox.close()
         watchers, self._watchers = self._watchers, None

@@ -122,7 +122,8 @@ class SupervisorSpec:
     """A supervisor: its children in start order, when they are restarted together, and how often before it gives up.
 
     More than `intensity` restarts within `period_s` seconds use it up; the runtime then reports `on_exhausted`, a name
-    whose meaning is the caller's. `budget`, `max_children` and `max_quarantined` belong to the dynamic strategies.
+    whose meaning is the caller's. `budget`, `max_children` and `max_quarantined` belong to the dynamic strategies,
+    `auto_shutdown` to the other ones.
     """
 
     name: str
@@ -159,13 +160,15 @@ class SupervisorSpec:
         self._check_dynamic()
 
     def _check_dynamic(self) -> None:
+        if self.is_dynamic and self.auto_shutdown != "never":
+            raise SpecError(
+                "auto_shutdown", self.auto_shutdown, f"does not go with {self.strategy}, as in OTP and Elixir"
+            )
         if self.strategy == "dynamic" and self.children:
             raise SpecError("children", self.children[0].id, "a dynamic supervisor begins with none")
         if self.strategy == "simple_one_for_one":
             if len(self.children) != 1:
                 raise SpecError("children", len(self.children), "simple_one_for_one takes exactly one, the template")
-            if self.children[0].type == "supervisor":
-                raise SpecError("children", self.children[0].id, "a template is a worker")
             if self.children[0].name is not None:
                 raise SpecError("name", self.children[0].name, "a template cannot give all its children one name")
 
@@ -178,6 +181,8 @@ class SupervisorSpec:
 def check_childspecs(specs: Iterable[ChildSpec], auto_shutdown: str = "never") -> None:
     """Raise SpecError for the first thing that is wrong with these children as one supervisor's children."""
     _check_choice("auto_shutdown", auto_shutdown, get_args(AutoShutdown))
+    if not isinstance(specs, Iterable):
+        raise SpecError("children", specs, "must be a sequence of ChildSpecs")
     specs = tuple(specs)
     for spec in specs:
         if not isinstance(spec, ChildSpec):

@@ -92,14 +92,16 @@ class Supervisor:
         """Start a child and return its id once it is ready, None when its start was ignored.
 
         A simple_one_for_one supervisor takes the id and arguments for its template, every other one a ChildSpec.
-        Raises AlreadyStarted, AlreadyPresent, MaxChildren or InitFailed. A caller who is cancelled while the child
-        starts leaves the child to the supervisor, as in OTP.
+        Raises AlreadyStarted for a child that runs, AlreadyPresent for one that does not (a restarting one included),
+        MaxChildren or InitFailed. A caller who is cancelled while the child starts leaves the child to the supervisor,
+        as in OTP.
         """
         engine = self._engine
         child_spec, child_id = self._spec_for(spec, args)
         present = engine.children.get(child_id)
         if present is not None:
-            raise AlreadyStarted(child_id) if present.is_alive else AlreadyPresent(child_id)
+            runs = present.state == "running" or (present.cell is not None and present.state != "restarting")
+            raise AlreadyStarted(child_id) if runs else AlreadyPresent(child_id)
         self._refuse_after_end(child_id)
         limit = engine.spec.max_children
         if limit is not None and len(engine.children) >= limit:
@@ -129,7 +131,8 @@ class Supervisor:
         """Stop a child and return when it is gone; it is not restarted.
 
         `cancel` ends it now, `stop` after the message in progress, `drain` after those that wait; each within its
-        shutdown_ms. Raises NotFound, but under simple_one_for_one a child that is gone is what was wanted.
+        shutdown_ms. Raises NotFound, but under simple_one_for_one a child that is gone is what was wanted. As in OTP a
+        group's restart that hangs at this child ends with it: the members whose turn had not come stay `undefined`.
         """
         engine = self._engine
         child = engine.children.get(child_id)
@@ -138,6 +141,7 @@ class Supervisor:
                 return
             raise NotFound(child_id)
         child.cancel_restart()
+        engine.group.give_up(child)
         cell = child.cell
         if cell is None:
             if not child.is_haunted:
@@ -155,6 +159,7 @@ class Supervisor:
         await trio.lowlevel.checkpoint()
         child = self._get(child_id)
         self._refuse_if_alive(child)
+        child.end_address()
         self._engine.remove(child)
 
     async def reload(self, spec: SupervisorSpec) -> None:
@@ -178,6 +183,8 @@ class Supervisor:
         if own.strategy == "simple_one_for_one":
             if not isinstance(spec, str):
                 raise SpecError("child", spec, "a simple_one_for_one supervisor takes an id and arguments")
+            if args and own.children[0].type == "supervisor":
+                raise SpecError("args", args, "a template that is a supervisor takes no arguments")
             return own.children[0], spec
         if not isinstance(spec, ChildSpec):
             raise SpecError("child", spec, f"a {own.strategy} supervisor takes a ChildSpec")
@@ -193,7 +200,7 @@ class Supervisor:
     def _refuse_if_alive(self, child: Child) -> None:
         if child.state == "restarting" or child.attempt is not None:
             raise Restarting(child.id)
-        if child.is_alive:
+        if child.state == "running" or child.cell is not None:
             raise Running(child.id)
         if child.is_haunted:
             raise Running(child.id, "its last incarnation ignores its cancellation and has not ended yet")

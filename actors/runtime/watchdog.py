@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +20,9 @@ from actors.runtime.errors import SpecError
 from actors.runtime.exits import STACK_FRAMES, Caught, Report, ReportFn
 
 logger: Final = logging.getLogger("actors.runtime")
+
+StalledFn = Callable[[str, float], None]
+"""Called with the stack that blocks the loop, innermost frame last, and how many seconds late the loop is by then."""
 
 _LOOKS_PER_THRESHOLD: Final = 4
 
@@ -37,10 +40,11 @@ class LoopStatistics:
 class LoopWatchdog:
     """The beat of one loop. Made by loop_watchdog."""
 
-    def __init__(self, threshold_s: float, report: ReportFn) -> None:
+    def __init__(self, threshold_s: float, report: ReportFn, stalled: StalledFn) -> None:
         self._threshold_s = threshold_s
         self._interval_s = threshold_s / _LOOKS_PER_THRESHOLD
         self._report = report
+        self._stalled = stalled
         self._loop_thread = threading.get_ident()
         self._stop = threading.Event()
         self._beat_at = time.monotonic()
@@ -83,25 +87,33 @@ class LoopWatchdog:
         seen = 0.0
         while not self._stop.wait(self._interval_s):
             beat_at = self._beat_at
-            if beat_at == seen or time.monotonic() - beat_at - self._interval_s < self._threshold_s:
+            lag_s = time.monotonic() - beat_at - self._interval_s
+            if beat_at == seen or lag_s < self._threshold_s:
                 continue
             seen = beat_at
             frame = sys._current_frames().get(self._loop_thread)
             self._stack = "".join(traceback.format_stack(frame)[-STACK_FRAMES:]) if frame is not None else ""
             # At once and from here: a loop that never turns again reports nothing itself.
-            logger.error("the loop stands still in:\n%s", self._stack)
+            self._stalled(self._stack, lag_s)
+
+
+def _log_stall(stack: str, lag_s: float) -> None:
+    logger.error("the loop stands still for %.3f s in:\n%s", lag_s, stack)
 
 
 @asynccontextmanager
-async def loop_watchdog(threshold_s: float, report: ReportFn) -> AsyncIterator[LoopWatchdog]:
+async def loop_watchdog(
+    threshold_s: float, report: ReportFn, stalled: StalledFn = _log_stall
+) -> AsyncIterator[LoopWatchdog]:
     """Watch the loop for as long as the block runs.
 
-    A pause of `threshold_s` seconds or more is logged with its stack while it lasts and reported after it, kind
-    `loop_stall`, by a call in the loop's own thread.
+    A pause of `threshold_s` seconds or more is told to `stalled` while it lasts, by a call in the watchdog's thread, and
+    reported after it, kind `loop_stall`, by a call in the loop's own. Code that keeps the interpreter's lock stops both
+    threads, so somebody outside of the process has to watch it too.
     """
     if threshold_s <= 0:
         raise SpecError("threshold_s", threshold_s, "must be seconds, more than 0")
-    watchdog = LoopWatchdog(threshold_s, report)
+    watchdog = LoopWatchdog(threshold_s, report, stalled)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.beat)
         watchdog.start()

@@ -98,7 +98,7 @@ async def test_a_child_in_its_backoff_is_restarting_for_every_call(autojump_cloc
         for call in (sup.restart_child, sup.delete_child):
             with pytest.raises(Restarting):
                 await call("a")
-        with pytest.raises(AlreadyStarted):
+        with pytest.raises(AlreadyPresent):
             await sup.start_child(ChildSpec("a", cast.steady))
         assert sup.count_children() == Counts(specs=1, active=0, supervisors=0, workers=1)
 
