@@ -31,11 +31,11 @@ StartTracker = Callable[[TokenLaunch], Awaitable[Tracker | None]]
 
 @dataclass(slots=True)
 class Hunted:
-    """Counts for status, and the trackers that are at work."""
+    """Counts for status, the trackers that are at work, and the symbols of the mints that were seen."""
 
     launches_seen: int = 0
     trackers: dict[str, Tracker] = field(default_factory=dict)
-    seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    symbols: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
 
 class LaunchWatcher(Actor[None, LaunchpadEvent]):
@@ -49,9 +49,9 @@ class LaunchWatcher(Actor[None, LaunchpadEvent]):
             if tracker := self._hunted.trackers.get(message.mint):
                 tracker.feed(message)
             return
-        if message.mint in self._hunted.seen:
+        if message.mint in self._hunted.symbols:
             return
-        self._remember(message.mint)
+        self._remember(message)
         log.info(
             "token_detected", mint=message.mint, symbol=message.symbol, signature=message.signature, slot=message.slot
         )
@@ -59,11 +59,11 @@ class LaunchWatcher(Actor[None, LaunchpadEvent]):
         if tracker is not None:
             self._hunted.trackers[message.mint] = tracker
 
-    def _remember(self, mint: str) -> None:
+    def _remember(self, launch: TokenLaunch) -> None:
         hunted = self._hunted
         hunted.launches_seen += 1
-        hunted.seen[mint] = None
-        if len(hunted.seen) > REMEMBERED:
-            hunted.seen.popitem(last=False)
+        hunted.symbols[launch.mint] = launch.symbol
+        if len(hunted.symbols) > REMEMBERED:
+            hunted.symbols.popitem(last=False)
         for old in [key for key, tracker in hunted.trackers.items() if tracker.done]:
             del hunted.trackers[old]

@@ -12,6 +12,7 @@ from actors.runtime import Context
 from bot.analysis.features import TokenWindow
 from bot.analysis.opinion import rule_opinion
 from bot.clock import Clock
+from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
@@ -29,6 +30,7 @@ class TokenTracker:
     observe_s: float
     clock: Clock
     prices: PriceBook
+    opinions: OpinionBook
     publish: Callable[[TokenLaunch, Opinion], None]
     done: bool = False
     _window: TokenWindow = field(init=False)
@@ -66,6 +68,7 @@ class TokenTracker:
         deadline_s = trio.current_time() + self.observe_s
         while True:
             opinion = rule_opinion(self._window.features(self.clock.now_ms()))
+            self.opinions.note(self.launch, opinion)
             strong = opinion.action is Action.BUY and opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
             if strong or trio.current_time() >= deadline_s:
                 return opinion

@@ -49,6 +49,7 @@ from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
+from bot.execution.opinion_book import OpinionBook
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
@@ -117,6 +118,7 @@ class TradingBot:
     halt_keeper: HaltKeeper
     in_flight: InFlight = field(default_factory=InFlight)
     prices: PriceBook = field(default_factory=PriceBook)
+    opinions: OpinionBook = field(default_factory=OpinionBook)
     hunted: Hunted = field(default_factory=Hunted)
     looks: dict[str, MonitorLook] = field(default_factory=dict)
     followed: Followed = field(default_factory=Followed)
@@ -374,7 +376,7 @@ class TradingBot:
             log.debug("event_dropped", mint=event.mint)
 
     async def _start_tracker(self, launch: TokenLaunch) -> Tracker | None:
-        tracker = TokenTracker(launch, self.observe_s, self.adapters.clock, self.prices, self._publish)
+        tracker = TokenTracker(launch, self.observe_s, self.adapters.clock, self.prices, self.opinions, self._publish)
         trackers = self.supervisor("hunt", "token_trackers")
         try:
             await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))
