@@ -29,7 +29,6 @@ POLL_S = 20
 REST_MIN_S = 0.5
 REST_MAX_S = 30.0
 BAD_IN_A_ROW = 2  # one lost poll is no outage
-DOWN_AFTER_S = 300.0  # after that long users can neither see nor stop what is bought for them
 
 COMMAND_S = 60.0  # a command that hangs must not keep the same user from selling for ever
 SLOW_S = 2.0  # after that long somebody who waits is told that it is being done
@@ -123,7 +122,6 @@ class TelegramGateway:
         self._heard_at_s = -inf
         self._catching_up = False
         self._troubles = 0
-        self._trouble_since_s = 0.0
         self._seen = _Recent()
         self._groups = _Recent()
         self._floods: OrderedDict[int, _Flood] = OrderedDict()
@@ -191,13 +189,9 @@ class TelegramGateway:
         return updates
 
     def _in_trouble(self, why: str) -> None:
-        now_s = trio.current_time()
-        if not self._troubles:
-            self._trouble_since_s = now_s
         self._troubles += 1
         if self._troubles >= BAD_IN_A_ROW:
             self._health.turn(self._clock.now_ms(), why, healthy=False)
-        if now_s - self._trouble_since_s >= DOWN_AFTER_S:
             self._down(f"users cannot be reached: {why}")
 
     def _heard(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -13,8 +13,9 @@ from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.ports import ProgramStore
+from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import Outage, OutageRule, Phase
-from bot.trading.trading_state import GLOBAL, Cause, Halt, LevelChange, State, TradingState
+from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt, LevelChange, State, TradingState
 
 log = structlog.get_logger()
 
@@ -25,6 +26,8 @@ OPERATOR = "operator"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"
 TICK_S = 0.1
+STORE_REST_S = 1.0  # after a try that the database did not answer
+FIRST_LOAD_S = 2.0  # how long the first start waits for what is stored
 HISTORY = 200
 
 
@@ -33,8 +36,9 @@ class TradingGuard:
     """The state and its only writer. While the actor is down, every question is answered with a pause.
 
     `rules` says for each watched service how long it dwells and when its outage becomes critical. `keep_halt` puts a
-    halt where it survives even when the database is away, and `kept_halt` reads it back. `history` has the latest
-    changes of state or level of this process, oldest first.
+    halt where it survives even when the database is away, and `kept_halt` reads it back. `unwatched` are
+    services that this configuration does not have. `history` has the latest changes of state or level of this process,
+    oldest first.
     """
 
     store: ProgramStore
@@ -44,64 +48,149 @@ class TradingGuard:
     kept_halt: Callable[[], Halt | None]
     halt: Halt | None = None
     flattened: bool = False
+    unwatched: set[str] = field(default_factory=set)
     changed: trio.Event = field(default_factory=trio.Event)
     history: deque[LevelChange] = field(default_factory=lambda: deque(maxlen=HISTORY))
     _state: TradingState = field(default_factory=TradingState)
     _outages: dict[str, Outage] = field(default_factory=dict)
     _halt_stored: bool = False
+    _whys: dict[str, str] = field(default_factory=dict)
+    _kept: dict[tuple[str, str], Cause] = field(default_factory=dict)
+    _loaded: bool = False
+    _behind: bool = False
     _alive: bool = False
     _stopping: bool = False
 
     async def run(self, ctx: Context) -> None:
-        """The actor: load what outlives a restart, then let outages end or become critical until stopped."""
-        for cause in await self.store.causes():
-            self._state = self._state.with_cause(cause)
-        stored = await self.store.halt()
-        self.halt = self.halt or stored or self.kept_halt()
-        self._halt_stored = stored is not None
+        """The actor: load what outlives a restart, then let outages end or become critical until stopped.
+
+        While the database is away at the first start nobody knows what it holds: the halt file alone is believed, and
+        without one the guard stays silent until the database has answered.
+        """
+        self.halt = self.halt or self.kept_halt()
+        with trio.move_on_after(FIRST_LOAD_S):
+            await self._keep_up()
         self._alive = True
         first = self.halt or next((cause for cause in self.causes() if cause.scope == GLOBAL), None)
         self._tell(*(("guard", "up, and nothing pauses") if first is None else (_name(first), first.why)))
         try:
             ctx.ready()
-            while True:
-                self._look_at_outages()
-                await self._store_halt()
-                await trio.sleep(TICK_S)
+            async with trio.open_nursery() as loops:
+                loops.start_soon(self._keep_storing)
+                while True:
+                    self._look_at_outages()
+                    await trio.sleep(TICK_S)
         finally:
             self._alive = False
             self._tell(SILENT, "the guard is not running")
 
+    # ---------------------------------------------------------------------------------------------------- storage
+
+    async def _keep_storing(self) -> None:
+        """In a loop of its own, because the database may hang and outages must end and become critical all the same."""
+        while True:
+            rest_s = TICK_S if await self._keep_up() else STORE_REST_S
+            await trio.sleep(rest_s)
+
+    async def _keep_up(self) -> bool:
+        """Make the stored halt and causes what they are here; False while the database is away."""
+        try:
+            await self._load()
+            await self._store_halt()
+            await self._store_causes()
+        except Unavailable as error:
+            if not self._behind:
+                log.warning("trading_state_not_stored", halt=self.halt is not None, reason=str(error))
+            self._behind = True
+            return False
+        self._behind = False
+        return True
+
+    async def _load(self) -> None:
+        """Once per process: after that what is here is newer than what is stored."""
+        if self._loaded:
+            return
+        stored = await self.store.halt()
+        for cause in await self.store.causes():
+            self._kept[cause.name, cause.scope] = cause
+            if cause.by != _watch(cause.name):
+                self._state = self._state.with_cause(cause)
+            elif cause.name in self.rules and cause.name not in self.unwatched:
+                self._take_up(cause)
+        self.halt = self.halt or stored
+        self._halt_stored = stored is not None
+        self._loaded = True
+        if self._alive:
+            self._tell(SILENT, "the database has answered")
+
+    def _take_up(self, cause: Cause) -> None:
+        """A service was away when an earlier process ended, since then; what was seen of it meanwhile counts too."""
+        now_ms = self.clock.now_ms()
+        outage = Outage.left_behind(self.rules[cause.name], cause.since_ms)
+        if (seen := self._outages.get(cause.name)) is not None:
+            outage = outage.up(now_ms) if seen.down_since_ms is None else outage.down(now_ms)
+        self._outages[cause.name] = outage
+        self._state = self._state.without(cause.name).with_cause(cause)
+
+    async def _store_causes(self) -> None:
+        """The causes of services outlive a restart, so that a restart neither opens entries nor begins a clock anew."""
+        wanted = {
+            key: cause for key, cause in self._state.causes.items() if key[1] == GLOBAL and key[0] in self._outages
+        }
+        for key, kept in list(self._kept.items()):
+            if kept.by == _watch(kept.name) and (key not in wanted or wanted[key].since_ms != kept.since_ms):
+                await self.store.clear_cause(*key, kept.by)
+                del self._kept[key]
+        for key, cause in wanted.items():
+            if key not in self._kept:
+                await self.store.save_cause(cause)
+                self._kept[key] = cause
+
+    async def _store_halt(self) -> None:
+        if self.halt is None or self._halt_stored:
+            return
+        await self.store.latch_halt(self.halt)
+        self._halt_stored = True
+
     # --------------------------------------------------------------------------------------------------- services
 
     def down(self, name: str, why: str) -> None:
-        """A watched service was seen away: entries pause at once."""
-        self._outages[name] = self._outages.get(name, Outage()).down(self.clock.now_ms())
-        self.pause(name, by=f"{name} watch", why=why)
+        """A watched service was seen away: what its rule binds pauses, at once or when it has lasted long enough."""
+        self._outages[name] = self._outage(name).down(self.clock.now_ms())
+        self._whys[name] = why
+        self._look_at(name)
 
     def up(self, name: str) -> None:
         """A watched service was seen well; its pause ends after the dwell."""
-        self._outages[name] = self._outages.get(name, Outage()).up(self.clock.now_ms())
+        self._outages[name] = self._outage(name).up(self.clock.now_ms())
+
+    def _outage(self, name: str) -> Outage:
+        return self._outages.get(name) or Outage(self.rules[name])
 
     def _look_at_outages(self) -> None:
-        now_ms = self.clock.now_ms()
-        for name, outage in self._outages.items():
-            phase = outage.phase(now_ms, self.rules[name])
-            if phase is Phase.WELL and outage.down_since_ms is not None:
-                self._outages[name] = outage.ended()
-                self.resume(name)
-            elif phase is Phase.CRITICAL and self.halt is None:
-                why = self._state.causes[name, GLOBAL].why
-                self.latch(Halt(name, now_ms, f"{name} watch", f"away for longer than allowed: {why}"))
+        for name in self._outages:
+            self._look_at(name)
+
+    def _look_at(self, name: str) -> None:
+        outage, now_ms = self._outages[name], self.clock.now_ms()
+        phase = outage.phase(now_ms)
+        if phase is Phase.WELL and outage.down_since_ms is not None:
+            self._outages[name] = outage.ended()
+            self.resume(name)
+        elif phase in {Phase.DOWN, Phase.CRITICAL}:
+            why = self._whys.get(name, "away when the last process ended")
+            self.pause(name, by=_watch(name), why=why, binds=outage.rule.binds)
+            if phase is Phase.CRITICAL and self.halt is None:
+                self.latch(Halt(name, now_ms, _watch(name), f"away for longer than allowed: {why}"))
 
     # ------------------------------------------------------------------------------------------------------ causes
 
-    def pause(self, name: str, *, by: str, why: str, scope: str = GLOBAL) -> None:
+    def pause(self, name: str, *, by: str, why: str, scope: str = GLOBAL, binds: Binds = Binds.ALL) -> None:
         """Add a pause cause; one that is there already keeps its time and text."""
         before = self._state
-        self._state = before.with_cause(Cause(name, scope, self.clock.now_ms(), by, why))
+        self._state = before.with_cause(Cause(name, scope, self.clock.now_ms(), by, why, binds))
         if self._state is not before:
-            log.warning("entries_paused", cause=name, scope=scope, by=by, why=why)
+            log.warning("entries_paused", cause=name, scope=scope, binds=binds, by=by, why=why)
             self._tell(name, why)
 
     def resume(self, name: str, *, scope: str = GLOBAL) -> None:
@@ -149,6 +238,11 @@ class TradingGuard:
         """Whether everything that this user holds, now or later, is to be sold."""
         return (PANIC, f"user:{user_id}") in self._state.causes
 
+    def _begin_anew(self, name: str, now_ms: int) -> None:
+        """Let a cause that stands begin at this moment."""
+        if (cause := self._state.causes.get((name, GLOBAL))) is not None:
+            self._state = self._state.without(name).with_cause(replace(cause, since_ms=now_ms))
+
     # -------------------------------------------------------------------------------------------------------- halt
 
     def latch(self, halt: Halt) -> bool:
@@ -160,16 +254,6 @@ class TradingGuard:
         log.critical("halt_latched", cause=halt.cause, by=halt.by, why=halt.why)
         self._tell(halt.cause, halt.why)
         return True
-
-    async def _store_halt(self) -> None:
-        if self.halt is None or self._halt_stored:
-            return
-        try:
-            await self.store.latch_halt(self.halt)
-        except Unavailable as error:
-            log.warning("halt_kept_beside_the_database", reason=str(error))
-            return
-        self._halt_stored = True
 
     def all_flat(self) -> None:
         """Everything that is to be sold is sold: the state becomes HALTED."""
@@ -187,8 +271,9 @@ class TradingGuard:
         self.halt, self.flattened, self._halt_stored = None, False, False
         now_ms = self.clock.now_ms()
         for name, outage in self._outages.items():
-            if outage.phase(now_ms, self.rules[name]) in {Phase.DOWN, Phase.CRITICAL}:
-                self._outages[name] = Outage().down(now_ms)
+            if outage.phase(now_ms) in {Phase.DOWN, Phase.CRITICAL}:
+                self._outages[name] = Outage(self.rules[name]).down(now_ms)
+                self._begin_anew(name, now_ms)
         log.warning("rearmed", by=by)
         self._tell(HALT, f"rearmed by {by}")
         return True
@@ -200,34 +285,41 @@ class TradingGuard:
         outage = self._outages.get(cause.name)
         if cause.scope != GLOBAL or outage is None or outage.well_since_ms is None:
             return None
-        return outage.well_since_ms + outage.dwell_ms(self.rules[cause.name])
+        return outage.well_since_ms + outage.dwell_ms
 
     def stop_entries(self) -> None:
         """The program is stopping: no new entries from here on."""
         self._stopping = True
         self._tell(STOPPING, "the program was asked to stop")
 
-    def covering(self, user_id: str) -> tuple[str, ...]:
-        """Names of the causes that pause this user's entries; never empty while the guard is silent or stopping."""
+    def covering(self, user_id: str, context: TradeContext) -> tuple[str, ...]:
+        """Names of the causes that pause this user's entries of this origin.
+
+        Never empty while the guard is silent, knows not yet what is stored, or is stopping.
+        """
         if self._stopping:
             return (STOPPING,)
-        if not self._alive:
+        if not self._answers:
             return (SILENT,)
-        return ((HALT,) if self.halt else ()) + self._state.covering(user_id)
+        return ((HALT,) if self.halt else ()) + self._state.covering(user_id, context)
 
     def causes(self) -> tuple[Cause, ...]:
         """All causes, oldest first."""
         return tuple(self._state.causes.values())
 
     @property
+    def _answers(self) -> bool:
+        return self._alive and self._loaded
+
+    @property
     def state(self) -> State:
         """The state of `bot status`: it speaks of the global scope."""
         if self._stopping:
             return State.STOPPING
-        if not self._alive:
-            return State.STARTING
-        if self.halt is not None:
+        if self._alive and self.halt is not None:
             return State.HALTED if self.flattened else State.FLATTENING
+        if not self._answers:
+            return State.STARTING
         return State.PAUSED if any(cause.scope == GLOBAL for cause in self.causes()) else State.OPEN
 
     @property
@@ -249,3 +341,8 @@ class TradingGuard:
 
 def _name(first: Cause | Halt) -> str:
     return first.name if isinstance(first, Cause) else first.cause
+
+
+def _watch(name: str) -> str:
+    """Who sets the cause of a watched service."""
+    return f"{name} watch"

@@ -11,7 +11,7 @@ from actors.runtime import ChildStatistics, Supervisor, SupervisorStatistics
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import Unavailable
 from bot.ports import Day, User
-from bot.trading.intent import IntentState, Mode
+from bot.trading.intent import Context, IntentState, Mode
 from bot.trading.trading_state import GLOBAL
 from bot.tree import TradingBot
 
@@ -58,6 +58,7 @@ class StatusBoard:
                     "since": rfc3339(cause.since_ms),
                     "by": cause.by,
                     "why": cause.why,
+                    "binds": cause.binds.value,
                     "ends_at": None if (ends_ms := bot.guard.ends_at_ms(cause)) is None else rfc3339(ends_ms),
                 }
                 for cause in bot.guard.causes()
@@ -150,10 +151,15 @@ class StatusBoard:
     def line(self, user_id: str) -> str:
         """The first line of the chat's /status."""
         guard = self._bot.guard
-        covering = guard.covering(user_id)
-        if not covering:
-            return f"{guard.state}, level {guard.level}: entries are open for you."
-        return f"{guard.state}, level {guard.level}: entries are paused for you by {', '.join(covering)}; exits go on."
+        lead = f"{guard.state}, level {guard.level}"
+        if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
+            return f"{lead}: entries are paused for you by {', '.join(commands)}; exits go on."
+        if automated := guard.covering(user_id, Context.SNIPER):
+            return (
+                f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
+                " and exits go on."
+            )
+        return f"{lead}: entries are open for you."
 
     def tree(self, path: str | None) -> Record:
         """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`."""

@@ -20,13 +20,13 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.ports import Chain, Prices, Store, Submitted, SwapOrder, Vault, Wallet
 from bot.trading.curve import Curve, CurveError, quote_buy, quote_sell
-from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Side, TradeRequest
+from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.risk_gate import Refused, admit
 from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
 
 log = structlog.get_logger()
 
-PauseCauses = Callable[[str], tuple[str, ...]]
+PauseCauses = Callable[[str, Context], tuple[str, ...]]
 
 
 class CannotPrepareError(Exception):
@@ -35,7 +35,7 @@ class CannotPrepareError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The first half of the road. `pause_causes` tells which causes cover a user right now."""
+    """The first half of the road. `pause_causes` tells which causes cover a user's request of this origin right now."""
 
     store: Store
     chain: Chain
@@ -97,7 +97,7 @@ class Pipeline:
             wallet_lamports=wallet_lamports,
             unrealized_lamports=unrealized_lamports,
             ceilings=self.policy.ceilings,
-            pause_causes=self.pause_causes(request.user_id),
+            pause_causes=self.pause_causes(request.user_id, request.context),
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
             gate=partial(admit, request),
         )

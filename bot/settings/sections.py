@@ -105,12 +105,14 @@ class NewUsers(Section):
 class Levels(Section):
     """The failure policy: how long a service must be well before entries open, and how long an outage may last.
 
-    A missing `rpc_critical_s` means 30 s in profile local and 120 s elsewhere.
+    A missing `rpc_critical_s` means 30 s in profile local and 120 s elsewhere. `telegram_pause_s` is how long users may
+    be out of reach before what buys by itself pauses; that never becomes critical.
     """
 
     dwell_s: float = Field(default=15.0, gt=0, le=600)
     rpc_critical_s: float | None = Field(default=None, gt=0)
     database_critical_s: float = Field(default=1_800.0, gt=0)
+    telegram_pause_s: float = Field(default=300.0, ge=0)
 
 
 class Telegram(Section):

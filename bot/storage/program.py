@@ -15,7 +15,7 @@ from bot.storage.rules import (
     other_cluster,
     storable,
 )
-from bot.trading.trading_state import Cause
+from bot.trading.trading_state import Binds, Cause
 
 SELECT_GENESIS = "select genesis_hash from program"
 INSERT_GENESIS = (
@@ -23,8 +23,8 @@ INSERT_GENESIS = (
 )
 SELECT_CAUSES = "select * from pause_causes order by seq"
 INSERT_CAUSE = """
-insert into pause_causes (name, scope, since, by, why)
-values ($1, $2, $3, $4, $5)
+insert into pause_causes (name, scope, since, by, why, binds)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (name, scope) do nothing
 returning name
 """
@@ -77,8 +77,8 @@ async def _causes(connection: asyncpg.Connection) -> list[Row]:
 
 
 async def _save(connection: asyncpg.Connection, cause: Cause) -> None:
-    why = storable(cause.why)
-    inserted = await connection.fetchval(INSERT_CAUSE, cause.name, cause.scope, cause.since_ms, cause.by, why)
+    values = (cause.name, cause.scope, cause.since_ms, cause.by, storable(cause.why), cause.binds)
+    inserted = await connection.fetchval(INSERT_CAUSE, *values)
     if inserted is not None:
         await put_audit(connection, cause.by, PAUSE_SET, cause_facts(cause), cause.since_ms)
 
@@ -94,4 +94,4 @@ async def _ping(connection: asyncpg.Connection) -> None:
 
 
 def _cause(row: Row) -> Cause:
-    return Cause(row["name"], row["scope"], row["since"], row["by"], row["why"])
+    return Cause(row["name"], row["scope"], row["since"], row["by"], row["why"], Binds(row["binds"]))

@@ -298,7 +298,13 @@ def halt_facts(halt: Halt) -> dict[str, object]:
 
 def cause_facts(cause: Cause) -> dict[str, object]:
     """What the audit says of a pause cause that is set or taken away."""
-    return {"cause": cause.name, "scope": cause.scope, "set_by": cause.by, "why": storable(cause.why)}
+    return {
+        "cause": cause.name,
+        "scope": cause.scope,
+        "set_by": cause.by,
+        "why": storable(cause.why),
+        "binds": cause.binds.value,
+    }
 
 
 def storable(text: str) -> str:

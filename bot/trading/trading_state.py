@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.trading.intent import Context
+
 GLOBAL = "global"
 
 
@@ -19,6 +21,13 @@ class State(StrEnum):
     STOPPING = "STOPPING"
 
 
+class Binds(StrEnum):
+    """Whose entries a cause pauses: everything that would buy, or what buys without a person's command."""
+
+    ALL = "all"
+    AUTOMATED = "automated"
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why entries are paused. `scope` is `global` or `user:<id>`; `by` is who set it, a subsystem or a person."""
@@ -28,6 +37,13 @@ class Cause:
     since_ms: int
     by: str
     why: str
+    binds: Binds = Binds.ALL
+
+    def covers(self, user_id: str, context: Context) -> bool:
+        """Whether this cause keeps this user's request of this origin from entering."""
+        if self.scope not in {GLOBAL, f"user:{user_id}"}:
+            return False
+        return self.binds is Binds.ALL or context is not Context.MANUAL_COMMAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ class LevelChange:
 
 @dataclass(frozen=True, slots=True)
 class TradingState:
-    """The set of causes, keyed by name and scope. Entries are open for a user when none covers him."""
+    """The set of causes, keyed by name and scope. Entries are open for a request when none covers it."""
 
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
 
@@ -66,7 +82,6 @@ class TradingState:
         """Remove a cause; removing one that is not there changes nothing."""
         return TradingState({key: cause for key, cause in self.causes.items() if key != (name, scope)})
 
-    def covering(self, user_id: str) -> tuple[str, ...]:
-        """Names of the causes that pause this user, in the order they came."""
-        scopes = (GLOBAL, f"user:{user_id}")
-        return tuple(cause.name for cause in self.causes.values() if cause.scope in scopes)
+    def covering(self, user_id: str, context: Context) -> tuple[str, ...]:
+        """Names of the causes that pause this user's requests of this origin, in the order they came."""
+        return tuple(cause.name for cause in self.causes.values() if cause.covers(user_id, context))

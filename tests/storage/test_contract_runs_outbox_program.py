@@ -9,7 +9,7 @@ import pytest
 from bot.errors import Conflict
 from bot.ports import Store
 from bot.trading.intent import Context
-from bot.trading.trading_state import GLOBAL, Cause
+from bot.trading.trading_state import GLOBAL, Binds, Cause
 from tests.storage.storage_samples import NOW_MS, buy, enrol, message, planned, run, sent
 
 
@@ -150,7 +150,7 @@ async def test_a_database_belongs_to_the_first_cluster_that_it_met(store: Store)
 
 async def test_pause_causes_keep_their_order_and_their_first_words(store: Store) -> None:
     rpc = Cause("rpc", GLOBAL, 5, "rpc_pool", "no endpoint answers")
-    mine = Cause("operator", "user:7", 3, "operator", "asked \0 to")
+    mine = Cause("operator", "user:7", 3, "operator", "asked \0 to", Binds.AUTOMATED)
     await store.save_cause(rpc)
     await store.save_cause(mine)
     await store.save_cause(replace(rpc, since_ms=9, why="still"))

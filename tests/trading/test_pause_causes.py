@@ -5,7 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.trading.trading_state import GLOBAL, Cause, TradingState
+from bot.trading.intent import Context
+from bot.trading.trading_state import GLOBAL, Binds, Cause, TradingState
+
+MANUAL = Context.MANUAL_COMMAND
 
 scopes = st.sampled_from([GLOBAL, "user:42", "user:43"])
 names = st.sampled_from(["rpc", "database", "operator", "daily_loss"])
@@ -20,14 +23,21 @@ def state_of(many: list[Cause]) -> TradingState:
 
 
 def test_a_fresh_state_pauses_nobody() -> None:
-    assert TradingState().covering("42") == ()
+    assert TradingState().covering("42", MANUAL) == ()
 
 
 def test_a_global_cause_covers_everyone_and_a_users_own_only_him() -> None:
     state = state_of([Cause("rpc", GLOBAL, 1, "guard", "down"), Cause("daily_loss", "user:42", 2, "guard", "lost")])
-    assert state.covering("42") == ("rpc", "daily_loss")
-    assert state.covering("43") == ("rpc",)
-    assert state.covering("4") == ("rpc",)
+    assert state.covering("42", MANUAL) == ("rpc", "daily_loss")
+    assert state.covering("43", MANUAL) == ("rpc",)
+    assert state.covering("4", MANUAL) == ("rpc",)
+
+
+def test_a_cause_may_bind_what_buys_by_itself_and_leave_commands_alone() -> None:
+    state = state_of([Cause("telegram", GLOBAL, 1, "telegram watch", "away", Binds.AUTOMATED)])
+    assert state.covering("42", MANUAL) == ()
+    for context in set(Context) - {MANUAL}:
+        assert state.covering("42", context) == ("telegram",)
 
 
 def test_a_cause_that_is_there_keeps_its_first_time_and_text() -> None:
@@ -40,13 +50,13 @@ def test_a_cause_of_one_scope_does_not_end_another_ones() -> None:
     state = state_of(
         [Cause("operator", GLOBAL, 1, "anna", "looking"), Cause("operator", "user:42", 1, "anna", "asked")]
     )
-    assert state.without("operator").covering("42") == ("operator",)
-    assert state.without("operator", "user:42").covering("42") == ("operator",)
+    assert state.without("operator").covering("42", MANUAL) == ("operator",)
+    assert state.without("operator", "user:42").covering("42", MANUAL) == ("operator",)
 
 
 @given(st.lists(causes, max_size=8), st.sampled_from(["42", "43", "44"]))
 def test_a_user_is_open_exactly_when_no_cause_covers_him(many: list[Cause], user_id: str) -> None:
-    covering = state_of(many).covering(user_id)
+    covering = state_of(many).covering(user_id, MANUAL)
     assert set(covering) == {cause.name for cause in many if cause.scope in {GLOBAL, f"user:{user_id}"}}
 
 
