@@ -81,9 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["localnet"]:
+        from bot.database_faults import DatabaseFaults
         from bot.localnet import main as localnet_main
 
-        return localnet_main(words[1:])
+        return localnet_main(words[1:], DatabaseFaults())
     arguments = _parser().parse_args(words)
     try:
         return _run_verb(arguments)

@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.settings", "bot.logs", "bot.paths"),
     ("bot.app",),
     ("bot.backtest",),
-    ("bot.top",),
+    ("bot.top", "bot.database_faults"),
     ("bot.cli",),
     ("bot.__main__",),
 )
@@ -42,7 +42,7 @@ ROW_OF = {room: number for number, row in enumerate(ROWS) for room in row}
 # These two stand alone: they import nothing of ours, and only those who put the program together import them.
 ALONE = {
     "actors.runtime": ("actors", "bot.app", "bot.backtest", "bot.cli"),
-    "bot.localnet": ("bot.app", "bot.backtest", "bot.cli"),
+    "bot.localnet": ("bot.app", "bot.backtest", "bot.cli", "bot.database_faults"),
 }
 
 ACTORS_MAY_IMPORT = (

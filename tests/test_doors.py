@@ -62,7 +62,7 @@ PLANTED = {
     ),
     "only who puts the program together sees the local chain": (
         {"bot/chain/rpc.py": "import bot.localnet.chain\n", "bot/localnet/chain.py": ""},
-        "bot/chain/rpc.py:1: bot.chain may not import bot.localnet, only bot.app, bot.backtest, bot.cli may",
+        "bot/chain/rpc.py:1: bot.chain may not import bot.localnet, only bot.app, bot.backtest, bot.cli, bot.database_faults may",
     ),
     "the command line starts without the app": (
         {"bot/cli.py": "from bot import app\n", "bot/app.py": ""},

@@ -12,13 +12,31 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from bot.localnet.client import SUBDIRECTORY, NotRunning, Refused, ask
+from bot.localnet.faults import KINDS
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 MIN_SLOT_MS, MAX_SLOT_MS = 20, 10_000
 MAX_ENDPOINTS = 8
+
+
+class Neighbour(Protocol):
+    """A server beside the chain, broken and mended by the same verbs. `directory` is the one that the chain is asked in.
+
+    Its methods answer as the chain's control door does, and raise its client's NotRunning and Refused.
+    """
+
+    @property
+    def fault_names(self) -> tuple[str, ...]: ...
+
+    def fault(self, directory: Path, name: str, for_s: float) -> dict[str, Any]: ...
+
+    def clear(self, directory: Path) -> int: ...
+
+    def faults(self, directory: Path) -> list[dict[str, Any]]: ...
 
 
 def default_directory() -> Path:
@@ -72,7 +90,8 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
+    """`beside` are the faults of the chain's neighbour."""
     parser = argparse.ArgumentParser(
         prog="bot localnet", description="A local Solana with launches and traders; needs no network and no key."
     )
@@ -86,11 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-market", action="store_true", help="no launches and no traders")
     parser.add_argument("--parent-pid", type=int, help="end when this process, which must be the parent, ends")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    fault = verbs.add_parser("fault", help="break the running chain on purpose for a while")
-    fault.add_argument("name", help="rpc-down, rpc-slow, rate-limit, stream-drop or drop-tx")
+    fault = verbs.add_parser("fault", help="break the running chain, or the bot's database, on purpose for a while")
+    fault.add_argument("name", help=f"one of {', '.join([*KINDS, *beside])}")
     fault.add_argument("--for", dest="for_s", type=_duration_s, required=True, help="how long, as in 20s or 500ms")
     fault.add_argument("--delay-ms", type=int, default=0, help="delay per request, for rpc-slow")
-    clear = verbs.add_parser("clear", help="end every fault")
+    clear = verbs.add_parser("clear", help="end every fault, the database's too")
     status = verbs.add_parser("status", help="slot, height, launches, faults, transactions")
     for verb in (fault, clear):
         verb.add_argument("--endpoint", default="all", metavar="NAME", help="rpc-1, rpc-2, ..., or all, the default")
@@ -100,22 +119,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], neighbour: Neighbour | None = None) -> int:
     """Run `bot localnet` with these arguments (without the program's name); the exit code."""
+    beside = neighbour.fault_names if neighbour is not None else ()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(beside).parse_args(argv)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     directory = (arguments.data_dir or default_directory()).expanduser().absolute()
     if arguments.verb is None:
         return _run(arguments, directory)
-    request = {"do": arguments.verb}
-    if arguments.verb != "status":
-        request["endpoint"] = arguments.endpoint
-    if arguments.verb == "fault":
-        request |= {"name": arguments.name, "for_s": arguments.for_s, "delay_ms": arguments.delay_ms}
     try:
-        answer = ask(directory, **request)
+        answer = _answer(arguments, directory, neighbour)
     except NotRunning as error:
         print(f"localnet: {error}", file=sys.stderr)
         return 3
@@ -124,6 +139,38 @@ def main(argv: Sequence[str]) -> int:
         return 1
     print(json.dumps(answer) if arguments.json else _in_words(arguments.verb, answer))
     return 0
+
+
+def _answer(arguments: argparse.Namespace, directory: Path, neighbour: Neighbour | None) -> dict[str, Any]:
+    """Ask the chain, its neighbour, or both. Raises NotRunning and Refused."""
+    everywhere = arguments.verb == "status" or arguments.endpoint == "all"
+    if neighbour is None:
+        return ask(directory, **_request(arguments))
+    known = {*KINDS, *neighbour.fault_names}
+    if arguments.verb == "fault" and arguments.name not in known:
+        raise Refused(f"unknown fault {arguments.name}; known: {', '.join(sorted(known))}")
+    if arguments.verb == "fault" and arguments.name in neighbour.fault_names:
+        if not everywhere or arguments.delay_ms:
+            raise Refused(f"{arguments.name} is a fault of the database; it takes no --endpoint and no --delay-ms")
+        return neighbour.fault(directory, arguments.name, arguments.for_s)
+    if arguments.verb == "clear" and everywhere:
+        ended = neighbour.clear(directory)  # first: a chain that does not answer must not keep the database away
+        answer = ask(directory, **_request(arguments))
+        return answer | {"cleared": answer["cleared"] + ended}
+    answer = ask(directory, **_request(arguments))
+    if arguments.verb == "status":
+        answer["status"]["faults"] += neighbour.faults(directory)
+    return answer
+
+
+def _request(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the chain's control door is asked."""
+    request: dict[str, Any] = {"do": arguments.verb}
+    if arguments.verb != "status":
+        request["endpoint"] = arguments.endpoint
+    if arguments.verb == "fault":
+        request |= {"name": arguments.name, "for_s": arguments.for_s, "delay_ms": arguments.delay_ms}
+    return request
 
 
 def _in_words(verb: str, answer: dict[str, object]) -> str:
