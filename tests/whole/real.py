@@ -198,14 +198,18 @@ class RealBot:
         return self.log()[self._life_began :]
 
     def unresolved_intents(self) -> dict[str, str]:
-        """Intents of this life, adopted ones too, whose end the log does not tell yet, each with its last step."""
+        """Intents of this life, adopted ones too, whose end the log does not tell yet, each with its last step.
+
+        An order that one endpoint has landed may be told as sent a little later, when the other endpoint has answered.
+        """
         steps: dict[str, str] = {}
+        ended: set[str] = set()
         for event in self.this_life():
             if event["event"] in STEPS:
                 steps[event["intent"]] = STEPS[event["event"]]
             elif event["event"] in ENDS:
-                steps.pop(event["intent"], None)
-        return steps
+                ended.add(event["intent"])
+        return {intent: step for intent, step in steps.items() if intent not in ended}
 
     def told(self) -> str:
         """The end of the console and of the log, for the text of a failure."""
