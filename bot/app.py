@@ -35,7 +35,7 @@ from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.swaps import PumpWallets
 from bot.chain.transport import open_http_transport
 from bot.clock import Clock, system_clock
-from bot.compose import bind_cluster, demo_users, fund, outage_rules, policy, telegram_token
+from bot.compose import bind_cluster, demo_users, fund, new_user_settings, outage_rules, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.foundation import Foundation
@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     say(f"trading-bot, profile {arguments.profile}, data in {directory}")
     _refuse_profile(arguments.profile)
     options = _options(arguments, directory)
+    for line in settings.without_effect(os.environ):
+        say(line)
     with _locked(directory):
         refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
         HaltFile(directory / HALT_FILE).kept()
@@ -246,8 +248,9 @@ async def _serve(options: Options, stop: trio.Event) -> int:
             clock,
             Mode.LIVE,
             partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol)),
+            new_user_settings(chosen),
         )
-        if handles := await demo_users(registrar, chosen.demo):
+        if handles := await demo_users(registrar, chosen):
             say(f"{', '.join(handles)}: wallets funded, snipers on")
         async with _telegram(chosen.telegram) as chat_api:
             return await _run_tree(options, adapters, registrar, foundation, chat_api=chat_api, stop=stop)

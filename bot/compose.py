@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,7 @@ from bot.local_chain import airdrop
 from bot.ports import Chain, Store
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule
+from bot.trading.trading_state import Binds
 from bot.users import Registrar
 
 LOCAL_RPC_CRITICAL_S = 30.0
@@ -34,6 +36,11 @@ def policy(chosen: settings.Settings) -> Policy:
         max_trade_lamports=settings.lamports(trading.max_trade_sol),
         max_position_lamports=settings.lamports(trading.max_position_sol),
         max_open_positions=trading.max_open_positions,
+        max_daily_loss_lamports=settings.lamports(trading.max_daily_loss_sol),
+        min_trade_lamports=settings.lamports(trading.min_trade_sol),
+        max_slippage_bps=settings.basis_points(trading.max_slippage_percent),
+        min_curve_lamports=settings.lamports(trading.min_curve_sol),
+        always_check_tokens=trading.always_check_tokens,
     )
     return Policy(
         ceilings=ceilings,
@@ -52,8 +59,8 @@ def outage_rules(levels: settings.Levels) -> dict[str, OutageRule]:
     return {
         "rpc": OutageRule(dwell_ms, round((levels.rpc_critical_s or LOCAL_RPC_CRITICAL_S) * 1000)),
         "database": OutageRule(dwell_ms, round(levels.database_critical_s * 1000)),
-        "stream": OutageRule(dwell_ms, None),
-        "telegram": OutageRule(dwell_ms, None),
+        "stream": OutageRule(dwell_ms, None, binds=Binds.AUTOMATED),
+        "telegram": OutageRule(dwell_ms, None, round(levels.telegram_pause_s * 1000), Binds.AUTOMATED),
     }
 
 
@@ -101,12 +108,37 @@ async def _shows_money(chain: Chain, address: str) -> bool:
         return False
 
 
-async def demo_users(registrar: Registrar, demo: settings.Demo) -> list[str]:
+def new_user_settings(chosen: settings.Settings) -> UserSettings:
+    """What a new user starts with: [new_users], and the operator's ceilings where that says nothing."""
+    wish, ceilings = chosen.new_users, chosen.trading
+    return UserSettings(
+        max_trade_lamports=settings.lamports(wish.max_trade_sol or ceilings.max_trade_sol),
+        max_position_lamports=settings.lamports(wish.max_position_sol or ceilings.max_position_sol),
+        daily_loss_limit_lamports=settings.lamports(wish.daily_loss_sol or ceilings.max_daily_loss_sol),
+        slippage_buy_bps=settings.basis_points(wish.slippage_buy_percent),
+        slippage_sell_bps=settings.basis_points(wish.slippage_sell_percent),
+        take_profit_bps=settings.basis_points(wish.take_profit_percent) if wish.use_take_profit else None,
+        stop_loss_bps=settings.basis_points(wish.stop_loss_percent) if wish.use_stop_loss else None,
+        max_hold_s=wish.max_hold_s,
+        require_confirmation=wish.require_confirmation,
+        check_honeypots=wish.check_honeypots,
+        min_curve_lamports=settings.lamports(wish.min_curve_sol),
+        snipe_max_lamports=settings.lamports(wish.snipe_sol),
+        snipe_min_confidence_bps=settings.basis_points(wish.snipe_min_confidence_percent),
+        snipe_max_daily=wish.snipe_max_daily,
+        snipe_only_strong_buy=wish.snipe_only_strong_buy,
+        snipe_min_curve_lamports=settings.lamports(wish.snipe_min_curve_sol),
+    )
+
+
+async def demo_users(registrar: Registrar, chosen: settings.Settings) -> list[str]:
     """The demo users with funded wallets and snipers on; an existing user keeps what it has. Their handles."""
-    wishes = UserSettings(
-        take_profit_bps=int(demo.take_profit_percent * 100),
-        stop_loss_bps=int(demo.stop_loss_percent * 100),
-        slippage_buy_bps=int(demo.slippage_percent * 100),
+    demo = chosen.demo
+    wishes = replace(
+        new_user_settings(chosen),
+        take_profit_bps=settings.basis_points(demo.take_profit_percent),
+        stop_loss_bps=settings.basis_points(demo.stop_loss_percent),
+        slippage_buy_bps=settings.basis_points(demo.slippage_percent),
         max_hold_s=demo.max_hold_s,
         snipe_enabled=True,
         snipe_max_lamports=settings.lamports(demo.snipe_sol),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -21,17 +21,18 @@ Fund = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """`fund` puts play money into a new wallet's address; only profile local has one."""
+    """`newcomer` is what a new user starts with. `fund` puts play money into a new wallet; only profile local has one."""
 
     store: Store
     vault: Vault
     clock: Clock
     mode: Mode
     fund: Fund | None
+    newcomer: UserSettings = field(default_factory=UserSettings)
 
     async def register(self, telegram_id: int) -> User:
         """Make the user of a Telegram id who has just consented."""
-        return await self._create(f"tg-{telegram_id}", telegram_id, UserSettings())
+        return await self._create(f"tg-{telegram_id}", telegram_id, self.newcomer)
 
     async def ensure(self, handle: str, settings: UserSettings) -> User:
         """The user of this handle, made now if there is none; an empty wallet is funded again."""

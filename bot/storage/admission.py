@@ -57,9 +57,9 @@ select
 INSERT_INTENT = """
 insert into intents (
     id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
-    spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at
+    spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at, min_token_raw
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 on conflict (key) do nothing
 returning id
 """
@@ -140,5 +140,6 @@ async def _insert(connection: asyncpg.Connection, intent: Intent) -> bool:
         intent.state,
         intent.reserved_lamports,
         intent.created_at_ms,
+        request.min_token_raw,
     )
     return inserted is not None

@@ -125,6 +125,7 @@ def intent_from(row: Row) -> Intent:
         spend_lamports=row["spend_lamports"],
         token_raw=row["token_raw"],
         share_bps=row["share_bps"],
+        min_token_raw=row["min_token_raw"],
         keep_account=row["keep_account"],
         position_id=row["position_id"],
     )

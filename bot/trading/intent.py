@@ -93,7 +93,8 @@ class TradeRequest:
     included but network fees and account rent. A sale names either `token_raw` or `share_bps` of the balance that the
     chain shows at signing (10,000 is all of it); one of everything closes the token account and takes its rent back
     unless `keep_account` is set, because anybody who sends dust to the account makes the closing fail.
-    `causation_id` is the id of what led here: a snipe run, a command, a position.
+    `causation_id` is the id of what led here: a snipe run, a command, a position. `min_token_raw` is the least tokens
+    that a buyer was shown before he confirmed; he never gets fewer, however the price has moved since.
     """
 
     key: str
@@ -112,13 +113,18 @@ class TradeRequest:
     share_bps: int = 0
     keep_account: bool = False
     position_id: str | None = None
+    min_token_raw: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.slippage_bps <= BPS:
             raise ValueError(f"slippage_bps {self.slippage_bps} is outside 0..{BPS}")
         if self.side is Side.BUY:
             if self.spend_lamports <= 0 or self.token_raw or self.share_bps:
-                raise ValueError("a buy names spend_lamports and nothing else")
+                raise ValueError("a buy names spend_lamports and no quantity to sell")
+            if self.min_token_raw < 0:
+                raise ValueError("the least tokens of a buy are not below zero")
+        elif self.min_token_raw:
+            raise ValueError("a sale has no least tokens")
         elif self.spend_lamports or min(self.token_raw, self.share_bps) < 0 or self.share_bps > BPS:
             raise ValueError("a sale spends nothing, sells no less than nothing and no more than everything")
         elif (self.token_raw > 0) == (self.share_bps > 0):

@@ -22,6 +22,8 @@ class UserSettings:
     `snipe_min_curve_lamports` is the liquidity rule of bonding curves: SOL that real buyers put in so far.
     `trailing_stop_bps` counts from the highest quote seen, `take_profit_share_bps` is the part of the balance that the
     take-profit sells, once; the rest stays with the stops. `on_critical` is one of ON_CRITICAL.
+    `require_confirmation` puts a card with a quote before each order by hand; `check_honeypots` refuses entries into
+    tokens that somebody can freeze, tax or take; `min_curve_lamports` is the liquidity rule of entries by hand.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -45,6 +47,7 @@ class UserSettings:
     take_profit_share_bps: int = BPS
     check_honeypots: bool = True
     on_critical: str = FLATTEN
+    min_curve_lamports: int = 0
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -69,23 +72,49 @@ def is_time_zone(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """The operator's global limits; nobody, not even an admin, trades above them."""
+    """The operator's global limits; nobody, not even an admin, trades beyond them.
+
+    `max_slippage_bps` bounds entries only: an exit that must not slip may not happen at all. `min_curve_lamports` and
+    `always_check_tokens` are floors of the user's settings of these names.
+    """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
     max_position_lamports: int = LAMPORTS_PER_SOL
     max_open_positions: int = 50
+    max_daily_loss_lamports: int = 5 * LAMPORTS_PER_SOL
+    min_trade_lamports: int = LAMPORTS_PER_SOL // 1_000
+    max_slippage_bps: int = 2_500
+    min_curve_lamports: int = 0
+    always_check_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An effective limit and the rule that set it."""
+    """An effective limit and the rule that set it; the value is in the unit of the two that were compared."""
 
-    lamports: int
+    value: int
     rule: str
 
 
-def effective(user_lamports: int, ceiling_lamports: int, name: str) -> Limit:
+def effective(mine: int, ceiling: int, name: str) -> Limit:
     """The least of the user's own limit and the operator's."""
-    if ceiling_lamports < user_lamports:
-        return Limit(ceiling_lamports, f"the operator's {name}")
-    return Limit(user_lamports, f"your {name}")
+    if ceiling < mine:
+        return Limit(ceiling, f"the operator's {name}")
+    return Limit(mine, f"your {name}")
+
+
+def effective_floor(mine: int, floor: int, name: str) -> Limit:
+    """The greatest of what the user asks for and what the operator asks for."""
+    if floor > mine:
+        return Limit(floor, f"the operator's {name}")
+    return Limit(mine, f"your {name}")
+
+
+def entry_slippage_bps(asked_bps: int, ceilings: Ceilings) -> int:
+    """How much less a buy may bring than its quote."""
+    return min(asked_bps, ceilings.max_slippage_bps)
+
+
+def checks_tokens(settings: UserSettings, ceilings: Ceilings) -> bool:
+    """Whether a token's mint is judged before this user buys it."""
+    return settings.check_honeypots or ceilings.always_check_tokens

@@ -71,7 +71,16 @@ def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
         if facts.mint_held_raw <= 0:
             return Refused("nothing_to_sell", "you hold no position in this token; see /positions")
         return Admitted(0)
-    for check in (_paused, _trade_size, _position_size, _daily_loss, _snipe_count, _open_positions, _funds):
+    for check in (
+        _paused,
+        _trade_floor,
+        _trade_size,
+        _position_size,
+        _daily_loss,
+        _snipe_count,
+        _open_positions,
+        _funds,
+    ):
         if refused := check(request, facts):
             return refused
     return Admitted(request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS)
@@ -83,13 +92,24 @@ def _paused(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     return Refused("paused", f"entries are paused ({', '.join(facts.pause_causes)}); exits go on, see /status")
 
 
+def _trade_floor(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    least = facts.ceilings.min_trade_lamports
+    if request.spend_lamports >= least:
+        return None
+    return Refused(
+        "trade_floor",
+        f"{format_sol(request.spend_lamports)} SOL is below the least of {format_sol(least)} SOL: the fees of the way in"
+        " and out would eat whatever it wins; give a greater amount",
+    )
+
+
 def _trade_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     limit = effective(facts.settings.max_trade_lamports, facts.ceilings.max_trade_lamports, "limit per trade")
-    if request.spend_lamports <= limit.lamports:
+    if request.spend_lamports <= limit.value:
         return None
     return Refused(
         "trade_size",
-        f"{format_sol(request.spend_lamports)} SOL is above {limit.rule} of {format_sol(limit.lamports)} SOL;"
+        f"{format_sol(request.spend_lamports)} SOL is above {limit.rule} of {format_sol(limit.value)} SOL;"
         " give a smaller amount",
     )
 
@@ -97,22 +117,24 @@ def _trade_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 def _position_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     limit = effective(facts.settings.max_position_lamports, facts.ceilings.max_position_lamports, "limit per position")
     total = facts.mint_cost_lamports + request.spend_lamports
-    if total <= limit.lamports:
+    if total <= limit.value:
         return None
     return Refused(
         "position_size",
-        f"the position would grow to {format_sol(total)} SOL, above {limit.rule} of {format_sol(limit.lamports)} SOL",
+        f"the position would grow to {format_sol(total)} SOL, above {limit.rule} of {format_sol(limit.value)} SOL",
     )
 
 
 def _daily_loss(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    limit = facts.settings.daily_loss_limit_lamports
-    if facts.loss_today_lamports < limit:
+    limit = effective(
+        facts.settings.daily_loss_limit_lamports, facts.ceilings.max_daily_loss_lamports, "limit of a day's loss"
+    )
+    if facts.loss_today_lamports < limit.value:
         return None
     return Refused(
         "daily_loss",
-        f"today's loss of {format_sol(facts.loss_today_lamports)} SOL has reached your limit of {format_sol(limit)} SOL;"
-        " entries open again on your next day",
+        f"today's loss of {format_sol(facts.loss_today_lamports)} SOL has reached {limit.rule} of"
+        f" {format_sol(limit.value)} SOL; entries open again on your next day",
     )
 
 

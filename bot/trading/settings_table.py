@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
-from bot.trading.limits import ON_CRITICAL, UserSettings, is_time_zone
+from bot.trading.limits import ON_CRITICAL, Ceilings, UserSettings, is_time_zone
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, AmountError, format_sol, parse_sol
 
 Value = int | bool | str | None
@@ -46,7 +46,8 @@ class Setting:
     """One row. `least` and `most` are in the unit that is kept (lamports, basis points, seconds), both included.
 
     `field` is the field of UserSettings. `optional` ones can be switched off. `words` are the only texts of a TEXT
-    setting; without any it is a time zone.
+    setting; without any it is a time zone. `ceiling` is the field of Ceilings that stands above the user's value, `floor`
+    the one that stands below it. `was` are the names that earlier bots gave it (S0); they can be typed as well.
     """
 
     name: str
@@ -57,6 +58,18 @@ class Setting:
     most: int = 0
     optional: bool = False
     words: tuple[str, ...] = ()
+    ceiling: str = ""
+    floor: str = ""
+    was: tuple[str, ...] = ()
+
+    @property
+    def bounds(self) -> str:
+        """What can be typed, in a few words."""
+        if self.unit is Unit.SWITCH:
+            return f"{ON} or {OFF}"
+        if self.unit is Unit.TEXT:
+            return " or ".join(self.words) or "a time zone"
+        return f"{self.format(self.least)} to {self.format(self.most)}" + (f", or {OFF}" if self.optional else "")
 
     def parse(self, text: str) -> Value:
         """The value of a typed text; raises AmountError, whose text says what to type instead."""
@@ -143,8 +156,25 @@ _SLIPPAGE_MOST_BPS = 9_500
 _DAY_S = 86_400
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("max_trade", "max_trade_lamports", Unit.SOL, "the most that one buy spends", _MILLI_SOL, _SOL_MOST),
-    Setting("max_position", "max_position_lamports", Unit.SOL, "the most in one token", _MILLI_SOL, _SOL_MOST),
+    Setting(
+        "max_trade",
+        "max_trade_lamports",
+        Unit.SOL,
+        "the most that one buy spends",
+        _MILLI_SOL,
+        _SOL_MOST,
+        ceiling="max_trade_lamports",
+        was=("max_trade_size_sol",),
+    ),
+    Setting(
+        "max_position",
+        "max_position_lamports",
+        Unit.SOL,
+        "the most in one token",
+        _MILLI_SOL,
+        _SOL_MOST,
+        ceiling="max_position_lamports",
+    ),
     Setting(
         "daily_loss",
         "daily_loss_limit_lamports",
@@ -152,13 +182,54 @@ SETTINGS: tuple[Setting, ...] = (
         "no entries after this loss in a day",
         _MILLI_SOL,
         _SOL_MOST,
+        ceiling="max_daily_loss_lamports",
+        was=("daily_loss_limit_sol",),
     ),
-    Setting("slippage_buy", "slippage_buy_bps", Unit.PERCENT, "how much less a buy may bring", 10, _SLIPPAGE_MOST_BPS),
+    Setting(
+        "require_confirmation",
+        "require_confirmation",
+        Unit.SWITCH,
+        "show a quote before /buy and /sell, and trade only after /confirm",
+    ),
+    Setting(
+        "check_honeypots",
+        "check_honeypots",
+        Unit.SWITCH,
+        "refuse to buy tokens that somebody can freeze, tax, take back or mint more of",
+        floor="always_check_tokens",
+    ),
+    Setting(
+        "min_liquidity",
+        "min_curve_lamports",
+        Unit.SOL,
+        "SOL that must be in the curve of what you buy by hand",
+        0,
+        _SOL_MOST,
+        floor="min_curve_lamports",
+        was=("min_liquidity_usd",),
+    ),
+    Setting(
+        "slippage_buy",
+        "slippage_buy_bps",
+        Unit.PERCENT,
+        "how much less a buy may bring",
+        10,
+        _SLIPPAGE_MOST_BPS,
+        ceiling="max_slippage_bps",
+        was=("slippage_percentage",),
+    ),
     Setting(
         "slippage_sell", "slippage_sell_bps", Unit.PERCENT, "how much less a sale may bring", 10, _SLIPPAGE_MOST_BPS
     ),
     Setting(
-        "take_profit", "take_profit_bps", Unit.PERCENT, "sell at this gain on cost", 100, _GAIN_MOST_BPS, optional=True
+        "take_profit",
+        "take_profit_bps",
+        Unit.PERCENT,
+        "sell at this gain on cost",
+        100,
+        _GAIN_MOST_BPS,
+        optional=True,
+        was=("use_take_profit", "default_take_profit_percentage", "take_profit_percentage"),
     ),
     Setting(
         "take_profit_share",
@@ -168,7 +239,16 @@ SETTINGS: tuple[Setting, ...] = (
         100,
         BPS,
     ),
-    Setting("stop_loss", "stop_loss_bps", Unit.PERCENT, "sell at this loss on cost", 100, 9_900, optional=True),
+    Setting(
+        "stop_loss",
+        "stop_loss_bps",
+        Unit.PERCENT,
+        "sell at this loss on cost",
+        100,
+        9_900,
+        optional=True,
+        was=("use_stop_loss", "default_stop_loss_percentage", "stop_loss_percentage"),
+    ),
     Setting(
         "trailing_stop",
         "trailing_stop_bps",
@@ -186,23 +266,59 @@ SETTINGS: tuple[Setting, ...] = (
         "what a critical failure does with your positions",
         words=ON_CRITICAL,
     ),
-    Setting("snipe", "snipe_enabled", Unit.SWITCH, "buy new tokens by itself"),
-    Setting("snipe_amount", "snipe_max_lamports", Unit.SOL, "the most that one snipe spends", _MILLI_SOL, _SOL_MOST),
-    Setting("snipe_confidence", "snipe_min_confidence_bps", Unit.PERCENT, "snipe only from this confidence on", 0, BPS),
-    Setting("snipe_daily", "snipe_max_daily", Unit.COUNT, "snipes a day", 0, 1_000),
-    Setting("snipe_strong", "snipe_only_strong_buy", Unit.SWITCH, "snipe only what is a strong buy"),
-    Setting("snipe_liquidity", "snipe_min_curve_lamports", Unit.SOL, "SOL that must be in the curve", 0, _SOL_MOST),
+    Setting("snipe", "snipe_enabled", Unit.SWITCH, "buy new tokens by itself", was=("snipe_enabled",)),
+    Setting(
+        "snipe_amount",
+        "snipe_max_lamports",
+        Unit.SOL,
+        "the most that one snipe spends",
+        _MILLI_SOL,
+        _SOL_MOST,
+        ceiling="max_trade_lamports",
+        was=("snipe_max_amount",),
+    ),
+    Setting(
+        "snipe_confidence",
+        "snipe_min_confidence_bps",
+        Unit.PERCENT,
+        "snipe only from this confidence on",
+        0,
+        BPS,
+        was=("snipe_min_confidence",),
+    ),
+    Setting("snipe_daily", "snipe_max_daily", Unit.COUNT, "snipes a day", 0, 1_000, was=("snipe_max_daily",)),
+    Setting(
+        "snipe_strong",
+        "snipe_only_strong_buy",
+        Unit.SWITCH,
+        "snipe only what is a strong buy",
+        was=("snipe_only_strong_buy",),
+    ),
+    Setting(
+        "snipe_liquidity",
+        "snipe_min_curve_lamports",
+        Unit.SOL,
+        "SOL that must be in the curve of what is sniped",
+        0,
+        _SOL_MOST,
+        floor="min_curve_lamports",
+        was=("snipe_min_liquidity",),
+    ),
     Setting("timezone", "timezone", Unit.TEXT, "where your day begins at midnight, like Europe/Berlin"),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
+_BY_EVERY_NAME = {name: setting for setting in SETTINGS for name in (setting.name, *setting.was)}
 
 
 def setting_named(name: str) -> Setting:
-    """The row of a typed name; a hyphen counts as an underscore. AmountError names the nearest one."""
+    """The row of a typed name, its earlier names included; a hyphen counts as an underscore.
+
+    AmountError names the nearest one.
+    """
     wanted = name.strip().lower().replace("-", "_")
-    if wanted in _BY_NAME:
-        return _BY_NAME[wanted]
+    if wanted in _BY_EVERY_NAME:
+        return _BY_EVERY_NAME[wanted]
     near = get_close_matches(wanted, _BY_NAME, n=1)
     hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(_BY_NAME)}"
     raise AmountError(f"there is no setting {name!r}; {hint}")
@@ -218,3 +334,19 @@ def with_value(settings: UserSettings, setting: Setting, value: Value) -> UserSe
     """A user's settings with one row changed to what its `parse` returned."""
     changed: Any = {setting.field: value}
     return replace(settings, **changed)
+
+
+def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> Value:
+    """The operator's value where it binds instead of the user's own, else None."""
+    mine = value_of(settings, setting)
+    if isinstance(mine, str):
+        return None
+    if setting.ceiling:
+        limit: Value = getattr(ceilings, setting.ceiling)
+        assert isinstance(limit, int)
+        return limit if mine is not None and limit < mine else None
+    if setting.floor:
+        limit = getattr(ceilings, setting.floor)
+        assert isinstance(limit, int)
+        return limit if limit > (mine or 0) else None
+    return None

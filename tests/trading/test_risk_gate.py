@@ -113,7 +113,7 @@ def test_a_refusal_names_whose_limit_it_was() -> None:
 
 @given(user=amounts, ceiling=amounts)
 def test_the_effective_limit_is_the_least(user: int, ceiling: int) -> None:
-    assert effective(user, ceiling, "limit").lamports == min(user, ceiling)
+    assert effective(user, ceiling, "limit").value == min(user, ceiling)
 
 
 @given(known=any_facts, share_bps=st.integers(1, 10_000))

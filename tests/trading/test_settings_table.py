@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.trading.limits import UserSettings
-from bot.trading.settings_table import SETTINGS, Setting, Unit, Value, setting_named, value_of, with_value
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.settings_table import (
+    SETTINGS,
+    Setting,
+    Unit,
+    Value,
+    overruled,
+    setting_named,
+    value_of,
+    with_value,
+)
 from bot.trading.units import LAMPORTS_PER_SOL, AmountError
 
 DEFAULTS = UserSettings()
@@ -25,8 +34,7 @@ def values(setting: Setting) -> st.SearchStrategy[Value]:
 
 
 def test_every_field_that_has_an_effect_is_in_the_table_once() -> None:
-    without_effect = {"snipe_epoch", "require_confirmation", "check_honeypots"}
-    shown = {field.name for field in fields(UserSettings)} - without_effect
+    shown = {field.name for field in fields(UserSettings)} - {"snipe_epoch"}
     assert sorted(setting.field for setting in SETTINGS) == sorted(shown)
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
 
@@ -105,3 +113,26 @@ def test_a_name_that_is_nearly_right_is_suggested() -> None:
         setting_named("stoploss")
     with pytest.raises(AmountError, match="use one of max_trade"):
         setting_named("xyz")
+
+
+def test_names_of_earlier_bots_lead_to_one_row_each() -> None:
+    names = [name for setting in SETTINGS for name in {setting.name, *setting.was}]
+    assert len(names) == len(set(names))
+    assert setting_named("max_trade_size_sol").name == "max_trade"
+    assert setting_named("use_stop_loss").parse("off") is None
+
+
+@given(st.data(), st.sampled_from([row for row in SETTINGS if row.ceiling or row.floor]))
+def test_the_operator_binds_where_the_user_is_beyond_him_and_nowhere_else(
+    data: st.DataObject, setting: Setting
+) -> None:
+    mine = with_value(DEFAULTS, setting, data.draw(values(setting)))
+    limit = data.draw(st.booleans() if setting.unit is Unit.SWITCH else st.integers(1, setting.most))
+    bound = overruled(mine, setting, replace(Ceilings(), **{setting.ceiling or setting.floor: limit}))
+    value = value_of(mine, setting)
+    beyond = value > limit if setting.ceiling else value < limit
+    assert bound == (limit if beyond else None)
+
+
+def test_what_the_operator_has_no_say_in_is_never_overruled() -> None:
+    assert all(overruled(DEFAULTS, row, Ceilings()) is None for row in SETTINGS)

@@ -136,7 +136,7 @@ async def test_same_key_never_buys_twice(autojump_clock: MockClock) -> None:
         await trio.sleep(10)
         assert (await world.store.day(0)).buys == 1
         other = await bot.desk.submit(
-            order(user, wallet, "So11111111111111111111111111111111111111112", key="no-token", spend_lamports=1000)
+            order(user, wallet, "So11111111111111111111111111111111111111112", key="no-token", spend_lamports=1_000_000)
         )
         assert isinstance(other, Refused)
         assert "no token of the launchpad" in other.reason
