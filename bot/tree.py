@@ -169,10 +169,14 @@ class TradingBot:
             start_exit=self._start_flatten_exit,
         )
 
-    def spec(self, serve_control: Serve, chat: Chats | None) -> SupervisorSpec:
-        """The whole tree with the policies of supervision.toml; `serve_control` is the operator's door, `chat` Telegram's."""
+    def spec(self, serve_control: Serve, chat: Chats | None, notifier: Start | None = None) -> SupervisorSpec:
+        """The whole tree with the policies of supervision.toml.
+
+        `serve_control` is the operator's door, `chat` Telegram's, `notifier` speaks to systemd where that started us.
+        """
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         starts: dict[str, Start] = {
+            "systemd_notifier": notifier or _absent,
             "control_socket": ControlSocket(serve_control).run,
             "telegram_gateway": _absent if chat is None else self._gateway(chat).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,

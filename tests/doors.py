@@ -27,6 +27,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.web",
         "bot.vault",
         "bot.control",
+        "bot.systemd",
         "bot.recorder",
     ),
     ("actors",),

@@ -1,0 +1,62 @@
+"""What the bot says of itself to whoever keeps the process alive: one line, whether it has booted, what makes no progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import structlog
+
+from actors.runtime import ChildStatistics, LoopWatchdog, SupervisorStatistics
+from bot.tree import TradingBot
+
+log = structlog.get_logger()
+
+LOOP_STALL_S = 2.0  # every timer, price and exit of the bot is late by this much, so it is worth a stack
+# An actor that is hung is ended and started again by supervision (hung_after_ms in supervision.toml). A message that is
+# older than this says that supervision itself does not work any more.
+MESSAGE_AGE_MAX_S = 300.0
+HUNG_NAMED = 5
+
+
+def status_line(bot: TradingBot) -> str:
+    """State, level, causes and positions in one line, without a question to database or chain."""
+    causes = ", ".join(dict.fromkeys(cause.name for cause in bot.guard.causes()))
+    watched = len(bot.looks) + len(bot.fallback.watched)
+    parts = [f"{bot.guard.state}, level {bot.guard.level}", f"positions watched: {watched}"]
+    if (halt := bot.guard.halt) is not None:
+        parts.insert(1, f"halted by {halt.cause}")
+    if causes:
+        parts.insert(1, f"paused by {causes}")
+    return "; ".join(parts)
+
+
+def has_booted(bot: TradingBot) -> bool:
+    """Whether nothing is left that a boot should wait for: the books are compared, or cannot be before something is back."""
+    if bot.root is None:
+        return False
+    waits_for_others = any(cause.name in bot.rules for cause in bot.guard.causes())
+    return bot.reconciler.reconciled or bot.guard.halt is not None or waits_for_others
+
+
+def hung(bot: TradingBot, loop: LoopWatchdog) -> list[str]:
+    """What has stopped making progress: the loop, or an actor with one message for too long. Idle is healthy."""
+    red = []
+    if not (seen := loop.statistics()).is_green:
+        red.append(f"the loop is {seen.lag_s:.1f} s late")
+    if bot.root is not None:
+        stuck = list(_stuck(bot.root.statistics()))
+        red += stuck[:HUNG_NAMED]
+    return red
+
+
+def _stuck(statistics: SupervisorStatistics | ChildStatistics) -> Iterator[str]:
+    if isinstance(statistics, SupervisorStatistics):
+        for child in statistics.children:
+            yield from _stuck(child)
+    elif statistics.mailbox is not None and (statistics.mailbox.message_age_s or 0.0) > MESSAGE_AGE_MAX_S:
+        yield statistics.path
+
+
+def log_loop_stall(stack: str, lag_s: float) -> None:
+    """Called by the watchdog's thread while the loop stands still: the log gets the code that blocks it at once."""
+    log.error("loop_stalled", lag_s=round(lag_s, 1), stack=stack)

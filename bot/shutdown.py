@@ -1,0 +1,162 @@
+"""The orderly stop: its phases one after another, each within its share of the ten seconds, and what each had to cut.
+
+Nothing here is needed for money to be right: whatever matters is in the database before it is done, and the next start
+takes up what this one left. The stop is orderly so that as little as possible has to be taken up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+import trio
+
+from actors.runtime import NotFound, Report, ReportFn, Supervision, Supervisor
+from bot.errors import Unavailable
+from bot.execution.in_flight import InFlight
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S = 10.0
+TREE_WITHIN_S = 6.2  # a little more than the shares of the tree, for a supervision file that gives longer ones
+CONNECTIONS_MS = 500
+LOCAL_CHAIN_MS = 800
+DATABASE_SERVER_MS = 2_000
+
+# What a subtree's phase is called, where that is not its own name. The orders in flight are resolved before.
+_PHASE_OF = {"money": "monitors"}
+_RESOLVE_BEFORE = "money"
+IN_FLIGHT = "in flight"
+CONNECTIONS = "connections"
+SERVERS = "servers"
+_CUT_KINDS = frozenset({"killed", "unkillable", "failed_while_stopping"})
+_CUTS_NAMED = 5
+
+
+class Stoppable(Protocol):
+    """What the stop needs of the running bot."""
+
+    @property
+    def in_flight(self) -> InFlight: ...
+
+    def stop_entries(self) -> None: ...
+
+    def supervisor(self, *path: str) -> Supervisor: ...
+
+
+def tree_shares_ms(supervision: Supervision) -> dict[str, int]:
+    """Milliseconds of each phase of the tree as the supervision file gives them, in the order of the stop.
+
+    A subtree without a bound of its own is left out: `TREE_WITHIN_S` ends it.
+    """
+    limits = {name: section.get("shutdown_ms") for name, section in supervision.supervisors.items()}
+    limits[IN_FLIGHT] = supervision.actors.get("executor", {}).get("shutdown_ms")
+    phases: list[str] = []
+    for subtree in reversed(supervision.supervisors["root"].get("children", ())):
+        phases += [IN_FLIGHT, subtree] if subtree == _RESOLVE_BEFORE else [subtree]
+    return {_PHASE_OF.get(name, name): limit for name in phases if isinstance(limit := limits.get(name), int)}
+
+
+@dataclass(slots=True)
+class OrderlyStop:
+    """One stop of one process. `asked` is set when it begins, `up` while there is a tree to be stopped in order.
+
+    `say` tells the console. `line` is what the stop is doing now, for whoever asks.
+    """
+
+    say: Callable[[str], None]
+    asked: trio.Event = field(default_factory=trio.Event)
+    up: trio.Event = field(default_factory=trio.Event)
+    line: str = ""
+    _began_s: float | None = None
+    _phase_began_s: float = 0.0
+    _cut: list[str] = field(default_factory=list)
+    _is_stuck: bool = False
+
+    def noting(self, report: ReportFn) -> ReportFn:
+        """The same report function, and whatever is cut while stopping is remembered for its phase."""
+
+        def note(one: Report) -> None:
+            report(one)
+            if self._began_s is not None and one.kind in _CUT_KINDS:
+                self._cut.append(f"{one.path} {one.kind}")
+                self._is_stuck = self._is_stuck or one.kind == "unkillable"
+
+        return note
+
+    async def stop_tree(
+        self,
+        root: Supervisor,
+        bot: Stoppable,
+        shares_ms: Mapping[str, int],
+        abandon_store: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Close entries, end the hunt, resolve what is in flight, and stop the other subtrees in their order.
+
+        `abandon_store` breaks off every unit of work on the database. It is called when a task does not end although its
+        time is up, because a write is the only thing that a cancellation does not end.
+        """
+        self.asked.set()
+        self._began_s = self._phase_began_s = trio.current_time()
+        bot.stop_entries()
+        self._ended("entries", 0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_what_is_left, root, abandon_store)
+            for child in reversed(root.which_children()):
+                if child.id == _RESOLVE_BEFORE:
+                    await self._resolve(bot, shares_ms.get(IN_FLIGHT, 0))
+                phase = _PHASE_OF.get(child.id, child.id)
+                self.line = f"stopping: {phase}"
+                await root.terminate_child(child.id)
+                self._ended(phase, shares_ms.get(phase))
+            nursery.cancel_scope.cancel()
+        if self._is_stuck:
+            await abandon_store()
+
+    def closed(self, phase: str, share_ms: int) -> None:
+        """What follows the tree has been closed; nothing is told when no stop has begun."""
+        if self._began_s is not None:
+            self._ended(phase, share_ms)
+
+    def finished(self) -> None:
+        """Everything is closed; nothing is told when no stop has begun."""
+        if self._began_s is not None:
+            took_s = trio.current_time() - self._began_s
+            log.info("stopped", took_ms=round(took_s * 1000))
+            self.say(f"stopped after {took_s:.1f} s")
+
+    async def _resolve(self, bot: Stoppable, share_ms: int) -> None:
+        """Let the executors finish what they hold and take nothing new, and follow sent orders to their outcome.
+
+        Exits that fall due from here on are refused; the next start decides them anew.
+        """
+        self.line = f"stopping: {IN_FLIGHT}, {len(bot.in_flight.all())} orders on their way"
+        with trio.move_on_after(share_ms / 1000):
+            try:
+                await bot.supervisor("money").terminate_child("executors", "drain")
+            except (Unavailable, NotFound) as error:
+                log.info("executors_not_drained", reason=str(error))  # a halt is being carried out by others
+            for followed in bot.in_flight.all():
+                await bot.in_flight.resolved(followed.intent.id)
+        if left := len(bot.in_flight.all()):
+            self._cut.append(f"{left} orders on their way, which the next start takes up")
+        self._ended(IN_FLIGHT, share_ms)
+
+    async def _end_what_is_left(self, root: Supervisor, abandon_store: Callable[[], Awaitable[None]]) -> None:
+        await trio.sleep(TREE_WITHIN_S)
+        log.warning("stop_cut_short", after_s=TREE_WITHIN_S)
+        for child in root.which_children():
+            root.kill(child.id)
+        await abandon_store()
+
+    def _ended(self, phase: str, share_ms: int | None) -> None:
+        now_s = trio.current_time()
+        took_s, self._phase_began_s = now_s - self._phase_began_s, now_s
+        cut, self._cut = self._cut, []
+        tell = log.warning if cut else log.info
+        tell("stop_phase", phase=phase, took_ms=round(took_s * 1000), share_ms=share_ms, cut=cut)
+        more = [f"{len(cut) - _CUTS_NAMED} more"] if len(cut) > _CUTS_NAMED else []
+        cuts = f"; cut: {', '.join([*cut[:_CUTS_NAMED], *more])}" if cut else ""
+        self.say(f"stop: {phase} closed after {took_s:.1f} s{cuts}")
