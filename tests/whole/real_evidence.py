@@ -19,6 +19,8 @@ from typing import Any
 
 import trio
 
+from bot.storage.address import address_of_socket
+from bot.storage.cluster import DATABASE, SUPERUSER
 from bot.storage.embedded import embedded_postgres
 from tests.storage.server_thread import run_sql
 
@@ -102,6 +104,21 @@ def read_books(directory: Path) -> Books:
             return Books(genesis_hash=program[0]["genesis_hash"] if program else None, **tables)
 
     return trio.run(read)
+
+
+def rows_of_running(directory: Path, sql: str) -> list[Row]:
+    """What a statement finds in the database of a data directory on which the bot runs."""
+    root = directory / "postgres"
+    told = (root / "data" / "postmaster.pid").read_text().splitlines()
+    address = address_of_socket(
+        Path(told[4]),
+        port=int(told[3]),
+        user=SUPERUSER,
+        password=(root / "password").read_text().strip(),
+        database=DATABASE,
+        name="the database of a running bot",
+    )
+    return [dict(row) for row in trio.run(run_sql, address, sql)]
 
 
 def change_books(directory: Path, *statements: str) -> None:

@@ -68,7 +68,7 @@ def _due_by_time(row: Row, trouble: Trouble, left_ms: Mapping[str, int]) -> Due 
         return None
     due_ms = row["opened_at"] + row["max_hold_s"] * 1000
     first_ms = left_ms.get(row["id"])
-    if not trouble.moments_ms[0] <= due_ms < trouble.moments_ms[1] - IN_TIME_MS:
+    if not trouble.moments_ms[0] <= due_ms < trouble.moments_ms[1]:
         return None
     if first_ms is not None and first_ms < due_ms:
         return None
@@ -88,7 +88,7 @@ def _due_by_price(row: Row, trouble: Trouble, books: Books, node: Node, slot_ms:
         is_due = change_bps <= -(row["stop_loss_bps"] or BPS) or change_bps >= (row["take_profit_bps"] or 1 << 62)
         if not is_due:
             continue
-        if begins <= slot < ends - IN_TIME_MS // slot_ms and (not sold or sold[0] >= slot):
+        if begins <= slot < ends and (not sold or sold[0] >= slot):
             reason = "stop_loss" if change_bps < 0 else "take_profit"
             return Due(row["id"], trouble.name, reason, (sold[0] - slot) * slot_ms if sold else None)
         return None

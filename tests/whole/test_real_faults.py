@@ -8,23 +8,35 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from tests.whole.audit import audit
-from tests.whole.real import RealBot, Status, real_bot
+from bot.localnet import client
+from bot.trading.recovery import ABSENCE_SPACING_SLOTS
+from tests.whole.audit import findings
+from tests.whole.real import FAST, Event, RealBot, Status, real_bot
+from tests.whole.real_evidence import Node, Row, read_books, read_evidence, rows_of_running, running_chain
+from tests.whole.real_exits import Trouble, due_exits
 from tests.whole.real_market import write_busy_market
 
 pytestmark = pytest.mark.slow
 
-LAUNCHES = 600
+LAUNCHES = 900
+# Prices that no push brings are polled several times a second, as quickly as the rest of these intervals.
+SETTINGS = FAST.replace("[levels]", "price_max_age_s = 0.4\n[levels]")
+SLOT_MS = 50
+TRADES_IN_TROUBLE = 16  # of each side; about four seconds of this market
+LEVEL_CHANGES = {"entries_paused", "service_down", "halt_latched"}
 
 
 @pytest.fixture(scope="module")
 def trading() -> Iterator[RealBot]:
     """One bot that trades all the time; every test leaves it running and open."""
-    with real_bot() as bot:
+    with real_bot(SETTINGS) as bot:
         write_busy_market(bot.directory / "busy.csv", LAUNCHES)
         start(bot)
         bot.until("a filled sale", lambda status: status["trades_today"]["sells"] >= 1)
@@ -78,6 +90,51 @@ def until_it_trades_again(bot: RealBot) -> None:
     )
 
 
+def counted(bot: RealBot) -> Status:
+    return dict(bot.status()["trades_today"])
+
+
+def until_more(bot: RealBot, before: Status, count: int, *sides: str) -> None:
+    """Wait until that many more trades of each side have filled."""
+    bot.until(
+        f"{count} more {' and '.join(sides)}",
+        lambda status: all(status["trades_today"][side] >= before[side] + count for side in sides),
+    )
+
+
+def endpoint_rows(status: Status) -> list[dict[str, Any]]:
+    return list(status["services"]["rpc"]["endpoints"])
+
+
+def are_well(status: Status) -> bool:
+    """Every endpoint answers and is asked."""
+    return all(row["healthy"] and row["breaker"] == "closed" for row in endpoint_rows(status))
+
+
+def slot_now(bot: RealBot) -> int:
+    return int(client.ask(bot.directory, do="status")["status"]["slot"])
+
+
+@contextmanager
+def trouble(bot: RealBot, troubles: list[Trouble], name: str, *options: str) -> Iterator[list[Event]]:
+    """A fault of the local chain for as long as the block runs, noted for the last test; what the bot logged meanwhile."""
+    told: list[Event] = []
+    seen = len(bot.log())
+    began = slot_now(bot), round(time.time() * 1000)
+    ordered_to(bot, "localnet", "fault", name, "--for", "60s", *options)
+    yield told
+    ended = slot_now(bot), round(time.time() * 1000)
+    ordered_to(bot, "localnet", "clear")
+    told += bot.log()[seen:]
+    troubles.append(Trouble(" ".join((name, *options)), (began[0], ended[0]), (began[1], ended[1])))
+
+
+@pytest.fixture(scope="module")
+def troubles() -> list[Trouble]:
+    """Times of trouble in which exits must still leave in time."""
+    return []
+
+
 def test_killed_postgresql_comes_back(trading: RealBot) -> None:
     """Marked slow for what the fixture waits for: a fresh bot that has bought and sold."""
     pid_file = trading.directory / "postgres" / "data" / "postmaster.pid"
@@ -120,6 +177,73 @@ def test_entries_pause_while_rpc_is_too_slow_to_trade_on(trading: RealBot) -> No
     until_it_trades_again(trading)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "fault", "why"),
+    [
+        (1, ("rpc-down",), "Error"),
+        (2, ("rpc-slow", "--delay-ms", "5000"), "no answer"),
+        (1, ("rate-limit",), "429"),
+    ],
+    ids=["down", "slow", "rate-limited"],
+)
+def test_trouble_of_one_endpoint_is_no_trouble_for_whoever_trades(
+    trading: RealBot, troubles: list[Trouble], endpoint: int, fault: tuple[str, ...], why: str
+) -> None:
+    """The endpoints take turns, so that each fault also shows that the endpoint of the one before is used again."""
+    trading.until("both endpoints well", are_well)
+    trading.until("open positions", lambda status: status["positions"]["open"] >= 1)
+    with trouble(trading, troubles, fault[0], "--endpoint", f"rpc-{endpoint}", *fault[1:]) as told:
+        row = endpoint_rows(trading.until("it is seen", lambda status: not are_well(status)))[endpoint - 1]
+        assert why in row["detail"], row
+        until_more(trading, counted(trading), TRADES_IN_TROUBLE, "buys", "sells")
+    assert [event for event in told if event["event"] in LEVEL_CHANGES] == []
+    trading.until("both endpoints well", are_well)
+
+
+def test_a_lost_stream_closes_entries_and_no_exit(trading: RealBot, troubles: list[Trouble]) -> None:
+    """Slow: positions come due and leave by prices that are polled while nothing is pushed."""
+    trading.until("open positions", lambda status: status["positions"]["open"] >= 2)
+    with trouble(trading, troubles, "stream-drop"):
+        status = trading.until("the cause stream", lambda status: "stream" in causes(status))
+        assert (status["state"], status["level"], causes(status)) == ("PAUSED", 2, {"stream"})
+        assert health(status, "rpc") == "up"
+        seen = status["launches_seen"]
+        status = trading.until("every exit made", lambda status: status["positions"]["open"] == 0)
+        assert status["launches_seen"] == seen
+    until_it_trades_again(trading)
+    assert trading.status()["launches_seen"] > seen
+    mints = [event["mint"] for event in trading.log() if event["event"] == "token_detected"]
+    assert len(mints) == len(set(mints))
+
+
+def unknown_orders(bot: RealBot) -> dict[str, Row]:
+    return {row["id"]: row for row in rows_of_running(bot.directory, "select * from intents where state = 'unknown'")}
+
+
+def test_orders_that_vanish_are_unknown_until_two_endpoints_deny_them(trading: RealBot) -> None:
+    """Slow: 150 blocks must pass before the bytes of an order are too old to land."""
+    ordered_to(trading, "localnet", "fault", "drop-tx", "--for", "60s")
+    trading.until_logged("attempt_sent_again")
+    ordered_to(trading, "localnet", "fault", "rate-limit", "--endpoint", "rpc-2", "--for", "60s")
+    status = trading.until("unknown orders", lambda status: status["positions"]["unknown"] >= 2)
+    assert (status["state"], status["level"]) == ("OPEN", 1)
+    unknown = unknown_orders(trading)
+    assert len(unknown) >= 2
+    asked_at = slot_now(trading)
+    trading.until(
+        "one endpoint asked often enough", lambda _: slot_now(trading) > asked_at + ABSENCE_SPACING_SLOTS + 10
+    )
+    still = unknown_orders(trading)
+    assert unknown.keys() <= still.keys()
+    assert all(row["reserved_lamports"] > 0 for row in still.values() if row["side"] == "buy")
+    ordered_to(trading, "localnet", "clear")
+    trading.until("every order proven", lambda status: status["positions"]["unknown"] == 0)
+    ids = ", ".join(f"'{one}'" for one in still)
+    ended = rows_of_running(trading.directory, f"select state, reserved_lamports from intents where id in ({ids})")
+    assert {(row["state"], row["reserved_lamports"]) for row in ended} == {("expired", 0)}
+    until_it_trades_again(trading)
+
+
 def test_unknown_fault_is_refused_by_name(trading: RealBot) -> None:
     told = refused_to(trading, "localnet", "fault", "rpc-dwn", "--for", "3s")
     assert told.startswith("localnet: unknown fault rpc-dwn; known: ")
@@ -159,12 +283,17 @@ def test_halt_outlives_a_kill_in_the_middle_of_the_flatten(trading: RealBot) -> 
     until_it_trades_again(trading)
 
 
-def test_nothing_was_lost_doubled_or_told_in_the_log_that_is_secret(trading: RealBot) -> None:
+def test_nothing_was_lost_doubled_or_told_in_the_log_that_is_secret(trading: RealBot, troubles: list[Trouble]) -> None:
     """Last in this file: it ends the bot that the others have troubled."""
     trading.snipers_off()
     trading.until_flat()
     trading.stop()
-    assert audit(trading.directory) == []
+    books = read_books(trading.directory)
+    assert findings(books, read_evidence(trading.directory, [row["address"] for row in books.wallets])) == []
+    with running_chain(trading.directory / "localnet") as url:
+        due = due_exits(books, trading.log(), troubles, Node(url), SLOT_MS)
+    assert [one for one in due if one.is_late] == []
+    assert {one.trouble for one in due} == {one.name for one in troubles}
     secrets = [
         (trading.directory / "postgres" / "password").read_text().strip(),
         (trading.directory / "master.key").read_text().split(":")[1].strip(),
