@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -12,28 +12,40 @@ from actors.runtime import Context
 from bot.analysis.features import TokenWindow
 from bot.analysis.opinion import rule_opinion
 from bot.clock import Clock
+from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
+from bot.trading.token_check import UNREADABLE, MintFacts, hazards
 
 log = structlog.get_logger()
 
+MINT_RETRY_S = 0.25  # a launch is told of before its accounts are confirmed
 LINGER_S = 3.0  # buys that follow the opinion are quoted from pushed reserves for this long
+
+
+ReadMint = Callable[[str], Awaitable[MintFacts]]
 
 
 @dataclass(slots=True, repr=False)
 class TokenTracker:
-    """Publishes as soon as the opinion is a strong buy, else at the end of `observe_s` whatever it is."""
+    """Publishes as soon as the opinion is a strong buy, else at the end of `observe_s` whatever it is.
+
+    Meanwhile it reads the mint, once for all users. A strong opinion waits for that: an order for a token whose
+    accounts are not confirmed could not be made either.
+    """
 
     launch: TokenLaunch
     observe_s: float
     clock: Clock
     prices: PriceBook
     opinions: OpinionBook
+    read_mint: ReadMint
     publish: Callable[[TokenLaunch, Opinion], None]
     done: bool = False
     _window: TokenWindow = field(init=False)
+    _hazards: tuple[str, ...] | None = None
     _changed: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
@@ -52,14 +64,19 @@ class TokenTracker:
 
     async def _judge(self) -> None:
         try:
-            opinion = await self._observe()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_mint)
+                opinion = await self._observe()
+                nursery.cancel_scope.cancel()
         finally:
             self.done = True
+        opinion = replace(opinion, hazards=(UNREADABLE,) if self._hazards is None else self._hazards)
         log.info(
             "opportunity_found" if opinion.action is Action.BUY else "token_declined",
             mint=opinion.mint,
             confidence_bps=opinion.confidence_bps,
             reasons=opinion.reasons,
+            hazards=opinion.hazards,
             version=opinion.version,
         )
         self.publish(self.launch, opinion)
@@ -70,8 +87,17 @@ class TokenTracker:
             opinion = rule_opinion(self._window.features(self.clock.now_ms()))
             self.opinions.note(self.launch, opinion)
             strong = opinion.action is Action.BUY and opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
-            if strong or trio.current_time() >= deadline_s:
+            if (strong and self._hazards is not None) or trio.current_time() >= deadline_s:
                 return opinion
             self._changed = trio.Event()
             with trio.move_on_at(deadline_s):
                 await self._changed.wait()
+
+    async def _read_mint(self) -> None:
+        while self._hazards is None:
+            try:
+                self._hazards = hazards(await self.read_mint(self.launch.mint))
+            except (LookupError, DecodeError, ChainUnavailable) as error:
+                log.debug("mint_not_read_yet", mint=self.launch.mint, reason=str(error))
+                await trio.sleep(MINT_RETRY_S)
+        self._changed.set()

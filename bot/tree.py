@@ -380,7 +380,8 @@ class TradingBot:
             log.debug("event_dropped", mint=event.mint)
 
     async def _start_tracker(self, launch: TokenLaunch) -> Tracker | None:
-        tracker = TokenTracker(launch, self.observe_s, self.adapters.clock, self.prices, self.opinions, self._publish)
+        clock, read_mint = self.adapters.clock, self.adapters.chain.mint_facts
+        tracker = TokenTracker(launch, self.observe_s, clock, self.prices, self.opinions, read_mint, self._publish)
         trackers = self.supervisor("hunt", "token_trackers")
         try:
             await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))

@@ -15,6 +15,7 @@ from bot.chain import addresses as at
 from bot.chain import layouts, transactions, wire
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
+from bot.chain.mints import decode_mint
 from bot.chain.outcome import failure_of
 from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment, RpcClient
@@ -30,6 +31,7 @@ from bot.trading.curve import (
 )
 from bot.trading.fill import LandedTransaction
 from bot.trading.recovery import Absence, SignatureStatus
+from bot.trading.token_check import MintFacts, hazards
 
 # The launchpad's fees and recipients change by an admin's hand, not by the minute.
 CONFIG_MAX_AGE_S = 60.0
@@ -55,6 +57,7 @@ class PumpChain:
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
+        self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<PumpChain {self._endpoints!r}>"
@@ -124,9 +127,36 @@ class PumpChain:
         except DecodeError as error:
             log.warning("coin_not_learned", mint=mint, reason=str(error))
             return
+        try:
+            self._remember_plain(mint, decode_mint(mint_account.data))
+        except DecodeError as error:
+            # It can be sold all the same; whether it may be bought is for `mint_facts` to say.
+            log.warning("mint_not_read", mint=mint, reason=str(error))
         self._coins[mint] = transactions.CoinFacts(programs[mint_account.owner], is_mayhem)
         while len(self._coins) > MAX_COINS:
             self._coins.popitem(last=False)
+
+    async def mint_facts(self, mint: str) -> MintFacts:
+        """Read once for a mint that nobody has power over: a power that was given up never comes back."""
+        if (known := self._plain_mints.get(mint)) is not None:
+            return known
+        key = str(at.key_from(mint))
+        _, accounts = await self._endpoints.first(lambda client: client.accounts([key], "confirmed"), hedge=True)
+        account = accounts[key]
+        if account is None:
+            raise LookupError(f"{mint} is no token, or so new that the chain has not confirmed it")
+        if account.owner not in map(str, at.TOKEN_PROGRAMS):
+            raise DecodeError(f"{mint} belongs to {account.owner}, which is no token program")
+        facts = decode_mint(account.data)
+        self._remember_plain(mint, facts)
+        return facts
+
+    def _remember_plain(self, mint: str, facts: MintFacts) -> None:
+        if hazards(facts):
+            return
+        self._plain_mints[mint] = facts
+        while len(self._plain_mints) > MAX_COINS:
+            self._plain_mints.popitem(last=False)
 
     async def fees(self) -> Fees:
         """The fees of coins on the curve, from the launchpad's own accounts, at most a minute old."""

@@ -13,6 +13,7 @@ from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Side
 from bot.trading.recovery import Absence, SignatureStatus
+from bot.trading.token_check import MintFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,9 @@ class Chain(Protocol):
 
     async def curves(self, mints: Sequence[str]) -> dict[str, Curve]:
         """Current reserves of many mints in as few calls as the endpoint allows; unknown mints are left out."""
+
+    async def mint_facts(self, mint: str) -> MintFacts:
+        """Who has power over a token's holders; raises LookupError for no account, DecodeError for one that is no mint."""
 
     async def fees(self) -> Fees: ...
 

@@ -23,7 +23,8 @@ class Opinion:
     """What the bot thinks of a token, once for all users.
 
     `confidence_bps` is 0..10,000; `reasons` are short sentences with their numbers; `curve_lamports` is the SOL that
-    buyers have put into the curve; `version` names the rules or the model that gave it.
+    buyers have put into the curve; `version` names the rules or the model that gave it. `hazards` are what its mint
+    lets somebody do to its holders, see `token_check`.
     """
 
     mint: str
@@ -34,6 +35,7 @@ class Opinion:
     virtual_quote_lamports: int
     version: str
     at_ms: int
+    hazards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
         return Ignored(
             "not_a_buy", f"{opinion.action}: {opinion.reasons[0] if opinion.reasons else 'nothing speaks for it'}"
         )
+    if settings.check_honeypots and opinion.hazards:
+        return Ignored("unsafe", f"not safe: {opinion.hazards[0]}")
     if opinion.confidence_bps < settings.snipe_min_confidence_bps:
         return Ignored(
             "confidence", f"confidence {confidence}, you ask for {settings.snipe_min_confidence_bps / 100:.0f} %"

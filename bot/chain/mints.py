@@ -1,0 +1,92 @@
+"""The bytes of a token's mint: what both token programs say about the powers over its holders.
+
+Source: the SPL token program's `Mint` (82 bytes) and the Token-2022 extensions behind it, each `u16` type, `u16` length
+and its bytes. Whatever the bytes, the decoder returns facts or raises DecodeError: what it cannot read is no safe mint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.errors import DecodeError
+from bot.trading.token_check import MintFacts
+
+MINT_LENGTH = 82
+ACCOUNT_TYPE_AT = 165
+EXTENSIONS_AT = 166
+ACCOUNT_TYPE_MINT = 1
+
+TRANSFER_FEE_CONFIG = 1
+MINT_CLOSE_AUTHORITY = 3
+DEFAULT_ACCOUNT_STATE = 6
+NON_TRANSFERABLE = 9
+PERMANENT_DELEGATE = 12
+TRANSFER_HOOK = 14
+METADATA_POINTER = 18
+TOKEN_METADATA = 19
+PAUSABLE = 26
+
+# The least bytes of the extensions that are read; a shorter one is no such extension.
+LENGTHS = {
+    TRANSFER_FEE_CONFIG: 108,
+    MINT_CLOSE_AUTHORITY: 32,
+    DEFAULT_ACCOUNT_STATE: 1,
+    NON_TRANSFERABLE: 0,
+    PERMANENT_DELEGATE: 32,
+    TRANSFER_HOOK: 64,
+    PAUSABLE: 33,
+}
+HARMLESS = frozenset({METADATA_POINTER, TOKEN_METADATA})
+
+_NOBODY = bytes(32)
+_STATE_INITIALIZED = 1
+_FEES_AT = (88, 106)  # the basis points of the older and the newer fee: each is an epoch, a greatest fee and these
+
+
+def decode_mint(data: bytes) -> MintFacts:
+    """Facts of a mint account of either token program; raises DecodeError for anything else."""
+    if len(data) != MINT_LENGTH and (len(data) <= ACCOUNT_TYPE_AT or data[ACCOUNT_TYPE_AT] != ACCOUNT_TYPE_MINT):
+        raise DecodeError(f"{len(data)} bytes are no mint")
+    if data[45] != 1:
+        raise DecodeError("the mint is not initialised")
+    extensions = dict(_extensions(data))
+    fee = extensions.get(TRANSFER_FEE_CONFIG)
+    hook = extensions.get(TRANSFER_HOOK, b"")
+    return MintFacts(
+        can_mint=_option(data, 0),
+        can_freeze=_option(data, 46),
+        transfer_fee_bps=0 if fee is None else max(int.from_bytes(fee[at : at + 2], "little") for at in _FEES_AT),
+        can_set_transfer_fee=fee is not None and fee[:32] != _NOBODY,
+        has_permanent_delegate=extensions.get(PERMANENT_DELEGATE, _NOBODY)[:32] != _NOBODY,
+        # A hook without a program can be given one later by its authority.
+        has_transfer_hook=any(hook[:64]),
+        frozen_at_birth=extensions.get(DEFAULT_ACCOUNT_STATE, bytes([_STATE_INITIALIZED]))[0] != _STATE_INITIALIZED,
+        can_be_paused=any(extensions.get(PAUSABLE, b"")[:33]),
+        cannot_be_transferred=NON_TRANSFERABLE in extensions,
+        can_close_mint=extensions.get(MINT_CLOSE_AUTHORITY, _NOBODY)[:32] != _NOBODY,
+        unknown_extensions=tuple(sorted(set(extensions) - set(LENGTHS) - HARMLESS)),
+    )
+
+
+def _option(data: bytes, at: int) -> bool:
+    """Whether an optional key is there: a `u32` tag, 0 or 1, before its 32 bytes."""
+    tag = int.from_bytes(data[at : at + 4], "little")
+    if tag > 1:
+        raise DecodeError(f"the mint has the tag {tag} at byte {at}, where only 0 and 1 can stand")
+    return tag == 1
+
+
+def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and bytes of each extension; type 0 ends them, as does the end of the account."""
+    at, seen = EXTENSIONS_AT, set[int]()
+    while at + 2 <= len(data):
+        kind = int.from_bytes(data[at : at + 2], "little")
+        if kind == 0:
+            return
+        end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "little")
+        value = data[at + 4 : end]
+        if end > len(data) or at + 4 > len(data) or len(value) < LENGTHS.get(kind, 0) or kind in seen:
+            raise DecodeError(f"the mint's extension {kind} at byte {at} is cut short or stands there twice")
+        seen.add(kind)
+        yield kind, value
+        at = end
