@@ -28,8 +28,8 @@ Unit = Callable[[asyncpg.Connection, Unpack[Ts]], Coroutine[Any, Any, T]]
 
 _OLDEST_SERVER = 15
 _POOL_SIZE = 8
-_POOL_CLOSES_WITHIN_S = 5.0
-_CLOSE_WITHIN_S = 10.0
+_POOL_CLOSES_WITHIN_S = 1.0
+_CLOSE_WITHIN_S = 2.0
 
 # asyncpg hands a timestamptz over as microseconds since 2000; this program speaks milliseconds since 1970.
 _POSTGRES_EPOCH_MS = 946_684_800_000
@@ -78,17 +78,29 @@ _STARTUP_TEXTS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+# What people read in place of an error that says little to them; the rest speak for themselves.
+_UNAVAILABLE_TEXTS: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "no answer in time"),
+    (ConnectionRefusedError, "nothing listens there"),
+    (FileNotFoundError, "its socket is not there"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseTimeouts:
-    """How long a server may be silent: at a connect, while a connection is waited for, in one command.
+    """How long a server may be silent: at the first connect, while a connection is waited for, in one command.
 
-    `unit_s` bounds a whole unit of work. A write is not cut short by a cancellation, so this is what ends it.
+    `unit_s` bounds a whole unit of work. A write is not cut short by a cancellation, so this is what ends it, and with
+    `silent_s` it is what an orderly stop waits for. A server that let a unit run out of time is given `silent_s` for
+    each unit until one succeeds, so that an outage is waited for once and not at every turn. `probe_s` is for a probe.
     """
 
     connect_s: float = 5.0
     acquire_s: float = 2.0
-    command_s: float = 5.0
-    unit_s: float = 10.0
+    command_s: float = 4.0
+    unit_s: float = 5.0
+    silent_s: float = 1.0
+    probe_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +120,15 @@ class Database:
         self._island = island
         self._pool = pool
         self._timeouts = timeouts
+        self._silent = False  # the last unit ran out of time
 
     def __repr__(self) -> str:
         return f"<Database {self.statistics()}>"
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last unit ran out of time."""
+        return self._silent
 
     def statistics(self) -> DatabaseStatistics:
         """Counts of this moment, for status."""
@@ -124,7 +142,12 @@ class Database:
     async def read(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
         """Run a unit that changes nothing; a cancelled one is cancelled in the server too. Raises StoreUnavailable."""
         with _translated():
-            return await self._island.call(self._run, unit, args)
+            return await self._island.call(self._within, self._timeouts.unit_s, unit, args, let_go=True)
+
+    async def probe(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
+        """A read that gives up sooner, because its only question is whether the server answers."""
+        with _translated():
+            return await self._island.call(self._within, self._timeouts.probe_s, unit, args, let_go=True)
 
     async def write(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
         """Run a unit in one transaction; it returns when the commit is known, whatever the trio scope wants meanwhile.
@@ -134,22 +157,45 @@ class Database:
         cases but the first nothing was written.
         """
         with _translated():
-            return await self._island.call(self._run_in_transaction, unit, args, shield=True)
+            return await self._island.call(
+                self._within, self._timeouts.unit_s, _in_transaction, (unit, args), shield=True
+            )
 
-    async def _run(self, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
-        async with (
-            asyncio.timeout(self._timeouts.unit_s),
-            self._pool.acquire(timeout=self._timeouts.acquire_s) as connection,
-        ):
-            return await unit(connection, *args)
+    async def _within(self, limit_s: float, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+        """Run a unit on a connection of the pool. One that runs out of time costs its connection.
 
-    async def _run_in_transaction(self, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
-        async with (
-            asyncio.timeout(self._timeouts.unit_s),
-            self._pool.acquire(timeout=self._timeouts.acquire_s) as connection,
-            connection.transaction(),
-        ):
-            return await unit(connection, *args)
+        Asking the server to cancel it, as asyncpg would, is no use with a server that says nothing, and waits as long.
+        """
+        if self._silent:
+            limit_s = min(limit_s, self._timeouts.silent_s)
+        until_s = asyncio.get_running_loop().time() + limit_s
+        try:
+            async with self._pool.acquire(timeout=min(limit_s, self._timeouts.acquire_s)) as connection:
+                try:
+                    async with asyncio.timeout_at(until_s):
+                        result = await unit(connection, *args)
+                except TimeoutError:
+                    connection.terminate()
+                    raise
+        except TimeoutError:
+            self._silent = True
+            raise
+        self._silent = False
+        return result
+
+
+async def _in_transaction(connection: asyncpg.Connection, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        result = await unit(connection, *args)
+    except (TimeoutError, asyncio.CancelledError):
+        raise  # the connection is given up, and what is open on it ends with it
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
+    return result
 
 
 class Repository:
@@ -173,11 +219,12 @@ async def open_database(
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         # Not chained: what asyncpg says of a connection string may repeat a part of it.
         raise StartupError(f"{address.name} cannot be used: {_startup_text(error)}") from None
+    database = Database(island, pool, timeouts)
     try:
-        yield Database(island, pool, timeouts)
+        yield database
     finally:
         with trio.move_on_after(_CLOSE_WITHIN_S, shield=True), suppress(StoreUnavailable):
-            await island.call(_close_pool, pool)
+            await island.call(_drop_pool if database.is_silent else _close_pool, pool)
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:
@@ -234,6 +281,11 @@ async def _close_pool(pool: asyncpg.Pool) -> None:
         pool.terminate()
 
 
+async def _drop_pool(pool: asyncpg.Pool) -> None:
+    """Close without the server, which has not answered lately."""
+    pool.terminate()
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Foreign errors become ours by the table, with their first line; the rest of an asyncpg error may quote the row."""
@@ -256,5 +308,8 @@ def _startup_text(error: Exception) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    for kind, text in _UNAVAILABLE_TEXTS:
+        if isinstance(error, kind):
+            return text
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__

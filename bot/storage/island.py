@@ -84,21 +84,28 @@ class Island:
     # Without the protection a KeyboardInterrupt between posting the call and waiting for it leaves a reply that wakes
     # a task which does not wait, and trio ends with an internal error.
     @trio.lowlevel.enable_ki_protection
-    async def call(self, unit: Callable[[Unpack[Ts]], Coroutine[Any, Any, T]], *args: *Ts, shield: bool = False) -> T:
+    async def call(
+        self,
+        unit: Callable[[Unpack[Ts]], Coroutine[Any, Any, T]],
+        *args: *Ts,
+        shield: bool = False,
+        let_go: bool = False,
+    ) -> T:
         """Run `await unit(*args)` on the island and return its result or raise its error.
 
-        Cancelling the trio scope cancels the asyncio task and waits for its clean-up. With `shield`, meant for writes, a
-        call that has begun runs to its end, and a cancellation is looked at again only when its outcome is known: what
-        bounds it is the timeouts of the unit itself. Raises IslandClosed.
+        Cancelling the trio scope cancels the asyncio task and waits for its clean-up. With `let_go`, meant for reads, it
+        does not wait: the clean-up goes on behind the caller's back. With `shield`, meant for writes, a call that has
+        begun runs to its end, and a cancellation is looked at again only when its outcome is known: what bounds it is the
+        timeouts of the unit itself. Raises IslandClosed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         if shield:
             with trio.CancelScope(shield=True):
-                return await self._call(unit, *args)
-        return await self._call(unit, *args)
+                return await self._call(unit, args, let_go=False)
+        return await self._call(unit, args, let_go=let_go)
 
     @trio.lowlevel.enable_ki_protection
-    async def _call(self, unit: Callable[[Unpack[Ts]], Coroutine[Any, Any, T]], *args: *Ts) -> T:
+    async def _call(self, unit: Callable[[Unpack[Ts]], Coroutine[Any, Any, T]], args: tuple[*Ts], *, let_go: bool) -> T:
         if self._closing:
             raise IslandClosed(f"the {self._name} is closed")
         call = _Call(lambda: unit(*args), trio.lowlevel.current_task())
@@ -106,8 +113,11 @@ class Island:
         self._post(call, start=True)
 
         def abort(raise_cancel: Callable[[], Any]) -> trio.lowlevel.Abort:
-            call.raise_cancel = raise_cancel
             self._post(call, start=False)
+            if let_go:
+                self._forget(call)
+                return trio.lowlevel.Abort.SUCCEEDED
+            call.raise_cancel = raise_cancel
             return trio.lowlevel.Abort.FAILED
 
         result: outcome.Outcome[T] = await trio.lowlevel.wait_task_rescheduled(abort)
@@ -132,9 +142,12 @@ class Island:
             self._resume(self._to_trio.popleft())
 
     def _resume(self, call: _Call) -> None:
-        if call in self._live:
-            self._live.discard(call)
+        if call in self._live:  # else nobody waits for it any more
+            self._forget(call)
             trio.lowlevel.reschedule(call.trio_task, outcome.Value(call.result))
+
+    def _forget(self, call: _Call) -> None:
+        self._live.discard(call)
         if self._closing and not self._live:
             self._idle.set()
 

@@ -54,7 +54,7 @@ class Program(Repository):
         await self._database.write(_clear, name, scope, by)
 
     async def ping(self) -> None:
-        await self._database.read(_ping)
+        await self._database.probe(_ping)
 
 
 async def _genesis(connection: asyncpg.Connection) -> str | None:

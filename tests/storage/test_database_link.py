@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,23 +121,73 @@ async def test_a_killed_server_comes_back_with_every_acknowledged_row(tmp_path: 
             nursery.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def frozen_store(
+    folder: Path, timeouts: DatabaseTimeouts
+) -> AsyncIterator[tuple[EmbeddedPostgres, PostgresStore]]:
+    """A store with a user and an open connection, whose server is frozen; it is thawed at the end at the latest."""
+    async with embedded_postgres(folder / "pg") as server, open_store(server.address, timeouts) as store:
+        await enrol(store)
+        server.freeze()
+        try:
+            yield server, store
+        finally:
+            server.thaw()
+
+
 async def test_a_frozen_server_holds_nobody_longer_than_the_timeouts(tmp_path: Path) -> None:
     with trio.fail_after(DEADLINE_S), fast_folder(tmp_path) as folder:
-        async with embedded_postgres(folder / "pg") as server, open_store(server.address, IMPATIENT) as store:
-            wallet = await enrol(store)
-            frozen = [server.pid, *(row["pid"] for row in await run_sql(server.address, BACKENDS))]
-            for pid in frozen:
-                os.kill(pid, signal.SIGSTOP)
-            try:
-                with pytest.raises(StoreUnavailable):
-                    await store.post(message("m-1", wallet.user_id))
-                with pytest.raises(StoreUnavailable):
-                    await store.users()
-            finally:
-                for pid in frozen:
-                    os.kill(pid, signal.SIGCONT)
+        async with frozen_store(folder, IMPATIENT) as (server, store):
+            with pytest.raises(StoreUnavailable, match="the database: no answer in time"):
+                await store.post(message("m-1", "u-ada"))
+            with pytest.raises(StoreUnavailable):
+                await store.users()
+            server.thaw()
             await until_answered(store)
-            await store.post(message("m-2", wallet.user_id))
+            await store.post(message("m-2", "u-ada"))
+
+
+async def test_a_frozen_server_is_waited_for_once_and_not_at_every_turn(tmp_path: Path) -> None:
+    """The units behind the first one get `silent_s`: with `unit_s` each, twenty of them would outlast the test."""
+    patience = DatabaseTimeouts(acquire_s=30, command_s=30, unit_s=30, probe_s=0.2, silent_s=0.05)
+    with trio.fail_after(DEADLINE_S), fast_folder(tmp_path) as folder:
+        async with frozen_store(folder, patience) as (server, store):
+            with pytest.raises(StoreUnavailable):
+                await store.ping()
+            for number in range(20):
+                with pytest.raises(StoreUnavailable):
+                    await store.post(message(f"m-{number}", "u-ada"))
+            server.thaw()
+            await until_answered(store)
+            assert store.statistics().units == 0
+
+
+async def test_a_read_of_a_frozen_server_is_let_go_the_moment_it_is_cancelled(tmp_path: Path) -> None:
+    patience = DatabaseTimeouts(acquire_s=DEADLINE_S, command_s=DEADLINE_S, unit_s=DEADLINE_S)
+    with trio.fail_after(DEADLINE_S / 2), fast_folder(tmp_path) as folder:
+        async with frozen_store(folder, patience) as (server, store):
+            for _ in range(2 * CONNECTIONS):
+                with trio.move_on_after(0.01) as scope:
+                    await store.users()
+                assert scope.cancelled_caught
+            assert store.statistics().units == 0
+            server.thaw()
+            await until_answered(store)
+
+
+async def test_a_write_that_a_frozen_server_cut_short_leaves_nothing_half_done(tmp_path: Path) -> None:
+    async def write_and_freeze(connection: Any, server: EmbeddedPostgres) -> None:
+        await connection.execute(INSERT_AUDIT, "half")
+        server.freeze()
+        await connection.execute(INSERT_AUDIT, "other half")
+
+    with trio.fail_after(DEADLINE_S), fast_folder(tmp_path) as folder:
+        async with embedded_postgres(folder / "pg") as server, open_store(server.address, IMPATIENT) as store:
+            with pytest.raises(StoreUnavailable):
+                await store._database.write(write_and_freeze, server)
+            server.thaw()
+            await until_answered(store)
+            assert await run_sql(server.address, SELECT_AUDIT) == []
 
 
 async def test_a_full_pool_is_unavailable_and_not_a_queue_without_end(database: DatabaseAddress) -> None:
@@ -145,7 +196,7 @@ async def test_a_full_pool_is_unavailable_and_not_a_queue_without_end(database: 
         async with open_store(database, patient_units) as store, trio.open_nursery() as nursery:
             for _ in range(CONNECTIONS):
                 nursery.start_soon(store._database.read, sleep_in_server)
-            await until(lambda: store.statistics() == DatabaseStatistics(CONNECTIONS, 0, CONNECTIONS))
+            await until(lambda: store.statistics() == DatabaseStatistics(CONNECTIONS, 0, CONNECTIONS, CONNECTIONS))
             with pytest.raises(StoreUnavailable):
                 await store.ping()
             nursery.cancel_scope.cancel()

@@ -16,6 +16,7 @@ import pytest
 import trio
 
 from bot.errors import StartupError
+from bot.storage.cluster import signal_server
 from bot.storage.embedded import embedded_postgres
 from tests.storage.server_thread import FAST, fast_folder, run_sql
 
@@ -25,6 +26,7 @@ DEADLINE_S = 60
 DOOMED_BOT = """
 import sys, trio
 from pathlib import Path
+from bot.storage.cluster import signal_server
 from bot.storage.embedded import embedded_postgres
 
 async def main():
@@ -160,6 +162,35 @@ async def test_a_server_that_outlived_its_bot_is_stopped_first(root: Path) -> No
                 assert "exited with 0" in await server.died()
                 assert successor.pid != server.pid
             alias.unlink()
+
+
+async def test_a_frozen_server_that_outlived_its_bot_is_stopped_first(root: Path) -> None:
+    with trio.fail_after(DEADLINE_S):
+        async with trio.open_nursery() as nursery:
+            command = [sys.executable, "-c", DOOMED_BOT, str(root)]
+            bot = await nursery.start(partial(trio.run_process, command, stdout=subprocess.PIPE, check=False))
+            server_pid = int(await bot.stdout.receive_some())
+            signal_server(server_pid, signal.SIGSTOP)
+            bot.kill()
+        assert await kept_rows(root) == [7]
+        await gone(server_pid)
+
+
+async def test_a_crash_by_order_loses_nothing(root: Path) -> None:
+    with trio.fail_after(DEADLINE_S):
+        async with embedded_postgres(root) as server:
+            server.freeze()
+            server.crash()
+            await server.died()
+        assert await kept_rows(root) == [7]
+        assert "automatic recovery in progress" in (root / "log").read_text()
+
+
+async def test_a_frozen_server_is_stopped_in_order(root: Path) -> None:
+    with trio.fail_after(DEADLINE_S):
+        async with embedded_postgres(root) as server:
+            server.freeze()
+        assert not (root / "data" / "postmaster.pid").exists()
 
 
 async def test_a_database_of_another_major_version_is_refused(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from functools import partial
 
 import pytest
 import trio
@@ -119,6 +120,31 @@ async def test_a_call_cancelled_before_its_first_step_returns() -> None:
                     scope.cancel()
             assert island.calls == 0
             assert await island.call(add, 1, 1) == 2
+
+
+async def test_a_call_that_is_let_go_returns_before_its_clean_up() -> None:
+    cleaned = threading.Event()
+
+    async def clean_up_slowly(gate: Gate) -> None:
+        try:
+            await gate.hold()
+        finally:
+            while not cleaned.is_set():
+                await asyncio.sleep(0.001)
+            gate.ended.append("cleaned")
+
+    gate = Gate()
+    with trio.fail_after(DEADLINE_S):
+        async with open_island() as island:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(island.call, clean_up_slowly, gate, let_go=True))
+                await gate.until_entered()
+                nursery.cancel_scope.cancel()
+            assert island.calls == 0
+            assert "cleaned" not in gate.ended
+            cleaned.set()
+            assert await island.call(add, 1, 1) == 2
+    assert gate.ended == ["cancelled", "cleaned"]
 
 
 async def test_a_shielded_call_runs_to_its_end_and_answers() -> None:
