@@ -15,8 +15,8 @@ from actors.runtime.timers import Timer
 State = TypeVar("State")
 Message = TypeVar("Message")
 
-BATCH: Final = 64
-"""Messages handled in a row before the other tasks get a turn."""
+BATCH_MASK: Final = 63
+"""After each 64 messages the other tasks get a turn."""
 
 
 class Actor(Generic[State, Message]):
@@ -72,11 +72,13 @@ class Actor(Generic[State, Message]):
         limit_ms = inbox.spec.hung_after_ms
         watch = None if limit_ms is None else HungWatch(cell, inbox, limit_ms / 1000)
         is_plain = inbox.spec.overflow in ("reject", "drop_oldest")
+        handle = self.handle
+        handled = inbox.handled
+        task.custom_sleep_data = None
         while not inbox.halted:
             queue = inbox.queue
-            if queue and is_plain and not inbox.control:
+            if queue and is_plain and inbox.control is None:
                 # What take() does in the common case, without the call.
-                inbox.current_is_control = False
                 inbox.current = item = queue.popleft()
             else:
                 item = inbox.take()
@@ -86,20 +88,25 @@ class Actor(Generic[State, Message]):
                     inbox.go_idle(task)
                     await trio.lowlevel.wait_task_rescheduled(inbox.stop_sleeping)
                     continue
-            inbox.since = now()
             if watch is not None:
+                inbox.since = now()
                 watch.begin()
+            elif task.custom_sleep_data is not inbox:
+                # Trio clears the mark whenever the task is rescheduled. Nobody can look at the age of a message before
+                # its handler suspends, so all that are handled without a suspension share one reading of the clock.
+                task.custom_sleep_data = inbox
+                inbox.since = now()
             if isinstance(item, Envelope):
-                following = await self.handle(ctx, state, item.message)  # type: ignore[arg-type]
+                following = await handle(ctx, state, item.message)  # type: ignore[arg-type]
                 if isinstance(item, Ask) and item.is_live:
                     item.fail(ActorFailed(inbox.path, "the handler returned and did not reply"))
             else:
-                following = await self.handle(ctx, state, item)  # type: ignore[arg-type]
+                following = await handle(ctx, state, item)  # type: ignore[arg-type]
             if following is not None:
                 inbox.kept = state = following
             inbox.current = NOTHING
-            inbox.handled = handled = inbox.handled + 1
-            if handled % BATCH == 0:
+            inbox.handled = handled = handled + 1
+            if not handled & BATCH_MASK:
                 await trio.lowlevel.checkpoint()
 
 

@@ -189,11 +189,12 @@ class Inbox:
 
     def take(self) -> object:
         """Remove and return the next message, the control lane first; NOTHING when there is none."""
+        self.current_is_control = False
         if self.control:
             self.current_is_control = True
             item = self.control.popleft()
         elif self.queue:
-            self.current_is_control = False
+            self.control = None
             item = self.queue.popleft()
             if self._lot is not None:
                 self._lot.unpark()

@@ -37,8 +37,8 @@ class Ref:
         queue = inbox.queue
         if control:
             inbox.put_control(message)
-        elif queue is not None and len(queue) < inbox.easy_room and inbox.consumer is None:
-            # What put() does in the common case, without the call.
+        elif queue and len(queue) < inbox.easy_room:
+            # What put() does in the common case, without the call; nobody sleeps beside a message that waits.
             queue.append(message)
         else:
             inbox.put(message)
