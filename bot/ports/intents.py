@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports.outbox import OutboxMessage
+from bot.trading.curve import Quote
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent, IntentState, TradeRequest
 from bot.trading.ledger import Leg
@@ -20,12 +21,10 @@ MakeMessage = Callable[[Position, int], OutboxMessage]
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a settlement did. `position` is its state after; `realized_lamports` is 0 for a buy."""
+    """What a settlement did, now or earlier. `realized_lamports` is 0 for a buy."""
 
-    intent: Intent
     position: Position
     realized_lamports: int
-    already_done: bool
 
 
 class IntentStore(Protocol):
@@ -56,6 +55,9 @@ class IntentStore(Protocol):
         """
 
     async def intent(self, intent_id: str) -> Intent | None: ...
+
+    async def intent_of(self, key: str) -> Intent | None:
+        """The intent that a request of this key became, if one did."""
 
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         """Every intent that is not in a terminal state, oldest first, with its attempts in order."""
@@ -91,8 +93,9 @@ class IntentStore(Protocol):
     ) -> Settled:
         """Fill -> position, PnL, ledger, outbox and snipe run in one transaction, once per signature.
 
-        `position_id` is used when the fill opens a position; a second settlement of the same signature changes
-        nothing and says `already_done`. `message` makes the outbox row from the position after and the realised PnL.
+        `position_id` is used when the fill opens a position. A second settlement of the same signature changes nothing
+        and gives the position as it stands and the PnL of the first. `message` makes the outbox row from the position
+        after and the realised PnL.
         """
 
 
@@ -104,8 +107,27 @@ class Submitted:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a request would do at this moment. `limit_raw` is the least tokens out (buy) or the least lamports (sale).
+
+    `impact_bps` is what the trade itself does to the price. `warnings` are the powers that somebody has over holders
+    of a token that is to be bought.
+    """
+
+    wallet_address: str
+    quote: Quote
+    limit_raw: int
+    impact_bps: int
+    network_fee_lamports: int
+    warnings: tuple[str, ...]
+
+
 class Desk(Protocol):
     """The one inbound port of trading: commands, snipers and monitors all come in here."""
+
+    async def preview(self, request: TradeRequest) -> Preview | Refused:
+        """What the request would do now, judged and quoted as the order would be. It writes, reserves and sends nothing."""
 
     async def submit(self, request: TradeRequest) -> Submitted | Refused:
         """Admit, sign and send. Returns when the bytes have left or the request was refused; fills are told by outbox."""

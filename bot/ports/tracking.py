@@ -70,9 +70,6 @@ class TrackingStore(Protocol):
     async def signals(self, address: str, limit: int) -> list[WalletSignal]:
         """A wallet's swaps, the newest first."""
 
-    async def signals_since(self, since_ms: int) -> int:
-        """How many swaps of all followed wallets were made since a moment, by the time of their blocks."""
-
 
 @dataclass(frozen=True, slots=True)
 class WalletTransaction:

@@ -92,6 +92,10 @@ class MemoryIntents(MemoryTables):
         await trio.lowlevel.checkpoint()
         return self._intents.get(intent_id)
 
+    async def intent_of(self, key: str) -> Intent | None:
+        await trio.lowlevel.checkpoint()
+        return self._intents.get(self._intent_of_key.get(key, ""))
+
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         await trio.lowlevel.checkpoint()
         rows = list(self._moving.values())
@@ -176,7 +180,7 @@ class MemoryIntents(MemoryTables):
         if done is not None:
             if done.intent.id != intent_id:
                 raise other_intent(fill.signature, done.intent.id, intent_id)
-            return Settled(intent, self._positions[done.position_id], done.realized_lamports, already_done=True)
+            return Settled(self._positions[done.position_id], done.realized_lamports)
         check_fill(intent, fill)
         if intent.state not in sources_of(IntentState.FILLED):
             raise wrong_state(intent_id, intent.state, IntentState.FILLED)
@@ -194,7 +198,7 @@ class MemoryIntents(MemoryTables):
         self.ledger.append(LedgerEntry(intent_id, fill.signature, tuple(legs)))
         self._closed_at_ms[intent_id] = fill.block_time_s * 1000
         self._put_intent(filled)
-        return Settled(filled, position, realized, already_done=False)
+        return Settled(position, realized)
 
     def _facts(self, request: TradeRequest, day_start_ms: int) -> WalletFacts:
         """See `WalletFacts`; everything is of the request's mode, snipes and PnL of its user, the rest of its wallet."""

@@ -58,7 +58,3 @@ class MemoryTracking(MemoryTables):
         found = [signal for signal in reversed(self._signals.values()) if signal.address == address]
         found.sort(key=lambda signal: -signal.slot)
         return found[:limit]
-
-    async def signals_since(self, since_ms: int) -> int:
-        await trio.lowlevel.checkpoint()
-        return sum(signal.block_time_s * 1000 >= since_ms for signal in self._signals.values())

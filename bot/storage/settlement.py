@@ -59,7 +59,7 @@ async def settle(connection: asyncpg.Connection, settlement: Settlement) -> Sett
     if await connection.fetchval(LOCK_WALLET_OF_INTENT, intent_id) is None:
         raise no_intent(intent_id)
     intent = await lock_intent(connection, intent_id)
-    done = await _already_done(connection, intent, fill.signature)
+    done = await _already_done(connection, intent_id, fill.signature)
     if done is not None:
         return done
     check_fill(intent, fill)
@@ -74,8 +74,8 @@ async def settle(connection: asyncpg.Connection, settlement: Settlement) -> Sett
     await put_message(connection, settlement.message(position, realized))
     await _insert_trade(connection, intent, fill, position, realized)
     await write_entry(connection, intent_id, fill.signature, settlement.legs)
-    filled = await move_intent(connection, intent, IntentState.FILLED, closed_at_ms=fill.block_time_s * 1000)
-    return Settled(filled, position, realized, already_done=False)
+    await move_intent(connection, intent, IntentState.FILLED, closed_at_ms=fill.block_time_s * 1000)
+    return Settled(position, realized)
 
 
 async def write_entry(
@@ -86,16 +86,16 @@ async def write_entry(
     await connection.executemany(INSERT_LEG, [(entry_id, leg.account, leg.lamports) for leg in legs])
 
 
-async def _already_done(connection: asyncpg.Connection, intent: Intent, signature: str) -> Settled | None:
+async def _already_done(connection: asyncpg.Connection, intent_id: str, signature: str) -> Settled | None:
     trade = await connection.fetchrow(SELECT_TRADE, signature)
     if trade is None:
         return None
-    if trade["intent_id"] != intent.id:
-        raise other_intent(signature, trade["intent_id"], intent.id)
+    if trade["intent_id"] != intent_id:
+        raise other_intent(signature, trade["intent_id"], intent_id)
     position = await position_of(connection, trade["position_id"])
     if position is None:
         raise no_position(trade["position_id"])
-    return Settled(intent, position, trade["realized_lamports"], already_done=True)
+    return Settled(position, trade["realized_lamports"])
 
 
 async def _insert_trade(

@@ -36,7 +36,6 @@ on conflict (address, signature, mint, side) do nothing
 returning seq
 """
 SELECT_SIGNALS = "select * from wallet_signals where address = $1 order by slot desc, seq desc limit $2"
-COUNT_SIGNALS = "select count(*) from wallet_signals where block_time >= $1"
 
 
 class Tracking(Repository):
@@ -64,9 +63,6 @@ class Tracking(Repository):
 
     async def signals(self, address: str, limit: int) -> list[WalletSignal]:
         return [_signal(row) for row in await self._database.read(_signals, address, limit)]
-
-    async def signals_since(self, since_ms: int) -> int:
-        return await self._database.read(_signals_since, since_ms)
 
 
 async def _track(connection: asyncpg.Connection, wallet: TrackedWallet) -> bool:
@@ -114,11 +110,6 @@ async def _record(connection: asyncpg.Connection, signal: WalletSignal) -> bool:
 async def _signals(connection: asyncpg.Connection, address: str, limit: int) -> list[Row]:
     rows: list[Row] = await connection.fetch(SELECT_SIGNALS, address, limit)
     return rows
-
-
-async def _signals_since(connection: asyncpg.Connection, since_ms: int) -> int:
-    count: int = await connection.fetchval(COUNT_SIGNALS, since_ms)
-    return count
 
 
 def _signal(row: Row) -> WalletSignal:

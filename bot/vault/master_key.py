@@ -32,11 +32,6 @@ class MasterKey:
     id: str
     key: bytes = field(repr=False)
 
-    @property
-    def is_local(self) -> bool:
-        """Made by profile `local`; every other profile refuses it."""
-        return self.id.startswith(LOCAL_PREFIX)
-
 
 def parse_master_key(line: str, place: str, expected_id: str | None = None) -> MasterKey:
     """Read one line; raises StartupError that names the place, the id that is expected and the cure, never the content."""
@@ -155,12 +150,3 @@ def _write_guarded(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def refuse_local_key(master_key: MasterKey, profile: str) -> None:
-    """Every profile but `local` refuses a key that profile `local` made; raises StartupError."""
-    if profile != "local" and master_key.is_local:
-        raise StartupError(
-            f"master key {master_key.id} was made by profile local; "
-            f"profile {profile} needs a key of its own in wallets.master_key_file"
-        )

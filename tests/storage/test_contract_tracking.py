@@ -80,12 +80,6 @@ async def test_the_newest_swaps_come_first_whenever_they_were_written(store: Sto
     assert [signal.slot for signal in await store.signals(LEADER, 9)] == [8, 7, 6]
 
 
-async def test_swaps_are_counted_by_the_time_of_their_blocks(store: Store) -> None:
-    for number in range(3):
-        await store.record_signal(replace(SWAP, signature=f"sig-{number}", block_time_s=100 + number))
-    assert [await store.signals_since(since_s * 1000) for since_s in (0, 101, 103)] == [3, 2, 0]
-
-
 @pytest.mark.parametrize("broken", [replace(SWAP, token_raw=0), replace(SWAP, quote_lamports=-1)])
 async def test_a_swap_without_a_price_is_refused(store: Store, broken: WalletSignal) -> None:
     with pytest.raises(ValueError, match="swapped"):

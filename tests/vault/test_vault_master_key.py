@@ -13,9 +13,7 @@ from bot.vault.master_key import (
     MasterKey,
     make_local_key,
     master_key_from_environment,
-    parse_master_key,
     read_master_key,
-    refuse_local_key,
 )
 
 KEY = bytes(range(32))
@@ -124,7 +122,7 @@ def test_the_environment_serves_for_development() -> None:
 def test_a_local_key_is_made_whole_and_guarded(tmp_path: Path) -> None:
     path = tmp_path / "master-key"
     made = make_local_key(path)
-    assert made.is_local
+    assert made.id.startswith("local-")
     assert read_master_key(path, made.id) == made
     assert path.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["master-key"]
@@ -143,12 +141,3 @@ def test_a_local_key_never_replaces_what_is_there(tmp_path: Path) -> None:
 def test_a_local_key_needs_a_directory(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="cannot be written"):
         make_local_key(tmp_path / "missing" / "master-key")
-
-
-def test_only_profile_local_takes_a_local_key() -> None:
-    local = parse_master_key(f"local-ab12:{ENCODED}", "here")
-    refuse_local_key(local, "local")
-    refuse_local_key(parse_master_key(LINE, "here"), "live")
-    for profile in ("paper", "live"):
-        with pytest.raises(StartupError, match=r"local-ab12 .* needs a key of its own"):
-            refuse_local_key(local, profile)
