@@ -26,6 +26,7 @@ from actors.runtime import (
     load_supervision,
     open_supervisor,
 )
+from actors.status_keeper import StatusKeeper
 from bot import control, keys, logs, settings
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -297,11 +298,13 @@ async def _run_tree(
         WatchingHandlers(store, adapters.chain, clock, bot.tracking_changed),
     )
     console = Console(store, clock, chat, messenger)
-    operator = Operator(bot, board, Panels(bot, Mode.LIVE), foundation.server)
+    panels = Panels(bot, Mode.LIVE)
+    keeper = StatusKeeper((board.facts, panels.details), panels.lag)
+    operator = Operator(bot, board, panels, foundation.server)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     fatal = Fatal(bot.guard.latch, clock)
-    async with open_supervisor(bot.spec(server.serve, chats), report=fatal.report) as root:
+    async with open_supervisor(bot.spec(server.serve, chats, keeper=keeper.run), report=fatal.report) as root:
         await bot.began(root)
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         ended = await _first(stop, fatal, root, foundation.supervisor)

@@ -10,11 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from bot import control
 from bot.errors import BotError
 from bot.paths import control_socket, data_dir
+from bot.status_text import status_text, tree_text
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
@@ -113,10 +113,10 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return app.run(arguments, directory)
         case "status":
             answer = control.ask(control_socket(directory), {"verb": "status"})
-            print(json.dumps(answer, indent=2) if arguments.json else _status_text(answer))
+            print(json.dumps(answer, indent=2) if arguments.json else status_text(answer))
         case "supervisor":
             answer = control.ask(control_socket(directory), {"verb": "supervisor", "path": arguments.path})
-            print(json.dumps(answer, indent=2) if arguments.json else _tree_text(answer))
+            print(json.dumps(answer, indent=2) if arguments.json else tree_text(answer))
         case "flatten" if not arguments.yes and not _confirmed(arguments.user):
             raise BotError("not confirmed; nothing was done (--yes skips the question)")
         case "pause" | "resume" | "flatten" | "rearm" as verb:
@@ -137,59 +137,6 @@ def _confirmed(user: str | None) -> bool:
         return False
     whose = f"the positions of {user}" if user else "EVERY position of EVERY user, and stop trading"
     return input(f"Sell {whose}? Type yes: ").strip() == "yes"
-
-
-def _sol(lamports: int) -> str:
-    """SOL of lamports with their sign; the table of `bot status` wants no more than four decimals."""
-    return f"{lamports / 1e9:+.4f}"
-
-
-def _cause_text(cause: dict[str, Any]) -> str:
-    whose = "" if cause["scope"] == "global" else f" of {cause['scope']}"
-    if cause["ends_at"]:
-        return f"{cause['cause']}{whose} (well again; it ends at {cause['ends_at']} if it stays so)"
-    return f"{cause['cause']}{whose} ({cause['why']})"
-
-
-def _status_text(status: dict[str, Any]) -> str:
-    causes = ", ".join(_cause_text(cause) for cause in status["causes"]) or "none"
-    positions, trades, monitors = status["positions"], status["trades_today"], status["monitors"]
-    halt = status["halt"]
-    lines = [
-        f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
-        f" up {status['uptime_s']:.0f} s",
-        f"pause causes: {causes}",
-        *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}; bot rearm ends it"] if halt else []),
-        f"users {status['users']}, snipers {status['snipers']}, launches seen {status['launches_seen']},"
-        f" tokens tracked {status['tokens_tracked']}, signals today {status['signals_today']}",
-        f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
-        f"monitors: {monitors['live']} of {monitors['expected']} live, {monitors['fallback']} by the"
-        f" fallback, oldest look {monitors['oldest_check_s']} s ago",
-        f"today: {trades['buys']} buys, {trades['sells']} sells, {trades['failed']} failed,"
-        f" net result {_sol(status['pnl_lamports_today'])} SOL",
-    ]
-    for name, service in status["services"].items():
-        lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
-    return "\n".join(lines)
-
-
-def _tree_text(answer: dict[str, Any]) -> str:
-    lines = [answer["sentence"], ""]
-
-    def walk(node: dict[str, Any], depth: int) -> None:
-        mailbox = node["mailbox"]
-        depth_text = f"  mailbox {mailbox['depth']}/{mailbox['capacity']}" if mailbox else ""
-        failure = f"  last failure: {node['last_failure']}" if node["last_failure"] else ""
-        kind = f" ({node['strategy']})" if node["strategy"] else ""
-        lines.append(
-            f"{'  ' * depth}{node['name']}{kind}  {node['state']}  incarnation {node['incarnation']}"
-            f"  restarts {node['restarts']}{depth_text}{failure}"
-        )
-        for child in node["children"]:
-            walk(child, depth + 1)
-
-    walk(answer["tree"], 0)
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the message that told of it. Nothing secret has a field; libraries that log URLs
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,30 @@ _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "c
 
 # Without local variables: a frame of the database driver holds the password, one of the vault a key.
 _TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
+@dataclass(slots=True)
+class ErrorCount:
+    """How many errors this process has logged on a day in UTC: events of level error and critical, and reported crashes."""
+
+    _day: str = ""
+    _errors: int = 0
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """A processor that changes nothing; it runs after the one that puts the time in."""
+        if event.get("level") in {"error", "critical"} or event.get("event") == "supervision":
+            day = str(event["timestamp"])[: len("2026-01-31")]
+            self._errors = self._errors + 1 if day == self._day else 1
+            self._day = day
+        return event
+
+    def on(self, day: str) -> int:
+        """The errors of a day `YYYY-MM-DD`; only the last day that had any is remembered."""
+        return self._errors if day == self._day else 0
+
+
+ERRORS = ErrorCount()
+"""The process has one log, and one count of its errors."""
 
 
 def _journal_priority(_: object, method: str, rendered: Any) -> str:
@@ -36,6 +61,7 @@ def configure(level: str, *, file: Path | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ERRORS,
     ]
     rendered: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,

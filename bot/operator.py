@@ -73,7 +73,7 @@ class Operator:
 
     async def _supervisor(self, request: Record) -> Record:
         path = request.get("path")
-        return self.board.tree(path if isinstance(path, str) else None)
+        return await self.board.tree(path if isinstance(path, str) else None)
 
     async def _pause(self, request: Record) -> Record:
         why = _reason(request, "no reason given")

@@ -2,126 +2,203 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import trio
 
-from actors.runtime import ChildStatistics, Supervisor, SupervisorStatistics
+from actors.runtime import ChildStatistics, Supervisor
+from actors.status_keeper import Kept, Known
+from bot import logs
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import Unavailable
-from bot.ports import Day, User
-from bot.trading.intent import Context, IntentState, Mode
-from bot.trading.trading_state import GLOBAL
+from bot.ports import ModeSums, Overview, Owner
+from bot.trading.intent import Context, Mode
+from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
+from bot.trading.runbooks import HALTED, page_for
+from bot.trading.trading_state import GLOBAL, Binds, Cause
 from bot.tree import TradingBot
+from bot.tree_record import find, whole_tree, workers
+from bot.troubles import find_troubles, sentence
 
-STORE_DEADLINE_S = 2.0
-SILENT_DATABASE = Day(0, 0, 0, 0, 0)
+LOOK_S = 0.15  # the longest wait for the database; the answer has to be there within 0.3 s
+OLD_S = 5.0  # numbers that are older than this are not given as those of now
+OWNERS_MAX = 100
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What only the database knows; `known` is False while it is away, and the numbers say nothing then."""
+    """What only the database knows: the sums of now and today, and whose the actors in trouble are, by their ids."""
 
-    known: bool
-    users: list[User]
-    snipers: int
-    open_positions: int
-    open_cost_lamports: int
-    unknown: int
-    day: Day
-    signals: int
+    overview: Overview
+    owners: dict[str, Owner]
 
 
 class StatusBoard:
-    """Builds the records. `mode` and `cluster` label them; `foundation` is the tree of the bot's own servers, if any."""
+    """Builds the records. `mode` and `cluster` label them; `foundation` is the tree of the bot's own servers, if any.
+
+    `facts` must be kept by somebody (see actors/status_keeper.py); until then the database's numbers are not known.
+    """
 
     def __init__(self, bot: TradingBot, *, mode: Mode, cluster: str, foundation: Supervisor | None) -> None:
         self._bot, self._mode, self._cluster, self._foundation = bot, mode, cluster, foundation
         self._started_ms = bot.adapters.clock.now_ms()
+        self.facts = Kept(self._ask, bot.adapters.clock)
 
     async def status(self) -> Record:
-        """The record of `bot status --json`."""
-        bot, clock = self._bot, self._bot.adapters.clock
-        facts = await self._facts()
-        now_ms = clock.now_ms()
-        looks = [now_ms - look.checked_at_ms for look in bot.looks.values()]
+        """The record of `bot status --json`; within `LOOK_S`, whatever the database does.
+
+        What the database alone knows is None when it is not known now, and `facts` says why, and what was known last.
+        """
+        # The state is read before the facts: what it says of positions is then true of them.
+        guard = self._guard()
+        known = await self.facts.look(LOOK_S)
+        overview = _of_now(known)
+        now_ms = self._bot.adapters.clock.now_ms()
+        day = day_of(now_ms)
+        price_ms = self._bot.prices.oldest_seen_ms()
         return {
-            "state": bot.guard.state.value,
-            "level": bot.guard.level,
-            "causes": [
-                {
-                    "cause": cause.name,
-                    "scope": cause.scope,
-                    "since": rfc3339(cause.since_ms),
-                    "by": cause.by,
-                    "why": cause.why,
-                    "binds": cause.binds.value,
-                    "ends_at": None if (ends_ms := bot.guard.ends_at_ms(cause)) is None else rfc3339(ends_ms),
-                }
-                for cause in bot.guard.causes()
-            ],
-            "halt": None
-            if (halt := bot.guard.halt) is None
-            else {"cause": halt.cause, "since": rfc3339(halt.since_ms), "by": halt.by, "why": halt.why},
+            **guard,
             "mode": self._mode.value,
             "cluster": self._cluster,
             "uptime_s": round((now_ms - self._started_ms) / 1000, 1),
-            "reconciled": bot.reconciler.reconciled,
-            "users": len(facts.users),
-            "snipers": facts.snipers,
-            "launches_seen": bot.hunted.launches_seen,
-            "tokens_tracked": sum(not tracker.done for tracker in bot.hunted.trackers.values()),
-            "signals_today": facts.signals,
-            "positions": {
-                "open": facts.open_positions,
-                "closed_today": facts.day.closed_positions,
-                "unknown": facts.unknown,
-            },
-            "trades_today": {"buys": facts.day.buys, "sells": facts.day.sells, "failed": facts.day.failed},
-            "pnl_lamports_today": facts.day.realized_lamports,
-            "capital_lamports": {"deployed": facts.open_cost_lamports},
-            "monitors": {
-                "expected": facts.open_positions,
-                "live": self._live_monitors(),
-                "fallback": len(bot.fallback.watched),
-                "oldest_check_s": round(max(looks, default=0) / 1000, 1),
-            },
+            "reconciled": self._bot.reconciler.reconciled,
+            **self._numbers(overview),
+            "facts": self._facts(known, overview),
+            "launches_seen": self._bot.hunted.launches_seen,
+            "tokens_tracked": sum(not tracker.done for tracker in self._bot.hunted.trackers.values()),
+            "prices_age_s": None if price_ms is None else round((now_ms - price_ms) / 1000, 1),
+            "errors_today": logs.ERRORS.on(day),
+            "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
+            "monitors": self._monitors(overview, now_ms),
+            "wallets_followed": self._followed(overview, now_ms),
             "services": self._services(),
         }
 
-    async def _facts(self) -> Facts:
-        store, clock = self._bot.adapters.store, self._bot.adapters.clock
-        since_ms = day_start_ms(day_of(clock.now_ms()))
-        try:
-            with trio.fail_after(STORE_DEADLINE_S):
-                users = await store.users()
-                positions = await store.open_positions()
-                unknown = [row for row, _ in await store.in_flight() if row.state is IntentState.UNKNOWN]
-                settings = [await store.settings(user.id) for user in users]
-                runs = [await store.runs_since(user.id, since_ms) for user in users]
-                day = await store.day(since_ms)
-        except (Unavailable, trio.TooSlowError):
-            return Facts(False, [], 0, 0, 0, 0, SILENT_DATABASE, 0)
-        return Facts(
-            known=True,
-            users=users,
-            snipers=sum(row.snipe_enabled for row in settings),
-            open_positions=len(positions),
-            open_cost_lamports=sum(position.cost_lamports for position in positions),
-            unknown=len(unknown),
-            day=day,
-            signals=sum(run.status != "SKIPPED" for rows in runs for run in rows),
-        )
+    # ----------------------------------------------------------------------------------------------------------- parts
 
-    def _live_monitors(self) -> int:
+    def _guard(self) -> Record:
+        guard = self._bot.guard
+        halt = guard.halt
+        return {
+            "state": guard.state.value,
+            "level": guard.level,
+            "causes": [self._cause(cause) for cause in guard.causes()],
+            "halt": None
+            if halt is None
+            else {"cause": halt.cause, "since": rfc3339(halt.since_ms), "by": halt.by, "why": halt.why},
+        }
+
+    def _cause(self, cause: Cause) -> Record:
+        ends_ms = self._bot.guard.ends_at_ms(cause)
+        return {
+            "cause": cause.name,
+            "scope": cause.scope,
+            "since": rfc3339(cause.since_ms),
+            "by": cause.by,
+            "why": cause.why,
+            "binds": cause.binds.value,
+            "ends_at": None if ends_ms is None else rfc3339(ends_ms),
+        }
+
+    def _numbers(self, overview: Overview | None) -> Record:
+        """What the database knows; trades and positions of all modes, money of the program's own mode alone."""
+        if overview is None:
+            return {
+                "users": None,
+                "snipers": None,
+                "signals_today": None,
+                "positions": {"open": None, "closed_today": None, "unknown": None},
+                "trades_today": {"buys": None, "sells": None, "failed": None},
+                "pnl_lamports_today": None,
+                "capital_lamports": {"deployed": None, "available": None, "available_age_s": None},
+                "last_trade_at": None,
+            }
+        modes = overview.modes
+        own = next(one for one in modes if one.mode is self._mode)
+        last_ms = overview.last_trade_at_ms
+        return {
+            "users": overview.users,
+            "snipers": overview.snipers,
+            "signals_today": overview.signals,
+            "positions": {
+                "open": _open(overview),
+                "closed_today": sum(one.won + one.lost for one in modes),
+                "unknown": sum(one.unproven for one in modes),
+            },
+            "trades_today": {
+                "buys": sum(one.buys for one in modes),
+                "sells": sum(one.sells for one in modes),
+                "failed": sum(one.failed for one in modes),
+            },
+            "pnl_lamports_today": own.realized_lamports,
+            "capital_lamports": {"deployed": own.deployed_lamports, **self._available(overview, own)},
+            "last_trade_at": None if last_ms is None else rfc3339(last_ms),
+        }
+
+    def _available(self, overview: Overview, own: ModeSums) -> Record:
+        """What can be spent: the wallets as they were last compared, less orders on their way and the reserve for exits."""
+        balances = self._bot.reconciler.reconciler.balances.values()
+        if len(balances) < overview.wallets:
+            return {"available": None, "available_age_s": None}
+        kept = own.reserved_lamports + _open(overview) * EXIT_RESERVE_LAMPORTS
+        oldest_ms = min((seen.at_ms for seen in balances), default=self._bot.adapters.clock.now_ms())
+        return {
+            "available": max(sum(seen.lamports for seen in balances) - kept, 0),
+            "available_age_s": round((self._bot.adapters.clock.now_ms() - oldest_ms) / 1000, 1),
+        }
+
+    def _facts(self, known: Known[Facts], overview: Overview | None) -> Record:
+        """How well the database's numbers are known: those of this record, or else the last ones with their age."""
+        last: Record | None = None
+        if overview is None and known.value is not None:
+            before = known.value.overview
+            as_of_ms = self._bot.adapters.clock.now_ms() - round(known.age_s * 1000)
+            last = {
+                "as_of": rfc3339(as_of_ms),
+                "age_s": round(known.age_s, 1),
+                "positions_open": _open(before),
+                "unknown": sum(one.unproven for one in before.modes),
+                "deployed_lamports": sum(one.deployed_lamports for one in before.modes if one.mode is self._mode),
+            }
+        return {
+            "known": overview is not None,
+            "age_s": None if overview is None else round(known.age_s, 1),
+            "why": None if overview is not None else f"the database is away ({known.trouble})",
+            "last": last,
+        }
+
+    def _monitors(self, overview: Overview | None, now_ms: int) -> Record:
+        looks = [now_ms - look.checked_at_ms for look in self._bot.looks.values()]
+        return {
+            "expected": None if overview is None else _open(overview),
+            "live": self._running("money", "position_monitors"),
+            "fallback": len(self._bot.fallback.watched),
+            "oldest_check_s": round(max(looks) / 1000, 1) if looks else None,
+        }
+
+    def _followed(self, overview: Overview | None, now_ms: int) -> Record:
+        """Scanners of followed wallets; one that waits for chain or database says why."""
+        looks = [scanner.look for scanner in self._bot.followed.scanners.values()]
+        seen = [now_ms - look.checked_at_ms for look in looks if look.checked_at_ms]
+        troubles = [look.trouble for look in looks if look.trouble]
+        return {
+            "expected": None if overview is None else overview.followed,
+            "live": self._running("hunt", "wallet_scanners"),
+            "oldest_look_s": round(max(seen) / 1000, 1) if seen else None,
+            "waiting": len(troubles),
+            "trouble": troubles[0] if troubles else None,
+        }
+
+    def _running(self, *path: str) -> int:
         try:
-            monitors = self._bot.supervisor("money", "position_monitors")
+            children = self._bot.supervisor(*path).which_children()
         except Unavailable:
             return 0
-        return sum(child.state == "running" for child in monitors.which_children())
+        return sum(child.state == "running" for child in children)
 
     def _services(self) -> Record:
         services: Record = {
@@ -148,6 +225,22 @@ class StatusBoard:
             services["telegram"] = {"health": "off", "since": None, "detail": "no token is set; see bot chat"}
         return services
 
+    # ------------------------------------------------------------------------------------------------- what is asked
+
+    async def _ask(self) -> Facts:
+        """One look at the database: a few statements for all users together. Raises Unavailable."""
+        store, clock = self._bot.adapters.store, self._bot.adapters.clock
+        overview = await store.overview(day_start_ms(day_of(clock.now_ms())))
+        stuck = [worker.id for worker in self._workers() if worker.last_failure is not None][:OWNERS_MAX]
+        return Facts(overview, await store.owners(stuck) if stuck else {})
+
+    def _workers(self) -> Iterator[ChildStatistics]:
+        for tree in (self._foundation, self._bot.root):
+            if tree is not None:
+                yield from workers(tree.statistics())
+
+    # ---------------------------------------------------------------------------------------------------- other views
+
     def line(self, user_id: str) -> str:
         """The first line of the chat's /status."""
         guard = self._bot.guard
@@ -161,97 +254,60 @@ class StatusBoard:
             )
         return f"{lead}: entries are open for you."
 
-    def tree(self, path: str | None) -> Record:
+    async def tree(self, path: str | None) -> Record:
         """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`."""
-        roots = [tree for tree in (self._foundation, self._bot.root) if tree is not None]
-        children = [_node(tree.statistics(), self._bot.guard.level) for tree in roots]
-        whole = {**_empty("bot"), "kind": "supervisor", "children": children}
-        return {"sentence": self._sentence(whole), "tree": whole if path is None else _find(whole, path)}
+        roots = [tree.statistics() for tree in (self._foundation, self._bot.root) if tree is not None]
+        whole = whole_tree(roots, self._bot.guard.level, self._wall_ms)
+        told = await self._sentence()
+        return {"sentence": told, "tree": whole if path is None else find(whole, path)}
 
-    def _sentence(self, tree: Record) -> str:
-        """What is wrong, since when, what the bot does about it, and the runbook's page."""
+    def _wall_ms(self, at_s: float) -> int:
+        """Milliseconds since 1970 of a moment on trio's clock."""
+        return self._bot.adapters.clock.now_ms() - round((trio.current_time() - at_s) * 1000)
+
+    async def _sentence(self) -> str:
+        """What is wrong, since when, what the bot does about it, and the runbook's page: the worst of it first."""
         if (halt := self._bot.guard.halt) is not None:
             doing = "everything is flat" if self._bot.guard.flattened else "every position is being sold"
             return (
                 f"Halted since {rfc3339(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
-                " operator gives bot rearm; see runbooks/halted.md."
+                f" operator gives bot rearm; see {HALTED}."
             )
         causes = [cause for cause in self._bot.guard.causes() if cause.scope == GLOBAL]
         if causes:
-            cause = causes[0]
-            page = "runbooks/no-rpc.md" if cause.name in {"rpc", "stream"} else "runbooks/README.md"
-            return (
-                f"Entries are paused since {rfc3339(cause.since_ms)} by {cause.name} ({cause.why}); exits and monitors go on"
-                f" and entries open again by themselves; see {page}."
-            )
-        stuck = [node for node in _walk(tree) if node["state"] in {"quarantined", "restarting"}]
-        if stuck:
-            first = stuck[0]
-            return (
-                f"{len(stuck)} actor(s) not running, first {first['name']} ({first['state']}): {first['last_failure']};"
-                " nobody else is touched, see runbooks/quarantined.md."
-            )
-        return "Everything runs; nothing is asked of you."
+            return self._pause_sentence(causes)
+        now_ms = self._bot.adapters.clock.now_ms()
+        troubles = find_troubles(self._workers(), {}, self._wall_ms, now_ms)
+        if not troubles:
+            return "Everything runs; nothing is asked of you."
+        known = await self.facts.look(LOOK_S)
+        owners = known.value.owners if known.value is not None else {}
+        troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms) or troubles
+        return sentence(troubles, self._bot.fallback.watched)
+
+    def _pause_sentence(self, causes: list[Cause]) -> str:
+        cause = causes[0]
+        ends_ms = self._bot.guard.ends_at_ms(cause)
+        if cause.name == "operator":
+            ends = "they open again by bot resume"
+        elif ends_ms is not None:
+            ends = f"it is well again, and they open at {rfc3339(ends_ms)} if it stays so"
+        else:
+            ends = "they open again by themselves"
+        entries = "Entries" if cause.binds is Binds.ALL else "Entries of what buys by itself"
+        more = f" (and {len(causes) - 1} more: {', '.join(one.name for one in causes[1:])})" if causes[1:] else ""
+        return (
+            f"{entries} are paused since {rfc3339(cause.since_ms)} by {cause.name} ({cause.why}){more}; exits and monitors"
+            f" go on, and {ends}; see {page_for(cause.name)}."
+        )
 
 
-def _empty(name: str) -> Record:
-    return {
-        "name": name,
-        "kind": "worker",
-        "strategy": None,
-        "state": "running",
-        "incarnation": 1,
-        "restarts": 0,
-        "mailbox": None,
-        "message_age_s": None,
-        "last_failure": None,
-        "level": 1,
-        "children": [],
-    }
+def _of_now(known: Known[Facts]) -> Overview | None:
+    """The sums, where they may be shown as those of now."""
+    if known.value is None or (known.trouble is not None and known.age_s > OLD_S):
+        return None
+    return known.value.overview
 
 
-def _node(statistics: SupervisorStatistics | ChildStatistics, level: int) -> Record:
-    node = {
-        **_empty(statistics.id),
-        "state": statistics.state,
-        "incarnation": statistics.incarnation,
-        "restarts": statistics.restarts,
-        "level": level,
-    }
-    if isinstance(statistics, SupervisorStatistics):
-        node["kind"] = "supervisor"
-        node["strategy"] = statistics.strategy
-        node["children"] = [_node(child, level) for child in statistics.children if not _absent(child)]
-        return node
-    node["last_failure"] = statistics.last_failure
-    if statistics.mailbox is not None:
-        node["mailbox"] = {"depth": statistics.mailbox.depth, "capacity": statistics.mailbox.capacity}
-        node["message_age_s"] = statistics.mailbox.message_age_s
-    return node
-
-
-def _absent(statistics: SupervisorStatistics | ChildStatistics) -> bool:
-    """An actor that this configuration does not have: its start was ignored."""
-    return (
-        isinstance(statistics, ChildStatistics)
-        and statistics.state == "undefined"
-        and statistics.last_failure is None
-        and statistics.restarts == 0
-    )
-
-
-def _walk(node: Record) -> list[Record]:
-    return [node, *(below for child in node["children"] for below in _walk(child))]
-
-
-def _find(tree: Record, path: str) -> Record:
-    node = tree
-    for name in path.strip("/").split("/"):
-        if name == node["name"] and node is tree:
-            continue
-        matches = [child for child in node["children"] if child["name"] == name]
-        if not matches:
-            known = ", ".join(child["name"] for child in node["children"][:20]) or "nothing"
-            raise LookupError(f"there is no {name!r} below {node['name']}; there is {known}")
-        node = matches[0]
-    return node
+def _open(overview: Overview) -> int:
+    return sum(one.open_positions for one in overview.modes)

@@ -169,14 +169,18 @@ class TradingBot:
             start_exit=self._start_flatten_exit,
         )
 
-    def spec(self, serve_control: Serve, chat: Chats | None, notifier: Start | None = None) -> SupervisorSpec:
+    def spec(
+        self, serve_control: Serve, chat: Chats | None, notifier: Start = _absent, keeper: Start = _absent
+    ) -> SupervisorSpec:
         """The whole tree with the policies of supervision.toml.
 
-        `serve_control` is the operator's door, `chat` Telegram's, `notifier` speaks to systemd where that started us.
+        `serve_control` is the operator's door, `chat` Telegram's, `notifier` speaks to systemd where that started us,
+        `keeper` asks for the status.
         """
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         starts: dict[str, Start] = {
-            "systemd_notifier": notifier or _absent,
+            "systemd_notifier": notifier,
+            "status_keeper": keeper,
             "control_socket": ControlSocket(serve_control).run,
             "telegram_gateway": _absent if chat is None else self._gateway(chat).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,

@@ -60,6 +60,12 @@ class PriceBook:
             if entry.point is None or entry.point.seen_at_ms < seen_before_ms
         ]
 
+    def oldest_seen_ms(self) -> int | None:
+        """When the oldest of the watched prices was seen; None while no price is known."""
+        return min(
+            (entry.point.seen_at_ms for entry in self._entries.values() if entry.point is not None), default=None
+        )
+
     def watched(self) -> int:
         """How many mints are watched."""
         return len(self._entries)

@@ -44,6 +44,7 @@ class Overview:
     """
 
     users: int
+    wallets: int
     snipers: int
     followed: int
     signals: int

@@ -22,6 +22,7 @@ class MemoryOverview(MemoryTables):
         await trio.lowlevel.checkpoint()
         return Overview(
             users=len(self._users),
+            wallets=len(self._wallets),
             snipers=sum(settings.snipe_enabled for settings in self._settings.values()),
             followed=len({wallet.address for wallet in self._tracked.values()}),
             signals=sum(run.created_at_ms >= since_ms and run.status != "SKIPPED" for run in self._runs.values()),

@@ -16,6 +16,7 @@ from bot.trading.position import Position
 SELECT_PROGRAM = """
 select
     (select count(*) from users) as users,
+    (select count(*) from user_wallets) as wallets,
     (select count(*) from user_settings where snipe_enabled) as snipers,
     (select count(distinct address) from tracked_wallets) as followed,
     (select count(*) from snipe_runs where created_at >= $1 and status <> 'SKIPPED') as signals,

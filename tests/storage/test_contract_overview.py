@@ -36,7 +36,7 @@ def sums(overview: Overview, mode: Mode) -> ModeSums:
 
 
 async def test_an_empty_database_has_counted_nothing(store: Store) -> None:
-    assert await store.overview(0) == Overview(0, 0, 0, 0, None, tuple(nothing(mode) for mode in Mode))
+    assert await store.overview(0) == Overview(0, 0, 0, 0, 0, None, tuple(nothing(mode) for mode in Mode))
 
 
 async def test_all_users_are_summed_and_the_modes_are_kept_apart(store: Store) -> None:
@@ -45,7 +45,7 @@ async def test_all_users_are_summed_and_the_modes_are_kept_apart(store: Store) -
     first = await bought(store, "b-1", ada, position_id="p-1")
     await bought(store, "b-2", bob, position_id="p-2", mode=Mode.LIVE)
     overview = await store.overview(0)
-    assert (overview.users, overview.snipers, overview.last_trade_at_ms) == (2, 1, BLOCK_MS)
+    assert (overview.users, overview.wallets, overview.snipers, overview.last_trade_at_ms) == (2, 2, 1, BLOCK_MS)
     held = replace(
         nothing(Mode.PAPER), open_positions=1, deployed_lamports=first.cost_lamports, buys=1, fees_lamports=FEES
     )

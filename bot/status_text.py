@@ -1,0 +1,122 @@
+"""The records of status and tree as lines for a terminal. Imports nothing, so that the command line stays quick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Record = dict[str, Any]
+
+LAMPORTS_PER_SOL = 1_000_000_000
+UNKNOWN = "not known"
+
+
+def status_text(status: Record) -> str:
+    """What `bot status` prints; a number that the bot does not know now is never shown as zero."""
+    halt, facts = status["halt"], status["facts"]
+    causes = ", ".join(_cause(cause) for cause in status["causes"]) or "none"
+    lines = [
+        f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
+        f" up {_age(status['uptime_s'])}",
+        f"pause causes: {causes}",
+        *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}; bot rearm ends it"] if halt else []),
+        f"launches seen {status['launches_seen']}, tokens tracked {status['tokens_tracked']},"
+        f" wallets followed {_scanners(status['wallets_followed'])}",
+        *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
+        f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
+        f"errors: {status['errors_today']} since {status['errors_since']}",
+    ]
+    for name, service in status["services"].items():
+        lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
+    return "\n".join(lines)
+
+
+def _numbers(status: Record) -> list[str]:
+    """What the database knows, said of now; older than a moment it says how old it is."""
+    positions, trades, capital = status["positions"], status["trades_today"], status["capital_lamports"]
+    age_s = status["facts"]["age_s"]
+    old = [f"the database is slow: the numbers below are {_age(age_s)} old"] if age_s >= 1 else []
+    available = "not known" if capital["available"] is None else f"{_sol(capital['available'])} SOL"
+    seen = "" if capital["available"] is None else f" (seen {_age(capital['available_age_s'])} ago)"
+    return [
+        *old,
+        f"users {status['users']}, snipers {status['snipers']}, signals today {status['signals_today']}",
+        f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
+        f"capital: {_sol(capital['deployed'])} SOL deployed, {available} available{seen}",
+        f"today: {trades['buys']} buys, {trades['sells']} sells, {trades['failed']} failed,"
+        f" net result {_sol(status['pnl_lamports_today'], signed=True)} SOL;"
+        f" last trade {status['last_trade_at'] or 'none yet'}",
+    ]
+
+
+def _numbers_of_before(facts: Record) -> list[str]:
+    lines = [f"users, positions, trades and result: not known: {facts['why']}"]
+    if last := facts["last"]:
+        lines.append(
+            f"  {_age(last['age_s'])} ago, at {last['as_of']}: {last['positions_open']} positions open,"
+            f" {_sol(last['deployed_lamports'])} SOL deployed, {last['unknown']} orders unproven"
+        )
+    return lines
+
+
+def _monitors(monitors: Record) -> str:
+    expected = UNKNOWN if monitors["expected"] is None else monitors["expected"]
+    look = _age(monitors["oldest_check_s"], "ago", "none")
+    return f"{monitors['live']} live of {expected} expected, {monitors['fallback']} by the fallback, oldest look {look}"
+
+
+def _scanners(followed: Record) -> str:
+    if not followed["expected"] and not followed["live"]:
+        return UNKNOWN if followed["expected"] is None else "0"
+    expected = UNKNOWN if followed["expected"] is None else followed["expected"]
+    waiting = f", {followed['waiting']} of them waiting: {followed['trouble']}" if followed["waiting"] else ""
+    return f"{followed['live']} of {expected} (oldest look {_age(followed['oldest_look_s'], 'ago', 'none')}{waiting})"
+
+
+def _cause(cause: Record) -> str:
+    whose = "" if cause["scope"] == "global" else f" of {cause['scope']}"
+    if cause["ends_at"]:
+        return f"{cause['cause']}{whose} (well again; it ends at {cause['ends_at']} if it stays so)"
+    return f"{cause['cause']}{whose} ({cause['why']})"
+
+
+def _sol(lamports: int, *, signed: bool = False) -> str:
+    """SOL in four decimals, cut and not rounded; the table wants no more."""
+    size = abs(lamports)
+    sign = "-" if lamports < 0 else "+" if signed else ""
+    return f"{sign}{size // LAMPORTS_PER_SOL}.{size % LAMPORTS_PER_SOL // 100_000:04}"
+
+
+def _age(seconds: float | None, after: str = "", nothing: str = UNKNOWN) -> str:
+    if seconds is None:
+        return nothing
+    whole = int(seconds)
+    if whole < 10:
+        text = f"{seconds:.1f} s"
+    elif whole < 120:
+        text = f"{whole} s"
+    elif whole < 7200:
+        text = f"{whole // 60} min"
+    else:
+        text = f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{text} {after}".rstrip()
+
+
+def tree_text(answer: Record) -> str:
+    """What `bot supervisor status` prints: the sentence, then one line for each node."""
+    lines = [answer["sentence"], ""]
+
+    def walk(node: Record, depth: int) -> None:
+        mailbox = node["mailbox"]
+        depth_text = f"  mailbox {mailbox['depth']}/{mailbox['capacity']}" if mailbox else ""
+        failed_at = f" at {node['last_failure_at']}" if node["last_failure_at"] else ""
+        failure = f"  last failure{failed_at}: {node['last_failure']}" if node["last_failure"] else ""
+        kind = f" ({node['strategy']})" if node["strategy"] else ""
+        lines.append(
+            f"{'  ' * depth}{node['name']}{kind}  {node['state']}  incarnation {node['incarnation']}"
+            f"  restarts {node['restarts']}{depth_text}{failure}"
+        )
+        for child in node["children"]:
+            walk(child, depth + 1)
+
+    walk(answer["tree"], 0)
+    return "\n".join(lines)

@@ -1,0 +1,19 @@
+"""Which page of the runbooks belongs to which cause, so that everybody who names a cause names the same page."""
+
+from __future__ import annotations
+
+FIRST_PAGE = "runbooks/README.md"
+HALTED = "runbooks/halted.md"
+QUARANTINED = "runbooks/quarantined.md"
+
+RUNBOOKS = {
+    "rpc": "runbooks/no-rpc.md",
+    "stream": "runbooks/stream.md",
+    "database": "runbooks/database.md",
+    "telegram": "runbooks/telegram.md",
+}
+
+
+def page_for(cause: str) -> str:
+    """The page for a pause cause, from the root of the repository; the first page for one that has none of its own."""
+    return RUNBOOKS.get(cause, FIRST_PAGE)

@@ -1,0 +1,169 @@
+"""Who does not run, in words for a person at night: what it is, since when, what the bot does about it, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from actors.runtime import ChildStatistics
+from bot.clock import rfc3339
+from bot.ports import Owner
+from bot.trading.runbooks import QUARANTINED
+from bot.tree_record import WallTime
+
+PAGE = f"see {QUARANTINED}"
+RECENTLY_MS = 60_000  # an actor that failed this lately, and not for the first time, may be on its way out
+FAILURES = 2
+FAILURE_LENGTH = 160
+
+# What an actor of the fixed tree is, and what its absence means.
+FIXED = {
+    "control_socket": ("the operator's door", "trading goes on; commands are refused until it is back"),
+    "status_keeper": ("what keeps the status ready", "trading goes on; the database's numbers are not known"),
+    "systemd_notifier": ("the message to systemd", "trading goes on"),
+    "telegram_gateway": ("the Telegram gateway", "trading goes on; users can neither read nor write"),
+    "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
+    "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
+    "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),
+    "launch_stream": ("the stream of launches", "nothing new is bought; prices come by polling, exits go on"),
+    "price_poller": ("the polling of prices", "prices come from the stream alone"),
+    "trading_guard": ("the trading guard", "nothing is bought while it is away; exits go on"),
+    "flattener": ("the flatten", "a halt is not carried out until it is back"),
+    "reconciler": ("the comparison of books and chain", "a lost monitor is not started again until it is back"),
+    "confirmation_watcher": ("the confirmation of orders", "orders stay unproven until it is back"),
+    "fallback_monitor": ("the fallback monitor", "positions without a monitor of their own are not watched"),
+    "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
+    "hunt": ("the search for new tokens as a whole", "nothing new is bought; positions are watched as before"),
+    "links": ("the watch over database, RPC and stream as a whole", "outages are not noticed until it is back"),
+    "ops": ("the operator's door and Telegram as a whole", "trading goes on; nobody can be told until it is back"),
+    "money": ("everything that signs and watches as a whole", "no position is watched until it is back"),
+}
+# The most urgent first; whatever is not named comes between the third and the fourth.
+URGENT = ("position_monitors", "executors", "flatten")
+PATIENT = ("snipers", "wallet_scanners", "token_trackers")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A worker that does not run, or that has just failed again. `home` is its supervisor's name.
+
+    `since_ms` is its last failure, in milliseconds since 1970; `owner` is whose it is, where that is known.
+    """
+
+    path: str
+    home: str
+    name: str
+    state: str
+    failures: int
+    since_ms: int
+    failure: str
+    owner: Owner | None = None
+
+
+def find_troubles(
+    workers: Iterable[ChildStatistics], owners: Mapping[str, Owner], wall_ms: WallTime, now_ms: int
+) -> list[Trouble]:
+    """Whoever does not run or crashes again and again, the most urgent first."""
+    found = []
+    for worker in workers:
+        since_ms = now_ms if worker.last_failure_at is None else wall_ms(worker.last_failure_at)
+        failing = worker.restarts >= FAILURES and worker.last_failure is not None and now_ms - since_ms < RECENTLY_MS
+        if worker.state in {"quarantined", "restarting"} or (worker.state == "running" and failing):
+            found.append(
+                Trouble(
+                    path=worker.path,
+                    home=worker.path.split("/")[-2],
+                    name=worker.id,
+                    state=worker.state,
+                    failures=worker.restarts + (worker.state != "running"),
+                    since_ms=since_ms,
+                    failure=_short(worker.last_failure or "its start has not ended"),
+                    owner=owners.get(worker.id),
+                )
+            )
+    return sorted(found, key=_urgency)
+
+
+def _urgency(trouble: Trouble) -> tuple[bool, int, int]:
+    place = 1
+    if trouble.home in URGENT:
+        place = URGENT.index(trouble.home) - len(URGENT)
+    elif trouble.home in PATIENT:
+        place = 2 + PATIENT.index(trouble.home)
+    return trouble.state == "running", place, trouble.since_ms
+
+
+def _short(failure: str) -> str:
+    line = " ".join(failure.split())
+    return line if len(line) <= FAILURE_LENGTH else f"{line[: FAILURE_LENGTH - 3]}..."
+
+
+def sentence(troubles: list[Trouble], by_fallback: Collection[str]) -> str:
+    """What an operator reads about the first of some troubles; `by_fallback` are the positions that the fallback watches."""
+    first = troubles[0]
+    what, meaning = _words(first, by_fallback)
+    since, times = rfc3339(first.since_ms), f"{first.failures} times" if first.failures > 1 else "once"
+    if first.state == "quarantined":
+        told = (
+            f"{what} does not run since {since}: it failed {times} and was taken out (quarantined), last for"
+            f" {first.failure}. What that means: {meaning}; nobody else is touched. What to do: put the cause right and"
+            f" start the bot again, which lets it in; {PAGE}."
+        )
+    elif first.state == "restarting":
+        told = (
+            f"{what} is being started again since {since}: it failed {times}, last for {first.failure}. What that"
+            f" means: {meaning}. Nothing is asked of you unless it lasts; {PAGE}."
+        )
+    else:
+        told = (
+            f"{what} runs again, but it failed {times}, last at {since} for {first.failure}; when it goes on so, it"
+            f" is taken out; {PAGE}."
+        )
+    others = len(troubles) - 1
+    return told if not others else f"{told} {others} more in trouble: {_named(troubles[1:])}."
+
+
+def _named(troubles: list[Trouble]) -> str:
+    shown = [f"{trouble.path} ({trouble.state})" for trouble in troubles[:3]]
+    return ", ".join(shown) + (" and others" if len(troubles) > len(shown) else "")
+
+
+def _words(trouble: Trouble, by_fallback: Collection[str]) -> tuple[str, str]:
+    """What it is, with whose, and what its absence means."""
+    whose = trouble.owner.handle if trouble.owner else None
+    of_user = f"user {whose}" if whose else f"the user of {trouble.name}"
+    match trouble.home:
+        case "snipers":
+            return f"The sniper of {of_user}", f"nothing is sniped for {of_user}"
+        case "executors":
+            return (
+                f"The executor of the wallet of {of_user}",
+                "that wallet buys nothing; its exits are served by another",
+            )
+        case "position_monitors":
+            return f"The monitor of {_position(trouble)}", _watched(trouble, by_fallback)
+        case "flatten":
+            return f"The flatten's worker {_position(trouble)}", "what it sells is not sold until it is back"
+        case "token_trackers":
+            return f"The tracker of token {trouble.name}", "that one token gets no opinion"
+        case "wallet_scanners":
+            return f"The scanner of wallet {trouble.name}", "what that wallet trades is not read"
+    what, meaning = FIXED.get(trouble.name, (f"the actor {trouble.path}", "what it does is left undone"))
+    return what[0].upper() + what[1:], meaning
+
+
+def _position(trouble: Trouble) -> str:
+    if trouble.owner is None or trouble.owner.mint is None:
+        return f"position {trouble.name}"
+    return f"position {trouble.name} of user {trouble.owner.handle} in mint {trouble.owner.mint}"
+
+
+def _watched(trouble: Trouble, by_fallback: Collection[str]) -> str:
+    if trouble.name in by_fallback:
+        return (
+            "its position is with the fallback monitor, which keeps stop-loss and time exit; its owner was told to sell"
+            " by hand for more"
+        )
+    if trouble.state == "quarantined":
+        return "its position is watched by nobody until the fallback monitor takes it over, within some seconds"
+    return "its position is not watched until it is back"
