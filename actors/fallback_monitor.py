@@ -1,4 +1,8 @@
-"""Looks after positions whose own monitor is quarantined: stop-loss and time exit by polled reserves, no strategy."""
+"""Looks after positions whose own monitor is quarantined: stop-loss and time exit by polled reserves, no strategy.
+
+What broke the monitor may break the judgement here too. It then costs this one position its watch, which people are
+told, and never the fallback of the others.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.alerts import Alert, on_fallback, unwatched
 from bot.execution.lanes import exit_lane
 from bot.execution.messages import monitor_lost_message
 from bot.ports import Chain, Desk, Store, Submitted
-from bot.trading.curve import CurveError, quote_sell
+from bot.trading.curve import Curve, CurveError, Fees, quote_sell
 from bot.trading.exits import decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Protection, Side, TradeRequest
@@ -27,45 +32,70 @@ LOOK_S = 1.0
 
 @dataclass(slots=True)
 class FallbackMonitor:
-    """`quarantined` names the positions that have lost their monitor; `watched` is what status counts."""
+    """`orphans` names the positions that have lost their monitor; `watched` is what status counts."""
 
     store: Store
     chain: Chain
     desk: Desk
     clock: Clock
-    quarantined: Callable[[], list[str]]
+    orphans: Callable[[], list[str]]
+    alert: Callable[[Alert], None]
     watched: set[str] = field(default_factory=set)
+    _told: set[str] = field(default_factory=set)
+    _given_up: set[str] = field(default_factory=set)
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
-        while True:
-            try:
-                with exit_lane():
-                    await self._look()
-            except Unavailable as error:
-                log.warning("fallback_monitor_waits", watched=len(self.watched), reason=str(error))
-            await trio.sleep(LOOK_S)
+        try:
+            while True:
+                try:
+                    with exit_lane():
+                        await self._look()
+                except Unavailable as error:
+                    log.warning("fallback_monitor_waits", watched=len(self.watched), reason=str(error))
+                await trio.sleep(LOOK_S)
+        finally:
+            self.watched = set()
 
     async def _look(self) -> None:
-        rows = [await self.store.position(position_id) for position_id in self.quarantined()]
+        rows = [await self.store.position(position_id) for position_id in self.orphans()]
         positions = [row for row in rows if row is not None and row.state is PositionState.OPEN]
-        for position in positions:
-            if position.id not in self.watched:
-                log.error("monitor_quarantined", position=position.id, mint=position.mint, user=position.user_id)
-                await self.store.post(monitor_lost_message(self.clock, position))
-        self.watched = {position.id for position in positions}
+        await self._tell_of(positions)
+        self.watched = {position.id for position in positions} - self._given_up
         if not positions:
             return
         curves = await self.chain.curves([position.mint for position in positions])
         fees = await self.chain.fees()
         for position in positions:
             if position.mint in curves:
-                try:
-                    worth_lamports = quote_sell(curves[position.mint], position.token_raw, fees).received_lamports
-                except CurveError as error:
-                    log.warning("position_not_quoted", position=position.id, reason=str(error))
-                    continue
-                await self._decide(position, worth_lamports)
+                await self._judge(position, curves[position.mint], fees)
+
+    async def _tell_of(self, positions: list[Position]) -> None:
+        """Each loss of a monitor once: to the position's owner, and to operators."""
+        self._told &= {position.id for position in positions}
+        self._given_up &= self._told
+        for position in positions:
+            if position.id not in self._told:
+                log.error("monitor_quarantined", position=position.id, mint=position.mint, user=position.user_id)
+                await self.store.post(monitor_lost_message(self.clock, position))
+                self.alert(on_fallback(position))
+                self._told.add(position.id)
+
+    async def _judge(self, position: Position, curve: Curve, fees: Fees) -> None:
+        try:
+            worth_lamports = quote_sell(curve, position.token_raw, fees).received_lamports
+            await self._decide(position, worth_lamports)
+        except CurveError as error:
+            log.warning("position_not_quoted", position=position.id, reason=str(error))
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("position_unwatched", position=position.id, mint=position.mint)
+            if position.id not in self._given_up:
+                self._given_up.add(position.id)
+                self.alert(unwatched(position, repr(error)))
+        else:
+            self._given_up.discard(position.id)
 
     async def _decide(self, position: Position, worth_lamports: int) -> None:
         safe = replace(position, plan=replace(position.plan, take_profit_bps=None))

@@ -12,6 +12,8 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution import alerts
+from bot.execution.alerts import Alert
 from bot.ports import ProgramStore
 from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import Outage, OutageRule, Phase
@@ -36,7 +38,7 @@ class TradingGuard:
     """The state and its only writer. While the actor is down, every question is answered with a pause.
 
     `rules` says for each watched service how long it dwells and when its outage becomes critical. `keep_halt` puts a
-    halt where it survives even when the database is away, and `kept_halt` reads it back. `unwatched` are
+    halt where it survives even when the database is away, and `kept_halt` reads it back. `alert` tells operators. `unwatched` are
     services that this configuration does not have. `history` has the latest changes of state or level of this process,
     oldest first.
     """
@@ -46,6 +48,7 @@ class TradingGuard:
     rules: Mapping[str, OutageRule]
     keep_halt: Callable[[Halt | None], None]
     kept_halt: Callable[[], Halt | None]
+    alert: Callable[[Alert], None]
     halt: Halt | None = None
     flattened: bool = False
     unwatched: set[str] = field(default_factory=set)
@@ -67,7 +70,7 @@ class TradingGuard:
         While the database is away at the first start nobody knows what it holds: the halt file alone is believed, and
         without one the guard stays silent until the database has answered.
         """
-        self.halt = self.halt or self.kept_halt()
+        self._take_up_halt(self.kept_halt())
         with trio.move_on_after(FIRST_LOAD_S):
             await self._keep_up()
         self._alive = True
@@ -117,11 +120,17 @@ class TradingGuard:
                 self._state = self._state.with_cause(cause)
             elif cause.name in self.rules and cause.name not in self.unwatched:
                 self._take_up(cause)
-        self.halt = self.halt or stored
+        self._take_up_halt(stored)
         self._halt_stored = stored is not None
         self._loaded = True
         if self._alive:
             self._tell(SILENT, "the database has answered")
+
+    def _take_up_halt(self, halt: Halt | None) -> None:
+        """A halt that an earlier process latched; the first that is found stays."""
+        if self.halt is None and halt is not None:
+            self.halt = halt
+            self.alert(alerts.halted(halt))
 
     def _take_up(self, cause: Cause) -> None:
         """A service was away when an earlier process ended, since then; what was seen of it meanwhile counts too."""
@@ -131,6 +140,7 @@ class TradingGuard:
             outage = outage.up(now_ms) if seen.down_since_ms is None else outage.down(now_ms)
         self._outages[cause.name] = outage
         self._state = self._state.without(cause.name).with_cause(cause)
+        self.alert(alerts.paused(cause))
 
     async def _store_causes(self) -> None:
         """The causes of services outlive a restart, so that a restart neither opens entries nor begins a clock anew."""
@@ -192,6 +202,8 @@ class TradingGuard:
         if self._state is not before:
             log.warning("entries_paused", cause=name, scope=scope, binds=binds, by=by, why=why)
             self._tell(name, why)
+            if scope == GLOBAL:
+                self.alert(alerts.paused(self._state.causes[name, scope]))
 
     def resume(self, name: str, *, scope: str = GLOBAL) -> None:
         """Take a pause cause away; nothing happens when it is not there."""
@@ -199,6 +211,8 @@ class TradingGuard:
             self._state = self._state.without(name, scope)
             log.info("pause_ended", cause=name, scope=scope, left=[cause.name for cause in self.causes()])
             self._tell(name, f"{name} is over")
+            if scope == GLOBAL:
+                self.alert(alerts.pause_over(name, self._pausing()))
 
     async def pause_by_operator(self, why: str) -> bool:
         """An operator's pause outlives restarts and ends only by an operator; False when there is one already."""
@@ -253,6 +267,7 @@ class TradingGuard:
         self.keep_halt(halt)
         log.critical("halt_latched", cause=halt.cause, by=halt.by, why=halt.why)
         self._tell(halt.cause, halt.why)
+        self.alert(alerts.halted(halt))
         return True
 
     def all_flat(self) -> None:
@@ -261,6 +276,7 @@ class TradingGuard:
             self.flattened = True
             log.warning("flattened", cause=self.halt.cause if self.halt else None)
             self._tell(self.halt.cause if self.halt else HALT, "nothing is left to sell")
+            self.alert(alerts.flattened())
 
     async def rearm(self, by: str) -> bool:
         """End the halt; outages begin to count anew. False when nothing is halted."""
@@ -276,6 +292,7 @@ class TradingGuard:
                 self._begin_anew(name, now_ms)
         log.warning("rearmed", by=by)
         self._tell(HALT, f"rearmed by {by}")
+        self.alert(alerts.rearmed(by, self._pausing()))
         return True
 
     # ---------------------------------------------------------------------------------------------------- questions
@@ -306,6 +323,9 @@ class TradingGuard:
     def causes(self) -> tuple[Cause, ...]:
         """All causes, oldest first."""
         return tuple(self._state.causes.values())
+
+    def _pausing(self) -> list[str]:
+        return [cause.name for cause in self.causes() if cause.scope == GLOBAL]
 
     @property
     def _answers(self) -> bool:

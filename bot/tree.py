@@ -12,13 +12,15 @@ import trio
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.control_socket import ControlSocket
 from actors.desk import ExecutorDesk
+from actors.failure_policy import FailurePolicy
 from actors.fallback_monitor import FallbackMonitor
 from actors.flattener import Flattener
 from actors.launch_stream import LaunchStreamLink
 from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
 from actors.links import Link
+from actors.operator_alerts import OperatorAlerts
 from actors.outbox_sender import OutboxSender
-from actors.position_monitor import MonitorLook, PositionMonitor
+from actors.position_monitor import MonitorLook
 from actors.price_poller import PricePoller
 from actors.reconciler import CAUSE as RECONCILE
 from actors.reconciler import ReconcilerActor
@@ -29,7 +31,6 @@ from actors.runtime import (
     Context,
     Ignore,
     IgnoreType,
-    InitFailed,
     MailboxFull,
     MaxChildren,
     NotFound,
@@ -42,8 +43,10 @@ from actors.runtime import (
 from actors.sniper import Look, Sniper
 from actors.telegram_gateway import TelegramGateway
 from actors.token_tracker import TokenTracker
-from actors.trading_guard import PANIC, TradingGuard
+from actors.trading_guard import TradingGuard
 from actors.wallet_scanner import Followed, WalletScanner
+from bot.alarm import Alarm
+from bot.care import MoneyCare
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
@@ -54,11 +57,9 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
-from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Settled, Store, Vault, WalletHistory
-from bot.trading.exits import ExitReason
+from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Store, Vault, WalletHistory
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.outage import OutageRule
-from bot.trading.position import PositionState
 from bot.trading.signal import Opinion
 from bot.trading.trading_state import Halt
 
@@ -116,6 +117,7 @@ class TradingBot:
     messenger: Messenger
     rules: Mapping[str, OutageRule]
     halt_keeper: HaltKeeper
+    alarm: Alarm
     in_flight: InFlight = field(default_factory=InFlight)
     prices: PriceBook = field(default_factory=PriceBook)
     opinions: OpinionBook = field(default_factory=OpinionBook)
@@ -124,7 +126,10 @@ class TradingBot:
     followed: Followed = field(default_factory=Followed)
     health: dict[str, Health] = field(default_factory=dict)
     root: Supervisor | None = None
+    alerts: OperatorAlerts = field(init=False)
     guard: TradingGuard = field(init=False)
+    failures: FailurePolicy = field(init=False)
+    care: MoneyCare = field(init=False)
     desk: ExecutorDesk = field(init=False)
     confirmer: Confirmer = field(init=False)
     reconciler: ReconcilerActor = field(init=False)
@@ -134,39 +139,57 @@ class TradingBot:
     def __post_init__(self) -> None:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram")}
-        self.guard = TradingGuard(store, clock, self.rules, self.halt_keeper.keep, self.halt_keeper.kept)
+        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock)
+        self.guard = TradingGuard(
+            store, clock, self.rules, self.halt_keeper.keep, self.halt_keeper.kept, self.alerts.tell
+        )
+        self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
+        self.care = MoneyCare(
+            store=store,
+            chain=chain,
+            clock=clock,
+            supervision=self.supervision,
+            guard=self.guard,
+            prices=self.prices,
+            in_flight=self.in_flight,
+            looks=self.looks,
+            supervisor=self.supervisor,
+            workers_at_work=lambda: self.flattener.at_work,
+        )
         pipeline = Pipeline(
             store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.prices, self.guard.covering
         )
         self.desk = ExecutorDesk(
             store,
             pipeline,
-            executors=self._executors,
+            executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
         )
-        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self._settled)
+        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.care.settled)
+        self.care.desk, self.care.confirmer = self.desk, self.confirmer
         self.reconciler = ReconcilerActor(
             store=store,
             confirmer=self.confirmer,
             reconciler=Reconciler(store, chain, clock, self.in_flight),
             policy=self.policy,
-            watch=self.watch_position,
+            watch=self.care.watch,
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
             resume_all=lambda: self.guard.resume(RECONCILE),
         )
-        self.fallback = FallbackMonitor(store, chain, self.desk, clock, self._quarantined_monitors)
+        self.fallback = FallbackMonitor(store, chain, self.desk, clock, self.care.orphans, self.alerts.tell)
         self.flattener = Flattener(
             guard=self.guard,
             store=store,
             in_flight=self.in_flight,
             stop_money=self._stop_money,
             start_money=self._start_money,
-            start_workers=self._start_flatten_workers,
-            stop_workers=self._stop_flatten_workers,
-            start_exit=self._start_flatten_exit,
+            start_workers=self.care.start_workers,
+            stop_workers=self.care.stop_workers,
+            start_exit=self.care.start_exit,
+            keep_watch=self.care.keep_watch,
         )
 
     def spec(
@@ -178,11 +201,14 @@ class TradingBot:
         `keeper` asks for the status.
         """
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
+        if chat is None:
+            self.guard.unwatched.add("telegram")
         starts: dict[str, Start] = {
             "systemd_notifier": notifier,
             "status_keeper": keeper,
             "control_socket": ControlSocket(serve_control).run,
             "telegram_gateway": _absent if chat is None else self._gateway(chat).run,
+            "operator_alerts": self.alerts.run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,
@@ -253,15 +279,9 @@ class TradingBot:
             raise Unavailable(f"{'/'.join(path)} is not running ({error})") from error
         return found
 
-    # ------------------------------------------------------------------------------------------------------------- halt
-
-    def _executors(self) -> Supervisor:
-        """Where a wallet's requests are served now: below money, or below flatten while a halt is carried out."""
-        if self.guard.halt is None:
-            return self.supervisor("money", "executors")
-        if not self.flattener.at_work:
-            raise Unavailable("trading is being halted; exits are taken up again in a moment")
-        return self.supervisor("guard", "flatten")
+    async def panic(self, user_id: str) -> int:
+        """Sell everything that a user holds, now and whatever comes later; how many positions he has now."""
+        return await self.care.panic(user_id)
 
     async def _stop_money(self) -> None:
         if self.root is None:
@@ -271,79 +291,6 @@ class TradingBot:
     async def _start_money(self) -> None:
         if self.root is not None:
             await self.root.restart_child("money")
-
-    async def _start_flatten_workers(self) -> None:
-        """The confirmation of what the workers send; executors come on demand, one per wallet."""
-        flatten = self.supervisor("guard", "flatten")
-        if not any(child.id == "confirmation_watcher" for child in flatten.which_children()):
-            watcher = ConfirmationWatcher(self.confirmer)
-            await flatten.start_child(
-                self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
-            )
-
-    async def _stop_flatten_workers(self) -> None:
-        flatten = self.supervisor("guard", "flatten")
-        for child in reversed(flatten.which_children()):
-            await flatten.terminate_child(child.id)
-
-    async def _start_flatten_exit(self, position_id: str) -> None:
-        await self._start_monitor(self.supervisor("guard", "flatten"), position_id, forced=ExitReason.FLATTEN)
-
-    def _quarantined_monitors(self) -> list[str]:
-        monitors = self.supervisor("money", "position_monitors")
-        return [child.id for child in monitors.which_children() if child.state == "quarantined"]
-
-    # --------------------------------------------------------------------------------------------------------- positions
-
-    async def watch_position(self, position_id: str) -> None:
-        """Make sure that a position has its one monitor."""
-        try:
-            monitors = self.supervisor("money", "position_monitors")
-        except Unavailable as error:
-            log.warning("position_not_watched_yet", position=position_id, reason=str(error))
-            return
-        if any(child.id == position_id for child in monitors.which_children()):
-            return
-        position = await self.adapters.store.position(position_id)
-        panics = position is not None and self.guard.panics(position.user_id)
-        await self._start_monitor(monitors, position_id, forced=ExitReason.PANIC if panics else None)
-
-    async def panic(self, user_id: str) -> int:
-        """Sell everything that a user holds, and whatever his orders on their way still bring; how many positions now."""
-        await self.guard.pause_user(user_id, PANIC)
-        monitors = self.supervisor("money", "position_monitors")
-        positions = await self.adapters.store.open_positions(user_id)
-        for position in positions:
-            if any(child.id == position.id for child in monitors.which_children()):
-                await monitors.terminate_child(position.id)
-            await self.watch_position(position.id)
-        return len(positions)
-
-    async def _start_monitor(self, monitors: Supervisor, position_id: str, *, forced: ExitReason | None) -> None:
-        if any(child.id == position_id for child in monitors.which_children()):
-            return
-        monitor = PositionMonitor(
-            position_id=position_id,
-            store=self.adapters.store,
-            chain=self.adapters.chain,
-            desk=self.desk,
-            prices=self.prices,
-            in_flight=self.in_flight,
-            clock=self.adapters.clock,
-            looks=self.looks,
-            forced=forced,
-        )
-        try:
-            await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))
-        except (AlreadyStarted, AlreadyPresent):
-            return
-        except (InitFailed, MaxChildren) as error:
-            # Its database is away, or its supervisor is being stopped. The reconciler asks again within half a second.
-            log.error("position_without_monitor", position=position_id, reason=str(error))
-
-    async def _settled(self, settled: Settled) -> None:
-        if settled.position.state is PositionState.OPEN:
-            await self.watch_position(settled.position.id)
 
     async def sniper_changed(self, user_id: str) -> None:
         """Start or stop a user's sniper after his settings."""

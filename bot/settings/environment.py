@@ -57,7 +57,7 @@ KNOWN_NAMES = (
         "TAKE_PROFIT_PERCENTAGE", "the take-profit that new users start with", ("new_users", "take_profit_percent")
     ),
     KnownName("TELEGRAM_BOT_TOKEN", "the token from BotFather; telegram.token_file holds it more safely"),
-    KnownName("ADMIN_CHAT_ID", "alerts to an operator's chat are not in this version", has_effect=False),
+    KnownName("ADMIN_CHAT_ID", "the chat that an operator's alerts go to", ("telegram", "operator_chat_id")),
     KnownName("SOLANA_RPC_URL", "profile local asks the endpoints of its own chain and no other", has_effect=False),
     KnownName("HELIUS_API_KEY", "profile local asks the endpoints of its own chain and no other", has_effect=False),
     KnownName(

@@ -116,9 +116,13 @@ class Levels(Section):
 
 
 class Telegram(Section):
-    """The bot's token, in a file of one line or in TELEGRAM_BOT_TOKEN; without one the chat is on the console alone."""
+    """The bot's token, in a file of one line or in TELEGRAM_BOT_TOKEN; without one the chat is on the console alone.
+
+    `operator_chat_id` is the chat that hears of levels, halts and what was given up; the console hears of them anyway.
+    """
 
     token_file: Path | None = None
+    operator_chat_id: int | None = None
     base_url: str = "https://api.telegram.org/bot"
 
 

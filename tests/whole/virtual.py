@@ -10,6 +10,7 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Report, load_supervision, open_supervisor
+from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -28,7 +29,7 @@ from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
-from bot.tree import Adapters, TradingBot
+from bot.tree import Adapters, Chats, TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
@@ -65,7 +66,9 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     vault: LocalVault = field(default_factory=lambda: LocalVault(MasterKey("test", bytes(range(32)))))
     told: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    chats: Chats | None = None
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
 
@@ -129,8 +132,14 @@ async def running_bot(
             ConsoleMessenger(world.told.append),
             world.rules,
             world.halt,
+            Alarm(world.alerts.append),
         )
-        async with open_supervisor(bot.spec(_no_door, None), report=world.reports.append) as root:
+
+        def report(report: Report) -> None:
+            world.reports.append(report)
+            bot.failures.report(report)
+
+        async with open_supervisor(bot.spec(_no_door, world.chats), report=report) as root:
             await bot.began(root)
             yield bot
             bot.guard.stop_entries()

@@ -1,0 +1,134 @@
+"""Tells operators what changed: on the console at once, and into their chat as soon as that answers.
+
+What flaps is told once a minute for each thing that it is about, its newest state last; what begins and ends before it
+was told is not told. Nothing here waits for the database, which may be what an alert is about.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+
+from actors.runtime import Context
+from bot.clock import Clock, rfc3339
+from bot.errors import ChatUnavailable, Unavailable, Undeliverable
+from bot.execution.alerts import Alert, Turn
+
+log = structlog.get_logger()
+
+SETTLE_S = 2.0  # a pause of a moment, as at every start, is no news
+MINUTE_S = 60.0
+SEND_REST_S = 2.0
+MAX_WAITING = 100  # texts for a chat that does not answer; the oldest go first
+MAX_KEYS = 1_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The newest alert of a key that has not been told, since when, and how many it took the place of."""
+
+    alert: Alert
+    at_ms: int
+    since_s: float
+    replaced: int = 0
+
+
+@dataclass(slots=True)
+class _Told:
+    """When a key was last told, and whether what was told has begun and not ended."""
+
+    at_s: float
+    stands: bool
+
+
+@dataclass(slots=True)
+class OperatorAlerts:
+    """`say` shows a line where the bot was started; `send` brings it to the operator's chat.
+
+    `send` raises Unavailable when the chat does not answer now, and Undeliverable when it never will.
+    """
+
+    say: Callable[[str], None]
+    send: Callable[[str], Awaitable[None]]
+    clock: Clock
+    _waiting: dict[str, _Waiting] = field(default_factory=dict)
+    _told: dict[str, _Told] = field(default_factory=dict)
+    _unsent: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
+    _news: trio.Event = field(default_factory=trio.Event)
+    _to_send: trio.Event = field(default_factory=trio.Event)
+
+    def tell(self, alert: Alert) -> None:
+        """Take an alert; it is told when its key's turn has come."""
+        waiting = self._waiting.pop(alert.key, None)
+        told = self._told.get(alert.key)
+        stands = told is not None and told.stands
+        if (alert.turn is Turn.BEGINS and stands) or (alert.turn is Turn.ENDS and not stands):
+            return
+        if waiting is None and len(self._waiting) >= MAX_KEYS:
+            log.error("operator_alert_dropped", about=alert.key, text=alert.text)
+            return
+        replaced = 0 if waiting is None else waiting.replaced + 1
+        since_s = trio.current_time() if waiting is None else waiting.since_s
+        self._waiting[alert.key] = _Waiting(alert, self.clock.now_ms(), since_s, replaced)
+        self._news.set()
+
+    async def run(self, ctx: Context) -> None:
+        ctx.ready()
+        async with trio.open_nursery() as loops:
+            loops.start_soon(self._keep_sending)
+            while True:
+                news = self._news = trio.Event()
+                self._tell_what_is_due()
+                with trio.move_on_at(self._next_due_s()):
+                    await news.wait()
+
+    def _due_s(self, key: str) -> float:
+        waiting = self._waiting[key]
+        settled_s = waiting.since_s + (0.0 if waiting.alert.urgent else SETTLE_S)
+        told = self._told.get(key)
+        if told is None or (waiting.alert.urgent and waiting.alert.turn is not Turn.HAPPENED):
+            return settled_s
+        return max(settled_s, told.at_s + MINUTE_S)
+
+    def _next_due_s(self) -> float:
+        return min((self._due_s(key) for key in self._waiting), default=trio.current_time() + MINUTE_S)
+
+    def _tell_what_is_due(self) -> None:
+        now_s = trio.current_time()
+        for key in [key for key in self._waiting if self._due_s(key) <= now_s]:
+            waiting = self._waiting.pop(key)
+            self._told[key] = _Told(now_s, stands=waiting.alert.turn is Turn.BEGINS)
+            self._say(waiting)
+        for key in [key for key, told in self._told.items() if not told.stands and told.at_s + MINUTE_S <= now_s]:
+            del self._told[key]
+
+    def _say(self, waiting: _Waiting) -> None:
+        alert = waiting.alert
+        more = f" ({waiting.replaced} more like it before this one.)" if waiting.replaced else ""
+        text = f"{rfc3339(waiting.at_ms)} {alert.text}{more} See {alert.page}."
+        log.warning("operator_alert", about=alert.key, text=alert.text, page=alert.page, more=waiting.replaced)
+        self.say(f"operator: {text}")
+        self._unsent.append(text)
+        self._to_send.set()
+
+    async def _keep_sending(self) -> None:
+        """In order; one that did not arrive is sent again before the next."""
+        while True:
+            while self._unsent:
+                text = self._unsent[0]
+                try:
+                    await self.send(text)
+                except Unavailable as error:
+                    asked_s = error.retry_after_s if isinstance(error, ChatUnavailable) else None
+                    await trio.sleep(asked_s or SEND_REST_S)
+                    continue
+                except Undeliverable as error:
+                    log.error("operator_not_reached", reason=str(error))
+                if self._unsent and self._unsent[0] is text:
+                    self._unsent.popleft()
+            self._to_send = trio.Event()
+            await self._to_send.wait()

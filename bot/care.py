@@ -1,0 +1,163 @@
+"""Who looks after money: one executor per wallet and one monitor per position, below money or, while halted, below flatten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from actors.confirmation_watcher import ConfirmationWatcher
+from actors.position_monitor import MonitorLook, PositionMonitor
+from actors.runtime import AlreadyPresent, AlreadyStarted, InitFailed, MaxChildren, Supervision, Supervisor
+from actors.trading_guard import PANIC, TradingGuard
+from bot.clock import Clock
+from bot.errors import Unavailable
+from bot.execution.confirm import Confirmer
+from bot.execution.in_flight import InFlight
+from bot.execution.price_book import PriceBook
+from bot.ports import Chain, Desk, Settled, Store
+from bot.trading.exits import ExitReason
+from bot.trading.position import Position, PositionState
+
+log = structlog.get_logger()
+
+MONEY = ("money", "position_monitors")
+FLATTEN = ("guard", "flatten")
+
+
+@dataclass(slots=True, repr=False)
+class MoneyCare:
+    """`supervisor` finds a running supervisor by its path below the root, or raises Unavailable.
+
+    `workers_at_work` says whether money has been stopped and joined, so that flatten's workers may sign. `desk` and
+    `confirmer` are set by whoever makes them, since they are made with parts of this.
+    """
+
+    store: Store
+    chain: Chain
+    clock: Clock
+    supervision: Supervision
+    guard: TradingGuard
+    prices: PriceBook
+    in_flight: InFlight
+    looks: dict[str, MonitorLook]
+    supervisor: Callable[..., Supervisor]
+    workers_at_work: Callable[[], bool]
+    desk: Desk = field(init=False)
+    confirmer: Confirmer = field(init=False)
+    _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
+
+    def executors(self) -> Supervisor:
+        """Where a wallet's requests are served now; raises Unavailable between the halt and its workers."""
+        return self._below("money", "executors")
+
+    def _below(self, *path: str) -> Supervisor:
+        if self.guard.halt is None:
+            return self.supervisor(*path)
+        if not self.workers_at_work():
+            raise Unavailable("trading is being halted; exits are taken up again in a moment")
+        return self.supervisor(*FLATTEN)
+
+    def orphans(self) -> list[str]:
+        """The positions whose own monitor is quarantined, for the fallback monitor."""
+        return [child.id for child in self.supervisor(*MONEY).which_children() if child.state == "quarantined"]
+
+    # ------------------------------------------------------------------------------------------------------- positions
+
+    async def settled(self, settled: Settled) -> None:
+        """A fill was settled: what it opened is watched from now on."""
+        if settled.position.state is PositionState.OPEN:
+            await self.watch(settled.position.id)
+
+    async def watch(self, position_id: str) -> None:
+        """Make sure that a position has its one monitor. While halted the flattener does, which knows who holds."""
+        if self.guard.halt is not None:
+            return
+        try:
+            monitors = self.supervisor(*MONEY)
+        except Unavailable as error:
+            log.warning("position_not_watched_yet", position=position_id, reason=str(error))
+            return
+        if _has(monitors, position_id):
+            return
+        position = await self.store.position(position_id)
+        panics = position is not None and self.guard.panics(position.user_id)
+        await self._start_monitor(monitors, position_id, ExitReason.PANIC if panics else None)
+
+    async def panic(self, user_id: str) -> int:
+        """Sell everything that a user holds, and whatever his orders on their way still bring; how many positions now."""
+        await self.guard.pause_user(user_id, PANIC)
+        positions = await self.store.open_positions(user_id)
+        monitors = self._below(*MONEY)
+        for position in positions:
+            if self.guard.halt is not None:
+                await self.start_exit(position)
+                continue
+            if _has(monitors, position.id):
+                await monitors.terminate_child(position.id)
+            await self.watch(position.id)
+        return len(positions)
+
+    async def _start_monitor(self, monitors: Supervisor, position_id: str, forced: ExitReason | None) -> None:
+        monitor = PositionMonitor(
+            position_id=position_id,
+            store=self.store,
+            chain=self.chain,
+            desk=self.desk,
+            prices=self.prices,
+            in_flight=self.in_flight,
+            clock=self.clock,
+            looks=self.looks,
+            forced=forced,
+        )
+        try:
+            await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))
+        except (AlreadyStarted, AlreadyPresent):
+            return
+        except (InitFailed, MaxChildren) as error:
+            # Its database is away, or its supervisor is being stopped. The reconciler, or the flattener, asks again.
+            log.error("position_without_monitor", position=position_id, reason=str(error))
+
+    # ------------------------------------------------------------------------------------------------------- halted
+
+    async def start_exit(self, position: Position) -> None:
+        """While halted: one worker that sells this position whatever the price."""
+        panics = self.guard.panics(position.user_id)
+        await self._start_worker(position.id, ExitReason.PANIC if panics else ExitReason.FLATTEN)
+
+    async def keep_watch(self, position: Position) -> None:
+        """While halted: one worker that sells this position by its own plan alone, because its owner chose to hold."""
+        await self._start_worker(position.id, None)
+
+    async def _start_worker(self, position_id: str, forced: ExitReason | None) -> None:
+        """The one worker of a position. One that used up its restarts begins anew: nobody else would sell it."""
+        flatten = self.supervisor(*FLATTEN)
+        state = next((child.state for child in flatten.which_children() if child.id == position_id), None)
+        if state is not None:
+            if state != "quarantined" and self._reasons.get(position_id) is forced:
+                return
+            log.warning("worker_replaced", position=position_id, was=state, forced=forced)
+            await flatten.terminate_child(position_id)
+        self._reasons[position_id] = forced
+        await self._start_monitor(flatten, position_id, forced)
+
+    async def start_workers(self) -> None:
+        """The confirmation of what the workers send; executors come on demand, one per wallet."""
+        flatten = self.supervisor(*FLATTEN)
+        if not _has(flatten, "confirmation_watcher"):
+            watcher = ConfirmationWatcher(self.confirmer)
+            await flatten.start_child(
+                self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
+            )
+
+    async def stop_workers(self) -> None:
+        """End them all and join them, so that money may sign again."""
+        flatten = self.supervisor(*FLATTEN)
+        for child in reversed(flatten.which_children()):
+            await flatten.terminate_child(child.id)
+        self._reasons.clear()
+
+
+def _has(supervisor: Supervisor, child_id: str) -> bool:
+    return any(child.id == child_id for child in supervisor.which_children())

@@ -1,0 +1,97 @@
+"""What an operator must hear, as short plain records: what happened, what the bot does about it, and which page helps.
+
+Alerts are about this moment. They are not kept in the database, because the database may be what they are about; what
+is still wrong after a restart is told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from bot.trading.position import Position
+from bot.trading.runbooks import HALTED, QUARANTINED, page_for
+from bot.trading.trading_state import Binds, Cause, Halt
+
+
+class Turn(Enum):
+    """Whether something begins that will end, ends, or simply happened."""
+
+    BEGINS = auto()
+    ENDS = auto()
+    HAPPENED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """`key` names what it is about: of one key at most one alert a minute is told. `urgent` ones wait for nothing first."""
+
+    key: str
+    text: str
+    page: str
+    turn: Turn = Turn.HAPPENED
+    urgent: bool = False
+
+
+def paused(cause: Cause) -> Alert:
+    """A cause pauses entries for everybody."""
+    whose = "Entries are" if cause.binds is Binds.ALL else "What buys by itself is"
+    text = f"{whose} paused by {cause.name} ({cause.why}). Exits and monitors go on."
+    return Alert(cause.name, text, page_for(cause.name), Turn.BEGINS)
+
+
+def pause_over(name: str, left: Sequence[str]) -> Alert:
+    """A cause is over; `left` are the names of those that still pause."""
+    state = f"still paused by {', '.join(left)}" if left else "nothing else pauses entries"
+    return Alert(name, f"The pause by {name} is over; {state}.", page_for(name), Turn.ENDS)
+
+
+def halted(halt: Halt) -> Alert:
+    """Level 3: a halt was latched, now or by an earlier process."""
+    text = (
+        f"Halted by {halt.cause} ({halt.why}). Nothing is bought and every position is being sold, except where its owner"
+        " chose to hold. Only bot rearm ends it."
+    )
+    return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
+
+
+def flattened() -> Alert:
+    """A halt has sold what was to be sold."""
+    return Alert("flattened", "Nothing is left to sell; the bot stays halted until bot rearm.", HALTED)
+
+
+def rearmed(by: str, left: Sequence[str]) -> Alert:
+    """An operator ended the halt."""
+    state = f"still paused by {', '.join(left)}" if left else "entries are open"
+    return Alert("halt", f"Rearmed by {by}; {state}.", HALTED, Turn.ENDS, urgent=True)
+
+
+def quarantined(path: str, reason: str) -> Alert:
+    """A child of a dynamic supervisor used up its restarts; it stays down and nobody else is touched."""
+    text = f"{path} used up its restarts and does not run any more: {reason}. Nobody else is touched."
+    return Alert("quarantined", text, QUARANTINED)
+
+
+def used_up(path: str, reason: str) -> Alert:
+    """A subtree that is not about money used up its restarts; it comes back after a longer wait."""
+    text = f"{path} used up its restarts and comes back after a longer wait: {reason}."
+    return Alert(f"used up {path}", text, QUARANTINED)
+
+
+def on_fallback(position: Position) -> Alert:
+    """A position's own monitor is quarantined."""
+    text = (
+        f"Position {position.id} of user {position.user_id} in {position.mint} has lost its monitor; the fallback monitor"
+        " keeps its stop-loss, trailing stop and time exit, and its owner was told."
+    )
+    return Alert("fallback", text, QUARANTINED)
+
+
+def unwatched(position: Position, reason: str) -> Alert:
+    """Even the fallback monitor cannot judge a position."""
+    text = (
+        f"Position {position.id} of user {position.user_id} in {position.mint} is watched by nobody: the fallback monitor"
+        f" cannot judge it either ({reason}). Its owner can sell it by hand."
+    )
+    return Alert("unwatched", text, QUARANTINED, urgent=True)
