@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
 from bot.clock import Clock
-from bot.errors import BotError
+from bot.errors import BotError, Unavailable
 from bot.ports import OutboxMessage, Store, User
-from bot.telegram.chat import Chat, Incoming
+from bot.telegram.chat import Chat, Incoming, unavailable_line
 from bot.telegram.replies import message_text
 
 log = structlog.get_logger()
@@ -54,28 +55,61 @@ class Console:
 
     async def open(self, request: dict[str, Any], push: Push) -> Callable[[str], Awaitable[str]]:
         """A replier for one conversation; raises BotError when nobody can be spoken for."""
-        speaker = request.get("as")
-        if speaker is None:
+        speaker = await self._speaker(request.get("as"))
+        conversation = _Conversation(self, speaker, push)
+        try:
+            await conversation.look()
+        except Unavailable as error:
+            log.warning("conversation_begins_without_database", reason=str(error))
+        return conversation.reply
+
+    async def _speaker(self, asked: object) -> str:
+        """The Telegram id or the handle to speak for. While the database is away a name that was given is believed."""
+        if asked is None:
             users = await self.store.users()
             if not users:
                 raise BotError("there is no user yet; use --as TELEGRAM_ID")
-            speaker = users[0].handle
-        telegram_id = int(speaker) if str(speaker).isdecimal() else None
-        if telegram_id is None and await self.store.user_by_handle(str(speaker)) is None:
-            raise BotError(f"there is no user {speaker!r}; give a Telegram id, or the handle of an existing user")
+            return users[0].handle
+        speaker = str(asked)
+        try:
+            if not speaker.isdecimal() and await self.user(speaker) is None:
+                raise BotError(f"there is no user {speaker!r}; give a Telegram id, or the handle of an existing user")
+        except Unavailable as error:
+            log.warning("speaker_not_looked_up", reason=str(error))
+        return speaker
 
-        async def reply(text: str) -> str:
-            user = await self._user(str(speaker), telegram_id)
-            answer = await self.chat.answer(Incoming(user, telegram_id, text, f"console:{self.clock.new_id()}"))
-            if (user := user or await self._user(str(speaker), telegram_id)) is not None:
-                self.messenger.listen(user.id, push)
-            return answer
+    async def user(self, speaker: str) -> User | None:
+        """The user of a Telegram id or a handle, None when there is none."""
+        if speaker.isdecimal():
+            return await self.store.user_by_telegram_id(int(speaker))
+        return await self.store.user_by_handle(speaker)
 
-        if (user := await self._user(str(speaker), telegram_id)) is not None:
-            self.messenger.listen(user.id, push)
-        return reply
 
-    async def _user(self, handle: str, telegram_id: int | None) -> User | None:
-        if telegram_id is not None:
-            return await self.store.user_by_telegram_id(telegram_id)
-        return await self.store.user_by_handle(handle)
+@dataclass(slots=True)
+class _Conversation:
+    """One open chat. A database that is away does not end it: the user is then the one who was last looked up."""
+
+    console: Console
+    speaker: str
+    push: Push
+    user: User | None = None
+
+    async def reply(self, text: str) -> str:
+        key = f"console:{self.console.clock.new_id()}"
+        try:
+            await self.look()
+        except Unavailable as error:
+            if self.user is None:
+                return unavailable_line(error, key)
+        telegram_id = int(self.speaker) if self.speaker.isdecimal() else None
+        answer = await self.console.chat.answer(Incoming(self.user, telegram_id, text, key))
+        if self.user is None:
+            with suppress(Unavailable):  # a newcomer, whose next line looks again
+                await self.look()
+        return answer
+
+    async def look(self) -> None:
+        """Look up who speaks, and let him hear his messages."""
+        self.user = await self.console.user(self.speaker)
+        if self.user is not None:
+            self.console.messenger.listen(self.user.id, self.push)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.commands import CONSENT_TEXT, CONSENT_VERSION, Command
-from bot.errors import ChainUnavailable, Unavailable
+from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
 from bot.ports import User
 from bot.telegram.parsing import Parsed, UsageError, parse
 
@@ -28,6 +28,11 @@ class Incoming:
 def unavailable_line(error: Unavailable, key: str) -> str:
     """Log that a command met a service that is away, and say so to whoever sent it."""
     log.warning("command_unavailable", reason=str(error), key=key)
+    if isinstance(error, StoreUnavailable):
+        return (
+            "That cannot be answered right now: the database is away. Until it answers nothing is bought and nothing is"
+            " sold; what you hold stays as it is. Try again shortly."
+        )
     away = "the chain does not answer" if isinstance(error, ChainUnavailable) else "a part of the bot is away"
     return f"That cannot be answered right now: {away}. Try again shortly; exits go on by themselves."
 

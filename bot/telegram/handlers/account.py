@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bot.clock import Clock, day_of, day_start_ms
 from bot.commands import COMMANDS, CONSENT_TEXT, CONSENT_VERSION, Command
+from bot.errors import StoreUnavailable
 from bot.ports import Chain, Store, User
 from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import mode_label
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.units import format_sol, format_tokens
+
+log = structlog.get_logger()
 
 
 def known(incoming: Incoming) -> User:
@@ -86,12 +91,19 @@ class AccountHandlers:
         if arguments:
             raise wrong_usage(command)
         user = known(incoming)
+        line = self.status_line(user.id)
+        try:
+            return f"{line}\n{await self._today(user)}"
+        except StoreUnavailable as error:
+            log.warning("command_unavailable", reason=str(error), key=incoming.key)
+            return f"{line}\nToday's trades and your positions are not known: the database is away."
+
+    async def _today(self, user: User) -> str:
         settings = await self.store.settings(user.id)
         since_ms = day_start_ms(day_of(self.clock.now_ms(), settings.timezone), settings.timezone)
         day = await self.store.day(since_ms, user.id, user.mode)
         sniper = "on" if settings.snipe_enabled else "off"
         return (
-            f"{self.status_line(user.id)}\n"
             f"{mode_label(user.mode.value)} today: {day.buys} buys, {day.sells} sells, {day.failed} failed,"
             f" result {format_sol(day.realized_lamports, signed=True)} SOL; sniper {sniper},"
             f" {len(await self.store.open_positions(user.id))} open positions"
