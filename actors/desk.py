@@ -12,7 +12,7 @@ from actors.executor import Executor, Trade
 from actors.runtime import ActorDead, ActorFailed, AlreadyStarted, ChildSpec, MailboxFull, MaxChildren, Supervisor
 from bot.errors import Unavailable
 from bot.execution.pipeline import Pipeline
-from bot.ports import Submitted, UserStore, Wallet
+from bot.ports import Preview, Submitted, UserStore, Wallet
 from bot.trading.intent import Side, TradeRequest
 from bot.trading.risk_gate import Refused
 
@@ -57,6 +57,14 @@ class ExecutorDesk:
             )
         assert isinstance(answer, Submitted | Refused)
         return answer
+
+    async def preview(self, request: TradeRequest) -> Preview | Refused:
+        """A look ahead takes no turn of the wallet: what it says holds for its moment, the order is judged again."""
+        try:
+            wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
+            return await self.pipeline.preview(request, wallets[request.wallet_id])
+        except Unavailable as error:
+            return Refused("unavailable", f"{error}; nothing was done")
 
     @staticmethod
     def _is_quarantined(supervisor: Supervisor, wallet_id: str) -> bool:

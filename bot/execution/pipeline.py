@@ -18,19 +18,28 @@ from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, 
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
-from bot.ports import Chain, Prices, Store, Submitted, SwapOrder, Vault, Wallet
-from bot.trading.curve import Curve, CurveError, quote_buy, quote_sell
+from bot.execution.quoting import CannotPrepareError, Quoting
+from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Vault, Wallet
+from bot.trading.curve import CurveError, impact_bps, quote_sell
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
-from bot.trading.risk_gate import Refused, admit
-from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
+from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import Refused, RiskSnapshot, admit
+from bot.trading.units import format_sol, format_tokens
 
 log = structlog.get_logger()
 
 PauseCauses = Callable[[str, Context], tuple[str, ...]]
 
 
-class CannotPrepareError(Exception):
-    """The admitted intent cannot become a transaction now; the text is for the user."""
+# The network's fee for one signature, beside the priority fee.
+SIGNATURE_FEE_LAMPORTS = 5_000
+_WOULD_DO = "would_do"
+
+
+def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
+    """The gate for a look ahead: it judges as the gate does and admits nothing, so that nothing is written."""
+    verdict = admit(request, facts)
+    return verdict if isinstance(verdict, Refused) else Refused(_WOULD_DO, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,8 @@ class Pipeline:
 
     async def _submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
         bound = log.bind(user=request.user_id, mint=request.mint, side=request.side, causation=request.causation_id)
-        admitted = await self._admit(request, wallet)
+        settings = await self.store.settings(request.user_id)
+        admitted = await self._admit(request, wallet, settings, partial(admit, request))
         if isinstance(admitted, Refused):
             bound.info("order_refused", code=admitted.code, reason=admitted.reason)
             return admitted
@@ -68,19 +78,50 @@ class Pipeline:
             return Submitted(admitted, f"this order exists already and is {admitted.state}")
         bound.info("intent_planned", context=request.context, reserved_lamports=admitted.reserved_lamports)
         try:
-            order = await self._prepare(admitted, wallet)
+            order = await self._prepare(admitted, wallet, settings)
             attempt = await self._sign(admitted, wallet, order)
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             await self._give_up(admitted, str(error))
             bound.warning("intent_given_up", reason=str(error))
-            return Refused("not_sent", str(error))
+            return Refused(error.code if isinstance(error, CannotPrepareError) else "not_sent", str(error))
         bound.info("attempt_signed", signature=attempt.signature, last_valid_height=attempt.last_valid_block_height)
         await self.store.mark_sent(attempt.signature, self.clock.now_ms())
         sent = replace(admitted, state=IntentState.SENT)
         self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
         return Submitted(sent, await self._send(attempt, order))
 
-    async def _admit(self, request: TradeRequest, wallet: Wallet) -> Intent | Refused:
+    async def preview(self, request: TradeRequest, wallet: Wallet) -> Preview | Refused:
+        """What the request would do now, by the same gate and the same quote; nothing is written, reserved or sent.
+
+        Raises StoreUnavailable or ChainUnavailable.
+        """
+        settings = await self.store.settings(request.user_id)
+        judged = await self._admit(request, wallet, settings, partial(_only_judge, request))
+        if isinstance(judged, Intent):
+            return Refused("exists", f"this order exists already and is {judged.state}")
+        if judged.code != _WOULD_DO:
+            return judged
+        try:
+            priced = await self._quoting.priced(request, wallet, settings)
+            warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
+        except (CannotPrepareError, DecodeError) as error:
+            return Refused(error.code if isinstance(error, CannotPrepareError) else "not_sent", str(error))
+        return Preview(
+            wallet_address=wallet.address,
+            quote=priced.quote,
+            limit_raw=priced.limit_raw,
+            impact_bps=impact_bps(priced.curve, priced.quote),
+            network_fee_lamports=SIGNATURE_FEE_LAMPORTS + self.policy.priority_fee_lamports,
+            warnings=warnings,
+        )
+
+    @property
+    def _quoting(self) -> Quoting:
+        return Quoting(self.chain, self.prices, self.policy.ceilings)
+
+    async def _admit(
+        self, request: TradeRequest, wallet: Wallet, settings: UserSettings, gate: Gate
+    ) -> Intent | Refused:
         wallet_lamports = unrealized_lamports = 0
         if request.side is Side.BUY:
             try:
@@ -88,7 +129,6 @@ class Pipeline:
                 unrealized_lamports = await self._unrealized(request)
             except (ChainUnavailable, DecodeError):
                 return Refused("no_route", "no route to the chain answers now; try again shortly")
-        settings = await self.store.settings(request.user_id)
         now_ms = self.clock.now_ms()
         return await self.store.admit(
             request,
@@ -99,7 +139,7 @@ class Pipeline:
             ceilings=self.policy.ceilings,
             pause_causes=self.pause_causes(request.user_id, request.context),
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
-            gate=partial(admit, request),
+            gate=gate,
         )
 
     async def _unrealized(self, request: TradeRequest) -> int:
@@ -117,50 +157,22 @@ class Pipeline:
             total += worth_lamports - position.cost_lamports
         return total
 
-    async def _prepare(self, intent: Intent, wallet: Wallet) -> SwapOrder:
-        """Quote against the reserves of this moment."""
+    async def _prepare(self, intent: Intent, wallet: Wallet, settings: UserSettings) -> SwapOrder:
         request = intent.request
-        try:
-            curve = await self._curve(request.mint)
-            fees = await self.chain.fees()
-            if request.side is Side.BUY:
-                quote = quote_buy(curve, request.spend_lamports, fees)
-                limit_raw = bps_floor(quote.token_raw, BPS - request.slippage_bps)
-                token_raw = quote.token_raw
-                close = False
-            else:
-                held_raw = (await self.chain.balances(wallet.address)).token_raw.get(request.mint, 0)
-                token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
-                if token_raw == 0:
-                    raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
-                quote = quote_sell(curve, token_raw, fees)
-                limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
-                close = token_raw == held_raw and not request.keep_account
-        except LookupError as error:
-            raise CannotPrepareError(
-                f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
-            ) from error
-        except CurveError as error:
-            raise CannotPrepareError(str(error)) from error
+        priced = await self._quoting.priced(request, wallet, settings)
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
             side=request.side,
-            curve=curve,
+            curve=priced.curve,
             spend_lamports=request.spend_lamports,
-            token_raw=token_raw,
-            limit_raw=limit_raw,
+            token_raw=priced.quote.token_raw,
+            limit_raw=priced.limit_raw,
             compute_unit_limit=self.policy.compute_units_sell,
             priority_fee_lamports=self.policy.priority_fee_lamports,
-            close_account=close,
+            close_account=priced.close_account,
         )
         return await self._simulated(order) if request.side is Side.BUY else order
-
-    async def _curve(self, mint: str) -> Curve:
-        """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""
-        confirmed = await self.chain.curve(mint)
-        pushed = self.prices.latest(mint)
-        return pushed.curve if pushed is not None and pushed.curve.slot > confirmed.slot else confirmed
 
     async def _simulated(self, order: SwapOrder) -> SwapOrder:
         """A buy is simulated first: one that would fail now costs nothing, and its limit fits what it uses."""

@@ -20,7 +20,7 @@ from bot.ports.chat import (
     ChatUpdate,
     OtherUpdate,
 )
-from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Settled, Submitted
+from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
@@ -65,6 +65,7 @@ __all__ = [
     "OverviewStore",
     "Owner",
     "PositionStore",
+    "Preview",
     "PricePoint",
     "Prices",
     "ProgramStore",

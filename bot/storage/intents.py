@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
-from bot.storage.admission import Admission, admit
+from bot.storage.admission import SELECT_BY_KEY, Admission, admit
 from bot.storage.database import Repository
 from bot.storage.intent_rows import (
     SELECT_ATTEMPT,
@@ -80,6 +80,9 @@ class Intents(Repository):
     async def intent(self, intent_id: str) -> Intent | None:
         return await self._database.read(_intent, intent_id)
 
+    async def intent_of(self, key: str) -> Intent | None:
+        return await self._database.read(_intent_of, key)
+
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         return await self._database.read(_in_flight)
 
@@ -138,6 +141,11 @@ class Intents(Repository):
 
 async def _intent(connection: asyncpg.Connection, intent_id: str) -> Intent | None:
     row = await connection.fetchrow(SELECT_INTENT, intent_id)
+    return None if row is None else intent_from(row)
+
+
+async def _intent_of(connection: asyncpg.Connection, key: str) -> Intent | None:
+    row = await connection.fetchrow(SELECT_BY_KEY, key)
     return None if row is None else intent_from(row)
 
 

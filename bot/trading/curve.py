@@ -73,6 +73,12 @@ class Quote:
         return self.quote_lamports - self.protocol_fee_lamports - self.creator_fee_lamports
 
 
+def impact_bps(curve: Curve, quote: Quote) -> int:
+    """How much worse than the price before it a trade is, fees apart, because it moves the price itself."""
+    share_bps = quote.quote_lamports * curve.virtual_token_raw * BPS // (quote.token_raw * curve.virtual_quote_lamports)
+    return abs(share_bps - BPS)
+
+
 def _with_fees(token_raw: int, quote_lamports: int, fees: Fees) -> Quote:
     return Quote(
         token_raw,

@@ -1,0 +1,108 @@
+"""What a request would trade at the reserves of this moment, and what speaks against it apart from the gate's limits.
+
+A preview and the order itself come through here, so that a card shows what the order will do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.errors import DecodeError
+from bot.ports import Chain, Prices, Wallet
+from bot.trading.curve import Curve, CurveError, Quote, quote_buy, quote_sell
+from bot.trading.intent import Context, Side, TradeRequest
+from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_floor, entry_slippage_bps
+from bot.trading.token_check import UNREADABLE, hazards
+from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
+
+
+class CannotPrepareError(Exception):
+    """The request cannot become a transaction now; the text is for the user, `code` stable and short."""
+
+    def __init__(self, text: str, code: str = "not_sent") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A request at today's reserves. `limit_raw` is the least tokens out (buy) or the least lamports out (sale)."""
+
+    curve: Curve
+    quote: Quote
+    limit_raw: int
+    close_account: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quoting:
+    """Reads what a price hangs on. `ceilings` bound what the user's settings say."""
+
+    chain: Chain
+    prices: Prices
+    ceilings: Ceilings
+
+    async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
+        """Quote against the reserves of this moment. Raises CannotPrepareError, ChainUnavailable or DecodeError."""
+        try:
+            curve = await self._curve(request.mint)
+            if request.side is Side.BUY:
+                await self._refuse_token(request, settings, curve)
+                return await self._buy(request, curve)
+            return await self._sale(request, wallet, curve)
+        except LookupError as error:
+            raise CannotPrepareError(
+                f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
+            ) from error
+        except CurveError as error:
+            raise CannotPrepareError(str(error)) from error
+
+    async def hazards(self, mint: str) -> tuple[str, ...]:
+        """What the mint lets somebody do to its holders; one that cannot be read is a hazard. Raises ChainUnavailable."""
+        try:
+            return hazards(await self.chain.mint_facts(mint))
+        except (LookupError, DecodeError):
+            return (UNREADABLE,)
+
+    async def _refuse_token(self, request: TradeRequest, settings: UserSettings, curve: Curve) -> None:
+        if checks_tokens(settings, self.ceilings) and (found := await self.hazards(request.mint)):
+            raise CannotPrepareError(
+                f"this token is not safe: {'; '.join(found)}. The setting check_honeypots decides whether such tokens are"
+                " refused",
+                "unsafe_token",
+            )
+        mine = settings.min_curve_lamports if request.context is Context.MANUAL_COMMAND else 0
+        floor = effective_floor(mine, self.ceilings.min_curve_lamports, "least liquidity")
+        if curve.real_quote_lamports < floor.value:
+            raise CannotPrepareError(
+                f"its curve holds {format_sol(curve.real_quote_lamports)} SOL, below {floor.rule} of"
+                f" {format_sol(floor.value)} SOL",
+                "liquidity",
+            )
+
+    async def _buy(self, request: TradeRequest, curve: Curve) -> Priced:
+        quote = quote_buy(curve, request.spend_lamports, await self.chain.fees())
+        if quote.token_raw < request.min_token_raw:
+            raise CannotPrepareError(
+                f"the price has risen: {format_sol(request.spend_lamports)} SOL brings {format_tokens(quote.token_raw)} tokens"
+                f" now, below the {format_tokens(request.min_token_raw)} that you were shown; send the command again",
+                "price_moved",
+            )
+        slippage_bps = entry_slippage_bps(request.slippage_bps, self.ceilings)
+        limit_raw = max(bps_floor(quote.token_raw, BPS - slippage_bps), request.min_token_raw)
+        return Priced(curve, quote, limit_raw, close_account=False)
+
+    async def _sale(self, request: TradeRequest, wallet: Wallet, curve: Curve) -> Priced:
+        held_raw = (await self.chain.balances(wallet.address)).token_raw.get(request.mint, 0)
+        token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
+        if token_raw == 0:
+            raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
+        quote = quote_sell(curve, token_raw, await self.chain.fees())
+        limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
+        return Priced(curve, quote, limit_raw, close_account=token_raw == held_raw and not request.keep_account)
+
+    async def _curve(self, mint: str) -> Curve:
+        """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""
+        confirmed = await self.chain.curve(mint)
+        pushed = self.prices.latest(mint)
+        return pushed.curve if pushed is not None and pushed.curve.slot > confirmed.slot else confirmed
