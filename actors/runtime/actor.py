@@ -6,7 +6,7 @@ import trio
 
 from actors.runtime.cell import WorkerCell
 from actors.runtime.context import Context
-from actors.runtime.envelopes import Ask, Envelope
+from actors.runtime.envelopes import ENVELOPES, Ask, Envelope
 from actors.runtime.errors import ActorFailed, Ignore, IgnoreType
 from actors.runtime.exits import Caught
 from actors.runtime.mailbox import NOTHING, Inbox
@@ -96,18 +96,19 @@ class Actor(Generic[State, Message]):
                 # its handler suspends, so all that are handled without a suspension share one reading of the clock.
                 task.custom_sleep_data = inbox
                 inbox.since = now()
-            if isinstance(item, Envelope):
-                following = await handle(ctx, state, item.message)  # type: ignore[arg-type]
+            if item.__class__ in ENVELOPES:
+                following = await handle(ctx, state, cast("Envelope", item).message)  # type: ignore[arg-type]
                 if isinstance(item, Ask) and item.is_live:
                     item.fail(ActorFailed(inbox.path, "the handler returned and did not reply"))
             else:
                 following = await handle(ctx, state, item)  # type: ignore[arg-type]
             if following is not None:
                 inbox.kept = state = following
-            inbox.current = NOTHING
             inbox.handled = handled = handled + 1
             if not handled & BATCH_MASK:
+                inbox.current = NOTHING
                 await trio.lowlevel.checkpoint()
+        inbox.current = NOTHING
 
 
 class HungWatch:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
+from actors.runtime.envelopes import Ask
 from actors.runtime.exits import Caught
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ class Context:
             inbox.since = trio.current_time()
 
     def reply(self, value: object) -> None:
-        """Answer the ask that is being handled; for a tell it does nothing."""
-        inbox = self.inbox
-        if inbox is not None:
-            inbox.reply(value)
+        """Answer the ask that is being handled; for a tell nobody waits, so its answer goes nowhere."""
+        inbox = self._cell.child.inbox
+        if inbox is not None and isinstance(inbox.current, Ask):
+            inbox.current.answer(value)
 
     async def enter(self, manager: AbstractAsyncContextManager[Resource]) -> Resource:
         """Enter a resource that is left, last in first out, when this incarnation ends, within its `shutdown_ms`."""

@@ -1,13 +1,12 @@
 """Messages with something to remember about them; a message with nothing to remember queues bare."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 if TYPE_CHECKING:
     from actors.runtime.mailbox import Inbox
-    from actors.runtime.timers import Timers
 
 
 class Envelope:
@@ -33,57 +32,45 @@ class Newest(Envelope):
 class Ask(Envelope):
     """A message whose sender sleeps until it is answered, fails or is too late; settled exactly once.
 
-    It is its own deadline in the heap of Timers: an ask is made often enough that a second object per ask would show.
+    It is its own entry among the deadlines: an ask is made often enough that a second object per ask would show.
     """
 
-    __slots__ = ("_error", "_task", "_timers", "_value", "inbox", "is_live")
+    __slots__ = ("_task", "due", "error", "inbox", "is_live", "value")
 
-    def __init__(self, message: object, inbox: "Inbox", timers: "Timers") -> None:
+    def __init__(self, message: object, inbox: "Inbox", due: float) -> None:
         self.message = message
         self.attempts = 0
         self.inbox = inbox
+        self.due = due
         self.is_live = True
-        self._timers = timers
         self._task = trio.lowlevel.current_task()
-        self._value: object = None
-        self._error: Exception | None = None
-
-    async def wait(self, deadline: float) -> Any:
-        """Sleep until settled and return the answer, or raise what it failed with; trio.TooSlowError at `deadline`."""
-        self.inbox.pending_asks += 1
-        self._timers.push(deadline, self)
-        await trio.lowlevel.wait_task_rescheduled(self._abandon)
-        if self._error is not None:
-            raise self._error
-        return self._value
+        self.value: object = None
+        self.error: Exception | None = None
 
     def answer(self, value: object) -> None:
         """Wake the sender with a value; a second answer is lost, as the sender has gone on."""
         if self.is_live:
-            self._value = value
-            self._settle()
-            self._timers.forget_one()
+            self.is_live = False
+            self.value = value
+            self.inbox.pending_asks -= 1
             trio.lowlevel.reschedule(self._task)
 
     def fail(self, error: Exception) -> None:
         """Wake the sender with an error."""
         if self.is_live:
-            self._error = error
-            self._settle()
-            self._timers.forget_one()
-            trio.lowlevel.reschedule(self._task)
+            self.error = error
+            self.answer(None)
 
     def fire(self) -> None:
         """The deadline is there."""
-        self._error = trio.TooSlowError(f"{self.inbox.path} did not answer in time")
-        self._settle()
-        trio.lowlevel.reschedule(self._task)
+        self.fail(trio.TooSlowError(f"{self.inbox.path} did not answer in time"))
 
-    def _abandon(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._settle()
-        self._timers.forget_one()
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def _settle(self) -> None:
+    def abandon(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        """The sender was cancelled; nobody waits any more."""
         self.is_live = False
         self.inbox.pending_asks -= 1
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+ENVELOPES: Final = frozenset((Envelope, Newest, Ask))
+"""Every sort of envelope; asking a set is the quickest way to tell them from bare messages."""

@@ -188,7 +188,7 @@ class Inbox:
     # What the actor loop does.
 
     def take(self) -> object:
-        """Remove and return the next message, the control lane first; NOTHING when there is none."""
+        """Remove the next message, the control lane first, and make it the current one; NOTHING when there is none."""
         self.current_is_control = False
         if self.control:
             self.current_is_control = True
@@ -201,7 +201,7 @@ class Inbox:
             if self._latest is not None and isinstance(item, Newest):
                 del self._latest[item.key]
         else:
-            return NOTHING
+            item = NOTHING
         self.current = item
         return item
 
@@ -219,11 +219,6 @@ class Inbox:
         consumer, self.consumer = self.consumer, None
         if consumer is not None:
             trio.lowlevel.reschedule(consumer)
-
-    def reply(self, value: object) -> None:
-        """Answer the ask in progress; a tell has nobody who waits, so its answer goes nowhere."""
-        if isinstance(self.current, Ask):
-            self.current.answer(value)
 
     # What supervision does.
 

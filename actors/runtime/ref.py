@@ -55,14 +55,19 @@ class Ref:
         Raises trio.TooSlowError after `timeout_s` seconds, ActorFailed at once when the actor fails or restarts while
         it serves this message, ActorDead when the address ends first, MailboxFull when it refuses the message.
         """
-        inbox = self._inbox
-        deadline = self._timers.now() + timeout_s
+        inbox, timers = self._inbox, self._timers
+        due = timers.now() + timeout_s
         if inbox.blocks and not control:
-            with trio.fail_at(deadline):
+            with trio.fail_at(due):
                 await inbox.wait_for_room()
-        ask = Ask(message, inbox, self._timers)
+        ask = Ask(message, inbox, due)
         if control:
             inbox.put_control(ask)
         else:
             inbox.put(ask)
-        return await ask.wait(deadline)
+        inbox.pending_asks += 1
+        timers.push_alike(timeout_s, ask)
+        await trio.lowlevel.wait_task_rescheduled(ask.abandon)
+        if ask.error is not None:
+            raise ask.error
+        return ask.value
