@@ -13,7 +13,7 @@ from math import inf
 import structlog
 import trio
 
-from actors.runtime import Context
+from actors.runtime import Context, Ignore, IgnoreType
 
 log = structlog.get_logger()
 
@@ -34,7 +34,8 @@ def extend_timeout(seconds: float) -> str:
 class SystemdNotifier:
     """Tells systemd what its callables say, once a second.
 
-    `tell` sends fields in one datagram and raises OSError when that fails; `line` is the status line; `booted` says
+    `tell` sends fields in one datagram and raises OSError when that fails; it is None where nobody listens, and then the
+    actor is not in the tree. `line` is the status line; `booted` says
     whether there is nothing left that the boot should wait for; `hung` names what has stopped making progress, nothing
     while all is green. `stopping` is set when the orderly stop begins. `watchdog_s` is systemd's deadline for a sign of
     life, None where it wants none.
@@ -44,7 +45,7 @@ class SystemdNotifier:
     ready, and a kill mends no outage: it would take away exits, status and the chat, which work or wait in order.
     """
 
-    tell: Callable[..., None]
+    tell: Callable[..., None] | None
     line: Callable[[], str]
     booted: Callable[[], bool]
     hung: Callable[[], Sequence[str]]
@@ -54,8 +55,11 @@ class SystemdNotifier:
     _deaf: bool = False
     _red: tuple[str, ...] = ()
 
-    async def run(self, ctx: Context) -> None:
+    async def run(self, ctx: Context) -> IgnoreType:
         """The actor. A new incarnation says again that the unit is ready, which systemd takes as nothing new."""
+        if self.tell is None:
+            await trio.lowlevel.checkpoint()
+            return Ignore
         ctx.ready()
         self._told = ""
         await self._boot()
@@ -112,6 +116,7 @@ class SystemdNotifier:
 
     def _send(self, *fields: str) -> bool:
         """One datagram. That systemd does not listen is said once; what it missed is repeated by the next tick."""
+        assert self.tell is not None
         try:
             self.tell(*fields)
         except OSError as error:

@@ -14,12 +14,12 @@ from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.local_chain import LocalChainAddress, LocalChainProcess
 from bot.settings import Localnet
+from bot.shutdown import DATABASE_SERVER_MS, LOCAL_CHAIN_MS
 from bot.storage.address import DatabaseAddress, address_of_url
 
 # A server that comes back is no emergency; one that does not stay up for a minute is.
 RESTARTS = 20
 RESTARTS_PERIOD_S = 60.0
-STOP_MS = 8_000
 
 
 @dataclass(slots=True)
@@ -47,9 +47,10 @@ class Foundation:
     async def running(self) -> AsyncIterator[tuple[DatabaseAddress, LocalChainAddress]]:
         """Both addresses, for as long as the block runs. Raises InitFailed around a StartupError."""
         backoff = Backoff(min_s=0.1, max_s=5.0)
-        children = [ChildSpec("local_chain", self._run_chain, backoff=backoff, shutdown_ms=STOP_MS)]
+        children = [ChildSpec("local_chain", self._run_chain, backoff=backoff, shutdown_ms=LOCAL_CHAIN_MS)]
         if self.server is not None:
-            children.insert(0, ChildSpec("database_server", self.server.run, backoff=backoff, shutdown_ms=STOP_MS))
+            server = ChildSpec("database_server", self.server.run, backoff=backoff, shutdown_ms=DATABASE_SERVER_MS)
+            children.insert(0, server)
         spec = SupervisorSpec(
             "foundation", "one_for_one", tuple(children), intensity=RESTARTS, period_s=RESTARTS_PERIOD_S
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
+import trio
 
 from actors.runtime import ChildStatistics, LoopWatchdog, SupervisorStatistics
+from actors.systemd_notifier import EXTEND_S, extend_timeout
 from bot.tree import TradingBot
 
 log = structlog.get_logger()
@@ -16,6 +18,7 @@ LOOP_STALL_S = 2.0  # every timer, price and exit of the bot is late by this muc
 # older than this says that supervision itself does not work any more.
 MESSAGE_AGE_MAX_S = 300.0
 HUNG_NAMED = 5
+BOOT_WITHIN_S = 300.0
 
 
 def status_line(bot: TradingBot) -> str:
@@ -55,6 +58,22 @@ def _stuck(statistics: SupervisorStatistics | ChildStatistics) -> Iterator[str]:
             yield from _stuck(child)
     elif statistics.mailbox is not None and (statistics.mailbox.message_age_s or 0.0) > MESSAGE_AGE_MAX_S:
         yield statistics.path
+
+
+async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event) -> None:
+    """Ask systemd for more time until the tree runs, and for `BOOT_WITHIN_S` at most.
+
+    What comes before the tree may take long for good reasons: a database that recovers after a crash, a migration. Each
+    step has its own deadline; this one is for what has none.
+    """
+    with trio.move_on_after(BOOT_WITHIN_S):
+        while not up.is_set():
+            try:
+                tell("STATUS=starting", extend_timeout(EXTEND_S))
+            except OSError as error:
+                log.warning("systemd_not_told", reason=str(error))
+            with trio.move_on_after(EXTEND_S / 3):
+                await up.wait()
 
 
 def log_loop_stall(stack: str, lag_s: float) -> None:

@@ -18,7 +18,8 @@ from bot.errors import StartupError
 
 READY_WITHIN_S = 30.0
 READY_POLL_S = 0.02
-STOP_WITHIN_S = 3.0
+# Asked, then by force: its store takes a kill at any moment.
+STOP_STEPS = ((signal.SIGTERM, 0.7), (signal.SIGKILL, 0.2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,11 @@ class LocalChainProcess:
         process = self._process
         if process is None:
             return
-        for step in (signal.SIGTERM, signal.SIGKILL):
+        for step, patience_s in STOP_STEPS:
             if process.poll() is not None:
                 return
             process.send_signal(step)
-            with trio.move_on_after(STOP_WITHIN_S):
+            with trio.move_on_after(patience_s):
                 await self.died()
 
     def _running(self) -> subprocess.Popen[bytes]:

@@ -6,24 +6,24 @@ takes up what this one left. The stop is orderly so that as little as possible h
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 import trio
 
 from actors.runtime import NotFound, Report, ReportFn, Supervision, Supervisor
 from bot.errors import Unavailable
-from bot.execution.in_flight import InFlight
+from bot.tree import TradingBot
 
 log = structlog.get_logger()
 
-STOP_WITHIN_S = 10.0
-TREE_WITHIN_S = 6.2  # a little more than the shares of the tree, for a supervision file that gives longer ones
-CONNECTIONS_MS = 500
-LOCAL_CHAIN_MS = 800
+STOP_WITHIN_S = 9.7  # of the 10 s, less what the interpreter needs to end
+TREE_WITHIN_S = 5.8  # a little more than the shares of the tree, for a supervision file that gives longer ones
+CONNECTIONS_MS = 1_000
+LOCAL_CHAIN_MS = 1_000
 DATABASE_SERVER_MS = 2_000
+SERVERS_MS = LOCAL_CHAIN_MS + DATABASE_SERVER_MS
 
 # What a subtree's phase is called, where that is not its own name. The orders in flight are resolved before.
 _PHASE_OF = {"money": "monitors"}
@@ -33,17 +33,6 @@ CONNECTIONS = "connections"
 SERVERS = "servers"
 _CUT_KINDS = frozenset({"killed", "unkillable", "failed_while_stopping"})
 _CUTS_NAMED = 5
-
-
-class Stoppable(Protocol):
-    """What the stop needs of the running bot."""
-
-    @property
-    def in_flight(self) -> InFlight: ...
-
-    def stop_entries(self) -> None: ...
-
-    def supervisor(self, *path: str) -> Supervisor: ...
 
 
 def tree_shares_ms(supervision: Supervision) -> dict[str, int]:
@@ -61,19 +50,21 @@ def tree_shares_ms(supervision: Supervision) -> dict[str, int]:
 
 @dataclass(slots=True)
 class OrderlyStop:
-    """One stop of one process. `asked` is set when it begins, `up` while there is a tree to be stopped in order.
+    """One stop of one process.
 
-    `say` tells the console. `line` is what the stop is doing now, for whoever asks.
+    `asked` is set when it is to begin, `hurried` when somebody does not wait for it, `up` once there is a tree to be
+    stopped in order. `say` tells the console. `line` is what the stop is doing now, empty before it begins.
     """
 
     say: Callable[[str], None]
     asked: trio.Event = field(default_factory=trio.Event)
+    hurried: trio.Event = field(default_factory=trio.Event)
     up: trio.Event = field(default_factory=trio.Event)
     line: str = ""
     _began_s: float | None = None
     _phase_began_s: float = 0.0
+    _resolving: trio.CancelScope = field(default_factory=trio.CancelScope)
     _cut: list[str] = field(default_factory=list)
-    _is_stuck: bool = False
 
     def noting(self, report: ReportFn) -> ReportFn:
         """The same report function, and whatever is cut while stopping is remembered for its phase."""
@@ -82,38 +73,31 @@ class OrderlyStop:
             report(one)
             if self._began_s is not None and one.kind in _CUT_KINDS:
                 self._cut.append(f"{one.path} {one.kind}")
-                self._is_stuck = self._is_stuck or one.kind == "unkillable"
 
         return note
 
-    async def stop_tree(
-        self,
-        root: Supervisor,
-        bot: Stoppable,
-        shares_ms: Mapping[str, int],
-        abandon_store: Callable[[], Awaitable[None]],
-    ) -> None:
+    async def stop_tree(self, root: Supervisor, bot: TradingBot) -> None:
         """Close entries, end the hunt, resolve what is in flight, and stop the other subtrees in their order.
 
-        `abandon_store` breaks off every unit of work on the database. It is called when a task does not end although its
-        time is up, because a write is the only thing that a cancellation does not end.
+        No cancellation reaches it: its own bounds end it, or `hurried`. A write on the database that has begun ends with
+        its own deadline; whoever waits for it is given up before, and reported as unkillable.
         """
-        self.asked.set()
+        shares_ms = tree_shares_ms(bot.supervision)
         self._began_s = self._phase_began_s = trio.current_time()
-        bot.stop_entries()
+        self.asked.set()
+        bot.guard.stop_entries()
         self._ended("entries", 0)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end_what_is_left, root, abandon_store)
-            for child in reversed(root.which_children()):
-                if child.id == _RESOLVE_BEFORE:
-                    await self._resolve(bot, shares_ms.get(IN_FLIGHT, 0))
-                phase = _PHASE_OF.get(child.id, child.id)
-                self.line = f"stopping: {phase}"
-                await root.terminate_child(child.id)
-                self._ended(phase, shares_ms.get(phase))
-            nursery.cancel_scope.cancel()
-        if self._is_stuck:
-            await abandon_store()
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end_what_is_left, root)
+                for child in reversed(root.which_children()):
+                    if child.id == _RESOLVE_BEFORE:
+                        await self._resolve(bot, shares_ms.get(IN_FLIGHT, 0))
+                    phase = _PHASE_OF.get(child.id, child.id)
+                    self.line = f"stopping: {phase}"
+                    await root.terminate_child(child.id)
+                    self._ended(phase, shares_ms.get(phase))
+                nursery.cancel_scope.cancel()
 
     def closed(self, phase: str, share_ms: int) -> None:
         """What follows the tree has been closed; nothing is told when no stop has begun."""
@@ -127,13 +111,14 @@ class OrderlyStop:
             log.info("stopped", took_ms=round(took_s * 1000))
             self.say(f"stopped after {took_s:.1f} s")
 
-    async def _resolve(self, bot: Stoppable, share_ms: int) -> None:
+    async def _resolve(self, bot: TradingBot, share_ms: int) -> None:
         """Let the executors finish what they hold and take nothing new, and follow sent orders to their outcome.
 
         Exits that fall due from here on are refused; the next start decides them anew.
         """
         self.line = f"stopping: {IN_FLIGHT}, {len(bot.in_flight.all())} orders on their way"
-        with trio.move_on_after(share_ms / 1000):
+        with self._resolving:
+            self._resolving.deadline = trio.current_time() + share_ms / 1000
             try:
                 await bot.supervisor("money").terminate_child("executors", "drain")
             except (Unavailable, NotFound) as error:
@@ -144,12 +129,13 @@ class OrderlyStop:
             self._cut.append(f"{left} orders on their way, which the next start takes up")
         self._ended(IN_FLIGHT, share_ms)
 
-    async def _end_what_is_left(self, root: Supervisor, abandon_store: Callable[[], Awaitable[None]]) -> None:
-        await trio.sleep(TREE_WITHIN_S)
-        log.warning("stop_cut_short", after_s=TREE_WITHIN_S)
+    async def _end_what_is_left(self, root: Supervisor) -> None:
+        with trio.move_on_after(TREE_WITHIN_S):
+            await self.hurried.wait()
+        log.warning("stop_cut_short", asked_for=self.hurried.is_set())
         for child in root.which_children():
             root.kill(child.id)
-        await abandon_store()
+        self._resolving.cancel()
 
     def _ended(self, phase: str, share_ms: int | None) -> None:
         now_s = trio.current_time()
@@ -159,4 +145,4 @@ class OrderlyStop:
         tell("stop_phase", phase=phase, took_ms=round(took_s * 1000), share_ms=share_ms, cut=cut)
         more = [f"{len(cut) - _CUTS_NAMED} more"] if len(cut) > _CUTS_NAMED else []
         cuts = f"; cut: {', '.join([*cut[:_CUTS_NAMED], *more])}" if cut else ""
-        self.say(f"stop: {phase} closed after {took_s:.1f} s{cuts}")
+        self.say(f"stop: {phase} {took_s:.1f} s{cuts}")

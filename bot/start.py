@@ -1,0 +1,101 @@
+"""What a start of the bot begins with: its options, the lock on its data directory, its log, and what it refuses."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.runtime import Supervision, SupervisionError, load_supervision
+from bot import logs, settings
+from bot.errors import StartupError
+from bot.systemd import ServiceManager, take_service_manager
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One start of the bot: what the command line, the settings file and the service manager ask for."""
+
+    directory: Path
+    settings: settings.Settings
+    supervision: Supervision
+    market: Path | None
+    speed: float
+    manager: ServiceManager | None
+
+
+def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
+    """Raises StartupError. What systemd has put into the environment is taken out of it, so that no child finds it."""
+    default = directory / "bot.toml"
+    file = Path(arguments.config) if arguments.config else default if default.exists() else None
+    supervision_file = Path(arguments.supervision or Path(__file__).parents[1] / "supervision.toml")
+    market = Path(arguments.market).absolute() if arguments.market else None
+    if market is not None and not market.is_file():
+        raise StartupError(f"{market}: no such market file; check --market")
+    return Options(
+        directory,
+        settings.load(file),
+        _supervision(supervision_file),
+        market,
+        arguments.speed,
+        take_service_manager(os.environ),
+    )
+
+
+def _supervision(file: Path) -> Supervision:
+    try:
+        return load_supervision(file)
+    except SupervisionError as error:
+        raise StartupError(str(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise StartupError(f"{file}: the supervision file cannot be read: {reason}; check --supervision") from None
+
+
+def refuse_profile(profile: str) -> None:
+    """Profiles that need more than this version has are refused by name."""
+    if profile != "local":
+        raise StartupError(
+            f"profile {profile} is not in this version; profile local needs no key and no network: bot run"
+        )
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """One bot per data directory; the lock ends with the process."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (directory / "lock").open("a+")
+    except OSError as error:
+        raise StartupError(
+            f"{directory}: the data directory cannot be used: {error.strerror}; give --data-dir"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StartupError(
+                f"{directory}: another bot runs here (pid {lock.read().strip() or 'unknown'}); stop it, or give --data-dir"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def open_log(level: str, directory: Path) -> None:
+    """Send the log where it belongs; raises StartupError when it cannot be written there."""
+    try:
+        logs.configure(level, file=_log_file(directory))
+    except OSError as error:
+        raise StartupError(f"{error.filename}: the log cannot be written: {error.strerror}; put it right") from None
+
+
+def _log_file(directory: Path) -> Path | None:
+    """Logs go to the journal where there is one, else to a file; the console is for people."""
+    return None if "JOURNAL_STREAM" in os.environ else directory / "bot.log"
