@@ -25,7 +25,7 @@ from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
-from bot.ports.store import AuditEntry, ProgramStore, Store
+from bot.ports.store import ProgramStore, Store
 from bot.ports.tracking import (
     TrackedWallet,
     TrackingStore,
@@ -38,7 +38,6 @@ from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet
 
 __all__ = [
     "MAX_UPDATES",
-    "AuditEntry",
     "Blockhash",
     "Button",
     "ButtonPress",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports.intents import IntentStore
@@ -13,16 +12,6 @@ from bot.ports.snipes import SnipeStore
 from bot.ports.tracking import TrackingStore
 from bot.ports.users import UserStore
 from bot.trading.trading_state import Cause, Halt
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what to the program: `by` is a person or a subsystem, `action` a few stable words, `detail` the facts."""
-
-    at_ms: int
-    by: str
-    action: str
-    detail: dict[str, object]
 
 
 class ProgramStore(Protocol):
@@ -54,9 +43,6 @@ class ProgramStore(Protocol):
 
         Setting and clearing a cause, latching and re-arming write their own.
         """
-
-    async def audit_log(self, limit: int) -> list[AuditEntry]:
-        """The latest entries, newest first."""
 
     async def ping(self) -> None:
         """One round trip; raises StoreUnavailable."""

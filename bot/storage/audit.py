@@ -6,14 +6,12 @@ from collections.abc import Mapping
 
 import asyncpg
 
-from bot.ports import AuditEntry
-from bot.storage.database import Repository, Row
-from bot.storage.rules import decode_payload, encode_payload, storable
+from bot.storage.database import Repository
+from bot.storage.rules import encode_payload, storable
 
 INSERT_AUDIT = """
 insert into audit (actor, action, facts, at) values ($1, $2, $3, coalesce($4::timestamptz, now()))
 """
-SELECT_AUDIT = "select at, actor, action, subject, detail, facts from audit order by id desc limit $1"
 
 
 class Audit(Repository):
@@ -23,24 +21,9 @@ class Audit(Repository):
         """Raises TypeError or ValueError for a detail that JSON cannot say."""
         await self._database.write(put_audit, by, action, detail, now_ms)
 
-    async def audit_log(self, limit: int) -> list[AuditEntry]:
-        return [_entry(row) for row in await self._database.read(_latest, limit)]
-
 
 async def put_audit(
     connection: asyncpg.Connection, by: str, action: str, detail: Mapping[str, object], at_ms: int | None
 ) -> None:
     """Write an entry inside a unit of work; without a moment it gets the server's."""
     await connection.execute(INSERT_AUDIT, storable(by), storable(action), encode_payload(dict(detail)), at_ms)
-
-
-async def _latest(connection: asyncpg.Connection, limit: int) -> list[Row]:
-    rows: list[Row] = await connection.fetch(SELECT_AUDIT, limit)
-    return rows
-
-
-def _entry(row: Row) -> AuditEntry:
-    detail: dict[str, object] = (
-        {"subject": row["subject"], "detail": row["detail"]} if row["facts"] is None else decode_payload(row["facts"])
-    )
-    return AuditEntry(row["at"], row["actor"], row["action"], detail)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import AuditEntry, Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_tables import MemoryTables
@@ -324,11 +324,6 @@ class MemoryProgram(MemoryTables):
         """Raises TypeError or ValueError for a detail that JSON cannot say."""
         await trio.lowlevel.checkpoint()
         self._put_audit(by, action, detail, now_ms)
-
-    async def audit_log(self, limit: int) -> list[AuditEntry]:
-        await trio.lowlevel.checkpoint()
-        newest = self._audit[::-1][:limit]
-        return [replace(entry, detail=decode_payload(encode_payload(entry.detail))) for entry in newest]
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()

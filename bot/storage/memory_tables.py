@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.ports import (
-    AuditEntry,
     OutboxMessage,
     SealedKey,
     SnipeRun,
@@ -48,11 +47,22 @@ class LedgerEntry:
     legs: tuple[Leg, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to the program: `by` is a person or a subsystem, `action` a few stable words, `detail` the facts."""
+
+    at_ms: int
+    by: str
+    action: str
+    detail: dict[str, object]
+
+
 class MemoryTables:
     """One dictionary per table; insertion order stands for the order of writing."""
 
     def __init__(self) -> None:
         self.ledger: list[LedgerEntry] = []
+        self.audited: list[AuditEntry] = []
         self._users: dict[str, User] = {}
         self._wallets: dict[str, Wallet] = {}
         self._keys: dict[str, SealedKey] = {}
@@ -75,7 +85,6 @@ class MemoryTables:
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
         self._halt: Halt | None = None
-        self._audit: list[AuditEntry] = []
 
     def __repr__(self) -> str:
         return (
@@ -95,7 +104,7 @@ class MemoryTables:
     def _put_audit(self, by: str, action: str, detail: dict[str, object], at_ms: int | None) -> None:
         """Keep an entry as it would come back from JSON. Without a moment PostgreSQL takes its own; the twin has 0."""
         stored = decode_payload(encode_payload(detail))
-        self._audit.append(AuditEntry(at_ms or 0, storable(by), storable(action), stored))
+        self.audited.append(AuditEntry(at_ms or 0, storable(by), storable(action), stored))
 
     def _put_message(self, message: OutboxMessage) -> None:
         """Keep a message as it would come back from JSON; one whose id is there already is left as it is."""

@@ -1,4 +1,4 @@
-"""What a store wrote into its ledger, read past the port, which nobody needs to read it through."""
+"""What a store wrote into its ledger and its audit, read past the port, which nobody needs to read them through."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from bot.ports import Store
 from bot.storage.memory import MemoryStore
+from bot.storage.memory_tables import AuditEntry
+from bot.storage.rules import decode_payload
 from bot.storage.store import PostgresStore
 from bot.trading.ledger import Account, Leg
 
@@ -14,6 +16,8 @@ select entries.id, entries.intent_id, entries.signature, legs.account, legs.lamp
 from ledger_entries as entries left join ledger_legs as legs on legs.entry_id = entries.id
 order by entries.id, legs.id
 """
+
+SELECT_AUDIT = "select at, actor, action, facts from audit order by id"
 
 Entry = tuple[str, str | None, tuple[Leg, ...]]
 
@@ -24,7 +28,7 @@ async def entries(store: Store) -> list[Entry]:
         return [(entry.intent_id, entry.signature, entry.legs) for entry in store.ledger]
     assert isinstance(store, PostgresStore)
     found: dict[int, Entry] = {}
-    for row in await store._database.read(_rows):
+    for row in await store._database.read(_rows, SELECT_ENTRIES):
         intent_id, signature, legs = found.get(row["id"], (row["intent_id"], row["signature"], ()))
         if row["account"] is not None:
             legs = (*legs, Leg(Account(row["account"]), row["lamports"]))
@@ -32,6 +36,15 @@ async def entries(store: Store) -> list[Entry]:
     return list(found.values())
 
 
-async def _rows(connection: Any) -> list[Any]:
-    rows: list[Any] = await connection.fetch(SELECT_ENTRIES)
+async def audited(store: Store) -> list[AuditEntry]:
+    """Every entry of the audit, in the order of writing. One of a program that wrote no facts has none."""
+    if isinstance(store, MemoryStore):
+        return list(store.audited)
+    assert isinstance(store, PostgresStore)
+    rows = await store._database.read(_rows, SELECT_AUDIT)
+    return [AuditEntry(row["at"], row["actor"], row["action"], decode_payload(row["facts"] or "{}")) for row in rows]
+
+
+async def _rows(connection: Any, query: str) -> list[Any]:
+    rows: list[Any] = await connection.fetch(query)
     return rows

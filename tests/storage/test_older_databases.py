@@ -16,6 +16,7 @@ from bot.storage.migrate import FOLDER, load, migrate
 from bot.storage.store import open_store
 from bot.trading.limits import UserSettings
 from bot.trading.position import ExitPlan
+from tests.storage.books import audited
 from tests.storage.server_thread import fresh_database
 
 DEADLINE_S = 60
@@ -62,7 +63,7 @@ async def test_what_an_older_program_wrote_is_read_with_the_new_defaults(old: Da
             assert position.plan == ExitPlan(2_000, 1_000, None)
             assert (position.peak_lamports, position.took_profit) == (0, False)
             assert [owed.id for owed in await store.due(9)] == ["m"]
-            [entry] = await store.audit_log(9)
-            assert entry.detail == {"subject": "program", "detail": "local"}
+            [entry] = await audited(store)
+            assert (entry.by, entry.action) == ("program", "cluster bound")
             assert await store.halt() is None
             assert await store.tracked() == []
