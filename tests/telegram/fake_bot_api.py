@@ -363,10 +363,10 @@ async def _never() -> Response:
 
 
 @asynccontextmanager
-async def serving(fake: FakeBotApi) -> AsyncIterator[FakeBotApi]:
-    """The fake on a free port of loopback, in this task's trio; `fake.url` is what the token is appended to."""
+async def serving(fake: FakeBotApi, *, port: int = 0) -> AsyncIterator[FakeBotApi]:
+    """The fake on loopback, on a free port if none is given, in this task's trio; the token is appended to `fake.url`."""
     config = Config()
-    config.bind = ["127.0.0.1:0"]
+    config.bind = [f"127.0.0.1:{port}"]
     config.errorlog = None
     async with trio.open_nursery() as nursery:
         bound = await nursery.start(partial(serve, _app(fake), config))
