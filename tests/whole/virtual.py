@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import trio
 
@@ -21,7 +22,7 @@ from bot.compose import outage_rules
 from bot.console import ConsoleMessenger
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
-from bot.ports import User, Wallet
+from bot.ports import Store, User, Wallet
 from bot.settings import Levels
 from bot.storage.memory import MemoryStore
 from bot.trading.intent import Mode
@@ -34,6 +35,7 @@ from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.whole.outages import CutStore
 
 SUPERVISION = Path(__file__).parents[2] / "supervision.toml"
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
@@ -69,8 +71,12 @@ class World:
     alerts: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     chats: Chats | None = None
+    database: CutStore = field(init=False)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
+
+    def __post_init__(self) -> None:
+        self.database = CutStore(self.store)
 
     def adapters(self) -> Adapters:
         """Fresh adapters, as a new process would make them."""
@@ -78,7 +84,7 @@ class World:
         endpoints = Endpoints([client], self.clock)
         chain = PumpChain(endpoints)
         stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
-        return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
+        return Adapters(cast(Store, self.database), chain, stream, PumpWallets(endpoints), self.vault, self.clock)
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
         """A user with a funded wallet."""
@@ -161,6 +167,11 @@ async def until(condition: Callable[[], bool], *, within_s: float) -> None:
 
 async def open_for_entries(bot: TradingBot) -> None:
     await until(lambda: bot.guard.state == "OPEN" and bot.reconciler.reconciled, within_s=20)
+
+
+def pausing(bot: TradingBot) -> set[str]:
+    """The names of the causes that stand."""
+    return {cause.name for cause in bot.guard.causes()}
 
 
 async def bought(world: World, count: int, within_s: float = 20) -> None:

@@ -1,0 +1,61 @@
+"""Ways to take a service away from the whole bot in virtual time, and to crash one of its actors until it is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from actors.runtime import ChildStatistics, Supervisor, SupervisorStatistics
+from bot.errors import StoreUnavailable
+from bot.storage.memory import MemoryStore
+from bot.tree import TradingBot
+
+
+class CutStore:
+    """The store in memory behind a connection that can be cut: while it is away every call raises StoreUnavailable."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.is_away = False
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._store, name)
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await trio.lowlevel.checkpoint()
+            if self.is_away:
+                raise StoreUnavailable("the database is away")
+            return await method(*arguments, **named)
+
+        return call
+
+
+async def crash_until_given_up(supervisor: Supervisor, child_id: str) -> None:
+    """End a child whenever it runs, as its own crashes would, until its supervisor gives it up."""
+    with trio.fail_after(120):
+        while (state := state_of(supervisor, child_id)) != "quarantined":
+            if state == "running":
+                supervisor.kill(child_id)
+            await trio.sleep(0.1)
+
+
+def state_of(supervisor: Supervisor, child_id: str) -> str | None:
+    """The state of a child; None when there is none of this id."""
+    return next((child.state for child in supervisor.which_children() if child.id == child_id), None)
+
+
+def incarnations(bot: TradingBot) -> dict[str, int]:
+    """How often each actor and supervisor of the tree has been started, by its path."""
+    assert bot.root is not None
+    counts: dict[str, int] = {}
+
+    def walk(node: SupervisorStatistics | ChildStatistics) -> None:
+        counts[node.path] = node.incarnation
+        if isinstance(node, SupervisorStatistics):
+            for child in node.children:
+                walk(child)
+
+    walk(bot.root.statistics())
+    return counts
