@@ -24,6 +24,7 @@ from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
 from bot.settings import Levels
+from bot.shutdown import OrderlyStop
 from bot.storage.memory import MemoryStore
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
@@ -125,9 +126,9 @@ def quick_policy() -> Policy:
 
 @asynccontextmanager
 async def running_bot(
-    world: World, *, policy: Policy | None = None, observe_s: float = 6.0
+    world: World, *, policy: Policy | None = None, observe_s: float = 6.0, stop: OrderlyStop | None = None
 ) -> AsyncIterator[TradingBot]:
-    """One life of the bot in this world; the chain goes on producing blocks."""
+    """One life of the bot in this world; the chain goes on producing blocks. It ends at once, or in the order of `stop`."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.chain.run)
         bot = TradingBot(
@@ -145,9 +146,12 @@ async def running_bot(
             world.reports.append(report)
             bot.failures.report(report)
 
-        async with open_supervisor(bot.spec(_no_door, world.chats), report=report) as root:
+        heard = report if stop is None else stop.noting(report)
+        async with open_supervisor(bot.spec(_no_door, world.chats), report=heard) as root:
             await bot.began(root)
             yield bot
+            if stop is not None:
+                await stop.stop_tree(root, bot)
             bot.guard.stop_entries()
         nursery.cancel_scope.cancel()
 
