@@ -69,9 +69,6 @@ class PumpChain:
         """Ask every endpoint how it fares; one line for people. Raises ChainUnavailable when none can be used."""
         return await self._endpoints.probe()
 
-    async def genesis_hash(self) -> str:
-        return await self._endpoints.first(RpcClient.genesis_hash)
-
     async def finalized_height(self) -> int:
         return await self._endpoints.first(lambda client: client.block_height("finalized"))
 

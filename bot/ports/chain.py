@@ -73,8 +73,6 @@ class EndpointHealth:
 class Chain(Protocol):
     """Reads and sends. Commitment: accounts `confirmed`; statuses whatever is known. All raise ChainUnavailable."""
 
-    async def genesis_hash(self) -> str: ...
-
     async def curve(self, mint: str) -> Curve:
         """Current reserves; raises LookupError when the mint has no curve account, DecodeError for a strange one."""
 

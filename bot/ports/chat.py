@@ -34,7 +34,6 @@ class ButtonPress:
     chat_id: int
     chat_type: str
     user_id: int
-    message_id: int
     query_id: str
     data: str
 

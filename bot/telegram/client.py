@@ -215,7 +215,6 @@ def _update(update: telegram.Update) -> ChatUpdate:
             chat_id=query.message.chat.id,
             chat_type=str(query.message.chat.type),
             user_id=query.from_user.id,
-            message_id=query.message.message_id,
             query_id=query.id,
             data=query.data,
         )

@@ -75,9 +75,7 @@ class MemoryTelegram:
                 if button.label == label:
                     query_id = f"q{self._next_update()}"
                     self._queries[query_id] = False
-                    self._push(
-                        ButtonPress(self._updates, chat_id, kind, chat_id, shown.message_id, query_id, button.data)
-                    )
+                    self._push(ButtonPress(self._updates, chat_id, kind, chat_id, query_id, button.data))
                     return
         raise LookupError(f"no button {label!r} in chat {chat_id}")
 
