@@ -31,6 +31,8 @@ COMMANDS: tuple[Command, ...] = (
         "buy a launchpad token; trading fees are in the amount, network fee and account rent come on top",
     ),
     Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number of tokens, or all that the chain shows"),
+    Command("confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute"),
+    Command("cancel", "CODE", "take such an order back"),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
     Command("price", "MINT", "a token's price, market cap and how far its curve is"),

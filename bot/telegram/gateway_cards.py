@@ -11,6 +11,8 @@ from bot.telegram.replies import short
 MAX_UNITS = 4096  # UTF-16 units of one message
 MAX_BUTTONS = 8
 
+# The line of a card that asks for the user's word; see `replies.offer_card`.
+_CONFIRM_LINE = re.compile(r"^\s*/confirm ([0-9a-f]{8})$", re.MULTILINE)
 # A line of a reply that is a command to sell; see `replies.position_line`.
 _SELL_LINE = re.compile(r"^\s*/sell ([1-9A-HJ-NP-Za-km-z]{32,44}) all$", re.MULTILINE)
 
@@ -46,9 +48,11 @@ def _short_lines(text: str) -> list[str]:
 
 
 def buttons_under(reply: str) -> tuple[Button, ...]:
-    """The buttons of a reply: consent to the terms, and a sale for each position that it lists with its command."""
+    """The buttons of a reply: consent to the terms, the word about an order, and a sale for each position it lists."""
     if reply.endswith(CONSENT_TEXT):
         return (Button("I agree", "/start agree"),)
+    if offered := _CONFIRM_LINE.search(reply):
+        return (Button("Confirm", f"/confirm {offered[1]}"), Button("Cancel", f"/cancel {offered[1]}"))
     return tuple(sell_button(mint) for mint in _SELL_LINE.findall(reply)[:MAX_BUTTONS])
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.ports import OutboxMessage, PricePoint
+from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.trading.curve import CurveError, Fees, quote_sell
+from bot.trading.intent import Side
+from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
-from bot.trading.units import format_sol, format_tokens
+from bot.trading.units import format_percent, format_sol, format_tokens
 
 
 def short(mint: str) -> str:
@@ -99,3 +101,35 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
         return f"{text}, cannot be sold now: {error}"
     change = worth - position.cost_lamports
     return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.mint} all"
+
+
+def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
+    """An order that waits for its user's word: what it trades, what it costs, what is the least that comes out."""
+    request, quote = offer.request, preview.quote
+    buys = request.side is Side.BUY
+    fees = format_sol(quote.protocol_fee_lamports + quote.creator_fee_lamports)
+    network = format_sol(preview.network_fee_lamports)
+    if buys:
+        trade = f"Buy {short(request.mint)} for {format_sol(request.spend_lamports)} SOL"
+        result = f"about {format_tokens(quote.token_raw)} tokens, at least {format_tokens(preview.limit_raw)}"
+        costs = f"trading fees {fees} SOL are in it; network fee {network} SOL and account rent come on top"
+    else:
+        trade = f"Sell {format_tokens(quote.token_raw)} tokens of {short(request.mint)}"
+        brings = format_sol(max(quote.received_lamports, 0))
+        result = f"about {brings} SOL, at least {format_sol(preview.limit_raw)} at this price"
+        costs = f"trading fees {fees} SOL are off already; network fee {network} SOL"
+    lines = [
+        f"{mode_label(request.mode.value)} {trade}, wallet {short(preview.wallet_address)}",
+        f"  {result}; price impact {format_percent(preview.impact_bps)}",
+        f"  {costs}",
+        *(f"  Warning: {warning}" for warning in preview.warnings),
+        f"Nothing is sent yet. Within {(offer.expires_at_ms - now_ms) // 1000} s:",
+        f"  /confirm {offer.code}",
+        f"  /cancel {offer.code}",
+    ]
+    return "\n".join(lines)
+
+
+def safety_line(hazards: tuple[str, ...]) -> str:
+    """What a token's mint lets somebody do to its holders."""
+    return f"Not safe: {'; '.join(hazards)}." if hazards else "Nobody can freeze, tax, take back or mint more of it."

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.trading.limits import ON_CRITICAL, Ceilings, UserSettings, is_time_zone
-from bot.trading.units import BPS, LAMPORTS_PER_SOL, AmountError, format_sol, parse_sol
+from bot.trading.units import BPS, LAMPORTS_PER_SOL, AmountError, format_percent, format_sol, parse_sol
 
 Value = int | bool | str | None
 
@@ -96,8 +96,7 @@ class Setting:
         if self.unit is Unit.SOL:
             return f"{format_sol(value)} SOL"
         if self.unit is Unit.PERCENT:
-            whole, rest = divmod(value, 100)
-            return f"{whole}.{rest:02d}".rstrip("0").rstrip(".") + " %"
+            return format_percent(value)
         return f"{value} s" if self.unit is Unit.SECONDS else str(value)
 
     def _parse_word(self, typed: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.trading.units import BPS
+from bot.trading.units import format_percent
 
 UNREADABLE = "its mint cannot be read now, so nobody knows who could freeze or take it"
 
@@ -42,18 +42,14 @@ def hazards(facts: MintFacts) -> tuple[str, ...]:
         "a program of somebody's decides about each transfer (transfer hook)": facts.has_transfer_hook,
         "somebody can freeze its holders (freeze authority)": facts.can_freeze,
         "somebody can stop all transfers (pausable)": facts.can_be_paused,
-        f"each transfer is taxed with {_percent(facts.transfer_fee_bps)} (transfer fee)": facts.transfer_fee_bps > 0,
+        f"each transfer is taxed with {format_percent(facts.transfer_fee_bps)} (transfer fee)": facts.transfer_fee_bps
+        > 0,
         "somebody can set a tax on each transfer (transfer fee authority)": facts.can_set_transfer_fee,
         "somebody can make more of it (mint authority)": facts.can_mint,
         "somebody can close its mint (close authority)": facts.can_close_mint,
         f"its mint has extensions that are not known here ({_types(facts)})": bool(facts.unknown_extensions),
     }
     return tuple(reason for reason, holds in found.items() if holds)
-
-
-def _percent(bps: int) -> str:
-    whole, rest = divmod(bps * 100, BPS)
-    return f"{whole}.{rest // 100:02d}".rstrip("0").rstrip(".") + " %"
 
 
 def _types(facts: MintFacts) -> str:

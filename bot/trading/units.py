@@ -74,6 +74,11 @@ def format_tokens(token_raw: int) -> str:
     return _format(token_raw, TOKEN_DECIMALS, TOKEN_DECIMALS)
 
 
+def format_percent(bps: int) -> str:
+    """Basis points as a percentage, exact."""
+    return f"{_format(bps, 2, 2)} %"
+
+
 def ceil_div(numerator: int, denominator: int) -> int:
     """Division of non-negative integers rounded up."""
     return -(-numerator // denominator)

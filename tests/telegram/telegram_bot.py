@@ -67,6 +67,17 @@ class Talk:
         self.say(text)
         return await self.hears(words, within_s=within_s)
 
+    async def confirms(self, words: str, *, within_s: float = 30) -> str:
+        """Wait for a card, confirm it, and hear an answer with these words in it."""
+        await self.hears("Nothing is sent yet", within_s=within_s)
+        self.press("Confirm")
+        return await self.hears(words, within_s=within_s)
+
+    async def orders(self, text: str, words: str, *, within_s: float = 30) -> str:
+        """Give an order, confirm its card, and hear an answer with these words in it."""
+        self.say(text)
+        return await self.confirms(words, within_s=within_s)
+
 
 def make_talk(seed: int) -> Talk:
     world = make_world(InProcessChain(seed=seed))
@@ -92,7 +103,7 @@ async def bot_on_telegram(
         chat = make_chat(
             AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
             TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.sniper_changed),
-            PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed),
+            PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.tracking_changed),
         )
         await open_for_entries(bot)

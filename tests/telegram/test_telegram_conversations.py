@@ -33,22 +33,25 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.asks("/wallet", "balance 10 SOL")
         await talk.asks("/status", "today: 0 buys, 0 sells")
 
-        await talk.asks(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")
         await talk.asks("/positions", f"/sell {mint} all")
-        await talk.asks(f"/sell {mint} 50%", "Sent: selling")
+        await talk.orders(f"/sell {mint} 50%", "Sent: selling")
         await talk.hears("Sold")
         talk.press(f"Sell all of {short(mint)}")
-        await talk.hears("Sent: selling")
+        await talk.confirms("Sent: selling")
         await talk.hears("Position closed")
         await talk.asks("/status", "today: 1 buys, 2 sells, 0 failed")
 
         await talk.asks("/balance", "SOL in ")
-        await talk.asks(f"/price {mint}", "SOL per million tokens")
+        await talk.asks(f"/price {mint}", "Nobody can freeze, tax, take back or mint more of it")
         await talk.asks("/settings", "stop_loss = 10 %")
         await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds from now on")
         await talk.asks("/settings stop_lost 25%", "did you mean stop_loss?")
         await talk.asks("/settings stop_loss 900%", "stop_loss goes from")
+        await talk.asks("/settings max_trade 5000", "The operator's limit counts instead: 1 SOL")
+        await talk.asks("/settings max_trade", "(0.001 SOL to 10,000 SOL). The operator's limit counts instead: 1 SOL")
+        await talk.asks("/settings use_stop_loss off", "stop_loss = off")
         leader = Crowd(talk.world.chain)._trader(3)
         await talk.asks(f"/track {leader.pubkey()} leader", "Following leader")
         await talk.asks(f"/track {leader.pubkey()}", "You follow")
@@ -58,6 +61,12 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.asks("/resume", "Your pause is over")
         await talk.asks("/resume", "You have not paused")
 
+        card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        talk.press("Cancel")
+        await talk.hears("Cancelled; nothing was sent")
+        await talk.asks(card.splitlines()[-2].strip(), "That offer has expired")
+        await talk.asks(card.splitlines()[-1].strip(), "That offer has expired")
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
         await talk.asks("/snipe", "The sniper is off")
         await talk.asks("/snipe_enable", "The sniper is on")
         await talk.asks("/snipe_disable", "The sniper is off")
@@ -90,15 +99,17 @@ async def test_an_update_that_comes_again_after_a_restart_trades_once(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await _agree(talk)
-        # The poll that brings the order is the last one that is answered, so nothing confirms it.
+        card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        confirm = next(line.strip() for line in card.splitlines() if "/confirm" in line)
+        # The poll that brings the confirmation is the last one that is answered, so nothing confirms the update.
         for _ in range(7):
             talk.telegram.lose("updates")
-        talk.say(f"/buy {mint} 0.1")
+        talk.say(confirm)
         await bought(talk.world, 1)
-    assert [update.text for update in talk.telegram._pending] == [f"/buy {mint} 0.1"]
+    assert [update.text for update in talk.telegram._pending] == [confirm]
     talk.telegram._faults.clear()
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.hears("this order exists already and is filled")
+        await talk.hears("was confirmed before; its order is filled")
         await trio.sleep(30)
         assert (await talk.world.store.day(0)).buys == 1
         assert len(await talk.world.store.open_positions()) == 1
@@ -113,10 +124,10 @@ async def test_a_restart_in_the_middle_of_an_order_tells_its_result_afterwards(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await _agree(talk)
-        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
     async with bot_on_telegram(talk, monkeypatch):
         await talk.hears("Bought")
-        await talk.asks(f"/sell {mint} all", "Sent: selling")
+        await talk.orders(f"/sell {mint} all", "Sent: selling")
         await talk.hears("Position closed")
         assert await talk.world.books_equal_chain()
 
@@ -128,7 +139,8 @@ async def test_orders_go_on_for_somebody_who_blocked_the_bot(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await _agree(talk)
-        talk.say(f"/buy {mint} 0.1")
+        await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        talk.press("Confirm")
         talk.telegram.block(talk.person)
         await bought(talk.world, 1)
         await trio.sleep(10)
@@ -146,8 +158,7 @@ async def test_a_flood_limit_and_a_broken_network_lose_no_message(
         await _agree(talk)
         talk.telegram.ask_to_wait("send", 15)
         talk.telegram.lose("send")
-        talk.say(f"/buy {mint} 0.1")
-        await talk.hears("Sent: buying")
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
         await talk.hears("Bought")
         talk.telegram.go_away()
         await trio.sleep(200)
@@ -164,10 +175,12 @@ async def test_a_pressed_sell_button_sells_once_however_often_it_is_pressed(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await _agree(talk)
-        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
         await talk.hears("Bought")
+        talk.press(f"Sell all of {short(mint)}")
+        await talk.hears("Nothing is sent yet")
         for _ in range(4):
-            talk.press(f"Sell all of {short(mint)}")
+            talk.press("Confirm")
         await closed(talk.world, 1)
         await trio.sleep(10)
         sales = [trade for trade in talk.world.store._trades.values() if trade.fill.side is Side.SELL]

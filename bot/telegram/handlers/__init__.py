@@ -31,6 +31,8 @@ def make_chat(
         "snipe_disable": account.snipe_disable,
         "buy": trade.buy,
         "sell": trade.sell,
+        "confirm": trade.confirm,
+        "cancel": trade.cancel,
         "positions": trade.positions,
         "panic": trade.panic,
     }

@@ -14,7 +14,8 @@ from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import short
-from bot.trading.settings_table import SETTINGS, setting_named, value_of, with_value
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.settings_table import SETTINGS, Setting, overruled, setting_named, value_of, with_value
 from bot.trading.units import AmountError, format_sol
 
 LOOKS_SHOWN = 5
@@ -34,17 +35,18 @@ class PreferenceHandlers:
     clock: Clock
     pauses: Pauses
     snipers_changed: Callable[[str], Awaitable[None]]
+    ceilings: Ceilings
 
     async def settings(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         user = known(incoming)
         current = await self.store.settings(user.id)
         if not arguments:
-            lines = [f"{row.name} = {row.format(value_of(current, row))} - {row.help}" for row in SETTINGS]
+            lines = [self._line(current, row) for row in SETTINGS]
             return "\n".join([*lines, f"Change one with {command.usage}."])
         try:
             row = setting_named(arguments[0])
             if len(arguments) == 1:
-                return f"{row.name} = {row.format(value_of(current, row))} - {row.help}"
+                return self._line(current, row)
             changed = with_value(current, row, row.parse(" ".join(arguments[1:])))
         except AmountError as error:
             raise UsageError(str(error)) from None
@@ -52,7 +54,17 @@ class PreferenceHandlers:
         await self.snipers_changed(user.id)
         return (
             f"{row.name} = {row.format(value_of(changed, row))}; it holds from now on, open positions keep their plan."
+            f"{self._operators(changed, row)}"
         )
+
+    def _line(self, current: UserSettings, row: Setting) -> str:
+        shown = row.format(value_of(current, row))
+        return f"{row.name} = {shown} - {row.help} ({row.bounds}).{self._operators(current, row)}"
+
+    def _operators(self, current: UserSettings, row: Setting) -> str:
+        """The operator's limit, where that is what counts."""
+        limit = overruled(current, row, self.ceilings)
+        return "" if limit is None else f" The operator's limit counts instead: {row.format(limit)}."
 
     async def snipe(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock
 from bot.commands import Command
@@ -13,9 +13,10 @@ from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label, position_line
+from bot.telegram.replies import mode_label, offer_card, position_line
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
+from bot.trading.offer import OFFER_MS, Offer, Offers, offer_code, offer_key
 from bot.trading.risk_gate import Refused
 from bot.trading.units import BPS, AmountError, parse_percent, parse_sol, parse_tokens
 
@@ -23,10 +24,10 @@ _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _CLOSED_SHOWN = 5
 
 
-def key_of(text: str) -> str:
-    """A typed address; UsageError for what cannot be one."""
+def key_of(text: str, what: str = "token") -> str:
+    """A typed address of a token, or of a `what`; UsageError for what cannot be one."""
     if not _BASE58_KEY.fullmatch(text):
-        raise UsageError(f"{text[:50]!r} is not a token address; it has 32 to 44 letters and digits")
+        raise UsageError(f"{text[:50]!r} is not a {what} address; it has 32 to 44 letters and digits")
     return text
 
 
@@ -38,6 +39,7 @@ class TradeHandlers:
     clock: Clock
     sell_everything: Callable[[str], Awaitable[int]]
     snipers_changed: Callable[[str], Awaitable[None]]
+    offers: Offers = field(default_factory=Offers)
 
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 2:
@@ -56,7 +58,7 @@ class TradeHandlers:
             slippage_bps=settings.slippage_buy_bps,
             spend_lamports=spend_lamports,
         )
-        return _told(user, await self.desk.submit(request))
+        return await self._ordered(user, settings, request)
 
     async def sell(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 2:
@@ -83,7 +85,50 @@ class TradeHandlers:
             token_raw=token_raw,
             share_bps=share_bps,
         )
-        return _told(user, await self.desk.submit(request))
+        return await self._ordered(user, settings, request)
+
+    async def _ordered(self, user: User, settings: UserSettings, request: TradeRequest) -> str:
+        """Trade at once, or show what it would be and wait for the user's word, as he has set it."""
+        if not settings.require_confirmation:
+            return _told(user, await self.desk.submit(request))
+        preview = await self.desk.preview(request)
+        if isinstance(preview, Refused):
+            return _told(user, preview)
+        now_ms = self.clock.now_ms()
+        code = offer_code(self.clock.new_id())
+        shown = replace(
+            request,
+            key=offer_key(user.id, code),
+            min_token_raw=preview.limit_raw if request.side is Side.BUY else 0,
+        )
+        offer = Offer(code, shown, now_ms + OFFER_MS)
+        self.offers.put(offer, now_ms)
+        return offer_card(offer, preview, now_ms)
+
+    async def confirm(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if len(arguments) != 1:
+            raise wrong_usage(command)
+        user, code = known(incoming), arguments[0].lower()
+        request = self.offers.take(user.id, code, self.clock.now_ms())
+        if request is not None:
+            return _told(user, await self.desk.submit(request))
+        return await self._no_offer(user, code)
+
+    async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if len(arguments) != 1:
+            raise wrong_usage(command)
+        user, code = known(incoming), arguments[0].lower()
+        if self.offers.cancel(user.id, code):
+            return f"{mode_label(user.mode.value)} Cancelled; nothing was sent."
+        return await self._no_offer(user, code)
+
+    async def _no_offer(self, user: User, code: str) -> str:
+        """An offer that this process does not have: it may have become an order, before a restart as well."""
+        label = mode_label(user.mode.value)
+        intent = await self.store.intent_of(offer_key(user.id, code))
+        if intent is not None:
+            return f"{label} That offer was confirmed before; its order is {intent.state}. See /positions."
+        return f"{label} That offer has expired. Nothing was sent; send the command again."
 
     async def positions(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

@@ -13,7 +13,8 @@ from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import short
+from bot.telegram.replies import safety_line, short
+from bot.trading.token_check import UNREADABLE, hazards
 from bot.trading.units import TOKEN_DECIMALS, format_sol
 
 LABEL_LENGTH = 32
@@ -44,13 +45,19 @@ class WatchingHandlers:
         return (
             f"{short(mint)}: {format_sol(per_million)} SOL per million tokens, market cap"
             f" {format_sol(curve.market_cap_lamports)} SOL, {format_sol(curve.real_quote_lamports)} SOL in the curve,"
-            f" {curve.progress_bps / 100:.1f} % sold.{done}"
+            f" {curve.progress_bps / 100:.1f} % sold.{done}\n{await self._safety(mint)}"
         )
+
+    async def _safety(self, mint: str) -> str:
+        try:
+            return safety_line(hazards(await self.chain.mint_facts(mint)))
+        except (LookupError, DecodeError):
+            return safety_line((UNREADABLE,))
 
     async def track(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if not arguments:
             raise wrong_usage(command)
-        user, address, label = known(incoming), key_of(arguments[0]), " ".join(arguments[1:])
+        user, address, label = known(incoming), key_of(arguments[0], "wallet"), " ".join(arguments[1:])
         try:
             await self.chain.balances(address)
         except LookupError:
@@ -67,7 +74,7 @@ class WatchingHandlers:
     async def untrack(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
             raise wrong_usage(command)
-        user, address = known(incoming), key_of(arguments[0])
+        user, address = known(incoming), key_of(arguments[0], "wallet")
         if not await self.store.untrack(user.id, address):
             mine = ", ".join(row.address for row in await self.store.tracked(user.id)) or "none"
             return f"You do not follow {short(address)}; you follow: {mine}."

@@ -1,0 +1,72 @@
+"""Orders that wait for their user's word: an exact request, bound to its user, a code and an expiry.
+
+The request's key follows from user and code. However often an offer is confirmed, it is the same order, and whoever
+knows a code but is somebody else has nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from bot.trading.intent import TradeRequest
+
+CODE_LENGTH = 8
+OFFER_MS = 60_000
+OFFERS_MAX = 10_000  # in the whole bot; the oldest go first
+
+
+def offer_code(fresh_id: str) -> str:
+    """The code of a new offer, from a fresh identifier (a random UUID as text)."""
+    return fresh_id[:CODE_LENGTH]
+
+
+def offer_key(user_id: str, code: str) -> str:
+    """The key of the order that a user's offer becomes."""
+    return f"offer:{user_id}:{code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One order that was shown. `request` is exactly what a confirmation submits."""
+
+    code: str
+    request: TradeRequest
+    expires_at_ms: int
+
+
+@dataclass(slots=True)
+class Offers:
+    """The open offers of this process; a restart forgets them all, and whoever was shown one asks again."""
+
+    _open: OrderedDict[str, Offer] = field(default_factory=OrderedDict)
+    _taken: set[str] = field(default_factory=set)
+
+    def put(self, offer: Offer, now_ms: int) -> None:
+        """Keep an offer until it expires."""
+        for key in [key for key, old in self._open.items() if now_ms >= old.expires_at_ms]:
+            self._forget(key)
+        self._open[offer.request.key] = offer
+        while len(self._open) > OFFERS_MAX:
+            self._forget(next(iter(self._open)))
+
+    def take(self, user_id: str, code: str, now_ms: int) -> TradeRequest | None:
+        """The request of an offer that this user has and that has not expired; again and again the same one."""
+        key = offer_key(user_id, code)
+        offer = self._open.get(key)
+        if offer is None or now_ms >= offer.expires_at_ms:
+            return None
+        self._taken.add(key)
+        return offer.request
+
+    def cancel(self, user_id: str, code: str) -> bool:
+        """Take an offer back; False for one that is not there or was confirmed already."""
+        key = offer_key(user_id, code)
+        if key not in self._open or key in self._taken:
+            return False
+        self._forget(key)
+        return True
+
+    def _forget(self, key: str) -> None:
+        del self._open[key]
+        self._taken.discard(key)
