@@ -19,6 +19,7 @@ from bot.errors import Unavailable
 
 T = TypeVar("T")
 
+REFRESH_S = 5.0  # what was known last is not much older than this when an outage begins, even if nobody had looked
 BEAT_S = 0.25
 LAG_S = 60.0  # how long the worst lag is remembered
 
@@ -37,7 +38,10 @@ class Known(Generic[T]):
 
 
 class Kept(Generic[T]):
-    """One question and its newest answer. `ask` raises Unavailable for no answer; it is asked when somebody looks."""
+    """One question and its newest answer. `ask` raises Unavailable for no answer.
+
+    It is asked when somebody looks, and every `REFRESH_S` when nobody does.
+    """
 
     def __init__(self, ask: Callable[[], Awaitable[T]], clock: Clock) -> None:
         self._ask, self._clock = ask, clock
@@ -58,10 +62,11 @@ class Kept(Generic[T]):
         return Known(self._value, (self._clock.now_ms() - self._as_of_ms) / 1000, trouble)
 
     async def keep(self) -> None:
-        """Ask whenever somebody waits, until cancelled; one question at a time, however many wait."""
+        """Ask until cancelled; one question at a time, however many wait."""
         while True:
-            while self._wanted <= self._begun:
-                await self._changed.wait()
+            with trio.move_on_after(REFRESH_S):
+                while self._wanted <= self._begun:
+                    await self._changed.wait()
             self._begun += 1
             number, asked_at_ms = self._begun, self._clock.now_ms()
             try:

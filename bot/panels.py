@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -17,7 +17,7 @@ from actors.status_keeper import Kept, LoopLag
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import ModeSums, OutboxMessage, Overview, Owner
-from bot.status import LOOK_S, Record
+from bot.status import LOOK_S, Record, available
 from bot.trading.curve import CurveError, Fees, quote_sell
 from bot.trading.intent import Mode
 from bot.trading.position import Position
@@ -47,10 +47,10 @@ class Details:
 class _Rates:
     """Counters of this process and this machine at the last look; what they did since is told per second."""
 
-    at_s: float = field(default_factory=trio.current_time)
-    cpu_s: float = 0.0
-    received_bytes: int = 0
-    sent_bytes: int = 0
+    at_s: float
+    cpu_s: float
+    received_bytes: int
+    sent_bytes: int
 
 
 class Panels:
@@ -60,7 +60,7 @@ class Panels:
         self._bot, self._mode = bot, mode
         self.details = Kept(self._ask, bot.adapters.clock)
         self.lag = LoopLag()
-        self._before = _Rates()
+        self._before = _rates()
 
     async def record(self) -> Record:
         """What is known now. While the database is away its part is as it was, and `details_age_s` says how long ago."""
@@ -76,9 +76,9 @@ class Panels:
         rows = [self._position(position, details) for position in details.positions]
         record["details_age_s"] = round(known.age_s, 1)
         record["positions"] = {"total": sum(one.open_positions for one in details.overview.modes), "rows": rows}
-        record["today"] = [
-            self._today(sums, rows, details.overview) for sums in details.overview.modes if self._is_shown(sums)
-        ]
+        shown = [sums for sums in details.overview.modes if self._is_shown(sums)]
+        record["capital"] = [self._capital(sums, details.overview) for sums in shown]
+        record["today"] = [self._today(sums, rows, details.overview) for sums in shown]
         record["recent"] = [self._event(message, details.owners) for message in details.messages]
         return record
 
@@ -102,6 +102,15 @@ class Panels:
         """The program's own mode, and every other one that anything happened in."""
         happened = (sums.open_positions, sums.buys, sums.sells, sums.failed, sums.won, sums.lost)
         return sums.mode is self._mode or any(happened)
+
+    def _capital(self, sums: ModeSums, overview: Overview) -> Record:
+        seen = available(self._bot, overview, self._mode) if sums.mode is self._mode else None
+        return {
+            "mode": sums.mode.value,
+            "deployed_lamports": sums.deployed_lamports,
+            "available_lamports": None if seen is None else seen.lamports,
+            "available_age_s": None if seen is None else seen.age_s,
+        }
 
     def _today(self, sums: ModeSums, rows: list[Record], overview: Overview) -> Record:
         mine = [row for row in rows if row["mode"] == sums.mode.value]
@@ -203,9 +212,7 @@ class Panels:
 
     def _process(self) -> Record:
         """Of this process alone, its PostgreSQL and local chain are others; the network is this machine's."""
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        received, sent = _network_bytes(Path("/proc/self/net/dev").read_text(encoding="ascii"))
-        now = _Rates(trio.current_time(), usage.ru_utime + usage.ru_stime, received, sent)
+        now = _rates()
         before, self._before = self._before, now
         passed_s = max(now.at_s - before.at_s, 0.001)
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
@@ -213,7 +220,7 @@ class Panels:
         return {
             "cpu_bps": min(round((now.cpu_s - before.cpu_s) / passed_s * BPS), BPS * (os.cpu_count() or 1)),
             "rss_bytes": pages * resource.getpagesize(),
-            "rss_peak_bytes": usage.ru_maxrss * 1024,
+            "rss_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "open_files": sum(1 for _ in Path("/proc/self/fd").iterdir()),
             "open_files_max": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "threads": threading.active_count(),
@@ -221,8 +228,8 @@ class Panels:
             "loop_lag_worst_ms": round(self.lag.worst_s * 1000),
             "database_connections": pool.used,
             "database_connections_max": pool.most,
-            "received_bytes_per_s": _rate(before.received_bytes, received, passed_s),
-            "sent_bytes_per_s": _rate(before.sent_bytes, sent, passed_s),
+            "received_bytes_per_s": _rate(before.received_bytes, now.received_bytes, passed_s),
+            "sent_bytes_per_s": _rate(before.sent_bytes, now.sent_bytes, passed_s),
         }
 
 
@@ -236,9 +243,15 @@ def _action(opinion: Opinion) -> str:
     return "strong_buy" if strong else opinion.action.value
 
 
+def _rates() -> _Rates:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    received, sent = _network_bytes(Path("/proc/self/net/dev").read_text(encoding="ascii"))
+    return _Rates(trio.current_time(), usage.ru_utime + usage.ru_stime, received, sent)
+
+
 def _rate(before: int, now: int, passed_s: float) -> int | None:
-    """Bytes per second since the last look; None at the first one, and when the counters began anew."""
-    return round((now - before) / passed_s) if 0 < before <= now else None
+    """Bytes per second since the last look; None when an interface, and its count with it, has gone."""
+    return round((now - before) / passed_s) if now >= before else None
 
 
 def _network_bytes(table: str) -> tuple[int, int]:

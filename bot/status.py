@@ -13,7 +13,7 @@ from actors.status_keeper import Kept, Known
 from bot import logs
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import Unavailable
-from bot.ports import ModeSums, Overview, Owner
+from bot.ports import Overview, Owner
 from bot.trading.intent import Context, Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.runbooks import HALTED, page_for
@@ -35,6 +35,14 @@ class Facts:
 
     overview: Overview
     owners: dict[str, Owner]
+
+
+@dataclass(frozen=True, slots=True)
+class Spendable:
+    """What wallets can spend, and how many seconds ago the one that was looked at longest ago was."""
+
+    lamports: int
+    age_s: float
 
 
 class StatusBoard:
@@ -119,6 +127,7 @@ class StatusBoard:
             }
         modes = overview.modes
         own = next(one for one in modes if one.mode is self._mode)
+        spendable = available(self._bot, overview, self._mode)
         last_ms = overview.last_trade_at_ms
         return {
             "users": overview.users,
@@ -135,20 +144,12 @@ class StatusBoard:
                 "failed": sum(one.failed for one in modes),
             },
             "pnl_lamports_today": own.realized_lamports,
-            "capital_lamports": {"deployed": own.deployed_lamports, **self._available(overview, own)},
+            "capital_lamports": {
+                "deployed": own.deployed_lamports,
+                "available": None if spendable is None else spendable.lamports,
+                "available_age_s": None if spendable is None else spendable.age_s,
+            },
             "last_trade_at": None if last_ms is None else rfc3339(last_ms),
-        }
-
-    def _available(self, overview: Overview, own: ModeSums) -> Record:
-        """What can be spent: the wallets as they were last compared, less orders on their way and the reserve for exits."""
-        balances = self._bot.reconciler.reconciler.balances.values()
-        if len(balances) < overview.wallets:
-            return {"available": None, "available_age_s": None}
-        kept = own.reserved_lamports + _open(overview) * EXIT_RESERVE_LAMPORTS
-        oldest_ms = min((seen.at_ms for seen in balances), default=self._bot.adapters.clock.now_ms())
-        return {
-            "available": max(sum(seen.lamports for seen in balances) - kept, 0),
-            "available_age_s": round((self._bot.adapters.clock.now_ms() - oldest_ms) / 1000, 1),
         }
 
     def _facts(self, known: Known[Facts], overview: Overview | None) -> Record:
@@ -294,11 +295,13 @@ class StatusBoard:
             ends = f"it is well again, and they open at {rfc3339(ends_ms)} if it stays so"
         else:
             ends = "they open again by themselves"
+        away = any(one.name == "database" for one in causes)
+        meanwhile = "monitors go on, exits wait for the database" if away else "exits and monitors go on"
         entries = "Entries" if cause.binds is Binds.ALL else "Entries of what buys by itself"
         more = f" (and {len(causes) - 1} more: {', '.join(one.name for one in causes[1:])})" if causes[1:] else ""
         return (
-            f"{entries} are paused since {rfc3339(cause.since_ms)} by {cause.name} ({cause.why}){more}; exits and monitors"
-            f" go on, and {ends}; see {page_for(cause.name)}."
+            f"{entries} are paused since {rfc3339(cause.since_ms)} by {cause.name} ({cause.why}){more}; {meanwhile},"
+            f" and {ends}; see {page_for(cause.name)}."
         )
 
 
@@ -311,3 +314,15 @@ def _of_now(known: Known[Facts]) -> Overview | None:
 
 def _open(overview: Overview) -> int:
     return sum(one.open_positions for one in overview.modes)
+
+
+def available(bot: TradingBot, overview: Overview, mode: Mode) -> Spendable | None:
+    """The wallets as they were last compared, less orders on their way and the reserve for exits; None before that."""
+    balances = bot.reconciler.reconciler.balances.values()
+    if len(balances) < overview.wallets:
+        return None
+    now_ms = bot.adapters.clock.now_ms()
+    reserved = sum(one.reserved_lamports for one in overview.modes if one.mode is mode)
+    kept = reserved + _open(overview) * EXIT_RESERVE_LAMPORTS
+    oldest_ms = min((seen.at_ms for seen in balances), default=now_ms)
+    return Spendable(max(sum(seen.lamports for seen in balances) - kept, 0), round((now_ms - oldest_ms) / 1000, 1))

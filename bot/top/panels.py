@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from bot.top.ink import ALARM, FAINT, PLAIN, STRONG, Column, Part, Sheet, amount_style, table_row
-from bot.top.record import Capital, Cause, Halt, LevelChange, Moment, Monitors, Process, Service, Today, View
-from bot.top.words import UNKNOWN, brief_age, byte_size, clip, count, counted, percent, sol
+from bot.top.record import Capital, Cause, Followed, Halt, LevelChange, Moment, Monitors, Process, Service, Today, View
+from bot.top.words import UNKNOWN, brief_age, byte_size, clip, clip_middle, count, counted, percent, sol
 
 BADGES = {
     "OPEN": "bold black on green",
@@ -25,6 +25,8 @@ LEVELS = {1: ("level 1, healthy", PLAIN), 2: ("level 2, degraded", STRONG), 3: (
 GLOBAL = "global"
 DAY_MS = 86_400_000
 YEAR_10000_MS = 253_402_300_800_000
+OLD_S = 3.0  # the database's part, when it is older than this, is shown as what it is
+BALANCE_OLD_S = 60.0
 LABEL = 10  # cells of the labels on the left of a panel
 
 Panel = list[Text]
@@ -50,6 +52,11 @@ def header(view: View, sheet: Sheet, *, causes_max: int, silent_s: float) -> Pan
     if silent_s > 0:
         seen = clock_time(sheet.now_ms - round(silent_s * 1000))
         told = f" no answer for {brief_age(silent_s)}: this is how it was at {seen} UTC "
+        lines.append(sheet.line((told, BADGES["HALTED"])))
+    elif view.details_age_s is not None and view.details_age_s > OLD_S:
+        told = (
+            f" the database does not answer: positions and trades are as they were {brief_age(view.details_age_s)} ago "
+        )
         lines.append(sheet.line((told, BADGES["HALTED"])))
     sentence = (view.actors and view.actors.sentence) or ""
     wrapped = textwrap.wrap(sentence, sheet.width, max_lines=3, placeholder=sheet.glyphs.more)
@@ -103,7 +110,7 @@ def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Te
     lines = [
         sheet.line(
             (f"{cause.cause or UNKNOWN}", ALARM if cause.scope == GLOBAL else STRONG),
-            (f" for {sheet.since(cause.since)}, {_scope(cause.scope)}", PLAIN),
+            (f" for {sheet.since(cause.since)}, {_whom(cause)}", PLAIN),
             (f": {cause.why or UNKNOWN}", PLAIN),
             (f" (by {cause.by or UNKNOWN})", FAINT),
         )
@@ -114,8 +121,9 @@ def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Te
     return lines
 
 
-def _scope(scope: str | None) -> str:
-    return "entries of everybody" if scope == GLOBAL else f"entries of {scope or UNKNOWN}"
+def _whom(cause: Cause) -> str:
+    entries = "automated entries" if cause.binds == "automated" else "entries"
+    return f"{entries} of {'everybody' if cause.scope == GLOBAL else cause.scope or UNKNOWN}"
 
 
 def _capital(capital: Capital, sheet: Sheet) -> Text:
@@ -125,10 +133,12 @@ def _capital(capital: Capital, sheet: Sheet) -> Text:
     share = ""
     if deployed is not None and available is not None and deployed >= 0 and available >= 0 and deployed + available:
         share = f" ({percent(available * 10_000 // (deployed + available))})"
+    age_s = capital.available_age_s
+    seen = f", wallets seen {brief_age(age_s)} ago" if age_s is not None and age_s > BALANCE_OLD_S else ""
     return sheet.line(
         ("capital".ljust(LABEL), FAINT),
         (f"{capital.mode or UNKNOWN}  ", STRONG),
-        (f"{_known(deployed, sol)} SOL deployed, {_known(available, sol)} SOL available{share}", PLAIN),
+        (f"{_known(deployed, sol)} SOL deployed, {_known(available, sol)} SOL available{share}{seen}", PLAIN),
     )
 
 
@@ -202,19 +212,36 @@ def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
         lines += [_labelled(sheet, "", (name, ALARM)) for name in view.actors.troubled[:4]]
     lines.append(_labelled(sheet, "monitors", _monitors(view.monitors)))
     if not brief:
+        if view.followed.expected or view.followed.live:
+            lines.append(_labelled(sheet, "followed", _followed(view.followed)))
         prices = UNKNOWN if view.prices_age_s is None else f"{brief_age(view.prices_age_s)} old"
         lines.append(_labelled(sheet, "prices", (prices, PLAIN)))
-        lines.append(_labelled(sheet, "traded", (_ago(sheet, view.last_trade_at), PLAIN)))
-        lines.append(
-            _labelled(sheet, "errors", (_known(view.errors_today, lambda number: f"{count(number)} today"), PLAIN))
-        )
+        lines.append(_labelled(sheet, "traded", (_traded(view, sheet), PLAIN)))
+        lines.append(_labelled(sheet, "errors", _errors(view, sheet)))
     elif view.process is not None:
         lines.append(_labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
     return lines
 
 
-def _ago(sheet: Sheet, moment: Moment | None) -> str:
-    return UNKNOWN if moment is None else f"{sheet.since(moment)} ago"
+def _errors(view: View, sheet: Sheet) -> Part:
+    since = f" since {when(view.errors_since, sheet)}" if view.errors_since is not None else " today"
+    return _known(view.errors_today, lambda number: count(number) + since), STRONG if view.errors_today else PLAIN
+
+
+def _followed(followed: Followed) -> Part:
+    """Wallets that are followed, and how old the oldest look at one is."""
+    look = "" if followed.oldest_look_s is None else f", oldest look {brief_age(followed.oldest_look_s)}"
+    waiting = f", {count(followed.waiting)} waiting" if followed.waiting else ""
+    missing = followed.live is not None and followed.expected is not None and followed.live < followed.expected
+    told = f"{_known(followed.live, count)} of {_known(followed.expected, count)}{waiting}{look}"
+    return told, ALARM if missing or waiting else PLAIN
+
+
+def _traded(view: View, sheet: Sheet) -> str:
+    """When the last trade was; none is known to be none as long as the database's other numbers are known."""
+    if view.last_trade_at is None:
+        return UNKNOWN if view.users is None else "not yet"
+    return f"{sheet.since(view.last_trade_at)} ago"
 
 
 def _labelled(sheet: Sheet, label: str, *parts: Part) -> Text:
@@ -239,11 +266,11 @@ def _service(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
         return
     for endpoint in endpoints[:4]:
         word = UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down"
-        told = clip(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
-        slot = UNKNOWN if endpoint.slot is None else str(endpoint.slot)
-        yield _labelled(
-            sheet, "", _health_part(word), (told, PLAIN), (f"  slot {slot}  {endpoint.detail or ''}", FAINT)
-        )
+        told = clip_middle(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
+        slot = "" if endpoint.slot is None else f"  slot {endpoint.slot}"
+        latency = "" if endpoint.latency_ms is None else f"  {endpoint.latency_ms} ms"
+        trouble = f"  {endpoint.detail}" if endpoint.detail else ""
+        yield _labelled(sheet, "", _health_part(word), (told, PLAIN), (f"{trouble}{latency}{slot}", FAINT))
 
 
 def _actors(view: View, sheet: Sheet) -> Text:
@@ -256,10 +283,12 @@ def _actors(view: View, sheet: Sheet) -> Text:
 
 def _monitors(monitors: Monitors) -> Part:
     """How many of the expected monitors watch their position, and how old the oldest look at one is."""
-    if monitors.expected is None or monitors.live is None:
+    if monitors.live is None:
         return UNKNOWN, PLAIN
     fallback = f", {count(monitors.fallback)} by fallback" if monitors.fallback else ""
     look = "" if monitors.oldest_check_s is None else f", oldest look {brief_age(monitors.oldest_check_s)}"
+    if monitors.expected is None:
+        return f"{count(monitors.live)} live{fallback}{look}", PLAIN
     missing = monitors.live + (monitors.fallback or 0) < monitors.expected
     return f"{count(monitors.live)} of {count(monitors.expected)}{fallback}{look}", ALARM if missing else PLAIN
 
@@ -278,14 +307,15 @@ def process(view: View, sheet: Sheet) -> Panel:
 def _process_rows(told: Process) -> list[tuple[str, str]]:
     received = _known(told.received_bytes_per_s, lambda size: f"{byte_size(size)}/s in")
     sent = _known(told.sent_bytes_per_s, lambda size: f"{byte_size(size)}/s out")
+    peak = "" if told.rss_peak_bytes is None else f", {byte_size(told.rss_peak_bytes)} at most"
     worst = "" if told.loop_lag_worst_ms is None else f", {count(told.loop_lag_worst_ms)} ms at worst"
     return [
         ("cpu", _known(told.cpu_bps, percent)),
-        ("memory", _of(told.rss_bytes, told.rss_max_bytes, byte_size)),
+        ("memory", _known(told.rss_bytes, byte_size) + peak),
         ("files", _of(told.open_files, told.open_files_max, count)),
         ("threads", _known(told.threads, count)),
         ("loop lag", _known(told.loop_lag_ms, lambda lag: f"{count(lag)} ms") + worst),
-        ("database", _of(told.database_connections, told.database_connections_max, count, unit=" connections")),
+        ("database", _of(told.database_connections, told.database_connections_max, count, unit=" connections used")),
         ("network", received if received == sent else f"{received}, {sent}"),
     ]
 

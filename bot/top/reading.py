@@ -14,6 +14,7 @@ from bot.top.record import (
     Cause,
     Endpoint,
     Event,
+    Followed,
     Halt,
     LevelChange,
     Moment,
@@ -115,7 +116,7 @@ def read(status: Answer, supervisor: Answer, top: Answer, *, ascii_only: bool = 
     """The record of three answers; an empty answer stands for a verb that the bot does not know."""
     told, tree, more = (Fields(answer, ascii_only) for answer in (status, supervisor, top))
     positions, momentum = more.part("positions"), more.part("momentum")
-    total, tracked = positions.whole("total"), momentum.whole("tracked")
+    total = positions.whole("total")
     return View(
         state=told.text("state"),
         level=told.whole("level"),
@@ -125,17 +126,20 @@ def read(status: Answer, supervisor: Answer, top: Answer, *, ascii_only: bool = 
         users=told.whole("users"),
         snipers=told.whole("snipers"),
         launches_seen=told.whole("launches_seen"),
-        tokens_tracked=told.whole("tokens_tracked") if tracked is None else tracked,
+        tokens_tracked=told.whole("tokens_tracked"),
         open_positions=told.part("positions").whole("open") if total is None else total,
         unknown_orders=told.part("positions").whole("unknown"),
         last_trade_at=told.moment("last_trade_at"),
         errors_today=told.whole("errors_today"),
+        errors_since=told.moment("errors_since"),
         prices_age_s=told.seconds("prices_age_s"),
         halt=told.part("halt").row(Halt) if told.part("halt").values else None,
         causes=told.rows("causes", Cause) or (),
         services=tuple(_services(told.part("services"))),
         monitors=told.part("monitors").row(Monitors),
+        followed=told.part("wallets_followed").row(Followed),
         actors=_actors(tree),
+        details_age_s=more.seconds("details_age_s"),
         capital=more.rows("capital", Capital) or (_capital_of_status(told),),
         today=more.rows("today", Today) or (_today_of_status(told),),
         positions=positions.rows("rows", OpenPosition),
@@ -160,7 +164,9 @@ def _services(told: Fields) -> Iterator[Service]:
 
 def _capital_of_status(told: Fields) -> Capital:
     amounts = told.part("capital_lamports")
-    return Capital(ALL_MODES, amounts.whole("deployed"), amounts.whole("available"))
+    return Capital(
+        told.text("mode"), amounts.whole("deployed"), amounts.whole("available"), amounts.seconds("available_age_s")
+    )
 
 
 def _today_of_status(told: Fields) -> Today:

@@ -4,20 +4,22 @@ Three verbs are asked: `status` and `supervisor`, whose fields the command line'
 what only the dashboard shows. Every field is optional: what is missing, or is not of its type, is None here and "not
 known" on the screen. The fields of `top`, amounts in lamports, shares in basis points, ages in seconds, times in RFC 3339:
 
-- `capital`: list of `mode`, `deployed_lamports` (cost of what is held), `available_lamports` (can be spent now).
+- `details_age_s`: how old the database's part is: all of these but `momentum`, `levels` and `process`.
+- `capital`: list of `mode`, `deployed_lamports` (cost of what is held), `available_lamports` (can be spent),
+  `available_age_s` (since the wallets were looked at).
 - `today`: list of `mode`, `signals`, `buys`, `sells`, `failed`, `wins` and `losses` (positions closed with a gain, and
   without one), `realized_lamports` (net of fees), `unrealized_lamports` (what selling all would add), `fees_lamports`.
 - `positions`: `total`, and `rows`, oldest first: `id`, `mint`, `symbol`, `user` (a handle), `mode`, `opened_at`,
   `cost_lamports`, `value_lamports` (what a sale would bring now, net), `price_age_s`, `take_profit_bps`,
   `stop_loss_bps`, `monitor` (`live`, `fallback` or `none`).
-- `momentum`: `tracked`, and `rows`, best first: `mint`, `symbol`, `score_bps`, `action` (`strong_buy`, `buy`, `neutral`
-  or `sell`), `age_s` (of the token), `curve_lamports` (what buyers have put in), `reason`.
+- `momentum`: `rows`, tokens judged in the last minute, best first: `mint`, `symbol`, `score_bps`, `action`
+  (`strong_buy`, `buy`, `neutral` or `sell`), `age_s` (of the token), `curve_lamports` (what buyers have put in), `reason`.
 - `recent`: list, newest first: `at`, `kind` (as in the outbox: `fill`, `order_failed`, ...), `side`, `user`, `mode`,
   `mint`, `symbol`, `lamports` (paid or received), `realized_lamports` (of a sale), `reason`.
 - `levels`: list, newest first, of what the trading state became: `at`, `state`, `level`, `cause`, `why`.
-- `process`: `cpu_bps` (of one core), `rss_bytes`, `rss_max_bytes`, `open_files`, `open_files_max`, `threads`,
-  `loop_lag_ms`, `loop_lag_worst_ms` (of the last minute), `database_connections`, `database_connections_max`,
-  `received_bytes_per_s`, `sent_bytes_per_s`.
+- `process`: `cpu_bps` (of one core), `rss_bytes`, `rss_peak_bytes`, `open_files`, `open_files_max`, `threads`,
+  `loop_lag_ms`, `loop_lag_worst_ms` (of the last minute), `database_connections` (in use), `database_connections_max`,
+  `received_bytes_per_s` and `sent_bytes_per_s` (of all of this machine's interfaces).
 
 In each list of `capital` and `today` a mode stands once; amounts of different modes are never added up.
 """
@@ -33,13 +35,14 @@ Moment = NewType("Moment", int)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why entries are paused; `scope` is `global` or names whom it binds."""
+    """Why entries are paused; `scope` is `global` or names whom, `binds` is `automated` or `all` of their entries."""
 
     cause: str | None
     scope: str | None
     since: Moment | None
     by: str | None
     why: str | None
+    binds: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Endpoint:
     name: str | None
     healthy: bool | None
     slot: int | None
+    latency_ms: int | None
     detail: str | None
 
 
@@ -76,6 +80,7 @@ class Capital:
     mode: str | None
     deployed_lamports: int | None
     available_lamports: int | None
+    available_age_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ class LevelChange:
 class Process:
     cpu_bps: int | None
     rss_bytes: int | None
-    rss_max_bytes: int | None
+    rss_peak_bytes: int | None
     open_files: int | None
     open_files_max: int | None
     threads: int | None
@@ -181,6 +186,16 @@ class Monitors:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """Scanners of followed wallets; `waiting` ones wait for chain or database."""
+
+    expected: int | None
+    live: int | None
+    oldest_look_s: float | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All that one frame shows. None, also in place of a list, is what the bot did not tell."""
 
@@ -197,12 +212,15 @@ class View:
     unknown_orders: int | None
     last_trade_at: Moment | None
     errors_today: int | None
+    errors_since: Moment | None
     prices_age_s: float | None
     halt: Halt | None
     causes: tuple[Cause, ...]
     services: tuple[Service, ...]
     monitors: Monitors
+    followed: Followed
     actors: Actors | None
+    details_age_s: float | None
     capital: tuple[Capital, ...]
     today: tuple[Today, ...]
     positions: tuple[OpenPosition, ...] | None

@@ -51,6 +51,14 @@ def clip(text: str, cells: int, mark: str) -> str:
     return set_cell_size(text, room).rstrip() + mark if room > 0 else mark[: max(cells, 0)]
 
 
+def clip_middle(text: str, cells: int, mark: str) -> str:
+    """A text in at most so many cells, its middle left out: of an address both ends tell it from others."""
+    if cell_len(text) <= cells:
+        return text
+    tail = max((cells - cell_len(mark)) // 2, 0)
+    return clip(text, cells - tail, mark) + text[len(text) - tail :]
+
+
 def short_mint(mint: str) -> str:
     """A mint address as people compare it: its first and last four characters."""
     return f"{mint[:4]}..{mint[-4:]}" if len(mint) > 10 else mint

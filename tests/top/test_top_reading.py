@@ -49,7 +49,7 @@ def test_a_bot_that_does_not_know_the_verb_leaves_its_panels_unknown() -> None:
     assert (view.actors, view.positions, view.momentum, view.recent, view.levels, view.process) == (None,) * 6
     assert view.open_positions == 3
     assert view.today[0].realized_lamports == 130_000_000
-    assert view.today[0].mode == view.capital[0].mode == "all modes"
+    assert (view.today[0].mode, view.capital[0].mode) == ("all modes", "live")
 
 
 def test_an_amount_that_is_not_known_is_never_read_as_zero() -> None:

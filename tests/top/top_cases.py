@@ -82,6 +82,21 @@ def starting() -> Answers:
     return answer, {}, {}
 
 
+def database_away() -> Answers:
+    """The database hangs: what it alone knows is not known, and the panels are as they were."""
+    why = "the database: no answer in time"
+    cause = {"cause": "database", "scope": "global", "since": at(41), "by": "database watch", "why": why}
+    answer = status("PAUSED", 2, [cause])
+    answer |= {"users": None, "snipers": None, "signals_today": None, "pnl_lamports_today": None, "last_trade_at": None}
+    answer["positions"] = {"open": None, "closed_today": None, "unknown": None}
+    answer["trades_today"] = {"buys": None, "sells": None, "failed": None}
+    answer["capital_lamports"] = {"deployed": None, "available": None, "available_age_s": None}
+    answer["monitors"]["expected"] = answer["wallets_followed"]["expected"] = None
+    answer["services"]["database"] = {"health": "down", "since": at(41), "detail": why}
+    sentence = f"Entries are paused by database ({why}); monitors go on, exits wait for the database; see its page."
+    return answer, supervisor(sentence), top() | {"details_age_s": 43.6}
+
+
 def two_modes() -> Answers:
     """A user with real money beside one who trades on paper."""
     more = top([position(1, 61_200_000), position(2, 20_000_000, mode="paper")])
@@ -138,6 +153,7 @@ CASES = {
     "flattening": flattening,
     "halted": halted,
     "starting": starting,
+    "database_away": database_away,
     "two_modes": two_modes,
     "sixty_positions": sixty_positions,
     "hostile": hostile,

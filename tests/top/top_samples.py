@@ -37,10 +37,12 @@ def status(state: str = "OPEN", level: int = 1, causes: list[Answer] | None = No
         "positions": {"open": 3, "closed_today": 9, "unknown": 0},
         "trades_today": {"buys": 12, "sells": 9, "failed": 1},
         "pnl_lamports_today": 130_000_000,
-        "capital_lamports": {"deployed": 250_000_000, "available": 19_400_000_000},
+        "capital_lamports": {"deployed": 250_000_000, "available": 19_400_000_000, "available_age_s": 12.5},
         "monitors": {"expected": 3, "live": 3, "fallback": 0, "oldest_check_s": 0.4},
+        "wallets_followed": {"expected": 2, "live": 2, "oldest_look_s": 12.0, "waiting": 0, "trouble": None},
         "last_trade_at": at(14),
         "errors_today": 0,
+        "errors_since": at(9_245),
         "prices_age_s": 0.3,
         "services": {
             "database": up,
@@ -48,8 +50,8 @@ def status(state: str = "OPEN", level: int = 1, causes: list[Answer] | None = No
                 **up,
                 "detail": "finalized height 20418",
                 "endpoints": [
-                    {"name": "local-1", "healthy": True, "slot": 20_450, "detail": "3 ms"},
-                    {"name": "local-2", "healthy": True, "slot": 20_450, "detail": "4 ms"},
+                    {"name": "127.0.0.1:38915", "healthy": True, "slot": 20_450, "latency_ms": 3, "detail": ""},
+                    {"name": "127.0.0.1:38917", "healthy": True, "slot": 20_450, "latency_ms": 4, "detail": ""},
                 ],
             },
             "stream": {**up, "detail": "0.2 s since the last frame"},
@@ -122,7 +124,15 @@ def top(positions: list[Answer] | None = None, levels: list[Answer] | None = Non
     if positions is None:
         positions = [position(1, 61_200_000), position(2, 44_000_000), position(3, 50_000_000)]
     return {
-        "capital": [{"mode": "live", "deployed_lamports": 250_000_000, "available_lamports": 19_400_000_000}],
+        "details_age_s": 0.0,
+        "capital": [
+            {
+                "mode": "live",
+                "deployed_lamports": 250_000_000,
+                "available_lamports": 19_400_000_000,
+                "available_age_s": 12.5,
+            }
+        ],
         "today": [
             {
                 "mode": "live",
@@ -139,7 +149,6 @@ def top(positions: list[Answer] | None = None, levels: list[Answer] | None = Non
         ],
         "positions": {"total": len(positions), "rows": positions},
         "momentum": {
-            "tracked": 47,
             "rows": [
                 token(3, 8_700, "strong_buy"),
                 token(4, 7_200, "buy"),
@@ -163,7 +172,7 @@ def top(positions: list[Answer] | None = None, levels: list[Answer] | None = Non
         "process": {
             "cpu_bps": 312,
             "rss_bytes": 96_000_000,
-            "rss_max_bytes": 512_000_000,
+            "rss_peak_bytes": 112_000_000,
             "open_files": 34,
             "open_files_max": 1024,
             "threads": 5,
