@@ -1,0 +1,195 @@
+"""The database goes away under a bot that trades: shortly, by hanging, with a kill in the middle, and until it halts.
+
+One data directory goes through all of it; the last test holds what is left against the chain. While it lasts the
+harness asks at every look whether an actor has crashed: an outage is no reason to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.whole.audit import audit
+from tests.whole.real import FAST, RealBot, Status, real_bot
+from tests.whole.real_market import write_busy_market
+
+pytestmark = pytest.mark.slow
+
+LAUNCHES = 900
+# The second half of these walks: an outage becomes critical while one looks.
+CRITICAL = FAST.replace("[levels]", "[levels]\ndatabase_critical_s = 1.5")
+START_WITHIN_S = 60
+
+
+@pytest.fixture(scope="module")
+def trading() -> Iterator[RealBot]:
+    """One bot that trades all the time; the tests below follow each other."""
+    with real_bot() as bot:
+        write_busy_market(bot.directory / "busy.csv", LAUNCHES)
+        start(bot)
+        bot.until("a filled sale", lambda status: known(status, "sells") >= 1)
+        yield bot
+
+
+def start(bot: RealBot) -> None:
+    bot.start("--market", str(bot.directory / "busy.csv"))
+
+
+def known(status: Status, side: str) -> int:
+    """Today's trades of a side; -1 while nobody knows them."""
+    count = status["trades_today"][side]
+    return -1 if count is None else int(count)
+
+
+def obeyed(bot: RealBot, *words: str) -> str:
+    done = bot.command(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def refused(bot: RealBot, *words: str) -> str:
+    done = bot.command(*words)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
+    return done.stderr.strip()
+
+
+def until_positions_open(bot: RealBot) -> None:
+    bot.until("open positions", lambda status: (status["positions"]["open"] or 0) >= 1)
+
+
+def until_paused_by_database(bot: RealBot) -> Status:
+    paused = bot.until("the cause database", lambda status: "database" in {one["cause"] for one in status["causes"]})
+    assert (paused["state"], paused["level"]) == ("PAUSED", 2)
+    assert paused["services"]["database"]["health"] == "down"
+    return paused
+
+
+def until_it_trades_again(bot: RealBot) -> None:
+    before = bot.until_open()
+    bot.until(
+        "further trades", lambda status: all(known(status, side) > known(before, side) for side in ("buys", "sells"))
+    )
+
+
+def assert_doors_answer(bot: RealBot, speaker: str) -> None:
+    """Status, tree, dashboard and chat while the database is away: each says so and none shows a number as of now."""
+    status = bot.until("numbers known to be old", lambda status: status["trades_today"]["buys"] is None)
+    assert status["monitors"]["live"] >= 1
+    assert "not known" in obeyed(bot, "status")
+    assert "runbooks/database.md" in obeyed(bot, "supervisor", "status").splitlines()[0]
+    assert "database" in obeyed(bot, "top", "--once")
+    assert bot.say(speaker, "/status", "/positions") == [NO_DATABASE, NO_DATABASE]
+
+
+NO_DATABASE = (
+    "That cannot be answered right now: the database is away. Until it answers nothing is bought and nothing is sold; what"
+    " you hold stays as it is. Try again shortly."
+)
+
+
+def test_a_short_outage_pauses_and_ends_by_itself(trading: RealBot) -> None:
+    until_positions_open(trading)
+    assert "db-down" in obeyed(trading, "localnet", "fault", "db-down", "--for", "3s")
+    assert "db-down" in obeyed(trading, "localnet", "status")
+    until_paused_by_database(trading)
+    until_it_trades_again(trading)
+    assert "db-down" not in obeyed(trading, "localnet", "status")
+
+
+def test_a_database_that_hangs_holds_nobody(trading: RealBot) -> None:
+    until_positions_open(trading)
+    obeyed(trading, "localnet", "fault", "db-hang", "--for", "600s")
+    until_paused_by_database(trading)
+    assert_doors_answer(trading, "demo-2")
+    assert obeyed(trading, "localnet", "clear") == "1 fault(s) ended"
+    until_it_trades_again(trading)
+
+
+def test_nothing_was_bought_meanwhile_and_every_exit_that_waited_was_made(trading: RealBot) -> None:
+    away = False
+    waited: set[str] = set()
+    for event in trading.this_life():
+        if event.get("cause") == "database" and event["event"] in {"entries_paused", "pause_ended"}:
+            away = event["event"] == "entries_paused"
+        elif event["event"] == "intent_planned":
+            assert not (away and event["side"] == "buy"), event
+        elif event["event"] in {"exit_not_submitted", "exit_refused"} and away:
+            waited.add(event["position"])
+    assert not away
+    assert waited, "no exit came due in the outages; they prove nothing"
+
+    def sold(_: Status) -> bool:
+        return waited <= {event["position"] for event in trading.this_life() if event["event"] == "sell_filled"}
+
+    trading.until("the exits that waited", sold)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("db-dwn", "--for", "3s"), "unknown fault db-dwn; known: db-down, db-hang, drop-tx"),
+        (("db-down", "--for", "0s"), "a fault lasts between 0 and 86400 seconds"),
+        (("db-down", "--for", "3s", "--endpoint", "rpc-1"), "db-down is a fault of the database"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(trading: RealBot, words: tuple[str, ...], complaint: str) -> None:
+    assert complaint in refused(trading, "localnet", "fault", *words)
+
+
+def test_a_kill_while_the_database_hangs_loses_nothing(trading: RealBot) -> None:
+    """The frozen server outlives the bot; the next one lets it go on, stops it, and takes up every order."""
+    until_positions_open(trading)
+    obeyed(trading, "localnet", "fault", "db-hang", "--for", "600s")
+    until_paused_by_database(trading)
+    trading.kill()
+    (trading.directory / "bot.toml").write_text(CRITICAL)
+    start(trading)
+    until_it_trades_again(trading)
+
+
+def test_a_long_outage_halts_without_the_database_and_flattens_with_it(trading: RealBot) -> None:
+    until_positions_open(trading)
+    obeyed(trading, "localnet", "fault", "db-down", "--for", "600s")
+    halted = trading.until("level 3", lambda status: status["level"] == 3)
+    assert (halted["state"], halted["halt"]["cause"]) == ("FLATTENING", "database")
+    assert (trading.directory / "halt.json").exists()
+    assert "the flatten is still at work" in refused(trading, "rearm")
+    trading.kill()
+    start(trading)
+    status = trading.until("everything flat", lambda status: status["state"] == "HALTED")
+    assert (status["level"], status["halt"]["cause"], status["positions"]["open"]) == (3, "database", 0)
+
+
+def test_a_halt_survives_a_start_that_the_database_refuses(trading: RealBot) -> None:
+    trading.stop()
+    configuration = trading.directory / "postgres" / "data" / "postgresql.conf"
+    whole = configuration.read_text()
+    configuration.write_text("max_connections = many\n")
+    trading.start()
+    assert trading.process is not None
+    assert trading.process.wait(START_WITHIN_S) == 1
+    trading.process = None
+    last = (trading.directory / "console").read_text().splitlines()[-1]
+    assert last.startswith("bot: the database in ")
+    assert "does not start" in last
+    assert (trading.directory / "halt.json").exists()
+    configuration.write_text(whole)
+
+
+def test_only_a_rearm_opens_again(trading: RealBot) -> None:
+    start(trading)
+    status = trading.until("halted", lambda status: status["state"] == "HALTED" and status["facts"]["known"])
+    assert (status["halt"]["cause"], status["positions"]["open"]) == ("database", 0)
+    assert "rearmed" in obeyed(trading, "rearm")
+    until_it_trades_again(trading)
+    assert not (trading.directory / "halt.json").exists()
+
+
+def test_books_equal_the_chain_after_all_of_it(trading: RealBot) -> None:
+    """Last in this file: it ends the bot, which stops in time although its database hangs."""
+    trading.snipers_off()
+    trading.until_flat()
+    obeyed(trading, "localnet", "fault", "db-hang", "--for", "600s")
+    trading.stop()
+    assert audit(trading.directory) == []
