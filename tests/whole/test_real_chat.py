@@ -43,6 +43,13 @@ def quiet_mint(bot: RealBot) -> str:
     return str(mints[last - (last - FATES.index("stays")) % len(FATES)])
 
 
+def ordered(bot: RealBot, who: str, text: str) -> str:
+    """The last line of what a confirmed order is answered with."""
+    card = bot.say(who, text)
+    assert card[-2].startswith("  /confirm "), card
+    return bot.say(who, card[-2].strip())[-1]
+
+
 # Every command on the pipe of one conversation: what is typed, and the words that its answer holds.
 TYPED = (
     ("/start", "You are set up as demo-1 [live]. Deposit to"),
@@ -115,6 +122,10 @@ TYPED = (
     (f"/sell {NO_TOKEN} 101%", "more than 100 %"),
     (f"/sell {NO_TOKEN} -5%", "is negative"),
     (f"/sell {NO_TOKEN} half", "is not an amount"),
+    ("/confirm", "usage: /confirm CODE"),
+    ("/confirm 0badc0de", "That offer has expired. Nothing was sent; send the command again."),
+    ("/cancel", "usage: /cancel CODE"),
+    ("/cancel 0badc0de", "That offer has expired"),
     ("/panic now", "usage: /panic"),
     ("/posittions", "there is no such command; did you mean /positions?"),
     ("buy some", "commands begin with a slash"),
@@ -148,12 +159,12 @@ def test_newcomer_consents_buys_and_sells_in_parts(talking: RealBot) -> None:
     assert funded[1].startswith("balance 10 SOL")
 
     mint = quiet_mint(talking)
-    assert talking.say(NEWCOMER, f"/buy {mint} 0.1")[-1].startswith("[live] Sent: buying for 0.1 SOL, at least ")
+    assert ordered(talking, NEWCOMER, f"/buy {mint} 0.1").startswith("[live] Sent: buying for 0.1 SOL, at least ")
     talking.until_logged("buy_filled")
     assert f"/sell {mint} all" in talking.say(NEWCOMER, "/positions")[-1]
     before = sales_of(talking, mint)
     for amount in ("50%", "1000", "all"):
-        assert talking.say(NEWCOMER, f"/sell {mint} {amount}")[-1].startswith("[live] Sent: selling "), amount
+        assert ordered(talking, NEWCOMER, f"/sell {mint} {amount}").startswith("[live] Sent: selling "), amount
         before += 1
         talking.until(f"the sale of {amount}", lambda _, wanted=before: sales_of(talking, mint) >= wanted)  # type: ignore[misc]
     assert " closed, result " in talking.say(NEWCOMER, "/positions")[-1]
@@ -173,7 +184,8 @@ def sales_of(bot: RealBot, mint: str) -> int:
 def test_panic_sells_everything_and_switches_the_sniper_off(talking: RealBot) -> None:
     mint = quiet_mint(talking)
     bought = sum(event["event"] == "buy_filled" for event in talking.log())
-    talking.say(NEWCOMER, "/start agree", f"/buy {mint} 0.05")
+    talking.say(NEWCOMER, "/start agree")
+    ordered(talking, NEWCOMER, f"/buy {mint} 0.05")
     talking.until_logged("buy_filled", bought + 1)
     told = "\n".join(talking.say(NEWCOMER, "/panic"))
     assert "The sniper is off and your entries are paused; 1 positions are being sold" in told

@@ -1,0 +1,191 @@
+"""Cards of orders by hand: what they show, whom they bind, and every way in which a confirmation can come wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.trading.intent import Side
+from bot.trading.units import LAMPORTS_PER_SOL
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+from tests.whole.crowd import Crowd
+from tests.whole.virtual import bought
+
+EXPIRED = "That offer has expired. Nothing was sent; send the command again."
+
+
+async def agreed(talk: Talk) -> Talk:
+    talk.say("/start agree")
+    await talk.hears("Your wallet is")
+    return talk
+
+
+def line_of(card: str, command: str) -> str:
+    """The command of a card as its reader would type it."""
+    found = re.search(rf"/{command} [0-9a-f]{{8}}", card)
+    assert found is not None, card
+    return found[0]
+
+
+async def trades(talk: Talk) -> tuple[int, int]:
+    day = await talk.world.store.day(0)
+    return day.buys, day.sells
+
+
+async def test_a_card_shows_what_is_traded_and_what_it_costs(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(11)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        for words in (
+            "[live] Buy",
+            "for 0.1 SOL, wallet",
+            "tokens, at least",
+            "price impact",
+            "trading fees",
+            "network fee 0.000055 SOL and account rent",
+            "Within 60 s",
+        ):
+            assert words in card, card
+        assert await bot.adapters.store.in_flight() == []
+        talk.press("Confirm")
+        await talk.hears("Bought")
+        card = await talk.asks(f"/sell {mint} 50%", "Nothing is sent yet")
+        for words in ("[live] Sell", "SOL, at least", "price impact", "trading fees"):
+            assert words in card, card
+        position = (await bot.adapters.store.open_positions())[0]
+        talk.press("Confirm")
+        await talk.hears("Sold")
+        assert (await bot.adapters.store.open_positions())[0].token_raw == position.token_raw - position.token_raw // 2
+
+
+async def test_a_confirmation_that_comes_again_and_again_buys_once(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(12)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        for _ in range(3):
+            talk.press("Confirm")
+        talk.say(line_of(card, "confirm"))
+        await talk.hears("Bought")
+        await talk.asks(
+            line_of(card, "confirm").upper().replace("/CONFIRM", "/confirm"), "exists already and is filled"
+        )
+        await talk.asks(line_of(card, "cancel"), "was confirmed before; its order is filled")
+        await trio.sleep(70)
+        await talk.asks(line_of(card, "confirm"), "was confirmed before; its order is filled")
+        assert await trades(talk) == (1, 0)
+        assert await talk.world.books_equal_chain()
+
+
+async def test_an_offer_ends_with_its_minute(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(13)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        await trio.sleep(61)
+        talk.press("Confirm")
+        await talk.hears(EXPIRED)
+        await trio.sleep(30)
+        assert await trades(talk) == (0, 0)
+
+
+async def test_another_person_cannot_confirm_or_cancel(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(14)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        other = await agreed(Talk(talk.world, talk.telegram, person=8))
+        card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        await other.asks(line_of(card, "confirm"), EXPIRED)
+        await other.asks(line_of(card, "cancel"), EXPIRED)
+        assert await trades(talk) == (0, 0)
+        await talk.asks(line_of(card, "confirm"), "Sent: buying")
+        await bought(talk.world, 1)
+        await other.asks(line_of(card, "confirm"), EXPIRED)
+        assert {row.user_id for row in await talk.world.store.open_positions()} == {
+            user.id for user in await talk.world.store.users() if user.telegram_id == talk.person
+        }
+
+
+async def test_an_offer_does_not_outlive_a_restart(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(15)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+    async with bot_on_telegram(talk, monkeypatch):
+        talk.press("Confirm")
+        await talk.hears(EXPIRED)
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
+        await bought(talk.world, 1)
+
+
+async def test_a_buyer_never_gets_fewer_tokens_than_his_card_promised(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(16)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        Crowd(talk.world.chain).buy(mint, 30, 20 * LAMPORTS_PER_SOL)
+        await trio.sleep(3)
+        talk.press("Confirm")
+        await talk.hears("Not done: the price has risen")
+        await trio.sleep(30)
+        assert await trades(talk) == (0, 0)
+
+
+async def test_what_cannot_be_done_shows_no_card(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(17)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        await talk.asks(f"/buy {mint} 0.0000009", "Not done: 0.0000009 SOL is below the least of 0.001 SOL")
+        await talk.asks(f"/buy {mint} 2", "above your limit per trade of 1 SOL")
+        await talk.asks(f"/sell {mint} all", "Not done: you hold no position in this token")
+        await talk.asks("/buy So11111111111111111111111111111111111111112 0.1", "is no token of the launchpad")
+        await talk.asks("/settings min_liquidity 50", "min_liquidity = 50 SOL")
+        await talk.asks(f"/buy {mint} 0.1", "below your least liquidity of 50 SOL")
+        await talk.asks("/pause", "Your entries are paused")
+        await talk.asks(f"/buy {mint} 0.1", "Not done: entries are paused")
+        assert await talk.world.store.in_flight() == []
+
+
+async def test_panic_asks_nobody(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(18)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        await talk.asks("/panic", "1 positions are being sold")
+        await talk.hears("Position closed")
+        sales = [trade for trade in talk.world.store._trades.values() if trade.fill.side is Side.SELL]
+        assert len(sales) == 1
+
+
+async def test_who_wants_no_cards_trades_at_once(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(19)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        user = (await talk.world.store.users())[0]
+        settings = await talk.world.store.settings(user.id)
+        await talk.world.store.save_settings(user.id, replace(settings, require_confirmation=False), by=user.id)
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
+        await bought(talk.world, 1)
