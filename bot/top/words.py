@@ -71,9 +71,10 @@ def sol(lamports: int, *, signed: bool = False) -> str:
     losses round alike, half away from zero.
     """
     size = abs(lamports)
-    if size < 10_000 * LAMPORTS_PER_SOL:
+    # Half of the last digit is enough to round up to one digit more.
+    if size < 10_000 * LAMPORTS_PER_SOL - 50_000:
         digits = _decimal(size, LAMPORTS_PER_SOL, 4)
-    elif size < 1_000_000 * LAMPORTS_PER_SOL:
+    elif size < 1_000_000 * LAMPORTS_PER_SOL - 5_000_000:
         digits = _decimal(size, LAMPORTS_PER_SOL, 2)
     else:
         digits = _scaled(size, LAMPORTS_PER_SOL)

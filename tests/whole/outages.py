@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any
 
 import trio
@@ -14,17 +15,24 @@ from bot.tree import TradingBot
 
 
 class CutStore:
-    """The store in memory behind a connection that can be cut: while it is away every call raises StoreUnavailable."""
+    """The store in memory behind a connection that can be cut or hang.
+
+    While it is away every call raises StoreUnavailable, while it hangs none is answered.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.is_away = False
+        self.is_away = self.hangs = False
 
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
+        if not iscoroutinefunction(method):
+            return method  # type: ignore[no-any-return]
 
         async def call(*arguments: Any, **named: Any) -> Any:
             await trio.lowlevel.checkpoint()
+            while self.hangs:
+                await trio.sleep(0.1)
             if self.is_away:
                 raise StoreUnavailable("the database is away")
             return await method(*arguments, **named)

@@ -1,0 +1,167 @@
+"""What status, tree and top say of the whole bot, in virtual time: what is known, what is not, and who does not run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import trio
+from trio.testing import MockClock
+
+from actors.status_keeper import REFRESH_S, StatusKeeper
+from bot.localnet.inprocess import InProcessChain
+from bot.panels import Panels
+from bot.ports import TrackedWallet
+from bot.status import LOOK_S, OLD_S, StatusBoard
+from bot.status_text import status_text, tree_text
+from bot.top.frame import draw
+from bot.top.ink import UNICODE
+from bot.top.reading import read
+from bot.trading.intent import Mode
+from bot.tree import TradingBot
+from tests.whole.crowd import Crowd
+from tests.whole.outages import crash_until_given_up
+from tests.whole.test_levels import KEEPS, TENTH, with_position
+from tests.whole.virtual import World, make_world, open_for_entries, running_bot, until
+
+
+@asynccontextmanager
+async def shown(world: World) -> AsyncIterator[tuple[TradingBot, StatusBoard, Panels]]:
+    """A running bot with its views, which are kept as the actor keeps them."""
+    async with running_bot(world) as bot, trio.open_nursery() as nursery:
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        panels = Panels(bot, Mode.LIVE)
+        keeper = StatusKeeper((board.facts, panels.details), panels.lag)
+        for question in keeper.questions:
+            nursery.start_soon(question.keep)
+        await open_for_entries(bot)
+        yield bot, board, panels
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_trading_bot_knows_its_numbers(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with shown(world) as (bot, board, panels):
+        mint = await with_position(world, bot, Crowd(world.chain))
+        await trio.sleep(35)  # the wallets have been compared once more
+        status = await board.status()
+        assert (status["users"], status["positions"]["open"], status["trades_today"]["buys"]) == (1, 1, 1)
+        assert status["facts"] == {"known": True, "age_s": 0.0, "why": None, "last": None}
+        assert status["last_trade_at"] is not None
+        assert 0 <= status["prices_age_s"] < 5
+        [wallet] = await world.store.wallets()
+        balance = (await bot.adapters.chain.balances(wallet.address)).lamports
+        capital = status["capital_lamports"]
+        assert balance - 10 * TENTH < capital["available"] < balance
+        assert capital["available_age_s"] <= 31
+        text = status_text(status)
+        assert "positions: 1 open, 0 closed today, 0 unproven" in text
+        assert "1 live of 1 expected" in text
+        record = await panels.record()
+        assert [(row["mint"], row["symbol"], row["user"], row["monitor"]) for row in record["positions"]["rows"]] == [
+            (mint, "T1", "demo-1", "live")
+        ]
+        assert [(row["kind"], row["side"], row["user"], row["symbol"]) for row in record["recent"]] == [
+            ("fill", "buy", "demo-1", "T1")
+        ]
+        [today] = record["today"]
+        assert today["fees_lamports"] > 0
+        assert today["unrealized_lamports"] is not None
+        assert record["levels"][0]["state"] == "OPEN"
+        frame = draw(read(status, await board.tree(None), record), now_ms=0, width=160, height=45, glyphs=UNICODE)
+        assert "T1 " in frame.plain
+
+
+async def test_a_token_is_shown_with_its_score_for_a_minute(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with shown(world) as (_, __, panels):
+        mint = Crowd(world.chain).launch()
+        await trio.sleep(10)
+        [row] = (await panels.record())["momentum"]["rows"]
+        assert (row["mint"], row["symbol"], row["action"]) == (mint, "T1", "neutral")
+        assert row["reason"]
+        await trio.sleep(60)
+        assert (await panels.record())["momentum"]["rows"] == []
+
+
+async def test_a_database_that_hangs_delays_no_answer_and_makes_no_zeros(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with shown(world) as (bot, board, panels):
+        await with_position(world, bot, Crowd(world.chain))
+        await trio.sleep(2 * REFRESH_S)  # nobody looks
+        world.database.hangs = True
+        await trio.sleep(OLD_S + REFRESH_S)
+        asked_s = trio.current_time()
+        status = await board.status()
+        record = await panels.record()
+        assert trio.current_time() - asked_s <= 2 * LOOK_S + 0.01
+        assert status["positions"] == {"open": None, "closed_today": None, "unknown": None}
+        assert (status["users"], status["pnl_lamports_today"], status["monitors"]["expected"]) == (None, None, None)
+        assert status["monitors"]["live"] == 1
+        last = status["facts"]["last"]
+        assert last["positions_open"] == 1
+        assert OLD_S <= last["age_s"] <= OLD_S + 2 * REFRESH_S
+        text = status_text(status)
+        assert "users, positions, trades and result: not known: the database is away" in text
+        assert "1 positions open" in text
+        assert record["details_age_s"] >= OLD_S
+        frame = draw(read(status, {}, record), now_ms=0, width=80, height=24, glyphs=UNICODE).plain
+        assert "the database does not answer: positions and trades are as they were" in frame
+        world.database.hangs = False
+        await trio.sleep(REFRESH_S)
+        status = await board.status()
+        assert (status["facts"]["known"], status["positions"]["open"]) == (True, 1)
+
+
+async def test_a_database_that_refuses_is_named_with_what_waits_for_it(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with shown(world) as (bot, board, _):
+        world.database.is_away = True
+        await until(lambda: any(cause.name == "database" for cause in bot.guard.causes()), within_s=20)
+        await trio.sleep(OLD_S)
+        told = (await board.tree(None))["sentence"]
+        assert "by database (the database is away)" in told
+        assert "exits wait for the database" in told
+        assert "runbooks/database.md" in told
+        assert (await board.status())["facts"]["why"] == "the database is away (the database is away)"
+
+
+async def test_a_crashing_sniper_is_named_with_its_user(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, _ = await world.user("demo-1", replace(KEEPS, snipe_enabled=True))
+    async with shown(world) as (bot, board, _):
+        await crash_until_given_up(bot.supervisor("hunt", "snipers"), user.id)
+        told = await board.tree(None)
+        assert told["sentence"].startswith("The sniper of user demo-1 does not run since ")
+        assert "nothing is sniped for user demo-1; nobody else is touched" in told["sentence"]
+        assert "runbooks/quarantined.md" in told["sentence"]
+        assert f"{user.id}  quarantined" in tree_text(told)
+        assert (await board.status())["level"] == 1
+
+
+async def test_a_crashing_monitor_is_named_with_its_position_and_who_watches_it_now(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with shown(world) as (bot, board, _):
+        mint = await with_position(world, bot, Crowd(world.chain))
+        [position] = await world.store.open_positions()
+        await crash_until_given_up(bot.supervisor("money", "position_monitors"), position.id)
+        await until(lambda: position.id in bot.fallback.watched, within_s=10)
+        told = (await board.tree(None))["sentence"]
+        assert told.startswith(
+            f"The monitor of position {position.id} of user demo-1 in mint {mint} does not run since "
+        )
+        assert "its position is with the fallback monitor" in told
+
+
+async def test_a_crashing_scanner_is_named_with_its_wallet(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", KEEPS)
+    await world.store.track(TrackedWallet(user.id, wallet.address, "mine", world.clock.now_ms()))
+    async with shown(world) as (bot, board, _):
+        status = await board.status()
+        assert (status["wallets_followed"]["expected"], status["wallets_followed"]["live"]) == (1, 1)
+        await crash_until_given_up(bot.supervisor("hunt", "wallet_scanners"), wallet.address)
+        told = (await board.tree(None))["sentence"]
+        assert told.startswith(f"The scanner of wallet {wallet.address} does not run since ")
+        assert (await board.status())["wallets_followed"]["live"] == 0
