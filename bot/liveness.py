@@ -19,25 +19,26 @@ LOOP_STALL_S = 2.0  # every timer, price and exit of the bot is late by this muc
 MESSAGE_AGE_MAX_S = 300.0
 HUNG_NAMED = 5
 BOOT_WITHIN_S = 300.0
+BOOT_NEEDS = frozenset({"rpc", "database"})  # the causes of those without whom books and chain cannot be compared
 
 
 def status_line(bot: TradingBot) -> str:
     """State, level, causes and positions in one line, without a question to database or chain."""
     causes = ", ".join(dict.fromkeys(cause.name for cause in bot.guard.causes()))
     watched = len(bot.looks) + len(bot.fallback.watched)
-    parts = [f"{bot.guard.state}, level {bot.guard.level}", f"positions watched: {watched}"]
+    parts = [f"{bot.guard.state}, level {bot.guard.level}"]
     if (halt := bot.guard.halt) is not None:
-        parts.insert(1, f"halted by {halt.cause}")
+        parts.append(f"halted by {halt.cause}")
     if causes:
-        parts.insert(1, f"paused by {causes}")
-    return "; ".join(parts)
+        parts.append(f"paused by {causes}")
+    return "; ".join([*parts, f"positions watched: {watched}"])
 
 
 def has_booted(bot: TradingBot) -> bool:
     """Whether nothing is left that a boot should wait for: the books are compared, or cannot be before something is back."""
     if bot.root is None:
         return False
-    waits_for_others = any(cause.name in bot.rules for cause in bot.guard.causes())
+    waits_for_others = any(cause.name in BOOT_NEEDS for cause in bot.guard.causes())
     return bot.reconciler.reconciled or bot.guard.halt is not None or waits_for_others
 
 
@@ -78,4 +79,4 @@ async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event) -> None:
 
 def log_loop_stall(stack: str, lag_s: float) -> None:
     """Called by the watchdog's thread while the loop stands still: the log gets the code that blocks it at once."""
-    log.error("loop_stalled", lag_s=round(lag_s, 1), stack=stack)
+    log.error("loop_stalled", lag_s=round(lag_s, 3), stack=stack)

@@ -19,7 +19,7 @@ from bot.tree import TradingBot
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 9.7  # of the 10 s, less what the interpreter needs to end
-TREE_WITHIN_S = 5.8  # a little more than the shares of the tree, for a supervision file that gives longer ones
+TREE_WITHIN_S = 5.6  # a little more than the shares of the tree, for a supervision file that gives longer ones
 CONNECTIONS_MS = 1_000
 LOCAL_CHAIN_MS = 1_000
 DATABASE_SERVER_MS = 2_000

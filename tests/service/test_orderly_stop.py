@@ -1,0 +1,236 @@
+"""The stop in phases, in virtual time: what is on its way is resolved, what hangs is cut, and the shares add up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from trio.testing import MockClock
+
+from actors.runtime import load_supervision
+from bot.errors import StoreUnavailable
+from bot.local_chain import STOP_STEPS as CHAIN_STEPS
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import Submitted, User, Wallet
+from bot.shutdown import (
+    CONNECTIONS_MS,
+    DATABASE_SERVER_MS,
+    IN_FLIGHT,
+    LOCAL_CHAIN_MS,
+    SERVERS_MS,
+    STOP_WITHIN_S,
+    TREE_WITHIN_S,
+    OrderlyStop,
+    tree_shares_ms,
+)
+from bot.storage.embedded import STOP_WITHIN_S as SERVER_STOPS_WITHIN_S
+from bot.storage.memory import MemoryStore
+from bot.trading.intent import Context, IntentState, Mode, Protection, Side, TradeRequest
+from bot.trading.limits import UserSettings
+from bot.trading.units import LAMPORTS_PER_SOL
+from tests.whole.crowd import Crowd
+from tests.whole.outages import CutStore
+from tests.whole.virtual import SUPERVISION, World, make_world, open_for_entries, running_bot, until
+
+IDLE = UserSettings(snipe_enabled=False, take_profit_bps=900_000, stop_loss_bps=9_900, max_hold_s=36_000)
+PHASES = ["entries", "hunt", "in flight", "monitors", "guard", "links", "ops"]
+WRITE_S = 5.0  # a write ends by its own deadline, whatever is cancelled
+
+
+class HangingStore(CutStore):
+    """A store whose calls hang while `hangs`, as writes do: no cancellation ends them, their deadline does."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.hangs = False
+        self.hanging = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = super().__getattr__(name)
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            if not self.hangs:
+                return await method(*arguments, **named)
+            self.hanging += 1
+            with trio.CancelScope(shield=True):
+                await trio.sleep(WRITE_S)
+            raise StoreUnavailable("no answer in time")
+
+        return call
+
+
+def told(logs: list[Any]) -> dict[str, Any]:
+    """The phases that the log tells of, in their order."""
+    return {event["phase"]: event for event in logs if event["event"] == "stop_phase"}
+
+
+def buy(user: User, wallet: Wallet, mint: str, key: str) -> TradeRequest:
+    return TradeRequest(
+        key=key,
+        user_id=user.id,
+        wallet_id=wallet.id,
+        mode=Mode.LIVE,
+        side=Side.BUY,
+        mint=mint,
+        context=Context.MANUAL_COMMAND,
+        slippage_bps=5_000,
+        protection=Protection.OPEN,
+        causation_id=key,
+        reason="command",
+        spend_lamports=LAMPORTS_PER_SOL // 10,
+    )
+
+
+async def world_with_a_token() -> tuple[World, User, Wallet, str]:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", IDLE)
+    crowd = Crowd(world.chain)
+    mint = crowd.launch()
+    world.chain.step(40)
+    return world, user, wallet, mint
+
+
+def test_shares_of_the_shipped_tree_and_of_the_servers_add_up_to_the_ten_seconds() -> None:
+    shares_ms = tree_shares_ms(load_supervision(SUPERVISION))
+    assert list(shares_ms) == PHASES[1:]
+    assert sum(shares_ms.values()) <= TREE_WITHIN_S * 1000
+    assert TREE_WITHIN_S * 1000 + CONNECTIONS_MS + SERVERS_MS <= STOP_WITHIN_S * 1000
+    assert STOP_WITHIN_S < 10
+    assert SERVER_STOPS_WITHIN_S * 1000 < DATABASE_SERVER_MS
+    assert sum(patience_s for _, patience_s in CHAIN_STEPS) * 1000 < LOCAL_CHAIN_MS
+
+
+def test_every_actor_of_the_tree_gets_no_more_time_than_its_subtree() -> None:
+    supervision = load_supervision(SUPERVISION)
+    shares_ms = tree_shares_ms(supervision)
+    for subtree, phase in (
+        ("ops", "ops"),
+        ("links", "links"),
+        ("guard", "guard"),
+        ("money", "monitors"),
+        ("hunt", "hunt"),
+    ):
+        for child in supervision.supervisors[subtree]["children"]:
+            own = supervision.actors.get(child, {}).get("shutdown_ms")
+            assert own is None or own <= shares_ms[phase], child
+
+
+async def test_stop_with_nothing_to_do_takes_no_time_and_cuts_nothing(autojump_clock: MockClock) -> None:
+    world, *_ = await world_with_a_token()
+    said: list[str] = []
+    with capture_logs() as logs:
+        async with running_bot(world, stop=OrderlyStop(said.append)) as bot:
+            await open_for_entries(bot)
+    assert list(told(logs)) == PHASES
+    assert {name: (event["took_ms"], event["cut"]) for name, event in told(logs).items()} == dict.fromkeys(
+        PHASES, (0, [])
+    )
+    assert said == [f"stop: {phase} 0.0 s" for phase in PHASES]
+    assert world.reports == []
+
+
+async def test_order_on_its_way_is_settled_before_the_monitors_stop(autojump_clock: MockClock) -> None:
+    world, user, wallet, mint = await world_with_a_token()
+    with capture_logs() as logs:
+        async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:
+            await open_for_entries(bot)
+            assert isinstance(await bot.desk.submit(buy(user, wallet, mint, "one")), Submitted)
+            assert bot.in_flight.all()
+    assert told(logs)[IN_FLIGHT]["cut"] == []
+    assert 0 < told(logs)[IN_FLIGHT]["took_ms"] < 2200
+    assert [position.mint for position in await world.store.open_positions()] == [mint]
+    assert await world.store.in_flight() == []
+
+
+async def test_executor_that_hangs_in_a_send_is_cut_and_the_next_life_takes_its_order_up(
+    autojump_clock: MockClock,
+) -> None:
+    world, user, wallet, mint = await world_with_a_token()
+    with capture_logs() as logs:
+        async with trio.open_nursery() as nursery:
+            async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:
+                await open_for_entries(bot)
+                bot.adapters.chain.send = hang  # type: ignore[method-assign]
+                nursery.start_soon(bot.desk.submit, buy(user, wallet, mint, "one"))
+                await until(lambda: bool(bot.in_flight.all()), within_s=10)
+                nursery.start_soon(bot.desk.submit, buy(user, wallet, mint, "behind it"))
+                began_s = trio.current_time()
+            assert trio.current_time() - began_s < TREE_WITHIN_S
+            nursery.cancel_scope.cancel()
+    phase = told(logs)[IN_FLIGHT]
+    assert phase["took_ms"] == 2200
+    assert phase["cut"] == [
+        f"root/money/executors/{wallet.id} killed",
+        "1 orders on their way, which the next start takes up",
+    ]
+    assert [intent.state for intent, _ in await world.store.in_flight()] == [IntentState.SENT]
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        with trio.fail_after(300):
+            while await world.store.in_flight():
+                await trio.sleep(0.5)
+        assert await world.books_equal_chain()
+
+
+async def hang(raw: bytes) -> None:
+    await trio.sleep_forever()
+
+
+async def test_tasks_that_no_cancellation_ends_are_given_up_and_the_stop_ends_with_their_own_deadline(
+    autojump_clock: MockClock,
+) -> None:
+    """Monitors, links, guard and outbox all hang in the database at once, and so does a wallet's executor."""
+    world, user, wallet, mint = await world_with_a_token()
+    store = HangingStore(world.store)
+    world.database = store
+    with capture_logs() as logs:
+        async with trio.open_nursery() as nursery:
+            async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:
+                await open_for_entries(bot)
+                assert isinstance(await bot.desk.submit(buy(user, wallet, mint, "one")), Submitted)
+                await until(lambda: bool(bot.looks), within_s=10)
+                store.hangs = True
+                nursery.start_soon(bot.desk.submit, buy(user, wallet, mint, "two"))
+                await until(lambda: store.hanging >= 5, within_s=10)
+                began_s = trio.current_time()
+            took_s = trio.current_time() - began_s
+            nursery.cancel_scope.cancel()
+    assert list(told(logs)) == PHASES
+    assert sum(event["took_ms"] for event in told(logs).values()) <= TREE_WITHIN_S * 1000
+    assert took_s <= TREE_WITHIN_S + WRITE_S / 5
+    assert any("unkillable" in cut for cut in told(logs)["monitors"]["cut"])
+    assert len(await world.store.open_positions()) == 1
+
+
+async def test_somebody_who_hurries_cuts_what_is_in_flight_at_once(autojump_clock: MockClock) -> None:
+    world, user, wallet, mint = await world_with_a_token()
+    stop = OrderlyStop(world.told.append)
+    with capture_logs() as logs:
+        async with running_bot(world, stop=stop) as bot:
+            await open_for_entries(bot)
+            world.chain.set_fault("drop-tx", for_s=600)
+            assert isinstance(await bot.desk.submit(buy(user, wallet, mint, "one")), Submitted)
+            stop.hurried.set()
+    assert sum(event["took_ms"] for event in told(logs).values()) == 0
+    assert [event["asked_for"] for event in logs if event["event"] == "stop_cut_short"] == [True]
+    assert [intent.state for intent, _ in await world.store.in_flight()] == [IntentState.SENT]
+
+
+async def test_supervision_file_without_bounds_is_bounded_all_the_same(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    longer = tmp_path / "supervision.toml"
+    text = SUPERVISION.read_text().replace("shutdown_ms = 2200", "shutdown_ms = 60000")
+    longer.write_text(text)
+    monkeypatch.setattr("tests.whole.virtual.SUPERVISION", longer)
+    world, user, wallet, mint = await world_with_a_token()
+    with capture_logs() as logs:
+        async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:
+            await open_for_entries(bot)
+            world.chain.set_fault("drop-tx", for_s=600)
+            assert isinstance(await bot.desk.submit(buy(user, wallet, mint, "one")), Submitted)
+    assert sum(event["took_ms"] for event in told(logs).values()) == TREE_WITHIN_S * 1000
+    assert [event["asked_for"] for event in logs if event["event"] == "stop_cut_short"] == [False]
