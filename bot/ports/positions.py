@@ -19,7 +19,6 @@ class Day:
     sells: int
     failed: int
     realized_lamports: int
-    closed_positions: int
 
 
 class PositionStore(Protocol):

@@ -146,21 +146,12 @@ class MemoryPositions(MemoryTables):
             and user_id in (None, intent.request.user_id)
             and in_mode(intent.request.mode, mode)
         ]
-        closed = [
-            row
-            for row in self._positions.values()
-            if row.closed_at_ms is not None
-            and row.closed_at_ms >= since_ms
-            and user_id in (None, row.user_id)
-            and in_mode(row.mode, mode)
-        ]
         return Day(
             buys=sum(trade.fill.side is Side.BUY for trade in trades),
             sells=sum(trade.fill.side is Side.SELL for trade in trades),
             failed=len(failed),
             realized_lamports=sum(trade.realized_lamports for trade in trades)
             + self._lost_in_vain({intent.id for intent in failed}),
-            closed_positions=len(closed),
         )
 
     def _lost_in_vain(self, intent_ids: set[str]) -> int:

@@ -87,15 +87,7 @@ select
             and intents.closed_at >= $1
             and ($2::text is null or intents.user_id = $2)
             and ($3::text is null or intents.mode = $3)
-    ) as failed,
-    (
-        select count(*) from positions
-        where
-            positions.state = 'closed'
-            and positions.closed_at >= $1
-            and ($2::text is null or positions.user_id = $2)
-            and ($3::text is null or positions.mode = $3)
-    ) as closed_positions
+    ) as failed
 from trades
 where
     trades.block_time >= $1

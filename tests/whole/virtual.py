@@ -186,5 +186,5 @@ async def bought(world: World, count: int, within_s: float = 20) -> None:
 
 async def closed(world: World, count: int, within_s: float = 30) -> None:
     with trio.fail_after(within_s):
-        while (await world.store.day(0)).closed_positions < count:
+        while sum(sums.won + sums.lost for sums in (await world.store.overview(0)).modes) < count:
             await trio.sleep(0.1)
