@@ -20,6 +20,8 @@ log = structlog.get_logger()
 CAUSE = "reconcile"
 BOOT_REST_S = 0.5
 WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
+# A run without a decision for this long lost its sniper. One whose order is taken after all follows that order again.
+RUN_MAX_AGE_MS = 10_000
 
 
 @dataclass(slots=True)
@@ -80,10 +82,12 @@ class ReconcilerActor:
             await self.watch(position.id)
 
     async def _audit(self, pending: set[str]) -> set[str]:
-        """Look at each wallet once; the wallets whose users must still wait."""
+        """Look at each wallet once, and end the runs that nobody decides any more; the wallets whose users must wait."""
         waiting: set[str] = set()
         try:
             wallets = await self.store.wallets()
+            if expired := await self.store.expire_runs(self.reconciler.clock.now_ms() - RUN_MAX_AGE_MS):
+                log.info("snipe_runs_expired", runs=expired)
         except Unavailable as error:
             log.warning("wallets_unavailable", reason=str(error))
             return pending

@@ -42,4 +42,7 @@ class SnipeStore(Protocol):
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]: ...
 
     async def expire_runs(self, now_ms: int) -> int:
-        """At boot: runs left in ANALYZED or MONITORING, or EXECUTING without an intent, end as EXPIRED; how many did."""
+        """Runs up to this moment left in ANALYZED or MONITORING, or EXECUTING without an intent, end as EXPIRED; how many.
+
+        Each has lost its sniper: at boot all of them, later those that are too old.
+        """

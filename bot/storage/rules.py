@@ -33,7 +33,7 @@ RUN_STATUSES = frozenset(
     {"ANALYZED", "MONITORING", "EXECUTING", "COMPLETED", "FAILED", "SKIPPED", "EXPIRED", "UNKNOWN"}
 )
 RUN_STATUSES_BEFORE_INTENT = ("ANALYZED", "MONITORING")
-RUN_LEFT_BEHIND = "the bot stopped before this run came to a decision"
+RUN_LEFT_BEHIND = "whoever ran it stopped before it came to a decision"
 
 # The actions that the stores write into the audit themselves, in the transaction of what they tell of.
 CLUSTER_BOUND = "cluster bound"

@@ -22,11 +22,21 @@ from typing import Any
 
 from bot import control
 from bot.paths import control_socket
+from tests.whole.real_evidence import rows_of_running
 
 ROOT = Path(__file__).parents[2]
 BOT = (sys.executable, "-m", "bot")
 # What the machine may say in its environment is not for a bot under test.
-OURS = ("BOT_", "DATABASE_URL", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM", "PG")
+OURS = (
+    "BOT_",
+    "DATABASE_URL",
+    "STATE_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+    "JOURNAL_STREAM",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_",
+    "PG",
+)
 
 PROGRAMS = ("python", "unshare", "postgres", "bot")
 
@@ -156,10 +166,14 @@ class RealBot:
         )
 
     def until_flat(self, *, within_s: float = UNTIL_WITHIN_S) -> Status:
-        """Wait until no position is open and no order is on its way."""
+        """Wait until no position is open, no order is on its way and no snipe run is without its end."""
         return self.until(
             "every position closed",
-            lambda status: status["positions"]["open"] == 0 and not self.unresolved_intents(),
+            lambda status: (
+                status["positions"]["open"] == 0
+                and not self.unresolved_intents()
+                and not rows_of_running(self.directory, UNFINISHED_RUNS)
+            ),
             within_s=within_s,
         )
 
@@ -247,6 +261,7 @@ class RealBot:
         self.until("snipers off", lambda status: status["snipers"] == 0)
 
 
+UNFINISHED_RUNS = "select id from snipe_runs where status in ('ANALYZED', 'MONITORING', 'EXECUTING', 'UNKNOWN')"
 STEPS = {
     "intent_adopted": "adopted",
     "intent_planned": "planned",
