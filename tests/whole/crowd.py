@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 
+from solders.account import Account
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -70,6 +71,16 @@ class Crowd:
             [sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)],
             [owner],
         )
+
+    def let_freeze(self, mint: str) -> None:
+        """Give somebody the power to freeze a token's holders, by decree: no launch of the launchpad has it."""
+        key = Pubkey.from_string(mint)
+        accounts = self.chain.cluster.chain.accounts
+        account = accounts.get(key)
+        assert account is not None
+        data = bytearray(account.data)
+        data[46:82] = (1).to_bytes(4, "little") + bytes(_keypair(66).pubkey())
+        accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
 
     def _trader(self, number: int) -> Keypair:
         keypair = _keypair(number)

@@ -96,7 +96,7 @@ TYPED = (
     ("/snipe", "The sniper is on: 0.1 SOL a token"),
     ("/snipe now", "usage: /snipe"),
     ("/track", "usage: /track ADDRESS [LABEL]"),
-    ("/track hello", "is not a token address"),
+    ("/track hello", "is not a wallet address"),
     (f"/track {NO_TOKEN} somebody", "Following somebody"),
     (f"/track {NO_TOKEN}", "You follow"),
     ("/untrack", "usage: /untrack ADDRESS"),
