@@ -17,12 +17,14 @@ from bot.tree import TradingBot
 class CutStore:
     """The store in memory behind a connection that can be cut or hang.
 
-    While it is away every call raises StoreUnavailable, while it hangs none is answered.
+    While it is away every call raises StoreUnavailable, while it hangs none is answered. The calls named in `broken` raise
+    what nobody expects of a store.
     """
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.is_away = self.hangs = False
+        self.broken: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
@@ -35,6 +37,8 @@ class CutStore:
                 await trio.sleep(0.1)
             if self.is_away:
                 raise StoreUnavailable("the database is away")
+            if name in self.broken:
+                raise ZeroDivisionError(f"a bug in {name}")
             return await method(*arguments, **named)
 
         return call
