@@ -1,0 +1,108 @@
+"""Operators are told on the console at once and in their chat in order, whatever Telegram does meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from trio.testing import MockClock
+
+from actors.operator_alerts import MAX_WAITING, MINUTE_S, OperatorAlerts
+from actors.runtime import Backoff, ChildSpec, SupervisorSpec, open_supervisor
+from bot.alarm import Alarm
+from bot.clock import Clock, virtual_clock
+from bot.execution.alerts import Alert, Turn, halted, pause_over, paused, quarantined
+from bot.telegram.gateway_memory import MemoryTelegram
+from bot.trading.trading_state import GLOBAL, Cause, Halt
+
+OPERATOR = 99
+RPC = Cause("rpc", GLOBAL, 0, "rpc watch", "no endpoint answers")
+
+
+def clock_of_trio() -> Clock:
+    return virtual_clock(trio.current_time, epoch_ms=1_790_000_000_000, seed=1)
+
+
+def telegram_with_operator(clock: Clock) -> MemoryTelegram:
+    telegram = MemoryTelegram(clock)
+    telegram.say(OPERATOR, "/start")
+    return telegram
+
+
+def chat_of(telegram: MemoryTelegram) -> list[str]:
+    return [shown.text for shown in telegram.messages(OPERATOR) if shown.ours]
+
+
+@asynccontextmanager
+async def alerts_running(alarm: Alarm, clock: Clock) -> AsyncIterator[OperatorAlerts]:
+    alerts = OperatorAlerts(alarm.say, alarm.send, clock)
+    child = ChildSpec("operator_alerts", alerts.run, backoff=Backoff(min_s=0.1, max_s=1))
+    async with open_supervisor(SupervisorSpec("ops", "one_for_one", (child,), intensity=5, period_s=30)):
+        yield alerts
+
+
+async def test_what_is_over_before_it_was_told_is_not_told(autojump_clock: MockClock) -> None:
+    said: list[str] = []
+    async with alerts_running(Alarm(said.append), clock_of_trio()) as alerts:
+        alerts.tell(paused(RPC))
+        await trio.sleep(1)
+        alerts.tell(pause_over("rpc", ()))
+        await trio.sleep(2 * MINUTE_S)
+    assert said == []
+
+
+async def test_a_pause_and_its_end_are_told_with_their_page_and_a_halt_at_once(autojump_clock: MockClock) -> None:
+    said: list[str] = []
+    async with alerts_running(Alarm(said.append), clock_of_trio()) as alerts:
+        alerts.tell(paused(RPC))
+        await trio.sleep(5)
+        alerts.tell(halted(Halt("rpc", 0, "rpc watch", "away for too long")))
+        await trio.sleep(0.01)
+        assert ["paused by rpc" in said[0], "Halted by rpc" in said[1]] == [True, True]
+        alerts.tell(pause_over("rpc", ()))
+        await trio.sleep(MINUTE_S)
+    assert "The pause by rpc is over" in said[2]
+    assert all("See runbooks/" in line for line in said)
+
+
+async def test_many_of_a_kind_are_one_alert_a_minute_with_their_number(autojump_clock: MockClock) -> None:
+    said: list[str] = []
+    async with alerts_running(Alarm(said.append), clock_of_trio()) as alerts:
+        for number in range(30):
+            alerts.tell(quarantined(f"root/hunt/snipers/{number}", "boom"))
+            await trio.sleep(1)
+        await trio.sleep(2 * MINUTE_S)
+    assert len(said) == 2
+    assert "(27 more like it before this one.)" in said[1]
+
+
+async def test_alerts_of_an_outage_of_telegram_arrive_in_order_once_it_is_back(autojump_clock: MockClock) -> None:
+    clock, said = clock_of_trio(), list[str]()
+    telegram = telegram_with_operator(clock)
+    async with alerts_running(Alarm(said.append, telegram, OPERATOR), clock) as alerts:
+        telegram.go_away()
+        for number in range(MAX_WAITING + 5):
+            alerts.tell(Alert(f"cause-{number}", f"number {number}.", "runbooks/README.md", Turn.BEGINS, urgent=True))
+            await trio.sleep(1)
+        assert len(said) == MAX_WAITING + 5
+        assert chat_of(telegram) == []
+        telegram.go_away(away=False)
+        with trio.fail_after(60):
+            while len(chat_of(telegram)) < MAX_WAITING:
+                await trio.sleep(1)
+    assert [f"operator: {text}" for text in chat_of(telegram)] == said[-MAX_WAITING:]
+
+
+async def test_an_operator_who_blocks_the_bot_is_still_told_on_the_console(autojump_clock: MockClock) -> None:
+    clock, said = clock_of_trio(), list[str]()
+    telegram = telegram_with_operator(clock)
+    telegram.block(OPERATOR)
+    async with alerts_running(Alarm(said.append, telegram, OPERATOR), clock) as alerts:
+        alerts.tell(paused(RPC))
+        await trio.sleep(5)
+        telegram.unblock(OPERATOR)
+        alerts.tell(pause_over("rpc", ()))
+        await trio.sleep(2 * MINUTE_S)
+    assert len(said) == 2
+    assert [f"operator: {text}" for text in chat_of(telegram)] == said[1:]
