@@ -94,10 +94,12 @@ class TokenTracker:
                 await self._changed.wait()
 
     async def _read_mint(self) -> None:
-        while self._hazards is None:
+        while True:
             try:
                 self._hazards = hazards(await self.read_mint(self.launch.mint))
+                break
             except (LookupError, DecodeError, ChainUnavailable) as error:
                 log.debug("mint_not_read_yet", mint=self.launch.mint, reason=str(error))
-                await trio.sleep(MINT_RETRY_S)
+            # Not in the handler: a stop in the middle of the rest would bring the error out as the tracker's failure.
+            await trio.sleep(MINT_RETRY_S)
         self._changed.set()
