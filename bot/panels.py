@@ -29,6 +29,7 @@ POSITIONS_SHOWN = 200
 EVENTS_SHOWN = 20
 TOKENS_SHOWN = 12
 LEVELS_SHOWN = 20
+RATE_S = 2.0  # rates are over at least this long, however many look
 EVENTS = ("fill", "order_failed", "order_expired", "adjustment", "monitor_lost")
 
 
@@ -44,7 +45,7 @@ class Details:
 
 
 @dataclass(slots=True)
-class _Rates:
+class _Counted:
     """Counters of this process and this machine at the last look; what they did since is told per second."""
 
     at_s: float
@@ -60,7 +61,7 @@ class Panels:
         self._bot, self._mode = bot, mode
         self.details = Kept(self._ask, bot.adapters.clock)
         self.lag = LoopLag()
-        self._before = _rates()
+        self._before = self._now = _counted()
 
     async def record(self) -> Record:
         """What is known now. While the database is away its part is as it was, and `details_age_s` says how long ago."""
@@ -212,8 +213,11 @@ class Panels:
 
     def _process(self) -> Record:
         """Of this process alone, its PostgreSQL and local chain are others; the network is this machine's."""
-        now = _rates()
-        before, self._before = self._before, now
+        # Two counts are kept, so that the rates of somebody who looks soon after another are over some seconds too.
+        now, before = _counted(), self._before
+        if now.at_s - self._now.at_s >= RATE_S:
+            before = self._before = self._now
+            self._now = now
         passed_s = max(now.at_s - before.at_s, 0.001)
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         pool = self._bot.adapters.store.connections()
@@ -243,10 +247,10 @@ def _action(opinion: Opinion) -> str:
     return "strong_buy" if strong else opinion.action.value
 
 
-def _rates() -> _Rates:
+def _counted() -> _Counted:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     received, sent = _network_bytes(Path("/proc/self/net/dev").read_text(encoding="ascii"))
-    return _Rates(trio.current_time(), usage.ru_utime + usage.ru_stime, received, sent)
+    return _Counted(trio.current_time(), usage.ru_utime + usage.ru_stime, received, sent)
 
 
 def _rate(before: int, now: int, passed_s: float) -> int | None:

@@ -25,6 +25,7 @@ from bot.troubles import find_troubles, sentence
 LOOK_S = 0.15  # the longest wait for the database; the answer has to be there within 0.3 s
 OLD_S = 5.0  # numbers that are older than this are not given as those of now
 OWNERS_MAX = 100
+WHY_LENGTH = 60  # of a cause in the sentence
 
 Record = dict[str, Any]
 
@@ -176,7 +177,7 @@ class StatusBoard:
         looks = [now_ms - look.checked_at_ms for look in self._bot.looks.values()]
         return {
             "expected": None if overview is None else _open(overview),
-            "live": self._running("money", "position_monitors"),
+            "live": len(looks),
             "fallback": len(self._bot.fallback.watched),
             "oldest_check_s": round(max(looks) / 1000, 1) if looks else None,
         }
@@ -295,14 +296,20 @@ class StatusBoard:
             ends = f"it is well again, and they open at {rfc3339(ends_ms)} if it stays so"
         else:
             ends = "they open again by themselves"
-        away = any(one.name == "database" for one in causes)
-        meanwhile = "monitors go on, exits wait for the database" if away else "exits and monitors go on"
+        names = {one.name for one in causes}
+        waiting = "the database" if "database" in names else "a route to the chain" if "rpc" in names else None
+        meanwhile = f"monitors go on, exits wait for {waiting}" if waiting else "exits and monitors go on"
         entries = "Entries" if cause.binds is Binds.ALL else "Entries of what buys by itself"
         more = f" (and {len(causes) - 1} more: {', '.join(one.name for one in causes[1:])})" if causes[1:] else ""
         return (
-            f"{entries} are paused since {rfc3339(cause.since_ms)} by {cause.name} ({cause.why}){more}; {meanwhile},"
+            f"{entries} are paused since {rfc3339(cause.since_ms)} by {cause.name} ({_short(cause.why)}){more}; {meanwhile},"
             f" and {ends}; see {page_for(cause.name)}."
         )
+
+
+def _short(why: str) -> str:
+    """The beginning of a reason; the list of causes has the whole of it."""
+    return why if len(why) <= WHY_LENGTH else f"{why[: WHY_LENGTH - 3]}..."
 
 
 def _of_now(known: Known[Facts]) -> Overview | None:
@@ -317,8 +324,8 @@ def _open(overview: Overview) -> int:
 
 
 def available(bot: TradingBot, overview: Overview, mode: Mode) -> Spendable | None:
-    """The wallets as they were last compared, less orders on their way and the reserve for exits; None before that."""
-    balances = bot.reconciler.reconciler.balances.values()
+    """What the wallets hold, less orders on their way and the reserve for exits; None before each was looked at."""
+    balances = bot.balances.seen()
     if len(balances) < overview.wallets:
         return None
     now_ms = bot.adapters.clock.now_ms()

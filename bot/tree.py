@@ -49,6 +49,7 @@ from bot.alarm import Alarm
 from bot.care import MoneyCare
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
@@ -120,6 +121,7 @@ class TradingBot:
     alarm: Alarm
     in_flight: InFlight = field(default_factory=InFlight)
     prices: PriceBook = field(default_factory=PriceBook)
+    balances: BalanceBook = field(default_factory=BalanceBook)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     hunted: Hunted = field(default_factory=Hunted)
     looks: dict[str, MonitorLook] = field(default_factory=dict)
@@ -166,12 +168,12 @@ class TradingBot:
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
         )
-        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.care.settled)
+        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.balances, self.care.settled)
         self.care.desk, self.care.confirmer = self.desk, self.confirmer
         self.reconciler = ReconcilerActor(
             store=store,
             confirmer=self.confirmer,
-            reconciler=Reconciler(store, chain, clock, self.in_flight),
+            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances),
             policy=self.policy,
             watch=self.care.watch,
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),

@@ -13,6 +13,7 @@ import trio
 
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected
+from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.messages import expired_message, failed_message, fill_message
 from bot.execution.policy import Policy
@@ -43,6 +44,7 @@ class Confirmer:
     clock: Clock
     policy: Policy
     in_flight: InFlight
+    balances: BalanceBook
     settled: Callable[[Settled], Awaitable[None]]
 
     async def adopt(self, planned_max_age_ms: int) -> int:
@@ -148,6 +150,7 @@ class Confirmer:
             slot=fill.slot,
         )
         await self.settled(settled)
+        self.balances.moved(intent.request.wallet_id, fill.wallet_delta_lamports, fill.slot)
         self.in_flight.resolve(entry.attempt.signature)
 
     async def _fail(self, entry: Followed) -> None:
@@ -156,7 +159,7 @@ class Confirmer:
         if landed is None:
             return
         failure = f"landed with an error: {landed.error}"
-        await self.store.close_unfilled(
+        closed = await self.store.close_unfilled(
             intent.id,
             IntentState.FAILED,
             failure,
@@ -165,6 +168,8 @@ class Confirmer:
             legs=legs_of_failed(landed.network_fee_lamports),
             message=failed_message(self.clock, intent, signature, failure, landed.program_error),
         )
+        if closed:
+            self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
         log.warning("intent_failed", intent=intent.id, signature=signature, mint=intent.request.mint, reason=failure)
         self.in_flight.resolve(signature)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.clock import Clock
+from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import InFlight
 from bot.execution.messages import adjustment_message
 from bot.ports import Chain, Store, Wallet, WalletBalances
@@ -15,26 +16,15 @@ from bot.trading.position import Position
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class SeenBalance:
-    """What a wallet held when it was last compared, in lamports; the moment in milliseconds since 1970."""
-
-    lamports: int
-    at_ms: int
-
-
 @dataclass(slots=True)
 class Reconciler:
-    """Compares one wallet at a time. A difference is acted on only when two looks at the chain in a row agree on it.
-
-    `balances` remembers by wallet id what each look showed, for status.
-    """
+    """Compares one wallet at a time. A difference is acted on only when two looks at the chain in a row agree on it."""
 
     store: Store
     chain: Chain
     clock: Clock
     in_flight: InFlight
-    balances: dict[str, SeenBalance] = field(default_factory=dict)
+    balances: BalanceBook
     _suspected: dict[str, int] = field(default_factory=dict)
 
     async def wallet(self, wallet: Wallet) -> bool:
@@ -46,7 +36,7 @@ class Reconciler:
             return False
         before = await self._positions(wallet)
         balances = await self.chain.balances(wallet.address)
-        self.balances[wallet.id] = SeenBalance(balances.lamports, self.clock.now_ms())
+        self.balances.looked(wallet.id, balances, self.clock.now_ms())
         if await self._unresolved(wallet) or await self._positions(wallet) != before:
             return False
         return all([await self._position(position, balances) for position in before])

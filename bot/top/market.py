@@ -21,13 +21,12 @@ from bot.top.ink import (
     table_heading,
     table_row,
 )
-from bot.top.panels import Panel, when
+from bot.top.panels import STALE_S, Panel, when
 from bot.top.record import Event, OpenPosition, Token, View
 from bot.top.words import UNKNOWN, age, brief_age, change_bps, clip, count, counted, percent, short_mint, sol
 
 WIDE = 110  # cells from which a position shows its mint, its price's age and who watches it
 WIDEST = 140  # cells from which it shows its exit plan too
-STALE_S = 15.0  # a price older than this is named in the title of the positions
 
 ACTIONS = {
     "strong_buy": ("STRONG BUY", "bold green"),

@@ -27,6 +27,8 @@ DAY_MS = 86_400_000
 YEAR_10000_MS = 253_402_300_800_000
 OLD_S = 3.0  # the database's part, when it is older than this, is shown as what it is
 BALANCE_OLD_S = 60.0
+STALE_S = 10.0  # prices and values by a price that is older than this are marked
+SLOT_WIDTH = 50  # cells from which an endpoint shows its slot whole
 LABEL = 10  # cells of the labels on the left of a panel
 
 Panel = list[Text]
@@ -214,13 +216,19 @@ def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
     if not brief:
         if view.followed.expected or view.followed.live:
             lines.append(_labelled(sheet, "followed", _followed(view.followed)))
-        prices = UNKNOWN if view.prices_age_s is None else f"{brief_age(view.prices_age_s)} old"
-        lines.append(_labelled(sheet, "prices", (prices, PLAIN)))
+        lines.append(_labelled(sheet, "prices", _prices(view)))
         lines.append(_labelled(sheet, "traded", (_traded(view, sheet), PLAIN)))
         lines.append(_labelled(sheet, "errors", _errors(view, sheet)))
     elif view.process is not None:
         lines.append(_labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
     return lines
+
+
+def _prices(view: View) -> Part:
+    """How old the oldest price is that a monitor or a tracker goes by."""
+    if view.prices_age_s is None:
+        return UNKNOWN, PLAIN
+    return f"{brief_age(view.prices_age_s)} old", ALARM if view.prices_age_s > STALE_S else PLAIN
 
 
 def _errors(view: View, sheet: Sheet) -> Part:
@@ -267,9 +275,11 @@ def _service(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
     for endpoint in endpoints[:4]:
         word = UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down"
         told = clip_middle(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
-        slot = "" if endpoint.slot is None else f"  slot {endpoint.slot}"
+        slot = "" if endpoint.slot is None or sheet.width < SLOT_WIDTH else f"  slot {endpoint.slot}"
         latency = "" if endpoint.latency_ms is None else f"  {endpoint.latency_ms} ms"
-        trouble = f"  {endpoint.detail}" if endpoint.detail else ""
+        # The detail of an endpoint begins with its own name, which stands before it already.
+        detail = (endpoint.detail or "").removeprefix(f"{endpoint.name}: ")
+        trouble = f"  {detail}" if detail else ""
         yield _labelled(sheet, "", _health_part(word), (told, PLAIN), (f"{trouble}{latency}{slot}", FAINT))
 
 
@@ -301,7 +311,10 @@ def process(view: View, sheet: Sheet) -> Panel:
         rows.append(("process", UNKNOWN))
     else:
         rows += _process_rows(view.process)
-    return [sheet.title("Process"), *(_labelled(sheet, label, (text, PLAIN)) for label, text in rows)]
+    return [
+        sheet.title("Process", "machine's network"),
+        *(_labelled(sheet, label, (text, PLAIN)) for label, text in rows),
+    ]
 
 
 def _process_rows(told: Process) -> list[tuple[str, str]]:

@@ -19,10 +19,11 @@ from bot.top.frame import draw
 from bot.top.ink import UNICODE
 from bot.top.reading import read
 from bot.trading.intent import Mode
+from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.outages import crash_until_given_up
-from tests.whole.test_levels import KEEPS, TENTH, with_position
+from tests.whole.test_levels import KEEPS, with_position
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot, until
 
 
@@ -42,9 +43,10 @@ async def shown(world: World) -> AsyncIterator[tuple[TradingBot, StatusBoard, Pa
 
 async def test_a_trading_bot_knows_its_numbers(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
+    await world.user("demo-1", KEEPS)  # at boot, so that the wallet is looked at then
     async with shown(world) as (bot, board, panels):
         mint = await with_position(world, bot, Crowd(world.chain))
-        await trio.sleep(35)  # the wallets have been compared once more
+        await trio.sleep(5)  # what the buy took is known without another look at the wallet
         status = await board.status()
         assert (status["users"], status["positions"]["open"], status["trades_today"]["buys"]) == (1, 1, 1)
         assert status["facts"] == {"known": True, "age_s": 0.0, "why": None, "last": None}
@@ -53,7 +55,7 @@ async def test_a_trading_bot_knows_its_numbers(autojump_clock: MockClock) -> Non
         [wallet] = await world.store.wallets()
         balance = (await bot.adapters.chain.balances(wallet.address)).lamports
         capital = status["capital_lamports"]
-        assert balance - 10 * TENTH < capital["available"] < balance
+        assert capital["available"] == balance - EXIT_RESERVE_LAMPORTS
         assert capital["available_age_s"] <= 31
         text = status_text(status)
         assert "positions: 1 open, 0 closed today, 0 unproven" in text
