@@ -66,9 +66,9 @@ def outage_rules(levels: settings.Levels) -> dict[str, OutageRule]:
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
     """The bot's token from its file or the environment; None when neither is there. The token is in no error."""
+    given = environment.get(TOKEN_VARIABLE, "").strip()
     if chosen.token_file is None:
-        token = environment.get(TOKEN_VARIABLE, "").strip()
-        return SecretStr(token) if token else None
+        return SecretStr(given) if given else None
     try:
         token = chosen.token_file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -77,6 +77,10 @@ def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = o
         ) from None
     if not token:
         raise StartupError(f"{chosen.token_file}: holds no Telegram token; put the one line from BotFather there")
+    if given and given != token:
+        raise StartupError(
+            f"environment: {TOKEN_VARIABLE} and telegram.token_file say different things; keep one of them"
+        )
     return SecretStr(token)
 
 

@@ -47,7 +47,7 @@ class Setting:
 
     `field` is the field of UserSettings. `optional` ones can be switched off. `words` are the only texts of a TEXT
     setting; without any it is a time zone. `ceiling` is the field of Ceilings that stands above the user's value, `floor`
-    the one that stands below it. `was` are the names that earlier bots gave it (S0); they can be typed as well.
+    the one that stands below it. `was` are the names that earlier bots gave it in the same unit (S0); they can be typed as well.
     """
 
     name: str
@@ -134,7 +134,7 @@ def _parse_lamports(typed: str) -> int:
 
 
 def _parse_bps(typed: str) -> int:
-    match = _PERCENT.fullmatch(typed.removesuffix("%").rstrip())
+    match = _PERCENT.fullmatch(typed.removesuffix("%").rstrip().replace(",", ""))
     if match is None:
         raise AmountError(f"{typed!r} is not a percentage with at most 2 decimals; write it like 12.5%")
     whole, rest = match.groups()
@@ -205,7 +205,6 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         _SOL_MOST,
         floor="min_curve_lamports",
-        was=("min_liquidity_usd",),
     ),
     Setting(
         "slippage_buy",
@@ -283,7 +282,6 @@ SETTINGS: tuple[Setting, ...] = (
         "snipe only from this confidence on",
         0,
         BPS,
-        was=("snipe_min_confidence",),
     ),
     Setting("snipe_daily", "snipe_max_daily", Unit.COUNT, "snipes a day", 0, 1_000, was=("snipe_max_daily",)),
     Setting(
@@ -301,7 +299,6 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         _SOL_MOST,
         floor="min_curve_lamports",
-        was=("snipe_min_liquidity",),
     ),
     Setting("timezone", "timezone", Unit.TEXT, "where your day begins at midnight, like Europe/Berlin"),
 )

@@ -36,6 +36,7 @@ CHANGED = UserSettings(
     take_profit_share_bps=12,
     check_honeypots=False,
     on_critical="hold",
+    min_curve_lamports=13,
 )
 
 
