@@ -50,7 +50,7 @@ COMMANDS: tuple[Command, ...] = (
 
 BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
-CONSENT_VERSION = "2026-11"
+CONSENT_VERSION = "2026-12"
 
 CONSENT_TEXT = """\
 Before you start, in plain words:
@@ -58,6 +58,6 @@ Before you start, in plain words:
 - You can lose everything that you deposit. Most new tokens lose most of their value, many within minutes.
 - While no route to the chain answers nothing can be sold, by the bot or by you. If that lasts, or another failure becomes
   critical, the bot sells all your positions at whatever price as soon as it can, and stops. /settings on_critical hold
-  makes it leave them to you instead.
+  makes it keep them instead: only their own stop-loss, take-profit or time, or you, sell them then.
 - Nothing here is advice, and no result is promised.
 Send /start agree if you accept this. Only then is a wallet made for you."""

@@ -14,6 +14,9 @@ from bot.trading.position import Position
 from bot.trading.runbooks import HALTED, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 
+# Services without which nothing can be sold either.
+WAITED_FOR = {"rpc": "a route to the chain", "database": "the database"}
+
 
 class Turn(Enum):
     """Whether something begins that will end, ends, or simply happened."""
@@ -37,7 +40,8 @@ class Alert:
 def paused(cause: Cause) -> Alert:
     """A cause pauses entries for everybody."""
     whose = "Entries are" if cause.binds is Binds.ALL else "What buys by itself is"
-    text = f"{whose} paused by {cause.name} ({cause.why}). Exits and monitors go on."
+    exits = f"exits wait for {WAITED_FOR[cause.name]}" if cause.name in WAITED_FOR else "so do exits"
+    text = f"{whose} paused by {cause.name} ({cause.why}). Monitors go on, {exits}."
     return Alert(cause.name, text, page_for(cause.name), Turn.BEGINS)
 
 
