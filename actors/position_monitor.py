@@ -74,9 +74,7 @@ class PositionMonitor:
     forced: ExitReason | None = None
 
     async def run(self, ctx: Context) -> None:
-        position = await self.store.position(self.position_id)
-        if position is None:
-            raise LookupError(f"position {self.position_id} has no row")
+        position = await self._first_look()
         self.looks[position.id] = MonitorLook(self.clock.now_ms())
         try:
             with self.prices.watching(position.mint):
@@ -84,6 +82,19 @@ class PositionMonitor:
                 await self._watch(position)
         finally:
             del self.looks[position.id]
+
+    async def _first_look(self) -> Position:
+        """The row, however long the database needs: an outage is no failed start, and whoever starts this needs it too."""
+        while True:
+            try:
+                position = await self.store.position(self.position_id)
+            except StoreUnavailable as error:
+                log.warning("position_not_read", position=self.position_id, reason=str(error))
+                await trio.sleep(LOOK_S)
+                continue
+            if position is None:
+                raise LookupError(f"position {self.position_id} has no row")
+            return position
 
     async def _watch(self, position: Position) -> None:
         tries = _Tries()

@@ -74,12 +74,10 @@ class ReconcilerActor:
 
     async def _watch_positions(self) -> None:
         try:
-            positions = await self.store.open_positions()
+            for position in await self.store.open_positions():
+                await self.watch(position.id)
         except Unavailable as error:
             log.warning("positions_unavailable", reason=str(error))
-            return
-        for position in positions:
-            await self.watch(position.id)
 
     async def _audit(self, pending: set[str]) -> set[str]:
         """Look at each wallet once, and end the runs that nobody decides any more; the wallets whose users must wait."""

@@ -116,7 +116,7 @@ class MoneyCare:
         except (AlreadyStarted, AlreadyPresent):
             return
         except (InitFailed, MaxChildren) as error:
-            # Its database is away, or its supervisor is being stopped. The reconciler, or the flattener, asks again.
+            # Its supervisor is being stopped, or full. The reconciler, or the flattener, asks again.
             log.error("position_without_monitor", position=position_id, reason=str(error))
 
     # ------------------------------------------------------------------------------------------------------- halted
