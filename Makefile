@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench crash pictures program lock clean
+.PHONY: install run test lint bench crash faults supervision-storm pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -26,6 +26,16 @@ bench: .venv/.dev
 KILLS ?= 10
 crash: .venv/.dev
 	$(BIN)/python -m tests.crash.campaign --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+# Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
+SEEDS ?= 1000
+supervision-storm: .venv/.dev
+	$(BIN)/python -m tests.runtime.storm.campaign --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+# Breaks at random whatever the bot depends on, several things at a time, then holds its books against the chain; minutes.
+ROUNDS ?= 20
+faults: .venv/.dev
+	$(BIN)/python -m tests.faults.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 # Draws docs/pictures/top.svg from a bot that trades on its local chain; about a minute.
 pictures: .venv/.dev

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.whole.audit import findings
-from tests.whole.real import FAST, RealBot, real_bot
+from tests.whole.real import FAST, RealBot, Status, real_bot
 from tests.whole.real_evidence import Books, read_books, read_evidence
 from tests.whole.real_market import LAUNCH_GAP_MS, write_busy_market
 
@@ -40,6 +40,7 @@ BEGINS_WITHIN_S = 6.0
 SHORTEST_S, LONGEST_S = 0.3, 12.0
 SLOWEST_MS = 4_000
 RECOVERED_WITHIN_S = 180.0
+ASK_AGAIN_S = 10.0  # what was said to a bot whose database was away is said again
 ROUND_AT_MOST_S = 40.0  # on average, for the length of the market that is replayed
 
 
@@ -108,30 +109,41 @@ def _sleep_until(moment_s: float) -> None:
 
 
 def _recover(bot: RealBot) -> float:
-    """End what only people end, and wait until a buy and a sale have filled again; how long that took."""
+    """Wait until a buy and a sale have filled while entries are open, ending what only people end; how long that took."""
     started_s = time.monotonic()
+    before: Status = {}
+
+    def trades(status: Status) -> bool:
+        nonlocal before
+        if status["state"] != "OPEN" or status["causes"]:
+            _end_what_people_end(bot, status)
+            return False
+        before = before or status["trades_today"]
+        if all(status["trades_today"][side] > before[side] for side in ("buys", "sells")):
+            return True
+        if time.monotonic() - started_s > ASK_AGAIN_S:
+            _snipers_on(bot)
+        return False
+
     bot.until("an answer", lambda _: True, within_s=RECOVERED_WITHIN_S)
-    bot.until("no flatten under way", lambda status: status["state"] != "FLATTENING", within_s=RECOVERED_WITHIN_S)
-    bot.until(
-        "the database",
-        lambda status: status["services"]["database"]["health"] == "up" and status["reconciled"],
-        within_s=RECOVERED_WITHIN_S,
-    )
-    if bot.status()["state"] == "HALTED":
-        _obeyed(bot, "rearm")
-    if any(cause["cause"] == "operator" for cause in bot.status()["causes"]):
-        _obeyed(bot, "resume")
-    for user in USERS:
-        bot.say(user, "/resume", "/snipe_enable")
-    before = bot.until(
-        "entries open", lambda status: status["state"] == "OPEN" and not status["causes"], within_s=RECOVERED_WITHIN_S
-    )["trades_today"]
-    bot.until(
-        "further trades",
-        lambda status: all(status["trades_today"][side] > before[side] for side in ("buys", "sells")),
-        within_s=RECOVERED_WITHIN_S,
-    )
+    _snipers_on(bot)
+    bot.until("further trades", trades, within_s=RECOVERED_WITHIN_S)
     return time.monotonic() - started_s
+
+
+def _end_what_people_end(bot: RealBot, status: Status) -> None:
+    """Rearm after a halt, and end an operator's pause. What is refused now is asked again at the next look."""
+    if status["state"] == "HALTED":
+        _ordered(bot, ["rearm"])
+    elif any(cause["cause"] == "operator" for cause in status["causes"]):
+        _ordered(bot, ["resume"])
+    elif any(cause["cause"] in {"paused", "panic"} for cause in status["causes"]):
+        _snipers_on(bot)
+
+
+def _snipers_on(bot: RealBot) -> None:
+    for user in USERS:
+        _said(bot, user, "/resume\n/snipe_enable")
 
 
 # -------------------------------------------------------------------------------------------------------- the troubles
@@ -188,11 +200,6 @@ def _ordered(bot: RealBot, words: Sequence[str]) -> None:
     done = bot.command(*words)
     if done.returncode != 0:
         print(f"         {' '.join(words)}: {done.stderr.strip()}", flush=True)
-
-
-def _obeyed(bot: RealBot, verb: str) -> None:
-    done = bot.command(verb)
-    assert done.returncode == 0, f"{verb}: {done.stderr.strip()}"
 
 
 def _said(bot: RealBot, user: str, text: str) -> None:
