@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 
@@ -67,6 +69,24 @@ async def test_a_sale_keeps_the_largest_amount_of_the_chain(store: Store) -> Non
     wallet = await enrol(store)
     request = sell("k", wallet, token_raw=2**64 - 1)
     assert (await planned(store, request)).request == request
+
+
+async def test_a_buy_keeps_the_least_that_its_buyer_was_shown(store: Store) -> None:
+    wallet = await enrol(store)
+    request = replace(buy("k", wallet), min_token_raw=10**15)
+    assert (await planned(store, request)).request == request
+
+
+async def test_an_intent_is_found_by_the_key_of_its_request(store: Store) -> None:
+    wallet = await enrol(store)
+    assert await store.intent_of("k") is None
+    intent = await planned(store, buy("k", wallet))
+    assert await store.intent_of("k") == intent
+    await store.close_unfilled(intent.id, IntentState.CANCELLED, "given up", now_ms=NOW_MS)
+    found = await store.intent_of("k")
+    assert found is not None
+    assert found.state is IntentState.CANCELLED
+    assert await store.intent_of("i-k") is None
 
 
 async def test_a_refusal_writes_nothing(store: Store) -> None:
