@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import trio
+import trio.testing
 
 from actors.runtime import Context, Shutdown, Supervisor
 from actors.runtime.testing import Cast, Oops, Start
