@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import signal
 import sys
@@ -41,6 +40,7 @@ from bot.compose import bind_cluster, demo_users, fund, new_user_settings, outag
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.foundation import Foundation
+from bot.garbage import relax_collector
 from bot.local_chain import refuse_taken_port
 from bot.operator import Operator
 from bot.panels import Panels
@@ -85,8 +85,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         HaltFile(directory / HALT_FILE).kept()
         open_log(options.settings.logs.level, directory)
         try:
-            # Most of what the bot makes lives for one message or for ever; the default thresholds look at it all too often.
-            gc.set_threshold(50_000, 20, 100)
+            relax_collector()
             return trio.run(_main, options)
         except BaseExceptionGroup as group:
             raise _one_error(group) from group

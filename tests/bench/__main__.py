@@ -17,6 +17,7 @@ from pathlib import Path
 import trio
 
 from bot import logs
+from bot.garbage import relax_collector
 from tests.bench.admin import admin
 from tests.bench.footprint import footprint
 from tests.bench.lifecycle import restart, spawn, stop, storm
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
     print(_machine(chosen.seed), flush=True)
+    relax_collector()  # as `bot run` does
     lines: list[Line] = []
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ import trio
 import trio.testing
 
 from actors.runtime import Actor, ChildSpec, Context, SupervisorSpec, open_supervisor
+from bot.garbage import relax_collector
 from tests.bench.measure import Metrics, compete
 from tests.bench.table import Line, at_most, kibibytes, line
 
@@ -87,4 +88,5 @@ def _resident_bytes() -> int:
 
 
 if __name__ == "__main__":
+    relax_collector()
     print(trio.run(_measure_actors if sys.argv[1] == "actors" else _measure_tasks))
