@@ -24,6 +24,10 @@ class Deadline(Protocol):
         """The time is there."""
 
 
+def _do_nothing() -> None:
+    """What a cancelled timer holds in place of its callback."""
+
+
 class Timer:
     """One deadline with a callback; cancel it when it is no longer wanted. Made by Timers.at."""
 
@@ -36,9 +40,10 @@ class Timer:
         self.is_live = True
 
     def cancel(self) -> None:
-        """Forget the callback; the entry leaves the heap later."""
+        """Forget the callback at once, with everything that it holds; the entry leaves the heap later."""
         if self.is_live:
             self.is_live = False
+            self._callback = _do_nothing
             self._timers.forget_one()
 
     def fire(self) -> None:

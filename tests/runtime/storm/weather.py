@@ -16,6 +16,7 @@ from actors.runtime import (
     InitFailed,
     Mailbox,
     Report,
+    SpecError,
     Supervisor,
     SupervisorError,
     SupervisorSpec,
@@ -119,7 +120,7 @@ def supervisors_of(sup: Supervisor) -> list[Supervisor]:
 
 async def tolerant(call, *args) -> None:
     """Make a call that may be refused."""
-    with suppress(SupervisorError, ActorError):
+    with suppress(SupervisorError, ActorError, SpecError):
         await call(*args)
 
 
