@@ -50,6 +50,11 @@ def day_start_ms(day: str, zone: str = "UTC") -> int:
     return round(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
+def rfc3339_s(at_ms: int) -> str:
+    """A moment as RFC 3339 in UTC in whole seconds, for sentences."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
 def rfc3339(at_ms: int) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

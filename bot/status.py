@@ -11,7 +11,7 @@ import trio
 from actors.runtime import ChildStatistics, Supervisor
 from actors.status_keeper import Kept, Known
 from bot import logs
-from bot.clock import day_of, day_start_ms, rfc3339
+from bot.clock import day_of, day_start_ms, rfc3339, rfc3339_s
 from bot.errors import Unavailable
 from bot.ports import Overview, Owner
 from bot.trading.intent import Context, Mode
@@ -20,12 +20,12 @@ from bot.trading.runbooks import HALTED, page_for
 from bot.trading.trading_state import GLOBAL, Binds, Cause
 from bot.tree import TradingBot
 from bot.tree_record import find, whole_tree, workers
-from bot.troubles import find_troubles, sentence
+from bot.troubles import also, find_troubles, sentence
 
 LOOK_S = 0.15  # the longest wait for the database; the answer has to be there within 0.3 s
 OLD_S = 5.0  # numbers that are older than this are not given as those of now
 OWNERS_MAX = 100
-WHY_LENGTH = 60  # of a cause in the sentence
+WHY_LENGTH = 50  # of a cause in the sentence
 
 Record = dict[str, Any]
 
@@ -269,17 +269,17 @@ class StatusBoard:
 
     async def _sentence(self) -> str:
         """What is wrong, since when, what the bot does about it, and the runbook's page: the worst of it first."""
+        now_ms = self._bot.adapters.clock.now_ms()
+        troubles = find_troubles(self._workers(), {}, self._wall_ms, now_ms)
         if (halt := self._bot.guard.halt) is not None:
-            doing = "everything is flat" if self._bot.guard.flattened else "every position is being sold"
+            doing = "what is to be sold is sold" if self._bot.guard.flattened else "every position is being sold"
             return (
-                f"Halted since {rfc3339(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
-                f" operator gives bot rearm; see {HALTED}."
+                f"Halted since {rfc3339_s(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
+                f" operator gives bot rearm; see {HALTED}.{also(troubles)}"
             )
         causes = [cause for cause in self._bot.guard.causes() if cause.scope == GLOBAL]
         if causes:
-            return self._pause_sentence(causes)
-        now_ms = self._bot.adapters.clock.now_ms()
-        troubles = find_troubles(self._workers(), {}, self._wall_ms, now_ms)
+            return self._pause_sentence(causes) + also(troubles)
         if not troubles:
             return "Everything runs; nothing is asked of you."
         known = await self.facts.look(LOOK_S)
@@ -288,22 +288,24 @@ class StatusBoard:
         return sentence(troubles, self._bot.fallback.watched)
 
     def _pause_sentence(self, causes: list[Cause]) -> str:
-        cause = causes[0]
-        ends_ms = self._bot.guard.ends_at_ms(cause)
-        if cause.name == "operator":
-            ends = "they open again by bot resume"
+        """The cause that weighs most is told: whose service is still away first, and what binds everybody's entries."""
+        guard = self._bot.guard
+        first, *others = sorted(causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL))
+        away = {one.name for one in causes if guard.ends_at_ms(one) is None}
+        waits_for = "the database" if "database" in away else "a route to the chain" if "rpc" in away else None
+        meanwhile = f"monitors go on, exits wait for {waits_for}" if waits_for else "exits and monitors go on"
+        ends_ms = guard.ends_at_ms(first)
+        if first.name == "operator":
+            ends = "entries open again by bot resume"
         elif ends_ms is not None:
-            ends = f"it is well again, and they open at {rfc3339(ends_ms)} if it stays so"
+            ends = f"{first.name} is well again, and entries open at {rfc3339_s(ends_ms)} if it stays so"
         else:
-            ends = "they open again by themselves"
-        names = {one.name for one in causes}
-        waiting = "the database" if "database" in names else "a route to the chain" if "rpc" in names else None
-        meanwhile = f"monitors go on, exits wait for {waiting}" if waiting else "exits and monitors go on"
-        entries = "Entries" if cause.binds is Binds.ALL else "Entries of what buys by itself"
-        more = f" (and {len(causes) - 1} more: {', '.join(one.name for one in causes[1:])})" if causes[1:] else ""
+            ends = "entries open again by themselves"
+        entries = "Entries" if first.binds is Binds.ALL else "Entries of what buys by itself"
+        more = f" and {len(others)} more ({', '.join(one.name for one in others)})" if others else ""
         return (
-            f"{entries} are paused since {rfc3339(cause.since_ms)} by {cause.name} ({_short(cause.why)}){more}; {meanwhile},"
-            f" and {ends}; see {page_for(cause.name)}."
+            f"{entries} are paused since {rfc3339_s(first.since_ms)} by {first.name} ({_short(first.why)}){more}, see"
+            f" {page_for(first.name)}; {meanwhile}; {ends}."
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 Record = dict[str, Any]
 
-LAMPORTS_PER_SOL = 1_000_000_000
+LAMPORTS_PER_DIGIT = 100_000  # the last of the four decimals of SOL that are shown
 UNKNOWN = "not known"
 
 
@@ -34,7 +34,7 @@ def _numbers(status: Record) -> list[str]:
     """What the database knows, said of now; older than a moment it says how old it is."""
     positions, trades, capital = status["positions"], status["trades_today"], status["capital_lamports"]
     age_s = status["facts"]["age_s"]
-    old = [f"the database is slow: the numbers below are {_age(age_s)} old"] if age_s >= 1 else []
+    old = [f"the database does not answer: the numbers below are {_age(age_s)} old"] if age_s >= 1 else []
     available = "not known" if capital["available"] is None else f"{_sol(capital['available'])} SOL"
     seen = "" if capital["available"] is None else f" (seen {_age(capital['available_age_s'])} ago)"
     return [
@@ -80,10 +80,10 @@ def _cause(cause: Record) -> str:
 
 
 def _sol(lamports: int, *, signed: bool = False) -> str:
-    """SOL in four decimals, cut and not rounded; the table wants no more."""
-    size = abs(lamports)
-    sign = "-" if lamports < 0 else "+" if signed else ""
-    return f"{sign}{size // LAMPORTS_PER_SOL}.{size % LAMPORTS_PER_SOL // 100_000:04}"
+    """SOL in four decimals, rounded as `bot top` rounds it: half away from zero."""
+    size = (abs(lamports) + LAMPORTS_PER_DIGIT // 2) // LAMPORTS_PER_DIGIT
+    sign = "-" if lamports < 0 else "+" if signed and lamports else ""
+    return f"{sign}{size // 10_000}.{size % 10_000:04}"
 
 
 def _age(seconds: float | None, after: str = "", nothing: str = UNKNOWN) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from actors.runtime import ChildStatistics
-from bot.clock import rfc3339
+from bot.clock import rfc3339_s
 from bot.ports import Owner
 from bot.trading.runbooks import QUARANTINED
 from bot.tree_record import WallTime
@@ -102,7 +102,10 @@ def sentence(troubles: list[Trouble], by_fallback: Collection[str]) -> str:
     """What an operator reads about the first of some troubles; `by_fallback` are the positions that the fallback watches."""
     first = troubles[0]
     what, meaning = _words(first, by_fallback)
-    since, times = rfc3339(first.since_ms), f"{first.failures} times" if first.failures > 1 else "once"
+    since, times = (
+        rfc3339_s(first.since_ms),
+        f"{first.failures} times" if first.failures > 1 else "once",
+    )
     if first.state == "quarantined":
         told = (
             f"{what} does not run since {since}: it failed {times} and was taken out (quarantined), last for"
@@ -119,8 +122,12 @@ def sentence(troubles: list[Trouble], by_fallback: Collection[str]) -> str:
             f"{what} runs again, but it failed {times}, last at {since} for {first.failure}; when it goes on so, it"
             f" is taken out; {PAGE}."
         )
-    others = len(troubles) - 1
-    return told if not others else f"{told} {others} more in trouble: {_named(troubles[1:])}."
+    return told + also(troubles[1:])
+
+
+def also(troubles: list[Trouble]) -> str:
+    """What is added to a sentence that was about something else; nothing where there is nothing."""
+    return f" Also in trouble ({len(troubles)}): {_named(troubles)}." if troubles else ""
 
 
 def _named(troubles: list[Trouble]) -> str:

@@ -136,11 +136,12 @@ def _capital(capital: Capital, sheet: Sheet) -> Text:
     if deployed is not None and available is not None and deployed >= 0 and available >= 0 and deployed + available:
         share = f" ({percent(available * 10_000 // (deployed + available))})"
     age_s = capital.available_age_s
-    seen = f", wallets seen {brief_age(age_s)} ago" if age_s is not None and age_s > BALANCE_OLD_S else ""
+    if age_s is not None and age_s > BALANCE_OLD_S:
+        share = f", seen {brief_age(age_s)} ago"
     return sheet.line(
         ("capital".ljust(LABEL), FAINT),
         (f"{capital.mode or UNKNOWN}  ", STRONG),
-        (f"{_known(deployed, sol)} SOL deployed, {_known(available, sol)} SOL available{share}{seen}", PLAIN),
+        (f"{_known(deployed, sol)} SOL deployed, {_known(available, sol)} SOL available{share}", PLAIN),
     )
 
 

@@ -167,3 +167,20 @@ async def test_a_crashing_scanner_is_named_with_its_wallet(autojump_clock: MockC
         told = (await board.tree(None))["sentence"]
         assert told.startswith(f"The scanner of wallet {wallet.address} does not run since ")
         assert (await board.status())["wallets_followed"]["live"] == 0
+
+
+async def test_a_pause_says_which_exits_wait_and_who_else_is_in_trouble(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, _ = await world.user("demo-1", replace(KEEPS, snipe_enabled=True))
+    async with shown(world) as (bot, board, _):
+        await crash_until_given_up(bot.supervisor("hunt", "snipers"), user.id)
+        world.chain.set_fault("rpc-down", for_s=10)
+        await until(lambda: any(cause.name == "rpc" for cause in bot.guard.causes()), within_s=20)
+        told = (await board.tree(None))["sentence"]
+        assert "by rpc (" in told
+        assert "runbooks/no-rpc.md; monitors go on, exits wait for a route to the chain" in told
+        assert f"Also in trouble (1): root/hunt/snipers/{user.id} (quarantined)." in told
+        await until(lambda: all(bot.guard.ends_at_ms(cause) is not None for cause in bot.guard.causes()), within_s=60)
+        told = (await board.tree(None))["sentence"]
+        assert "exits and monitors go on" in told
+        assert "is well again, and entries open at 20" in told
