@@ -69,12 +69,13 @@ class Confirmer:
         now_ms = self.clock.now_ms()
         if now_ms - intent.created_at_ms < planned_max_age_ms:
             return
+        reason = "never signed; the order was interrupted"
         try:
-            await self.store.close_unfilled(
-                intent.id, IntentState.CANCELLED, "never signed; the order was interrupted", now_ms=now_ms
-            )
+            await self.store.close_unfilled(intent.id, IntentState.CANCELLED, reason, now_ms=now_ms)
         except Conflict:
             log.info("intent_moved_on", intent=intent.id)
+        else:
+            log.warning("intent_given_up", intent=intent.id, reason=reason)
 
     async def round(self) -> None:
         """Ask once about everything that is followed and take each attempt's next step.
