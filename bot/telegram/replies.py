@@ -110,13 +110,13 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     fees = format_sol(quote.protocol_fee_lamports + quote.creator_fee_lamports)
     network = format_sol(preview.network_fee_lamports)
     if buys:
-        trade = f"Buy {short(request.mint)} for {format_sol(request.spend_lamports)} SOL"
+        trade = f"Buy {request.mint} for {format_sol(request.spend_lamports)} SOL"
         result = f"about {format_tokens(quote.token_raw)} tokens, at least {format_tokens(preview.limit_raw)}"
         costs = f"trading fees {fees} SOL are in it; network fee {network} SOL and account rent come on top"
     else:
-        trade = f"Sell {format_tokens(quote.token_raw)} tokens of {short(request.mint)}"
+        trade = f"Sell {format_tokens(quote.token_raw)} tokens of {request.mint}"
         brings = format_sol(max(quote.received_lamports, 0))
-        result = f"about {brings} SOL, at least {format_sol(preview.limit_raw)} at this price"
+        result = f"about {brings} SOL, at least {format_sol(preview.limit_raw)} SOL at this price"
         costs = f"trading fees {fees} SOL are off already; network fee {network} SOL"
     lines = [
         f"{mode_label(request.mode.value)} {trade}, wallet {short(preview.wallet_address)}",

@@ -74,7 +74,12 @@ class Quote:
 
 
 def impact_bps(curve: Curve, quote: Quote) -> int:
-    """How much worse than the price before it a trade is, fees apart, because it moves the price itself."""
+    """How much worse than the price before it a trade is, fees apart, because it moves the price itself.
+
+    A curve without SOL has no price, and everything is lost there.
+    """
+    if curve.virtual_quote_lamports == 0:
+        return BPS
     share_bps = quote.quote_lamports * curve.virtual_token_raw * BPS // (quote.token_raw * curve.virtual_quote_lamports)
     return abs(share_bps - BPS)
 

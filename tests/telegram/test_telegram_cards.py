@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands import CONSENT_TEXT
-from bot.ports import Button, OutboxMessage
+from bot.ports import Button, OutboxMessage, Preview
 from bot.telegram.gateway_cards import MAX_BUTTONS, MAX_UNITS, buttons_of, buttons_under, parts, units
 from bot.telegram.parsing import parse
+from bot.telegram.replies import offer_card
+from bot.trading.curve import Curve, Fees, impact_bps, quote_buy, quote_sell
+from bot.trading.intent import Side
+from bot.trading.offer import Offer
+from tests.trading.trading_samples import request
 
 MINT = "9BB6NFEcjBCtnNLFko2FqVQBq8HHM13kCyYcdQbgpump"
 
@@ -52,6 +57,19 @@ def test_each_position_is_sold_by_a_button_up_to_a_limit() -> None:
     assert [button.data for button in buttons_under(reply)] == [f"/sell {MINT} all"] * 2
     assert len(buttons_under("\n".join([reply] * 20))) == MAX_BUTTONS
     assert buttons_under("/sell MINT 50%|TOKENS|all - sell a share") == ()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_an_order_is_confirmed_or_cancelled_by_a_button_and_names_the_whole_token(side: Side) -> None:
+    curve = Curve(10**15, 32 * 10**9, 7 * 10**14, 2 * 10**9, complete=False, creator="somebody", slot=1)
+    quote = quote_buy(curve, 10**8, Fees()) if side is Side.BUY else quote_sell(curve, 3 * 10**12, Fees())
+    offer = Offer("1a2b3c4d", request(side, mint=MINT), expires_at_ms=60_000)
+    card = offer_card(offer, Preview("Wallet", quote, 77, impact_bps(curve, quote), 55_000, ("beware",)), 0)
+    assert MINT in card
+    assert "Warning: beware" in card
+    assert "price impact 0.3 %" in card
+    assert buttons_under(card) == (Button("Confirm", "/confirm 1a2b3c4d"), Button("Cancel", "/cancel 1a2b3c4d"))
+    assert [parse(button.data).command.name for button in buttons_under(card)] == ["confirm", "cancel"]
 
 
 @pytest.mark.parametrize(

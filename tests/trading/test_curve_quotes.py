@@ -15,6 +15,7 @@ from bot.trading.curve import (
     Curve,
     CurveError,
     Fees,
+    impact_bps,
     quote_buy,
     quote_buy_tokens,
     quote_sell,
@@ -57,6 +58,18 @@ def test_a_division_without_rest_costs_no_more_than_was_given() -> None:
     quote = quote_buy(FRESH, 7_087_500_001, Fees())
     assert quote.paid_lamports <= 7_087_500_001
     assert quote.token_raw == 202_999_999_999_999
+
+
+@given(st.integers(10**6, 80 * LAMPORTS_PER_SOL))
+def test_the_impact_of_a_buy_is_its_share_of_the_virtual_sol(spend_lamports: int) -> None:
+    quote = quote_buy(FRESH, spend_lamports, Fees())
+    share_bps = quote.quote_lamports * BPS // FRESH.virtual_quote_lamports
+    assert abs(impact_bps(FRESH, quote) - share_bps) <= 1
+
+
+def test_a_curve_without_sol_has_no_price() -> None:
+    emptied = replace(FRESH, virtual_token_raw=0, virtual_quote_lamports=0, real_token_raw=0)
+    assert impact_bps(emptied, quote_sell(emptied, 5, Fees())) == BPS
 
 
 @pytest.mark.parametrize("amount", [0, -1, 1])
