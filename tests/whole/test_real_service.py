@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.whole.audit import audit
-from tests.whole.real import UNTIL_WITHIN_S, RealBot, processes_of, real_bot
+from tests.whole.real import POLL_S, UNTIL_WITHIN_S, RealBot, processes_of, real_bot
 from tests.whole.real_market import write_busy_market
 
 LAUNCHES = 120
@@ -70,11 +70,24 @@ def environment_of(pid: int) -> bytes:
     return Path(f"/proc/{pid}/environ").read_bytes()
 
 
+def give_up_a_start(bot: RealBot) -> None:
+    """Ask a bot to stop that has not begun to trade: it ends at once, in good order, and the next start finds no obstacle."""
+    bot.start()
+    console = bot.directory / "console"
+    deadline_s = time.monotonic() + UNTIL_WITHIN_S
+    while "starting PostgreSQL" not in console.read_text():
+        assert time.monotonic() < deadline_s, bot.told()
+        time.sleep(POLL_S)
+    bot.stop()
+    assert "running; try" not in console.read_text()
+
+
 @pytest.mark.slow
 def test_unit_is_ready_alive_and_stopped_in_order_while_its_orders_hang() -> None:
     """Slow: two lives of a bot. The second settles what the first left on its way, and the books equal the chain."""
     with real_bot() as bot, played_systemd(bot) as systemd:
         market = str(write_busy_market(bot.directory / "busy.csv", LAUNCHES))
+        give_up_a_start(bot)
         bot.start("--market", market, environment={"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": WATCHDOG_USEC})
         systemd.until_heard("more time while it starts", lambda field: field.startswith("EXTEND_TIMEOUT_USEC="))
         systemd.until_heard("ready", lambda field: field == "READY=1")
