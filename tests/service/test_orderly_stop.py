@@ -14,7 +14,7 @@ from actors.runtime import load_supervision
 from bot.errors import StoreUnavailable
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import Submitted, User, Wallet
+from bot.ports import ChatReply, ChatUpdate, Submitted, User, Wallet
 from bot.shutdown import (
     CONNECTIONS_MS,
     DATABASE_SERVER_MS,
@@ -28,9 +28,11 @@ from bot.shutdown import (
 )
 from bot.storage.embedded import STOP_WITHIN_S as SERVER_STOPS_WITHIN_S
 from bot.storage.memory import MemoryStore
+from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context, IntentState, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
+from bot.tree import Chats
 from tests.whole.crowd import Crowd
 from tests.whole.outages import CutStore
 from tests.whole.virtual import SUPERVISION, World, make_world, open_for_entries, running_bot, until
@@ -60,6 +62,27 @@ class HangingStore(CutStore):
             raise StoreUnavailable("no answer in time")
 
         return call
+
+
+class HoldingTelegram(MemoryTelegram):
+    """A chat service whose long poll lets go of a caller only a second after he wanted to leave."""
+
+    async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
+        try:
+            return await super().updates(offset, wait_s)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+
+
+class NoDoor:
+    """Nobody speaks to this bot; it is only polled for."""
+
+    def is_secret(self, text: str) -> bool:
+        return False
+
+    async def answer(self, telegram_id: int, text: str, key: str) -> ChatReply:
+        raise AssertionError("nobody speaks here")
 
 
 def told(logs: list[Any]) -> dict[str, Any]:
@@ -182,8 +205,9 @@ async def hang(raw: bytes) -> None:
 async def test_tasks_that_no_cancellation_ends_are_given_up_and_the_stop_ends_with_their_own_deadline(
     autojump_clock: MockClock,
 ) -> None:
-    """Monitors, links, guard and outbox all hang in the database at once, and so does a wallet's executor."""
+    """Monitors, links, guard and outbox hang in the database at once, an executor with them, and the gateway in its poll."""
     world, user, wallet, mint = await world_with_a_token()
+    world.chats = Chats(HoldingTelegram(world.clock), NoDoor())
     store = HangingStore(world.store)
     world.database = store
     with capture_logs() as logs:
@@ -202,6 +226,7 @@ async def test_tasks_that_no_cancellation_ends_are_given_up_and_the_stop_ends_wi
     assert sum(event["took_ms"] for event in told(logs).values()) <= TREE_WITHIN_S * 1000
     assert took_s <= TREE_WITHIN_S + WRITE_S / 5
     assert any("unkillable" in cut for cut in told(logs)["monitors"]["cut"])
+    assert "root/ops/telegram_gateway unkillable" in told(logs)["ops"]["cut"]
     assert len(await world.store.open_positions()) == 1
 
 
