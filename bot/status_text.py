@@ -74,6 +74,8 @@ def _scanners(followed: Record) -> str:
 
 def _cause(cause: Record) -> str:
     whose = "" if cause["scope"] == "global" else f" of {cause['scope']}"
+    if cause["binds"] == "automated":
+        whose += ", for what buys by itself alone"
     if cause["ends_at"]:
         return f"{cause['cause']}{whose} (well again; it ends at {cause['ends_at']} if it stays so)"
     return f"{cause['cause']}{whose} ({cause['why']})"

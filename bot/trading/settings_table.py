@@ -261,7 +261,7 @@ SETTINGS: tuple[Setting, ...] = (
         "on_critical",
         "on_critical",
         Unit.TEXT,
-        "what a critical failure does with your positions",
+        "what a critical failure does with your positions: flatten sells them at any price, hold leaves them to their exits",
         words=ON_CRITICAL,
     ),
     Setting("snipe", "snipe_enabled", Unit.SWITCH, "buy new tokens by itself", was=("snipe_enabled",)),
