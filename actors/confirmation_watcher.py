@@ -27,7 +27,7 @@ class ConfirmationWatcher:
         while True:
             try:
                 await self.confirmer.round()
-                if trio.current_time() >= adopt_at_s:
+                if trio.current_time() >= adopt_at_s or self.confirmer.in_flight.abandoned():
                     await self.confirmer.adopt(policy.planned_max_age_ms)
                     adopt_at_s = trio.current_time() + policy.rescue_interval_s
             except Unavailable as error:

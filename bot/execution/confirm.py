@@ -50,19 +50,21 @@ class Confirmer:
     async def adopt(self, planned_max_age_ms: int) -> int:
         """Follow every unresolved intent of the database that nobody follows yet; how many were found.
 
-        An intent that stayed unsigned for longer than `planned_max_age_ms` lost its maker: it is cancelled, nothing
-        ever left. At boot every maker is gone and the age is 0.
+        An intent whose maker was interrupted, or that stayed unsigned for longer than `planned_max_age_ms`, is
+        cancelled: nothing ever left. At boot every maker is gone and the age is 0.
         """
         found = 0
+        abandoned = self.in_flight.abandoned()
         addresses = {wallet.id: wallet.address for wallet in await self.store.wallets()}
         followed = {entry.attempt.signature for entry in self.in_flight.all()}
         for intent, attempts in await self.store.in_flight():
             if not attempts:
-                await self._cancel_orphan(intent, planned_max_age_ms)
+                await self._cancel_orphan(intent, 0 if intent.id in abandoned else planned_max_age_ms)
             elif attempts[-1].signature not in followed:
                 found += 1
                 log.info("intent_adopted", intent=intent.id, state=intent.state, signature=attempts[-1].signature)
                 self.in_flight.follow(Followed(intent, attempts[-1], addresses[intent.request.wallet_id]))
+        self.in_flight.taken_up(abandoned)
         return found
 
     async def _cancel_orphan(self, intent: Intent, planned_max_age_ms: int) -> None:

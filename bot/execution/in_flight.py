@@ -24,10 +24,14 @@ class Followed:
 
 @dataclass(slots=True)
 class InFlight:
-    """Followed attempts by signature. Shared by the executors, which add, and the confirmation watcher, which resolves."""
+    """Followed attempts by signature, and intents whose maker was interrupted.
+
+    Shared by the executors, which add, and the confirmation watcher, which resolves and takes up.
+    """
 
     _followed: dict[str, Followed] = field(default_factory=dict)
     _resolved: dict[str, trio.Event] = field(default_factory=dict)
+    _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
 
     def follow(self, followed: Followed) -> None:
@@ -36,6 +40,19 @@ class InFlight:
             self._followed[followed.attempt.signature] = followed
             self._resolved.setdefault(followed.intent.id, trio.Event())
             self._arrival.set()
+
+    def abandon(self, intent_id: str) -> None:
+        """Whoever made this intent was interrupted; its row, if there is one, is to be taken up at once."""
+        self._abandoned.add(intent_id)
+        self._arrival.set()
+
+    def abandoned(self) -> frozenset[str]:
+        """Intents that lost their maker and have not been taken up yet."""
+        return frozenset(self._abandoned)
+
+    def taken_up(self, intent_ids: Iterable[str]) -> None:
+        """The rows of these abandoned intents have been seen to."""
+        self._abandoned.difference_update(intent_ids)
 
     def note(self, signature: str, *, sent_at_s: float | None = None, absences: Iterable[Absence] = ()) -> None:
         """Remember a send or further evidence of absence."""
@@ -69,7 +86,7 @@ class InFlight:
             await event.wait()
 
     async def arrival(self) -> None:
-        """Wait until there is something to follow."""
-        if not self._followed:
+        """Wait until there is something to follow or to take up."""
+        if not self._followed and not self._abandoned:
             self._arrival = trio.Event()
             await self._arrival.wait()

@@ -61,15 +61,21 @@ class Pipeline:
         A request that was submitted before under the same key is not traded again; its intent is given back. Raises
         StoreUnavailable when the database is away: the outcome is then in the rows, and the rescuer goes on from them.
         """
-        if request.side is Side.SELL:
-            with exit_lane():
-                return await self._submit(request, wallet)
-        return await self._submit(request, wallet)
+        intent_id = self.clock.new_id()
+        try:
+            if request.side is Side.SELL:
+                with exit_lane():
+                    return await self._submit(request, wallet, intent_id)
+            return await self._submit(request, wallet, intent_id)
+        except BaseException:
+            # Interrupted: nobody takes this order further, and while it looks planned it blocks the token's next sale.
+            self.in_flight.abandon(intent_id)
+            raise
 
-    async def _submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
+    async def _submit(self, request: TradeRequest, wallet: Wallet, intent_id: str) -> Submitted | Refused:
         bound = log.bind(user=request.user_id, mint=request.mint, side=request.side, causation=request.causation_id)
         settings = await self.store.settings(request.user_id)
-        admitted = await self._admit(request, wallet, settings, partial(admit, request))
+        admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))
         if isinstance(admitted, Refused):
             bound.info("order_refused", code=admitted.code, reason=admitted.reason)
             return admitted
@@ -96,7 +102,7 @@ class Pipeline:
         Raises StoreUnavailable or ChainUnavailable.
         """
         settings = await self.store.settings(request.user_id)
-        judged = await self._admit(request, wallet, settings, partial(_only_judge, request))
+        judged = await self._admit(request, wallet, settings, self.clock.new_id(), partial(_only_judge, request))
         if isinstance(judged, Intent):
             return Refused("exists", f"this order exists already and is {judged.state}")
         if judged.code != _WOULD_DO:
@@ -120,7 +126,7 @@ class Pipeline:
         return Quoting(self.chain, self.prices, self.policy.ceilings)
 
     async def _admit(
-        self, request: TradeRequest, wallet: Wallet, settings: UserSettings, gate: Gate
+        self, request: TradeRequest, wallet: Wallet, settings: UserSettings, intent_id: str, gate: Gate
     ) -> Intent | Refused:
         wallet_lamports = unrealized_lamports = 0
         if request.side is Side.BUY:
@@ -132,7 +138,7 @@ class Pipeline:
         now_ms = self.clock.now_ms()
         return await self.store.admit(
             request,
-            intent_id=self.clock.new_id(),
+            intent_id=intent_id,
             now_ms=now_ms,
             wallet_lamports=wallet_lamports,
             unrealized_lamports=unrealized_lamports,
