@@ -13,6 +13,7 @@ from actors.status_keeper import Kept, Known
 from bot import logs
 from bot.clock import day_of, day_start_ms, rfc3339, rfc3339_s
 from bot.errors import Unavailable
+from bot.execution.alerts import WAITED_FOR
 from bot.ports import Overview, Owner
 from bot.trading.intent import Context, Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
@@ -248,7 +249,9 @@ class StatusBoard:
         guard = self._bot.guard
         lead = f"{guard.state}, level {guard.level}"
         if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
-            return f"{lead}: entries are paused for you by {', '.join(commands)}; exits go on."
+            waits_for = self._exits_wait_for()
+            exits = f"exits wait for {waits_for}" if waits_for else "exits go on"
+            return f"{lead}: entries are paused for you by {', '.join(commands)}; {exits}."
         if automated := guard.covering(user_id, Context.SNIPER):
             return (
                 f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
@@ -287,12 +290,17 @@ class StatusBoard:
         troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms) or troubles
         return sentence(troubles, self._bot.fallback.watched)
 
+    def _exits_wait_for(self) -> str | None:
+        """What an exit needs and does not have now, in words."""
+        guard = self._bot.guard
+        away = [one.name for one in guard.causes() if one.scope == GLOBAL and guard.ends_at_ms(one) is None]
+        return next((words for name, words in WAITED_FOR.items() if name in away), None)
+
     def _pause_sentence(self, causes: list[Cause]) -> str:
         """The cause that weighs most is told: whose service is still away first, and what binds everybody's entries."""
         guard = self._bot.guard
         first, *others = sorted(causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL))
-        away = {one.name for one in causes if guard.ends_at_ms(one) is None}
-        waits_for = "the database" if "database" in away else "a route to the chain" if "rpc" in away else None
+        waits_for = self._exits_wait_for()
         meanwhile = f"monitors go on, exits wait for {waits_for}" if waits_for else "exits and monitors go on"
         ends_ms = guard.ends_at_ms(first)
         if first.name == "operator":

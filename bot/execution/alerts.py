@@ -15,7 +15,7 @@ from bot.trading.runbooks import HALTED, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 
 # Services without which nothing can be sold either.
-WAITED_FOR = {"rpc": "a route to the chain", "database": "the database"}
+WAITED_FOR = {"database": "the database", "rpc": "a route to the chain"}
 
 
 class Turn(Enum):
