@@ -17,6 +17,7 @@ from actors.runtime.spec import ChildSpec, ChildType
 if TYPE_CHECKING:
     from actors.runtime.context import Context
     from actors.runtime.engine import Engine
+    from actors.runtime.pacing import Turn
     from actors.runtime.timers import Timer, Timers
 
 ChildState = Literal["running", "restarting", "undefined", "quarantined"]
@@ -109,7 +110,7 @@ class Child:
         self.cell: Cell | None = None
         self.zombie: Cell | None = None
         self.attempt: Attempt | None = None
-        self.timer: Timer | None = None
+        self.timer: Timer | Turn | None = None
         self.window: RestartWindow | None = None
         self.incarnation = 0
         self.restarts = 0
@@ -248,7 +249,7 @@ class Child:
         return before
 
     def cancel_restart(self) -> None:
-        """Take back a restart that waits for its backoff."""
+        """Take back a restart that waits for its backoff or its turn."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

@@ -284,9 +284,12 @@ class Engine:
         if self.spec.strategy in GROUPS:
             self.group.want(child, delay)
         elif delay > 0:
-            child.timer = self.runtime.timers.after(delay, lambda: self._respawn(child))
+            child.timer = self.runtime.timers.after(delay, lambda: self._respawn_in_turn(child))
         else:
-            self._respawn(child)
+            self._respawn_in_turn(child)
+
+    def _respawn_in_turn(self, child: Child) -> None:
+        child.timer = self.runtime.pacer.in_turn(lambda: self._respawn(child))
 
     def _respawn(self, child: Child) -> None:
         child.restarts += 1

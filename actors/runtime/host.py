@@ -13,6 +13,7 @@ from actors.runtime.child import Child
 from actors.runtime.engine import Engine
 from actors.runtime.errors import AlreadyStarted, InitFailed
 from actors.runtime.exits import Exit, Report, ReportFn
+from actors.runtime.pacing import Pacer
 from actors.runtime.ref import Ref
 from actors.runtime.spec import SupervisorSpec
 from actors.runtime.supervisor import Supervisor
@@ -43,11 +44,12 @@ def whereis(name: str) -> Ref | None:
 
 
 class Runtime:
-    """What the supervisors of one tree share: the nursery of all cells, the deadlines, the names, the report."""
+    """What the supervisors of one tree share: the nursery of all cells, deadlines, the pace of restarts, names, the report."""
 
     def __init__(self, report: ReportFn | None) -> None:
         self._report = report
         self.timers = Timers()
+        self.pacer = Pacer()
         self.nursery: trio.Nursery
         self._names = _registry()
 
@@ -149,10 +151,12 @@ class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_
                 async with trio.open_nursery() as cells:
                     self._runtime.nursery = cells
                     cells.start_soon(self._runtime.timers.run)
+                    cells.start_soon(self._runtime.pacer.run)
                     end = await self._engine.run(self._settled.set)
                     self._engine.close(replace(end, incarnation=1))
                     self._settled.set()
                     self._runtime.timers.close()
+                    self._runtime.pacer.close()
         finally:
             self._done.set()
             self._settled.set()
