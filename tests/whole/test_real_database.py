@@ -7,11 +7,12 @@ harness asks at every look whether an actor has crashed: an outage is no reason 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.whole.audit import audit
-from tests.whole.real import FAST, RealBot, Status, real_bot
+from tests.whole.real import FAST, RealBot, Status, command, real_bot
 from tests.whole.real_market import write_busy_market
 
 pytestmark = pytest.mark.slow
@@ -135,6 +136,12 @@ def test_nothing_was_bought_meanwhile_and_every_exit_that_waited_was_made(tradin
 )
 def test_a_fault_that_makes_no_sense_is_refused(trading: RealBot, words: tuple[str, ...], complaint: str) -> None:
     assert complaint in refused(trading, "localnet", "fault", *words)
+
+
+def test_a_fault_of_a_bot_that_does_not_run_is_told_by_its_exit_code(tmp_path: Path) -> None:
+    done = command("localnet", "fault", "db-down", "--for", "3s", "--data-dir", str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "no bot is running" in done.stderr
 
 
 def test_a_kill_while_the_database_hangs_loses_nothing(trading: RealBot) -> None:

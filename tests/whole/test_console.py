@@ -1,0 +1,74 @@
+"""Conversations on the console in virtual time, over a database that goes away in their middle."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from trio.testing import MockClock
+
+from bot.console import Console, ConsoleMessenger
+from bot.errors import BotError
+from bot.localnet.inprocess import InProcessChain
+from bot.status import StatusBoard
+from bot.telegram.handlers import AccountHandlers, PreferenceHandlers, TradeHandlers, WatchingHandlers, make_chat
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+from bot.tree import TradingBot
+from bot.users import Registrar
+from tests.whole.virtual import World, make_world, open_for_entries, pausing, running_bot, until
+
+NO_DATABASE = "That cannot be answered right now: the database is away."
+
+
+@asynccontextmanager
+async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
+    """The console of a bot that is open for entries and has the user demo-1."""
+    await world.user("demo-1", UserSettings())
+    async with running_bot(world) as bot:
+        store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
+        registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        chat = make_chat(
+            AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
+            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.sniper_changed),
+            PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed, bot.policy.ceilings),
+            WatchingHandlers(store, chain, clock, bot.tracking_changed),
+        )
+        await open_for_entries(bot)
+        yield bot, Console(store, clock, chat, ConsoleMessenger(world.told.append))
+
+
+async def test_an_open_conversation_outlives_the_database(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with console_of(world) as (bot, console):
+        reply = await console.open({"as": "demo-1"}, world.told.append)
+        assert "entries are open for you" in await reply("/status")
+        world.database.is_away = True
+        await until(lambda: "database" in pausing(bot), within_s=10)
+        status = await reply("/status")
+        assert "entries are paused for you by database; exits wait for the database" in status
+        assert "not known: the database is away" in status
+        assert NO_DATABASE in await reply("/positions")
+        world.database.is_away = False
+        await until(lambda: "database" not in pausing(bot), within_s=60)
+        assert "entries are open for you" in await reply("/status")
+
+
+async def test_a_conversation_can_begin_while_the_database_is_away(autojump_clock: MockClock) -> None:
+    """A name that was given is believed until somebody can look it up."""
+    world = make_world(InProcessChain(seed=1))
+    async with console_of(world) as (_, console):
+        world.database.is_away = True
+        with pytest.raises(BotError, match="the database is away"):
+            await console.open({}, world.told.append)
+        known = await console.open({"as": "demo-1"}, world.told.append)
+        stranger = await console.open({"as": "nobody"}, world.told.append)
+        assert [await reply("/status") for reply in (known, stranger)] == [await known("/wallet")] * 2
+        assert NO_DATABASE in await known("/status")
+        world.database.is_away = False
+        assert "live" in await known("/wallet")
+        assert "send /start first" in await stranger("/wallet")
+        with pytest.raises(BotError, match="there is no user 'nobody'"):
+            await console.open({"as": "nobody"}, world.told.append)
