@@ -46,7 +46,7 @@ def named_by_page() -> dict[Case, str]:
     return found
 
 
-def test_each_test_and_each_case_name_each_other():
+def test_each_test_and_each_case_name_each_other() -> None:
     by_page = {
         (test, case) for case, text in named_by_page().items() for test in re.findall(r"`(\w+/\w+\.py::\w+)`", text)
     }
@@ -55,6 +55,6 @@ def test_each_test_and_each_case_name_each_other():
     assert by_tests - by_page == set()
 
 
-def test_a_case_without_a_test_has_a_reason():
+def test_a_case_without_a_test_has_a_reason() -> None:
     for case, text in named_by_page().items():
         assert "::" in text or len(text.split()) > 5, case

@@ -47,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _holds(kind: str, seed: int) -> bool:
     try:
         run_storm(kind, seed)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
+    except Exception as error:
         traceback.print_exception(error)
         print(f"{kind} storm: make supervision-storm SEED={seed} SEEDS=1", flush=True)
         return False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Final, Protocol
 
 import trio
 import trio.testing
@@ -23,6 +25,7 @@ from actors.runtime import (
     SupervisorStatistics,
     open_supervisor,
 )
+from actors.runtime.spec import StopMode, Strategy
 from tests.runtime.storm.world import (
     Clerk,
     Temper,
@@ -37,7 +40,8 @@ from tests.runtime.storm.world import (
 )
 
 KEYS = "abcdef"
-GROUPS = ("one_for_one", "one_for_all", "rest_for_one")
+GROUPS: Final[tuple[Strategy, ...]] = ("one_for_one", "one_for_all", "rest_for_one")
+MODES: Final[tuple[StopMode, ...]] = ("cancel", "stop", "drain")
 CALM_S = 120.0
 """Longer than every delay of a storm: afterwards nothing happens by itself any more."""
 
@@ -92,7 +96,7 @@ class Sky:
             return ChildSpec(key, inner, type="supervisor", restart=self.chance.choice(("permanent", "transient")))
         return self.clerk(key) if kind == "clerk" else self.worker(key)
 
-    def tree(self, path: str, depth: int, strategies: tuple[str, ...] = (*GROUPS, "dynamic")) -> SupervisorSpec:
+    def tree(self, path: str, depth: int, strategies: tuple[Strategy, ...] = (*GROUPS, "dynamic")) -> SupervisorSpec:
         """A supervisor with everything below it."""
         chance = self.chance
         strategy = chance.choice(strategies)
@@ -118,7 +122,7 @@ def supervisors_of(sup: Supervisor) -> list[Supervisor]:
     return found
 
 
-async def tolerant(call, *args) -> None:
+async def tolerant(call: Callable[..., Awaitable[object]], *args: object) -> None:
     """Make a call that may be refused."""
     with suppress(SupervisorError, ActorError, SpecError):
         await call(*args)
@@ -189,7 +193,7 @@ class WildStorm:
         elif what == "reload":
             nursery.start_soon(tolerant, sup.reload, sup.spec)
         elif what == "terminate":
-            mode = chance.choice(("cancel", "stop", "drain"))
+            mode = chance.choice(MODES)
             nursery.start_soon(tolerant, partial(sup.terminate_child, mode=mode), key)
         elif what in ("restart", "delete"):
             nursery.start_soon(tolerant, getattr(sup, f"{what}_child"), key)
@@ -233,7 +237,8 @@ class BudgetStorm:
         self.chance = chance
         self.world = World()
         self.times: list[float] = []
-        strategy = chance.choice((*GROUPS, "dynamic", "dynamic"))
+        pool: Strategy = "dynamic"
+        strategy = chance.choice((*GROUPS, pool, pool))
         self.children = [self.child(key) for key in KEYS[: chance.randint(1, 5)]]
         self.spec = SupervisorSpec(
             "root",
@@ -291,7 +296,17 @@ def check_paths(tree: SupervisorStatistics) -> None:
             check_paths(child)
 
 
-STORMS = {"wild": WildStorm, "orderly": OrderlyStorm, "budget": BudgetStorm}
+class Storm(Protocol):
+    """What every kind of storm is: something that runs, and raises when a rule is broken."""
+
+    async def run(self) -> None: ...
+
+
+STORMS: Final[Mapping[str, Callable[[random.Random], Storm]]] = {
+    "wild": WildStorm,
+    "orderly": OrderlyStorm,
+    "budget": BudgetStorm,
+}
 
 
 def run_storm(kind: str, seed: int) -> None:
