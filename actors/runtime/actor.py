@@ -53,17 +53,21 @@ class Actor(Generic[State, Message]):
                 return Ignore
         inbox.kept = state
         ctx.ready()
-        with Caught() as serving:
+        error: BaseException | None = None
+        try:
             await self._serve(ctx, cell, inbox, cast("State", state))
+        except BaseException as raised:  # noqa: ASYNC103 - raised again below, after terminate
+            error = raised
         if type(self).terminate is not Actor.terminate:
             with Caught() as terminating, ctx.cleanup():
                 await self.terminate(ctx, cast("State", inbox.kept))
-            if serving.error is not None and terminating.error is not None:
+            if error is not None and terminating.error is not None:
                 # Both are told: the error of the cleanup must not cover up the one that led to it.
                 text = "the actor failed, and so did its terminate"
-                raise BaseExceptionGroup(text, [serving.error, terminating.error])
+                raise BaseExceptionGroup(text, [error, terminating.error])
             terminating.raise_again()
-        serving.raise_again()
+        if error is not None:
+            raise error
         return None
 
     async def _serve(self, ctx: Context, cell: WorkerCell, inbox: Inbox, state: State) -> None:

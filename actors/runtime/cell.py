@@ -10,7 +10,7 @@ import trio
 
 from actors.runtime.context import Context
 from actors.runtime.errors import Ignore, InitFailed, Shutdown
-from actors.runtime.exits import FATAL, Caught, Exit, ExitKind, describe, find_leaves
+from actors.runtime.exits import FATAL, Exit, ExitKind, describe, find_leaves
 from actors.runtime.spec import StopMode
 
 if TYPE_CHECKING:
@@ -140,9 +140,11 @@ class WorkerCell(Cell):
         value: object = None
         error: BaseException | None = None
         with self._scope:
-            with Caught() as caught:
+            try:
                 value = await self.child.call(context)
-            error = await context.close(caught.error)
+            except BaseException as raised:  # noqa: ASYNC103 - it becomes the Exit
+                error = raised
+            error = await context.close(error)
         self.finish(self._judge(value, error))
 
     def kill(self) -> None:

@@ -112,6 +112,8 @@ def find_leaves(error: BaseException | None) -> tuple[BaseException, ...]:
     """
     if error is None:
         return ()
+    if not isinstance(error, BaseExceptionGroup | trio.Cancelled):
+        return (error,)
     seen: set[int] = set()
     return tuple(_walk(error, seen))
 
