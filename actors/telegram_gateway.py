@@ -177,8 +177,10 @@ class TelegramGateway:
 
     async def _ask(self) -> list[ChatUpdate] | float:
         """The next updates; after trouble the seconds for which Telegram asked to be left alone, or 0."""
+        # The first answer is not waited for: until it is there nobody knows that Telegram can be reached.
+        wait_s = POLL_S if self._heard_at_s > -inf else 0
         try:
-            updates = await self._api.updates(self._confirm, POLL_S)
+            updates = await self._api.updates(self._confirm, wait_s)
         except ChatUnavailable as error:
             self._in_trouble(str(error))
             return float(error.retry_after_s or 0)

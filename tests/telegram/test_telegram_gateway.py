@@ -47,6 +47,12 @@ async def test_commands_are_offered_and_answered_in_their_order(autojump_clock: 
         assert (life.health.healthy, life.reports) == (True, [])
 
 
+async def test_telegram_is_known_to_answer_before_anybody_has_written(autojump_clock: MockClock) -> None:
+    clock = make_clock()
+    async with gateway_running(MemoryTelegram(clock), PlainDoor(), clock) as life:
+        await until(lambda: life.health.healthy, within_s=POLL_S / 2)
+
+
 async def test_who_waits_delays_nobody_else(autojump_clock: MockClock) -> None:
     clock, door = make_clock(), PlainDoor()
     telegram = MemoryTelegram(clock)
