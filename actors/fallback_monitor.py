@@ -90,8 +90,9 @@ class FallbackMonitor:
         except Unavailable:
             raise
         except Exception as error:
-            log.exception("position_unwatched", position=position.id, mint=position.mint)
+            # It is tried again every second; the log needs the traceback once, and operators the news once.
             if position.id not in self._given_up:
+                log.exception("position_unwatched", position=position.id, mint=position.mint)
                 self._given_up.add(position.id)
                 self.alert(unwatched(position, repr(error)))
         else:
