@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.trading.curve import CurveError, Fees, quote_sell
-from bot.trading.intent import Side
+from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
 from bot.trading.units import format_percent, format_sol, format_tokens
@@ -101,6 +101,18 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
         return f"{text}, cannot be sold now: {error}"
     change = worth - position.cost_lamports
     return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.mint} all"
+
+
+def order_line(intent: Intent) -> str:
+    """An order whose outcome is not proven yet; unknown is never told as failed."""
+    label, mint, side = mode_label(intent.request.mode.value), short(intent.request.mint), intent.request.side.value
+    sent = intent.state in {IntentState.SENT, IntentState.UNKNOWN}
+    text = f"{label} {mint} {side}: {'sent, not yet proven' if sent else 'being made'}"
+    if intent.state is IntentState.UNKNOWN:
+        text += "; it is too late to land, and the chain is asked whether it did"
+    if intent.reserved_lamports:
+        text += f"; {format_sol(intent.reserved_lamports)} SOL stay reserved"
+    return text
 
 
 def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:

@@ -235,6 +235,8 @@ def test_orders_that_vanish_are_unknown_until_two_endpoints_deny_them(trading: R
     )
     still = unknown_orders(trading)
     assert unknown.keys() <= still.keys()
+    told = [line for user in ("demo-1", "demo-2") for line in trading.say(user, "/positions")]
+    assert any("sent, not yet proven" in line for line in told), told
     assert all(row["reserved_lamports"] > 0 for row in still.values() if row["side"] == "buy")
     ordered_to(trading, "localnet", "clear")
     trading.until("every order proven", lambda status: status["positions"]["unknown"] == 0)

@@ -13,7 +13,7 @@ from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label, offer_card, position_line
+from bot.telegram.replies import mode_label, offer_card, order_line, position_line
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.offer import OFFER_MS, Offer, Offers, offer_code, offer_key
@@ -135,7 +135,8 @@ class TradeHandlers:
             raise wrong_usage(command)
         user = known(incoming)
         rows = await self.store.recent_positions(user.id, _CLOSED_SHOWN + len(await self.store.open_positions(user.id)))
-        if not rows:
+        on_their_way = [intent for intent, _ in await self.store.in_flight() if intent.request.user_id == user.id]
+        if not rows and not on_their_way:
             return f"{mode_label(user.mode.value)} No positions yet."
         try:
             curves = await self.chain.curves([row.mint for row in rows if row.token_raw])
@@ -144,7 +145,8 @@ class TradeHandlers:
             curves, fees = {}, None
         now_ms = self.clock.now_ms()
         points = {mint: PricePoint(curve, now_ms) for mint, curve in curves.items()}
-        return "\n".join(position_line(row, points.get(row.mint), fees) for row in rows)
+        lines = [order_line(intent) for intent in on_their_way]
+        return "\n".join([*lines, *(position_line(row, points.get(row.mint), fees) for row in rows)])
 
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
