@@ -31,11 +31,14 @@ from actors.runtime.mailbox import MailboxStatistics
 from actors.runtime.policy import Backoff
 from actors.runtime.ref import Ref
 from actors.runtime.spec import ChildSpec, Mailbox, StopMode, SupervisorSpec, check_childspecs
-from actors.runtime.supervision_file import Start, Supervision, load_supervision
+from actors.runtime.supervision_check import Table
+from actors.runtime.supervision_diff import RESTART_BOT, Change, compare
+from actors.runtime.supervision_file import Dialect, Start, Supervision, load_supervision, read_supervision
 from actors.runtime.supervisor import Counts, Supervisor, SupervisorStatistics
 from actors.runtime.watchdog import LoopStatistics, LoopWatchdog, loop_watchdog
 
 __all__ = [
+    "RESTART_BOT",
     "Actor",
     "ActorDead",
     "ActorError",
@@ -46,6 +49,7 @@ __all__ = [
     "BreakerOpen",
     "BreakerState",
     "BreakerStatistics",
+    "Change",
     "ChildInfo",
     "ChildSpec",
     "ChildState",
@@ -54,6 +58,7 @@ __all__ = [
     "Context",
     "Counts",
     "DeadLetter",
+    "Dialect",
     "Exit",
     "ExitKind",
     "Ignore",
@@ -82,10 +87,13 @@ __all__ = [
     "SupervisorError",
     "SupervisorSpec",
     "SupervisorStatistics",
+    "Table",
     "Terminated",
     "check_childspecs",
+    "compare",
     "load_supervision",
     "loop_watchdog",
     "open_supervisor",
+    "read_supervision",
     "whereis",
 ]

@@ -1,5 +1,6 @@
 """A changed spec for a tree that runs: judged whole, then taken over at once, with no running child touched."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from actors.runtime.cell import SupervisorCell
@@ -11,14 +12,34 @@ if TYPE_CHECKING:
     from actors.runtime.engine import Engine
 
 
-def reload_engine(engine: "Engine", spec: SupervisorSpec) -> None:
+Refit = Callable[[ChildSpec], ChildSpec]
+"""From the spec of a dynamic supervisor's child to the one that it follows from now on; the same when nothing changed."""
+
+
+def reload_engine(engine: "Engine", spec: SupervisorSpec, refit: Refit | None = None) -> None:
     """Take over `spec` for a supervisor and for those below it that run; raise SpecError or AlreadyStarted before.
 
-    Flags hold at once. A child's new spec holds from its next start, its `shutdown_ms` from its next stop. Children
-    that are new are `undefined` until restart_child; children that are gone from the spec keep running.
+    Flags hold at once, and so does what is looked up when it matters: restart type, backoff and `shutdown_ms`. The rest
+    of a child's new spec holds from its next start. Children that are new are `undefined` until restart_child; children
+    that are gone from the spec keep running. A `dynamic` supervisor's spec does not name its children: `refit` gives
+    the new spec of each of them, of the same id, start and name.
     """
     _check(engine, spec)
+    refitted = [] if refit is None else list(_refitted(engine, refit))
     _apply(engine, spec)
+    for child, child_spec in refitted:
+        child.spec = child_spec
+
+
+def _refitted(engine: "Engine", refit: Refit) -> "Iterator[tuple[Child, ChildSpec]]":
+    """The children of running dynamic supervisors whose spec changes, judged before anything is taken over."""
+    for child in engine.children.values():
+        if isinstance(child.cell, SupervisorCell):
+            yield from _refitted(child.cell.engine, refit)
+        elif engine.spec.strategy == "dynamic":
+            child_spec = refit(child.spec)
+            if child_spec is not child.spec:
+                yield child, child_spec
 
 
 def _check(engine: "Engine", spec: SupervisorSpec) -> None:

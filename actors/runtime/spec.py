@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -54,7 +54,8 @@ class ChildSpec:
     """One child: `start` is an async callable (an Actor is one), or a SupervisorSpec when `type` is `supervisor`.
 
     `shutdown_ms` is the time for cleanup: milliseconds, `brutal_kill` (none) or `infinity`; None means 5000 for a
-    worker and `infinity` for a supervisor. `name` registers the address for `whereis`.
+    worker and `infinity` for a supervisor. `name` registers the address for `whereis`. `template` is the section of a
+    supervision file that this policy came from, so that a reload of the file finds the children that follow it.
     """
 
     id: str
@@ -67,6 +68,7 @@ class ChildSpec:
     backoff: Backoff | None = None
     mailbox: Mailbox | None = None
     name: str | None = None
+    template: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _check_name("id", self.id)
@@ -146,13 +148,13 @@ class SupervisorSpec:
         if not isfinite(self.period_s) or self.period_s <= 0:
             raise SpecError("period_s", self.period_s, "must be more than 0 and finite")
         _check_choice("budget", self.budget, get_args(Budget))
-        for field in ("max_children", "max_quarantined"):
-            value = getattr(self, field)
+        for limit in ("max_children", "max_quarantined"):
+            value = getattr(self, limit)
             if value is None:
                 continue
-            _check_count(field, value, least=0)
+            _check_count(limit, value, least=0)
             if self.strategy not in DYNAMIC:
-                raise SpecError(field, value, f"belongs to the dynamic strategies, not to {self.strategy}")
+                raise SpecError(limit, value, f"belongs to the dynamic strategies, not to {self.strategy}")
         if self.on_exhausted is not None:
             _check_name("on_exhausted", self.on_exhausted)
         object.__setattr__(self, "children", tuple(self.children))
@@ -189,11 +191,11 @@ def check_childspecs(specs: Iterable[ChildSpec], auto_shutdown: str = "never") -
             raise SpecError("children", spec, "must be ChildSpecs")
         if spec.significant and auto_shutdown == "never":
             raise SpecError("significant", spec.id, "means nothing while auto_shutdown is `never`")
-    for field in ("id", "name"):
-        counts = Counter(getattr(spec, field) for spec in specs)
+    for key in ("id", "name"):
+        counts = Counter(getattr(spec, key) for spec in specs)
         double = [value for value, count in counts.items() if count > 1 and value is not None]
         if double:
-            raise SpecError(field, double[0], "is used by more than one child")
+            raise SpecError(key, double[0], "is used by more than one child")
 
 
 def _check_name(field: str, value: object) -> None:

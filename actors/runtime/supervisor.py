@@ -21,7 +21,7 @@ from actors.runtime.errors import (
 from actors.runtime.exits import Exit, Terminated
 from actors.runtime.letters import DeadLetter
 from actors.runtime.ref import Ref
-from actors.runtime.reload import reload_engine
+from actors.runtime.reload import Refit, reload_engine
 from actors.runtime.spec import ChildSpec, StopMode, Strategy, SupervisorSpec, check_childspecs
 
 if TYPE_CHECKING:
@@ -162,15 +162,16 @@ class Supervisor:
         child.end_address()
         self._engine.remove(child)
 
-    async def reload(self, spec: SupervisorSpec) -> None:
+    async def reload(self, spec: SupervisorSpec, refit: Refit | None = None) -> None:
         """Take over a changed spec, for the running supervisors below too, whole or not at all.
 
         Flags hold at once and running children are untouched: a child's new spec holds from its next start. Removed
-        children keep running, added ones are `undefined` until restart_child. Raises SpecError or AlreadyStarted.
+        children keep running, added ones are `undefined` until restart_child. `refit` gives the children of `dynamic`
+        supervisors, which no spec names, their next spec. Raises SpecError or AlreadyStarted, and what `refit` raises.
         """
         await trio.lowlevel.checkpoint()
         self._refuse_after_end(self.path)
-        reload_engine(self._engine, spec)
+        reload_engine(self._engine, spec, refit)
 
     def kill(self, child_id: str) -> None:
         """End a child with no time for cleanup, as a crash would; supervision then decides. Raises NotFound."""
