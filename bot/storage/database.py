@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import asyncpg
+import outcome
 import structlog
 import trio
 
@@ -185,17 +186,15 @@ class Database:
 
 
 async def _in_transaction(connection: asyncpg.Connection, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+    """A unit that ran out of time is not rolled back: its connection is given up, and what is open on it ends with it."""
     transaction = connection.transaction()
     await transaction.start()
-    try:
-        result = await unit(connection, *args)
-    except (TimeoutError, asyncio.CancelledError):
-        raise  # the connection is given up, and what is open on it ends with it
-    except BaseException:
+    result = await outcome.acapture(unit, connection, *args)
+    if isinstance(result, outcome.Value):
+        await transaction.commit()
+    elif not isinstance(result.error, (TimeoutError, asyncio.CancelledError)):
         await transaction.rollback()
-        raise
-    await transaction.commit()
-    return result
+    return result.unwrap()
 
 
 class Repository:
@@ -224,7 +223,7 @@ async def open_database(
         yield database
     finally:
         with trio.move_on_after(_CLOSE_WITHIN_S, shield=True), suppress(StoreUnavailable):
-            await island.call(_drop_pool if database.is_silent else _close_pool, pool)
+            await island.call(_close_pool, pool, database.is_silent)
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:
@@ -272,18 +271,17 @@ async def _keep_session(connection: asyncpg.Connection) -> None:
     """Nothing to reset between two units: none sets session state, and an open transaction is rolled back anyway."""
 
 
-async def _close_pool(pool: asyncpg.Pool) -> None:
+async def _close_pool(pool: asyncpg.Pool, is_silent: bool) -> None:
+    """Say goodbye to the server, or drop the connections where it has not answered lately."""
+    if is_silent:
+        pool.terminate()
+        return
     try:
         async with asyncio.timeout(_POOL_CLOSES_WITHIN_S):
             await pool.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("pool_terminated", reason=_one_line(error))
         pool.terminate()
-
-
-async def _drop_pool(pool: asyncpg.Pool) -> None:
-    """Close without the server, which has not answered lately."""
-    pool.terminate()
 
 
 @contextmanager

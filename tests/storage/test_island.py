@@ -123,15 +123,15 @@ async def test_a_call_cancelled_before_its_first_step_returns() -> None:
 
 
 async def test_a_call_that_is_let_go_returns_before_its_clean_up() -> None:
-    cleaned = threading.Event()
+    may_clean, cleaned = threading.Event(), threading.Event()
 
     async def clean_up_slowly(gate: Gate) -> None:
         try:
             await gate.hold()
         finally:
-            while not cleaned.is_set():
+            while not may_clean.is_set():
                 await asyncio.sleep(0.001)
-            gate.ended.append("cleaned")
+            cleaned.set()
 
     gate = Gate()
     with trio.fail_after(DEADLINE_S):
@@ -141,10 +141,9 @@ async def test_a_call_that_is_let_go_returns_before_its_clean_up() -> None:
                 await gate.until_entered()
                 nursery.cancel_scope.cancel()
             assert island.calls == 0
-            assert "cleaned" not in gate.ended
-            cleaned.set()
-            assert await island.call(add, 1, 1) == 2
-    assert gate.ended == ["cancelled", "cleaned"]
+            may_clean.set()
+            await trio.to_thread.run_sync(cleaned.wait)
+    assert gate.ended == ["cancelled"]
 
 
 async def test_a_shielded_call_runs_to_its_end_and_answers() -> None:
