@@ -131,29 +131,38 @@ async def running_bot(
     """One life of the bot in this world; the chain goes on producing blocks. It ends at once, or in the order of `stop`."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.chain.run)
-        bot = TradingBot(
-            world.adapters(),
-            policy or quick_policy(),
-            load_supervision(SUPERVISION),
-            observe_s,
-            ConsoleMessenger(world.told.append),
-            world.rules,
-            world.halt,
-            Alarm(world.alerts.append),
-        )
-
-        def report(report: Report) -> None:
-            world.reports.append(report)
-            bot.failures.report(report)
-
-        heard = report if stop is None else stop.noting(report)
-        async with open_supervisor(bot.spec(_no_door, world.chats), report=heard) as root:
-            await bot.began(root)
+        async with living_bot(world, policy=policy, observe_s=observe_s, stop=stop) as bot:
             yield bot
-            if stop is not None:
-                await stop.stop_tree(root, bot)
-            bot.guard.stop_entries()
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def living_bot(
+    world: World, *, policy: Policy | None = None, observe_s: float = 6.0, stop: OrderlyStop | None = None
+) -> AsyncIterator[TradingBot]:
+    """One life of the bot on a chain that somebody else runs, so that blocks are made between two lives as well."""
+    bot = TradingBot(
+        world.adapters(),
+        policy or quick_policy(),
+        load_supervision(SUPERVISION),
+        observe_s,
+        ConsoleMessenger(world.told.append),
+        world.rules,
+        world.halt,
+        Alarm(world.alerts.append),
+    )
+
+    def report(report: Report) -> None:
+        world.reports.append(report)
+        bot.failures.report(report)
+
+    heard = report if stop is None else stop.noting(report)
+    async with open_supervisor(bot.spec(_no_door, world.chats), report=heard) as root:
+        await bot.began(root)
+        yield bot
+        if stop is not None:
+            await stop.stop_tree(root, bot)
+        bot.guard.stop_entries()
 
 
 async def _no_door(ready: Callable[[], None]) -> None:
