@@ -6,7 +6,7 @@ import trio
 
 from actors.runtime.cell import WorkerCell
 from actors.runtime.context import Context
-from actors.runtime.envelopes import ENVELOPES, Ask, Envelope
+from actors.runtime.envelopes import ENVELOPES, Ask
 from actors.runtime.errors import ActorFailed, Ignore, IgnoreType
 from actors.runtime.exits import Caught
 from actors.runtime.mailbox import NOTHING, Inbox
@@ -100,8 +100,8 @@ class Actor(Generic[State, Message]):
                 # its handler suspends, so all that are handled without a suspension share one reading of the clock.
                 task.custom_sleep_data = inbox
                 inbox.since = now()
-            if item.__class__ in ENVELOPES:
-                following = await handle(ctx, state, cast("Envelope", item).message)  # type: ignore[arg-type]
+            if type(item) in ENVELOPES:
+                following = await handle(ctx, state, item.message)  # type: ignore[attr-defined]
                 if isinstance(item, Ask) and item.is_live:
                     item.fail(ActorFailed(inbox.path, "the handler returned and did not reply"))
             else:

@@ -70,8 +70,8 @@ class Context:
     def reply(self, value: object) -> None:
         """Answer the ask that is being handled; for a tell nobody waits, so its answer goes nowhere."""
         inbox = self._cell.child.inbox
-        if inbox is not None and isinstance(inbox.current, Ask):
-            inbox.current.answer(value)
+        if inbox is not None and isinstance(ask := inbox.current, Ask):
+            ask.answer(value)
 
     async def enter(self, manager: AbstractAsyncContextManager[Resource]) -> Resource:
         """Enter a resource that is left, last in first out, when this incarnation ends, within its `shutdown_ms`."""

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final
 
 import trio
+from outcome import Error, Value
 
 if TYPE_CHECKING:
     from actors.runtime.mailbox import Inbox
@@ -35,7 +36,7 @@ class Ask(Envelope):
     It is its own entry among the deadlines: an ask is made often enough that a second object per ask would show.
     """
 
-    __slots__ = ("_task", "due", "error", "inbox", "is_live", "value")
+    __slots__ = ("_task", "due", "inbox", "is_live")
 
     def __init__(self, message: object, inbox: "Inbox", due: float) -> None:
         self.message = message
@@ -44,22 +45,18 @@ class Ask(Envelope):
         self.due = due
         self.is_live = True
         self._task = trio.lowlevel.current_task()
-        self.value: object = None
-        self.error: Exception | None = None
 
     def answer(self, value: object) -> None:
         """Wake the sender with a value; a second answer is lost, as the sender has gone on."""
         if self.is_live:
             self.is_live = False
-            self.value = value
-            self.inbox.pending_asks -= 1
-            trio.lowlevel.reschedule(self._task)
+            trio.lowlevel.reschedule(self._task, Value(value))
 
     def fail(self, error: Exception) -> None:
         """Wake the sender with an error."""
         if self.is_live:
-            self.error = error
-            self.answer(None)
+            self.is_live = False
+            trio.lowlevel.reschedule(self._task, Error(error))
 
     def fire(self) -> None:
         """The deadline is there."""
@@ -68,7 +65,6 @@ class Ask(Envelope):
     def abandon(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         """The sender was cancelled; nobody waits any more."""
         self.is_live = False
-        self.inbox.pending_asks -= 1
         return trio.lowlevel.Abort.SUCCEEDED
 
 

@@ -66,7 +66,6 @@ class Inbox:
         "handled",
         "is_open",
         "kept",
-        "pending_asks",
         "queue",
         "rejected",
         "since",
@@ -92,7 +91,6 @@ class Inbox:
         self.rejected = 0
         self.dropped = 0
         self.conflated = 0
-        self.pending_asks = 0
 
     @property
     def path(self) -> str:
@@ -294,6 +292,11 @@ class Inbox:
         letters = self._owner.home.letters
         letters.add(self._owner.id, message, reason=reason, attempts=attempts, at=trio.current_time(), stack=stack)
 
+    def _count_asks(self) -> int:
+        """How many senders sleep until they are answered; counted when somebody wants to know, not with every ask."""
+        items = (self.current, *(self.control or ()), *(self.queue or ()))
+        return sum(isinstance(item, Ask) and item.is_live for item in items)
+
     def statistics(self) -> MailboxStatistics:
         """Return the mailbox as it is now."""
         idle = isinstance(self.current, _Nothing)
@@ -305,6 +308,6 @@ class Inbox:
             rejected=self.rejected,
             dropped=self.dropped,
             conflated=self.conflated,
-            pending_asks=self.pending_asks,
+            pending_asks=self._count_asks(),
             message_age_s=None if idle else trio.current_time() - self.since,
         )

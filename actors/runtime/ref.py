@@ -61,13 +61,6 @@ class Ref:
             with trio.fail_at(due):
                 await inbox.wait_for_room()
         ask = Ask(message, inbox, due)
-        if control:
-            inbox.put_control(ask)
-        else:
-            inbox.put(ask)
-        inbox.pending_asks += 1
+        self.tell(ask, control=control)
         timers.push_alike(timeout_s, ask)
-        await trio.lowlevel.wait_task_rescheduled(ask.abandon)
-        if ask.error is not None:
-            raise ask.error
-        return ask.value
+        return await trio.lowlevel.wait_task_rescheduled(ask.abandon)

@@ -135,25 +135,30 @@ def _send() -> Metrics:
 
 def _ask_one_by_one() -> Metrics:
     async def produce(ref: Ref) -> None:
-        await _ask(partial(ref.ask, timeout_s=DEADLINE_S), askers=1, count=ASKS)
+        await _in_parallel(1, partial(_ask, ref, ASKS))
 
     return {"ask": _with_actor(Answerer(0), Mailbox(capacity=1_000), produce, ASKS)}
 
 
 def _ask_together() -> Metrics:
     async def produce(ref: Ref) -> None:
-        await _ask(partial(ref.ask, timeout_s=DEADLINE_S), askers=ASKERS, count=ASKS_TOGETHER)
+        await _in_parallel(ASKERS, partial(_ask, ref, ASKS_TOGETHER // ASKERS))
 
     return {"ask together": _with_actor(Answerer(0), Mailbox(capacity=1_000), produce, ASKS_TOGETHER)}
 
 
-async def _ask(ask: Callable[[int], Awaitable[int]], *, askers: int, count: int) -> None:
-    """Ask `count` questions by so many tasks; the last question of each is the number 0."""
+async def _ask(ref: Ref, count: int) -> None:
+    """Ask so many questions; the last one is the number 0."""
+    for number in range(count - 1, -1, -1):
+        await ref.ask(number, timeout_s=DEADLINE_S)
 
-    async def one() -> None:
-        for number in range(count // askers - 1, -1, -1):
-            await ask(number)
 
+async def _bare_ask_many(actor: BareActor, count: int) -> None:
+    for number in range(count - 1, -1, -1):
+        await actor.ask(number)
+
+
+async def _in_parallel(askers: int, one: Callable[[], Awaitable[None]]) -> None:
     async with trio.open_nursery() as nursery:
         for _ in range(askers):
             nursery.start_soon(one)
@@ -183,14 +188,14 @@ def _bare_tell() -> Metrics:
 
 def _bare_ask() -> Metrics:
     async def produce(actor: BareActor) -> None:
-        await _ask(actor.ask, askers=1, count=ASKS)
+        await _in_parallel(1, partial(_bare_ask_many, actor, ASKS))
 
     return {"bare ask": _with_bare(BareActor(0), produce, ASKS)}
 
 
 def _bare_ask_together() -> Metrics:
     async def produce(actor: BareActor) -> None:
-        await _ask(actor.ask, askers=ASKERS, count=ASKS_TOGETHER)
+        await _in_parallel(ASKERS, partial(_bare_ask_many, actor, ASKS_TOGETHER // ASKERS))
 
     return {"bare ask together": _with_bare(BareActor(0), produce, ASKS_TOGETHER)}
 
