@@ -206,7 +206,7 @@ def _said(bot: RealBot, user: str, text: str) -> None:
     """A command of the chat; what it answers is no part of the campaign."""
     done = bot.command("chat", "--as", user, text=f"{text}\n")
     if done.returncode != 0:
-        print(f"         {user} {text}: {done.stderr.strip()}", flush=True)
+        print(f"         {user} {text.splitlines()[0]}: {done.stderr.strip()}", flush=True)
 
 
 def _start(bot: RealBot) -> None:
