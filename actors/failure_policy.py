@@ -15,8 +15,16 @@ from bot.trading.trading_state import Halt
 
 log = structlog.get_logger()
 
+DEGRADED = "degraded"
 CRITICAL = "critical"
 EXIT = "exit"
+
+# The names that `on_exhausted` may have, and what each means once that supervisor has used up its restarts.
+OUTCOMES = {
+    DEGRADED: "level 2: it comes back after its backoff, and operators are told",
+    CRITICAL: "level 3: the halt is latched and every position is sold",
+    EXIT: "level 3: the halt is latched and the process ends, so that the next one comes up halted",
+}
 
 
 @dataclass(slots=True)
@@ -58,4 +66,6 @@ def log_report(report: Report) -> None:
         reason=str(report.reason),
         leaves=[repr(leaf) for leaf in report.leaves],
         on_exhausted=report.on_exhausted,
+        budget_left=report.budget_left,
+        stack=report.stack,
     )

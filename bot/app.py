@@ -36,7 +36,7 @@ from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.swaps import PumpWallets
 from bot.chain.transport import open_http_transport
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, fund, new_user_settings, outage_rules, policy, telegram_token
+from bot.compose import bind_cluster, demo_users, fund, new_user_settings, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.foundation import Foundation
@@ -51,6 +51,7 @@ from bot.start import Options, locked, open_log, read_options, refuse_profile
 from bot.status import StatusBoard
 from bot.storage.halt_file import HaltFile
 from bot.storage.store import open_store
+from bot.supervision_sections import breaker_rule, outage_rules
 from bot.systemd import ServiceManager
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
@@ -172,7 +173,8 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
         opened.callback(stop.closed, CONNECTIONS, CONNECTIONS_MS)
         store = await opened.enter_async_context(open_store(database))
         transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
-        endpoints = Endpoints([RpcClient(transport, RPC_DEADLINE_S) for transport in transports], clock)
+        clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
+        endpoints = Endpoints(clients, clock, breaker_rule(options.supervision))
         await endpoints.admit(local_chain.genesis_hash)
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
@@ -233,7 +235,7 @@ async def _run_tree(
         options.supervision,
         options.settings.trading.observe_s,
         messenger if chat_api is None else TelegramMessenger(chat_api, messenger),
-        outage_rules(options.settings.levels),
+        outage_rules(options.supervision),
         HaltFile(options.directory / HALT_FILE),
         Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
     )

@@ -1,4 +1,4 @@
-"""What the settings mean for the parts: policy, outage rules, demo users, and the cluster that a database belongs to."""
+"""What the settings mean for the parts: policy, demo users, and the cluster that a database belongs to."""
 
 from __future__ import annotations
 
@@ -17,11 +17,8 @@ from bot.execution.policy import Policy
 from bot.local_chain import airdrop
 from bot.ports import Chain, Store
 from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.outage import OutageRule
-from bot.trading.trading_state import Binds
 from bot.users import Registrar
 
-LOCAL_RPC_CRITICAL_S = 30.0
 TOKEN_VARIABLE = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - its name
 FUNDED_WITHIN_S = 5.0
 FUNDED_POLL_S = 0.1
@@ -51,17 +48,6 @@ def policy(chosen: settings.Settings) -> Policy:
         audit_interval_s=trading.audit_interval_s,
         probe_interval_s=trading.probe_interval_s,
     )
-
-
-def outage_rules(levels: settings.Levels) -> dict[str, OutageRule]:
-    """What an outage of each service means (decisions, three levels); profile local is quicker with RPC."""
-    dwell_ms = round(levels.dwell_s * 1000)
-    return {
-        "rpc": OutageRule(dwell_ms, round((levels.rpc_critical_s or LOCAL_RPC_CRITICAL_S) * 1000)),
-        "database": OutageRule(dwell_ms, round(levels.database_critical_s * 1000)),
-        "stream": OutageRule(dwell_ms, None, binds=Binds.AUTOMATED),
-        "telegram": OutageRule(dwell_ms, None, round(levels.telegram_pause_s * 1000), Binds.AUTOMATED),
-    }
 
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.runtime import Supervision, SupervisionError, load_supervision
-from bot import logs, settings
+from actors.runtime import Supervision, SupervisionError
+from bot import logs, settings, supervision_sections
 from bot.errors import StartupError
 from bot.systemd import ServiceManager, take_service_manager
 
@@ -21,6 +21,7 @@ class Options:
     """One start of the bot: what the command line, the settings file and the service manager ask for."""
 
     directory: Path
+    profile: str
     settings: settings.Settings
     supervision: Supervision
     market: Path | None
@@ -32,23 +33,24 @@ def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
     """Raises StartupError. What systemd has put into the environment is taken out of it, so that no child finds it."""
     default = directory / "bot.toml"
     file = Path(arguments.config) if arguments.config else default if default.exists() else None
-    supervision_file = Path(arguments.supervision or Path(__file__).parents[1] / "supervision.toml")
+    supervision_file = Path(arguments.supervision or supervision_sections.SHIPPED)
     market = Path(arguments.market).absolute() if arguments.market else None
     if market is not None and not market.is_file():
         raise StartupError(f"{market}: no such market file; check --market")
     return Options(
         directory,
+        arguments.profile,
         settings.load(file),
-        _supervision(supervision_file),
+        _supervision(supervision_file, arguments.profile),
         market,
         arguments.speed,
         take_service_manager(os.environ),
     )
 
 
-def _supervision(file: Path) -> Supervision:
+def _supervision(file: Path, profile: str) -> Supervision:
     try:
-        return load_supervision(file)
+        return supervision_sections.load(file, profile)
     except SupervisionError as error:
         raise StartupError(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -195,8 +195,9 @@ class Checker:
             self.fault((*key, "template"), "template belongs to a dynamic supervisor")
         outcome = section.get("on_exhausted")
         if self._outcomes is not None and isinstance(outcome, str) and outcome not in self._outcomes:
-            choices = ", ".join(self._outcomes)
-            what = f"on_exhausted = {outcome!r}: must be one of {choices}, {unknown('one', outcome, self._outcomes)}"
+            near = get_close_matches(outcome, self._outcomes, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            what = f"on_exhausted = {outcome!r}: must be one of {', '.join(self._outcomes)}{meant}"
             self.fault((*key, "on_exhausted"), what)
         flags = {flag: value for flag, value in section.items() if flag in FLAGS}
         self._build(key, flags, partial(SupervisorSpec, name), {"strategy": "one_for_one"})

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 BreakerState = Literal["closed", "open", "half_open"]
 
-FAILURES_TO_OPEN = 2
-OPEN_MIN_S = 1.0
-OPEN_MAX_S = 8.0
 WAIT_MIN_S = 0.25  # some peers say 0, and would be asked without pause
 WAIT_MAX_S = 60.0  # a longer Retry-After is cut to this; the trial question hears it again
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerRule:
+    """`max_failures` in a row open it for `reset_s` seconds, twice as long after each trial that fails.
+
+    It is never open for longer than `reset_max_s`, unless the peer itself asks for more.
+    """
+
+    max_failures: int = 2
+    reset_s: float = 1.0
+    reset_max_s: float = 8.0
+
+
 class Breaker:
-    """Opens after `FAILURES_TO_OPEN` failures in a row for a second, twice as long after each trial that fails.
+    """Follows its `rule`, which may change at any time: an opening that is under way ends as it was meant to.
 
     Moments are seconds of the caller's own monotonic clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rule: BreakerRule) -> None:
+        self.rule = rule
         self.failures_in_row = 0
         self._until_s: float | None = None
-        self._next_s = OPEN_MIN_S
+        self._next_s = rule.reset_s
         self._trial = False
         self._asked_to_wait = False
 
@@ -67,15 +78,16 @@ class Breaker:
     def _close(self) -> None:
         self.failures_in_row = 0
         self._until_s = None
-        self._next_s = OPEN_MIN_S
+        self._next_s = self.rule.reset_s
         self._asked_to_wait = False
 
     def failed(self, now_s: float, *, is_trial: bool, at_once: bool = False) -> None:
         """No usable answer. `at_once` opens without a second failure: the peer said itself that it cannot serve."""
         self.failures_in_row += 1
-        if is_trial or (self._until_s is None and (at_once or self.failures_in_row >= FAILURES_TO_OPEN)):
-            self._until_s = now_s + self._next_s
-            self._next_s = min(2 * self._next_s, OPEN_MAX_S)
+        if is_trial or (self._until_s is None and (at_once or self.failures_in_row >= self.rule.max_failures)):
+            open_s = min(self._next_s, self.rule.reset_max_s)
+            self._until_s = now_s + open_s
+            self._next_s = 2 * open_s
             self._asked_to_wait = False
 
     def asked_to_wait(self, now_s: float, wait_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import structlog
 import trio
 
-from bot.chain.breaker import Breaker
+from bot.chain.breaker import Breaker, BreakerRule
 from bot.chain.rpc import EndpointBehind, RpcClient, RpcFault
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
@@ -49,11 +49,11 @@ class Endpoint:
     `genesis` is the chain that it said it serves, None while it has not been asked.
     """
 
-    def __init__(self, client: RpcClient, clock: Clock) -> None:
+    def __init__(self, client: RpcClient, clock: Clock, breaker: BreakerRule) -> None:
         self.client = client
         self.genesis: str | None = None
         self._clock = clock
-        self._breaker = Breaker()
+        self._breaker = Breaker(breaker)
         self._ordinary = trio.CapacityLimiter(ORDINARY_CALLS)
         self._latency_s: float | None = None
         self._error_rate = 0.0
@@ -103,6 +103,10 @@ class Endpoint:
         if left_s == 0:
             return self._detail if self.name in self._detail else f"{self.name}: {self._detail}"
         return f"{self.name}: left alone for {left_s:.1f} s after: {self._detail.removeprefix(f'{self.name}: ')}"
+
+    def set_breaker(self, rule: BreakerRule) -> None:
+        """Follow another rule from the next failure on."""
+        self._breaker.rule = rule
 
     def refuse(self, reason: str) -> None:
         """Never ask it again; the reason is shown."""

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 import structlog
 import trio
 
+from bot.chain.breaker import BreakerRule
 from bot.chain.endpoint import Endpoint, Question
 from bot.chain.race import Judge, Outcome, race
 from bot.chain.rpc import RpcClient
@@ -40,10 +41,17 @@ log = structlog.get_logger()
 class Endpoints:
     """All endpoints in the order of the settings. Before `admit` any of them is asked; afterwards those of one chain."""
 
-    def __init__(self, clients: Sequence[RpcClient], clock: Clock, *, max_lag_slots: int = MAX_LAG_SLOTS) -> None:
+    def __init__(
+        self,
+        clients: Sequence[RpcClient],
+        clock: Clock,
+        breaker: BreakerRule = BreakerRule(),  # noqa: B008 - frozen
+        *,
+        max_lag_slots: int = MAX_LAG_SLOTS,
+    ) -> None:
         if not clients:
             raise ValueError("no endpoint is configured")
-        self._endpoints = tuple(Endpoint(client, clock) for client in clients)
+        self._endpoints = tuple(Endpoint(client, clock, breaker) for client in clients)
         self._genesis: str | None = None
         self._max_lag_slots = max_lag_slots
         for client in clients:
@@ -51,6 +59,11 @@ class Endpoints:
 
     def __repr__(self) -> str:
         return f"<Endpoints {', '.join(endpoint.name for endpoint in self._endpoints)}>"
+
+    def set_breaker(self, rule: BreakerRule) -> None:
+        """Let every endpoint's breaker follow another rule from its next failure on."""
+        for endpoint in self._endpoints:
+            endpoint.set_breaker(rule)
 
     def health(self) -> list[EndpointHealth]:
         return [endpoint.health() for endpoint in self._endpoints]

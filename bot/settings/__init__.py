@@ -19,7 +19,6 @@ from bot.settings.places import fault_lines, locate, toml_place
 from bot.settings.sections import (
     Database,
     Demo,
-    Levels,
     Localnet,
     Logs,
     NewUsers,
@@ -36,7 +35,6 @@ __all__ = [
     "Database",
     "Demo",
     "KnownName",
-    "Levels",
     "Localnet",
     "Logs",
     "NewUsers",

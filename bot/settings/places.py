@@ -12,6 +12,12 @@ from pydantic_core import ErrorDetails
 
 from bot.settings.sections import Settings
 
+# Sections that were in the settings file once, and where each went.
+MOVED = {
+    "levels": "what an outage means is in supervision.toml now: `dwell_s`, `critical_after_s` and `pauses_after_s` of"
+    " [dependency.rpc], [dependency.database], [dependency.stream] and [dependency.telegram]; take this section out",
+}
+
 
 def toml_place(name: str, text: str, message: str) -> str:
     """Place and fault of a text that is no TOML. Tomllib says `(at line 3, column 7)` at the end, or `(at end of document)`."""
@@ -43,6 +49,8 @@ def _variable_of(path: tuple[str, ...], variables: Mapping[tuple[str, str], str]
 
 def _message(path: tuple[str, ...], fault: ErrorDetails) -> str:
     match fault["type"]:
+        case "extra_forbidden" if path[0] in MOVED:
+            return MOVED[path[0]]
         case "extra_forbidden":
             return "unknown key" + _near_miss(path)
         case "model_type":

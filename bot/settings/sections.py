@@ -102,19 +102,6 @@ class NewUsers(Section):
     snipe_min_curve_sol: SolOrNone = Decimal(1)
 
 
-class Levels(Section):
-    """The failure policy: how long a service must be well before entries open, and how long an outage may last.
-
-    A missing `rpc_critical_s` means 30 s in profile local and 120 s elsewhere. `telegram_pause_s` is how long users may
-    be out of reach before what buys by itself pauses; that never becomes critical.
-    """
-
-    dwell_s: float = Field(default=15.0, gt=0, le=600)
-    rpc_critical_s: float | None = Field(default=None, gt=0)
-    database_critical_s: float = Field(default=1_800.0, gt=0)
-    telegram_pause_s: float = Field(default=300.0, ge=0)
-
-
 class Telegram(Section):
     """The bot's token, in a file of one line or in TELEGRAM_BOT_TOKEN; without one the chat is on the console alone.
 
@@ -157,7 +144,6 @@ class Settings(Section):
     wallets: Wallets = Wallets()
     trading: Trading = Trading()
     new_users: NewUsers = NewUsers()
-    levels: Levels = Levels()
     telegram: Telegram = Telegram()
     localnet: Localnet = Localnet()
     demo: Demo = Demo()

@@ -7,10 +7,11 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chain.breaker import OPEN_MAX_S, OPEN_MIN_S, WAIT_MAX_S, Breaker
+from bot.chain.breaker import WAIT_MAX_S, Breaker, BreakerRule
 
 Event = tuple[Literal["answer", "failure", "limit", "cut off"], int]
 
+RULE = BreakerRule()
 ROUNDING_S = 1e-6
 EVENTS = st.lists(
     st.tuples(st.sampled_from(("answer", "failure", "limit", "cut off")), st.integers(0, 5_000)), max_size=40
@@ -19,7 +20,7 @@ EVENTS = st.lists(
 
 @given(events=EVENTS)
 def test_it_admits_again_in_bounded_time_and_one_answer_to_a_trial_closes_it(events: list[Event]) -> None:
-    breaker, now_s = Breaker(), 0.0
+    breaker, now_s = Breaker(RULE), 0.0
     for what, pause_ms in events:
         now_s += pause_ms / 1000
         if not breaker.admits(now_s):
@@ -37,12 +38,12 @@ def test_it_admits_again_in_bounded_time_and_one_answer_to_a_trial_closes_it(eve
             breaker.asked_to_wait(now_s, pause_ms / 10)
             assert breaker.must_wait(now_s)
         breaker.end(is_trial=is_trial)
-        assert breaker.left_s(now_s) <= max(OPEN_MAX_S, WAIT_MAX_S) + ROUNDING_S
+        assert breaker.left_s(now_s) <= max(RULE.reset_max_s, WAIT_MAX_S) + ROUNDING_S
     assert breaker.admits(now_s + WAIT_MAX_S + ROUNDING_S)
 
 
 def test_each_failed_trial_doubles_the_time_up_to_its_limit() -> None:
-    breaker, now_s = Breaker(), 0.0
+    breaker, now_s = Breaker(RULE), 0.0
     breaker.failed(now_s, is_trial=False, at_once=True)
     waits = []
     for _ in range(6):
@@ -51,11 +52,11 @@ def test_each_failed_trial_doubles_the_time_up_to_its_limit() -> None:
         is_trial = breaker.begin(now_s)
         breaker.failed(now_s, is_trial=is_trial)
         breaker.end(is_trial=is_trial)
-    assert waits == [OPEN_MIN_S, 2.0, 4.0, OPEN_MAX_S, OPEN_MAX_S, OPEN_MAX_S]
+    assert waits == [RULE.reset_s, 2.0, 4.0, RULE.reset_max_s, RULE.reset_max_s, RULE.reset_max_s]
 
 
 def test_an_answer_to_a_question_from_before_the_opening_does_not_close_it() -> None:
-    breaker = Breaker()
+    breaker = Breaker(RULE)
     early = breaker.begin(0.0)
     breaker.failed(0.0, is_trial=False, at_once=True)
     breaker.succeeded(is_trial=early)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tests.whole.audit import findings
-from tests.whole.real import Event, RealBot, real_bot
+from tests.whole.real import SHIPPED, Event, RealBot, real_bot
 from tests.whole.real_evidence import Books, read_books, read_evidence
 from tests.whole.real_market import write_busy_market
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     print(f"{arguments.kills} kills, seed {arguments.seed}", flush=True)
     draw = random.Random(arguments.seed)
-    with real_bot(NORMAL) as bot:
+    with real_bot(NORMAL, SHIPPED.read_text()) as bot:
         launches = max(LAUNCHES_AT_LEAST, arguments.kills * LAUNCHES_PER_KILL)
         market = ("--market", str(write_busy_market(bot.directory / "busy.csv", launches)))
         lives = [_live_and_die(bot, market, draw.uniform(EARLIEST_S, LATEST_S)) for _ in range(arguments.kills)]

@@ -21,17 +21,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.whole.audit import findings
-from tests.whole.real import FAST, RealBot, Status, real_bot
+from tests.whole.real import FAST, RealBot, Status, real_bot, supervision_file
 from tests.whole.real_evidence import Books, read_books, read_evidence
 from tests.whole.real_market import LAUNCH_GAP_MS, write_busy_market
 
 # Small orders and a full purse: neither a limit nor an empty wallet ends the trading before the campaign does.
-SETTINGS = (
-    FAST.replace("[levels]", "price_max_age_s = 0.4\n[levels]")
-    .replace("dwell_s = 0.2", "dwell_s = 0.001")  # it doubles with each relapse within an hour
-    .replace("[localnet]", "[localnet]\ndemo_fund_sol = 1000")
-    .replace("[demo]", "[demo]\nsnipe_sol = 0.02\nsnipe_max_daily = 1000000")
+SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]\ndemo_fund_sol = 1000").replace(
+    "[demo]", "[demo]\nsnipe_sol = 0.02\nsnipe_max_daily = 1000000"
 )
+SUPERVISION = supervision_file(dwell_s=0.001)  # it doubles with each relapse within an hour
 USERS = ("demo-1", "demo-2")
 ENDPOINTS = ("all", "rpc-1", "rpc-2")
 MOST_AT_ONCE = 4
@@ -69,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rounds = [_drawn(draw) for _ in range(arguments.rounds)]
     found: list[str] = []
     try:
-        with real_bot(SETTINGS) as bot:
+        with real_bot(SETTINGS, SUPERVISION) as bot:
             found = _campaign(bot, rounds)
             if found:
                 raise NotRecovered("the audit has findings")

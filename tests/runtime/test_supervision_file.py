@@ -1,7 +1,5 @@
 """The tree as a file: refused whole with every fault in its place, or taken whole."""
 
-from pathlib import Path
-
 import pytest
 
 from actors.runtime import (
@@ -15,8 +13,7 @@ from actors.runtime import (
     open_supervisor,
 )
 from actors.runtime.testing import Cast, Summer
-
-ROOT = Path(__file__).parents[2]
+from bot import supervision_sections
 
 GOOD = """\
 [supervisor.root]
@@ -242,7 +239,7 @@ b.mailbox = { capacity = 1, "overflow" = "rejct" }
 
 async def test_the_bots_own_tree_starts_with_stand_ins_for_its_actors(autojump_clock):
     cast = Cast()
-    supervision = load_supervision(ROOT / "supervision.toml")
+    supervision = supervision_sections.load(supervision_sections.SHIPPED, "local")
     starts = {
         name: Summer() if "mailbox" in supervision.actors[name] else cast.steady for name in supervision.static_actors()
     }

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from actors.runtime import load_supervision
 from bot.errors import StoreUnavailable
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
@@ -28,6 +26,7 @@ from bot.shutdown import (
 )
 from bot.storage.embedded import STOP_WITHIN_S as SERVER_STOPS_WITHIN_S
 from bot.storage.memory import MemoryStore
+from bot.supervision_sections import SHIPPED, load, read
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context, IntentState, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
@@ -35,7 +34,7 @@ from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import Chats
 from tests.whole.crowd import Crowd
 from tests.whole.outages import CutStore
-from tests.whole.virtual import SUPERVISION, World, make_world, open_for_entries, running_bot, until
+from tests.whole.virtual import World, make_world, open_for_entries, running_bot, until
 
 IDLE = UserSettings(snipe_enabled=False, take_profit_bps=900_000, stop_loss_bps=9_900, max_hold_s=36_000)
 PHASES = ["entries", "hunt", "in flight", "monitors", "guard", "links", "ops"]
@@ -117,7 +116,7 @@ async def world_with_a_token() -> tuple[World, User, Wallet, str]:
 
 
 def test_shares_of_the_shipped_tree_and_of_the_servers_add_up_to_the_ten_seconds() -> None:
-    shares_ms = tree_shares_ms(load_supervision(SUPERVISION))
+    shares_ms = tree_shares_ms(load(SHIPPED, "local"))
     assert list(shares_ms) == PHASES[1:]
     assert sum(shares_ms.values()) <= TREE_WITHIN_S * 1000
     assert TREE_WITHIN_S * 1000 + CONNECTIONS_MS + SERVERS_MS <= STOP_WITHIN_S * 1000
@@ -127,7 +126,7 @@ def test_shares_of_the_shipped_tree_and_of_the_servers_add_up_to_the_ten_seconds
 
 
 def test_every_actor_of_the_tree_gets_no_more_time_than_its_subtree() -> None:
-    supervision = load_supervision(SUPERVISION)
+    supervision = load(SHIPPED, "local")
     shares_ms = tree_shares_ms(supervision)
     for subtree, phase in (
         ("ops", "ops"),
@@ -245,13 +244,11 @@ async def test_somebody_who_hurries_cuts_what_is_in_flight_at_once(autojump_cloc
 
 
 async def test_supervision_file_without_bounds_is_bounded_all_the_same(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    autojump_clock: MockClock,
 ) -> None:
-    longer = tmp_path / "supervision.toml"
-    text = SUPERVISION.read_text().replace("shutdown_ms = 2200", "shutdown_ms = 60000")
-    longer.write_text(text)
-    monkeypatch.setattr("tests.whole.virtual.SUPERVISION", longer)
     world, user, wallet, mint = await world_with_a_token()
+    longer = SHIPPED.read_text().replace("shutdown_ms = 2200", "shutdown_ms = 60000")
+    world.supervision = read("supervision.toml", longer, "local")
     with capture_logs() as logs:
         async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:
             await open_for_entries(bot)

@@ -116,3 +116,14 @@ def test_a_token_in_the_environment_and_another_in_the_file_are_refused(tmp_path
     with pytest.raises(StartupError, match=r"TELEGRAM_BOT_TOKEN and telegram\.token_file") as refused:
         telegram_token(chosen, {"TELEGRAM_BOT_TOKEN": "123:xyz"})
     assert "123" not in str(refused.value)
+
+
+def test_the_levels_of_earlier_versions_are_refused_with_the_place_where_they_are_now(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text("[trading]\nobserve_s = 3\n[levels]\ndwell_s = 0.2\nrpc_critical_s = 5\n")
+    for given in (lambda: load(file, {}), lambda: load(None, {"BOT_LEVELS__DWELL_S": "0.2"})):
+        with pytest.raises(StartupError, match=r"supervision\.toml now: `dwell_s`.*\[dependency\.rpc\]") as refused:
+            given()
+        assert str(refused.value).count("\n") == 0
+    with pytest.raises(StartupError, match=r"^bot\.toml:3:1: levels: "):
+        load(file, {})

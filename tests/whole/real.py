@@ -52,13 +52,32 @@ confirm_interval_s = 0.05
 resend_interval_s = 0.3
 audit_interval_s = 0.5
 probe_interval_s = 0.1
-[levels]
-dwell_s = 0.2
 [localnet]
 slot_ms = 50
 [demo]
 max_hold_s = 2
 """
+
+SHIPPED = ROOT / "supervision.toml"
+
+
+def supervision_file(*, dwell_s: float, **services: dict[str, float | str]) -> str:
+    """The shipped supervision.toml with this dwell time and these other keys of [dependency.NAME] in profile local."""
+    general, _, _ = SHIPPED.read_text().partition("[profile.")
+    keys: dict[str, dict[str, float | str]] = {
+        "rpc": {"critical_after_s": 30},
+        "database": {},
+        "stream": {},
+        "telegram": {},
+    }
+    lines = [general]
+    for name, defaults in keys.items():
+        values = {"dwell_s": dwell_s, **defaults, **services.get(name, {})}
+        lines += [f"[profile.local.dependency.{name}]", *(f"{key} = {value!r}" for key, value in values.items())]
+    return "\n".join(lines) + "\n"
+
+
+SOON_OPEN = supervision_file(dwell_s=0.2)
 
 Status = dict[str, Any]
 Event = dict[str, Any]
@@ -66,10 +85,14 @@ Event = dict[str, Any]
 
 @dataclass(slots=True)
 class RealBot:
-    """One data directory and the bot that runs on it, if any. `settings` becomes its bot.toml."""
+    """One data directory and the bot that runs on it, if any.
+
+    `settings` becomes its bot.toml, `supervision` the supervision.toml beside it, with which it is started.
+    """
 
     directory: Path
     settings: str = FAST
+    supervision: str = SOON_OPEN
     process: subprocess.Popen[bytes] | None = None
     _log_inode: int = 0
     _log_offset: int = 0
@@ -79,6 +102,12 @@ class RealBot:
     def __post_init__(self) -> None:
         self.directory.mkdir(mode=0o700, exist_ok=True)
         (self.directory / "bot.toml").write_text(self.settings)
+        self.supervision_file.write_text(self.supervision)
+
+    @property
+    def supervision_file(self) -> Path:
+        """What its tree and its outages follow; a test may write another one for the next life, or for a reload."""
+        return self.directory / "supervision.toml"
 
     # --------------------------------------------------------------------------------------------------------- a life
 
@@ -88,7 +117,15 @@ class RealBot:
         self._life_began = len(self.log())
         with (self.directory / "console").open("ab") as console:
             self.process = subprocess.Popen(
-                [*BOT, "run", "--data-dir", str(self.directory), *arguments],
+                [
+                    *BOT,
+                    "run",
+                    "--data-dir",
+                    str(self.directory),
+                    "--supervision",
+                    str(self.supervision_file),
+                    *arguments,
+                ],
                 cwd=ROOT,
                 env=clean_environment() | (environment or {}),
                 stdin=subprocess.DEVNULL,
@@ -338,10 +375,10 @@ def data_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def real_bot(settings: str = FAST) -> Iterator[RealBot]:
+def real_bot(settings: str = FAST, supervision: str = SOON_OPEN) -> Iterator[RealBot]:
     """A bot that is not started yet, on a directory of its own; whatever still runs there at the end is ended."""
     with data_directory() as directory:
-        bot = RealBot(directory, settings)
+        bot = RealBot(directory, settings, supervision)
         try:
             yield bot
         finally:

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 import trio
 from trio.testing import MockClock
 
-from bot.compose import outage_rules
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatReply, Submitted
-from bot.settings import Levels
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context
 from bot.trading.limits import UserSettings
@@ -126,7 +124,7 @@ async def test_no_database_pauses_everything_and_nobody_crashes(autojump_clock: 
 
 async def test_a_database_that_stays_away_halts_beside_it_and_sells_when_it_is_back(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
-    world.rules = outage_rules(Levels(database_critical_s=60))
+    world.rules["database"] = replace(world.rules["database"], critical_after_ms=60_000)
     async with life(world) as (bot, crowd):
         mint = crowd.launch()
         await trio.sleep(1)
@@ -271,7 +269,7 @@ async def test_an_outage_goes_on_through_a_restart_until_it_is_critical(autojump
 
 async def test_a_pause_of_a_service_that_is_gone_from_the_configuration_is_dropped(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
-    world.rules = outage_rules(Levels(telegram_pause_s=5))
+    world.rules["telegram"] = replace(world.rules["telegram"], pauses_after_ms=5_000)
     telegram = with_telegram(world)
     async with life(world) as (bot, _):
         telegram.go_away()

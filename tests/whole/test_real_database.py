@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.whole.audit import audit
-from tests.whole.real import FAST, RealBot, Status, command, real_bot
+from tests.whole.real import RealBot, Status, command, real_bot, supervision_file
 from tests.whole.real_market import write_busy_market
 
 pytestmark = pytest.mark.slow
 
 LAUNCHES = 900
 # The second half of these walks: an outage becomes critical while one looks.
-CRITICAL = FAST.replace("[levels]", "[levels]\ndatabase_critical_s = 1.5")
+CRITICAL = supervision_file(dwell_s=0.2, database={"critical_after_s": 1.5})
 START_WITHIN_S = 60
 
 
@@ -150,7 +150,7 @@ def test_a_kill_while_the_database_hangs_loses_nothing(trading: RealBot) -> None
     obeyed(trading, "localnet", "fault", "db-hang", "--for", "600s")
     until_paused_by_database(trading)
     trading.kill()
-    (trading.directory / "bot.toml").write_text(CRITICAL)
+    trading.supervision_file.write_text(CRITICAL)
     start(trading)
     until_it_trades_again(trading)
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 LAUNCHES = 900
 # Prices that no push brings are polled several times a second, as quickly as the rest of these intervals.
-SETTINGS = FAST.replace("[levels]", "price_max_age_s = 0.4\n[levels]")
+SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]")
 SLOT_MS = 50
 TRADES_IN_TROUBLE = 10  # of each side; some seconds of this market
 LEVEL_CHANGES = {"entries_paused", "service_down", "halt_latched"}

@@ -11,7 +11,7 @@ from bot.ports import OutboxMessage
 from bot.telegram.replies import message_text
 from tests.telegram.fake_bot_api import TOKEN
 from tests.whole.audit import audit
-from tests.whole.real import FAST, RealBot, Status, real_bot
+from tests.whole.real import FAST, RealBot, Status, real_bot, supervision_file
 from tests.whole.real_evidence import Row, rows_of_running
 from tests.whole.real_market import write_busy_market
 from tests.whole.real_telegram import TelegramOutside, telegram_outside
@@ -71,10 +71,10 @@ def causes(status: Status) -> set[str]:
 @pytest.mark.slow
 def test_an_outage_of_telegram_with_a_kill_in_it_loses_and_doubles_no_message() -> None:
     """Slow: two users' trades are made, held and told at Telegram's own pace, through an outage and a restart in it."""
-    settings = FAST.replace("dwell_s = 0.2", f"dwell_s = 0.2\ntelegram_pause_s = {PAUSE_AFTER_S}")
+    supervision = supervision_file(dwell_s=0.2, telegram={"pauses_after_s": PAUSE_AFTER_S})
     with telegram_outside() as telegram:
-        settings += f'[telegram]\nbase_url = "{telegram.url}"\n'
-        with real_bot(settings) as bot:
+        settings = f'{FAST}[telegram]\nbase_url = "{telegram.url}"\n'
+        with real_bot(settings, supervision) as bot:
             write_busy_market(bot.directory / "busy.csv", LAUNCHES)
             start(bot)
             bot.until("Telegram up", lambda status: health(status) == "up")

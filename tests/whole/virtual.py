@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import trio
 
-from actors.runtime import Report, load_supervision, open_supervisor
+from actors.runtime import Report, Supervision, open_supervisor
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -18,14 +17,13 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
 from bot.clock import Clock, virtual_clock
-from bot.compose import outage_rules
 from bot.console import ConsoleMessenger
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
-from bot.settings import Levels
 from bot.shutdown import OrderlyStop
 from bot.storage.memory import MemoryStore
+from bot.supervision_sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule
@@ -38,7 +36,6 @@ from bot.vault.master_key import MasterKey
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 from tests.whole.outages import CutStore
 
-SUPERVISION = Path(__file__).parents[2] / "supervision.toml"
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
 
 
@@ -55,9 +52,14 @@ class MemoryHalt:
         return self._halt
 
 
+def shipped_supervision() -> Supervision:
+    """The file that comes with the bot, as it is in profile local."""
+    return load(SHIPPED, "local")
+
+
 def default_rules() -> dict[str, OutageRule]:
     """The rules of profile local."""
-    return outage_rules(Levels())
+    return outage_rules(shipped_supervision())
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class World:
     database: CutStore = field(init=False)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
+    supervision: Supervision = field(default_factory=shipped_supervision)
 
     def __post_init__(self) -> None:
         self.database = CutStore(self.store)
@@ -144,7 +147,7 @@ async def living_bot(
     bot = TradingBot(
         world.adapters(),
         policy or quick_policy(),
-        load_supervision(SUPERVISION),
+        world.supervision,
         observe_s,
         ConsoleMessenger(world.told.append),
         world.rules,

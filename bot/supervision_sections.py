@@ -1,0 +1,140 @@
+"""What supervision.toml says beyond the tree: the rules of an outage for each service, the breakers, the profiles.
+
+The file's reader knows no trading; here is what it checks for us in the same pass, and what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf, isfinite
+from pathlib import Path
+from typing import Literal
+
+from actors.failure_policy import CRITICAL, EXIT, OUTCOMES
+from actors.runtime import Dialect, SpecError, Supervision, Table, load_supervision, read_supervision
+from bot.chain.breaker import BreakerRule
+from bot.trading.outage import OutageRule
+from bot.trading.trading_state import Binds
+
+SHIPPED = Path(__file__).parents[1] / "supervision.toml"
+PROFILES = ("local", "paper", "live")
+DEPENDENCY = "dependency"
+NEVER = "never"
+DWELL_MAX_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerKeys:
+    """One breaker per endpoint: `max_failures` in a row open it for `reset_s`, then for twice as long each time.
+
+    It is never open for longer than `reset_max_s`.
+    """
+
+    max_failures: int
+    reset_s: float
+    reset_max_s: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.max_failures, int) or isinstance(self.max_failures, bool) or self.max_failures < 1:
+            raise SpecError("breaker.max_failures", self.max_failures, "must be a whole number, 1 or more")
+        _check_seconds("breaker.reset_s", self.reset_s, "seconds, more than 0")
+        _check_seconds("breaker.reset_max_s", self.reset_max_s, "seconds, more than 0")
+        if self.reset_max_s < self.reset_s:
+            raise SpecError(
+                "breaker.reset_max_s", self.reset_max_s, f"must be seconds, reset_s ({self.reset_s}) or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """How an outage of one service counts for trading; all times are seconds.
+
+    `dwell_s` is how long it must be well again before its pause ends, `pauses_after_s` how long it may be away before
+    anything pauses, `critical_after_s` how long before the halt (`never`), `binds` whose entries pause.
+    """
+
+    dwell_s: float
+    critical_after_s: float | Literal["never"]
+    pauses_after_s: float = 0
+    binds: str = "all"
+    breaker: BreakerKeys | None = None
+
+    def __post_init__(self) -> None:
+        _check_seconds("dwell_s", self.dwell_s, f"seconds, more than 0, at most {DWELL_MAX_S}", most=DWELL_MAX_S)
+        if self.critical_after_s != NEVER:
+            _check_seconds("critical_after_s", self.critical_after_s, f'seconds, more than 0, or "{NEVER}"')
+        _check_seconds("pauses_after_s", self.pauses_after_s, "seconds, 0 or more", zero=True)
+        if self.binds not in tuple(Binds):
+            raise SpecError("binds", self.binds, f"must be one of {', '.join(Binds)}")
+
+    def rule(self) -> OutageRule:
+        """The same for the trading guard, in milliseconds."""
+        limit_s = self.critical_after_s
+        return OutageRule(
+            dwell_ms=round(self.dwell_s * 1000),
+            critical_after_ms=None if isinstance(limit_s, str) else round(limit_s * 1000),
+            pauses_after_ms=round(self.pauses_after_s * 1000),
+            binds=Binds(self.binds),
+        )
+
+
+def _check_seconds(name: str, value: object, wanted: str, *, zero: bool = False, most: float = inf) -> None:
+    """Raise SpecError for what is no finite number of seconds up to `most`, or 0 unless `zero` is allowed."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        raise SpecError(name, value, f"must be {wanted}")
+    if value > most or value < 0 or (value == 0 and not zero):
+        raise SpecError(name, value, f"must be {wanted}")
+
+
+def _unsafe(supervision: Supervision) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What the money path rests on and no file may take away, each with its key."""
+    sections = supervision.supervisors
+    for name, outcome in (("money", CRITICAL), ("guard", EXIT)):
+        section = sections.get(name)
+        if section is None or name not in sections["root"].get("children", ()):
+            yield ("supervisor", "root", "children"), f"the bot needs {name!r} below the root"
+            continue
+        if section.get("on_exhausted") != outcome:
+            what = f'{name} needs on_exhausted = "{outcome}": {OUTCOMES[outcome]}'
+            yield ("supervisor", name, "on_exhausted"), what
+        if section.get("restart") != "transient":
+            what = f'{name} needs restart = "transient": once it is used up it may not come back by itself'
+            yield ("supervisor", name, "restart"), what
+
+
+_BREAKER = Table(
+    BreakerKeys, ("max_failures", "reset_s", "reset_max_s"), {"max_failures": 1, "reset_s": 1, "reset_max_s": 1e9}
+)
+_NEEDS = {"dwell_s": 1, "critical_after_s": NEVER}
+_KEYS = ("dwell_s", "critical_after_s", "pauses_after_s", "binds")
+_SERVICE = Table(Dependency, _KEYS, _NEEDS)
+_ENDPOINTS = Table(Dependency, (*_KEYS, "breaker"), {**_NEEDS, "breaker": BreakerKeys(1, 1, 1)}, {"breaker": _BREAKER})
+
+DIALECT = Dialect(
+    sections={DEPENDENCY: {"rpc": _ENDPOINTS, "database": _SERVICE, "stream": _SERVICE, "telegram": _SERVICE}},
+    profiles=PROFILES,
+    outcomes=tuple(OUTCOMES),
+    rule=_unsafe,
+)
+
+
+def load(file: Path, profile: str) -> Supervision:
+    """Read a supervision file as it is under a profile; raises SupervisionError, OSError or UnicodeDecodeError."""
+    return load_supervision(file, DIALECT, profile)
+
+
+def read(name: str, text: str, profile: str) -> Supervision:
+    """The same for a text that is called `name`; raises SupervisionError."""
+    return read_supervision(name, text, DIALECT, profile)
+
+
+def outage_rules(supervision: Supervision) -> dict[str, OutageRule]:
+    """What an outage of each service means, for the trading guard."""
+    return {name: section.rule() for name, section in supervision.extras[DEPENDENCY].items()}
+
+
+def breaker_rule(supervision: Supervision) -> BreakerRule:
+    """The rule of the breaker that each RPC endpoint has."""
+    keys: BreakerKeys = supervision.extras[DEPENDENCY]["rpc"].breaker
+    return BreakerRule(keys.max_failures, keys.reset_s, keys.reset_max_s)
