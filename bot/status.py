@@ -20,12 +20,15 @@ from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.runbooks import HALTED, page_for
 from bot.trading.trading_state import GLOBAL, Binds, Cause
 from bot.tree import TradingBot
-from bot.tree_record import find, whole_tree, workers
+from bot.tree_record import TOP, part_of_tree, workers
 from bot.troubles import also, find_troubles, sentence
 
 LOOK_S = 0.15  # the longest wait for the database; the answer has to be there within 0.3 s
 OLD_S = 5.0  # numbers that are older than this are not given as those of now
 OWNERS_MAX = 100
+TROUBLED_MAX = (
+    2_000  # actors of one supervisor that are looked at for trouble; whoever has failed comes before the others
+)
 WHY_LENGTH = 50  # of a cause in the sentence
 
 Record = dict[str, Any]
@@ -238,9 +241,11 @@ class StatusBoard:
         return Facts(overview, await store.owners(stuck) if stuck else {})
 
     def _workers(self) -> Iterator[ChildStatistics]:
-        for tree in (self._foundation, self._bot.root):
-            if tree is not None:
-                yield from workers(tree.statistics())
+        for tree in self._trees():
+            yield from workers(tree.statistics(TROUBLED_MAX))
+
+    def _trees(self) -> Iterator[Supervisor]:
+        return (tree for tree in (self._foundation, self._bot.root) if tree is not None)
 
     # ---------------------------------------------------------------------------------------------------- other views
 
@@ -261,10 +266,8 @@ class StatusBoard:
 
     async def tree(self, path: str | None) -> Record:
         """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`."""
-        roots = [tree.statistics() for tree in (self._foundation, self._bot.root) if tree is not None]
-        whole = whole_tree(roots, self._bot.guard.level, self._wall_ms)
-        told = await self._sentence()
-        return {"sentence": told, "tree": whole if path is None else find(whole, path)}
+        tree = part_of_tree(list(self._trees()), path or TOP, self._bot.guard.level, self._wall_ms)
+        return {"sentence": await self._sentence(), "tree": tree}
 
     def _wall_ms(self, at_s: float) -> int:
         """Milliseconds since 1970 of a moment on trio's clock."""

@@ -119,6 +119,9 @@ def tree_text(answer: Record) -> str:
         )
         for child in node["children"]:
             walk(child, depth + 1)
+        if unlisted := node["unlisted"]:
+            states = ", ".join(f"{count:,} {state}" for state, count in unlisted.items())
+            lines.append(f"{'  ' * (depth + 1)}and {sum(unlisted.values()):,} more: {states}")
 
     walk(answer["tree"], 0)
     return "\n".join(lines)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
-from actors.runtime import ChildStatistics, SupervisorStatistics
+from actors.runtime import ChildStatistics, NotFound, Supervisor, SupervisorStatistics
 from bot.clock import rfc3339
 
 Record = dict[str, Any]
@@ -13,25 +13,50 @@ Node = SupervisorStatistics | ChildStatistics
 WallTime = Callable[[float], int]
 """From a moment on trio's clock in seconds to milliseconds since 1970."""
 
+TOP: Final = "bot"
+LISTED_MAX: Final = 200
+"""Children of one supervisor in a record, those in trouble first; of the others it has the counts."""
+NAMED_MAX: Final = 20
 
-def whole_tree(roots: list[SupervisorStatistics], level: int, wall_ms: WallTime) -> Record:
+
+def whole_tree(roots: Sequence[Supervisor], level: int, wall_ms: WallTime) -> Record:
     """All trees of the program below one node `bot`."""
-    children = [_node(root, level, wall_ms) for root in roots]
-    return {**_empty("bot"), "kind": "supervisor", "children": children}
+    children = [_node(root.statistics(LISTED_MAX), level, wall_ms) for root in roots]
+    return {**_empty(TOP), "kind": "supervisor", "children": children}
 
 
-def find(tree: Record, path: str) -> Record:
+def part_of_tree(roots: Sequence[Supervisor], path: str, level: int, wall_ms: WallTime) -> Record:
     """The node at a path such as `root/money`; raises LookupError that names what there is."""
-    node = tree
-    for name in path.strip("/").split("/"):
-        if name == node["name"] and node is tree:
-            continue
-        matches = [child for child in node["children"] if child["name"] == name]
-        if not matches:
-            known = ", ".join(child["name"] for child in node["children"][:20]) or "nothing"
-            raise LookupError(f"there is no {name!r} below {node['name']}; there is {known}")
-        node = matches[0]
-    return node
+    names = path.strip("/").split("/")
+    if names[0] == TOP:
+        names = names[1:]
+    if not names:
+        return whole_tree(roots, level, wall_ms)
+    root = next((one for one in roots if one.path == names[0]), None)
+    if root is None:
+        raise _unknown(names[0], TOP, [one.path for one in roots])
+    return _node(_look_down(root, names[1:]), level, wall_ms)
+
+
+def _look_down(supervisor: Supervisor, names: Sequence[str]) -> Node:
+    if not names:
+        return supervisor.statistics(LISTED_MAX)
+    try:
+        if len(names) == 1:
+            return supervisor.statistics_of(names[0], LISTED_MAX)
+        below = supervisor.child(names[0])
+    except NotFound as error:
+        known = [child.id for child in supervisor.which_children()]
+        if names[0] in known:
+            raise LookupError(
+                f"nothing lies below {supervisor.path}/{names[0]}: it is no supervisor that runs"
+            ) from error
+        raise _unknown(names[0], supervisor.path, known) from error
+    return _look_down(below, names[1:])
+
+
+def _unknown(name: str, parent: str, known: Sequence[str]) -> LookupError:
+    return LookupError(f"there is no {name!r} below {parent}; there is {', '.join(known[:NAMED_MAX]) or 'nothing'}")
 
 
 def workers(node: Node) -> Iterator[ChildStatistics]:
@@ -57,6 +82,7 @@ def _empty(name: str) -> Record:
         "last_failure_at": None,
         "level": 1,
         "children": [],
+        "unlisted": {},
     }
 
 
@@ -72,6 +98,7 @@ def _node(statistics: Node, level: int, wall_ms: WallTime) -> Record:
         node["kind"] = "supervisor"
         node["strategy"] = statistics.strategy
         node["children"] = [_node(child, level, wall_ms) for child in statistics.children if not _absent(child)]
+        node["unlisted"] = dict(statistics.unlisted)
         return node
     node["last_failure"] = statistics.last_failure
     if statistics.last_failure_at is not None:

@@ -141,6 +141,11 @@ class Child:
         return ChildInfo(self.id, self.state, self.spec.type, self.incarnation)
 
     @property
+    def is_troubled(self) -> bool:
+        """Whether there is more to say of it than that it runs."""
+        return self.state != "running" or self.last_failure is not None
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs, starts, or will be started by supervision."""
         return self.state in ("running", "restarting") or self.cell is not None or self.awaits_turn

@@ -1,7 +1,9 @@
 """The handle of a running supervisor: OTP's admin calls, and views of what goes on below it."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -42,6 +44,7 @@ class Counts:
 class SupervisorStatistics:
     """One supervisor and everything below it at one moment, in start order.
 
+    `unlisted` says how many children in each state are not among `children`, where a view was asked to be short.
     `restarts` counts since this incarnation began, `budget_left` is what its own window still allows (for a dynamic
     supervisor whose children have budgets of their own, the window of the supervisor is not charged).
     """
@@ -57,6 +60,7 @@ class SupervisorStatistics:
     dead_letters: int
     on_exhausted: str | None
     children: "tuple[SupervisorStatistics | ChildStatistics, ...]"
+    unlisted: Mapping[ChildState, int]
 
 
 class Supervisor:
@@ -270,9 +274,17 @@ class Supervisor:
         self._get(letter.child).ref().tell(letter.message)
         letters.forget(letter)
 
-    def statistics(self) -> SupervisorStatistics:
-        """Return this supervisor and everything below it."""
+    def statistics_of(self, child_id: str, most: int | None = None) -> SupervisorStatistics | ChildStatistics:
+        """Return one child, and everything below it as `statistics` does. Raises NotFound."""
+        return _statistics(self._get(child_id), most)
+
+    def statistics(self, most: int | None = None) -> SupervisorStatistics:
+        """Return this supervisor and everything below it, of each supervisor at most so many children.
+
+        Of more children those in trouble come first into the list, then the oldest; the list is in start order.
+        """
         engine = self._engine
+        listed = _listed(list(engine.children.values()), most)
         spec = engine.spec
         state: ChildState = "running"
         if engine.end is not None or not engine.is_ready:
@@ -288,11 +300,26 @@ class Supervisor:
             quarantined=sum(child.state == "quarantined" for child in engine.children.values()),
             dead_letters=engine.letters.total,
             on_exhausted=spec.on_exhausted,
-            children=tuple(_statistics(child) for child in engine.children.values()),
+            children=tuple(_statistics(child, most) for child in listed),
+            unlisted=_count_states(engine.children.values()) - _count_states(listed),
         )
 
 
-def _statistics(child: Child) -> SupervisorStatistics | ChildStatistics:
+def _listed(children: list[Child], most: int | None) -> list[Child]:
+    if most is None or len(children) <= most:
+        return children
+    chosen = list(islice((child for child in children if child.is_troubled), most))
+    well = (child for child in children if not child.is_troubled)
+    chosen += islice(well, most - len(chosen))
+    listed = set(chosen)
+    return [child for child in children if child in listed]
+
+
+def _count_states(children: Iterable[Child]) -> Counter[ChildState]:
+    return Counter(child.state for child in children)
+
+
+def _statistics(child: Child, most: int | None) -> SupervisorStatistics | ChildStatistics:
     if isinstance(child.cell, SupervisorCell):
-        return child.cell.engine.handle.statistics()
+        return child.cell.engine.handle.statistics(most)
     return child.statistics()
