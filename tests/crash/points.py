@@ -1,0 +1,113 @@
+"""The crash points of the money path, read from its source: every await has a name, and every call of a port is a point.
+
+An await either asks a port, and a crash may come before that call or after it, or waits for another function of the money
+path, whose awaits are listed themselves, or stands in NO_POINT with the reason why nothing can be lost there.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MONEY_PATH = ROOT / "bot" / "execution"
+PORTS = ("store", "chain", "vault")
+
+# "function: what is awaited" -> why it is no crash point of its own.
+NO_POINT = {
+    "Confirmer._settle: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
+    "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",
+    "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",
+    "PriceBook.changed: self._entries[mint].changed.wait": "waits in memory; whoever waits owes nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """One await of the money path. `port` is empty where it asks none."""
+
+    file: str
+    function: str
+    awaited: str
+    port: str
+    first_line: int
+    last_line: int
+
+    def __str__(self) -> str:
+        return f"{self.function}: {self.awaited}"
+
+
+@functools.cache
+def awaits(folder: Path = MONEY_PATH) -> tuple[Await, ...]:
+    """Every await below a folder, in the order of files and lines; `async with` and `async for` count as awaits."""
+    found: list[Await] = []
+    for path in sorted(folder.glob("*.py")):
+        found += _awaits_of(ast.parse(path.read_text("utf-8")), str(path), "")
+    return tuple(found)
+
+
+def _awaits_of(node: ast.AST, file: str, function: str) -> Iterator[Await]:
+    for child in ast.iter_child_nodes(node):
+        inside = function
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = f"{function}.{child.name}".lstrip(".")
+        waited: ast.expr | None = None
+        if isinstance(child, ast.Await):
+            waited = child.value
+        elif isinstance(child, ast.AsyncFor):
+            waited = child.iter
+        elif isinstance(child, ast.AsyncWith):
+            waited = child.items[0].context_expr
+        if waited is not None:
+            yield _await(waited, file, function)
+        yield from _awaits_of(child, file, inside)
+
+
+def _await(waited: ast.expr, file: str, function: str) -> Await:
+    called = ast.unparse(waited.func if isinstance(waited, ast.Call) else waited)
+    parts = called.removeprefix("self.").split(".")
+    port = parts[-2] if len(parts) >= 2 and parts[-2] in PORTS else ""
+    return Await(file, function, called, port, waited.lineno, waited.end_lineno or waited.lineno)
+
+
+def nameless() -> list[str]:
+    """Awaits that neither ask a port, nor wait for a function of the money path, nor are excused."""
+    own = _functions()
+    return [
+        f"{Path(one.file).name}:{one.first_line}: {one}"
+        for one in awaits()
+        if not one.port and one.awaited.split(".")[-1] not in own and str(one) not in NO_POINT
+    ]
+
+
+@functools.cache
+def _functions() -> frozenset[str]:
+    """The names of all coroutine functions of the money path."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in sorted(MONEY_PATH.glob("*.py"))]
+    return frozenset(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
+
+
+@functools.cache
+def points() -> dict[str, Await]:
+    """Every call of a port by its name; one that a function makes at several places is numbered."""
+    seen: Counter[str] = Counter()
+    named: dict[str, Await] = {}
+    for one in awaits():
+        if one.port:
+            name = f"{one.function}: {one.port}.{one.awaited.split('.')[-1]}"
+            seen[name] += 1
+            named[name if seen[name] == 1 else f"{name} ({seen[name]})"] = one
+    return named
+
+
+@functools.cache
+def point_at(file: str, line: int) -> str | None:
+    """The point at a place of the source; None for a place outside of the money path."""
+    for name, one in points().items():
+        if one.file == file and one.first_line <= line <= one.last_line:
+            return name
+    return None

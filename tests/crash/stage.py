@@ -1,0 +1,289 @@
+"""Where a crash is played: a world, one user, the lives of his bot, and what he and the market do in them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import trio
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from bot.ports import User, Wallet
+from bot.trading.intent import TradeRequest
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.trading_state import Halt
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from bot.tree import TradingBot
+from tests.crash.points import point_at
+from tests.simulation.doors import Call, Life
+from tests.simulation.world import DoorWorld, make_door_world
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import until
+
+SPEND_LAMPORTS = LAMPORTS_PER_SOL // 20
+CROWD_LAMPORTS = 20 * LAMPORTS_PER_SOL
+SETTLED_WITHIN_S = 200.0  # an order that never lands is proven expired after about 80 s
+DOWN_S = 1.0  # between two lives; what was sent lands meanwhile
+CALM = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
+CEILINGS = Ceilings(max_open_positions=10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """A crash before or after one point of the money path."""
+
+    point: str
+    after: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.point}"
+
+
+@dataclass(slots=True)
+class Trigger:
+    """Ends a life at its doom, once armed; remembers which points were reached while armed."""
+
+    doom: Doom | None
+    armed: bool = False
+    reached: dict[str, None] = field(default_factory=dict)
+    life: Life = field(default_factory=Life)
+
+    def __post_init__(self) -> None:
+        self.life.watches = (self,)
+
+    async def before(self, call: Call) -> None:
+        self._look(call, after=False)
+
+    async def after(self, call: Call, answer: Any) -> None:
+        self._look(call, after=True)
+
+    def _look(self, call: Call, *, after: bool) -> None:
+        point = point_at(call.file, call.line) if self.armed else None
+        if point is None:
+            return
+        self.reached[point] = None
+        if self.doom is not None and (self.doom.point, self.doom.after) == (point, after):
+            self.life.die()
+
+
+Act = Callable[["Stage"], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Stage:
+    """One world with one user. `mint` is the token of the episode, `bot` the bot of the life that goes on."""
+
+    world: DoorWorld
+    crowd: Crowd
+    user: User
+    wallet: Wallet
+    mint: str = ""
+    bot: TradingBot | None = None
+    orders: int = 0
+    traders: Iterator[int] = field(default_factory=lambda: iter(range(100, 100_000)))
+    trader: int = 0
+
+    async def live(self, trigger: Trigger, *acts: Act) -> None:
+        """One life that is open for entries, then does these things one after the other and ends."""
+
+        async def body(bot: TradingBot) -> None:
+            self.bot = bot
+            if self.world.halt_file.kept() is None:
+                await self.opened()
+            for act in acts:
+                await act(self)
+
+        await self.world.live(trigger.life, body, ceilings=CEILINGS)
+
+    @property
+    def living(self) -> TradingBot:
+        assert self.bot is not None
+        return self.bot
+
+    async def opened(self) -> None:
+        """Wait until the bot is open for entries; it is not before the orders of earlier lives are resolved."""
+        bot = self.living
+        await until(lambda: bot.guard.state == "OPEN" and bot.reconciler.reconciled, within_s=SETTLED_WITHIN_S)
+
+    async def new_token(self) -> None:
+        """A fresh token that somebody put a lot into."""
+        self.mint = self.crowd.launch()
+        await trio.sleep(0.9)
+        self.trader = next(self.traders)
+        self.crowd.buy(self.mint, self.trader, CROWD_LAMPORTS)
+        await trio.sleep(0.9)
+
+    def request(self, *, share_bps: int = 0) -> TradeRequest:
+        """A buy by hand, or a sale of a share."""
+        self.orders += 1
+        spend = 0 if share_bps else SPEND_LAMPORTS
+        key = f"order-{self.orders}"
+        return order(self.user, self.wallet, self.mint, key=key, spend_lamports=spend, share_bps=share_bps)
+
+    async def buy(self) -> None:
+        await self.living.desk.submit(self.request())
+
+    async def hold(self) -> None:
+        """Buy, and wait until it is filled and watched."""
+        await self.new_token()
+        await self.buy()
+        await self.settled()
+        await until(lambda: len(self.living.looks) > 0, within_s=10)
+
+    async def settled(self) -> None:
+        """Wait until no order is on its way."""
+        with trio.fail_after(SETTLED_WITHIN_S):
+            while self.world.store._moving:
+                await trio.sleep(0.1)
+
+    async def flat(self) -> None:
+        """Wait until nothing is held and nothing is on its way."""
+        with trio.fail_after(SETTLED_WITHIN_S):
+            while await self.world.store.open_positions() or self.world.store._moving:
+                await trio.sleep(0.1)
+
+    def steal(self) -> None:
+        """Take a tenth of the wallet's tokens away by decree, as somebody else who has the key would."""
+        cluster = self.world.chain.cluster
+        owner = Pubkey.from_string(self.wallet.address)
+        for key in list(cluster.chain.accounts.tokens_of_mint(Pubkey.from_string(self.mint))):
+            account = cluster.chain.accounts.get(key)
+            if account is None or account.data[32:64] != bytes(owner):
+                continue
+            held = int.from_bytes(account.data[64:72], "little")
+            data = account.data[:64] + (held * 9 // 10).to_bytes(8, "little") + account.data[72:]
+            changed = Account(account.lamports, data, account.owner, account.executable, account.rent_epoch)
+            cluster.chain.accounts.put(key, changed)
+
+
+async def make_stage(seed: int) -> Stage:
+    """A stage with one funded user who wants nothing by himself."""
+    world = make_door_world(seed)
+    await world.store.bind_genesis(world.chain.call("getGenesisHash"))
+    user, wallet = await world.user("demo-1", CALM)
+    return Stage(world, Crowd(world.chain), user, wallet)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`prepare` and `act` run in one life, the doom waits from `act` on.
+
+    With `first` that life ends there, and the doom waits from the beginning of the next one. `clean` says that nobody
+    but the bot moves the wallet's tokens, so that the audit may hold everything against the chain. A scenario that takes
+    long names in `only` the functions whose points it is there for.
+    """
+
+    name: str
+    prepare: Act
+    act: Act
+    first: Doom | None = None
+    clean: bool = True
+    only: tuple[str, ...] = ()
+
+    def is_for(self, point: str) -> bool:
+        """Whether a crash at this point is played here."""
+        return not self.only or point.split(":")[0] in self.only
+
+
+async def _sell(stage: Stage) -> None:
+    await stage.living.desk.submit(stage.request(share_bps=BPS))
+    await stage.settled()
+
+
+async def _sell_part(stage: Stage) -> None:
+    await stage.living.desk.submit(stage.request(share_bps=BPS // 3))
+    await stage.settled()
+
+
+async def _buy(stage: Stage) -> None:
+    await stage.buy()
+    await stage.settled()
+
+
+async def _buy_more(stage: Stage) -> None:
+    await stage.buy()
+    await stage.settled()
+
+
+async def _panic(stage: Stage) -> None:
+    await stage.living.panic(stage.user.id)
+    await stage.flat()
+
+
+async def _flatten(stage: Stage) -> None:
+    stage.living.guard.latch(Halt("operator", stage.world.clock.now_ms(), "operator", "a drill"))
+    await stage.flat()
+
+
+async def _stop_loss(stage: Stage) -> None:
+    stage.crowd.sell_all(stage.mint, stage.trader)
+    await stage.flat()
+
+
+async def _hold_with_stop(stage: Stage) -> None:
+    store = stage.world.store
+    await store.save_settings(stage.user.id, replace(CALM, stop_loss_bps=1_000), "test")
+    await stage.hold()
+    await store.save_settings(stage.user.id, CALM, "test")
+
+
+async def _sell_too_late(stage: Stage) -> None:
+    """The bytes do not land until the price has fallen below what they allow."""
+    stage.world.chain.set_fault("drop-tx", for_s=1.0)
+    await stage.living.desk.submit(stage.request(share_bps=BPS))
+    await trio.sleep(1.1)
+    stage.crowd.sell_all(stage.mint, stage.trader)
+    await stage.settled()
+
+
+async def _never_lands(stage: Stage) -> None:
+    stage.world.chain.set_fault("drop-tx", for_s=100)
+    await _buy(stage)
+    stage.world.chain.cluster.all_faults.clear()
+
+
+async def _unknown_token(stage: Stage) -> None:
+    stage.mint = "So11111111111111111111111111111111111111112"
+    await _buy(stage)
+
+
+async def _look_ahead(stage: Stage) -> None:
+    await stage.living.desk.preview(stage.request())
+
+
+async def _hold_and_steal(stage: Stage) -> None:
+    await stage.hold()
+    stage.steal()
+
+
+async def _nothing(stage: Stage) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+_SENT = Doom("Pipeline._submit: store.mark_sent", after=True)
+_PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
+_SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
+
+SCENARIOS = (
+    Scenario("buy", Stage.new_token, _buy),
+    Scenario("sell", Stage.hold, _sell),
+    Scenario("partial sell", Stage.hold, _sell_part),
+    Scenario("panic", Stage.hold, _panic),
+    Scenario("flatten", Stage.hold, _flatten),
+    Scenario("stop loss", _hold_with_stop, _stop_loss),
+    Scenario("buy more", Stage.hold, _buy_more),
+    Scenario("sold too late", Stage.hold, _sell_too_late),
+    Scenario("given up", Stage.new_token, _unknown_token),
+    Scenario("look ahead", Stage.new_token, _look_ahead),
+    Scenario("boot with a planned buy", Stage.new_token, _buy, _PLANNED),
+    Scenario("boot with a signed buy", Stage.new_token, _buy, _SIGNED),
+    Scenario("boot with a sent sale", Stage.hold, _sell, _SENT),
+    Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
+    Scenario(
+        "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
+    ),
+)
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -1,0 +1,112 @@
+"""What stands between one life of the bot and everything that outlives it, so that the life can be cut off at any call.
+
+A door wraps a port object and hands each call to the life, which lets it through, spoils it, or ends there. The product
+knows nothing of it: it gets a door where it would get the adapter.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
+from typing import Any, NoReturn, Protocol
+
+import trio
+
+from bot.trading.trading_state import Halt
+
+Perform = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a port. `file` and `line` are those of whoever made it."""
+
+    port: str
+    method: str
+    file: str
+    line: int
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.port}.{self.method}"
+
+
+class Watch(Protocol):
+    """Somebody who looks at each call before and after it is carried out, and may spoil it by raising."""
+
+    async def before(self, call: Call) -> None: ...
+
+    async def after(self, call: Call, answer: Any) -> None: ...
+
+
+@dataclass(slots=True)
+class Life:
+    """One life of the bot. Once it is dead nothing it does reaches the store, the chain, the vault or the halt file."""
+
+    watches: Sequence[Watch] = ()
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    dead: bool = False
+
+    def die(self) -> None:
+        """End as a process ends by SIGKILL: no cleanup of this life has any effect on the world."""
+        self.dead = True
+        self.scope.cancel()
+
+    async def carry_out(self, call: Call, perform: Perform) -> Any:
+        """Let one call through, as the watches have it."""
+        if self.dead:
+            await self._rest()
+        for watch in self.watches:
+            await watch.before(call)
+            if self.dead:
+                await self._rest()
+        answer = await perform()
+        for watch in self.watches:
+            await watch.after(call, answer)
+            if self.dead:
+                await self._rest()
+        return answer
+
+    @staticmethod
+    async def _rest() -> NoReturn:
+        """The scope is cancelled, so this raises Cancelled at once; in a cleanup that is shielded it lasts as long as that."""
+        await trio.sleep_forever()
+        raise AssertionError("a dead life goes on")
+
+
+class Door:
+    """One port object seen through a life."""
+
+    def __init__(self, port: str, behind: object, life: Life) -> None:
+        self._port, self._behind, self._life = port, behind, life
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        behind = getattr(self._behind, method)
+        if not iscoroutinefunction(behind):
+            return behind  # type: ignore[no-any-return]
+
+        def ask(*arguments: Any, **named: Any) -> Awaitable[Any]:
+            caller = sys._getframe(1)
+            call = Call(self._port, method, caller.f_code.co_filename, caller.f_lineno, arguments, named)
+            return self._life.carry_out(call, lambda: behind(*arguments, **named))
+
+        return ask
+
+
+@dataclass(slots=True)
+class HaltDoor:
+    """The halt file seen through a life."""
+
+    kept_halt: Callable[[], Halt | None]
+    keep_halt: Callable[[Halt | None], None]
+    life: Life
+
+    def keep(self, halt: Halt | None) -> None:
+        if not self.life.dead:
+            self.keep_halt(halt)
+
+    def kept(self) -> Halt | None:
+        return self.kept_halt()

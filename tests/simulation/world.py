@@ -1,0 +1,90 @@
+"""The world of a simulation: what outlives a bot, with two endpoints, seeded keys, and doors that a life can be cut off at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import trio
+from solders.keypair import Keypair
+
+from bot.chain.endpoints import Endpoints
+from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.pump_chain import PumpChain
+from bot.chain.rpc import RpcClient
+from bot.chain.swaps import PumpWallets
+from bot.clock import virtual_clock
+from bot.execution.policy import Policy
+from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
+from bot.ports import Chain, SealedKey, Store, Vault
+from bot.trading.limits import Ceilings
+from bot.tree import Adapters, TradingBot
+from bot.vault.envelope import seal
+from bot.vault.local_vault import LocalVault
+from bot.vault.master_key import MasterKey
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.simulation.doors import Door, HaltDoor, Life
+from tests.whole.virtual import MemoryHalt, World, living_bot
+
+ENDPOINTS = 2
+RPC_DEADLINE_S = 2.5
+Body = Callable[[TradingBot], Awaitable[None]]
+MASTER_KEY = MasterKey("test", bytes(range(32)))
+
+
+class SeededVault(LocalVault):
+    """The vault, with keys that follow from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(MASTER_KEY)
+        self._seed, self._made = seed, 0
+
+    async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
+        await trio.lowlevel.checkpoint()
+        self._made += 1
+        secret = bytearray(hashlib.sha256(f"wallet {self._seed} {self._made}".encode()).digest())
+        address = str(Keypair.from_seed(bytes(secret)).pubkey())
+        return address, seal(MASTER_KEY, user_id, address, secret)
+
+
+@dataclass(slots=True)
+class DoorWorld(World):
+    """A world whose adapters are seen through the life of the moment."""
+
+    life: Life = field(default_factory=Life)
+    halt_file: MemoryHalt = field(default_factory=MemoryHalt)
+
+    def adapters(self) -> Adapters:
+        clients = [
+            RpcClient(InProcessTransport(self.chain, f"rpc-{number + 1}", number), RPC_DEADLINE_S)
+            for number in range(ENDPOINTS)
+        ]
+        endpoints = Endpoints(clients, self.clock)
+        chain = PumpChain(endpoints)
+        subscriptions = [InProcessSubscriptions(self.chain, number) for number in range(ENDPOINTS)]
+        return Adapters(
+            store=cast(Store, Door("store", self.store, self.life)),
+            chain=cast(Chain, Door("chain", chain, self.life)),
+            stream=PumpLaunchStream(subscriptions, chain.events_of, self.clock),
+            history=PumpWallets(endpoints),
+            vault=cast(Vault, Door("vault", self.vault, self.life)),
+            clock=self.clock,
+        )
+
+    async def live(self, life: Life, body: Body, *, ceilings: Ceilings, observe_s: float = 6.0) -> None:
+        """The bot for as long as `body` runs or until the life dies, which ends `body` as well, the boot included."""
+        self.life = life
+        self.halt = cast(MemoryHalt, HaltDoor(self.halt_file.kept, self.halt_file.keep, life))
+        with life.scope:
+            async with living_bot(self, policy=Policy(ceilings=ceilings), observe_s=observe_s) as bot:
+                await body(bot)
+        life.dead = True
+
+
+def make_door_world(seed: int) -> DoorWorld:
+    """A new world; two of one seed are the same in everything."""
+    chain = InProcessChain(seed=seed, endpoints=ENDPOINTS)
+    clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
+    return DoorWorld(chain, clock, vault=SeededVault(seed))
