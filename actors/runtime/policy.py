@@ -86,9 +86,11 @@ class QuarantineWindow:
 
     def add(self, child: str, now: float) -> int:
         """Count `child` at `now` and return how many distinct children the window holds."""
+        # The latest moves to the end, so that those who are too old stand at the beginning.
+        self._latest.pop(child, None)
         self._latest[child] = now
-        oldest = now - QUARANTINE_PERIOD_S
-        self._latest = {name: at for name, at in self._latest.items() if at >= oldest}
+        while self._latest[oldest := next(iter(self._latest))] < now - QUARANTINE_PERIOD_S:
+            del self._latest[oldest]
         return len(self._latest)
 
 

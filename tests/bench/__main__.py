@@ -19,6 +19,7 @@ import trio
 from bot import logs
 from bot.garbage import relax_collector
 from tests.bench.admin import admin
+from tests.bench.crowd import crowd
 from tests.bench.footprint import footprint
 from tests.bench.lifecycle import restart, spawn, stop, storm
 from tests.bench.mail import mail
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "storm": storm,
     "stop": stop,
     "footprint": footprint,
+    "crowd": crowd,
     "admin": admin,
     "features": features,
     "decode": decode,

@@ -10,6 +10,7 @@ import trio.testing
 
 from actors.runtime import ChildSpec, Context, Report, Supervisor, SupervisorSpec, open_supervisor
 from tests.bench.measure import Metrics, Turn, compete, cpu_s, percentile
+from tests.bench.peers import pykka_spawn
 from tests.bench.table import Line, at_most, duration, line, per_second, per_second_at_least
 
 ROUNDS = 3
@@ -49,11 +50,12 @@ async def start_many(sup: Supervisor, count: int) -> None:
 
 def spawn(draw: random.Random) -> list[Line]:
     """Start children and wait for their init: one after the other, and ten thousand at once."""
-    turns = [_spawn_one_by_one, _spawn_together, _nursery_start, _nursery_start_together]
+    turns = [_spawn_one_by_one, _spawn_together, _nursery_start, _nursery_start_together, pykka_spawn]
     rounds = compete(turns, rounds=ROUNDS, draw=draw, warm_up=False)
     one, many = per_second_at_least(8_000), per_second_at_least(15_000)
     return [
         line(rounds, "spawn with init, one by one", "spawn", "nursery.start", per_second, goal=one),
+        line(rounds, "  the same by pykka, no init awaited", "pykka", "nursery.start", per_second),
         line(rounds, f"spawn with init, {MANY:,} at once", "together", "nursery.start at once", per_second, goal=many),
     ]
 

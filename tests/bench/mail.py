@@ -13,6 +13,7 @@ import trio.testing
 from actors.runtime import Actor, ChildSpec, Context, Mailbox, Ref, SupervisorSpec, open_supervisor
 from tests.bench.bare import BareActor
 from tests.bench.measure import Metrics, Turn, compete, cpu_s
+from tests.bench.peers import pykka_ask, pykka_ask_together, pykka_tell
 from tests.bench.table import Goal, Line, line, per_second, ratio_of_at_least
 
 ROUNDS = 7
@@ -52,7 +53,7 @@ class Answerer(Listener):
 def mail(draw: random.Random) -> list[Line]:
     """All of them in the same rounds, because they share a floor."""
     turns: list[Turn] = [_channel, _queue, _tell, _send, _ask_one_by_one, _ask_together]
-    turns += [_bare_tell, _bare_ask, _bare_ask_together]
+    turns += [_bare_tell, _bare_ask, _bare_ask_together, pykka_tell, pykka_ask, pykka_ask_together]
     rounds = compete(turns, rounds=ROUNDS, draw=draw)
 
     def against_channel(what: str, name: str, goal: Goal | None = None) -> Line:
@@ -62,11 +63,14 @@ def mail(draw: random.Random) -> list[Line]:
         against_channel("tell, one to one", "tell", ratio_of_at_least(15)),
         against_channel("  the same by a bare deque and task", "bare tell"),
         against_channel("  the same by asyncio.Queue", "asyncio"),
+        against_channel("  the same by pykka", "pykka tell"),
         against_channel("send with back-pressure, one to one", "send"),
         against_channel("ask with a deadline, one asker", "ask", ratio_of_at_least(0.6)),
         against_channel("  the same by a bare deque and task, no deadline", "bare ask"),
+        against_channel("  the same by pykka", "pykka ask"),
         against_channel(f"ask with a deadline, {ASKERS} askers", "ask together", ratio_of_at_least(2.0)),
         against_channel("  the same by a bare deque and task, no deadline", "bare ask together"),
+        against_channel(f"  the same by pykka, {ASKERS} futures", "pykka ask together"),
     ]
 
 

@@ -62,6 +62,17 @@ def line(rounds: Rounds, what: str, ours: str, floor: str, render: Render, *, go
     )
 
 
+def alone(rounds: Rounds, what: str, ours: str, render: Render, *, goal: Goal | None = None) -> Line:
+    """One line of a metric that has no floor."""
+    value = rounds.spread(ours)
+    return Line(
+        what=what,
+        measured=render(value.middle),
+        to_reach="" if goal is None else goal.text,
+        reached="" if goal is None else _yes(goal.is_reached(value.middle)),
+    )
+
+
 def _yes(reached: bool) -> str:
     return "yes" if reached else "NO"
 
