@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import structlog
 import trio
 
 from actors.executor import Executor, Trade
-from actors.runtime import ActorDead, ActorFailed, AlreadyStarted, ChildSpec, MailboxFull, MaxChildren, Supervisor
+from actors.runtime import (
+    ActorDead,
+    ActorFailed,
+    AlreadyStarted,
+    ChildSpec,
+    InitFailed,
+    MailboxFull,
+    MaxChildren,
+    Supervisor,
+)
 from bot.errors import Unavailable
 from bot.execution.pipeline import Pipeline
 from bot.ports import Preview, Submitted, UserStore, Wallet
@@ -33,6 +43,7 @@ class ExecutorDesk:
     executors: Callable[[], Supervisor]
     rescue: Callable[[], Supervisor]
     child: Callable[[str, Executor], ChildSpec]
+    _closed: set[str] = field(default_factory=set)
 
     async def submit(self, request: TradeRequest) -> Submitted | Refused:
         """One turn of the wallet's executor; a sale passes every waiting buy on the control lane."""
@@ -41,6 +52,8 @@ class ExecutorDesk:
             supervisor = self.executors()
         except Unavailable as error:
             return Refused("unavailable", f"{error}; nothing was done")
+        if request.wallet_id in self._closed:
+            return Refused("busy", "this wallet's orders are being taken up anew; try again in a moment")
         try:
             if request.side is Side.SELL and self._is_quarantined(supervisor, request.wallet_id):
                 supervisor = self.rescue()
@@ -48,7 +61,7 @@ class ExecutorDesk:
             answer = await supervisor.ref(request.wallet_id).ask(
                 Trade(request), timeout_s=TURN_S, control=request.side is Side.SELL
             )
-        except (MailboxFull, MaxChildren) as error:
+        except (MailboxFull, MaxChildren, InitFailed) as error:
             return Refused("busy", f"too many orders are waiting ({error}); try again in a moment")
         except (ActorFailed, ActorDead, trio.TooSlowError) as error:
             log.warning("executor_lost", wallet=request.wallet_id, key=request.key, reason=repr(error))
@@ -65,6 +78,21 @@ class ExecutorDesk:
             return await self.pipeline.preview(request, wallets[request.wallet_id])
         except Unavailable as error:
             return Refused("unavailable", f"{error}; nothing was done")
+
+    @asynccontextmanager
+    async def replacing(self, wallet_id: str) -> AsyncIterator[None]:
+        """Within this a wallet's executor may be started again by hand: nobody else signs for it, and none is started.
+
+        The one below `rescue` that served its exits meanwhile finishes what it holds and is joined before.
+        """
+        self._closed.add(wallet_id)
+        try:
+            rescue = self.rescue()
+            if any(child.id == wallet_id for child in rescue.which_children()):
+                await rescue.terminate_child(wallet_id, mode="drain")
+            yield
+        finally:
+            self._closed.discard(wallet_id)
 
     @staticmethod
     def _is_quarantined(supervisor: Supervisor, wallet_id: str) -> bool:

@@ -6,7 +6,8 @@ told, and never the fallback of the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -43,6 +44,9 @@ class FallbackMonitor:
     watched: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _given_up: set[str] = field(default_factory=set)
+    _handed_back: set[str] = field(default_factory=set)
+    _judging: str | None = None
+    _judged: trio.Event = field(default_factory=trio.Event)
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
@@ -57,6 +61,21 @@ class FallbackMonitor:
         finally:
             self.watched = set()
 
+    @asynccontextmanager
+    async def handing_back(self, position_id: str) -> AsyncIterator[None]:
+        """Within this a position is let go of: an order that is being given for it is given first, and no other is.
+
+        Its own monitor is started inside, so that the two never sell beside each other.
+        """
+        self._handed_back.add(position_id)
+        try:
+            while self._judging == position_id:
+                await self._judged.wait()
+            yield
+        finally:
+            self._handed_back.discard(position_id)
+            self.watched.discard(position_id)
+
     async def _look(self) -> None:
         rows = [await self.store.position(position_id) for position_id in self.orphans()]
         positions = [row for row in rows if row is not None and row.state is PositionState.OPEN]
@@ -67,8 +86,20 @@ class FallbackMonitor:
         curves = await self.chain.curves([position.mint for position in positions])
         fees = await self.chain.fees()
         for position in positions:
-            if position.mint in curves:
-                await self._judge(position, curves[position.mint], fees)
+            if position.mint in curves and self._is_ours(position.id):
+                await self._judge_alone(position, curves[position.mint], fees)
+
+    def _is_ours(self, position_id: str) -> bool:
+        """Asked at the moment of acting: its own monitor may have been let in again since the look began."""
+        return position_id not in self._handed_back and position_id in self.orphans()
+
+    async def _judge_alone(self, position: Position, curve: Curve, fees: Fees) -> None:
+        self._judging, self._judged = position.id, trio.Event()
+        try:
+            await self._judge(position, curve, fees)
+        finally:
+            self._judging = None
+            self._judged.set()
 
     async def _tell_of(self, positions: list[Position]) -> None:
         """Each loss of a monitor once: to the position's owner, and to operators."""

@@ -174,6 +174,16 @@ class TradingGuard:
         """A watched service was seen well; its pause ends after the dwell."""
         self._outages[name] = self._outage(name).up(self.clock.now_ms())
 
+    def take_rules(self, rules: Mapping[str, OutageRule]) -> None:
+        """Other rules from now on, for the outages that last too; whom a pause binds was settled when it began.
+
+        An outage that pauses goes on pausing until it ends, however long the new rule would have borne it.
+        """
+        self.rules = rules
+        for name, outage in self._outages.items():
+            held = outage.held or (name, GLOBAL) in self._state.causes
+            self._outages[name] = replace(outage, rule=rules[name], held=held)
+
     def _outage(self, name: str) -> Outage:
         return self._outages.get(name) or Outage(self.rules[name])
 

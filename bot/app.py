@@ -51,7 +51,10 @@ from bot.start import Options, locked, open_log, read_options, refuse_profile
 from bot.status import StatusBoard
 from bot.storage.halt_file import HaltFile
 from bot.storage.store import open_store
+from bot.supervision_operator import SupervisionOperator
+from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import breaker_rule, outage_rules
+from bot.supervision_verbs import SupervisionVerbs
 from bot.systemd import ServiceManager
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
@@ -201,7 +204,9 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
         if handles := await demo_users(registrar, chosen):
             say(f"{', '.join(handles)}: wallets funded, snipers on")
         chat_api = await opened.enter_async_context(_telegram(chosen.telegram))
-        return await _run_tree(options, adapters, registrar, foundation, chat_api=chat_api, stop=stop, loop=loop)
+        return await _run_tree(
+            options, adapters, registrar, foundation, endpoints, chat_api=chat_api, stop=stop, loop=loop
+        )
 
 
 @asynccontextmanager
@@ -222,6 +227,7 @@ async def _run_tree(
     adapters: Adapters,
     registrar: Registrar,
     foundation: Foundation,
+    endpoints: Endpoints,
     *,
     chat_api: ChatApi | None,
     stop: OrderlyStop,
@@ -249,7 +255,9 @@ async def _run_tree(
     console = Console(store, clock, chat, messenger)
     panels = Panels(bot, Mode.LIVE)
     keeper = StatusKeeper((board.facts, panels.details), panels.lag)
-    operator = Operator(bot, board, panels, foundation.server)
+    by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
+    supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
+    operator = Operator(bot, board, panels, foundation.server, supervision)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     failures = bot.failures

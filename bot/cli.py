@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from bot import control
 from bot.errors import BotError
 from bot.paths import control_socket, data_dir
-from bot.status_text import status_text, tree_text
+from bot.status_text import status_text
+from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
@@ -43,11 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--supervision", metavar="FILE", help="supervision.toml (default: the one that is installed)")
 
     status = verbs.add_parser("status", help="state, level, causes, positions, today's trades, health of each service")
-    supervisor = verbs.add_parser("supervisor", help="the supervision tree").add_subparsers(dest="what", required=True)
-    tree = supervisor.add_parser(
-        "status", help="the live tree: every actor, its state, restarts, mailbox, last failure"
-    )
-    tree.add_argument("path", nargs="?", metavar="PATH", help="only the part below this path, such as root/money")
+    supervision = add_verbs(verbs)
     top = verbs.add_parser("top", help="live terminal dashboard; q leaves")
     top.add_argument("--once", action="store_true", help="print one frame and end")
     chat = verbs.add_parser("chat", help="the chat commands on the console; on a pipe one command per line")
@@ -68,12 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, status, tree, top, chat, pause, flatten, resume, rearm):
+    for verb in (run, status, top, chat, pause, flatten, resume, rearm, *supervision):
         verb.add_argument(
             "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY, ~/.local/state/trading-bot"
         )
-    for verb in (status, tree):
-        verb.add_argument("--json", action="store_true", help="print one JSON object")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
@@ -103,9 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_verb(arguments: argparse.Namespace) -> int:
-    if arguments.data_dir == "":
+    given = getattr(arguments, "data_dir", None)
+    if given == "":
         raise BotError("--data-dir is empty; give a directory, or leave it out")
-    directory = data_dir(arguments.data_dir)
+    directory = data_dir(given)
     match arguments.verb:
         case "run":
             from bot import app
@@ -115,8 +112,9 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             answer = control.ask(control_socket(directory), {"verb": "status"})
             print(json.dumps(answer, indent=2) if arguments.json else status_text(answer))
         case "supervisor":
-            answer = control.ask(control_socket(directory), {"verb": "supervisor", "path": arguments.path})
-            print(json.dumps(answer, indent=2) if arguments.json else tree_text(answer))
+            return supervisor_verb(arguments, control_socket(directory))
+        case "supervision":
+            return supervision_verb(arguments, control_socket(directory))
         case "flatten" if not arguments.yes and not _confirmed(arguments.user):
             raise BotError("not confirmed; nothing was done (--yes skips the question)")
         case "pause" | "resume" | "flatten" | "rearm" as verb:

@@ -13,7 +13,9 @@ from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
+from bot.refusal import CannotError, typed_reason
 from bot.status import StatusBoard
+from bot.supervision_operator import SupervisionOperator
 from bot.trading.trading_state import Halt
 from bot.tree import TradingBot
 
@@ -21,11 +23,6 @@ log = structlog.get_logger()
 
 Record = dict[str, Any]
 BY = "operator"
-WHY_LENGTH = 200
-
-
-class CannotError(BotError):
-    """The verb does not fit the present state; the text says why and what fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,12 @@ class Operator:
     board: StatusBoard
     panels: Panels
     database: DatabaseServer | None
+    supervision: SupervisionOperator
 
     async def answer(self, request: Record) -> Record:
         verbs: dict[str, Callable[[Record], Awaitable[Record]]] = {
             "status": self._status,
-            "supervisor": self._supervisor,
+            **self.supervision.verbs(),
             "pause": self._pause,
             "resume": self._resume,
             "flatten": self._flatten,
@@ -71,12 +69,8 @@ class Operator:
     async def _top(self, _: Record) -> Record:
         return await self.panels.record()
 
-    async def _supervisor(self, request: Record) -> Record:
-        path = request.get("path")
-        return await self.board.tree(path if isinstance(path, str) else None)
-
     async def _pause(self, request: Record) -> Record:
-        why = _reason(request, "no reason given")
+        why = typed_reason(request, "no reason given")
         if not await self.bot.guard.pause_by_operator(why):
             raise CannotError("an operator has paused entries already; bot resume ends it")
         return {"text": "entries are paused for everybody; exits and monitors go on. bot resume ends it."}
@@ -91,7 +85,7 @@ class Operator:
         handle = request.get("user")
         if handle:
             return await self._flatten_user(str(handle))
-        halt = Halt(BY, self._clock.now_ms(), BY, _reason(request, "ordered by the operator"))
+        halt = Halt(BY, self._clock.now_ms(), BY, typed_reason(request, "ordered by the operator"))
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
         return {"text": "halted: every position is being sold, nothing is bought until bot rearm."}
@@ -155,9 +149,3 @@ class Operator:
         if user is None:
             raise CannotError(f"there is no user {handle!r}; give a handle or a Telegram id")
         return user
-
-
-def _reason(request: Record, default: str) -> str:
-    """A typed reason in one line of bounded length, without anything that steers a terminal."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(request.get("why") or default))
-    return " ".join(text.split())[:WHY_LENGTH] or default

@@ -20,7 +20,7 @@ from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.runbooks import HALTED, page_for
 from bot.trading.trading_state import GLOBAL, Binds, Cause
 from bot.tree import TradingBot
-from bot.tree_record import TOP, part_of_tree, workers
+from bot.tree_record import TOP, only_in_state, part_of_tree, workers
 from bot.troubles import also, find_troubles, sentence
 
 LOOK_S = 0.15  # the longest wait for the database; the answer has to be there within 0.3 s
@@ -264,9 +264,14 @@ class StatusBoard:
             )
         return f"{lead}: entries are open for you."
 
-    async def tree(self, path: str | None) -> Record:
-        """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`."""
+    async def tree(self, path: str | None, state: str | None = None) -> Record:
+        """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`.
+
+        With a `state` only who is in it is shown, and who is above.
+        """
         tree = part_of_tree(list(self._trees()), path or TOP, self._bot.guard.level, self._wall_ms)
+        if state is not None:
+            tree = only_in_state(tree, state) or {**tree, "children": [], "unlisted": {}}
         return {"sentence": await self._sentence(), "tree": tree}
 
     def _wall_ms(self, at_s: float) -> int:

@@ -128,6 +128,8 @@ class TradingBot:
     followed: Followed = field(default_factory=Followed)
     health: dict[str, Health] = field(default_factory=dict)
     root: Supervisor | None = None
+    starts: dict[str, Start] = field(default_factory=dict)
+    started_with: str = field(init=False)
     alerts: OperatorAlerts = field(init=False)
     guard: TradingGuard = field(init=False)
     failures: FailurePolicy = field(init=False)
@@ -139,6 +141,7 @@ class TradingBot:
     fallback: FallbackMonitor = field(init=False)
 
     def __post_init__(self) -> None:
+        self.started_with = self.supervision.path
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram")}
         self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock)
@@ -205,7 +208,7 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         if chat is None:
             self.guard.unwatched.add("telegram")
-        starts: dict[str, Start] = {
+        self.starts = {
             "systemd_notifier": notifier,
             "status_keeper": keeper,
             "control_socket": ControlSocket(serve_control).run,
@@ -231,7 +234,12 @@ class TradingBot:
             "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
             "launch_watcher": LaunchWatcher(self.hunted, self._start_tracker),
         }
-        return self.supervision.tree(starts)
+        return self.supervision.tree(self.starts)
+
+    def take_supervision(self, other: Supervision, rules: Mapping[str, OutageRule]) -> None:
+        """Another file from now on, which the running tree has taken over already, and its rules of outages."""
+        self.supervision = self.care.supervision = other
+        self.guard.take_rules(rules)
 
     def _gateway(self, chat: Chats) -> TelegramGateway:
         return TelegramGateway(
@@ -263,8 +271,12 @@ class TradingBot:
     # ------------------------------------------------------------------------------------------------- dynamic children
 
     async def began(self, root: Supervisor) -> None:
-        """The tree is up: remember it, and start a sniper for each user whose settings ask for one."""
+        """The tree is up: remember it, and start who hunts."""
         self.root = root
+        await self.populate()
+
+    async def populate(self) -> None:
+        """A sniper for each user whose settings ask for one, a scanner for each wallet that anybody follows."""
         for user in await self.adapters.store.users():
             await self.sniper_changed(user.id)
         await self.tracking_changed()

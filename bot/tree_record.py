@@ -38,6 +38,15 @@ def part_of_tree(roots: Sequence[Supervisor], path: str, level: int, wall_ms: Wa
     return _node(_look_down(root, names[1:]), level, wall_ms)
 
 
+def only_in_state(node: Record, state: str) -> Record | None:
+    """The node with nobody below it but who is in this state, and who is above such; None when there is nobody."""
+    children = [kept for child in node["children"] if (kept := only_in_state(child, state)) is not None]
+    unlisted = {name: count for name, count in node["unlisted"].items() if name == state}
+    if not children and not unlisted and node["state"] != state:
+        return None
+    return {**node, "children": children, "unlisted": unlisted}
+
+
 def _look_down(supervisor: Supervisor, names: Sequence[str]) -> Node:
     if not names:
         return supervisor.statistics(LISTED_MAX)
@@ -83,6 +92,9 @@ def _empty(name: str) -> Record:
         "level": 1,
         "children": [],
         "unlisted": {},
+        "budget_left": None,
+        "dead_letters": 0,
+        "on_exhausted": None,
     }
 
 
@@ -99,6 +111,9 @@ def _node(statistics: Node, level: int, wall_ms: WallTime) -> Record:
         node["strategy"] = statistics.strategy
         node["children"] = [_node(child, level, wall_ms) for child in statistics.children if not _absent(child)]
         node["unlisted"] = dict(statistics.unlisted)
+        node["budget_left"] = statistics.budget_left
+        node["dead_letters"] = statistics.dead_letters
+        node["on_exhausted"] = statistics.on_exhausted
         return node
     node["last_failure"] = statistics.last_failure
     if statistics.last_failure_at is not None:

@@ -34,7 +34,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.settings", "bot.logs", "bot.paths", "bot.status_text"),
     ("bot.app",),
     ("bot.backtest",),
-    ("bot.top", "bot.database_faults"),
+    ("bot.top", "bot.database_faults", "bot.supervision_cli"),
     ("bot.cli",),
     ("bot.__main__",),
 )

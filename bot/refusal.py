@@ -1,0 +1,19 @@
+"""What every verb of an operator shares: how it refuses, and the reason that was typed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.errors import BotError
+
+WHY_LENGTH = 200
+
+
+class CannotError(BotError):
+    """The verb does not fit the present state; the text says in one line why and what fits."""
+
+
+def typed_reason(request: Mapping[str, object], default: str) -> str:
+    """A typed reason in one line of bounded length, without anything that steers a terminal."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(request.get("why") or default))
+    return " ".join(text.split())[:WHY_LENGTH] or default
