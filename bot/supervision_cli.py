@@ -154,16 +154,11 @@ def supervision_verb(arguments: argparse.Namespace, socket: Path) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from actors.runtime import SupervisionError
-    from bot import supervision_sections
-    from bot.supervision_tree_text import supervision_text
+    from bot.supervision_sections import SHIPPED
+    from bot.supervision_tree_text import checked_text
 
-    file = Path(arguments.file) if arguments.file else supervision_sections.SHIPPED
-    try:
-        found = supervision_sections.read(str(file), _text_of(file), arguments.profile)
-    except SupervisionError as error:
-        raise BotError(str(error)) from None
-    print(supervision_text(found))
+    file = Path(arguments.file) if arguments.file else SHIPPED
+    print(checked_text(str(file), _text_of(file), arguments.profile))
     print(f"{file}: good for every profile, shown as in {arguments.profile}")
     return 0
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from actors.failure_policy import OUTCOMES
-from actors.runtime import Supervision
+from actors.runtime import Supervision, SupervisionError
 from actors.runtime.supervision_diff import show
-from bot.supervision_sections import DEPENDENCY, Dependency
+from bot.errors import StartupError
+from bot.supervision_sections import DEPENDENCY, Dependency, read
 
 ROOT = "root"
 _TOLD_ALREADY = {"strategy", "children", "template", "intensity", "period_s", "on_exhausted"}
 
 
+def checked_text(name: str, text: str, profile: str) -> str:
+    """What `bot supervision check` prints of a file; raises StartupError with every fault in it, one line each."""
+    try:
+        return supervision_text(read(name, text, profile))
+    except SupervisionError as error:
+        raise StartupError(str(error)) from None
+
+
 def supervision_text(supervision: Supervision) -> str:
-    """What `bot supervision check` prints of a good file."""
+    """A good file."""
     lines = list(_supervisor(supervision, ROOT, 0))
     lines += ["", "used up means:", *(f"  {name}: {meaning}" for name, meaning in OUTCOMES.items())]
     lines += ["", "an outage of:"]
