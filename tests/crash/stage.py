@@ -185,7 +185,7 @@ class Scenario:
 
     def is_for(self, point: str) -> bool:
         """Whether a crash at this point is played here."""
-        return not self.only or point.split(":")[0] in self.only
+        return not self.only or point.split(":", maxsplit=1)[0] in self.only
 
 
 async def _sell(stage: Stage) -> None:
