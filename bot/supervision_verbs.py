@@ -7,7 +7,7 @@ with none, is refused, or done in the order that prevents it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,12 +52,11 @@ class SupervisionVerbs:
         try:
             return find_place(self._roots(), typed)
         except LookupError as error:
-            for path in await self._by_handle(typed):
-                try:
-                    return find_place(self._roots(), path)
-                except LookupError:
-                    continue
-            raise LookupError(str(error)) from None
+            unknown = error
+        for path in await self._by_handle(typed):
+            with suppress(LookupError):
+                return find_place(self._roots(), path)
+        raise unknown
 
     async def restart(self, typed: str, why: str, *, confirmed: bool) -> Record:
         """Stop a child and start it again, with a fresh budget; what waits in its mailbox is handled first.
