@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench crash faults supervision-storm pictures program lock clean
+.PHONY: install run test lint bench bench-picture crash faults supervision-storm pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -21,6 +21,10 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.bench
+
+# Draws docs/pictures/benchmarks.svg from the table in docs/benchmarks.md.
+bench-picture:
+	$(PYTHON) docs/draw_benchmarks.py
 
 # Kills the bot at random moments, then holds its books against the chain; minutes. SEED=7 repeats a run.
 KILLS ?= 10

@@ -82,8 +82,8 @@ def _with_range(spread: Spread, render: Render) -> str:
 
 
 def times(ratio: float) -> str:
-    """A ratio with two digits."""
-    return f"{ratio:.2g}x"
+    """A ratio with three digits."""
+    return f"{ratio:.3g}x"
 
 
 def per_second(seconds: float) -> str:
