@@ -26,6 +26,10 @@ class StoreUnavailable(Unavailable):
     """The database did not answer. The effect of a write that raised this is unknown until it is read back."""
 
 
+class JournalUnavailable(StoreUnavailable):
+    """The database is away and the local journal cannot be written either: nothing may be signed."""
+
+
 class ChatUnavailable(Unavailable):
     """The chat service did not answer, or asks to wait; whether it took what it was given is unknown.
 

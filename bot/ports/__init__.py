@@ -25,6 +25,7 @@ from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
+from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
 from bot.ports.tracking import (
     TrackedWallet,
@@ -72,6 +73,8 @@ __all__ = [
     "Settled",
     "SnipeRun",
     "SnipeStore",
+    "Spool",
+    "SpoolState",
     "Store",
     "Submitted",
     "SwapOrder",

@@ -8,6 +8,7 @@ from bot.ports import Store
 from bot.storage.memory import MemoryStore
 from bot.storage.memory_tables import AuditEntry
 from bot.storage.rules import decode_payload
+from bot.storage.spool import SpooledStore
 from bot.storage.store import PostgresStore
 from bot.trading.ledger import Account, Leg
 
@@ -24,6 +25,7 @@ Entry = tuple[str, str | None, tuple[Leg, ...]]
 
 async def entries(store: Store) -> list[Entry]:
     """Intent, signature and legs of every ledger entry, in the order of writing."""
+    store = _behind(store)
     if isinstance(store, MemoryStore):
         return [(entry.intent_id, entry.signature, entry.legs) for entry in store.ledger]
     assert isinstance(store, PostgresStore)
@@ -38,11 +40,17 @@ async def entries(store: Store) -> list[Entry]:
 
 async def audited(store: Store) -> list[AuditEntry]:
     """Every entry of the audit, in the order of writing. One of a program that wrote no facts has none."""
+    store = _behind(store)
     if isinstance(store, MemoryStore):
         return list(store.audited)
     assert isinstance(store, PostgresStore)
     rows = await store._database.read(_rows, SELECT_AUDIT)
     return [AuditEntry(row["at"], row["actor"], row["action"], decode_payload(row["facts"] or "{}")) for row in rows]
+
+
+def _behind(store: Store) -> Store:
+    """The store that keeps the rows."""
+    return store._store if isinstance(store, SpooledStore) else store
 
 
 async def _rows(connection: Any, query: str) -> list[Any]:

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 from bot.ports import Store
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
+from bot.storage.spool import SpooledStore
+from bot.storage.spool_journal import MemoryJournal
 from tests.storage.server_thread import (
     TEMPLATE,
     empty_store,
@@ -40,17 +42,17 @@ async def database(server: DatabaseAddress) -> AsyncIterator[DatabaseAddress]:
         yield address
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def home(request: pytest.FixtureRequest) -> DatabaseAddress | None:
-    """Where the store under contract lives: None for the twin, else the server."""
-    return None if request.param == "memory" else request.getfixturevalue("server")
+@pytest.fixture(params=["memory", "spooled", "postgres"])
+def home(request: pytest.FixtureRequest) -> DatabaseAddress | str:
+    """Where the store under contract lives: the twin, the twin behind the spool, or the server."""
+    return request.getfixturevalue("server") if request.param == "postgres" else str(request.param)
 
 
 @pytest.fixture
-async def store(home: DatabaseAddress | None) -> AsyncIterator[Store]:
-    """The store under contract, empty: the twin, or PostgreSQL."""
-    if home is None:
-        yield MemoryStore()
+async def store(home: DatabaseAddress | str) -> AsyncIterator[Store]:
+    """The store under contract, empty."""
+    if isinstance(home, str):
+        yield MemoryStore() if home == "memory" else SpooledStore(MemoryStore(), MemoryJournal()).as_store
         return
     async with empty_store(home) as real:
         yield real

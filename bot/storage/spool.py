@@ -1,0 +1,91 @@
+"""The store that goes on with exits while the database is away: from memory, through a journal, and then into the rows.
+
+While the database answers every call is the database's. Once one that exits need was not answered, exits are judged and
+followed from memory, and their bytes are on the local disk before they may leave; whatever would buy is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import structlog
+
+from bot.errors import StoreUnavailable
+from bot.ports import OutboxMessage, SpoolState, Store
+from bot.storage.spool_charge import Charge
+from bot.storage.spool_codec import Kept
+from bot.storage.spool_entries import Posted
+from bot.storage.spool_journal import Journal
+from bot.storage.spool_orders import SpooledOrders
+from bot.storage.spool_people import SpooledPeople
+from bot.trading.trading_state import GLOBAL, Cause
+
+log = structlog.get_logger()
+
+
+class SpooledStore(SpooledPeople, SpooledOrders):
+    """Implements `Store` around another one, and `Spool`.
+
+    What exits do not need is handed through by name, so that a new call of the port needs no line here; `as_store`
+    gives the whole as what it is.
+    """
+
+    def __init__(self, store: Store, journal: Journal) -> None:
+        super().__init__(store, Charge(store, journal))
+
+    def __repr__(self) -> str:
+        return f"<SpooledStore {self._charge!r} around {self._store!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @property
+    def as_store(self) -> Store:
+        return cast(Store, self)
+
+    def spool(self) -> SpoolState:
+        return self._charge.state()
+
+    def on_trouble(self, listener: Callable[[str], None]) -> None:
+        self._charge.on_trouble(listener)
+
+    async def catch_up(self) -> None:
+        """Carry out what an earlier process left in the journal, and read what is open; raises StoreUnavailable."""
+        await self._charge.catch_up()
+
+    async def ping(self) -> None:
+        """The probe of the database is also what puts it in charge again; its answer counts even where that must wait."""
+        await self._store.ping()
+        try:
+            await self._charge.catch_up()
+        except StoreUnavailable as error:
+            log.info("journal_waits", reason=str(error))
+
+    async def post(self, message: OutboxMessage) -> None:
+        """A message is no reason to stop an exit: while the database is away it waits in memory."""
+        async with self._charge.writing():
+            if self._charge.away is None:
+                try:
+                    await self._store.post(message)
+                except StoreUnavailable as error:
+                    self._charge.lost(error)
+                else:
+                    return
+            self._charge.enter(Posted(message))
+
+    async def save_cause(self, cause: Cause) -> None:
+        """A user's pause or panic is kept in the journal; the program's own causes are about what is away and wait."""
+        async with self._charge.writing():
+            if self._charge.away is None:
+                try:
+                    await self._store.save_cause(cause)
+                except StoreUnavailable as error:
+                    self._charge.lost(error)
+                    if cause.scope == GLOBAL:
+                        raise
+                else:
+                    return
+            if cause.scope == GLOBAL:
+                raise self._charge.refusal()
+            await self._charge.record(Kept(cause))

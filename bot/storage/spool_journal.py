@@ -1,0 +1,149 @@
+"""Where the spool's records lie: a file of the data directory that is on the disk before anybody relies on it.
+
+Its twin in memory holds the same bytes and refuses where a disk would.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from bot.errors import JournalUnavailable, StartupError
+from bot.storage.spool_codec import HEADER, DamagedError, Record, Scan, encode, scan
+
+MAX_BYTES = 64 * 1024 * 1024
+
+_Change = Callable[[bytes], int]
+
+
+class Journal(Protocol):
+    """Appended to while the database is away, emptied when all of it is in the database."""
+
+    def records(self) -> tuple[Record, ...]:
+        """What an earlier process left; raises StartupError for a journal that cannot be read."""
+
+    async def append(self, record: Record) -> None:
+        """Returns when the record survives a crash; raises JournalUnavailable, and then it is not there.
+
+        A cancellation waits until it is known which of the two.
+        """
+
+    async def clear(self) -> None:
+        """Everything is in the database. Raises JournalUnavailable; the records are then found again, which is harmless."""
+
+
+class FileJournal:
+    """One file, readable by its owner alone. Made when the first record comes; one process writes it."""
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._good_bytes = 0
+        self._turn = trio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<FileJournal {self._path} of {self._good_bytes} bytes>"
+
+    def records(self) -> tuple[Record, ...]:
+        try:
+            found = scan(self._path.read_bytes())
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise StartupError(f"{self._path}: the journal cannot be read: {error.strerror}; put it right") from None
+        except DamagedError as error:
+            raise StartupError(
+                f"{self._path}: the journal of exits cannot be read: {error}; see runbooks/database.md, and do not delete it"
+            ) from None
+        self._good_bytes = found.good_bytes
+        return found.records
+
+    async def append(self, record: Record) -> None:
+        await self._change(self._append, encode(record))
+
+    async def clear(self) -> None:
+        if self._good_bytes:
+            await self._change(self._cut, b"")
+
+    async def _change(self, change: _Change, data: bytes) -> None:
+        """One change at a time, off the event loop, to its end: the disk may need its time."""
+        with trio.CancelScope(shield=True):
+            async with self._turn:
+                try:
+                    self._good_bytes = await trio.to_thread.run_sync(change, data)
+                except OSError as error:
+                    raise JournalUnavailable(
+                        f"the journal of exits cannot be written: {error.strerror}; look at the disk of the data directory"
+                    ) from error
+
+    def _append(self, data: bytes) -> int:
+        """Write behind the last good record and sync; whatever goes wrong on the way is cut off again. The new length."""
+        new = not self._good_bytes
+        whole = HEADER + data if new else data
+        end = self._good_bytes + len(whole)
+        if end > self._max_bytes:
+            raise OSError(0, f"it is full at {self._max_bytes} bytes")
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._write(descriptor, whole)
+        finally:
+            os.close(descriptor)
+        if new:
+            _sync_directory(self._path.parent)
+        return end
+
+    def _write(self, descriptor: int, data: bytes) -> None:
+        """A record that its writer was told is not there must not turn up later: it would be sent then."""
+        os.ftruncate(descriptor, self._good_bytes)
+        try:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(descriptor, data[written:], self._good_bytes + written)
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, self._good_bytes)
+            raise
+
+    def _cut(self, _: bytes) -> int:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return 0
+
+
+class MemoryJournal:
+    """The twin. `data` outlives a bot that is dropped; `full` makes it refuse, as a full disk does."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.full = False
+
+    def records(self) -> tuple[Record, ...]:
+        found: Scan = scan(self.data)
+        self.data = self.data[: found.good_bytes]
+        return found.records
+
+    async def append(self, record: Record) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.full:
+            raise JournalUnavailable("the journal of exits cannot be written: No space left on device")
+        self.data = (self.data or HEADER) + encode(record)
+
+    async def clear(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.data = b""
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,85 @@
+"""People, wallets and keys while the database may be away: remembered from its answers, and read from memory then."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from bot.ports import SealedKey, Store, User, Wallet
+from bot.storage.spool_charge import Charge, listed
+from bot.trading.limits import UserSettings
+
+
+class SpooledPeople:
+    """People, wallets and keys: read from the database, remembered, and read from memory while that is away."""
+
+    def __init__(self, store: Store, charge: Charge) -> None:
+        self._store = store
+        self._charge = charge
+        self._memory = charge.memory
+
+    async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
+        made = await self._store.create_user(user, wallet, key, settings)
+        if made:
+            self._memory.know_users([user])
+            self._memory.know_wallets([wallet])
+            self._memory.know_key(wallet.id, key)
+            self._memory.know_settings(user.id, settings)
+        return made
+
+    async def users(self) -> list[User]:
+        users = await self._charge.read(self._store.users, self._memory.all_users)
+        self._memory.know_users(users)
+        return users
+
+    async def user_by_handle(self, handle: str) -> User | None:
+        async def ask() -> list[User]:
+            return listed(await self._store.user_by_handle(handle))
+
+        return await self._one_user(ask, lambda user: user.handle == handle)
+
+    async def user_by_telegram_id(self, telegram_id: int) -> User | None:
+        async def ask() -> list[User]:
+            return listed(await self._store.user_by_telegram_id(telegram_id))
+
+        return await self._one_user(ask, lambda user: user.telegram_id == telegram_id)
+
+    async def _one_user(
+        self, ask: Callable[[], Awaitable[list[User]]], is_meant: Callable[[User], bool]
+    ) -> User | None:
+        """Somebody whom memory does not know may have come since: that is no answer."""
+        found = await self._charge.read(
+            ask, lambda: [user for user in self._memory.all_users() if is_meant(user)] or None
+        )
+        self._memory.know_users(found)
+        return found[0] if found else None
+
+    async def save_consent(self, user_id: str, version: str) -> None:
+        await self._store.save_consent(user_id, version)
+        self._memory.know_users(
+            [replace(user, consent_version=version) for user in self._memory.all_users() if user.id == user_id]
+        )
+
+    async def wallets(self, user_id: str | None = None) -> list[Wallet]:
+        wallets = await self._charge.read(
+            lambda: self._store.wallets(user_id), lambda: self._memory.wallets_of(user_id) or None
+        )
+        self._memory.know_wallets(wallets)
+        return wallets
+
+    async def sealed_key(self, wallet_id: str) -> SealedKey:
+        key = await self._charge.read(lambda: self._store.sealed_key(wallet_id), lambda: self._memory.key_of(wallet_id))
+        self._memory.know_key(wallet_id, key)
+        return key
+
+    async def settings(self, user_id: str) -> UserSettings:
+        settings = await self._charge.read(
+            lambda: self._store.settings(user_id), lambda: self._memory.settings_of(user_id)
+        )
+        self._memory.know_settings(user_id, settings)
+        return settings
+
+    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
+        """What memory knows stays valid until the database has said that it changed."""
+        await self._store.save_settings(user_id, settings, by)
+        self._memory.know_settings(user_id, settings)
