@@ -1,0 +1,195 @@
+"""What must hold at every step of a simulation, whatever breaks: safety first. Each rule looks at what is written or sent."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from solders.transaction import VersionedTransaction
+
+from bot.localnet.inprocess import InProcessChain
+from bot.storage.memory import MemoryStore
+from bot.trading.intent import TERMINAL, AttemptState, Intent, IntentState, Side
+from bot.trading.limits import Ceilings
+from bot.trading.position import PositionState
+from tests.simulation.doors import Call
+
+PROVEN_DEAD = frozenset({AttemptState.LANDED_ERROR, AttemptState.EXPIRED})
+
+
+class Violation(Exception):
+    """A rule that must always hold did not."""
+
+
+@dataclass(slots=True)
+class Safety:
+    """A watch over every call of a life, and over every block.
+
+    `covered` names what pauses a user's entries, as the people of the simulation know it: they have been told that it is
+    so. `life_number` counts the lives of the bot.
+    """
+
+    store: MemoryStore
+    chain: InProcessChain
+    ceilings: Ceilings
+    covered: Callable[[str], str | None]
+    life_number: int = 0
+    found: list[str] = field(default_factory=list)
+    landed: Counter[str] = field(default_factory=Counter)
+    _born: dict[str, int] = field(default_factory=dict)
+    _paused: dict[str, str | None] = field(default_factory=dict)
+    _height: int = 0
+
+    async def before(self, call: Call) -> None:
+        with self._noting():
+            if call.method == "admit":
+                self._paused[call.named["intent_id"]] = self.covered(call.arguments[0].user_id)
+            elif call.method == "send":
+                self._may_leave(call.arguments[0])
+            elif call.method == "record_attempt":
+                self._may_be_signed(call)
+            elif call.method == "adjust":
+                raise Violation(f"nobody moved tokens, yet position {call.arguments[0]} is adjusted: {call.named}")
+            elif call.method == "settle":
+                self._landed(call.arguments[1].signature)
+
+    async def after(self, call: Call, answer: Any) -> None:
+        with self._noting():
+            if call.method == "admit" and isinstance(answer, Intent) and answer.id == call.named["intent_id"]:
+                self._admitted(answer, call.named["wallet_lamports"])
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Keep a violation for whoever plays the simulation: raised here it would only crash an actor."""
+        try:
+            yield
+        except Violation as violation:
+            self.found.append(str(violation))
+
+    # ------------------------------------------------------------------------------------------------------- entries
+
+    def _admitted(self, intent: Intent, wallet_lamports: int) -> None:
+        """A fresh intent: nothing that was known when it was asked for forbids it."""
+        self._born[intent.id] = self.life_number
+        request = intent.request
+        others = [row for row in self.store._moving.values() if row.request.wallet_id == request.wallet_id]
+        others = [row for row in others if row.id != intent.id]
+        same = [row for row in others if row.request.mint == request.mint]
+        if request.side is Side.SELL:
+            if any(row.request.side is Side.SELL for row in same):
+                raise Violation(f"sale {intent.id} of {request.mint} is admitted while another is on its way")
+            return
+        if same:
+            raise Violation(f"buy {intent.id} of {request.mint} is admitted while another order of it is on its way")
+        if why := self._paused.pop(intent.id, None):
+            raise Violation(f"buy {intent.id} is admitted while {why} pauses user {request.user_id}")
+        if old := [row.id for row in others if self._born.get(row.id, 0) < self.life_number]:
+            raise Violation(f"buy {intent.id} is admitted before {old} of an earlier life are resolved")
+        self._within_limits(intent, others, wallet_lamports)
+
+    def _within_limits(self, intent: Intent, others: list[Intent], wallet_lamports: int) -> None:
+        request = intent.request
+        settings, ceilings = self.store._settings[request.user_id], self.ceilings
+        held = [
+            row
+            for row in self.store._positions.values()
+            if row.wallet_id == request.wallet_id and row.state is PositionState.OPEN
+        ]
+        cost = sum(row.cost_lamports for row in held if row.mint == request.mint)
+        coming = {row.request.mint for row in others if row.request.side is Side.BUY} - {row.mint for row in held}
+        sizes = {
+            "trade": (request.spend_lamports, min(settings.max_trade_lamports, ceilings.max_trade_lamports)),
+            "position": (
+                cost + request.spend_lamports,
+                min(settings.max_position_lamports, ceilings.max_position_lamports),
+            ),
+            "open positions": (len(held) + len(coming) + 1, ceilings.max_open_positions),
+            "funds": (request.spend_lamports + sum(row.reserved_lamports for row in others), wallet_lamports),
+        }
+        for name, (value, limit) in sizes.items():
+            if value > limit:
+                raise Violation(f"buy {intent.id} breaks the limit of {name}: {value} is above {limit}")
+
+    # --------------------------------------------------------------------------------------------------------- bytes
+
+    def _may_be_signed(self, call: Call) -> None:
+        """Rule 3: new bytes of a buy only when the old ones are proven dead; and no sale of more than is held."""
+        attempt = call.arguments[0]
+        intent = self.store._intents[attempt.intent_id]
+        others = [row for row in self.store._attempts_of(intent.id) if row.signature != attempt.signature]
+        if intent.request.side is Side.BUY and any(row.state not in PROVEN_DEAD for row in others):
+            raise Violation(f"buy {intent.id} is signed again while its first bytes may still land")
+        if intent.request.side is Side.SELL:
+            held = self._held_raw(intent.request.wallet_id, intent.request.mint)
+            if attempt.token_raw > held:
+                raise Violation(f"sale {intent.id} is of {attempt.token_raw} tokens, the wallet holds {held}")
+
+    def _held_raw(self, wallet_id: str, mint: str) -> int:
+        """The newest balance, which may be ahead of what the bot was told, or behind."""
+        address = self.store._wallets[wallet_id].address
+        most = 0
+        for commitment in ("processed", "confirmed"):
+            config = {"encoding": "base64", "commitment": commitment}
+            answer = self.chain.call("getTokenAccountsByOwner", address, {"mint": mint}, config)
+            datas = [base64.b64decode(entry["account"]["data"][0]) for entry in answer["value"]]
+            most = max(most, sum(int.from_bytes(data[64:72], "little") for data in datas))
+        return most
+
+    def _may_leave(self, raw: bytes) -> None:
+        """Bytes leave only after a row says that they may have left."""
+        signature = str(VersionedTransaction.from_bytes(raw).signatures[0])
+        attempt = self.store._attempts.get(signature)
+        if attempt is None:
+            raise Violation(f"{signature} leaves and no attempt in the books has it")
+        if attempt.raw != raw:
+            raise Violation(f"{signature} leaves with other bytes than its row has")
+        if attempt.state is AttemptState.SIGNED:
+            raise Violation(f"{signature} leaves before its row says so")
+
+    # --------------------------------------------------------------------------------------------------------- chain
+
+    def _landed(self, signature: str) -> None:
+        """A fill has a transaction that succeeded."""
+        found = self.chain.call("getSignatureStatuses", [signature], {"searchTransactionHistory": True})["value"][0]
+        if found is None or found["err"] is not None:
+            raise Violation(f"a fill of {signature} is settled, which is {found} on the chain")
+
+    def blocks(self) -> None:
+        """Look at every block since the last time: what our wallets signed, and that no intent succeeds twice."""
+        ours = {wallet.address for wallet in self.store._wallets.values()}
+        for block in self.chain.cluster.chain.blocks:
+            if block.height <= self._height:
+                continue
+            self._height = block.height
+            for landed in block.transactions:
+                if landed.record.account_keys[0] in ours:
+                    self._look_at(landed.record.signature, landed.record.error is None)
+
+    def _look_at(self, signature: str, succeeded: bool) -> None:
+        attempt = self.store._attempts.get(signature)
+        if attempt is None:
+            raise Violation(f"{signature} of our wallet landed and is no attempt in the books")
+        if attempt.state is AttemptState.EXPIRED:
+            raise Violation(f"{signature} landed after it was proven expired")
+        if self.store._intents[attempt.intent_id].state in TERMINAL - {IntentState.FILLED, IntentState.FAILED}:
+            raise Violation(f"{signature} landed for intent {attempt.intent_id}, which had ended without it")
+        if succeeded:
+            self.landed[attempt.intent_id] += 1
+            if self.landed[attempt.intent_id] > 1:
+                raise Violation(f"intent {attempt.intent_id} has landed {self.landed[attempt.intent_id]} times")
+
+    def books(self) -> None:
+        """What holds of the rows at any moment."""
+        for intent in self.store._intents.values():
+            if intent.state in TERMINAL and intent.reserved_lamports:
+                raise Violation(f"intent {intent.id} is {intent.state} and reserves {intent.reserved_lamports}")
+        for entry in self.store.ledger:
+            if total := sum(leg.lamports for leg in entry.legs):
+                raise Violation(f"the ledger entry of intent {entry.intent_id} sums to {total}")
+        for position in self.store._positions.values():
+            if position.token_raw < 0 or (position.state is PositionState.OPEN and not position.token_raw):
+                raise Violation(f"position {position.id} is {position.state} with {position.token_raw} tokens")

@@ -1,0 +1,191 @@
+"""What a seed means: users and their settings, a market, what people order, and everything that breaks. Pure data.
+
+A plan is drawn whole before anything runs, so that the same seed plays the same world against every version of the bot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from random import Random
+
+from bot.trading.limits import FLATTEN, HOLD, Ceilings, UserSettings
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
+
+BEGINS_S, TROUBLE_S = 4.0, 60.0
+TRADERS = tuple(range(2, 22))
+CREATOR = 1
+ENDPOINTS = ("all", "rpc-1", "rpc-2")
+MOST_MONEY_CALLS = 60  # a crash at a call of the money path comes after at most this many
+# The actors that are killed, by the path of their supervisor; one that has no name is any of the children there.
+KILLED = (
+    ("money", "reconciler"),
+    ("money", "confirmation_watcher"),
+    ("money", "executors", ""),
+    ("money", "position_monitors", ""),
+    ("guard", "flattener"),
+    ("guard", "trading_guard"),
+    ("links", "launch_stream"),
+    ("links", "price_poller"),
+    ("ops", "outbox_sender"),
+    ("hunt", "snipers", ""),
+    ("hunt", "launch_watcher"),
+)
+
+
+class Kind(Enum):
+    """What happens. The numbers that go with it are those of `Event`."""
+
+    LAUNCH = auto()
+    CROWD_BUYS = auto()
+    CROWD_SELLS = auto()
+    BUY = auto()
+    SELL = auto()
+    REPEAT = auto()  # the user sends his last order once more
+    PANIC = auto()
+    PAUSE = auto()
+    RESUME = auto()
+    OPERATOR_PAUSES = auto()
+    OPERATOR_RESUMES = auto()
+    OPERATOR_FLATTENS = auto()
+    REARM = auto()
+    CHAIN_FAULT = auto()
+    STORE_AWAY = auto()
+    STORE_LOSES_ANSWERS = auto()
+    STORE_HANGS = auto()
+    KILL = auto()
+    CRASH = auto()
+    CRASH_AT_CALL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happens `at_s` seconds after the start. Which of the other fields count depends on the kind.
+
+    `amount` is lamports of a buy, basis points of a sale, milliseconds of a delay, or the number of a call.
+    """
+
+    at_s: float
+    kind: Kind
+    user: int = 0
+    token: int = 0
+    trader: int = 0
+    amount: int = 0
+    lasts_s: float = 0.0
+    name: str = ""
+    endpoint: str = "all"
+    path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        left = {"at_s", "kind"}
+        told = [f"{name}={getattr(self, name)}" for name in self.__slots__ if name not in left and getattr(self, name)]
+        return f"{self.at_s:6.2f} s {self.kind.name.lower()} {' '.join(told)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One world. Everything breaks before `TROUBLE_S`; after that the bot must put itself in order."""
+
+    seed: int
+    users: tuple[UserSettings, ...]
+    ceilings: Ceilings
+    events: tuple[Event, ...] = field(repr=False)
+
+
+def plan_of(seed: int) -> Plan:
+    """The plan of a seed."""
+    draw = Random(seed)
+    users = tuple(_settings(draw) for _ in range(draw.randint(1, 3)))
+    ceilings = Ceilings(
+        max_open_positions=draw.choice((1, 2, 5)), max_daily_loss_lamports=draw.choice((1, 50)) * LAMPORTS_PER_SOL // 10
+    )
+    tokens = draw.randint(2, 5)
+    events = [*_market(draw, tokens), *_orders(draw, len(users), tokens), *_people(draw, len(users)), *_faults(draw)]
+    return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
+
+
+def _settings(draw: Random) -> UserSettings:
+    return UserSettings(
+        max_trade_lamports=draw.choice((LAMPORTS_PER_SOL // 10, LAMPORTS_PER_SOL)),
+        max_position_lamports=draw.choice((LAMPORTS_PER_SOL // 8, LAMPORTS_PER_SOL)),
+        take_profit_bps=draw.choice((None, 500, 2_000)),
+        stop_loss_bps=draw.choice((None, 500, 1_500)),
+        trailing_stop_bps=draw.choice((None, None, 800)),
+        take_profit_share_bps=draw.choice((BPS, BPS // 2)),
+        max_hold_s=draw.choice((None, 6, 20)),
+        slippage_buy_bps=draw.choice((300, 1_500)),
+        slippage_sell_bps=draw.choice((300, 1_500)),
+        snipe_enabled=draw.random() < 0.6,
+        snipe_max_daily=draw.choice((1, 10)),
+        on_critical=draw.choice((FLATTEN, FLATTEN, HOLD)),
+    )
+
+
+def _moment(draw: Random, latest_s: float = TROUBLE_S) -> float:
+    return round(draw.uniform(BEGINS_S, latest_s), 2)
+
+
+def _market(draw: Random, tokens: int) -> Iterator[Event]:
+    """Launches, each with a crowd that comes, and then leaves at once, one by one, or not at all."""
+    for token in range(tokens):
+        at_s = 1.0 if token == 0 else _moment(draw, TROUBLE_S - 15)
+        yield Event(at_s, Kind.LAUNCH, token=token)
+        crowd = draw.sample(TRADERS, draw.randint(3, 16))
+        at_s += 0.9
+        for trader in crowd:
+            at_s += draw.uniform(0.05, 0.4)
+            lamports = draw.randint(1, 12) * LAMPORTS_PER_SOL // 10
+            yield Event(round(at_s, 2), Kind.CROWD_BUYS, token=token, trader=trader, amount=lamports)
+        fate = draw.choice(("rug", "fade", "stay"))
+        at_s += draw.uniform(1, 15)
+        for trader in crowd if fate != "stay" else ():
+            at_s += 0 if fate == "rug" else draw.uniform(0.2, 2)
+            yield Event(round(at_s, 2), Kind.CROWD_SELLS, token=token, trader=trader)
+
+
+def _orders(draw: Random, users: int, tokens: int) -> Iterator[Event]:
+    """What users order by hand, some of it twice or in great haste."""
+    for _ in range(draw.randint(6, 30)):
+        at_s, user, token = _moment(draw), draw.randrange(users), draw.randrange(tokens)
+        kind = draw.choice((Kind.BUY, Kind.BUY, Kind.SELL))
+        amount = draw.choice((BPS // 2, BPS)) if kind is Kind.SELL else draw.choice((2, 9, 12)) * LAMPORTS_PER_SOL // 100
+        yield Event(at_s, kind, user=user, token=token, amount=amount)
+        if draw.random() < 0.4:
+            yield Event(at_s + draw.choice((0.0, 0.3, 6.0)), Kind.REPEAT, user=user)
+
+
+def _people(draw: Random, users: int) -> Iterator[Event]:
+    for kind, ends, chance in (
+        (Kind.PANIC, Kind.RESUME, 0.3),
+        (Kind.PAUSE, Kind.RESUME, 0.3),
+        (Kind.OPERATOR_PAUSES, Kind.OPERATOR_RESUMES, 0.3),
+        (Kind.OPERATOR_FLATTENS, Kind.REARM, 0.3),
+    ):
+        if draw.random() < chance:
+            at_s, user = _moment(draw), draw.randrange(users)
+            yield Event(at_s, kind, user=user)
+            if draw.random() < 0.7:
+                yield Event(at_s + draw.uniform(0.1, 15), ends, user=user)
+
+
+def _faults(draw: Random) -> Iterator[Event]:
+    for _ in range(draw.randint(0, 4)):
+        name = draw.choice(("rpc-down", "rpc-slow", "rate-limit", "drop-tx", "drop-tx", "stream-drop"))
+        yield Event(
+            _moment(draw),
+            Kind.CHAIN_FAULT,
+            name=name,
+            endpoint=draw.choice(ENDPOINTS),
+            lasts_s=round(draw.choice((draw.uniform(0.3, 12), draw.uniform(20, 100))), 1),
+            amount=draw.choice((300, 900, 4_000)),
+        )
+    for _ in range(draw.randint(0, 3)):
+        kind = draw.choice((Kind.STORE_AWAY, Kind.STORE_LOSES_ANSWERS, Kind.STORE_HANGS))
+        yield Event(_moment(draw), kind, lasts_s=round(draw.uniform(0.3, 10), 1))
+    for _ in range(draw.randint(0, 4)):
+        yield Event(_moment(draw), Kind.KILL, path=draw.choice(KILLED), amount=draw.randrange(100))
+    for _ in range(draw.randint(0, 3)):
+        kind = draw.choice((Kind.CRASH, Kind.CRASH_AT_CALL, Kind.CRASH_AT_CALL))
+        down_s = round(draw.choice((0.3, draw.uniform(1, 6), draw.uniform(10, 30))), 1)
+        yield Event(_moment(draw), kind, lasts_s=down_s, amount=draw.randint(1, MOST_MONEY_CALLS))

@@ -1,0 +1,357 @@
+"""Plays one plan: lives of the bot one after the other, a market and people beside them, and what must hold throughout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
+
+import structlog
+import trio
+
+from actors.runtime import SupervisorError
+from bot.errors import BotError, Unavailable
+from bot.localnet.chain import Chain
+from bot.ports import User, Wallet
+from bot.trading.intent import Side, TradeRequest
+from bot.trading.limits import HOLD
+from bot.trading.position import PositionState
+from bot.trading.trading_state import Halt
+from bot.tree import TradingBot
+from tests.simulation.books import audit
+from tests.simulation.checks import Safety, Violation
+from tests.simulation.determinism import Trace, run_seeded
+from tests.simulation.doors import Life
+from tests.simulation.plan import CREATOR, TRADERS, TROUBLE_S, Event, Kind, Plan
+from tests.simulation.troubles import DeathAtCall, StoreTrouble
+from tests.simulation.world import DoorWorld, make_door_world
+from tests.whole.audit import UNFINISHED_RUNS
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import default_rules
+
+log = structlog.get_logger()
+
+WELL_WITHIN_S = 300.0  # an order that never lands is proven expired after about 80 s
+FLAT_WITHIN_S = 150.0
+LOOK_S = 0.5
+BOOT_REST_S = 1.0  # between a boot that failed and the next
+DWELL_MS = 1_000  # it doubles with each relapse
+EVERYBODY = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a seed came to. `violation` is empty when everything held."""
+
+    seed: int
+    violation: str
+    trace: Trace
+    counts: Counter[str]
+
+
+def play(plan: Plan) -> Outcome:
+    """Play one plan from its seed."""
+    counts: Counter[str] = Counter()
+    violations: list[str] = []
+
+    async def main() -> None:
+        try:
+            await (await _made(plan, counts)).run()
+        except* Violation as group:
+            violations.extend(_texts(group))
+
+    _, trace = run_seeded(plan.seed, main)
+    return Outcome(plan.seed, "; ".join(violations), trace, counts)
+
+
+def _texts(group: BaseExceptionGroup[Violation]) -> list[str]:
+    return [
+        text
+        for error in group.exceptions
+        for text in (_texts(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
+    ]
+
+
+async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
+    """The world of a plan, with its users and traders funded, before the first life."""
+    world = make_door_world(plan.seed)
+    world.rules = {name: replace(rule, dwell_ms=DWELL_MS) for name, rule in default_rules().items()}
+    await world.store.bind_genesis(world.chain.call("getGenesisHash"))
+    crowd = Crowd(world.chain)
+    for trader in (CREATOR, *TRADERS):
+        crowd._trader(trader)
+    users = [await world.user(f"demo-{number}", settings) for number, settings in enumerate(plan.users, 1)]
+    return Simulation(plan, world, crowd, users, counts)
+
+
+@dataclass(slots=True)
+class Simulation:
+    """`pauses` are what people were told has been paused, by name and user id; `last` is each user's last order."""
+
+    plan: Plan
+    world: DoorWorld
+    crowd: Crowd
+    users: list[tuple[User, Wallet]]
+    counts: Counter[str]
+    bot: TradingBot | None = None
+    acts: trio.Nursery | None = None
+    tokens: dict[int, str] = field(default_factory=dict)
+    pauses: set[tuple[str, str]] = field(default_factory=set)
+    last: dict[int, TradeRequest] = field(default_factory=dict)
+    orders: int = 0
+    down_s: float = 0.0
+    trouble: StoreTrouble = field(init=False)
+    death: DeathAtCall = field(default_factory=DeathAtCall)
+    safety: Safety = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trouble = StoreTrouble(Random(f"store {self.plan.seed}"))
+        self.safety = Safety(self.world.store, self.world.chain, self.plan.ceilings, self.covered)
+
+    async def run(self) -> None:
+        """Everything, to the audit at the end; raises groups with a Violation in them."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._blocks)
+            nursery.start_soon(self._lives)
+            await self._troubles()
+            await self._well_again()
+            await self._flat()
+            nursery.cancel_scope.cancel()
+        self._count()
+        if found := audit(self.world.store, self.world.chain):
+            raise ExceptionGroup("the audit has findings", [Violation("; ".join(found))])
+
+    def covered(self, user_id: str) -> str | None:
+        """What pauses a user's entries for certain: people were told so."""
+        if self.world.halt_file.kept() is not None:
+            return "a halt"
+        return next((name for name, whose in sorted(self.pauses) if whose in {EVERYBODY, user_id}), None)
+
+    # --------------------------------------------------------------------------------------------------- what goes on
+
+    async def _blocks(self) -> None:
+        """A block in each slot, and a look at everything that has happened since the last one."""
+        chain: Chain = self.world.chain.cluster.chain
+        while True:
+            await trio.sleep(self.world.chain.cluster.slot_ms / 1000)
+            self.world.chain.step()
+            self.safety.blocks()
+            if chain.position.height % 8 == 0:
+                self.safety.books()
+            if self.safety.found:
+                raise Violation(self.safety.found[0])
+
+    async def _lives(self) -> None:
+        """One life after the other; a boot that fails because the database is away is tried again, as systemd would."""
+        while True:
+            life = Life()
+            self.death.life, self.death.calls = life, None
+            life.watches = (self.safety, self.trouble, self.death)
+            self.safety.life_number += 1
+            self.down_s = BOOT_REST_S
+            self.counts["lives"] += 1
+            try:
+                await self.world.live(life, self._live, ceilings=self.plan.ceilings, observe_s=3.0)
+            except* Unavailable as group:
+                life.dead = True
+                self.counts["failed boots"] += 1
+                log.warning("boot_failed", reason=repr(group.exceptions))
+            self.bot = self.acts = None
+            await trio.sleep(self.down_s)
+
+    async def _live(self, bot: TradingBot) -> None:
+        """Do what people ask, until the life dies or the bot asks for its own end."""
+        async with trio.open_nursery() as self.acts:
+            self.bot = bot
+            await bot.failures.ends.wait()
+            log.warning("process_ends")
+            self.acts.cancel_scope.cancel()
+
+    async def _troubles(self) -> None:
+        began_s = trio.current_time()
+        for event in self.plan.events:
+            await trio.sleep_until(began_s + event.at_s)
+            log.info("simulation", what=str(event))
+            self._happens(event)
+        await trio.sleep_until(began_s + TROUBLE_S)
+
+    # ------------------------------------------------------------------------------------------------------- events
+
+    def _happens(self, event: Event) -> None:
+        """Carry one event out, or hand it to the bot that lives now; a bot that is down hears nothing."""
+        now_s = trio.current_time()
+        match event.kind:
+            case Kind.LAUNCH:
+                self.tokens[event.token] = self.crowd.launch(creator=CREATOR)
+            case Kind.CROWD_BUYS:
+                self.crowd.buy(self.tokens[event.token], event.trader, event.amount, creator=CREATOR)
+            case Kind.CROWD_SELLS:
+                self.crowd.sell_all(self.tokens[event.token], event.trader, creator=CREATOR)
+            case Kind.CHAIN_FAULT:
+                self.world.chain.set_fault(
+                    event.name, for_s=event.lasts_s, delay_ms=event.amount, endpoint=event.endpoint
+                )
+            case Kind.STORE_AWAY:
+                self.trouble.away_until_s = now_s + event.lasts_s
+            case Kind.STORE_LOSES_ANSWERS:
+                self.trouble.loses_until_s = now_s + event.lasts_s
+            case Kind.STORE_HANGS:
+                self.trouble.hangs_until_s = now_s + event.lasts_s
+            case Kind.CRASH:
+                self.down_s = event.lasts_s
+                self.world.life.die()
+            case Kind.CRASH_AT_CALL:
+                self.down_s = event.lasts_s
+                self.death.calls, self.death.after_it = event.amount, event.amount % 2 == 0
+            case _:
+                self._asked(event)
+
+    def _asked(self, event: Event) -> None:
+        """Something that is asked of the bot; it dies with the bot, and what is refused is refused."""
+        user, _ = self.users[event.user]
+        does: dict[Kind, Callable[[], Awaitable[object]]] = {
+            Kind.BUY: partial(self._order, event),
+            Kind.SELL: partial(self._order, event),
+            Kind.REPEAT: partial(self._repeat, event.user),
+            Kind.PANIC: partial(self._paused, ("panic", user.id)),
+            Kind.PAUSE: partial(self._paused, ("paused", user.id)),
+            Kind.RESUME: partial(self._resumed, user.id),
+            Kind.OPERATOR_PAUSES: partial(self._paused, ("operator", EVERYBODY)),
+            Kind.OPERATOR_RESUMES: partial(self._resumed, EVERYBODY),
+            Kind.OPERATOR_FLATTENS: self._flattens,
+            Kind.REARM: self._rearmed,
+            Kind.KILL: partial(self._kill, event),
+        }
+        if self.acts is not None:
+            self.acts.start_soon(self._tried, does[event.kind])
+
+    async def _tried(self, act: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await act()
+        except (BotError, SupervisorError) as error:
+            log.info("simulation_refused", reason=str(error))
+
+    @property
+    def living(self) -> TradingBot:
+        if self.bot is None:
+            raise Unavailable("the bot is down")
+        return self.bot
+
+    async def _order(self, event: Event) -> None:
+        if event.token not in self.tokens:
+            return
+        user, wallet = self.users[event.user]
+        self.orders += 1
+        amounts = {"spend_lamports" if event.kind is Kind.BUY else "share_bps": event.amount}
+        request = order(user, wallet, self.tokens[event.token], key=f"order-{self.orders}", **amounts)
+        self.last[event.user] = request
+        await self._submit(request)
+
+    async def _repeat(self, user: int) -> None:
+        if user in self.last:
+            await self._submit(self.last[user])
+
+    async def _submit(self, request: TradeRequest) -> None:
+        outcome = await self.living.desk.submit(request)
+        log.info("simulation_ordered", key=request.key, outcome=type(outcome).__name__)
+
+    async def _paused(self, pause: tuple[str, str]) -> None:
+        name, user_id = pause
+        if name == "panic":
+            await self.living.panic(user_id)
+        elif name == "paused":
+            await self.living.guard.pause_user(user_id)
+        else:
+            await self.living.guard.pause_by_operator("a drill")
+        self.pauses.add(pause)
+
+    async def _resumed(self, user_id: str) -> None:
+        self.pauses = {pause for pause in self.pauses if pause[1] != user_id}
+        guard = self.living.guard
+        await (guard.resume_user(user_id) if user_id else guard.resume_by_operator())
+
+    async def _flattens(self) -> None:
+        self.living.guard.latch(Halt("operator", self.world.clock.now_ms(), "operator", "a drill"))
+        await trio.lowlevel.checkpoint()
+
+    async def _rearmed(self) -> None:
+        await self.living.guard.rearm("operator")
+
+    async def _kill(self, event: Event) -> None:
+        """Crash one actor; where the path ends in no name, whichever child is there."""
+        *path, child_id = event.path
+        supervisor = self.living.supervisor(*path)
+        running = sorted(child.id for child in supervisor.which_children() if child.state == "running")
+        if child_id:
+            running = [running_id for running_id in running if running_id == child_id]
+        if running:
+            supervisor.kill(running[event.amount % len(running)])
+        await trio.lowlevel.checkpoint()
+
+    # ----------------------------------------------------------------------------------------------------- liveness
+
+    async def _well_again(self) -> None:
+        """Nothing breaks any more: people end what only people end, and the bot must come to rest by itself."""
+        self.world.chain.cluster.all_faults.clear()
+        self.trouble.end()
+        self.death.calls = None
+        with trio.move_on_after(WELL_WITHIN_S):
+            while True:
+                await trio.sleep(LOOK_S)
+                if not self._unwell():
+                    return
+                await self._tried(self._set_right)
+        raise Violation(f"not well {WELL_WITHIN_S:.0f} s after the last trouble: {'; '.join(self._unwell())}")
+
+    async def _set_right(self) -> None:
+        guard = self.living.guard
+        if guard.halt is not None and guard.flattened:
+            await self._rearmed()
+        for user_id in (EVERYBODY, *(user.id for user, _ in self.users)):
+            await self._resumed(user_id)
+        for user, _ in self.users:
+            settings = self.world.store._settings[user.id]
+            if settings.snipe_enabled:
+                await self.world.store.save_settings(user.id, replace(settings, snipe_enabled=False), "simulation")
+                await self.living.sniper_changed(user.id)
+
+    def _unwell(self) -> list[str]:
+        """Why the bot is not at rest."""
+        bot, store = self.bot, self.world.store
+        if bot is None:
+            return ["the bot is down"]
+        watched = set(bot.looks) | bot.fallback.watched
+        held = {row.id for row in store._positions.values() if row.state is PositionState.OPEN}
+        told = {
+            f"the state is {bot.guard.state} for {[cause.name for cause in bot.guard.causes()]}": bot.guard.state
+            != "OPEN"
+            or bool(bot.guard.causes()),
+            "the books are not compared": not bot.reconciler.reconciled,
+            f"on their way: {sorted(store._moving)}": bool(store._moving),
+            f"nobody watches {sorted(held - watched)}": bool(held - watched),
+            "snipe runs have not ended": any(run.status in UNFINISHED_RUNS for run in store._runs.values()),
+            "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
+        }
+        return [why for why, is_so in told.items() if is_so]
+
+    async def _flat(self) -> None:
+        """An operator flattens: everything is sold but what its owner holds on to."""
+        self.living.guard.latch(Halt("operator", self.world.clock.now_ms(), "operator", "the end"))
+        holders = {user.id for user, _ in self.users if self.world.store._settings[user.id].on_critical == HOLD}
+        left: list[str] = []
+        with trio.move_on_after(FLAT_WITHIN_S):
+            while True:
+                await trio.sleep(LOOK_S)
+                left = [row.id for row in await self.world.store.open_positions() if row.user_id not in holders]
+                if not left and self.living.guard.flattened and not self.world.store._moving:
+                    return
+        raise Violation(f"not flat {FLAT_WITHIN_S:.0f} s after the flatten: {left}, {sorted(self.world.store._moving)}")
+
+    def _count(self) -> None:
+        store = self.world.store
+        self.counts.update(f"{trade.fill.side}s" for trade in store._trades.values())
+        self.counts.update(f"intents {intent.state}" for intent in store._intents.values())
+        self.counts["seconds"] = round(trio.current_time())
