@@ -23,7 +23,6 @@ from bot.supervision_sections import breaker_rule, outage_rules, read
 from bot.tree import TradingBot
 
 Record = dict[str, Any]
-TEXT_MAX = 50_000  # characters; a request on the control socket is one line of at most 64 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +38,16 @@ class SupervisionReload:
 
         Raises CannotError with every fault of the file, one line each.
         """
-        mine = self.bot.supervision
+        own = self.bot.started_with
         try:
             if text is None:
-                text = Path(mine.path).read_text(encoding="utf-8")
-            other = read(name or mine.path, text, self.profile)
+                name, text = own, Path(own).read_text(encoding="utf-8")
+            other = read(name or own, text, self.profile)
         except SupervisionError as error:
             raise CannotError(str(error)) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise CannotError(f"{mine.path}: the supervision file cannot be read: {error}") from None
-        return other, compare(mine, other)
+            raise CannotError(f"{own}: the supervision file cannot be read: {error}") from None
+        return other, compare(self.bot.supervision, other)
 
     async def apply(self, other: Supervision, changes: tuple[Change, ...]) -> None:
         """Take the other file over. Raises CannotError, and then nothing has changed."""

@@ -16,6 +16,7 @@ import pytest
 from bot.commands import COMMANDS
 from tests.whole.audit import audit
 from tests.whole.real import BOT, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_environment, real_bot
+from tests.whole.real_evidence import rows_of_running
 from tests.whole.real_market import FATES, LAUNCH_GAP_MS, TURN_MS, write_busy_market
 
 pytestmark = pytest.mark.slow
@@ -179,6 +180,61 @@ def sales_of(bot: RealBot, mint: str) -> int:
         if event["event"] == "intent_planned" and event["context"] == "manual_command"
     }
     return sum(event["event"] == "sell_filled" and event["intent"] in manual for event in bot.log())
+
+
+def obeyed(bot: RealBot, *words: str) -> str:
+    done = bot.command(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def refused(bot: RealBot, *words: str) -> str:
+    done = bot.command(*words)
+    assert done.returncode == 1, done
+    return done.stderr.strip()
+
+
+def test_an_operator_handles_the_tree_of_a_bot_that_trades(talking: RealBot) -> None:
+    again = obeyed(talking, "supervisor", "restart", "root/hunt/snipers/demo-1", "--why", "a look")
+    assert again.endswith("was running and is running now.")
+    assert "launch_watcher was running" in obeyed(talking, "supervisor", "restart", "launch_w")
+    assert "--yes skips the question" in refused(talking, "supervisor", "restart", "root/money")
+    assert "is running now" in obeyed(talking, "supervisor", "restart", "root/money", "--yes")
+    talking.until_open()
+    near = refused(talking, "supervisor", "release", "root/hnt")
+    assert near == "bot: there is no 'hnt' below root; did you mean 'hunt'?"
+    assert "not quarantined" in refused(talking, "supervisor", "release", "reconciler")
+    assert obeyed(talking, "supervisor", "dead-letters", "root/money/reconciler") == "no dead letters"
+    assert "there is no dead letter" in refused(talking, "supervisor", "dead-letters", "--replay", "root/hunt#9")
+    shown = obeyed(talking, "supervisor", "status", "root/hunt", "--state", "quarantined").splitlines()
+    assert [line for line in shown if line.startswith("  ")] == []
+
+    running = talking.supervision_file.read_text()
+    assert obeyed(talking, "supervision", "diff") == "no difference to what the bot runs with"
+    other = talking.directory / "other.toml"
+    other.write_text(
+        running.replace("max_failures = 2", "max_failures = 3").replace("intensity = 20", "intensity = 30")
+    )
+    lines = obeyed(talking, "supervision", "diff", str(other)).splitlines()
+    assert lines[0] == "[supervisor.root] intensity: 20 -> 30, at once"
+    applied = obeyed(talking, "supervision", "reload", str(other), "--why", "patience").splitlines()
+    assert applied[:-1] == lines
+    assert applied[-1] == f"applied; the next start reads {talking.supervision_file}"
+    assert obeyed(talking, "supervision", "diff", str(other)) == "no difference to what the bot runs with"
+    other.write_text(running.replace('"rpc_pool", ', "").replace('"ops", "links"', '"ops", "rpc_pool", "links"'))
+    assert refused(talking, "supervision", "reload", str(other)).splitlines()[-1].startswith("bot: nothing was applied")
+    other.write_text(running.replace("intensity = 20", "intensity = -20"))
+    assert refused(talking, "supervision", "reload", str(other)).startswith(f"bot: {other}:")
+    assert obeyed(talking, "supervision", "reload").splitlines()[-1] == "applied"
+
+    audited = rows_of_running(
+        talking.directory, "select actor, action, facts from audit where action like 'supervision%'"
+    )
+    assert {(row["actor"], row["action"]) for row in audited} == {
+        ("operator", "supervision_restart"),
+        ("operator", "supervision_reload"),
+    }
+    assert any("a look" in str(row["facts"]) for row in audited)
 
 
 def test_panic_sells_everything_and_switches_the_sniper_off(talking: RealBot) -> None:
