@@ -59,7 +59,8 @@ async def test_one_of_a_crowd_is_shown_by_its_path_whether_it_is_listed_or_not(a
     async with open_supervisor(tree(), report=unread) as root:
         await crowd_of(root)
         for number in (0, MANY - 1):
-            node = part_of_tree([root], f"bot/root/crowd/{number}/", LEVEL, wall_ms)
+            path = "/".join(("bot", "root", "crowd", str(number)))
+            node = part_of_tree([root], path, LEVEL, wall_ms)
             assert (node["name"], node["state"]) == (str(number), "running")
 
 
