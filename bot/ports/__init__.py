@@ -21,6 +21,7 @@ from bot.ports.chat import (
     OtherUpdate,
 )
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
+from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
@@ -55,6 +56,8 @@ __all__ = [
     "Gate",
     "IntentStore",
     "LaunchStream",
+    "LedgerCheck",
+    "LedgerStore",
     "MakeMessage",
     "Messenger",
     "ModeSums",
@@ -87,6 +90,7 @@ __all__ = [
     "WalletBalances",
     "WalletCursor",
     "WalletHistory",
+    "WalletLedger",
     "WalletSignal",
     "WalletTransaction",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bot.ports.intents import IntentStore
+from bot.ports.ledger import LedgerStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
@@ -52,6 +53,7 @@ class Store(
     UserStore,
     IntentStore,
     PositionStore,
+    LedgerStore,
     SnipeStore,
     OutboxStore,
     TrackingStore,

@@ -24,6 +24,8 @@ from bot.storage.intent_rows import (
     move_intent,
     resolve_attempt,
 )
+from bot.storage.ledger import write_entry
+from bot.storage.ledger_rules import fee_entry
 from bot.storage.outbox import put_message
 from bot.storage.rules import (
     SENDABLE,
@@ -34,7 +36,7 @@ from bot.storage.rules import (
     unknown_signature,
     wrong_state,
 )
-from bot.storage.settlement import Settlement, settle, write_entry
+from bot.storage.settlement import Settlement, settle
 from bot.trading.fill import Fill
 from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, TradeRequest, sources_of
 from bot.trading.ledger import Leg
@@ -125,7 +127,7 @@ class Intents(Repository):
             if message is not None:
                 await put_message(connection, message)
             if legs:
-                await write_entry(connection, intent_id, signature, legs)
+                await write_entry(connection, fee_entry(intent, signature, legs))
             await move_intent(connection, intent, state, failure=text, closed_at_ms=now_ms)
             return True
 

@@ -12,7 +12,9 @@ import trio
 
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
+from bot.storage.ledger_rules import adjustment_entry
 from bot.storage.memory_intents import MemoryIntents
+from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.memory_tracking import MemoryTracking
@@ -173,7 +175,7 @@ class MemoryPositions(MemoryTables):
     async def adjust(
         self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
     ) -> Position:
-        """The evidence goes to the adjustment row, which people read in SQL; the twin checks it and keeps none."""
+        """The adjustment row, which people read in SQL, the twin does not keep; the ledger's entry it does."""
         await trio.lowlevel.checkpoint()
         check_evidence(evidence)
         before = self._positions.get(position_id)
@@ -184,6 +186,9 @@ class MemoryPositions(MemoryTables):
             return before
         self._put_message(message)
         self._positions[position_id] = after
+        entry = adjustment_entry(before, after, storable(evidence), self._tokens_at_cost(position_id))
+        if entry is not None:
+            self.ledger.append(entry)
         return after
 
 
@@ -324,6 +329,7 @@ class MemoryStore(
     MemoryUsers,
     MemoryIntents,
     MemoryPositions,
+    MemoryLedger,
     MemorySnipes,
     MemoryOutbox,
     MemoryTracking,

@@ -9,7 +9,8 @@ import trio
 
 from bot.errors import Conflict
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
-from bot.storage.memory_tables import LedgerEntry, MemoryTables, MemoryTrade
+from bot.storage.ledger_rules import fee_entry, fill_entry
+from bot.storage.memory_tables import MemoryTables, MemoryTrade
 from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.rules import (
     RUN_STATUS_OF,
@@ -164,7 +165,7 @@ class MemoryIntents(MemoryTables):
         if attempt is not None and attempt_state is not None:
             self._put_attempt(replace(attempt, state=attempt_state, error=failure))
         if legs:
-            self.ledger.append(LedgerEntry(intent_id, signature, tuple(legs)))
+            self.ledger.append(fee_entry(intent, signature, legs))
         self._closed_at_ms[intent_id] = now_ms
         self._put_intent(replace(intent, state=state, reserved_lamports=0, failure=failure))
         return True
@@ -195,7 +196,16 @@ class MemoryIntents(MemoryTables):
         self._put_attempt(replace(attempt, state=AttemptState.LANDED))
         self._positions[position.id] = position
         self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized)
-        self.ledger.append(LedgerEntry(intent_id, fill.signature, tuple(legs)))
+        self.ledger.append(
+            fill_entry(
+                intent,
+                fill,
+                legs,
+                latest=latest,
+                position_id=position.id,
+                cost_lamports=self._tokens_at_cost(position.id),
+            )
+        )
         self._closed_at_ms[intent_id] = fill.block_time_s * 1000
         self._put_intent(filled)
         return Settled(position, realized)

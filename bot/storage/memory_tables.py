@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.ports import (
+    LedgerCheck,
     OutboxMessage,
     SealedKey,
     SnipeRun,
@@ -17,7 +18,7 @@ from bot.ports import (
 from bot.storage.rules import decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent
-from bot.trading.ledger import Leg
+from bot.trading.ledger import Entry
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
 from bot.trading.trading_state import Cause, Halt
@@ -39,15 +40,6 @@ class MemoryTrade:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One entry of the double-entry ledger; its legs sum to zero."""
-
-    intent_id: str
-    signature: str | None
-    legs: tuple[Leg, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Who did what to the program: `by` is a person or a subsystem, `action` a few stable words, `detail` the facts."""
 
@@ -61,7 +53,7 @@ class MemoryTables:
     """One dictionary per table; insertion order stands for the order of writing."""
 
     def __init__(self) -> None:
-        self.ledger: list[LedgerEntry] = []
+        self.ledger: list[Entry] = []
         self.audited: list[AuditEntry] = []
         self._users: dict[str, User] = {}
         self._wallets: dict[str, Wallet] = {}
@@ -81,6 +73,7 @@ class MemoryTables:
         self._undeliverable: dict[str, str] = {}
         self._tracked: dict[tuple[str, str], TrackedWallet] = {}
         self._cursors: dict[str, WalletCursor] = {}
+        self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
@@ -97,6 +90,10 @@ class MemoryTables:
         if user_id not in self._users:
             raise no_user(user_id)
         return self._users[user_id]
+
+    def _tokens_at_cost(self, position_id: str) -> int:
+        """What the market was paid for the tokens that a position still holds, in lamports."""
+        return sum(entry.tokens_lamports for entry in self.ledger if entry.position_id == position_id)
 
     def _is_due(self, message_id: str) -> bool:
         return message_id not in self._delivered and message_id not in self._undeliverable

@@ -8,6 +8,8 @@ import asyncpg
 
 from bot.ports import Day, OutboxMessage
 from bot.storage.database import Repository, Row
+from bot.storage.ledger import tokens_at_cost, write_entry
+from bot.storage.ledger_rules import adjustment_entry
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_evidence, position_adjusted
 from bot.storage.rules import no_position, storable
@@ -231,6 +233,10 @@ async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Po
         adjustment.evidence,
         now_ms,
     )
+    cost_lamports = await tokens_at_cost(connection, position_id)
+    entry = adjustment_entry(before, after, adjustment.evidence, cost_lamports)
+    if entry is not None:
+        await write_entry(connection, entry)
     return after
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from bot.ports import MakeMessage, Settled
 from bot.storage.intent_rows import lock_intent, move_intent, resolve_attempt
+from bot.storage.ledger import tokens_at_cost, write_entry
+from bot.storage.ledger_rules import fill_entry
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.positions import insert_position, latest_position, position_of, update_position
@@ -35,8 +36,6 @@ insert into trades (
 )
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 """
-INSERT_ENTRY = "insert into ledger_entries (intent_id, signature) values ($1, $2) returning id"
-INSERT_LEG = "insert into ledger_legs (entry_id, account, lamports) values ($1, $2, $3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +72,17 @@ async def settle(connection: asyncpg.Connection, settlement: Settlement) -> Sett
     await write_position(connection, position)
     await put_message(connection, settlement.message(position, realized))
     await _insert_trade(connection, intent, fill, position, realized)
-    await write_entry(connection, intent_id, fill.signature, settlement.legs)
+    entry = fill_entry(
+        intent,
+        fill,
+        settlement.legs,
+        latest=latest,
+        position_id=position.id,
+        cost_lamports=await tokens_at_cost(connection, position.id),
+    )
+    await write_entry(connection, entry)
     await move_intent(connection, intent, IntentState.FILLED, closed_at_ms=fill.block_time_s * 1000)
     return Settled(position, realized)
-
-
-async def write_entry(
-    connection: asyncpg.Connection, intent_id: str, signature: str | None, legs: Sequence[Leg]
-) -> None:
-    """One ledger entry; the database refuses it at the commit unless its legs sum to zero."""
-    entry_id = await connection.fetchval(INSERT_ENTRY, intent_id, signature)
-    await connection.executemany(INSERT_LEG, [(entry_id, leg.account, leg.lamports) for leg in legs])
 
 
 async def _already_done(connection: asyncpg.Connection, intent_id: str, signature: str) -> Settled | None:

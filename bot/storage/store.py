@@ -11,6 +11,7 @@ from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_data
 from bot.storage.halts import Halts
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
+from bot.storage.ledger import Ledger
 from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
@@ -20,7 +21,7 @@ from bot.storage.tracking import Tracking
 from bot.storage.users import Users
 
 
-class PostgresStore(Users, Intents, Positions, SnipeRuns, Outbox, Tracking, Overviews, Program, Halts, Audit):
+class PostgresStore(Users, Intents, Positions, Ledger, SnipeRuns, Outbox, Tracking, Overviews, Program, Halts, Audit):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 
     def __repr__(self) -> str:

@@ -1,22 +1,47 @@
-"""Double entry in lamports: the legs of a fill sum to zero, and the wallet's leg is its change on the chain."""
+"""Double entry in lamports: the legs of an entry sum to zero, and a wallet's legs sum to what the chain shows there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.trading.fill import Fill
 from bot.trading.intent import Side
 
+# What the network takes for each signature; the rest of a transaction's fee is its priority. Our orders have one.
+SIGNATURE_FEE_LAMPORTS = 5_000
+
 
 class Account(StrEnum):
+    """Where lamports are, or went. All accounts are those of one wallet, `TOKENS` and `RESULT` of one position too.
+
+    `MARKET` is the other side of a trade as long as nobody has said what the tokens had cost; `at_cost` says it.
+    """
+
     WALLET = "wallet"
     MARKET = "market"
+    TOKENS = "tokens"  # what the market was paid for the tokens that are still held
+    RESULT = "result"  # what sales brought less than the market was paid; a gain is negative
     PROTOCOL_FEE = "protocol_fee"
     CREATOR_FEE = "creator_fee"
     NETWORK_FEE = "network_fee"
-    RENT = "rent"
-    PROGRAM_RENT = "program_rent"
+    PRIORITY_FEE = "priority_fee"
+    RENT = "rent"  # locked in the wallet's own token accounts, and comes back when they are closed
+    PROGRAM_RENT = "program_rent"  # kept by the launchpad for good
+    OUTSIDE = "outside"  # whoever put SOL in (negative), or got it
+    LOST = "lost"  # what the market was paid for tokens that the chain no longer shows
+
+
+class EntryKind(StrEnum):
+    """Why there is an entry; the first two belong to an order, the others name their evidence."""
+
+    FILL = "fill"
+    FEE = "fee"
+    OPENING = "opening"
+    DEPOSIT = "deposit"
+    OUTFLOW = "outflow"
+    ADJUSTMENT = "adjustment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +52,33 @@ class Leg:
     lamports: int
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one transaction on the chain did to one wallet, or what a look at the chain showed; its legs sum to zero.
+
+    `signature` is the transaction's and `slot` where it landed, or where the chain was looked at.
+    """
+
+    kind: EntryKind
+    wallet_id: str
+    legs: tuple[Leg, ...]
+    intent_id: str | None = None
+    position_id: str | None = None
+    signature: str | None = None
+    slot: int | None = None
+    evidence: str | None = None
+
+    @property
+    def wallet_lamports(self) -> int:
+        """What the entry changed in the wallet."""
+        return sum(leg.lamports for leg in self.legs if leg.account is Account.WALLET)
+
+    @property
+    def tokens_lamports(self) -> int:
+        """What the entry changed in the cost of the tokens that are held; older entries say it as the market's."""
+        return sum(leg.lamports for leg in self.legs if leg.account in {Account.TOKENS, Account.MARKET})
+
+
 def legs_of_fill(fill: Fill) -> tuple[Leg, ...]:
     """The legs of one fill, zero legs left out; they sum to zero."""
     market = fill.quote_lamports if fill.side is Side.BUY else -fill.quote_lamports
@@ -35,13 +87,59 @@ def legs_of_fill(fill: Fill) -> tuple[Leg, ...]:
         Leg(Account.MARKET, market),
         Leg(Account.PROTOCOL_FEE, fill.protocol_fee_lamports),
         Leg(Account.CREATOR_FEE, fill.creator_fee_lamports),
-        Leg(Account.NETWORK_FEE, fill.network_fee_lamports),
+        *_network_legs(fill.network_fee_lamports),
         Leg(Account.RENT, fill.rent_lamports),
         Leg(Account.PROGRAM_RENT, fill.other_lamports),
     )
-    return tuple(leg for leg in legs if leg.lamports)
+    return _without_zeros(legs)
 
 
 def legs_of_failed(network_fee_lamports: int) -> tuple[Leg, ...]:
     """The legs of a transaction that landed with an error: the network keeps its fee."""
-    return (Leg(Account.WALLET, -network_fee_lamports), Leg(Account.NETWORK_FEE, network_fee_lamports))
+    return _without_zeros((Leg(Account.WALLET, -network_fee_lamports), *_network_legs(network_fee_lamports)))
+
+
+def at_cost(legs: Sequence[Leg], *, cost_lamports: int, held_raw: int, sold_raw: int) -> tuple[Leg, ...]:
+    """The legs of a fill with the market's leg divided into what the tokens had cost and the gain or loss on them.
+
+    `cost_lamports` is what the account `TOKENS` of the position holds before the fill, for `held_raw` tokens. A buy
+    sells none and its tokens cost what it paid. A sale takes its share of the cost, rounded down, and the last one all
+    that is left, as positions do; tokens that the books do not hold had cost nothing.
+    """
+    divided: list[Leg] = []
+    for leg in legs:
+        if leg.account is not Account.MARKET:
+            divided.append(leg)
+        elif not sold_raw:
+            divided.append(Leg(Account.TOKENS, leg.lamports))
+        else:
+            cost_sold = _share(cost_lamports, sold_raw, held_raw)
+            divided += (Leg(Account.TOKENS, -cost_sold), Leg(Account.RESULT, leg.lamports + cost_sold))
+    return _without_zeros(divided)
+
+
+def legs_of_outside(lamports: int) -> tuple[Leg, ...]:
+    """The legs of SOL that came into the wallet from outside, or left it where `lamports` is negative."""
+    return _without_zeros((Leg(Account.WALLET, lamports), Leg(Account.OUTSIDE, -lamports)))
+
+
+def legs_of_lost(cost_lamports: int, *, held_raw: int, missing_raw: int) -> tuple[Leg, ...]:
+    """The legs of tokens that the chain no longer shows, of `held_raw` that stand in the books at `cost_lamports`."""
+    cost_lost = _share(cost_lamports, missing_raw, held_raw)
+    return _without_zeros((Leg(Account.TOKENS, -cost_lost), Leg(Account.LOST, cost_lost)))
+
+
+def _share(cost_lamports: int, part_raw: int, held_raw: int) -> int:
+    return cost_lamports * part_raw // held_raw if part_raw < held_raw else cost_lamports
+
+
+def _network_legs(fee_lamports: int) -> tuple[Leg, Leg]:
+    signature_lamports = min(fee_lamports, SIGNATURE_FEE_LAMPORTS)
+    return (
+        Leg(Account.NETWORK_FEE, signature_lamports),
+        Leg(Account.PRIORITY_FEE, fee_lamports - signature_lamports),
+    )
+
+
+def _without_zeros(legs: Sequence[Leg]) -> tuple[Leg, ...]:
+    return tuple(leg for leg in legs if leg.lamports)

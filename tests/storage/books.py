@@ -20,7 +20,7 @@ order by entries.id, legs.id
 
 SELECT_AUDIT = "select at, actor, action, facts from audit order by id"
 
-Entry = tuple[str, str | None, tuple[Leg, ...]]
+Entry = tuple[str | None, str | None, tuple[Leg, ...]]
 
 
 async def entries(store: Store) -> list[Entry]:

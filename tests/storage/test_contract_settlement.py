@@ -10,7 +10,7 @@ import trio
 from bot.errors import Conflict
 from bot.ports import Day, Settled, Store
 from bot.trading.intent import Context, IntentState, Mode
-from bot.trading.ledger import Account, Leg, legs_of_failed, legs_of_fill
+from bot.trading.ledger import Account, Leg, at_cost, legs_of_failed, legs_of_fill
 from bot.trading.limits import UserSettings
 from bot.trading.position import ExitPlan, Position, PositionState
 from tests.storage.books import entries
@@ -227,7 +227,8 @@ async def test_every_entry_of_the_ledger_sums_to_zero(store: Store) -> None:
     await settled(store, request, fill)
     written = await entries(store)
     assert [sum(leg.lamports for leg in legs) for _, _, legs in written] == [0, 0]
-    assert written[1] == ("i-out", "s-out", legs_of_fill(fill))
+    legs = at_cost(legs_of_fill(fill), cost_lamports=400, held_raw=1_000, sold_raw=1_000)
+    assert written[1] == ("i-out", "s-out", legs)
 
 
 async def test_the_chains_quantity_is_taken_with_its_share_of_the_cost(store: Store) -> None:

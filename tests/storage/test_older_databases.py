@@ -17,7 +17,7 @@ from bot.storage.store import open_store
 from bot.trading.limits import UserSettings
 from bot.trading.position import ExitPlan
 from tests.storage.books import audited
-from tests.storage.server_thread import fresh_database
+from tests.storage.server_thread import fresh_database, run_sql
 
 DEADLINE_S = 60
 BEFORE = 4  # the version that the first release of the schema ended with
@@ -33,6 +33,21 @@ insert into positions (
     stop_loss_bps, max_hold_s, opened_at
 )
 values ('p', 'u', 'w', 'M', 'paper', 'sniper', 'open', 5, 7, 0, 2000, 1000, null, now());
+insert into intents (
+    id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
+    spend_lamports, token_raw, share_bps, keep_account, state, reserved_lamports, created_at, closed_at
+)
+select id, id, 'u', 'w', 'paper', 'buy', 'M', 'sniper', 1, 'open', 'c', 'r', 9, 0, 0, false, state, 0, now(), now()
+from (values ('i', 'filled'), ('j', 'failed')) as made (id, state);
+insert into trades (
+    signature, intent_id, position_id, user_id, wallet_id, mint, mode, context, side, slot, block_time, token_raw,
+    quote_lamports, protocol_fee_lamports, creator_fee_lamports, network_fee_lamports, rent_lamports, other_lamports,
+    wallet_delta_lamports, realized_lamports
+)
+values ('s', 'i', 'p', 'u', 'w', 'M', 'paper', 'sniper', 'buy', 3, now(), 5, 7, 0, 0, 1, 0, 0, -8, 0);
+insert into ledger_entries (intent_id, signature) values ('i', 's'), ('j', 't');
+insert into ledger_legs (entry_id, account, lamports)
+values (1, 'wallet', -8), (1, 'market', 7), (1, 'network_fee', 1), (2, 'wallet', -2), (2, 'network_fee', 2);
 insert into outbox (id, user_id, kind, payload, urgent, trace_id, created_at)
 values ('m', 'u', 'fill', '{}', false, 't', now());
 insert into audit (actor, action, subject, detail) values ('program', 'cluster bound', 'program', 'local');
@@ -67,3 +82,16 @@ async def test_what_an_older_program_wrote_is_read_with_the_new_defaults(old: Da
             assert (entry.by, entry.action) == ("program", "cluster bound")
             assert await store.halt() is None
             assert await store.tracked() == []
+            assert (await store.wallet_ledger("w")).booked_lamports == -10
+            lost = await store.adjust("p", 0, evidence="slot 9", now_ms=0, message=(await store.due(1))[0])
+            assert lost.token_raw == 0
+    kinds = await run_sql(old, "select kind, wallet_id, position_id, slot from ledger_entries order by id")
+    assert [tuple(row.values()) for row in kinds] == [
+        ("fill", "w", "p", 3),
+        ("fee", "w", None, None),
+        ("adjustment", "w", "p", None),
+    ]
+    [legs] = await run_sql(
+        old, "select sum(lamports) as remaining from ledger_legs where account in ('tokens', 'market')"
+    )
+    assert legs["remaining"] == 0, "what an older program calls the market's share is what the tokens had cost"

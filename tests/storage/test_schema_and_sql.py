@@ -25,6 +25,7 @@ from bot.storage.migrate import FOLDER
 from bot.storage.rules import FAILED_TRADES, RUN_STATUSES, RUN_STATUSES_BEFORE_INTENT
 from bot.storage.store import open_store
 from bot.trading.intent import IN_FLIGHT, AttemptState, Context, IntentState, Mode, Protection, Side
+from bot.trading.ledger import EntryKind
 from bot.trading.limits import ON_CRITICAL, UserSettings
 from bot.trading.position import PositionState
 from tests.storage.server_thread import run_sql
@@ -50,6 +51,7 @@ CHECKED_COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("trades", "context", Context),
     ("trades", "side", Side),
     ("wallet_signals", "side", Side),
+    ("ledger_entries", "kind", EntryKind),
 ]
 SELECT_CHECK = """
 select pg_get_constraintdef(oid) as rule from pg_constraint
@@ -150,7 +152,9 @@ async def test_replaced_settings_are_kept_with_who_replaced_them(database: Datab
 
 async def test_the_ledger_refuses_an_entry_that_does_not_balance(database: DatabaseAddress) -> None:
     async def unbalanced(connection: Any) -> None:
-        entry_id = await connection.fetchval("insert into ledger_entries (intent_id) values ('i-k') returning id")
+        entry_id = await connection.fetchval(
+            "insert into ledger_entries (kind, wallet_id, intent_id) values ('fee', 'w-ada', 'i-k') returning id"
+        )
         await connection.execute(
             "insert into ledger_legs (entry_id, account, lamports) values ($1, 'wallet', -5), ($1, 'market', 4)",
             entry_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
@@ -11,10 +11,20 @@ from hypothesis import strategies as st
 
 from bot.trading.fill import EvidenceError, Fill, LandedTransaction, TradeEvidence, fill_from
 from bot.trading.intent import Side
-from bot.trading.ledger import Account, legs_of_failed, legs_of_fill
+from bot.trading.ledger import (
+    SIGNATURE_FEE_LAMPORTS,
+    Account,
+    Leg,
+    at_cost,
+    legs_of_failed,
+    legs_of_fill,
+    legs_of_lost,
+    legs_of_outside,
+)
 from tests.trading.trading_samples import fills
 
 sides = st.sampled_from(list(Side))
+amounts = st.integers(1, 10**15)
 
 
 @st.composite
@@ -102,6 +112,68 @@ def test_a_failed_transaction_and_one_without_a_trade_are_no_fill(fill: Fill) ->
 
 @given(fee=st.integers(1, 10**9))
 def test_a_failed_transaction_costs_its_network_fee_and_no_more(fee: int) -> None:
-    legs = legs_of_failed(fee)
-    assert sum(leg.lamports for leg in legs) == 0
-    assert {leg.account: leg.lamports for leg in legs} == {Account.WALLET: -fee, Account.NETWORK_FEE: fee}
+    by_account = sums(legs_of_failed(fee))
+    assert by_account[Account.WALLET] == -fee
+    assert by_account[Account.NETWORK_FEE] + by_account[Account.PRIORITY_FEE] == fee
+    assert by_account[Account.NETWORK_FEE] == min(fee, SIGNATURE_FEE_LAMPORTS)
+    assert sum(by_account.values()) == 0
+
+
+@given(buys=st.lists(st.tuples(amounts, amounts), min_size=1, max_size=4), shares=st.lists(st.integers(1, 10**15)))
+def test_the_tokens_of_a_position_stand_at_cost_until_the_last_is_sold(
+    buys: list[tuple[int, int]], shares: list[int]
+) -> None:
+    """Whatever is sold in whatever parts: cost never falls below zero, and nothing of it is left without tokens."""
+    books: dict[Account, int] = defaultdict(int)
+    held_raw = 0
+
+    def book(side: Side, token_raw: int, quote_lamports: int) -> None:
+        wallet = -quote_lamports if side is Side.BUY else quote_lamports
+        legs = at_cost(
+            (Leg(Account.WALLET, wallet), Leg(Account.MARKET, -wallet)),
+            cost_lamports=books[Account.TOKENS],
+            held_raw=held_raw,
+            sold_raw=token_raw if side is Side.SELL else 0,
+        )
+        assert sum(sums(legs).values()) == 0
+        for account, lamports in sums(legs).items():
+            books[account] += lamports
+        assert books[Account.TOKENS] >= 0
+
+    for token_raw, quote_lamports in buys:
+        book(Side.BUY, token_raw, quote_lamports)
+        held_raw += token_raw
+    spent = books[Account.TOKENS]
+    assert spent == sum(quote for _, quote in buys)
+    for number, share_raw in enumerate([*shares, held_raw]):
+        if not held_raw:
+            break
+        sold_raw = min(share_raw, held_raw)
+        book(Side.SELL, sold_raw, 7 * number)
+        held_raw -= sold_raw
+    if not held_raw:
+        assert books[Account.TOKENS] == 0
+        assert -books[Account.RESULT] == books[Account.WALLET], "the gain is what the wallet has more than before"
+
+
+@given(cost=amounts, held_raw=amounts, missing_raw=amounts)
+def test_tokens_that_are_gone_take_their_share_of_the_cost(cost: int, held_raw: int, missing_raw: int) -> None:
+    by_account = sums(legs_of_lost(cost, held_raw=held_raw, missing_raw=missing_raw))
+    assert sum(by_account.values()) == 0
+    assert 0 <= by_account.get(Account.LOST, 0) <= cost
+    if missing_raw >= held_raw:
+        assert by_account[Account.LOST] == cost
+
+
+@given(lamports=st.integers(-(10**15), 10**15))
+def test_what_comes_from_outside_is_the_wallets_and_nobody_elses(lamports: int) -> None:
+    by_account = sums(legs_of_outside(lamports))
+    assert by_account.get(Account.WALLET, 0) == lamports
+    assert sum(by_account.values()) == 0
+
+
+def sums(legs: tuple[Leg, ...]) -> dict[Account, int]:
+    """Lamports by account; no account stands twice, and none with nothing."""
+    assert all(leg.lamports for leg in legs)
+    assert len({leg.account for leg in legs}) == len(legs)
+    return defaultdict(int, {leg.account: leg.lamports for leg in legs})

@@ -1,0 +1,57 @@
+"""The double-entry ledger in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import trio
+
+from bot.ports import LedgerCheck, WalletLedger
+from bot.storage.memory_tables import MemoryTables
+from bot.storage.rules import check_legs
+from bot.trading.ledger import Entry, EntryKind
+
+
+class MemoryLedger(MemoryTables):
+    """What a wallet's entries sum to, and what came from outside."""
+
+    async def wallet_ledger(self, wallet_id: str) -> WalletLedger:
+        await trio.lowlevel.checkpoint()
+        opened = any(entry.kind is EntryKind.OPENING for entry in self._entries_of(wallet_id))
+        return WalletLedger(self._booked(wallet_id), opened, self._ledger_checks.get(wallet_id))
+
+    async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
+        await trio.lowlevel.checkpoint()
+        return self._ours(wallet_id, signatures)
+
+    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        for entry in entries:
+            check_legs(entry.legs)
+            if entry.wallet_id not in self._wallets:
+                raise LookupError(f"there is no wallet {entry.wallet_id}")
+        for wallet_id in {entry.wallet_id for entry in entries}:
+            signatures = [entry.signature for entry in entries if entry.signature is not None]
+            if self._booked(wallet_id) != booked_lamports or self._ours(wallet_id, signatures):
+                return False
+        self.ledger += entries
+        return True
+
+    async def keep_check(self, check: LedgerCheck) -> None:
+        """Raises LookupError for a wallet that does not exist."""
+        await trio.lowlevel.checkpoint()
+        if check.wallet_id not in self._wallets:
+            raise LookupError(f"there is no wallet {check.wallet_id}")
+        known = self._ledger_checks.get(check.wallet_id)
+        if known is None or known.slot <= check.slot:
+            self._ledger_checks[check.wallet_id] = check
+
+    def _entries_of(self, wallet_id: str) -> list[Entry]:
+        return [entry for entry in self.ledger if entry.wallet_id == wallet_id]
+
+    def _booked(self, wallet_id: str) -> int:
+        return sum(entry.wallet_lamports for entry in self._entries_of(wallet_id))
+
+    def _ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
+        booked = {entry.signature for entry in self._entries_of(wallet_id)}
+        return {signature for signature in signatures if signature in self._attempts or signature in booked}
