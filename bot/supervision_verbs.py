@@ -135,8 +135,6 @@ class SupervisionVerbs:
             raise CannotError(f"{place.path} did not start: {error}; its log line says more") from error
         if started is None:
             raise CannotError(f"{place.path} has nothing to do in this configuration and did not start")
-        if place.is_supervisor:
-            await self.bot.populate()
 
     # ----------------------------------------------------------------------------------------------------- dead letters
 

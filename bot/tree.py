@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from actors.desk import ExecutorDesk
 from actors.failure_policy import FailurePolicy
 from actors.fallback_monitor import FallbackMonitor
 from actors.flattener import Flattener
+from actors.hunt_keeper import HuntKeeper
 from actors.launch_stream import LaunchStreamLink
 from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
 from actors.links import Link
@@ -139,6 +141,7 @@ class TradingBot:
     reconciler: ReconcilerActor = field(init=False)
     flattener: Flattener = field(init=False)
     fallback: FallbackMonitor = field(init=False)
+    hunt_keeper: HuntKeeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_with = self.supervision.path
@@ -185,6 +188,7 @@ class TradingBot:
             resume_all=lambda: self.guard.resume(RECONCILE),
         )
         self.fallback = FallbackMonitor(store, chain, self.desk, clock, self.care.orphans, self.alerts.tell)
+        self.hunt_keeper = HuntKeeper(self._hunt_incarnations, self.populate)
         self.flattener = Flattener(
             guard=self.guard,
             store=store,
@@ -233,6 +237,7 @@ class TradingBot:
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
             "launch_watcher": LaunchWatcher(self.hunted, self._start_tracker),
+            "hunt_keeper": self.hunt_keeper.run,
         }
         return self.supervision.tree(self.starts)
 
@@ -275,6 +280,17 @@ class TradingBot:
         self.root = root
         await self.populate()
 
+    def _hunt_incarnations(self) -> tuple[int, ...]:
+        """Empty while the hunt, or anything that holds its children, does not run."""
+        if self.root is None:
+            return ()
+        hunt = [child for child in self.root.which_children() if child.id == "hunt" and child.state == "running"]
+        below = self.supervisor("hunt").which_children() if hunt else ()
+        holders = [child for child in below if child.type == "supervisor"]
+        if not hunt or any(child.state != "running" for child in holders):
+            return ()
+        return tuple(child.incarnation for child in (*hunt, *holders))
+
     async def populate(self) -> None:
         """A sniper for each user whose settings ask for one, a scanner for each wallet that anybody follows."""
         for user in await self.adapters.store.users():
@@ -316,7 +332,8 @@ class TradingBot:
             user = next(user for user in await store.users() if user.id == user_id)
             wallet = (await store.wallets(user_id))[0]
             sniper = Sniper(user, wallet, store, self.desk, clock)
-            await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
+            with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
+                await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
         elif running and not wanted:
             # At once: an order that it has handed over is the executor's, and its run follows the intent.
             await snipers.terminate_child(user_id)
@@ -331,7 +348,8 @@ class TradingBot:
             await scanners.terminate_child(address)
         for address in wanted - running:
             scanner = WalletScanner(address, store, self.adapters.history, clock, self.followed)
-            await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
+            with suppress(AlreadyStarted, AlreadyPresent):
+                await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
 
     # ------------------------------------------------------------------------------------------------------------- hunt
 

@@ -33,6 +33,7 @@ FIXED = {
     "confirmation_watcher": ("the confirmation of orders", "orders stay unproven until it is back"),
     "fallback_monitor": ("the fallback monitor", "positions without a monitor of their own are not watched"),
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
+    "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
     "hunt": ("the search for new tokens as a whole", "nothing new is bought; positions are watched as before"),
     "links": ("the watch over database, RPC and stream as a whole", "outages are not noticed until it is back"),
     "ops": ("the operator's door and Telegram as a whole", "trading goes on; nobody can be told until it is back"),

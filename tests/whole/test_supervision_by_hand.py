@@ -11,6 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, TrackedWallet, User, Wallet
 from bot.refusal import CannotError
@@ -59,6 +60,17 @@ class Scene:
         """The answer's text, or its question."""
         answer = await self.verbs.restart(path, "a test", confirmed=confirmed)
         return str(answer.get("text") or answer["confirm"])
+
+    async def hunts(self) -> None:
+        """The user's sniper runs, and the scanner of his own wallet, which he follows."""
+        for name, child_id in (("snipers", self.user.id), ("wallet_scanners", self.wallet.address)):
+            await until(partial(self._runs, name, child_id), within_s=30)
+
+    def _runs(self, name: str, child_id: str) -> bool:
+        try:
+            return state_of(self.bot.supervisor("hunt", name), child_id) == "running"
+        except Unavailable:
+            return False
 
     async def audited(self) -> list[tuple[str, str]]:
         """Action and path of what was audited by these verbs."""
@@ -156,13 +168,27 @@ async def test_a_subtree_that_is_started_again_has_its_children_again(autojump_c
         position_id, _ = await here.position()
         await here.world.store.track(TrackedWallet(here.user.id, here.wallet.address, "", 0))
         await here.bot.tracking_changed()
-        await here.restart("root/hunt")
-        assert state_of(here.bot.supervisor("hunt", "snipers"), here.user.id) == "running"
-        assert state_of(here.bot.supervisor("hunt", "wallet_scanners"), here.wallet.address) == "running"
+        for path in ("root/hunt", "root/hunt/snipers", "root/hunt"):
+            await here.restart(path)
+            await here.hunts()
         assert (await here.restart("root/money")).startswith("Start root/money again? Until it is back")
         assert position_id in here.bot.looks
         await here.restart("root/money", confirmed=True)
         await until(lambda: position_id in here.bot.looks, within_s=10)
+
+
+async def test_a_hunt_that_was_used_up_comes_back_with_its_children(autojump_clock: MockClock) -> None:
+    async with scene(SNIPES) as here:
+        await here.world.store.track(TrackedWallet(here.user.id, here.wallet.address, "", 0))
+        await here.bot.tracking_changed()
+        hunt = here.bot.supervisor("hunt")
+        while state_of(here.bot.supervisor(), "hunt") == "running":
+            if state_of(hunt, "launch_watcher") == "running":
+                hunt.kill("launch_watcher")
+            await trio.sleep(0.1)
+        assert state_of(here.bot.supervisor(), "hunt") == "restarting"
+        await here.hunts()
+        assert here.bot.guard.level == 1
 
 
 async def test_what_would_hurt_is_refused_in_one_line(autojump_clock: MockClock) -> None:
