@@ -148,12 +148,14 @@ class Engine:
         return "cancelled" if self.ending is not None and self.ending.kind == "cancelled" else "stop"
 
     async def _start_children(self) -> None:
+        # Somebody may have started a child of his own already, in the moment before this task ran; that one is not ours.
+        named: list[Child] = []
         try:
             for spec in () if self.spec.is_dynamic else self.spec.children:
-                self.add(spec, spec.id)
+                named.append(self.add(spec, spec.id))  # noqa: PERF401 - those before the one that is taken stay
         except AlreadyStarted as taken:
             self.finish(Exit("init_failed", str(taken), (taken,)))
-        for child in list(self.children.values()):
+        for child in named:
             if self.ending is not None:
                 return
             attempt = child.spawn_attempt(is_first=True)
