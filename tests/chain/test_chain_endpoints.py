@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from bot.chain.breaker import OPEN_MIN_S
+from bot.chain.breaker import BreakerRule
 from bot.chain.endpoints import PATIENCE_S
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -72,7 +72,7 @@ async def test_an_endpoint_that_is_behind_by_its_own_word_is_left_alone_until_a_
     await chain.finalized_height()
     assert (len(first.asked), len(second.asked)) == (1, 2)
     first.error, first.result = None, 77
-    await trio.sleep(OPEN_MIN_S)
+    await trio.sleep(BreakerRule().reset_s)
     await pool.probe()
     assert all(health.healthy for health in chain.health())
     second.error = _behind()
