@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import trio
 
@@ -57,24 +57,20 @@ class Life:
 
     async def carry_out(self, call: Call, perform: Perform) -> Any:
         """Let one call through, as the watches have it."""
-        if self.dead:
-            await self._rest()
+        await self._end_here_if_dead()
         for watch in self.watches:
             await watch.before(call)
-            if self.dead:
-                await self._rest()
+            await self._end_here_if_dead()
         answer = await perform()
         for watch in self.watches:
             await watch.after(call, answer)
-            if self.dead:
-                await self._rest()
+            await self._end_here_if_dead()
         return answer
 
-    @staticmethod
-    async def _rest() -> NoReturn:
-        """The scope is cancelled, so this raises Cancelled at once; in a cleanup that is shielded it lasts as long as that."""
-        await trio.sleep_forever()
-        raise AssertionError("a dead life goes on")
+    async def _end_here_if_dead(self) -> None:
+        """The scope is cancelled, so a dead life raises Cancelled here; in a cleanup that is shielded it waits that out."""
+        if self.dead:
+            await trio.sleep_forever()
 
 
 class Door:

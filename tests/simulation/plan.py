@@ -149,7 +149,9 @@ def _orders(draw: Random, users: int, tokens: int) -> Iterator[Event]:
     for _ in range(draw.randint(6, 30)):
         at_s, user, token = _moment(draw), draw.randrange(users), draw.randrange(tokens)
         kind = draw.choice((Kind.BUY, Kind.BUY, Kind.SELL))
-        amount = draw.choice((BPS // 2, BPS)) if kind is Kind.SELL else draw.choice((2, 9, 12)) * LAMPORTS_PER_SOL // 100
+        amount = (
+            draw.choice((BPS // 2, BPS)) if kind is Kind.SELL else draw.choice((2, 9, 12)) * LAMPORTS_PER_SOL // 100
+        )
         yield Event(at_s, kind, user=user, token=token, amount=amount)
         if draw.random() < 0.4:
             yield Event(at_s + draw.choice((0.0, 0.3, 6.0)), Kind.REPEAT, user=user)

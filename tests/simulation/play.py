@@ -15,7 +15,7 @@ from actors.runtime import SupervisorError
 from bot.errors import BotError, Unavailable
 from bot.localnet.chain import Chain
 from bot.ports import User, Wallet
-from bot.trading.intent import Side, TradeRequest
+from bot.trading.intent import TradeRequest
 from bot.trading.limits import HOLD
 from bot.trading.position import PositionState
 from bot.trading.trading_state import Halt
