@@ -110,8 +110,8 @@ def sentence(troubles: list[Trouble], by_fallback: Collection[str]) -> str:
     if first.state == "quarantined":
         told = (
             f"{what} does not run since {since}: it failed {times} and was taken out (quarantined), last for"
-            f" {first.failure}. What that means: {meaning}; nobody else is touched. What to do: put the cause right and"
-            f" start the bot again, which lets it in; {PAGE}."
+            f" {first.failure}. What that means: {meaning}; nobody else is touched. What to do: put the cause right,"
+            f" then bot supervisor release {first.path}; {PAGE}."
         )
     elif first.state == "restarting":
         told = (

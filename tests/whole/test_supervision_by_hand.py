@@ -237,7 +237,7 @@ async def test_paths_may_be_short_and_near_misses_are_named(autojump_clock: Mock
         found = here.verbs.find
         assert (await found("root/mo/rec")).path == "root/money/reconciler"
         assert (await found("launch_w")).path == "root/hunt/launch_watcher"
-        assert (await found("/bot/root/hunt/")).path == "root/hunt"
+        assert (await found(f"/bot/{here.bot.supervisor('hunt').path}/")).path == "root/hunt"
         assert (await found("flatten")).path == "root/guard/flatten"  # an id itself before the beginning of another
         assert (await found("root/hunt/snipers/demo-1")).id == here.user.id
         assert (await found(here.user.id[:20])).path == f"root/hunt/snipers/{here.user.id}"
