@@ -86,7 +86,10 @@ class Setting:
         return value
 
     def format(self, value: Value) -> str:
-        """A value as people read it; `parse` reads it back."""
+        """A value as people read it; `parse` reads it back.
+
+        There is no mark between thousands: a comma is a decimal point to half of the world, so none is taken either.
+        """
         if value is None:
             return OFF
         if isinstance(value, bool):
@@ -94,9 +97,9 @@ class Setting:
         if isinstance(value, str):
             return value
         if self.unit is Unit.SOL:
-            return f"{format_sol(value)} SOL"
+            return f"{format_sol(value)} SOL".replace(",", "")
         if self.unit is Unit.PERCENT:
-            return format_percent(value)
+            return format_percent(value).replace(",", "")
         return f"{value} s" if self.unit is Unit.SECONDS else str(value)
 
     def _parse_word(self, typed: str) -> str:
@@ -129,12 +132,12 @@ def _parse_switch(typed: str) -> bool:
 
 
 def _parse_lamports(typed: str) -> int:
-    amount = re.sub(r"\s*sol$", "", typed, flags=re.IGNORECASE).replace(",", "")
+    amount = re.sub(r"\s*sol$", "", typed, flags=re.IGNORECASE)
     return 0 if _ZERO.fullmatch(amount) else parse_sol(amount)
 
 
 def _parse_bps(typed: str) -> int:
-    match = _PERCENT.fullmatch(typed.removesuffix("%").rstrip().replace(",", ""))
+    match = _PERCENT.fullmatch(typed.removesuffix("%").rstrip())
     if match is None:
         raise AmountError(f"{typed!r} is not a percentage with at most 2 decimals; write it like 12.5%")
     whole, rest = match.groups()

@@ -88,7 +88,7 @@ def test_what_people_type(name: str, text: str, value: Value) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("max_trade", "0", "from 0.001 SOL to 10,000 SOL"),
+        ("max_trade", "0", "from 0.001 SOL to 10000 SOL"),
         ("max_trade", "-1", "negative"),
         ("max_trade", "off", "not an amount"),
         ("slippage_buy", "96%", "to 95 %"),
@@ -136,3 +136,12 @@ def test_the_operator_binds_where_the_user_is_beyond_him_and_nowhere_else(
 
 def test_what_the_operator_has_no_say_in_is_never_overruled() -> None:
     assert all(overruled(DEFAULTS, row, Ceilings()) is None for row in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "setting", [row for row in SETTINGS if row.unit in {Unit.SOL, Unit.PERCENT}], ids=lambda row: row.name
+)
+@pytest.mark.parametrize("typed", ["0,5", "0,25", "12,5", "1,000"])
+def test_a_comma_is_refused_and_never_makes_an_amount_ten_times_as_large(setting: Setting, typed: str) -> None:
+    with pytest.raises(AmountError):
+        setting.parse(typed)
