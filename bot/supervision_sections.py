@@ -5,15 +5,15 @@ The file's reader knows no trading; here is what it checks for us in the same pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
 from typing import Literal
 
-from actors.failure_policy import CRITICAL, EXIT, OUTCOMES
+from actors.failure_policy import OUTCOMES
 from actors.runtime import Dialect, SpecError, Supervision, Table, load_supervision, read_supervision
 from bot.chain.breaker import BreakerRule
+from bot.supervision_shape import unfit
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Binds
 
@@ -87,22 +87,6 @@ def _check_seconds(name: str, value: object, wanted: str, *, zero: bool = False,
         raise SpecError(name, value, f"must be {wanted}")
 
 
-def _unsafe(supervision: Supervision) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What the money path rests on and no file may take away, each with its key."""
-    sections = supervision.supervisors
-    for name, outcome in (("money", CRITICAL), ("guard", EXIT)):
-        section = sections.get(name)
-        if section is None or name not in sections["root"].get("children", ()):
-            yield ("supervisor", "root", "children"), f"the bot needs {name!r} below the root"
-            continue
-        if section.get("on_exhausted") != outcome:
-            what = f'{name} needs on_exhausted = "{outcome}": {OUTCOMES[outcome]}'
-            yield ("supervisor", name, "on_exhausted"), what
-        if section.get("restart") != "transient":
-            what = f'{name} needs restart = "transient": once it is used up it may not come back by itself'
-            yield ("supervisor", name, "restart"), what
-
-
 _BREAKER = Table(
     BreakerKeys, ("max_failures", "reset_s", "reset_max_s"), {"max_failures": 1, "reset_s": 1, "reset_max_s": 1e9}
 )
@@ -115,7 +99,7 @@ DIALECT = Dialect(
     sections={DEPENDENCY: {"rpc": _ENDPOINTS, "database": _SERVICE, "stream": _SERVICE, "telegram": _SERVICE}},
     profiles=PROFILES,
     outcomes=tuple(OUTCOMES),
-    rule=_unsafe,
+    rule=unfit,
 )
 
 

@@ -1,4 +1,4 @@
-"""Every key of the shipped supervision.toml, malformed in turn: refused before anything starts, with its place and name."""
+"""Every key of the shipped supervision.toml, malformed in turn: refused before anything starts, by place and name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from actors.failure_policy import OUTCOMES
 from actors.runtime import SupervisionError
 from bot import supervision_sections
 from bot.cli import main
@@ -73,6 +74,62 @@ def test_a_section_that_is_there_twice_is_no_toml() -> None:
 def test_the_shipped_file_is_good_in_every_profile_and_its_money_is_guarded() -> None:
     for profile in supervision_sections.PROFILES:
         assert read("f", "\n".join(LINES), profile).supervisors["money"]["on_exhausted"] == "critical"
+
+
+def replaced(*edits: tuple[str, str]) -> list[str]:
+    """What is said of the shipped file with these edits."""
+    text = "\n".join(LINES)
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    with pytest.raises(SupervisionError) as refused:
+        read("f", text, "local")
+    return [re.sub(r"^f:\d+:\d+: ", "", line) for line in refused.value.lines]
+
+
+@pytest.mark.parametrize(
+    ("edits", "fault"),
+    [
+        (
+            [('"price_poller"]', "]"), ("[actor.price_poller]\nbackoff = { min_s = 0.2, max_s = 10 }", "")],
+            "the bot needs the actor 'price_poller' in some supervisor's children",
+        ),
+        (
+            [('"price_poller"]', '"price_pollr"]'), ("[actor.price_poller]", "[actor.price_pollr]")],
+            "'price_pollr' is no actor of the bot; did you mean 'price_poller'?",
+        ),
+        ([('"snipers", ', ""), ('"price_poller"]', '"price_poller", "snipers"]')], "the bot looks for 'snipers' here"),
+        (
+            [('template = "sniper"', 'template = "executor"'), ('template = "executor"', 'template = "sniper"')],
+            "flatten is dynamic, of the template 'executor'",
+        ),
+        (
+            [("[actor.rpc_pool]", "[actor.rpc_pool]\nmailbox = { capacity = 3 }")],
+            "'rpc_pool' takes no messages, so it has no mailbox",
+        ),
+        (
+            [("[actor.position_monitor]\n", "[actor.position_monitor]\nmailbox = { capacity = 3 }\n")],
+            "'position_monitor' takes no messages, so it has no mailbox",
+        ),
+        (
+            [('[actor.position_monitor]\nrestart = "transient"', "[actor.position_monitor]")],
+            'position_monitor needs restart = "transient": it ends when its work is done, and only a failure brings it'
+            " back",
+        ),
+        (
+            [('"critical"\nrestart = "transient"', '"critical"')],
+            'money needs restart = "transient": once it is used up it may not come back by itself',
+        ),
+        (
+            [('on_exhausted = "exit"', 'on_exhausted = "degraded"')],
+            f'guard needs on_exhausted = "exit": {OUTCOMES["exit"]}',
+        ),
+    ],
+)
+def test_a_tree_that_the_bot_cannot_be_built_from_is_refused_before_anything_starts(
+    edits: list[tuple[str, str]], fault: str
+) -> None:
+    assert fault in replaced(*edits)
 
 
 def test_check_prints_the_tree_and_says_every_fault_in_one_line_each(

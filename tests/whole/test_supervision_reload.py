@@ -13,12 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from actors.executor import Executor
 from actors.runtime import Change, Supervision, SupervisorStatistics
+from actors.sniper import Sniper
 from bot.chain.breaker import BreakerRule
 from bot.localnet.inprocess import InProcessChain
 from bot.refusal import CannotError
 from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import SHIPPED, breaker_rule, read
+from bot.supervision_shape import MESSAGES, STATIC
 from bot.trading.limits import UserSettings
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import State
@@ -163,7 +166,7 @@ MISSPELT = (("[actor.price_poller]", "[actor.price_pollr]"),)
     ("edits", "line"),
     [
         (MOVED, "[supervisor.links] children: "),
-        (SWAPPED, '[supervisor.snipers] template: "sniper" -> "wallet_scanner", by a restart of the whole tree'),
+        (SWAPPED, "snipers is dynamic, of the template 'sniper'"),
         (MISSPELT, f"{NAME}:"),
     ],
 )
@@ -175,6 +178,14 @@ async def test_what_cannot_be_applied_live_refuses_the_whole_file(
         with pytest.raises(CannotError, match=re.escape(line)):
             await here.reload(edited(("critical_after_s = 1800", "critical_after_s = 60"), *edits))
         assert here.in_force() == before
+
+
+async def test_the_check_knows_the_actors_of_the_bot_and_who_takes_messages(autojump_clock: MockClock) -> None:
+    async with scene() as here:
+        assert set(here.bot.starts) == set(STATIC)
+        takers = {name for name, start in here.bot.starts.items() if getattr(start, "takes_messages", False)}
+        assert takers == MESSAGES & set(STATIC)
+        assert all(actor.takes_messages for actor in (Executor, Sniper))
 
 
 async def test_another_order_of_children_is_no_move(autojump_clock: MockClock) -> None:
