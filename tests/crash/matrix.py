@@ -59,6 +59,7 @@ async def _episode(stage: Stage, scenario: Scenario, doom: Doom | None) -> Trigg
     with trio.fail_after(EPISODE_WITHIN_S):
         await stage.live(trigger, _calm_down, scenario.prepare, arm, scenario.act)
         if scenario.first is not None:
+            await trio.sleep(scenario.down_s)
             trigger = Trigger(doom, armed=True)
             await stage.live(trigger, Stage.settled, _compared)
     return trigger

@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 MONEY_PATH = ROOT / "bot" / "execution"
 PORTS = ("store", "chain", "vault")
 
+# Files of that room through which no order goes.
+OFF_THE_ROAD = {
+    "leadership.py": "the lease of the process is renewed beside the road; losing it ends the process, at any moment",
+}
 # "function: what is awaited" -> why it is no crash point of its own.
 NO_POINT = {
     "Confirmer._settle: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
@@ -46,6 +50,8 @@ def awaits(folder: Path = MONEY_PATH) -> tuple[Await, ...]:
     """Every await below a folder, in the order of files and lines; `async with` and `async for` count as awaits."""
     found: list[Await] = []
     for path in sorted(folder.glob("*.py")):
+        if path.name in OFF_THE_ROAD:
+            continue
         found += _awaits_of(ast.parse(path.read_text("utf-8")), str(path), "")
     return tuple(found)
 

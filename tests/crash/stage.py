@@ -171,15 +171,16 @@ async def make_stage(seed: int) -> Stage:
 class Scenario:
     """`prepare` and `act` run in one life, the doom waits from `act` on.
 
-    With `first` that life ends there, and the doom waits from the beginning of the next one. `clean` says that nobody
-    but the bot moves the wallet's tokens, so that the audit may hold everything against the chain. A scenario that takes
-    long names in `only` the functions whose points it is there for.
+    With `first` that life ends there, and the doom waits from the beginning of the next one, `down_s` later. `clean`
+    says that nobody but the bot moves the wallet's tokens, so that the audit may hold everything against the chain. A
+    scenario that takes long names in `only` the functions whose points it is there for.
     """
 
     name: str
     prepare: Act
     act: Act
     first: Doom | None = None
+    down_s: float = 0.0
     clean: bool = True
     only: tuple[str, ...] = ()
 
@@ -265,6 +266,7 @@ async def _nothing(stage: Stage) -> None:
 
 _SENT = Doom("Pipeline._submit: store.mark_sent", after=True)
 _PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
+_LEFT = Doom("Pipeline._send: chain.send", after=True)
 _SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
 
 SCENARIOS = (
@@ -281,6 +283,15 @@ SCENARIOS = (
     Scenario("boot with a planned buy", Stage.new_token, _buy, _PLANNED),
     Scenario("boot with a signed buy", Stage.new_token, _buy, _SIGNED),
     Scenario("boot with a sent sale", Stage.hold, _sell, _SENT),
+    # By then the endpoints' caches of statuses have forgotten it, and only their history knows that it landed.
+    Scenario(
+        "boot long after a landed buy",
+        Stage.new_token,
+        _buy,
+        _LEFT,
+        down_s=90.0,
+        only=("Confirmer._ask_history", "Confirmer._settle"),
+    ),
     Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False

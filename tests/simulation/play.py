@@ -37,6 +37,7 @@ log = structlog.get_logger()
 WELL_WITHIN_S = 300.0  # an order that never lands is proven expired after about 80 s
 FLAT_WITHIN_S = 150.0
 LOOK_S = 0.5
+OVERDUE_MS = 20_000
 BOOT_REST_S = 1.0  # between a boot that failed and the next
 DWELL_MS = 1_000  # it doubles with each relapse
 EVERYBODY = ""
@@ -73,6 +74,18 @@ def _texts(group: BaseExceptionGroup[Violation]) -> list[str]:
         for error in group.exceptions
         for text in (_texts(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
     ]
+
+
+def _signers_twice(bot: TradingBot) -> set[str]:
+    """Wallets with an executor below money and another below flatten, and positions with two monitors there."""
+    ids: list[set[str]] = []
+    for path in (("money", "executors"), ("money", "position_monitors"), ("guard", "flatten")):
+        try:
+            children = bot.supervisor(*path).which_children()
+        except Unavailable:
+            children = []
+        ids.append({child.id for child in children if child.state == "running"})
+    return (ids[0] | ids[1]) & ids[2]
 
 
 async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
@@ -143,6 +156,8 @@ class Simulation:
                 self.safety.books()
             if self.safety.found:
                 raise Violation(self.safety.found[0])
+            if self.bot is not None and (twice := _signers_twice(self.bot)):
+                raise Violation(f"two executors sign for {sorted(twice)}")
 
     async def _lives(self) -> None:
         """One life after the other; a boot that fails because the database is away is tried again, as systemd would."""
@@ -269,15 +284,17 @@ class Simulation:
         self.pauses.add(pause)
 
     async def _resumed(self, user_id: str) -> None:
-        self.pauses = {pause for pause in self.pauses if pause[1] != user_id}
+        self.pauses = {pause for pause in self.pauses if pause[1] != user_id or pause[0] == "halt"}
         guard = self.living.guard
         await (guard.resume_user(user_id) if user_id else guard.resume_by_operator())
 
     async def _flattens(self) -> None:
-        self.living.guard.latch(Halt("operator", self.world.clock.now_ms(), "operator", "a drill"))
+        if self.living.guard.latch(Halt("operator", self.world.clock.now_ms(), "operator", "a drill")):
+            self.pauses.add(("halt", EVERYBODY))
         await trio.lowlevel.checkpoint()
 
     async def _rearmed(self) -> None:
+        self.pauses.discard(("halt", EVERYBODY))
         await self.living.guard.rearm("operator")
 
     async def _kill(self, event: Event) -> None:
@@ -333,9 +350,21 @@ class Simulation:
             f"on their way: {sorted(store._moving)}": bool(store._moving),
             f"nobody watches {sorted(held - watched)}": bool(held - watched),
             "snipe runs have not ended": any(run.status in UNFINISHED_RUNS for run in store._runs.values()),
+            f"overdue: {sorted(self._overdue())}": bool(self._overdue()),
             "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
         }
         return [why for why, is_so in told.items() if is_so]
+
+    def _overdue(self) -> list[str]:
+        """Open positions that their plan wanted to leave long ago."""
+        now_ms = self.world.clock.now_ms()
+        return [
+            row.id
+            for row in self.world.store._positions.values()
+            if row.state is PositionState.OPEN
+            and row.plan.max_hold_s is not None
+            and now_ms > row.opened_at_ms + row.plan.max_hold_s * 1000 + OVERDUE_MS
+        ]
 
     async def _flat(self) -> None:
         """An operator flattens: everything is sold but what its owner holds on to."""

@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulation.campaign import played
 from tests.simulation.plan import plan_of
+from tests.simulation.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 SEEDS = range(1000, 1010)
@@ -24,6 +25,11 @@ FOUND_BUGS = (213, 221)
 def test_nothing_is_violated_whatever_a_seed_breaks(seed: int) -> None:
     done = played(seed)
     assert not done.violation, "\n".join([*done.tail[-40:], f"make simulate SEED={seed}", done.violation])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_scene_that_chance_would_seldom_play(name: str) -> None:
+    assert RULES[name]() == ""
 
 
 def test_a_seed_plays_the_same_world_in_two_processes() -> None:

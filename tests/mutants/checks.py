@@ -1,0 +1,82 @@
+"""The fast checks that every mutant is held against, run inside the mutated copy; the first that objects is printed.
+
+`python -m tests.mutants.checks SEEDS` prints one JSON object: which check objected, and what it said, or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import bot
+from tests.crash.matrix import walk
+from tests.crash.stage import BY_NAME
+from tests.simulation.campaign import played
+from tests.simulation.determinism import run_seeded
+from tests.simulation.rules import RULES
+
+SCENARIOS = (
+    "buy",
+    "sell",
+    "flatten",
+    "sold too late",
+    "boot with a planned buy",
+    "boot with a signed buy",
+    "boot long after a landed buy",
+)
+
+Check = Callable[[], str]
+
+
+def main(seeds: int) -> int:
+    """Run the checks in order of their price until one objects."""
+    assert Path(str(bot.__path__[0])).is_relative_to(Path.cwd()), f"this is {bot.__path__}, not the copy"
+    caught = {"check": "", "said": ""}
+    for name, check in _checks(seeds):
+        try:
+            said = check()
+        except Exception as error:  # a check that cannot even run objects as well
+            said = f"raised {_leaf(error)!r} in {_place(error)}"
+        if said:
+            caught = {"check": name, "said": said}
+            break
+    print(json.dumps(caught))
+    return 0
+
+
+def _checks(seeds: int) -> Iterator[tuple[str, Check]]:
+    for name, rule in RULES.items():
+        yield f"rule {name}", rule
+    for name in SCENARIOS:
+        yield f"crash matrix, {name}", partial(_crashes, name)
+    for seed in range(seeds):
+        yield f"simulation, seed {seed}", partial(_simulates, seed)
+
+
+def _crashes(name: str) -> str:
+    walked, _ = run_seeded(1, partial(walk, BY_NAME[name]))
+    return "; ".join(walked.findings[:3])
+
+
+def _simulates(seed: int) -> str:
+    return played(seed).violation
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(_leaf(error).__traceback__)
+    ours = [frame for frame in frames if "/tests/" in frame.filename or "/bot/" in frame.filename]
+    return f"{Path(ours[-1].filename).name}:{ours[-1].name}" if ours else "nowhere of ours"
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

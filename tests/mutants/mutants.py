@@ -1,0 +1,281 @@
+"""The mistakes that trading bots make, each as a small change of our own source that brings it back.
+
+An edit that no longer applies fails the campaign: the mutant has to follow the source. The texts are those of the source
+and not of a diff, so that whoever moves the code sees what the mutant is about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONFIRM = "bot/execution/confirm.py"
+GATE = "bot/trading/risk_gate.py"
+GUARD = "actors/trading_guard.py"
+MONITOR = "actors/position_monitor.py"
+PIPELINE = "bot/execution/pipeline.py"
+RECONCILE = "bot/execution/reconcile.py"
+RECONCILER = "actors/reconciler.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`old`, which stands in the file exactly once, becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One mistake. `name` says what the bot does wrong."""
+
+    name: str
+    edits: tuple[Edit, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "signs again inside a retry",
+        (
+            Edit(
+                PIPELINE,
+                "        return Submitted(sent, await self._send(attempt, order))\n",
+                "        told = await self._send(attempt, order)\n"
+                "        await trio.sleep(1.0)\n"
+                "        if (await self.chain.statuses([attempt.signature]))[0] is None:\n"
+                "            attempt = await self._sign(admitted, wallet, order, number=2)\n"
+                "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
+                "            told = await self._send(attempt, order)\n"
+                "        return Submitted(sent, told)\n",
+            ),
+            Edit(
+                PIPELINE,
+                "    async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder) -> Attempt:\n",
+                "    async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder, number: int = 1) -> Attempt:\n",
+            ),
+            Edit(PIPELINE, "            number=1,\n", "            number=number,\n"),
+        ),
+    ),
+    Mutant(
+        "takes unknown for failed",
+        (
+            Edit(
+                "bot/trading/recovery.py",
+                "    return Step.EXPIRE if _proven_absent(last_valid_block_height, absences, endpoints) else Step.ASK_HISTORY\n",
+                "    return Step.EXPIRE\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "records after the swap",
+        (
+            Edit(
+                PIPELINE,
+                "        await self.store.record_attempt(attempt)\n        return attempt\n",
+                "        return attempt\n",
+            ),
+            Edit(
+                PIPELINE,
+                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n        sent =",
+                "        told = await self._send(attempt, order)\n"
+                "        await self.store.record_attempt(attempt)\n"
+                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
+                "        sent =",
+            ),
+            Edit(
+                PIPELINE,
+                "        return Submitted(sent, await self._send(attempt, order))\n",
+                "        return Submitted(sent, told)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "takes the entry price as the floor of an exit",
+        (
+            Edit(
+                PIPELINE,
+                "        request = intent.request\n        priced = await self._quoting.priced(request, wallet, settings)\n",
+                "        request = intent.request\n"
+                "        priced = await self._quoting.priced(request, wallet, settings)\n"
+                "        held = await self.store.open_positions(request.user_id)\n"
+                "        if costs := [row.cost_lamports for row in held if row.mint == request.mint]:\n"
+                "            if request.side is Side.SELL:\n"
+                "                priced = replace(priced, limit_raw=max(priced.limit_raw, costs[0]))\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "stops selling after a failed sale",
+        (
+            Edit(
+                MONITOR,
+                "                tries = tries.after(await self._leave(position, decided, tries))\n",
+                "                tries = tries.after(await self._leave(position, decided, tries))\n"
+                "                if tries.failures:\n"
+                "                    await trio.sleep_forever()\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "flattens one position after the other",
+        (
+            Edit(
+                "actors/flattener.py",
+                "        for position in to_sell:\n",
+                "        for position in to_sell[:1]:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "takes a read that failed for zero",
+        (
+            Edit(
+                RECONCILE,
+                "        balances = await self.chain.balances(wallet.address)\n",
+                "        try:\n"
+                "            balances = await self.chain.balances(wallet.address)\n"
+                "        except Exception:\n"
+                "            balances = WalletBalances(0, 0, {})\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "checks the limits outside of the transaction",
+        (
+            Edit(
+                PIPELINE,
+                "        admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))\n",
+                "        judged = await self._admit(request, wallet, settings, intent_id, partial(_only_judge, request))\n"
+                "        if isinstance(judged, Refused) and judged.code != _WOULD_DO:\n"
+                "            return judged\n"
+                "        admitted = await self._admit(\n"
+                "            request, wallet, settings, intent_id, lambda _: Admitted(request.spend_lamports)\n"
+                "        )\n",
+            ),
+            Edit(
+                PIPELINE,
+                "from bot.trading.risk_gate import Refused, RiskSnapshot, admit\n",
+                "from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot, admit\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "sends before the row says so",
+        (
+            Edit(
+                PIPELINE,
+                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n        sent =",
+                "        told = await self._send(attempt, order)\n"
+                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
+                "        sent =",
+            ),
+            Edit(
+                PIPELINE,
+                "        return Submitted(sent, await self._send(attempt, order))\n",
+                "        return Submitted(sent, told)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "admits a sale beside a sale",
+        (
+            Edit(
+                GATE,
+                "    if facts.mint_sells_in_flight if request.side is Side.SELL else facts.mint_in_flight:\n",
+                "    if request.side is Side.BUY and facts.mint_in_flight:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "buys a token while another order of it is on its way",
+        (
+            Edit(
+                GATE,
+                "    if facts.mint_sells_in_flight if request.side is Side.SELL else facts.mint_in_flight:\n",
+                "    if facts.mint_sells_in_flight:\n",
+            ),
+        ),
+    ),
+    Mutant("buys while it is paused", (Edit(GATE, "        _paused,\n", ""),)),
+    Mutant("buys beyond the limit of a position", (Edit(GATE, "        _position_size,\n", ""),)),
+    Mutant(
+        "forgets a panic when it restarts",
+        (
+            Edit(
+                GUARD,
+                '        await self.store.save_cause(Cause(name, scope, self.clock.now_ms(), user_id, "by his own command"))\n',
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "forgets a halt when it restarts",
+        (
+            Edit(
+                GUARD,
+                "        if self.halt is None and halt is not None:\n            self.halt = halt\n",
+                "        if self.halt is None and halt is not None:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "watches nothing that a life before it bought",
+        (Edit(RECONCILER, "                await self.watch(position.id)\n", "                pass\n"),),
+    ),
+    Mutant(
+        "leaves an order that was never signed",
+        (Edit(CONFIRM, "            if not attempts:\n", "            if not attempts and not self.policy:\n"),),
+    ),
+    Mutant(
+        "does not take up what it had signed",
+        (
+            Edit(
+                CONFIRM,
+                "            elif attempts[-1].signature not in followed:\n",
+                "            elif attempts[-1].signature not in followed and intent.state is not IntentState.SIGNED:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "compares books while an order is on its way",
+        (
+            Edit(
+                RECONCILE,
+                "        if wallet.id in self.in_flight.wallet_ids():\n            return True\n"
+                "        return any(intent.request.wallet_id == wallet.id for intent, _ in await self.store.in_flight())\n",
+                "        return not wallet\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "books what it quoted instead of what landed",
+        (
+            Edit(
+                "bot/trading/fill.py",
+                "        token_raw=trade.token_raw,\n        quote_lamports=trade.quote_lamports,\n",
+                "        token_raw=trade.token_raw * 99 // 100,\n        quote_lamports=trade.quote_lamports,\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "lets two signers of a wallet run in a halt",
+        (
+            Edit(
+                "actors/flattener.py",
+                "            await self.stop_money()\n            self.at_work = True\n",
+                "            self.at_work = True\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "starts a child twice that came before its supervisor",
+        (
+            Edit(
+                "actors/runtime/engine.py",
+                "        for child in named:\n",
+                "        for child in list(self.children.values()):\n",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,112 @@
+"""Rules that chance would seldom try: two turns of one wallet at once, and one position that cannot be sold.
+
+Each plays a short scene in virtual time and says what was wrong, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import trio
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from bot.localnet.addresses import bonding_curve
+from bot.ports import Submitted
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.trading_state import Halt
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.tree import TradingBot
+from tests.simulation.determinism import run_seeded
+from tests.simulation.doors import Life
+from tests.simulation.world import DoorWorld, make_door_world
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import open_for_entries
+
+CALM = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
+SPEND_LAMPORTS = LAMPORTS_PER_SOL // 20
+FLAT_WITHIN_S = 60.0
+SEED = 1
+
+
+def two_turns_at_once_keep_the_limits() -> str:
+    """The gate and the intent are one transaction: even without the executor's turn a limit of one position holds."""
+    said: list[str] = []
+
+    async def scene(world: DoorWorld, bot: TradingBot) -> None:
+        crowd = Crowd(world.chain)
+        user, wallet = await world.user("demo-1", CALM)
+        mints = [crowd.launch(), crowd.launch()]
+        await trio.sleep(2)
+
+        async def buy(mint: str) -> None:
+            request = order(user, wallet, mint, key=mint, spend_lamports=SPEND_LAMPORTS)
+            if isinstance(await bot.desk.pipeline.submit(request, wallet), Submitted):
+                said.append(mint)
+
+        async with trio.open_nursery() as nursery:
+            for mint in mints:
+                nursery.start_soon(buy, mint)
+
+    _play(scene, Ceilings(max_open_positions=1))
+    return "" if len(said) == 1 else f"{len(said)} of two buys at once were admitted where one position is the limit"
+
+
+def what_cannot_be_sold_holds_up_nothing_else() -> str:
+    """A flatten sells every position that can be sold, whatever is wrong with the one before it."""
+    left: list[str] = []
+
+    async def scene(world: DoorWorld, bot: TradingBot) -> None:
+        crowd = Crowd(world.chain)
+        user, wallet = await world.user("demo-1", replace(CALM, max_position_lamports=LAMPORTS_PER_SOL))
+        mints = [crowd.launch() for _ in range(3)]
+        await trio.sleep(2)
+        for mint in mints:
+            await bot.desk.submit(order(user, wallet, mint, key=mint, spend_lamports=SPEND_LAMPORTS))
+            await trio.sleep(3)
+        _spoil(world, mints[0])
+        bot.guard.latch(Halt("operator", world.clock.now_ms(), "operator", "a drill"))
+        await trio.sleep(FLAT_WITHIN_S)
+        held = [row.mint for row in await world.store.open_positions()]
+        left.extend(mint for mint in mints[1:] if mint in held)
+
+    _play(scene, Ceilings())
+    return f"still held after a flatten: {left}" if left else ""
+
+
+def _spoil(world: DoorWorld, mint: str) -> None:
+    """Make a token's curve unreadable by decree."""
+    accounts = world.chain.cluster.chain.accounts
+    key = bonding_curve(Pubkey.from_string(mint))
+    account = accounts.get(key)
+    assert account is not None
+    accounts.put(key, Account(account.lamports, b"\xff" * 8, account.owner, account.executable, account.rent_epoch))
+
+
+Scene = Callable[[DoorWorld, TradingBot], Awaitable[None]]
+
+
+def _play(scene: Scene, ceilings: Ceilings) -> None:
+    """One life in a world of its own, for as long as the scene takes."""
+
+    async def main() -> None:
+        world = make_door_world(SEED)
+
+        async def body(bot: TradingBot) -> None:
+            await open_for_entries(bot)
+            await scene(world, bot)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(world.chain.run)
+            await world.live(Life(), body, ceilings=ceilings)
+            nursery.cancel_scope.cancel()
+
+    run_seeded(SEED, main)
+
+
+RULES: dict[str, Callable[[], str]] = {
+    "two turns at once": two_turns_at_once_keep_the_limits,
+    "what cannot be sold": what_cannot_be_sold_holds_up_nothing_else,
+}
