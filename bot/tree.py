@@ -174,7 +174,9 @@ class TradingBot:
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
         )
-        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.balances, self.care.settled)
+        self.confirmer = Confirmer(
+            store, chain, clock, self.policy, self.in_flight, self.balances, self.care.settled, self.alerts.tell
+        )
         self.care.desk, self.care.confirmer = self.desk, self.confirmer
         self.reconciler = ReconcilerActor(
             store=store,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import HALTED, QUARANTINED, page_for
+from bot.trading.runbooks import EXITS, HALTED, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 
 # Services without which nothing can be sold either.
@@ -99,3 +100,13 @@ def unwatched(position: Position, reason: str) -> Alert:
         f" cannot judge it either ({reason}). Its owner can sell it by hand."
     )
     return Alert("unwatched", text, QUARANTINED, urgent=True)
+
+
+def evidence_strange(intent: Intent, signature: str, trouble: str) -> Alert:
+    """A landed transaction of ours is not the trade that it was signed for; the books do without a fill."""
+    text = (
+        f"Transaction {signature} of user {intent.request.user_id} in {intent.request.mint} landed and is not the"
+        f" {intent.request.side} it was signed for ({trouble}). No fill was written; the books take tokens and SOL from the"
+        " chain."
+    )
+    return Alert("evidence", text, EXITS, urgent=True)

@@ -12,20 +12,22 @@ import structlog
 import trio
 
 from bot.clock import Clock
-from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected
+from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected, StoreUnavailable, Unavailable
+from bot.execution.alerts import Alert, evidence_strange
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
-from bot.execution.messages import expired_message, failed_message, fill_message
+from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
 from bot.ports import Chain, Settled, Store
-from bot.trading.fill import EvidenceError, fill_from
-from bot.trading.intent import Context, Intent, IntentState, Side
+from bot.trading.fill import EvidenceError, LandedTransaction, fill_from
+from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Side
 from bot.trading.ledger import legs_of_failed, legs_of_fill
 from bot.trading.recovery import SignatureStatus, Step, next_step
 
 log = structlog.get_logger()
 
-MAX_STATUSES = 256  # getSignatureStatuses takes at most this many
+# How often a landed transaction that is not the trade of its intent is read again before the books do without it.
+STRANGE_READS = 20
 
 
 def _fill_event(intent: Intent) -> str:
@@ -37,7 +39,10 @@ def _fill_event(intent: Intent) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Confirmer:
-    """The second half of the road. `settled` is called after each settlement, so that a monitor can start or end."""
+    """The second half of the road.
+
+    `settled` is called after each settlement, so that a monitor can start or end; `alert` reaches the operator.
+    """
 
     store: Store
     chain: Chain
@@ -46,6 +51,7 @@ class Confirmer:
     in_flight: InFlight
     balances: BalanceBook
     settled: Callable[[Settled], Awaitable[None]]
+    alert: Callable[[Alert], None]
 
     async def adopt(self, planned_max_age_ms: int) -> int:
         """Follow every unresolved intent of the database that nobody follows yet; how many were found.
@@ -56,16 +62,30 @@ class Confirmer:
         found = 0
         abandoned = self.in_flight.abandoned()
         addresses = {wallet.id: wallet.address for wallet in await self.store.wallets()}
-        followed = {entry.attempt.signature for entry in self.in_flight.all()}
         for intent, attempts in await self.store.in_flight():
             if not attempts:
                 await self._cancel_orphan(intent, 0 if intent.id in abandoned else planned_max_age_ms)
-            elif attempts[-1].signature not in followed:
-                found += 1
-                log.info("intent_adopted", intent=intent.id, state=intent.state, signature=attempts[-1].signature)
-                self.in_flight.follow(Followed(intent, attempts[-1], addresses[intent.request.wallet_id]))
+            else:
+                found += self._follow(intent, attempts, addresses[intent.request.wallet_id], decided=False)
         self.in_flight.taken_up(abandoned)
+        try:
+            unproven = await self.store.unproven()
+        except StoreUnavailable as error:
+            # They hold up nothing but a buy of their token, which needs the database itself.
+            log.info("unproven_not_read", reason=str(error))
+            return found
+        for intent, attempts in unproven:
+            self._follow(intent, attempts, addresses[intent.request.wallet_id], decided=True)
         return found
+
+    def _follow(self, intent: Intent, attempts: list[Attempt], address: str, *, decided: bool) -> bool:
+        """Follow those attempts of an intent that may land and that nobody follows; whether there was one."""
+        followed = {entry.attempt.signature for entry in self.in_flight.attempts_of(intent.id)}
+        new = [row for row in attempts if row.state in MAY_LAND and row.signature not in followed]
+        for attempt in new:
+            log.info("intent_adopted", intent=intent.id, state=intent.state, signature=attempt.signature)
+            self.in_flight.follow(Followed(intent, attempt, address, decided=decided))
+        return bool(new)
 
     async def _cancel_orphan(self, intent: Intent, planned_max_age_ms: int) -> None:
         now_ms = self.clock.now_ms()
@@ -82,9 +102,10 @@ class Confirmer:
     async def round(self) -> None:
         """Ask once about everything that is followed and take each attempt's next step.
 
-        One attempt's trouble delays no other. Raises StoreUnavailable; a chain that cannot be asked ends the round.
+        One attempt's trouble delays no other: what a purchase needs of the database says nothing about an exit. A chain
+        that cannot be asked ends the round.
         """
-        entries = self.in_flight.all()[:MAX_STATUSES]
+        entries = self.in_flight.all()
         if not entries:
             return
         try:
@@ -93,10 +114,13 @@ class Confirmer:
             log.warning("statuses_unavailable", followed=len(entries), reason=str(error))
             return
         height = await self._finalized_height() if None in statuses else None
-        for entry, status in zip(entries, statuses, strict=True):
+        for asked, status in zip(entries, statuses, strict=True):
+            entry = self.in_flight.of(asked.attempt.signature)
+            if entry is None:
+                continue
             try:
                 await self._step(entry, status, height)
-            except (ChainUnavailable, DecodeError, EvidenceError) as error:
+            except (Unavailable, DecodeError) as error:
                 log.warning(
                     "confirm_delayed", intent=entry.intent.id, signature=entry.attempt.signature, reason=str(error)
                 )
@@ -131,7 +155,13 @@ class Confirmer:
         landed = await self.chain.landed(entry.attempt.signature, entry.address, intent.request.mint)
         if landed is None:
             return
-        fill = fill_from(landed, intent.request.side)
+        try:
+            if entry.decided:
+                raise EvidenceError(f"{landed.signature} succeeded beside the attempt that filled its order")
+            fill = fill_from(landed, intent.request.side)
+        except EvidenceError as error:
+            await self._strange(entry, landed, error)
+            return
         settled = await self.store.settle(
             intent.id,
             fill,
@@ -154,15 +184,30 @@ class Confirmer:
         )
         await self.settled(settled)
         self.balances.moved(intent.request.wallet_id, fill.wallet_delta_lamports, fill.slot)
-        self.in_flight.resolve(entry.attempt.signature)
+        self.in_flight.filled(entry.attempt.signature)
 
     async def _fail(self, entry: Followed) -> None:
         intent, signature = entry.intent, entry.attempt.signature
         landed = await self.chain.landed(signature, entry.address, intent.request.mint)
-        if landed is None:
-            return
-        failure = f"landed with an error: {landed.error}"
-        closed = await self.store.close_unfilled(
+        if landed is not None:
+            await self._without_fill(entry, landed, f"landed with an error: {landed.error}")
+
+    async def _strange(self, entry: Followed, landed: LandedTransaction, trouble: EvidenceError) -> None:
+        """It landed without an error and is not the trade of its intent: read again, then written off as no fill.
+
+        The ledger takes its fee and no fill is invented; the reconciler takes tokens and SOL from the chain.
+        """
+        intent, signature = entry.intent, entry.attempt.signature
+        reads = self.in_flight.read_again(signature)
+        log.warning("evidence_strange", intent=intent.id, signature=signature, reads=reads, reason=str(trouble))
+        if reads >= STRANGE_READS:
+            await self._without_fill(entry, landed, f"landed, but not as this trade: {trouble}")
+            self.alert(evidence_strange(intent, signature, str(trouble)))
+
+    async def _without_fill(self, entry: Followed, landed: LandedTransaction, failure: str) -> None:
+        """It landed and traded nothing for us: its fee is booked, and with the last attempt the intent fails."""
+        intent, signature = entry.intent, entry.attempt.signature
+        ended = await self.store.close_unfilled(
             intent.id,
             IntentState.FAILED,
             failure,
@@ -171,12 +216,14 @@ class Confirmer:
             legs=legs_of_failed(landed.network_fee_lamports),
             message=failed_message(self.clock, intent, signature, failure, landed.program_error),
         )
-        if closed:
-            self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
-        log.warning("intent_failed", intent=intent.id, signature=signature, mint=intent.request.mint, reason=failure)
+        self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
+        event = "intent_failed" if ended else "attempt_failed"
+        log.warning(event, intent=intent.id, signature=signature, mint=intent.request.mint, reason=failure)
         self.in_flight.resolve(signature)
 
     async def _send_again(self, entry: Followed) -> None:
+        if entry.decided:
+            return
         now_s = trio.current_time()
         if entry.sent_at_s is not None and now_s - entry.sent_at_s < self.policy.resend_interval_s:
             return
@@ -194,8 +241,9 @@ class Confirmer:
     async def _ask_history(self, entry: Followed) -> None:
         """Too old to land and not known: unknown until it is proven, and said so in the row."""
         signature = entry.attempt.signature
-        if entry.intent.state is not IntentState.UNKNOWN and not entry.absences:
+        if not entry.absences and self._is_last_hope(entry):
             await self.store.mark_unknown(entry.intent.id)
+            await self.store.post(unknown_message(self.clock, entry.intent, signature))
             log.warning("intent_unknown", intent=entry.intent.id, signature=signature)
         found = await self.chain.search_absences(signature)
         if isinstance(found, SignatureStatus):
@@ -203,9 +251,14 @@ class Confirmer:
         else:
             self.in_flight.note(signature, absences=found)
 
+    def _is_last_hope(self, entry: Followed) -> bool:
+        """Whether no other attempt of an undecided intent is younger: then the intent itself is unknown."""
+        heights = [other.attempt.last_valid_block_height for other in self.in_flight.attempts_of(entry.intent.id)]
+        return not entry.decided and entry.attempt.last_valid_block_height >= max(heights, default=0)
+
     async def _expire(self, entry: Followed) -> None:
         intent, signature = entry.intent, entry.attempt.signature
-        await self.store.close_unfilled(
+        ended = await self.store.close_unfilled(
             intent.id,
             IntentState.EXPIRED,
             "never landed, proven by the chain's history",
@@ -213,5 +266,6 @@ class Confirmer:
             signature=signature,
             message=expired_message(self.clock, intent, signature),
         )
-        log.warning("intent_expired", intent=intent.id, signature=signature, mint=intent.request.mint)
+        event = "intent_expired" if ended else "attempt_expired"
+        log.warning(event, intent=intent.id, signature=signature, mint=intent.request.mint)
         self.in_flight.resolve(signature)

@@ -7,39 +7,54 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from bot.trading.intent import Attempt, Intent
+from bot.trading.intent import Attempt, Intent, Side
 from bot.trading.recovery import Absence
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One attempt that somebody must follow to its end. `sent_at_s` is trio time of the last send, None if unknown."""
+    """One attempt that somebody must follow to its end. `sent_at_s` is trio time of the last send, None if unknown.
+
+    `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
+    followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent.
+    """
 
     intent: Intent
     attempt: Attempt
     address: str
     sent_at_s: float | None = None
     absences: tuple[Absence, ...] = ()
+    decided: bool = False
+    strange_reads: int = 0
 
 
 @dataclass(slots=True)
 class InFlight:
     """Followed attempts by signature, and intents whose maker was interrupted.
 
-    Shared by the executors, which add, and the confirmation watcher, which resolves and takes up.
+    Shared by the executors, which add, and the confirmation watcher, which resolves and takes up. An exit may have
+    several attempts.
     """
 
     _followed: dict[str, Followed] = field(default_factory=dict)
+    _signatures: dict[str, list[str]] = field(default_factory=dict)  # by intent
+    _exits: dict[str, Intent] = field(default_factory=dict)  # undecided, by position
     _resolved: dict[str, trio.Event] = field(default_factory=dict)
     _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
 
     def follow(self, followed: Followed) -> None:
         """Follow an attempt; one that is followed already keeps its send time and evidence."""
-        if followed.attempt.signature not in self._followed:
-            self._followed[followed.attempt.signature] = followed
-            self._resolved.setdefault(followed.intent.id, trio.Event())
-            self._arrival.set()
+        if followed.attempt.signature in self._followed:
+            return
+        intent = followed.intent
+        self._followed[followed.attempt.signature] = followed
+        self._signatures.setdefault(intent.id, []).append(followed.attempt.signature)
+        if not followed.decided:
+            self._resolved.setdefault(intent.id, trio.Event())
+            if intent.request.side is Side.SELL and intent.request.position_id is not None:
+                self._exits[intent.request.position_id] = intent
+        self._arrival.set()
 
     def abandon(self, intent_id: str) -> None:
         """Whoever made this intent was interrupted; its row, if there is one, is to be taken up at once."""
@@ -63,24 +78,73 @@ class InFlight:
                 absences=(*followed.absences, *absences),
             )
 
+    def read_again(self, signature: str) -> int:
+        """Count one more reading of a landed transaction that is not the trade of its intent; how many there were."""
+        followed = self._followed[signature]
+        self._followed[signature] = replace(followed, strange_reads=followed.strange_reads + 1)
+        return followed.strange_reads + 1
+
     def resolve(self, signature: str) -> None:
-        """The attempt's outcome is in the database; wake whoever waits for its intent."""
+        """The attempt's outcome is in the database; with an intent's last one, wake whoever waits for the intent."""
+        followed = self._forget(signature)
+        if followed is not None and followed.intent.id not in self._signatures:
+            self._decide(followed.intent)
+
+    def filled(self, signature: str) -> None:
+        """The attempt's fill is in the database: its intent is decided, and its other attempts are only to be proven dead."""
+        followed = self._forget(signature)
+        if followed is not None:
+            for other in self.attempts_of(followed.intent.id):
+                self._followed[other.attempt.signature] = replace(other, decided=True)
+            self._decide(followed.intent)
+
+    def _forget(self, signature: str) -> Followed | None:
         followed = self._followed.pop(signature, None)
         if followed is not None:
-            event = self._resolved.pop(followed.intent.id, None)
-            if event is not None:
-                event.set()
+            signatures = self._signatures[followed.intent.id]
+            signatures.remove(signature)
+            if not signatures:
+                del self._signatures[followed.intent.id]
+        return followed
+
+    def _decide(self, intent: Intent) -> None:
+        position_id = intent.request.position_id
+        if position_id is not None and (known := self._exits.get(position_id)) is not None and known.id == intent.id:
+            del self._exits[position_id]
+        event = self._resolved.pop(intent.id, None)
+        if event is not None:
+            event.set()
 
     def all(self) -> list[Followed]:
         """What is followed now, oldest first."""
         return list(self._followed.values())
 
+    def of(self, signature: str) -> Followed | None:
+        """What is known of an attempt now; None when it is not followed any more."""
+        return self._followed.get(signature)
+
+    def attempts_of(self, intent_id: str) -> list[Followed]:
+        """The followed attempts of one intent, oldest first."""
+        return [self._followed[signature] for signature in self._signatures.get(intent_id, ())]
+
+    def exit_of(self, position_id: str) -> Intent | None:
+        """The exit of a position that is on its way, if one is; a sale by hand is its user's own affair."""
+        return self._exits.get(position_id)
+
+    def buys(self, wallet_id: str, mint: str) -> bool:
+        """Whether a buy of this mint by this wallet may still land."""
+        wanted = (wallet_id, mint, Side.BUY)
+        return any(
+            (followed.intent.request.wallet_id, followed.intent.request.mint, followed.intent.request.side) == wanted
+            for followed in self._followed.values()
+        )
+
     def wallet_ids(self) -> frozenset[str]:
-        """Wallets with something unresolved."""
-        return frozenset(followed.intent.request.wallet_id for followed in self._followed.values())
+        """Wallets with something undecided."""
+        return frozenset(one.intent.request.wallet_id for one in self._followed.values() if not one.decided)
 
     async def resolved(self, intent_id: str) -> None:
-        """Wait until the intent is resolved; returns at once for one that is not followed."""
+        """Wait until the intent is decided; returns at once for one that is not followed."""
         event = self._resolved.get(intent_id)
         if event is not None:
             await event.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.clock import Clock
 from bot.ports import OutboxMessage
 from bot.trading.fill import Fill
@@ -57,6 +59,12 @@ def failed_message(
 def expired_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessage:
     """An order is proven never to have landed."""
     return _message(clock, intent, "order_expired", {"signature": signature})
+
+
+def unknown_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessage:
+    """An order can no longer land and is not proven either way; told once, however often this is written."""
+    message = _message(clock, intent, "order_unknown", {"signature": signature})
+    return replace(message, id=f"unknown:{intent.id}")
 
 
 def monitor_lost_message(clock: Clock, position: Position) -> OutboxMessage:

@@ -62,8 +62,17 @@ class IntentStore(Protocol):
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         """Every intent that is not in a terminal state, oldest first, with its attempts in order."""
 
+    async def unproven(self) -> list[tuple[Intent, list[Attempt]]]:
+        """Filled intents with those of their other attempts that may still land, oldest first.
+
+        No buy of their mint by their wallet is admitted until each of these is resolved.
+        """
+
     async def record_attempt(self, attempt: Attempt) -> None:
-        """Commit an attempt's bytes and move its intent to `signed`; raises Conflict when the intent cannot be signed."""
+        """Commit an attempt's bytes and move its intent to `signed`; raises Conflict when the intent cannot be signed.
+
+        A sale of a whole balance may be signed again at once, anything else only once no attempt of it may land.
+        """
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:
         """The bytes are about to leave: attempt and intent become `sent`. Again for the same signature changes nothing."""
@@ -84,8 +93,9 @@ class IntentStore(Protocol):
     ) -> bool:
         """End an intent without a fill (`failed`, `expired`, `cancelled`) and release its reservation, in one transaction.
 
-        `signature` names the attempt that landed with an error or expired; `legs` are what it cost. False when the
-        intent was terminal already.
+        `signature` names the attempt that landed with an error or expired; `legs` are what it cost. True when the
+        intent ended by this. While another attempt of it may land, and when it was terminal already, False: then only
+        the attempt named is resolved and its cost booked, once, and `message` is not sent.
         """
 
     async def settle(

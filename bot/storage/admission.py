@@ -40,7 +40,11 @@ select
     ) as open_positions,
     (select coalesce(sum(cost_lamports), 0) from held where mint = $2)
     + (select coalesce(sum(reserved_lamports), 0) from moving where mint = $2) as mint_cost_lamports,
-    (select count(*) from moving where mint = $2) as mint_in_flight,
+    (select count(*) from moving where mint = $2) + (
+        select count(*) from intents
+        inner join attempts on intents.id = attempts.intent_id and attempts.state in ('signed', 'sent')
+        where intents.wallet_id = $1 and intents.mint = $2 and intents.mode = $3 and intents.state = 'filled'
+    ) as mint_in_flight,
     (select count(*) from moving where mint = $2 and side = 'sell') as mint_sells_in_flight,
     (select coalesce(sum(token_raw), 0) from held where mint = $2) as mint_held_raw,
     (

@@ -38,9 +38,10 @@ SELECT_ATTEMPT = "select * from attempts where signature = $1"
 SELECT_ATTEMPTS = "select * from attempts where intent_id = $1 order by number"
 INSERT_ATTEMPT = """
 insert into attempts (
-    signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, error, created_at
+    signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, error, created_at,
+    sells_all, fee_lamports
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 UPDATE_ATTEMPT = """
 update attempts set state = $3, error = coalesce($4, error) where signature = $1 and intent_id = $2 returning signature
@@ -97,6 +98,8 @@ async def insert_attempt(connection: asyncpg.Connection, attempt: Attempt) -> No
         attempt.state,
         attempt.error,
         attempt.created_at_ms,
+        attempt.sells_all,
+        attempt.fee_lamports,
     )
 
 
@@ -152,4 +155,6 @@ def attempt_from(row: Row) -> Attempt:
         state=AttemptState(row["state"]),
         created_at_ms=row["created_at"],
         error=row["error"],
+        sells_all=row["sells_all"],
+        fee_lamports=row["fee_lamports"],
     )

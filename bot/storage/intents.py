@@ -31,20 +31,27 @@ from bot.storage.rules import (
     SENDABLE,
     attempt_at_close,
     check_legs,
+    ends_later,
     is_recorded,
+    may_land,
     storable,
     unknown_signature,
     wrong_state,
 )
 from bot.storage.settlement import Settlement, settle
 from bot.trading.fill import Fill
-from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, TradeRequest, sources_of
+from bot.trading.intent import MAY_LAND, TERMINAL, Attempt, AttemptState, Intent, IntentState, TradeRequest, sources_of
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Refused
 
 SELECT_IN_FLIGHT = """
 select * from intents where state in ('planned', 'signed', 'sent', 'unknown') order by created_at, seq
+"""
+SELECT_UNPROVEN = """
+select * from intents
+where state = 'filled' and id in (select intent_id from attempts where state in ('signed', 'sent'))
+order by created_at, seq
 """
 SELECT_ATTEMPTS_OF = "select * from attempts where intent_id = any($1::text[]) order by number"
 
@@ -88,6 +95,9 @@ class Intents(Repository):
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         return await self._database.read(_in_flight)
 
+    async def unproven(self) -> list[tuple[Intent, list[Attempt]]]:
+        return await self._database.read(_unproven)
+
     async def record_attempt(self, attempt: Attempt) -> None:
         """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
         await self._database.write(_record_attempt, attempt)
@@ -117,17 +127,21 @@ class Intents(Repository):
 
         async def unit(connection: asyncpg.Connection) -> bool:
             intent = await lock_intent(connection, intent_id)
-            if intent.state in TERMINAL:
+            attempts = await attempts_of(connection, intent_id)
+            goes_on = ends_later(intent, attempts, signature)
+            if goes_on and not may_land(attempts, signature):
                 return False
-            if intent.state not in sources_of(state):
+            if intent.state not in TERMINAL and intent.state not in sources_of(state):
                 raise wrong_state(intent_id, intent.state, state)
             text = storable(failure)
             if signature is not None and attempt_state is not None:
                 await resolve_attempt(connection, intent_id, signature, attempt_state, text)
-            if message is not None:
-                await put_message(connection, message)
             if legs:
                 await write_entry(connection, fee_entry(intent, signature, legs))
+            if goes_on:
+                return False
+            if message is not None:
+                await put_message(connection, message)
             await move_intent(connection, intent, state, failure=text, closed_at_ms=now_ms)
             return True
 
@@ -152,9 +166,18 @@ async def _intent_of(connection: asyncpg.Connection, key: str) -> Intent | None:
 
 
 async def _in_flight(connection: asyncpg.Connection) -> list[tuple[Intent, list[Attempt]]]:
+    return await _with_attempts(connection, SELECT_IN_FLIGHT)
+
+
+async def _unproven(connection: asyncpg.Connection) -> list[tuple[Intent, list[Attempt]]]:
+    found = await _with_attempts(connection, SELECT_UNPROVEN)
+    return [(intent, [row for row in attempts if row.state in MAY_LAND]) for intent, attempts in found]
+
+
+async def _with_attempts(connection: asyncpg.Connection, query: str) -> list[tuple[Intent, list[Attempt]]]:
     """Both reads see one moment: an intent without its attempts would look as if it had never been signed."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        intents = [intent_from(row) for row in await connection.fetch(SELECT_IN_FLIGHT)]
+        intents = [intent_from(row) for row in await connection.fetch(query)]
         rows = await connection.fetch(SELECT_ATTEMPTS_OF, [intent.id for intent in intents])
     attempts: dict[str, list[Attempt]] = {intent.id: [] for intent in intents}
     for row in rows:

@@ -19,7 +19,9 @@ from bot.storage.rules import (
     WalletFacts,
     attempt_at_close,
     check_legs,
+    ends_later,
     is_recorded,
+    may_land,
     no_attempt,
     no_intent,
     no_wallet,
@@ -33,6 +35,7 @@ from bot.storage.rules import (
 )
 from bot.trading.fill import Fill
 from bot.trading.intent import (
+    MAY_LAND,
     TERMINAL,
     Attempt,
     AttemptState,
@@ -103,6 +106,15 @@ class MemoryIntents(MemoryTables):
         rows.sort(key=lambda intent: intent.created_at_ms)
         return [(intent, self._attempts_of(intent.id)) for intent in rows]
 
+    async def unproven(self) -> list[tuple[Intent, list[Attempt]]]:
+        await trio.lowlevel.checkpoint()
+        open_attempts: dict[str, list[Attempt]] = {}
+        for row in sorted(self._attempts.values(), key=lambda row: row.number):
+            if row.state in MAY_LAND and self._intents[row.intent_id].state is IntentState.FILLED:
+                open_attempts.setdefault(row.intent_id, []).append(row)
+        intents = sorted((self._intents[intent_id] for intent_id in open_attempts), key=lambda row: row.created_at_ms)
+        return [(intent, open_attempts[intent.id]) for intent in intents]
+
     async def record_attempt(self, attempt: Attempt) -> None:
         """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
         await trio.lowlevel.checkpoint()
@@ -153,19 +165,22 @@ class MemoryIntents(MemoryTables):
         await trio.lowlevel.checkpoint()
         attempt_state = attempt_at_close(state, signature)
         check_legs(legs)
-        intent = self._intent(intent_id)
-        if intent.state in TERMINAL:
+        intent, attempts = self._intent(intent_id), self._attempts_of(intent_id)
+        goes_on = ends_later(intent, attempts, signature)
+        if goes_on and not may_land(attempts, signature):
             return False
-        if intent.state not in sources_of(state):
+        if intent.state not in TERMINAL and intent.state not in sources_of(state):
             raise wrong_state(intent_id, intent.state, state)
         failure = storable(failure)
         attempt = None if signature is None else self._attempt_of(intent_id, signature)
-        if message is not None:
+        if message is not None and not goes_on:
             self._put_message(message)
         if attempt is not None and attempt_state is not None:
             self._put_attempt(replace(attempt, state=attempt_state, error=failure))
         if legs:
             self.ledger.append(fee_entry(intent, signature, legs))
+        if goes_on:
+            return False
         self._closed_at_ms[intent_id] = now_ms
         self._put_intent(replace(intent, state=state, reserved_lamports=0, failure=failure))
         return True
@@ -230,7 +245,7 @@ class MemoryIntents(MemoryTables):
             open_positions=len(held) + len(coming),
             mint_cost_lamports=sum(row.cost_lamports for row in held_of_mint)
             + sum(row.reserved_lamports for row in of_mint),
-            mint_in_flight=len(of_mint),
+            mint_in_flight=len(of_mint) + self._unproven_exits(request),
             mint_sells_in_flight=sum(row.request.side is Side.SELL for row in of_mint),
             mint_held_raw=sum(row.token_raw for row in held_of_mint),
             realized_today_lamports=sum(
@@ -247,6 +262,16 @@ class MemoryIntents(MemoryTables):
                 and (row.request.user_id, row.request.mode) == (request.user_id, request.mode)
                 for row in self._intents.values()
             ),
+        )
+
+    def _unproven_exits(self, request: TradeRequest) -> int:
+        """How many attempts of filled exits of this wallet, mint and mode may still land."""
+        wanted = (request.wallet_id, request.mint, request.mode)
+        return sum(
+            row.state in MAY_LAND
+            and (intent := self._intents[row.intent_id]).state is IntentState.FILLED
+            and (intent.request.wallet_id, intent.request.mint, intent.request.mode) == wanted
+            for row in self._attempts.values()
         )
 
     def _intent(self, intent_id: str) -> Intent:

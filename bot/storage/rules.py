@@ -11,6 +11,8 @@ from bot.errors import Conflict
 from bot.ports import User, Wallet, WalletSignal
 from bot.trading.intent import (
     IN_FLIGHT,
+    MAY_LAND,
+    TERMINAL,
     Attempt,
     AttemptState,
     Context,
@@ -78,9 +80,6 @@ _ATTEMPT_AT_CLOSE: dict[IntentState, AttemptState] = {
 # Bytes leave for an intent that is signed, unknown, or sent already with other bytes.
 SENDABLE = sources_of(IntentState.SENT) | {IntentState.SENT}
 _UNFILLED = frozenset({IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
-
-# An attempt in one of these states may still land.
-_UNRESOLVED_ATTEMPTS = frozenset({AttemptState.SIGNED, AttemptState.SENT})
 
 # These ends count as a failed trade of the day; a cancelled intent never left the house.
 FAILED_TRADES = frozenset({IntentState.FAILED, IntentState.EXPIRED})
@@ -155,8 +154,9 @@ def run_of(request: TradeRequest) -> str | None:
 def is_recorded(intent: Intent, attempts: Sequence[Attempt], attempt: Attempt) -> bool:
     """Whether an attempt is written already, so that writing it again changes nothing; False when it may be written.
 
-    Raises Conflict when the intent cannot be signed now: it is in another state, it is a buy with an attempt that may
-    still land (decisions, money path 3), or the attempt's number is taken; ValueError for a number below 1.
+    Raises Conflict when the intent cannot be signed now: it is in another state, it is a buy or a sale of a part with
+    an attempt that may still land (decisions, money path 3), or the attempt's number is taken; ValueError for a number
+    below 1.
     """
     if attempt.number < 1:
         raise ValueError(f"attempts are numbered from 1, not from {attempt.number}")
@@ -166,8 +166,11 @@ def is_recorded(intent: Intent, attempts: Sequence[Attempt], attempt: Attempt) -
         return True
     if intent.state not in sources_of(IntentState.SIGNED):
         raise wrong_state(intent.id, intent.state, IntentState.SIGNED)
-    if intent.request.side is Side.BUY and any(row.state in _UNRESOLVED_ATTEMPTS for row in attempts):
+    open_attempts = [row for row in attempts if row.state in MAY_LAND]
+    if open_attempts and intent.request.side is Side.BUY:
         raise Conflict(f"intent {intent.id} is a buy with an attempt that may still land; it is not signed again")
+    if open_attempts and not all(row.sells_all for row in (*open_attempts, attempt)):
+        raise Conflict(f"intent {intent.id} sells a part with an attempt that may still land; it is not signed again")
     if attempt.number in {row.number for row in attempts}:
         raise Conflict(f"attempt {attempt.number} of intent {intent.id} exists already")
     return False
@@ -185,6 +188,23 @@ def attempt_at_close(state: IntentState, signature: str | None) -> AttemptState 
     if state not in _ATTEMPT_AT_CLOSE:
         raise ValueError(f"an intent with the attempt {signature} was signed and cannot be {state}")
     return _ATTEMPT_AT_CLOSE[state]
+
+
+def may_land(attempts: Sequence[Attempt], signature: str | None) -> bool:
+    """Whether the attempt named may still land; False when none is named."""
+    return any(row.signature == signature and row.state in MAY_LAND for row in attempts)
+
+
+def ends_later(intent: Intent, attempts: Sequence[Attempt], signature: str | None) -> bool:
+    """Whether the end of the attempt named does not end its intent: that has ended already, or another one may land.
+
+    Raises LookupError when it is no attempt of an intent on its way.
+    """
+    if intent.state in TERMINAL:
+        return True
+    if signature is not None and all(row.signature != signature for row in attempts):
+        raise no_attempt(intent.id, signature)
+    return signature is not None and any(row.state in MAY_LAND and row.signature != signature for row in attempts)
 
 
 def check_legs(legs: Sequence[Leg]) -> None:

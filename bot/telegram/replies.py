@@ -57,6 +57,13 @@ def _expired(facts: Mapping[str, object]) -> str:
     )
 
 
+def _unknown(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} is sent, not yet proven: it is"
+        " too late for it to land, and the chain is asked whether it did. What it reserved stays reserved until then."
+    )
+
+
 def _adjustment(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The chain shows {format_tokens(_int(facts, 'chain_token_raw'))} tokens of"
@@ -77,6 +84,7 @@ _TEXTS = {
     "fill": _fill,
     "order_failed": _failed,
     "order_expired": _expired,
+    "order_unknown": _unknown,
     "adjustment": _adjustment,
 }
 

@@ -55,9 +55,11 @@ class AttemptState(StrEnum):
     SIGNED = "signed"
     SENT = "sent"
     LANDED = "landed"
-    LANDED_ERROR = "landed_error"
+    LANDED_ERROR = "landed_error"  # landed and is no fill: with an error, or not as the trade that was asked for
     EXPIRED = "expired"
 
+
+MAY_LAND = frozenset({AttemptState.SIGNED, AttemptState.SENT})
 
 TERMINAL = frozenset({IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
 IN_FLIGHT = frozenset(IntentState) - TERMINAL
@@ -148,6 +150,8 @@ class Attempt:
     """One signed transaction of an intent: the bytes that may be sent again freely.
 
     `limit_raw` is the bound that the bytes carry: the least raw tokens out for a buy, the least lamports for a sale.
+    `sells_all` says that the bytes sell the token account's whole balance of their moment: of several such at most one
+    can succeed. `fee_lamports` is what landing costs at most, whether it succeeds or not.
     """
 
     signature: str
@@ -160,3 +164,5 @@ class Attempt:
     state: AttemptState
     created_at_ms: int
     error: str | None = None
+    sells_all: bool = False
+    fee_lamports: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 FIRST_PAGE = "runbooks/README.md"
 HALTED = "runbooks/halted.md"
 QUARANTINED = "runbooks/quarantined.md"
+EXITS = "runbooks/exits.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",

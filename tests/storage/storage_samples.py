@@ -132,7 +132,9 @@ async def seen_by_gate(store: Store, request: TradeRequest, **known: object) -> 
     return seen[0]
 
 
-def attempt(intent_id: str, signature: str, number: int = 1, raw: bytes = b"\0bytes\xff") -> Attempt:
+def attempt(
+    intent_id: str, signature: str, number: int = 1, raw: bytes = b"\0bytes\xff", *, sells_all: bool = True
+) -> Attempt:
     return Attempt(
         signature=signature,
         intent_id=intent_id,
@@ -143,6 +145,8 @@ def attempt(intent_id: str, signature: str, number: int = 1, raw: bytes = b"\0by
         limit_raw=2**63,
         state=AttemptState.SIGNED,
         created_at_ms=NOW_MS,
+        sells_all=sells_all,
+        fee_lamports=2**40,
     )
 
 

@@ -111,6 +111,16 @@ async def test_an_exit_may_be_signed_again_at_once(store: Store) -> None:
     assert [row.state for row in rows] == [AttemptState.SENT, AttemptState.SENT]
 
 
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_sale_of_a_part_is_not_signed_again_while_an_attempt_may_still_land(store: Store, first: bool) -> None:
+    wallet = await enrol(store)
+    await planned(store, sell("k", wallet))
+    await store.record_attempt(attempt("i-k", "s-k", sells_all=first))
+    await store.mark_sent("s-k", NOW_MS)
+    with pytest.raises(Conflict, match="may still land"):
+        await store.record_attempt(attempt("i-k", "s-2", number=2, sells_all=not first))
+
+
 @pytest.mark.parametrize("state", sorted(set(IntentState) - sources_of(IntentState.SIGNED)))
 async def test_no_attempt_is_recorded_where_signing_is_not_legal(store: Store, state: IntentState) -> None:
     await brought_to(store, state, await enrol(store))
