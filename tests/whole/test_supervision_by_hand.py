@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from bot.errors import Unavailable
@@ -189,6 +190,21 @@ async def test_a_hunt_that_was_used_up_comes_back_with_its_children(autojump_clo
         assert state_of(here.bot.supervisor(), "hunt") == "restarting"
         await here.hunts()
         assert here.bot.guard.level == 1
+
+
+async def test_each_crash_is_an_event_with_the_budget_that_is_left(autojump_clock: MockClock) -> None:
+    with capture_logs() as logs:
+        async with scene(SNIPES) as here:
+            await crash_until_given_up(here.bot.supervisor("hunt", "snipers"), here.user.id)
+    path = f"root/hunt/snipers/{here.user.id}"
+    told = [event for event in logs if event["event"] == "supervision" and event["path"] == path]
+    assert [(event["kind"], event["incarnation"], event["budget_left"]) for event in told] == [
+        ("killed", 1, 2),
+        ("killed", 2, 1),
+        ("killed", 3, 0),
+        ("killed", 4, 0),
+        ("quarantined", 4, None),
+    ]
 
 
 async def test_what_would_hurt_is_refused_in_one_line(autojump_clock: MockClock) -> None:
