@@ -18,11 +18,13 @@ from zoneinfo import ZoneInfo
 class Clock:
     """A source of time and identifiers, handed to whoever needs one.
 
-    `now_ms` gives milliseconds since 1970 in UTC; `new_id` gives a fresh UUID as text.
+    `now_ms` gives milliseconds since 1970 in UTC; `new_id` gives a fresh UUID as text. `boottime_ms` gives milliseconds
+    since the machine was started: nobody sets it, and it goes on while the machine or this process sleeps.
     """
 
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
+    boottime_ms: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 def system_clock() -> Clock:
@@ -37,6 +39,7 @@ def virtual_clock(current_time_s: Callable[[], float], *, epoch_ms: int, seed: i
     return Clock(
         now_ms=lambda: epoch_ms + round((current_time_s() - start_s) * 1000),
         new_id=lambda: str(uuid.UUID(int=draw.getrandbits(128), version=4)),
+        boottime_ms=lambda: round(current_time_s() * 1000),
     )
 
 

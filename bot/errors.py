@@ -30,6 +30,13 @@ class JournalUnavailable(StoreUnavailable):
     """The database is away and the local journal cannot be written either: nothing may be signed."""
 
 
+class LeaseLost(Unavailable):
+    """Nothing may be written or signed here now: another bot leads on the database, or the time of this one has run out.
+
+    It is no outage of the database: nothing that is done while that is away may be done in its place.
+    """
+
+
 class ChatUnavailable(Unavailable):
     """The chat service did not answer, or asks to wait; whether it took what it was given is unknown.
 

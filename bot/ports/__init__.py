@@ -21,6 +21,7 @@ from bot.ports.chat import (
     OtherUpdate,
 )
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
+from bot.ports.lease import LEASE_S, STANDBY_S, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
@@ -39,7 +40,9 @@ from bot.ports.tracking import (
 from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet
 
 __all__ = [
+    "LEASE_S",
     "MAX_UPDATES",
+    "STANDBY_S",
     "Blockhash",
     "Button",
     "ButtonPress",
@@ -56,6 +59,9 @@ __all__ = [
     "Gate",
     "IntentStore",
     "LaunchStream",
+    "Leader",
+    "Lease",
+    "LeaseStore",
     "LedgerCheck",
     "LedgerStore",
     "MakeMessage",
@@ -67,6 +73,7 @@ __all__ = [
     "Overview",
     "OverviewStore",
     "Owner",
+    "Party",
     "PositionStore",
     "Preview",
     "PricePoint",
@@ -78,6 +85,7 @@ __all__ = [
     "SnipeStore",
     "Spool",
     "SpoolState",
+    "Standby",
     "Store",
     "Submitted",
     "SwapOrder",

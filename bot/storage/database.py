@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple, Unpack
@@ -14,10 +14,11 @@ import outcome
 import structlog
 import trio
 
-from bot.errors import Conflict, StartupError, StoreUnavailable
+from bot.errors import Conflict, LeaseLost, StartupError, StoreUnavailable
 from bot.storage.address import DatabaseAddress
 from bot.storage.island import Island
-from bot.storage.migrate import load, migrate
+from bot.storage.lease_schema import STALE_EPOCH, prepare_lease
+from bot.storage.migrate import load, migrate, refuse_newer
 
 log = structlog.get_logger()
 
@@ -26,6 +27,11 @@ Row = Mapping[str, Any]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 Unit = Callable[[asyncpg.Connection, Unpack[Ts]], Coroutine[Any, Any, T]]
+
+# Each statement sees what was committed before it, whatever the server's default is: a fence relies on that.
+_BEGIN = "begin isolation level read committed"
+_COMMIT = "commit"
+_ROLLBACK = "rollback"
 
 _OLDEST_SERVER = 15
 _POOL_SIZE = 8
@@ -122,6 +128,8 @@ class Database:
         self._pool = pool
         self._timeouts = timeouts
         self._silent = False  # the last unit ran out of time
+        self._begin = _BEGIN
+        self._refused: Callable[[str], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Database {self.statistics()}>"
@@ -130,6 +138,14 @@ class Database:
     def is_silent(self) -> bool:
         """Whether the last unit ran out of time."""
         return self._silent
+
+    def fence(self, guard: str, refused: Callable[[str], None]) -> None:
+        """Put `guard`, a statement, in front of every write from now on, at the cost of no round trip of its own.
+
+        Where the server answers it with the error STALE_EPOCH the write raises LeaseLost and `refused` is told why.
+        """
+        self._begin = f"{_BEGIN}; {guard}"
+        self._refused = refused
 
     def statistics(self) -> DatabaseStatistics:
         """Counts of this moment, for status."""
@@ -154,13 +170,25 @@ class Database:
         """Run a unit in one transaction; it returns when the commit is known, whatever the trio scope wants meanwhile.
 
         Raises StoreUnavailable when the outcome is not known, Conflict for a broken constraint, LookupError for a row
-        that refers to nothing, ValueError for a value that a column cannot hold, and whatever the unit raises; in all
-        cases but the first nothing was written.
+        that refers to nothing, ValueError for a value that a column cannot hold, LeaseLost where the fence refuses it, and
+        whatever the unit raises; in all cases but the first nothing was written.
         """
-        with _translated():
-            return await self._island.call(
-                self._within, self._timeouts.unit_s, _in_transaction, (unit, args), shield=True
-            )
+        return await self._write(self._timeouts.unit_s, unit, args)
+
+    async def write_soon(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
+        """A write that gives up sooner, because it is of no use later."""
+        return await self._write(self._timeouts.probe_s, unit, args)
+
+    async def _write(self, limit_s: float, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+        try:
+            with _translated():
+                return await self._island.call(
+                    self._within, limit_s, _in_transaction, (self._begin, unit, args), shield=True
+                )
+        except LeaseLost as error:
+            if self._refused is not None:
+                self._refused(str(error))
+            raise
 
     async def _within(self, limit_s: float, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
         """Run a unit on a connection of the pool. One that runs out of time costs its connection.
@@ -185,15 +213,20 @@ class Database:
         return result
 
 
-async def _in_transaction(connection: asyncpg.Connection, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+async def _in_transaction(connection: asyncpg.Connection, begin: str, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
     """A unit that ran out of time is not rolled back: its connection is given up, and what is open on it ends with it."""
-    transaction = connection.transaction()
-    await transaction.start()
+    begun = await outcome.acapture(connection.execute, begin)
+    if isinstance(begun, outcome.Error) and isinstance(begun.error, asyncpg.PostgresError):
+        await connection.execute(_ROLLBACK)
+        if begun.error.sqlstate == STALE_EPOCH:
+            raise LeaseLost(_one_line(begun.error)) from begun.error
+    begun.unwrap()
     result = await outcome.acapture(unit, connection, *args)
     if isinstance(result, outcome.Value):
-        await transaction.commit()
+        await connection.execute(_COMMIT)
     elif not isinstance(result.error, (TimeoutError, asyncio.CancelledError)):
-        await transaction.rollback()
+        with suppress(asyncpg.InterfaceError, OSError):  # the connection is gone, and what was open on it
+            await connection.execute(_ROLLBACK)
     return result.unwrap()
 
 
@@ -206,20 +239,27 @@ class Repository:
 
 @asynccontextmanager
 async def open_database(
-    island: Island, address: DatabaseAddress, timeouts: DatabaseTimeouts | None = None
+    island: Island,
+    address: DatabaseAddress,
+    timeouts: DatabaseTimeouts | None = None,
+    *,
+    ahead: Callable[[Database], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Database]:
     """A pool of connections to a database that was brought to this program's schema first.
 
-    Raises StartupError with one line, which never holds the password, when the database cannot be used.
+    `ahead` is awaited before that, and may wait until this process may change the database. Raises StartupError with one
+    line, which never holds the password, when the database cannot be used.
     """
     timeouts = timeouts or DatabaseTimeouts()
-    try:
+    with _starting(address):
         pool = await island.call(_open_pool, address, timeouts)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-        # Not chained: what asyncpg says of a connection string may repeat a part of it.
-        raise StartupError(f"{address.name} cannot be used: {_startup_text(error)}") from None
     database = Database(island, pool, timeouts)
     try:
+        if ahead is not None:
+            with _starting(address):
+                await ahead(database)
+        with _starting(address):
+            await island.call(_migrate, pool, timeouts)
         yield database
     finally:
         with trio.move_on_after(_CLOSE_WITHIN_S, shield=True), suppress(StoreUnavailable):
@@ -259,12 +299,18 @@ async def _open_pool(address: DatabaseAddress, timeouts: DatabaseTimeouts) -> as
             server = connection.get_server_version()
             if server.major < _OLDEST_SERVER:
                 raise StartupError(f"{address.name} is PostgreSQL {server.major}; {_OLDEST_SERVER} or newer is needed")
-            for name in await migrate(connection, load()):
-                log.info("migration_applied", name=name)
+            await refuse_newer(connection, load())
+            await prepare_lease(connection)
     except BaseException:
         pool.terminate()
         raise
     return pool
+
+
+async def _migrate(pool: asyncpg.Pool, timeouts: DatabaseTimeouts) -> None:
+    async with pool.acquire(timeout=timeouts.acquire_s) as connection:
+        for name in await migrate(connection, load()):
+            log.info("migration_applied", name=name)
 
 
 async def _keep_session(connection: asyncpg.Connection) -> None:
@@ -282,6 +328,15 @@ async def _close_pool(pool: asyncpg.Pool, is_silent: bool) -> None:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("pool_terminated", reason=_one_line(error))
         pool.terminate()
+
+
+@contextmanager
+def _starting(address: DatabaseAddress) -> Iterator[None]:
+    """Errors of a start in one line that helps. Not chained: what asyncpg says of a connection string may repeat it."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise StartupError(f"{address.name} cannot be used: {_startup_text(error)}") from None
 
 
 @contextmanager

@@ -39,6 +39,8 @@ create table if not exists schema_migrations (
 """
 TRY_LOCK = "select pg_try_advisory_lock($1)"
 UNLOCK = "select pg_advisory_unlock($1)"
+IS_MIGRATED = "select to_regclass('schema_migrations') is not null"
+NEWEST = "select max(version) from schema_migrations"
 APPLIED = "select version, name, sha256 from schema_migrations"
 RECORD = "insert into schema_migrations (version, name, sha256) values ($1, $2, $3)"
 
@@ -79,7 +81,7 @@ async def migrate(connection: asyncpg.Connection, migrations: list[Migration]) -
 
     A file that fails leaves nothing behind. Raises MigrationError.
     """
-    async with _locked(connection):
+    async with locked(connection):
         await connection.execute(_CREATE_TABLE)
         applied = {row["version"]: row for row in await connection.fetch(APPLIED)}
         _check(migrations, applied)
@@ -89,12 +91,21 @@ async def migrate(connection: asyncpg.Connection, migrations: list[Migration]) -
         return [migration.name for migration in missing]
 
 
-def _check(migrations: list[Migration], applied: Mapping[int, Mapping[str, Any]]) -> None:
-    newest = max(applied, default=0)
+async def refuse_newer(connection: asyncpg.Connection, migrations: list[Migration]) -> None:
+    """Raise MigrationError for a database that a newer program has been at; nothing is written and nothing locked."""
+    if await connection.fetchval(IS_MIGRATED):
+        _check_age(migrations, await connection.fetchval(NEWEST) or 0)
+
+
+def _check_age(migrations: list[Migration], newest: int) -> None:
     if newest > len(migrations):
         raise MigrationError(
             f"the database is at version {newest}, this program knows {len(migrations)}: run the newer program"
         )
+
+
+def _check(migrations: list[Migration], applied: Mapping[int, Mapping[str, Any]]) -> None:
+    _check_age(migrations, max(applied, default=0))
     for migration in migrations:
         row = applied.get(migration.version)
         if row is not None and row["sha256"] != migration.sha256:
@@ -117,7 +128,7 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
 
 
 @asynccontextmanager
-async def _locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
+async def locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """Only one program migrates. Polled: waiting inside pg_advisory_lock holds a snapshot that index builds wait for."""
     try:
         async with asyncio.timeout(_LOCK_WITHIN_S):

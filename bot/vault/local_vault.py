@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import trio
 from solders.keypair import Keypair
@@ -22,8 +23,10 @@ class LocalVault:
     says what that means.
     """
 
-    def __init__(self, master_key: MasterKey) -> None:
+    def __init__(self, master_key: MasterKey, fence: Callable[[], None] | None = None) -> None:
+        """`fence` raises LeaseLost when this process may not sign; without one nobody else could be signing."""
         self._master_key = master_key
+        self._fence = fence
 
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
@@ -38,8 +41,13 @@ class LocalVault:
             _overwrite(seed)
 
     async def sign(self, wallet: Wallet, key: SealedKey, intent_id: str, message: bytes) -> bytes:
-        """Refuses a row whose key is not the wallet's, even where the seal holds."""
+        """Refuses a row whose key is not the wallet's, even where the seal holds. Raises LeaseLost behind the fence.
+
+        The fence is asked once more behind the signature: who was frozen in between hands none out.
+        """
         await trio.lowlevel.checkpoint()
+        if self._fence is not None:
+            self._fence()
         seed = open_sealed(self._master_key, wallet.user_id, wallet.address, key)
         try:
             if len(seed) != SEED_BYTES:
@@ -53,7 +61,10 @@ class LocalVault:
             raise KeyUnavailable(
                 f"the key of wallet {wallet.address} is another wallet's; intent {intent_id} is not signed"
             )
-        return bytes(keypair.sign_message(message))
+        signature = bytes(keypair.sign_message(message))
+        if self._fence is not None:
+            self._fence()
+        return signature
 
 
 def _overwrite(secret: bytearray) -> None:

@@ -1,0 +1,86 @@
+"""Which of several bots on one database leads: a lease with an epoch, and those who wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+LEASE_S = 5.0  # how long a renewal holds, by the database's clock
+STANDBY_S = 5.0  # how long a bot that said it waits is believed to
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A bot as the others on its database see it.
+
+    `id` belongs to one data directory, which one process uses at a time; `name` is for people: host, process, directory.
+    """
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The lease as the database has it, by the database's clock.
+
+    `since_ms` is milliseconds since 1970. `left_ms` is what is left of it, negative when it has run out. `ours` says that
+    it is that of the asking data directory. A leader that was stopped in order `released` it. `knows_standby` says that
+    the leader knew, before it asked for its last renewal, that somebody waits, so that the end of its time binds it.
+    """
+
+    epoch: int
+    name: str
+    since_ms: int
+    left_ms: int
+    ours: bool
+    released: bool
+    knows_standby: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a process has taken. The epoch of each is higher than that of all before it.
+
+    `before` is the name of the leader before, and `unwatched_ms` for how long nobody has looked after positions since its
+    last sign; both are None on a database that nobody has led yet.
+    """
+
+    epoch: int
+    before: str | None
+    unwatched_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """Who waits, and since when in milliseconds since 1970."""
+
+    name: str
+    since_ms: int
+
+
+class LeaseStore(Protocol):
+    """The lease. Every write of a process that has taken it carries its epoch, and is refused once another has taken it."""
+
+    async def leader(self, party: Party) -> Leader | None:
+        """Who leads, None where nobody ever did; `party` is who asks."""
+
+    async def stand_by(self, party: Party) -> Leader | None:
+        """Say that `party` waits, which holds for `STANDBY_S`, and see who leads."""
+
+    async def take_lease(
+        self, party: Party, *, after_epoch: int, alone: bool, lost: Callable[[str], None]
+    ) -> Lease | None:
+        """Lead from now on; None when the lease has passed on since `after_epoch` (0: nobody ever led), or has not ended.
+
+        A lease has ended when it ran out, was released, or is that of the same data directory; with `alone`, because
+        nobody else can be on this database, any has. `lost` is told why, once, when a write is refused because another
+        process has taken the lease.
+        """
+
+    async def renew_lease(self, *, knows_standby: bool) -> Standby | None:
+        """Renew what was taken for another `LEASE_S`; who waits, if anybody. Raises LeaseLost, StoreUnavailable."""
+
+    async def release_lease(self, *, unwatched_ms: int) -> None:
+        """Give the lease back, so that nobody waits for its end; nobody has looked after positions for that long."""
