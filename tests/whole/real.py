@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,14 +111,14 @@ class RealBot:
 
     # --------------------------------------------------------------------------------------------------------- a life
 
-    def start(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        """`bot run` with these further arguments; returns as soon as the process is there."""
+    def start(self, *arguments: str, environment: dict[str, str] | None = None, program: Sequence[str] = BOT) -> None:
+        """`bot run` with these further arguments; returns as soon as the process is there. `program` stands for `bot`."""
         assert self.process is None, "it runs already"
         self._life_began = len(self.log())
         with (self.directory / "console").open("ab") as console:
             self.process = subprocess.Popen(
                 [
-                    *BOT,
+                    *program,
                     "run",
                     "--data-dir",
                     str(self.directory),
@@ -148,6 +148,16 @@ class RealBot:
         assert code == 0, f"it ended with exit code {code}\n{self.told()}"
         left = processes_of(self.directory)
         assert not left, f"left running {time.monotonic() - started_s:.1f} s after SIGTERM: {left}"
+
+    def ended_by_itself(self, *, within_s: float) -> int | None:
+        """Wait for the process to end; its exit code, negative for a signal, or None when it still runs after that."""
+        assert self.process is not None
+        try:
+            code = self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return None
+        self.process = None
+        return code
 
     def kill(self) -> None:
         """SIGKILL to a bot that runs, as the kernel ends a process that has no say in it."""
