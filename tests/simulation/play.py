@@ -81,10 +81,9 @@ def _signers_twice(bot: TradingBot) -> set[str]:
     ids: list[set[str]] = []
     for path in (("money", "executors"), ("money", "position_monitors"), ("guard", "flatten")):
         try:
-            children = bot.supervisor(*path).which_children()
+            ids.append({child.id for child in bot.supervisor(*path).which_children() if child.state == "running"})
         except Unavailable:
-            children = []
-        ids.append({child.id for child in children if child.state == "running"})
+            ids.append(set())
     return (ids[0] | ids[1]) & ids[2]
 
 

@@ -1,0 +1,53 @@
+"""The crash matrix on the real chain and PostgreSQL: a SIGKILL before and after each point, each taken up by the next life.
+
+The lives follow each other on one data directory, under a market that keeps orders on their way; the audit comes after
+the last one. A point that such a market does not lead to within a minute is killed by hand and said to be so.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+
+from tests.crash.doomed import AFTER, COUNT, POINT
+from tests.crash.points import points
+from tests.crash.stage import Doom
+from tests.whole.real import RealBot
+
+DOOMED = (sys.executable, "-m", "tests.crash.doomed")
+DIES_WITHIN_S = 45.0
+# What brings the points of a lost or failed transaction about: for a while nothing that is sent lands.
+TROUBLED = ("Confirmer._send_again", "Confirmer._fail", "Confirmer._finalized_height", "Pipeline._give_up")
+TROUBLE = ("localnet", "fault", "drop-tx", "--for", "3s")
+# The real market leads to these only after minutes, or never; the matrix in virtual time plays them.
+NOT_HERE = (
+    "Confirmer._ask_history",  # nothing has landed for 150 blocks
+    "Confirmer._expire",
+    "Pipeline.preview",  # somebody asks for a card
+    "Reconciler._position",  # somebody else moves the wallet's tokens
+)
+
+
+def dooms() -> Iterator[Doom]:
+    """Every doom that a real market can lead to."""
+    for point in points():
+        if point.split(":", maxsplit=1)[0] not in NOT_HERE:
+            yield Doom(point, after=False)
+            yield Doom(point, after=True)
+
+
+def die_at(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:
+    """One life that ends at its doom; False when it never got there and was ended by hand."""
+    environment = {POINT: doom.point, AFTER: str(int(doom.after)), COUNT: "1"}
+    bot.start(*market, program=DOOMED, environment=environment)
+    if doom.point.startswith(TROUBLED):
+        bot.until_logged("attempt_sent")
+        bot.command(*TROUBLE)
+    code = bot.ended_by_itself(within_s=DIES_WITHIN_S)
+    if code is None:
+        bot.kill()
+        return False
+    if code != -signal.SIGKILL:
+        raise AssertionError(f"{doom}: it ended with exit code {code}\n{bot.told()}")
+    return True
