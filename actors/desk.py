@@ -46,7 +46,13 @@ class ExecutorDesk:
     _closed: set[str] = field(default_factory=set)
 
     async def submit(self, request: TradeRequest) -> Submitted | Refused:
-        """One turn of the wallet's executor; a sale passes every waiting buy on the control lane."""
+        """One turn of the wallet's executor; a sale passes every waiting buy on the control lane.
+
+        What a pause refuses takes no turn and asks nobody, so that no flood of entries delays an exit.
+        """
+        if refused := self.pipeline.refused_now(request):
+            await trio.lowlevel.checkpoint()
+            return refused
         try:
             wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
             supervisor = self.executors()
@@ -88,7 +94,7 @@ class ExecutorDesk:
         self._closed.add(wallet_id)
         try:
             rescue = self.rescue()
-            if any(child.id == wallet_id for child in rescue.which_children()):
+            if rescue.state_of(wallet_id) is not None:
                 await rescue.terminate_child(wallet_id, mode="drain")
             yield
         finally:
@@ -96,10 +102,10 @@ class ExecutorDesk:
 
     @staticmethod
     def _is_quarantined(supervisor: Supervisor, wallet_id: str) -> bool:
-        return any(child.id == wallet_id and child.state == "quarantined" for child in supervisor.which_children())
+        return supervisor.state_of(wallet_id) == "quarantined"
 
     async def _ensure(self, supervisor: Supervisor, wallet: Wallet) -> None:
-        if any(child.id == wallet.id for child in supervisor.which_children()):
+        if supervisor.state_of(wallet.id) is not None:
             return
         try:
             await supervisor.start_child(self.child(wallet.id, Executor(wallet, self.pipeline)))

@@ -79,7 +79,7 @@ class MoneyCare:
         except Unavailable as error:
             log.warning("position_not_watched_yet", position=position_id, reason=str(error))
             return
-        if _has(monitors, position_id):
+        if monitors.state_of(position_id) is not None:
             return
         position = await self.store.position(position_id)
         panics = position is not None and self.guard.panics(position.user_id)
@@ -94,7 +94,7 @@ class MoneyCare:
             if self.guard.halt is not None:
                 await self.start_exit(position)
                 continue
-            if _has(monitors, position.id):
+            if monitors.state_of(position.id) is not None:
                 await monitors.terminate_child(position.id)
             await self.watch(position.id)
         return len(positions)
@@ -133,7 +133,7 @@ class MoneyCare:
     async def _start_worker(self, position_id: str, forced: ExitReason | None) -> None:
         """The one worker of a position. One that used up its restarts begins anew: nobody else would sell it."""
         flatten = self.supervisor(*FLATTEN)
-        state = next((child.state for child in flatten.which_children() if child.id == position_id), None)
+        state = flatten.state_of(position_id)
         if state is not None:
             if state != "quarantined" and self._reasons.get(position_id) is forced:
                 return
@@ -145,7 +145,7 @@ class MoneyCare:
     async def start_workers(self) -> None:
         """The confirmation of what the workers send; executors come on demand, one per wallet."""
         flatten = self.supervisor(*FLATTEN)
-        if not _has(flatten, "confirmation_watcher"):
+        if flatten.state_of("confirmation_watcher") is None:
             watcher = ConfirmationWatcher(self.confirmer)
             await flatten.start_child(
                 self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
@@ -157,7 +157,3 @@ class MoneyCare:
         for child in reversed(flatten.which_children()):
             await flatten.terminate_child(child.id)
         self._reasons.clear()
-
-
-def _has(supervisor: Supervisor, child_id: str) -> bool:
-    return any(child.id == child_id for child in supervisor.which_children())

@@ -23,7 +23,7 @@ from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder,
 from bot.trading.curve import CurveError, impact_bps, quote_sell
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.limits import UserSettings
-from bot.trading.risk_gate import Refused, RiskSnapshot, admit
+from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_paused
 from bot.trading.units import format_sol, format_tokens
 
 log = structlog.get_logger()
@@ -74,6 +74,10 @@ class Pipeline:
 
     async def _submit(self, request: TradeRequest, wallet: Wallet, intent_id: str) -> Submitted | Refused:
         bound = log.bind(user=request.user_id, mint=request.mint, side=request.side, causation=request.causation_id)
+        if refused := self.refused_now(request):
+            # It waited for its turn since before the pause.
+            bound.info("order_refused", code=refused.code, reason=refused.reason)
+            return refused
         settings = await self.store.settings(request.user_id)
         admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))
         if isinstance(admitted, Refused):
@@ -95,6 +99,10 @@ class Pipeline:
         sent = replace(admitted, state=IntentState.SENT)
         self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
         return Submitted(sent, await self._send(attempt, order))
+
+    def refused_now(self, request: TradeRequest) -> Refused | None:
+        """An entry that a pause keeps out, before anybody is asked for anything; the gate judges it again in its turn."""
+        return refuse_paused(request, self.pause_causes(request.user_id, request.context))
 
     async def preview(self, request: TradeRequest, wallet: Wallet) -> Preview | Refused:
         """What the request would do now, by the same gate and the same quote; nothing is written, reserved or sent.

@@ -6,14 +6,19 @@ the check and the act.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, effective
 from bot.trading.units import format_sol
 
-# A first buy of a mint opens up to three accounts (token account 2,074,080; the program's volume account 1,844,400;
-# a creator's vault 890,880 lamports) and pays the network; a later sale pays the network again.
+# What a first buy of a mint locks in the wallet's own token account; the sale that closes it gives it back.
+TOKEN_ACCOUNT_RENT_LAMPORTS = 2_074_080
+# What the launchpad keeps for good, where the accounts are not there yet: the wallet's volume account (1,844,400, once in
+# a wallet's life) and a creator's vault (890,880).
+PROGRAM_RENT_MAX_LAMPORTS = 1_844_400 + 890_880
+# Both of these and the network's fee; a later sale pays the network again.
 ENTRY_OVERHEAD_LAMPORTS = 6_000_000
 EXIT_RESERVE_LAMPORTS = 1_000_000
 
@@ -86,10 +91,15 @@ def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
     return Admitted(request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS)
 
 
-def _paused(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    if not facts.pause_causes:
+def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused | None:
+    """What a pause says of a request; it needs nothing of chain or database, so that a flood of entries costs neither."""
+    if request.side is Side.SELL or not pause_causes:
         return None
-    return Refused("paused", f"entries are paused ({', '.join(facts.pause_causes)}); exits go on, see /status")
+    return Refused("paused", f"entries are paused ({', '.join(pause_causes)}); exits go on, see /status")
+
+
+def _paused(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    return refuse_paused(request, facts.pause_causes)
 
 
 def _trade_floor(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:

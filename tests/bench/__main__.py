@@ -20,6 +20,7 @@ from bot import logs
 from bot.garbage import relax_collector
 from tests.bench.admin import admin
 from tests.bench.crowd import crowd
+from tests.bench.flatten import flatten
 from tests.bench.footprint import footprint
 from tests.bench.lifecycle import restart, spawn, stop, storm
 from tests.bench.mail import mail
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "features": features,
     "decode": decode,
     "trade": trade,
+    "flatten": flatten,
     "storage": storage,
 }
 DEFAULT_SEED = 1

@@ -142,11 +142,11 @@ def _replay(traded: Traded) -> tuple[float, float]:
     """
     chain = RecordedChain()
     for block in traded.blocks_before:
-        _execute(chain, block)
+        execute(chain, block)
     executing_s = producing_s = 0.0
     for block in traded.blocks:
         began_s = cpu_s()
-        _execute(chain, block)
+        execute(chain, block)
         elapsed_s = cpu_s() - began_s
         if block:
             executing_s += elapsed_s
@@ -156,7 +156,7 @@ def _replay(traded: Traded) -> tuple[float, float]:
     return executing_s, producing_s
 
 
-def _execute(chain: InProcessChain, transactions: Sequence[bytes]) -> None:
+def execute(chain: InProcessChain, transactions: Sequence[bytes]) -> None:
     for raw in transactions:
         text = base64.b64encode(raw).decode()
         chain.call("sendTransaction", text, {"encoding": "base64", "skipPreflight": True})
