@@ -61,7 +61,7 @@ def main() -> int:
             vault=cast(Vault, Door("vault", made.vault, life)),
         )
 
-    app.Adapters = doomed  # type: ignore[misc, assignment, attr-defined]
+    app.Adapters = doomed  # type: ignore[assignment, attr-defined]
     return cli.main(sys.argv[1:])
 
 
