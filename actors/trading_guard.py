@@ -57,6 +57,7 @@ class TradingGuard:
     _state: TradingState = field(default_factory=TradingState)
     _outages: dict[str, Outage] = field(default_factory=dict)
     _halt_stored: bool = False
+    _halt_kept: bool = True
     _whys: dict[str, str] = field(default_factory=dict)
     _kept: dict[tuple[str, str], Cause] = field(default_factory=dict)
     _loaded: bool = False
@@ -157,6 +158,8 @@ class TradingGuard:
                 self._kept[key] = cause
 
     async def _store_halt(self) -> None:
+        if self.halt is not None and not self._halt_kept:
+            self._keep_halt(self.halt)
         if self.halt is None or self._halt_stored:
             return
         await self.store.latch_halt(self.halt)
@@ -274,11 +277,22 @@ class TradingGuard:
         if self.halt is not None:
             return False
         self.halt, self.flattened, self._halt_stored = halt, False, False
-        self.keep_halt(halt)
+        self._keep_halt(halt)
         log.critical("halt_latched", cause=halt.cause, by=halt.by, why=halt.why)
         self._tell(halt.cause, halt.why)
         self.alert(alerts.halted(halt))
         return True
+
+    def _keep_halt(self, halt: Halt) -> None:
+        """Keep it beside the database; a disk that does not take it is tried again, and the halt holds meanwhile."""
+        try:
+            self.keep_halt(halt)
+        except OSError as error:
+            if self._halt_kept:
+                log.critical("halt_not_kept_beside_the_database", reason=str(error))
+            self._halt_kept = False
+        else:
+            self._halt_kept = True
 
     def all_flat(self) -> None:
         """Everything that is to be sold is sold: the state becomes HALTED."""

@@ -50,6 +50,8 @@ from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_
 from bot.start import Options, locked, open_log, read_options, refuse_profile
 from bot.status import StatusBoard
 from bot.storage.halt_file import HaltFile
+from bot.storage.spool import SpooledStore
+from bot.storage.spool_journal import FileJournal
 from bot.storage.store import open_store
 from bot.supervision_operator import SupervisionOperator
 from bot.supervision_reload import SupervisionReload
@@ -75,6 +77,7 @@ log = structlog.get_logger()
 RPC_DEADLINE_S = 2.5
 SAME_SIGNAL_S = 1.0
 HALT_FILE = "halt.json"
+JOURNAL_FILE = "spool.journal"
 
 
 def run(arguments: argparse.Namespace, directory: Path) -> int:
@@ -84,9 +87,11 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     options = read_options(arguments, directory)
     for line in settings.without_effect(os.environ):
         say(line)
+    control_socket(directory)
     with locked(directory):
         refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
-        HaltFile(directory / HALT_FILE).kept()
+        _look_for_halt(HaltFile(directory / HALT_FILE))
+        FileJournal(directory / JOURNAL_FILE).records()
         open_log(options.settings.logs.level, directory)
         try:
             relax_collector()
@@ -116,6 +121,17 @@ def _one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
         if isinstance(found, SupervisionError):
             return StartupError(str(found))
     return group
+
+
+def _look_for_halt(file: HaltFile) -> None:
+    """Refuse to start on a halt that cannot be read, and make sure that the next one can be written."""
+    file.kept()
+    try:
+        file.reserve()
+    except OSError as error:
+        raise StartupError(
+            f"{error.filename}: cannot be written: {error.strerror}; a halt must be kept there"
+        ) from None
 
 
 async def _main(options: Options) -> int:
@@ -174,7 +190,9 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
         opened.callback(stop.closed, SERVERS, SERVERS_MS)
         database, local_chain = await opened.enter_async_context(foundation.running())
         opened.callback(stop.closed, CONNECTIONS, CONNECTIONS_MS)
-        store = await opened.enter_async_context(open_store(database))
+        journal = FileJournal(options.directory / JOURNAL_FILE)
+        spooled = SpooledStore(await opened.enter_async_context(open_store(database)), journal)
+        store = spooled.as_store
         transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
         clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
         endpoints = Endpoints(clients, clock, breaker_rule(options.supervision))
@@ -182,6 +200,7 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
         await bind_cluster(store, local_chain.genesis_hash, options.directory)
+        await spooled.catch_up()
         master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
         vault = LocalVault(master_key)
         await keys.prove(store, vault, master_key)
@@ -192,6 +211,7 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
             history=PumpWallets(endpoints),
             vault=vault,
             clock=clock,
+            spool=spooled,
         )
         registrar = Registrar(
             store,

@@ -47,7 +47,7 @@ def _connect(path: Path) -> socket.socket:
     connection.settimeout(ANSWER_TIMEOUT_S)
     try:
         connection.connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         connection.close()
         raise NotRunning(f"no bot is running on {path.parent}; start it with `bot run`, or give --data-dir") from None
     except PermissionError:

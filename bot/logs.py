@@ -7,6 +7,7 @@ the message that told of it. Nothing secret has a field; libraries that log URLs
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -43,6 +44,24 @@ class ErrorCount:
         return self._errors if day == self._day else 0
 
 
+class LogFile(RotatingFileHandler):
+    """A log that cannot be written is said on stderr, once until it can be again; the program goes on without it."""
+
+    _said = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._faults: list[BaseException | None] = []
+        super().emit(record)
+        if self._faults and not self._said:
+            print(f"{self.baseFilename}: the log cannot be written: {self._faults[0]}; make room", file=sys.stderr)
+        elif self._said and not self._faults:
+            print(f"{self.baseFilename}: the log is written again; what happened in between is lost", file=sys.stderr)
+        self._said = bool(self._faults)
+
+    def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802 - the name is that of the library
+        self._faults.append(sys.exc_info()[1])
+
+
 ERRORS = ErrorCount()
 """The process has one log, and one count of its errors."""
 
@@ -71,7 +90,7 @@ def configure(level: str, *, file: Path | None = None) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if file is not None:
         file.touch(mode=0o600)
-        handler = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        handler = LogFile(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
     else:
         rendered.append(_journal_priority)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processors=rendered))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def locked(directory: Path) -> Iterator[None]:
     """One bot per data directory; the lock ends with the process."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_open_to_others(directory)
         lock = (directory / "lock").open("a+")
     except OSError as error:
         raise StartupError(
@@ -88,6 +90,14 @@ def locked(directory: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _refuse_open_to_others(directory: Path) -> None:
+    """Whoever may write there could put his own master key, halt or settings in place of the bot's."""
+    if directory.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise StartupError(
+            f"{directory}: other users may write there; run chmod 700 on it, and look at what lies in it"
+        )
 
 
 def open_log(level: str, directory: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from bot.errors import StartupError
 from bot.trading.trading_state import Halt
+
+RESERVED_BYTES = 4_096
 
 
 class HaltFile:
@@ -16,19 +19,32 @@ class HaltFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._draft = path.with_name(f".{path.name}.new")
+
+    def reserve(self) -> None:
+        """Take the blocks of a halt from the disk now, so that one can be kept when the disk is full; raises OSError."""
+        self._write_draft("")
 
     def keep(self, halt: Halt | None) -> None:
-        """Write the halt, or remove the file when there is none."""
-        if halt is None:
-            self._path.unlink(missing_ok=True)
+        """Write the halt, or remove the file when there is none; raises OSError."""
+        if halt is not None:
+            self._write_draft(json.dumps(asdict(halt)))
+            self._draft.replace(self._path)
         else:
-            draft = self._path.with_name(f".{self._path.name}.new")
-            with draft.open("w", encoding="utf-8") as file:
-                json.dump(asdict(halt), file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+            self._path.unlink(missing_ok=True)
         self._sync_directory()
+        if halt is None:
+            # The halt is over whether or not the disk has room for the next one.
+            with suppress(OSError):
+                self.reserve()
+
+    def _write_draft(self, text: str) -> None:
+        """Over the blocks that the draft has already; blanks fill them up and mean nothing to JSON."""
+        with self._draft.open("r+b" if self._draft.exists() else "wb") as file:
+            file.write(text.encode().ljust(RESERVED_BYTES))
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
 
     def kept(self) -> Halt | None:
         """The halt in the file; StartupError for a file that cannot be read, because guessing would trade."""
