@@ -72,7 +72,7 @@ def position_noted(position: Position, peak_lamports: int, token_raw: int) -> Po
 
 
 def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> Position:
-    """An open position with the chain's quantity; its cost shrinks by the missing share, rounded as a sale's is.
+    """An open position with the chain's quantity; its cost and basis shrink by the missing share, as a sale's do.
 
     Tokens that came from outside cost nothing. Zero closes it; what it cost is lost with the tokens, not realised.
     Raises Conflict for a closed position and ValueError for a negative quantity.
@@ -83,10 +83,12 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> 
         raise Conflict(f"position {position.id} is {position.state}, only an open one is adjusted")
     missing = max(0, position.token_raw - chain_token_raw)
     cost_lost = position.cost_lamports * missing // position.token_raw
+    basis_lost = position.basis_lamports * missing // position.token_raw
     return replace(
         position,
         token_raw=chain_token_raw,
         cost_lamports=position.cost_lamports - cost_lost,
+        basis_lamports=position.basis_lamports - basis_lost,
         peak_lamports=peak_of_part(position, chain_token_raw),
         state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
         closed_at_ms=None if chain_token_raw else now_ms,

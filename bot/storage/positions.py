@@ -35,15 +35,15 @@ INSERT_POSITION = """
 insert into positions (
     id, user_id, wallet_id, mint, mode, context, state, token_raw, cost_lamports, realized_lamports,
     take_profit_bps, stop_loss_bps, max_hold_s, trailing_stop_bps, take_profit_share_bps, opened_at, closed_at,
-    peak_lamports, took_profit
+    peak_lamports, took_profit, basis_lamports
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 """
 UPDATE_POSITION = """
 update positions
 set
     state = $2, token_raw = $3, cost_lamports = $4, realized_lamports = $5, closed_at = $6, peak_lamports = $7,
-    took_profit = $8
+    took_profit = $8, basis_lamports = $9
 where id = $1
 """
 # The quantity makes a quote for what was held before a sale harmless.
@@ -173,6 +173,7 @@ async def insert_position(connection: asyncpg.Connection, position: Position) ->
         position.closed_at_ms,
         position.peak_lamports,
         position.took_profit,
+        position.basis_lamports,
     )
 
 
@@ -188,6 +189,7 @@ async def update_position(connection: asyncpg.Connection, position: Position) ->
         position.closed_at_ms,
         position.peak_lamports,
         position.took_profit,
+        position.basis_lamports,
     )
 
 
@@ -252,6 +254,7 @@ def position_from(row: Row) -> Position:
         state=PositionState(row["state"]),
         token_raw=row["token_raw"],
         cost_lamports=row["cost_lamports"],
+        basis_lamports=row["basis_lamports"],
         realized_lamports=row["realized_lamports"],
         plan=ExitPlan(
             take_profit_bps=row["take_profit_bps"],

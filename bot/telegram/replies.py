@@ -9,6 +9,7 @@ from bot.trading.curve import CurveError, Fees, quote_sell
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
+from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
 from bot.trading.units import format_percent, format_sol, format_tokens
 
 
@@ -101,6 +102,9 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
     if position.state is PositionState.CLOSED:
         return f"{label} {mint} closed, result {format_sol(position.realized_lamports, signed=True)} SOL"
     text = f"{label} {mint} {format_tokens(position.token_raw)} tokens, cost {format_sol(position.cost_lamports)} SOL"
+    rent_lamports = position.cost_lamports - position.basis_lamports
+    if rent_lamports:
+        text += f" ({format_sol(rent_lamports)} SOL of it rent, which stops do not count)"
     if point is None or fees is None:
         return f"{text}, no price yet"
     try:
@@ -132,7 +136,11 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     if buys:
         trade = f"Buy {request.mint} for {format_sol(request.spend_lamports)} SOL"
         result = f"about {format_tokens(quote.token_raw)} tokens, at least {format_tokens(preview.limit_raw)}"
-        costs = f"trading fees {fees} SOL are in it; network fee {network} SOL and account rent come on top"
+        costs = (
+            f"trading fees {fees} SOL are in it; on top come the network fee {network} SOL and the rent of accounts that"
+            f" are not there yet: {format_sol(TOKEN_ACCOUNT_RENT_LAMPORTS)} SOL that the last sale gives back, and at most"
+            f" {format_sol(PROGRAM_RENT_MAX_LAMPORTS)} SOL once that the launchpad keeps. Stops do not count rent"
+        )
     else:
         trade = f"Sell {format_tokens(quote.token_raw)} tokens of {request.mint}"
         brings = format_sol(max(quote.received_lamports, 0))

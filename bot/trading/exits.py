@@ -1,4 +1,4 @@
-"""When a position is left: one decision from what it cost, what a sale would bring now and at best, and its age."""
+"""When a position is left: one decision from its basis, what a sale would bring now and at best, and its age."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ExitReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Leave now with `share_bps` of the balance; `change_bps` is the net gain or loss on cost that triggered it."""
+    """Leave now with `share_bps` of the balance; `change_bps` is the net gain or loss on the basis that triggered it."""
 
     reason: ExitReason
     share_bps: int
@@ -33,8 +33,8 @@ def decide_exit(position: Position, proceeds_lamports: int, now_ms: int) -> Exit
     A loss is looked at before a gain, and age last: in a crash the stop decides. The trailing stop counts from the
     position's peak and needs one. A take-profit of a part happens once; what it leaves stays with the other rules.
     """
-    cost = position.cost_lamports
-    change_bps = (proceeds_lamports - cost) * BPS // cost if cost > 0 else 0
+    basis = position.basis_lamports
+    change_bps = (proceeds_lamports - basis) * BPS // basis if basis > 0 else 0
     plan = position.plan
     if plan.stop_loss_bps is not None and change_bps <= -plan.stop_loss_bps:
         return Exit(ExitReason.STOP_LOSS, BPS, change_bps)

@@ -67,6 +67,11 @@ class Fill:
         return -self.wallet_delta_lamports - self.rent_lamports
 
     @property
+    def basis_lamports(self) -> int:
+        """The cost of a buy without what the program takes once: what a price has to win back, and an exit measures."""
+        return self.cost_lamports - self.other_lamports
+
+    @property
     def proceeds_lamports(self) -> int:
         """What a sale brought net of every fee, refunded rent apart; may be negative for dust."""
         return self.wallet_delta_lamports + self.rent_lamports

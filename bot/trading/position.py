@@ -17,8 +17,9 @@ class PositionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExitPlan:
-    """When to leave. Thresholds are basis points of cost; None switches one off. `max_hold_s` counts from the opening.
+    """When to leave. Thresholds are basis points of the position's basis; None switches one off.
 
+    `max_hold_s` counts from the opening.
     `trailing_stop_bps` is a fall from the position's peak. `take_profit_share_bps` is the part of the balance that the
     take-profit sells; a part that is less than everything is sold once.
     """
@@ -34,6 +35,8 @@ class ExitPlan:
 class Position:
     """`cost_lamports` is the cost of the tokens still held; `realized_lamports` is the net PnL of those already sold.
 
+    `basis_lamports` is what exits measure a price against: the cost without the rent that the program took once, which
+    no price wins back and which on a small first buy is more than any stop-loss.
     `peak_lamports` is the highest quote seen for everything held, 0 before the first; `took_profit` says that the
     take-profit sold its part.
     """
@@ -47,6 +50,7 @@ class Position:
     state: PositionState
     token_raw: int
     cost_lamports: int
+    basis_lamports: int
     realized_lamports: int
     plan: ExitPlan
     opened_at_ms: int
@@ -77,6 +81,7 @@ def open_position(
         state=PositionState.OPEN,
         token_raw=fill.token_raw,
         cost_lamports=fill.cost_lamports,
+        basis_lamports=fill.basis_lamports,
         realized_lamports=0,
         plan=plan,
         opened_at_ms=fill.block_time_s * 1000,
@@ -101,24 +106,27 @@ def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
     """The position after a fill, and the PnL in lamports that the fill realises (0 for a buy).
 
     A partial sale realises its share of the cost, rounded down; the last sale takes all that is left, so that the
-    costs of the parts always sum to the whole. A sale of more than is held closes the position: tokens that came from
-    outside cost nothing.
+    costs of the parts always sum to the whole; the basis shrinks alike. A sale of more than is held closes the position:
+    tokens that came from outside cost nothing.
     """
     if fill.side is Side.BUY:
         more = replace(
             position,
             token_raw=position.token_raw + fill.token_raw,
             cost_lamports=position.cost_lamports + fill.cost_lamports,
+            basis_lamports=position.basis_lamports + fill.basis_lamports,
         )
         return more, 0
     sold_raw = min(fill.token_raw, position.token_raw)
     left = position.token_raw - sold_raw
     cost_sold = position.cost_lamports * sold_raw // position.token_raw if left else position.cost_lamports
+    basis_sold = position.basis_lamports * sold_raw // position.token_raw if left else position.basis_lamports
     realized = fill.proceeds_lamports - cost_sold
     after = replace(
         position,
         token_raw=left,
         cost_lamports=position.cost_lamports - cost_sold,
+        basis_lamports=position.basis_lamports - basis_sold,
         realized_lamports=position.realized_lamports + realized,
         peak_lamports=peak_of_part(position, left),
         state=PositionState.OPEN if left else PositionState.CLOSED,

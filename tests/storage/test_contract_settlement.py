@@ -47,6 +47,7 @@ async def test_a_first_buy_opens_a_position_with_the_users_plan(store: Store) ->
         state=PositionState.OPEN,
         token_raw=2**63,
         cost_lamports=410,
+        basis_lamports=410,
         realized_lamports=0,
         plan=ExitPlan(None, 900, 60),
         opened_at_ms=BLOCK_MS,
@@ -63,9 +64,26 @@ async def test_a_second_buy_adds_to_the_position(store: Store) -> None:
     wallet = await enrol(store)
     first = await bought(store, "k1", wallet)
     second = await bought(store, "k2", wallet, position_id="p-2", token_raw=500)
-    assert second == replace(first, token_raw=1_500, cost_lamports=2 * first.cost_lamports)
+    assert second == replace(first, token_raw=1_500, cost_lamports=2 * first.cost_lamports, basis_lamports=820)
     assert await store.position("p-2") is None
     assert await store.open_positions() == [second]
+
+
+async def test_rent_that_the_program_takes_once_is_cost_but_no_basis_of_exits(store: Store) -> None:
+    wallet = await enrol(store)
+    request = buy("k", wallet)
+    await sent(store, request)
+    fill = replace(fill_of(request), other_lamports=90, wallet_delta_lamports=-500)
+    opened = (await settled(store, request, fill)).position
+    assert (opened.cost_lamports, opened.basis_lamports) == (500, 410)
+    half = sell("half", wallet, token_raw=500)
+    await sent(store, half)
+    left = (await settled(store, half, fill_of(half, token_raw=500))).position
+    assert (left.cost_lamports, left.basis_lamports) == (250, 205)
+    assert await store.position(left.id) == left
+    less = await store.adjust(left.id, 100, evidence="slot 9", now_ms=NOW_MS, message=message("m", wallet.user_id))
+    assert (less.cost_lamports, less.basis_lamports) == (50, 41)
+    assert await store.position(left.id) == less
 
 
 async def test_sales_realise_their_share_and_the_last_one_closes(store: Store) -> None:
@@ -235,11 +253,13 @@ async def test_the_chains_quantity_is_taken_with_its_share_of_the_cost(store: St
     wallet = await enrol(store)
     before = await bought(store, "k", wallet)
     less = await store.adjust("p-1", 750, evidence="slot 9", now_ms=NOW_MS, message=message("m1", wallet.user_id))
-    assert less == replace(before, token_raw=750, cost_lamports=before.cost_lamports - 410 * 250 // 1_000)
+    cost_left = before.cost_lamports - 410 * 250 // 1_000
+    assert less == replace(before, token_raw=750, cost_lamports=cost_left, basis_lamports=cost_left)
     more = await store.adjust("p-1", 900, evidence="slot 10", now_ms=NOW_MS, message=message("m2", wallet.user_id))
     assert more == replace(less, token_raw=900)
     gone = await store.adjust("p-1", 0, evidence="slot 11", now_ms=NOW_MS, message=message("m3", wallet.user_id))
-    assert gone == replace(more, token_raw=0, cost_lamports=0, state=PositionState.CLOSED, closed_at_ms=NOW_MS)
+    emptied = replace(more, token_raw=0, cost_lamports=0, basis_lamports=0)
+    assert gone == replace(emptied, state=PositionState.CLOSED, closed_at_ms=NOW_MS)
     assert await store.position("p-1") == gone
     assert [owed.id for owed in await store.due(9)][1:] == ["m1", "m2", "m3"]
     with pytest.raises(Conflict):

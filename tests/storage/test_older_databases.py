@@ -77,6 +77,7 @@ async def test_what_an_older_program_wrote_is_read_with_the_new_defaults(old: Da
             [position] = await store.open_positions()
             assert position.plan == ExitPlan(2_000, 1_000, None)
             assert (position.peak_lamports, position.took_profit) == (0, False)
+            assert position.basis_lamports == position.cost_lamports
             assert [owed.id for owed in await store.due(9)] == ["m"]
             [entry] = await audited(store)
             assert (entry.by, entry.action) == ("program", "cluster bound")

@@ -92,3 +92,13 @@ def test_tokens_that_cost_nothing_have_no_stop_and_no_gain_but_an_age() -> None:
     position = held(ExitPlan(1, 1, 60), cost=0)
     assert decide_exit(position, 10**9, position.opened_at_ms) is None
     assert decide_exit(position, 10**9, position.opened_at_ms + 60_000) == Exit(ExitReason.TIME, 10_000, 0)
+
+
+def test_rent_that_the_program_takes_once_stops_no_position() -> None:
+    small = fill(Side.BUY, 1_000, 10_000_000, network_fee_lamports=55_000, other_lamports=1_844_400)
+    position = opened(small, ExitPlan(take_profit_bps=2_000, stop_loss_bps=1_000, max_hold_s=900))
+    assert (position.cost_lamports, position.basis_lamports) == (11_899_400, 10_055_000)
+    assert decide_exit(position, 9_800_000, position.opened_at_ms) is None
+    stopped = decide_exit(position, 9_049_500, position.opened_at_ms)
+    assert stopped is not None
+    assert stopped.reason is ExitReason.STOP_LOSS

@@ -79,7 +79,7 @@ def test_tokens_from_outside_cost_nothing_when_they_are_sold_too() -> None:
 
 
 def test_a_sale_settles_on_a_position_that_was_adjusted_to_nothing() -> None:
-    adjusted = replace(opened(fill(Side.BUY, 100, 1_000)), token_raw=0, cost_lamports=0)
+    adjusted = replace(opened(fill(Side.BUY, 100, 1_000)), token_raw=0, cost_lamports=0, basis_lamports=0)
     position, gained = apply_fill(adjusted, fill(Side.SELL, 100, 700))
     assert (position.state, position.token_raw, gained) == (PositionState.CLOSED, 0, 700)
 

@@ -101,6 +101,22 @@ async def test_stop_loss_sells_when_the_crowd_leaves(autojump_clock: MockClock) 
     assert any("Sold" in line and "stop_loss" in line for line in world.told), world.told
 
 
+async def test_rent_of_a_small_first_buy_fires_no_stop_loss(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", replace(SETTINGS, snipe_enabled=False))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 100))
+        await bought(world, 1)
+        await trio.sleep(10)
+        [position] = await world.store.open_positions()
+        assert position.cost_lamports > position.basis_lamports + LAMPORTS_PER_SOL // 1000, "the rent is a cost"
+        assert (await world.store.day(0)).sells == 0
+
+
 async def test_wallet_change_is_explained_to_the_lamport(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     user, wallet = await world.user("demo-1", replace(SETTINGS, snipe_enabled=False, max_hold_s=None))
