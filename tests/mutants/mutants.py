@@ -155,8 +155,8 @@ MUTANTS = (
             ),
             Edit(
                 PIPELINE,
-                "from bot.trading.risk_gate import Refused, RiskSnapshot, admit\n",
-                "from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot, admit\n",
+                "from bot.trading.risk_gate import Refused, RiskSnapshot, admit",
+                "from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot, admit",
             ),
         ),
     ),
@@ -232,8 +232,8 @@ MUTANTS = (
         (
             Edit(
                 CONFIRM,
-                "            elif attempts[-1].signature not in followed:\n",
-                "            elif attempts[-1].signature not in followed and intent.state is not IntentState.SIGNED:\n",
+                "        new = [row for row in attempts if row.state in MAY_LAND and row.signature not in followed]\n",
+                '        new = [row for row in attempts if row.state.value == "sent" and row.signature not in followed]\n',
             ),
         ),
     ),
