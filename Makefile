@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture crash faults supervision-storm pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate mutants crash faults supervision-storm pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -26,13 +26,24 @@ bench: .venv/.dev
 bench-picture:
 	$(PYTHON) docs/draw_benchmarks.py
 
-# Kills the bot at random moments, then holds its books against the chain; minutes. SEED=7 repeats a run.
+# The whole bot on its in-memory twins in virtual time, under seeded faults; 1000 seeds take some minutes. SEED=7 plays one
+# again and prints all of it.
+SEEDS ?= 1000
+simulate: .venv/.dev
+	$(BIN)/python -m tests.simulation.campaign $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+# Brings classic mistakes back into a copy of the source, one at a time, and prints which check catches each; minutes.
+mutants: .venv/.dev
+	$(BIN)/python -m tests.mutants.campaign
+
+# Ends the bot at every point of the money path, in virtual time and by SIGKILL, then at random moments, and holds its books
+# against the chain; about half an hour. POINTS=virtual leaves out the real ones, SEED=7 repeats the random ones.
 KILLS ?= 10
+POINTS ?= all
 crash: .venv/.dev
-	$(BIN)/python -m tests.crash.campaign --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.campaign --points $(POINTS) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 # Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
-SEEDS ?= 1000
 supervision-storm: .venv/.dev
 	$(BIN)/python -m tests.runtime.storm.campaign --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
 

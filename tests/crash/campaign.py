@@ -1,7 +1,9 @@
-"""Kills the real bot at random moments, starts it again each time, and holds what is left against the chain.
+"""Ends the bot at every point of the money path and at random moments, and holds what is left against the chain.
 
-`make crash`, or `python -m tests.crash.campaign --kills 10 --seed 7`. It runs on the bot's own intervals and takes a few
-minutes, so it is no part of the test suite. Exit code 1 when the audit finds anything.
+`make crash`, or `python -m tests.crash.campaign --kills 10 --seed 7 --points all`. First the matrix in virtual time, then
+SIGKILL at each point of the real bot on its chain and PostgreSQL, then random kills on the bot's own intervals. It takes
+about half an hour, minutes with `--points virtual`, so it is no part of the test suite. Exit code 1 when an audit finds
+anything.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tests.crash.matrices import real_matrix, virtual_matrix
 from tests.whole.audit import findings
 from tests.whole.real import SHIPPED, Event, RealBot, real_bot
 from tests.whole.real_evidence import Books, read_books, read_evidence
@@ -55,22 +58,35 @@ class Life:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the campaign, print its table; the exit code."""
     parser = argparse.ArgumentParser(prog="campaign", description="Kill the bot at random moments, then audit it.")
+    parser.add_argument("--points", choices=("all", "virtual", "none"), default="all", help="the crash matrix")
     parser.add_argument("--kills", type=int, default=10, metavar="N")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), metavar="SEED")
     arguments = parser.parse_args(argv)
-    print(f"{arguments.kills} kills, seed {arguments.seed}", flush=True)
-    draw = random.Random(arguments.seed)
+    found: list[str] = []
+    if arguments.points != "none":
+        found += virtual_matrix()
+    if arguments.points == "all":
+        found += real_matrix()
+    if arguments.kills:
+        found += _random_kills(arguments.kills, arguments.seed)
+    print("\n".join(["findings:", *found]) if found else "no findings: the books equal the chain")
+    return 1 if found else 0
+
+
+def _random_kills(kills: int, seed: int) -> list[str]:
+    """Lives that end at random moments under load, on one data directory; what the audit finds after the last."""
+    print(f"{kills} kills, seed {seed}", flush=True)
+    draw = random.Random(seed)
     with real_bot(NORMAL, SHIPPED.read_text()) as bot:
-        launches = max(LAUNCHES_AT_LEAST, arguments.kills * LAUNCHES_PER_KILL)
+        launches = max(LAUNCHES_AT_LEAST, kills * LAUNCHES_PER_KILL)
         market = ("--market", str(write_busy_market(bot.directory / "busy.csv", launches)))
-        lives = [_live_and_die(bot, market, draw.uniform(EARLIEST_S, LATEST_S)) for _ in range(arguments.kills)]
+        lives = [_live_and_die(bot, market, draw.uniform(EARLIEST_S, LATEST_S)) for _ in range(kills)]
         lives.append(_last_life(bot, market))
         books = read_books(bot.directory)
         found = findings(books, read_evidence(bot.directory, [row["address"] for row in books.wallets]))
         _print_table(lives, books)
     print(f"\n{_sums(books)}")
-    print("\n".join(["findings:", *found]) if found else "no findings: the books equal the chain")
-    return 1 if found else 0
+    return found
 
 
 def _live_and_die(bot: RealBot, market: Sequence[str], lasts_s: float) -> Life:
