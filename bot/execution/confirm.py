@@ -19,6 +19,7 @@ from bot.execution.in_flight import Followed, InFlight
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
 from bot.ports import Chain, Settled, Store
+from bot.trading.failures import program_failure
 from bot.trading.fill import EvidenceError, LandedTransaction, fill_from
 from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Side
 from bot.trading.ledger import legs_of_failed, legs_of_fill
@@ -190,7 +191,8 @@ class Confirmer:
         intent, signature = entry.intent, entry.attempt.signature
         landed = await self.chain.landed(signature, entry.address, intent.request.mint)
         if landed is not None:
-            await self._without_fill(entry, landed, f"landed with an error: {landed.error}")
+            log.warning("landed_with_error", intent=intent.id, signature=signature, reason=landed.error)
+            await self._without_fill(entry, landed, f"landed with an error: {program_failure(landed.program_error)}")
 
     async def _strange(self, entry: Followed, landed: LandedTransaction, trouble: EvidenceError) -> None:
         """It landed without an error and is not the trade of its intent: read again, then written off as no fill.

@@ -21,6 +21,7 @@ from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Quoting
 from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Vault, Wallet
 from bot.trading.curve import CurveError, impact_bps, quote_sell
+from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_paused
@@ -40,6 +41,11 @@ def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
     """The gate for a look ahead: it judges as the gate does and admits nothing, so that nothing is written."""
     verdict = admit(request, facts)
     return verdict if isinstance(verdict, Refused) else Refused(_WOULD_DO, "")
+
+
+def _not_sent(error: Exception) -> Refused:
+    """The refusal of an order that could not be made; the log has what exactly happened."""
+    return Refused(error.code if isinstance(error, CannotPrepareError) else "not_sent", order_failure(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,9 @@ class Pipeline:
             order = await self._prepare(admitted, wallet, settings)
             attempt = await self._sign(admitted, wallet, order)
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
-            await self._give_up(admitted, str(error))
+            await self._give_up(admitted, order_failure(error))
             bound.warning("intent_given_up", reason=str(error))
-            return Refused(error.code if isinstance(error, CannotPrepareError) else "not_sent", str(error))
+            return _not_sent(error)
         bound.info("attempt_signed", signature=attempt.signature, last_valid_height=attempt.last_valid_block_height)
         await self.store.mark_sent(attempt.signature, self.clock.now_ms())
         sent = replace(admitted, state=IntentState.SENT)
@@ -119,7 +125,8 @@ class Pipeline:
             priced = await self._quoting.priced(request, wallet, settings)
             warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
         except (CannotPrepareError, DecodeError) as error:
-            return Refused(error.code if isinstance(error, CannotPrepareError) else "not_sent", str(error))
+            log.info("preview_refused", mint=request.mint, reason=str(error))
+            return _not_sent(error)
         return Preview(
             wallet_address=wallet.address,
             quote=priced.quote,
@@ -221,7 +228,7 @@ class Pipeline:
             await self.chain.send(attempt.raw)
         except (Unavailable, SendRejected) as error:
             log.warning("send_failed", intent=attempt.intent_id, signature=attempt.signature, reason=str(error))
-            return f"signed, but no route took it yet ({error}); it is sent again until it lands or expires"
+            return "signed, but no route took it yet; it is sent again until it lands or expires"
         log.info("attempt_sent", intent=attempt.intent_id, signature=attempt.signature)
         if order.side is Side.BUY:
             return (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.trading.curve import CurveError, Fees, quote_sell
+from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
@@ -47,8 +48,18 @@ def _fill(facts: Mapping[str, object]) -> str:
 def _failed(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} landed with an error and traded"
-        f" nothing; the network kept its fee. {facts['failure']}"
+        f" nothing; the network kept its fee. {_why_failed(facts)}"
     )
+
+
+def _why_failed(facts: Mapping[str, object]) -> str:
+    """Rows of older versions have the chain's own words in `failure`, which nobody can read."""
+    code, failure = facts.get("program_error"), str(facts["failure"])
+    if isinstance(code, int):
+        return f"The reason: {program_failure(code)}."
+    if "{" in failure:
+        return f"The reason: {program_failure(None)}."
+    return f"The reason: {failure.removeprefix('landed with an error: ')}."
 
 
 def _expired(facts: Mapping[str, object]) -> str:

@@ -12,9 +12,9 @@ from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
 from bot.chain import base58, layouts
-from bot.chain.outcome import PUMP_ERRORS
 from bot.errors import DecodeError
 from bot.trading.curve import INITIAL_VIRTUAL_QUOTE_LAMPORTS, Fees
+from bot.trading.failures import LAUNCHPAD_ERRORS
 from tests.chain.borsh import Idl
 
 KEYS = [Pubkey(bytes([number]) * 32) for number in range(1, 40)]
@@ -42,7 +42,9 @@ def test_discriminators_are_those_of_the_interface_description(pump: Idl, pump_f
 
 def test_error_codes_are_those_of_the_interface_description(pump: Idl) -> None:
     known = pump.errors()
-    assert {code: name for code, (name, _) in PUMP_ERRORS.items()} == {code: known[code] for code in PUMP_ERRORS}
+    assert {code: name for code, (name, _) in LAUNCHPAD_ERRORS.items()} == {
+        code: known[code] for code in LAUNCHPAD_ERRORS
+    }
 
 
 def test_a_curve_account_as_described_is_read_field_by_field(pump: Idl) -> None:

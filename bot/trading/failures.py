@@ -1,0 +1,56 @@
+"""What a failure of an order means, in words for the user whose order it was.
+
+No address, exception or raw error of the chain comes in; those are for the log.
+"""
+
+from __future__ import annotations
+
+from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
+
+# The launchpad's errors that a trade of ours can meet; names and codes from the interface description of SDK 2.0.0.
+LAUNCHPAD_ERRORS = {
+    6002: ("TooMuchSolRequired", "the price rose past the limit"),
+    6003: ("TooLittleSolReceived", "the price fell below the limit"),
+    6005: ("BondingCurveComplete", "the coin has left its curve and trades in its pool"),
+    6020: ("BuyZeroAmount", "the amount buys nothing"),
+    6021: ("NotEnoughTokensToBuy", "the curve does not hold that many tokens"),
+    6022: ("SellZeroAmount", "the amount sells nothing"),
+    6023: ("NotEnoughTokensToSell", "the wallet does not hold that many tokens"),
+    6024: ("Overflow", "the amounts do not fit the curve"),
+    6040: ("BuyNotEnoughSolToCoverRent", "the wallet cannot pay the rent of an account"),
+    6041: ("BuyNotEnoughSolToCoverFees", "the amount does not cover the fees"),
+    6042: ("BuySlippageBelowMinTokensOut", "the price rose past the limit"),
+    6062: ("BuybackFeeRecipientMissing", "the program wants a fee account that was not named"),
+}
+# The code that the system program and both token programs give to whoever has not enough.
+NOT_ENOUGH = 1
+
+_REJECTED = {
+    "expired": "it was made too long ago for the network to take it",
+    "simulation": "the network says that it would fail now",
+}
+_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (ChainUnavailable, "no route to the chain answers now; nothing was sent, try again shortly"),
+    (KeyUnavailable, "the wallet's key cannot be used now; the operator has to look"),
+    (DecodeError, "what the chain says of this token cannot be read; nothing was sent"),
+    (Conflict, "the order went on in another way meanwhile; see /positions"),
+)
+
+
+def program_failure(code: int | None) -> str:
+    """What a program's own error code means; None is an error that no program gave."""
+    if code is None:
+        return "the network could not carry it out"
+    if code == NOT_ENOUGH:
+        return "the wallet does not hold enough for it"
+    named = LAUNCHPAD_ERRORS.get(code)
+    return named[1] if named else f"the launchpad refused it (its error {code})"
+
+
+def order_failure(error: Exception) -> str:
+    """Why an order was not made or not sent; an error whose text is for people anyway keeps it."""
+    if isinstance(error, SendRejected):
+        if error.program_error is not None:
+            return f"it would fail now: {program_failure(error.program_error)}"
+        return _REJECTED.get(error.kind, "the network refuses the transaction as it was made")
+    return next((words for kind, words in _TROUBLES if isinstance(error, kind)), str(error))
