@@ -10,8 +10,9 @@ install: .venv/.run
 run: .venv/.run
 	exec $(BIN)/bot run
 
+# Two processes, because most of the time of the real tests is waiting; the tests of one file stay together.
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
