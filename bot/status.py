@@ -13,7 +13,7 @@ from actors.status_keeper import Kept, Known
 from bot import logs
 from bot.clock import day_of, day_start_ms, rfc3339, rfc3339_s
 from bot.errors import Unavailable
-from bot.execution.alerts import WAITED_FOR
+from bot.execution.alerts import GO_ON, WAITED_FOR
 from bot.ports import Overview, Owner
 from bot.trading.intent import Context, Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
@@ -88,6 +88,7 @@ class StatusBoard:
             "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
             "monitors": self._monitors(overview, now_ms),
             "wallets_followed": self._followed(overview, now_ms),
+            "spool": self._spool(),
             "services": self._services(),
         }
 
@@ -254,9 +255,7 @@ class StatusBoard:
         guard = self._bot.guard
         lead = f"{guard.state}, level {guard.level}"
         if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
-            waits_for = self._exits_wait_for()
-            exits = f"exits wait for {waits_for}" if waits_for else "exits go on"
-            return f"{lead}: entries are paused for you by {', '.join(commands)}; {exits}."
+            return f"{lead}: entries are paused for you by {', '.join(commands)}; {self._exits() or 'exits go on'}."
         if automated := guard.covering(user_id, Context.SNIPER):
             return (
                 f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
@@ -298,18 +297,34 @@ class StatusBoard:
         troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms) or troubles
         return sentence(troubles, self._bot.fallback.watched)
 
-    def _exits_wait_for(self) -> str | None:
-        """What an exit needs and does not have now, in words."""
+    def _exits(self) -> str | None:
+        """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
         guard = self._bot.guard
         away = [one.name for one in guard.causes() if one.scope == GLOBAL and guard.ends_at_ms(one) is None]
-        return next((words for name, words in WAITED_FOR.items() if name in away), None)
+        waits = next((f"exits wait for {words}" for name, words in WAITED_FOR.items() if name in away), None)
+        if waits is None and (spool := self._bot.adapters.spool) is not None and spool.spool().trouble is not None:
+            waits = "exits wait for a journal that can be written"
+        return waits or next((words for name, words in GO_ON.items() if name in away), None)
+
+    def _spool(self) -> Record | None:
+        """The exits that wait in the journal until the database has them."""
+        if self._bot.adapters.spool is None:
+            return None
+        spool, now_ms = self._bot.adapters.spool.spool(), self._bot.adapters.clock.now_ms()
+        oldest_s = None if spool.oldest_ms is None else round((now_ms - spool.oldest_ms) / 1000, 1)
+        return {
+            "records": spool.records,
+            "oldest_s": oldest_s,
+            "from_memory": spool.from_memory,
+            "trouble": spool.trouble,
+        }
 
     def _pause_sentence(self, causes: list[Cause]) -> str:
         """The cause that weighs most is told: whose service is still away first, and what binds everybody's entries."""
         guard = self._bot.guard
         first, *others = sorted(causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL))
-        waits_for = self._exits_wait_for()
-        meanwhile = f"monitors go on, exits wait for {waits_for}" if waits_for else "exits and monitors go on"
+        exits = self._exits()
+        meanwhile = f"monitors go on, {exits}" if exits else "exits and monitors go on"
         ends_ms = guard.ends_at_ms(first)
         if first.name == "operator":
             ends = "entries open again by bot resume"

@@ -24,6 +24,7 @@ def status_text(status: Record) -> str:
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
         f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
         f"errors: {status['errors_today']} since {status['errors_since']}",
+        *_spool(status["spool"]),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
@@ -56,6 +57,15 @@ def _numbers_of_before(facts: Record) -> list[str]:
             f" {_sol(last['deployed_lamports'])} SOL deployed, {last['unknown']} orders unproven"
         )
     return lines
+
+
+def _spool(spool: Record | None) -> list[str]:
+    """What waits in the journal of exits; nothing where the database has it all."""
+    if spool is None or not (spool["records"] or spool["from_memory"] or spool["trouble"]):
+        return []
+    oldest = "" if spool["oldest_s"] is None else f", the oldest for {_age(spool['oldest_s'])}"
+    trouble = f"; no exit can be signed: {spool['trouble']}" if spool["trouble"] else ""
+    return [f"exits are made from memory; {spool['records']} records wait in the journal{oldest}{trouble}"]
 
 
 def _monitors(monitors: Record) -> str:

@@ -51,6 +51,7 @@ from bot.alarm import Alarm
 from bot.care import MoneyCare
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
 from bot.execution.health import Health
@@ -60,7 +61,7 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
-from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Store, Vault, WalletHistory
+from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Spool, Store, Vault, WalletHistory
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.outage import OutageRule
 from bot.trading.signal import Opinion
@@ -74,7 +75,10 @@ Probe = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """The real adapters, or their in-memory twins: the tree cannot tell them apart."""
+    """The real adapters, or their in-memory twins: the tree cannot tell them apart.
+
+    `spool` is the store's journal of exits; None for a store that has none.
+    """
 
     store: Store
     chain: Chain
@@ -82,6 +86,7 @@ class Adapters:
     history: WalletHistory
     vault: Vault
     clock: Clock
+    spool: Spool | None = None
 
 
 async def _absent(_: Context) -> IgnoreType:
@@ -148,6 +153,8 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram")}
         self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock)
+        if self.adapters.spool is not None:
+            self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = TradingGuard(
             store, clock, self.rules, self.halt_keeper.keep, self.halt_keeper.kept, self.alerts.tell
         )

@@ -15,8 +15,9 @@ from bot.trading.position import Position
 from bot.trading.runbooks import EXITS, HALTED, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 
-# Services without which nothing can be sold either.
-WAITED_FOR = {"database": "the database", "rpc": "a route to the chain"}
+# Services without which nothing can be sold either, and those without which it is done in another way.
+WAITED_FOR = {"rpc": "a route to the chain"}
+GO_ON = {"database": "exits go on from memory"}
 
 
 class Turn(Enum):
@@ -41,9 +42,15 @@ class Alert:
 def paused(cause: Cause) -> Alert:
     """A cause pauses entries for everybody."""
     whose = "Entries are" if cause.binds is Binds.ALL else "What buys by itself is"
-    exits = f"exits wait for {WAITED_FOR[cause.name]}" if cause.name in WAITED_FOR else "so do exits"
+    waits = f"exits wait for {WAITED_FOR[cause.name]}" if cause.name in WAITED_FOR else "so do exits"
+    exits = GO_ON.get(cause.name, waits)
     text = f"{whose} paused by {cause.name} ({cause.why}). Monitors go on, {exits}."
     return Alert(cause.name, text, page_for(cause.name), Turn.BEGINS)
+
+
+def spool_trouble(why: str) -> Alert:
+    """The journal of exits cannot be written, or does not fit the database."""
+    return Alert("spool", why, page_for("database"), urgent=True)
 
 
 def pause_over(name: str, left: Sequence[str]) -> Alert:

@@ -11,7 +11,7 @@ import trio
 
 from bot.errors import StoreUnavailable
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled, Store
-from bot.storage.rules import is_recorded
+from bot.storage.rules import attempt_at_close, is_recorded
 from bot.storage.spool_charge import Charge, listed
 from bot.storage.spool_codec import Sent, Signed
 from bot.storage.spool_entries import Ended, Filled, Peak, Planned, Unproven
@@ -93,6 +93,10 @@ class SpooledOrders:
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         return await self._charge.read(self._store.in_flight, self._memory.moving)
 
+    async def unproven(self) -> list[tuple[Intent, list[Attempt]]]:
+        """They hold up purchases alone, which memory does not make: it does not know them."""
+        return await self._charge.read(self._store.unproven, lambda: None)
+
     async def record_attempt(self, attempt: Attempt) -> None:
         """From memory: on the local disk before anybody may send it. Raises JournalUnavailable."""
         async with self._charge.writing():
@@ -169,6 +173,8 @@ class SpooledOrders:
                 else:
                     if closed:
                         self._memory.know_state(intent_id, state)
+                    else:
+                        self._memory.know_attempt_ended(signature, attempt_at_close(state, signature))
                     return closed
             self._known(intent_id)
             closed = await self._memory.close_unfilled(intent_id, state, failure, **known)

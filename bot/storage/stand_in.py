@@ -121,6 +121,12 @@ class StandIn(MemoryIntents):
         state = IntentState.SIGNED if attempt.state is AttemptState.SIGNED else IntentState.SENT
         self._put_intent(replace(intent, state=state))
 
+    def know_attempt_ended(self, signature: str | None, state: AttemptState | None) -> None:
+        """One of several attempts of an intent has ended, and the intent has not."""
+        attempt = self._attempts.get(signature or "")
+        if attempt is not None and state is not None:
+            self._put_attempt(replace(attempt, state=state))
+
     def know_state(self, intent_id: str, state: IntentState) -> None:
         """An intent has moved; one that is not known here is left out."""
         if (intent := self._intents.get(intent_id)) is not None:

@@ -30,8 +30,8 @@ def unavailable_line(error: Unavailable, key: str) -> str:
     log.warning("command_unavailable", reason=str(error), key=key)
     if isinstance(error, StoreUnavailable):
         return (
-            "That cannot be answered right now: the database is away. Until it answers nothing is bought and nothing is"
-            " sold; what you hold stays as it is. Try again shortly."
+            "That cannot be answered right now: the database is away. Until it answers nothing is bought; exits, /sell and"
+            " /panic go on. Try again shortly."
         )
     away = "the chain does not answer" if isinstance(error, ChainUnavailable) else "a part of the bot is away"
     return f"That cannot be answered right now: {away}. Try again shortly; exits go on by themselves."

@@ -93,7 +93,7 @@ def database_away() -> Answers:
     answer["capital_lamports"] = {"deployed": None, "available": None, "available_age_s": None}
     answer["monitors"]["expected"] = answer["wallets_followed"]["expected"] = None
     answer["services"]["database"] = {"health": "down", "since": at(41), "detail": why}
-    sentence = f"Entries are paused by database ({why}); monitors go on, exits wait for the database; see its page."
+    sentence = f"Entries are paused by database ({why}); monitors go on, exits go on from memory; see its page."
     return answer, supervisor(sentence), top() | {"details_age_s": 43.6}
 
 

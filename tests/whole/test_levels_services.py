@@ -122,7 +122,7 @@ async def test_no_database_pauses_everything_and_nobody_crashes(autojump_clock: 
         assert world.reports == []
 
 
-async def test_a_database_that_stays_away_halts_beside_it_and_sells_when_it_is_back(autojump_clock: MockClock) -> None:
+async def test_a_database_that_stays_away_halts_beside_it_and_sells_without_it(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     world.rules["database"] = replace(world.rules["database"], critical_after_ms=60_000)
     async with life(world) as (bot, crowd):
@@ -133,13 +133,14 @@ async def test_a_database_that_stays_away_halts_beside_it_and_sells_when_it_is_b
         world.database.is_away = True
         await until(lambda: bot.guard.level == 3, within_s=80)
         assert world.halt.kept() is not None
-        await trio.sleep(30)
-        assert bot.guard.state is State.FLATTENING
+        await until(lambda: bot.guard.state is State.HALTED, within_s=30)
+        assert len(await world.store.open_positions()) == 1
         world.database.is_away = False
-        await until(lambda: bot.guard.state is State.HALTED, within_s=60)
+        await until(lambda: bot.health["database"].healthy, within_s=10)
         assert await world.store.open_positions() == []
-        assert await world.store.halt() == world.halt.kept()
         assert await world.books_equal_chain()
+        await trio.sleep(2)
+        assert await world.store.halt() == world.halt.kept()
 
 
 async def test_a_guard_that_starts_again_without_its_database_goes_on_with_what_it_knows(

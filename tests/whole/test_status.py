@@ -124,7 +124,7 @@ async def test_a_database_that_refuses_is_named_with_what_waits_for_it(autojump_
         await trio.sleep(OLD_S)
         told = (await board.tree(None))["sentence"]
         assert "by database (the database is away)" in told
-        assert "exits wait for the database" in told
+        assert "exits go on from memory" in told
         assert "runbooks/database.md" in told
         assert (await board.status())["facts"]["why"] == "the database is away (the database is away)"
 

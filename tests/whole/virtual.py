@@ -23,6 +23,8 @@ from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
 from bot.shutdown import OrderlyStop
 from bot.storage.memory import MemoryStore
+from bot.storage.spool import SpooledStore
+from bot.storage.spool_journal import MemoryJournal
 from bot.supervision_sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
@@ -76,6 +78,7 @@ class World:
     chats: Chats | None = None
     database: CutStore = field(init=False)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
 
@@ -88,7 +91,8 @@ class World:
         endpoints = Endpoints([client], self.clock)
         chain = PumpChain(endpoints)
         stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
-        return Adapters(cast(Store, self.database), chain, stream, PumpWallets(endpoints), self.vault, self.clock)
+        spooled = SpooledStore(cast(Store, self.database), self.journal)
+        return Adapters(spooled.as_store, chain, stream, PumpWallets(endpoints), self.vault, self.clock, spool=spooled)
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
         """A user with a funded wallet."""

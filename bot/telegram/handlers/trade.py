@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock
 from bot.commands import Command
-from bot.errors import ChainUnavailable
+from bot.errors import ChainUnavailable, StoreUnavailable
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
@@ -152,13 +152,18 @@ class TradeHandlers:
         if arguments:
             raise wrong_usage(command)
         user, _, settings = await self._trader(incoming)
-        await self.store.save_settings(user.id, replace(settings, snipe_enabled=False), by=user.id)
-        await self.snipers_changed(user.id)
         selling = await self.sell_everything(user.id)
+        sniper = "The sniper is off and your entries are paused"
+        try:
+            await self.store.save_settings(user.id, replace(settings, snipe_enabled=False), by=user.id)
+            await self.snipers_changed(user.id)
+        except StoreUnavailable:
+            # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.
+            sniper = "Your entries are paused, the sniper's too, which could not be switched off for good"
         now = f"{selling} positions are being sold" if selling else "you hold no position"
         return (
-            f"{mode_label(user.mode.value)} The sniper is off and your entries are paused; {now}. Whatever an order on its"
-            " way still buys is sold as it lands. Each sale is tried again until the chain shows it; /resume ends the pause."
+            f"{mode_label(user.mode.value)} {sniper}; {now}. Whatever an order on its way still buys is sold as it lands."
+            " Each sale is tried again until the chain shows it; /resume ends the pause."
         )
 
     async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
