@@ -21,6 +21,7 @@ STATIC = (
     "control_socket",
     "telegram_gateway",
     "operator_alerts",
+    "halt_news",
     "outbox_sender",
     "database_link",
     "rpc_pool",

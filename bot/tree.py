@@ -16,6 +16,7 @@ from actors.desk import ExecutorDesk
 from actors.failure_policy import FailurePolicy
 from actors.fallback_monitor import FallbackMonitor
 from actors.flattener import Flattener
+from actors.halt_news import HaltNews
 from actors.hunt_keeper import HuntKeeper
 from actors.launch_stream import LaunchStreamLink
 from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
@@ -227,6 +228,7 @@ class TradingBot:
             "control_socket": ControlSocket(serve_control).run,
             "telegram_gateway": _absent if chat is None else self._gateway(chat).run,
             "operator_alerts": self.alerts.run,
+            "halt_news": HaltNews(self.guard, store, clock).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,

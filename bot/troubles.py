@@ -22,6 +22,7 @@ FIXED = {
     "status_keeper": ("what keeps the status ready", "trading goes on; the database's numbers are not known"),
     "systemd_notifier": ("the message to systemd", "trading goes on"),
     "telegram_gateway": ("the Telegram gateway", "trading goes on; users can neither read nor write"),
+    "halt_news": ("what tells users of a halt", "a halt and its end are carried out; users are told when it is back"),
     "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
     "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
     "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),

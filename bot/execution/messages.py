@@ -8,7 +8,9 @@ from bot.clock import Clock
 from bot.ports import OutboxMessage
 from bot.trading.fill import Fill
 from bot.trading.intent import Intent, Side
+from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
+from bot.trading.trading_state import Halt
 
 
 def _message(
@@ -76,6 +78,36 @@ def monitor_lost_message(clock: Clock, position: Position) -> OutboxMessage:
         payload={"mint": position.mint, "mode": position.mode.value, "position_id": position.id},
         urgent=True,
         trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
+def halt_message(clock: Clock, halt: Halt, user_id: str, positions: int, settings: UserSettings) -> OutboxMessage:
+    """Trading is halted for everybody; what that means for this user's `positions` open ones is his choice."""
+    payload: dict[str, object] = {
+        "cause": halt.cause,
+        "why": halt.why,
+        "positions": positions,
+        "on_critical": settings.on_critical,
+        "sniper": settings.snipe_enabled,
+    }
+    return _of_halt(clock, halt, user_id, "halted", payload)
+
+
+def rearm_message(clock: Clock, halt: Halt, user_id: str, settings: UserSettings) -> OutboxMessage:
+    """The halt is over."""
+    return _of_halt(clock, halt, user_id, "rearmed", {"sniper": settings.snipe_enabled})
+
+
+def _of_halt(clock: Clock, halt: Halt, user_id: str, kind: str, payload: dict[str, object]) -> OutboxMessage:
+    """Its id follows from the halt, so that the same news again is the same message."""
+    return OutboxMessage(
+        id=f"{kind}:{halt.since_ms}:{user_id}",
+        user_id=user_id,
+        kind=kind,
+        payload=payload,
+        urgent=True,
+        trace_id=f"halt:{halt.since_ms}",
         created_at_ms=clock.now_ms(),
     )
 

@@ -8,10 +8,11 @@ from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.trading.curve import CurveError, Fees, quote_sell
 from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
+from bot.trading.limits import HOLD
 from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
-from bot.trading.units import format_percent, format_sol, format_tokens
+from bot.trading.units import counted, format_percent, format_sol, format_tokens
 
 
 def short(mint: str) -> str:
@@ -91,7 +92,46 @@ def _monitor_lost(facts: Mapping[str, object]) -> str:
     )
 
 
+# Why a halt was latched, in words for whoever trades here; a cause that is not named is one of the program's own.
+_HALT_CAUSES = {
+    "rpc": "the chain has not answered for too long",
+    "database": "the bot's database has been away for too long",
+    "operator": "an operator ordered it",
+}
+_INSIDE = "a part of the bot that looks after money failed again and again"
+
+
+def _halted(facts: Mapping[str, object]) -> str:
+    cause = str(facts["cause"])
+    why = _HALT_CAUSES.get(cause, _INSIDE) + (f" ({facts['why']})" if cause == "operator" else "")
+    sniper = " Your sniper buys nothing either." if facts["sniper"] else ""
+    return (
+        f"Trading is halted for everybody: {why}. Nothing is bought any more.{sniper} {_held_in_halt(facts)} You can still"
+        " use /sell, /panic, /positions and /status. An operator has to end the halt; you are told when he does."
+    )
+
+
+def _held_in_halt(facts: Mapping[str, object]) -> str:
+    """What becomes of a user's positions, as he has chosen it."""
+    positions = _int(facts, "positions")
+    if not positions:
+        return "You hold no position."
+    what = counted(positions, "open position")
+    if facts["on_critical"] == HOLD:
+        return f"Your {what}: kept, with its exit plan, as your setting on_critical = hold says."
+    return f"Your {what}: sold as soon as the chain takes it, as your setting on_critical = flatten says."
+
+
+def _rearmed(facts: Mapping[str, object]) -> str:
+    sniper = " Your sniper may buy again." if facts["sniper"] else ""
+    return (
+        f"The halt is over: an operator let trading begin again.{sniper} /status says whether anything else pauses you."
+    )
+
+
 _TEXTS = {
+    "halted": _halted,
+    "rearmed": _rearmed,
     "monitor_lost": _monitor_lost,
     "fill": _fill,
     "order_failed": _failed,

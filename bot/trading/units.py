@@ -36,6 +36,11 @@ def _parse_decimal(text: str, decimals: int, unit: str) -> int:
     return value
 
 
+def counted(number: int, thing: str) -> str:
+    """A count and what is counted, as in `1 position` and `2 positions`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def parse_sol(text: str) -> int:
     """Lamports of a typed amount of SOL; raises AmountError for anything but a positive number with at most 9 decimals."""
     return _parse_decimal(text, 9, "SOL")
