@@ -16,10 +16,16 @@ from tests.crash.stage import Doom
 from tests.whole.real import RealBot
 
 DOOMED = (sys.executable, "-m", "tests.crash.doomed")
-DIES_WITHIN_S = 45.0
-# What brings the points of a lost or failed transaction about: for a while nothing that is sent lands.
-TROUBLED = ("Confirmer._send_again", "Confirmer._fail", "Confirmer._finalized_height", "Pipeline._give_up")
+DIES_WITHIN_S = 40.0
+# A life that has not ended by itself after this long gets the trouble that brings lost and failed transactions about: for
+# a while nothing that is sent lands.
+TROUBLE_AFTER_S = 12.0
 TROUBLE = ("localnet", "fault", "drop-tx", "--for", "3s")
+# Points that only a boot comes to which finds an order at a certain step; the life before it ends there.
+LEFT_BY = {
+    "Confirmer._cancel_orphan: store.close_unfilled": Doom("Pipeline._sign: store.record_attempt", after=False),
+    "Confirmer._send_again: store.mark_sent": Doom("Pipeline._sign: store.record_attempt", after=True),
+}
 # The real market leads to these only after minutes, or never; the matrix in virtual time plays them.
 NOT_HERE = (
     "Confirmer._ask_history",  # nothing has landed for 150 blocks
@@ -38,13 +44,19 @@ def dooms() -> Iterator[Doom]:
 
 
 def die_at(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:
-    """One life that ends at its doom; False when it never got there and was ended by hand."""
+    """A life that ends at its doom; False when it never got there and was ended by hand."""
+    if doom.point in LEFT_BY:
+        _live(bot, market, LEFT_BY[doom.point])
+    return _live(bot, market, doom)
+
+
+def _live(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:
     environment = {POINT: doom.point, AFTER: str(int(doom.after)), COUNT: "1"}
     bot.start(*market, program=DOOMED, environment=environment)
-    if doom.point.startswith(TROUBLED):
-        bot.until_logged("attempt_sent")
+    code = bot.ended_by_itself(within_s=TROUBLE_AFTER_S)
+    if code is None:
         bot.command(*TROUBLE)
-    code = bot.ended_by_itself(within_s=DIES_WITHIN_S)
+        code = bot.ended_by_itself(within_s=DIES_WITHIN_S)
     if code is None:
         bot.kill()
         return False
