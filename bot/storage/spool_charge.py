@@ -177,6 +177,7 @@ class Charge:
                 if self._has_read:
                     log.info("exits_from_database", was=self.away)
                 self.away, self._has_read = None, True
+            await self._journal.reserve()
 
     async def _carry_out_all(self) -> None:
         """In order. An entry stays until it is known to be in the database."""

@@ -5,17 +5,23 @@ Its twin in memory holds the same bytes and refuses where a disk would.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 import trio
 
 from bot.errors import JournalUnavailable, StartupError
 from bot.storage.spool_codec import HEADER, DamagedError, Record, Scan, encode, scan
 
+log = structlog.get_logger()
+
 MAX_BYTES = 64 * 1024 * 1024
+RESERVED_BYTES = 4 * 1024 * 1024  # some 1,500 exits
+GIVEN_BACK_BYTES = 64 * 1024  # at a time, because the database would take all of it
 
 _Change = Callable[[bytes], int]
 
@@ -35,12 +41,16 @@ class Journal(Protocol):
     async def clear(self) -> None:
         """Everything is in the database. Raises JournalUnavailable; the records are then found again, which is harmless."""
 
+    async def reserve(self) -> None:
+        """Take room for further records now, as far as there is some: a full disk is what takes most databases away."""
+
 
 class FileJournal:
     """One file, readable by its owner alone. Made when the first record comes; one process writes it."""
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
+        self._reserve_path = path.with_name(f".{path.name}.reserve")
         self._max_bytes = max_bytes
         self._good_bytes = 0
         self._turn = trio.Lock()
@@ -69,6 +79,12 @@ class FileJournal:
         if self._good_bytes:
             await self._change(self._cut, b"")
 
+    async def reserve(self) -> None:
+        try:
+            await self._change(self._take_room, b"")
+        except JournalUnavailable as error:
+            log.warning("journal_room_not_reserved", reason=str(error))
+
     async def _change(self, change: _Change, data: bytes) -> None:
         """One change at a time, off the event loop, to its end: the disk may need its time."""
         with trio.CancelScope(shield=True):
@@ -89,12 +105,23 @@ class FileJournal:
             raise OSError(0, f"it is full at {self._max_bytes} bytes")
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._write(descriptor, whole)
+            while not self._has_written(descriptor, whole):
+                pass
         finally:
             os.close(descriptor)
         if new:
             _sync_directory(self._path.parent)
         return end
+
+    def _has_written(self, descriptor: int, data: bytes) -> bool:
+        """Whether the record is there; False where the disk is full and has a little more room now."""
+        try:
+            self._write(descriptor, data)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not self._give_room_back():
+                raise
+            return False
+        return True
 
     def _write(self, descriptor: int, data: bytes) -> None:
         """A record that its writer was told is not there must not turn up later: it would be sent then."""
@@ -107,6 +134,23 @@ class FileJournal:
         except OSError:
             os.ftruncate(descriptor, self._good_bytes)
             raise
+
+    def _take_room(self, _: bytes) -> int:
+        descriptor = os.open(self._reserve_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVED_BYTES)
+        finally:
+            os.close(descriptor)
+        return self._good_bytes
+
+    def _give_room_back(self) -> bool:
+        """Return a little of the reserve to the disk; False when there is none left."""
+        try:
+            left = self._reserve_path.stat().st_size
+        except FileNotFoundError:
+            return False
+        os.truncate(self._reserve_path, max(0, left - GIVEN_BACK_BYTES))
+        return left > 0
 
     def _cut(self, _: bytes) -> int:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
@@ -139,6 +183,10 @@ class MemoryJournal:
     async def clear(self) -> None:
         await trio.lowlevel.checkpoint()
         self.data = b""
+
+    async def reserve(self) -> None:
+        """Memory has room."""
+        await trio.lowlevel.checkpoint()
 
 
 def _sync_directory(directory: Path) -> None:

@@ -16,7 +16,7 @@ from bot.errors import JournalUnavailable, StartupError
 from bot.ports import Wallet
 from bot.storage.rules import planned_intent
 from bot.storage.spool_codec import HEADER, DamagedError, Kept, Record, Sent, Signed, encode, scan
-from bot.storage.spool_journal import FileJournal, Journal, MemoryJournal
+from bot.storage.spool_journal import GIVEN_BACK_BYTES, RESERVED_BYTES, FileJournal, Journal, MemoryJournal
 from bot.trading.trading_state import Binds, Cause
 from tests.storage.storage_samples import NOW_MS, attempt, sell
 
@@ -156,6 +156,32 @@ async def test_a_record_that_a_full_disk_refused_never_turns_up(
     assert FileJournal(path).records() == SAMPLES[:1]
     await journal.append(SAMPLES[1])
     assert FileJournal(path).records() == SAMPLES[:2]
+
+
+async def test_a_full_disk_is_no_reason_while_some_of_the_reserve_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "spool.journal"
+    reserve = tmp_path / ".spool.journal.reserve"
+    journal = FileJournal(path)
+    await journal.reserve()
+    taken = reserve.stat().st_blocks * 512
+    assert taken >= RESERVED_BYTES
+    really = os.pwrite
+
+    def write_where_there_is_room(descriptor: int, data: bytes, at: int) -> int:
+        if reserve.stat().st_size > RESERVED_BYTES - 3 * GIVEN_BACK_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really(descriptor, data, at)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "pwrite", write_where_there_is_room)
+        await journal.append(SAMPLES[0])
+    assert FileJournal(path).records() == SAMPLES[:1]
+    assert reserve.stat().st_size == RESERVED_BYTES - 3 * GIVEN_BACK_BYTES
+    await journal.clear()
+    await journal.reserve()
+    assert reserve.stat().st_size == RESERVED_BYTES
 
 
 async def test_a_folder_that_is_gone_is_said_in_one_line(tmp_path: Path) -> None:
