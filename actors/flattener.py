@@ -1,14 +1,15 @@
-"""Carries out a halt: stops the money subtree whole, then sells every position by workers of its own.
+"""Carries out what is ordered to be sold: everything after a halt, or all that one user holds. One row per position.
 
-No wallet ever has two signers: the money subtree is joined before the first worker starts, and the workers are joined
-before it starts again. While halted the workers also serve exits that users order by hand, and positions whose owners
-chose to hold keep a monitor, which sells them by their own plan and by nothing else.
+After a halt no wallet ever has two signers: the money subtree is joined before the first worker starts, and the workers
+are joined before it starts again. While halted the workers also serve exits that users order by hand, and positions
+whose owners chose to hold keep a monitor, which sells them by their own plan and by nothing else. What one user orders
+is sold by his positions' monitors, beside everybody else's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -16,16 +17,21 @@ import trio
 
 from actors.runtime import Context
 from bot.errors import Unavailable
+from bot.execution.flatten import FlattenBook
 from bot.execution.in_flight import InFlight
 from bot.ports import Store
+from bot.trading.flatten import FlattenOrder
+from bot.trading.intent import Intent
 from bot.trading.limits import HOLD
 from bot.trading.position import Position
-from bot.trading.trading_state import Halt
+from bot.trading.trading_state import GLOBAL, Halt
 
 log = structlog.get_logger()
 
 LOOK_S = 0.5
-LOOK_FLAT_S = 5.0  # once nothing is left to sell, for a choice to hold that its owner changes
+LOOK_FLAT_S = (
+    5.0  # once nothing is left to sell, for what still comes in and for a choice to hold that its owner changes
+)
 
 
 class Guard(Protocol):
@@ -40,28 +46,42 @@ class Guard(Protocol):
     @property
     def changed(self) -> trio.Event: ...
 
-    def all_flat(self) -> None: ...
+    def flattens(self) -> list[FlattenOrder]: ...
+
+    def all_flat(self, unsellable: int) -> None: ...
 
     def panics(self, user_id: str) -> bool: ...
 
 
+class Care(Protocol):
+    """Who starts and ends the workers, and what they tell of their orders."""
+
+    @property
+    def book(self) -> FlattenBook: ...
+
+    async def start_workers(self) -> None: ...
+
+    async def stop_workers(self) -> None: ...
+
+    async def start_exit(self, position: Position) -> None:
+        """Make sure that one worker sells this position."""
+
+    async def keep_watch(self, position: Position) -> None:
+        """Make sure that one worker watches this position."""
+
+
 @dataclass(slots=True)
 class Flattener:
-    """`stop_money` and `start_money` act on the subtree.
-
-    `start_exit` makes sure that one worker sells a position, `keep_watch` that one worker watches it.
-    """
+    """`stop_money` and `start_money` act on the subtree."""
 
     guard: Guard
     store: Store
     in_flight: InFlight
+    care: Care
     stop_money: Callable[[], Awaitable[None]]
     start_money: Callable[[], Awaitable[None]]
-    start_workers: Callable[[], Awaitable[None]]
-    stop_workers: Callable[[], Awaitable[None]]
-    start_exit: Callable[[Position], Awaitable[None]]
-    keep_watch: Callable[[Position], Awaitable[None]]
     at_work: bool = False
+    _unread: list[FlattenOrder] = field(default_factory=list)
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
@@ -71,39 +91,96 @@ class Flattener:
                 await self._step()
             except Unavailable as error:
                 log.warning("flatten_waits", reason=str(error))
-            with trio.move_on_after(LOOK_FLAT_S if self.guard.flattened else LOOK_S):
+            with trio.move_on_after(LOOK_S if self._is_pressing() else LOOK_FLAT_S):
                 await changed.wait()
 
+    def _is_pressing(self) -> bool:
+        """Whether something is being sold, or workers are still to be ended after a rearm."""
+        if (self.guard.halt is not None) is not self.at_work:
+            return True
+        return any(not self.care.book.sums(order).is_over for order in self.care.book.orders())
+
     async def _step(self) -> None:
+        orders = self.guard.flattens()
+        self.care.book.keep_only(orders)
+        self._unread = [order for order in self._unread if order in orders]
+        for order in orders:
+            if not self.care.book.knows(order):
+                self.care.book.take_up(order)
+                self._unread.append(order)
         if self.guard.halt is None:
-            if self.at_work:
-                self.at_work = False
-                await self.stop_workers()
-                await self.start_money()
-            return
+            await self._end_halt()
+        else:
+            await self._begin_halt()
+        if orders:
+            await self._flatten(orders)
+        elif self.care.book.unsaved():
+            await self._keep_rows()
+
+    async def _begin_halt(self) -> None:
         if not self.at_work:
             await self.stop_money()
             self.at_work = True
-        await self.start_workers()
-        await self._flatten()
+        await self.care.start_workers()
 
-    async def _flatten(self) -> None:
-        """One worker per position; flat when none is left that is to be sold and nothing is on its way."""
+    async def _end_halt(self) -> None:
+        if self.at_work:
+            self.at_work = False
+            await self.care.stop_workers()
+            await self.start_money()
+
+    async def _flatten(self, orders: list[FlattenOrder]) -> None:
+        """One worker per position, all of them at once: what holds one up holds up no other."""
         positions = await self.store.open_positions()
-        holds = await self._holders({position.user_id for position in positions})
-        to_sell = [position for position in positions if position.user_id not in holds]
-        for position in to_sell:
-            await self.start_exit(position)
-        for position in positions:
-            if position.user_id in holds:
-                await self.keep_watch(position)
-        if not to_sell and not self.in_flight.all() and not await self.store.in_flight():
-            self.guard.all_flat()
+        halted = any(order.scope == GLOBAL for order in orders)
+        holders = await self._holders({position.user_id for position in positions}) if halted else set()
+        for order in orders:
+            within = {position.id: position for position in positions if order.covers(position.user_id)}
+            self.care.book.look(order, within, holders if order.scope == GLOBAL else set())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_rows)
+            for position in positions:
+                if self.guard.panics(position.user_id) or (halted and position.user_id not in holders):
+                    nursery.start_soon(self._begin, self.care.start_exit, position)
+                elif halted:
+                    nursery.start_soon(self._begin, self.care.keep_watch, position)
+        for order in orders:
+            if order.scope == GLOBAL:
+                await self._look_whether_flat(order)
+
+    async def _begin(self, start: Callable[[Position], Awaitable[None]], position: Position) -> None:
+        try:
+            await start(position)
+        except Unavailable as error:
+            log.warning("flatten_waits", position=position.id, reason=str(error))
+
+    async def _keep_rows(self) -> None:
+        """Read what an earlier process left of a flatten, and write what has moved; selling waits for neither."""
+        try:
+            while self._unread:
+                self.care.book.remember(await self.store.flatten_rows(self._unread[0].id))
+                self._unread.pop(0)
+            rows = self.care.book.unsaved()
+            await self.store.save_flatten_rows(rows)
+        except Unavailable as error:
+            log.info("flatten_rows_wait", rows=len(self.care.book.unsaved()), reason=str(error))
+        else:
+            self.care.book.saved(rows)
+
+    async def _look_whether_flat(self, order: FlattenOrder) -> None:
+        """Flat when nothing is left to sell and nothing is on its way, except for what cannot be sold and is still tried."""
+        sums = self.care.book.sums(order)
+        if not sums.is_over or any(self._counts(order, followed.intent) for followed in self.in_flight.all()):
+            return
+        if not any(self._counts(order, intent) for intent, _ in await self.store.in_flight()):
+            self.guard.all_flat(sums.unsellable)
+
+    def _counts(self, order: FlattenOrder, intent: Intent) -> bool:
+        return intent.request.position_id not in self.care.book.unsellable(order)
 
     async def _holders(self, user_ids: set[str]) -> set[str]:
         """Those who chose to hold and have not asked for everything to be sold."""
+        settings = await self.store.many_settings(sorted(user_ids))
         return {
-            user_id
-            for user_id in user_ids
-            if not self.guard.panics(user_id) and (await self.store.settings(user_id)).on_critical == HOLD
+            user_id for user_id in user_ids if not self.guard.panics(user_id) and settings[user_id].on_critical == HOLD
         }

@@ -60,7 +60,8 @@ class _Tries:
 class PositionMonitor:
     """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again.
 
-    `forced` makes it leave at once, whatever the price: the worker of a flatten.
+    `forced` makes it leave at once, whatever the price: the worker of a flatten. `known` is the position as whoever
+    starts this has just read it.
     """
 
     position_id: str
@@ -72,9 +73,10 @@ class PositionMonitor:
     clock: Clock
     looks: dict[str, MonitorLook]
     forced: ExitReason | None = None
+    known: Position | None = None
 
     async def run(self, ctx: Context) -> None:
-        position = await self._first_look()
+        position = self.known if self.known is not None and ctx.incarnation == 1 else await self._first_look()
         self.looks[position.id] = MonitorLook(self.clock.now_ms())
         try:
             with self.prices.watching(position.mint):

@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
+from bot.execution.ordered_causes import OrderedCauses
 from bot.ports import ProgramStore
 from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import Outage, OutageRule, Phase
@@ -24,9 +25,6 @@ log = structlog.get_logger()
 SILENT = "guard"  # the cause that everybody sees while the guard itself is not running
 STOPPING = "stopping"
 HALT = "halt"
-OPERATOR = "operator"
-PAUSED_BY_USER = "paused"
-PANIC = "panic"
 TICK_S = 0.1
 STORE_REST_S = 1.0  # after a try that the database did not answer
 FIRST_LOAD_S = 2.0  # how long the first start waits for what is stored
@@ -34,7 +32,7 @@ HISTORY = 200
 
 
 @dataclass(slots=True)
-class TradingGuard:
+class TradingGuard(OrderedCauses):
     """The state and its only writer. While the actor is down, every question is answered with a pause.
 
     `rules` says for each watched service how long it dwells and when its outage becomes critical. `keep_halt` puts a
@@ -227,44 +225,6 @@ class TradingGuard:
             if scope == GLOBAL:
                 self.alert(alerts.pause_over(name, self._pausing()))
 
-    async def pause_by_operator(self, why: str) -> bool:
-        """An operator's pause outlives restarts and ends only by an operator; False when there is one already."""
-        if (OPERATOR, GLOBAL) in self._state.causes:
-            return False
-        await self.store.save_cause(Cause(OPERATOR, GLOBAL, self.clock.now_ms(), OPERATOR, why))
-        self.pause(OPERATOR, by=OPERATOR, why=why)
-        return True
-
-    async def resume_by_operator(self) -> bool:
-        """End the operator's own pauses, those of single users too; False when there is none."""
-        scopes = [cause.scope for cause in self.causes() if cause.name == OPERATOR]
-        for scope in scopes:
-            await self.store.clear_cause(OPERATOR, scope, OPERATOR)
-            self.resume(OPERATOR, scope=scope)
-        return bool(scopes)
-
-    async def pause_user(self, user_id: str, name: str = PAUSED_BY_USER) -> bool:
-        """A user's own pause or panic outlives restarts and ends only by himself; False when it is there already."""
-        scope = f"user:{user_id}"
-        if (name, scope) in self._state.causes:
-            return False
-        await self.store.save_cause(Cause(name, scope, self.clock.now_ms(), user_id, "by his own command"))
-        self.pause(name, by=user_id, why="by his own command", scope=scope)
-        return True
-
-    async def resume_user(self, user_id: str) -> bool:
-        """End a user's own pause and panic; False when there is neither."""
-        scope = f"user:{user_id}"
-        own = [name for name in (PAUSED_BY_USER, PANIC) if (name, scope) in self._state.causes]
-        for name in own:
-            await self.store.clear_cause(name, scope, user_id)
-            self.resume(name, scope=scope)
-        return bool(own)
-
-    def panics(self, user_id: str) -> bool:
-        """Whether everything that this user holds, now or later, is to be sold."""
-        return (PANIC, f"user:{user_id}") in self._state.causes
-
     def _begin_anew(self, name: str, now_ms: int) -> None:
         """Let a cause that stands begin at this moment."""
         if (cause := self._state.causes.get((name, GLOBAL))) is not None:
@@ -294,13 +254,14 @@ class TradingGuard:
         else:
             self._halt_kept = True
 
-    def all_flat(self) -> None:
-        """Everything that is to be sold is sold: the state becomes HALTED."""
+    def all_flat(self, unsellable: int) -> None:
+        """Everything that can be sold of what is to be sold is sold: the state becomes HALTED."""
         if not self.flattened:
             self.flattened = True
-            log.warning("flattened", cause=self.halt.cause if self.halt else None)
-            self._tell(self.halt.cause if self.halt else HALT, "nothing is left to sell")
-            self.alert(alerts.flattened())
+            log.warning("flattened", cause=self.halt.cause if self.halt else None, unsellable=unsellable)
+            left = f"{unsellable} positions cannot be sold" if unsellable else "nothing is left to sell"
+            self._tell(self.halt.cause if self.halt else HALT, left)
+            self.alert(alerts.flattened(unsellable))
 
     async def rearm(self, by: str) -> bool:
         """End the halt; outages begin to count anew. False when nothing is halted."""

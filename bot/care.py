@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.position_monitor import MonitorLook, PositionMonitor
-from actors.runtime import AlreadyPresent, AlreadyStarted, InitFailed, MaxChildren, Supervision, Supervisor
-from actors.trading_guard import PANIC, TradingGuard
+from actors.runtime import AlreadyPresent, AlreadyStarted, NotFound, Supervision, Supervisor, SupervisorError
+from actors.trading_guard import TradingGuard
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
+from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
+from bot.execution.ordered_causes import BY_HIS_COMMAND, PANIC
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
@@ -29,6 +32,8 @@ FLATTEN = ("guard", "flatten")
 @dataclass(slots=True, repr=False)
 class MoneyCare:
     """`supervisor` finds a running supervisor by its path below the root, or raises Unavailable.
+
+    `book` has how far each flatten is; the workers that it starts tell it of every order.
 
     `workers_at_work` says whether money has been stopped and joined, so that flatten's workers may sign. `desk` and
     `confirmer` are set by whoever makes them, since they are made with parts of this.
@@ -46,7 +51,11 @@ class MoneyCare:
     workers_at_work: Callable[[], bool]
     desk: Desk = field(init=False)
     confirmer: Confirmer = field(init=False)
+    book: FlattenBook = field(init=False)
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.book = FlattenBook(self.clock.now_ms)
 
     def executors(self) -> Supervisor:
         """Where a wallet's requests are served now; raises Unavailable between the halt and its workers."""
@@ -82,65 +91,63 @@ class MoneyCare:
         if monitors.state_of(position_id) is not None:
             return
         position = await self.store.position(position_id)
-        panics = position is not None and self.guard.panics(position.user_id)
-        await self._start_monitor(monitors, position_id, ExitReason.PANIC if panics else None)
+        if position is not None:
+            panics = self.guard.panics(position.user_id)
+            await self._start_monitor(monitors, position, ExitReason.PANIC if panics else None)
 
-    async def panic(self, user_id: str) -> int:
-        """Sell everything that a user holds, and whatever his orders on their way still bring; how many positions now."""
-        await self.guard.pause_user(user_id, PANIC)
-        positions = await self.store.open_positions(user_id)
-        monitors = self._below(*MONEY)
-        for position in positions:
-            if self.guard.halt is not None:
-                await self.start_exit(position)
-                continue
-            if monitors.state_of(position.id) is not None:
-                await monitors.terminate_child(position.id)
-            await self.watch(position.id)
-        return len(positions)
+    async def panic(self, user_id: str, *, by: str = "", why: str = "") -> int:
+        """Have the flattener sell everything that a user holds, and whatever his orders on their way still bring.
 
-    async def _start_monitor(self, monitors: Supervisor, position_id: str, forced: ExitReason | None) -> None:
+        Returns how many positions he has now. He orders it himself unless `by` says who does, and who orders it ends it.
+        """
+        await self.guard.pause_user(user_id, PANIC, by=by, why=why or BY_HIS_COMMAND)
+        return len(await self.store.open_positions(user_id))
+
+    async def _start_monitor(self, monitors: Supervisor, position: Position, forced: ExitReason | None) -> None:
         monitor = PositionMonitor(
-            position_id=position_id,
+            position_id=position.id,
             store=self.store,
             chain=self.chain,
-            desk=self.desk,
+            desk=self.desk if forced is None else NotingDesk(self.desk, self.book),
             prices=self.prices,
             in_flight=self.in_flight,
             clock=self.clock,
             looks=self.looks,
             forced=forced,
+            known=position,
         )
         try:
-            await monitors.start_child(self.supervision.child("position_monitor", id=position_id, start=monitor.run))
+            await monitors.start_child(self.supervision.child("position_monitor", id=position.id, start=monitor.run))
         except (AlreadyStarted, AlreadyPresent):
             return
-        except (InitFailed, MaxChildren) as error:
+        except SupervisorError as error:
             # Its supervisor is being stopped, or full. The reconciler, or the flattener, asks again.
-            log.error("position_without_monitor", position=position_id, reason=str(error))
+            log.error("position_without_monitor", position=position.id, reason=str(error))
+        else:
+            self._reasons[position.id] = forced
 
-    # ------------------------------------------------------------------------------------------------------- halted
+    # ------------------------------------------------------------------------------------------------------- flatten
 
     async def start_exit(self, position: Position) -> None:
-        """While halted: one worker that sells this position whatever the price."""
+        """One worker that sells this position whatever the price."""
         panics = self.guard.panics(position.user_id)
-        await self._start_worker(position.id, ExitReason.PANIC if panics else ExitReason.FLATTEN)
+        await self._start_worker(position, ExitReason.PANIC if panics else ExitReason.FLATTEN)
 
     async def keep_watch(self, position: Position) -> None:
         """While halted: one worker that sells this position by its own plan alone, because its owner chose to hold."""
-        await self._start_worker(position.id, None)
+        await self._start_worker(position, None)
 
-    async def _start_worker(self, position_id: str, forced: ExitReason | None) -> None:
+    async def _start_worker(self, position: Position, forced: ExitReason | None) -> None:
         """The one worker of a position. One that used up its restarts begins anew: nobody else would sell it."""
-        flatten = self.supervisor(*FLATTEN)
-        state = flatten.state_of(position_id)
+        workers = self._below(*MONEY)
+        state = workers.state_of(position.id)
         if state is not None:
-            if state != "quarantined" and self._reasons.get(position_id) is forced:
+            if state != "quarantined" and self._reasons.get(position.id) is forced:
                 return
-            log.warning("worker_replaced", position=position_id, was=state, forced=forced)
-            await flatten.terminate_child(position_id)
-        self._reasons[position_id] = forced
-        await self._start_monitor(flatten, position_id, forced)
+            log.warning("worker_replaced", position=position.id, was=state, forced=forced)
+            with suppress(NotFound):  # it ended by itself meanwhile
+                await workers.terminate_child(position.id)
+        await self._start_monitor(workers, position, forced)
 
     async def start_workers(self) -> None:
         """The confirmation of what the workers send; executors come on demand, one per wallet."""

@@ -83,22 +83,21 @@ class Operator:
 
     async def _flatten(self, request: Record) -> Record:
         handle = request.get("user")
+        why = typed_reason(request, "ordered by the operator")
         if handle:
-            return await self._flatten_user(str(handle))
-        halt = Halt(BY, self._clock.now_ms(), BY, typed_reason(request, "ordered by the operator"))
+            return await self._flatten_user(str(handle), why)
+        halt = Halt(BY, self._clock.now_ms(), BY, why)
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
         return {"text": "halted: every position is being sold, nothing is bought until bot rearm."}
 
-    async def _flatten_user(self, handle: str) -> Record:
+    async def _flatten_user(self, handle: str, why: str) -> Record:
         """Pause one user and sell what he holds; his money stays his."""
         user = await self._user(handle)
-        await self.bot.guard.pause_user(user.id, BY)
-        await self._store.audit(BY, "flatten", {"user": user.id}, self._clock.now_ms())
-        selling = await self.bot.panic(user.id)
-        return {
-            "text": f"{user.handle}: entries paused, {selling} positions are being sold; bot resume ends your pause."
-        }
+        await self.bot.guard.pause_user(user.id, BY, by=BY, why=why)
+        await self._store.audit(BY, "flatten", {"user": user.id, "why": why}, self._clock.now_ms())
+        selling = await self.bot.panic(user.id, by=BY, why=why)
+        return {"text": f"{user.handle}: entries paused, {selling} positions are being sold; bot resume ends both."}
 
     async def _rearm(self, _: Record) -> Record:
         if self.bot.guard.halt is None:

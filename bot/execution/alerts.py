@@ -68,9 +68,10 @@ def halted(halt: Halt) -> Alert:
     return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
 
 
-def flattened() -> Alert:
-    """A halt has sold what was to be sold."""
-    return Alert("flattened", "Nothing is left to sell; the bot stays halted until bot rearm.", HALTED)
+def flattened(unsellable: int) -> Alert:
+    """A halt has sold what was to be sold, except for what cannot be sold: that goes on being tried."""
+    left = f"{unsellable} positions cannot be sold and are tried again" if unsellable else "Nothing is left to sell"
+    return Alert("flattened", f"{left}; the bot stays halted until bot rearm.", HALTED)
 
 
 def rearmed(by: str, left: Sequence[str]) -> Alert:

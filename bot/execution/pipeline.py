@@ -45,7 +45,14 @@ def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
 
 def _not_sent(error: Exception) -> Refused:
     """The refusal of an order that could not be made; the log has what exactly happened."""
-    return Refused(error.code if isinstance(error, CannotPrepareError) else "not_sent", order_failure(error))
+    return Refused(_code_of(error), order_failure(error))
+
+
+def _code_of(error: Exception) -> str:
+    """A missing route says nothing of the order, so that whoever repeats it can tell."""
+    if isinstance(error, CannotPrepareError):
+        return error.code
+    return "no_route" if isinstance(error, ChainUnavailable) else "not_sent"
 
 
 @dataclass(frozen=True, slots=True)

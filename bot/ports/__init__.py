@@ -20,6 +20,7 @@ from bot.ports.chat import (
     ChatUpdate,
     OtherUpdate,
 )
+from bot.ports.flattens import FlattenStore
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
 from bot.ports.lease import LEASE_S, STANDBY_S, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
@@ -56,6 +57,7 @@ __all__ = [
     "Day",
     "Desk",
     "EndpointHealth",
+    "FlattenStore",
     "Gate",
     "IntentStore",
     "LaunchStream",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.ports.flattens import FlattenStore
 from bot.ports.intents import IntentStore
 from bot.ports.ledger import LedgerStore
 from bot.ports.outbox import OutboxStore
@@ -58,6 +59,7 @@ class Store(
     OutboxStore,
     TrackingStore,
     OverviewStore,
+    FlattenStore,
     ProgramStore,
     Protocol,
 ):

@@ -5,6 +5,7 @@ No private key comes in here except sealed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +69,9 @@ class UserStore(Protocol):
 
     async def settings(self, user_id: str) -> UserSettings:
         """Raises LookupError for an unknown user."""
+
+    async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
+        """The settings of many users in one look; unknown users are left out."""
 
     async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
         """Replace a user's settings, keeping the old row in the history with who changed it."""

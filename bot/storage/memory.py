@@ -6,6 +6,7 @@ answers. Nothing here survives the process.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import trio
@@ -13,6 +14,7 @@ import trio
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.ledger_rules import adjustment_entry
+from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_overview import MemoryOverview
@@ -102,6 +104,10 @@ class MemoryUsers(MemoryTables):
         await trio.lowlevel.checkpoint()
         self._user(user_id)
         return self._settings[user_id]
+
+    async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
+        await trio.lowlevel.checkpoint()
+        return {user_id: self._settings[user_id] for user_id in user_ids if user_id in self._settings}
 
     async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:  # noqa: ARG002
         """The history, which `by` goes to, is read by people in SQL; the twin keeps none."""
@@ -334,6 +340,7 @@ class MemoryStore(
     MemoryOutbox,
     MemoryTracking,
     MemoryOverview,
+    MemoryFlattens,
     MemoryProgram,
 ):
     """All of storage in memory."""

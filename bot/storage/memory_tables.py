@@ -17,6 +17,7 @@ from bot.ports import (
 )
 from bot.storage.rules import decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
+from bot.trading.flatten import FlattenRow
 from bot.trading.intent import Attempt, Intent
 from bot.trading.ledger import Entry
 from bot.trading.limits import UserSettings
@@ -75,6 +76,7 @@ class MemoryTables:
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
+        self._flattens: dict[tuple[str, str], FlattenRow] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
         self._halt: Halt | None = None

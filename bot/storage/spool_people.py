@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from bot.ports import SealedKey, Store, User, Wallet
@@ -78,6 +78,14 @@ class SpooledPeople:
         )
         self._memory.know_settings(user_id, settings)
         return settings
+
+    async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
+        found = await self._charge.read(
+            lambda: self._store.many_settings(user_ids), lambda: self._memory.settings_of_all(user_ids)
+        )
+        for user_id, settings in found.items():
+            self._memory.know_settings(user_id, settings)
+        return found
 
     async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
         """What memory knows stays valid until the database has said that it changed."""

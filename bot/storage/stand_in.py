@@ -44,6 +44,12 @@ class StandIn(MemoryIntents):
     def settings_of(self, user_id: str) -> UserSettings | None:
         return self._settings.get(user_id)
 
+    def settings_of_all(self, user_ids: Sequence[str]) -> dict[str, UserSettings] | None:
+        """None when those of anybody are not known."""
+        if any(user_id not in self._settings for user_id in user_ids):
+            return None
+        return {user_id: self._settings[user_id] for user_id in user_ids}
+
     def knows(self, user_id: str, wallet_id: str) -> bool:
         """Whether a sale of this wallet can be judged and signed."""
         return wallet_id in self._wallets and wallet_id in self._keys and user_id in self._settings

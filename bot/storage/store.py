@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from bot.storage.address import DatabaseAddress
 from bot.storage.audit import Audit
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
+from bot.storage.flattens import Flattens
 from bot.storage.halts import Halts
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
@@ -21,7 +22,9 @@ from bot.storage.tracking import Tracking
 from bot.storage.users import Users
 
 
-class PostgresStore(Users, Intents, Positions, Ledger, SnipeRuns, Outbox, Tracking, Overviews, Program, Halts, Audit):
+class PostgresStore(
+    Users, Intents, Positions, Ledger, SnipeRuns, Outbox, Tracking, Overviews, Flattens, Program, Halts, Audit
+):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple
 
 import asyncpg
@@ -44,6 +45,7 @@ select
 from user_settings
 where user_id = $1
 """
+SELECT_MANY_SETTINGS = "select * from user_settings where user_id = any($1::text[])"
 # The lock makes two changes of one user's settings two rows of history.
 LOCK_SETTINGS = "select 1 from user_settings where user_id = $1 for update"
 KEEP_OLD_SETTINGS = """
@@ -98,6 +100,10 @@ class Users(Repository):
     async def settings(self, user_id: str) -> UserSettings:
         return await self._database.read(settings_of, user_id)
 
+    async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
+        rows = await self._database.read(_fetch, SELECT_MANY_SETTINGS, list(user_ids))
+        return {row["user_id"]: _settings(row) for row in rows}
+
     async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
         check_settings(settings)
         await self._database.write(_save_settings, user_id, settings, by)
@@ -145,9 +151,14 @@ async def _save_settings(connection: asyncpg.Connection, user_id: str, settings:
     await connection.execute(INSERT_SETTINGS, user_id, *astuple(settings))
 
 
-async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | None) -> list[Row]:
+async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | list[str] | None) -> list[Row]:
     rows: list[Row] = await connection.fetch(query, *args)
     return rows
+
+
+def _settings(row: Row) -> UserSettings:
+    """The settings of a whole row, whose columns are the user's id and the fields of UserSettings."""
+    return UserSettings(**{name: value for name, value in row.items() if name != "user_id"})
 
 
 def _user(row: Row) -> User:

@@ -13,7 +13,7 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from bot.localnet.addresses import TOKEN_2022_PROGRAM
+from bot.localnet.addresses import TOKEN_2022_PROGRAM, bonding_curve
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -80,6 +80,16 @@ class Crowd:
         assert account is not None
         data = bytearray(account.data)
         data[46:82] = (1).to_bytes(4, "little") + bytes(_keypair(66).pubkey())
+        accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
+
+    def complete(self, mint: str, *, done: bool = True) -> None:
+        """Let a curve be complete, by decree: nothing trades on it any more, and no pool has the token yet either."""
+        key = bonding_curve(Pubkey.from_string(mint))
+        accounts = self.chain.cluster.chain.accounts
+        account = accounts.get(key)
+        assert account is not None
+        data = bytearray(account.data)
+        data[48] = done
         accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
 
     def _trader(self, number: int) -> Keypair:

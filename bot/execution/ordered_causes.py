@@ -1,0 +1,101 @@
+"""Pauses and flattens that people order, or that a user's own rules order for him: who may end which, and over restarts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from bot.clock import Clock
+from bot.ports import ProgramStore
+from bot.trading.flatten import FlattenOrder
+from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt
+
+OPERATOR = "operator"
+PAUSED_BY_USER = "paused"
+PANIC = "panic"  # everything that a user holds, now or later, is sold
+BY_HIS_COMMAND = "by his own command"
+
+
+def _is_flatten_by_operator(cause: Cause) -> bool:
+    return cause.name == PANIC and cause.by == OPERATOR
+
+
+class OrderedCauses(ABC):
+    """The part of the guard that takes orders. Each is stored before it holds, so that no restart forgets it."""
+
+    __slots__ = ()
+    store: ProgramStore
+    clock: Clock
+    halt: Halt | None
+
+    @abstractmethod
+    def causes(self) -> tuple[Cause, ...]:
+        """All causes, oldest first."""
+
+    @abstractmethod
+    def pause(self, name: str, *, by: str, why: str, scope: str = GLOBAL, binds: Binds = Binds.ALL) -> None:
+        """Add a pause cause; one that is there already keeps its time and text."""
+
+    @abstractmethod
+    def resume(self, name: str, *, scope: str = GLOBAL) -> None:
+        """Take a pause cause away; nothing happens when it is not there."""
+
+    async def pause_by_operator(self, why: str) -> bool:
+        """An operator's pause outlives restarts and ends only by an operator; False when there is one already."""
+        return await self._order(Cause(OPERATOR, GLOBAL, self.clock.now_ms(), OPERATOR, why))
+
+    async def resume_by_operator(self) -> bool:
+        """End what an operator ordered, for single users too: pauses and flattens; False when there is nothing."""
+        return await self._end(
+            [cause for cause in self.causes() if cause.name == OPERATOR or _is_flatten_by_operator(cause)], OPERATOR
+        )
+
+    async def pause_user(
+        self,
+        user_id: str,
+        name: str = PAUSED_BY_USER,
+        *,
+        by: str = "",
+        why: str = BY_HIS_COMMAND,
+        binds: Binds = Binds.ALL,
+    ) -> bool:
+        """Pause one user over restarts, by himself unless `by` says who; False when this cause is there already."""
+        return await self._order(Cause(name, f"user:{user_id}", self.clock.now_ms(), by or user_id, why, binds))
+
+    async def resume_user(self, user_id: str) -> bool:
+        """End what pauses a user and is his to end, what an operator ordered excepted; False when there is nothing."""
+        scope, his = f"user:{user_id}", {PAUSED_BY_USER, PANIC}
+        return await self._end(
+            [
+                cause
+                for cause in self.causes()
+                if cause.scope == scope and cause.name in his and not _is_flatten_by_operator(cause)
+            ],
+            user_id,
+        )
+
+    def panics(self, user_id: str) -> bool:
+        """Whether everything that this user holds, now or later, is to be sold."""
+        return self.stands(PANIC, f"user:{user_id}")
+
+    def stands(self, name: str, scope: str) -> bool:
+        """Whether there is this cause."""
+        return any((cause.name, cause.scope) == (name, scope) for cause in self.causes())
+
+    def flattens(self) -> list[FlattenOrder]:
+        """What is to be sold: everything while halted, and all that the users hold of whom it was ordered."""
+        of_users = [FlattenOrder(one.scope, one.name, one.since_ms) for one in self.causes() if one.name == PANIC]
+        halt = self.halt
+        return of_users if halt is None else [FlattenOrder(GLOBAL, halt.cause, halt.since_ms), *of_users]
+
+    async def _order(self, cause: Cause) -> bool:
+        if self.stands(cause.name, cause.scope):
+            return False
+        await self.store.save_cause(cause)
+        self.pause(cause.name, by=cause.by, why=cause.why, scope=cause.scope, binds=cause.binds)
+        return True
+
+    async def _end(self, causes: list[Cause], by: str) -> bool:
+        for cause in causes:
+            await self.store.clear_cause(cause.name, cause.scope, by)
+            self.resume(cause.name, scope=cause.scope)
+        return bool(causes)
