@@ -197,7 +197,11 @@ MUTANTS = (
             ),
         ),
     ),
-    Mutant("buys while it is paused", (Edit(GATE, "        _paused,\n", ""),)),
+    Mutant(
+        "buys while it is paused",
+        (Edit(GATE, "    if request.side is Side.SELL or not pause_causes:\n", "    if request:\n"),),
+    ),
+    Mutant("looks at pauses before the gate and not in it", (Edit(GATE, "        _paused,\n", ""),)),
     Mutant("buys beyond the limit of a position", (Edit(GATE, "        _position_size,\n", ""),)),
     Mutant(
         "forgets a panic when it restarts",

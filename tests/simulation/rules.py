@@ -6,7 +6,8 @@ Each plays a short scene in virtual time and says what was wrong, or nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import trio
 from solders.account import Account
@@ -19,7 +20,7 @@ from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.simulation.determinism import run_seeded
-from tests.simulation.doors import Life
+from tests.simulation.doors import Call, Life
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
@@ -76,6 +77,39 @@ def what_cannot_be_sold_holds_up_nothing_else() -> str:
     return f"still held after a flatten: {left}" if left else ""
 
 
+def a_pause_that_comes_while_a_buy_is_judged_binds_it() -> str:
+    """The gate has the last word: what was open when the order came may be paused when it is admitted."""
+    said: list[str] = []
+
+    async def scene(world: DoorWorld, bot: TradingBot) -> None:
+        crowd = Crowd(world.chain)
+        user, wallet = await world.user("demo-1", CALM)
+        mint = crowd.launch()
+        await trio.sleep(2)
+        world.life.watches = (_PausesOn("balances", bot),)
+        outcome = await bot.desk.submit(order(user, wallet, mint, spend_lamports=SPEND_LAMPORTS))
+        if isinstance(outcome, Submitted):
+            said.append("a buy was admitted though entries had been paused since it was asked for")
+
+    _play(scene, Ceilings())
+    return "; ".join(said)
+
+
+@dataclass(frozen=True, slots=True)
+class _PausesOn:
+    """An operator who pauses entries whenever the bot asks this of a port."""
+
+    method: str
+    bot: TradingBot
+
+    async def before(self, call: Call) -> None:
+        if call.method == self.method:
+            self.bot.guard.pause("operator", by="operator", why="a drill")
+
+    async def after(self, call: Call, answer: Any) -> None:
+        return
+
+
 def _spoil(world: DoorWorld, mint: str) -> None:
     """Make a token's curve unreadable by decree."""
     accounts = world.chain.cluster.chain.accounts
@@ -108,5 +142,6 @@ def _play(scene: Scene, ceilings: Ceilings) -> None:
 
 RULES: dict[str, Callable[[], str]] = {
     "two turns at once": two_turns_at_once_keep_the_limits,
+    "a pause in between": a_pause_that_comes_while_a_buy_is_judged_binds_it,
     "what cannot be sold": what_cannot_be_sold_holds_up_nothing_else,
 }
