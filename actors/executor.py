@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from actors.runtime import Actor, Context
-from bot.errors import StoreUnavailable
+from bot.errors import LeaseLost, StoreUnavailable
 from bot.execution.pipeline import Pipeline
 from bot.ports import Wallet
 from bot.trading.intent import TradeRequest
@@ -35,3 +35,6 @@ class Executor(Actor[None, Trade]):
         except StoreUnavailable as error:
             log.warning("order_outcome_unknown", key=message.request.key, reason=str(error))
             ctx.reply(Refused("unknown", f"the database is away ({error}); look at /positions before you repeat this"))
+        except LeaseLost as error:
+            log.warning("order_not_taken", key=message.request.key, reason=str(error))
+            ctx.reply(Refused("not_leading", f"this bot may not trade now ({error}); look at /positions"))

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from actors.failure_policy import FailurePolicy, log_report
+from actors.lease_keeper import LeaseKeeper
 from actors.runtime import (
     InitFailed,
     LoopWatchdog,
@@ -39,6 +40,7 @@ from bot.clock import system_clock
 from bot.compose import bind_cluster, demo_users, fund, new_user_settings, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
+from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
 from bot.garbage import relax_collector
 from bot.local_chain import refuse_taken_port
@@ -47,12 +49,15 @@ from bot.panels import Panels
 from bot.paths import control_socket
 from bot.ports import ChatApi
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop
+from bot.standby import Succession
 from bot.start import Options, locked, open_log, read_options, refuse_profile
 from bot.status import StatusBoard
+from bot.storage.address import DatabaseAddress
 from bot.storage.halt_file import HaltFile
+from bot.storage.lease import open_led_store
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import FileJournal
-from bot.storage.store import open_store
+from bot.storage.store import PostgresStore
 from bot.supervision_operator import SupervisionOperator
 from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import breaker_rule, outage_rules
@@ -89,7 +94,8 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         say(line)
     control_socket(directory)
     with locked(directory):
-        refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
+        if options.settings.localnet.directory is None:
+            refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
         _look_for_halt(HaltFile(directory / HALT_FILE))
         FileJournal(directory / JOURNAL_FILE).records()
         open_log(options.settings.logs.level, directory)
@@ -136,6 +142,13 @@ def _look_for_halt(file: HaltFile) -> None:
 
 async def _main(options: Options) -> int:
     stop = OrderlyStop(say)
+    succession = Succession(
+        directory=options.directory,
+        leadership=Leadership(system_clock()),
+        alone=options.settings.database.url is None,
+        own_chain=options.settings.localnet.directory is None,
+        say=say,
+    )
     code = 0  # a start that was given up before there was anything to stop
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with (
@@ -144,8 +157,8 @@ async def _main(options: Options) -> int:
         ):
             nursery.start_soon(_on_signals, signals, stop, nursery.cancel_scope)
             if options.manager is not None:
-                nursery.start_soon(liveness.ask_for_boot_time, options.manager.tell, stop.up)
-            code = await _serve(options, stop, loop)
+                nursery.start_soon(liveness.ask_for_boot_time, options.manager.tell, stop.up, lambda: succession.line)
+            code = await _serve(options, succession, stop, loop)
             nursery.cancel_scope.cancel()
     return code
 
@@ -171,7 +184,7 @@ async def _on_signals(signals: AsyncIterator[int], stop: OrderlyStop, everything
             everything.cancel()
 
 
-async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int:
+async def _serve(options: Options, succession: Succession, stop: OrderlyStop, loop: LoopWatchdog) -> int:
     """Open every adapter in its order, run the tree until asked to stop, and close everything in reverse."""
     clock = system_clock()
     chosen = options.settings
@@ -188,10 +201,14 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
     async with AsyncExitStack() as opened:
         opened.callback(stop.finished)
         opened.callback(stop.closed, SERVERS, SERVERS_MS)
-        database, local_chain = await opened.enter_async_context(foundation.running())
+        database = await opened.enter_async_context(foundation.running())
         opened.callback(stop.closed, CONNECTIONS, CONNECTIONS_MS)
-        journal = FileJournal(options.directory / JOURNAL_FILE)
-        spooled = SpooledStore(await opened.enter_async_context(open_store(database)), journal)
+        kept = await opened.enter_async_context(_led_store(options, succession, database))
+        opened.push_async_callback(lambda: succession.resign(stop.unwatched_s()))
+        keeping = await opened.enter_async_context(trio.open_nursery())
+        keeping.start_soon(succession.keep, stop.up)
+        local_chain = await foundation.chain()
+        spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE))
         store = spooled.as_store
         transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
         clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
@@ -202,7 +219,7 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
         await bind_cluster(store, local_chain.genesis_hash, options.directory)
         await spooled.catch_up()
         master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
-        vault = LocalVault(master_key)
+        vault = LocalVault(master_key, succession.leadership.check)
         await keys.prove(store, vault, master_key)
         adapters = Adapters(
             store=store,
@@ -225,8 +242,25 @@ async def _serve(options: Options, stop: OrderlyStop, loop: LoopWatchdog) -> int
             say(f"{', '.join(handles)}: wallets funded, snipers on")
         chat_api = await opened.enter_async_context(_telegram(chosen.telegram))
         return await _run_tree(
-            options, adapters, registrar, foundation, endpoints, chat_api=chat_api, stop=stop, loop=loop
+            options,
+            adapters,
+            registrar,
+            foundation,
+            endpoints=endpoints,
+            succession=succession,
+            chat_api=chat_api,
+            stop=stop,
+            loop=loop,
         )
+
+
+def _led_store(
+    options: Options, succession: Succession, database: DatabaseAddress
+) -> AbstractAsyncContextManager[PostgresStore]:
+    """The store, once this process leads. One that has to wait is asked first whether it could open the wallets."""
+    file = options.settings.wallets.master_key_file
+    fit = partial(keys.open_wallets, file=file, directory=options.directory, say=say)
+    return open_led_store(database, lambda store, leases: succession.lead(leases, partial(fit, store)))
 
 
 @asynccontextmanager
@@ -247,8 +281,9 @@ async def _run_tree(
     adapters: Adapters,
     registrar: Registrar,
     foundation: Foundation,
-    endpoints: Endpoints,
     *,
+    endpoints: Endpoints,
+    succession: Succession,
     chat_api: ChatApi | None,
     stop: OrderlyStop,
     loop: LoopWatchdog,
@@ -282,15 +317,21 @@ async def _run_tree(
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     failures = bot.failures
     notifier = _notifier(options.manager, bot, stop, loop)
+    lease = LeaseKeeper(succession.leadership, succession.leases)
     async with open_supervisor(
-        bot.spec(server.serve, chats, notifier.run, keeper.run), report=stop.noting(failures.report)
+        bot.spec(server.serve, chats, notifier.run, keeper.run, lease.run), report=stop.noting(failures.report)
     ) as root:
         await bot.began(root)
         stop.up.set()
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
-        ended = await _first(stop.asked, failures, root, foundation.supervisor)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(succession.tell_gap, lambda: bot.reconciler.reconciled)
+            ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
+            nursery.cancel_scope.cancel()
         if ended is not None:
             say(f"stopping, because {ended}; see the log")
+        if succession.leadership.over.is_set():
+            stop.hurried.set()  # nothing that is still done here could be written
         await stop.stop_tree(root, bot)
     return 0 if ended is None else 1
 
@@ -308,7 +349,7 @@ def _notifier(
     )
 
 
-async def _first(stop: trio.Event, failures: FailurePolicy, *trees: Supervisor) -> str | None:
+async def _first(stop: trio.Event, failures: FailurePolicy, leadership: Leadership, *trees: Supervisor) -> str | None:
     """Wait for the order to stop (None), or for what makes going on pointless (why)."""
     reasons: list[str] = []
     async with trio.open_nursery() as nursery:
@@ -322,8 +363,14 @@ async def _first(stop: trio.Event, failures: FailurePolicy, *trees: Supervisor) 
             reasons.append(f"{failures.path} is used up; the halt is latched")
             nursery.cancel_scope.cancel()
 
+        async def watch_leadership() -> None:
+            await leadership.over.wait()
+            reasons.append(leadership.why)
+            nursery.cancel_scope.cancel()
+
         for tree in trees:
             nursery.start_soon(watch, tree)
+        nursery.start_soon(watch_leadership)
         nursery.start_soon(watch_failures)
         await stop.wait()
         nursery.cancel_scope.cancel()

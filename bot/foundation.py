@@ -1,4 +1,4 @@
-"""The bot's own servers under a supervisor of their own: started before everything else and stopped last."""
+"""The bot's own servers under a supervisor of their own: started before what needs them and stopped last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio
 from actors.runtime import Backoff, ChildSpec, Context, Report, Supervisor, SupervisorSpec, open_supervisor
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
-from bot.local_chain import LocalChainAddress, LocalChainProcess
+from bot.local_chain import LocalChainAddress, LocalChainProcess, outside_chain
 from bot.settings import Localnet
 from bot.shutdown import DATABASE_SERVER_MS, LOCAL_CHAIN_MS
 from bot.storage.address import DatabaseAddress, address_of_url
@@ -20,11 +20,14 @@ from bot.storage.address import DatabaseAddress, address_of_url
 # A server that comes back is no emergency; one that does not stay up for a minute is.
 RESTARTS = 20
 RESTARTS_PERIOD_S = 60.0
+BACKOFF = Backoff(min_s=0.1, max_s=5.0)
 
 
 @dataclass(slots=True)
 class Foundation:
-    """PostgreSQL, unless `database_url` names one, and the local chain. `say` tells the console what is going on.
+    """PostgreSQL, unless `database_url` names one, and the local chain, unless `localnet` names one that runs elsewhere.
+
+    `say` tells the console what is going on.
 
     `server` is the bot's own PostgreSQL, None where `database_url` names another one.
     """
@@ -44,19 +47,29 @@ class Foundation:
         self.server = None if self.database_url else DatabaseServer(self.directory / "postgres", self.say)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[tuple[DatabaseAddress, LocalChainAddress]]:
-        """Both addresses, for as long as the block runs. Raises InitFailed around a StartupError."""
-        backoff = Backoff(min_s=0.1, max_s=5.0)
-        children = [ChildSpec("local_chain", self._run_chain, backoff=backoff, shutdown_ms=LOCAL_CHAIN_MS)]
+    async def running(self) -> AsyncIterator[DatabaseAddress]:
+        """The database's address, for as long as the block runs. Raises InitFailed around a StartupError."""
+        children = []
         if self.server is not None:
-            server = ChildSpec("database_server", self.server.run, backoff=backoff, shutdown_ms=DATABASE_SERVER_MS)
-            children.insert(0, server)
+            children.append(
+                ChildSpec("database_server", self.server.run, backoff=BACKOFF, shutdown_ms=DATABASE_SERVER_MS)
+            )
         spec = SupervisorSpec(
             "foundation", "one_for_one", tuple(children), intensity=RESTARTS, period_s=RESTARTS_PERIOD_S
         )
         async with open_supervisor(spec, report=self.report) as self._supervisor:
-            assert self._chain is not None
-            yield self._database(), self._chain
+            yield self._database()
+
+    async def chain(self) -> LocalChainAddress:
+        """The local chain, started now where it is the bot's own: a standby has none. Raises as `running` does."""
+        if self.localnet.directory is not None:
+            await trio.lowlevel.checkpoint()
+            return outside_chain(self.localnet.directory)
+        await self.supervisor.start_child(
+            ChildSpec("local_chain", self._run_chain, backoff=BACKOFF, shutdown_ms=LOCAL_CHAIN_MS)
+        )
+        assert self._chain is not None
+        return self._chain
 
     def _database(self) -> DatabaseAddress:
         if self.server is not None:

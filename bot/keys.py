@@ -10,6 +10,7 @@ import structlog
 
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import Store, Vault
+from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey, make_local_key, master_key_from_environment, read_master_key
 
 log = structlog.get_logger()
@@ -35,6 +36,13 @@ async def master_key(store: Store, file: Path | None, directory: Path, say: Call
     key = make_local_key(own)
     say(f"made the master key {key.id} in {own}; it opens every wallet of this data directory, keep both together")
     return key
+
+
+async def open_wallets(store: Store, *, file: Path | None, directory: Path, say: Callable[[str], None]) -> None:
+    """Raise StartupError unless the key that this bot would use opens this database's wallets, where it has any."""
+    if await store.wallets():
+        key = await master_key(store, file, directory, say)
+        await prove(store, LocalVault(key), key)
 
 
 async def prove(store: Store, vault: Vault, key: MasterKey) -> None:

@@ -19,6 +19,7 @@ LOOP_STALL_S = 2.0  # every timer, price and exit of the bot is late by this muc
 MESSAGE_AGE_MAX_S = 300.0
 HUNG_NAMED = 5
 BOOT_WITHIN_S = 300.0
+BOOT_TICK_S = 1.0
 BOOT_NEEDS = frozenset({"rpc", "database"})  # the causes of those without whom books and chain cannot be compared
 
 
@@ -61,19 +62,28 @@ def _stuck(statistics: SupervisorStatistics | ChildStatistics) -> Iterator[str]:
         yield statistics.path
 
 
-async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event) -> None:
+async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event, waits: Callable[[], str]) -> None:
     """Ask systemd for more time until the tree runs, and for `BOOT_WITHIN_S` at most.
 
     What comes before the tree may take long for good reasons: a database that recovers after a crash, a migration. Each
-    step has its own deadline; this one is for what has none.
+    step has its own deadline; this one is for what has none. A standby, which `waits` says in words, is ready as long as
+    it waits, and gives signs of life until the tree does.
     """
-    with trio.move_on_after(BOOT_WITHIN_S):
+    ready = False
+    with trio.move_on_after(BOOT_WITHIN_S) as patience:
         while not up.is_set():
+            fields = ["STATUS=starting", extend_timeout(EXTEND_S)]
+            if line := waits():
+                ready = True
+                patience.deadline = trio.current_time() + BOOT_WITHIN_S
+                fields = [f"STATUS={line}", "READY=1"]
+            if ready:
+                fields.append("WATCHDOG=1")
             try:
-                tell("STATUS=starting", extend_timeout(EXTEND_S))
+                tell(*fields)
             except OSError as error:
                 log.warning("systemd_not_told", reason=str(error))
-            with trio.move_on_after(EXTEND_S / 3):
+            with trio.move_on_after(BOOT_TICK_S):
                 await up.wait()
 
 

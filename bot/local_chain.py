@@ -8,14 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
 from bot.errors import StartupError
 
+READY_FILE = "localnet.json"
 READY_WITHIN_S = 30.0
 READY_POLL_S = 0.02
 # Asked, then by force: its store takes a kill at any moment.
@@ -29,6 +31,27 @@ class LocalChainAddress:
     http_urls: tuple[str, ...]
     ws_urls: tuple[str, ...]
     genesis_hash: str
+
+
+def outside_chain(directory: Path) -> LocalChainAddress:
+    """Where the chain answers that somebody else runs on a data directory; StartupError where none runs there."""
+    for folder in (directory, directory / "localnet"):
+        try:
+            record = json.loads((folder / READY_FILE).read_text())
+            os.kill(record["pid"], 0)
+        except (OSError, ValueError):
+            continue
+        return _address_of(record)
+    raise StartupError(
+        f"localnet.directory = {directory}: no local chain runs there; start it with bot localnet --data-dir {directory}"
+    )
+
+
+def _address_of(record: Mapping[str, Any]) -> LocalChainAddress:
+    doors = record["endpoints"]
+    return LocalChainAddress(
+        tuple(door["http_url"] for door in doors), tuple(door["ws_url"] for door in doors), record["genesis_hash"]
+    )
 
 
 class LocalChainProcess:
@@ -60,15 +83,10 @@ class LocalChainProcess:
 
     def _address(self, pid: int) -> LocalChainAddress | None:
         try:
-            record = json.loads((self._directory / "localnet.json").read_text())
+            record = json.loads((self._directory / READY_FILE).read_text())
         except (FileNotFoundError, ValueError):
             return None
-        if record.get("pid") != pid:
-            return None
-        doors = record["endpoints"]
-        return LocalChainAddress(
-            tuple(door["http_url"] for door in doors), tuple(door["ws_url"] for door in doors), record["genesis_hash"]
-        )
+        return _address_of(record) if record.get("pid") == pid else None
 
     async def died(self) -> int:
         """Wait until the process has ended; its exit code."""

@@ -26,7 +26,8 @@ DATABASE_SERVER_MS = 2_000
 SERVERS_MS = LOCAL_CHAIN_MS + DATABASE_SERVER_MS
 
 # What a subtree's phase is called, where that is not its own name. The orders in flight are resolved before.
-_PHASE_OF = {"money": "monitors"}
+MONITORS = "monitors"
+_PHASE_OF = {"money": MONITORS}
 _RESOLVE_BEFORE = "money"
 IN_FLIGHT = "in flight"
 CONNECTIONS = "connections"
@@ -63,6 +64,7 @@ class OrderlyStop:
     line: str = ""
     _began_s: float | None = None
     _phase_began_s: float = 0.0
+    _ended_at_s: dict[str, float] = field(default_factory=dict)
     _resolving: trio.CancelScope = field(default_factory=trio.CancelScope)
     _cut: list[str] = field(default_factory=list)
 
@@ -104,6 +106,10 @@ class OrderlyStop:
         if self._began_s is not None:
             self._ended(phase, share_ms)
 
+    def unwatched_s(self) -> float:
+        """For how many seconds nobody has looked after positions: since the monitors were stopped."""
+        return trio.current_time() - self._ended_at_s.get(MONITORS, trio.current_time())
+
     def finished(self) -> None:
         """Everything is closed; nothing is told when no stop has begun."""
         if self._began_s is not None:
@@ -140,6 +146,7 @@ class OrderlyStop:
     def _ended(self, phase: str, share_ms: int | None) -> None:
         now_s = trio.current_time()
         took_s, self._phase_began_s = now_s - self._phase_began_s, now_s
+        self._ended_at_s[phase] = now_s
         cut, self._cut = self._cut, []
         tell = log.warning if cut else log.info
         tell("stop_phase", phase=phase, took_ms=round(took_s * 1000), share_ms=share_ms, cut=cut)

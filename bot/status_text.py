@@ -12,6 +12,8 @@ UNKNOWN = "not known"
 
 def status_text(status: Record) -> str:
     """What `bot status` prints; a number that the bot does not know now is never shown as zero."""
+    if "standby" in status:
+        return _standby(status["state"], status["standby"])
     halt, facts = status["halt"], status["facts"]
     causes = ", ".join(_cause(cause) for cause in status["causes"]) or "none"
     lines = [
@@ -29,6 +31,15 @@ def status_text(status: Record) -> str:
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
     return "\n".join(lines)
+
+
+def _standby(state: str, standby: Record) -> str:
+    """What a bot that waits says of itself; it has no numbers."""
+    knows = "it knows" if standby["leader_knows"] else "it does not know yet"
+    return (
+        f"{state}: standby of {standby['leader']} since {standby['since']};"
+        f" that one leads since {standby['leader_since']}, {knows}"
+    )
 
 
 def _numbers(status: Record) -> list[str]:

@@ -23,6 +23,7 @@ STATIC = (
     "operator_alerts",
     "halt_news",
     "outbox_sender",
+    "lease_keeper",
     "database_link",
     "rpc_pool",
     "launch_stream",

@@ -203,18 +203,26 @@ class TradingBot:
             guard=self.guard,
             store=store,
             in_flight=self.in_flight,
-            care=self.care,
             stop_money=self._stop_money,
             start_money=self._start_money,
+            start_workers=self.care.start_workers,
+            stop_workers=self.care.stop_workers,
+            start_exit=self.care.start_exit,
+            keep_watch=self.care.keep_watch,
         )
 
     def spec(
-        self, serve_control: Serve, chat: Chats | None, notifier: Start = _absent, keeper: Start = _absent
+        self,
+        serve_control: Serve,
+        chat: Chats | None,
+        notifier: Start = _absent,
+        keeper: Start = _absent,
+        lease: Start = _absent,
     ) -> SupervisorSpec:
         """The whole tree with the policies of supervision.toml.
 
         `serve_control` is the operator's door, `chat` Telegram's, `notifier` speaks to systemd where that started us,
-        `keeper` asks for the status.
+        `keeper` asks for the status, `lease` keeps the lease where this process has one.
         """
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         if chat is None:
@@ -227,6 +235,7 @@ class TradingBot:
             "operator_alerts": self.alerts.run,
             "halt_news": HaltNews(self.guard, store, clock).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,
+            "lease_keeper": lease,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,
             "launch_stream": LaunchStreamLink(
@@ -317,9 +326,9 @@ class TradingBot:
             raise Unavailable(f"{'/'.join(path)} is not running ({error})") from error
         return found
 
-    async def panic(self, user_id: str, *, by: str = "", why: str = "") -> int:
-        """Sell what a user holds and what still comes; `by` orders it, else he himself. How many positions he has now."""
-        return await self.care.panic(user_id, by=by, why=why)
+    async def panic(self, user_id: str) -> int:
+        """Sell everything that a user holds, now and whatever comes later; how many positions he has now."""
+        return await self.care.panic(user_id)
 
     async def _stop_money(self) -> None:
         if self.root is None:

@@ -24,6 +24,7 @@ FIXED = {
     "telegram_gateway": ("the Telegram gateway", "trading goes on; users can neither read nor write"),
     "halt_news": ("what tells users of a halt", "a halt and its end are carried out; users are told when it is back"),
     "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
+    "lease_keeper": ("the renewal of the lease", "trading goes on; a standby takes over, where one waits"),
     "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
     "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),
     "launch_stream": ("the stream of launches", "nothing new is bought; prices come by polling, exits go on"),

@@ -22,7 +22,7 @@ RETRY_S = 0.25  # after a try that the database did not answer
 # What two clocks may drift apart within a lease, and what lies between the last look at it and the bytes' leaving.
 MARGIN_MS = 500
 # A database that was away comes back to everybody at once: its leader is given this long to renew first.
-SETTLE_MS = 2_000
+SETTLE_MS = 1_500
 # A leader that had not seen that somebody waits may still be selling without the database, where its lease does not bind
 # it (D-07). Whoever takes over from it waits this long for a sign of it.
 UNSEEN_MS = 30_000

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-LEASE_S = 5.0  # how long a renewal holds, by the database's clock
-STANDBY_S = 5.0  # how long a bot that said it waits is believed to
+LEASE_S = 4.0  # how long a renewal holds, by the database's clock
+STANDBY_S = 4.0  # how long a bot that said it waits is believed to
 
 
 @dataclass(frozen=True, slots=True)

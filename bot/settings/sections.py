@@ -114,8 +114,13 @@ class Telegram(Section):
 
 
 class Localnet(Section):
-    """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable."""
+    """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable.
 
+    `directory` is the data directory of a chain that runs by itself, `bot localnet --data-dir DIR`: the bot uses that one
+    and starts none, and the other keys but `demo_fund_sol` say nothing. A bot and its standby share such a chain.
+    """
+
+    directory: Path | None = None
     port: int = Field(default=0, ge=0, le=65_520)
     endpoints: int = Field(default=2, ge=1, le=8)
     seed: int = Field(default=1, ge=0)

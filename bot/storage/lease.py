@@ -100,12 +100,17 @@ class Leases(Repository):
 
 @asynccontextmanager
 async def open_led_store(
-    address: DatabaseAddress, lead: Callable[[Leases], Awaitable[None]], timeouts: DatabaseTimeouts | None = None
+    address: DatabaseAddress,
+    lead: Callable[[PostgresStore, Leases], Awaitable[None]],
+    timeouts: DatabaseTimeouts | None = None,
 ) -> AsyncIterator[PostgresStore]:
-    """As `open_store`, for a process that must lead before it changes anything: `lead` returns when it does."""
+    """As `open_store`, for a process that must lead before it changes anything: `lead` returns when it does.
+
+    The store that `lead` is handed may be that of an older program still; it is for looking.
+    """
 
     async def ahead(database: Database) -> None:
-        await lead(Leases(database))
+        await lead(PostgresStore(database), Leases(database))
 
     async with open_island() as island, open_database(island, address, timeouts, ahead=ahead) as database:
         yield PostgresStore(database)

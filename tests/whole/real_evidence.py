@@ -19,7 +19,7 @@ from typing import Any
 
 import trio
 
-from bot.storage.address import address_of_socket
+from bot.storage.address import DatabaseAddress, address_of_socket
 from bot.storage.cluster import DATABASE, SUPERUSER
 from bot.storage.embedded import embedded_postgres
 from tests.storage.server_thread import run_sql
@@ -99,11 +99,16 @@ def read_books(directory: Path) -> Books:
 
     async def read() -> Books:
         async with embedded_postgres(directory / "postgres") as server:
-            tables = {name: [dict(row) for row in await run_sql(server.address, sql)] for name, sql in TABLES.items()}
-            program = await run_sql(server.address, "select genesis_hash from program")
-            return Books(genesis_hash=program[0]["genesis_hash"] if program else None, **tables)
+            return await read_books_at(server.address)
 
     return trio.run(read)
+
+
+async def read_books_at(address: DatabaseAddress) -> Books:
+    """All rows of a database of which nobody writes any more."""
+    tables = {name: [dict(row) for row in await run_sql(address, sql)] for name, sql in TABLES.items()}
+    program = await run_sql(address, "select genesis_hash from program")
+    return Books(genesis_hash=program[0]["genesis_hash"] if program else None, **tables)
 
 
 def rows_of_running(directory: Path, sql: str) -> list[Row]:

@@ -1,0 +1,207 @@
+"""A start on a database that another bot may lead: wait behind it as its standby, and lead when its time is over.
+
+Whatever reads or writes money comes after this. What is told here is told to people: on the console, over the control
+socket, and to systemd by `line`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from bot.clock import Clock, rfc3339, rfc3339_s
+from bot.control import Answer, ControlServer
+from bot.errors import BotError, LeaseLost, StartupError, StoreUnavailable, Unavailable
+from bot.execution.leadership import Candidate, Leadership
+from bot.paths import control_socket
+from bot.ports import Leader, LeaseStore, Party
+
+log = structlog.get_logger()
+
+LOOK_S = 0.25
+LOOKS_PER_SIGN = 4  # of the looks at the lease, so many to one sign that somebody waits
+RESIGN_WITHIN_S = 1.0
+WATCHED_POLL_S = 0.05
+HOLDER_FILE = "holder"
+
+
+def party_of(directory: Path, clock: Clock) -> Party:
+    """How others see this process. The id is the data directory's: a copy of the directory is another party.
+
+    Raises StartupError when the directory cannot keep it.
+    """
+    file = directory / HOLDER_FILE
+    try:
+        with file.open("a+", encoding="ascii") as kept:
+            kept.seek(0)
+            name = kept.read().strip()
+            if not name:
+                name = clock.new_id()
+                kept.write(f"{name}\n")
+            inode = os.fstat(kept.fileno()).st_ino
+    except OSError as error:
+        raise StartupError(f"{file}: cannot be used: {error.strerror}; put it right, or give --data-dir") from None
+    return Party(f"{name}-{inode:x}", f"{socket.gethostname()}, process {os.getpid()}, {directory}")
+
+
+@dataclass(slots=True)
+class Succession:
+    """One process's way to the lease, and out of it.
+
+    `alone` says that the database is this process's own server, so that whoever led on it is gone. `own_chain` says that
+    the local chain is this process's child: no other bot can take over on such a chain, because it ends with its bot.
+    `line` is what a standby waits for, empty for one that does not wait.
+    """
+
+    directory: Path
+    leadership: Leadership
+    alone: bool
+    own_chain: bool
+    say: Callable[[str], None]
+    line: str = ""
+    _party: Party = field(init=False)
+    _store: LeaseStore | None = None
+    _taken_ms: int = 0
+    _before: Leader | None = None
+
+    def __post_init__(self) -> None:
+        self._party = party_of(self.directory, self.leadership.clock)
+
+    @property
+    def leases(self) -> LeaseStore:
+        """Where the lease is kept; to be asked for once `lead` has returned."""
+        assert self._store is not None
+        return self._store
+
+    async def lead(self, store: LeaseStore, fit: Callable[[], Awaitable[None]]) -> None:
+        """Return when this process leads. Raises StartupError where it never can, StoreUnavailable at the first look.
+
+        `fit` is asked before a standby begins to wait, and raises StartupError for one that could not take over.
+        """
+        self._store = store
+        candidate = Candidate()
+        leader = await store.leader(self._party)
+        if await self._tried(store, candidate, leader):
+            return
+        assert leader is not None
+        if self.own_chain and leader.left_ms > 0:
+            raise StartupError(
+                f"another bot leads on this database: {leader.name}; it has a local chain of its own, which ends with it,"
+                " so that nobody can take over: give this bot another database, or see runbooks/standby.md"
+            )
+        await fit()
+        await self._wait(store, candidate, leader)
+
+    async def keep(self, up: trio.Event) -> None:
+        """Renew until the tree is up, whose own actor goes on with it. Raises LeaseLost."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep, self.leases)
+            await up.wait()
+            nursery.cancel_scope.cancel()
+
+    async def tell_gap(self, watched: Callable[[], bool]) -> None:
+        """Say for how long nobody looked after positions, once somebody does again."""
+        lease = self.leadership.lease
+        if lease is None or lease.before is None or lease.unwatched_ms is None:
+            return
+        while not watched():  # noqa: ASYNC110 - it is true once, in half a second
+            await trio.sleep(WATCHED_POLL_S)
+        gap_ms = lease.unwatched_ms + self.leadership.clock.boottime_ms() - self._taken_ms
+        log.info("positions_unwatched", ms=gap_ms, before=lease.before, epoch=lease.epoch, waited=bool(self._before))
+        self.say(f"positions were unwatched for {gap_ms / 1000:.1f} s; before this bot led {lease.before}")
+
+    async def resign(self, unwatched_s: float) -> None:
+        """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more."""
+        if self._store is None or self.leadership.lease is None or self.leadership.over.is_set():
+            return
+        with trio.move_on_after(RESIGN_WITHIN_S, shield=True):
+            try:
+                await self._store.release_lease(unwatched_ms=round(unwatched_s * 1000))
+            except Unavailable as error:
+                log.warning("lease_not_released", reason=str(error))
+
+    # ---------------------------------------------------------------------------------------------------------- waiting
+
+    async def _wait(self, store: LeaseStore, candidate: Candidate, leader: Leader) -> None:
+        """Stand by, with a door that says so, until the lease is ours."""
+        self._before = leader
+        since_ms = self.leadership.clock.now_ms()
+        self.line = f"standby of {leader.name}"
+        self.say(f"standby: another bot leads on this database since {rfc3339_s(leader.since_ms)}: {leader.name}")
+        log.info("standing_by", leader=leader.name, epoch=leader.epoch)
+
+        async def answer(request: Answer) -> Answer:
+            await trio.lowlevel.checkpoint()
+            if request.get("verb") == "status":
+                return {"state": "STARTING", "standby": self._record(since_ms)}
+            return {"error": f"this bot waits as {self.line}; ask that one, or give --data-dir"}
+
+        server = ControlServer(control_socket(self.directory), answer, self._open_chat)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.serve, _told)
+            await self._until_ours(store, candidate)
+            nursery.cancel_scope.cancel()
+
+    async def _until_ours(self, store: LeaseStore, candidate: Candidate) -> None:
+        look = 0
+        while True:
+            try:
+                sign = look % LOOKS_PER_SIGN == 0
+                leader = await (store.stand_by(self._party) if sign else store.leader(self._party))
+                self._before = leader or self._before
+                if await self._tried(store, candidate, leader):
+                    return
+            except StoreUnavailable as error:
+                candidate.saw_nothing()
+                log.info("lease_not_seen", reason=str(error))
+            look += 1
+            await trio.sleep(LOOK_S)
+
+    async def _tried(self, store: LeaseStore, candidate: Candidate, leader: Leader | None) -> bool:
+        """Take the lease where that may be done; whether this process leads now."""
+        asked_ms = self.leadership.clock.boottime_ms()
+        if not self.alone and not candidate.may_take(leader, asked_ms):
+            return False
+        epoch = 0 if leader is None else leader.epoch
+        lease = await store.take_lease(self._party, after_epoch=epoch, alone=self.alone, lost=self.leadership.lose)
+        if lease is None:
+            return False
+        self._taken_ms = asked_ms
+        self.leadership.taken(lease, asked_ms)
+        log.info("lease_taken", epoch=lease.epoch, before=lease.before, unwatched_ms=lease.unwatched_ms)
+        if self.line:
+            self.say(f"this bot leads now; before it led {lease.before}")
+            self.line = ""
+        return True
+
+    async def _keep(self, store: LeaseStore) -> None:
+        await self.leadership.keep(store)
+        raise LeaseLost(self.leadership.why)
+
+    def _record(self, since_ms: int) -> dict[str, Any]:
+        """What `bot status --json` says of a standby."""
+        leader = self._before
+        assert leader is not None
+        return {
+            "since": rfc3339(since_ms),
+            "leader": leader.name,
+            "leader_since": rfc3339(leader.since_ms),
+            "leader_epoch": leader.epoch,
+            "lease_left_s": round(leader.left_ms / 1000, 1),
+            "leader_knows": leader.knows_standby,
+        }
+
+    async def _open_chat(self, _: Answer, push: Callable[[str], None]) -> Any:  # noqa: ARG002
+        await trio.lowlevel.checkpoint()
+        raise BotError(f"this bot waits as {self.line}; talk to that one")
+
+
+def _told() -> None:
+    """Whoever asks finds the door; nobody waits for it."""
