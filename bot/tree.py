@@ -203,12 +203,9 @@ class TradingBot:
             guard=self.guard,
             store=store,
             in_flight=self.in_flight,
+            care=self.care,
             stop_money=self._stop_money,
             start_money=self._start_money,
-            start_workers=self.care.start_workers,
-            stop_workers=self.care.stop_workers,
-            start_exit=self.care.start_exit,
-            keep_watch=self.care.keep_watch,
         )
 
     def spec(
@@ -326,9 +323,9 @@ class TradingBot:
             raise Unavailable(f"{'/'.join(path)} is not running ({error})") from error
         return found
 
-    async def panic(self, user_id: str) -> int:
-        """Sell everything that a user holds, now and whatever comes later; how many positions he has now."""
-        return await self.care.panic(user_id)
+    async def panic(self, user_id: str, *, by: str = "", why: str = "") -> int:
+        """Sell what a user holds and what still comes; `by` orders it, else he himself. How many positions he has now."""
+        return await self.care.panic(user_id, by=by, why=why)
 
     async def _stop_money(self) -> None:
         if self.root is None:
