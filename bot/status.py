@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import trio
@@ -88,6 +88,7 @@ class StatusBoard:
             "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
             "monitors": self._monitors(overview, now_ms),
             "wallets_followed": self._followed(overview, now_ms),
+            "flatten": self._flatten(),
             "spool": self._spool(),
             "services": self._services(),
         }
@@ -305,6 +306,11 @@ class StatusBoard:
         if waits is None and (spool := self._bot.adapters.spool) is not None and spool.spool().trouble is not None:
             waits = "exits wait for a journal that can be written"
         return waits or next((words for name, words in GO_ON.items() if name in away), None)
+
+    def _flatten(self) -> Record | None:
+        """How far the selling is that was ordered, None while none is."""
+        view = self._bot.care.book.view()
+        return None if view is None else {"scope": view[0], **asdict(view[1])}
 
     def _spool(self) -> Record | None:
         """The exits that wait in the journal until the database has them."""

@@ -26,6 +26,7 @@ def status_text(status: Record) -> str:
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
         f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
         f"errors: {status['errors_today']} since {status['errors_since']}",
+        *_flatten(status["flatten"]),
         *_spool(status["spool"]),
     ]
     for name, service in status["services"].items():
@@ -68,6 +69,14 @@ def _numbers_of_before(facts: Record) -> list[str]:
             f" {_sol(last['deployed_lamports'])} SOL deployed, {last['unknown']} orders unproven"
         )
     return lines
+
+
+def _flatten(flatten: Record | None) -> list[str]:
+    """How far the selling is that a halt, a user or an operator ordered."""
+    if flatten is None:
+        return []
+    states = ", ".join(f"{flatten[state]} {state}" for state in ("sold", "selling", "waiting", "unsellable", "held"))
+    return [f"flatten of {flatten['scope']}: {flatten['total']} positions: {states}"]
 
 
 def _spool(spool: Record | None) -> list[str]:

@@ -11,6 +11,7 @@ from bot.trading.flatten import FlattenOrder, FlattenRow, FlattenState, FlattenS
 from bot.trading.intent import TradeRequest
 from bot.trading.position import Position
 from bot.trading.risk_gate import Refused
+from bot.trading.trading_state import GLOBAL
 
 # Refusals that say nothing of the token: the chain, the database or the wallet's turn is what the order waits for.
 NOT_ABOUT_TOKEN = frozenset({"unavailable", "no_route", "busy", "unknown", "in_flight"})
@@ -85,6 +86,15 @@ class FlattenBook:
     def sums(self, order: FlattenOrder) -> FlattenSums:
         """How far one flatten is."""
         return sums_of(self._rows[order.id].values())
+
+    def view(self) -> tuple[str, FlattenSums] | None:
+        """What is ordered now in one line: the flatten of everybody, the one user's, or those of several users summed."""
+        orders = self.orders()
+        if not orders:
+            return None
+        widest = [order for order in orders if order.scope == GLOBAL] or orders
+        scope = widest[0].scope if len(widest) == 1 else f"{len(widest)} users"
+        return scope, sums_of(row for order in widest for row in self._rows[order.id].values())
 
     def orders(self) -> list[FlattenOrder]:
         """The flattens that are ordered now, in the order in which they were taken up."""

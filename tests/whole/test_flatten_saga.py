@@ -6,7 +6,10 @@ import trio
 from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
+from bot.status import StatusBoard
+from bot.status_text import status_text
 from bot.trading.flatten import FlattenOrder, FlattenRow, FlattenState
+from bot.trading.intent import Mode
 from bot.trading.trading_state import Halt, State
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
@@ -51,6 +54,11 @@ async def test_what_cannot_be_sold_delays_nothing_and_is_sold_when_it_can_be(aut
         await until(lambda: any("1 positions cannot be sold" in line for line in world.alerts), within_s=5)
         [row] = [row for row in await world.store.flatten_rows(order.id) if row.state is FlattenState.UNSELLABLE]
         assert "its pool" in row.last_error
+        status = await StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None).status()
+        counts = {"total": 3, "waiting": 0, "selling": 0, "sold": 1, "unsellable": 1, "held": 1}
+        assert status["flatten"] == {"scope": "global", **counts}
+        line = "flatten of global: 3 positions: 1 sold, 0 selling, 0 waiting, 1 unsellable, 1 held"
+        assert line in status_text(status)
         crowd.complete(stuck, done=False)
         await stored(world, order, {**expected, stuck: FlattenState.SOLD}, within_s=30)
         assert await bot.guard.rearm("operator")
