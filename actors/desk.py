@@ -44,6 +44,7 @@ class ExecutorDesk:
     rescue: Callable[[], Supervisor]
     child: Callable[[str, Executor], ChildSpec]
     _closed: set[str] = field(default_factory=set)
+    _wallets: dict[str, Wallet] = field(default_factory=dict)
 
     async def submit(self, request: TradeRequest) -> Submitted | Refused:
         """One turn of the wallet's executor; a sale passes every waiting buy on the control lane.
@@ -54,7 +55,7 @@ class ExecutorDesk:
             await trio.lowlevel.checkpoint()
             return refused
         try:
-            wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
+            wallet = await self._wallet_of(request)
             supervisor = self.executors()
         except Unavailable as error:
             return Refused("unavailable", f"{error}; nothing was done")
@@ -63,7 +64,7 @@ class ExecutorDesk:
         try:
             if request.side is Side.SELL and self._is_quarantined(supervisor, request.wallet_id):
                 supervisor = self.rescue()
-            await self._ensure(supervisor, wallets[request.wallet_id])
+            await self._ensure(supervisor, wallet)
             answer = await supervisor.ref(request.wallet_id).ask(
                 Trade(request), timeout_s=TURN_S, control=request.side is Side.SELL
             )
@@ -76,6 +77,15 @@ class ExecutorDesk:
             )
         assert isinstance(answer, Submitted | Refused)
         return answer
+
+    async def _wallet_of(self, request: TradeRequest) -> Wallet:
+        """A wallet never changes: that of an exit is asked for once. An entry asks each time, while nothing has begun yet."""
+        known = self._wallets.get(request.wallet_id)
+        if known is not None and known.user_id == request.user_id and request.side is Side.SELL:
+            return known
+        wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
+        self._wallets[request.wallet_id] = wallets[request.wallet_id]
+        return wallets[request.wallet_id]
 
     async def preview(self, request: TradeRequest) -> Preview | Refused:
         """A look ahead takes no turn of the wallet: what it says holds for its moment, the order is judged again."""

@@ -91,7 +91,9 @@ class Pipeline:
             # It waited for its turn since before the pause.
             bound.info("order_refused", code=refused.code, reason=refused.reason)
             return refused
-        settings = await self.store.settings(request.user_id)
+        # No setting bounds an exit: one question less before it is signed.
+        is_exit = request.side is Side.SELL
+        settings = UserSettings() if is_exit else await self.store.settings(request.user_id)
         admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))
         if isinstance(admitted, Refused):
             bound.info("order_refused", code=admitted.code, reason=admitted.reason)
