@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -41,6 +41,7 @@ class ReconcilerActor:
     pause_all: Callable[[str], None]
     resume_all: Callable[[], None]
     reconciled: bool = False
+    _waiting: set[str] = field(default_factory=set)
 
     async def run(self, ctx: Context) -> None:
         self.pause_all("the books are being compared with the chain")
@@ -54,6 +55,13 @@ class ReconcilerActor:
                 self.reconciled = self.reconciled or not pending
                 audit_at_s = trio.current_time() + self.policy.audit_interval_s
             await trio.sleep(WATCH_INTERVAL_S)
+
+    def stopped(self) -> None:
+        """Money was stopped, for a halt: nothing is compared until it starts again, and then all of it before any entry."""
+        self.resume_all()
+        for user_id in self._waiting:
+            self.resume(user_id)
+        self._waiting.clear()
 
     async def _boot(self) -> set[str]:
         """Take up what the last process left, however long the database needs; the wallets that must be compared."""
@@ -69,6 +77,7 @@ class ReconcilerActor:
             log.info("boot_reconcile", wallets=len(wallets), intents_in_flight=adopted, snipe_runs_expired=expired)
             for wallet in wallets:
                 self.pause(wallet.user_id, "this wallet's books are being compared with the chain")
+                self._waiting.add(wallet.user_id)
             self.resume_all()
             return {wallet.id for wallet in wallets}
 
@@ -94,6 +103,7 @@ class ReconcilerActor:
                 waiting.add(wallet.id)
             elif wallet.id in pending:
                 self.resume(wallet.user_id)
+                self._waiting.discard(wallet.user_id)
         return waiting
 
     async def _look(self, wallet: Wallet) -> bool:

@@ -9,6 +9,8 @@ import trio
 
 from actors.runtime import ChildStatistics, LoopWatchdog, SupervisorStatistics
 from actors.systemd_notifier import EXTEND_S, extend_timeout
+from bot.trading.trading_state import GLOBAL
+from bot.trading.units import counted
 from bot.tree import TradingBot
 
 log = structlog.get_logger()
@@ -25,13 +27,16 @@ BOOT_NEEDS = frozenset({"rpc", "database"})  # the causes of those without whom 
 
 def status_line(bot: TradingBot) -> str:
     """State, level, causes and positions in one line, without a question to database or chain."""
-    causes = ", ".join(dict.fromkeys(cause.name for cause in bot.guard.causes()))
+    causes = ", ".join(dict.fromkeys(cause.name for cause in bot.guard.causes() if cause.scope == GLOBAL))
+    paused_users = len({cause.scope for cause in bot.guard.causes() if cause.scope != GLOBAL})
     watched = len(bot.looks) + len(bot.fallback.watched)
     parts = [f"{bot.guard.state}, level {bot.guard.level}"]
     if (halt := bot.guard.halt) is not None:
         parts.append(f"halted by {halt.cause}")
     if causes:
         parts.append(f"paused by {causes}")
+    if paused_users:
+        parts.append(f"{counted(paused_users, 'user')} paused")
     return "; ".join([*parts, f"positions watched: {watched}"])
 
 

@@ -29,6 +29,7 @@ OWNERS_MAX = 100
 TROUBLED_MAX = (
     2_000  # actors of one supervisor that are looked at for trouble; whoever has failed comes before the others
 )
+OF_USER = "user:"  # what the scope of a single user's cause begins with
 WHY_LENGTH = 50  # of a cause in the sentence
 
 Record = dict[str, Any]
@@ -36,7 +37,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What only the database knows: the sums of now and today, and whose the actors in trouble are, by their ids."""
+    """What only the database knows: the sums of now and today, and whose the actors in trouble and the pauses are, by ids."""
 
     overview: Overview
     owners: dict[str, Owner]
@@ -67,14 +68,16 @@ class StatusBoard:
         What the database alone knows is None when it is not known now, and `facts` says why, and what was known last.
         """
         # The state is read before the facts: what it says of positions is then true of them.
-        guard = self._guard()
+        guard, causes = self._guard(), self._bot.guard.causes()
         known = await self.facts.look(LOOK_S)
+        owners = known.value.owners if known.value is not None else {}
         overview = _of_now(known)
         now_ms = self._bot.adapters.clock.now_ms()
         day = day_of(now_ms)
         price_ms = self._bot.prices.oldest_seen_ms()
         return {
             **guard,
+            "causes": [self._cause(cause, owners) for cause in causes],
             "mode": self._mode.value,
             "cluster": self._cluster,
             "uptime_s": round((now_ms - self._started_ms) / 1000, 1),
@@ -101,19 +104,21 @@ class StatusBoard:
         return {
             "state": guard.state.value,
             "level": guard.level,
-            "causes": [self._cause(cause) for cause in guard.causes()],
             "halt": None
             if halt is None
             else {"cause": halt.cause, "since": rfc3339(halt.since_ms), "by": halt.by, "why": halt.why},
         }
 
-    def _cause(self, cause: Cause) -> Record:
+    def _cause(self, cause: Cause, owners: dict[str, Owner]) -> Record:
+        """`user` is the handle of whose entries it pauses; None for everybody's, and while the database was never asked."""
+        owner, setter = owners.get(cause.scope.removeprefix(OF_USER)), owners.get(cause.by)
         ends_ms = self._bot.guard.ends_at_ms(cause)
         return {
             "cause": cause.name,
             "scope": cause.scope,
+            "user": None if owner is None else owner.handle,
             "since": rfc3339(cause.since_ms),
-            "by": cause.by,
+            "by": cause.by if setter is None else setter.handle,
             "why": cause.why,
             "binds": cause.binds.value,
             "ends_at": None if ends_ms is None else rfc3339(ends_ms),
@@ -175,7 +180,7 @@ class StatusBoard:
         return {
             "known": overview is not None,
             "age_s": None if overview is None else round(known.age_s, 1),
-            "why": None if overview is not None else f"the database is away ({known.trouble})",
+            "why": None if known.trouble is None else f"the database is away ({known.trouble})",
             "last": last,
         }
 
@@ -240,7 +245,9 @@ class StatusBoard:
         store, clock = self._bot.adapters.store, self._bot.adapters.clock
         overview = await store.overview(day_start_ms(day_of(clock.now_ms())))
         stuck = [worker.id for worker in self._workers() if worker.last_failure is not None][:OWNERS_MAX]
-        return Facts(overview, await store.owners(stuck) if stuck else {})
+        scopes = [cause.scope for cause in self._bot.guard.causes() if cause.scope != GLOBAL][:OWNERS_MAX]
+        asked = [*stuck, *{scope.removeprefix(OF_USER) for scope in scopes}]
+        return Facts(overview, await store.owners(asked) if asked else {})
 
     def _workers(self) -> Iterator[ChildStatistics]:
         for tree in self._trees():

@@ -8,6 +8,8 @@ Record = dict[str, Any]
 
 LAMPORTS_PER_DIGIT = 100_000  # the last of the four decimals of SOL that are shown
 UNKNOWN = "not known"
+USERS_SHOWN = 10  # causes of single users
+_AFTER_REARM = "  bot rearm ends it; then each wallet's books are compared with the chain before it may buy"
 
 
 def status_text(status: Record) -> str:
@@ -15,12 +17,12 @@ def status_text(status: Record) -> str:
     if "standby" in status:
         return _standby(status["state"], status["standby"])
     halt, facts = status["halt"], status["facts"]
-    causes = ", ".join(_cause(cause) for cause in status["causes"]) or "none"
+    causes = _causes(status["causes"])
     lines = [
         f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
         f" up {_age(status['uptime_s'])}",
         f"pause causes: {causes}",
-        *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}; bot rearm ends it"] if halt else []),
+        *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}", _AFTER_REARM] if halt else []),
         f"launches seen {status['launches_seen']}, tokens tracked {status['tokens_tracked']},"
         f" wallets followed {_scanners(status['wallets_followed'])}",
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
@@ -46,27 +48,38 @@ def _standby(state: str, standby: Record) -> str:
 def _numbers(status: Record) -> list[str]:
     """What the database knows, said of now; older than a moment it says how old it is."""
     positions, trades, capital = status["positions"], status["trades_today"], status["capital_lamports"]
-    age_s = status["facts"]["age_s"]
-    old = [f"the database does not answer: the numbers below are {_age(age_s)} old"] if age_s >= 1 else []
-    available = "not known" if capital["available"] is None else f"{_sol(capital['available'])} SOL"
-    seen = "" if capital["available"] is None else f" (seen {_age(capital['available_age_s'])} ago)"
+    facts = status["facts"]
     return [
-        *old,
+        *(_remembered(facts) if facts["why"] or facts["age_s"] >= 1 else []),
         f"users {status['users']}, snipers {status['snipers']}, signals today {status['signals_today']}",
         f"positions: {positions['open']} open, {positions['closed_today']} closed today, {positions['unknown']} unproven",
-        f"capital: {_sol(capital['deployed'])} SOL deployed, {available} available{seen}",
+        f"capital: {_sol(capital['deployed'])} SOL deployed, {_available(capital, status['halt'])}",
         f"today: {trades['buys']} buys, {trades['sells']} sells, {trades['failed']} failed,"
         f" net result {_sol(status['pnl_lamports_today'], signed=True)} SOL;"
         f" last trade {status['last_trade_at'] or 'none yet'}",
     ]
 
 
+def _remembered(facts: Record) -> list[str]:
+    """Which lines are not of this moment. `_numbers` has four of them."""
+    why = facts["why"] or "the database is slow"
+    return [f"the next four lines are {_age(facts['age_s'])} old, all others are of now: {why}"]
+
+
+def _available(capital: Record, halt: Record | None) -> str:
+    """The sum with the age of the look that is longest ago; the wallets are looked at one after the other."""
+    if capital["available"] is None:
+        return "what is available is not looked at while halted" if halt else f"what is available is {UNKNOWN}"
+    oldest = _age(capital["available_age_s"])
+    return f"{_sol(capital['available'])} SOL available (each wallet looked at within the last {oldest})"
+
+
 def _numbers_of_before(facts: Record) -> list[str]:
     lines = [f"users, positions, trades and result: not known: {facts['why']}"]
     if last := facts["last"]:
         lines.append(
-            f"  {_age(last['age_s'])} ago, at {last['as_of']}: {last['positions_open']} positions open,"
-            f" {_sol(last['deployed_lamports'])} SOL deployed, {last['unknown']} orders unproven"
+            f"  {_age(last['age_s'])} ago, at {last['as_of']}: {_counted(last['positions_open'], 'position')} open,"
+            f" {_sol(last['deployed_lamports'])} SOL deployed, {_counted(last['unknown'], 'order')} unproven"
         )
     return lines
 
@@ -85,7 +98,7 @@ def _spool(spool: Record | None) -> list[str]:
         return []
     oldest = "" if spool["oldest_s"] is None else f", the oldest for {_age(spool['oldest_s'])}"
     trouble = f"; no exit can be signed: {spool['trouble']}" if spool["trouble"] else ""
-    return [f"exits are made from memory; {spool['records']} records wait in the journal{oldest}{trouble}"]
+    return [f"exits are made from memory; {_counted(spool['records'], 'record')} in the journal{oldest}{trouble}"]
 
 
 def _monitors(monitors: Record) -> str:
@@ -102,13 +115,30 @@ def _scanners(followed: Record) -> str:
     return f"{followed['live']} of {expected} (oldest look {_age(followed['oldest_look_s'], 'ago', 'none')}{waiting})"
 
 
+def _causes(causes: list[Record]) -> str:
+    """Those of everybody first; of those of single users some, and how many more."""
+    everybodys = [cause for cause in causes if cause["scope"] == "global"]
+    users = [cause for cause in causes if cause["scope"] != "global"]
+    shown = [*everybodys, *users[:USERS_SHOWN]]
+    more = [f"and {len(users) - USERS_SHOWN} more of single users"] if len(users) > USERS_SHOWN else []
+    return ", ".join([*(_cause(cause) for cause in shown), *more]) or "none"
+
+
 def _cause(cause: Record) -> str:
-    whose = "" if cause["scope"] == "global" else f" of {cause['scope']}"
+    whose = "" if cause["scope"] == "global" else f" of {_whom(cause)}"
     if cause["binds"] == "automated":
         whose += ", for what buys by itself alone"
     if cause["ends_at"]:
         return f"{cause['cause']}{whose} (well again; it ends at {cause['ends_at']} if it stays so)"
     return f"{cause['cause']}{whose} ({cause['why']})"
+
+
+def _whom(cause: Record) -> str:
+    return f"user {cause['user']}" if cause["user"] else str(cause["scope"])
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _sol(lamports: int, *, signed: bool = False) -> str:

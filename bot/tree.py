@@ -331,6 +331,7 @@ class TradingBot:
         if self.root is None:
             raise Unavailable("the bot is still starting")
         await self.root.terminate_child("money")
+        self.reconciler.stopped()
 
     async def _start_money(self) -> None:
         if self.root is not None:

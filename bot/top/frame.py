@@ -14,6 +14,7 @@ from bot.top import market, panels
 from bot.top.ink import FAINT, PLAIN, STRONG, Glyphs, Sheet
 from bot.top.panels import Panel
 from bot.top.record import View
+from bot.top.words import counted
 
 GAP = 2  # cells between panels that stand beside each other
 WIDTH_BESIDE = 72  # a narrower screen has one column
@@ -76,8 +77,9 @@ def draw_absence(
     lines = [sheet.line(("trading-bot  ", STRONG), (" NO ANSWER ", panels.BADGES["HALTED"]), (f"  {why}", PLAIN))]
     if last is not None:
         seen = panels.clock_time(now_ms - round(absent_s * 1000))
-        held = "an unknown number of" if last.open_positions is None else str(last.open_positions)
-        told = f"It last answered at {seen} UTC: {last.state}, level {last.level}, {held} open positions."
+        known = last.open_positions
+        held = "an unknown number of open positions" if known is None else counted(known, "open position")
+        told = f"It last answered at {seen} UTC: {last.state}, level {last.level}, {held}."
         lines.append(sheet.line((told, PLAIN)))
     if live:
         lines.append(sheet.line(("It is asked again every second; q leaves.", FAINT)))

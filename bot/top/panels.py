@@ -125,7 +125,7 @@ def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Te
 
 def _whom(cause: Cause) -> str:
     entries = "automated entries" if cause.binds == "automated" else "entries"
-    return f"{entries} of {'everybody' if cause.scope == GLOBAL else cause.scope or UNKNOWN}"
+    return f"{entries} of {'everybody' if cause.scope == GLOBAL else cause.user or cause.scope or UNKNOWN}"
 
 
 def _capital(capital: Capital, sheet: Sheet) -> Text:

@@ -35,10 +35,14 @@ Moment = NewType("Moment", int)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why entries are paused; `scope` is `global` or names whom, `binds` is `automated` or `all` of their entries."""
+    """Why entries are paused.
+
+    `scope` is `global` or an id, `user` the handle of whose entries they are, `binds` is `automated` or `all` of them.
+    """
 
     cause: str | None
     scope: str | None
+    user: str | None
     since: Moment | None
     by: str | None
     why: str | None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, effective
-from bot.trading.units import format_sol
+from bot.trading.units import counted, format_sol
 
 # What a first buy of a mint locks in the wallet's own token account; the sale that closes it gives it back.
 TOKEN_ACCOUNT_RENT_LAMPORTS = 2_074_080
@@ -159,7 +159,9 @@ def _open_positions(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     limit = facts.ceilings.max_open_positions
     if facts.open_positions < limit:
         return None
-    return Refused("open_positions", f"{facts.open_positions} positions are open, the operator's limit is {limit}")
+    return Refused(
+        "open_positions", f"{counted(facts.open_positions, 'position')} open, the operator's limit is {limit}"
+    )
 
 
 def _funds(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:

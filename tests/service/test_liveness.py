@@ -38,6 +38,9 @@ async def test_line_tells_state_level_causes_and_positions(autojump_clock: MockC
     async with running_bot(world) as bot:
         await open_for_entries(bot)
         assert status_line(bot) == "OPEN, level 1; positions watched: 0"
+        bot.guard.pause("panic", by="u", why="by his own command", scope="user:u")
+        assert status_line(bot) == "OPEN, level 1; 1 user paused; positions watched: 0"
+        bot.guard.resume("panic", scope="user:u")
         bot.guard.pause("rpc", by="rpc watch", why="no answer")
         assert status_line(bot) == "PAUSED, level 2; paused by rpc; positions watched: 0"
         bot.guard.latch(Halt("rpc", world.clock.now_ms(), "rpc watch", "away for too long"))
@@ -60,7 +63,7 @@ async def test_boot_does_not_wait_for_a_chain_that_is_away(autojump_clock: MockC
         assert not has_booted(bot)
         await until(lambda: has_booted(bot), within_s=20)
         assert not bot.reconciler.reconciled
-        assert status_line(bot) == "PAUSED, level 2; paused by stream, reconcile, rpc; positions watched: 0"
+        assert status_line(bot) == "PAUSED, level 2; paused by stream, rpc; 1 user paused; positions watched: 0"
 
 
 async def test_actor_with_one_message_for_too_long_is_named_and_an_idle_one_is_not(autojump_clock: MockClock) -> None:

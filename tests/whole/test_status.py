@@ -20,6 +20,7 @@ from bot.top.ink import UNICODE
 from bot.top.reading import read
 from bot.trading.intent import Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
+from bot.trading.trading_state import Halt, State
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.outages import crash_until_given_up
@@ -106,7 +107,7 @@ async def test_a_database_that_hangs_delays_no_answer_and_makes_no_zeros(autojum
         assert OLD_S <= last["age_s"] <= OLD_S + 2 * REFRESH_S
         text = status_text(status)
         assert "users, positions, trades and result: not known: the database is away" in text
-        assert "1 positions open" in text
+        assert "1 position open" in text
         assert record["details_age_s"] >= OLD_S
         frame = draw(read(status, {}, record), now_ms=0, width=80, height=24, glyphs=UNICODE).plain
         assert "the database does not answer: positions and trades are as they were" in frame
@@ -114,6 +115,52 @@ async def test_a_database_that_hangs_delays_no_answer_and_makes_no_zeros(autojum
         await trio.sleep(REFRESH_S)
         status = await board.status()
         assert (status["facts"]["known"], status["positions"]["open"]) == (True, 1)
+
+
+async def test_numbers_that_are_remembered_are_told_from_those_of_now(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    await world.user("demo-1", KEEPS)
+    async with shown(world) as (_, board, _):
+        assert (await board.status())["facts"]["known"]
+        world.database.is_away = True
+        await trio.sleep(1)
+        text = status_text(await board.status())
+        [told] = [number for number, line in enumerate(text.splitlines()) if line.startswith("the next four lines are")]
+        assert "all others are of now: the database is away" in text
+        begins = [line.split()[0] for line in text.splitlines()[told + 1 : told + 6]]
+        assert begins == ["users", "positions:", "capital:", "today:", "monitors:"]
+
+
+async def test_pauses_of_single_users_name_them(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, _ = await world.user("demo-1", KEEPS)
+    async with shown(world) as (bot, board, panels):
+        await bot.guard.pause_user(user.id)
+        await trio.sleep(REFRESH_S)
+        status = await board.status()
+        assert [(cause["user"], cause["by"]) for cause in status["causes"]] == [("demo-1", "demo-1")]
+        text = status_text(status)
+        assert "paused of user demo-1 (by his own command)" in text
+        assert user.id not in text
+        frame = draw(read(status, {}, await panels.record()), now_ms=0, width=100, height=30, glyphs=UNICODE).plain
+        assert "entries of demo-1" in frame
+
+
+async def test_while_halted_nothing_waits_for_a_comparison_that_nobody_makes(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    await world.user("demo-1", KEEPS)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        bot.guard.latch(Halt("operator", world.clock.now_ms(), "operator", "a test"))
+        await until(lambda: bot.guard.state is State.HALTED, within_s=30)
+    async with running_bot(world) as bot:
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        await until(lambda: bot.guard.state is State.HALTED, within_s=30)
+        assert bot.guard.causes() == ()
+        assert "bot rearm ends it; then each wallet's books are compared" in status_text(await board.status())
+        await bot.guard.rearm("operator")
+        await open_for_entries(bot)
+        assert bot.guard.causes() == ()
 
 
 async def test_a_database_that_refuses_is_named_with_what_waits_for_it(autojump_clock: MockClock) -> None:

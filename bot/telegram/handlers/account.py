@@ -15,7 +15,7 @@ from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import mode_label
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
-from bot.trading.units import format_sol, format_tokens
+from bot.trading.units import counted, format_sol, format_tokens
 
 log = structlog.get_logger()
 
@@ -106,7 +106,7 @@ class AccountHandlers:
         return (
             f"{mode_label(user.mode.value)} today: {day.buys} buys, {day.sells} sells, {day.failed} failed,"
             f" result {format_sol(day.realized_lamports, signed=True)} SOL; sniper {sniper},"
-            f" {len(await self.store.open_positions(user.id))} open positions"
+            f" {counted(len(await self.store.open_positions(user.id)), 'open position')}"
         )
 
     async def snipe_enable(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
