@@ -13,11 +13,12 @@ import trio
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from bot.errors import StoreUnavailable
 from bot.localnet.addresses import bonding_curve
 from bot.ports import Submitted
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.trading_state import Halt
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.simulation.determinism import run_seeded
 from tests.simulation.doors import Call, Life
@@ -110,6 +111,43 @@ class _PausesOn:
         return
 
 
+def books_wait_for_orders_on_their_way() -> str:
+    """A sale that has landed and cannot be settled yet is no difference between books and chain."""
+    adjusted: list[str] = []
+
+    async def scene(world: DoorWorld, bot: TradingBot) -> None:
+        crowd = Crowd(world.chain)
+        user, wallet = await world.user("demo-1", CALM)
+        mint = crowd.launch()
+        await trio.sleep(2)
+        await bot.desk.submit(order(user, wallet, mint, key="in", spend_lamports=SPEND_LAMPORTS))
+        await trio.sleep(3)
+        world.life.watches = (_SettlesNothing(adjusted),)
+        await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=BPS))
+        await trio.sleep(2)
+        bot.supervisor("money").kill("reconciler")  # the next one compares every wallet until it agrees
+        await trio.sleep(5)
+
+    _play(scene, Ceilings())
+    return "; ".join(adjusted)
+
+
+@dataclass(frozen=True, slots=True)
+class _SettlesNothing:
+    """A store that takes no settlement; it notes who adjusts a position instead."""
+
+    adjusted: list[str]
+
+    async def before(self, call: Call) -> None:
+        if call.method == "settle":
+            raise StoreUnavailable("the database is away for settlements")
+        if call.method == "adjust":
+            self.adjusted.append(f"position {call.arguments[0]} is adjusted while its sale waits to be settled")
+
+    async def after(self, call: Call, answer: Any) -> None:
+        return
+
+
 def _spoil(world: DoorWorld, mint: str) -> None:
     """Make a token's curve unreadable by decree."""
     accounts = world.chain.cluster.chain.accounts
@@ -143,5 +181,6 @@ def _play(scene: Scene, ceilings: Ceilings) -> None:
 RULES: dict[str, Callable[[], str]] = {
     "two turns at once": two_turns_at_once_keep_the_limits,
     "a pause in between": a_pause_that_comes_while_a_buy_is_judged_binds_it,
+    "books wait": books_wait_for_orders_on_their_way,
     "what cannot be sold": what_cannot_be_sold_holds_up_nothing_else,
 }
