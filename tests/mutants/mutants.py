@@ -272,14 +272,4 @@ MUTANTS = (
             ),
         ),
     ),
-    Mutant(
-        "starts a child twice that came before its supervisor",
-        (
-            Edit(
-                "actors/runtime/engine.py",
-                "        for child in named:\n",
-                "        for child in list(self.children.values()):\n",
-            ),
-        ),
-    ),
 )
