@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 import trio
 
-from actors.executor import Executor, Trade
+from actors.executor import Again, Executor, Trade
 from actors.runtime import (
     ActorDead,
     ActorFailed,
@@ -23,7 +23,8 @@ from actors.runtime import (
 from bot.errors import Unavailable
 from bot.execution.pipeline import Pipeline
 from bot.ports import Preview, Submitted, UserStore, Wallet
-from bot.trading.intent import Side, TradeRequest
+from bot.trading.intent import Intent, Side, TradeRequest
+from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
 
 log = structlog.get_logger()
@@ -46,7 +47,7 @@ class ExecutorDesk:
     _closed: set[str] = field(default_factory=set)
     _wallets: dict[str, Wallet] = field(default_factory=dict)
 
-    async def submit(self, request: TradeRequest) -> Submitted | Refused:
+    async def submit(self, request: TradeRequest, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
         """One turn of the wallet's executor; a sale passes every waiting buy on the control lane.
 
         What a pause refuses takes no turn and asks nobody, so that no flood of entries delays an exit.
@@ -54,6 +55,13 @@ class ExecutorDesk:
         if refused := self.pipeline.refused_now(request):
             await trio.lowlevel.checkpoint()
             return refused
+        return await self._turn(request, Trade(request, rung))
+
+    async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
+        """A turn of the same executor, so that a wallet never has two signers."""
+        return await self._turn(intent.request, Again(intent, rung))
+
+    async def _turn(self, request: TradeRequest, message: Trade | Again) -> Submitted | Refused:
         try:
             wallet = await self._wallet_of(request)
             supervisor = self.executors()
@@ -66,7 +74,7 @@ class ExecutorDesk:
                 supervisor = self.rescue()
             await self._ensure(supervisor, wallet)
             answer = await supervisor.ref(request.wallet_id).ask(
-                Trade(request), timeout_s=TURN_S, control=request.side is Side.SELL
+                message, timeout_s=TURN_S, control=request.side is Side.SELL
             )
         except (MailboxFull, MaxChildren, InitFailed) as error:
             return Refused("busy", f"too many orders are waiting ({error}); try again in a moment")

@@ -10,7 +10,8 @@ from actors.runtime import Actor, Context
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.execution.pipeline import Pipeline
 from bot.ports import Wallet
-from bot.trading.intent import TradeRequest
+from bot.trading.intent import Intent, TradeRequest
+from bot.trading.ladder import Rung
 from bot.trading.risk_gate import Refused
 
 log = structlog.get_logger()
@@ -21,20 +22,33 @@ class Trade:
     """A request to be taken as far as its bytes having left."""
 
     request: TradeRequest
+    rung: Rung
 
 
-class Executor(Actor[None, Trade]):
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An exit on its way that is to be signed once more."""
+
+    intent: Intent
+    rung: Rung
+
+
+class Executor(Actor[None, Trade | Again]):
     """Its turn makes the risk gate's answer hold until the intent is written. Sales come in on the control lane."""
 
     def __init__(self, wallet: Wallet, pipeline: Pipeline) -> None:
         self._wallet, self._pipeline = wallet, pipeline
 
-    async def handle(self, ctx: Context, state: None, message: Trade) -> None:
+    async def handle(self, ctx: Context, state: None, message: Trade | Again) -> None:
+        request = message.request if isinstance(message, Trade) else message.intent.request
         try:
-            ctx.reply(await self._pipeline.submit(message.request, self._wallet))
+            if isinstance(message, Trade):
+                ctx.reply(await self._pipeline.submit(request, self._wallet, message.rung))
+            else:
+                ctx.reply(await self._pipeline.again(message.intent, self._wallet, message.rung))
         except StoreUnavailable as error:
-            log.warning("order_outcome_unknown", key=message.request.key, reason=str(error))
+            log.warning("order_outcome_unknown", key=request.key, reason=str(error))
             ctx.reply(Refused("unknown", f"the database is away ({error}); look at /positions before you repeat this"))
         except LeaseLost as error:
-            log.warning("order_not_taken", key=message.request.key, reason=str(error))
+            log.warning("order_not_taken", key=request.key, reason=str(error))
             ctx.reply(Refused("not_leading", f"this bot may not trade now ({error}); look at /positions"))

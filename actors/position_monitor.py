@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -11,13 +12,17 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
+from bot.execution.alerts import Alert, exit_stuck
+from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
+from bot.execution.messages import exit_stuck_message
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import CurveError, quote_sell
 from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.intent import Context as TradeContext
-from bot.trading.intent import Protection, Side, TradeRequest
+from bot.trading.intent import Intent, Protection, Side, TradeRequest
+from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
 from bot.trading.position import Position, PositionState
 from bot.trading.units import BPS
 
@@ -26,8 +31,9 @@ log = structlog.get_logger()
 LOOK_S = 1.0  # the longest time without a look at the exit plan and at the row, pushed price or not
 RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with each failure in a row
 RETRY_MAX_S = 4.0
+STUCK_RETRY_S = 30.0  # once every rung has failed and its owner was told
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
-SLIPPAGE_MAX_BPS = 9_500
+SLOT_S = 0.4
 
 
 @dataclass(slots=True)
@@ -40,20 +46,50 @@ class MonitorLook:
 class _Outcome(Enum):
     FILLED = auto()
     NOT_FILLED = auto()  # it left, and did not sell
-    NOT_SENT = auto()
+    REFUSED = auto()  # it did not leave, for a reason of price, fee or token
+    WAITS = auto()  # it did not leave, because a service or its turn has to be waited for
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What became of one exit, why for people, and which rung it had reached."""
+
+    outcome: _Outcome
+    reason: str = ""
+    climbs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Tries:
-    """Failed exits in a row: each doubles the slippage allowed, and one that left keeps the token account from closing."""
+    """Failed exits in a row. Each that says something climbs a rung; one that left keeps the token account from closing.
+
+    `reason` is why the last one failed, for people; `told_at` is the number of climbs at which they hear next.
+    """
 
     failures: int = 0
+    climbs: int = 0
     was_sent: bool = False
+    reason: str = ""
+    told_at: int = LAST_RUNG + 1
 
-    def after(self, outcome: _Outcome) -> _Tries:
-        if outcome is _Outcome.FILLED:
+    def after(self, left: _Left) -> _Tries:
+        if left.outcome is _Outcome.FILLED:
             return _Tries()
-        return _Tries(self.failures + 1, self.was_sent or outcome is _Outcome.NOT_FILLED)
+        if left.outcome is _Outcome.WAITS:
+            return replace(self, failures=self.failures + 1)
+        return replace(
+            self,
+            failures=self.failures + 1,
+            climbs=max(self.climbs, left.climbs) + 1,
+            was_sent=self.was_sent or left.outcome is _Outcome.NOT_FILLED,
+            reason=left.reason,
+        )
+
+    @property
+    def rest_s(self) -> float:
+        """How long to wait before the next exit is decided."""
+        most_s = STUCK_RETRY_S if self.climbs > LAST_RUNG else RETRY_MAX_S
+        return min(RETRY_S * (1 << min(self.failures, 10)), most_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +108,7 @@ class PositionMonitor:
     in_flight: InFlight
     clock: Clock
     looks: dict[str, MonitorLook]
+    alert: Callable[[Alert], None]
     forced: ExitReason | None = None
     known: Position | None = None
 
@@ -108,7 +145,8 @@ class PositionMonitor:
                     await self.prices.changed(position.mint)
             else:
                 tries = tries.after(await self._leave(position, decided, tries))
-                await trio.sleep(min(RETRY_S * 2 ** min(tries.failures, 10), RETRY_MAX_S))
+                tries = await self._told(position, tries)
+                await trio.sleep(tries.rest_s)
             if decided is not None or trio.current_time() >= reread_at_s:
                 position = await self._reread(position)
                 reread_at_s = trio.current_time() + LOOK_S
@@ -148,31 +186,67 @@ class PositionMonitor:
             log.warning("peak_not_noted", position=position.id, reason=str(error))
         return replace(position, peak_lamports=proceeds_lamports)
 
-    async def _leave(self, position: Position, decided: Exit, tries: _Tries) -> _Outcome:
-        """Submit one exit and wait for what became of it."""
+    async def _leave(self, position: Position, decided: Exit, tries: _Tries) -> _Left:
+        """Submit one exit, or take up the one on its way, and follow it to its end."""
         log.info(
             "exit_decided",
             position=position.id,
             mint=position.mint,
             reason=decided.reason,
             change_bps=decided.change_bps,
+            tries=tries.climbs,
         )
         try:
             settings = await self.store.settings(position.user_id)
-            request = self._request(position, decided, settings.slippage_sell_bps, tries)
-            outcome = await self.desk.submit(request)
+            intent = self.in_flight.exit_of(position.id)
+            if intent is None:
+                rung = rung_of(tries.climbs, settings.slippage_sell_bps, decided.reason, simulated=tries.was_sent)
+                outcome = await self.desk.submit(self._request(position, decided, rung, tries), rung)
+                if not isinstance(outcome, Submitted):
+                    log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
+                    return _Left(
+                        _Outcome.WAITS if outcome.code in NOT_ABOUT_TOKEN else _Outcome.REFUSED, outcome.reason
+                    )
+                intent = outcome.intent
+            climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
+            after = await self._reread(position)
+            if after.token_raw < position.token_raw:
+                return _Left(_Outcome.FILLED)
+            ended = await self.store.intent(intent.id)
         except Unavailable as error:
             log.warning("exit_not_submitted", position=position.id, reason=str(error))
-            return _Outcome.NOT_SENT
-        if not isinstance(outcome, Submitted):
-            log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
-            return _Outcome.NOT_SENT
-        with trio.move_on_after(OUTCOME_S):
-            await self.in_flight.resolved(outcome.intent.id)
-        after = await self._reread(position)
-        return _Outcome.FILLED if after.token_raw < position.token_raw else _Outcome.NOT_FILLED
+            return _Left(_Outcome.WAITS, str(error))
+        failure = ended.failure if ended is not None else None
+        return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs)
 
-    def _request(self, position: Position, decided: Exit, slippage_bps: int, tries: _Tries) -> TradeRequest:
+    async def _follow(self, position: Position, intent: Intent, decided: Exit, slippage_bps: int, climbs: int) -> int:
+        """Wait for the exit's outcome; one that does not land in its rung's time is signed again on the next.
+
+        Only an exit of everything is, and a take-profit only while its price is still there. How many rungs were climbed.
+        """
+        with trio.move_on_after(OUTCOME_S):
+            while followed := self.in_flight.attempts_of(intent.id):
+                with trio.move_on_after(WAIT_SLOTS * SLOT_S):
+                    await self.in_flight.resolved(intent.id)
+                    break
+                if not all(entry.attempt.sells_all for entry in followed):
+                    continue
+                if decided.reason is ExitReason.TAKE_PROFIT:
+                    position, again = await self._decide(position)
+                    if again is None:
+                        continue
+                    decided = again
+                answer = await self.desk.again(intent, rung_of(climbs + 1, slippage_bps, decided.reason))
+                if isinstance(answer, Submitted):
+                    climbs += 1
+                else:
+                    log.info("exit_not_signed_again", position=position.id, code=answer.code, reason=answer.reason)
+        return climbs
+
+    def _request(self, position: Position, decided: Exit, rung: Rung, tries: _Tries) -> TradeRequest:
+        """Everything is the balance on the chain, dust from outside included, unless a buy of it may still land."""
+        buys = self.in_flight.buys(position.wallet_id, position.mint)
+        everything = decided.share_bps == BPS and not buys
         return TradeRequest(
             key=f"exit:{position.id}:{self.clock.new_id()}",
             user_id=position.user_id,
@@ -181,11 +255,28 @@ class PositionMonitor:
             side=Side.SELL,
             mint=position.mint,
             context=TradeContext.AUTOMATED,
-            slippage_bps=min(slippage_bps << min(tries.failures, 10), SLIPPAGE_MAX_BPS),
+            slippage_bps=rung.slippage_bps,
             protection=Protection.OPEN,
             causation_id=position.id,
             reason=decided.reason.value,
-            token_raw=max(position.token_raw * decided.share_bps // BPS, 1),
+            share_bps=BPS if everything else 0,
+            token_raw=0 if everything else max(position.token_raw * decided.share_bps // BPS, 1),
             keep_account=tries.was_sent,
             position_id=position.id,
         )
+
+    async def _told(self, position: Position, tries: _Tries) -> _Tries:
+        """Nobody waits for an exit in silence: when every rung has failed, its owner and the operator hear why.
+
+        They hear it again whenever the tries have doubled.
+        """
+        if tries.climbs < tries.told_at:
+            return tries
+        log.error("exit_stuck", position=position.id, mint=position.mint, tries=tries.climbs, reason=tries.reason)
+        self.alert(exit_stuck(position, tries.climbs, tries.reason))
+        try:
+            await self.store.post(exit_stuck_message(self.clock, position, tries.climbs, tries.reason))
+        except Unavailable as error:
+            log.warning("exit_stuck_not_told", position=position.id, reason=str(error))
+            return tries
+        return replace(tries, told_at=tries.climbs * 2)

@@ -90,5 +90,5 @@ class Sniper(Actor[None, Look]):
         )
         if not isinstance(outcome, Submitted):
             bound.info("snipe_refused", code=outcome.code, reason=outcome.reason)
-            status = "FAILED" if outcome.code in {"not_sent", "unknown"} else "SKIPPED"
+            status = "FAILED" if outcome.code in {"not_sent", "no_route", "unknown"} else "SKIPPED"
             await self._store.set_run(run.id, status, outcome.reason)

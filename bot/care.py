@@ -14,6 +14,7 @@ from actors.runtime import AlreadyPresent, AlreadyStarted, NotFound, Supervision
 from actors.trading_guard import TradingGuard
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.alerts import Alert
 from bot.execution.confirm import Confirmer
 from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
@@ -47,6 +48,7 @@ class MoneyCare:
     prices: PriceBook
     in_flight: InFlight
     looks: dict[str, MonitorLook]
+    alert: Callable[[Alert], None]
     supervisor: Callable[..., Supervisor]
     workers_at_work: Callable[[], bool]
     desk: Desk = field(init=False)
@@ -113,6 +115,7 @@ class MoneyCare:
             in_flight=self.in_flight,
             clock=self.clock,
             looks=self.looks,
+            alert=self.alert,
             forced=forced,
             known=position,
         )

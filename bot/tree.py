@@ -169,6 +169,7 @@ class TradingBot:
             prices=self.prices,
             in_flight=self.in_flight,
             looks=self.looks,
+            alert=self.alerts.tell,
             supervisor=self.supervisor,
             workers_at_work=lambda: self.flattener.at_work,
         )

@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
 from bot.chain import layouts, transactions, wire
+from bot.chain.blockhashes import SeenBlockhashes
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
 from bot.chain.mints import decode_mint
@@ -36,6 +37,7 @@ from bot.trading.token_check import MintFacts, hazards
 # The launchpad's fees and recipients change by an admin's hand, not by the minute.
 CONFIG_MAX_AGE_S = 60.0
 MAX_COINS = 20_000
+UNIT_PRICE_MAX_AGE_S = 5.0
 
 log = structlog.get_logger()
 
@@ -56,6 +58,8 @@ class PumpChain:
         self._endpoints = endpoints
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
+        self._blockhashes = SeenBlockhashes()
+        self._prices: OrderedDict[str, tuple[int, float]] = OrderedDict()  # micro-lamports per unit, trio time
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
 
@@ -66,15 +70,48 @@ class PumpChain:
         return self._endpoints.health()
 
     async def probe(self) -> str:
-        """Ask every endpoint how it fares; one line for people. Raises ChainUnavailable when none can be used."""
-        return await self._endpoints.probe()
+        """Ask every endpoint how it fares; one line for people. Raises ChainUnavailable when none can be used.
+
+        The latest blockhash is remembered, because an exit is signed on one that is old by then.
+        """
+        line = await self._endpoints.probe()
+        try:
+            await self.latest_blockhash()
+        except ChainUnavailable as error:
+            log.info("blockhash_not_remembered", reason=str(error))
+        return line
 
     async def finalized_height(self) -> int:
         return await self._endpoints.first(lambda client: client.block_height("finalized"))
 
     async def latest_blockhash(self) -> Blockhash:
         found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"), hedge=True)
-        return Blockhash(found.blockhash, found.last_valid_block_height)
+        latest = Blockhash(found.blockhash, found.last_valid_block_height)
+        self._blockhashes.learn(latest, trio.current_time())
+        return latest
+
+    async def short_blockhash(self) -> Blockhash:
+        """Usually without asking anybody: each probe remembers the blockhash of its moment."""
+        known = self._blockhashes.short_lived(trio.current_time())
+        if known is not None:
+            await trio.lowlevel.checkpoint()
+            return known
+        latest = await self.latest_blockhash()
+        return self._blockhashes.short_lived(trio.current_time()) or latest
+
+    async def market_unit_price(self, mint: str) -> int:
+        """The upper quartile of the last blocks that held such a transaction, at most five seconds old."""
+        known = self._prices.get(mint)
+        if known is not None and trio.current_time() < known[1] + UNIT_PRICE_MAX_AGE_S:
+            await trio.lowlevel.checkpoint()
+            return known[0]
+        curve = str(at.bonding_curve(at.key_from(mint)))
+        paid = sorted(await self._endpoints.first(lambda client: client.prioritization_fees([curve]), hedge=True))
+        price = paid[len(paid) * 3 // 4] if paid else 0
+        self._prices[mint] = (price, trio.current_time())
+        while len(self._prices) > MAX_COINS:
+            self._prices.popitem(last=False)
+        return price
 
     # Reserves and fees
 

@@ -41,6 +41,7 @@ _balance = msgspec.json.Decoder(wire.InContext[int])
 _accounts = msgspec.json.Decoder(wire.InContext[list[wire.Account | None]])
 _keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])
 _blockhash = msgspec.json.Decoder(wire.InContext[wire.LatestBlockhash])
+_prioritization_fees = msgspec.json.Decoder(list[wire.PrioritizationFee])
 _statuses = msgspec.json.Decoder(wire.InContext[list[wire.Status | None]])
 _simulation = msgspec.json.Decoder(wire.InContext[wire.Simulation])
 _signatures = msgspec.json.Decoder(list[wire.SignatureInfo])
@@ -153,6 +154,11 @@ class RpcClient:
     async def latest_blockhash(self, commitment: Commitment) -> wire.LatestBlockhash:
         _, value = await self._call_in_context("getLatestBlockhash", [{"commitment": commitment}], _blockhash)
         return value
+
+    async def prioritization_fees(self, accounts: Sequence[str]) -> list[int]:
+        """Micro-lamports per unit of the recent blocks where a transaction that wrote all these accounts paid anything."""
+        told = await self._call("getRecentPrioritizationFees", [list(accounts)], _prioritization_fees)
+        return [one.prioritization_fee for one in told if one.prioritization_fee > 0]
 
     async def accounts(
         self, addresses: Sequence[str], commitment: Commitment

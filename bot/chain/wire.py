@@ -52,6 +52,12 @@ class LatestBlockhash(Wire, frozen=True):
     last_valid_block_height: int
 
 
+class PrioritizationFee(Wire, frozen=True):
+    """The least price in micro-lamports per compute unit that one block's transactions paid; 0 where none did."""
+
+    prioritization_fee: int
+
+
 class Status(Wire, frozen=True):
     slot: int
     err: Any = None

@@ -118,3 +118,12 @@ def evidence_strange(intent: Intent, signature: str, trouble: str) -> Alert:
         " chain."
     )
     return Alert("evidence", text, EXITS, urgent=True)
+
+
+def exit_stuck(position: Position, tries: int, reason: str) -> Alert:
+    """Every rung of an exit has failed."""
+    text = (
+        f"Position {position.id} of user {position.user_id} in {position.mint} could not be sold {tries} times, the last"
+        f" time because {reason}. It is tried again twice a minute, and its owner was told."
+    )
+    return Alert("exit_stuck", text, EXITS)

@@ -83,6 +83,8 @@ class Confirmer:
         """Follow those attempts of an intent that may land and that nobody follows; whether there was one."""
         followed = {entry.attempt.signature for entry in self.in_flight.attempts_of(intent.id)}
         new = [row for row in attempts if row.state in MAY_LAND and row.signature not in followed]
+        if not decided:
+            self.in_flight.count(intent.id, new if followed else attempts)
         for attempt in new:
             log.info("intent_adopted", intent=intent.id, state=intent.state, signature=attempt.signature)
             self.in_flight.follow(Followed(intent, attempt, address, decided=decided))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from bot.ports import Desk, Preview, Submitted
 from bot.trading.flatten import FlattenOrder, FlattenRow, FlattenState, FlattenSums, sums_of
-from bot.trading.intent import TradeRequest
+from bot.trading.intent import Intent, TradeRequest
+from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.position import Position
 from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import GLOBAL
@@ -132,8 +133,14 @@ class NotingDesk:
     async def preview(self, request: TradeRequest) -> Preview | Refused:
         return await self.desk.preview(request)
 
-    async def submit(self, request: TradeRequest) -> Submitted | Refused:
-        outcome = await self.desk.submit(request)
+    async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
+        outcome = await self.desk.again(intent, rung)
+        if intent.request.position_id is not None and isinstance(outcome, Submitted):
+            self.book.sent(intent.request.position_id)
+        return outcome
+
+    async def submit(self, request: TradeRequest, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
+        outcome = await self.desk.submit(request, rung)
         if request.position_id is not None:
             if isinstance(outcome, Submitted):
                 self.book.sent(request.position_id)

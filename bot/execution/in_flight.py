@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from bot.trading.intent import Attempt, Intent, Side
+from bot.trading.intent import Attempt, AttemptState, Intent, Side
+from bot.trading.ladder import Tally
 from bot.trading.recovery import Absence
 
 
@@ -38,13 +39,17 @@ class InFlight:
 
     _followed: dict[str, Followed] = field(default_factory=dict)
     _signatures: dict[str, list[str]] = field(default_factory=dict)  # by intent
+    _tallies: dict[str, Tally] = field(default_factory=dict)  # by undecided intent
     _exits: dict[str, Intent] = field(default_factory=dict)  # undecided, by position
     _resolved: dict[str, trio.Event] = field(default_factory=dict)
     _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
 
     def follow(self, followed: Followed) -> None:
-        """Follow an attempt; one that is followed already keeps its send time and evidence."""
+        """Follow an attempt; one that is followed already keeps its send time and evidence.
+
+        Whoever adopts an order counts what it has signed before with `count`.
+        """
         if followed.attempt.signature in self._followed:
             return
         intent = followed.intent
@@ -55,6 +60,18 @@ class InFlight:
             if intent.request.side is Side.SELL and intent.request.position_id is not None:
                 self._exits[intent.request.position_id] = intent
         self._arrival.set()
+
+    def count(self, intent_id: str, attempts: Iterable[Attempt]) -> None:
+        """Count attempts of an undecided intent: the highest number, and the fees of those that were not proven dead."""
+        known = self._tallies.get(intent_id, Tally())
+        for row in attempts:
+            cost = 0 if row.state is AttemptState.EXPIRED else row.fee_lamports
+            known = Tally(max(known.attempts, row.number), known.fee_lamports + cost)
+        self._tallies[intent_id] = known
+
+    def tally(self, intent_id: str) -> Tally:
+        """What an undecided intent has signed so far."""
+        return self._tallies.get(intent_id, Tally())
 
     def abandon(self, intent_id: str) -> None:
         """Whoever made this intent was interrupted; its row, if there is one, is to be taken up at once."""
@@ -111,6 +128,7 @@ class InFlight:
         position_id = intent.request.position_id
         if position_id is not None and (known := self._exits.get(position_id)) is not None and known.id == intent.id:
             del self._exits[position_id]
+        self._tallies.pop(intent.id, None)
         event = self._resolved.pop(intent.id, None)
         if event is not None:
             event.set()

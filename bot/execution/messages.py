@@ -129,3 +129,22 @@ def adjustment_message(clock: Clock, position: Position, chain_token_raw: int) -
         trace_id=position.id,
         created_at_ms=clock.now_ms(),
     )
+
+
+def exit_stuck_message(clock: Clock, position: Position, tries: int, reason: str) -> OutboxMessage:
+    """Every rung of an exit has failed; it is tried on."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=position.user_id,
+        kind="exit_stuck",
+        payload={
+            "mint": position.mint,
+            "mode": position.mode.value,
+            "position_id": position.id,
+            "tries": tries,
+            "reason": reason,
+        },
+        urgent=True,
+        trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )

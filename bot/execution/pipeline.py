@@ -18,11 +18,13 @@ from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, 
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
-from bot.execution.quoting import CannotPrepareError, Quoting
+from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Vault, Wallet
 from bot.trading.curve import CurveError, impact_bps, quote_sell
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
+from bot.trading.ladder import FIRST_RUNG, Rung, entry_fee, exit_fee
+from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_paused
 from bot.trading.units import format_sol, format_tokens
@@ -32,8 +34,8 @@ log = structlog.get_logger()
 PauseCauses = Callable[[str, Context], tuple[str, ...]]
 
 
-# The network's fee for one signature, beside the priority fee.
-SIGNATURE_FEE_LAMPORTS = 5_000
+MICRO_LAMPORTS = 1_000_000
+MARKET_FEE_WITHIN_S = 0.5  # what others pay is worth no longer wait
 _WOULD_DO = "would_do"
 
 
@@ -68,24 +70,61 @@ class Pipeline:
     prices: Prices
     pause_causes: PauseCauses
 
-    async def submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
+    async def submit(self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
         """Take one request as far as its bytes having left, inside the turn of its wallet.
 
-        A request that was submitted before under the same key is not traded again; its intent is given back. Raises
-        StoreUnavailable when the database is away: the outcome is then in the rows, and the rescuer goes on from them.
+        `rung` says what an exit pays and whether it is simulated; its slippage is the request's. A request that was
+        submitted before under the same key is not traded again; its intent is given back. Raises StoreUnavailable when
+        the database is away: the outcome is then in the rows, and the rescuer goes on from them.
         """
         intent_id = self.clock.new_id()
         try:
             if request.side is Side.SELL:
                 with exit_lane():
-                    return await self._submit(request, wallet, intent_id)
-            return await self._submit(request, wallet, intent_id)
+                    return await self._submit(request, wallet, intent_id, rung)
+            return await self._submit(request, wallet, intent_id, rung)
         except BaseException:
             # Interrupted: nobody takes this order further, and while it looks planned it blocks the token's next sale.
             self.in_flight.abandon(intent_id)
             raise
 
-    async def _submit(self, request: TradeRequest, wallet: Wallet, intent_id: str) -> Submitted | Refused:
+    async def again(self, intent: Intent, wallet: Wallet, rung: Rung) -> Submitted | Refused:
+        """Sign an exit of a whole balance once more, on newer reserves and a higher rung, beside what it signed before.
+
+        At most one of them can succeed (money path 3). Refused where that is not certain: for the sale of a part, while a
+        buy of the token may still land, once the order is decided, and when its attempts would cost more than the reserve
+        for it. Raises StoreUnavailable.
+        """
+        followed = self.in_flight.attempts_of(intent.id)
+        if not followed or followed[0].decided:
+            return Refused("resolved", "this order has its outcome")
+        if not all(entry.attempt.sells_all for entry in followed):
+            return Refused("part", "a sale of a part is signed again only once it is proven dead")
+        if self.in_flight.buys(wallet.id, intent.request.mint):
+            return Refused("buy_in_flight", "a buy of this token may still land")
+        with exit_lane():
+            settings = await self.store.settings(intent.request.user_id)
+            request = replace(intent.request, slippage_bps=rung.slippage_bps)
+            try:
+                order, sells_all = await self._prepare(replace(intent, request=request), wallet, settings, rung)
+                if not sells_all:
+                    return Refused("part", "the wallet holds more than this order sells")
+                attempt = await self._sign(intent, wallet, order, sells_all=sells_all)
+            except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
+                log.warning("exit_not_signed_again", intent=intent.id, reason=str(error))
+                return _not_sent(error)
+            log.info(
+                "attempt_signed",
+                intent=intent.id,
+                number=attempt.number,
+                signature=attempt.signature,
+                fee_lamports=attempt.fee_lamports,
+                slippage_bps=rung.slippage_bps,
+                last_valid_height=attempt.last_valid_block_height,
+            )
+            return await self._let_go(intent, wallet, order, attempt)
+
+    async def _submit(self, request: TradeRequest, wallet: Wallet, intent_id: str, rung: Rung) -> Submitted | Refused:
         bound = log.bind(user=request.user_id, mint=request.mint, side=request.side, causation=request.causation_id)
         if refused := self.refused_now(request):
             # It waited for its turn since before the pause.
@@ -103,16 +142,28 @@ class Pipeline:
             return Submitted(admitted, f"this order exists already and is {admitted.state}")
         bound.info("intent_planned", context=request.context, reserved_lamports=admitted.reserved_lamports)
         try:
-            order = await self._prepare(admitted, wallet, settings)
-            attempt = await self._sign(admitted, wallet, order)
+            order, sells_all = await self._prepare(admitted, wallet, settings, rung)
+            attempt = await self._sign(admitted, wallet, order, sells_all=sells_all)
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             await self._give_up(admitted, order_failure(error))
             bound.warning("intent_given_up", reason=str(error))
             return _not_sent(error)
-        bound.info("attempt_signed", signature=attempt.signature, last_valid_height=attempt.last_valid_block_height)
+        bound.info(
+            "attempt_signed",
+            number=attempt.number,
+            signature=attempt.signature,
+            fee_lamports=attempt.fee_lamports,
+            slippage_bps=request.slippage_bps,
+            last_valid_height=attempt.last_valid_block_height,
+        )
+        return await self._let_go(admitted, wallet, order, attempt)
+
+    async def _let_go(self, intent: Intent, wallet: Wallet, order: SwapOrder, attempt: Attempt) -> Submitted:
+        """The row says that the bytes leave, somebody follows them, and they leave."""
         await self.store.mark_sent(attempt.signature, self.clock.now_ms())
-        sent = replace(admitted, state=IntentState.SENT)
+        sent = replace(intent, state=IntentState.SENT)
         self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
+        self.in_flight.count(intent.id, [attempt])
         return Submitted(sent, await self._send(attempt, order))
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
@@ -133,6 +184,7 @@ class Pipeline:
         try:
             priced = await self._quoting.priced(request, wallet, settings)
             warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
+            fee_lamports = await self._first_fee(request)
         except (CannotPrepareError, DecodeError) as error:
             log.info("preview_refused", mint=request.mint, reason=str(error))
             return _not_sent(error)
@@ -141,7 +193,7 @@ class Pipeline:
             quote=priced.quote,
             limit_raw=priced.limit_raw,
             impact_bps=impact_bps(priced.curve, priced.quote),
-            network_fee_lamports=SIGNATURE_FEE_LAMPORTS + self.policy.priority_fee_lamports,
+            network_fee_lamports=SIGNATURE_FEE_LAMPORTS + fee_lamports,
             warnings=warnings,
         )
 
@@ -187,9 +239,13 @@ class Pipeline:
             total += worth_lamports - position.cost_lamports
         return total
 
-    async def _prepare(self, intent: Intent, wallet: Wallet, settings: UserSettings) -> SwapOrder:
+    async def _prepare(
+        self, intent: Intent, wallet: Wallet, settings: UserSettings, rung: Rung
+    ) -> tuple[SwapOrder, bool]:
+        """The order at the reserves of this moment, and whether it sells the token account's whole balance."""
         request = intent.request
         priced = await self._quoting.priced(request, wallet, settings)
+        fee_lamports = await self._fee(intent, priced, rung)
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
@@ -198,35 +254,74 @@ class Pipeline:
             spend_lamports=request.spend_lamports,
             token_raw=priced.quote.token_raw,
             limit_raw=priced.limit_raw,
-            compute_unit_limit=self.policy.compute_units_sell,
-            priority_fee_lamports=self.policy.priority_fee_lamports,
+            compute_unit_limit=self._most_units(request),
+            priority_fee_lamports=fee_lamports,
             close_account=priced.close_account,
         )
-        return await self._simulated(order) if request.side is Side.BUY else order
+        if request.side is Side.BUY:
+            order = await self._simulated(order)
+        elif rung.simulated:
+            await self.chain.compute_units(order)
+        return order, priced.sells_all
+
+    def _most_units(self, request: TradeRequest) -> int:
+        return self.policy.compute_units_buy if request.side is Side.BUY else self.policy.compute_units_sell
+
+    async def _fee(self, intent: Intent, priced: Priced, rung: Rung) -> int:
+        """The priority fee of the order's next attempt; raises CannotPrepareError when there may be none."""
+        if intent.request.side is Side.BUY:
+            return await self._first_fee(intent.request)
+        market, tally = await self._market_fee(intent.request), self.in_flight.tally(intent.id)
+        fee_lamports = exit_fee(market, rung.doublings, self.policy.sell_fees, tally, priced.wallet_lamports)
+        if fee_lamports is None:
+            raise CannotPrepareError("its attempts have used up the fees that one order may cost", "fees_used_up")
+        return fee_lamports
+
+    async def _first_fee(self, request: TradeRequest) -> int:
+        """The priority fee of an order's first attempt, before what its wallet can pay is looked at."""
+        market = await self._market_fee(request)
+        return entry_fee(market, self.policy.buy_fees if request.side is Side.BUY else self.policy.sell_fees)
+
+    async def _market_fee(self, request: TradeRequest) -> int:
+        """What others pay for the same accounts, in lamports; 0, so that the least is paid, when nobody says it soon."""
+        with trio.move_on_after(MARKET_FEE_WITHIN_S):
+            try:
+                price = await self.chain.market_unit_price(request.mint)
+            except ChainUnavailable as error:
+                log.info("market_fee_unknown", mint=request.mint, reason=str(error))
+            else:
+                return price * self._most_units(request) // MICRO_LAMPORTS
+        return 0
 
     async def _simulated(self, order: SwapOrder) -> SwapOrder:
         """A buy is simulated first: one that would fail now costs nothing, and its limit fits what it uses."""
-        limit = self.policy.compute_units_buy
-        order = replace(order, compute_unit_limit=limit)
         used = await self.chain.compute_units(order)
-        return replace(order, compute_unit_limit=min(limit, used + used // 5))
+        return replace(order, compute_unit_limit=min(order.compute_unit_limit, used + used // 5))
 
-    async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder) -> Attempt:
-        """Sign and commit the bytes. Nothing has left before the row is there."""
-        blockhash = await self.chain.latest_blockhash()
+    async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder, *, sells_all: bool) -> Attempt:
+        """Sign and commit the bytes. Nothing has left before the row is there.
+
+        An exit stands on a blockhash with little life left: what does not land is proven dead that much sooner.
+        """
+        if order.side is Side.SELL:
+            blockhash = await self.chain.short_blockhash()
+        else:
+            blockhash = await self.chain.latest_blockhash()
         message = self.chain.build(order, blockhash)
         key = await self.store.sealed_key(wallet.id)
         raw, signature = self.chain.assemble(message, await self.vault.sign(wallet, key, intent.id, message))
         attempt = Attempt(
             signature=signature,
             intent_id=intent.id,
-            number=1,
+            number=self.in_flight.tally(intent.id).attempts + 1,
             raw=raw,
             last_valid_block_height=blockhash.last_valid_block_height,
             token_raw=order.token_raw,
             limit_raw=order.limit_raw,
             state=AttemptState.SIGNED,
             created_at_ms=self.clock.now_ms(),
+            sells_all=sells_all,
+            fee_lamports=SIGNATURE_FEE_LAMPORTS + order.priority_fee_lamports,
         )
         await self.store.record_attempt(attempt)
         return attempt

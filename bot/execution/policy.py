@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.trading.ladder import FeeBounds
 from bot.trading.limits import Ceilings
 
 
@@ -12,12 +13,16 @@ class Policy:
     """Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
 
     A buy's compute-unit limit is what a simulation used, raised by a fifth and never above `compute_units_buy`; a sale
-    is not simulated, because an exit has no time for it, and carries `compute_units_sell`. `planned_max_age_ms` is how
-    long an intent may stay unsigned before its maker is taken for dead.
+    is not simulated before it landed with an error once, because an exit has no time for it, and carries
+    `compute_units_sell`: mainnet uses about 48,000 for a sale and few for closing the account. `planned_max_age_ms` is
+    how long an intent may stay unsigned before its maker is taken for dead. The priority fee is what the market pays,
+    from `priority_fee_lamports` up to the most of its side.
     """
 
     ceilings: Ceilings
     priority_fee_lamports: int = 50_000
+    priority_fee_max_buy_lamports: int = 500_000
+    priority_fee_max_sell_lamports: int = 400_000
     compute_units_buy: int = 260_000
     compute_units_sell: int = 160_000
     confirm_interval_s: float = 0.3
@@ -27,3 +32,15 @@ class Policy:
     price_max_age_ms: int = 3_000
     probe_interval_s: float = 1.0
     audit_interval_s: float = 30.0
+
+    @property
+    def buy_fees(self) -> FeeBounds:
+        return FeeBounds(
+            self.priority_fee_lamports, max(self.priority_fee_lamports, self.priority_fee_max_buy_lamports)
+        )
+
+    @property
+    def sell_fees(self) -> FeeBounds:
+        return FeeBounds(
+            self.priority_fee_lamports, max(self.priority_fee_lamports, self.priority_fee_max_sell_lamports)
+        )

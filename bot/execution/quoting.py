@@ -26,12 +26,17 @@ class CannotPrepareError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A request at today's reserves. `limit_raw` is the least tokens out (buy) or the least lamports out (sale)."""
+    """A request at today's reserves. `limit_raw` is the least tokens out (buy) or the least lamports out (sale).
+
+    Of a sale `sells_all` says that it sells the whole balance, and `wallet_lamports` is what the wallet can pay fees from.
+    """
 
     curve: Curve
     quote: Quote
     limit_raw: int
-    close_account: bool
+    close_account: bool = False
+    sells_all: bool = False
+    wallet_lamports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +95,25 @@ class Quoting:
             )
         slippage_bps = entry_slippage_bps(request.slippage_bps, self.ceilings)
         limit_raw = max(bps_floor(quote.token_raw, BPS - slippage_bps), request.min_token_raw)
-        return Priced(curve, quote, limit_raw, close_account=False)
+        return Priced(curve, quote, limit_raw)
 
     async def _sale(self, request: TradeRequest, wallet: Wallet, curve: Curve) -> Priced:
-        held_raw = (await self.chain.balances(wallet.address)).token_raw.get(request.mint, 0)
+        balances = await self.chain.balances(wallet.address)
+        held_raw = balances.token_raw.get(request.mint, 0)
         token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
         if token_raw == 0:
             raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
         quote = quote_sell(curve, token_raw, await self.chain.fees())
         limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
-        return Priced(curve, quote, limit_raw, close_account=token_raw == held_raw and not request.keep_account)
+        sells_all = token_raw == held_raw
+        return Priced(
+            curve,
+            quote,
+            limit_raw,
+            close_account=sells_all and not request.keep_account,
+            sells_all=sells_all,
+            wallet_lamports=balances.lamports,
+        )
 
     async def _curve(self, mint: str) -> Curve:
         """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""

@@ -10,6 +10,7 @@ from bot.ports.outbox import OutboxMessage
 from bot.trading.curve import Quote
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent, IntentState, TradeRequest
+from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
 from bot.trading.position import Position
@@ -139,5 +140,11 @@ class Desk(Protocol):
     async def preview(self, request: TradeRequest) -> Preview | Refused:
         """What the request would do now, judged and quoted as the order would be. It writes, reserves and sends nothing."""
 
-    async def submit(self, request: TradeRequest) -> Submitted | Refused:
-        """Admit, sign and send. Returns when the bytes have left or the request was refused; fills are told by outbox."""
+    async def submit(self, request: TradeRequest, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
+        """Admit, sign and send. Returns when the bytes have left or the request was refused; fills are told by outbox.
+
+        `rung` says what an exit pays and whether it is simulated first; the slippage is the request's.
+        """
+
+    async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
+        """Sign an exit on its way once more, beside what it signed before; refused where only one of them is not certain."""

@@ -77,6 +77,13 @@ def _unknown(facts: Mapping[str, object]) -> str:
     )
 
 
+def _exit_stuck(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} Your position in {short(str(facts['mint']))} could not be sold {facts['tries']}"
+        f" times, the last time because {facts['reason']}. It is tried again twice a minute for as long as you hold it."
+    )
+
+
 def _adjustment(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The chain shows {format_tokens(_int(facts, 'chain_token_raw'))} tokens of"
@@ -137,6 +144,7 @@ _TEXTS = {
     "order_failed": _failed,
     "order_expired": _expired,
     "order_unknown": _unknown,
+    "exit_stuck": _exit_stuck,
     "adjustment": _adjustment,
 }
 

@@ -214,6 +214,21 @@ async def _panic(stage: Stage) -> None:
     await stage.flat()
 
 
+async def _panic_in_congestion(stage: Stage) -> None:
+    """Nothing lands for longer than one rung of the exit takes."""
+    stage.world.chain.set_fault("drop-tx", for_s=5)
+    await _panic(stage)
+
+
+async def _panic_too_late(stage: Stage) -> None:
+    """The bytes land after the price has fallen below what they allow; the next exit is simulated first."""
+    stage.world.chain.set_fault("drop-tx", for_s=1.5)
+    await stage.living.panic(stage.user.id)
+    await trio.sleep(1.6)
+    stage.crowd.sell_all(stage.mint, stage.trader)
+    await stage.flat()
+
+
 async def _flatten(stage: Stage) -> None:
     stage.living.guard.latch(Halt("operator", stage.world.clock.now_ms(), "operator", "a drill"))
     await stage.flat()
@@ -274,6 +289,8 @@ SCENARIOS = (
     Scenario("sell", Stage.hold, _sell),
     Scenario("partial sell", Stage.hold, _sell_part),
     Scenario("panic", Stage.hold, _panic),
+    Scenario("panic in congestion", Stage.hold, _panic_in_congestion, only=("Pipeline.again",)),
+    Scenario("panic too late", Stage.hold, _panic_too_late, only=("Pipeline._prepare",)),
     Scenario("flatten", Stage.hold, _flatten),
     Scenario("stop loss", _hold_with_stop, _stop_loss),
     Scenario("buy more", Stage.hold, _buy_more),

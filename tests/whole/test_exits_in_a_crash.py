@@ -1,0 +1,174 @@
+"""Exits when nothing lands, when the price falls under them, and when a token cannot be sold, on the whole bot."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import trio
+from solders.account import Account
+from solders.pubkey import Pubkey
+from trio.testing import MockClock
+
+from bot.localnet.addresses import associated_token
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import User, Wallet
+from bot.trading.intent import Attempt, AttemptState, Side
+from bot.trading.ladder import MAX_ATTEMPTS
+from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, Refused
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.tree import TradingBot
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import World, bought, closed, living_bot, make_world, open_for_entries, running_bot, until
+
+HOLD = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
+TENTH = LAMPORTS_PER_SOL // 10
+
+
+def exits(world: World) -> list[Attempt]:
+    """The attempts of all sales, oldest first."""
+    rows = list(world.store._attempts.values())
+    return [row for row in rows if world.store._intents[row.intent_id].request.side is Side.SELL]
+
+
+def states(world: World) -> Counter[AttemptState]:
+    return Counter(row.state for row in exits(world))
+
+
+async def holding(world: World, bot: TradingBot, user: User, wallet: Wallet, crowd: Crowd) -> str:
+    """A token of which the user holds a tenth of a SOL's worth, and others more."""
+    await open_for_entries(bot)
+    mint = crowd.launch()
+    await trio.sleep(1)
+    crowd.buy(mint, 7, 5 * LAMPORTS_PER_SOL)
+    await trio.sleep(1)
+    await bot.desk.submit(order(user, wallet, mint, spend_lamports=TENTH))
+    await bought(world, 1)
+    return mint
+
+
+def check_bounds(world: World) -> None:
+    """Whatever happened: at most one success per order, and no order cost more than the reserve for it."""
+    by_intent: dict[str, list[Attempt]] = {}
+    for row in exits(world):
+        by_intent.setdefault(row.intent_id, []).append(row)
+    for rows in by_intent.values():
+        assert sum(row.state is AttemptState.LANDED for row in rows) <= 1
+        assert sum(row.fee_lamports for row in rows) <= EXIT_RESERVE_LAMPORTS
+        assert len(rows) <= MAX_ATTEMPTS
+
+
+async def test_an_exit_that_does_not_land_is_signed_again_and_sells_once(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        world.chain.set_fault("drop-tx", for_s=8)
+        await bot.panic(user.id)
+        await closed(world, 1)
+        signed = exits(world)
+        assert len(signed) >= 2
+        assert len({row.intent_id for row in signed}) == 1
+        assert [row.fee_lamports for row in signed] == sorted({row.fee_lamports for row in signed})
+        assert [row.limit_raw for row in signed] == sorted((row.limit_raw for row in signed), reverse=True)
+        assert await bot.guard.resume_user(user.id)
+        again = await bot.desk.submit(order(user, wallet, mint, key="again", spend_lamports=TENTH))
+        assert isinstance(again, Refused)
+        assert again.code == "in_flight"
+        await until(lambda: not bot.in_flight.all(), within_s=90)
+        assert states(world)[AttemptState.LANDED] == 1
+        assert not states(world)[AttemptState.SENT]
+        check_bounds(world)
+        assert await world.books_equal_chain()
+        await bot.desk.submit(order(user, wallet, mint, key="at last", spend_lamports=TENTH))
+        await bought(world, 2)
+
+
+async def test_a_price_that_falls_under_an_exit_is_followed_down(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        world.chain.set_fault("drop-tx", for_s=1.5)
+        await bot.panic(user.id)
+        await trio.sleep(1.6)
+        crowd.sell_all(mint, 7)
+        await closed(world, 1)
+        await until(lambda: not bot.in_flight.all(), within_s=90)
+        check_bounds(world)
+        assert await world.books_equal_chain()
+
+
+async def test_attempts_of_one_exit_are_taken_up_after_a_crash(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.chain.run)
+        async with living_bot(world) as bot:
+            await holding(world, bot, user, wallet, crowd)
+            world.chain.set_fault("drop-tx", for_s=15)
+            await bot.panic(user.id)
+            await until(lambda: len(exits(world)) >= 2, within_s=10)
+        async with living_bot(world) as bot:
+            await closed(world, 1)
+            await until(lambda: not bot.in_flight.all(), within_s=90)
+        nursery.cancel_scope.cancel()
+    assert len({row.intent_id for row in exits(world)}) == 1
+    check_bounds(world)
+    assert await world.books_equal_chain()
+
+
+async def test_a_sale_of_a_part_waits_for_proof_which_comes_soon(autojump_clock: MockClock) -> None:
+    settings = UserSettings(take_profit_bps=500, take_profit_share_bps=5_000, stop_loss_bps=None, max_hold_s=None)
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", settings)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        await trio.sleep(60)  # until blockhashes with little life left are known
+        crowd.buy(mint, 8, 5 * LAMPORTS_PER_SOL)
+        world.chain.step()
+        world.chain.set_fault("drop-tx", for_s=300)
+        await until(lambda: bool(exits(world)), within_s=10)
+        height = world.chain.cluster.chain.position.height
+        assert exits(world)[0].last_valid_block_height < height + 50
+        await until(lambda: states(world)[AttemptState.EXPIRED] == 1, within_s=90)
+        assert max(Counter(row.intent_id for row in exits(world)).values()) == 1
+        world.chain.cluster.all_faults.clear()
+        with trio.fail_after(90):
+            while not (await world.store.day(0)).sells:
+                await trio.sleep(0.5)
+        assert await world.books_equal_chain()
+
+
+async def test_a_frozen_token_is_said_and_tried_on_without_burning_fees(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        set_frozen(world, wallet, mint, frozen=True)
+        await bot.panic(user.id)
+        await until(lambda: any("could not be sold" in text for text in world.told), within_s=120)
+        await trio.sleep(300)
+        assert sum("could not be sold" in text for text in world.told) <= 4
+        assert sum("runbooks/exits.md" in text for text in world.alerts) <= 4
+        assert len(exits(world)) <= 2
+        set_frozen(world, wallet, mint, frozen=False)
+        await closed(world, 1, within_s=90)
+        check_bounds(world)
+
+
+def set_frozen(world: World, wallet: Wallet, mint: str, *, frozen: bool) -> None:
+    """Freeze or thaw the wallet's token account by decree; byte 108 of a token account is its state."""
+    accounts = world.chain.cluster.chain.accounts
+    key = associated_token(Pubkey.from_string(wallet.address), Pubkey.from_string(mint))
+    account = accounts.get(key)
+    assert account is not None
+    data = bytearray(account.data)
+    data[108] = 2 if frozen else 1
+    accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
