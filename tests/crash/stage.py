@@ -229,6 +229,11 @@ async def _panic_too_late(stage: Stage) -> None:
     await stage.flat()
 
 
+async def _pause_and_resume(stage: Stage) -> None:
+    await stage.living.guard.pause_user(stage.user.id)
+    await stage.living.guard.resume_user(stage.user.id)
+
+
 async def _flatten(stage: Stage) -> None:
     stage.living.guard.latch(Halt("operator", stage.world.clock.now_ms(), "operator", "a drill"))
     await stage.flat()
@@ -292,6 +297,7 @@ SCENARIOS = (
     Scenario("panic in congestion", Stage.hold, _panic_in_congestion, only=("Pipeline.again",)),
     Scenario("panic too late", Stage.hold, _panic_too_late, only=("Pipeline._prepare",)),
     Scenario("flatten", Stage.hold, _flatten),
+    Scenario("pause and resume", Stage.hold, _pause_and_resume),
     Scenario("stop loss", _hold_with_stop, _stop_loss),
     Scenario("buy more", Stage.hold, _buy_more),
     Scenario("sold too late", Stage.hold, _sell_too_late),

@@ -122,8 +122,8 @@ MUTANTS = (
         (
             Edit(
                 "actors/flattener.py",
-                "        for position in to_sell:\n",
-                "        for position in to_sell[:1]:\n",
+                "            for position in positions:\n",
+                "            for position in positions[:1]:\n",
             ),
         ),
     ),
@@ -204,14 +204,8 @@ MUTANTS = (
     Mutant("looks at pauses before the gate and not in it", (Edit(GATE, "        _paused,\n", ""),)),
     Mutant("buys beyond the limit of a position", (Edit(GATE, "        _position_size,\n", ""),)),
     Mutant(
-        "forgets a panic when it restarts",
-        (
-            Edit(
-                GUARD,
-                '        await self.store.save_cause(Cause(name, scope, self.clock.now_ms(), user_id, "by his own command"))\n',
-                "",
-            ),
-        ),
+        "forgets a pause when it restarts",
+        (Edit("bot/execution/ordered_causes.py", "        await self.store.save_cause(cause)\n", ""),),
     ),
     Mutant(
         "forgets a halt when it restarts",
