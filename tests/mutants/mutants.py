@@ -44,17 +44,11 @@ MUTANTS = (
                 "        told = await self._send(attempt, order)\n"
                 "        await trio.sleep(1.0)\n"
                 "        if (await self.chain.statuses([attempt.signature]))[0] is None:\n"
-                "            attempt = await self._sign(admitted, wallet, order, number=2)\n"
+                "            attempt = await self._sign(intent, wallet, order, sells_all=False)\n"
                 "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
                 "            told = await self._send(attempt, order)\n"
                 "        return Submitted(sent, told)\n",
             ),
-            Edit(
-                PIPELINE,
-                "    async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder) -> Attempt:\n",
-                "    async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder, number: int = 1) -> Attempt:\n",
-            ),
-            Edit(PIPELINE, "            number=1,\n", "            number=number,\n"),
         ),
     ),
     Mutant(
