@@ -11,6 +11,7 @@ import trio
 from actors.runtime import Context
 from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
+from bot.execution.ledger_audit import LedgerState
 from bot.execution.policy import Policy
 from bot.execution.reconcile import Reconciler
 from bot.ports import Store, Wallet
@@ -42,6 +43,10 @@ class ReconcilerActor:
     resume_all: Callable[[], None]
     reconciled: bool = False
     _waiting: set[str] = field(default_factory=set)
+
+    def ledgers(self) -> LedgerState:
+        """How the ledgers of all wallets stood when each was last compared."""
+        return self.reconciler.ledgers.state()
 
     async def run(self, ctx: Context) -> None:
         self.pause_all("the books are being compared with the chain")

@@ -42,6 +42,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("untrack", "ADDRESS", "follow a wallet no more"),
     Command("pause", "", "pause your own entries until /resume; exits go on"),
     Command("resume", "", "end your own pause"),
+    Command(
+        "ack_outflow", "", "say that SOL which left your wallet without this bot was moved by you; entries open again"
+    ),
     Command("status", "", "whether the bot trades, what pauses it, and your day"),
     Command("snipe_enable", "", "let the sniper buy new launches for you within your limits"),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),

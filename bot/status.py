@@ -93,6 +93,7 @@ class StatusBoard:
             "wallets_followed": self._followed(overview, now_ms),
             "flatten": self._flatten(),
             "spool": self._spool(),
+            "ledger": self._ledger(overview),
             "services": self._services(),
         }
 
@@ -191,6 +192,15 @@ class StatusBoard:
             "live": len(looks),
             "fallback": len(self._bot.fallback.watched),
             "oldest_check_s": round(max(looks) / 1000, 1) if looks else None,
+        }
+
+    def _ledger(self, overview: Overview | None) -> Record:
+        """Whose ledger explained every lamport when it was last compared; one that was not compared yet is not exact."""
+        state = self._bot.reconciler.ledgers()
+        return {
+            "wallets": None if overview is None else overview.wallets,
+            "exact": state.exact,
+            "last_checked": None if state.checked_at_ms is None else rfc3339(state.checked_at_ms),
         }
 
     def _followed(self, overview: Overview | None, now_ms: int) -> Record:

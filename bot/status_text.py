@@ -27,6 +27,7 @@ def status_text(status: Record) -> str:
         f" wallets followed {_scanners(status['wallets_followed'])}",
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
         f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
+        f"ledger: {_ledger(status['ledger'])}",
         f"errors: {status['errors_today']} since {status['errors_since']}",
         *_flatten(status["flatten"]),
         *_spool(status["spool"]),
@@ -105,6 +106,11 @@ def _monitors(monitors: Record) -> str:
     expected = UNKNOWN if monitors["expected"] is None else monitors["expected"]
     look = _age(monitors["oldest_check_s"], "ago", "none")
     return f"{monitors['live']} live of {expected} expected, {monitors['fallback']} by the fallback, oldest look {look}"
+
+
+def _ledger(ledger: Record) -> str:
+    wallets = UNKNOWN if ledger["wallets"] is None else ledger["wallets"]
+    return f"{ledger['exact']} of {wallets} wallets exact to the lamport, last compared {ledger['last_checked'] or 'never'}"
 
 
 def _scanners(followed: Record) -> str:

@@ -57,6 +57,7 @@ from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
+from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
@@ -187,10 +188,11 @@ class TradingBot:
             store, chain, clock, self.policy, self.in_flight, self.balances, self.care.settled, self.alerts.tell
         )
         self.care.desk, self.care.confirmer = self.desk, self.confirmer
+        ledgers = LedgerAudit(store, self.adapters.history, clock, self.guard.freeze_user, self.alerts.tell)
         self.reconciler = ReconcilerActor(
             store=store,
             confirmer=self.confirmer,
-            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances),
+            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers),
             policy=self.policy,
             watch=self.care.watch,
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),

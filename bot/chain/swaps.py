@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from bot.chain import layouts, wire
 from bot.chain.endpoints import Endpoints
-from bot.chain.landed import event_payloads
-from bot.ports import WalletSignal, WalletTransaction
+from bot.chain.landed import account_keys, event_payloads
+from bot.errors import DecodeError
+from bot.ports import WalletMove, WalletSignal, WalletTransaction
 from bot.trading.intent import Side
 
 
@@ -34,9 +35,23 @@ class PumpWallets:
         )
         return [WalletTransaction(one.signature, one.slot, failed=one.err is not None) for one in found]
 
+    async def moved(self, signature: str, address: str) -> WalletMove | None:
+        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+        return None if record is None else move_in(record, signature, address)
+
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
         record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
         return None if record is None else swaps_in(record, signature, address)
+
+
+def move_in(record: wire.TransactionRecord, signature: str, address: str) -> WalletMove:
+    """What a transaction changed in a wallet, fees included; raises DecodeError for a record that lacks it."""
+    keys, meta = account_keys(record), record.meta
+    if meta is None or address not in keys or not len(keys) == len(meta.pre_balances) == len(meta.post_balances):
+        raise DecodeError(f"{signature} does not say what it changed in {address}")
+    place = keys.index(address)
+    lamports = meta.post_balances[place] - meta.pre_balances[place]
+    return WalletMove(signature, record.slot, lamports, paid=place == 0)
 
 
 def swaps_in(record: wire.TransactionRecord, signature: str, address: str) -> list[WalletSignal]:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bot.ports import Wallet
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import EXITS, HALTED, QUARANTINED, page_for
+from bot.trading.runbooks import EXITS, HALTED, LEDGER, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 
 # Services without which nothing can be sold either, and those without which it is done in another way.
@@ -66,6 +67,29 @@ def halted(halt: Halt) -> Alert:
         " chose to hold. Only bot rearm ends it."
     )
     return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
+
+
+def outflow(wallet: Wallet, signature: str, lamports: int) -> Alert:
+    """SOL left a wallet by a transaction that our vault did not sign."""
+    text = (
+        f"{lamports} lamports left wallet {wallet.address} of user {wallet.user_id} by {signature}, which was not signed here."
+        " It is in the books, and that user's entries are paused until he says that it was he."
+    )
+    return Alert(f"outflow {wallet.id}", text, LEDGER, urgent=True)
+
+
+def ledger_mismatch(wallet: Wallet, missing_sol: str) -> Alert:
+    """The ledger does not explain what a wallet holds."""
+    text = (
+        f"The ledger of wallet {wallet.address} of user {wallet.user_id} does not explain what it holds:"
+        f" {missing_sol} SOL are in no entry and in no transaction that the chain's history shows. Nobody is paused by it."
+    )
+    return Alert(f"ledger_mismatch {wallet.id}", text, LEDGER, Turn.BEGINS)
+
+
+def ledger_exact(wallet: Wallet) -> Alert:
+    """The ledger explains a wallet again."""
+    return Alert(f"ledger_mismatch {wallet.id}", f"The ledger of wallet {wallet.address} is exact.", LEDGER, Turn.ENDS)
 
 
 def flattened(unsellable: int) -> Alert:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.clock import Clock
-from bot.ports import OutboxMessage
+from bot.ports import OutboxMessage, Wallet
 from bot.trading.fill import Fill
 from bot.trading.intent import Intent, Side
 from bot.trading.limits import UserSettings
@@ -108,6 +109,19 @@ def _of_halt(clock: Clock, halt: Halt, user_id: str, kind: str, payload: dict[st
         payload=payload,
         urgent=True,
         trace_id=f"halt:{halt.since_ms}",
+        created_at_ms=clock.now_ms(),
+    )
+
+
+def outflow_message(clock: Clock, wallet: Wallet, signatures: Sequence[str], lamports: int) -> OutboxMessage:
+    """The wallet's key was used elsewhere; `lamports` left with it."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=wallet.user_id,
+        kind="outflow",
+        payload={"address": wallet.address, "signatures": list(signatures), "lamports": lamports},
+        urgent=True,
+        trace_id=wallet.id,
         created_at_ms=clock.now_ms(),
     )
 

@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 from bot.clock import Clock
 from bot.ports import ProgramStore
 from bot.trading.flatten import FlattenOrder
-from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt
+from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt
 
 OPERATOR = "operator"
+RECONCILER = "reconciler"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"  # everything that a user holds, now or later, is sold
 BY_HIS_COMMAND = "by his own command"
@@ -72,6 +73,15 @@ class OrderedCauses(ABC):
             ],
             user_id,
         )
+
+    async def freeze_user(self, user_id: str, why: str) -> bool:
+        """SOL left a wallet of his without us: his entries wait until he says that it was he. False when they do already."""
+        return await self.pause_user(user_id, OUTFLOW, by=RECONCILER, why=why)
+
+    async def acknowledge_outflow(self, user_id: str) -> bool:
+        """The user says that what left was moved by himself; False when nothing waits for that."""
+        key = (OUTFLOW, f"user:{user_id}")
+        return await self._end([cause for cause in self.causes() if (cause.name, cause.scope) == key], user_id)
 
     def panics(self, user_id: str) -> bool:
         """Whether everything that this user holds, now or later, is to be sold."""

@@ -9,6 +9,7 @@ import structlog
 from bot.clock import Clock
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import InFlight
+from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.messages import adjustment_message
 from bot.ports import Chain, Store, Wallet, WalletBalances
 from bot.trading.position import Position
@@ -25,21 +26,25 @@ class Reconciler:
     clock: Clock
     in_flight: InFlight
     balances: BalanceBook
+    ledgers: LedgerAudit
     _suspected: dict[str, int] = field(default_factory=dict)
 
     async def wallet(self, wallet: Wallet) -> bool:
-        """Look once; True when the books equal the chain and nothing of the wallet is unresolved.
+        """Look once; True when positions equal the chain, its ledger has begun and nothing of the wallet is unresolved.
+
+        A ledger that differs is told to operators and pauses nobody: limits are held against the chain's own balance.
 
         Raises ChainUnavailable or StoreUnavailable when a side cannot be asked: then nothing is concluded.
         """
         if await self._unresolved(wallet):
             return False
-        before = await self._positions(wallet)
+        before, ledger = await self._positions(wallet), await self.store.wallet_ledger(wallet.id)
         balances = await self.chain.balances(wallet.address)
         self.balances.looked(wallet.id, balances, self.clock.now_ms())
         if await self._unresolved(wallet) or await self._positions(wallet) != before:
             return False
-        return all([await self._position(position, balances) for position in before])
+        agrees = all([await self._position(position, balances) for position in before])
+        return await self.ledgers.compare(wallet, ledger, balances) and agrees
 
     async def _unresolved(self, wallet: Wallet) -> bool:
         if wallet.id in self.in_flight.wallet_ids():

@@ -35,6 +35,7 @@ from bot.ports.tracking import (
     TrackingStore,
     WalletCursor,
     WalletHistory,
+    WalletMove,
     WalletSignal,
     WalletTransaction,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "WalletCursor",
     "WalletHistory",
     "WalletLedger",
+    "WalletMove",
     "WalletSignal",
     "WalletTransaction",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.outbox import OutboxMessage
 from bot.trading.ledger import Entry
 
 
@@ -27,13 +28,14 @@ class LedgerCheck:
 
 @dataclass(frozen=True, slots=True)
 class WalletLedger:
-    """What the entries of a wallet say that it holds. `opened` tells whether its books have begun.
+    """What the entries of a wallet say that it holds.
 
-    `check` is the latest comparison that was kept, None before the first.
+    `opened_slot` is where its books began, None before they have: nothing that landed up to there has an entry of its
+    own unless it is an order of ours. `check` is the latest comparison that was kept, None before the first.
     """
 
     booked_lamports: int
-    opened: bool
+    opened_slot: int | None
     check: LedgerCheck | None
 
 
@@ -44,8 +46,12 @@ class LedgerStore(Protocol):
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         """Which of these transactions are explained: attempts of our orders, and those that have an entry already."""
 
-    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
+    async def book(
+        self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
+    ) -> bool:
         """Write what no order of ours explains, all entries of one wallet, in one transaction that holds its row.
+
+        `message` is what its user is owed about it, written in the same transaction.
 
         False, and nothing is written, when the wallet's ledger does not sum to `booked_lamports` any more, or one of
         the entries is there already: then somebody else wrote meanwhile, and the chain is to be looked at again.

@@ -80,8 +80,18 @@ class WalletTransaction:
     failed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WalletMove:
+    """What one landed transaction changed in a wallet, in lamports. `paid` says that the wallet paid its fee."""
+
+    signature: str
+    slot: int
+    lamports: int
+    paid: bool
+
+
 class WalletHistory(Protocol):
-    """What any wallet did, at `confirmed`. Both raise ChainUnavailable."""
+    """What any wallet did, at `confirmed`. All raise ChainUnavailable."""
 
     async def transactions(
         self, address: str, *, limit: int, before: str | None = None, until: str | None = None
@@ -91,6 +101,9 @@ class WalletHistory(Protocol):
         An endpoint that does not know `until` goes back as far as it can: look at the slots. An empty list may come
         from an endpoint that is behind.
         """
+
+    async def moved(self, signature: str, address: str) -> WalletMove | None:
+        """What a transaction changed in this wallet; None when no endpoint shows it yet. Raises DecodeError."""
 
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
         """The launchpad swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError."""

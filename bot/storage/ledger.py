@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bot.ports import LedgerCheck, WalletLedger
+from bot.ports import LedgerCheck, OutboxMessage, WalletLedger
 from bot.storage.database import Repository
+from bot.storage.outbox import put_message
 from bot.storage.rules import check_legs, storable
 from bot.trading.ledger import Entry
 
@@ -30,7 +31,7 @@ from ledger_legs
 inner join ledger_entries on ledger_legs.entry_id = ledger_entries.id
 where ledger_entries.wallet_id = $1 and ledger_legs.account = 'wallet'
 """
-SELECT_OPENED = "select 1 from ledger_entries where wallet_id = $1 and kind = 'opening'"
+SELECT_OPENED = "select slot from ledger_entries where wallet_id = $1 and kind = 'opening'"
 SELECT_CHECK = "select * from ledger_checks where wallet_id = $1"
 SELECT_OURS = """
 select signature from attempts where signature = any($2::text[])
@@ -61,10 +62,12 @@ class Ledger(Repository):
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         return await self._database.read(_ours, wallet_id, list(signatures))
 
-    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
+    async def book(
+        self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
+    ) -> bool:
         for entry in entries:
             check_legs(entry.legs)
-        return await self._database.write(_book, list(entries), booked_lamports)
+        return await self._database.write(_book, list(entries), booked_lamports, message)
 
     async def keep_check(self, check: LedgerCheck) -> None:
         """Raises LookupError for a wallet that does not exist."""
@@ -95,21 +98,23 @@ async def _wallet_ledger(connection: asyncpg.Connection, wallet_id: str) -> Wall
     """All reads see one moment: an entry between two of them would look like a difference."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         booked_lamports = int(await connection.fetchval(SELECT_BOOKED, wallet_id))
-        opened = await connection.fetchval(SELECT_OPENED, wallet_id) is not None
+        opened_slot = await connection.fetchval(SELECT_OPENED, wallet_id)
         row = await connection.fetchrow(SELECT_CHECK, wallet_id)
     check = None
     if row is not None:
         check = LedgerCheck(
             wallet_id, row["slot"], row["chain_lamports"], row["booked_lamports"], at_ms=row["checked_at"]
         )
-    return WalletLedger(booked_lamports, opened, check)
+    return WalletLedger(booked_lamports, opened_slot, check)
 
 
 async def _ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[str]) -> set[str]:
     return {row["signature"] for row in await connection.fetch(SELECT_OURS, wallet_id, signatures)}
 
 
-async def _book(connection: asyncpg.Connection, entries: list[Entry], booked_lamports: int) -> bool:
+async def _book(
+    connection: asyncpg.Connection, entries: list[Entry], booked_lamports: int, message: OutboxMessage | None
+) -> bool:
     for wallet_id in {entry.wallet_id for entry in entries}:
         if await connection.fetchval(LOCK_WALLET, wallet_id) is None:
             raise LookupError(f"there is no wallet {wallet_id}")
@@ -120,6 +125,8 @@ async def _book(connection: asyncpg.Connection, entries: list[Entry], booked_lam
             return False
     for entry in entries:
         await write_entry(connection, entry)
+    if message is not None:
+        await put_message(connection, message)
     return True
 
 

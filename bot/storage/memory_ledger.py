@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import trio
 
-from bot.ports import LedgerCheck, WalletLedger
+from bot.ports import LedgerCheck, OutboxMessage, WalletLedger
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import check_legs
 from bot.trading.ledger import Entry, EntryKind
@@ -17,14 +17,16 @@ class MemoryLedger(MemoryTables):
 
     async def wallet_ledger(self, wallet_id: str) -> WalletLedger:
         await trio.lowlevel.checkpoint()
-        opened = any(entry.kind is EntryKind.OPENING for entry in self._entries_of(wallet_id))
-        return WalletLedger(self._booked(wallet_id), opened, self._ledger_checks.get(wallet_id))
+        openings = (entry.slot for entry in self._entries_of(wallet_id) if entry.kind is EntryKind.OPENING)
+        return WalletLedger(self._booked(wallet_id), next(openings, None), self._ledger_checks.get(wallet_id))
 
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         await trio.lowlevel.checkpoint()
         return self._ours(wallet_id, signatures)
 
-    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
+    async def book(
+        self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
+    ) -> bool:
         await trio.lowlevel.checkpoint()
         for entry in entries:
             check_legs(entry.legs)
@@ -34,6 +36,8 @@ class MemoryLedger(MemoryTables):
             signatures = [entry.signature for entry in entries if entry.signature is not None]
             if self._booked(wallet_id) != booked_lamports or self._ours(wallet_id, signatures):
                 return False
+        if message is not None:
+            self._put_message(message)
         self.ledger += entries
         return True
 

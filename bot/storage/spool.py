@@ -6,13 +6,13 @@ followed from memory, and their bytes are on the local disk before they may leav
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import structlog
 
 from bot.errors import StoreUnavailable
-from bot.ports import OutboxMessage, SpoolState, Store
+from bot.ports import OutboxMessage, SpoolState, Store, WalletLedger
 from bot.storage.spool_charge import Charge
 from bot.storage.spool_codec import Kept
 from bot.storage.spool_entries import Posted
@@ -73,6 +73,14 @@ class SpooledStore(SpooledPeople, SpooledOrders):
                 else:
                     return
             self._charge.enter(Posted(message))
+
+    async def wallet_ledger(self, wallet_id: str) -> WalletLedger:
+        """What memory has decided is in no ledger yet: while it is in charge nobody compares one with the chain."""
+        return await self._charge.read(lambda: self._store.wallet_ledger(wallet_id), lambda: None)
+
+    async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
+        """The rows do not know the attempts in the journal: while memory is in charge nobody can say."""
+        return await self._charge.read(lambda: self._store.ours(wallet_id, signatures), lambda: None)
 
     async def save_cause(self, cause: Cause) -> None:
         """A user's pause or panic is kept in the journal; the program's own causes are about what is away and wait."""

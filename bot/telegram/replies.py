@@ -136,9 +136,20 @@ def _rearmed(facts: Mapping[str, object]) -> str:
     )
 
 
+def _outflow(facts: Mapping[str, object]) -> str:
+    signatures = facts["signatures"]
+    assert isinstance(signatures, list)
+    return (
+        f"{format_sol(_int(facts, 'lamports'))} SOL left your wallet {facts['address']} by {', '.join(signatures)}, which this"
+        " bot did not sign. Your entries are paused, exits go on. If it was you: /ack_outflow. If not, somebody else has"
+        " the key: deposit nothing more, sell with /panic, and tell the operator."
+    )
+
+
 _TEXTS = {
     "halted": _halted,
     "rearmed": _rearmed,
+    "outflow": _outflow,
     "monitor_lost": _monitor_lost,
     "fill": _fill,
     "order_failed": _failed,

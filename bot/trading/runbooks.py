@@ -6,12 +6,14 @@ FIRST_PAGE = "runbooks/README.md"
 HALTED = "runbooks/halted.md"
 QUARANTINED = "runbooks/quarantined.md"
 EXITS = "runbooks/exits.md"
+LEDGER = "runbooks/ledger.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",
     "stream": "runbooks/stream.md",
     "database": "runbooks/database.md",
     "telegram": "runbooks/telegram.md",
+    "outflow": LEDGER,
 }
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.trading.intent import Context
 
 GLOBAL = "global"
+OUTFLOW = "outflow"  # SOL left a user's wallet without us; it ends when he says that it was he
 
 
 class State(StrEnum):

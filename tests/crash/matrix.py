@@ -14,6 +14,7 @@ import trio
 
 from tests.crash.stage import DOWN_S, Doom, Scenario, Stage, Trigger, make_stage
 from tests.simulation.books import audit
+from tests.whole.ledgers import exact
 from tests.whole.virtual import until
 
 EPISODE_WITHIN_S = 400.0
@@ -43,6 +44,8 @@ async def walk(scenario: Scenario, *, seed: int = 1) -> Walk:
             (done.died if trigger.life.dead and doom.point in trigger.reached else done.missed).append(doom)
             await trio.sleep(DOWN_S)
             done.findings += [f"{doom}: {told}" for told in await _recovered(stage)]
+        if "LedgerAudit._explain" in scenario.only:
+            await stage.live(Trigger(None), _explained)
         nursery.cancel_scope.cancel()
     if scenario.clean:
         done.findings += audit(stage.world.store, stage.world.chain)
@@ -67,6 +70,10 @@ async def _episode(stage: Stage, scenario: Scenario, doom: Doom | None) -> Trigg
 
 async def _compared(stage: Stage) -> None:
     await until(lambda: stage.living.reconciler.reconciled, within_s=60)
+
+
+async def _explained(stage: Stage) -> None:
+    await exact(stage.living, stage.world)
 
 
 async def _recovered(stage: Stage) -> list[str]:
@@ -97,6 +104,7 @@ async def _calm_down(stage: Stage) -> None:
         await until(lambda: bot.guard.flattened, within_s=60)
         await bot.guard.rearm("operator")
         await until(lambda: not bot.flattener.at_work, within_s=60)
+    await bot.guard.acknowledge_outflow(stage.user.id)
     if await bot.guard.resume_user(stage.user.id):
         await trio.sleep(1)
     await stage.opened()

@@ -24,6 +24,8 @@ OFF_THE_ROAD = {
 # "function: what is awaited" -> why it is no crash point of its own.
 NO_POINT = {
     "Confirmer._settle: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
+    "LedgerAudit._foreign: self.history.transactions": "reads the chain",
+    "LedgerAudit._foreign: self.history.moved": "reads the chain",
     "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",
     "PriceBook.changed: self._entries[mint].changed.wait": "waits in memory; whoever waits owes nothing",

@@ -20,6 +20,7 @@ from tests.crash.points import point_at
 from tests.simulation.doors import Call, Life
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
+from tests.whole.ledgers import Owner, exact
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import until
 
@@ -280,6 +281,16 @@ async def _hold_and_steal(stage: Stage) -> None:
     stage.steal()
 
 
+async def _moved_by_others(stage: Stage) -> None:
+    """Somebody puts SOL in, the owner takes some out without the bot and says so, and a newcomer brings a wallet."""
+    stage.orders += 1
+    stage.world.chain.call("requestAirdrop", stage.wallet.address, 12_345 + stage.orders)
+    await Owner(stage.world, stage.wallet).sends(54_321 + stage.orders)
+    await stage.world.user(f"newcomer-{stage.orders}", CALM)
+    await exact(stage.living, stage.world)
+    await stage.living.guard.acknowledge_outflow(stage.user.id)
+
+
 async def _nothing(stage: Stage) -> None:
     await trio.lowlevel.checkpoint()
 
@@ -288,6 +299,14 @@ _SENT = Doom("Pipeline._submit: store.mark_sent", after=True)
 _PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
 _LEFT = Doom("Pipeline._send: chain.send", after=True)
 _SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
+
+LEDGER = (
+    "LedgerAudit._open",
+    "LedgerAudit._explain",
+    "LedgerAudit._foreign",
+    "LedgerAudit._note",
+    "OrderedCauses._end",
+)
 
 SCENARIOS = (
     Scenario("buy", Stage.new_token, _buy),
@@ -316,6 +335,7 @@ SCENARIOS = (
         only=("Confirmer._ask_history", "Confirmer._settle"),
     ),
     Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
+    Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
     ),

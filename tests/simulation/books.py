@@ -50,14 +50,12 @@ def books_of(store: MemoryStore) -> Books:
             _columns(row, "id", "wallet_id", "mint", "state", "token_raw", "realized_lamports")
             for row in store._positions.values()
         ],
+        entries=[
+            {"id": number, **_columns(entry, "kind", "wallet_id", "position_id", "signature", "slot")}
+            for number, entry in enumerate(store.ledger)
+        ],
         legs=[
-            {
-                "entry_id": number,
-                "intent_id": entry.intent_id,
-                "signature": entry.signature,
-                "account": str(leg.account),
-                "lamports": leg.lamports,
-            }
+            {"entry_id": number, "account": str(leg.account), "lamports": leg.lamports}
             for number, entry in enumerate(store.ledger)
             for leg in entry.legs
         ],

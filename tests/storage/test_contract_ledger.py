@@ -25,8 +25,8 @@ def outside(lamports: int, signature: str, *, wallet_id: str = "w-ada") -> Entry
 
 async def test_a_wallet_without_entries_holds_nothing(store: Store) -> None:
     await enrol(store)
-    assert await store.wallet_ledger("w-ada") == WalletLedger(0, opened=False, check=None)
-    assert await store.wallet_ledger("w-none") == WalletLedger(0, opened=False, check=None)
+    assert await store.wallet_ledger("w-ada") == WalletLedger(0, opened_slot=None, check=None)
+    assert await store.wallet_ledger("w-none") == WalletLedger(0, opened_slot=None, check=None)
 
 
 async def test_orders_and_what_came_from_outside_sum_to_the_wallet(store: Store) -> None:
@@ -35,18 +35,27 @@ async def test_orders_and_what_came_from_outside_sum_to_the_wallet(store: Store)
     await bought(store, "k", wallet)
     assert await store.book([outside(300, "in"), outside(-50, "out")], booked_lamports=1_000 - COST)
     ledger = await store.wallet_ledger("w-ada")
-    assert (ledger.booked_lamports, ledger.opened) == (1_000 - COST + 250, True)
+    assert (ledger.booked_lamports, ledger.opened_slot) == (1_000 - COST + 250, 5)
     request = sell("sale", wallet)
     await sent(store, request)
     await settled(store, request, fill_of(request, quote_lamports=600))
     assert (await store.wallet_ledger("w-ada")).booked_lamports == 1_250 - COST + 590
 
 
+async def test_what_a_user_is_owed_is_written_with_the_entries(store: Store) -> None:
+    await enrol(store)
+    owed = message("m", "u-ada")
+    assert not await store.book([outside(-5, "out")], booked_lamports=9, message=owed)
+    assert await store.due(9) == []
+    assert await store.book([outside(-5, "out")], booked_lamports=0, message=owed)
+    assert await store.due(9) == [owed]
+
+
 async def test_nothing_is_booked_on_a_sum_that_has_moved(store: Store) -> None:
     wallet = await enrol(store)
     await bought(store, "k", wallet)
     assert not await store.book([opening(1_000)], booked_lamports=0)
-    assert not (await store.wallet_ledger("w-ada")).opened
+    assert (await store.wallet_ledger("w-ada")).opened_slot is None
 
 
 async def test_a_transaction_is_explained_once(store: Store) -> None:

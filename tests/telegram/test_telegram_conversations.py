@@ -60,6 +60,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.asks(f"/buy {mint} 0.1", "Not done: entries are paused (paused)")
         await talk.asks("/resume", "Your pause is over")
         await talk.asks("/resume", "You have not paused")
+        await talk.asks("/ack_outflow", "Nothing has left your wallet without this bot")
 
         card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
         talk.press("Cancel")

@@ -68,6 +68,24 @@ class Case:
             if landed.signed
         }
 
+    @cached_property
+    def landed(self) -> dict[tuple[str, str], Landed]:
+        """Each transaction that touched one of our wallets, by that wallet's id and its signature."""
+        return {(wallet["id"], one.signature): one for wallet, shown in self.wallets() for one in shown.landed}
+
+    @cached_property
+    def legs(self) -> dict[int, Counter[str]]:
+        """The lamports of each ledger entry by account."""
+        legs: dict[int, Counter[str]] = defaultdict(Counter)
+        for leg in self.books.legs:
+            legs[leg["entry_id"]][leg["account"]] += leg["lamports"]
+        return legs
+
+    @cached_property
+    def outflows(self) -> set[str]:
+        """Signatures of what left our wallets without us, as the books say."""
+        return {entry["signature"] for entry in self.books.entries if entry["kind"] == "outflow"}
+
     def wallets(self) -> Iterator[tuple[Row, WalletOnChain]]:
         for wallet in self.books.wallets:
             yield wallet, self.evidence.wallets[wallet["address"]]
@@ -107,6 +125,8 @@ def no_lost_fill(case: Case) -> Iterator[str]:
     """Every landed, successful transaction of ours is one trade that says the same."""
     for signature, (wallet, landed) in case.signed.items():
         trade = case.trades.get(signature)
+        if signature in case.outflows:
+            continue
         if signature not in case.intent_of:
             yield f"{signature} was signed by wallet {wallet['address']} and is no attempt in the books"
         elif not landed.succeeded or case.pending(signature):
@@ -165,31 +185,55 @@ def one_buy_per_snipe(case: Case) -> Iterator[str]:
 
 
 def ledger_balances(case: Case) -> Iterator[str]:
-    """Each entry sums to zero, each wallet leg is what its transaction changed, and all of them are the wallet's change."""
-    sums: Counter[int] = Counter()
-    legs: dict[str, int] = defaultdict(int)
-    for leg in case.books.legs:
-        sums[leg["entry_id"]] += leg["lamports"]
-        if leg["account"] == "wallet":
-            legs[leg["signature"]] += leg["lamports"]
-    for entry_id, total in sums.items():
-        if total:
-            yield f"the legs of ledger entry {entry_id} sum to {total} lamports"
-    for signature, lamports in legs.items():
-        if signature not in case.signed:
-            yield f"the ledger moves {lamports} lamports of a wallet by {signature}, which did not land"
+    """Each entry sums to zero, and each that names a transaction says what that changed in its wallet."""
+    for entry in case.books.entries:
+        if total := sum(case.legs[entry["id"]].values()):
+            yield f"the legs of ledger entry {entry['id']} sum to {total} lamports"
+        if entry["signature"] is None:
+            continue
+        landed = case.landed.get((entry["wallet_id"], entry["signature"]))
+        booked = case.legs[entry["id"]]["wallet"]
+        if landed is None:
+            yield f"the ledger moves {booked} lamports of a wallet by {entry['signature']}, which did not land"
+        elif landed.lamports != booked:
+            yield f"{landed.signature} changed the wallet by {landed.lamports} lamports, the ledger says {booked}"
+
+
+def ledger_explains_the_wallets(case: Case) -> Iterator[str]:
+    """A wallet's entries sum to what it holds, but for what landed and nobody has looked at yet.
+
+    An order of ours that is settled has its entry. What others put in before the books began is in the opening.
+    """
     for wallet, shown in case.wallets():
-        explained = 0
+        entries = [entry for entry in case.books.entries if entry["wallet_id"] == wallet["id"]]
+        named = {entry["signature"] for entry in entries}
+        opened = next((entry["slot"] for entry in entries if entry["kind"] == "opening"), -1)
+        explained = sum(case.legs[entry["id"]]["wallet"] for entry in entries)
         for landed in shown.landed:
-            booked = legs.get(landed.signature, 0)
-            if not landed.signed or case.pending(landed.signature):
-                explained += landed.lamports  # what others put in, and what is not settled yet
+            if landed.signature in named:
                 continue
-            explained += booked
-            if booked != landed.lamports:
-                yield f"{landed.signature} changed the wallet by {landed.lamports} lamports, the ledger says {booked}"
+            if landed.signature in case.intent_of and not case.pending(landed.signature):
+                yield f"{landed.signature} changed the wallet by {landed.lamports} lamports, the ledger has no entry of it"
+            elif landed.slot > opened or landed.signature in case.intent_of:
+                explained += landed.lamports
         if explained != shown.lamports:
-            yield f"wallet {wallet['address']} has {shown.lamports} lamports, funding and ledger explain {explained}"
+            yield f"wallet {wallet['address']} has {shown.lamports} lamports, its ledger explains {explained}"
+
+
+def ledger_follows_positions(case: Case) -> Iterator[str]:
+    """What a closed position gained is what its entries left in the wallet, and nothing of it stands at cost."""
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    adjusted = {entry["position_id"] for entry in case.books.entries if entry["kind"] == "adjustment"}
+    for entry in case.books.entries:
+        if entry["position_id"] is not None:
+            sums[entry["position_id"]].update(case.legs[entry["id"]])
+    for row in case.books.positions:
+        accounts, cost = sums[row["id"]], sums[row["id"]]["tokens"]
+        if cost < 0 or (row["state"] == "closed" and cost):
+            yield f"position {row['id']} is {row['state']} and stands at {cost} lamports"
+        gained = accounts["wallet"] + accounts["rent"]
+        if row["state"] == "closed" and row["id"] not in adjusted and gained != row["realized_lamports"]:
+            yield f"position {row['id']} realised {row['realized_lamports']} lamports, its ledger left {gained}"
 
 
 def every_intent_ended(case: Case) -> Iterator[str]:
@@ -247,6 +291,8 @@ RULES: tuple[Callable[[Case], Iterator[str]], ...] = (
     one_landed_attempt_per_intent,
     one_buy_per_snipe,
     ledger_balances,
+    ledger_explains_the_wallets,
+    ledger_follows_positions,
     every_intent_ended,
     positions_follow_their_trades,
     nothing_was_adjusted,

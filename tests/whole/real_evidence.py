@@ -40,8 +40,8 @@ TABLES = {
     "attempts": "select signature, intent_id, number, state, error from attempts order by created_at",
     "trades": "select * from trades order by seq",
     "positions": "select * from positions order by seq",
-    "legs": "select entry_id, intent_id, signature, account, lamports from ledger_legs"
-    " inner join ledger_entries on ledger_entries.id = entry_id order by ledger_legs.id",
+    "entries": "select id, kind, wallet_id, position_id, signature, slot from ledger_entries order by id",
+    "legs": "select entry_id, account, lamports from ledger_legs order by id",
     "adjustments": "select * from adjustments order by id",
     "runs": "select * from snipe_runs order by seq",
     "messages": "select id, user_id, kind, trace_id, delivered_at from outbox order by seq",
@@ -58,6 +58,7 @@ class Books:
     attempts: Sequence[Row]
     trades: Sequence[Row]
     positions: Sequence[Row]
+    entries: Sequence[Row]
     legs: Sequence[Row]
     adjustments: Sequence[Row]
     runs: Sequence[Row]

@@ -124,10 +124,11 @@ def _second_attempt(books: Books) -> list[Row]:
 
 
 def _moved_leg(books: Books) -> list[Row]:
-    """One lamport from the market to the wallet in one entry: it still balances."""
-    entry = books.legs[0]["entry_id"]
+    """One lamport from the tokens to the wallet in the entry of a buy: it still balances."""
+    bought = {row["signature"] for row in books.trades if row["side"] == "buy"}
+    entry = next(row["id"] for row in books.entries if row["signature"] in bought)
     legs = list(books.legs)
-    for account, lamports in (("wallet", 1), ("market", -1)):
+    for account, lamports in (("wallet", 1), ("tokens", -1)):
         old = next(leg for leg in legs if leg["entry_id"] == entry and leg["account"] == account)
         legs = _change(legs, lambda leg, old=old: leg is old, lamports=old["lamports"] + lamports)  # type: ignore[misc]
     return legs
@@ -172,6 +173,16 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
         "sum to 7 lamports",
     ),
     "an entry balances and is wrong": (_books(legs=_moved_leg), "the ledger says"),
+    "an entry is missing": (
+        _books(entries=lambda books: [row for row in books.entries if row["kind"] != "fill"]),
+        "the ledger has no entry of it",
+    ),
+    "a closed position has its cost still": (
+        _books(
+            legs=lambda books: [leg for leg in books.legs if (leg["account"], leg["lamports"] < 0) != ("tokens", True)]
+        ),
+        "is closed and stands at",
+    ),
     "a filled intent is open again": (
         _books(intents=lambda books: _change(books.intents, _filled, state="planned")),
         "which is not filled",
@@ -205,7 +216,7 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "the books are of another chain": (_books(genesis_hash=lambda _: "elsewhere"), "belong to chain elsewhere"),
     "the wallet has another balance": (
         _chain(lambda _, shown: replace(shown, lamports=shown.lamports + 1)),
-        "funding and ledger explain",
+        "its ledger explains",
     ),
     "a fill vanished from the chain": (
         _chain(

@@ -24,6 +24,7 @@ def make_chat(
         "snipe": preferences.snipe,
         "pause": preferences.pause,
         "resume": preferences.resume,
+        "ack_outflow": preferences.ack_outflow,
         "price": watching.price,
         "track": watching.track,
         "untrack": watching.untrack,

@@ -28,6 +28,8 @@ class Pauses(Protocol):
 
     async def resume_user(self, user_id: str) -> bool: ...
 
+    async def acknowledge_outflow(self, user_id: str) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class PreferenceHandlers:
@@ -97,3 +99,10 @@ class PreferenceHandlers:
         if not await self.pauses.resume_user(known(incoming).id):
             return "You have not paused your entries; see /status for what else may pause them."
         return "Your pause is over; see /status."
+
+    async def ack_outflow(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        if not await self.pauses.acknowledge_outflow(known(incoming).id):
+            return "Nothing has left your wallet without this bot; there is nothing to say yes to."
+        return "Noted: it was you. What left is in the books, and your entries are open again; see /status."

@@ -1,0 +1,183 @@
+"""The ledger against the chain: every lamport of a wallet is explained, by an order of ours or by what came from outside.
+
+What no order explains is looked up in the wallet's history on the chain and booked with its transaction as evidence.
+Nothing is booked that no transaction shows: a difference that stays is told to an operator and left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import ChainUnavailable
+from bot.execution import alerts
+from bot.execution.alerts import Alert
+from bot.execution.messages import outflow_message
+from bot.ports import LedgerCheck, Store, Wallet, WalletBalances, WalletHistory, WalletLedger, WalletMove
+from bot.trading.ledger import Entry, EntryKind, legs_of_outside
+from bot.trading.units import format_sol
+
+log = structlog.get_logger()
+
+PAGE = 100
+MAX_PAGES = 20  # further back a difference is not looked for; it stays one
+KEEP_EVERY_MS = 600_000  # an unchanged comparison is kept this often
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """How the ledgers of all wallets stood when each was last compared; `checked_at_ms` is the latest comparison."""
+
+    compared: int
+    exact: int
+    checked_at_ms: int | None
+
+
+@dataclass(slots=True)
+class LedgerAudit:
+    """Compares one wallet at a time. A difference is acted on only when two looks in a row show the same one.
+
+    `freeze_user` pauses a user's entries, for a reason, until he says that an outflow was his; `alert` tells operators.
+    """
+
+    store: Store
+    history: WalletHistory
+    clock: Clock
+    freeze_user: Callable[[str, str], Awaitable[object]]
+    alert: Callable[[Alert], None]
+    _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _checks: dict[str, LedgerCheck] = field(default_factory=dict)
+
+    def state(self) -> LedgerState:
+        """The latest comparison of each wallet, for status."""
+        checks = self._checks.values()
+        newest_ms = max((check.at_ms for check in checks), default=None)
+        return LedgerState(len(checks), sum(check.is_exact for check in checks), newest_ms)
+
+    async def compare(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
+        """Hold a wallet's ledger against a look at the chain; False while its books have not begun.
+
+        To be called with a ledger and a look between which nothing of the wallet was on its way. Raises StoreUnavailable,
+        and ChainUnavailable when the history that would explain a difference cannot be read.
+        """
+        missing, is_open = balances.lamports - ledger.booked_lamports, ledger.opened_slot is not None
+        if missing == 0 and is_open:
+            self._suspected.pop(wallet.id, None)
+            await self._note(wallet, ledger, balances)
+            return True
+        before = self._suspected.get(wallet.id)
+        self._suspected[wallet.id] = (missing, balances.slot)
+        if before is None or before[0] != missing or balances.slot <= before[1]:
+            return is_open
+        if not is_open:
+            return await self._open(wallet, ledger, balances)
+        if not await self._explain(wallet, ledger, missing):
+            await self._note(wallet, ledger, balances)
+        return True
+
+    async def _open(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
+        """The books of a wallet begin with what it holds beyond the orders that they know."""
+        missing = balances.lamports - ledger.booked_lamports
+        opening = Entry(
+            EntryKind.OPENING,
+            wallet.id,
+            legs_of_outside(missing),
+            slot=balances.slot,
+            evidence=f"the wallet held {balances.lamports} lamports at slot {balances.slot}",
+        )
+        if not await self.store.book([opening], booked_lamports=ledger.booked_lamports):
+            return False
+        log.info("ledger_opened", wallet=wallet.id, lamports=missing, slot=balances.slot)
+        opened = replace(ledger, booked_lamports=balances.lamports, opened_slot=balances.slot)
+        self._suspected.pop(wallet.id, None)
+        await self._note(wallet, opened, balances)
+        return True
+
+    async def _explain(self, wallet: Wallet, ledger: WalletLedger, missing: int) -> bool:
+        """Book the transactions that are not ours; False when there is none. The next look says what is left."""
+        moves = await self._foreign(wallet, ledger)
+        if not moves:
+            return False
+        entries = [_entry_of(wallet, move) for move in moves]
+        outflows = [move for move in moves if _is_outflow(move)]
+        message = None
+        if outflows:
+            why = f"{outflows[-1].signature} was not signed here; see /ack_outflow"
+            await self.freeze_user(wallet.user_id, why)
+            lost_lamports = -sum(move.lamports for move in outflows)
+            signatures = [move.signature for move in outflows]
+            message = outflow_message(self.clock, wallet, signatures, lost_lamports)
+            self.alert(alerts.outflow(wallet, signatures[-1], lost_lamports))
+            log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports)
+        if await self.store.book(entries, booked_lamports=ledger.booked_lamports, message=message):
+            log.info("ledger_completed", wallet=wallet.id, entries=len(entries), missing_lamports=missing)
+        self._suspected.pop(wallet.id, None)
+        return True
+
+    async def _foreign(self, wallet: Wallet, ledger: WalletLedger) -> list[WalletMove]:
+        """What others' transactions changed in the wallet since its last exact look, oldest first."""
+        since_slot = ledger.opened_slot or 0
+        if ledger.check is not None and ledger.check.is_exact:
+            since_slot = max(since_slot, ledger.check.slot)
+        found: list[str] = []
+        before: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await self.history.transactions(wallet.address, limit=PAGE, before=before)
+            found += [one.signature for one in page if one.slot > since_slot]
+            if len(page) < PAGE or page[-1].slot <= since_slot:
+                break
+            before = page[-1].signature
+        ours = await self.store.ours(wallet.id, found)
+        moves: list[WalletMove] = []
+        for signature in reversed(found):
+            if signature in ours:
+                continue
+            move = await self.history.moved(signature, wallet.address)
+            if move is None:
+                raise ChainUnavailable(f"no endpoint shows {signature}, which its own history lists")
+            if move.lamports:
+                moves.append(move)
+        return moves
+
+    async def _note(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> None:
+        """Remember a comparison for status, keep it in the database when it says something new, and tell a change."""
+        now_ms = self.clock.now_ms()
+        check = LedgerCheck(wallet.id, balances.slot, balances.lamports, ledger.booked_lamports, now_ms)
+        before = self._checks.get(wallet.id)
+        self._checks[wallet.id] = check
+        if _says_something_new(check, ledger.check):
+            await self.store.keep_check(check)
+        if check.is_exact:
+            if before is not None and not before.is_exact:
+                log.info("ledger_exact_again", wallet=wallet.id)
+                self.alert(alerts.ledger_exact(wallet))
+            return
+        missing = check.chain_lamports - check.booked_lamports
+        if before is None or before.is_exact:
+            log.error("ledger_mismatch", wallet=wallet.id, chain=check.chain_lamports, booked=check.booked_lamports)
+        self.alert(alerts.ledger_mismatch(wallet, format_sol(missing, signed=True)))
+
+
+def _says_something_new(check: LedgerCheck, kept: LedgerCheck | None) -> bool:
+    if kept is None or check.at_ms - kept.at_ms >= KEEP_EVERY_MS:
+        return True
+    return (kept.chain_lamports, kept.is_exact) != (check.chain_lamports, check.is_exact)
+
+
+def _is_outflow(move: WalletMove) -> bool:
+    """SOL left, or the wallet paid for a transaction: either takes its key, and it was not our vault that used it."""
+    return move.lamports < 0 or move.paid
+
+
+def _entry_of(wallet: Wallet, move: WalletMove) -> Entry:
+    return Entry(
+        EntryKind.OUTFLOW if _is_outflow(move) else EntryKind.DEPOSIT,
+        wallet.id,
+        legs_of_outside(move.lamports),
+        signature=move.signature,
+        slot=move.slot,
+        evidence=f"transaction {move.signature} in slot {move.slot}, which is no order of ours",
+    )

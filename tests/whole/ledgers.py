@@ -1,0 +1,51 @@
+"""Whoever else has the key of a wallet, and a wait for ledgers that explain everything."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from solders.hash import Hash
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+
+from bot.ports import Wallet
+from bot.tree import TradingBot
+from tests.whole.virtual import World, until
+
+AWAY = str(Pubkey.from_bytes(bytes(range(32))))
+VERSIONED = bytes([0x80])  # what comes before a message of version 0
+NO_OLDER_LOOK_MS = 2_000
+
+
+@dataclass(slots=True)
+class Owner:
+    """The owner of a wallet at another program that has his key."""
+
+    world: World
+    wallet: Wallet
+
+    async def sends(self, lamports: int) -> None:
+        """Move SOL out of the wallet, past the bot."""
+        chain, key = self.world.chain, await self.world.store.sealed_key(self.wallet.id)
+        params = TransferParams(
+            from_pubkey=Pubkey.from_string(self.wallet.address), to_pubkey=Pubkey.from_string(AWAY), lamports=lamports
+        )
+        blockhash = Hash.from_string(chain.call("getLatestBlockhash")["value"]["blockhash"])
+        message = VERSIONED + bytes(MessageV0.try_compile(params["from_pubkey"], [transfer(params)], [], blockhash))
+        signature = await self.world.vault.sign(self.wallet, key, "by hand", message)
+        raw = bytes([1]) + signature + message
+        chain.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True})
+        chain.step(2)
+
+
+async def exact(bot: TradingBot, world: World, *, within_s: float = 120) -> None:
+    """Wait until every wallet was compared after this moment and found exact."""
+    since_ms, wallets = world.clock.now_ms(), len(await world.store.wallets())
+
+    def all_exact() -> bool:
+        state = bot.reconciler.ledgers()
+        return state.exact == wallets and (state.checked_at_ms or 0) > since_ms + NO_OLDER_LOOK_MS
+
+    await until(all_exact, within_s=within_s)
