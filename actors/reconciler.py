@@ -14,6 +14,7 @@ from bot.execution.confirm import Confirmer
 from bot.execution.ledger_audit import LedgerState
 from bot.execution.policy import Policy
 from bot.execution.reconcile import Reconciler
+from bot.execution.watch_check import WatchCheck
 from bot.ports import Store, Wallet
 
 log = structlog.get_logger()
@@ -29,7 +30,8 @@ RUN_MAX_AGE_MS = 10_000
 class ReconcilerActor:
     """A wallet whose books do not equal the chain yet pauses its own user's entries and nobody else's.
 
-    `watch` makes sure that one monitor looks after a position; it changes nothing when one does.
+    `watch` makes sure that one monitor looks after a position; it changes nothing when one does. `check` tells people
+    where none does all the same.
     """
 
     store: Store
@@ -37,6 +39,7 @@ class ReconcilerActor:
     reconciler: Reconciler
     policy: Policy
     watch: Callable[[str], Awaitable[None]]
+    check: WatchCheck
     pause: Callable[[str, str], None]
     resume: Callable[[str], None]
     pause_all: Callable[[str], None]
@@ -88,8 +91,10 @@ class ReconcilerActor:
 
     async def _watch_positions(self) -> None:
         try:
-            for position in await self.store.open_positions():
+            positions = await self.store.open_positions()
+            for position in positions:
                 await self.watch(position.id)
+            self.check.look(positions)
         except Unavailable as error:
             log.warning("positions_unavailable", reason=str(error))
 

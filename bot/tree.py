@@ -63,6 +63,7 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
+from bot.execution.watch_check import WatchCheck
 from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Spool, Store, Vault, WalletHistory
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.outage import OutageRule
@@ -184,9 +185,8 @@ class TradingBot:
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
         )
-        self.confirmer = Confirmer(
-            store, chain, clock, self.policy, self.in_flight, self.balances, self.care.settled, self.alerts.tell
-        )
+        told, settled = self.alerts.tell, self.care.settled
+        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.balances, settled, told)
         self.care.desk, self.care.confirmer = self.desk, self.confirmer
         ledgers = LedgerAudit(store, self.adapters.history, clock, self.guard.freeze_user, self.alerts.tell)
         self.reconciler = ReconcilerActor(
@@ -195,6 +195,7 @@ class TradingBot:
             reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers),
             policy=self.policy,
             watch=self.care.watch,
+            check=WatchCheck(lambda: self.looks.keys() | self.fallback.watched, self.alerts.tell, clock.now_ms),
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),

@@ -151,3 +151,17 @@ def exit_stuck(position: Position, tries: int, reason: str) -> Alert:
         f" time because {reason}. It is tried again twice a minute, and its owner was told."
     )
     return Alert("exit_stuck", text, EXITS)
+
+
+def monitor_missing(first: Position, count: int) -> Alert:
+    """Open positions that neither their own monitor nor the fallback monitor looks after."""
+    text = (
+        f"{count} open positions are watched by nobody, the first is {first.id} of user {first.user_id} in {first.mint}."
+        " Their stops do not work until their monitors run; they are started again and again."
+    )
+    return Alert("monitor_missing", text, EXITS, Turn.BEGINS, urgent=True)
+
+
+def monitors_back() -> Alert:
+    """Every open position has somebody who looks after it."""
+    return Alert("monitor_missing", "Every open position is watched again.", EXITS, Turn.ENDS)

@@ -24,6 +24,8 @@ LAUNCHPAD_ERRORS = {
 }
 # The code that the system program and both token programs give to whoever has not enough.
 NOT_ENOUGH = 1
+# The code of both token programs for an account that the mint's authority has frozen.
+FROZEN = 17
 
 _REJECTED = {
     "expired": "it was made too long ago for the network to take it",
@@ -43,6 +45,8 @@ def program_failure(code: int | None) -> str:
         return "the network could not carry it out"
     if code == NOT_ENOUGH:
         return "the wallet does not hold enough for it"
+    if code == FROZEN:
+        return "somebody who may has frozen the token in your wallet"
     named = LAUNCHPAD_ERRORS.get(code)
     return named[1] if named else f"the launchpad refused it (its error {code})"
 

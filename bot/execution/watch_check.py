@@ -1,0 +1,43 @@
+"""The rule that every open position has a live monitor, held against what runs; nobody relies on it, people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.execution.alerts import Alert, monitor_missing, monitors_back
+from bot.trading.position import Position
+
+log = structlog.get_logger()
+
+# A monitor that is being started, or started again after a crash, is not missing yet.
+MISSING_AFTER_MS = 5_000
+
+
+@dataclass(slots=True)
+class WatchCheck:
+    """`watched` gives the positions that somebody looks after now; `now_ms` is milliseconds since 1970."""
+
+    watched: Callable[[], AbstractSet[str]]
+    alert: Callable[[Alert], None]
+    now_ms: Callable[[], int]
+    _missing_since_ms: dict[str, int] = field(default_factory=dict)
+    _told: bool = False
+
+    def look(self, open_positions: Sequence[Position]) -> None:
+        """Take one look; the alert stands from the first position that is missed until none is."""
+        now_ms, watched = self.now_ms(), self.watched()
+        alone = [position for position in open_positions if position.id not in watched]
+        self._missing_since_ms = {one.id: self._missing_since_ms.get(one.id, now_ms) for one in alone}
+        missing = [one for one in alone if now_ms - self._missing_since_ms[one.id] >= MISSING_AFTER_MS]
+        if missing and not self._told:
+            log.error("monitor_missing", positions=len(missing), first=missing[0].id, mint=missing[0].mint)
+            self.alert(monitor_missing(missing[0], len(missing)))
+            self._told = True
+        elif self._told and not alone:
+            log.warning("monitors_back")
+            self.alert(monitors_back())
+            self._told = False

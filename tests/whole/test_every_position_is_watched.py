@@ -1,0 +1,65 @@
+"""Every open position has a live monitor: one that is killed is started again, and where none can be, people hear of it."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock
+
+from bot.localnet.inprocess import InProcessChain
+from bot.trading.limits import UserSettings
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.tree import TradingBot
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import World, bought, make_world, open_for_entries, running_bot, until
+
+HOLD = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
+
+
+async def hold(world: World, bot: TradingBot) -> str:
+    """One open position; its id."""
+    user, wallet = await world.user("demo-1", HOLD)
+    await open_for_entries(bot)
+    mint = Crowd(world.chain).launch()
+    await trio.sleep(1)
+    await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+    await bought(world, 1)
+    [position] = await world.store.open_positions()
+    await until(lambda: position.id in bot.looks, within_s=10)
+    return position.id
+
+
+def missed(world: World) -> list[str]:
+    return [text for text in world.alerts if "runbooks/exits.md" in text]
+
+
+async def test_a_monitor_that_is_killed_or_taken_away_is_back_before_anybody_is_alarmed(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        position_id = await hold(world, bot)
+        monitors = bot.supervisor("money", "position_monitors")
+        monitors.kill(position_id)
+        await trio.sleep(10)
+        assert position_id in bot.looks
+        await monitors.terminate_child(position_id)
+        await trio.sleep(10)
+        assert position_id in bot.looks
+        assert missed(world) == []
+
+
+async def test_a_position_that_nobody_watches_is_told_once_and_so_is_its_end(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        position_id = await hold(world, bot)
+        money = bot.supervisor("money")
+        await money.terminate_child("position_monitors")
+        await until(lambda: len(missed(world)) == 1, within_s=15)
+        assert position_id in missed(world)[0]
+        await trio.sleep(90)
+        assert len(missed(world)) == 1
+        await money.restart_child("position_monitors")
+        await until(lambda: position_id in bot.looks, within_s=15)
+        await until(lambda: len(missed(world)) == 2, within_s=15)
+        assert "watched again" in missed(world)[1]
