@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,11 +16,13 @@ from bot.execution.policy import Policy
 from bot.execution.reconcile import Reconciler
 from bot.execution.watch_check import WatchCheck
 from bot.ports import Store, Wallet
+from bot.trading.position import Position
 
 log = structlog.get_logger()
 
 CAUSE = "reconcile"
 BOOT_REST_S = 0.5
+JUDGE_INTERVAL_S = 5.0
 WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
 # A run without a decision for this long lost its sniper. One whose order is taken after all follows that order again.
 RUN_MAX_AGE_MS = 10_000
@@ -30,8 +32,13 @@ RUN_MAX_AGE_MS = 10_000
 class ReconcilerActor:
     """A wallet whose books do not equal the chain yet pauses its own user's entries and nobody else's.
 
+<<<<<<< actors/reconciler.py
+    `watch` makes sure that one monitor looks after a position; it changes nothing when one does. `judge` applies users'
+    own rules to what is open.
+=======
     `watch` makes sure that one monitor looks after a position; it changes nothing when one does. `check` tells people
     where none does all the same.
+>>>>>>> /tmp/s2-merge/new
     """
 
     store: Store
@@ -39,7 +46,11 @@ class ReconcilerActor:
     reconciler: Reconciler
     policy: Policy
     watch: Callable[[str], Awaitable[None]]
+<<<<<<< actors/reconciler.py
+    judge: Callable[[Sequence[Position]], Awaitable[None]]
+=======
     check: WatchCheck
+>>>>>>> /tmp/s2-merge/new
     pause: Callable[[str, str], None]
     resume: Callable[[str], None]
     pause_all: Callable[[str], None]
@@ -55,9 +66,12 @@ class ReconcilerActor:
         self.pause_all("the books are being compared with the chain")
         ctx.ready()
         pending = await self._boot()
-        audit_at_s = trio.current_time()
+        audit_at_s = judge_at_s = trio.current_time()
         while True:
-            await self._watch_positions()
+            positions = await self._watch_positions()
+            if trio.current_time() >= judge_at_s:
+                await self._judge(positions)
+                judge_at_s = trio.current_time() + JUDGE_INTERVAL_S
             if pending or trio.current_time() >= audit_at_s:
                 pending = await self._audit(pending)
                 self.reconciled = self.reconciled or not pending
@@ -89,7 +103,8 @@ class ReconcilerActor:
             self.resume_all()
             return {wallet.id for wallet in wallets}
 
-    async def _watch_positions(self) -> None:
+    async def _watch_positions(self) -> list[Position]:
+        positions: list[Position] = []
         try:
             positions = await self.store.open_positions()
             for position in positions:
@@ -97,6 +112,13 @@ class ReconcilerActor:
             self.check.look(positions)
         except Unavailable as error:
             log.warning("positions_unavailable", reason=str(error))
+        return positions
+
+    async def _judge(self, positions: Sequence[Position]) -> None:
+        try:
+            await self.judge(positions)
+        except Unavailable as error:
+            log.info("losses_not_judged", reason=str(error))
 
     async def _audit(self, pending: set[str]) -> set[str]:
         """Look at each wallet once, and end the runs that nobody decides any more; the wallets whose users must wait."""

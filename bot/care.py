@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from bot.execution.alerts import Alert
 from bot.execution.confirm import Confirmer
 from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
+from bot.execution.loss_rules import LossRules
 from bot.execution.ordered_causes import BY_HIS_COMMAND, PANIC
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Settled, Store
@@ -54,10 +55,12 @@ class MoneyCare:
     desk: Desk = field(init=False)
     confirmer: Confirmer = field(init=False)
     book: FlattenBook = field(init=False)
+    losses: LossRules = field(init=False)
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.book = FlattenBook(self.clock.now_ms)
+        self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard)
 
     def executors(self) -> Supervisor:
         """Where a wallet's requests are served now; raises Unavailable between the halt and its workers."""
@@ -96,6 +99,10 @@ class MoneyCare:
         if position is not None:
             panics = self.guard.panics(position.user_id)
             await self._start_monitor(monitors, position, ExitReason.PANIC if panics else None)
+
+    async def judge(self, positions: Sequence[Position]) -> None:
+        """Apply users' own rules of loss to what is open now; raises StoreUnavailable."""
+        await self.losses.look(positions, self.confirmer.policy.ceilings)
 
     async def panic(self, user_id: str, *, by: str = "", why: str = "") -> int:
         """Have the flattener sell everything that a user holds, and whatever his orders on their way still bring.

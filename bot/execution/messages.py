@@ -83,6 +83,19 @@ def monitor_lost_message(clock: Clock, position: Position) -> OutboxMessage:
     )
 
 
+def breaker_message(clock: Clock, user_id: str, why: str) -> OutboxMessage:
+    """What buys for this user by itself is paused until he resumes it."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=user_id,
+        kind="breaker",
+        payload={"why": why},
+        urgent=True,
+        trace_id=user_id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def halt_message(clock: Clock, halt: Halt, user_id: str, positions: int, settings: UserSettings) -> OutboxMessage:
     """Trading is halted for everybody; what that means for this user's `positions` open ones is his choice."""
     payload: dict[str, object] = {

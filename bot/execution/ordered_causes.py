@@ -13,6 +13,7 @@ OPERATOR = "operator"
 RECONCILER = "reconciler"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"  # everything that a user holds, now or later, is sold
+BREAKER = "breaker"  # what buys for a user by itself is paused after a loss or failures
 BY_HIS_COMMAND = "by his own command"
 
 
@@ -64,7 +65,7 @@ class OrderedCauses(ABC):
 
     async def resume_user(self, user_id: str) -> bool:
         """End what pauses a user and is his to end, what an operator ordered excepted; False when there is nothing."""
-        scope, his = f"user:{user_id}", {PAUSED_BY_USER, PANIC}
+        scope, his = f"user:{user_id}", {PAUSED_BY_USER, PANIC, BREAKER}
         return await self._end(
             [
                 cause

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports.outbox import OutboxMessage
+from bot.trading.breaker import UserDay
 from bot.trading.curve import Curve
 from bot.trading.intent import Mode
 from bot.trading.position import Position
@@ -31,6 +33,9 @@ class PositionStore(Protocol):
 
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         """Sums since a moment; the modes are never mixed for a user's eyes: None, every mode, is for the program's own."""
+
+    async def user_days(self, since_ms: Mapping[str, int]) -> dict[str, UserDay]:
+        """Of each user, by id, his sums since his own moment, in the mode that he is in; one look for all of them."""
 
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
         """Remember the highest quote seen for the `token_raw` held, in lamports; a lower one changes nothing.

@@ -6,7 +6,7 @@ answers. Nothing here survives the process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -46,6 +46,7 @@ from bot.storage.rules import (
     run_of,
     storable,
 )
+from bot.trading.breaker import UserDay
 from bot.trading.intent import Mode, Side
 from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
@@ -160,6 +161,28 @@ class MemoryPositions(MemoryTables):
             failed=len(failed),
             realized_lamports=sum(trade.realized_lamports for trade in trades)
             + self._lost_in_vain({intent.id for intent in failed}),
+        )
+
+    async def user_days(self, since_ms: Mapping[str, int]) -> dict[str, UserDay]:
+        await trio.lowlevel.checkpoint()
+        return {user_id: self._user_day(self._users[user_id], since) for user_id, since in since_ms.items()}
+
+    def _user_day(self, user: User, since_ms: int) -> UserDay:
+        trades = [
+            trade
+            for trade in self._trades.values()
+            if (trade.intent.request.user_id, trade.intent.request.mode) == (user.id, user.mode)
+        ]
+        filled_ms = max((trade.at_ms for trade in trades), default=-1)
+        return UserDay(
+            realized_lamports=sum(trade.realized_lamports for trade in trades if trade.at_ms >= since_ms),
+            failures_in_row=sum(
+                intent.state in FAILED_TRADES
+                and (intent.request.user_id, intent.request.mode) == (user.id, user.mode)
+                and self._closed_at_ms[intent.id] >= since_ms
+                and self._closed_at_ms[intent.id] > filled_ms
+                for intent in self._intents.values()
+            ),
         )
 
     def _lost_in_vain(self, intent_ids: set[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import asyncpg
@@ -13,6 +14,7 @@ from bot.storage.ledger_rules import adjustment_entry
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_evidence, position_adjusted
 from bot.storage.rules import no_position, storable
+from bot.trading.breaker import UserDay
 from bot.trading.intent import Context, Mode, TradeRequest
 from bot.trading.position import ExitPlan, Position, PositionState
 
@@ -96,6 +98,30 @@ where
     and ($2::text is null or trades.user_id = $2)
     and ($3::text is null or trades.mode = $3)
 """
+# One row per user that is asked for, each with a moment of his own.
+SELECT_USER_DAYS = """
+select
+    users.id,
+    (
+        select coalesce(sum(trades.realized_lamports), 0) from trades
+        where trades.user_id = users.id and trades.mode = users.mode and trades.block_time >= asked.since
+    ) as realized_lamports,
+    (
+        select count(*) from intents
+        where
+            intents.user_id = users.id and intents.mode = users.mode and intents.state in ('failed', 'expired')
+            and intents.closed_at >= asked.since
+            and intents.closed_at > coalesce(
+                (
+                    select max(filled.closed_at) from intents as filled
+                    where filled.user_id = users.id and filled.mode = users.mode and filled.state = 'filled'
+                ),
+                '-infinity'
+            )
+    ) as failures_in_row
+from unnest($1::text[], $2::timestamptz[]) as asked (user_id, since)
+inner join users on asked.user_id = users.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +151,10 @@ class Positions(Repository):
 
     async def day(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> Day:
         return await self._database.read(_day, since_ms, user_id, mode)
+
+    async def user_days(self, since_ms: Mapping[str, int]) -> dict[str, UserDay]:
+        rows = await self._database.read(_user_days, list(since_ms), list(since_ms.values()))
+        return {row["id"]: UserDay(row["realized_lamports"], row["failures_in_row"]) for row in rows}
 
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
         await self._database.write(_note_peak, position_id, peak_lamports, token_raw)
@@ -207,6 +237,11 @@ async def _open(connection: asyncpg.Connection, user_id: str | None) -> list[Row
 
 async def _recent(connection: asyncpg.Connection, user_id: str, limit: int) -> list[Row]:
     rows: list[Row] = await connection.fetch(SELECT_RECENT, user_id, limit)
+    return rows
+
+
+async def _user_days(connection: asyncpg.Connection, user_ids: list[str], since_ms: list[int]) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_USER_DAYS, user_ids, since_ms)
     return rows
 
 

@@ -99,6 +99,13 @@ def _monitor_lost(facts: Mapping[str, object]) -> str:
     )
 
 
+def _breaker(facts: Mapping[str, object]) -> str:
+    return (
+        f"What buys for you by itself is paused: {facts['why']}. Your positions keep their exits, and you can trade by hand"
+        " within your limits. /resume lets it go on."
+    )
+
+
 # Why a halt was latched, in words for whoever trades here; a cause that is not named is one of the program's own.
 _HALT_CAUSES = {
     "rpc": "the chain has not answered for too long",
@@ -151,6 +158,7 @@ _TEXTS = {
     "rearmed": _rearmed,
     "outflow": _outflow,
     "monitor_lost": _monitor_lost,
+    "breaker": _breaker,
     "fill": _fill,
     "order_failed": _failed,
     "order_expired": _expired,

@@ -1,0 +1,36 @@
+"""When a user's automation is paused for him: a day's loss far beyond his limit, or nothing but failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.trading.limits import Ceilings, UserSettings, effective
+from bot.trading.units import format_sol
+
+LOSS_MULTIPLE = 2  # of the limit of a day's loss, which closes entries at once of it
+FAILURES_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class UserDay:
+    """A user's day in one mode so far, of what was sold, in lamports; a loss is negative.
+
+    `failures_in_row` counts the orders since his latest fill that landed with an error or never.
+    """
+
+    realized_lamports: int
+    failures_in_row: int
+
+
+def breaker_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings, ceilings: Ceilings) -> str | None:
+    """Why a user's automation is paused, None when it goes on. `unrealized_lamports` is what selling now would add."""
+    limit = effective(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports, "limit of a day's loss")
+    loss_lamports = -day.realized_lamports - unrealized_lamports
+    if loss_lamports >= LOSS_MULTIPLE * limit.value:
+        return (
+            f"today's loss of {format_sol(loss_lamports)} SOL is {LOSS_MULTIPLE} times {limit.rule} of"
+            f" {format_sol(limit.value)} SOL"
+        )
+    if day.failures_in_row >= FAILURES_MAX:
+        return f"{day.failures_in_row} orders in a row failed"
+    return None
