@@ -18,7 +18,7 @@ import trio
 
 from actors.runtime import Context
 from bot.clock import Clock
-from bot.commands import COMMANDS
+from bot.commands import BY_NAME, COMMANDS
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
 from bot.execution.health import Health
 from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatApi, ChatDoor, ChatReply, ChatText, ChatUpdate, OtherUpdate
@@ -34,6 +34,7 @@ COMMAND_S = 60.0  # a command that hangs must not keep the same user from sellin
 SLOW_S = 2.0  # after that long somebody who waits is told that it is being done
 REPLY_S = 120.0  # how long a reply is tried
 LATE_MS = 120_000  # what was sent longer ago while nobody listened is not done unasked
+LATE_ENTRY_MS = 60_000  # what would buy, or let something buy, is not done later than this even if somebody listened
 
 MAX_CHATS = 1_000  # chats served at once; more wait with Telegram
 MAX_WAITING = 10  # commands of one chat
@@ -45,6 +46,10 @@ WORKING = "Working on it…"
 LATE = (
     "I was away when you sent this, and it came too late to be done unasked. See /positions, and send it again if you"
     " still want it."
+)
+LATE_ENTRY = (
+    "You sent this {seconds} s ago, and Telegram brought it only now. It would buy or let something buy, so it was not done;"
+    " send it again if you still want it."
 )
 LATE_PRESS = (
     "That press is too old, or was taken already. See /positions, and press the button again if you still want it."
@@ -121,6 +126,7 @@ class TelegramGateway:
         self._confirm: int | None = None
         self._heard_at_s = -inf
         self._catching_up = False
+        self._lost = False
         self._troubles = 0
         self._seen = _Recent()
         self._groups = _Recent()
@@ -177,11 +183,13 @@ class TelegramGateway:
 
     async def _ask(self) -> list[ChatUpdate] | float:
         """The next updates; after trouble the seconds for which Telegram asked to be left alone, or 0."""
-        # The first answer is not waited for: until it is there nobody knows that Telegram can be reached.
-        wait_s = POLL_S if self._heard_at_s > -inf else 0
+        # The first answer, at a start or after trouble, is not waited for: until it is there nobody knows that Telegram
+        # can be reached. Another program with the same token would be hidden by that, since short polls get through.
+        wait_s = POLL_S if self._heard_at_s > -inf and not self._lost else 0
         try:
             updates = await self._api.updates(self._confirm, wait_s)
         except ChatUnavailable as error:
+            self._lost = not error.rival
             self._in_trouble(str(error))
             return float(error.retry_after_s or 0)
         except (ChatRejected, ChatForbidden) as error:
@@ -200,7 +208,7 @@ class TelegramGateway:
         now_s = trio.current_time()
         self._catching_up = self._catching_up or now_s - self._heard_at_s > LATE_MS / 1000
         self._heard_at_s = now_s
-        self._troubles = 0
+        self._troubles, self._lost = 0, False
         self._health.turn(self._clock.now_ms(), "answers", healthy=True)
         self._up()
 
@@ -241,8 +249,12 @@ class TelegramGateway:
             return partial(self._say, chat_id, ChatReply((FLOOD,)))
         if isinstance(update, ButtonPress):
             return partial(self._press, update)
-        if self._catching_up and self._clock.now_ms() - update.sent_at_ms > LATE_MS:
+        late_ms = self._clock.now_ms() - update.sent_at_ms
+        if self._catching_up and late_ms > LATE_MS:
             return partial(self._say, chat_id, ChatReply((LATE,)))
+        if late_ms > LATE_ENTRY_MS and _enters(update.text):
+            log.warning("command_too_late", update=update.update_id, late_s=late_ms // 1000)
+            return partial(self._say, chat_id, ChatReply((LATE_ENTRY.format(seconds=late_ms // 1000),)))
         return partial(self._command, update, update.text)
 
     async def _work(self, chat_id: int) -> None:
@@ -334,6 +346,13 @@ class TelegramGateway:
             except ChatRejected as error:
                 log.info("announcement_gone", reason=str(error))
         await _until_taken(partial(self._api.send, chat_id, text, buttons), REPLY_S)
+
+
+def _enters(text: str) -> bool:
+    """Whether a text is a command that buys or lets something buy. What sells, pauses or only asks is done however late."""
+    name, *arguments = text.split() or [""]
+    command = BY_NAME.get(name.removeprefix("/").partition("@")[0].lower())
+    return command is not None and command.enters_with is not None and len(arguments) >= command.enters_with
 
 
 async def _until_taken(call: Callable[[], Awaitable[Result]], patience_s: float) -> Result:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One chat command. `arguments` is its usage after the name; `role` is the least role that may use it."""
+    """One chat command. `arguments` is its usage after the name; `role` is the least role that may use it.
+
+    `enters_with` is the number of arguments from which on it buys or lets something buy, None for one that never does:
+    such a command is not done when it arrives late.
+    """
 
     name: str
     arguments: str
     help: str
     role: str = "user"
     aliases: tuple[str, ...] = ()
+    enters_with: int | None = None
 
     @property
     def usage(self) -> str:
@@ -29,24 +34,30 @@ COMMANDS: tuple[Command, ...] = (
         "buy",
         "MINT SOL",
         "buy a launchpad token; trading fees are in the amount, network fee and account rent come on top",
+        enters_with=0,
     ),
     Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number of tokens, or all that the chain shows"),
-    Command("confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute"),
+    Command(
+        "confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute", enters_with=0
+    ),
     Command("cancel", "CODE", "take such an order back"),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
     Command("price", "MINT", "a token's price, market cap and how far its curve is"),
-    Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one"),
+    Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
     Command("snipe", "", "your sniper: its thresholds and what it looked at today"),
     Command("track", "ADDRESS [LABEL]", "follow a wallet; its trades become signals"),
     Command("untrack", "ADDRESS", "follow a wallet no more"),
     Command("pause", "", "pause your own entries until /resume; exits go on"),
-    Command("resume", "", "end your own pause"),
+    Command("resume", "", "end your own pause", enters_with=0),
     Command(
-        "ack_outflow", "", "say that SOL which left your wallet without this bot was moved by you; entries open again"
+        "ack_outflow",
+        "",
+        "say that SOL which left your wallet without this bot was moved by you; entries open again",
+        enters_with=0,
     ),
     Command("status", "", "whether the bot trades, what pauses it, and your day"),
-    Command("snipe_enable", "", "let the sniper buy new launches for you within your limits"),
+    Command("snipe_enable", "", "let the sniper buy new launches for you within your limits", enters_with=0),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
     Command("panic", "", "stop your sniper and sell every open position now"),
 )

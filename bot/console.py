@@ -14,6 +14,7 @@ from bot.errors import BotError, Unavailable
 from bot.ports import OutboxMessage, Store, User
 from bot.telegram.chat import Chat, Incoming, unavailable_line
 from bot.telegram.replies import message_text
+from bot.users import telegram_id_of
 
 log = structlog.get_logger()
 
@@ -72,16 +73,18 @@ class Console:
             return users[0].handle
         speaker = str(asked)
         try:
-            if not speaker.isdecimal() and await self.user(speaker) is None:
-                raise BotError(f"there is no user {speaker!r}; give a Telegram id, or the handle of an existing user")
+            if telegram_id_of(speaker) is None and await self.user(speaker) is None:
+                raise BotError(
+                    f"there is no user {speaker[:50]!r}; give a Telegram id, or the handle of an existing user"
+                )
         except Unavailable as error:
             log.warning("speaker_not_looked_up", reason=str(error))
         return speaker
 
     async def user(self, speaker: str) -> User | None:
         """The user of a Telegram id or a handle, None when there is none."""
-        if speaker.isdecimal():
-            return await self.store.user_by_telegram_id(int(speaker))
+        if (telegram_id := telegram_id_of(speaker)) is not None:
+            return await self.store.user_by_telegram_id(telegram_id)
         return await self.store.user_by_handle(speaker)
 
 
@@ -101,8 +104,8 @@ class _Conversation:
         except Unavailable as error:
             if self.user is None:
                 return unavailable_line(error, key)
-        telegram_id = int(self.speaker) if self.speaker.isdecimal() else None
-        answer = await self.console.chat.answer(Incoming(self.user, telegram_id, text, key))
+        incoming = Incoming(self.user, telegram_id_of(self.speaker), text, key)
+        answer = await self.console.chat.answer(incoming)
         if self.user is None:
             with suppress(Unavailable):  # a newcomer, whose next line looks again
                 await self.look()

@@ -40,12 +40,14 @@ class LeaseLost(Unavailable):
 class ChatUnavailable(Unavailable):
     """The chat service did not answer, or asks to wait; whether it took what it was given is unknown.
 
-    `retry_after_s` is the wait in seconds that it asked for, None when it named none.
+    `retry_after_s` is the wait in seconds that it asked for, None when it named none. `rival` says that it serves another
+    program in our place.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, rival: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.rival = rival
 
 
 class ChatForbidden(BotError):

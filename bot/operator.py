@@ -18,6 +18,7 @@ from bot.status import StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trading.trading_state import Halt
 from bot.tree import TradingBot
+from bot.users import telegram_id_of
 
 log = structlog.get_logger()
 
@@ -143,8 +144,8 @@ class Operator:
 
     async def _user(self, handle: str) -> User:
         user = await self._store.user_by_handle(handle)
-        if user is None and handle.isdecimal():
-            user = await self._store.user_by_telegram_id(int(handle))
+        if user is None and (telegram_id := telegram_id_of(handle)) is not None:
+            user = await self._store.user_by_telegram_id(telegram_id)
         if user is None:
             raise CannotError(f"there is no user {handle!r}; give a handle or a Telegram id")
         return user

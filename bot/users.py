@@ -19,6 +19,15 @@ log = structlog.get_logger()
 Fund = Callable[[str], Awaitable[None]]
 
 
+TELEGRAM_ID_DIGITS = 16  # Telegram's ids have at most 52 significant bits
+
+
+def telegram_id_of(text: str) -> int | None:
+    """The Telegram id that a text is; None for one that is none, such as a handle."""
+    is_id = text.isascii() and text.isdecimal() and len(text) <= TELEGRAM_ID_DIGITS
+    return int(text) if is_id else None
+
+
 @dataclass(frozen=True, slots=True)
 class Registrar:
     """`newcomer` is what a new user starts with. `fund` puts play money into a new wallet; only profile local has one."""

@@ -245,7 +245,7 @@ def _ours(error: foreign.TelegramError) -> ChatUnavailable | ChatForbidden | Cha
             return ChatRejected(f"Telegram refused the request: {_one_line(error.message)}")
         case foreign.Conflict():
             return ChatUnavailable(
-                "Telegram serves another program that polls with the same token, or a webhook; stop it"
+                "Telegram serves another program that polls with the same token, or a webhook; stop it", rival=True
             )
         case foreign.InvalidToken():
             return ChatUnavailable("Telegram refused the bot's token; put a valid one into the file that settings name")

@@ -205,6 +205,24 @@ def order_line(intent: Intent) -> str:
     return text
 
 
+_RESULTS = {
+    IntentState.FILLED: "It is filled; /positions shows what it left.",
+    IntentState.FAILED: "It landed with an error and traded nothing.",
+    IntentState.EXPIRED: "It never landed; nothing was traded or charged.",
+    IntentState.CANCELLED: "It was given up before anything was sent.",
+}
+
+
+def order_result(intent: Intent) -> str:
+    """What became of an order that was given before."""
+    request = intent.request
+    what = f"{request.side.value} of {short(request.mint)}"
+    if request.spend_lamports:
+        what += f" for {format_sol(request.spend_lamports)} SOL"
+    result = _RESULTS.get(intent.state, "It is on its way; the result follows when the chain shows it.")
+    return f"{mode_label(request.mode.value)} You confirmed that before: {what}. {result}"
+
+
 def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     """An order that waits for its user's word: what it trades, what it costs, what is the least that comes out."""
     request, quote = offer.request, preview.quote

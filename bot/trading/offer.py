@@ -59,6 +59,11 @@ class Offers:
         self._taken.add(key)
         return offer.request
 
+    def has_expired(self, user_id: str, code: str, now_ms: int) -> bool:
+        """Whether this user had this offer and let its time go by; unknown again once others have been made."""
+        offer = self._open.get(offer_key(user_id, code))
+        return offer is not None and now_ms >= offer.expires_at_ms
+
     def cancel(self, user_id: str, code: str) -> bool:
         """Take an offer back; False for one that is not there or was confirmed already."""
         key = offer_key(user_id, code)

@@ -16,6 +16,7 @@ from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought
 
 EXPIRED = "That offer has expired. Nothing was sent; send the command again."
+NO_OFFER = "There is no such offer for you, or not any more"
 
 
 async def agreed(talk: Talk) -> Talk:
@@ -80,12 +81,10 @@ async def test_a_confirmation_that_comes_again_and_again_buys_once(
             talk.press("Confirm")
         talk.say(line_of(card, "confirm"))
         await talk.hears("Bought")
-        await talk.asks(
-            line_of(card, "confirm").upper().replace("/CONFIRM", "/confirm"), "exists already and is filled"
-        )
-        await talk.asks(line_of(card, "cancel"), "was confirmed before; its order is filled")
+        await talk.asks(line_of(card, "confirm").upper().replace("/CONFIRM", "/confirm"), "You confirmed that before")
+        await talk.asks(line_of(card, "cancel"), "You confirmed that before")
         await trio.sleep(70)
-        await talk.asks(line_of(card, "confirm"), "was confirmed before; its order is filled")
+        await talk.asks(line_of(card, "confirm"), "You confirmed that before")
         assert await trades(talk) == (1, 0)
         assert await talk.world.books_equal_chain()
 
@@ -112,12 +111,12 @@ async def test_another_person_cannot_confirm_or_cancel(
         await agreed(talk)
         other = await agreed(Talk(talk.world, talk.telegram, person=8))
         card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
-        await other.asks(line_of(card, "confirm"), EXPIRED)
-        await other.asks(line_of(card, "cancel"), EXPIRED)
+        await other.asks(line_of(card, "confirm"), NO_OFFER)
+        await other.asks(line_of(card, "cancel"), NO_OFFER)
         assert await trades(talk) == (0, 0)
         await talk.asks(line_of(card, "confirm"), "Sent: buying")
         await bought(talk.world, 1)
-        await other.asks(line_of(card, "confirm"), EXPIRED)
+        await other.asks(line_of(card, "confirm"), NO_OFFER)
         assert {row.user_id for row in await talk.world.store.open_positions()} == {
             user.id for user in await talk.world.store.users() if user.telegram_id == talk.person
         }
@@ -131,7 +130,7 @@ async def test_an_offer_does_not_outlive_a_restart(autojump_clock: MockClock, mo
         await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
     async with bot_on_telegram(talk, monkeypatch):
         talk.press("Confirm")
-        await talk.hears(EXPIRED)
+        await talk.hears(NO_OFFER)
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
         await bought(talk.world, 1)
 
@@ -175,7 +174,7 @@ async def test_panic_asks_nobody(autojump_clock: MockClock, monkeypatch: pytest.
         await agreed(talk)
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
         await talk.hears("Bought")
-        await talk.asks("/panic", "1 positions are being sold")
+        await talk.asks("/panic", "1 position to sell, at any price")
         await talk.hears("Position closed")
         sales = [trade for trade in talk.world.store._trades.values() if trade.fill.side is Side.SELL]
         assert len(sales) == 1

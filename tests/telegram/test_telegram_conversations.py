@@ -46,11 +46,14 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.asks("/balance", "SOL in ")
         await talk.asks(f"/price {mint}", "Nobody can freeze, tax, take back or mint more of it")
         await talk.asks("/settings", "stop_loss = 10 %")
-        await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds from now on")
+        await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
+        await talk.asks(
+            "/settings on_critical hold", "on_critical = hold; it holds from now on, for open positions too"
+        )
         await talk.asks("/settings stop_lost 25%", "did you mean stop_loss?")
         await talk.asks("/settings stop_loss 900%", "stop_loss goes from")
         await talk.asks("/settings max_trade 5000", "The operator's limit counts instead: 1 SOL")
-        await talk.asks("/settings max_trade", "(0.001 SOL to 10,000 SOL). The operator's limit counts instead: 1 SOL")
+        await talk.asks("/settings max_trade", "(0.001 SOL to 10000 SOL). The operator's limit counts instead: 1 SOL")
         await talk.asks("/settings use_stop_loss off", "stop_loss = off")
         leader = Crowd(talk.world.chain)._trader(3)
         await talk.asks(f"/track {leader.pubkey()} leader", "Following leader")
@@ -65,15 +68,15 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
         talk.press("Cancel")
         await talk.hears("Cancelled; nothing was sent")
-        await talk.asks(card.splitlines()[-2].strip(), "That offer has expired")
-        await talk.asks(card.splitlines()[-1].strip(), "That offer has expired")
+        await talk.asks(card.splitlines()[-2].strip(), "There is no such offer for you")
+        await talk.asks(card.splitlines()[-1].strip(), "There is no such offer for you")
         await talk.asks("/settings require_confirmation off", "require_confirmation = off")
         await talk.asks("/snipe", "The sniper is off")
         await talk.asks("/snipe_enable", "The sniper is on")
         await talk.asks("/snipe_disable", "The sniper is off")
         await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
         await talk.hears("Bought")
-        await talk.asks("/panic", "1 positions are being sold")
+        await talk.asks("/panic", "1 position to sell, at any price")
         await talk.hears("Position closed")
         assert await talk.world.books_equal_chain()
     assert set(talk.said) == {command.name for command in COMMANDS}
@@ -110,7 +113,7 @@ async def test_an_update_that_comes_again_after_a_restart_trades_once(
     assert [update.text for update in talk.telegram._pending] == [confirm]
     talk.telegram._faults.clear()
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.hears("was confirmed before; its order is filled")
+        await talk.hears("You confirmed that before")
         await trio.sleep(30)
         assert (await talk.world.store.day(0)).buys == 1
         assert len(await talk.world.store.open_positions()) == 1

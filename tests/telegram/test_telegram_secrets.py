@@ -33,6 +33,13 @@ def test_a_keypair_as_bytes(seed: bytes, around: str, separator: str, brackets: 
     assert looks_like_private_key(around.format(f"[{listed}]" if brackets else listed))
 
 
+@given(seeds, surroundings, st.sampled_from(["", "0x", "0X"]), st.booleans())
+def test_a_key_in_hexadecimal(seed: bytes, around: str, prefix: str, whole: bool) -> None:
+    digits = (bytes(Keypair.from_seed(seed)) if whole else seed).hex()
+    assert looks_like_private_key(around.format(prefix + digits))
+    assert looks_like_private_key(around.format(prefix + digits.upper()))
+
+
 def test_the_file_of_the_command_line() -> None:
     assert looks_like_private_key(json.dumps(list(range(64)), indent=2))
 
@@ -48,6 +55,8 @@ def test_the_file_of_the_command_line() -> None:
         lambda words: "\n".join(f"{number}. {word}" for number, word in enumerate(words, 1)),
         lambda words: "/import " + " ".join(words),
         lambda words: "/import\n" + " ".join(words),
+        lambda words: "/start agree " + " ".join(words),
+        lambda words: "/track " + MINT + " " + " ".join(words),
         lambda words: "my seed phrase: " + " ".join(words),
     ],
 )

@@ -188,7 +188,7 @@ async def test_panic_while_away_sells_and_outlives_the_process(autojump_clock: M
             here.bot.sniper_changed,
         )
         told = await chat.panic(Incoming(here.user, None, "/panic", "key"), (), _command("panic"))
-        assert "1 positions are being sold" in told
+        assert "1 position to sell, at any price" in told
         assert "could not be switched off for good" in told
         await here.until_sold_on_the_chain()
     here.world.database.is_away = False

@@ -124,9 +124,9 @@ TYPED = (
     (f"/sell {NO_TOKEN} -5%", "is negative"),
     (f"/sell {NO_TOKEN} half", "is not an amount"),
     ("/confirm", "usage: /confirm CODE"),
-    ("/confirm 0badc0de", "That offer has expired. Nothing was sent; send the command again."),
+    ("/confirm 0badc0de", "There is no such offer for you, or not any more"),
     ("/cancel", "usage: /cancel CODE"),
-    ("/cancel 0badc0de", "That offer has expired"),
+    ("/cancel 0badc0de", "There is no such offer for you"),
     ("/panic now", "usage: /panic"),
     ("/posittions", "there is no such command; did you mean /positions?"),
     ("buy some", "commands begin with a slash"),
@@ -244,7 +244,7 @@ def test_panic_sells_everything_and_switches_the_sniper_off(talking: RealBot) ->
     ordered(talking, NEWCOMER, f"/buy {mint} 0.05")
     talking.until_logged("buy_filled", bought + 1)
     told = "\n".join(talking.say(NEWCOMER, "/panic"))
-    assert "The sniper is off and your entries are paused; 1 positions are being sold" in told
+    assert "The sniper is off and your entries are paused; 1 position to sell, at any price" in told
     talking.until("panic's sale", lambda _: talking.say(NEWCOMER, "/status")[-1].endswith("0 open positions"))
     assert "you hold no position" in talking.say(NEWCOMER, "/panic")[-1]
     assert "Your pause is over" in talking.say(NEWCOMER, "/resume")[-1]

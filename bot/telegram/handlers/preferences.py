@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from bot.clock import Clock, day_of, day_start_ms
@@ -15,6 +15,7 @@ from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import short
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.position import ExitPlan
 from bot.trading.settings_table import SETTINGS, Setting, overruled, setting_named, value_of, with_value
 from bot.trading.units import AmountError, format_sol
 
@@ -54,10 +55,7 @@ class PreferenceHandlers:
             raise UsageError(str(error)) from None
         await self.store.save_settings(user.id, changed, by=user.id)
         await self.snipers_changed(user.id)
-        return (
-            f"{row.name} = {row.format(value_of(changed, row))}; it holds from now on, open positions keep their plan."
-            f"{self._operators(changed, row)}"
-        )
+        return f"{row.name} = {row.format(value_of(changed, row))}; {_counts_for(row)}.{self._operators(changed, row)}"
 
     def _line(self, current: UserSettings, row: Setting) -> str:
         shown = row.format(value_of(current, row))
@@ -106,3 +104,12 @@ class PreferenceHandlers:
         if not await self.pauses.acknowledge_outflow(known(incoming).id):
             return "Nothing has left your wallet without this bot; there is nothing to say yes to."
         return "Noted: it was you. What left is in the books, and your entries are open again; see /status."
+
+
+def _counts_for(row: Setting) -> str:
+    """Which positions a changed setting counts for: a plan is written into a position when it opens."""
+    if row.field in {field.name for field in fields(ExitPlan)}:
+        return "it holds for positions opened from now on, open ones keep their plan"
+    if row.field in {"on_critical", "slippage_sell_bps"}:
+        return "it holds from now on, for open positions too"
+    return "it holds from now on"

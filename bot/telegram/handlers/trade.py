@@ -13,12 +13,12 @@ from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label, offer_card, order_line, position_line
+from bot.telegram.replies import mode_label, offer_card, order_line, order_result, position_line
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.offer import OFFER_MS, Offer, Offers, offer_code, offer_key
 from bot.trading.risk_gate import Refused
-from bot.trading.units import BPS, AmountError, parse_percent, parse_sol, parse_tokens
+from bot.trading.units import BPS, AmountError, counted, parse_percent, parse_sol, parse_tokens
 
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _CLOSED_SHOWN = 5
@@ -109,10 +109,13 @@ class TradeHandlers:
         if len(arguments) != 1:
             raise wrong_usage(command)
         user, code = known(incoming), arguments[0].lower()
-        request = self.offers.take(user.id, code, self.clock.now_ms())
+        if (told := await self._confirmed_before(user, code)) is not None:
+            return told
+        now_ms = self.clock.now_ms()
+        request = self.offers.take(user.id, code, now_ms)
         if request is not None:
             return _told(user, await self.desk.submit(request))
-        return await self._no_offer(user, code)
+        return self._no_offer(user, code, now_ms)
 
     async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
@@ -120,15 +123,22 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if self.offers.cancel(user.id, code):
             return f"{mode_label(user.mode.value)} Cancelled; nothing was sent."
-        return await self._no_offer(user, code)
+        told = await self._confirmed_before(user, code)
+        return told if told is not None else self._no_offer(user, code, self.clock.now_ms())
 
-    async def _no_offer(self, user: User, code: str) -> str:
-        """An offer that this process does not have: it may have become an order, before a restart as well."""
-        label = mode_label(user.mode.value)
+    async def _confirmed_before(self, user: User, code: str) -> str | None:
+        """What became of the order that an offer was confirmed to, before a restart as well; None for no order."""
         intent = await self.store.intent_of(offer_key(user.id, code))
-        if intent is not None:
-            return f"{label} That offer was confirmed before; its order is {intent.state}. See /positions."
-        return f"{label} That offer has expired. Nothing was sent; send the command again."
+        return None if intent is None else order_result(intent)
+
+    def _no_offer(self, user: User, code: str, now_ms: int) -> str:
+        label = mode_label(user.mode.value)
+        if self.offers.has_expired(user.id, code, now_ms):
+            return f"{label} That offer has expired. Nothing was sent; send the command again."
+        return (
+            f"{label} There is no such offer for you, or not any more: a card can be confirmed for a minute, unless it was"
+            " cancelled. Nothing was sent; send the command again."
+        )
 
     async def positions(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
@@ -160,7 +170,11 @@ class TradeHandlers:
         except StoreUnavailable:
             # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.
             sniper = "Your entries are paused, the sniper's too, which could not be switched off for good"
-        now = f"{selling} positions are being sold" if selling else "you hold no position"
+        now = f"{counted(selling, 'position')} to sell, at any price" if selling else "you hold no position"
+        if selling and not any(endpoint.healthy for endpoint in self.chain.health()):
+            now += (
+                ". No route to the chain answers now: nothing can be sold until one is back, then it is sold by itself"
+            )
         return (
             f"{mode_label(user.mode.value)} {sniper}; {now}. Whatever an order on its way still buys is sold as it lands."
             " Each sale is tried again until the chain shows it; /resume ends the pause."
