@@ -32,13 +32,8 @@ RUN_MAX_AGE_MS = 10_000
 class ReconcilerActor:
     """A wallet whose books do not equal the chain yet pauses its own user's entries and nobody else's.
 
-<<<<<<< actors/reconciler.py
     `watch` makes sure that one monitor looks after a position; it changes nothing when one does. `judge` applies users'
-    own rules to what is open.
-=======
-    `watch` makes sure that one monitor looks after a position; it changes nothing when one does. `check` tells people
-    where none does all the same.
->>>>>>> /tmp/s2-merge/new
+    own rules to what is open. `check` tells people where nobody looks after a position all the same.
     """
 
     store: Store
@@ -46,11 +41,8 @@ class ReconcilerActor:
     reconciler: Reconciler
     policy: Policy
     watch: Callable[[str], Awaitable[None]]
-<<<<<<< actors/reconciler.py
     judge: Callable[[Sequence[Position]], Awaitable[None]]
-=======
     check: WatchCheck
->>>>>>> /tmp/s2-merge/new
     pause: Callable[[str, str], None]
     resume: Callable[[str], None]
     pause_all: Callable[[str], None]

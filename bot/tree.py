@@ -195,11 +195,8 @@ class TradingBot:
             reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers),
             policy=self.policy,
             watch=self.care.watch,
-<<<<<<< bot/tree.py
             judge=self.care.judge,
-=======
             check=WatchCheck(lambda: self.looks.keys() | self.fallback.watched, self.alerts.tell, clock.now_ms),
->>>>>>> /tmp/s2-merge/new
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
