@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -14,6 +14,7 @@ from actors import telegram_gateway
 from actors.telegram_gateway import GROUP, KEY_DELETED, WORKING
 from bot.clock import system_clock
 from bot.commands import COMMANDS
+from bot.errors import ChatUnavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.telegram.client import open_telegram
 from bot.telegram.gateway_pacing import Pace, PacedChat
@@ -88,7 +89,8 @@ async def test_another_program_with_the_same_token_is_no_crash(fake: FakeBotApi)
     door = PlainDoor()
     async with _api(fake) as api, _api(fake) as other, gateway_running(fake, door, system_clock(), api=api) as life:
         await fake.polled.wait()
-        with trio.move_on_after(0.2):
+        # Whoever asks last ends the question of the other; either of the two may be the one who hears of it.
+        with trio.move_on_after(0.2), suppress(ChatUnavailable):
             await other.updates(None, 10)
         fake.say(ADA, "/status")
         await until(lambda: door.done == ["/status"])
