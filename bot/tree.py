@@ -292,8 +292,6 @@ class TradingBot:
     async def _probe_chain(self) -> str:
         return await self.adapters.chain.probe()
 
-    # ------------------------------------------------------------------------------------------------- dynamic children
-
     async def began(self, root: Supervisor) -> None:
         """The tree is up: remember it, and start who hunts."""
         self.root = root
@@ -370,8 +368,6 @@ class TradingBot:
             scanner = WalletScanner(address, store, self.adapters.history, clock, self.followed)
             with suppress(AlreadyStarted, AlreadyPresent):
                 await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
-
-    # ------------------------------------------------------------------------------------------------------------- hunt
 
     def _hunt(self, event: LaunchpadEvent) -> None:
         """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""
