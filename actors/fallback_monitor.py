@@ -61,6 +61,11 @@ class FallbackMonitor:
         finally:
             self.watched = set()
 
+    @property
+    def known(self) -> frozenset[str]:
+        """What it watches, and what it has told people that it cannot judge."""
+        return frozenset(self.watched | self._given_up)
+
     @asynccontextmanager
     async def handing_back(self, position_id: str) -> AsyncIterator[None]:
         """Within this a position is let go of: an order that is being given for it is given first, and no other is.

@@ -196,7 +196,7 @@ class TradingBot:
             policy=self.policy,
             watch=self.care.watch,
             judge=self.care.judge,
-            check=WatchCheck(lambda: self.looks.keys() | self.fallback.watched, self.alerts.tell, clock.now_ms),
+            check=WatchCheck(lambda: self.looks.keys() | self.fallback.known, self.alerts.tell, clock.now_ms),
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
