@@ -29,9 +29,9 @@ from bot.trading.trading_state import GLOBAL, Halt
 log = structlog.get_logger()
 
 LOOK_S = 0.5
-LOOK_FLAT_S = (
-    5.0  # once nothing is left to sell, for what still comes in and for a choice to hold that its owner changes
-)
+LOOK_FLAT_S = 5.0  # once nothing is left to sell, for what still comes in and for a choice to hold that changes
+LOOK_MOST_S = 2.0
+RESTS_FOR = 4  # times as long as a look took, so that looking at very many takes little from selling them
 
 
 class Guard(Protocol):
@@ -69,6 +69,12 @@ class Care(Protocol):
     async def keep_watch(self, position: Position) -> None:
         """Make sure that one worker watches this position."""
 
+    def is_selling(self, position: Position) -> bool:
+        """Whether its worker runs; of a thousand positions most are asked about for nothing."""
+
+    def is_watching(self, position: Position) -> bool:
+        """The same for a position that is held."""
+
 
 @dataclass(slots=True)
 class Flattener:
@@ -86,12 +92,14 @@ class Flattener:
     async def run(self, ctx: Context) -> None:
         ctx.ready()
         while True:
-            changed = self.guard.changed
+            changed, began_s = self.guard.changed, trio.current_time()
             try:
                 await self._step()
             except Unavailable as error:
                 log.warning("flatten_waits", reason=str(error))
-            with trio.move_on_after(LOOK_S if self._is_pressing() else LOOK_FLAT_S):
+            took_s = trio.current_time() - began_s
+            pressing_s = min(max(LOOK_S, RESTS_FOR * took_s), LOOK_MOST_S)
+            with trio.move_on_after(pressing_s if self._is_pressing() else LOOK_FLAT_S):
                 await changed.wait()
 
     def _is_pressing(self) -> bool:
@@ -141,8 +149,9 @@ class Flattener:
             nursery.start_soon(self._keep_rows)
             for position in positions:
                 if self.guard.panics(position.user_id) or (halted and position.user_id not in holders):
-                    nursery.start_soon(self._begin, self.care.start_exit, position)
-                elif halted:
+                    if not self.care.is_selling(position):
+                        nursery.start_soon(self._begin, self.care.start_exit, position)
+                elif halted and not self.care.is_watching(position):
                     nursery.start_soon(self._begin, self.care.keep_watch, position)
         for order in orders:
             if order.scope == GLOBAL:

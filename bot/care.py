@@ -140,19 +140,36 @@ class MoneyCare:
 
     async def start_exit(self, position: Position) -> None:
         """One worker that sells this position whatever the price."""
-        panics = self.guard.panics(position.user_id)
-        await self._start_worker(position, ExitReason.PANIC if panics else ExitReason.FLATTEN)
+        await self._start_worker(position, self._reason_to_sell(position))
 
     async def keep_watch(self, position: Position) -> None:
         """While halted: one worker that sells this position by its own plan alone, because its owner chose to hold."""
         await self._start_worker(position, None)
+
+    def is_selling(self, position: Position) -> bool:
+        """Whether the one worker of a position sells it already, for the right reason."""
+        return self._has_worker(position, self._reason_to_sell(position))
+
+    def is_watching(self, position: Position) -> bool:
+        """Whether the one worker of a position watches it already, and no more than that."""
+        return self._has_worker(position, None)
+
+    def _reason_to_sell(self, position: Position) -> ExitReason:
+        return ExitReason.PANIC if self.guard.panics(position.user_id) else ExitReason.FLATTEN
+
+    def _has_worker(self, position: Position, forced: ExitReason | None) -> bool:
+        try:
+            state = self._below(*MONEY).state_of(position.id)
+        except Unavailable:
+            return False
+        return state not in {None, "quarantined"} and self._reasons.get(position.id) is forced
 
     async def _start_worker(self, position: Position, forced: ExitReason | None) -> None:
         """The one worker of a position. One that used up its restarts begins anew: nobody else would sell it."""
         workers = self._below(*MONEY)
         state = workers.state_of(position.id)
         if state is not None:
-            if state != "quarantined" and self._reasons.get(position.id) is forced:
+            if self._has_worker(position, forced):
                 return
             log.warning("worker_replaced", position=position.id, was=state, forced=forced)
             with suppress(NotFound):  # it ended by itself meanwhile
