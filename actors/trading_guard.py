@@ -19,6 +19,7 @@ from bot.ports import ProgramStore
 from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import Outage, OutageRule, Phase
 from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt, LevelChange, State, TradingState
+from bot.trading.units import counted
 
 log = structlog.get_logger()
 
@@ -139,7 +140,7 @@ class TradingGuard(OrderedCauses):
             outage = outage.up(now_ms) if seen.down_since_ms is None else outage.down(now_ms)
         self._outages[cause.name] = outage
         self._state = self._state.without(cause.name).with_cause(cause)
-        self.alert(alerts.paused(cause))
+        self.alert(alerts.still_paused(cause, outage.dwell_ms // 1000))
 
     async def _store_causes(self) -> None:
         """The causes of services outlive a restart, so that a restart neither opens entries nor begins a clock anew."""
@@ -259,7 +260,7 @@ class TradingGuard(OrderedCauses):
         if not self.flattened:
             self.flattened = True
             log.warning("flattened", cause=self.halt.cause if self.halt else None, unsellable=unsellable)
-            left = f"{unsellable} positions cannot be sold" if unsellable else "nothing is left to sell"
+            left = f"{counted(unsellable, 'position')} cannot be sold" if unsellable else "nothing is left to sell"
             self._tell(self.halt.cause if self.halt else HALT, left)
             self.alert(alerts.flattened(unsellable))
 

@@ -238,8 +238,8 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol)),
             new_user_settings(chosen),
         )
-        if handles := await demo_users(registrar, chosen):
-            say(f"{', '.join(handles)}: wallets funded, snipers on")
+        for line in await demo_users(registrar, chosen):
+            say(line)
         chat_api = await opened.enter_async_context(_telegram(chosen.telegram))
         return await _run_tree(
             options,

@@ -98,7 +98,7 @@ class MoneyCare:
         position = await self.store.position(position_id)
         if position is not None:
             panics = self.guard.panics(position.user_id)
-            await self._start_monitor(monitors, position, ExitReason.PANIC if panics else None)
+            await self._start_monitor(monitors, position, self._reason_to_sell(position) if panics else None)
 
     async def judge(self, positions: Sequence[Position]) -> None:
         """Apply users' own rules of loss to what is open now; raises StoreUnavailable."""
@@ -155,7 +155,10 @@ class MoneyCare:
         return self._has_worker(position, None)
 
     def _reason_to_sell(self, position: Position) -> ExitReason:
-        return ExitReason.PANIC if self.guard.panics(position.user_id) else ExitReason.FLATTEN
+        """What the sale is called: panic is a user's own word."""
+        user_id = position.user_id
+        his_own = self.guard.panics(user_id) and not self.guard.flattened_by_operator(user_id)
+        return ExitReason.PANIC if his_own else ExitReason.FLATTEN
 
     def _has_worker(self, position: Position, forced: ExitReason | None) -> bool:
         try:

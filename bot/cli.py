@@ -34,6 +34,7 @@ def _speed(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bot", description="A Solana trading bot that can be trusted with money.")
+    _add_data_dir(parser, None)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     run = verbs.add_parser("run", help="run the bot (profile local by default: no key and no network needed)")
@@ -66,11 +67,19 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     for verb in (run, status, top, chat, pause, flatten, resume, rearm, *supervision):
-        verb.add_argument(
-            "--data-dir", metavar="DIR", help="default: $BOT_DATA_DIR, $STATE_DIRECTORY, ~/.local/state/trading-bot"
-        )
+        _add_data_dir(verb, argparse.SUPPRESS)
     status.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _add_data_dir(parser: argparse.ArgumentParser, default: object) -> None:
+    """Before the verb or behind it; behind it wins, and with no default there it leaves alone what came before."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        default=default,
+        help="default: $BOT_DATA_DIR, $STATE_DIRECTORY, ~/.local/state/trading-bot",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,6 +133,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             from bot import top
 
             return top.main(control_socket(directory), once=arguments.once)
+        case "localnet":
+            raise BotError("give --data-dir behind localnet: it is the chain's own directory, see bot localnet --help")
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from bot.ports import Chain, Store
 from bot.trading.limits import Ceilings, UserSettings
 from bot.users import Registrar
 
+_TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{35}")
+_ANY_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
 TOKEN_VARIABLE = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - its name
 FUNDED_WITHIN_S = 5.0
 FUNDED_POLL_S = 0.1
@@ -54,7 +57,7 @@ def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = o
     """The bot's token from its file or the environment; None when neither is there. The token is in no error."""
     given = environment.get(TOKEN_VARIABLE, "").strip()
     if chosen.token_file is None:
-        return SecretStr(given) if given else None
+        return _checked_token(given, f"environment: {TOKEN_VARIABLE}", chosen) if given else None
     try:
         token = chosen.token_file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -66,6 +69,16 @@ def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = o
     if given and given != token:
         raise StartupError(
             f"environment: {TOKEN_VARIABLE} and telegram.token_file say different things; keep one of them"
+        )
+    return _checked_token(token, str(chosen.token_file), chosen)
+
+
+def _checked_token(token: str, place: str, chosen: settings.Telegram) -> SecretStr:
+    """Telegram's own tokens all have one form; a Bot API server of one's own may have given out shorter ones."""
+    is_telegrams = chosen.base_url == settings.Telegram.model_fields["base_url"].default
+    if not (_TOKEN if is_telegrams else _ANY_TOKEN).fullmatch(token):
+        raise StartupError(
+            f"{place}: not a Telegram token; it is digits, a colon and 35 letters, as BotFather gives it, on one line"
         )
     return SecretStr(token)
 
@@ -122,7 +135,10 @@ def new_user_settings(chosen: settings.Settings) -> UserSettings:
 
 
 async def demo_users(registrar: Registrar, chosen: settings.Settings) -> list[str]:
-    """The demo users with funded wallets and snipers on; an existing user keeps what it has. Their handles."""
+    """The demo users, new ones with funded wallets and snipers on; an existing user keeps what it has.
+
+    Returns lines that say whose sniper is on, and whose is not.
+    """
     demo = chosen.demo
     wishes = replace(
         new_user_settings(chosen),
@@ -135,4 +151,11 @@ async def demo_users(registrar: Registrar, chosen: settings.Settings) -> list[st
         snipe_max_daily=demo.snipe_max_daily,
     )
     users = [await registrar.ensure(f"demo-{number}", wishes) for number in range(1, demo.users + 1)]
-    return [user.handle for user in users]
+    snipers: dict[bool, list[str]] = {True: [], False: []}
+    for user in users:
+        snipers[(await registrar.store.settings(user.id)).snipe_enabled].append(user.handle)
+    return [
+        f"{', '.join(handles)}: {'sniper' if len(handles) == 1 else 'snipers'} {'on' if is_on else 'off'}"
+        for is_on, handles in snipers.items()
+        if handles
+    ]

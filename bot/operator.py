@@ -11,12 +11,14 @@ import structlog
 from bot.clock import Clock
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
+from bot.execution.messages import flattened_message
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
 from bot.refusal import CannotError, typed_reason
 from bot.status import StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trading.trading_state import Halt
+from bot.trading.units import counted
 from bot.tree import TradingBot
 from bot.users import telegram_id_of
 
@@ -95,10 +97,13 @@ class Operator:
     async def _flatten_user(self, handle: str, why: str) -> Record:
         """Pause one user and sell what he holds; his money stays his."""
         user = await self._user(handle)
+        if self.bot.guard.flattened_by_operator(user.id):
+            raise CannotError(f"{user.handle} is being flattened already; bot status shows how far, bot resume ends it")
         await self.bot.guard.pause_user(user.id, BY, by=BY, why=why)
         await self._store.audit(BY, "flatten", {"user": user.id, "why": why}, self._clock.now_ms())
         selling = await self.bot.panic(user.id, by=BY, why=why)
-        return {"text": f"{user.handle}: entries paused, {selling} positions are being sold; bot resume ends both."}
+        await self._store.post(flattened_message(self._clock, user.id, why, selling))
+        return {"text": f"{user.handle}: entries paused, {counted(selling, 'position')} to sell; bot resume ends both."}
 
     async def _rearm(self, _: Record) -> Record:
         if self.bot.guard.halt is None:
@@ -147,5 +152,5 @@ class Operator:
         if user is None and (telegram_id := telegram_id_of(handle)) is not None:
             user = await self._store.user_by_telegram_id(telegram_id)
         if user is None:
-            raise CannotError(f"there is no user {handle!r}; give a handle or a Telegram id")
+            raise CannotError(f"there is no user {handle[:50]!r}; give a handle or a Telegram id")
         return user

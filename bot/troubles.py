@@ -97,7 +97,7 @@ def _urgency(trouble: Trouble) -> tuple[bool, int, int]:
 
 
 def _short(failure: str) -> str:
-    line = " ".join(failure.split())
+    line = " ".join(failure.strip().partition("\n")[0].split())
     return line if len(line) <= FAILURE_LENGTH else f"{line[: FAILURE_LENGTH - 3]}..."
 
 
@@ -129,8 +129,9 @@ def sentence(troubles: list[Trouble], by_fallback: Collection[str]) -> str:
 
 
 def also(troubles: list[Trouble]) -> str:
-    """What is added to a sentence that was about something else; nothing where there is nothing."""
-    return f" Also in trouble ({len(troubles)}): {_named(troubles)}." if troubles else ""
+    """What is added to a sentence that was about something else: who does not run now; nothing where all do."""
+    down = [trouble for trouble in troubles if trouble.state != "running"]
+    return f" Also in trouble ({len(down)}): {_named(down)}." if down else ""
 
 
 def _named(troubles: list[Trouble]) -> str:

@@ -15,6 +15,7 @@ from bot.trading.intent import Intent
 from bot.trading.position import Position
 from bot.trading.runbooks import EXITS, HALTED, LEDGER, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
+from bot.trading.units import counted
 
 # Services without which nothing can be sold either, and those without which it is done in another way.
 WAITED_FOR = {"rpc": "a route to the chain"}
@@ -46,6 +47,15 @@ def paused(cause: Cause) -> Alert:
     waits = f"exits wait for {WAITED_FOR[cause.name]}" if cause.name in WAITED_FOR else "so do exits"
     exits = GO_ON.get(cause.name, waits)
     text = f"{whose} paused by {cause.name} ({cause.why}). Monitors go on, {exits}."
+    return Alert(cause.name, text, page_for(cause.name), Turn.BEGINS)
+
+
+def still_paused(cause: Cause, dwell_s: int) -> Alert:
+    """A pause that an earlier process left behind; whether its service is away now is not known yet."""
+    text = (
+        f"Entries are still paused by {cause.name}, which was away when the last process ended ({cause.why}); they open when"
+        f" it has been well for {dwell_s} s. Monitors and exits go on."
+    )
     return Alert(cause.name, text, page_for(cause.name), Turn.BEGINS)
 
 
@@ -94,7 +104,11 @@ def ledger_exact(wallet: Wallet) -> Alert:
 
 def flattened(unsellable: int) -> Alert:
     """A halt has sold what was to be sold, except for what cannot be sold: that goes on being tried."""
-    left = f"{unsellable} positions cannot be sold and are tried again" if unsellable else "Nothing is left to sell"
+    left = (
+        f"{counted(unsellable, 'position')} cannot be sold, and it is tried again"
+        if unsellable
+        else "Nothing is left to sell"
+    )
     return Alert("flattened", f"{left}; the bot stays halted until bot rearm.", HALTED)
 
 

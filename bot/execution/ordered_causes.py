@@ -88,6 +88,10 @@ class OrderedCauses(ABC):
         """Whether everything that this user holds, now or later, is to be sold."""
         return self.stands(PANIC, f"user:{user_id}")
 
+    def flattened_by_operator(self, user_id: str) -> bool:
+        """Whether it is an operator who has everything of this user sold."""
+        return any(_is_flatten_by_operator(cause) and cause.scope == f"user:{user_id}" for cause in self.causes())
+
     def stands(self, name: str, scope: str) -> bool:
         """Whether there is this cause."""
         return any((cause.name, cause.scope) == (name, scope) for cause in self.causes())

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from bot.errors import StartupError
 from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
-from bot.settings.places import fault_lines, locate, toml_place
+from bot.settings.places import fault_lines, locate, place_of, toml_place
 from bot.settings.sections import (
     Database,
     Demo,
@@ -72,9 +73,21 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     overlay = read_environment(environment)
     overlay.hold_against(tree, name)
     try:
-        return Settings.model_validate(_merged(tree, overlay.tree))
+        settings = Settings.model_validate(_merged(tree, overlay.tree))
     except ValidationError as error:
         raise StartupError("\n".join(fault_lines(name, text, overlay.variables, error))) from None
+    _refuse_trades_of_no_size(settings.trading, partial(place_of, name, text, overlay.variables))
+    return settings
+
+
+def _refuse_trades_of_no_size(trading: Trading, place: Callable[[tuple[str, str]], str]) -> None:
+    """Raise StartupError where the least amount of a buy is above the most: nobody could buy anything."""
+    least, most = trading.min_trade_sol, trading.max_trade_sol
+    if least > most:
+        raise StartupError(
+            f"{place(('trading', 'max_trade_sol'))}: trading.max_trade_sol = {most} is below trading.min_trade_sol = {least}"
+            f" ({place(('trading', 'min_trade_sol'))}): nobody could buy; change one of them"
+        )
 
 
 def _merged(tree: Mapping[str, object], overlay: Mapping[str, object]) -> dict[str, object]:

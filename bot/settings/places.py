@@ -41,6 +41,15 @@ def fault_lines(name: str, text: str, variables: Mapping[tuple[str, str], str], 
     return [line for _, line in sorted(lines)]
 
 
+def place_of(name: str, text: str, variables: Mapping[tuple[str, str], str], path: tuple[str, str]) -> str:
+    """Where a key got its value: the variable that set it, its place in the settings file, or that it is the default."""
+    if path in variables:
+        return f"environment {variables[path]}"
+    place = locate(text, path)
+    is_there = place is not None and re.match(rf"[\s\S]*\b{path[1]}\b", text.splitlines()[place[0] - 1])
+    return f"{name}:{place[0]}:{place[1]}" if place is not None and is_there else "the default"
+
+
 def _variable_of(path: tuple[str, ...], variables: Mapping[tuple[str, str], str]) -> str:
     """The variable of a fault that is a section's, not a key's: the first that named the section."""
     named = [variable for (section, _), variable in variables.items() if section == path[0]]

@@ -136,6 +136,15 @@ def _held_in_halt(facts: Mapping[str, object]) -> str:
     return f"Your {what}: sold as soon as the chain takes it, as your setting on_critical = flatten says."
 
 
+def _flattened(facts: Mapping[str, object]) -> str:
+    positions = _int(facts, "positions")
+    sold = f"sells what you hold ({counted(positions, 'position')})" if positions else "lets you hold nothing new"
+    return (
+        f"An operator of this bot {sold} and has paused your entries: {facts['why']}. The money stays in your wallet. Only"
+        " an operator can end this; ask him."
+    )
+
+
 def _rearmed(facts: Mapping[str, object]) -> str:
     sniper = " Your sniper may buy again." if facts["sniper"] else ""
     return (
@@ -155,6 +164,7 @@ def _outflow(facts: Mapping[str, object]) -> str:
 
 _TEXTS = {
     "halted": _halted,
+    "flattened": _flattened,
     "rearmed": _rearmed,
     "outflow": _outflow,
     "monitor_lost": _monitor_lost,

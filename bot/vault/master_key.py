@@ -40,15 +40,15 @@ def parse_master_key(line: str, place: str, expected_id: str | None = None) -> M
     if not separator or not _ID.fullmatch(key_id):
         raise StartupError(f"{place}: not a master key{wanted}; it must be {_FORM}")
     if expected_id is not None and key_id != expected_id:
-        raise StartupError(f"{place}: holds master key {key_id}{wanted}; put that one back, or rotate to the new one")
+        raise StartupError(
+            f"{place}: holds a master key with another id{wanted}; put that one back, or rotate to this one"
+        )
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise StartupError(f"{place}: master key {key_id} is not valid base64{wanted}; it must be {_FORM}") from None
+        raise StartupError(f"{place}: the master key is not valid base64{wanted}; it must be {_FORM}") from None
     if len(key) != KEY_BYTES:
-        raise StartupError(
-            f"{place}: master key {key_id} has {len(key)} bytes, not {KEY_BYTES}{wanted}; it must be {_FORM}"
-        )
+        raise StartupError(f"{place}: the master key does not have {KEY_BYTES} bytes{wanted}; it must be {_FORM}")
     return MasterKey(key_id, key)
 
 
@@ -58,17 +58,20 @@ def read_master_key(path: Path, expected_id: str | None = None) -> MasterKey:
     `expected_id` is the id that the sealed wallets name, where there are any: a missing key is never replaced by a new one.
     """
     wanted = f" with id {expected_id}" if expected_id else ""
-    content = _read_guarded(path, wanted)
+    content, state = _read_file(path, wanted)
     try:
         lines = content.decode("ascii").splitlines()
     except UnicodeDecodeError:
         lines = []
     if len(content) > MAX_FILE_BYTES or len(lines) != 1:
         raise StartupError(f"{path}: not a master key{wanted}; it must be {_FORM}")
-    return parse_master_key(lines[0], str(path), expected_id)
+    master_key = parse_master_key(lines[0], str(path), expected_id)
+    # Only now: whoever named another file by mistake must not be told to change the mode of that one.
+    _check_guarded(path, state, wanted)
+    return master_key
 
 
-def _read_guarded(path: Path, wanted: str) -> bytes:
+def _read_file(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
     """The file's bytes, at most one more than a key file may have; links are not followed and pipes not waited for."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -79,8 +82,10 @@ def _read_guarded(path: Path, wanted: str) -> bytes:
     except OSError as error:
         raise StartupError(f"{path}: the master key{wanted} cannot be read: {error.strerror}; mend the file") from None
     try:
-        _check_guarded(path, os.fstat(descriptor), wanted)
-        return os.read(descriptor, MAX_FILE_BYTES + 1)
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise StartupError(f"{path}: the master key{wanted} must be a regular file")
+        return os.read(descriptor, MAX_FILE_BYTES + 1), state
     finally:
         os.close(descriptor)
 
@@ -91,8 +96,6 @@ def _check_guarded(path: Path, state: os.stat_result, wanted: str) -> None:
     A credential that systemd passes belongs to root and is opened to the unit's user by an access list, whose mask shows
     as group bits; only root can put a file there, so those bits are let through.
     """
-    if not stat.S_ISREG(state.st_mode):
-        raise StartupError(f"{path}: the master key{wanted} must be a regular file")
     if state.st_uid not in {0, os.geteuid()}:
         raise StartupError(
             f"{path}: the master key{wanted} belongs to uid {state.st_uid}; chown it to uid {os.geteuid()}"

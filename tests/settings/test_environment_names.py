@@ -107,15 +107,15 @@ def test_settings_without_a_word_are_those_of_the_rules() -> None:
 
 def test_a_token_in_the_environment_and_another_in_the_file_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "token"
-    file.write_text("123:abc\n")
+    file.write_text("123456:abcdefghijklmnopqrstuvwxyz_ABCDEFGH\n")
     chosen = Telegram(token_file=file)
-    for environment in ({}, {"TELEGRAM_BOT_TOKEN": "123:abc"}):
+    for environment in ({}, {"TELEGRAM_BOT_TOKEN": "123456:abcdefghijklmnopqrstuvwxyz_ABCDEFGH"}):
         token = telegram_token(chosen, environment)
         assert token is not None
-        assert token.get_secret_value() == "123:abc"
+        assert token.get_secret_value() == "123456:abcdefghijklmnopqrstuvwxyz_ABCDEFGH"
     with pytest.raises(StartupError, match=r"TELEGRAM_BOT_TOKEN and telegram\.token_file") as refused:
-        telegram_token(chosen, {"TELEGRAM_BOT_TOKEN": "123:xyz"})
-    assert "123" not in str(refused.value)
+        telegram_token(chosen, {"TELEGRAM_BOT_TOKEN": "123456:zyxwvutsrqponmlkjihgfedcba_ABCDEFGH"})
+    assert "123456" not in str(refused.value)
 
 
 def test_the_levels_of_earlier_versions_are_refused_with_the_place_where_they_are_now(tmp_path: Path) -> None:
@@ -127,3 +127,38 @@ def test_the_levels_of_earlier_versions_are_refused_with_the_place_where_they_ar
         assert str(refused.value).count("\n") == 0
     with pytest.raises(StartupError, match=r"^bot\.toml:3:1: levels: "):
         load(file, {})
+
+
+@pytest.mark.parametrize(
+    "token", ["abc", "123456", "123456:short", "123456:" + "a" * 36, "123456:" + "a" * 34 + "!", "x y"]
+)
+def test_a_token_of_another_form_is_refused_and_not_shown(tmp_path: Path, token: str) -> None:
+    with pytest.raises(StartupError, match="TELEGRAM_BOT_TOKEN: not a Telegram token") as refused:
+        telegram_token(Telegram(), {"TELEGRAM_BOT_TOKEN": token})
+    assert token not in str(refused.value)
+    file = tmp_path / "token"
+    file.write_text(token + "\n")
+    with pytest.raises(StartupError, match="not a Telegram token") as refused:
+        telegram_token(Telegram(token_file=file), {})
+    assert token not in str(refused.value).replace(str(file), "")
+
+
+def test_a_server_of_ones_own_may_give_out_other_tokens() -> None:
+    own = Telegram(base_url="http://127.0.0.1:8081/bot")
+    token = telegram_token(own, {"TELEGRAM_BOT_TOKEN": "123456:short"})
+    assert token is not None
+    with pytest.raises(StartupError):
+        telegram_token(own, {"TELEGRAM_BOT_TOKEN": "no/token"})
+
+
+def test_a_least_trade_above_the_greatest_is_refused_with_both_places(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text("[trading]\nmax_trade_sol = 0.0005\n")
+    with pytest.raises(StartupError) as refused:
+        load(file, {})
+    told = str(refused.value)
+    assert told.startswith(
+        "bot.toml:2:1: trading.max_trade_sol = 0.0005 is below trading.min_trade_sol = 0.001 (the default)"
+    )
+    with pytest.raises(StartupError, match=r"bot.toml:2:1: .* = 2 \(environment BOT_TRADING__MIN_TRADE_SOL\)"):
+        load(file, {"BOT_TRADING__MIN_TRADE_SOL": "2"})

@@ -106,8 +106,21 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, content: str) -> None
 
 def test_a_key_with_another_id_is_refused(tmp_path: Path) -> None:
     told = _refusal(_written(tmp_path / "key", LINE), "prod-2025-01")
-    assert "holds master key prod-2026-11" in told
+    assert "another id" in told
+    assert "prod-2026-11" not in told
     assert "prod-2025-01 is expected" in told
+
+
+def test_a_key_that_was_written_backwards_is_not_shown(tmp_path: Path) -> None:
+    backwards = f"{KEY.hex()}:prod-2026-11"
+    told = _refusal(_written(tmp_path / "key", backwards))
+    assert KEY.hex()[:8] not in told
+
+
+def test_a_file_that_is_no_master_key_is_not_to_be_changed(tmp_path: Path) -> None:
+    told = _refusal(_written(tmp_path / "hosts", "127.0.0.1 localhost", 0o644))
+    assert "chmod" not in told
+    assert "not a master key" in told
 
 
 def test_the_environment_serves_for_development() -> None:

@@ -51,7 +51,7 @@ async def test_what_cannot_be_sold_delays_nothing_and_is_sold_when_it_can_be(aut
         expected = {stuck: FlattenState.UNSELLABLE, held: FlattenState.HELD, sold: FlattenState.SOLD}
         await stored(world, order, expected, within_s=60)
         await until(lambda: bot.guard.state is State.HALTED, within_s=5)
-        await until(lambda: any("1 positions cannot be sold" in line for line in world.alerts), within_s=5)
+        await until(lambda: any("1 position cannot be sold" in line for line in world.alerts), within_s=5)
         [row] = [row for row in await world.store.flatten_rows(order.id) if row.state is FlattenState.UNSELLABLE]
         assert "its pool" in row.last_error
         status = await StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None).status()
