@@ -57,6 +57,7 @@ class Sniper(Actor[None, Look]):
             confidence_bps=opinion.confidence_bps,
             launch_signature=message.launch.signature,
             created_at_ms=now_ms,
+            seen_at_ms=message.launch.seen_at_ms,
         )
         if not await self._store.open_run(run):
             return

@@ -16,6 +16,7 @@ from bot.errors import BotError
 from bot.paths import control_socket, data_dir
 from bot.status_text import status_text
 from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
+from bot.trace_text import diag_text, trace_text
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
@@ -52,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument(
         "--as", dest="speaker", metavar="TELEGRAM_ID", help="speak as this user (profile local: any, or a handle)"
     )
+    trace = verbs.add_parser("trace", help="one order's life with its times, from the first frame to the message")
+    trace.add_argument("word", metavar="INTENT|SIGNATURE|POSITION", help="which; a position's story has all its orders")
+    diag = verbs.add_parser("diag", help="why a user's sniper bought or did not: each gate with its number")
+    diag.add_argument("--user", metavar="ID", required=True, help="a handle or a Telegram id")
+    diag.add_argument("what", nargs="?", choices=("snipe",), default="snipe", help="the sniper (default)")
     pause = verbs.add_parser("pause", help="pause all entries until `bot resume`; exits and monitors go on")
     flatten = verbs.add_parser("flatten", help="halt: sell every position and stop trading until `bot rearm`")
     for verb in (pause, flatten):
@@ -66,9 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, status, top, chat, pause, flatten, resume, rearm, *supervision):
+    for verb in (run, status, top, chat, trace, diag, pause, flatten, resume, rearm, *supervision):
         _add_data_dir(verb, argparse.SUPPRESS)
-    status.add_argument("--json", action="store_true", help="print one JSON object")
+    for verb in (status, trace, diag):
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
@@ -135,6 +142,12 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return top.main(control_socket(directory), once=arguments.once)
         case "localnet":
             raise BotError("give --data-dir behind localnet: it is the chain's own directory, see bot localnet --help")
+        case "trace":
+            answer = control.ask(control_socket(directory), {"verb": "trace", "word": arguments.word})
+            print(json.dumps(answer, indent=2) if arguments.json else trace_text(answer))
+        case "diag":
+            answer = control.ask(control_socket(directory), {"verb": "diag", "user": arguments.user})
+            print(json.dumps(answer, indent=2) if arguments.json else diag_text(answer))
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
     return 0

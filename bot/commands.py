@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("cancel", "CODE", "take such an order back"),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
+    Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
     Command("price", "MINT", "a token's price, market cap and how far its curve is"),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),

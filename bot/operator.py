@@ -17,6 +17,7 @@ from bot.ports import Desk, Store, User
 from bot.refusal import CannotError, typed_reason
 from bot.status import StatusBoard
 from bot.supervision_operator import SupervisionOperator
+from bot.trace import Tracer
 from bot.trading.trading_state import Halt
 from bot.trading.units import counted
 from bot.tree import TradingBot
@@ -50,6 +51,8 @@ class Operator:
             "flatten": self._flatten,
             "rearm": self._rearm,
             "top": self._top,
+            "trace": self._trace,
+            "diag": self._diag,
             "fault": self._fault,
             "clear": self._clear,
             "faults": self._faults,
@@ -71,6 +74,12 @@ class Operator:
 
     async def _top(self, _: Record) -> Record:
         return await self.panels.record()
+
+    async def _trace(self, request: Record) -> Record:
+        return await Tracer(self.bot).trace(str(request.get("word")))
+
+    async def _diag(self, request: Record) -> Record:
+        return await Tracer(self.bot).diag(await self._user(str(request.get("user"))))
 
     async def _pause(self, request: Record) -> Record:
         why = typed_reason(request, "no reason given")

@@ -31,7 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.recorder",
     ),
     ("actors",),
-    ("bot.settings", "bot.logs", "bot.paths", "bot.status_text"),
+    ("bot.settings", "bot.logs", "bot.paths", "bot.status_text", "bot.trace_text"),
     ("bot.app",),
     ("bot.backtest",),
     ("bot.top", "bot.database_faults", "bot.supervision_cli"),

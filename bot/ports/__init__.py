@@ -30,6 +30,7 @@ from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
+from bot.ports.stories import Booked, Landed, OrderStory, SentAttempt, StoryStore, Told
 from bot.ports.tracking import (
     TrackedWallet,
     TrackingStore,
@@ -46,6 +47,7 @@ __all__ = [
     "MAX_UPDATES",
     "STANDBY_S",
     "Blockhash",
+    "Booked",
     "Button",
     "ButtonPress",
     "Chain",
@@ -61,6 +63,7 @@ __all__ = [
     "FlattenStore",
     "Gate",
     "IntentStore",
+    "Landed",
     "LaunchStream",
     "Leader",
     "Lease",
@@ -70,6 +73,7 @@ __all__ = [
     "MakeMessage",
     "Messenger",
     "ModeSums",
+    "OrderStory",
     "OtherUpdate",
     "OutboxMessage",
     "OutboxStore",
@@ -83,6 +87,7 @@ __all__ = [
     "Prices",
     "ProgramStore",
     "SealedKey",
+    "SentAttempt",
     "Settled",
     "SnipeRun",
     "SnipeStore",
@@ -90,8 +95,10 @@ __all__ = [
     "SpoolState",
     "Standby",
     "Store",
+    "StoryStore",
     "Submitted",
     "SwapOrder",
+    "Told",
     "TrackedWallet",
     "TrackingStore",
     "User",

@@ -17,7 +17,7 @@ class LaunchStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SnipeRun:
-    """One look of one user's sniper at one token; unique per user, mint and epoch.
+    """One look of one user's sniper at one token; unique per user, mint and epoch. `seen_at_ms` is the launch's frame.
 
     `status` is ANALYZED, MONITORING, EXECUTING, COMPLETED, FAILED, SKIPPED, EXPIRED or UNKNOWN.
     """
@@ -31,6 +31,7 @@ class SnipeRun:
     confidence_bps: int
     launch_signature: str
     created_at_ms: int
+    seen_at_ms: int | None = None
 
 
 class SnipeStore(Protocol):

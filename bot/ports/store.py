@@ -11,6 +11,7 @@ from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
 from bot.ports.snipes import SnipeStore
+from bot.ports.stories import StoryStore
 from bot.ports.tracking import TrackingStore
 from bot.ports.users import UserStore
 from bot.trading.trading_state import Cause, Halt
@@ -59,6 +60,7 @@ class Store(
     OutboxStore,
     TrackingStore,
     OverviewStore,
+    StoryStore,
     FlattenStore,
     ProgramStore,
     Protocol,

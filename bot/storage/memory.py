@@ -18,6 +18,7 @@ from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_overview import MemoryOverview
+from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.memory_tracking import MemoryTracking
 from bot.storage.position_rules import check_evidence, position_adjusted, position_noted
@@ -363,6 +364,7 @@ class MemoryStore(
     MemoryOutbox,
     MemoryTracking,
     MemoryOverview,
+    MemoryStories,
     MemoryFlattens,
     MemoryProgram,
 ):

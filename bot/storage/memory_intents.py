@@ -126,7 +126,7 @@ class MemoryIntents(MemoryTables):
         self._put_attempt(attempt)
         self._put_intent(replace(intent, state=IntentState.SIGNED))
 
-    async def mark_sent(self, signature: str, now_ms: int) -> None:  # noqa: ARG002
+    async def mark_sent(self, signature: str, now_ms: int) -> None:
         """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
         await trio.lowlevel.checkpoint()
         attempt = self._attempts.get(signature)
@@ -138,6 +138,7 @@ class MemoryIntents(MemoryTables):
         if intent.state not in SENDABLE:
             raise wrong_state(intent.id, intent.state, IntentState.SENT)
         self._put_attempt(replace(attempt, state=AttemptState.SENT))
+        self._sent_at_ms[signature] = now_ms
         self._put_intent(replace(intent, state=IntentState.SENT))
 
     async def mark_unknown(self, intent_id: str) -> None:

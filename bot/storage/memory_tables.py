@@ -65,6 +65,7 @@ class MemoryTables:
         self._intent_of_key: dict[str, str] = {}
         self._closed_at_ms: dict[str, int] = {}
         self._attempts: dict[str, Attempt] = {}
+        self._sent_at_ms: dict[str, int] = {}
         self._attempts_by_intent: dict[str, dict[str, Attempt]] = {}
         self._trades: dict[str, MemoryTrade] = {}
         self._positions: dict[str, Position] = {}

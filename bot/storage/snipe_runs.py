@@ -10,8 +10,10 @@ from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, 
 from bot.trading.intent import Intent
 
 INSERT_RUN = """
-insert into snipe_runs (id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into snipe_runs (
+    id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at, seen_at
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (user_id, mint, epoch) do nothing
 returning id
 """
@@ -53,7 +55,7 @@ class SnipeRuns(Repository):
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
         """Oldest first."""
-        return [_run(row) for row in await self._database.read(_since, user_id, since_ms)]
+        return [run_from(row) for row in await self._database.read(_since, user_id, since_ms)]
 
     async def expire_runs(self, now_ms: int) -> int:
         return await self._database.write(_expire, now_ms)
@@ -78,6 +80,7 @@ async def _open(connection: asyncpg.Connection, run: SnipeRun) -> bool:
         run.confidence_bps,
         run.launch_signature,
         run.created_at_ms,
+        run.seen_at_ms,
     )
     return inserted is not None
 
@@ -96,7 +99,8 @@ async def _expire(connection: asyncpg.Connection, now_ms: int) -> int:
     return len(await connection.fetch(EXPIRE_RUNS, now_ms, RUN_LEFT_BEHIND))
 
 
-def _run(row: Row) -> SnipeRun:
+def run_from(row: Row) -> SnipeRun:
+    """A row of `snipe_runs`."""
     return SnipeRun(
         id=row["id"],
         user_id=row["user_id"],
@@ -107,4 +111,5 @@ def _run(row: Row) -> SnipeRun:
         confidence_bps=row["confidence_bps"],
         launch_signature=row["launch_signature"],
         created_at_ms=row["created_at"],
+        seen_at_ms=row["seen_at"],
     )

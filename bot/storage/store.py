@@ -18,12 +18,13 @@ from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
 from bot.storage.snipe_runs import SnipeRuns
+from bot.storage.stories import Stories
 from bot.storage.tracking import Tracking
 from bot.storage.users import Users
 
 
 class PostgresStore(
-    Users, Intents, Positions, Ledger, SnipeRuns, Outbox, Tracking, Overviews, Flattens, Program, Halts, Audit
+    Users, Intents, Positions, Ledger, SnipeRuns, Outbox, Tracking, Overviews, Stories, Flattens, Program, Halts, Audit
 ):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 

@@ -42,6 +42,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.confirms("Sent: selling")
         await talk.hears("Position closed")
         await talk.asks("/status", "today: 1 buys, 2 sells, 0 failed")
+        await talk.asks(f"/why {mint}", "SOL account rent back")
 
         await talk.asks("/balance", "SOL in ")
         await talk.asks(f"/price {mint}", "Nobody can freeze, tax, take back or mint more of it")

@@ -35,6 +35,7 @@ def make_chat(
         "confirm": trade.confirm,
         "cancel": trade.cancel,
         "positions": trade.positions,
+        "why": watching.why,
         "panic": trade.panic,
     }
     if missing := {command.name for command in COMMANDS} ^ set(handlers):

@@ -14,10 +14,13 @@ from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import safety_line, short
+from bot.telegram.story_text import not_bought_text, story_text
 from bot.trading.token_check import UNREADABLE, hazards
 from bot.trading.units import TOKEN_DECIMALS, format_sol
 
 LABEL_LENGTH = 32
+POSITIONS_SEARCHED = 1_000  # of a user, the latest
+LOOKS_SEARCHED_MS = 7 * 86_400_000  # how far back a sniper's looks are told
 TRACKED_MAX = 50  # wallets that one user may follow
 
 
@@ -47,6 +50,20 @@ class WatchingHandlers:
             f" {format_sol(curve.market_cap_lamports)} SOL, {format_sol(curve.real_quote_lamports)} SOL in the curve,"
             f" {curve.progress_bps / 100:.1f} % sold.{done}\n{await self._safety(mint)}"
         )
+
+    async def why(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """The story of one position, or of the latest one of a token; a token that was not bought has its looks."""
+        if len(arguments) != 1:
+            raise wrong_usage(command)
+        user, word = known(incoming), arguments[0]
+        mine = await self.store.recent_positions(user.id, POSITIONS_SEARCHED)
+        position = next((row for row in mine if word in {row.id, row.mint}), None)
+        if position is None:
+            since_ms = self.clock.now_ms() - LOOKS_SEARCHED_MS
+            runs = [run for run in await self.store.runs_since(user.id, since_ms) if run.mint == word]
+            return not_bought_text(word, runs)
+        stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
+        return story_text(position, [story for story in stories if story is not None])
 
     async def _safety(self, mint: str) -> str:
         try:

@@ -1,0 +1,64 @@
+"""The story of a position in plain words: why it was bought and sold, what became of each order, where each lamport went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.execution.story import costs_of
+from bot.ports import OrderStory, SnipeRun
+from bot.telegram.replies import mode_label, short
+from bot.trading.intent import IntentState, Side
+from bot.trading.position import Position, PositionState
+from bot.trading.units import format_sol, format_tokens
+
+ORDERS_SHOWN = 12  # a chat shows a message of 4,096 characters; the latest orders are shown
+RUNS_SHOWN = 3
+UNFILLED = {
+    IntentState.FAILED: "landed with an error and traded nothing",
+    IntentState.EXPIRED: "never landed, which is proven",
+    IntentState.CANCELLED: "was given up before anything was sent",
+}
+
+
+def story_text(position: Position, stories: Sequence[OrderStory]) -> str:
+    """What happened to a position, the first order first."""
+    lines = [f"{mode_label(position.mode.value)} {position.mint}, position {position.id}"]
+    if len(stories) > ORDERS_SHOWN:
+        lines.append(f"The first {len(stories) - ORDERS_SHOWN} orders are left out.")
+    for story in stories[-ORDERS_SHOWN:]:
+        lines += _order_lines(story)
+    result = format_sol(position.realized_lamports, signed=True)
+    if position.state is PositionState.CLOSED:
+        lines.append(f"Closed; result {result} SOL, all fees included.")
+    else:
+        lines.append(
+            f"Open: {format_tokens(position.token_raw)} tokens at a cost of {format_sol(position.cost_lamports)} SOL;"
+            f" result of what was sold {result} SOL."
+        )
+    return "\n".join(lines)
+
+
+def _order_lines(story: OrderStory) -> list[str]:
+    request, landed = story.intent.request, story.landed
+    verb = "Bought" if request.side is Side.BUY else "Sold"
+    because = f"{request.context.replace('_', ' ')}: {request.reason}"
+    if landed is not None:
+        lines = [f"{verb} {format_tokens(landed.token_raw)} tokens ({because}), transaction {short(landed.signature)}."]
+    elif story.intent.state in UNFILLED:
+        lines = [f"A {request.side} ({because}) {UNFILLED[story.intent.state]}."]
+    else:
+        lines = [f"A {request.side} ({because}) is on its way: {len(story.attempts)} times signed, not yet proven."]
+    if story.run is not None:
+        lines.append(f"  The sniper's reason: {story.run.reason}.")
+    for booked in story.booked:
+        lines.append(f"  Your wallet: {format_sol(booked.entry.wallet_lamports, signed=True)} SOL; of it")
+        lines += [f"    {line}" for line in costs_of(booked.entry)]
+    return lines
+
+
+def not_bought_text(word: str, runs: Sequence[SnipeRun]) -> str:
+    """Why there is no position of a token."""
+    if not runs:
+        return f"You never held {short(word)}, and your sniper did not look at it."
+    looks = [f"  {run.status.lower()}: {run.reason}" for run in runs[-RUNS_SHOWN:]]
+    return "\n".join([f"You never held {short(word)}. Your sniper looked at it:", *looks])

@@ -1,0 +1,87 @@
+"""`bot trace` and `bot diag`: what became of an order, and why a user's sniper bought or did not, from the rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.clock import day_of, day_start_ms, rfc3339
+from bot.execution.story import steps_of
+from bot.ports import SnipeRun, User
+from bot.refusal import CannotError
+from bot.trading.intent import Context
+from bot.tree import TradingBot
+
+Record = dict[str, Any]
+
+ORDERS_MAX = 50  # of a position's; the latest are shown
+RUNS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """Answers the operator's questions about one order or one user; it changes nothing."""
+
+    bot: TradingBot
+
+    async def trace(self, word: str) -> Record:
+        """The steps of the orders that a word names; raises CannotError when it names none."""
+        store = self.bot.adapters.store
+        orders = []
+        for intent_id in list(await store.orders_of(word))[-ORDERS_MAX:]:
+            story = await store.order_story(intent_id)
+            if story is None:
+                continue
+            steps = steps_of(story)
+            orders.append(
+                {
+                    "intent": intent_id,
+                    "user": story.intent.request.user_id,
+                    "state": story.intent.state.value,
+                    "steps": [
+                        {
+                            "at": rfc3339(step.at_ms),
+                            "after_ms": step.at_ms - steps[0].at_ms,
+                            "what": step.what,
+                            "detail": step.detail,
+                        }
+                        for step in steps
+                    ],
+                }
+            )
+        if not orders:
+            raise CannotError(f"no order is named by {word!r}; give an intent, a signature or a position")
+        return {"orders": orders}
+
+    async def diag(self, user: User) -> Record:
+        """What stands between this user's sniper and a buy now, and what it made of the latest launches."""
+        adapters = self.bot.adapters
+        settings = await adapters.store.settings(user.id)
+        since_ms = day_start_ms(day_of(adapters.clock.now_ms(), settings.timezone), settings.timezone)
+        runs = await adapters.store.runs_since(user.id, since_ms)
+        bought = sum(run.status in {"EXECUTING", "UNKNOWN", "COMPLETED"} for run in runs)
+        return {
+            "user": user.handle,
+            "gates": {
+                "sniper": "on" if settings.snipe_enabled else "off",
+                "paused_by": list(self.bot.guard.covering(user.id, Context.SNIPER)),
+                "least_confidence_bps": settings.snipe_min_confidence_bps,
+                "strong_buys_only": settings.snipe_only_strong_buy,
+                "bought_today": bought,
+                "most_a_day": settings.snipe_max_daily,
+                "lamports_a_token": settings.snipe_max_lamports,
+                "open_positions": len(await adapters.store.open_positions(user.id)),
+            },
+            "looks_today": len(runs),
+            "looks": [_look(run) for run in runs[-RUNS_SHOWN:]],
+        }
+
+
+def _look(run: SnipeRun) -> Record:
+    return {
+        "at": rfc3339(run.created_at_ms),
+        "mint": run.mint,
+        "status": run.status,
+        "confidence_bps": run.confidence_bps,
+        "reason": run.reason,
+    }

@@ -1,0 +1,61 @@
+"""One order's life is told from its rows alone: to the operator with its times, to its user with every lamport."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.localnet.inprocess import InProcessChain
+from bot.refusal import CannotError
+from bot.telegram.story_text import story_text
+from bot.trace import Tracer
+from bot.trace_text import diag_text, trace_text
+from bot.trading.limits import UserSettings
+from bot.trading.units import LAMPORTS_PER_SOL, format_sol
+from tests.whole.crowd import Crowd
+from tests.whole.virtual import closed, make_world, open_for_entries, running_bot
+
+ROAD = ["seen", "signal", "admitted", "signed", "sent", "landed", "settled", "message", "told"]
+
+
+async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, _ = await world.user("demo-1", UserSettings(snipe_enabled=True, slippage_buy_bps=1_500, max_hold_s=5))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        ignored, mint = crowd.launch(), crowd.launch()
+        await trio.sleep(0.5)
+        for trader in range(2, 14):
+            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
+            await trio.sleep(0.2)
+        await closed(world, 1)
+        await trio.sleep(5)
+        [position] = await world.store.recent_positions(user.id, 9)
+        answer = await Tracer(bot).trace(position.id)
+        bought, sold = answer["orders"]
+        assert [step["what"] for step in bought["steps"]] == ROAD
+        assert [step["what"] for step in sold["steps"]] == ROAD[2:]
+        assert [step["after_ms"] for step in bought["steps"][:5]] == sorted(
+            step["after_ms"] for step in bought["steps"][:5]
+        )
+        assert bought["steps"][0]["after_ms"] == 0
+        signature = next(step["detail"] for step in bought["steps"] if step["what"] == "signed").split(", ")[1]
+        assert (await Tracer(bot).trace(signature))["orders"] == [bought]
+        assert f"intent {bought['intent']} of user {user.id}: filled" in trace_text(answer)
+        with pytest.raises(CannotError, match="no order is named by 'nothing'"):
+            await Tracer(bot).trace("nothing")
+
+        diag = await Tracer(bot).diag(user)
+        assert diag["gates"]["bought_today"] == 1
+        assert {look["mint"]: look["status"] for look in diag["looks"]} == {mint: "COMPLETED", ignored: "SKIPPED"}
+        assert all(look["reason"] for look in diag["looks"])
+        assert "paused by              nothing" in diag_text(diag)
+
+        stories = [await world.store.order_story(intent) for intent in await world.store.orders_of(position.id)]
+        told = story_text(position, [story for story in stories if story is not None])
+        assert f"Closed; result {format_sol(position.realized_lamports, signed=True)} SOL" in told
+        assert "SOL priority fee" in told
+        assert "The sniper's reason: " in told
+        assert "SOL account rent back" in told
