@@ -91,7 +91,7 @@ class StatusBoard:
             "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
             "monitors": self._monitors(overview, now_ms),
             "wallets_followed": self._followed(overview, now_ms),
-            "flatten": self._flatten(),
+            "flatten": self._flatten(owners),
             "spool": self._spool(),
             "ledger": self._ledger(overview),
             "services": self._services(),
@@ -324,10 +324,12 @@ class StatusBoard:
             waits = "exits wait for a journal that can be written"
         return waits or next((words for name, words in GO_ON.items() if name in away), None)
 
-    def _flatten(self) -> Record | None:
-        """How far the selling is that was ordered, None while none is."""
-        view = self._bot.care.book.view()
-        return None if view is None else {"scope": view[0], **asdict(view[1])}
+    def _flatten(self, owners: dict[str, Owner]) -> Record | None:
+        """How far the selling is that was ordered, None while none is; `user` is whose positions where it is one user's."""
+        if (view := self._bot.care.book.view()) is None:
+            return None
+        owner = owners.get(view[0].removeprefix(OF_USER))
+        return {"scope": view[0], "user": None if owner is None else owner.handle, **asdict(view[1])}
 
     def _spool(self) -> Record | None:
         """The exits that wait in the journal until the database has them."""

@@ -90,7 +90,7 @@ def _flatten(flatten: Record | None) -> list[str]:
     if flatten is None:
         return []
     states = ", ".join(f"{flatten[state]} {state}" for state in ("sold", "selling", "waiting", "unsellable", "held"))
-    return [f"flatten of {flatten['scope']}: {flatten['total']} positions: {states}"]
+    return [f"flatten of {_whom(flatten)}: {_counted(flatten['total'], 'position')}: {states}"]
 
 
 def _spool(spool: Record | None) -> list[str]:

@@ -12,6 +12,7 @@ from bot.localnet.inprocess import InProcessChain
 from bot.operator import Operator
 from bot.panels import Panels
 from bot.status import StatusBoard
+from bot.status_text import status_text
 from bot.supervision_operator import SupervisionOperator
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
@@ -33,6 +34,15 @@ def operator_of(bot: TradingBot) -> Operator:
     return Operator(bot, board, Panels(bot, Mode.LIVE), None, cast(SupervisionOperator, NoVerbs()))
 
 
+async def looked_at(operator: Operator) -> dict[str, Any]:
+    """The status as the database's keeper lets it be."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(operator.board.facts.keep)
+        status = await operator.board.status()
+        nursery.cancel_scope.cancel()
+    return status
+
+
 async def test_who_flattened_a_user_and_why_is_said_everywhere_and_resume_ends_it(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     crowd = Crowd(world.chain)
@@ -44,6 +54,7 @@ async def test_who_flattened_a_user_and_why_is_said_everywhere_and_resume_ends_i
         assert "1 position to sell; bot resume ends both" in (await operator.answer(order))["text"]
         assert {(cause.by, cause.why) for cause in bot.guard.causes()} == {("operator", "he lost his phone")}
         await closed(world, 1)
+        assert "flatten of user demo-1: 1 position:" in status_text(await looked_at(operator))
         await until(lambda: any("Sold" in line for line in world.told), within_s=10)
         assert any("An operator of this bot sells what you hold (1 position)" in line for line in world.told)
         assert any("he lost his phone" in line for line in world.told)
