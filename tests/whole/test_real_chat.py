@@ -130,6 +130,7 @@ TYPED = (
     ("/cancel", "usage: /cancel CODE"),
     ("/cancel 0badc0de", "There is no such offer for you"),
     ("/panic now", "usage: /panic"),
+    ("/why", "usage: /why"),
     ("/posittions", "there is no such command; did you mean /positions?"),
     ("buy some", "commands begin with a slash"),
     ("/" + "x" * 600, "longer than 512 characters"),
