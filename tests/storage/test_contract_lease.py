@@ -43,26 +43,27 @@ class Process:
 
 
 @asynccontextmanager
-async def two_processes(home: DatabaseAddress | None) -> AsyncIterator[tuple[Process, Process]]:
+async def three_processes(home: DatabaseAddress | None) -> AsyncIterator[tuple[Process, Process, Process]]:
     if home is None:
         shared = SharedMemory(MemoryStore())
-        clients: list[Any] = [MemoryLeases(shared, WRITES) for _ in range(2)]
+        clients: list[Any] = [MemoryLeases(shared, WRITES) for _ in range(3)]
 
         async def over() -> None:
             await trio.lowlevel.checkpoint()
             assert shared.lease is not None
             shared.lease = replace(shared.lease, until_ms=0)
 
-        first, second = (Process(client, client, over) for client in clients)
-        yield first, second
+        first, second, third = (Process(client, client, over) for client in clients)
+        yield first, second, third
         return
     address = database_at(home, SHARED)
 
     async def age() -> None:
         await run_sql(address, "update lease set until = now() - interval '1 s'", "select 1")
 
-    async with empty_store(home) as one, open_store(address) as other:
-        yield Process(Leases(one._database), one, age), Process(Leases(other._database), other, age)
+    async with empty_store(home) as one, open_store(address) as two, open_store(address) as three:
+        first, second, third = (Process(Leases(store._database), store, age) for store in (one, two, three))
+        yield first, second, third
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -76,8 +77,8 @@ def place(request: pytest.FixtureRequest) -> DatabaseAddress | None:
 @pytest.fixture
 async def processes(place: DatabaseAddress | None) -> AsyncIterator[tuple[Process, Process]]:
     """Two processes on one empty database."""
-    async with two_processes(place) as both:
-        yield both
+    async with three_processes(place) as (first, second, _):
+        yield first, second
 
 
 async def test_the_first_leads_and_a_second_is_told_who(processes: tuple[Process, Process]) -> None:
@@ -142,18 +143,19 @@ async def test_a_released_lease_is_free_at_once_and_says_since_when_nobody_watch
     assert taken.unwatched_ms >= 700
 
 
-async def test_one_of_two_who_take_an_ended_lease_gets_it(processes: tuple[Process, Process]) -> None:
-    first, second = processes
-    await first.take(A, 0)
-    await first.until_it_ran_out()
-    taken: list[Lease | None] = []
+async def test_one_of_two_who_take_an_ended_lease_gets_it(place: DatabaseAddress | None) -> None:
+    """Both never led: what a process that did has under way is cut off by whoever takes over."""
+    async with three_processes(place) as (first, second, third):
+        await first.take(A, 0)
+        await first.until_it_ran_out()
+        taken: list[Lease | None] = []
 
-    async def take(process: Process, party: Party) -> None:
-        taken.append(await process.take(party, 1))
+        async def take(process: Process, party: Party) -> None:
+            taken.append(await process.take(party, 1))
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(take, first, C)
-        nursery.start_soon(take, second, B)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take, second, B)
+            nursery.start_soon(take, third, C)
     assert sorted(lease.epoch for lease in taken if lease is not None) == [2]
 
 
