@@ -302,10 +302,10 @@ async def _run_tree(
     )
     board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor)
     chat = make_chat(
-        AccountHandlers(store, adapters.chain, clock, registrar.register, bot.sniper_changed, board.line),
-        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.sniper_changed),
-        PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed, bot.policy.ceilings),
-        WatchingHandlers(store, adapters.chain, clock, bot.tracking_changed),
+        AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.line),
+        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed),
+        PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
+        WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
     )
     console = Console(store, clock, chat, messenger)
     panels = Panels(bot, Mode.LIVE)

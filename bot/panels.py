@@ -160,7 +160,7 @@ class Panels:
 
     def _symbol(self, mint: str) -> str | None:
         """What the token calls itself, where its launch was seen since the start."""
-        return self._bot.hunted.symbols.get(mint)
+        return self._bot.hunt.hunted.symbols.get(mint)
 
     def _event(self, message: OutboxMessage, owners: dict[str, Owner]) -> Record:
         """One message to a user as an event. What a payload lacks is None: rows of older versions have fewer facts."""
@@ -193,7 +193,7 @@ class Panels:
                 "curve_lamports": judged.opinion.curve_lamports,
                 "reason": "; ".join(judged.opinion.reasons),
             }
-            for judged in self._bot.opinions.best(TOKENS_SHOWN, now_ms)
+            for judged in self._bot.hunt.opinions.best(TOKENS_SHOWN, now_ms)
         ]
 
     def _levels(self) -> list[Record]:

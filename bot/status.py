@@ -84,8 +84,8 @@ class StatusBoard:
             "reconciled": self._bot.reconciler.reconciled,
             **self._numbers(overview),
             "facts": self._facts(known, overview),
-            "launches_seen": self._bot.hunted.launches_seen,
-            "tokens_tracked": sum(not tracker.done for tracker in self._bot.hunted.trackers.values()),
+            "launches_seen": self._bot.hunt.hunted.launches_seen,
+            "tokens_tracked": sum(not tracker.done for tracker in self._bot.hunt.hunted.trackers.values()),
             "prices_age_s": None if price_ms is None else round((now_ms - price_ms) / 1000, 1),
             "errors_today": logs.ERRORS.on(day),
             "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
@@ -205,7 +205,7 @@ class StatusBoard:
 
     def _followed(self, overview: Overview | None, now_ms: int) -> Record:
         """Scanners of followed wallets; one that waits for chain or database says why."""
-        looks = [scanner.look for scanner in self._bot.followed.scanners.values()]
+        looks = [scanner.look for scanner in self._bot.hunt.followed.scanners.values()]
         seen = [now_ms - look.checked_at_ms for look in looks if look.checked_at_ms]
         troubles = [look.trouble for look in looks if look.trouble]
         return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from actors.flattener import Flattener
 from actors.halt_news import HaltNews
 from actors.hunt_keeper import HuntKeeper
 from actors.launch_stream import LaunchStreamLink
-from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
+from actors.launch_watcher import LaunchWatcher
 from actors.links import Link
 from actors.operator_alerts import OperatorAlerts
 from actors.outbox_sender import OutboxSender
@@ -28,26 +27,17 @@ from actors.price_poller import PricePoller
 from actors.reconciler import CAUSE as RECONCILE
 from actors.reconciler import ReconcilerActor
 from actors.runtime import (
-    ActorDead,
-    AlreadyPresent,
-    AlreadyStarted,
     Context,
     Ignore,
     IgnoreType,
-    MailboxFull,
-    MaxChildren,
-    NotFound,
     Start,
     Supervision,
     Supervisor,
     SupervisorError,
     SupervisorSpec,
 )
-from actors.sniper import Look, Sniper
 from actors.telegram_gateway import TelegramGateway
-from actors.token_tracker import TokenTracker
 from actors.trading_guard import TradingGuard
-from actors.wallet_scanner import Followed, WalletScanner
 from bot.alarm import Alarm
 from bot.care import MoneyCare
 from bot.clock import Clock
@@ -58,16 +48,14 @@ from bot.execution.confirm import Confirmer
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit
-from bot.execution.opinion_book import OpinionBook
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
 from bot.execution.watch_check import WatchCheck
+from bot.hunt import Hunt
 from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Spool, Store, Vault, WalletHistory
-from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.outage import OutageRule
-from bot.trading.signal import Opinion
 from bot.trading.trading_state import Halt
 
 log = structlog.get_logger()
@@ -132,10 +120,7 @@ class TradingBot:
     in_flight: InFlight = field(default_factory=InFlight)
     prices: PriceBook = field(default_factory=PriceBook)
     balances: BalanceBook = field(default_factory=BalanceBook)
-    opinions: OpinionBook = field(default_factory=OpinionBook)
-    hunted: Hunted = field(default_factory=Hunted)
     looks: dict[str, MonitorLook] = field(default_factory=dict)
-    followed: Followed = field(default_factory=Followed)
     health: dict[str, Health] = field(default_factory=dict)
     root: Supervisor | None = None
     starts: dict[str, Start] = field(default_factory=dict)
@@ -149,7 +134,7 @@ class TradingBot:
     reconciler: ReconcilerActor = field(init=False)
     flattener: Flattener = field(init=False)
     fallback: FallbackMonitor = field(init=False)
-    hunt_keeper: HuntKeeper = field(init=False)
+    hunt: Hunt = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_with = self.supervision.path
@@ -188,22 +173,19 @@ class TradingBot:
         told, settled = self.alerts.tell, self.care.settled
         self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.balances, settled, told)
         self.care.desk, self.care.confirmer = self.desk, self.confirmer
-        ledgers = LedgerAudit(store, self.adapters.history, clock, self.guard.freeze_user, self.alerts.tell)
-        self.reconciler = ReconcilerActor(
-            store=store,
-            confirmer=self.confirmer,
-            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers),
-            policy=self.policy,
-            watch=self.care.watch,
-            judge=self.care.judge,
-            check=WatchCheck(lambda: self.looks.keys() | self.fallback.known, self.alerts.tell, clock.now_ms),
-            pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
-            resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
-            pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
-            resume_all=lambda: self.guard.resume(RECONCILE),
-        )
+        self.reconciler = self._reconciler()
         self.fallback = FallbackMonitor(store, chain, self.desk, clock, self.care.orphans, self.alerts.tell)
-        self.hunt_keeper = HuntKeeper(self._hunt_incarnations, self.populate)
+        self.hunt = Hunt(
+            store=store,
+            chain=chain,
+            history=self.adapters.history,
+            clock=clock,
+            supervision=self.supervision,
+            prices=self.prices,
+            desk=self.desk,
+            observe_s=self.observe_s,
+            supervisor=self.supervisor,
+        )
         self.flattener = Flattener(
             guard=self.guard,
             store=store,
@@ -245,7 +227,7 @@ class TradingBot:
                 prices=self.prices,
                 clock=clock,
                 health=self.health["stream"],
-                hunt=self._hunt,
+                hunt=self.hunt.take,
                 down=lambda why: self.guard.down("stream", why),
                 up=lambda: self.guard.up("stream"),
             ).run,
@@ -255,15 +237,32 @@ class TradingBot:
             "fallback_monitor": self.fallback.run,
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
-            "launch_watcher": LaunchWatcher(self.hunted, self._start_tracker),
-            "hunt_keeper": self.hunt_keeper.run,
+            "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
+            "hunt_keeper": HuntKeeper(self.hunt.incarnations, self.hunt.populate).run,
         }
         return self.supervision.tree(self.starts)
 
     def take_supervision(self, other: Supervision, rules: Mapping[str, OutageRule]) -> None:
         """Another file from now on, which the running tree has taken over already, and its rules of outages."""
-        self.supervision = self.care.supervision = other
+        self.supervision = self.care.supervision = self.hunt.supervision = other
         self.guard.take_rules(rules)
+
+    def _reconciler(self) -> ReconcilerActor:
+        store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
+        ledgers = LedgerAudit(store, self.adapters.history, clock, self.guard.freeze_user, self.alerts.tell)
+        return ReconcilerActor(
+            store=store,
+            confirmer=self.confirmer,
+            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers),
+            policy=self.policy,
+            watch=self.care.watch,
+            judge=self.care.judge,
+            check=WatchCheck(lambda: self.looks.keys() | self.fallback.known, self.alerts.tell, clock.now_ms),
+            pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
+            resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
+            pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
+            resume_all=lambda: self.guard.resume(RECONCILE),
+        )
 
     def _gateway(self, chat: Chats) -> TelegramGateway:
         return TelegramGateway(
@@ -295,24 +294,7 @@ class TradingBot:
     async def began(self, root: Supervisor) -> None:
         """The tree is up: remember it, and start who hunts."""
         self.root = root
-        await self.populate()
-
-    def _hunt_incarnations(self) -> tuple[int, ...]:
-        """Empty while the hunt, or anything that holds its children, does not run."""
-        if self.root is None:
-            return ()
-        hunt = [child for child in self.root.which_children() if child.id == "hunt" and child.state == "running"]
-        below = self.supervisor("hunt").which_children() if hunt else ()
-        holders = [child for child in below if child.type == "supervisor"]
-        if not hunt or any(child.state != "running" for child in holders):
-            return ()
-        return tuple(child.incarnation for child in (*hunt, *holders))
-
-    async def populate(self) -> None:
-        """A sniper for each user whose settings ask for one, a scanner for each wallet that anybody follows."""
-        for user in await self.adapters.store.users():
-            await self.sniper_changed(user.id)
-        await self.tracking_changed()
+        await self.hunt.populate()
 
     def supervisor(self, *path: str) -> Supervisor:
         """The running supervisor at a path below the root; raises Unavailable while it does not run."""
@@ -339,61 +321,3 @@ class TradingBot:
     async def _start_money(self) -> None:
         if self.root is not None:
             await self.root.restart_child("money")
-
-    async def sniper_changed(self, user_id: str) -> None:
-        """Start or stop a user's sniper after his settings."""
-        store, clock = self.adapters.store, self.adapters.clock
-        snipers = self.supervisor("hunt", "snipers")
-        running = any(child.id == user_id for child in snipers.which_children())
-        wanted = (await store.settings(user_id)).snipe_enabled
-        if wanted and not running:
-            user = next(user for user in await store.users() if user.id == user_id)
-            wallet = (await store.wallets(user_id))[0]
-            sniper = Sniper(user, wallet, store, self.desk, clock)
-            with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
-                await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
-        elif running and not wanted:
-            # At once: an order that it has handed over is the executor's, and its run follows the intent.
-            await snipers.terminate_child(user_id)
-
-    async def tracking_changed(self) -> None:
-        """One scanner for each address that anybody follows, none for the others."""
-        store, clock = self.adapters.store, self.adapters.clock
-        scanners = self.supervisor("hunt", "wallet_scanners")
-        wanted = {wallet.address for wallet in await store.tracked()}
-        running = {child.id for child in scanners.which_children()}
-        for address in running - wanted:
-            await scanners.terminate_child(address)
-        for address in wanted - running:
-            scanner = WalletScanner(address, store, self.adapters.history, clock, self.followed)
-            with suppress(AlreadyStarted, AlreadyPresent):
-                await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
-
-    def _hunt(self, event: LaunchpadEvent) -> None:
-        """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""
-        if isinstance(event, CurveTrade):
-            self.followed.hint(event)
-        try:
-            self.supervisor("hunt").ref("launch_watcher").tell(event)
-        except (ActorDead, MailboxFull, NotFound, Unavailable):
-            log.debug("event_dropped", mint=event.mint)
-
-    async def _start_tracker(self, launch: TokenLaunch) -> Tracker | None:
-        clock, read_mint = self.adapters.clock, self.adapters.chain.mint_facts
-        tracker = TokenTracker(launch, self.observe_s, clock, self.prices, self.opinions, read_mint, self._publish)
-        trackers = self.supervisor("hunt", "token_trackers")
-        try:
-            await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))
-        except (AlreadyStarted, AlreadyPresent, MaxChildren) as error:
-            log.info("token_not_tracked", mint=launch.mint, reason=str(error))
-            return None
-        return tracker
-
-    def _publish(self, launch: TokenLaunch, opinion: Opinion) -> None:
-        """One opinion to every sniper; a sniper that is behind loses it, which status shows as a dropped message."""
-        snipers = self.supervisor("hunt", "snipers")
-        for child in snipers.which_children():
-            try:
-                snipers.ref(child.id).tell(Look(launch, opinion))
-            except (ActorDead, MailboxFull) as error:
-                log.info("look_dropped", user=child.id, mint=launch.mint, reason=str(error))

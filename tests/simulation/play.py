@@ -332,7 +332,7 @@ class Simulation:
             settings = self.world.store._settings[user.id]
             if settings.snipe_enabled:
                 await self.world.store.save_settings(user.id, replace(settings, snipe_enabled=False), "simulation")
-                await self.living.sniper_changed(user.id)
+                await self.living.hunt.sniper_changed(user.id)
 
     def _unwell(self) -> list[str]:
         """Why the bot is not at rest."""

@@ -101,10 +101,10 @@ async def bot_on_telegram(
         registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
         chat = make_chat(
-            AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
-            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.sniper_changed),
-            PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed, bot.policy.ceilings),
-            WatchingHandlers(store, chain, clock, bot.tracking_changed),
+            AccountHandlers(store, chain, clock, registrar.register, bot.hunt.sniper_changed, board.line),
+            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed),
+            PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
+            WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
         )
         await open_for_entries(bot)
         async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:

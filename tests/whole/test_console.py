@@ -31,10 +31,10 @@ async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
         registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
         chat = make_chat(
-            AccountHandlers(store, chain, clock, registrar.register, bot.sniper_changed, board.line),
-            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.sniper_changed),
-            PreferenceHandlers(store, clock, bot.guard, bot.sniper_changed, bot.policy.ceilings),
-            WatchingHandlers(store, chain, clock, bot.tracking_changed),
+            AccountHandlers(store, chain, clock, registrar.register, bot.hunt.sniper_changed, board.line),
+            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed),
+            PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
+            WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
         )
         await open_for_entries(bot)
         yield bot, Console(store, clock, chat, ConsoleMessenger(world.told.append))

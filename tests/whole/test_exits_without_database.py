@@ -185,7 +185,7 @@ async def test_panic_while_away_sells_and_outlives_the_process(autojump_clock: M
             here.bot.desk,
             here.world.clock,
             here.bot.panic,
-            here.bot.sniper_changed,
+            here.bot.hunt.sniper_changed,
         )
         told = await chat.panic(Incoming(here.user, None, "/panic", "key"), (), _command("panic"))
         assert "1 position to sell, at any price" in told

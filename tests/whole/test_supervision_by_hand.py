@@ -168,7 +168,7 @@ async def test_a_subtree_that_is_started_again_has_its_children_again(autojump_c
     async with scene(SNIPES) as here:
         position_id, _ = await here.position()
         await here.world.store.track(TrackedWallet(here.user.id, here.wallet.address, "", 0))
-        await here.bot.tracking_changed()
+        await here.bot.hunt.tracking_changed()
         for path in ("root/hunt", "root/hunt/snipers", "root/hunt"):
             await here.restart(path)
             await here.hunts()
@@ -181,7 +181,7 @@ async def test_a_subtree_that_is_started_again_has_its_children_again(autojump_c
 async def test_a_hunt_that_was_used_up_comes_back_with_its_children(autojump_clock: MockClock) -> None:
     async with scene(SNIPES) as here:
         await here.world.store.track(TrackedWallet(here.user.id, here.wallet.address, "", 0))
-        await here.bot.tracking_changed()
+        await here.bot.hunt.tracking_changed()
         hunt = here.bot.supervisor("hunt")
         while state_of(here.bot.supervisor(), "hunt") == "running":
             if state_of(hunt, "launch_watcher") == "running":

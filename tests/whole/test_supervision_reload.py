@@ -126,7 +126,7 @@ async def test_an_actor_follows_its_new_mailbox_from_its_next_start(autojump_clo
         snipers.kill(here.user_id)
         await until(lambda: capacity() == 9, within_s=10)
         other, _ = await here.world.user("demo-2", SNIPES)
-        await here.bot.sniper_changed(other.id)
+        await here.bot.hunt.sniper_changed(other.id)
         assert snipers.get_childspec(other.id).mailbox.capacity == 9  # type: ignore[union-attr]
 
 

@@ -1,0 +1,130 @@
+"""Who looks for something to buy: a tracker per new token, a sniper per user who wants one, a scanner per followed wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from actors.launch_watcher import Hunted, Tracker
+from actors.runtime import (
+    ActorDead,
+    AlreadyPresent,
+    AlreadyStarted,
+    MailboxFull,
+    MaxChildren,
+    NotFound,
+    Supervision,
+    Supervisor,
+)
+from actors.sniper import Look, Sniper
+from actors.token_tracker import TokenTracker
+from actors.wallet_scanner import Followed, WalletScanner
+from bot.clock import Clock
+from bot.errors import Unavailable
+from bot.execution.opinion_book import OpinionBook
+from bot.execution.price_book import PriceBook
+from bot.ports import Chain, Desk, Store, WalletHistory
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
+from bot.trading.signal import Opinion
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, repr=False)
+class Hunt:
+    """The hunt's dynamic children. `supervisor` finds a running supervisor by its path, or raises Unavailable.
+
+    `observe_s` is how long a new token is watched before an opinion. `hunted`, `opinions` and `followed` are what the
+    children have seen, for whoever shows it.
+    """
+
+    store: Store
+    chain: Chain
+    history: WalletHistory
+    clock: Clock
+    supervision: Supervision
+    prices: PriceBook
+    desk: Desk
+    observe_s: float
+    supervisor: Callable[..., Supervisor]
+    hunted: Hunted = field(default_factory=Hunted)
+    opinions: OpinionBook = field(default_factory=OpinionBook)
+    followed: Followed = field(default_factory=Followed)
+
+    def incarnations(self) -> tuple[int, ...]:
+        """Which incarnations of the hunt and its dynamic supervisors run; empty while any of them does not."""
+        try:
+            hunt = [child for child in self.supervisor().which_children() if child.id == "hunt"]
+            below = self.supervisor("hunt").which_children()
+        except Unavailable:
+            return ()
+        holders = [*hunt, *(child for child in below if child.type == "supervisor")]
+        if any(child.state != "running" for child in holders):
+            return ()
+        return tuple(child.incarnation for child in holders)
+
+    async def populate(self) -> None:
+        """A sniper for each user whose settings ask for one, a scanner for each wallet that anybody follows."""
+        for user in await self.store.users():
+            await self.sniper_changed(user.id)
+        await self.tracking_changed()
+
+    async def sniper_changed(self, user_id: str) -> None:
+        """Start or stop a user's sniper after his settings."""
+        snipers = self.supervisor("hunt", "snipers")
+        running = any(child.id == user_id for child in snipers.which_children())
+        wanted = (await self.store.settings(user_id)).snipe_enabled
+        if wanted and not running:
+            user = next(user for user in await self.store.users() if user.id == user_id)
+            wallet = (await self.store.wallets(user_id))[0]
+            sniper = Sniper(user, wallet, self.store, self.desk, self.clock)
+            with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
+                await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
+        elif running and not wanted:
+            # At once: an order that it has handed over is the executor's, and its run follows the intent.
+            await snipers.terminate_child(user_id)
+
+    async def tracking_changed(self) -> None:
+        """One scanner for each address that anybody follows, none for the others."""
+        scanners = self.supervisor("hunt", "wallet_scanners")
+        wanted = {wallet.address for wallet in await self.store.tracked()}
+        running = {child.id for child in scanners.which_children()}
+        for address in running - wanted:
+            await scanners.terminate_child(address)
+        for address in wanted - running:
+            scanner = WalletScanner(address, self.store, self.history, self.clock, self.followed)
+            with suppress(AlreadyStarted, AlreadyPresent):
+                await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
+
+    def take(self, event: LaunchpadEvent) -> None:
+        """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""
+        if isinstance(event, CurveTrade):
+            self.followed.hint(event)
+        try:
+            self.supervisor("hunt").ref("launch_watcher").tell(event)
+        except (ActorDead, MailboxFull, NotFound, Unavailable):
+            log.debug("event_dropped", mint=event.mint)
+
+    async def track(self, launch: TokenLaunch) -> Tracker | None:
+        """Start the tracker of a new token; None where there are too many, or it has one."""
+        read_mint = self.chain.mint_facts
+        tracker = TokenTracker(launch, self.observe_s, self.clock, self.prices, self.opinions, read_mint, self._publish)
+        trackers = self.supervisor("hunt", "token_trackers")
+        try:
+            await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))
+        except (AlreadyStarted, AlreadyPresent, MaxChildren) as error:
+            log.info("token_not_tracked", mint=launch.mint, reason=str(error))
+            return None
+        return tracker
+
+    def _publish(self, launch: TokenLaunch, opinion: Opinion) -> None:
+        """One opinion to every sniper; a sniper that is behind loses it, which status shows as a dropped message."""
+        snipers = self.supervisor("hunt", "snipers")
+        for child in snipers.which_children():
+            try:
+                snipers.ref(child.id).tell(Look(launch, opinion))
+            except (ActorDead, MailboxFull) as error:
+                log.info("look_dropped", user=child.id, mint=launch.mint, reason=str(error))
