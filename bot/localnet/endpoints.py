@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from bot.localnet.chain import Chain
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import FaultError, FaultTable
+from bot.localnet.faults import FaultError, FaultTable, RateGate
 from bot.localnet.rpc.dispatch import Dispatcher
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.pubsub import PubSub
+from bot.localnet.rpc.view import View
 from bot.localnet.store import Store
 
 ALL = "all"
@@ -24,6 +25,7 @@ class Endpoint:
     faults: FaultTable
     dispatcher: Dispatcher
     pubsub: PubSub
+    rates: RateGate
 
 
 def make_endpoints(
@@ -33,9 +35,9 @@ def make_endpoints(
     made = []
     for number in range(1, count + 1):
         faults = FaultTable(clock)
-        node = RpcNode(chain, store, faucet, faults)
+        node = RpcNode(chain, store, faucet, faults, View(chain, store, faults))
         dispatcher = Dispatcher(node)
-        made.append(Endpoint(f"rpc-{number}", faults, dispatcher, PubSub(node, dispatcher)))
+        made.append(Endpoint(f"rpc-{number}", faults, dispatcher, PubSub(node, dispatcher), RateGate(faults)))
     return tuple(made)
 
 

@@ -18,11 +18,21 @@ class FaultKind:
 RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
 RPC_SLOW = FaultKind("rpc-slow", "every request is answered late, by --delay-ms", needs_delay=True)
 RATE_LIMIT = FaultKind("rate-limit", "every HTTP request is answered with 429")
+FLOOD = FaultKind("flood", "three of four HTTP requests are answered with 429 and ask for a longer rest")
+STALE = FaultKind("stale", "cut off from the cluster: answers as of that moment, silent streams, passes nothing on")
+EMPTY = FaultKind("empty", "says of every account and transaction that there is none, at the newest slot")
+GENESIS = FaultKind("genesis", "says that it serves another chain")
+REORDER = FaultKind("reorder", "every second notification is told after the one that follows it")
 STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on")
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
-KINDS = {kind.name: kind for kind in (RPC_DOWN, RPC_SLOW, RATE_LIMIT, STREAM_DROP, DROP_TX)}
+_ALL = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
+KINDS = {kind.name: kind for kind in _ALL}
 MAX_DURATION_S = 86_400.0
 MAX_DELAY_MS = 600_000
+
+RATE_LIMIT_RETRY_AFTER_S = 1
+FLOOD_RETRY_AFTER_S = 2
+FLOOD_ANSWERS_ONE_IN = 4
 
 
 class FaultError(Exception):
@@ -92,3 +102,20 @@ class FaultTable:
     def _notify(self) -> None:
         for observer in self._observers:
             observer()
+
+
+class RateGate:
+    """Which HTTP requests one endpoint refuses for their rate, while `rate-limit` or `flood` is on."""
+
+    def __init__(self, faults: FaultTable) -> None:
+        self._faults = faults
+        self._asked = 0
+
+    def refuses_for_s(self) -> int | None:
+        """To be called once per request: the seconds of its Retry-After, or None when it is answered."""
+        if self._faults.get(RATE_LIMIT) is not None:
+            return RATE_LIMIT_RETRY_AFTER_S
+        if self._faults.get(FLOOD) is None:
+            return None
+        self._asked += 1
+        return None if self._asked % FLOOD_ANSWERS_ONE_IN == 0 else FLOOD_RETRY_AFTER_S

@@ -11,7 +11,7 @@ import trio
 
 from bot.localnet.cluster import DEFAULT_SLOT_MS, Cluster
 from bot.localnet.endpoints import ALL
-from bot.localnet.faults import RATE_LIMIT, RPC_DOWN, RPC_SLOW, STREAM_DROP
+from bot.localnet.faults import RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.market.interface import Market
 from bot.localnet.records import Block
 from bot.localnet.rpc.pubsub import Message, PubSub, Session
@@ -26,7 +26,11 @@ class NodeUnreachable(OSError):
 
 
 class TooManyRequests(NodeUnreachable):
-    """The node refuses the request because of its rate; HTTP status 429 on a socket."""
+    """The node refuses the request because of its rate; HTTP status 429 on a socket, with a Retry-After."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StreamDropped(Exception):
@@ -121,8 +125,9 @@ class InProcessChain:
         await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
         if asked.faults.get(RPC_DOWN) is not None:
             raise NodeUnreachable("the local node is down")
-        if asked.faults.get(RATE_LIMIT) is not None:
-            raise TooManyRequests("the local node is asked too often")
+        retry_after_s = asked.rates.refuses_for_s()
+        if retry_after_s is not None:
+            raise TooManyRequests("the local node is asked too often", retry_after_s)
         return asked.dispatcher.handle_bytes(raw)
 
     def call(self, method: str, *params: Any) -> Any:

@@ -79,7 +79,7 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             for endpoint, pair in zip(cluster.endpoints, listeners, strict=True):
-                http = HttpDoor(endpoint.faults, endpoint.dispatcher.handle_bytes)
+                http = HttpDoor(endpoint.faults, endpoint.rates, endpoint.dispatcher.handle_bytes)
                 websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub)
                 nursery.start_soon(trio.serve_listeners, http.serve, pair.http)
                 nursery.start_soon(trio.serve_listeners, websocket.serve, pair.websocket)

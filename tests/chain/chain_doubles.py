@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
-from bot.chain.transport import DEFAULT_WAIT_S, RateLimited
+from bot.chain.transport import RateLimited
 from bot.errors import ChainUnavailable
 from bot.localnet.inprocess import InProcessChain, NodeUnreachable, StreamDropped, TooManyRequests
 
@@ -31,7 +31,7 @@ class InProcessTransport:
         try:
             return await self._chain.request(body, self._endpoint)
         except TooManyRequests as error:
-            raise RateLimited(f"{self._name}: {error}", DEFAULT_WAIT_S) from None
+            raise RateLimited(f"{self._name}: {error}", error.retry_after_s) from None
         except NodeUnreachable as error:
             raise ChainUnavailable(f"{self._name}: {error}") from None
 

@@ -162,7 +162,7 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         assert await trio.to_thread.run_sync(verb, chain, "fault", "rpc-slow", "--for", "1m", "--delay-ms", "1") == 0
         assert "rpc-slow" in capsys.readouterr().out
         assert await trio.to_thread.run_sync(verb, chain, "fault", "meteor", "--for", "1m") == 1
-        assert "known: drop-tx, rate-limit, rpc-down" in capsys.readouterr().err
+        assert "known: drop-tx, empty, flood, genesis, rate-limit, " in capsys.readouterr().err
         wrong = ("fault", "rpc-down", "--for", "1m", "--endpoint", "rpc-9")
         assert await trio.to_thread.run_sync(verb, chain, *wrong) == 1
         assert "unknown endpoint rpc-9; known: rpc-1 and all" in capsys.readouterr().err

@@ -74,7 +74,7 @@ async def served() -> AsyncIterator[Served]:
         Store(), seed=8, salt=b"", time_s=1_790_000_000, clock=trio.current_time, market=None, slot_ms=SLOT_MS
     )
     listeners = await open_listeners(0)
-    http = HttpDoor(cluster.faults, cluster.dispatcher.handle_bytes)
+    http = HttpDoor(cluster.faults, cluster.endpoints[0].rates, cluster.dispatcher.handle_bytes)
     websocket = WebSocketDoor(cluster.faults, cluster.pubsub)
 
     async def produce() -> None:

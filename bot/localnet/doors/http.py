@@ -8,12 +8,11 @@ import h11
 import trio
 
 from bot.localnet.doors.connections import Connections
-from bot.localnet.faults import RATE_LIMIT, RPC_DOWN, FaultTable
+from bot.localnet.faults import RPC_DOWN, FaultTable, RateGate
 
 RECEIVE_BYTES = 65_536
 MAX_BODY_BYTES = 1_000_000
 IDLE_S = 300
-RETRY_AFTER_S = 1
 RATE_LIMITED_ANSWER = b'{"jsonrpc":"2.0","error":{"code":429,"message":"Too many requests"},"id":null}'
 
 Answer = Callable[[bytes], bytes]
@@ -22,8 +21,8 @@ Answer = Callable[[bytes], bytes]
 class HttpDoor:
     """Serves JSON-RPC requests. `answer` maps a request body to an answer body."""
 
-    def __init__(self, faults: FaultTable, answer: Answer) -> None:
-        self._faults = faults
+    def __init__(self, faults: FaultTable, rates: RateGate, answer: Answer) -> None:
+        self._rates = rates
         self._connections = Connections(faults, RPC_DOWN)
         self._answer = answer
 
@@ -41,24 +40,25 @@ class HttpDoor:
                     return
                 request, body = received
                 await self._connections.delay()
-                status, answer = self._respond(request, body)
-                await stream.send_all(_encode(connection, status, answer))
+                await stream.send_all(_encode(connection, *self._respond(request, body)))
                 if connection.our_state is h11.MUST_CLOSE:
                     return
                 connection.start_next_cycle()
         except (h11.RemoteProtocolError, h11.LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
-    def _respond(self, request: h11.Request, body: bytes) -> tuple[int, bytes]:
+    def _respond(self, request: h11.Request, body: bytes) -> tuple[int, bytes, int | None]:
+        """The status, the body, and the seconds of a Retry-After where there is one."""
         if len(body) > MAX_BODY_BYTES:
-            return 413, b'{"error":"request body too large"}'
+            return 413, b'{"error":"request body too large"}', None
         if request.method == b"GET" and request.target == b"/health":
-            return 200, b"ok"
+            return 200, b"ok", None
         if request.method != b"POST":
-            return 405, b'{"error":"use POST"}'
-        if self._faults.get(RATE_LIMIT) is not None:
-            return 429, RATE_LIMITED_ANSWER
-        return 200, self._answer(body)
+            return 405, b'{"error":"use POST"}', None
+        retry_after_s = self._rates.refuses_for_s()
+        if retry_after_s is not None:
+            return 429, RATE_LIMITED_ANSWER, retry_after_s
+        return 200, self._answer(body), None
 
 
 async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:
@@ -83,13 +83,13 @@ async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> tup
             return None
 
 
-def _encode(connection: h11.Connection, status: int, body: bytes) -> bytes:
+def _encode(connection: h11.Connection, status: int, body: bytes, retry_after_s: int | None) -> bytes:
     headers = [
         ("content-type", "application/json; charset=utf-8"),
         ("content-length", str(len(body))),
         ("access-control-allow-origin", "*"),
     ]
-    if status == 429:
-        headers.append(("retry-after", str(RETRY_AFTER_S)))
+    if retry_after_s is not None:
+        headers.append(("retry-after", str(retry_after_s)))
     parts = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
     return b"".join(connection.send(part) or b"" for part in parts)

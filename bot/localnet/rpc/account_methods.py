@@ -19,14 +19,14 @@ LARGEST_ACCOUNTS = 20
 
 def get_balance(node: RpcNode, params: Params) -> Any:
     commitment = node.checked_commitment(params.config(1))
-    account = node.chain.account_at(params.pubkey(0), commitment)
+    account = node.view.account_at(params.pubkey(0), commitment)
     return node.in_context(commitment, 0 if account is None else account.lamports)
 
 
 def get_account_info(node: RpcNode, params: Params) -> Any:
     config = params.config(1)
     commitment = node.checked_commitment(config)
-    account = node.chain.account_at(params.pubkey(0), commitment)
+    account = node.view.account_at(params.pubkey(0), commitment)
     return node.in_context(commitment, node.encode(account, config, "binary"))
 
 
@@ -34,7 +34,7 @@ def get_multiple_accounts(node: RpcNode, params: Params) -> Any:
     config = params.config(1)
     commitment = node.checked_commitment(config)
     keys = [parse_pubkey(key) for key in params.items(0, MAX_ACCOUNTS_PER_CALL)]
-    accounts = [node.encode(node.chain.account_at(key, commitment), config) for key in keys]
+    accounts = [node.encode(node.view.account_at(key, commitment), config) for key in keys]
     return node.in_context(commitment, accounts)
 
 
@@ -48,9 +48,11 @@ def get_program_accounts(node: RpcNode, params: Params) -> Any:
             f"{program} excluded from account secondary indexes; this RPC method unavailable for key",
         )
     found = []
-    for key in node.chain.accounts.owned_by_program(program):
-        account = node.chain.account_at(key, commitment)
-        if account is not None and matches_filters(account, config.fields.get("filters")):
+    for key in node.view.owned_by_program(program):
+        account = node.view.account_at(key, commitment)
+        if account is None or account.owner != program:
+            continue
+        if matches_filters(account, config.fields.get("filters")):
             found.append({"pubkey": str(key), "account": node.encode(account, config)})
     return node.in_context(commitment, found) if config.flag("withContext") else found
 
@@ -64,8 +66,8 @@ def get_token_accounts_by_owner(node: RpcNode, params: Params) -> Any:
         raise invalid("Invalid params: give either `mint` or `programId`.")
     wanted = parse_pubkey(mint or program)
     found = []
-    for key in node.chain.accounts.tokens_of_owner(params.pubkey(0)):
-        account = node.chain.account_at(key, commitment)
+    for key in node.view.tokens_of_owner(params.pubkey(0)):
+        account = node.view.account_at(key, commitment)
         held = token_account(account)
         if account is not None and held is not None and wanted == (held.mint if mint else account.owner):
             found.append({"pubkey": str(key), "account": node.encode(account, config)})
@@ -74,7 +76,7 @@ def get_token_accounts_by_owner(node: RpcNode, params: Params) -> Any:
 
 def get_token_account_balance(node: RpcNode, params: Params) -> Any:
     commitment = node.checked_commitment(params.config(1))
-    account = node.chain.account_at(params.pubkey(0), commitment)
+    account = node.view.account_at(params.pubkey(0), commitment)
     held = token_account(account)
     if held is None:
         raise invalid(
@@ -84,7 +86,7 @@ def get_token_account_balance(node: RpcNode, params: Params) -> Any:
 
 
 def _mint_account(node: RpcNode, key: Pubkey) -> Account:
-    account = node.chain.accounts.get(key)
+    account = node.view.account_at(key, "processed")
     if account is None:
         raise invalid("Invalid param: could not find mint")
     if not is_mint(account):
@@ -103,8 +105,8 @@ def get_token_largest_accounts(node: RpcNode, params: Params) -> Any:
     key = params.pubkey(0)
     decimals = _mint_account(node, key).data[44]
     holdings = []
-    for address in node.chain.accounts.tokens_of_mint(key):
-        held = token_account(node.chain.account_at(address, commitment))
+    for address in node.view.tokens_of_mint(key):
+        held = token_account(node.view.account_at(address, commitment))
         if held is not None:
             holdings.append((held.amount_raw, str(address)))
     largest = sorted(holdings, reverse=True)[:LARGEST_ACCOUNTS]

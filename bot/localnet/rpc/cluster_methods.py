@@ -27,57 +27,57 @@ def get_version(_node: RpcNode, _params: Params) -> Any:
 
 
 def get_genesis_hash(node: RpcNode, _params: Params) -> Any:
-    return str(node.chain.genesis_hash)
+    return str(node.view.genesis_hash)
 
 
 def get_slot(node: RpcNode, params: Params) -> Any:
-    return node.chain.slot_at(node.checked_commitment(params.config(0)))
+    return node.view.slot_at(node.checked_commitment(params.config(0)))
 
 
 def get_block_height(node: RpcNode, params: Params) -> Any:
-    return node.chain.height_at(node.checked_commitment(params.config(0)))
+    return node.view.height_at(node.checked_commitment(params.config(0)))
 
 
 def get_transaction_count(node: RpcNode, params: Params) -> Any:
     node.checked_commitment(params.config(0))
-    return node.chain.position.transactions
+    return node.view.position.transactions
 
 
 def get_epoch_info(node: RpcNode, params: Params) -> Any:
     commitment = node.checked_commitment(params.config(0))
-    slot = node.chain.slot_at(commitment)
+    slot = node.view.slot_at(commitment)
     return {
         "absoluteSlot": slot,
-        "blockHeight": node.chain.height_at(commitment),
+        "blockHeight": node.view.height_at(commitment),
         "epoch": slot // SLOTS_PER_EPOCH,
         "slotIndex": slot % SLOTS_PER_EPOCH,
         "slotsInEpoch": SLOTS_PER_EPOCH,
-        "transactionCount": node.chain.position.transactions,
+        "transactionCount": node.view.position.transactions,
     }
 
 
 def get_block_time(node: RpcNode, params: Params) -> Any:
     """Exact for recent blocks; estimated from the slot distance for older ones."""
     slot = params.integer(0)
-    behind = node.chain.position.slot - slot
+    behind = node.view.position.slot - slot
     if behind < 0:
         raise RpcError(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
-    for block in node.chain.blocks:
+    for block in node.view.blocks:
         if block.slot == slot:
             return block.block_time_s
-    return node.chain.position.time_s - int(behind * SLOT_S)
+    return node.view.position.time_s - int(behind * SLOT_S)
 
 
 def get_latest_blockhash(node: RpcNode, params: Params) -> Any:
     commitment = node.checked_commitment(params.config(0))
-    blockhash, last_valid_height = node.chain.blockhash_at(commitment)
+    blockhash, last_valid_height = node.view.blockhash_at(commitment)
     return node.in_context(commitment, {"blockhash": str(blockhash), "lastValidBlockHeight": last_valid_height})
 
 
 def is_blockhash_valid(node: RpcNode, params: Params) -> Any:
     commitment = node.checked_commitment(params.config(1))
     blockhash = parse_hash(params.value(0))
-    return node.in_context(commitment, node.chain.blockhashes.accepts(blockhash, node.chain.height_at(commitment)))
+    return node.in_context(commitment, node.chain.blockhashes.accepts(blockhash, node.view.height_at(commitment)))
 
 
 def get_fee_for_message(node: RpcNode, params: Params) -> Any:
@@ -95,7 +95,7 @@ def get_recent_prioritization_fees(node: RpcNode, params: Params) -> Any:
     """Per recent block: the least price in micro-lamports that a transaction writing these accounts paid; 0 if none."""
     wanted = {str(parse_pubkey(key)) for key in params.items(0, 128)} if params.has(0) else set[str]()
     answer = []
-    for block in node.chain.blocks:
+    for block in node.view.blocks:
         prices = [
             landed.price_micro_lamports
             for landed in block.transactions
@@ -117,7 +117,7 @@ def request_airdrop(node: RpcNode, params: Params) -> Any:
     recipient, lamports = params.pubkey(0), params.integer(1)
     if not 0 < lamports <= MAX_AIRDROP_LAMPORTS:
         raise invalid(f"Invalid params: the local faucet gives up to {MAX_AIRDROP_LAMPORTS} lamports at once.")
-    blockhash, _ = node.chain.blockhash_at("processed")
+    blockhash, _ = node.view.blockhash_at("processed")
     transaction = node.faucet.airdrop(recipient, lamports, blockhash)
     return str(node.chain.submit(transaction, bytes(transaction)))
 

@@ -1,4 +1,4 @@
-"""What RPC methods work on: the chain, its stored history, the faucet and the faults, and the `context` of answers."""
+"""What RPC methods work on: the chain and what of it is shown, history, faucet, faults, and the `context` of answers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bot.localnet.faults import FaultTable
 from bot.localnet.records import TransactionStatus
 from bot.localnet.rpc.account_encoding import encode_account
 from bot.localnet.rpc.params import MIN_CONTEXT_SLOT_NOT_REACHED, Config, RpcError
+from bot.localnet.rpc.view import View
 from bot.localnet.store import Store
 from bot.localnet.tokens import mint_decimals
 
@@ -28,11 +29,12 @@ class RpcNode:
     store: Store
     faucet: Faucet
     faults: FaultTable
+    view: View
 
     def checked_commitment(self, config: Config) -> Commitment:
         """The commitment of a request, after its `minContextSlot` was checked."""
         commitment = config.commitment()
-        slot = self.chain.slot_at(commitment)
+        slot = self.view.slot_at(commitment)
         minimum = config.integer("minContextSlot")
         if minimum is not None and slot < minimum:
             raise RpcError(
@@ -42,7 +44,7 @@ class RpcNode:
 
     def in_context(self, commitment: Commitment, value: Any) -> dict[str, Any]:
         """A value with the slot that it was read at."""
-        return {"context": {"apiVersion": API_VERSION, "slot": self.chain.slot_at(commitment)}, "value": value}
+        return {"context": {"apiVersion": API_VERSION, "slot": self.view.slot_at(commitment)}, "value": value}
 
     def decimals_of(self, mint: Pubkey) -> int:
         """Decimals of a mint; 0 when it is unknown."""
@@ -55,6 +57,6 @@ class RpcNode:
 
     def confirmation_of(self, status: TransactionStatus) -> str:
         """The commitment level that a landed transaction has reached."""
-        if status.slot <= self.chain.slot_at("finalized"):
+        if status.slot <= self.view.slot_at("finalized"):
             return "finalized"
-        return "confirmed" if status.slot <= self.chain.slot_at("confirmed") else "processed"
+        return "confirmed" if status.slot <= self.view.slot_at("confirmed") else "processed"

@@ -14,6 +14,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from bot.localnet.chain import DEPTH_OF, Commitment
+from bot.localnet.faults import REORDER
 from bot.localnet.records import Block, Landed, TransactionStatus
 from bot.localnet.rpc.account_encoding import matches_filters
 from bot.localnet.rpc.dispatch import Dispatcher, error_answer
@@ -86,6 +87,7 @@ class PubSub:
 
     def on_block(self) -> None:
         """Tell every session what the newest block brings at each commitment level."""
+        self.node.view.on_block()
         blocks = {commitment: self.node.chain.block_at(commitment) for commitment in DEPTH_OF}
         for session in list(self._sessions):
             session.on_block(blocks)
@@ -100,6 +102,7 @@ class Session:
         self._on_close = on_close
         self._subscriptions: dict[int, Subscription] = {}
         self._fresh: list[Subscription] = []
+        self._held_back: Message | None = None
 
     def close(self) -> None:
         """End the session from the client's side."""
@@ -140,8 +143,8 @@ class Session:
         for subscription in self._fresh:
             if subscription.kind != "signature" or subscription.subject is None:
                 continue
-            status = node.store.status(parse_signature(subscription.subject))
-            if status is not None and status.slot <= node.chain.slot_at(subscription.commitment):
+            status = node.view.status(parse_signature(subscription.subject))
+            if status is not None and status.slot <= node.view.slot_at(subscription.commitment):
                 self._fire_signature(subscription, status)
         self._fresh.clear()
 
@@ -167,15 +170,29 @@ class Session:
 
     def on_block(self, blocks: dict[Commitment, Block | None]) -> None:
         """Deliver what the newest blocks bring to this session."""
+        view = self._pubsub.node.view
+        if view.is_cut_off:
+            return
         for subscription in list(self._subscriptions.values()):
             if subscription.kind == "slot":
-                self._deliver(subscription.notification(self._slot()))
+                self._tell_in_turn(subscription.notification(self._slot()))
             elif subscription.kind == "root":
-                self._deliver(subscription.notification(self._pubsub.node.chain.slot_at("finalized")))
-            else:
+                self._tell_in_turn(subscription.notification(self._pubsub.node.chain.slot_at("finalized")))
+            elif not view.is_empty:
                 block = blocks[subscription.commitment]
                 if block is not None:
                     self._tell(subscription, block)
+
+    def _tell_in_turn(self, message: Message) -> None:
+        """Deliver a notification; while `reorder` is on, every second one after the one that follows it."""
+        held = self._held_back
+        if held is None and self._pubsub.node.faults.get(REORDER) is not None:
+            self._held_back = message
+            return
+        self._held_back = None
+        self._deliver(message)
+        if held is not None:
+            self._deliver(held)
 
     def _slot(self) -> dict[str, int]:
         chain = self._pubsub.node.chain
@@ -192,10 +209,10 @@ class Session:
             elif subscription.kind == "logs":
                 if subscription.subject is None or subscription.subject in record.account_keys:
                     value = {"signature": record.signature, "err": record.error, "logs": list(record.logs)}
-                    self._deliver(subscription.notification(_in_context(block, value)))
+                    self._tell_in_turn(subscription.notification(_in_context(block, value)))
             else:
                 for value in self._account_values(subscription, landed):
-                    self._deliver(subscription.notification(_in_context(block, value)))
+                    self._tell_in_turn(subscription.notification(_in_context(block, value)))
 
     def _account_values(self, subscription: Subscription, landed: Landed) -> Iterator[Any]:
         node, config = self._pubsub.node, subscription.config
@@ -213,7 +230,7 @@ class Session:
         """A signature notification is sent once; the subscription ends with it."""
         self._subscriptions.pop(subscription.number, None)
         value = {"context": {"slot": status.slot}, "value": {"err": status.error}}
-        self._deliver(subscription.notification(value))
+        self._tell_in_turn(subscription.notification(value))
 
 
 def _in_context(block: Block, value: Any) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def simulate_transaction(node: RpcNode, params: Params) -> Any:
     simulation = node.chain.simulate(transaction, check_age=not replace)
     value = _simulation_value(node, simulation, transaction, config)
     if replace:
-        blockhash, last_valid_height = node.chain.blockhash_at(commitment)
+        blockhash, last_valid_height = node.view.blockhash_at(commitment)
         value["replacementBlockhash"] = {"blockhash": str(blockhash), "lastValidBlockHeight": last_valid_height}
     return node.in_context(commitment, value)
 
@@ -146,7 +146,7 @@ def send_transaction(node: RpcNode, params: Params) -> Any:
         if simulation.error is not None:
             message = f"Transaction simulation failed: {error_text(simulation.error)}"
             raise RpcError(PREFLIGHT_FAILURE, message, _simulation_value(node, simulation, transaction, Config({})))
-    if verified and node.faults.get(DROP_TX) is None:
+    if verified and node.faults.get(DROP_TX) is None and not node.view.is_cut_off:
         try:
             node.chain.submit(transaction, raw)
         except QueueFull as error:
@@ -158,18 +158,18 @@ def get_signature_statuses(node: RpcNode, params: Params) -> Any:
     """Statuses; without `searchTransactionHistory` only of transactions of the last 150 slots."""
     signatures = [parse_signature(text) for text in params.items(0, MAX_STATUSES)]
     search = params.config(1).flag("searchTransactionHistory")
-    oldest = 0 if search else node.chain.position.slot - STATUS_CACHE_SLOTS
+    oldest = 0 if search else node.view.position.slot - STATUS_CACHE_SLOTS
     return node.in_context("processed", [_status(node, signature, oldest) for signature in signatures])
 
 
 def _status(node: RpcNode, signature: Signature, oldest_slot: int) -> dict[str, Any] | None:
-    status = node.store.status(signature)
+    status = node.view.status(signature)
     if status is None or status.slot < oldest_slot:
         return None
     confirmation = node.confirmation_of(status)
     return {
         "slot": status.slot,
-        "confirmations": None if confirmation == "finalized" else node.chain.position.slot - status.slot,
+        "confirmations": None if confirmation == "finalized" else node.view.position.slot - status.slot,
         "err": status.error,
         "status": status_of(status.error),
         "confirmationStatus": confirmation,
@@ -183,8 +183,8 @@ def get_transaction(node: RpcNode, params: Params) -> Any:
     commitment = config.commitment()
     if commitment == "processed":
         raise invalid("Method does not support commitment below `confirmed`")
-    record = node.store.transaction(signature)
-    if record is None or record.slot > node.chain.slot_at(commitment):
+    record = node.view.transaction(signature)
+    if record is None or record.slot > node.view.slot_at(commitment):
         return None
     version = message_version(VersionedTransaction.from_bytes(record.raw).message)
     supported = config.integer("maxSupportedTransactionVersion")
@@ -215,9 +215,9 @@ def get_signatures_for_address(node: RpcNode, params: Params) -> Any:
     if limit is not None and not 1 <= limit <= MAX_SIGNATURES:
         raise invalid(f"Invalid limit; max {MAX_SIGNATURES}")
     before, until = config.text("before", ""), config.text("until", "")
-    found: Sequence[TransactionStatus] = node.store.transactions_of(
+    found: Sequence[TransactionStatus] = node.view.transactions_of(
         params.pubkey(0),
-        newest_slot=node.chain.slot_at(commitment),
+        commitment,
         before=parse_signature(before) if before else None,
         until=parse_signature(until) if until else None,
         limit=limit or MAX_SIGNATURES,

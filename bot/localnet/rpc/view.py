@@ -1,0 +1,161 @@
+"""What one endpoint sees of the chain: everything, or what the faults `stale`, `empty` and `genesis` leave of it.
+
+RPC methods read the chain through it and never past it, so that a fault holds for every method alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from solders.account import Account
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from bot.localnet.blockhashes import MAX_AGE_BLOCKS
+from bot.localnet.chain import DEPTH_OF, Chain, Commitment, Position
+from bot.localnet.faults import EMPTY, GENESIS, STALE, FaultTable
+from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
+from bot.localnet.store import Store
+from bot.localnet.tokens import TokenAccount, token_account
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """The chain as it was when the endpoint was cut off: its last blocks then, and what was changed since."""
+
+    position: Position
+    blocks: tuple[Block, ...]
+    before: dict[Pubkey, Account | None] = field(default_factory=dict)
+
+    def account_at(self, key: Pubkey, slot: int, newest: Callable[[Pubkey], Account | None]) -> Account | None:
+        for block in self.blocks:
+            if block.slot > slot and key in block.before:
+                return block.before[key]
+        return self.before[key] if key in self.before else newest(key)
+
+
+class View:
+    """The chain through one endpoint.
+
+    While `stale` is on it is the chain of the moment when the fault began. While `empty` is on slots and heights go on,
+    and there are no accounts, no transactions and no statuses. While `genesis` is on it is said to be another chain.
+    """
+
+    def __init__(self, chain: Chain, store: Store, faults: FaultTable) -> None:
+        self._chain = chain
+        self._store = store
+        self._faults = faults
+        self._past: _Past | None = None
+        faults.observe(self._notice_the_switch)
+
+    def _notice_the_switch(self) -> None:
+        if self._faults.get(STALE) is None:
+            self._past = None
+        elif self._past is None:
+            self._past = _Past(self._chain.position, tuple(self._chain.blocks))
+
+    def on_block(self) -> None:
+        """Remember what the newest block changed while the endpoint is cut off; to be called once for each."""
+        if (past := self.past) is not None and self._chain.blocks:
+            for key, account in self._chain.blocks[-1].before.items():
+                past.before.setdefault(key, account)
+
+    @property
+    def past(self) -> _Past | None:
+        """The moment at which the endpoint was cut off; None while it is not."""
+        if self._past is not None and self._faults.get(STALE) is None:
+            self._past = None
+        return self._past
+
+    @property
+    def is_cut_off(self) -> bool:
+        """It hears nothing of the cluster and passes nothing on to it."""
+        return self.past is not None
+
+    @property
+    def is_empty(self) -> bool:
+        return self._faults.get(EMPTY) is not None
+
+    @property
+    def genesis_hash(self) -> Hash:
+        real = self._chain.genesis_hash
+        if self._faults.get(GENESIS) is None:
+            return real
+        return Hash(hashlib.sha256(b"another chain than " + bytes(real)).digest())
+
+    @property
+    def position(self) -> Position:
+        past = self.past
+        return self._chain.position if past is None else past.position
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        past = self.past
+        return self._chain.blocks if past is None else past.blocks
+
+    def slot_at(self, commitment: Commitment) -> int:
+        """The newest slot at a commitment level."""
+        return self.position.slot - min(DEPTH_OF[commitment], self.position.height)
+
+    def height_at(self, commitment: Commitment) -> int:
+        """The newest block height at a commitment level."""
+        return self.position.height - min(DEPTH_OF[commitment], self.position.height)
+
+    def blockhash_at(self, commitment: Commitment) -> tuple[Hash, int]:
+        """The newest blockhash at a commitment level and the last block height at which it may be used."""
+        height = self.height_at(commitment)
+        return self._chain.blockhashes.at(height), height + MAX_AGE_BLOCKS
+
+    def account_at(self, key: Pubkey, commitment: Commitment) -> Account | None:
+        if self.is_empty:
+            return None
+        past = self.past
+        if past is None:
+            return self._chain.account_at(key, commitment)
+        return past.account_at(key, self.slot_at(commitment), self._chain.accounts.get)
+
+    def owned_by_program(self, program: Pubkey) -> AbstractSet[Pubkey]:
+        """Which accounts to look at; some of them may belong to another program at the commitment that is asked for."""
+        return self._chain.accounts.owned_by_program(program) | self._changed(lambda one: one.owner == program)
+
+    def tokens_of_owner(self, owner: Pubkey) -> AbstractSet[Pubkey]:
+        return self._chain.accounts.tokens_of_owner(owner) | self._changed_tokens(lambda one: one.owner == owner)
+
+    def tokens_of_mint(self, mint: Pubkey) -> AbstractSet[Pubkey]:
+        return self._chain.accounts.tokens_of_mint(mint) | self._changed_tokens(lambda one: one.mint == mint)
+
+    def _changed(self, matches: Callable[[Account], bool]) -> set[Pubkey]:
+        """Accounts that matched when the endpoint was cut off and were changed or closed since."""
+        past = self.past
+        known: Iterable[tuple[Pubkey, Account | None]] = () if past is None else past.before.items()
+        return {key for key, account in known if account is not None and matches(account)}
+
+    def _changed_tokens(self, matches: Callable[[TokenAccount], bool]) -> set[Pubkey]:
+        return self._changed(lambda account: (held := token_account(account)) is not None and matches(held))
+
+    def status(self, signature: Signature) -> TransactionStatus | None:
+        status = None if self.is_empty else self._store.status(signature)
+        return status if status is not None and status.slot <= self.position.slot else None
+
+    def transaction(self, signature: Signature) -> ExecutedTransaction | None:
+        record = None if self.is_empty else self._store.transaction(signature)
+        return record if record is not None and record.slot <= self.position.slot else None
+
+    def transactions_of(
+        self,
+        address: Pubkey,
+        commitment: Commitment,
+        *,
+        before: Signature | None,
+        until: Signature | None,
+        limit: int,
+    ) -> Sequence[TransactionStatus]:
+        """Transactions that touched an address, the newest first."""
+        if self.is_empty:
+            return ()
+        newest = self.slot_at(commitment)
+        return self._store.transactions_of(address, newest_slot=newest, before=before, until=until, limit=limit)
