@@ -13,10 +13,12 @@ from solders.transaction import VersionedTransaction
 
 from bot.localnet.inprocess import InProcessChain
 from bot.storage.memory import MemoryStore
-from bot.trading.intent import TERMINAL, AttemptState, Intent, IntentState, Side
+from bot.storage.spool_codec import Sent, Signed, scan
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Side
 from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from tests.simulation.doors import Call
+from tests.simulation.world import DoorWorld
 
 PROVEN_DEAD = frozenset({AttemptState.LANDED_ERROR, AttemptState.EXPIRED})
 
@@ -29,37 +31,58 @@ class Violation(Exception):
 class Safety:
     """A watch over every call of a life, and over every block.
 
+    What the bot decides is seen at the door `store`, what of it reaches the rows at the door `database`. While exits come
+    from memory its rows are what they are judged by, and the journal stands for the rows that are written later.
+
     `covered` names what pauses a user's entries, as the people of the simulation know it: they have been told that it is
-    so. `life_number` counts the lives of the bot.
+    so. `life_number` counts the lives of the bot,
+    `recorded` what was to be written into the journal.
     """
 
-    store: MemoryStore
-    chain: InProcessChain
+    world: DoorWorld
     ceilings: Ceilings
     covered: Callable[[str], str | None]
     life_number: int = 0
     found: list[str] = field(default_factory=list)
+    recorded: int = 0
     landed: Counter[str] = field(default_factory=Counter)
     _born: dict[str, int] = field(default_factory=dict)
     _paused: dict[str, str | None] = field(default_factory=dict)
     _height: int = 0
 
+    @property
+    def store(self) -> MemoryStore:
+        return self.world.store
+
+    @property
+    def chain(self) -> InProcessChain:
+        return self.world.chain
+
     async def before(self, call: Call) -> None:
         with self._noting():
-            if call.method == "admit":
+            if call.port == "database":
+                self._reaches_the_rows(call)
+            elif call.port == "journal":
+                self._may_be_recorded(call.arguments[0])
+            elif call.method == "admit":
                 self._paused[call.named["intent_id"]] = self.covered(call.arguments[0].user_id)
             elif call.method == "send":
                 self._may_leave(call.arguments[0])
             elif call.method == "record_attempt":
                 self._may_be_signed(call)
-            elif call.method == "adjust":
-                raise Violation(f"nobody moved tokens, yet position {call.arguments[0]} is adjusted: {call.named}")
             elif call.method == "settle":
                 self._landed(call.arguments[1].signature)
 
+    def _reaches_the_rows(self, call: Call) -> None:
+        if call.method == "adjust":
+            raise Violation(f"nobody moved tokens, yet position {call.arguments[0]} is adjusted: {call.named}")
+        if call.method == "settle":
+            self._landed(call.arguments[1].signature)
+
     async def after(self, call: Call, answer: Any) -> None:
         with self._noting():
-            if call.method == "admit" and isinstance(answer, Intent) and answer.id == call.named["intent_id"]:
+            is_asked = call.port == "store" and call.method == "admit"
+            if is_asked and isinstance(answer, Intent) and answer.id == call.named["intent_id"]:
                 self._admitted(answer, call.named["wallet_lamports"])
 
     @contextmanager
@@ -76,7 +99,10 @@ class Safety:
         """A fresh intent: nothing that was known when it was asked for forbids it."""
         self._born[intent.id] = self.life_number
         request = intent.request
-        others = [row for row in self.store._moving.values() if row.request.wallet_id == request.wallet_id]
+        if request.side is Side.BUY and intent.id not in self.store._intents:
+            raise Violation(f"buy {intent.id} is admitted and not in the database")
+        rows = self.store if request.side is Side.BUY else self.world.in_charge()
+        others = [row for row in rows._moving.values() if row.request.wallet_id == request.wallet_id]
         others = [row for row in others if row.id != intent.id]
         same = [row for row in others if row.request.mint == request.mint]
         if request.side is Side.SELL:
@@ -119,7 +145,8 @@ class Safety:
     def _may_be_signed(self, call: Call) -> None:
         """Rule 3: new bytes of a buy only when the old ones are proven dead; and no sale of more than is held."""
         attempt = call.arguments[0]
-        intent = self.store._intents[attempt.intent_id]
+        rows = self.world.in_charge()._intents
+        intent = rows.get(attempt.intent_id) or self.store._intents[attempt.intent_id]
         others = [row for row in self.store._attempts_of(intent.id) if row.signature != attempt.signature]
         if intent.request.side is Side.BUY and any(row.state not in PROVEN_DEAD for row in others):
             raise Violation(f"buy {intent.id} is signed again while its first bytes may still land")
@@ -142,13 +169,38 @@ class Safety:
     def _may_leave(self, raw: bytes) -> None:
         """Bytes leave only after a row says that they may have left."""
         signature = str(VersionedTransaction.from_bytes(raw).signatures[0])
-        attempt = self.store._attempts.get(signature)
+        attempt = self._written(signature)
         if attempt is None:
-            raise Violation(f"{signature} leaves and no attempt in the books has it")
+            raise Violation(f"{signature} leaves and no attempt in the books or the journal has it")
         if attempt.raw != raw:
             raise Violation(f"{signature} leaves with other bytes than its row has")
-        if attempt.state is AttemptState.SIGNED:
+        if attempt.state is AttemptState.SIGNED and signature not in self._in_journal():
             raise Violation(f"{signature} leaves before its row says so")
+
+    def _written(self, signature: str) -> Attempt | None:
+        """The attempt as it would be found after a crash: in the books, or in the journal."""
+        record = self._in_journal().get(signature)
+        return self.store._attempts.get(signature) or (record.attempt if isinstance(record, Signed) else None)
+
+    def _in_journal(self) -> dict[str, Signed | Sent]:
+        """What the journal says of bytes that may have left, by their signature."""
+        found: dict[str, Signed | Sent] = {}
+        for record in scan(self.world.journal.data).records:
+            if isinstance(record, Signed):
+                found[record.attempt.signature] = record
+            elif isinstance(record, Sent):
+                found.setdefault(record.signature, record)
+        return found
+
+    def _may_be_recorded(self, record: object) -> None:
+        """Nothing is bought from memory, and no bytes are recorded twice."""
+        self.recorded += 1
+        if not isinstance(record, Signed):
+            return
+        if record.intent.request.side is Side.BUY:
+            raise Violation(f"buy {record.intent.id} is signed from memory")
+        if record.attempt.signature in self._in_journal():
+            raise Violation(f"{record.attempt.signature} is recorded twice")
 
     # --------------------------------------------------------------------------------------------------------- chain
 
@@ -170,12 +222,13 @@ class Safety:
                     self._look_at(landed.record.signature, landed.record.error is None)
 
     def _look_at(self, signature: str, succeeded: bool) -> None:
-        attempt = self.store._attempts.get(signature)
+        attempt = self._written(signature)
         if attempt is None:
-            raise Violation(f"{signature} of our wallet landed and is no attempt in the books")
+            raise Violation(f"{signature} of our wallet landed and is no attempt in the books or the journal")
         if attempt.state is AttemptState.EXPIRED:
             raise Violation(f"{signature} landed after it was proven expired")
-        if self.store._intents[attempt.intent_id].state in TERMINAL - {IntentState.FILLED, IntentState.FAILED}:
+        intent = self.world.in_charge()._intents.get(attempt.intent_id) or self.store._intents.get(attempt.intent_id)
+        if intent is not None and intent.state in TERMINAL - {IntentState.FILLED, IntentState.FAILED}:
             raise Violation(f"{signature} landed for intent {attempt.intent_id}, which had ended without it")
         if succeeded:
             self.landed[attempt.intent_id] += 1

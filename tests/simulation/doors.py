@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 import trio
 
+from bot.errors import JournalUnavailable
+from bot.storage.spool_codec import Record
+from bot.storage.spool_journal import Journal
 from bot.trading.trading_state import Halt
 
 Perform = Callable[[], Awaitable[Any]]
@@ -106,3 +109,41 @@ class HaltDoor:
 
     def kept(self) -> Halt | None:
         return self.kept_halt()
+
+
+@dataclass(slots=True)
+class JournalDoor:
+    """The journal of exits seen through a life.
+
+    Each append is a call of the port `journal`, which the watches may refuse as a full disk does, or die at. The journal
+    is written past cancellations, so a life that is dead is refused here instead of waiting for an end that never comes.
+    """
+
+    journal: Journal
+    life: Life
+
+    def records(self) -> tuple[Record, ...]:
+        return self.journal.records()
+
+    async def append(self, record: Record) -> None:
+        call = Call("journal", "append", "", 0, (record,), {})
+        for watch in self.life.watches:
+            self._alive()
+            await watch.before(call)
+        self._alive()
+        await self.journal.append(record)
+        for watch in self.life.watches:
+            await watch.after(call, None)
+            self._alive()
+
+    async def clear(self) -> None:
+        self._alive()
+        await self.journal.clear()
+
+    async def reserve(self) -> None:
+        self._alive()
+        await self.journal.reserve()
+
+    def _alive(self) -> None:
+        if self.life.dead:
+            raise JournalUnavailable("this life is over")

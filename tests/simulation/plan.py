@@ -54,16 +54,19 @@ class Kind(Enum):
     STORE_AWAY = auto()
     STORE_LOSES_ANSWERS = auto()
     STORE_HANGS = auto()
+    STORE_IS_FULL = auto()  # its reads are answered, its writes are not taken
+    JOURNAL_IS_FULL = auto()
     KILL = auto()
     CRASH = auto()
     CRASH_AT_CALL = auto()
+    CRASH_AT_APPEND = auto()  # of the journal: before, after or in the middle of a record
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happens `at_s` seconds after the start. Which of the other fields count depends on the kind.
 
-    `amount` is lamports of a buy, basis points of a sale, milliseconds of a delay, or the number of a call.
+    `amount` is lamports of a buy, basis points of a sale, milliseconds of a delay, or the number of a call or a record.
     """
 
     at_s: float
@@ -102,6 +105,7 @@ def plan_of(seed: int) -> Plan:
     )
     tokens = draw.randint(2, 5)
     events = [*_market(draw, tokens), *_orders(draw, len(users), tokens), *_people(draw, len(users)), *_faults(draw)]
+    events += _outages(draw)
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
 
@@ -191,3 +195,24 @@ def _faults(draw: Random) -> Iterator[Event]:
         kind = draw.choice((Kind.CRASH, Kind.CRASH_AT_CALL, Kind.CRASH_AT_CALL))
         down_s = round(draw.choice((0.3, draw.uniform(1, 6), draw.uniform(10, 30))), 1)
         yield Event(_moment(draw), kind, lasts_s=down_s, amount=draw.randint(1, MOST_MONEY_CALLS))
+
+
+def _outages(draw: Random) -> Iterator[Event]:
+    """Outages of the database that exits live through on their journal, which is in trouble itself now and then."""
+    if draw.random() < 0.5:
+        kind = draw.choice((Kind.STORE_AWAY, Kind.STORE_AWAY, Kind.STORE_IS_FULL))
+        at_s, lasts_s = _moment(draw, TROUBLE_S - 20), round(draw.uniform(8, 35), 1)
+        yield Event(at_s, kind, lasts_s=lasts_s)
+        if draw.random() < 0.3:
+            yield Event(
+                round(at_s + draw.uniform(0, lasts_s), 2), Kind.JOURNAL_IS_FULL, lasts_s=round(draw.uniform(1, 8), 1)
+            )
+        if draw.random() < 0.5:
+            down_s = round(draw.choice((0.3, draw.uniform(1, 10))), 1)
+            yield Event(
+                round(at_s, 2),
+                Kind.CRASH_AT_APPEND,
+                lasts_s=down_s,
+                amount=draw.randint(1, 4),
+                trader=draw.randrange(3),
+            )

@@ -25,7 +25,7 @@ from tests.simulation.checks import Safety, Violation
 from tests.simulation.determinism import Trace, run_seeded
 from tests.simulation.doors import Life
 from tests.simulation.plan import CREATOR, TRADERS, TROUBLE_S, Event, Kind, Plan
-from tests.simulation.troubles import DeathAtCall, StoreTrouble
+from tests.simulation.troubles import DeathAtAppend, DeathAtCall, StoreTrouble
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.audit import UNFINISHED_RUNS
 from tests.whole.crowd import Crowd
@@ -117,11 +117,13 @@ class Simulation:
     down_s: float = 0.0
     trouble: StoreTrouble = field(init=False)
     death: DeathAtCall = field(default_factory=DeathAtCall)
+    torn: DeathAtAppend = field(init=False)
     safety: Safety = field(init=False)
 
     def __post_init__(self) -> None:
         self.trouble = StoreTrouble(Random(f"store {self.plan.seed}"))
-        self.safety = Safety(self.world.store, self.world.chain, self.plan.ceilings, self.covered)
+        self.torn = DeathAtAppend(self.world.journal)
+        self.safety = Safety(self.world, self.plan.ceilings, self.covered)
 
     async def run(self) -> None:
         """Everything, to the audit at the end; raises groups with a Violation in them."""
@@ -163,7 +165,8 @@ class Simulation:
         while True:
             life = Life()
             self.death.life, self.death.calls = life, None
-            life.watches = (self.safety, self.trouble, self.death)
+            self.torn.life, self.torn.appends = life, None
+            life.watches = (self.safety, self.trouble, self.death, self.torn)
             self.safety.life_number += 1
             self.down_s = BOOT_REST_S
             self.counts["lives"] += 1
@@ -214,12 +217,19 @@ class Simulation:
                 self.trouble.loses_until_s = now_s + event.lasts_s
             case Kind.STORE_HANGS:
                 self.trouble.hangs_until_s = now_s + event.lasts_s
+            case Kind.STORE_IS_FULL:
+                self.trouble.full_until_s = now_s + event.lasts_s
+            case Kind.JOURNAL_IS_FULL:
+                self.trouble.journal_full_until_s = now_s + event.lasts_s
             case Kind.CRASH:
                 self.down_s = event.lasts_s
                 self.world.life.die()
             case Kind.CRASH_AT_CALL:
                 self.down_s = event.lasts_s
                 self.death.calls, self.death.after_it = event.amount, event.amount % 2 == 0
+            case Kind.CRASH_AT_APPEND:
+                self.down_s = event.lasts_s
+                self.torn.appends, self.torn.moment = event.amount, event.trader
             case _:
                 self._asked(event)
 
@@ -313,7 +323,7 @@ class Simulation:
         """Nothing breaks any more: people end what only people end, and the bot must come to rest by itself."""
         self.world.chain.cluster.all_faults.clear()
         self.trouble.end()
-        self.death.calls = None
+        self.death.calls = self.torn.appends = None
         with trio.move_on_after(WELL_WITHIN_S):
             while True:
                 await trio.sleep(LOOK_S)
@@ -350,6 +360,8 @@ class Simulation:
             f"nobody watches {sorted(held - watched)}": bool(held - watched),
             "snipe runs have not ended": any(run.status in UNFINISHED_RUNS for run in store._runs.values()),
             f"overdue: {sorted(self._overdue())}": bool(self._overdue()),
+            "exits come from memory": self.world.exits_from_memory(),
+            "the journal is not empty": self.world.journal.data != b"",
             "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
         }
         return [why for why, is_so in told.items() if is_so]
@@ -382,4 +394,5 @@ class Simulation:
         store = self.world.store
         self.counts.update(f"{trade.fill.side}s" for trade in store._trades.values())
         self.counts.update(f"intents {intent.state}" for intent in store._intents.values())
+        self.counts["records of the journal"] = self.safety.recorded
         self.counts["seconds"] = round(trio.current_time())

@@ -1,4 +1,4 @@
-"""Watches that spoil a life: a store that is away, loses answers or hangs, and a death at a call of the money path."""
+"""Watches that spoil a life: a database or a journal in trouble, and a death at a call of the money path or in the journal."""
 
 from __future__ import annotations
 
@@ -8,24 +8,36 @@ from typing import Any
 
 import trio
 
-from bot.errors import StoreUnavailable
+from bot.errors import JournalUnavailable, StoreUnavailable
+from bot.storage.spool_codec import HEADER, encode
+from bot.storage.spool_journal import MemoryJournal
 from tests.crash.points import point_at
 from tests.simulation.doors import Call, Life
+from tests.whole.database_twin import writes
 
 ANSWER_WITHIN_S = 5.0  # the database adapter waits no longer for one answer
+BEFORE, AFTER, TORN = range(3)  # the moments of a death at a record
+TORN_BYTES = 9  # what is missing of a record that was being written
 
 
 @dataclass(slots=True)
 class StoreTrouble:
-    """A store that is in trouble until moments of trio's clock. What a lost answer was about is committed."""
+    """A database that is in trouble until moments of trio's clock. What a lost answer was about is committed.
+
+    One whose disk is full answers, also to a probe, and takes no write; the journal's disk is another one.
+    """
 
     draw: Random
     away_until_s: float = 0.0
     loses_until_s: float = 0.0
     hangs_until_s: float = 0.0
+    full_until_s: float = 0.0
+    journal_full_until_s: float = 0.0
 
     async def before(self, call: Call) -> None:
-        if call.port != "store":
+        if call.port == "journal" and trio.current_time() < self.journal_full_until_s:
+            raise JournalUnavailable("the journal of exits cannot be written: No space left on device")
+        if call.port != "database":
             return
         now_s = trio.current_time()
         if now_s < self.hangs_until_s:
@@ -34,14 +46,17 @@ class StoreTrouble:
                 raise StoreUnavailable("the database did not answer")
         if trio.current_time() < self.away_until_s:
             raise StoreUnavailable("the database is away")
+        if trio.current_time() < self.full_until_s and call.method in writes():
+            raise StoreUnavailable("the database: could not extend file: No space left on device")
 
     async def after(self, call: Call, answer: Any) -> None:
-        if call.port == "store" and trio.current_time() < self.loses_until_s and self.draw.random() < 0.5:
+        if call.port == "database" and trio.current_time() < self.loses_until_s and self.draw.random() < 0.5:
             raise StoreUnavailable("the connection was lost before the answer came")
 
     def end(self) -> None:
         """Be well from now on."""
         self.away_until_s = self.loses_until_s = self.hangs_until_s = 0.0
+        self.full_until_s = self.journal_full_until_s = 0.0
 
 
 @dataclass(slots=True)
@@ -61,4 +76,28 @@ class DeathAtCall:
 
     async def after(self, call: Call, answer: Any) -> None:
         if self.calls is not None and self.calls <= 0 and point_at(call.file, call.line) is not None:
+            self.life.die()
+
+
+@dataclass(slots=True)
+class DeathAtAppend:
+    """Ends a life at the `appends`-th record of the journal from now on: before it, after it, or in its middle."""
+
+    journal: MemoryJournal
+    life: Life = field(default_factory=Life)
+    appends: int | None = None
+    moment: int = 0
+
+    async def before(self, call: Call) -> None:
+        if self.appends is None or call.port != "journal":
+            return
+        self.appends -= 1
+        if self.appends > 0 or self.moment == AFTER:
+            return
+        if self.moment == TORN:
+            self.journal.data = (self.journal.data or HEADER) + encode(call.arguments[0])[:-TORN_BYTES]
+        self.life.die()
+
+    async def after(self, call: Call, answer: Any) -> None:
+        if self.appends is not None and self.appends <= 0 and call.port == "journal":
             self.life.die()

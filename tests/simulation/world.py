@@ -1,4 +1,8 @@
-"""The world of a simulation: what outlives a bot, with two endpoints, seeded keys, and doors that a life can be cut off at."""
+"""The world of a simulation: what outlives a bot, with two endpoints, seeded keys, and doors that a life can be cut off at.
+
+What the bot asks of its store goes through the outer door `store`, what the store asks of the database through the inner
+door `database`: between the two stands the spool, as in the product, with the journal of exits at its side.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,15 @@ from bot.clock import virtual_clock
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Chain, SealedKey, Store, Vault
+from bot.storage.memory_tables import MemoryTables
+from bot.storage.spool import SpooledStore
 from bot.trading.limits import Ceilings
 from bot.tree import Adapters, TradingBot
 from bot.vault.envelope import seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
-from tests.simulation.doors import Door, HaltDoor, Life
+from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.whole.virtual import MemoryHalt, World, living_bot
 
 ENDPOINTS = 2
@@ -55,6 +61,7 @@ class DoorWorld(World):
 
     life: Life = field(default_factory=Life)
     halt_file: MemoryHalt = field(default_factory=MemoryHalt)
+    spooled: SpooledStore | None = None
 
     def adapters(self) -> Adapters:
         clients = [
@@ -64,14 +71,27 @@ class DoorWorld(World):
         endpoints = Endpoints(clients, self.clock)
         chain = PumpChain(endpoints)
         subscriptions = [InProcessSubscriptions(self.chain, number) for number in range(ENDPOINTS)]
+        database = cast(Store, Door("database", self.store, self.life))
+        self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life))
         return Adapters(
-            store=cast(Store, Door("store", self.store, self.life)),
+            store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),
             stream=PumpLaunchStream(subscriptions, chain.events_of, self.clock),
             history=PumpWallets(endpoints),
             vault=cast(Vault, Door("vault", self.vault, self.life)),
             clock=self.clock,
+            spool=self.spooled,
         )
+
+    def exits_from_memory(self) -> bool:
+        """Whether memory is in charge of exits at this moment."""
+        return self.spooled is not None and self.spooled.spool().from_memory
+
+    def in_charge(self) -> MemoryTables:
+        """The rows that exits are judged by at this moment: those of the database, or those in memory."""
+        if self.spooled is not None and self.exits_from_memory():
+            return self.spooled._charge.memory
+        return self.store
 
     async def live(self, life: Life, body: Body, *, ceilings: Ceilings, observe_s: float = 6.0) -> None:
         """The bot for as long as `body` runs or until the life dies, which ends `body` as well, the boot included."""
