@@ -20,11 +20,12 @@ from bot.execution.alerts import Alert, on_fallback, unwatched
 from bot.execution.lanes import exit_lane
 from bot.execution.messages import monitor_lost_message
 from bot.ports import Chain, Desk, Store, Submitted
-from bot.trading.curve import Curve, CurveError, Fees, quote_sell
+from bot.trading.curve import Fees, QuoteError
 from bot.trading.exits import decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Protection, Side, TradeRequest
 from bot.trading.position import Position, PositionState
+from bot.trading.venue import Venue, quote_sell
 
 log = structlog.get_logger()
 
@@ -88,20 +89,20 @@ class FallbackMonitor:
         self.watched = {position.id for position in positions} - self._given_up
         if not positions:
             return
-        curves = await self.chain.curves([position.mint for position in positions])
+        venues = await self.chain.venues([position.mint for position in positions])
         fees = await self.chain.fees()
         for position in positions:
-            if position.mint in curves and self._is_ours(position.id):
-                await self._judge_alone(position, curves[position.mint], fees)
+            if position.mint in venues and self._is_ours(position.id):
+                await self._judge_alone(position, venues[position.mint], fees)
 
     def _is_ours(self, position_id: str) -> bool:
         """Asked at the moment of acting: its own monitor may have been let in again since the look began."""
         return position_id not in self._handed_back and position_id in self.orphans()
 
-    async def _judge_alone(self, position: Position, curve: Curve, fees: Fees) -> None:
+    async def _judge_alone(self, position: Position, venue: Venue, fees: Fees) -> None:
         self._judging, self._judged = position.id, trio.Event()
         try:
-            await self._judge(position, curve, fees)
+            await self._judge(position, venue, fees)
         finally:
             self._judging = None
             self._judged.set()
@@ -117,11 +118,11 @@ class FallbackMonitor:
                 self.alert(on_fallback(position))
                 self._told.add(position.id)
 
-    async def _judge(self, position: Position, curve: Curve, fees: Fees) -> None:
+    async def _judge(self, position: Position, venue: Venue, fees: Fees) -> None:
         try:
-            worth_lamports = quote_sell(curve, position.token_raw, fees).received_lamports
+            worth_lamports = quote_sell(venue, position.token_raw, fees).received_lamports
             await self._decide(position, worth_lamports)
-        except CurveError as error:
+        except QuoteError as error:
             log.warning("position_not_quoted", position=position.id, reason=str(error))
         except Unavailable:
             raise

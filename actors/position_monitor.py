@@ -18,13 +18,14 @@ from bot.execution.in_flight import InFlight
 from bot.execution.messages import exit_stuck_message
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Store, Submitted
-from bot.trading.curve import CurveError, quote_sell
+from bot.trading.curve import QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, Protection, Side, TradeRequest
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
 from bot.trading.position import Position, PositionState
 from bot.trading.units import BPS
+from bot.trading.venue import quote_sell
 
 log = structlog.get_logger()
 
@@ -169,8 +170,8 @@ class PositionMonitor:
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
-            proceeds_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports
-        except (CurveError, ChainUnavailable) as error:
+            proceeds_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+        except (QuoteError, ChainUnavailable) as error:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
             return position, None
         position = await self._at_its_peak(position, proceeds_lamports)

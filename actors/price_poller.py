@@ -35,11 +35,11 @@ class PricePoller:
             if stale:
                 try:
                     with exit_lane():
-                        curves = await self.chain.curves(stale)
+                        venues = await self.chain.venues(stale)
                 except ChainUnavailable as error:
                     log.warning("prices_unavailable", mints=len(stale), reason=str(error))
                 else:
                     seen_at_ms = self.clock.now_ms()
-                    for mint, curve in curves.items():
-                        self.prices.push(mint, PricePoint(curve, seen_at_ms))
+                    for mint, venue in venues.items():
+                        self.prices.push(mint, PricePoint(venue, seen_at_ms))
             await trio.sleep(rest_s)

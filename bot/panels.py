@@ -18,11 +18,12 @@ from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import ModeSums, OutboxMessage, Overview, Owner
 from bot.status import LOOK_S, Record, available
-from bot.trading.curve import CurveError, Fees, quote_sell
+from bot.trading.curve import Fees, QuoteError
 from bot.trading.intent import Mode
 from bot.trading.position import Position
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
 from bot.trading.units import BPS
+from bot.trading.venue import quote_sell
 from bot.tree import TradingBot
 
 POSITIONS_SHOWN = 200
@@ -135,8 +136,8 @@ class Panels:
         worth: int | None = None
         if point is not None and details.fees is not None:
             try:
-                worth = quote_sell(point.curve, position.token_raw, details.fees).received_lamports
-            except CurveError:
+                worth = quote_sell(point.venue, position.token_raw, details.fees).received_lamports
+            except QuoteError:
                 worth = None
         return {
             "id": position.id,

@@ -33,6 +33,7 @@ from bot.trading.curve import (
 from bot.trading.fill import LandedTransaction
 from bot.trading.recovery import Absence, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
+from bot.trading.venue import Venue
 
 # The launchpad's fees and recipients change by an admin's hand, not by the minute.
 CONFIG_MAX_AGE_S = 60.0
@@ -115,19 +116,19 @@ class PumpChain:
 
     # Reserves and fees
 
-    async def curve(self, mint: str) -> Curve:
+    async def venue(self, mint: str) -> Venue:
         slot, accounts = await self._read_coins([at.key_from(mint)], "confirmed")
         account = accounts[str(at.bonding_curve(at.key_from(mint)))]
         if account is None:
             raise LookupError(f"{mint} has no bonding curve")
         return _curve(account, slot)
 
-    async def curves(self, mints: Sequence[str]) -> dict[str, Curve]:
+    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
         if not mints:
             return {}
         keys = {mint: at.key_from(mint) for mint in mints}
         slot, accounts = await self._read_coins(list(keys.values()), "confirmed")
-        found: dict[str, Curve] = {}
+        found: dict[str, Venue] = {}
         for mint, key in keys.items():
             account = accounts[str(at.bonding_curve(key))]
             if account is None:
@@ -253,7 +254,7 @@ class PumpChain:
         return simulated.units_consumed
 
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
-        """The message bytes. No I/O: the coin must have been read by `curve` or `compute_units` and the fees by `fees`."""
+        """The message bytes. No I/O: the coin must have been read by `venue` or `compute_units` and the fees by `fees`."""
         return self._message(order, Hash.from_string(blockhash.value))
 
     def _message(self, order: SwapOrder, blockhash: Hash) -> bytes:

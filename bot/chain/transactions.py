@@ -156,7 +156,7 @@ def _trade_accounts(
 ) -> list[AccountMeta]:
     """The accounts in the program's order; those of the quote mint are named for coins quoted in SOL too, but unused."""
     curve = at.bonding_curve(mint)
-    vault = at.creator_vault(at.key_from(order.curve.creator))
+    vault = at.creator_vault(at.key_from(order.venue.creator))
     volume = at.user_volume_accumulator(user)
     accounts = [
         _reads(at.GLOBAL),

@@ -13,10 +13,11 @@ from bot.execution.messages import breaker_message
 from bot.execution.ordered_causes import BREAKER, OrderedCauses
 from bot.ports import Chain, Prices, Store, User
 from bot.trading.breaker import breaker_trips
-from bot.trading.curve import CurveError, Fees, quote_sell
+from bot.trading.curve import Fees, QuoteError
 from bot.trading.limits import Ceilings
 from bot.trading.position import Position
 from bot.trading.trading_state import Binds
+from bot.trading.venue import quote_sell
 
 log = structlog.get_logger()
 
@@ -80,8 +81,8 @@ class LossRules:
             if user is None or position.mode is not user.mode or point is None or fees is None:
                 continue
             try:
-                worth_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports
-            except CurveError:
+                worth_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+            except QuoteError:
                 continue
             sums[user.id] = sums.get(user.id, 0) + worth_lamports - position.cost_lamports
         return sums

@@ -20,7 +20,7 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Vault, Wallet
-from bot.trading.curve import CurveError, impact_bps, quote_sell
+from bot.trading.curve import QuoteError
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung, entry_fee, exit_fee
@@ -28,6 +28,7 @@ from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_paused
 from bot.trading.units import format_sol, format_tokens
+from bot.trading.venue import impact_bps, quote_sell
 
 log = structlog.get_logger()
 
@@ -192,7 +193,7 @@ class Pipeline:
             wallet_address=wallet.address,
             quote=priced.quote,
             limit_raw=priced.limit_raw,
-            impact_bps=impact_bps(priced.curve, priced.quote),
+            impact_bps=impact_bps(priced.venue, priced.quote),
             network_fee_lamports=SIGNATURE_FEE_LAMPORTS + fee_lamports,
             warnings=warnings,
         )
@@ -233,8 +234,8 @@ class Pipeline:
             if position.mode is not request.mode or point is None:
                 continue
             try:
-                worth_lamports = quote_sell(point.curve, position.token_raw, fees).received_lamports
-            except CurveError:
+                worth_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+            except QuoteError:
                 continue
             total += worth_lamports - position.cost_lamports
         return total
@@ -250,7 +251,7 @@ class Pipeline:
             wallet_address=wallet.address,
             mint=request.mint,
             side=request.side,
-            curve=priced.curve,
+            venue=priced.venue,
             spend_lamports=request.spend_lamports,
             token_raw=priced.quote.token_raw,
             limit_raw=priced.limit_raw,

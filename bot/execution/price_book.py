@@ -39,7 +39,7 @@ class PriceBook:
     def push(self, mint: str, point: PricePoint) -> None:
         """Take newer reserves; older slots are ignored, a later trade of the same slot counts."""
         entry = self._entries.get(mint)
-        if entry is None or (entry.point is not None and point.curve.slot < entry.point.curve.slot):
+        if entry is None or (entry.point is not None and point.venue.slot < entry.point.venue.slot):
             return
         entry.point = point
         entry.changed.set()

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from bot.errors import DecodeError
 from bot.ports import Chain, Prices, Wallet
-from bot.trading.curve import Curve, CurveError, Quote, quote_buy, quote_sell
+from bot.trading.curve import Quote, QuoteError
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_floor, entry_slippage_bps
 from bot.trading.token_check import UNREADABLE, hazards
 from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
+from bot.trading.venue import Venue, quote_buy, quote_sell
 
 
 class CannotPrepareError(Exception):
@@ -31,7 +32,7 @@ class Priced:
     Of a sale `sells_all` says that it sells the whole balance, and `wallet_lamports` is what the wallet can pay fees from.
     """
 
-    curve: Curve
+    venue: Venue
     quote: Quote
     limit_raw: int
     close_account: bool = False
@@ -50,16 +51,16 @@ class Quoting:
     async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """Quote against the reserves of this moment. Raises CannotPrepareError, ChainUnavailable or DecodeError."""
         try:
-            curve = await self._curve(request.mint)
+            venue = await self._venue(request.mint)
             if request.side is Side.BUY:
-                await self._refuse_token(request, settings, curve)
-                return await self._buy(request, curve)
-            return await self._sale(request, wallet, curve)
+                await self._refuse_token(request, settings, venue)
+                return await self._buy(request, venue)
+            return await self._sale(request, wallet, venue)
         except LookupError as error:
             raise CannotPrepareError(
                 f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
             ) from error
-        except CurveError as error:
+        except QuoteError as error:
             raise CannotPrepareError(str(error)) from error
 
     async def hazards(self, mint: str) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ class Quoting:
         except (LookupError, DecodeError):
             return (UNREADABLE,)
 
-    async def _refuse_token(self, request: TradeRequest, settings: UserSettings, curve: Curve) -> None:
+    async def _refuse_token(self, request: TradeRequest, settings: UserSettings, venue: Venue) -> None:
         if checks_tokens(settings, self.ceilings) and (found := await self.hazards(request.mint)):
             raise CannotPrepareError(
                 f"this token is not safe: {'; '.join(found)}. The setting check_honeypots decides whether such tokens are"
@@ -78,15 +79,15 @@ class Quoting:
             )
         mine = settings.min_curve_lamports if request.context is Context.MANUAL_COMMAND else 0
         floor = effective_floor(mine, self.ceilings.min_curve_lamports, "least liquidity")
-        if curve.real_quote_lamports < floor.value:
+        if venue.liquidity_lamports < floor.value:
             raise CannotPrepareError(
-                f"its curve holds {format_sol(curve.real_quote_lamports)} SOL, below {floor.rule} of"
+                f"the market of this token holds {format_sol(venue.liquidity_lamports)} SOL, below {floor.rule} of"
                 f" {format_sol(floor.value)} SOL",
                 "liquidity",
             )
 
-    async def _buy(self, request: TradeRequest, curve: Curve) -> Priced:
-        quote = quote_buy(curve, request.spend_lamports, await self.chain.fees())
+    async def _buy(self, request: TradeRequest, venue: Venue) -> Priced:
+        quote = quote_buy(venue, request.spend_lamports, await self.chain.fees())
         if quote.token_raw < request.min_token_raw:
             raise CannotPrepareError(
                 f"the price has risen: {format_sol(request.spend_lamports)} SOL brings {format_tokens(quote.token_raw)} tokens"
@@ -95,19 +96,19 @@ class Quoting:
             )
         slippage_bps = entry_slippage_bps(request.slippage_bps, self.ceilings)
         limit_raw = max(bps_floor(quote.token_raw, BPS - slippage_bps), request.min_token_raw)
-        return Priced(curve, quote, limit_raw)
+        return Priced(venue, quote, limit_raw)
 
-    async def _sale(self, request: TradeRequest, wallet: Wallet, curve: Curve) -> Priced:
+    async def _sale(self, request: TradeRequest, wallet: Wallet, venue: Venue) -> Priced:
         balances = await self.chain.balances(wallet.address)
         held_raw = balances.token_raw.get(request.mint, 0)
         token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
         if token_raw == 0:
             raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
-        quote = quote_sell(curve, token_raw, await self.chain.fees())
+        quote = quote_sell(venue, token_raw, await self.chain.fees())
         limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
         sells_all = token_raw == held_raw
         return Priced(
-            curve,
+            venue,
             quote,
             limit_raw,
             close_account=sells_all and not request.keep_account,
@@ -115,8 +116,8 @@ class Quoting:
             wallet_lamports=balances.lamports,
         )
 
-    async def _curve(self, mint: str) -> Curve:
+    async def _venue(self, mint: str) -> Venue:
         """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""
-        confirmed = await self.chain.curve(mint)
+        confirmed = await self.chain.venue(mint)
         pushed = self.prices.latest(mint)
-        return pushed.curve if pushed is not None and pushed.curve.slot > confirmed.slot else confirmed
+        return pushed.venue if pushed is not None and pushed.venue.slot > confirmed.slot else confirmed

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.trading.curve import Curve, Fees
+from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Side
 from bot.trading.recovery import Absence, SignatureStatus
 from bot.trading.token_check import MintFacts
+from bot.trading.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,16 @@ class WalletBalances:
 
 @dataclass(frozen=True, slots=True)
 class SwapOrder:
-    """One launchpad trade to be built. `limit_raw` is the least tokens out (buy) or the least lamports out (sale).
+    """One trade to be built, on the token's curve or in its pool.
 
-    `close_account` asks a sale of everything to close the emptied token account and take its rent back.
+    `limit_raw` is the least tokens out (buy) or the least lamports out (sale). `close_account`
+    asks a sale of everything to close the emptied token account and take its rent back.
     """
 
     wallet_address: str
     mint: str
     side: Side
-    curve: Curve
+    venue: Venue
     spend_lamports: int
     token_raw: int
     limit_raw: int
@@ -73,16 +75,20 @@ class EndpointHealth:
 class Chain(Protocol):
     """Reads and sends. Commitment: accounts `confirmed`; statuses whatever is known. All raise ChainUnavailable."""
 
-    async def curve(self, mint: str) -> Curve:
-        """Current reserves; raises LookupError when the mint has no curve account, DecodeError for a strange one."""
+    async def venue(self, mint: str) -> Venue:
+        """Where a token trades and its current reserves: its curve, or its pool once that exists.
 
-    async def curves(self, mints: Sequence[str]) -> dict[str, Curve]:
-        """Current reserves of many mints in as few calls as the endpoint allows; unknown mints are left out."""
+        Raises LookupError when the mint has no curve account, DecodeError for a strange one.
+        """
+
+    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
+        """The same of many mints in as few calls as the endpoint allows; unknown mints are left out."""
 
     async def mint_facts(self, mint: str) -> MintFacts:
         """Who has power over a token's holders; raises LookupError for no account, DecodeError for one that is no mint."""
 
-    async def fees(self) -> Fees: ...
+    async def fees(self) -> Fees:
+        """The fees of coins on the curve; a pool's venue carries its own."""
 
     async def balances(self, address: str) -> WalletBalances: ...
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from bot.ports.outbox import OutboxMessage
 from bot.trading.breaker import UserDay
-from bot.trading.curve import Curve
 from bot.trading.intent import Mode
 from bot.trading.position import Position
+from bot.trading.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class PositionStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PricePoint:
-    """The newest curve of a mint and when it was seen, in milliseconds since 1970."""
+    """The newest reserves of a mint, where it trades, and when they were seen, in milliseconds since 1970."""
 
-    curve: Curve
+    venue: Venue
     seen_at_ms: int
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
-from bot.trading.curve import CurveError, Fees, quote_sell
+from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.limits import HOLD
 from bot.trading.offer import Offer
+from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
-from bot.trading.units import counted, format_percent, format_sol, format_tokens
+from bot.trading.units import TOKEN_DECIMALS, counted, format_percent, format_sol, format_tokens
+from bot.trading.venue import Venue, quote_sell
 
 
 def short(mint: str) -> str:
@@ -196,11 +198,23 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
     if point is None or fees is None:
         return f"{text}, no price yet"
     try:
-        worth = quote_sell(point.curve, position.token_raw, fees).received_lamports
-    except CurveError as error:
+        worth = quote_sell(point.venue, position.token_raw, fees).received_lamports
+    except QuoteError as error:
         return f"{text}, cannot be sold now: {error}"
     change = worth - position.cost_lamports
     return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.mint} all"
+
+
+def venue_line(venue: Venue) -> str:
+    """Where a token trades and at what price."""
+    if isinstance(venue, Pool):
+        token_raw, priced_lamports = venue.token_raw, venue.priced_lamports
+        place = f"{format_sol(venue.quote_lamports)} SOL in its pool, its curve is complete."
+    else:
+        token_raw, priced_lamports = venue.virtual_token_raw, venue.virtual_quote_lamports
+        place = f"{format_sol(venue.real_quote_lamports)} SOL in the curve, {venue.progress_bps / 100:.1f} % sold."
+    per_million = priced_lamports * 10 ** (6 + TOKEN_DECIMALS) // max(token_raw, 1)
+    return f"{format_sol(per_million)} SOL per million tokens, market cap {format_sol(venue.market_cap_lamports)} SOL, {place}"
 
 
 def order_line(intent: Intent) -> str:
@@ -237,7 +251,7 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     """An order that waits for its user's word: what it trades, what it costs, what is the least that comes out."""
     request, quote = offer.request, preview.quote
     buys = request.side is Side.BUY
-    fees = format_sol(quote.protocol_fee_lamports + quote.creator_fee_lamports)
+    fees = format_sol(quote.fees_lamports)
     network = format_sol(preview.network_fee_lamports)
     if buys:
         trade = f"Buy {request.mint} for {format_sol(request.spend_lamports)} SOL"

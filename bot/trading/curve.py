@@ -16,8 +16,19 @@ INITIAL_VIRTUAL_QUOTE_LAMPORTS = 30_000_000_000
 INITIAL_REAL_TOKEN_RAW = 793_100_000_000_000
 
 
-class CurveError(ValueError):
-    """A quote that the program would refuse: zero, more than the curve holds, or a completed curve."""
+class QuoteError(ValueError):
+    """A quote that the venue's program would refuse."""
+
+
+class CurveError(QuoteError):
+    """A quote that the curve would refuse: zero, or more than it holds."""
+
+
+class AwaitsPoolError(QuoteError):
+    """The curve is complete and its pool does not exist yet: until somebody migrates it, nothing can be traded."""
+
+    def __init__(self) -> None:
+        super().__init__("the coin has left its curve and waits for its pool; until it opens nobody can trade the coin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,11 @@ class Curve:
         return self.virtual_quote_lamports * TOKEN_SUPPLY_RAW // self.virtual_token_raw
 
     @property
+    def liquidity_lamports(self) -> int:
+        """The SOL that sellers can be paid from, which is what buyers have put in."""
+        return self.real_quote_lamports
+
+    @property
     def progress_bps(self) -> int:
         """Share of the curve's own tokens that have been sold."""
         return (INITIAL_REAL_TOKEN_RAW - self.real_token_raw) * BPS // INITIAL_REAL_TOKEN_RAW
@@ -55,22 +71,31 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What one trade moves: `quote_lamports` into or out of the curve, fees on top (buy) or taken off (sell)."""
+    """What one trade moves: `quote_lamports` at the venue's price, fees on top (buy) or taken off (sell).
+
+    The fee for those who provide liquidity is a pool's alone; a curve takes none.
+    """
 
     token_raw: int
     quote_lamports: int
     protocol_fee_lamports: int
     creator_fee_lamports: int
+    lp_fee_lamports: int = 0
+
+    @property
+    def fees_lamports(self) -> int:
+        """All trading fees."""
+        return self.protocol_fee_lamports + self.creator_fee_lamports + self.lp_fee_lamports
 
     @property
     def paid_lamports(self) -> int:
         """What a buyer pays in all."""
-        return self.quote_lamports + self.protocol_fee_lamports + self.creator_fee_lamports
+        return self.quote_lamports + self.fees_lamports
 
     @property
     def received_lamports(self) -> int:
         """What a seller receives in all."""
-        return self.quote_lamports - self.protocol_fee_lamports - self.creator_fee_lamports
+        return self.quote_lamports - self.fees_lamports
 
 
 def impact_bps(curve: Curve, quote: Quote) -> int:
@@ -94,9 +119,9 @@ def _with_fees(token_raw: int, quote_lamports: int, fees: Fees) -> Quote:
 
 
 def quote_buy_tokens(curve: Curve, token_raw: int, fees: Fees) -> Quote:
-    """The cost of exactly `token_raw`; raises CurveError when the curve cannot sell that many."""
+    """The cost of exactly `token_raw`; raises QuoteError when the curve cannot sell that many."""
     if curve.complete:
-        raise CurveError("the curve is complete; the token trades in its pool")
+        raise AwaitsPoolError
     if token_raw <= 0:
         raise CurveError("a buy of zero tokens")
     if token_raw > curve.real_token_raw or token_raw >= curve.virtual_token_raw:
@@ -108,7 +133,7 @@ def quote_buy_tokens(curve: Curve, token_raw: int, fees: Fees) -> Quote:
 def quote_buy(curve: Curve, spend_lamports: int, fees: Fees) -> Quote:
     """What the program gives for `spend_lamports`, fees included; what is paid never exceeds it, by few lamports less."""
     if curve.complete:
-        raise CurveError("the curve is complete; the token trades in its pool")
+        raise AwaitsPoolError
     if spend_lamports < 2:
         raise CurveError("too little to buy anything")
     into_curve = (spend_lamports - 1) * BPS // (BPS + fees.protocol_bps + fees.creator_bps)
@@ -124,9 +149,9 @@ def quote_buy(curve: Curve, spend_lamports: int, fees: Fees) -> Quote:
 
 
 def quote_sell(curve: Curve, token_raw: int, fees: Fees) -> Quote:
-    """The proceeds of selling `token_raw`; raises CurveError when the curve's SOL does not cover them."""
+    """The proceeds of selling `token_raw`; raises QuoteError when the curve's SOL does not cover them."""
     if curve.complete:
-        raise CurveError("the curve is complete; the token trades in its pool")
+        raise AwaitsPoolError
     if token_raw <= 0:
         raise CurveError("a sale of zero tokens")
     quote_lamports = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw + token_raw)

@@ -25,10 +25,10 @@ from bot.clock import Clock, system_clock, virtual_clock
 from bot.localnet import launchpad
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SwapOrder
-from bot.trading.curve import quote_buy, quote_sell
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Side
 from bot.trading.recovery import SignatureStatus
+from bot.trading.venue import quote_buy, quote_sell
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 
 SOL = 1_000_000_000
@@ -86,14 +86,14 @@ class World:
 
     async def buy_order(self, wallet: Keypair, mint: str, spend_lamports: int, **changes: Any) -> SwapOrder:
         """A buy at the quote of this moment, without slippage."""
-        curve = await self.chain.curve(mint)
-        quote = quote_buy(curve, spend_lamports, await self.chain.fees())
-        return _order(wallet, mint, Side.BUY, curve, spend_lamports, quote.token_raw, quote.token_raw, changes)
+        venue = await self.chain.venue(mint)
+        quote = quote_buy(venue, spend_lamports, await self.chain.fees())
+        return _order(wallet, mint, Side.BUY, venue, spend_lamports, quote.token_raw, quote.token_raw, changes)
 
     async def sell_order(self, wallet: Keypair, mint: str, token_raw: int, **changes: Any) -> SwapOrder:
-        curve = await self.chain.curve(mint)
-        quote = quote_sell(curve, token_raw, await self.chain.fees())
-        return _order(wallet, mint, Side.SELL, curve, 0, token_raw, quote.received_lamports, changes)
+        venue = await self.chain.venue(mint)
+        quote = quote_sell(venue, token_raw, await self.chain.fees())
+        return _order(wallet, mint, Side.SELL, venue, 0, token_raw, quote.received_lamports, changes)
 
     async def signed(self, wallet: Keypair, order: SwapOrder) -> tuple[bytes, str]:
         message = self.chain.build(order, await self.chain.latest_blockhash())
@@ -120,13 +120,13 @@ class World:
 
 
 def _order(
-    wallet: Keypair, mint: str, side: Side, curve: Any, spend: int, token_raw: int, limit: int, changes: dict[str, Any]
+    wallet: Keypair, mint: str, side: Side, venue: Any, spend: int, token_raw: int, limit: int, changes: dict[str, Any]
 ) -> SwapOrder:
     order = SwapOrder(
         wallet_address=str(wallet.pubkey()),
         mint=mint,
         side=side,
-        curve=curve,
+        venue=venue,
         spend_lamports=spend,
         token_raw=token_raw,
         limit_raw=limit,

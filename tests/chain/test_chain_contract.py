@@ -53,18 +53,18 @@ async def test_fees_are_read_from_the_cluster(world: World, clock: None) -> None
 
 async def test_a_mint_without_a_curve_is_unknown(world: World, clock: None) -> None:
     with pytest.raises(LookupError):
-        await world.chain.curve(unknown_mint())
+        await world.chain.venue(unknown_mint())
     with pytest.raises(LookupError):
-        await world.chain.curve("not an address")
+        await world.chain.venue("not an address")
 
 
 async def test_curves_leave_out_what_is_unknown(world: World, clock: None) -> None:
     creator = await world.funded()
     mints = [await world.launched(creator), await world.launched(creator)]
-    found = await world.chain.curves([mints[0], unknown_mint(), mints[1]])
+    found = await world.chain.venues([mints[0], unknown_mint(), mints[1]])
     assert list(found) == mints
     assert found[mints[0]].virtual_quote_lamports == INITIAL_VIRTUAL_QUOTE_LAMPORTS
-    assert await world.chain.curves([]) == {}
+    assert await world.chain.venues([]) == {}
 
 
 async def test_a_wallet_that_nobody_funded_has_nothing(world: World, clock: None) -> None:
@@ -81,14 +81,14 @@ async def test_the_stream_tells_of_a_launch_and_of_each_trade(world: World, cloc
         assert isinstance(launch, TokenLaunch)
         assert (launch.name, launch.symbol, launch.creator) == ("Bread", "BRD", str(creator.pubkey()))
         assert launch.token_program == TOKEN_2022
-        curve = await world.chain.curve(mint)
+        curve = await world.chain.venue(mint)
         assert replace(curve, slot=launch.slot) == launch.curve
         landed = await world.landed(trader, await world.buy_order(trader, mint, SOL))
         trade = await _next_of(events, mint)
     assert isinstance(trade, CurveTrade)
     assert (trade.trader, trade.is_buy, trade.signature) == (str(trader.pubkey()), True, landed.signature)
     assert trade.token_raw == landed.token_delta_raw
-    after = await world.chain.curve(mint)
+    after = await world.chain.venue(mint)
     assert replace(after, slot=trade.slot) == trade.curve
 
 

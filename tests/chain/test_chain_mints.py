@@ -110,7 +110,7 @@ async def test_a_launchpad_token_is_safe_and_read_once(autojump_clock: MockClock
     door = FaultyDoor(chain, "one")
     pump = reader(chain, door)
     assert [hazards(await pump.mint_facts(mint)) for _ in range(5)] == [()] * 5
-    await pump.curve(mint)
+    await pump.venue(mint)
     assert len(door.asked) == 2
 
 
@@ -120,7 +120,7 @@ async def test_a_token_that_was_quoted_first_is_not_read_again(autojump_clock: M
     chain.step(40)
     door = FaultyDoor(chain, "one")
     pump = reader(chain, door)
-    await pump.curve(mint)
+    await pump.venue(mint)
     await pump.mint_facts(mint)
     assert len(door.asked) == 1
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from bot.trading.curve import (
     INITIAL_REAL_TOKEN_RAW,
     Curve,
-    CurveError,
     Fees,
+    QuoteError,
     impact_bps,
     quote_buy,
     quote_buy_tokens,
@@ -74,7 +74,7 @@ def test_a_curve_without_sol_has_no_price() -> None:
 
 @pytest.mark.parametrize("amount", [0, -1, 1])
 def test_nothing_cannot_be_bought(amount: int) -> None:
-    with pytest.raises(CurveError):
+    with pytest.raises(QuoteError):
         quote_buy(FRESH, amount, Fees())
 
 
@@ -83,13 +83,13 @@ def test_trades_that_the_program_refuses_are_refused() -> None:
     emptied = replace(FRESH, virtual_token_raw=0, virtual_quote_lamports=0, real_token_raw=0)
     strange = replace(FRESH, virtual_token_raw=5, real_token_raw=5)
     for curve, token_raw in ((complete, 1), (FRESH, 0), (FRESH, -1), (FRESH, INITIAL_REAL_TOKEN_RAW + 1), (strange, 5)):
-        with pytest.raises(CurveError):
+        with pytest.raises(QuoteError):
             quote_buy_tokens(curve, token_raw, Fees())
     for curve, token_raw in ((complete, 1), (FRESH, 0), (FRESH, -1), (FRESH, 10**12)):
-        with pytest.raises(CurveError):
+        with pytest.raises(QuoteError):
             quote_sell(curve, token_raw, Fees())
     for curve in (complete, emptied):
-        with pytest.raises(CurveError):
+        with pytest.raises(QuoteError):
             quote_buy(curve, LAMPORTS_PER_SOL, Fees())
     assert emptied.market_cap_lamports == 0
 
@@ -98,7 +98,7 @@ def test_trades_that_the_program_refuses_are_refused() -> None:
 def test_buying_never_lowers_the_price_and_never_costs_more_than_given(curve: Curve, spend: int, rates: Fees) -> None:
     try:
         quote = quote_buy(curve, spend, rates)
-    except CurveError:
+    except QuoteError:
         assume(condition=False)
     moved = after(curve, Side.BUY, quote)
     assert quote.paid_lamports <= spend
@@ -113,7 +113,7 @@ def test_buying_never_lowers_the_price_and_never_costs_more_than_given(curve: Cu
 def test_selling_never_raises_the_price_nor_takes_more_than_is_there(curve: Curve, token_raw: int, rates: Fees) -> None:
     try:
         quote = quote_sell(curve, token_raw, rates)
-    except CurveError:
+    except QuoteError:
         assume(condition=False)
     moved = after(curve, Side.SELL, quote)
     assert 0 <= quote.quote_lamports <= curve.real_quote_lamports
@@ -125,7 +125,7 @@ def test_selling_never_raises_the_price_nor_takes_more_than_is_there(curve: Curv
 def test_a_round_trip_never_gains(curve: Curve, spend: int, rates: Fees) -> None:
     try:
         bought = quote_buy(curve, spend, rates)
-    except CurveError:
+    except QuoteError:
         assume(condition=False)
     there = replace(after(curve, Side.BUY, bought), complete=False)
     assert quote_sell(there, bought.token_raw, rates).received_lamports < bought.paid_lamports
@@ -143,7 +143,7 @@ def test_no_sequence_of_own_trades_gains(curve: Curve, rates: Fees, trades: list
         try:
             side = Side.BUY if is_buy else Side.SELL
             quote = quote_buy(curve, spend, rates) if is_buy else quote_sell(curve, held_raw * share_bps // BPS, rates)
-        except CurveError:
+        except QuoteError:
             continue
         balance_lamports += -quote.paid_lamports if is_buy else quote.received_lamports
         held_raw += quote.token_raw if is_buy else -quote.token_raw

@@ -149,12 +149,12 @@ class TradeHandlers:
         if not rows and not on_their_way:
             return f"{mode_label(user.mode.value)} No positions yet."
         try:
-            curves = await self.chain.curves([row.mint for row in rows if row.token_raw])
+            venues = await self.chain.venues([row.mint for row in rows if row.token_raw])
             fees = await self.chain.fees()
         except ChainUnavailable:
-            curves, fees = {}, None
+            venues, fees = {}, None
         now_ms = self.clock.now_ms()
-        points = {mint: PricePoint(curve, now_ms) for mint, curve in curves.items()}
+        points = {mint: PricePoint(venue, now_ms) for mint, venue in venues.items()}
         lines = [order_line(intent) for intent in on_their_way]
         return "\n".join([*lines, *(position_line(row, points.get(row.mint), fees) for row in rows)])
 

@@ -13,10 +13,10 @@ from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import safety_line, short
+from bot.telegram.replies import safety_line, short, venue_line
 from bot.telegram.story_text import not_bought_text, story_text
 from bot.trading.token_check import UNREADABLE, hazards
-from bot.trading.units import TOKEN_DECIMALS, format_sol
+from bot.trading.venue import awaits_pool
 
 LABEL_LENGTH = 32
 POSITIONS_SEARCHED = 1_000  # of a user, the latest
@@ -38,18 +38,12 @@ class WatchingHandlers:
             raise wrong_usage(command)
         mint = key_of(arguments[0])
         try:
-            curve = await self.chain.curve(mint)
+            venue = await self.chain.venue(mint)
         except (LookupError, DecodeError):
             return f"{short(mint)} is no token of the launchpad; check the address."
-        if curve.virtual_token_raw == 0:
-            return f"{short(mint)} has left its curve; it trades in its pool."
-        per_million = curve.virtual_quote_lamports * 10 ** (6 + TOKEN_DECIMALS) // curve.virtual_token_raw
-        done = " The curve is complete." if curve.complete else ""
-        return (
-            f"{short(mint)}: {format_sol(per_million)} SOL per million tokens, market cap"
-            f" {format_sol(curve.market_cap_lamports)} SOL, {format_sol(curve.real_quote_lamports)} SOL in the curve,"
-            f" {curve.progress_bps / 100:.1f} % sold.{done}\n{await self._safety(mint)}"
-        )
+        if awaits_pool(venue):
+            return f"{short(mint)} has left its curve and waits for its pool; until it opens nobody can trade it."
+        return f"{short(mint)}: {venue_line(venue)}\n{await self._safety(mint)}"
 
     async def why(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """The story of one position, or of the latest one of a token; a token that was not bought has its looks."""
