@@ -132,10 +132,10 @@ class Simulation:
             nursery.start_soon(self._lives)
             await self._troubles()
             await self._well_again()
-            await self._flat()
+            found = await self._flat()
             nursery.cancel_scope.cancel()
         self._count()
-        if found := audit(self.world.store, self.world.chain):
+        if found:
             raise ExceptionGroup("the audit has findings", [Violation("; ".join(found))])
 
     def covered(self, user_id: str) -> str | None:
@@ -377,8 +377,11 @@ class Simulation:
             and now_ms > row.opened_at_ms + row.plan.max_hold_s * 1000 + OVERDUE_MS
         ]
 
-    async def _flat(self) -> None:
-        """An operator flattens: everything is sold but what its owner holds on to."""
+    async def _flat(self) -> list[str]:
+        """An operator flattens: everything is sold but what its owner holds on to. What the audit finds at that moment.
+
+        Whoever holds on may sell a moment later, by his position's own plan.
+        """
         self.living.guard.latch(Halt("operator", self.world.clock.now_ms(), "operator", "the end"))
         holders = {user.id for user, _ in self.users if self.world.store._settings[user.id].on_critical == HOLD}
         left: list[str] = []
@@ -387,7 +390,7 @@ class Simulation:
                 await trio.sleep(LOOK_S)
                 left = [row.id for row in await self.world.store.open_positions() if row.user_id not in holders]
                 if not left and self.living.guard.flattened and not self.world.store._moving:
-                    return
+                    return audit(self.world.store, self.world.chain)
         raise Violation(f"not flat {FLAT_WITHIN_S:.0f} s after the flatten: {left}, {sorted(self.world.store._moving)}")
 
     def _count(self) -> None:
