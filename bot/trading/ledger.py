@@ -104,18 +104,15 @@ def at_cost(legs: Sequence[Leg], *, cost_lamports: int, held_raw: int, sold_raw:
 
     `cost_lamports` is what the account `TOKENS` of the position holds before the fill, for `held_raw` tokens. A buy
     sells none and its tokens cost what it paid. A sale takes its share of the cost, rounded down, and the last one all
-    that is left, as positions do; tokens that the books do not hold had cost nothing.
+    that is left, as positions do, even where it brought nothing at all; tokens that the books do not hold had cost
+    nothing.
     """
-    divided: list[Leg] = []
-    for leg in legs:
-        if leg.account is not Account.MARKET:
-            divided.append(leg)
-        elif not sold_raw:
-            divided.append(Leg(Account.TOKENS, leg.lamports))
-        else:
-            cost_sold = _share(cost_lamports, sold_raw, held_raw)
-            divided += (Leg(Account.TOKENS, -cost_sold), Leg(Account.RESULT, leg.lamports + cost_sold))
-    return _without_zeros(divided)
+    market_lamports = sum(leg.lamports for leg in legs if leg.account is Account.MARKET)
+    others = [leg for leg in legs if leg.account is not Account.MARKET]
+    if not sold_raw:
+        return _without_zeros((*others, Leg(Account.TOKENS, market_lamports)))
+    cost_sold = _share(cost_lamports, sold_raw, held_raw)
+    return _without_zeros((*others, Leg(Account.TOKENS, -cost_sold), Leg(Account.RESULT, market_lamports + cost_sold)))
 
 
 def legs_of_outside(lamports: int) -> tuple[Leg, ...]:

@@ -378,10 +378,7 @@ class Simulation:
         ]
 
     async def _flat(self) -> list[str]:
-        """An operator flattens: everything is sold but what its owner holds on to. What the audit finds at that moment.
-
-        Whoever holds on may sell a moment later, by his position's own plan.
-        """
+        """An operator flattens all but what its owner holds on to; what the audit finds at that moment."""
         self.living.guard.latch(Halt("operator", self.world.clock.now_ms(), "operator", "the end"))
         holders = {user.id for user, _ in self.users if self.world.store._settings[user.id].on_critical == HOLD}
         left: list[str] = []

@@ -129,8 +129,9 @@ def test_the_tokens_of_a_position_stand_at_cost_until_the_last_is_sold(
 
     def book(side: Side, token_raw: int, quote_lamports: int) -> None:
         wallet = -quote_lamports if side is Side.BUY else quote_lamports
+        moved = (Leg(Account.WALLET, wallet), Leg(Account.MARKET, -wallet))
         legs = at_cost(
-            (Leg(Account.WALLET, wallet), Leg(Account.MARKET, -wallet)),
+            moved if wallet else (),  # as the legs of a fill are: one of no lamports is none
             cost_lamports=books[Account.TOKENS],
             held_raw=held_raw,
             sold_raw=token_raw if side is Side.SELL else 0,
