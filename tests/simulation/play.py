@@ -361,7 +361,7 @@ class Simulation:
             "snipe runs have not ended": any(run.status in UNFINISHED_RUNS for run in store._runs.values()),
             f"overdue: {sorted(self._overdue())}": bool(self._overdue()),
             "exits come from memory": self.world.exits_from_memory(),
-            "the journal is not empty": self.world.journal.data != b"",
+            "records wait in the journal": self.world.journal.records() != (),
             "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
         }
         return [why for why, is_so in told.items() if is_so]
