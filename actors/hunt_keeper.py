@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -21,14 +21,23 @@ REST_S = 5.0  # after a try that the database, or the hunt's own end, cut short
 class HuntKeeper:
     """`incarnations` tells which incarnations of the hunt and of what is below it run, equal as long as all of them go on.
 
-    `populate` starts whoever should hunt and does not. The first incarnations are populated by whoever starts the bot.
+    `populate` starts whoever should hunt and does not.
     """
 
     incarnations: Callable[[], tuple[int, ...]]
     populate: Callable[[], Awaitable[None]]
-    _populated: tuple[int, ...] | None = None
+    _populated: tuple[int, ...] = ()
+    _one_at_a_time: trio.Lock = field(default_factory=trio.Lock)
+
+    async def begin(self) -> None:
+        """Populate the first incarnations at once; where the database is away the actor does it when it is back."""
+        try:
+            await self._look()
+        except Unavailable as error:
+            log.warning("hunt_not_populated", reason=str(error))
 
     async def run(self, ctx: Context) -> None:
+        """The actor."""
         ctx.ready()
         while True:
             rest_s = LOOK_S
@@ -40,8 +49,9 @@ class HuntKeeper:
             await trio.sleep(rest_s)
 
     async def _look(self) -> None:
-        running = self.incarnations()
-        if self._populated is not None and running and running != self._populated:
-            log.info("hunt_populated_again", incarnations=running)
-            await self.populate()
-        self._populated = running or self._populated
+        async with self._one_at_a_time:
+            running = self.incarnations()
+            if running and running != self._populated:
+                log.info("hunt_populated", incarnations=running)
+                await self.populate()
+                self._populated = running

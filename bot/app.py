@@ -51,6 +51,7 @@ from bot.ports import ChatApi
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop
 from bot.standby import Succession
 from bot.start import Options, locked, open_log, read_options, refuse_profile
+from bot.start_door import DatabasePatience, StartDoor
 from bot.status import StatusBoard
 from bot.storage.address import DatabaseAddress
 from bot.storage.halt_file import HaltFile
@@ -142,11 +143,13 @@ def _look_for_halt(file: HaltFile) -> None:
 
 async def _main(options: Options) -> int:
     stop = OrderlyStop(say)
+    door = StartDoor(options.directory)
     succession = Succession(
         directory=options.directory,
         leadership=Leadership(system_clock()),
         alone=options.settings.database.url is None,
         own_chain=options.settings.localnet.directory is None,
+        door=door,
         say=say,
     )
     code = 0  # a start that was given up before there was anything to stop
@@ -157,7 +160,8 @@ async def _main(options: Options) -> int:
         ):
             nursery.start_soon(_on_signals, signals, stop, nursery.cancel_scope)
             if options.manager is not None:
-                nursery.start_soon(liveness.ask_for_boot_time, options.manager.tell, stop.up, lambda: succession.line)
+                nursery.start_soon(liveness.ask_for_boot_time, options.manager.tell, stop.up, lambda: door.line)
+            nursery.start_soon(door.serve)
             code = await _serve(options, succession, stop, loop)
             nursery.cancel_scope.cancel()
     return code
@@ -203,7 +207,8 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         opened.callback(stop.closed, SERVERS, SERVERS_MS)
         database = await opened.enter_async_context(foundation.running())
         opened.callback(stop.closed, CONNECTIONS, CONNECTIONS_MS)
-        kept = await opened.enter_async_context(_led_store(options, succession, database))
+        patience = DatabasePatience(succession.door, clock, say)
+        kept = await patience.through(lambda: opened.enter_async_context(_led_store(options, succession, database)))
         opened.push_async_callback(lambda: succession.resign(stop.unwatched_s()))
         keeping = await opened.enter_async_context(trio.open_nursery())
         keeping.start_soon(succession.keep, stop.up)
@@ -216,11 +221,13 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         await endpoints.admit(local_chain.genesis_hash)
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
-        await bind_cluster(store, local_chain.genesis_hash, options.directory)
-        await spooled.catch_up()
-        master_key = await keys.master_key(store, chosen.wallets.master_key_file, options.directory, say)
+        await patience.through(partial(bind_cluster, store, local_chain.genesis_hash, options.directory))
+        await patience.through(spooled.catch_up)
+        master_key = await patience.through(
+            partial(keys.master_key, store, chosen.wallets.master_key_file, options.directory, say)
+        )
         vault = LocalVault(master_key, succession.leadership.check)
-        await keys.prove(store, vault, master_key)
+        await patience.through(partial(keys.prove, store, vault, master_key))
         adapters = Adapters(
             store=store,
             chain=chain,
@@ -238,7 +245,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol)),
             new_user_settings(chosen),
         )
-        for line in await demo_users(registrar, chosen):
+        for line in await patience.through(partial(demo_users, registrar, chosen)):
             say(line)
         chat_api = await opened.enter_async_context(_telegram(chosen.telegram))
         return await _run_tree(

@@ -71,8 +71,8 @@ async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event, waits: Ca
     """Ask systemd for more time until the tree runs, and for `BOOT_WITHIN_S` at most.
 
     What comes before the tree may take long for good reasons: a database that recovers after a crash, a migration. Each
-    step has its own deadline; this one is for what has none. A standby, which `waits` says in words, is ready as long as
-    it waits, and gives signs of life until the tree does.
+    step has its own deadline; this one is for what has none. One that waits for its database or as a standby,
+    which `waits` says in words, is ready as long as it waits, and gives signs of life until the tree does.
     """
     ready = False
     with trio.move_on_after(BOOT_WITHIN_S) as patience:

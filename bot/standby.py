@@ -1,7 +1,6 @@
 """A start on a database that another bot may lead: wait behind it as its standby, and lead when its time is over.
 
-Whatever reads or writes money comes after this. What is told here is told to people: on the console, over the control
-socket, and to systemd by `line`.
+Whatever reads or writes money comes after this.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ import structlog
 import trio
 
 from bot.clock import Clock, rfc3339, rfc3339_s
-from bot.control import Answer, ControlServer
-from bot.errors import BotError, LeaseLost, StartupError, StoreUnavailable, Unavailable
+from bot.errors import LeaseLost, StartupError, StoreUnavailable, Unavailable
 from bot.execution.leadership import Candidate, Leadership
-from bot.paths import control_socket
 from bot.ports import Leader, LeaseStore, Party
+from bot.start_door import StartDoor
 
 log = structlog.get_logger()
 
@@ -57,15 +55,15 @@ class Succession:
 
     `alone` says that the database is this process's own server, so that whoever led on it is gone. `own_chain` says that
     the local chain is this process's child: no other bot can take over on such a chain, because it ends with its bot.
-    `line` is what a standby waits for, empty for one that does not wait.
+    `door` tells what a standby waits for.
     """
 
     directory: Path
     leadership: Leadership
     alone: bool
     own_chain: bool
+    door: StartDoor
     say: Callable[[str], None]
-    line: str = ""
     _party: Party = field(init=False)
     _store: LeaseStore | None = None
     _taken_ms: int = 0
@@ -133,21 +131,12 @@ class Succession:
         """Stand by, with a door that says so, until the lease is ours."""
         self._before = leader
         since_ms = self.leadership.clock.now_ms()
-        self.line = f"standby of {leader.name}"
         self.say(f"standby: another bot leads on this database since {rfc3339_s(leader.since_ms)}: {leader.name}")
         log.info("standing_by", leader=leader.name, epoch=leader.epoch)
 
-        async def answer(request: Answer) -> Answer:
-            await trio.lowlevel.checkpoint()
-            if request.get("verb") == "status":
-                return {"state": "STARTING", "standby": self._record(since_ms)}
-            return {"error": f"this bot waits as {self.line}; ask that one, or give --data-dir"}
-
-        server = ControlServer(control_socket(self.directory), answer, self._open_chat)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(server.serve, _told)
-            await self._until_ours(store, candidate)
-            nursery.cancel_scope.cancel()
+        self.door.tell(f"standby of {leader.name}", lambda: {"standby": self._record(since_ms)})
+        await self._until_ours(store, candidate)
+        await self.door.close()
 
     async def _until_ours(self, store: LeaseStore, candidate: Candidate) -> None:
         look = 0
@@ -176,9 +165,8 @@ class Succession:
         self._taken_ms = asked_ms
         self.leadership.taken(lease, asked_ms)
         log.info("lease_taken", epoch=lease.epoch, before=lease.before, unwatched_ms=lease.unwatched_ms)
-        if self.line:
+        if self._before is not None:
             self.say(f"this bot leads now; before it led {lease.before}")
-            self.line = ""
         return True
 
     async def _keep(self, store: LeaseStore) -> None:
@@ -197,11 +185,3 @@ class Succession:
             "lease_left_s": round(leader.left_ms / 1000, 1),
             "leader_knows": leader.knows_standby,
         }
-
-    async def _open_chat(self, _: Answer, push: Callable[[str], None]) -> Any:  # noqa: ARG002
-        await trio.lowlevel.checkpoint()
-        raise BotError(f"this bot waits as {self.line}; talk to that one")
-
-
-def _told() -> None:
-    """Whoever asks finds the door; nobody waits for it."""

@@ -16,6 +16,9 @@ def status_text(status: Record) -> str:
     """What `bot status` prints; a number that the bot does not know now is never shown as zero."""
     if "standby" in status:
         return _standby(status["state"], status["standby"])
+    if "waits" in status:
+        waits = status["waits"]
+        return f"{status['state']}: waits for its {waits['for']} since {waits['since']}: {waits['why']}"
     halt, facts = status["halt"], status["facts"]
     causes = _causes(status["causes"])
     lines = [

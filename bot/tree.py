@@ -135,6 +135,7 @@ class TradingBot:
     flattener: Flattener = field(init=False)
     fallback: FallbackMonitor = field(init=False)
     hunt: Hunt = field(init=False)
+    hunt_keeper: HuntKeeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_with = self.supervision.path
@@ -186,6 +187,7 @@ class TradingBot:
             observe_s=self.observe_s,
             supervisor=self.supervisor,
         )
+        self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.flattener = Flattener(
             guard=self.guard,
             store=store,
@@ -238,7 +240,7 @@ class TradingBot:
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
             "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
-            "hunt_keeper": HuntKeeper(self.hunt.incarnations, self.hunt.populate).run,
+            "hunt_keeper": self.hunt_keeper.run,
         }
         return self.supervision.tree(self.starts)
 
@@ -292,9 +294,9 @@ class TradingBot:
         return await self.adapters.chain.probe()
 
     async def began(self, root: Supervisor) -> None:
-        """The tree is up: remember it, and start who hunts."""
+        """The tree is up: remember it, and start who hunts, as soon as the database says who that is."""
         self.root = root
-        await self.hunt.populate()
+        await self.hunt_keeper.begin()
 
     def supervisor(self, *path: str) -> Supervisor:
         """The running supervisor at a path below the root; raises Unavailable while it does not run."""

@@ -84,6 +84,13 @@ _STARTUP_TEXTS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "it did not answer in time; look after the server or correct DATABASE_URL"),
 )
 
+_AWAY = (
+    OSError,  # TimeoutError too
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
 
 # What people read in place of an error that says little to them; the rest speak for themselves.
 _UNAVAILABLE_TEXTS: tuple[tuple[type[Exception], str], ...] = (
@@ -247,8 +254,9 @@ async def open_database(
 ) -> AsyncIterator[Database]:
     """A pool of connections to a database that was brought to this program's schema first.
 
-    `ahead` is awaited before that, and may wait until this process may change the database. Raises StartupError with one
-    line, which never holds the password, when the database cannot be used.
+    `ahead` is awaited before that, and may wait until this process may change the database. Raises StoreUnavailable while
+    the database is away, and StartupError when somebody must act before it can be used; either has one line, which never
+    holds the password.
     """
     timeouts = timeouts or DatabaseTimeouts()
     with _starting(address):
@@ -336,7 +344,8 @@ def _starting(address: DatabaseAddress) -> Iterator[None]:
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-        raise StartupError(f"{address.name} cannot be used: {_startup_text(error)}") from None
+        kind = StoreUnavailable if _is_away(error) else StartupError
+        raise kind(f"{address.name} cannot be used: {_startup_text(error)}") from None
 
 
 @contextmanager
@@ -349,6 +358,13 @@ def _translated() -> Iterator[None]:
         if isinstance(error, target):
             raise
         raise target(f"the database: {_one_line(error)}") from error
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a start may wait for what refused it: a server that is down, starting, full, or cannot be reached now."""
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_AGAIN
+    return isinstance(error, _AWAY) and not isinstance(error, PermissionError)
 
 
 def _startup_text(error: Exception) -> str:

@@ -43,7 +43,7 @@ async def open_store(
     """The store in the database at `address`, which is brought to this program's schema first.
 
     It outlives the server: while that is away its methods raise StoreUnavailable, and they work again when it is back
-    at the same address. Raises StartupError with one line when the database cannot be used.
+    at the same address. Raises what `open_database` raises.
     """
     async with open_island() as island, open_database(island, address, timeouts) as database:
         yield PostgresStore(database)

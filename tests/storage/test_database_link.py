@@ -287,7 +287,7 @@ async def test_a_port_where_nothing_listens_is_one_line() -> None:
     listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
     port = listener.socket.getsockname()[1]
     await listener.aclose()
-    await expect_startup_error(address_of_url(f"postgresql://u:swordfish@127.0.0.1:{port}/d"), "nothing listens there")
+    await expect_away(address_of_url(f"postgresql://u:swordfish@127.0.0.1:{port}/d"), "nothing listens there")
 
 
 async def test_a_server_that_says_nothing_is_one_line() -> None:
@@ -295,12 +295,12 @@ async def test_a_server_that_says_nothing_is_one_line() -> None:
     async with listener:
         port = listener.socket.getsockname()[1]
         address = address_of_url(f"postgresql://u:swordfish@127.0.0.1:{port}/d")
-        await expect_startup_error(address, "did not answer in time", DatabaseTimeouts(connect_s=0.3))
+        await expect_away(address, "did not answer in time", DatabaseTimeouts(connect_s=0.3))
 
 
 async def test_a_missing_socket_is_one_line(tmp_path: Path) -> None:
     address = address_of_socket(tmp_path, port=5432, user="u", password="swordfish", database="d", name="it")
-    await expect_startup_error(address, "its socket is not there")
+    await expect_away(address, "its socket is not there")
 
 
 async def test_a_server_whose_user_may_make_nothing_is_one_line(database: DatabaseAddress) -> None:
@@ -322,8 +322,19 @@ async def test_a_server_whose_user_may_make_nothing_is_one_line(database: Databa
 async def expect_startup_error(
     address: DatabaseAddress, complaint: str, timeouts: DatabaseTimeouts | None = None
 ) -> None:
+    await expect_refusal(StartupError, address, complaint, timeouts)
+
+
+async def expect_away(address: DatabaseAddress, complaint: str, timeouts: DatabaseTimeouts | None = None) -> None:
+    """A start may wait for it."""
+    await expect_refusal(StoreUnavailable, address, complaint, timeouts)
+
+
+async def expect_refusal(
+    kind: type[Exception], address: DatabaseAddress, complaint: str, timeouts: DatabaseTimeouts | None
+) -> None:
     with trio.fail_after(DEADLINE_S):
-        with pytest.raises(StartupError, match=complaint) as caught:
+        with pytest.raises(kind, match=complaint) as caught:
             async with open_store(address, timeouts):
                 pass
     assert caught.value.__cause__ is None

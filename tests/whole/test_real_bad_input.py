@@ -241,20 +241,28 @@ def test_database_of_another_chain_is_refused_by_name_and_left_alone(home: RealB
     assert f"put that chain's data back into {chain}" in done.stderr
 
 
-def test_database_url_that_does_not_answer_is_named_without_its_password(home: RealBot, tmp_path: Path) -> None:
-    """A port where nobody listens, then a server that refuses the password; with the right one the bot works on it."""
-    done = run(home, environment={"DATABASE_URL": "postgresql://u:sekret@127.0.0.1:1/books"})
-    refused(done, "the database books at 127.0.0.1:1 (DATABASE_URL) cannot be used: nothing listens there")
-    assert "sekret" not in done.stdout + done.stderr
+def test_database_that_is_away_is_waited_for_and_one_that_refuses_is_named(tmp_path: Path) -> None:
+    """A server that refuses the password, then one that does not run yet; once it does, the bot works on it."""
     with running_server(tmp_path) as server, real_bot(FAST) as bot:
         password = urlsplit(server.dsn).password
         assert password is not None
         wrong = run(bot, environment={"DATABASE_URL": server.dsn.replace(password, "sekret")})
         refused(wrong, "(DATABASE_URL) cannot be used: it refuses the user name or the password; correct DATABASE_URL")
         assert "sekret" not in wrong.stdout + wrong.stderr
+    with real_bot(FAST) as bot:
         bot.start(environment={"DATABASE_URL": server.dsn})
-        assert bot.until_open()["users"] == 2
-        bot.stop()
+        waits = bot.until("it waits", lambda status: "waits" in status)
+        assert (waits["state"], waits["waits"]["for"]) == ("STARTING", "database")
+        told = bot.command("status")
+        assert (told.returncode, told.stdout.startswith("STARTING: waits for its database since ")) == (0, True), told
+        assert "is STARTING, waits for its database" in bot.command("pause").stderr
+        with running_server(tmp_path) as again:
+            assert again.dsn == server.dsn
+            assert bot.until_open()["users"] == 2
+            bot.stop()
+        console = (bot.directory / "console").read_text()
+        assert console.count("waits for its database") == 1
+        assert password not in console
         assert not (bot.directory / "postgres").exists()
 
 

@@ -112,7 +112,7 @@ def test_a_frozen_leader_is_replaced_and_can_do_nothing_when_it_wakes_up(pair: P
     second.until("a standby that its leader knows", stands_by)
     waiting = second.command("status")
     assert (waiting.returncode, waiting.stdout.startswith("STARTING: standby of ")) == (0, True), waiting
-    assert second.command("pause").stderr.startswith("bot: this bot waits as standby of ")
+    assert second.command("pause").stderr.startswith("bot: this bot is STARTING, standby of ")
     first.until("an open position", lambda status: (status["positions"]["open"] or 0) >= 1)
     assert first.process is not None
     frozen_at = len(first.log())
