@@ -221,13 +221,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         await endpoints.admit(local_chain.genesis_hash)
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
-        await patience.through(partial(bind_cluster, store, local_chain.genesis_hash, options.directory))
-        await patience.through(spooled.catch_up)
-        master_key = await patience.through(
-            partial(keys.master_key, store, chosen.wallets.master_key_file, options.directory, say)
-        )
-        vault = LocalVault(master_key, succession.leadership.check)
-        await patience.through(partial(keys.prove, store, vault, master_key))
+        vault = await _ready_books(options, spooled, local_chain.genesis_hash, succession, patience)
         adapters = Adapters(
             store=store,
             chain=chain,
@@ -268,6 +262,19 @@ def _led_store(
     file = options.settings.wallets.master_key_file
     fit = partial(keys.open_wallets, file=file, directory=options.directory, say=say)
     return open_led_store(database, lambda store, leases: succession.lead(leases, partial(fit, store)))
+
+
+async def _ready_books(
+    options: Options, spooled: SpooledStore, genesis_hash: str, succession: Succession, patience: DatabasePatience
+) -> LocalVault:
+    """Bind the books to their chain, carry out what the journal holds, and prove that the wallets open."""
+    store, file = spooled.as_store, options.settings.wallets.master_key_file
+    await patience.through(partial(bind_cluster, store, genesis_hash, options.directory))
+    await patience.through(spooled.catch_up)
+    master_key = await patience.through(partial(keys.master_key, store, file, options.directory, say))
+    vault = LocalVault(master_key, succession.leadership.check)
+    await patience.through(partial(keys.prove, store, vault, master_key))
+    return vault
 
 
 @asynccontextmanager
