@@ -5,7 +5,7 @@ One code path serves a quiet hour and the minute after a crash: whatever the row
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -29,6 +29,9 @@ log = structlog.get_logger()
 
 # How often a landed transaction that is not the trade of its intent is read again before the books do without it.
 STRANGE_READS = 20
+
+# Orders that take a step beside each other: enough to share transactions, few enough for what the endpoints bear.
+ORDERS_AT_ONCE = 50
 
 
 def _fill_event(intent: Intent) -> str:
@@ -105,8 +108,9 @@ class Confirmer:
     async def round(self) -> None:
         """Ask once about everything that is followed and take each attempt's next step.
 
-        One attempt's trouble delays no other: what a purchase needs of the database says nothing about an exit. A chain
-        that cannot be asked ends the round.
+        One order's trouble delays no other: what a purchase needs of the database says nothing about an exit. Orders take
+        their steps beside each other, so that what they write shares its transactions; the attempts of one order take
+        turns. A chain that cannot be asked ends the round.
         """
         entries = self.in_flight.all()
         if not entries:
@@ -117,19 +121,30 @@ class Confirmer:
             log.warning("statuses_unavailable", followed=len(entries), reason=str(error))
             return
         height = await self._finalized_height() if None in statuses else None
+        orders: dict[str, list[tuple[str, SignatureStatus | None]]] = {}
         for asked, status in zip(entries, statuses, strict=True):
-            entry = self.in_flight.of(asked.attempt.signature)
-            if entry is None:
-                continue
-            try:
-                await self._step(entry, status, height)
-            except (Unavailable, DecodeError) as error:
-                log.warning(
-                    "confirm_delayed", intent=entry.intent.id, signature=entry.attempt.signature, reason=str(error)
-                )
-            except Conflict as error:
-                log.warning("intent_moved_on", intent=entry.intent.id, reason=str(error))
-                self.in_flight.resolve(entry.attempt.signature)
+            orders.setdefault(asked.intent.id, []).append((asked.attempt.signature, status))
+        at_once = trio.CapacityLimiter(ORDERS_AT_ONCE)
+        async with trio.open_nursery() as nursery:
+            for attempts in orders.values():
+                nursery.start_soon(self._steps_of, attempts, height, at_once)
+
+    async def _steps_of(
+        self, attempts: Sequence[tuple[str, SignatureStatus | None]], height: int | None, at_once: trio.CapacityLimiter
+    ) -> None:
+        """The next step of each attempt of one order, by signature, oldest first."""
+        async with at_once:
+            for signature, status in attempts:
+                entry = self.in_flight.of(signature)
+                if entry is None:
+                    continue
+                try:
+                    await self._step(entry, status, height)
+                except (Unavailable, DecodeError) as error:
+                    log.warning("confirm_delayed", intent=entry.intent.id, signature=signature, reason=str(error))
+                except Conflict as error:
+                    log.warning("intent_moved_on", intent=entry.intent.id, reason=str(error))
+                    self.in_flight.resolve(signature)
 
     async def _finalized_height(self) -> int | None:
         try:

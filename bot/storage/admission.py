@@ -1,7 +1,8 @@
-"""Admission in PostgreSQL: the facts of one moment, the gate, and the intent, in one transaction in the wallet's turn."""
+"""Admission in PostgreSQL: the facts of one moment, the gate, and the intent, in one transaction in the wallets' turns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -10,19 +11,21 @@ from bot.ports import Gate
 from bot.storage.intent_rows import intent_from
 from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot
 from bot.storage.snipe_runs import follow_intent
-from bot.storage.users import settings_of
+from bot.storage.users import settings_of_all
 from bot.trading.intent import Intent, TradeRequest
 from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Refused
 
 # The user's row is taken too: counts of a day belong to the user, who may have several wallets.
-LOCK_WALLET = """
-select user_wallets.id from user_wallets
+LOCK_WALLETS = """
+select user_wallets.id, users.id as user_id from user_wallets
 inner join users on user_wallets.user_id = users.id
-where user_wallets.id = $1 and users.id = $2
+where user_wallets.id = any($1::text[]) and users.id = any($2::text[])
+order by user_wallets.id
 for no key update
 """
 SELECT_BY_KEY = "select * from intents where key = $1"
+SELECT_BY_KEYS = "select * from intents where key = any($1::text[])"
 # $1 wallet, $2 mint, $3 mode, $4 user, $5 start of the user's day. See WalletFacts for what each column means.
 SELECT_FACTS = """
 with moving as (
@@ -84,46 +87,76 @@ class Admission:
     gate: Gate
 
 
-async def admit(connection: asyncpg.Connection, admission: Admission) -> Intent | Refused:
-    """Judge and write. Raises LookupError for a wallet that the user does not have, Conflict when the id is taken.
+async def admit_all(connection: asyncpg.Connection, admissions: Sequence[Admission]) -> list[Intent | Refused]:
+    """Judge and write requests of different users, each by itself.
 
-    The gate is called here, on the island's thread, while the wallet's row is held: it must be pure and short.
+    Raises LookupError for a wallet that the user does not have, Conflict when an id is taken. The gates are called here,
+    on the island's thread, while the wallets' rows are held: they must be pure and short.
     """
-    request = admission.request
-    if await connection.fetchval(LOCK_WALLET, request.wallet_id, request.user_id) is None:
-        raise no_wallet(request.user_id, request.wallet_id)
-    if (existing := await connection.fetchrow(SELECT_BY_KEY, request.key)) is not None:
-        return intent_from(existing)
-    snapshot = risk_snapshot(
-        await _facts(connection, request, admission.day_start_ms),
-        settings=await settings_of(connection, request.user_id),
-        ceilings=admission.ceilings,
-        pause_causes=admission.pause_causes,
-        wallet_lamports=admission.wallet_lamports,
-        unrealized_lamports=admission.unrealized_lamports,
+    requests = [admission.request for admission in admissions]
+    await _lock_wallets(connection, requests)
+    keys = [request.key for request in requests]
+    existing = {row["key"]: intent_from(row) for row in await connection.fetch(SELECT_BY_KEYS, keys)}
+    new = [admission for admission in admissions if admission.request.key not in existing]
+    verdicts = await _judged(connection, new) if new else {}
+    intents = {intent.id: intent for intent in verdicts.values() if isinstance(intent, Intent)}
+    inserted = {
+        row["id"] for row in await connection.fetchmany(INSERT_INTENT, [_columns(one) for one in intents.values()])
+    }
+    for intent in intents.values():
+        if intent.id in inserted:
+            await follow_intent(connection, intent)
+        else:
+            # The same key came through another wallet's turn, at the same moment.
+            verdicts[intent.request.key] = intent_from(await connection.fetchrow(SELECT_BY_KEY, intent.request.key))
+    return [existing.get(key) or verdicts[key] for key in keys]
+
+
+async def _lock_wallets(connection: asyncpg.Connection, requests: Sequence[TradeRequest]) -> None:
+    asked = {(request.wallet_id, request.user_id) for request in requests}
+    wallet_ids, user_ids = zip(*asked, strict=True)
+    rows = await connection.fetch(LOCK_WALLETS, wallet_ids, user_ids)
+    locked = {(row["id"], row["user_id"]) for row in rows}
+    for request in requests:
+        if (request.wallet_id, request.user_id) not in locked:
+            raise no_wallet(request.user_id, request.wallet_id)
+
+
+async def _judged(connection: asyncpg.Connection, admissions: Sequence[Admission]) -> dict[str, Intent | Refused]:
+    """What the gate of each says, by the key of its request."""
+    settings = await settings_of_all(connection, [admission.request.user_id for admission in admissions])
+    facts = await connection.fetchmany(
+        SELECT_FACTS,
+        [
+            (request.wallet_id, request.mint, request.mode, request.user_id, admission.day_start_ms)
+            for admission in admissions
+            for request in (admission.request,)
+        ],
     )
-    verdict = admission.gate(snapshot)
-    if isinstance(verdict, Refused):
-        return verdict
-    intent = planned_intent(request, admission.intent_id, verdict.reserved_lamports, admission.now_ms)
-    if not await _insert(connection, intent):
-        # The same key came through another wallet's turn, at the same moment.
-        return intent_from(await connection.fetchrow(SELECT_BY_KEY, request.key))
-    await follow_intent(connection, intent)
-    return intent
+    verdicts: dict[str, Intent | Refused] = {}
+    for admission, row in zip(admissions, facts, strict=True):
+        request = admission.request
+        snapshot = risk_snapshot(
+            WalletFacts(**row),
+            settings=settings[request.user_id],
+            ceilings=admission.ceilings,
+            pause_causes=admission.pause_causes,
+            wallet_lamports=admission.wallet_lamports,
+            unrealized_lamports=admission.unrealized_lamports,
+        )
+        verdict = admission.gate(snapshot)
+        verdicts[request.key] = (
+            verdict
+            if isinstance(verdict, Refused)
+            else planned_intent(request, admission.intent_id, verdict.reserved_lamports, admission.now_ms)
+        )
+    return verdicts
 
 
-async def _facts(connection: asyncpg.Connection, request: TradeRequest, day_start_ms: int) -> WalletFacts:
-    row = await connection.fetchrow(
-        SELECT_FACTS, request.wallet_id, request.mint, request.mode, request.user_id, day_start_ms
-    )
-    return WalletFacts(**row)
-
-
-async def _insert(connection: asyncpg.Connection, intent: Intent) -> bool:
+def _columns(intent: Intent) -> tuple[object, ...]:
+    """An intent as the arguments of INSERT_INTENT."""
     request = intent.request
-    inserted = await connection.fetchval(
-        INSERT_INTENT,
+    return (
         intent.id,
         request.key,
         request.user_id,
@@ -146,4 +179,3 @@ async def _insert(connection: asyncpg.Connection, intent: Intent) -> bool:
         intent.created_at_ms,
         request.min_token_raw,
     )
-    return inserted is not None

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 # A row as asyncpg gives it: by column name, integers for bigint and numeric, milliseconds for moments.
 Row = Mapping[str, Any]
 T = TypeVar("T")
+Row_ = TypeVar("Row_")
 Ts = TypeVarTuple("Ts")
 Unit = Callable[[asyncpg.Connection, Unpack[Ts]], Coroutine[Any, Any, T]]
 
@@ -186,12 +187,27 @@ class Database:
         """A write that gives up sooner, because it is of no use later."""
         return await self._write(self._timeouts.probe_s, unit, args)
 
+    async def write_by(self, join: Callable[[Row_], Coroutine[Any, Any, T]], row: Row_) -> T:
+        """Write one row through `join`, which runs on the island and shares `transaction` with others. Raises as `write`."""
+        with self._losing():
+            return await self._island.call(join, row, shield=True)
+
+    async def transaction(self, unit: Unit[*Ts, T], *args: *Ts) -> T:
+        """The transaction of a write, for whoever is on the island already. Raises as `write`."""
+        with _translated():
+            return await self._within(self._timeouts.unit_s, _in_transaction, (self._begin, unit, args))
+
     async def _write(self, limit_s: float, unit: Unit[*Ts, T], args: tuple[*Ts]) -> T:
+        with self._losing(), _translated():
+            return await self._island.call(
+                self._within, limit_s, _in_transaction, (self._begin, unit, args), shield=True
+            )
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        """Whoever put up the fence hears that it refused a write."""
         try:
-            with _translated():
-                return await self._island.call(
-                    self._within, limit_s, _in_transaction, (self._begin, unit, args), shield=True
-                )
+            yield
         except LeaseLost as error:
             if self._refused is not None:
                 self._refused(str(error))

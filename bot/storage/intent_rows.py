@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import asyncpg
 
 from bot.storage.database import Row
@@ -21,8 +23,8 @@ from bot.trading.intent import (
 )
 
 SELECT_INTENT = "select * from intents where id = $1"
-# `no key` lets rows that refer to the intent be written meanwhile.
-LOCK_INTENT = "select * from intents where id = $1 for no key update"
+# `no key` lets rows that refer to the intents be written meanwhile. In one order, whoever locks several.
+LOCK_INTENTS = "select * from intents where id = any($1::text[]) order by id for no key update"
 # Guarded: an intent that is not in one of the states $3 is not touched. An end ($5) releases the reservation.
 MOVE_INTENT = """
 update intents
@@ -34,8 +36,8 @@ set
 where id = $1 and state = any($3::text[])
 returning *
 """
-SELECT_ATTEMPT = "select * from attempts where signature = $1"
-SELECT_ATTEMPTS = "select * from attempts where intent_id = $1 order by number"
+SELECT_SIGNED = "select * from attempts where signature = any($1::text[])"
+SELECT_ATTEMPTS = "select * from attempts where intent_id = any($1::text[]) order by number"
 INSERT_ATTEMPT = """
 insert into attempts (
     signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, error, created_at,
@@ -51,10 +53,16 @@ UPDATE_ATTEMPT_SENT = "update attempts set state = 'sent', sent_at = $2 where si
 
 async def lock_intent(connection: asyncpg.Connection, intent_id: str) -> Intent:
     """An intent that nobody else moves until this unit of work ends; raises LookupError when there is none."""
-    row = await connection.fetchrow(LOCK_INTENT, intent_id)
-    if row is None:
-        raise no_intent(intent_id)
-    return intent_from(row)
+    return (await lock_intents(connection, [intent_id]))[intent_id]
+
+
+async def lock_intents(connection: asyncpg.Connection, intent_ids: Sequence[str]) -> dict[str, Intent]:
+    """The same for several, by id; raises LookupError when one of them is not there."""
+    found = {row["id"]: intent_from(row) for row in await connection.fetch(LOCK_INTENTS, intent_ids)}
+    for intent_id in intent_ids:
+        if intent_id not in found:
+            raise no_intent(intent_id)
+    return found
 
 
 async def move_intent(
@@ -79,27 +87,57 @@ async def move_intent(
     return moved
 
 
+async def move_intents(
+    connection: asyncpg.Connection,
+    intents: Iterable[Intent],
+    target: IntentState,
+    *,
+    sources: frozenset[IntentState] | None = None,
+) -> None:
+    """`move_intent` for several that do not end by it: each is guarded by its own state, and one Conflict undoes all."""
+    allowed, asked = sorted(sources_of(target) if sources is None else sources), list(intents)
+    rows = await connection.fetchmany(MOVE_INTENT, [(intent.id, target, allowed, None, None) for intent in asked])
+    moved = {row["id"]: intent_from(row) for row in rows}
+    for intent in asked:
+        if intent.id not in moved:
+            raise wrong_state(intent.id, intent.state, target)
+        await follow_intent(connection, moved[intent.id])
+
+
 async def attempts_of(connection: asyncpg.Connection, intent_id: str) -> list[Attempt]:
     """An intent's attempts in order."""
-    return [attempt_from(row) for row in await connection.fetch(SELECT_ATTEMPTS, intent_id)]
+    return (await attempts_by_intent(connection, [intent_id]))[intent_id]
 
 
-async def insert_attempt(connection: asyncpg.Connection, attempt: Attempt) -> None:
-    """Write an attempt; a Conflict when its signature or number is there."""
-    await connection.execute(
+async def attempts_by_intent(connection: asyncpg.Connection, intent_ids: Iterable[str]) -> dict[str, list[Attempt]]:
+    """The attempts of each of several intents in order."""
+    found: dict[str, list[Attempt]] = {intent_id: [] for intent_id in intent_ids}
+    for row in await connection.fetch(SELECT_ATTEMPTS, list(found)):
+        found[row["intent_id"]].append(attempt_from(row))
+    return found
+
+
+async def insert_attempts(connection: asyncpg.Connection, attempts: Iterable[Attempt]) -> None:
+    """Write attempts; a Conflict when the signature or number of one is there."""
+    await connection.executemany(
         INSERT_ATTEMPT,
-        attempt.signature,
-        attempt.intent_id,
-        attempt.number,
-        attempt.raw,
-        attempt.last_valid_block_height,
-        attempt.token_raw,
-        attempt.limit_raw,
-        attempt.state,
-        attempt.error,
-        attempt.created_at_ms,
-        attempt.sells_all,
-        attempt.fee_lamports,
+        [
+            (
+                attempt.signature,
+                attempt.intent_id,
+                attempt.number,
+                attempt.raw,
+                attempt.last_valid_block_height,
+                attempt.token_raw,
+                attempt.limit_raw,
+                attempt.state,
+                attempt.error,
+                attempt.created_at_ms,
+                attempt.sells_all,
+                attempt.fee_lamports,
+            )
+            for attempt in attempts
+        ],
     )
 
 

@@ -1,6 +1,7 @@
 """Intents and their attempts in PostgreSQL: every step of the money road is one transaction here.
 
-Locks are taken in one order, the wallet's row before an intent's, so that two units of work never wait for each other.
+Locks are taken in one order, wallets' rows before intents' and each kind by id, so that two units of work never wait for
+each other. What an exit writes on its way shares its transaction with whatever waits beside it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from collections.abc import Sequence
 import asyncpg
 
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
-from bot.storage.admission import SELECT_BY_KEY, Admission, admit
-from bot.storage.database import Repository
+from bot.storage.admission import SELECT_BY_KEY, Admission, admit_all
+from bot.storage.database import Database, Repository
 from bot.storage.intent_rows import (
-    SELECT_ATTEMPT,
     SELECT_INTENT,
+    SELECT_SIGNED,
     UPDATE_ATTEMPT_SENT,
     attempt_from,
+    attempts_by_intent,
     attempts_of,
-    insert_attempt,
+    insert_attempts,
     intent_from,
     lock_intent,
+    lock_intents,
     move_intent,
+    move_intents,
     resolve_attempt,
 )
 from bot.storage.ledger import write_entry
@@ -38,7 +42,8 @@ from bot.storage.rules import (
     unknown_signature,
     wrong_state,
 )
-from bot.storage.settlement import Settlement, settle
+from bot.storage.settlement import Settlement, settle_all
+from bot.storage.together import Together
 from bot.trading.fill import Fill
 from bot.trading.intent import MAY_LAND, TERMINAL, Attempt, AttemptState, Intent, IntentState, TradeRequest, sources_of
 from bot.trading.ledger import Leg
@@ -53,11 +58,18 @@ select * from intents
 where state = 'filled' and id in (select intent_id from attempts where state in ('signed', 'sent'))
 order by created_at, seq
 """
-SELECT_ATTEMPTS_OF = "select * from attempts where intent_id = any($1::text[]) order by number"
 
 
 class Intents(Repository):
     """Implements `IntentStore`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        # Limits are the user's, whichever of his wallets asks: what one admission reserves, the next one must see.
+        self._admissions = Together(database, admit_all, lambda asked: (asked.request.user_id, asked.request.key))
+        self._recordings = Together(database, _record_attempts, lambda attempt: (attempt.intent_id,))
+        self._sendings = Together(database, _mark_sent)
+        self._settlements = Together(database, settle_all, lambda settlement: (settlement.intent_id,))
 
     async def admit(
         self,
@@ -84,7 +96,7 @@ class Intents(Repository):
             day_start_ms=day_start_ms,
             gate=gate,
         )
-        return await self._database.write(admit, admission)
+        return await self._admissions.write(admission)
 
     async def intent(self, intent_id: str) -> Intent | None:
         return await self._database.read(_intent, intent_id)
@@ -100,11 +112,11 @@ class Intents(Repository):
 
     async def record_attempt(self, attempt: Attempt) -> None:
         """The same attempt again changes nothing while its intent is in flight. Raises LookupError for no such intent."""
-        await self._database.write(_record_attempt, attempt)
+        await self._recordings.write(attempt)
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:
         """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
-        await self._database.write(_mark_sent, signature, now_ms)
+        await self._sendings.write((signature, now_ms))
 
     async def mark_unknown(self, intent_id: str) -> None:
         """An intent that is unknown already stays so. Raises LookupError for no such intent."""
@@ -152,7 +164,7 @@ class Intents(Repository):
     ) -> Settled:
         """Raises LookupError for no such intent or attempt of it, Conflict for an intent that ended another way."""
         check_legs(legs)
-        return await self._database.write(settle, Settlement(intent_id, fill, tuple(legs), position_id, message))
+        return await self._settlements.write(Settlement(intent_id, fill, tuple(legs), position_id, message))
 
 
 async def _intent(connection: asyncpg.Connection, intent_id: str) -> Intent | None:
@@ -178,31 +190,39 @@ async def _with_attempts(connection: asyncpg.Connection, query: str) -> list[tup
     """Both reads see one moment: an intent without its attempts would look as if it had never been signed."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         intents = [intent_from(row) for row in await connection.fetch(query)]
-        rows = await connection.fetch(SELECT_ATTEMPTS_OF, [intent.id for intent in intents])
-    attempts: dict[str, list[Attempt]] = {intent.id: [] for intent in intents}
-    for row in rows:
-        attempts[row["intent_id"]].append(attempt_from(row))
+        attempts = await attempts_by_intent(connection, [intent.id for intent in intents])
     return [(intent, attempts[intent.id]) for intent in intents]
 
 
-async def _record_attempt(connection: asyncpg.Connection, attempt: Attempt) -> None:
-    intent = await lock_intent(connection, attempt.intent_id)
-    if is_recorded(intent, await attempts_of(connection, intent.id), attempt):
-        return
-    await insert_attempt(connection, attempt)
-    await move_intent(connection, intent, IntentState.SIGNED)
+async def _record_attempts(connection: asyncpg.Connection, attempts: Sequence[Attempt]) -> list[None]:
+    ids = [attempt.intent_id for attempt in attempts]
+    intents, recorded = await lock_intents(connection, ids), await attempts_by_intent(connection, ids)
+    new = [
+        attempt
+        for attempt in attempts
+        if not is_recorded(intents[attempt.intent_id], recorded[attempt.intent_id], attempt)
+    ]
+    await insert_attempts(connection, new)
+    await move_intents(connection, [intents[attempt.intent_id] for attempt in new], IntentState.SIGNED)
+    return [None] * len(attempts)
 
 
-async def _mark_sent(connection: asyncpg.Connection, signature: str, now_ms: int) -> None:
-    row = await connection.fetchrow(SELECT_ATTEMPT, signature)
-    if row is None:
-        raise unknown_signature(signature)
-    intent = await lock_intent(connection, row["intent_id"])
-    attempt = attempt_from(await connection.fetchrow(SELECT_ATTEMPT, signature))
-    if attempt.state is not AttemptState.SIGNED:
-        return
-    await move_intent(connection, intent, IntentState.SENT, sources=SENDABLE)
-    await connection.execute(UPDATE_ATTEMPT_SENT, signature, now_ms)
+async def _mark_sent(connection: asyncpg.Connection, leaving: Sequence[tuple[str, int]]) -> list[None]:
+    """Signatures with the moment of each."""
+    sent_at_ms = dict(leaving)
+    owners = {row["signature"]: row["intent_id"] for row in await connection.fetch(SELECT_SIGNED, list(sent_at_ms))}
+    for signature in sent_at_ms:
+        if signature not in owners:
+            raise unknown_signature(signature)
+    intents = await lock_intents(connection, list(owners.values()))
+    rows = [attempt_from(row) for row in await connection.fetch(SELECT_SIGNED, list(sent_at_ms))]
+    signed = [attempt for attempt in rows if attempt.state is AttemptState.SIGNED]
+    moving = [intents[attempt.intent_id] for attempt in signed]
+    await move_intents(connection, moving, IntentState.SENT, sources=SENDABLE)
+    await connection.executemany(
+        UPDATE_ATTEMPT_SENT, [(attempt.signature, sent_at_ms[attempt.signature]) for attempt in signed]
+    )
+    return [None] * len(leaving)
 
 
 async def _mark_unknown(connection: asyncpg.Connection, intent_id: str) -> None:

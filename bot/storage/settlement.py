@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from bot.ports import MakeMessage, Settled
-from bot.storage.intent_rows import lock_intent, move_intent, resolve_attempt
+from bot.storage.intent_rows import lock_intents, move_intent, resolve_attempt
 from bot.storage.ledger import tokens_at_cost, write_entry
 from bot.storage.ledger_rules import fill_entry
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.positions import insert_position, latest_position, position_of, update_position
-from bot.storage.rules import no_intent, no_position, other_intent, wrong_state
+from bot.storage.rules import no_position, other_intent, wrong_state
 from bot.storage.users import settings_of
 from bot.trading.fill import Fill
 from bot.trading.intent import AttemptState, Intent, IntentState, sources_of
 from bot.trading.ledger import Leg
 from bot.trading.position import Position
 
-# Before the intent's own row, as everywhere; see the lock in positions.py for what it is good for.
-LOCK_WALLET_OF_INTENT = """
+# Before the intents' own rows, as everywhere; see the lock in positions.py for what it is good for.
+LOCK_WALLETS_OF_INTENTS = """
 select user_wallets.id from user_wallets
-inner join intents on intents.wallet_id = user_wallets.id
-where intents.id = $1
-for no key update of user_wallets
+where user_wallets.id in (select intents.wallet_id from intents where intents.id = any($1::text[]))
+order by user_wallets.id
+for no key update
 """
 SELECT_TRADE = "select intent_id, position_id, realized_lamports from trades where signature = $1"
 INSERT_TRADE = """
@@ -49,15 +50,20 @@ class Settlement:
     message: MakeMessage
 
 
-async def settle(connection: asyncpg.Connection, settlement: Settlement) -> Settled:
-    """Once per signature. Raises LookupError for no such intent or attempt, Conflict for one that ended another way.
+async def settle_all(connection: asyncpg.Connection, settlements: Sequence[Settlement]) -> list[Settled]:
+    """Settle one after the other. Raises LookupError for no such intent or attempt, Conflict for one that ended another way.
 
-    The message is made here, on the island's thread: `message` must be pure and short.
+    The messages are made here, on the island's thread: `message` must be pure and short.
     """
-    intent_id, fill = settlement.intent_id, settlement.fill
-    if await connection.fetchval(LOCK_WALLET_OF_INTENT, intent_id) is None:
-        raise no_intent(intent_id)
-    intent = await lock_intent(connection, intent_id)
+    intent_ids = [settlement.intent_id for settlement in settlements]
+    await connection.execute(LOCK_WALLETS_OF_INTENTS, intent_ids)
+    intents = await lock_intents(connection, intent_ids)
+    return [await _settle(connection, intents[one.intent_id], one) for one in settlements]
+
+
+async def _settle(connection: asyncpg.Connection, intent: Intent, settlement: Settlement) -> Settled:
+    """Once per signature. Whoever settled before it in the same transaction may have moved its position, not its intent."""
+    intent_id, fill = intent.id, settlement.fill
     done = await _already_done(connection, intent_id, fill.signature)
     if done is not None:
         return done

@@ -57,7 +57,7 @@ async def _order_story(connection: asyncpg.Connection, intent_id: str) -> OrderS
         intent = intent_from(row)
         run_id = run_of(intent.request)
         run = None if run_id is None else await connection.fetchrow(SELECT_RUN, run_id)
-        attempts = await connection.fetch(SELECT_ATTEMPTS, intent_id)
+        attempts = await connection.fetch(SELECT_ATTEMPTS, [intent_id])
         trade = await connection.fetchrow(SELECT_TRADE, intent_id)
         booked = await _booked(connection, intent)
         told = await connection.fetch(SELECT_TOLD, intent_id)
