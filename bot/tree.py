@@ -52,6 +52,7 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
+from bot.execution.sealed_keys import SealedKeys
 from bot.execution.watch_check import WatchCheck
 from bot.hunt import Hunt
 from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Spool, Store, Vault, WalletHistory
@@ -161,9 +162,8 @@ class TradingBot:
             supervisor=self.supervisor,
             workers_at_work=lambda: self.flattener.at_work,
         )
-        pipeline = Pipeline(
-            store, chain, self.adapters.vault, clock, self.policy, self.in_flight, self.prices, self.guard.covering
-        )
+        keys = SealedKeys(store, self.adapters.vault)
+        pipeline = Pipeline(store, chain, keys, clock, self.policy, self.in_flight, self.prices, self.guard.covering)
         self.desk = ExecutorDesk(
             store,
             pipeline,

@@ -19,7 +19,8 @@ from bot.execution.in_flight import Followed, InFlight
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
-from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Vault, Wallet
+from bot.execution.sealed_keys import SealedKeys
+from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Wallet
 from bot.trading.curve import QuoteError
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
@@ -64,7 +65,7 @@ class Pipeline:
 
     store: Store
     chain: Chain
-    vault: Vault
+    keys: SealedKeys
     clock: Clock
     policy: Policy
     in_flight: InFlight
@@ -309,8 +310,7 @@ class Pipeline:
         else:
             blockhash = await self.chain.latest_blockhash()
         message = self.chain.build(order, blockhash)
-        key = await self.store.sealed_key(wallet.id)
-        raw, signature = self.chain.assemble(message, await self.vault.sign(wallet, key, intent.id, message))
+        raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
         attempt = Attempt(
             signature=signature,
             intent_id=intent.id,

@@ -24,6 +24,8 @@ OFF_THE_ROAD = {
 }
 # "function: what is awaited" -> why it is no crash point of its own.
 NO_POINT = {
+    "Confirmer.round: trio.open_nursery": "waits for the steps of orders, whose awaits are listed themselves",
+    "Confirmer._steps_of: at_once": "waits for its turn; its step has not begun",
     "Confirmer._settle: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
     "LedgerAudit._foreign: self.history.transactions": "reads the chain",
     "LedgerAudit._foreign: self.history.moved": "reads the chain",

@@ -1,0 +1,41 @@
+"""The sealed keys of wallets that sign now, so that ten sales of one wallet read its row once. Nothing is opened here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import trio
+
+from bot.errors import KeyUnavailable
+from bot.ports import SealedKey, Store, Vault, Wallet
+
+KEPT_S = 30.0  # a key that was sealed anew is read within this time
+
+
+@dataclass(slots=True)
+class SealedKeys:
+    """What is kept is sealed as in its row: the vault opens it for one signature and keeps nothing."""
+
+    store: Store
+    vault: Vault
+    _kept: dict[str, tuple[float, SealedKey]] = field(default_factory=dict)
+
+    async def sign(self, wallet: Wallet, intent_id: str, message: bytes) -> bytes:
+        """The wallet's signature (64 bytes) of a message of this intent.
+
+        Raises KeyUnavailable, after which its row is read again, StoreUnavailable and LeaseLost.
+        """
+        key = await self._of(wallet.id)
+        try:
+            return await self.vault.sign(wallet, key, intent_id, message)
+        except KeyUnavailable:
+            self._kept.pop(wallet.id, None)
+            raise
+
+    async def _of(self, wallet_id: str) -> SealedKey:
+        now_s = trio.current_time()
+        for known in [known for known, (read_s, _) in self._kept.items() if now_s - read_s >= KEPT_S]:
+            del self._kept[known]
+        if wallet_id not in self._kept:
+            self._kept[wallet_id] = (now_s, await self.store.sealed_key(wallet_id))
+        return self._kept[wallet_id][1]
