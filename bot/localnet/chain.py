@@ -1,14 +1,15 @@
 """The engine of the local Solana: slots, blocks, a blockhash window and a landing queue over LiteSVM.
 
 Sans-IO and deterministic: `submit` queues, `produce_block` executes at a time that is handed in, and nothing here reads
-a clock, a file or a socket. There are no forks: commitment levels are views by depth of the same chain.
+a clock, a file or a socket. Commitment levels are views by depth of the same chain. It forks on demand only:
+`roll_back` takes back what is not finalized, and the slots of it stay skipped.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -22,7 +23,7 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
 from bot.localnet.accounts import Accounts
-from bot.localnet.blockhashes import MAX_AGE_BLOCKS, SLOT_HASHES, BlockhashWindow
+from bot.localnet.blockhashes import MAX_AGE_BLOCKS, SLOT_HASHES, BlockhashWindow, ForkPoint
 from bot.localnet.execution import durable_nonce_matches, error_json, execute
 from bot.localnet.landing import LandingQueue
 from bot.localnet.records import Block, Landed
@@ -44,18 +45,42 @@ class SignatureHistory(Protocol):
     def has(self, signature: Signature) -> bool: ...
 
 
+class ForkRefused(Exception):
+    """The slots that a fork should take back are finalized, or this process does not know them; the text is one line."""
+
+
 class QueueFull(Exception):
     """The landing queue holds as many transactions as a node keeps; the transaction was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a chain stands: everything beside its accounts and history that a restart has to know."""
+    """Where a chain stands: everything beside its accounts and history that a restart has to know.
+
+    `slot` is the newest slot, which has no block of its own directly after a fork.
+    """
 
     slot: int
     height: int
     time_s: int
     transactions: int
+    forks: tuple[ForkPoint, ...] = ()
+
+
+def slot_at(position: Position, commitment: Commitment) -> int:
+    """The newest slot at a commitment level of a chain that stands there."""
+    return position.slot - min(DEPTH_OF[commitment], position.slot - FIRST_SLOT)
+
+
+def height_at(position: Position, blocks: Sequence[Block], commitment: Commitment) -> int:
+    """The newest block height at a commitment level, of a chain with these newest blocks; skipped slots have none."""
+    slot = slot_at(position, commitment)
+    for block in reversed(blocks):
+        if block.slot <= slot:
+            return block.height
+    if blocks:
+        return max(0, blocks[0].height - (blocks[0].slot - slot))
+    return max(0, position.height - DEPTH_OF[commitment])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +112,7 @@ class Chain:
         # LiteSVM's own checks know one blockhash and a short history; signatures are verified when they come in.
         self.svm = LiteSVM().with_blockhash_check(False).with_transaction_history(0).with_sigverify(False)
         self.accounts = Accounts(self.svm)
-        self.blockhashes = BlockhashWindow(genesis_hash, position.height)
+        self.blockhashes = BlockhashWindow(genesis_hash, position.height, position.forks)
         self._slot_hashes: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES)
         self._rotate_durable_nonces()
         for program, code in programs:
@@ -121,11 +146,11 @@ class Chain:
 
     def slot_at(self, commitment: Commitment) -> int:
         """The newest slot at a commitment level."""
-        return self.position.slot - min(DEPTH_OF[commitment], self.position.height)
+        return slot_at(self.position, commitment)
 
     def height_at(self, commitment: Commitment) -> int:
         """The newest block height at a commitment level."""
-        return self.position.height - min(DEPTH_OF[commitment], self.position.height)
+        return height_at(self.position, self.blocks, commitment)
 
     def blockhash_at(self, commitment: Commitment) -> tuple[Hash, int]:
         """The newest blockhash at a commitment level and the last block height at which it may be used."""
@@ -133,7 +158,7 @@ class Chain:
         return self.blockhashes.at(height), height + MAX_AGE_BLOCKS
 
     def block_at(self, commitment: Commitment) -> Block | None:
-        """The newest block at a commitment level; None when it was produced before this process started."""
+        """The block of the newest slot at a commitment level; None for a skipped one, and one before this process."""
         slot = self.slot_at(commitment)
         for block in reversed(self.blocks):
             if block.slot == slot:
@@ -184,7 +209,8 @@ class Chain:
             if result is not None:
                 landed.append(result)
         blockhash = self.blockhashes.register(height)
-        self.position = Position(slot, height, time_s, self.position.transactions + len(landed))
+        transactions = self.position.transactions + len(landed)
+        self.position = Position(slot, height, time_s, transactions, self.position.forks)
         self._slot_hashes.appendleft((slot, blockhash))
         self._open_next_bank(time_s)
         before: dict[Pubkey, Account | None] = {}
@@ -194,3 +220,35 @@ class Chain:
         block = Block(slot, height, time_s, str(blockhash), tuple(landed), before)
         self.blocks.append(block)
         return block
+
+    def roll_back(self, slots: int) -> tuple[Block, ...]:
+        """Take back what the newest slots brought, as a fork that lost; their blocks, oldest first.
+
+        The slots stay skipped: the next block has the next slot, and the height after that of the block that stayed.
+        Accounts are what they were before, and what was signed on a blockhash of these blocks can never land. Raises
+        ForkRefused for finalized slots, and for ones that were made before this process.
+        """
+        deepest = self.position.slot - self.slot_at("finalized")
+        known = self.position.slot - self.blocks[0].slot + 1 if self.blocks else 0
+        most = min(deepest, known)
+        if not 0 < slots <= most:
+            raise ForkRefused(f"a fork of {slots} slots is refused; {most} are not finalized and known to this process")
+        stayed_slot = self.position.slot - slots
+        gone: list[Block] = []
+        while self.blocks and self.blocks[-1].slot > stayed_slot:
+            gone.append(self.blocks.pop())
+        for block in gone:
+            for key, account in block.before.items():
+                self.accounts.put(key, account)
+            self._slot_hashes.popleft()
+        height = self.position.height - len(gone)
+        self.blockhashes.roll_back(height)
+        self.position = Position(
+            slot=self.position.slot,
+            height=height,
+            time_s=self.position.time_s,
+            transactions=self.position.transactions - sum(len(block.transactions) for block in gone),
+            forks=self.blockhashes.forks,
+        )
+        self._open_next_bank(self.position.time_s)
+        return tuple(reversed(gone))

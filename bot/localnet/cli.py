@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.localnet.client import SUBDIRECTORY, NotRunning, Refused, ask
-from bot.localnet.faults import KINDS
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, FORK, KINDS
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -106,9 +106,11 @@ def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--parent-pid", type=int, help="end when this process, which must be the parent, ends")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     fault = verbs.add_parser("fault", help="break the running chain, or the bot's database, on purpose for a while")
-    fault.add_argument("name", help=f"one of {', '.join([*KINDS, *beside])}")
-    fault.add_argument("--for", dest="for_s", type=_duration_s, required=True, help="how long, as in 20s or 500ms")
+    fault.add_argument("name", help=f"one of {', '.join([*KINDS, FORK, *beside])}")
+    fault.add_argument("--for", dest="for_s", type=_duration_s, help="how long, as in 20s or 500ms; not for fork")
     fault.add_argument("--delay-ms", type=int, default=0, help="delay per request, for rpc-slow")
+    fault.add_argument("--slots", type=int, help="how many of the newest slots fork takes back, 1 to 32")
+    fault.add_argument("--lost-percent", type=int, help="how much of what was in them never lands again, 0 to 100")
     clear = verbs.add_parser("clear", help="end every fault, the database's too")
     status = verbs.add_parser("status", help="slot, height, launches, faults, transactions")
     for verb in (fault, clear):
@@ -123,7 +125,7 @@ def main(argv: Sequence[str], neighbour: Neighbour | None = None) -> int:
     """Run `bot localnet` with these arguments (without the program's name); the exit code."""
     beside = neighbour.fault_names if neighbour is not None else ()
     try:
-        arguments = _parser(beside).parse_args(argv)
+        arguments = _parsed(_parser(beside), argv)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     directory = (arguments.data_dir or default_directory()).expanduser().absolute()
@@ -141,12 +143,25 @@ def main(argv: Sequence[str], neighbour: Neighbour | None = None) -> int:
     return 0
 
 
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; a fork happens at once and takes slots, every other fault takes a duration."""
+    arguments = parser.parse_args(argv)
+    if arguments.verb != "fault":
+        return arguments
+    if arguments.name != FORK:
+        if arguments.for_s is None or arguments.slots is not None or arguments.lost_percent is not None:
+            parser.error(f"{arguments.name} takes --for, and neither --slots nor --lost-percent")
+    elif arguments.slots is None or arguments.for_s is not None or arguments.delay_ms or arguments.endpoint != "all":
+        parser.error("fork takes --slots and --lost-percent alone; it happens at once, for every endpoint")
+    return arguments
+
+
 def _answer(arguments: argparse.Namespace, directory: Path, neighbour: Neighbour | None) -> dict[str, Any]:
     """Ask the chain, its neighbour, or both. Raises NotRunning and Refused."""
     everywhere = arguments.verb == "status" or arguments.endpoint == "all"
     if neighbour is None:
         return ask(directory, **_request(arguments))
-    known = {*KINDS, *neighbour.fault_names}
+    known = {*KINDS, FORK, *neighbour.fault_names}
     if arguments.verb == "fault" and arguments.name not in known:
         raise Refused(f"unknown fault {arguments.name}; known: {', '.join(sorted(known))}")
     if arguments.verb == "fault" and arguments.name in neighbour.fault_names:
@@ -165,6 +180,9 @@ def _answer(arguments: argparse.Namespace, directory: Path, neighbour: Neighbour
 
 def _request(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the chain's control door is asked."""
+    if arguments.verb == "fault" and arguments.name == FORK:
+        lost_percent = DEFAULT_LOST_PERCENT if arguments.lost_percent is None else arguments.lost_percent
+        return {"do": FORK, "slots": arguments.slots, "lost_percent": lost_percent}
     request: dict[str, Any] = {"do": arguments.verb}
     if arguments.verb != "status":
         request["endpoint"] = arguments.endpoint
@@ -176,7 +194,7 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
 def _in_words(verb: str, answer: dict[str, object]) -> str:
     if verb == "clear":
         return f"{answer['cleared']} fault(s) ended"
-    facts = answer["status"] if verb == "status" else {"faults": answer["faults"]}
+    facts = answer["status"] if verb == "status" else {key: value for key, value in answer.items() if key != "ok"}
     assert isinstance(facts, dict)
     lines = []
     for name, value in facts.items():

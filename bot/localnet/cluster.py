@@ -17,9 +17,11 @@ from solders.transaction import VersionedTransaction
 
 from bot.localnet import launchpad
 from bot.localnet.addresses import LAUNCHPAD_PROGRAM, SYSTEM_PROGRAM
-from bot.localnet.chain import FIRST_SLOT, Chain, Position
+from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.faucet import Faucet
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, FaultError
+from bot.localnet.forks import Fork, Forks
 from bot.localnet.market.interface import Market
 from bot.localnet.programs import load_program
 from bot.localnet.records import Block
@@ -69,6 +71,7 @@ class Cluster:
             position=position,
             stored_accounts=() if new else self.store.accounts(),
         )
+        self.forks = Forks()
         self.faucet = Faucet(genesis_hash)
         self.endpoints = make_endpoints(endpoints, self.chain, self.store, self.faucet, clock)
         self.all_faults = Faults(self.endpoints)
@@ -152,6 +155,8 @@ class Cluster:
         if self.market is not None:
             for transaction in self.market.step(self.slot_ms, self.chain):
                 self.chain.submit(transaction, bytes(transaction))
+        for transaction, raw in self.forks.due(self.chain.position.slot):
+            self.chain.submit(transaction, raw)
         block = self.chain.produce_block(time_s)
         if self.market is not None:
             self.market.observe(block, self.chain)
@@ -160,12 +165,44 @@ class Cluster:
             endpoint.pubsub.on_block()
         return block
 
+    def fork(self, slots: int, *, lost_percent: int = DEFAULT_LOST_PERCENT) -> Fork:
+        """Take back the newest slots. Of their transactions about `lost_percent` in a hundred never come back.
+
+        The others are queued again within some slots; whether they land is for the chain to say: a blockhash of a block
+        that was taken back is none any more. Raises FaultError for what a fork cannot take back.
+        """
+        if not 0 <= lost_percent <= 100:
+            raise FaultError(f"{lost_percent} percent of the transactions cannot be lost; give 0 to 100")
+        newest_slot = self.chain.position.slot
+        for endpoint in self.endpoints:
+            endpoint.pubsub.node.view.before_fork(slots)
+        try:
+            gone = self.chain.roll_back(slots)
+        except ForkRefused as error:
+            raise FaultError(str(error)) from None
+        fork = self.forks.note(
+            gone,
+            stayed_slot=newest_slot - slots,
+            newest_slot=newest_slot,
+            number=self.chain.position.forks[-1][1],
+            lost_percent=lost_percent,
+            comes_at_once=self._trades_for_the_market,
+        )
+        self.store.roll_back(
+            fork.stayed_slot, self.chain.position, self.chain.accounts.drain_changes(), pending=self._waiting()
+        )
+        return fork
+
+    def _waiting(self) -> list[bytes]:
+        """What may still land, in the order in which a restart queues it again."""
+        return [*self.chain.queue.raw_transactions(), *self.forks.waiting()]
+
     def _commit(self, block: Block | None) -> None:
         self.store.commit(
             block,
             self.chain.position,
             self.chain.accounts.drain_changes(),
-            pending=self.chain.queue.raw_transactions(),
+            pending=self._waiting(),
             market={} if self.market is None else self.market.drain_changes(),
             short_lived=self._trades_for_the_market,
         )
@@ -187,5 +224,6 @@ class Cluster:
             "endpoints": [endpoint.name for endpoint in self.endpoints],
             "sessions": sum(endpoint.pubsub.sessions for endpoint in self.endpoints),
             "faults": self.all_faults.active(),
+            "forks": [fork.told(self.store.has) for fork in self.forks.latest],
             "market": None if self.market is None else self.market.statistics(),
         }

@@ -27,6 +27,9 @@ STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
 _ALL = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
 KINDS = {kind.name: kind for kind in _ALL}
+# A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
+FORK = "fork"
+DEFAULT_LOST_PERCENT = 50
 MAX_DURATION_S = 86_400.0
 MAX_DELAY_MS = 600_000
 

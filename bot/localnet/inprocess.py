@@ -9,9 +9,11 @@ from typing import Any
 
 import trio
 
+from bot.localnet.chain import FIRST_SLOT
 from bot.localnet.cluster import DEFAULT_SLOT_MS, Cluster
 from bot.localnet.endpoints import ALL
-from bot.localnet.faults import RPC_DOWN, RPC_SLOW, STREAM_DROP
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, RPC_DOWN, RPC_SLOW, STREAM_DROP
+from bot.localnet.forks import Fork
 from bot.localnet.market.interface import Market
 from bot.localnet.records import Block
 from bot.localnet.rpc.pubsub import Message, PubSub, Session
@@ -151,11 +153,15 @@ class InProcessChain:
             if one.faults.any(RPC_DOWN, STREAM_DROP):
                 one.pubsub.drop_all()
 
+    def fork(self, slots: int, *, lost_percent: int = DEFAULT_LOST_PERCENT) -> Fork:
+        """Take back the newest slots; see `Cluster.fork`."""
+        return self.cluster.fork(slots, lost_percent=lost_percent)
+
     def step(self, blocks: int = 1) -> Block:
         """Produce blocks now; returns the last one."""
         for _ in range(max(1, blocks)):
-            height = self.cluster.chain.position.height + 1
-            block = self.cluster.tick((self._genesis_ms + height * self.cluster.slot_ms) // 1000)
+            slots = self.cluster.chain.position.slot + 1 - FIRST_SLOT
+            block = self.cluster.tick((self._genesis_ms + slots * self.cluster.slot_ms) // 1000)
         return block
 
     async def run(self) -> None:

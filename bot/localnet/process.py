@@ -72,7 +72,7 @@ async def _serve(options: Options) -> int:
 
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
-    control = ControlDoor(cluster.all_faults, cluster.status)
+    control = ControlDoor(cluster.all_faults, cluster.fork, cluster.status)
     listeners = await open_all_listeners(options.port, len(cluster.endpoints))
     control_listener = await control.open(control_path)
     ready_path = trio.Path(options.directory / READY_FILE)

@@ -148,8 +148,7 @@ class Store:
             if block is not None:
                 self._insert_transactions(block, short_lived)
             self._write_accounts(accounts)
-            database.execute("delete from pending")
-            database.executemany("insert into pending (raw) values (?)", [(raw,) for raw in pending])
+            self._write_pending(pending)
             gone = [(key,) for key, value in market.items() if value is None]
             kept = [(key, value) for key, value in market.items() if value is not None]
             database.executemany("delete from market where key = ?", gone)
@@ -161,6 +160,27 @@ class Store:
             database.execute("rollback")
             raise
         database.execute("commit")
+
+    def roll_back(
+        self, stayed_slot: int, position: Position, accounts: Mapping[Pubkey, Account | None], *, pending: list[bytes]
+    ) -> None:
+        """Forget every transaction after a slot, with the accounts as they were before them, whole or not at all."""
+        database = self._database
+        database.execute("begin")
+        try:
+            gone = database.execute("select id, record from transactions where slot > ?", (stayed_slot,)).fetchall()
+            self._forget(gone)
+            self._write_accounts(accounts)
+            self._write_pending(pending)
+            self.set_meta(position=msgspec.to_builtins(position))
+        except BaseException:
+            database.execute("rollback")
+            raise
+        database.execute("commit")
+
+    def _write_pending(self, pending: list[bytes]) -> None:
+        self._database.execute("delete from pending")
+        self._database.executemany("insert into pending (raw) values (?)", [(raw,) for raw in pending])
 
     def _write_accounts(self, accounts: Mapping[Pubkey, Account | None]) -> None:
         gone = [(bytes(key),) for key, account in accounts.items() if account is None]
@@ -206,6 +226,10 @@ class Store:
             "select id, record from transactions where id <= ? and (short_lived or id <= ?)",
             (newest - self._history_transactions, newest - self._history_transactions * OTHERS_KEPT_TIMES),
         ).fetchall()
+        self._forget(rows)
+
+    def _forget(self, rows: list[tuple[int, bytes]]) -> None:
+        """Drop transactions by id and record, their index entries first."""
         for row_id, blob in rows:
             record = self._decode_record(zlib.decompress(blob))
             mentions = {_address_key(Pubkey.from_string(key)) for key in record.account_keys}

@@ -163,6 +163,12 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         assert "rpc-slow" in capsys.readouterr().out
         assert await trio.to_thread.run_sync(verb, chain, "fault", "meteor", "--for", "1m") == 1
         assert "known: drop-tx, empty, flood, genesis, rate-limit, " in capsys.readouterr().err
+        fork = ("fault", "fork", "--slots", "1", "--lost-percent", "0", "--json")
+        while await trio.to_thread.run_sync(verb, chain, *fork):
+            await trio.sleep(0.01)  # the first block is not made yet
+        assert len(json.loads(capsys.readouterr().out)["fork"]["skipped_slots"]) == 1
+        assert await trio.to_thread.run_sync(verb, chain, "fault", "fork", "--slots", "99") == 1
+        assert "are not finalized" in capsys.readouterr().err
         wrong = ("fault", "rpc-down", "--for", "1m", "--endpoint", "rpc-9")
         assert await trio.to_thread.run_sync(verb, chain, *wrong) == 1
         assert "unknown endpoint rpc-9; known: rpc-1 and all" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """The control socket: faults and status, one JSON object per line in each direction, over a unix socket.
 
-Requests: `{"do": "status"}`, `{"do": "clear", "endpoint": …}`,
+Requests: `{"do": "status"}`, `{"do": "clear", "endpoint": …}`, `{"do": "fork", "slots": …, "lost_percent": …}`,
 `{"do": "fault", "name": …, "for_s": …, "delay_ms": …, "endpoint": …}`; an endpoint is `all` where it is left out.
 Answers: `{"ok": true, …}` or `{"ok": false, "error": one line}`.
 """
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import trio
 
 from bot.localnet.endpoints import ALL, Faults
 from bot.localnet.errors import LocalnetError
-from bot.localnet.faults import FaultError
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, FaultError
+from bot.localnet.forks import Fork
 
 SOCKET_NAME = "localnet.sock"
 MAX_PATH_BYTES = 100
@@ -46,7 +47,20 @@ class StatusRequest(msgspec.Struct, tag_field="do", tag="status", forbid_unknown
     """Ask how the chain is."""
 
 
-Request = FaultRequest | ClearRequest | StatusRequest
+class ForkRequest(msgspec.Struct, tag_field="do", tag="fork", forbid_unknown_fields=True):
+    """Take back the newest slots."""
+
+    slots: int
+    lost_percent: int = DEFAULT_LOST_PERCENT
+
+
+Request = FaultRequest | ClearRequest | ForkRequest | StatusRequest
+
+
+class MakeFork(Protocol):
+    """Takes back so many slots; raises FaultError."""
+
+    def __call__(self, slots: int, *, lost_percent: int) -> Fork: ...
 
 
 def socket_path(directory: Path) -> Path:
@@ -60,8 +74,9 @@ def socket_path(directory: Path) -> Path:
 class ControlDoor:
     """Answers control requests. `status` gives the object that `status` shows."""
 
-    def __init__(self, faults: Faults, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, faults: Faults, fork: MakeFork, status: Callable[[], dict[str, Any]]) -> None:
         self._faults = faults
+        self._fork = fork
         self._status = status
         self._decode = msgspec.json.Decoder(Request).decode
 
@@ -98,6 +113,9 @@ class ControlDoor:
                     request.name, for_s=request.for_s, delay_ms=request.delay_ms, endpoint=request.endpoint
                 )
                 return {"ok": True, "faults": self._faults.active()}
+            if isinstance(request, ForkRequest):
+                fork = self._fork(request.slots, lost_percent=request.lost_percent)
+                return {"ok": True, "fork": fork.told(lambda _: False)}
             if isinstance(request, ClearRequest):
                 return {"ok": True, "cleared": self._faults.clear(request.endpoint)}
             return {"ok": True, "status": self._status()}

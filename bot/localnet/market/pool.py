@@ -39,7 +39,7 @@ def derived_keypair(*parts: object) -> Keypair:
 
 
 class Pool:
-    """Traders, creators and a treasury. Transactions are signed on the chain's newest blockhash."""
+    """Traders, creators and a treasury. Transactions are signed on a finalized blockhash, which outlives forks."""
 
     def __init__(self, seed: int, *, traders: int, creators: int) -> None:
         self.traders = [derived_keypair("trader", seed, number) for number in range(traders)]
@@ -165,6 +165,6 @@ def _close_token_account(user: Pubkey, mint: Pubkey) -> Instruction:
 
 
 def _signed(instructions: Sequence[Instruction], signers: Sequence[Keypair], chain: Chain) -> VersionedTransaction:
-    blockhash, _ = chain.blockhash_at("processed")
+    blockhash, _ = chain.blockhash_at("finalized")
     message = MessageV0.try_compile(signers[0].pubkey(), instructions, [], blockhash)
     return VersionedTransaction(message, signers)

@@ -197,7 +197,8 @@ class Session:
     def _slot(self) -> dict[str, int]:
         chain = self._pubsub.node.chain
         slot = chain.position.slot
-        return {"slot": slot, "parent": slot - 1, "root": chain.slot_at("finalized")}
+        parent = chain.blocks[-2].slot if len(chain.blocks) > 1 else slot - 1
+        return {"slot": slot, "parent": parent, "root": chain.slot_at("finalized")}
 
     def _tell(self, subscription: Subscription, block: Block) -> None:
         for landed in block.transactions:

@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from bot.localnet.blockhashes import MAX_AGE_BLOCKS
-from bot.localnet.chain import DEPTH_OF, Chain, Commitment, Position
+from bot.localnet.chain import Chain, Commitment, Position, height_at, slot_at
 from bot.localnet.faults import EMPTY, GENESIS, STALE, FaultTable
 from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
 from bot.localnet.store import Store
@@ -25,11 +25,15 @@ from bot.localnet.tokens import TokenAccount, token_account
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """The chain as it was when the endpoint was cut off: its last blocks then, and what was changed since."""
+    """The chain as it was when the endpoint was cut off: its last blocks then, and what was changed since.
+
+    `gone` are transactions of that time that a fork has taken back since, which the endpoint has not heard of.
+    """
 
     position: Position
     blocks: tuple[Block, ...]
     before: dict[Pubkey, Account | None] = field(default_factory=dict)
+    gone: dict[str, ExecutedTransaction] = field(default_factory=dict)
 
     def account_at(self, key: Pubkey, slot: int, newest: Callable[[Pubkey], Account | None]) -> Account | None:
         for block in self.blocks:
@@ -63,6 +67,18 @@ class View:
         if (past := self.past) is not None and self._chain.blocks:
             for key, account in self._chain.blocks[-1].before.items():
                 past.before.setdefault(key, account)
+
+    def before_fork(self, slots: int) -> None:
+        """Remember what a fork is about to take back while the endpoint is cut off; to be called before each."""
+        if (past := self.past) is None:
+            return
+        for block in self._chain.blocks:
+            if block.slot <= self._chain.position.slot - slots:
+                continue
+            for key in block.before:
+                past.before.setdefault(key, self._chain.accounts.get(key))
+            if block.slot <= past.position.slot:
+                past.gone.update((landed.record.signature, landed.record) for landed in block.transactions)
 
     @property
     def past(self) -> _Past | None:
@@ -99,16 +115,17 @@ class View:
 
     def slot_at(self, commitment: Commitment) -> int:
         """The newest slot at a commitment level."""
-        return self.position.slot - min(DEPTH_OF[commitment], self.position.height)
+        return slot_at(self.position, commitment)
 
     def height_at(self, commitment: Commitment) -> int:
         """The newest block height at a commitment level."""
-        return self.position.height - min(DEPTH_OF[commitment], self.position.height)
+        return height_at(self.position, self.blocks, commitment)
 
     def blockhash_at(self, commitment: Commitment) -> tuple[Hash, int]:
         """The newest blockhash at a commitment level and the last block height at which it may be used."""
         height = self.height_at(commitment)
-        return self._chain.blockhashes.at(height), height + MAX_AGE_BLOCKS
+        known = next((Hash.from_string(block.blockhash) for block in self.blocks if block.height == height), None)
+        return known or self._chain.blockhashes.at(height), height + MAX_AGE_BLOCKS
 
     def account_at(self, key: Pubkey, commitment: Commitment) -> Account | None:
         if self.is_empty:
@@ -138,11 +155,17 @@ class View:
         return self._changed(lambda account: (held := token_account(account)) is not None and matches(held))
 
     def status(self, signature: Signature) -> TransactionStatus | None:
+        if (gone := self._gone(signature)) is not None:
+            return TransactionStatus(gone.signature, gone.slot, gone.block_time_s, gone.error)
         status = None if self.is_empty else self._store.status(signature)
         return status if status is not None and status.slot <= self.position.slot else None
 
+    def _gone(self, signature: Signature) -> ExecutedTransaction | None:
+        past = self.past
+        return None if past is None or self.is_empty else past.gone.get(str(signature))
+
     def transaction(self, signature: Signature) -> ExecutedTransaction | None:
-        record = None if self.is_empty else self._store.transaction(signature)
+        record = None if self.is_empty else self._gone(signature) or self._store.transaction(signature)
         return record if record is not None and record.slot <= self.position.slot else None
 
     def transactions_of(
