@@ -24,6 +24,7 @@ WRAPPED_SOL_MINT = Pubkey.from_string("So111111111111111111111111111111111111111
 
 LAUNCHPAD_PROGRAM = Pubkey.from_string("6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P")
 LAUNCHPAD_FEES_PROGRAM = Pubkey.from_string("pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ")
+POOL_PROGRAM = Pubkey.from_string("pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA")
 MAYHEM_PROGRAM = Pubkey.from_string("MAyhSmzXzV1pTf7LsNkrNwkWKTo4ougAJ1PPg47MD4e")
 
 
@@ -37,6 +38,10 @@ MINT_AUTHORITY = derive(LAUNCHPAD_PROGRAM, b"mint-authority")
 EVENT_AUTHORITY = derive(LAUNCHPAD_PROGRAM, b"__event_authority")
 GLOBAL_VOLUME_ACCUMULATOR = derive(LAUNCHPAD_PROGRAM, b"global_volume_accumulator")
 FEE_CONFIG_ACCOUNT = derive(LAUNCHPAD_FEES_PROGRAM, b"fee_config", bytes(LAUNCHPAD_PROGRAM))
+POOL_CONFIG_ACCOUNT = derive(POOL_PROGRAM, b"global_config")
+POOL_EVENT_AUTHORITY = derive(POOL_PROGRAM, b"__event_authority")
+POOL_GLOBAL_VOLUME_ACCUMULATOR = derive(POOL_PROGRAM, b"global_volume_accumulator")
+POOL_FEE_CONFIG_ACCOUNT = derive(LAUNCHPAD_FEES_PROGRAM, b"fee_config", bytes(POOL_PROGRAM))
 MAYHEM_GLOBAL_PARAMS = derive(MAYHEM_PROGRAM, b"global-params")
 MAYHEM_SOL_VAULT = derive(MAYHEM_PROGRAM, b"sol-vault")
 
@@ -96,3 +101,25 @@ def user_volume_accumulator(user: Pubkey) -> Pubkey:
 def associated_token(owner: Pubkey, mint: Pubkey, token_program: Pubkey = TOKEN_2022_PROGRAM) -> Pubkey:
     """The associated token account of `owner` for `mint`; its address depends on the mint's token program."""
     return derive(ASSOCIATED_TOKEN_PROGRAM, bytes(owner), bytes(token_program), bytes(mint))
+
+
+@lru_cache(maxsize=4096)
+def pool_authority(mint: Pubkey) -> Pubkey:
+    """Whoever opens a mint's pool: the launchpad itself, so that nobody can open it before."""
+    return derive(LAUNCHPAD_PROGRAM, b"pool-authority", bytes(mint))
+
+
+@lru_cache(maxsize=4096)
+def pool(mint: Pubkey) -> Pubkey:
+    """The pool that a mint's curve migrates to."""
+    return derive(POOL_PROGRAM, b"pool", bytes(2), bytes(pool_authority(mint)), bytes(mint), bytes(WRAPPED_SOL_MINT))
+
+
+def wrapped_sol(owner: Pubkey) -> Pubkey:
+    """The owner's token account for wrapped SOL."""
+    return associated_token(owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
+
+
+def pool_creator_authority(creator: Pubkey) -> Pubkey:
+    """The owner of the token account that collects a creator's fees in pools."""
+    return derive(POOL_PROGRAM, b"creator_vault", bytes(creator))

@@ -6,7 +6,7 @@ Both the process and the in-process door for tests drive it through `tick`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from bot.localnet import launchpad
-from bot.localnet.addresses import LAUNCHPAD_PROGRAM, SYSTEM_PROGRAM
+from bot.localnet import launchpad, liquidity
+from bot.localnet.addresses import LAUNCHPAD_PROGRAM, POOL_PROGRAM, SYSTEM_PROGRAM
 from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.faucet import Faucet
 from bot.localnet.faults import DEFAULT_LOST_PERCENT, FaultError
 from bot.localnet.forks import Fork, Forks
 from bot.localnet.market.interface import Market
+from bot.localnet.migrator import DEFAULT_DELAY_SLOTS, Migrator
 from bot.localnet.programs import load_program
 from bot.localnet.records import Block
 from bot.localnet.store import Store, StoreError
@@ -38,6 +39,8 @@ def genesis_hash_of(seed: int, salt: bytes) -> Hash:
 class Cluster:
     """A chain that is new or continued, ready to produce its next block; `open` makes one from a data directory.
 
+    `migration_slots` after its end a curve migrates to its pool; None leaves it waiting.
+
     `faults`, `dispatcher` and `pubsub` are those of the first endpoint; `all_faults` switches those of any.
     """
 
@@ -52,6 +55,7 @@ class Cluster:
         market: Market | None,
         slot_ms: int = DEFAULT_SLOT_MS,
         endpoints: int = 1,
+        migration_slots: int | None = DEFAULT_DELAY_SLOTS,
     ) -> None:
         self.seed = seed
         self.slot_ms = slot_ms
@@ -67,12 +71,13 @@ class Cluster:
         self.chain = Chain(
             genesis_hash,
             self.store,
-            programs=[(LAUNCHPAD_PROGRAM, load_program())],
+            programs=[(LAUNCHPAD_PROGRAM, load_program("pump")), (POOL_PROGRAM, load_program("pump_amm"))],
             position=position,
             stored_accounts=() if new else self.store.accounts(),
         )
         self.forks = Forks()
         self.faucet = Faucet(genesis_hash)
+        self.migrator = Migrator(genesis_hash, migration_slots)
         self.endpoints = make_endpoints(endpoints, self.chain, self.store, self.faucet, clock)
         self.all_faults = Faults(self.endpoints)
         self.faults = self.endpoints[0].faults
@@ -125,22 +130,29 @@ class Cluster:
             raise
 
     def _write_genesis(self) -> None:
-        for key, account in (*launchpad.genesis_accounts(), *self.faucet.genesis_accounts()):
+        for key, account in self._genesis_accounts():
             self.chain.accounts.put(key, account)
-        if self.market is not None:
-            for key, account in self.market.genesis_accounts():
-                self.chain.accounts.put(key, account)
         self._commit(None)
+
+    def _genesis_accounts(self) -> Iterator[tuple[Pubkey, Account]]:
+        yield from launchpad.genesis_accounts()
+        yield from liquidity.genesis_accounts()
+        yield from self.faucet.genesis_accounts()
+        yield from self.migrator.genesis_accounts()
+        if self.market is not None:
+            yield from self.market.genesis_accounts()
 
     def _restore(self) -> None:
         for raw in self.store.pending():
             self.chain.submit(VersionedTransaction.from_bytes(raw), raw)
+        state = self.store.market_state()
+        self.migrator.restore(state)
         if self.market is not None:
-            state = self.store.market_state()
             self.market.restore(state)
-            for key, account in self.market.genesis_accounts():
-                if self.chain.accounts.get(key) is None:
-                    self.chain.accounts.put(key, account)
+        # What a chain of an older version, or of another market, did not begin with.
+        for key, account in self._genesis_accounts():
+            if self.chain.accounts.get(key) is None:
+                self.chain.accounts.put(key, account)
 
     def close(self) -> None:
         """Let go of the data directory; everything up to the last block is stored."""
@@ -157,7 +169,10 @@ class Cluster:
                 self.chain.submit(transaction, bytes(transaction))
         for transaction, raw in self.forks.due(self.chain.position.slot):
             self.chain.submit(transaction, raw)
+        for transaction in self.migrator.step(self.chain):
+            self.chain.submit(transaction, bytes(transaction))
         block = self.chain.produce_block(time_s)
+        self.migrator.observe(block)
         if self.market is not None:
             self.market.observe(block, self.chain)
         self._commit(block)
@@ -203,7 +218,7 @@ class Cluster:
             self.chain.position,
             self.chain.accounts.drain_changes(),
             pending=self._waiting(),
-            market={} if self.market is None else self.market.drain_changes(),
+            market={**self.migrator.drain_changes(), **({} if self.market is None else self.market.drain_changes())},
             short_lived=self._trades_for_the_market,
         )
 
@@ -223,6 +238,7 @@ class Cluster:
             "pending": len(self.chain.queue),
             "endpoints": [endpoint.name for endpoint in self.endpoints],
             "sessions": sum(endpoint.pubsub.sessions for endpoint in self.endpoints),
+            "waiting_for_pools": self.migrator.waiting,
             "faults": self.all_faults.active(),
             "forks": [fork.told(self.store.has) for fork in self.forks.latest],
             "market": None if self.market is None else self.market.statistics(),

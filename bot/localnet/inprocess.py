@@ -15,6 +15,7 @@ from bot.localnet.endpoints import ALL
 from bot.localnet.faults import DEFAULT_LOST_PERCENT, RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.forks import Fork
 from bot.localnet.market.interface import Market
+from bot.localnet.migrator import DEFAULT_DELAY_SLOTS
 from bot.localnet.records import Block
 from bot.localnet.rpc.pubsub import Message, PubSub, Session
 from bot.localnet.store import Store
@@ -96,6 +97,7 @@ class InProcessChain:
         genesis_time_s: int = DEFAULT_GENESIS_TIME_S,
         salt: bytes = b"",
         endpoints: int = 1,
+        migration_slots: int | None = DEFAULT_DELAY_SLOTS,
     ) -> None:
         self._genesis_ms = genesis_time_s * 1000
         self.cluster = Cluster(
@@ -107,6 +109,7 @@ class InProcessChain:
             market=market,
             slot_ms=slot_ms,
             endpoints=endpoints,
+            migration_slots=migration_slots,
         )
 
     def handle(self, request: Any) -> Any:

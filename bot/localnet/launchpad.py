@@ -20,6 +20,7 @@ RENT_PER_BYTE_LAMPORTS = 6_960
 RENT_OVERHEAD_BYTES = 128
 RECIPIENT_BALANCE_LAMPORTS = 1_000_000_000
 BPS = 10_000
+LAMPORTS_PER_SOL = 1_000_000_000
 
 TOKEN_SUPPLY_RAW = 1_000_000_000_000_000
 VIRTUAL_TOKEN_RAW = 1_073_000_000_000_000
@@ -154,6 +155,11 @@ def decode_curve(account: Account | None) -> Curve | None:
         return None
     virtual_token, virtual_quote, real_token, real_quote = struct.unpack_from("<4Q", account.data, 8)
     return Curve(virtual_token, virtual_quote, real_token, real_quote, account.data[48] == 1)
+
+
+def decode_curve_creator(account: Account) -> Pubkey:
+    """Who earns the fees of the coin whose curve account this is."""
+    return Pubkey.from_bytes(account.data[49:81])
 
 
 def _writable(key: Pubkey) -> AccountMeta:

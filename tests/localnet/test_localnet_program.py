@@ -19,7 +19,7 @@ from bot.localnet.addresses import FEE_RECIPIENTS, LAUNCHPAD_PROGRAM, associated
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.programs import HERE, ProgramError, load_program
 from bot.localnet.programs import __name__ as programs_name
-from bot.localnet.programs.build import build
+from bot.localnet.programs.build import NAMES, build
 from bot.localnet.rpc import base58
 from bot.localnet.tokens import token_account
 from tests.localnet.localnet_scenario import SOL, Coin, encoded, send, signed, wallet
@@ -230,11 +230,12 @@ def test_selling_a_crumb_that_does_not_cover_its_fees_is_refused(chain: InProces
 
 @pytest.mark.skipif(find_spec("ziglang") is None, reason="ziglang is not installed; see requirements-program.lock")
 def test_the_committed_program_is_what_its_source_builds() -> None:
-    assert build() == load_program()
+    for name in NAMES:
+        assert build(name) == load_program(name)
 
 
 def test_a_program_that_is_not_the_committed_one_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert hashlib.sha256(load_program()).hexdigest() in (HERE / "pump.so.sha256").read_text()
+    assert hashlib.sha256(load_program("pump")).hexdigest() in (HERE / "pump.so.sha256").read_text()
     for name in ("pump.so", "pump.so.sha256"):
         (tmp_path / name).write_bytes((HERE / name).read_bytes())
     monkeypatch.setattr(f"{programs_name}.HERE", tmp_path)
@@ -242,4 +243,4 @@ def test_a_program_that_is_not_the_committed_one_is_not_loaded(monkeypatch: pyte
     code[5_000] ^= 1
     (tmp_path / "pump.so").write_bytes(code)
     with pytest.raises(ProgramError, match="does not match"):
-        load_program()
+        load_program("pump")

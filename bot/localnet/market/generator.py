@@ -189,13 +189,17 @@ class GeneratedMarket:
             return
         state.swept += 1
         mint = self._mint(index).pubkey()
-        curve = at.bonding_curve(mint)
+        curve, pool, authority = at.bonding_curve(mint), at.pool(mint), at.pool_authority(mint)
         holders = list(chain.accounts.tokens_of_mint(mint))
         for holder in holders:
             held = token_account(chain.accounts.get(holder))
-            if held is not None and held.owner not in self._pool.addresses and held.owner != curve:
+            if (
+                held is not None
+                and held.owner not in self._pool.addresses
+                and held.owner not in {curve, pool, authority}
+            ):
                 return
-        for key in (*holders, curve, mint):
+        for key in (*holders, curve, mint, pool, at.wrapped_sol(pool), at.wrapped_sol(authority)):
             chain.accounts.put(key, None)
         state.removed_tokens += 1
 

@@ -24,6 +24,8 @@ DEAD_AFTER_MS = 27_000
 BURST_MS = 4_000
 SHOWCASE_INDEX = 1
 SHOWCASE_MIN_PEAK = 1.8
+# Hardly a coin in a few hundred completes its curve; this one does, so that every market has a pool soon.
+GRADUATE_INDEX = 12
 # Many launches begin with a crowd, and most of those crowds are gone a minute later: what is seen in the first seconds
 # tells the launches that go on from those that do not only in part.
 HOT_PEAK = 1.7
@@ -33,6 +35,11 @@ WARM_CROWD = 0.55
 # Most first crowds are shaken out once: part of them sells at once, and the price falls before it goes on.
 SHAKEOUT = 0.8
 RUNNER_PEAK = 3.5
+# After a coin has completed its curve: when its pool trades at the earliest, how often it does, and how many sell.
+POOL_FROM_MS = 20_000
+POOL_TRADES_MAX = 80
+POOL_GAP_MS = 3_000
+POOL_SALES = 0.6
 
 NAMES_FIRST = (
     "Lucky",
@@ -109,7 +116,7 @@ class _Walk:
             return
         self.curve = self.curve.after_buy(token_raw)
         self.held_raw[trader] = self.held_raw.get(trader, 0) + token_raw
-        self._add(at_ms, trader, buys=True, spend_lamports=spend_lamports, share_bps=0)
+        self.add(at_ms, trader, buys=True, spend_lamports=spend_lamports, share_bps=0)
 
     def sell(self, at_ms: int, trader: int, share_bps: int) -> None:
         held_raw = self.held_raw.get(trader, 0)
@@ -121,14 +128,15 @@ class _Walk:
             del self.held_raw[trader]
         else:
             self.held_raw[trader] = held_raw - token_raw
-        self._add(at_ms, trader, buys=False, spend_lamports=0, share_bps=share_bps)
+        self.add(at_ms, trader, buys=False, spend_lamports=0, share_bps=share_bps)
 
     def creator_leaves(self, at_ms: int) -> None:
         """The creator sells at least four fifths of the own bag."""
         self.creator_left = True
         self.sell(at_ms, CREATOR, self.draw.randrange(8_000, BPS + 1))
 
-    def _add(self, at_ms: int, trader: int, *, buys: bool, spend_lamports: int, share_bps: int) -> None:
+    def add(self, at_ms: int, trader: int, *, buys: bool, spend_lamports: int, share_bps: int) -> None:
+        """One more trade of the plan."""
         self.trades.append(
             PlannedTrade(
                 at_ms=at_ms,
@@ -158,6 +166,8 @@ def plan_launch(seed: int, index: int, *, traders: int, creators: int) -> Launch
     share = draw.random()
     if index == SHOWCASE_INDEX:
         share *= shapes.survival(SHOWCASE_MIN_PEAK)
+    elif index == GRADUATE_INDEX:
+        share *= shapes.survival(shapes.COMPLETION_MULTIPLE)
     peak = shapes.peak_multiple(share)
     walk = _Walk(draw, traders)
     target_lamports = _quote_at(peak)
@@ -171,7 +181,9 @@ def plan_launch(seed: int, index: int, *, traders: int, creators: int) -> Launch
     else:
         exit_ms = shapes.creator_exit_ms(draw)
         rose_ms = _rise(walk, target_lamports, peak, exit_ms, crowded=crowded)
-        if not walk.curve.complete:
+        if walk.curve.complete:
+            _go_on_in_pool(walk, Random(f"{seed}/pool/{index}"), rose_ms)
+        else:
             _decline(walk, peak, rose_ms, exit_ms, crowded=crowded)
     first, second = draw.choice(NAMES_FIRST), draw.choice(NAMES_SECOND)
     return LaunchPlan(
@@ -253,6 +265,21 @@ def _shake_out(walk: _Walk, at_ms: int, burst: int) -> int:
         if holder is not None:
             walk.sell(at_ms, holder, FULL_SHARE_BPS)
     return at_ms
+
+
+def _go_on_in_pool(walk: _Walk, draw: Random, rose_ms: int) -> None:
+    """Holders take their gains in the pool, and others still come. What is due before the pool exists is left out."""
+    at_ms = rose_ms + POOL_FROM_MS
+    for _ in range(draw.randrange(POOL_TRADES_MAX // 2, POOL_TRADES_MAX)):
+        at_ms += 1 + int(draw.expovariate(1 / POOL_GAP_MS))
+        holders = [trader for trader in walk.held_raw if trader != CREATOR]
+        if holders and draw.random() < POOL_SALES:
+            seller = draw.choice(holders)
+            del walk.held_raw[seller]
+            walk.add(at_ms, seller, buys=False, spend_lamports=0, share_bps=FULL_SHARE_BPS)
+        else:
+            spend_lamports = shapes.trade_spend_lamports(draw)
+            walk.add(at_ms, draw.randrange(walk.traders), buys=True, spend_lamports=spend_lamports, share_bps=0)
 
 
 def _decline(walk: _Walk, peak: float, rose_ms: int, exit_ms: int | None, *, crowded: bool) -> None:

@@ -18,7 +18,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from bot.localnet import addresses as at
-from bot.localnet import launchpad
+from bot.localnet import launchpad, liquidity
 from bot.localnet.chain import Chain
 from bot.localnet.tokens import token_account
 
@@ -89,11 +89,19 @@ class Pool:
         price_micro_lamports: int,
         curve: launchpad.Curve | None = None,
     ) -> VersionedTransaction | None:
-        """A buy for `spend_lamports`, fees included; None when the curve sells nothing for it (or is complete).
+        """A buy for `spend_lamports`, fees included, on the curve or in the pool; None when that sells nothing for it.
 
         `curve` overrides the chain's state for a coin that is created in the same block.
         """
         curve = curve or launchpad.decode_curve(chain.accounts.get(at.bonding_curve(mint)))
+        if curve is not None and curve.complete:
+            found = liquidity.read_pool(mint, chain.accounts)
+            token_raw = 0 if found is None else found.tokens_for(spend_lamports)
+            if token_raw <= 0:
+                return None
+            least_raw = token_raw * (BPS - slippage_bps) // BPS
+            trade = _pool_buy(mint, wallet.pubkey(), creator, spend_lamports=spend_lamports, min_token_raw=least_raw)
+            return _signed([*_budget(price_micro_lamports), *trade], [wallet], chain)
         token_raw = 0 if curve is None else curve.tokens_for(spend_lamports)
         if token_raw <= 0:
             return None
@@ -123,27 +131,30 @@ class Pool:
         slippage_bps: int,
         price_micro_lamports: int,
     ) -> VersionedTransaction | None:
-        """A sale of `token_raw` or of what the wallet holds, if less; None when it holds none or the curve is complete.
+        """A sale of `token_raw` or of what the wallet holds, if less; None when it holds none or nobody buys it now.
 
         A sale of everything closes the token account.
         """
         held_raw = self.held_raw(wallet.pubkey(), mint, chain)
         token_raw = min(token_raw, held_raw)
         curve = launchpad.decode_curve(chain.accounts.get(at.bonding_curve(mint)))
-        if token_raw <= 0 or curve is None or curve.complete:
+        if token_raw <= 0 or curve is None:
             return None
         user = wallet.pubkey()
-        receive_lamports = launchpad.without_fees(curve.quote_to_sell(token_raw))
-        instructions = _budget(price_micro_lamports)
-        instructions.append(
-            launchpad.sell_v2(
-                mint,
-                user,
-                creator,
-                token_raw=token_raw,
-                min_receive_lamports=max(0, receive_lamports * (BPS - slippage_bps) // BPS),
-            )
+        found = liquidity.read_pool(mint, chain.accounts) if curve.complete else None
+        if curve.complete and found is None:
+            return None
+        receive_lamports = (
+            launchpad.without_fees(curve.quote_to_sell(token_raw)) if found is None else found.received_for(token_raw)
         )
+        least_lamports = max(0, receive_lamports * (BPS - slippage_bps) // BPS)
+        instructions = _budget(price_micro_lamports)
+        if found is None:
+            instructions.append(
+                launchpad.sell_v2(mint, user, creator, token_raw=token_raw, min_receive_lamports=least_lamports)
+            )
+        else:
+            instructions += _pool_sale(mint, user, creator, token_raw=token_raw, min_receive_lamports=least_lamports)
         if token_raw == held_raw:
             instructions.append(_close_token_account(user, mint))
         return _signed(instructions, [wallet], chain)
@@ -152,6 +163,34 @@ class Pool:
         """What a wallet holds of a coin."""
         held = token_account(chain.accounts.get(at.associated_token(wallet, mint)))
         return 0 if held is None else held.amount_raw
+
+
+def _wrapped_sol_account(user: Pubkey) -> Instruction:
+    return launchpad.create_associated_token(user, user, at.WRAPPED_SOL_MINT, at.TOKEN_PROGRAM)
+
+
+def _pool_buy(
+    mint: Pubkey, user: Pubkey, creator: Pubkey, *, spend_lamports: int, min_token_raw: int
+) -> list[Instruction]:
+    """Wrap what is spent, buy, and unwrap what is left."""
+    trade = liquidity.buy_exact_quote_in(
+        mint, user, creator, spend_lamports=spend_lamports, min_token_raw=min_token_raw
+    )
+    return [
+        _wrapped_sol_account(user),
+        transfer(TransferParams(from_pubkey=user, to_pubkey=at.wrapped_sol(user), lamports=spend_lamports)),
+        liquidity.sync_wrapped_sol(user),
+        launchpad.create_associated_token(user, user, mint),
+        trade,
+        liquidity.unwrap_sol(user),
+    ]
+
+
+def _pool_sale(
+    mint: Pubkey, user: Pubkey, creator: Pubkey, *, token_raw: int, min_receive_lamports: int
+) -> list[Instruction]:
+    trade = liquidity.sell(mint, user, creator, token_raw=token_raw, min_receive_lamports=min_receive_lamports)
+    return [_wrapped_sol_account(user), trade, liquidity.unwrap_sol(user)]
 
 
 def _budget(price_micro_lamports: int) -> list[Instruction]:

@@ -1,6 +1,7 @@
 """Programs of the local chain: our own C sources beside what they were built into.
 
-`pump.c` stands in for the launchpad. Its built form is committed with its hash; `build.py` makes the same bytes again.
+`pump.c` stands in for the launchpad and `pump_amm.c` for the pools that its coins migrate to. Their built forms are committed
+with their hashes; `build.py` makes the same bytes again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class ProgramError(LocalnetError):
     """A built program is missing or is not the one that was committed."""
 
 
-def load_program(name: str = "pump") -> bytes:
+def load_program(name: str) -> bytes:
     """The built program `name`; raises ProgramError when its bytes do not match the hash beside it."""
     try:
         code = (HERE / f"{name}.so").read_bytes()

@@ -1,4 +1,4 @@
-"""Builds `pump.so` from its C source: `python -m bot.localnet.programs.build`.
+"""Builds the programs from their C sources: `python -m bot.localnet.programs.build`.
 
 The compiler is the LLVM BPF back end inside the `ziglang` package (requirements-program.lock pins it by hash). The same
 source gives the same bytes; `--check` compares them with the committed ones and changes nothing.
@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.localnet.programs import HERE
 from bot.localnet.programs.link import LinkError, link
 
-NAME = "pump"
+NAMES = ("pump", "pump_amm")
 # SBPF v0 has no 32-bit jumps, hence -mcpu=v1; jump tables and unwind tables would need writable or unknown sections.
 FLAGS = [
     "-target",
@@ -37,11 +37,11 @@ FLAGS = [
 ]
 
 
-def build() -> bytes:
-    """Compile and link the program; raises CalledProcessError or LinkError."""
+def build(name: str) -> bytes:
+    """Compile and link one program; raises CalledProcessError or LinkError."""
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / f"{NAME}.o"
-        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-c", f"{NAME}.c", "-o", str(target)]
+        target = Path(folder) / f"{name}.o"
+        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-c", f"{name}.c", "-o", str(target)]
         subprocess.run(command, cwd=HERE, check=True)
         return link(target.read_bytes())
 
@@ -51,19 +51,24 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bot.localnet.programs.build", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the committed program, change nothing")
     arguments = parser.parse_args(argv)
+    return max(_carry_out(name, check=arguments.check) for name in NAMES)
+
+
+def _carry_out(name: str, *, check: bool) -> int:
+    """Build one program and write or compare it; the exit code."""
     try:
-        code = build()
+        code = build(name)
     except (OSError, subprocess.CalledProcessError, LinkError) as error:
-        print(f"cannot build {NAME}: {error}; is requirements-program.lock installed?", file=sys.stderr)
+        print(f"cannot build {name}: {error}; is requirements-program.lock installed?", file=sys.stderr)
         return 1
-    shared_object = HERE / f"{NAME}.so"
-    if arguments.check:
+    shared_object = HERE / f"{name}.so"
+    if check:
         same = shared_object.read_bytes() == code
         print(f"{shared_object.name}: {'the committed bytes' if same else 'differs from what was committed'}")
         return 0 if same else 1
     shared_object.write_bytes(code)
     digest = hashlib.sha256(code).hexdigest()
-    (HERE / f"{NAME}.so.sha256").write_text(f"{digest}  {NAME}.so\n", encoding="ascii")
+    (HERE / f"{name}.so.sha256").write_text(f"{digest}  {name}.so\n", encoding="ascii")
     print(f"{shared_object.name}: {len(code)} bytes, sha256 {digest}")
     return 0
 

@@ -13,6 +13,7 @@ typedef struct {
   const Signer *signer;
   Account *system_program;
   Account *token_program;
+  Account *ata_program;
   Account *mint;
 } Context;
 
@@ -32,6 +33,8 @@ INLINE bool has_discriminator(const u8 *data, const u8 *discriminator) {
   return read_u64(data) == read_u64(discriminator);
 }
 
+INLINE u64 token_amount(const Account *account) { return read_u64(account->data + TOKEN_AMOUNT); }
+
 // Derives a program address from one fixed seed and, when `key` is given, a key.
 NOINLINE void find_address(const Seed *seed, const Key *key, Key *address, u8 *bump) {
   Seed seeds[2] = {*seed, {(const u8 *)key, 32}};
@@ -44,15 +47,6 @@ NOINLINE u64 invoke(Key *program, Meta *metas, u64 meta_count, u8 *data, u64 dat
   const Signer *signer = CONTEXT->signer;
   CONTEXT->signer = 0;
   return sol_invoke_signed_c(&instruction, CONTEXT->accounts, CONTEXT->account_count, signer, signer ? 1 : 0);
-}
-
-NOINLINE u64 transfer_sol(Account *from, Account *to, u64 lamports) {
-  if (!lamports) return 0;
-  u8 data[12];
-  write_u32(data, 2);
-  write_u64(data + 4, lamports);
-  Meta metas[2] = {{from->key, true, true}, {to->key, true, false}};
-  return invoke(CONTEXT->system_program->key, metas, 2, data, sizeof(data));
 }
 
 // Creates an account of `space` bytes whose balance keeps `rent_space` bytes alive.
@@ -75,6 +69,22 @@ NOINLINE u64 transfer_tokens(Account *from, Account *to, Account *authority, u64
   Meta metas[4] = {
       {from->key, true, false}, {mint->key, false, false}, {to->key, true, false}, {authority->key, false, true}};
   return invoke(CONTEXT->token_program->key, metas, 4, data, sizeof(data));
+}
+
+// Opens the associated token account of `owner` for CONTEXT->mint, at `payer`'s expense; nothing when it is there.
+// `also` is named too, so that the runtime sees what it gave away before.
+NOINLINE u64 create_token_account(Account *payer, Account *account, Account *owner, Account *also) {
+  u8 create = 1;  // CreateIdempotent
+  Meta metas[7] = {
+      {payer->key, true, true},
+      {account->key, true, false},
+      {owner->key, false, false},
+      {CONTEXT->mint->key, false, false},
+      {CONTEXT->system_program->key, false, false},
+      {CONTEXT->token_program->key, false, false},
+      {also->key, true, false},
+  };
+  return invoke(CONTEXT->ata_program->key, metas, 7, &create, 1);
 }
 
 // Logs the event that lies at EVENT and repeats it as an event CPI to this program.
@@ -124,4 +134,39 @@ INLINE u64 unix_timestamp(void) {
   u64 clock[5];
   sol_get_clock_sysvar(clock);
   return clock[4];
+}
+
+// Reads the runtime's serialised input: the accounts, then the instruction data, then the program id. An account that
+// was listed before is a one-byte reference to it.
+NOINLINE u64 read_input(u8 *input) {
+  u64 count = read_u64(input);
+  if (count > MAX_ACCOUNTS) return ERROR_MISSING_ACCOUNTS;
+  u8 *at = input + 8;
+  for (u64 i = 0; i < count; i++) {
+    Account *account = ACCOUNTS + i;
+    if (*at != 0xff) {
+      sol_memcpy_(account, ACCOUNTS + *at, sizeof(Account));
+      at += 8;
+      continue;
+    }
+    account->is_signer = at[1];
+    account->is_writable = at[2];
+    account->executable = at[3];
+    account->key = (Key *)(at + 8);
+    account->owner = (Key *)(at + 40);
+    account->lamports = (u64 *)(at + 72);
+    account->data_len = read_u64(at + 80);
+    account->data = at + 88;
+    at += 88 + account->data_len + 10240;  // room that the runtime leaves for growth
+    at = (u8 *)(((u64)at + 7) & ~7ULL);
+    account->rent_epoch = read_u64(at);
+    at += 8;
+  }
+  CONTEXT->accounts = ACCOUNTS;
+  CONTEXT->account_count = count;
+  CONTEXT->data_len = read_u64(at);
+  CONTEXT->data = at + 8;
+  CONTEXT->program_id = (Key *)(CONTEXT->data + CONTEXT->data_len);
+  CONTEXT->signer = 0;
+  return CONTEXT->data_len < 8 ? ERROR_UNKNOWN_INSTRUCTION : 0;
 }

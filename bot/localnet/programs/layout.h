@@ -7,12 +7,14 @@ static const u8 CREATE_V2[8] = {0xd6, 0x90, 0x4c, 0xec, 0x5f, 0x8b, 0x31, 0xb4};
 static const u8 BUY_V2[8] = {0xb8, 0x17, 0xee, 0x61, 0x67, 0xc5, 0xd3, 0x3d};
 static const u8 SELL_V2[8] = {0x5d, 0xf6, 0x82, 0x3c, 0xe7, 0xe9, 0x40, 0xb2};
 static const u8 BUY_EXACT_QUOTE_IN_V2[8] = {0xc2, 0xab, 0x1c, 0x46, 0x68, 0x4d, 0x5b, 0x2f};
+static const u8 MIGRATE_V2[8] = {0xbb, 0xcb, 0x12, 0x1f, 0xce, 0xed, 0xfe, 0x29};
 static const u8 EVENT_CPI[8] = {0xe4, 0x45, 0xa5, 0x2e, 0x51, 0xcb, 0x9a, 0x1d};
 
 // Events.
 static const u8 TRADE_EVENT[8] = {0xbd, 0xdb, 0x7f, 0xd3, 0x4e, 0xe6, 0x61, 0xee};
 static const u8 CREATE_EVENT[8] = {0x1b, 0x72, 0xa9, 0x4d, 0xde, 0xeb, 0x63, 0x76};
 static const u8 COMPLETE_EVENT[8] = {0x5f, 0x72, 0x61, 0x9c, 0xd4, 0x2e, 0x98, 0x08};
+static const u8 MIGRATION_EVENT[8] = {0xbd, 0xe9, 0x5d, 0xb9, 0x5c, 0x94, 0xea, 0x94};
 
 // The bonding curve account.
 static const u8 CURVE_DISCRIMINATOR[8] = {0x17, 0xb7, 0xf8, 0x37, 0x60, 0xd8, 0xac, 0x60};
@@ -36,6 +38,7 @@ enum {
   GLOBAL_VIRTUAL_QUOTE = 81,
   GLOBAL_REAL_TOKEN = 89,
   GLOBAL_SUPPLY = 97,
+  GLOBAL_MIGRATION_FEE = 146,
   GLOBAL_FEE_RECIPIENTS = 162,
   GLOBAL_FEE_RECIPIENTS_COUNT = 7,
   GLOBAL_BUYBACK_RECIPIENTS = 741,
@@ -48,12 +51,16 @@ enum {
   FEE_TIER_COUNT = 65,
   FEE_TIERS = 69,
   FEE_TIER_LENGTH = 40,
+  FEE_TIER_LP = 16,
   FEE_TIER_PROTOCOL = 24,
   FEE_TIER_CREATOR = 32,
 };
 
 enum {
+  MINT_SUPPLY = 36,
   MINT_DECIMALS = 44,
+  TOKEN_OWNER = 32,
+  TOKEN_AMOUNT = 64,
   DECIMALS = 6,
   VOLUME_ACCUMULATOR_LENGTH = 137,
   RENT_OVERHEAD = 128,
@@ -70,6 +77,7 @@ static const u8 SEED_CREATOR_VAULT[] = "creator-vault";
 static const u8 SEED_VOLUME[] = "user_volume_accumulator";
 static const u8 SEED_EVENT_AUTHORITY[] = "__event_authority";
 static const u8 SEED_MINT_AUTHORITY[] = "mint-authority";
+static const u8 SEED_POOL_AUTHORITY[] = "pool-authority";
 #define SEED_LEN(seed) (sizeof(seed) - 1)
 
 enum {
@@ -81,6 +89,7 @@ enum {
   ERROR_TOO_MUCH_SOL_REQUIRED = 6002,
   ERROR_TOO_LITTLE_SOL_RECEIVED = 6003,
   ERROR_CURVE_COMPLETE = 6005,
+  ERROR_CURVE_NOT_COMPLETE = 6006,
   ERROR_BUY_ZERO = 6020,
   ERROR_NOT_ENOUGH_TOKENS_TO_BUY = 6021,
   ERROR_SELL_ZERO = 6022,
@@ -92,3 +101,6 @@ enum {
   ERROR_BUYBACK_RECIPIENT = 6057,
   ERROR_CASHBACK_DEPRECATED = 6082,
 };
+
+// The pool program's instruction that a migration calls.
+static const u8 CREATE_POOL[8] = {0xe9, 0x92, 0xd1, 0x8e, 0xcf, 0x68, 0x40, 0xbc};

@@ -21,6 +21,15 @@ typedef struct {
   u64 protocol_fee, creator_fee, buyback_fee;
 } Trade;
 
+NOINLINE u64 transfer_sol(Account *from, Account *to, u64 lamports) {
+  if (!lamports) return 0;
+  u8 data[12];
+  write_u32(data, 2);
+  write_u64(data + 4, lamports);
+  Meta metas[2] = {{from->key, true, true}, {to->key, true, false}};
+  return invoke(CONTEXT->system_program->key, metas, 2, data, sizeof(data));
+}
+
 NOINLINE u64 check_trade_accounts(const TradeAccounts *at, u8 *curve_bump) {
   if (!at->user->is_signer) return ERROR_OWNER;
   if (!same_key(at->curve->owner, CONTEXT->program_id)) return ERROR_OWNER;
@@ -233,41 +242,7 @@ NOINLINE u64 run_trade(Kind kind) {
 }
 
 #include "create.h"
-
-// Reads the runtime's serialised input: the accounts, then the instruction data, then the program id. An account that
-// was listed before is a one-byte reference to it.
-NOINLINE u64 read_input(u8 *input) {
-  u64 count = read_u64(input);
-  if (count > MAX_ACCOUNTS) return ERROR_MISSING_ACCOUNTS;
-  u8 *at = input + 8;
-  for (u64 i = 0; i < count; i++) {
-    Account *account = ACCOUNTS + i;
-    if (*at != 0xff) {
-      sol_memcpy_(account, ACCOUNTS + *at, sizeof(Account));
-      at += 8;
-      continue;
-    }
-    account->is_signer = at[1];
-    account->is_writable = at[2];
-    account->executable = at[3];
-    account->key = (Key *)(at + 8);
-    account->owner = (Key *)(at + 40);
-    account->lamports = (u64 *)(at + 72);
-    account->data_len = read_u64(at + 80);
-    account->data = at + 88;
-    at += 88 + account->data_len + 10240;  // room that the runtime leaves for growth
-    at = (u8 *)(((u64)at + 7) & ~7ULL);
-    account->rent_epoch = read_u64(at);
-    at += 8;
-  }
-  CONTEXT->accounts = ACCOUNTS;
-  CONTEXT->account_count = count;
-  CONTEXT->data_len = read_u64(at);
-  CONTEXT->data = at + 8;
-  CONTEXT->program_id = (Key *)(CONTEXT->data + CONTEXT->data_len);
-  CONTEXT->signer = 0;
-  return CONTEXT->data_len < 8 ? ERROR_UNKNOWN_INSTRUCTION : 0;
-}
+#include "migrate.h"
 
 u64 entrypoint(u8 *input) {
   TRY(read_input(input));
@@ -289,6 +264,10 @@ u64 entrypoint(u8 *input) {
   if (has_discriminator(data, CREATE_V2)) {
     LOG("Instruction: CreateV2");
     return run_create();
+  }
+  if (has_discriminator(data, MIGRATE_V2)) {
+    LOG("Instruction: MigrateV2");
+    return run_migrate();
   }
   return ERROR_UNKNOWN_INSTRUCTION;
 }
