@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from bot.chain.breaker import Breaker, BreakerRule
-from bot.chain.rpc import EndpointBehind, RpcClient, RpcFault
+from bot.chain.rpc import EndpointBehind, RpcClient, RpcFault, SlotNotReached
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
 from bot.errors import BotError, ChainUnavailable
@@ -24,6 +24,7 @@ Question = Callable[[RpcClient], Awaitable[Answer]]
 ORDINARY_CALLS = 12
 LANE_WAIT_S = 1.0
 PROBE_WITHIN_S = 2.0
+DISTRUST_S = 60.0  # how long an endpoint that was caught in a lie is asked last
 
 # How much the newest call counts in the moving averages.
 WEIGHT = 0.2
@@ -33,7 +34,7 @@ LATENCY_STEP_S = (
 ERROR_COST_S = 1.0  # an endpoint that always fails ranks with one that takes this much longer
 
 # Answers that tell of the endpoint's own state (Agave custom_error.rs): behind, block or status not there yet, internal.
-UNHEALTHY_CODES = frozenset({-32004, -32005, -32014, -32016, -32603})
+UNHEALTHY_CODES = frozenset({-32004, -32005, -32014, -32603})
 NODE_UNHEALTHY = -32005
 
 log = structlog.get_logger()
@@ -61,6 +62,8 @@ class Endpoint:
         self._since_ms = clock.now_ms()
         self._detail = "not asked yet"
         self._refused = False
+        self._distrusted_until_s = 0.0
+        self._lie = ""
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name} {'healthy' if self._healthy else self._detail}>"
@@ -73,6 +76,18 @@ class Endpoint:
     def refused(self) -> bool:
         """It serves another chain and is never asked again."""
         return self._refused
+
+    @property
+    def is_distrusted(self) -> bool:
+        """It said lately what others proved wrong."""
+        return trio.current_time() < self._distrusted_until_s
+
+    def distrust(self, lie: str) -> None:
+        """Ask it last for `DISTRUST_S`; what it said wrong is shown."""
+        if not self.is_distrusted:
+            log.warning("endpoint_distrusted", endpoint=self.name, reason=lie)
+        self._distrusted_until_s = trio.current_time() + DISTRUST_S
+        self._lie = lie
 
     @property
     def admits(self) -> bool:
@@ -113,17 +128,37 @@ class Endpoint:
         self._refused = True
         self._turn(healthy=False, detail=reason)
 
-    def health(self) -> EndpointHealth:
+    def health(self, max_lag_slots: int) -> EndpointHealth:
+        lag_slots = self.client.lag_slots
+        behind = lag_slots is not None and lag_slots > max_lag_slots
+        detail = self._detail
+        if behind:
+            detail = f"{lag_slots} slots behind the best, {max_lag_slots} are allowed"
+        elif self.is_distrusted and not detail:
+            detail = self._lie
         return EndpointHealth(
             name=self.name,
-            healthy=self._healthy,
+            healthy=self._healthy and not behind and not self.is_distrusted,
             since_ms=self._since_ms,
             slot=self.client.last_slot,
-            detail=self._detail,
+            detail=detail,
+            state=self._state(behind=behind),
+            lag_slots=lag_slots,
             breaker="refused" if self._refused else self._breaker.state(trio.current_time()),
             latency_ms=None if self._latency_s is None else round(self._latency_s * 1000),
             error_bps=round(self._error_rate * 10_000),
         )
+
+    def _state(self, *, behind: bool) -> str:
+        if self._refused:
+            return "refused"
+        if self.asked_to_wait:
+            return "resting"
+        if not self._healthy:
+            return "down"
+        if behind:
+            return "behind"
+        return "distrusted" if self.is_distrusted else "up"
 
     async def ask(self, question: Question[Answer]) -> Answer:
         """Put a question to this endpoint and note how it fared; raises what the question raises, and NotAsked."""
@@ -217,7 +252,9 @@ class Endpoint:
 
 
 def _is_about_the_question(error: ChainUnavailable) -> bool:
-    """A coded answer that tells nothing of the endpoint's own state: it is well, and will not answer this."""
+    """An answer that tells nothing of the endpoint's own state: it is well, and will not answer this, or not yet."""
+    if isinstance(error, SlotNotReached):
+        return True
     return isinstance(error, RpcFault) and error.code not in UNHEALTHY_CODES
 
 

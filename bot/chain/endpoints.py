@@ -6,7 +6,7 @@ behind the others or of another chain is left alone while another one serves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar, cast
 
 import structlog
@@ -15,7 +15,7 @@ import trio
 from bot.chain.breaker import BreakerRule
 from bot.chain.endpoint import Endpoint, Question
 from bot.chain.race import Judge, Outcome, race
-from bot.chain.rpc import RpcClient
+from bot.chain.rpc import RpcClient, SlotNotReached
 from bot.clock import Clock
 from bot.errors import BotError, ChainUnavailable, StartupError
 from bot.execution.lanes import in_exit_lane
@@ -56,6 +56,11 @@ class Endpoints:
         self._max_lag_slots = max_lag_slots
         for client in clients:
             client.least_slot = self._least_slot
+            client.newest_slot = self._newest_slot
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(endpoint.name for endpoint in self._endpoints)
 
     def __repr__(self) -> str:
         return f"<Endpoints {', '.join(endpoint.name for endpoint in self._endpoints)}>"
@@ -66,7 +71,13 @@ class Endpoints:
             endpoint.set_breaker(rule)
 
     def health(self) -> list[EndpointHealth]:
-        return [endpoint.health() for endpoint in self._endpoints]
+        return [endpoint.health(self._max_lag_slots) for endpoint in self._endpoints]
+
+    def distrust(self, name: str, reason: str) -> None:
+        """An endpoint said what others prove wrong: for a while it is asked last of all."""
+        for endpoint in self._endpoints:
+            if endpoint.name == name:
+                endpoint.distrust(reason)
 
     # Which chain, and who is well
 
@@ -129,31 +140,42 @@ class Endpoints:
         return not endpoint.refused and (self._genesis is None or endpoint.genesis == self._genesis)
 
     def _newest_slot(self) -> int:
-        """The newest slot of whom was heard lately; 0 when nobody was."""
+        """The newest slot of whom was heard lately; 0 when nobody was.
+
+        Of three or more it is the second newest, so that no single endpoint can make all the others look late.
+        """
         since_s = trio.current_time() - SLOT_MEMORY_S
         heard = (one.client for one in self._endpoints if not one.refused and one.admits)
-        return max((client.last_slot or 0 for client in heard if client.heard_at_s >= since_s), default=0)
+        slots = sorted(client.last_slot or 0 for client in heard if client.heard_at_s >= since_s)
+        return slots[-2] if len(slots) > 2 else max(slots, default=0)
 
     def _least_slot(self) -> int:
         return self._newest_slot() - self._max_lag_slots
 
     # Whom to ask
 
-    def _candidates(self) -> list[Endpoint]:
-        """Who may be asked, the best first, and who is on trial last.
+    def _candidates(self, besides: Collection[str] = ()) -> list[Endpoint]:
+        """Who may be asked, the best first, then who is on trial, then who was caught in a lie; `besides` are left out.
 
-        When everybody is left alone, an exit still asks those who did not ask for it themselves.
+        Who is behind is asked only when everybody is. When everybody is left alone, an exit still asks those who did
+        not ask for it themselves.
         """
-        ours = [endpoint for endpoint in self._endpoints if self._is_ours(endpoint)]
+        ours = [one for one in self._endpoints if self._is_ours(one) and one.name not in besides]
         found = [endpoint for endpoint in ours if endpoint.admits]
         if not found and in_exit_lane():
             found = [endpoint for endpoint in ours if not endpoint.asked_to_wait]
         if not found:
-            raise ChainUnavailable(self._why_nobody())
-        return sorted(found, key=lambda endpoint: (endpoint.is_trial, endpoint.cost))
+            raise ChainUnavailable(self._why_nobody(besides))
+        found = [endpoint for endpoint in found if not self._lags(endpoint)] or found
+        return sorted(found, key=lambda endpoint: (endpoint.is_distrusted, endpoint.is_trial, endpoint.cost))
 
-    def _why_nobody(self) -> str:
-        return "; ".join(endpoint.why_not for endpoint in self._endpoints)
+    def _lags(self, endpoint: Endpoint) -> bool:
+        """Whether it was too far behind when it was heard last; the probes hear it every second or two."""
+        return (endpoint.client.lag_slots or 0) > self._max_lag_slots
+
+    def _why_nobody(self, besides: Collection[str] = ()) -> str:
+        told = [endpoint.why_not for endpoint in self._endpoints if endpoint.name not in besides]
+        return "; ".join(told) or "no other endpoint is configured"
 
     async def first(self, question: Question[Answer], *, hedge: bool = False) -> Answer:
         """The first usable answer; `hedge` asks the next endpoint sooner, for reads that an exit waits for.
@@ -169,13 +191,26 @@ class Endpoints:
         """
         return _settle(await self._race(question, _is_known, hedge=hedge))
 
+    async def first_named(
+        self, question: Question[Answer], *, hedge: bool = False, besides: Collection[str] = ()
+    ) -> tuple[str, Answer]:
+        """As `first`, with the name of who answered; `besides` are the names of who is not asked."""
+        outcomes = await self._race(question, _is_more_than_trouble, hedge=hedge, besides=besides)
+        answer = _settle(outcomes)
+        return outcomes[-1].peer.name, answer
+
     async def _race(
-        self, question: Question[Answer], is_final: Judge[Endpoint, Answer], *, hedge: bool
+        self,
+        question: Question[Answer],
+        is_final: Judge[Endpoint, Answer],
+        *,
+        hedge: bool,
+        besides: Collection[str] = (),
     ) -> list[Outcome[Endpoint, Answer]]:
         async def ask(endpoint: Endpoint) -> Answer:
             return await endpoint.ask(question)
 
-        return await race(self._candidates(), ask, is_final, patience_s=HEDGE_S if hedge else PATIENCE_S)
+        return await race(self._candidates(besides), ask, is_final, patience_s=HEDGE_S if hedge else PATIENCE_S)
 
     async def every(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
         """What each endpoint answered or raised, asked at the same time, as (name, answer) in order.
@@ -236,4 +271,7 @@ def _settle(outcomes: Sequence[Outcome[Endpoint, Answer]]) -> Answer:
             if outcome.error is not None:
                 raise outcome.error
             return cast(Answer, outcome.answer)
-    raise ChainUnavailable("; ".join(str(outcome.error) for outcome in outcomes))
+    told = "; ".join(str(outcome.error) for outcome in outcomes)
+    if any(isinstance(outcome.error, SlotNotReached) for outcome in outcomes):
+        raise SlotNotReached(told)
+    raise ChainUnavailable(told)

@@ -20,6 +20,7 @@ from bot.chain.mints import decode_mint
 from bot.chain.outcome import failure_of
 from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment, RpcClient
+from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, SwapOrder, WalletBalances
 from bot.trading.curve import (
@@ -57,6 +58,7 @@ class PumpChain:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
+        self._reads = WitnessedReads(endpoints)
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
         self._blockhashes = SeenBlockhashes()
@@ -145,7 +147,7 @@ class PumpChain:
         """The curve accounts of mints, and the mints themselves where their facts are not known yet."""
         new = [mint for mint in mints if str(mint) not in self._coins]
         addresses = [str(at.bonding_curve(mint)) for mint in mints] + [str(mint) for mint in new]
-        slot, accounts = await self._endpoints.first(lambda client: client.accounts(addresses, commitment), hedge=True)
+        slot, accounts = await self._reads.accounts(addresses, commitment)
         for mint in new:
             self._learn(str(mint), accounts[str(mint)], accounts[str(at.bonding_curve(mint))])
         return slot, accounts
@@ -176,7 +178,7 @@ class PumpChain:
         if (known := self._plain_mints.get(mint)) is not None:
             return known
         key = str(at.key_from(mint))
-        _, accounts = await self._endpoints.first(lambda client: client.accounts([key], "confirmed"), hedge=True)
+        _, accounts = await self._reads.accounts([key], "confirmed")
         account = accounts[key]
         if account is None:
             raise LookupError(f"{mint} is no token, or so new that the chain has not confirmed it")
@@ -207,7 +209,7 @@ class PumpChain:
     async def _read_config(self) -> _Config:
         """Raises DecodeError when the cluster has no launchpad, or one with a layout that this program does not know."""
         names = [str(at.GLOBAL), str(at.FEE_CONFIG)]
-        _, accounts = await self._endpoints.first(lambda client: client.accounts(names, "confirmed"))
+        _, accounts = await self._reads.accounts(names, "confirmed")
         global_account, fee_account = accounts[names[0]], accounts[names[1]]
         if global_account is None or global_account.owner != str(at.PUMP_PROGRAM):
             raise DecodeError("this cluster has no launchpad: its Global account is missing")
@@ -220,21 +222,8 @@ class PumpChain:
     # Wallets
 
     async def balances(self, address: str) -> WalletBalances:
-        """Lamports and tokens from one endpoint; the slot is the oldest of the answers."""
-        at.key_from(address)
-
-        async def ask(client: RpcClient) -> WalletBalances:
-            slot, lamports = await client.balance(address, "confirmed")
-            token_raw: dict[str, int] = {}
-            for program in at.TOKEN_PROGRAMS:
-                seen_at, holdings = await client.token_holdings(address, str(program), "confirmed")
-                slot = min(slot, seen_at)
-                for holding in holdings:
-                    mint = str(Pubkey.from_bytes(holding.mint_bytes))
-                    token_raw[mint] = token_raw.get(mint, 0) + holding.token_raw
-            return WalletBalances(slot, lamports, token_raw)
-
-        return await self._endpoints.first(ask, hedge=True)
+        """Lamports and tokens, never from before a transaction of the wallet that is known; less than known needs two."""
+        return await self._reads.balances(address)
 
     # Transactions
 
@@ -287,10 +276,7 @@ class PumpChain:
     async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
         if not signatures:
             return []
-        _, found = await self._endpoints.first(
-            lambda client: client.signature_statuses(signatures, search_history=False)
-        )
-        return [_status(status) for status in found]
+        return [_status(status) for status in await self._reads.statuses(signatures)]
 
     async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
         """Each endpoint's finalized height is read before its history is asked, so that an absence cannot be too young."""
@@ -317,7 +303,11 @@ class PumpChain:
         record = await self._endpoints.first_known(
             lambda client: client.transaction(signature, "confirmed"), hedge=True
         )
-        return None if record is None else landed_from(record, signature, address, mint)
+        if record is None:
+            return None
+        landed = landed_from(record, signature, address, mint)
+        self._reads.landed(address, mint, landed)
+        return landed
 
     async def events_of(self, signature: str) -> tuple[bytes, ...] | None:
         """The launchpad's event payloads of a confirmed transaction, for logs that were cut; None when none is shown yet."""

@@ -31,6 +31,8 @@ TOKEN_ACCOUNT_PREFIX_BYTES = 72  # mint, owner and amount
 PREFLIGHT_FAILURE = -32002
 NEVER_VALID = frozenset({-32003, -32013, -32602})  # bad signature, signature count, malformed or too large
 
+SLOT_NOT_REACHED = -32016
+
 # Providers that answer 200 to a request beyond its rate put it into the error; neither code is Agave's.
 RATE_CODES = frozenset({429, -32429})
 
@@ -61,6 +63,14 @@ class EndpointBehind(ChainUnavailable):
     """The endpoint answered from a slot so old that nothing may be decided by it."""
 
 
+class SlotNotReached(ChainUnavailable):
+    """The endpoint is well and has not come as far as the question asks (`minContextSlot`); a moment later it has."""
+
+
+def _let_pass(method: str) -> None:
+    """The gate of a client that nobody keeps: everything may be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountData:
     """An account at the slot of its answer; `owner` is the base58 id of the program that owns it."""
@@ -80,8 +90,9 @@ class TokenHolding:
 class RpcClient:
     """Typed calls to one endpoint, each within `deadline_s`.
 
-    `last_slot` is the slot that the latest answer named, `heard_at_s` the trio time of that answer. `least_slot` says,
-    when a question leaves, how old its answer may be; whoever keeps several clients sets it.
+    `last_slot` is the slot that the latest answer named, `heard_at_s` the trio time of that answer and `lag_slots` how far
+    it was behind `newest_slot` then. `least_slot` says, when a question leaves, how old its answer may be, and `gate`
+    raises for a method that may not be asked now. Whoever keeps several clients sets these three.
     """
 
     def __init__(self, transport: Transport, deadline_s: float) -> None:
@@ -90,7 +101,10 @@ class RpcClient:
         self._ids = count(1)
         self.last_slot: int | None = None
         self.heard_at_s = 0.0
+        self.lag_slots: int | None = None
+        self.newest_slot: Callable[[], int] = lambda: 0
         self.least_slot: Callable[[], int] = lambda: 0
+        self.gate: Callable[[str], None] = _let_pass
 
     def __repr__(self) -> str:
         return f"<RpcClient {self.name}>"
@@ -100,6 +114,7 @@ class RpcClient:
         return self._transport.name
 
     async def _call(self, method: str, params: list[Any], decoder: msgspec.json.Decoder[Answer]) -> Answer:
+        self.gate(method)
         body = msgspec.json.encode({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
         with trio.move_on_after(self._deadline_s) as scope:
             answer = await self._transport.post(body)
@@ -115,20 +130,35 @@ class RpcClient:
         text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"
         if error.code in RATE_CODES:
             raise RateLimited(text, DEFAULT_WAIT_S)
+        if error.code == SLOT_NOT_REACHED:
+            raise SlotNotReached(text)
         raise RpcFault(text, error.code, error.data)
 
     async def _call_in_context(
-        self, method: str, params: list[Any], decoder: msgspec.json.Decoder[wire.InContext[Answer]]
+        self,
+        method: str,
+        params: list[Any],
+        decoder: msgspec.json.Decoder[wire.InContext[Answer]],
+        *,
+        not_before: int = 0,
     ) -> tuple[int, Answer]:
+        """The slot of the answer and its value.
+
+        Raises EndpointBehind for an answer that is too old for anything, SlotNotReached for one from before the slot
+        `not_before`, which the caller needs.
+        """
         least_slot = self.least_slot()
         answer = await self._call(method, params, decoder)
         slot = answer.context.slot
         self._heard(slot)
         if slot < least_slot:
             raise EndpointBehind(f"{self.name}: {method}: answered from slot {slot}, {least_slot} is the oldest of use")
+        if slot < not_before:
+            raise SlotNotReached(f"{self.name}: {method}: answered from slot {slot}, asked for {not_before} or later")
         return slot, answer.value
 
     def _heard(self, slot: int) -> None:
+        self.lag_slots = max(0, self.newest_slot() - slot)
         self.last_slot = slot
         self.heard_at_s = trio.current_time()
 
@@ -147,9 +177,10 @@ class RpcClient:
     async def block_height(self, commitment: Commitment) -> int:
         return await self._call("getBlockHeight", [{"commitment": commitment}], _number)
 
-    async def balance(self, address: str, commitment: Commitment) -> tuple[int, int]:
+    async def balance(self, address: str, commitment: Commitment, *, not_before: int = 0) -> tuple[int, int]:
         """Slot and lamports; an account that does not exist has 0."""
-        return await self._call_in_context("getBalance", [address, {"commitment": commitment}], _balance)
+        params = [address, _at_least({"commitment": commitment}, not_before)]
+        return await self._call_in_context("getBalance", params, _balance, not_before=not_before)
 
     async def latest_blockhash(self, commitment: Commitment) -> wire.LatestBlockhash:
         _, value = await self._call_in_context("getLatestBlockhash", [{"commitment": commitment}], _blockhash)
@@ -161,15 +192,15 @@ class RpcClient:
         return [one.prioritization_fee for one in told if one.prioritization_fee > 0]
 
     async def accounts(
-        self, addresses: Sequence[str], commitment: Commitment
+        self, addresses: Sequence[str], commitment: Commitment, *, not_before: int = 0
     ) -> tuple[int, dict[str, AccountData | None]]:
         """Accounts by address, None for one that does not exist, asked for in chunks; the oldest chunk's slot."""
         found: dict[str, AccountData | None] = {}
         slots: list[int] = []
         for start in range(0, len(addresses), MAX_ACCOUNTS):
             chunk = list(addresses[start : start + MAX_ACCOUNTS])
-            params = [chunk, {"encoding": "base64", "commitment": commitment}]
-            slot, values = await self._call_in_context("getMultipleAccounts", params, _accounts)
+            params = [chunk, _at_least({"encoding": "base64", "commitment": commitment}, not_before)]
+            slot, values = await self._call_in_context("getMultipleAccounts", params, _accounts, not_before=not_before)
             if len(values) != len(chunk):
                 raise self._garbled("getMultipleAccounts", f"{len(values)} accounts for {len(chunk)} addresses")
             slots.append(slot)
@@ -187,7 +218,7 @@ class RpcClient:
         raise self._garbled(method, f"account data in encoding {one_line(encoding)}")
 
     async def token_holdings(
-        self, owner: str, token_program: str, commitment: Commitment
+        self, owner: str, token_program: str, commitment: Commitment, *, not_before: int = 0
     ) -> tuple[int, list[TokenHolding]]:
         """What an owner holds under one of the token programs, one entry per token account."""
         config = {
@@ -195,8 +226,10 @@ class RpcClient:
             "commitment": commitment,
             "dataSlice": {"offset": 0, "length": TOKEN_ACCOUNT_PREFIX_BYTES},
         }
-        params = [owner, {"programId": token_program}, config]
-        slot, values = await self._call_in_context("getTokenAccountsByOwner", params, _keyed_accounts)
+        params = [owner, {"programId": token_program}, _at_least(config, not_before)]
+        slot, values = await self._call_in_context(
+            "getTokenAccountsByOwner", params, _keyed_accounts, not_before=not_before
+        )
         holdings = []
         for value in values:
             data = self._account("getTokenAccountsByOwner", value.account).data
@@ -233,9 +266,7 @@ class RpcClient:
 
         The answer names no slot, so a node that is too far behind is asked to refuse the question itself.
         """
-        config: dict[str, Any] = {"limit": limit, "commitment": commitment}
-        if (least_slot := self.least_slot()) > 0:
-            config["minContextSlot"] = least_slot
+        config = _at_least({"limit": limit, "commitment": commitment}, self.least_slot())
         config |= {name: value for name, value in (("before", before), ("until", until)) if value is not None}
         return await self._call("getSignaturesForAddress", [address, config], _signatures)
 
@@ -265,6 +296,11 @@ class RpcClient:
                 raise rejected from None
             if not _already_processed(fault):
                 raise
+
+
+def _at_least(config: dict[str, Any], slot: int) -> dict[str, Any]:
+    """A request's options, with `minContextSlot` where the answer may not be from before `slot`."""
+    return {**config, "minContextSlot": slot} if slot > 0 else config
 
 
 def _already_processed(fault: RpcFault) -> bool:

@@ -59,6 +59,8 @@ class EndpointHealth:
     """One RPC endpoint as status shows it; `name` is redacted and safe to print.
 
     `breaker` is `closed`, `open` or `half_open`, or `refused` for one that serves another chain and is never asked.
+    `state` is `up`, `behind` (too many slots behind the best), `distrusted` (it said what others proved wrong), `resting`
+    (it asked to be left alone), `down`, or `refused`. `lag_slots` is None before its first answer.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
     """
 
@@ -68,6 +70,8 @@ class EndpointHealth:
     slot: int | None
     detail: str
     breaker: str = "closed"
+    state: str = "up"
+    lag_slots: int | None = None
     latency_ms: int | None = None
     error_bps: int = 0
 
