@@ -1,0 +1,78 @@
+"""What a wallet must still hold by what is known of it, so that an answer which shows less is not believed at once. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from bot.ports import WalletBalances
+from bot.trading.fill import LandedTransaction
+
+MAX_WALLETS = 4_096
+REMEMBERED_LANDINGS = 256
+
+
+@dataclass(slots=True)
+class _Known:
+    """The latest look that was believed, with what the wallet's own transactions did after it."""
+
+    slot: int
+    lamports: int
+    token_raw: dict[str, int]
+    landed: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+
+class KnownHoldings:
+    """Remembers each wallet's latest believed look and adds its own landed transactions, each once."""
+
+    def __init__(self) -> None:
+        self._wallets: OrderedDict[str, _Known] = OrderedDict()
+        self._newest_landing: OrderedDict[str, int] = OrderedDict()  # slot by address
+
+    def least_slot(self, address: str) -> int:
+        """A look from before this slot would not show what is known already; 0 where nothing is."""
+        known = self._wallets.get(address)
+        return max(known.slot if known else 0, self._newest_landing.get(address, 0))
+
+    def is_known(self, address: str) -> bool:
+        return address in self._wallets
+
+    def shows_less(self, address: str, look: WalletBalances) -> bool:
+        """Whether a look lacks lamports or tokens that nothing known took from the wallet."""
+        known = self._wallets.get(address)
+        if known is None:
+            return look.lamports == 0
+        if look.lamports < known.lamports:
+            return True
+        return any(look.token_raw.get(mint, 0) < amount for mint, amount in known.token_raw.items())
+
+    def believe(self, address: str, look: WalletBalances) -> None:
+        """Take a look as what the wallet holds at its slot; one that is older than what is known changes nothing."""
+        known = self._wallets.get(address)
+        if known is not None and look.slot < known.slot:
+            return
+        landed = known.landed if known else OrderedDict[str, None]()
+        self._wallets[address] = _Known(look.slot, look.lamports, dict(look.token_raw), landed)
+        self._wallets.move_to_end(address)
+        while len(self._wallets) > MAX_WALLETS:
+            self._wallets.popitem(last=False)
+
+    def add(self, address: str, mint: str, landed: LandedTransaction) -> None:
+        """Note what one transaction of the wallet did; told twice, or older than the latest look, it changes nothing.
+
+        The look keeps its slot: another transaction of the wallet may have landed between the two.
+        """
+        self._newest_landing[address] = max(self._newest_landing.get(address, 0), landed.slot)
+        self._newest_landing.move_to_end(address)
+        while len(self._newest_landing) > MAX_WALLETS:
+            self._newest_landing.popitem(last=False)
+        known = self._wallets.get(address)
+        if known is None or landed.signature in known.landed:
+            return
+        known.landed[landed.signature] = None
+        if len(known.landed) > REMEMBERED_LANDINGS:
+            known.landed.popitem(last=False)
+        if landed.slot <= known.slot:
+            return
+        known.lamports += landed.wallet_delta_lamports
+        known.token_raw[mint] = known.token_raw.get(mint, 0) + landed.token_delta_raw

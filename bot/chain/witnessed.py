@@ -1,0 +1,244 @@
+"""Reads whose "there is nothing" is dangerous: no account, no status, fewer tokens. Two endpoints must say so.
+
+An endpoint that lies, lags or has lost its index answers empty as quickly as an honest one. What it says it has is taken
+from one endpoint; what it says is gone is asked of another one as well, at no older slot. Who is proved wrong is
+distrusted for a while.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import structlog
+import trio
+from solders.pubkey import Pubkey
+
+from bot.chain import addresses as at
+from bot.chain import wire
+from bot.chain.endpoint import Question
+from bot.chain.endpoints import Endpoints
+from bot.chain.holdings import KnownHoldings
+from bot.chain.rpc import AccountData, Commitment, RpcClient, SlotNotReached
+from bot.errors import ChainUnavailable
+from bot.execution.lanes import in_exit_lane
+from bot.ports import WalletBalances
+from bot.trading.fill import LandedTransaction
+
+Answer = TypeVar("Answer")
+
+# An endpoint that is a slot or two late gets there within this; confirmed slots come every 0.4 s.
+SLOT_TRIES = 5
+SLOT_PAUSE_S = 0.25
+
+# How long a second endpoint may take over a look that shows nothing less than is known, or over an exit's look.
+WITNESS_WITHIN_S = 0.5
+
+# A status this many slots old that an endpoint does not know is no matter of a moment.
+CERTAIN_AFTER_SLOTS = 8
+
+log = structlog.get_logger()
+
+
+class WitnessedReads:
+    """Reads through the pool that believe an absence only when a second endpoint confirms it.
+
+    With one endpoint configured its word is all there is; callers look twice before they act on it.
+    """
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._known = KnownHoldings()
+
+    @property
+    def _alone(self) -> bool:
+        return len(self._endpoints.names) == 1
+
+    # Accounts
+
+    async def accounts(
+        self, addresses: Sequence[str], commitment: Commitment
+    ) -> tuple[int, dict[str, AccountData | None]]:
+        """The oldest slot and the accounts by address, None for one that two endpoints do not show.
+
+        Raises ChainUnavailable when one is missing and nobody else can say whether it is there.
+        """
+        name, (slot, found) = await self._endpoints.first_named(
+            lambda client: client.accounts(addresses, commitment), hedge=True
+        )
+        missing = [address for address, account in found.items() if account is None]
+        if not missing or self._alone:
+            return slot, found
+        seen_at, others = await self._second(
+            name, lambda client: client.accounts(missing, commitment), f"{len(missing)} account(s) missing"
+        )
+        there = [address for address, account in others.items() if account is not None]
+        if there and seen_at <= slot and commitment != "processed":
+            self._endpoints.distrust(
+                name, f"at slot {slot} it did not show {there[0]}, which another one had at {seen_at}"
+            )
+        return min(slot, seen_at), {**found, **others}
+
+    async def _second(self, first: str, question: Question[Answer], what: str) -> Answer:
+        """The answer of an endpoint other than `first`; the error says what stays unproven."""
+        try:
+            _, answer = await self._patiently(lambda: self._other(question, first))
+        except ChainUnavailable as error:
+            raise ChainUnavailable(f"{first}: {what}, and nobody else can say: {error}") from None
+        return answer
+
+    async def _other(self, question: Question[Answer], *besides: str) -> tuple[str, Answer]:
+        return await self._endpoints.first_named(question, hedge=True, besides=besides)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask again while nobody has come as far as the question asks, for about a second."""
+        for _ in range(SLOT_TRIES - 1):
+            try:
+                return await ask()
+            except SlotNotReached:
+                await trio.sleep(SLOT_PAUSE_S)
+        return await ask()
+
+    # Signatures
+
+    async def statuses(self, signatures: Sequence[str]) -> list[wire.Status | None]:
+        """Statuses from the recent caches; None for a signature that nobody who was asked knows.
+
+        A second endpoint is asked for what the first does not know; where none can be, unknown stays unknown, which
+        proves nothing to anybody.
+        """
+        name, (slot, found) = await self._endpoints.first_named(
+            lambda client: client.signature_statuses(signatures, search_history=False)
+        )
+        unknown = [signature for signature, status in zip(signatures, found, strict=True) if status is None]
+        if not unknown or self._alone:
+            return found
+        try:
+            _, (_, others) = await self._other(
+                lambda client: client.signature_statuses(unknown, search_history=False), name
+            )
+        except ChainUnavailable as error:
+            log.debug("statuses_from_one_endpoint", endpoint=name, unknown=len(unknown), reason=str(error))
+            return found
+        known = {signature: one for signature, one in zip(unknown, others, strict=True) if one is not None}
+        for signature, status in known.items():
+            if status.slot + CERTAIN_AFTER_SLOTS <= slot:
+                self._endpoints.distrust(name, f"at slot {slot} it did not know {signature} of slot {status.slot}")
+        return [status or known.get(signature) for signature, status in zip(signatures, found, strict=True)]
+
+    # Wallets
+
+    def landed(self, address: str, mint: str, landed: LandedTransaction) -> None:
+        """A transaction of the wallet was read: looks from before it show too much or too little."""
+        self._known.add(address, mint, landed)
+
+    async def balances(self, address: str) -> WalletBalances:
+        """What a wallet holds, at a slot no older than its newest known transaction.
+
+        Less than is known needs a second endpoint. Where two contradict each other a third decides; without one an exit
+        takes the answer that shows more, because a sale of what is not there fails on the chain, and everybody else
+        gets ChainUnavailable.
+        """
+        at.key_from(address)
+        not_before = self._known.least_slot(address)
+        name, look = await self._patiently(
+            lambda: self._endpoints.first_named(_look_at(address, not_before), hedge=True)
+        )
+        if self._known.shows_less(address, look) or not self._known.is_known(address):
+            look = await self._confirmed(address, name, look)
+        self._known.believe(address, look)
+        return look
+
+    async def _confirmed(self, address: str, name: str, look: WalletBalances) -> WalletBalances:
+        """The look, when it may be believed; what another endpoint shows, when that is to be believed instead."""
+        if self._alone:
+            return look
+        is_less = self._known.shows_less(address, look)
+        found: tuple[str, WalletBalances] | None = None
+        trouble = f"no answer within {WITNESS_WITHIN_S:g} s"
+        with trio.move_on_after(math.inf if is_less and not in_exit_lane() else WITNESS_WITHIN_S):
+            try:
+                found = await self._patiently(lambda: self._other(_look_at(address, look.slot), name))
+            except ChainUnavailable as error:
+                trouble = str(error)
+        if found is None:
+            if is_less and not in_exit_lane():
+                raise ChainUnavailable(f"{name} shows less in {address}, and nobody else can say: {trouble}")
+            return look
+        return await self._settled(address, name, look, *found)
+
+    async def _settled(
+        self, address: str, name: str, look: WalletBalances, other_name: str, other: WalletBalances
+    ) -> WalletBalances:
+        """Two looks, the second not older than the first: what they agree on, or what a third one says."""
+        if _same(look, other):
+            return other
+        if _is_nothing(look) != _is_nothing(other):
+            return self._the_fuller(address, name, look, other_name, other)
+        if self._known.is_known(address) and not self._known.shows_less(address, other):
+            self._endpoints.distrust(name, f"at slot {look.slot} it showed less in {address} than {other_name}")
+            return other
+        if other.slot > look.slot:
+            # The wallet may have changed between the two; the first is asked again for what is there now.
+            everybody_else = self._endpoints.names - {name}
+            _, look = await self._patiently(lambda: self._other(_look_at(address, other.slot), *everybody_else))
+            if _same(look, other) or (look.slot > other.slot and not self._known.shows_less(address, look)):
+                return look
+        return await self._decided(address, {name: look, other_name: other})
+
+    def _the_fuller(
+        self, address: str, name: str, look: WalletBalances, other_name: str, other: WalletBalances
+    ) -> WalletBalances:
+        """Of two looks one shows no such account at all; endpoints lose accounts and do not invent them."""
+        empty_name, empty, full = (name, look, other) if _is_nothing(look) else (other_name, other, look)
+        if full.slot <= empty.slot and not self._known.shows_less(address, full):
+            self._endpoints.distrust(
+                empty_name, f"at slot {empty.slot} it did not show {address}, which another one does"
+            )
+        return full
+
+    async def _decided(self, address: str, looks: dict[str, WalletBalances]) -> WalletBalances:
+        """What a third endpoint says, when it agrees with one of two."""
+        newest = max(look.slot for look in looks.values())
+        try:
+            _, third = await self._patiently(lambda: self._other(_look_at(address, newest), *looks))
+        except ChainUnavailable as error:
+            third, trouble = None, str(error)
+        else:
+            trouble = "a third one says something else again"
+        agreeing = [name for name, look in looks.items() if third is not None and _same(look, third)]
+        if third is not None and agreeing:
+            for name in looks.keys() - set(agreeing):
+                self._endpoints.distrust(name, f"it contradicted two others about {address} at slot {newest}")
+            return third
+        if in_exit_lane():
+            return max(looks.values(), key=lambda look: (sum(look.token_raw.values()), look.lamports))
+        raise ChainUnavailable(f"{' and '.join(looks)} contradict each other about {address}: {trouble}")
+
+
+def _is_nothing(look: WalletBalances) -> bool:
+    return look.lamports == 0 and not any(look.token_raw.values())
+
+
+def _same(one: WalletBalances, other: WalletBalances) -> bool:
+    """Whether two looks show the same holdings; an empty token account counts as none."""
+    held = [{mint: amount for mint, amount in look.token_raw.items() if amount} for look in (one, other)]
+    return one.lamports == other.lamports and held[0] == held[1]
+
+
+def _look_at(address: str, not_before: int) -> Question[WalletBalances]:
+    """Lamports and tokens of a wallet from one endpoint; the slot is the oldest of the answers."""
+
+    async def ask(client: RpcClient) -> WalletBalances:
+        slot, lamports = await client.balance(address, "confirmed", not_before=not_before)
+        token_raw: dict[str, int] = {}
+        for program in at.TOKEN_PROGRAMS:
+            seen_at, holdings = await client.token_holdings(address, str(program), "confirmed", not_before=not_before)
+            slot = min(slot, seen_at)
+            for holding in holdings:
+                mint = str(Pubkey.from_bytes(holding.mint_bytes))
+                token_raw[mint] = token_raw.get(mint, 0) + holding.token_raw
+        return WalletBalances(slot, lamports, token_raw)
+
+    return ask
