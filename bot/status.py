@@ -236,7 +236,9 @@ class StatusBoard:
             {
                 "name": endpoint.name,
                 "healthy": endpoint.healthy,
+                "state": endpoint.state,
                 "slot": endpoint.slot,
+                "lag_slots": endpoint.lag_slots,
                 "breaker": endpoint.breaker,
                 "latency_ms": endpoint.latency_ms,
                 "error_bps": endpoint.error_bps,

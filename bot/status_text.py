@@ -37,7 +37,19 @@ def status_text(status: Record) -> str:
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
+        lines += [f"    {_endpoint(endpoint)}" for endpoint in service.get("endpoints", ())]
     return "\n".join(lines)
+
+
+def _endpoint(endpoint: Record) -> str:
+    """One RPC endpoint: how it is, its slot, and why it is not asked where it is not."""
+    lag = endpoint["lag_slots"]
+    behind = "" if not lag else f" ({lag} behind)"
+    slot = "no slot yet" if endpoint["slot"] is None else f"slot {endpoint['slot']}{behind}"
+    latency = "" if endpoint["latency_ms"] is None else f", {endpoint['latency_ms']} ms"
+    breaker = "" if endpoint["breaker"] == "closed" else f", breaker {endpoint['breaker']}"
+    why = endpoint["detail"].removeprefix(f"{endpoint['name']}: ")
+    return f"{endpoint['name']} {endpoint['state']}, {slot}{latency}{breaker}{f': {why}' if why else ''}"
 
 
 def _standby(state: str, standby: Record) -> str:

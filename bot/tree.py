@@ -45,6 +45,7 @@ from bot.errors import Unavailable
 from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
+from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit
@@ -127,6 +128,7 @@ class TradingBot:
     starts: dict[str, Start] = field(default_factory=dict)
     started_with: str = field(init=False)
     alerts: OperatorAlerts = field(init=False)
+    endpoint_watch: EndpointWatch = field(init=False)
     guard: TradingGuard = field(init=False)
     failures: FailurePolicy = field(init=False)
     care: MoneyCare = field(init=False)
@@ -143,6 +145,7 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram")}
         self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock)
+        self.endpoint_watch = EndpointWatch(self.alerts.tell)
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = TradingGuard(
@@ -291,7 +294,11 @@ class TradingBot:
         return "answers"
 
     async def _probe_chain(self) -> str:
-        return await self.adapters.chain.probe()
+        """Also when nobody can be used, what is known of each endpoint is looked at."""
+        try:
+            return await self.adapters.chain.probe()
+        finally:
+            self.endpoint_watch.look(self.adapters.chain.health())
 
     async def began(self, root: Supervisor) -> None:
         """The tree is up: remember it, and start who hunts, as soon as the database says who that is."""

@@ -24,6 +24,7 @@ Question = Callable[[RpcClient], Awaitable[Answer]]
 ORDINARY_CALLS = 12
 LANE_WAIT_S = 1.0
 PROBE_WITHIN_S = 2.0
+GENESIS_EVERY_S = 30.0  # a provider may put another node behind a name at any time
 DISTRUST_S = 60.0  # how long an endpoint that was caught in a lie is asked last
 
 # How much the newest call counts in the moving averages.
@@ -47,12 +48,14 @@ class NotAsked(ChainUnavailable):
 class Endpoint:
     """Keeps the health of one endpoint. Until it has answered once it is not healthy, though it may be asked.
 
-    `genesis` is the chain that it said it serves, None while it has not been asked.
+    `genesis` is the chain that it said it serves, None while it has not been asked. It is asked again after each time
+    that the endpoint was away, and now and then.
     """
 
     def __init__(self, client: RpcClient, clock: Clock, breaker: BreakerRule) -> None:
         self.client = client
         self.genesis: str | None = None
+        self._genesis_told_at_s: float | None = None
         self._clock = clock
         self._breaker = Breaker(breaker)
         self._ordinary = trio.CapacityLimiter(ORDINARY_CALLS)
@@ -74,7 +77,7 @@ class Endpoint:
 
     @property
     def refused(self) -> bool:
-        """It serves another chain and is never asked again."""
+        """It serves another chain and is asked nothing else until it serves ours."""
         return self._refused
 
     @property
@@ -124,9 +127,28 @@ class Endpoint:
         self._breaker.rule = rule
 
     def refuse(self, reason: str) -> None:
-        """Never ask it again; the reason is shown."""
+        """Ask it nothing but which chain it serves; the reason is shown."""
         self._refused = True
         self._turn(healthy=False, detail=reason)
+
+    def accept(self) -> None:
+        """It serves our chain again."""
+        self._refused = False
+        self._detail = "it serves our chain again and has not been asked yet"
+
+    @property
+    def is_genesis_due(self) -> bool:
+        """Whether the next probe asks which chain it serves."""
+        told_at_s = self._genesis_told_at_s
+        return told_at_s is None or trio.current_time() >= told_at_s + GENESIS_EVERY_S
+
+    async def ask_genesis(self) -> bool:
+        """Ask which chain it serves; False when it did not say, and then what it said before stands."""
+        told = await self.probe(RpcClient.genesis_hash, even_refused=True)
+        if told is None:
+            return False
+        self.genesis, self._genesis_told_at_s = told, trio.current_time()
+        return True
 
     def health(self, max_lag_slots: int) -> EndpointHealth:
         lag_slots = self.client.lag_slots
@@ -199,12 +221,12 @@ class Endpoint:
         finally:
             self._ordinary.release()
 
-    async def probe(self, question: Question[Answer]) -> Answer | None:
+    async def probe(self, question: Question[Answer], *, even_refused: bool = False) -> Answer | None:
         """Ask past the ordinary calls and past an open breaker; None when it failed or wants to be left alone.
 
         A probe that hangs ends after `PROBE_WITHIN_S` as a failure, so that one endpoint holds up no round of probes.
         """
-        if self._refused or self.asked_to_wait:
+        if (self._refused and not even_refused) or self.asked_to_wait:
             return None
         answer: Answer | None = None
         with exit_lane(), trio.move_on_after(PROBE_WITHIN_S) as scope:
@@ -221,7 +243,7 @@ class Endpoint:
         self._latency_s = took_s if self._latency_s is None else _average(self._latency_s, took_s)
         self._error_rate = _average(self._error_rate, 0.0)
         self._breaker.succeeded(is_trial=is_trial)
-        if self._breaker.state(trio.current_time()) == "closed":
+        if self._breaker.state(trio.current_time()) == "closed" and not self._refused:
             self._turn(healthy=True, detail="")
 
     def _overtaken(self, asked_at_s: float) -> None:
@@ -240,7 +262,8 @@ class Endpoint:
             self._breaker.failed(now_s, is_trial=is_trial, at_once=behind)
         if self._breaker.state(now_s) == "closed":
             self._detail = str(error)
-        else:
+        elif not self._refused:
+            self._genesis_told_at_s = None
             self._turn(healthy=False, detail=str(error))
 
     def _turn(self, *, healthy: bool, detail: str) -> None:

@@ -112,14 +112,12 @@ class Endpoints:
         return f"slot {self._newest_slot()}, {usable} of {len(self._endpoints)} endpoints"
 
     async def _probe_all(self, *, ask_genesis: bool) -> list[Endpoint]:
-        """Who answered. Which chain an endpoint serves is asked until it has told."""
+        """Who answered. Which chain an endpoint serves is asked until it has told, and whenever that is due again."""
         answered: list[Endpoint] = []
 
         async def probe(endpoint: Endpoint) -> None:
-            if ask_genesis and endpoint.genesis is None:
-                endpoint.genesis = await endpoint.probe(RpcClient.genesis_hash)
-                if endpoint.genesis is None:
-                    return
+            if ask_genesis and endpoint.is_genesis_due and not await endpoint.ask_genesis():
+                return
             if await endpoint.probe(RpcClient.slot) is not None:
                 answered.append(endpoint)
 
@@ -130,7 +128,11 @@ class Endpoints:
 
     def _refuse_strangers(self) -> None:
         for endpoint in self._endpoints:
-            if endpoint.genesis is None or endpoint.refused or endpoint.genesis == self._genesis:
+            is_stranger = endpoint.genesis not in {None, self._genesis}
+            if endpoint.refused and not is_stranger:
+                endpoint.accept()
+                log.warning("endpoint_accepted", endpoint=endpoint.name)
+            if endpoint.refused or not is_stranger:
                 continue
             reason = f"{endpoint.name}: it serves the chain {endpoint.genesis}, ours is {self._genesis}"
             endpoint.refuse(reason)

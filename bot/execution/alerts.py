@@ -13,7 +13,7 @@ from enum import Enum, auto
 from bot.ports import Wallet
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import EXITS, HALTED, LEDGER, QUARANTINED, page_for
+from bot.trading.runbooks import ENDPOINTS, EXITS, HALTED, LEDGER, QUARANTINED, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted
 
@@ -165,6 +165,17 @@ def exit_stuck(position: Position, tries: int, reason: str) -> Alert:
         f" time because {reason}. It is tried again twice a minute, and its owner was told."
     )
     return Alert("exit_stuck", text, EXITS)
+
+
+def endpoint_untrusted(name: str, what: str, left: int) -> Alert:
+    """An RPC endpoint serves another chain or said what others prove wrong; `left` is how many others can be asked."""
+    text = f"The RPC endpoint {name} is not believed: {what}. {counted(left, 'other endpoint')} can be asked."
+    return Alert(f"endpoint {name}", text, ENDPOINTS, Turn.BEGINS, urgent=left == 0)
+
+
+def endpoint_trusted(name: str) -> Alert:
+    """An endpoint that was not believed has told nothing wrong for a while, or serves our chain again."""
+    return Alert(f"endpoint {name}", f"The RPC endpoint {name} is believed again.", ENDPOINTS, Turn.ENDS)
 
 
 def monitor_missing(first: Position, count: int) -> Alert:

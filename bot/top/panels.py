@@ -260,7 +260,8 @@ def _labelled(sheet: Sheet, label: str, *parts: Part) -> Text:
 
 def _health_part(health_word: str | None) -> Part:
     styles = {"up": "bold green", "off": FAINT}
-    return (health_word or UNKNOWN).ljust(5), styles.get(health_word or "", ALARM)
+    word = health_word or UNKNOWN
+    return word.ljust(max(5, len(word) + 1)), styles.get(health_word or "", ALARM)
 
 
 def _service(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
@@ -274,7 +275,7 @@ def _service(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
     if brief or len(endpoints) < 2:
         return
     for endpoint in endpoints[:4]:
-        word = UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down"
+        word = endpoint.state or (UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down")
         told = clip_middle(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
         slot = "" if endpoint.slot is None or sheet.width < SLOT_WIDTH else f"  slot {endpoint.slot}"
         latency = "" if endpoint.latency_ms is None else f"  {endpoint.latency_ms} ms"

@@ -64,6 +64,7 @@ class Endpoint:
     name: str | None
     healthy: bool | None
     slot: int | None
+    state: str | None
     latency_ms: int | None
     detail: str | None
 

@@ -7,6 +7,7 @@ HALTED = "runbooks/halted.md"
 QUARANTINED = "runbooks/quarantined.md"
 EXITS = "runbooks/exits.md"
 LEDGER = "runbooks/ledger.md"
+ENDPOINTS = "runbooks/endpoints.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",

@@ -67,7 +67,7 @@ class World:
     async def funded(self, lamports: int = 10 * SOL) -> Keypair:
         wallet = Keypair()
         await self.rpc("requestAirdrop", str(wallet.pubkey()), lamports)
-        while await self._lamports(wallet) != lamports:  # noqa: ASYNC110 - the chain may be another process
+        while await self._lamports(wallet) != lamports:
             await trio.sleep(POLL_S)
         return wallet
 

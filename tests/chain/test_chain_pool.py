@@ -269,6 +269,15 @@ async def test_an_endpoint_from_the_future_that_dies_is_forgotten(autojump_clock
     assert (await pool.chain.balances(WALLET)).slot < pool.net.call("getSlot") + 1_000_000
 
 
+async def test_one_endpoint_of_three_from_the_future_makes_nobody_look_late(autojump_clock: MockClock) -> None:
+    pool = pool_of(3)
+    pool.doors[0].slots_behind = -1_000_000
+    for _ in range(3):
+        await pool.endpoints.probe()
+    assert [health.state for health in pool.chain.health()] == ["up", "up", "up"]
+    assert [health.lag_slots for health in pool.chain.health()[1:]] == [0, 0]
+
+
 async def test_bytes_go_to_everybody_and_a_hanging_endpoint_holds_them_up_by_the_grace_only(
     autojump_clock: MockClock,
 ) -> None:
