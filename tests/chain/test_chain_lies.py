@@ -89,8 +89,8 @@ async def test_with_one_of_three_endpoints_at_fault_nothing_is_falsely_gone_and_
         scene.lie(fault, **({"delay_ms": 60_000} if fault == "rpc-slow" else {}))
         for _ in range(30):
             assert await scene.world.held(trader, mint) == held
-            assert (await scene.chain.curve(mint)).real_token_raw > 0
-            assert mint in await scene.chain.curves([mint])
+            assert await scene.chain.venue(mint)
+            assert mint in await scene.chain.venues([mint])
             await scene.probe()
         await _sold(scene, trader, mint, held)
         assert await scene.world.held(trader, mint) == 0
@@ -104,7 +104,7 @@ async def test_a_program_that_starts_beside_an_empty_endpoint_believes_the_other
         doors = [InProcessTransport(scene.net, f"rpc-{number + 1}", number) for number in range(3)]
         started = PumpChain(endpoints(doors, clock))
         assert (await started.balances(str(trader.pubkey()))).token_raw[mint] == held
-        assert (await started.curve(mint)).real_token_raw > 0
+        assert await started.venue(mint)
         assert started.health()[0].state == "distrusted"
 
 
@@ -119,7 +119,7 @@ async def test_of_two_endpoints_that_contradict_each_other_neither_makes_a_walle
         with pytest.raises(ChainUnavailable, match="shows less"):
             await scene.chain.balances(str(trader.pubkey()))
         with pytest.raises(ChainUnavailable, match="nobody else can say"):
-            await scene.chain.curve(mint)
+            await scene.chain.venue(mint)
 
 
 async def test_an_order_that_landed_is_never_proved_absent_by_liars(autojump_clock: MockClock) -> None:
