@@ -314,9 +314,11 @@ async def _run_tree(
         HaltFile(options.directory / HALT_FILE),
         Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
     )
-    board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor)
+    board = StatusBoard(
+        bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor, leadership=succession.leadership
+    )
     chat = make_chat(
-        AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.line),
+        AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.words.line),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
@@ -339,7 +341,7 @@ async def _run_tree(
         stop.up.set()
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(succession.tell_gap, lambda: bot.reconciler.reconciled)
+            nursery.start_soon(succession.tell_takeover, lambda: bot.reconciler.reconciled, bot.alerts.tell)
             ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:

@@ -17,6 +17,7 @@ import trio
 
 from bot.clock import Clock, rfc3339, rfc3339_s
 from bot.errors import LeaseLost, StartupError, StoreUnavailable, Unavailable
+from bot.execution.alerts import Alert, took_over
 from bot.execution.leadership import Candidate, Leadership
 from bot.ports import Leader, LeaseStore, Party
 from bot.start_door import StartDoor
@@ -27,6 +28,7 @@ LOOK_S = 0.25
 LOOKS_PER_SIGN = 4  # of the looks at the lease, so many to one sign that somebody waits
 RESIGN_WITHIN_S = 1.0
 WATCHED_POLL_S = 0.05
+ALERT_WITHIN_S = 10.0
 HOLDER_FILE = "holder"
 
 
@@ -67,7 +69,8 @@ class Succession:
     _party: Party = field(init=False)
     _store: LeaseStore | None = None
     _taken_ms: int = 0
-    _before: Leader | None = None
+    _before: Leader | None = None  # whom this process has waited for
+    _ended: Leader | None = None  # whose lease it has taken, where that was another data directory's
 
     def __post_init__(self) -> None:
         self._party = party_of(self.directory, self.leadership.clock)
@@ -104,16 +107,27 @@ class Succession:
             await up.wait()
             nursery.cancel_scope.cancel()
 
-    async def tell_gap(self, watched: Callable[[], bool]) -> None:
-        """Say for how long nobody looked after positions, once somebody does again."""
+    async def tell_takeover(self, watched: Callable[[], bool], alert: Callable[[Alert], None]) -> None:
+        """Say for how long nobody looked after positions, once `watched` says that somebody does again.
+
+        Where this process took the lease of another data directory, operators are told: then, or when that takes too long.
+        """
         lease = self.leadership.lease
         if lease is None or lease.before is None or lease.unwatched_ms is None:
             return
-        while not watched():  # noqa: ASYNC110 - it is true once, in half a second
-            await trio.sleep(WATCHED_POLL_S)
-        gap_ms = lease.unwatched_ms + self.leadership.clock.boottime_ms() - self._taken_ms
+        with trio.move_on_after(ALERT_WITHIN_S) as patience:
+            await _until(watched)
+        gap_ms = None if patience.cancelled_caught else self._gap_ms(lease.unwatched_ms)
+        if self._ended is not None:
+            alert(took_over(lease.before, lease.epoch, in_order=self._ended.released, unwatched_ms=gap_ms))
+        await _until(watched)
+        gap_ms = gap_ms or self._gap_ms(lease.unwatched_ms)
         log.info("positions_unwatched", ms=gap_ms, before=lease.before, epoch=lease.epoch, waited=bool(self._before))
         self.say(f"positions were unwatched for {gap_ms / 1000:.1f} s; before this bot led {lease.before}")
+
+    def _gap_ms(self, unwatched_ms: int) -> int:
+        """From the last sign of the leader before to this moment."""
+        return unwatched_ms + self.leadership.clock.boottime_ms() - self._taken_ms
 
     async def resign(self, unwatched_s: float) -> None:
         """Give the lease back, so that whoever waits need not wait for its end. Nothing may be signed any more."""
@@ -163,6 +177,7 @@ class Succession:
         if lease is None:
             return False
         self._taken_ms = asked_ms
+        self._ended = leader if leader is not None and not leader.ours else None
         self.leadership.taken(lease, asked_ms)
         log.info("lease_taken", epoch=lease.epoch, before=lease.before, unwatched_ms=lease.unwatched_ms)
         if self._before is not None:
@@ -185,3 +200,8 @@ class Succession:
             "lease_left_s": round(leader.left_ms / 1000, 1),
             "leader_knows": leader.knows_standby,
         }
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - it is true once, in half a second
+        await trio.sleep(WATCHED_POLL_S)

@@ -11,14 +11,14 @@ import trio
 from actors.runtime import ChildStatistics, Supervisor
 from actors.status_keeper import Kept, Known
 from bot import logs
-from bot.clock import day_of, day_start_ms, rfc3339, rfc3339_s
+from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import Unavailable
-from bot.execution.alerts import GO_ON, WAITED_FOR
+from bot.execution.leadership import Leadership
 from bot.ports import Overview, Owner
-from bot.trading.intent import Context, Mode
+from bot.state_words import StateWords
+from bot.trading.intent import Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
-from bot.trading.runbooks import HALTED, page_for
-from bot.trading.trading_state import GLOBAL, Binds, Cause
+from bot.trading.trading_state import GLOBAL, Cause
 from bot.tree import TradingBot
 from bot.tree_record import TOP, only_in_state, part_of_tree, workers
 from bot.troubles import also, find_troubles, sentence
@@ -30,7 +30,6 @@ TROUBLED_MAX = (
     2_000  # actors of one supervisor that are looked at for trouble; whoever has failed comes before the others
 )
 OF_USER = "user:"  # what the scope of a single user's cause begins with
-WHY_LENGTH = 50  # of a cause in the sentence
 
 Record = dict[str, Any]
 
@@ -54,11 +53,23 @@ class Spendable:
 class StatusBoard:
     """Builds the records. `mode` and `cluster` label them; `foundation` is the tree of the bot's own servers, if any.
 
+    `leadership` has the lease on the database, where several bots may share one. `words` has the state in sentences.
+
     `facts` must be kept by somebody (see actors/status_keeper.py); until then the database's numbers are not known.
     """
 
-    def __init__(self, bot: TradingBot, *, mode: Mode, cluster: str, foundation: Supervisor | None) -> None:
+    def __init__(
+        self,
+        bot: TradingBot,
+        *,
+        mode: Mode,
+        cluster: str,
+        foundation: Supervisor | None,
+        leadership: Leadership | None = None,
+    ) -> None:
         self._bot, self._mode, self._cluster, self._foundation = bot, mode, cluster, foundation
+        self._leadership = leadership
+        self.words = StateWords(bot.guard, bot.adapters.spool)
         self._started_ms = bot.adapters.clock.now_ms()
         self.facts = Kept(self._ask, bot.adapters.clock)
 
@@ -94,6 +105,7 @@ class StatusBoard:
             "flatten": self._flatten(owners),
             "spool": self._spool(),
             "ledger": self._ledger(overview),
+            "lease": self._lease(),
             "services": self._services(),
         }
 
@@ -203,6 +215,18 @@ class StatusBoard:
             "last_checked": None if state.checked_at_ms is None else rfc3339(state.checked_at_ms),
         }
 
+    def _lease(self) -> Record | None:
+        """With which epoch this bot leads, and who stands by; None where no other bot can be on its database."""
+        if self._leadership is None or (lease := self._leadership.lease) is None:
+            return None
+        standby = self._leadership.standby
+        return {
+            "epoch": lease.epoch,
+            "since": rfc3339(self._leadership.since_ms),
+            "before": lease.before,
+            "standby": None if standby is None else {"name": standby.name, "since": rfc3339(standby.since_ms)},
+        }
+
     def _followed(self, overview: Overview | None, now_ms: int) -> Record:
         """Scanners of followed wallets; one that waits for chain or database says why."""
         looks = [scanner.look for scanner in self._bot.hunt.followed.scanners.values()]
@@ -270,19 +294,6 @@ class StatusBoard:
 
     # ---------------------------------------------------------------------------------------------------- other views
 
-    def line(self, user_id: str) -> str:
-        """The first line of the chat's /status."""
-        guard = self._bot.guard
-        lead = f"{guard.state}, level {guard.level}"
-        if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
-            return f"{lead}: entries are paused for you by {', '.join(commands)}; {self._exits() or 'exits go on'}."
-        if automated := guard.covering(user_id, Context.SNIPER):
-            return (
-                f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
-                " and exits go on."
-            )
-        return f"{lead}: entries are open for you."
-
     async def tree(self, path: str | None, state: str | None = None) -> Record:
         """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`.
 
@@ -301,30 +312,14 @@ class StatusBoard:
         """What is wrong, since when, what the bot does about it, and the runbook's page: the worst of it first."""
         now_ms = self._bot.adapters.clock.now_ms()
         troubles = find_troubles(self._workers(), {}, self._wall_ms, now_ms)
-        if (halt := self._bot.guard.halt) is not None:
-            doing = "what is to be sold is sold" if self._bot.guard.flattened else "every position is being sold"
-            return (
-                f"Halted since {rfc3339_s(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
-                f" operator gives bot rearm; see {HALTED}.{also(troubles)}"
-            )
-        causes = [cause for cause in self._bot.guard.causes() if cause.scope == GLOBAL]
-        if causes:
-            return self._pause_sentence(causes) + also(troubles)
+        if (said := self.words.of_everybody()) is not None:
+            return said + also(troubles)
         if not troubles:
             return "Everything runs; nothing is asked of you."
         known = await self.facts.look(LOOK_S)
         owners = known.value.owners if known.value is not None else {}
         troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms) or troubles
         return sentence(troubles, self._bot.fallback.watched)
-
-    def _exits(self) -> str | None:
-        """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
-        guard = self._bot.guard
-        away = [one.name for one in guard.causes() if one.scope == GLOBAL and guard.ends_at_ms(one) is None]
-        waits = next((f"exits wait for {words}" for name, words in WAITED_FOR.items() if name in away), None)
-        if waits is None and (spool := self._bot.adapters.spool) is not None and spool.spool().trouble is not None:
-            waits = "exits wait for a journal that can be written"
-        return waits or next((words for name, words in GO_ON.items() if name in away), None)
 
     def _flatten(self, owners: dict[str, Owner]) -> Record | None:
         """How far the selling is that was ordered, None while none is; `user` is whose positions where it is one user's."""
@@ -345,31 +340,6 @@ class StatusBoard:
             "from_memory": spool.from_memory,
             "trouble": spool.trouble,
         }
-
-    def _pause_sentence(self, causes: list[Cause]) -> str:
-        """The cause that weighs most is told: whose service is still away first, and what binds everybody's entries."""
-        guard = self._bot.guard
-        first, *others = sorted(causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL))
-        exits = self._exits()
-        meanwhile = f"monitors go on, {exits}" if exits else "exits and monitors go on"
-        ends_ms = guard.ends_at_ms(first)
-        if first.name == "operator":
-            ends = "entries open again by bot resume"
-        elif ends_ms is not None:
-            ends = f"{first.name} is well again, and entries open at {rfc3339_s(ends_ms)} if it stays so"
-        else:
-            ends = "entries open again by themselves"
-        entries = "Entries" if first.binds is Binds.ALL else "Entries of what buys by itself"
-        more = f" and {len(others)} more ({', '.join(one.name for one in others)})" if others else ""
-        return (
-            f"{entries} are paused since {rfc3339_s(first.since_ms)} by {first.name} ({_short(first.why)}){more}, see"
-            f" {page_for(first.name)}; {meanwhile}; {ends}."
-        )
-
-
-def _short(why: str) -> str:
-    """The beginning of a reason; the list of causes has the whole of it."""
-    return why if len(why) <= WHY_LENGTH else f"{why[: WHY_LENGTH - 3]}..."
 
 
 def _of_now(known: Known[Facts]) -> Overview | None:

@@ -34,6 +34,7 @@ def status_text(status: Record) -> str:
         f"errors: {status['errors_today']} since {status['errors_since']}",
         *_flatten(status["flatten"]),
         *_spool(status["spool"]),
+        *_lease(status["lease"]),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
@@ -115,6 +116,15 @@ def _spool(spool: Record | None) -> list[str]:
     oldest = "" if spool["oldest_s"] is None else f", the oldest for {_age(spool['oldest_s'])}"
     trouble = f"; no exit can be signed: {spool['trouble']}" if spool["trouble"] else ""
     return [f"exits are made from memory; {_counted(spool['records'], 'record')} in the journal{oldest}{trouble}"]
+
+
+def _lease(lease: Record | None) -> list[str]:
+    """Who leads on the database, and who takes over."""
+    if lease is None:
+        return []
+    standby = lease["standby"]
+    waits = "nobody stands by" if standby is None else f"{standby['name']} stands by since {standby['since']}"
+    return [f"leads on the database with epoch {lease['epoch']} since {lease['since']}; {waits}"]
 
 
 def _monitors(monitors: Record) -> str:

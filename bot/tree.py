@@ -82,7 +82,7 @@ class Adapters:
     spool: Spool | None = None
 
 
-async def _absent(_: Context) -> IgnoreType:
+async def absent(_: Context) -> IgnoreType:
     """The start of an actor that this configuration does not have."""
     await trio.lowlevel.checkpoint()
     return Ignore
@@ -204,9 +204,9 @@ class TradingBot:
         self,
         serve_control: Serve,
         chat: Chats | None,
-        notifier: Start = _absent,
-        keeper: Start = _absent,
-        lease: Start = _absent,
+        notifier: Start = absent,
+        keeper: Start = absent,
+        lease: Start = absent,
     ) -> SupervisorSpec:
         """The whole tree with the policies of supervision.toml.
 
@@ -220,7 +220,7 @@ class TradingBot:
             "systemd_notifier": notifier,
             "status_keeper": keeper,
             "control_socket": ControlSocket(serve_control).run,
-            "telegram_gateway": _absent if chat is None else self._gateway(chat).run,
+            "telegram_gateway": absent if chat is None else self._gateway(chat).run,
             "operator_alerts": self.alerts.run,
             "halt_news": HaltNews(self.guard, store, clock).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from bot.ports import Wallet
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import ENDPOINTS, EXITS, HALTED, LEDGER, QUARANTINED, page_for
+from bot.trading.runbooks import ENDPOINTS, EXITS, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted
 
@@ -100,6 +100,20 @@ def ledger_mismatch(wallet: Wallet, missing_sol: str) -> Alert:
 def ledger_exact(wallet: Wallet) -> Alert:
     """The ledger explains a wallet again."""
     return Alert(f"ledger_mismatch {wallet.id}", f"The ledger of wallet {wallet.address} is exact.", LEDGER, Turn.ENDS)
+
+
+def took_over(before: str, epoch: int, *, in_order: bool, unwatched_ms: int | None) -> Alert:
+    """Another bot led before this one, and was stopped `in_order` or gave no sign of life any more.
+
+    `unwatched_ms` is how long nobody looked after positions; None while nobody does yet.
+    """
+    end = "which was stopped in order" if in_order else "which gave no sign of life any more; look why"
+    if unwatched_ms is None:
+        watched = "Positions are not watched yet: bot status says what that waits for"
+    else:
+        watched = f"Positions were unwatched for {unwatched_ms / 1000:.1f} s and are watched again"
+    text = f"This bot leads now, epoch {epoch}, in place of {before}, {end}. {watched}. Nobody stands by for it yet."
+    return Alert("took_over", text, STANDBY, urgent=True)
 
 
 def flattened(unsellable: int) -> Alert:

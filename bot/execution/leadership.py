@@ -32,6 +32,8 @@ UNSEEN_MS = 30_000
 class Leadership:
     """The lease of this process. `lease` is None before it has one, `standby` who waits, `over` set once another leads.
 
+    `since_ms` is when this process took the lease, in milliseconds since 1970.
+
     The end of the lease binds signing only while somebody may take it: where nobody waits, exits go on without the
     database for as long as it is away. What the database is told lags behind what this process knows, never the other way:
     whoever finds `knows_standby` in the lease can rely on it that this process binds itself.
@@ -39,6 +41,7 @@ class Leadership:
 
     clock: Clock
     lease: Lease | None = None
+    since_ms: int = 0
     standby: Standby | None = None
     over: trio.Event = field(default_factory=trio.Event)
     why: str = ""
@@ -48,7 +51,7 @@ class Leadership:
 
     def taken(self, lease: Lease, asked_ms: int) -> None:
         """A lease was taken; `asked_ms` is boot time before it was asked for."""
-        self.lease = lease
+        self.lease, self.since_ms = lease, self.clock.now_ms()
         self._extend(asked_ms)
 
     def lose(self, why: str) -> None:

@@ -8,6 +8,7 @@ QUARANTINED = "runbooks/quarantined.md"
 EXITS = "runbooks/exits.md"
 LEDGER = "runbooks/ledger.md"
 ENDPOINTS = "runbooks/endpoints.md"
+STANDBY = "runbooks/standby.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",

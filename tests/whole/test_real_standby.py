@@ -95,6 +95,13 @@ def unwatched_ms(bot: RealBot) -> int:
     return int(gaps[-1])
 
 
+def operators_were_told(bot: RealBot) -> list[str]:
+    """What operators were told of a takeover in this life."""
+    bot.until_logged("operator_alert")
+    alerts = [event for event in bot.this_life() if event["event"] == "operator_alert"]
+    return [event["text"] for event in alerts if event["about"] == "took_over"]
+
+
 def test_a_frozen_leader_is_replaced_and_can_do_nothing_when_it_wakes_up(pair: Pair) -> None:
     first, second = pair.first, pair.second
     pair.start(first)
@@ -130,20 +137,38 @@ def test_a_frozen_leader_is_replaced_and_can_do_nothing_when_it_wakes_up(pair: P
     assert not (first.directory / "halt.json").exists() or not (first.directory / "halt.json").read_text().strip()
 
 
-def test_a_leader_that_is_stopped_in_order_hands_over(pair: Pair) -> None:
+def test_a_leader_that_dies_is_replaced_and_operators_hear_of_it(pair: Pair) -> None:
     first, second = pair.first, pair.second
     pair.start(first)
     first.until("a standby that its leader knows", stands_by)
-    second.stop()
-    first.until("it leads", leads)
+    lease = second.until("a leader that shows its standby", lambda status: status["lease"]["standby"])["lease"]
+    assert (lease["epoch"], str(first.directory) in lease["standby"]["name"]) == (2, True)
+    assert "leads on the database with epoch 2 since " in second.command("status").stdout
+    second.until("an open position", lambda status: (status["positions"]["open"] or 0) >= 1)
+    second.kill()
+    assert first.until("it leads", leads)["lease"]["epoch"] == 3
     unwatched_ms(first)
-    assert "this bot leads now; before it led " in console(first)
-    assert "positions were unwatched for " in console(first)
+    [told] = operators_were_told(first)
+    assert "This bot leads now, epoch 3, in place of " in told
+    assert "which gave no sign of life any more" in told
+
+
+def test_a_leader_that_is_stopped_in_order_hands_over(pair: Pair) -> None:
+    first, second = pair.first, pair.second
+    pair.start(second)
+    second.until("a standby that its leader knows", stands_by)
+    first.stop()
+    second.until("it leads", leads)
+    unwatched_ms(second)
+    assert "this bot leads now; before it led " in console(second)
+    assert "positions were unwatched for " in console(second)
+    [told] = operators_were_told(second)
+    assert "which was stopped in order" in told
 
 
 def test_the_books_of_both_equal_the_chain(pair: Pair) -> None:
     """Last: one bot is left; it sells what is open, and what both wrote is held against the chain."""
-    bot = pair.first
+    bot = pair.second
     bot.snipers_off()
     bot.until("flat", lambda status: status["positions"]["open"] == 0 and not pair.in_flight())
     bot.stop()

@@ -9,7 +9,7 @@ from typing import cast
 
 import trio
 
-from actors.runtime import Report, Supervision, open_supervisor
+from actors.runtime import Report, Start, Supervision, open_supervisor
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -31,7 +31,7 @@ from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
-from bot.tree import Adapters, Chats, TradingBot
+from bot.tree import Adapters, Chats, TradingBot, absent
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
@@ -76,6 +76,7 @@ class World:
     alerts: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     chats: Chats | None = None
+    lease: Start = absent
     database: CutStore = field(init=False)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
@@ -164,7 +165,7 @@ async def living_bot(
         bot.failures.report(report)
 
     heard = report if stop is None else stop.noting(report)
-    async with open_supervisor(bot.spec(_no_door, world.chats), report=heard) as root:
+    async with open_supervisor(bot.spec(_no_door, world.chats, lease=world.lease), report=heard) as root:
         await bot.began(root)
         yield bot
         if stop is not None:

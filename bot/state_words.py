@@ -1,0 +1,84 @@
+"""The trading state in whole sentences: for the head of the tree, and for a user who asks in the chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.trading_guard import TradingGuard
+from bot.clock import rfc3339_s
+from bot.execution.alerts import GO_ON, WAITED_FOR
+from bot.ports import Spool
+from bot.trading.intent import Context
+from bot.trading.runbooks import HALTED, page_for
+from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt
+
+WHY_LENGTH = 50  # of a cause in the sentence
+
+
+@dataclass(frozen=True, slots=True)
+class StateWords:
+    """`spool` is the journal of exits, None for a store that has none."""
+
+    guard: TradingGuard
+    spool: Spool | None
+
+    def line(self, user_id: str) -> str:
+        """The first line of the chat's /status."""
+        guard = self.guard
+        lead = f"{guard.state}, level {guard.level}"
+        if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
+            return f"{lead}: entries are paused for you by {', '.join(commands)}; {self.exits() or 'exits go on'}."
+        if automated := guard.covering(user_id, Context.SNIPER):
+            return (
+                f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
+                " and exits go on."
+            )
+        return f"{lead}: entries are open for you."
+
+    def of_everybody(self) -> str | None:
+        """What holds entries of everybody now, since when and what ends it; None where nothing does."""
+        if (halt := self.guard.halt) is not None:
+            return self._halt_sentence(halt)
+        causes = [cause for cause in self.guard.causes() if cause.scope == GLOBAL]
+        return self._pause_sentence(causes) if causes else None
+
+    def exits(self) -> str | None:
+        """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
+        guard = self.guard
+        away = [one.name for one in guard.causes() if one.scope == GLOBAL and guard.ends_at_ms(one) is None]
+        waits = next((f"exits wait for {words}" for name, words in WAITED_FOR.items() if name in away), None)
+        if waits is None and self.spool is not None and self.spool.spool().trouble is not None:
+            waits = "exits wait for a journal that can be written"
+        return waits or next((words for name, words in GO_ON.items() if name in away), None)
+
+    def _halt_sentence(self, halt: Halt) -> str:
+        doing = "what is to be sold is sold" if self.guard.flattened else "every position is being sold"
+        return (
+            f"Halted since {rfc3339_s(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
+            f" operator gives bot rearm; see {HALTED}."
+        )
+
+    def _pause_sentence(self, causes: list[Cause]) -> str:
+        """The cause that weighs most is told: whose service is still away first, and what binds everybody's entries."""
+        guard = self.guard
+        first, *others = sorted(causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL))
+        exits = self.exits()
+        meanwhile = f"monitors go on, {exits}" if exits else "exits and monitors go on"
+        ends_ms = guard.ends_at_ms(first)
+        if first.name == "operator":
+            ends = "entries open again by bot resume"
+        elif ends_ms is not None:
+            ends = f"{first.name} is well again, and entries open at {rfc3339_s(ends_ms)} if it stays so"
+        else:
+            ends = "entries open again by themselves"
+        entries = "Entries" if first.binds is Binds.ALL else "Entries of what buys by itself"
+        more = f" and {len(others)} more ({', '.join(one.name for one in others)})" if others else ""
+        return (
+            f"{entries} are paused since {rfc3339_s(first.since_ms)} by {first.name} ({_short(first.why)}){more}, see"
+            f" {page_for(first.name)}; {meanwhile}; {ends}."
+        )
+
+
+def _short(why: str) -> str:
+    """The beginning of a reason; the list of causes has the whole of it."""
+    return why if len(why) <= WHY_LENGTH else f"{why[: WHY_LENGTH - 3]}..."
