@@ -60,7 +60,7 @@ class MoneyCare:
 
     def __post_init__(self) -> None:
         self.book = FlattenBook(self.clock.now_ms)
-        self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard)
+        self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard, self.alert)
 
     def executors(self) -> Supervisor:
         """Where a wallet's requests are served now; raises Unavailable between the halt and its workers."""
@@ -156,9 +156,7 @@ class MoneyCare:
 
     def _reason_to_sell(self, position: Position) -> ExitReason:
         """What the sale is called: panic is a user's own word."""
-        user_id = position.user_id
-        his_own = self.guard.panics(user_id) and not self.guard.flattened_by_operator(user_id)
-        return ExitReason.PANIC if his_own else ExitReason.FLATTEN
+        return ExitReason.PANIC if self.guard.panics_himself(position.user_id) else ExitReason.FLATTEN
 
     def _has_worker(self, position: Position, forced: ExitReason | None) -> bool:
         try:

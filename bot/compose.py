@@ -41,6 +41,9 @@ def policy(chosen: settings.Settings) -> Policy:
         max_slippage_bps=settings.basis_points(trading.max_slippage_percent),
         min_curve_lamports=settings.lamports(trading.min_curve_sol),
         always_check_tokens=trading.always_check_tokens,
+        flatten_at_loss_bps=(
+            None if trading.flatten_at_loss_percent is None else settings.basis_points(trading.flatten_at_loss_percent)
+        ),
     )
     return Policy(
         ceilings=ceilings,

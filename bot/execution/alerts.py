@@ -116,6 +116,12 @@ def took_over(before: str, epoch: int, *, in_order: bool, unwatched_ms: int | No
     return Alert("took_over", text, STANDBY, urgent=True)
 
 
+def loss_flatten(user_id: str, why: str) -> Alert:
+    """Level 3 for one user: the loss was reached at which he, or the operator for everybody, wants everything sold."""
+    text = f"Everything of user {user_id} is being sold: {why}. He buys nothing until he gives /resume; nobody else is touched."
+    return Alert(f"loss_flatten {user_id}", text, HALTED, urgent=True)
+
+
 def flattened(unsellable: int) -> Alert:
     """A halt has sold what was to be sold, except for what cannot be sold: that goes on being tried."""
     left = (

@@ -1,18 +1,20 @@
-"""Looks at every user's day and pauses the automation of whoever the breaker is for."""
+"""Looks at every user's day: what it costs him may pause what buys by itself for him, and sell everything that he holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, DecodeError
-from bot.execution.messages import breaker_message
-from bot.execution.ordered_causes import BREAKER, OrderedCauses
+from bot.execution.alerts import Alert, loss_flatten
+from bot.execution.messages import breaker_message, loss_flatten_message
+from bot.execution.ordered_causes import BREAKER, LOSS_RULE, PANIC, OrderedCauses
 from bot.ports import Chain, Prices, Store, User
-from bot.trading.breaker import breaker_trips
+from bot.trading.breaker import breaker_trips, flatten_trips
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.limits import Ceilings
 from bot.trading.position import Position
@@ -23,47 +25,65 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class LossRules:
-    """A few questions to the database for all users together.
+class _Rule:
+    """Whom one rule judges: a user who ended what it ordered has decided about that day, and is judged from the next on."""
 
-    A user who ends his breaker has decided about that day: it judges him again from his next day on.
-    """
+    cause: str
+    _stood: set[str] = field(default_factory=set)
+    _let_on: dict[str, str] = field(default_factory=dict)
+
+    def judges(self, causes: OrderedCauses, user_id: str, day: str) -> bool:
+        if causes.stands(self.cause, f"user:{user_id}"):
+            self._stood.add(user_id)
+            return False
+        if user_id in self._stood:
+            self._stood.discard(user_id)
+            self._let_on[user_id] = day
+        return self._let_on.get(user_id) != day
+
+
+@dataclass(slots=True)
+class LossRules:
+    """A few questions to the database for all users together."""
 
     store: Store
     chain: Chain
     clock: Clock
     prices: Prices
     causes: OrderedCauses
-    _paused: set[str] = field(default_factory=set)
-    _let_on: dict[str, str] = field(default_factory=dict)
+    alert: Callable[[Alert], None]
+    _breaker: _Rule = field(default_factory=lambda: _Rule(BREAKER))
+    _flatten: _Rule = field(default_factory=lambda: _Rule(PANIC))
 
     async def look(self, positions: Sequence[Position], ceilings: Ceilings) -> None:
         """Judge everybody once; `positions` are all open ones. Raises StoreUnavailable."""
         users = {user.id: user for user in await self.store.users()}
         settings = await self.store.many_settings(list(users))
         days = {user_id: day_of(self.clock.now_ms(), settings[user_id].timezone) for user_id in users}
-        judged = {user_id: user for user_id, user in users.items() if self._is_judged(user_id, days[user_id])}
+        to_pause = {user_id for user_id in users if self._breaker.judges(self.causes, user_id, days[user_id])}
+        to_sell = {user_id for user_id in users if self._flatten.judges(self.causes, user_id, days[user_id])}
+        judged = {user_id: user for user_id, user in users.items() if user_id in to_pause | to_sell}
         since_ms = {user_id: day_start_ms(days[user_id], settings[user_id].timezone) for user_id in judged}
         results = await self.store.user_days(since_ms)
         unrealized = self._unrealized(positions, judged, await self._fees())
+        held = Counter(position.user_id for position in positions)
         for user_id in judged:
-            why = breaker_trips(results[user_id], unrealized.get(user_id, 0), settings[user_id], ceilings)
-            if why is not None:
-                await self._trip(user_id, why)
+            facts = (results[user_id], unrealized.get(user_id, 0), settings[user_id], ceilings)
+            if user_id in to_pause and (why := breaker_trips(*facts)) is not None:
+                await self._pause(user_id, why)
+            if user_id in to_sell and (why := flatten_trips(*facts)) is not None:
+                await self._sell(user_id, why, held[user_id])
 
-    def _is_judged(self, user_id: str, day: str) -> bool:
-        if self.causes.stands(BREAKER, f"user:{user_id}"):
-            self._paused.add(user_id)
-            return False
-        if user_id in self._paused:
-            self._paused.discard(user_id)
-            self._let_on[user_id] = day
-        return self._let_on.get(user_id) != day
-
-    async def _trip(self, user_id: str, why: str) -> None:
+    async def _pause(self, user_id: str, why: str) -> None:
         if await self.causes.pause_user(user_id, BREAKER, by=BREAKER, why=why, binds=Binds.AUTOMATED):
             log.warning("breaker_tripped", user=user_id, why=why)
             await self.store.post(breaker_message(self.clock, user_id, why))
+
+    async def _sell(self, user_id: str, why: str, positions: int) -> None:
+        if await self.causes.pause_user(user_id, PANIC, by=LOSS_RULE, why=why):
+            log.warning("flatten_at_loss", user=user_id, why=why, positions=positions)
+            self.alert(loss_flatten(user_id, why))
+            await self.store.post(loss_flatten_message(self.clock, user_id, why, positions))
 
     async def _fees(self) -> Fees | None:
         try:

@@ -96,6 +96,19 @@ def breaker_message(clock: Clock, user_id: str, why: str) -> OutboxMessage:
     )
 
 
+def loss_flatten_message(clock: Clock, user_id: str, why: str, positions: int) -> OutboxMessage:
+    """The loss at which everything is to be sold was reached."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=user_id,
+        kind="loss_flatten",
+        payload={"why": why, "positions": positions},
+        urgent=True,
+        trace_id=user_id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def flattened_message(clock: Clock, user_id: str, why: str, positions: int) -> OutboxMessage:
     """An operator has everything sold that this user holds, and pauses his entries."""
     message_id = clock.new_id()

@@ -14,6 +14,7 @@ RECONCILER = "reconciler"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"  # everything that a user holds, now or later, is sold
 BREAKER = "breaker"  # what buys for a user by itself is paused after a loss or failures
+LOSS_RULE = "loss rule"  # who orders a flatten at the loss that a user or the operator set
 BY_HIS_COMMAND = "by his own command"
 
 
@@ -87,6 +88,12 @@ class OrderedCauses(ABC):
     def panics(self, user_id: str) -> bool:
         """Whether everything that this user holds, now or later, is to be sold."""
         return self.stands(PANIC, f"user:{user_id}")
+
+    def panics_himself(self, user_id: str) -> bool:
+        """Whether it was by his own word."""
+        return any(
+            (cause.name, cause.scope, cause.by) == (PANIC, f"user:{user_id}", user_id) for cause in self.causes()
+        )
 
     def flattened_by_operator(self, user_id: str) -> bool:
         """Whether it is an operator who has everything of this user sold."""

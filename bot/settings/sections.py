@@ -57,6 +57,7 @@ class Trading(Section):
     `min_trade_sol` is the least that a buy spends: below it the fees of the way in and out eat what it could win.
     `max_slippage_percent` bounds entries, never exits. `always_check_tokens` takes the choice to buy tokens that
     somebody can freeze or tax from every user. `min_curve_sol` is the SOL that must be in a token's curve.
+    `flatten_at_loss_percent` of a user's limit of a day's loss, lost in a day, sells everything of his, whatever he set.
     """
 
     max_trade_sol: Sol = Decimal(1)
@@ -67,6 +68,7 @@ class Trading(Section):
     max_slippage_percent: Slippage = Decimal(25)
     always_check_tokens: bool = False
     min_curve_sol: SolOrNone = Decimal(0)
+    flatten_at_loss_percent: Annotated[Percent, Field(ge=100, le=10_000)] | None = None
     priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
     price_max_age_s: float = Field(default=3.0, gt=0, le=60)
     observe_s: float = Field(default=6.0, gt=0, le=300)

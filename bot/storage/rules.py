@@ -56,7 +56,7 @@ _SHARES = frozenset(
     }
 )
 # A sale of no share at all, or a trail of no width, is no setting.
-_ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps"})
+_ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps", "flatten_at_loss_bps"})
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 

@@ -30,10 +30,11 @@ insert into user_settings (
     user_id, max_trade_lamports, max_position_lamports, daily_loss_limit_lamports, slippage_buy_bps,
     slippage_sell_bps, take_profit_bps, stop_loss_bps, max_hold_s, snipe_enabled, snipe_max_lamports,
     snipe_min_confidence_bps, snipe_max_daily, snipe_only_strong_buy, snipe_min_curve_lamports, snipe_epoch, timezone,
-    require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports
+    require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
+    flatten_at_loss_bps
 )
 values (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
 )
 """
 SELECT_SETTINGS = """
@@ -41,7 +42,8 @@ select
     max_trade_lamports, max_position_lamports, daily_loss_limit_lamports, slippage_buy_bps,
     slippage_sell_bps, take_profit_bps, stop_loss_bps, max_hold_s, snipe_enabled, snipe_max_lamports,
     snipe_min_confidence_bps, snipe_max_daily, snipe_only_strong_buy, snipe_min_curve_lamports, snipe_epoch, timezone,
-    require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports
+    require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
+    flatten_at_loss_bps
 from user_settings
 where user_id = $1
 """

@@ -108,6 +108,19 @@ def _breaker(facts: Mapping[str, object]) -> str:
     )
 
 
+def _loss_flatten(facts: Mapping[str, object]) -> str:
+    positions = _int(facts, "positions")
+    sold = (
+        f"Everything that you hold is being sold ({counted(positions, 'position')})"
+        if positions
+        else "You hold nothing"
+    )
+    return (
+        f"{sold}, and nothing is bought for you: {facts['why']}, as flatten_at_loss of /settings, or the operator's, says."
+        " /resume opens your entries again and keeps what you buy then, whatever the rest of this day brings."
+    )
+
+
 # Why a halt was latched, in words for whoever trades here; a cause that is not named is one of the program's own.
 _HALT_CAUSES = {
     "rpc": "the chain has not answered for too long",
@@ -171,6 +184,7 @@ _TEXTS = {
     "outflow": _outflow,
     "monitor_lost": _monitor_lost,
     "breaker": _breaker,
+    "loss_flatten": _loss_flatten,
     "fill": _fill,
     "order_failed": _failed,
     "order_expired": _expired,

@@ -1,11 +1,11 @@
-"""When a user's automation is paused for him: a day's loss far beyond his limit, or nothing but failures."""
+"""What a day far beyond his limit does for a user: his automation is paused, then everything is sold where he wants it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.trading.limits import Ceilings, UserSettings, effective
-from bot.trading.units import format_sol
+from bot.trading.limits import Ceilings, Limit, UserSettings, effective
+from bot.trading.units import BPS, format_percent, format_sol
 
 LOSS_MULTIPLE = 2  # of the limit of a day's loss, which closes entries at once of it
 FAILURES_MAX = 10
@@ -24,7 +24,7 @@ class UserDay:
 
 def breaker_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings, ceilings: Ceilings) -> str | None:
     """Why a user's automation is paused, None when it goes on. `unrealized_lamports` is what selling now would add."""
-    limit = effective(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports, "limit of a day's loss")
+    limit = _limit(settings, ceilings)
     loss_lamports = -day.realized_lamports - unrealized_lamports
     if loss_lamports >= LOSS_MULTIPLE * limit.value:
         return (
@@ -34,3 +34,22 @@ def breaker_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings
     if day.failures_in_row >= FAILURES_MAX:
         return f"{day.failures_in_row} orders in a row failed"
     return None
+
+
+def flatten_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings, ceilings: Ceilings) -> str | None:
+    """Why everything of a user is sold, None when it is not: the least of the multiples that he and the operator set."""
+    multiples = [bps for bps in (settings.flatten_at_loss_bps, ceilings.flatten_at_loss_bps) if bps is not None]
+    if not multiples:
+        return None
+    limit, multiple_bps = _limit(settings, ceilings), min(multiples)
+    loss_lamports = -day.realized_lamports - unrealized_lamports
+    if loss_lamports * BPS < limit.value * multiple_bps:
+        return None
+    return (
+        f"today's loss of {format_sol(loss_lamports)} SOL has reached {format_percent(multiple_bps)} of {limit.rule} of"
+        f" {format_sol(limit.value)} SOL"
+    )
+
+
+def _limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
+    return effective(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports, "limit of a day's loss")

@@ -24,6 +24,7 @@ class UserSettings:
     take-profit sells, once; the rest stays with the stops. `on_critical` is one of ON_CRITICAL.
     `require_confirmation` puts a card with a quote before each order by hand; `check_honeypots` refuses entries into
     tokens that somebody can freeze, tax or take; `min_curve_lamports` is the liquidity rule of entries by hand.
+    `flatten_at_loss_bps` counts in the limit of a day's loss: 30,000 sells everything at three times that loss.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -48,6 +49,7 @@ class UserSettings:
     check_honeypots: bool = True
     on_critical: str = FLATTEN
     min_curve_lamports: int = 0
+    flatten_at_loss_bps: int | None = None
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -75,7 +77,8 @@ class Ceilings:
     """The operator's global limits; nobody, not even an admin, trades beyond them.
 
     `max_slippage_bps` bounds entries only: an exit that must not slip may not happen at all. `min_curve_lamports` and
-    `always_check_tokens` are floors of the user's settings of these names.
+    `always_check_tokens` are floors of the user's settings of these names. `flatten_at_loss_bps` binds whoever set a
+    greater one or none.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -86,6 +89,7 @@ class Ceilings:
     max_slippage_bps: int = 2_500
     min_curve_lamports: int = 0
     always_check_tokens: bool = False
+    flatten_at_loss_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,16 @@ SETTINGS: tuple[Setting, ...] = (
         "what a critical failure does with your positions: flatten sells them at any price, hold leaves them to their exits",
         words=ON_CRITICAL,
     ),
+    Setting(
+        "flatten_at_loss",
+        "flatten_at_loss_bps",
+        Unit.PERCENT,
+        "sell everything, and buy nothing until /resume, when a day's loss is this share of daily_loss; 300 % is three times",
+        BPS,
+        100 * BPS,
+        optional=True,
+        ceiling="flatten_at_loss_bps",
+    ),
     Setting("snipe", "snipe_enabled", Unit.SWITCH, "buy new tokens by itself", was=("snipe_enabled",)),
     Setting(
         "snipe_amount",
@@ -342,8 +352,10 @@ def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> V
         return None
     if setting.ceiling:
         limit: Value = getattr(ceilings, setting.ceiling)
+        if limit is None:
+            return None
         assert isinstance(limit, int)
-        return limit if mine is not None and limit < mine else None
+        return limit if mine is None or limit < mine else None
     if setting.floor:
         limit = getattr(ceilings, setting.floor)
         assert isinstance(limit, int)

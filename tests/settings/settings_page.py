@@ -19,6 +19,7 @@ OPERATORS_KEY = {
     "max_slippage_bps": "trading.max_slippage_percent",
     "min_curve_lamports": "trading.min_curve_sol",
     "always_check_tokens": "trading.always_check_tokens",
+    "flatten_at_loss_bps": "trading.flatten_at_loss_percent",
 }
 
 HEAD = """# Settings

@@ -72,6 +72,7 @@ def test_any_text_is_a_value_within_the_bounds_or_an_amount_error(setting: Setti
         ("take_profit", "150%", 15_000),
         ("take_profit", "12.5 %", 1_250),
         ("take_profit", "OFF", None),
+        ("flatten_at_loss", "250%", 25_000),
         ("max_hold", "15m", 900),
         ("max_hold", "2h", 7_200),
         ("snipe_daily", "0", 0),
@@ -94,6 +95,7 @@ def test_what_people_type(name: str, text: str, value: Value) -> None:
         ("slippage_buy", "96%", "to 95 %"),
         ("take_profit_share", "0%", "from 1 % to 100 %"),
         ("stop_loss", "12.345%", "at most 2 decimals"),
+        ("flatten_at_loss", "99%", "from 100 % to 10000 %"),
         ("max_hold", "soon", "90s, 15m or 2h"),
         ("snipe_daily", "ten", "not a number"),
         ("snipe", "maybe", "neither on nor off"),
@@ -130,7 +132,7 @@ def test_the_operator_binds_where_the_user_is_beyond_him_and_nowhere_else(
     limit = data.draw(st.booleans() if setting.unit is Unit.SWITCH else st.integers(1, setting.most))
     bound = overruled(mine, setting, replace(Ceilings(), **{setting.ceiling or setting.floor: limit}))
     value = value_of(mine, setting)
-    beyond = value > limit if setting.ceiling else value < limit
+    beyond = value is None or (value > limit if setting.ceiling else value < limit)
     assert bound == (limit if beyond else None)
 
 
