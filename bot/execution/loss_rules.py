@@ -41,6 +41,10 @@ class _Rule:
             self._let_on[user_id] = day
         return self._let_on.get(user_id) != day
 
+    def ordered(self, user_id: str) -> None:
+        """It orders something for a user, who may end that before the next look."""
+        self._stood.add(user_id)
+
 
 @dataclass(slots=True)
 class LossRules:
@@ -75,11 +79,13 @@ class LossRules:
                 await self._sell(user_id, why, held[user_id])
 
     async def _pause(self, user_id: str, why: str) -> None:
+        self._breaker.ordered(user_id)
         if await self.causes.pause_user(user_id, BREAKER, by=BREAKER, why=why, binds=Binds.AUTOMATED):
             log.warning("breaker_tripped", user=user_id, why=why)
             await self.store.post(breaker_message(self.clock, user_id, why))
 
     async def _sell(self, user_id: str, why: str, positions: int) -> None:
+        self._flatten.ordered(user_id)
         if await self.causes.pause_user(user_id, PANIC, by=LOSS_RULE, why=why):
             log.warning("flatten_at_loss", user=user_id, why=why, positions=positions)
             self.alert(loss_flatten(user_id, why))
