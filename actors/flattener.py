@@ -1,9 +1,9 @@
-"""Carries out what is ordered to be sold: everything after a halt, or all that one user holds. One row per position.
+"""Carries out what is ordered to be sold: everything after a halt, or all of one user or program. One row per position.
 
 After a halt no wallet ever has two signers: the money subtree is joined before the first worker starts, and the workers
 are joined before it starts again. While halted the workers also serve exits that users order by hand, and positions
-whose owners chose to hold keep a monitor, which sells them by their own plan and by nothing else. What one user orders
-is sold by his positions' monitors, beside everybody else's.
+whose owners chose to hold keep a monitor, which sells them by their own plan and by nothing else. What is
+ordered of one user or program is sold by those positions' monitors, beside everybody else's.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ class Care(Protocol):
 
     @property
     def book(self) -> FlattenBook: ...
+
+    def program_of(self, position: Position) -> str | None:
+        """At which program its token trades; None while no price of it is known."""
 
     async def start_workers(self) -> None: ...
 
@@ -142,13 +145,16 @@ class Flattener:
         positions = await self.store.open_positions()
         halted = any(order.scope == GLOBAL for order in orders)
         holders = await self._holders({position.user_id for position in positions}) if halted else set()
+        ordered: set[str] = set()
         for order in orders:
-            within = {position.id: position for position in positions if order.covers(position.user_id)}
+            within = {position.id: position for position in positions if self._is_within(order, position)}
             self.care.book.look(order, within, holders if order.scope == GLOBAL else set())
+            if order.scope != GLOBAL:
+                ordered.update(within)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_rows)
             for position in positions:
-                if self.guard.panics(position.user_id) or (halted and position.user_id not in holders):
+                if position.id in ordered or (halted and position.user_id not in holders):
                     if not self.care.is_selling(position):
                         nursery.start_soon(self._begin, self.care.start_exit, position)
                 elif halted and not self.care.is_watching(position):
@@ -156,6 +162,10 @@ class Flattener:
         for order in orders:
             if order.scope == GLOBAL:
                 await self._look_whether_flat(order)
+
+    def _is_within(self, order: FlattenOrder, position: Position) -> bool:
+        program = self.care.program_of(position)
+        return order.covers(position.user_id, program) or self.care.book.has(order, position.id)
 
     async def _begin(self, start: Callable[[Position], Awaitable[None]], position: Position) -> None:
         try:

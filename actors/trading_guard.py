@@ -295,8 +295,8 @@ class TradingGuard(OrderedCauses):
         self._stopping = True
         self._tell(STOPPING, "the program was asked to stop")
 
-    def covering(self, user_id: str, context: TradeContext) -> tuple[str, ...]:
-        """Names of the causes that pause this user's entries of this origin.
+    def covering(self, user_id: str, context: TradeContext, program: str | None = None) -> tuple[str, ...]:
+        """Names of the causes that pause this user's entries of this origin, at `program` where that is known.
 
         Never empty while the guard is silent, knows not yet what is stored, or is stopping.
         """
@@ -304,7 +304,7 @@ class TradingGuard(OrderedCauses):
             return (STOPPING,)
         if not self._answers:
             return (SILENT,)
-        return ((HALT,) if self.halt else ()) + self._state.covering(user_id, context)
+        return ((HALT,) if self.halt else ()) + self._state.covering(user_id, context, program)
 
     def causes(self) -> tuple[Cause, ...]:
         """All causes, oldest first."""

@@ -24,6 +24,7 @@ from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
 from bot.trading.position import Position, PositionState
+from bot.trading.venue import program_of
 
 log = structlog.get_logger()
 
@@ -97,8 +98,8 @@ class MoneyCare:
             return
         position = await self.store.position(position_id)
         if position is not None:
-            panics = self.guard.panics(position.user_id)
-            await self._start_monitor(monitors, position, self._reason_to_sell(position) if panics else None)
+            must_sell = self.guard.must_sell(position.user_id, self.program_of(position))
+            await self._start_monitor(monitors, position, self._reason_to_sell(position) if must_sell else None)
 
     async def judge(self, positions: Sequence[Position]) -> None:
         """Apply users' own rules of loss to what is open now; raises StoreUnavailable."""
@@ -145,6 +146,11 @@ class MoneyCare:
     async def keep_watch(self, position: Position) -> None:
         """While halted: one worker that sells this position by its own plan alone, because its owner chose to hold."""
         await self._start_worker(position, None)
+
+    def program_of(self, position: Position) -> str | None:
+        """At which program its token trades, by the newest price; None while none is known."""
+        point = self.prices.latest(position.mint)
+        return None if point is None else program_of(point.venue)
 
     def is_selling(self, position: Position) -> bool:
         """Whether the one worker of a position sells it already, for the right reason."""

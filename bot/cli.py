@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     flatten.add_argument(
         "--user", metavar="ID", help="only this user (handle or Telegram id): pause and sell what he holds"
     )
+    flatten.add_argument(
+        "--program", metavar="NAME", help="only what trades at this program (pumpfun or pumpswap), and no entries there"
+    )
     flatten.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     resume = verbs.add_parser("resume", help="end the operator's own pause")
     rearm = verbs.add_parser("rearm", help="end a halt after everything is flat")
@@ -131,10 +134,10 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return supervisor_verb(arguments, control_socket(directory))
         case "supervision":
             return supervision_verb(arguments, control_socket(directory))
-        case "flatten" if not arguments.yes and not _confirmed(arguments.user):
+        case "flatten" if not arguments.yes and not _confirmed(arguments.user, arguments.program):
             raise BotError("not confirmed; nothing was done (--yes skips the question)")
         case "pause" | "resume" | "flatten" | "rearm" as verb:
-            request = {"verb": verb, "why": getattr(arguments, "why", None), "user": getattr(arguments, "user", None)}
+            request = {"verb": verb, **{name: getattr(arguments, name, None) for name in ("why", "user", "program")}}
             print(control.ask(control_socket(directory), request)["text"])
         case "top":
             from bot import top
@@ -153,11 +156,13 @@ def _run_verb(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _confirmed(user: str | None) -> bool:
+def _confirmed(user: str | None, program: str | None) -> bool:
     """Ask a person at a terminal; nobody can be asked on a pipe."""
     if not sys.stdin.isatty():
         return False
-    whose = f"the positions of {user}" if user else "EVERY position of EVERY user, and stop trading"
+    whose = "EVERY position of EVERY user, and stop trading"
+    if user or program:
+        whose = f"the positions of {user}" if user else f"every position on {program}, and buy nothing there"
     return input(f"Sell {whose}? Type yes: ").strip() == "yes"
 
 

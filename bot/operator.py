@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import structlog
 from bot.clock import Clock
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
-from bot.execution.messages import flattened_message
+from bot.execution.messages import flattened_message, program_flattened_message
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
 from bot.refusal import CannotError, typed_reason
@@ -20,6 +21,7 @@ from bot.supervision_operator import SupervisionOperator
 from bot.trace import Tracer
 from bot.trading.trading_state import Halt
 from bot.trading.units import counted
+from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
 from bot.users import telegram_id_of
 
@@ -94,10 +96,14 @@ class Operator:
         return {"text": f"your pause is over; still pausing: {left}." if left else "entries are open."}
 
     async def _flatten(self, request: Record) -> Record:
-        handle = request.get("user")
+        handle, program = request.get("user"), request.get("program")
         why = typed_reason(request, "ordered by the operator")
+        if handle and program:
+            raise CannotError("give --user or --program, not both")
         if handle:
             return await self._flatten_user(str(handle), why)
+        if program:
+            return await self._flatten_program(str(program), why)
         halt = Halt(BY, self._clock.now_ms(), BY, why)
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
@@ -113,6 +119,20 @@ class Operator:
         selling = await self.bot.panic(user.id, by=BY, why=why)
         await self._store.post(flattened_message(self._clock, user.id, why, selling))
         return {"text": f"{user.handle}: entries paused, {counted(selling, 'position')} to sell; bot resume ends both."}
+
+    async def _flatten_program(self, program: str, why: str) -> Record:
+        """Sell what everybody holds of the tokens that trade at one program, and buy none of them."""
+        if program not in PROGRAMS:
+            raise CannotError(f"there is no program {program[:50]!r}; give {' or '.join(PROGRAMS)}")
+        if not await self.bot.guard.flatten_program(program, why):
+            raise CannotError(f"{program} is being flattened already; bot status shows how far, bot resume ends it")
+        await self._store.audit(BY, "flatten", {"program": program, "why": why}, self._clock.now_ms())
+        positions = await self._store.open_positions()
+        held = Counter(one.user_id for one in positions if self.bot.care.program_of(one) == program)
+        for user_id, count in held.items():
+            await self._store.post(program_flattened_message(self._clock, user_id, program, why, count))
+        selling = counted(held.total(), "position")
+        return {"text": f"{program}: no entries there, {selling} to sell; bot resume ends both."}
 
     async def _rearm(self, _: Record) -> Record:
         if self.bot.guard.halt is None:

@@ -165,7 +165,7 @@ def _cause(cause: Record) -> str:
 
 
 def _whom(cause: Record) -> str:
-    return f"user {cause['user']}" if cause["user"] else str(cause["scope"])
+    return f"user {cause['user']}" if cause["user"] else str(cause["scope"]).replace("program:", "program ")
 
 
 def _counted(number: int, thing: str) -> str:

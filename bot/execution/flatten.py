@@ -52,6 +52,10 @@ class FlattenBook:
         for flatten_id in [known for known in self._orders if known not in wanted]:
             del self._orders[flatten_id], self._rows[flatten_id]
 
+    def has(self, order: FlattenOrder, position_id: str) -> bool:
+        """Whether a flatten has taken a position up: it stays in it, wherever its token trades by now."""
+        return position_id in self._rows[order.id]
+
     def look(self, order: FlattenOrder, positions: Mapping[str, Position], holders: AbstractSet[str]) -> None:
         """Bring one flatten's rows to what is open now; what `holders` have is kept. `positions` are by id."""
         now_ms, rows = self.now_ms(), self._rows[order.id]
@@ -89,12 +93,12 @@ class FlattenBook:
         return sums_of(self._rows[order.id].values())
 
     def view(self) -> tuple[str, FlattenSums] | None:
-        """What is ordered now in one line: the flatten of everybody, the one user's, or those of several users summed."""
+        """What is ordered now in one line: the flatten of everybody, the only other one, or several others summed."""
         orders = self.orders()
         if not orders:
             return None
         widest = [order for order in orders if order.scope == GLOBAL] or orders
-        scope = widest[0].scope if len(widest) == 1 else f"{len(widest)} users"
+        scope = widest[0].scope if len(widest) == 1 else f"{len(widest)} orders"
         return scope, sums_of(row for order in widest for row in self._rows[order.id].values())
 
     def orders(self) -> list[FlattenOrder]:

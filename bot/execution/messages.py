@@ -123,6 +123,20 @@ def flattened_message(clock: Clock, user_id: str, why: str, positions: int) -> O
     )
 
 
+def program_flattened_message(clock: Clock, user_id: str, program: str, why: str, positions: int) -> OutboxMessage:
+    """An operator has everything sold that trades at one program; this user holds so many positions of it."""
+    message_id = clock.new_id()
+    return OutboxMessage(
+        id=message_id,
+        user_id=user_id,
+        kind="program_flattened",
+        payload={"program": program, "why": why, "positions": positions},
+        urgent=True,
+        trace_id=message_id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def halt_message(clock: Clock, halt: Halt, user_id: str, positions: int, settings: UserSettings) -> OutboxMessage:
     """Trading is halted for everybody; what that means for this user's `positions` open ones is his choice."""
     payload: dict[str, object] = {

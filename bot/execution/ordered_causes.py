@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from bot.clock import Clock
 from bot.ports import ProgramStore
 from bot.trading.flatten import FlattenOrder
-from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt
+from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt
 
 OPERATOR = "operator"
 RECONCILER = "reconciler"
@@ -76,6 +76,10 @@ class OrderedCauses(ABC):
             user_id,
         )
 
+    async def flatten_program(self, program: str, why: str) -> bool:
+        """An operator has everything sold that trades at a program, and nothing of it is bought; False when he has already."""
+        return await self._order(Cause(PANIC, f"{OF_PROGRAM}{program}", self.clock.now_ms(), OPERATOR, why))
+
     async def freeze_user(self, user_id: str, why: str) -> bool:
         """SOL left a wallet of his without us: his entries wait until he says that it was he. False when they do already."""
         return await self.pause_user(user_id, OUTFLOW, by=RECONCILER, why=why)
@@ -88,6 +92,10 @@ class OrderedCauses(ABC):
     def panics(self, user_id: str) -> bool:
         """Whether everything that this user holds, now or later, is to be sold."""
         return self.stands(PANIC, f"user:{user_id}")
+
+    def must_sell(self, user_id: str, program: str | None) -> bool:
+        """Whether a position of this user, whose token trades at `program`, is to be sold by somebody's order."""
+        return self.panics(user_id) or self.stands(PANIC, f"{OF_PROGRAM}{program}")
 
     def panics_himself(self, user_id: str) -> bool:
         """Whether it was by his own word."""
@@ -104,10 +112,10 @@ class OrderedCauses(ABC):
         return any((cause.name, cause.scope) == (name, scope) for cause in self.causes())
 
     def flattens(self) -> list[FlattenOrder]:
-        """What is to be sold: everything while halted, and all that the users hold of whom it was ordered."""
-        of_users = [FlattenOrder(one.scope, one.name, one.since_ms) for one in self.causes() if one.name == PANIC]
+        """What is to be sold: everything while halted, and all of the users and programs of whom it was ordered."""
+        narrower = [FlattenOrder(one.scope, one.name, one.since_ms) for one in self.causes() if one.name == PANIC]
         halt = self.halt
-        return of_users if halt is None else [FlattenOrder(GLOBAL, halt.cause, halt.since_ms), *of_users]
+        return narrower if halt is None else [FlattenOrder(GLOBAL, halt.cause, halt.since_ms), *narrower]
 
     async def _order(self, cause: Cause) -> bool:
         if self.stands(cause.name, cause.scope):

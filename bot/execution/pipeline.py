@@ -29,11 +29,11 @@ from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_paused
 from bot.trading.units import format_sol, format_tokens
-from bot.trading.venue import impact_bps, quote_sell
+from bot.trading.venue import impact_bps, program_of, quote_sell
 
 log = structlog.get_logger()
 
-PauseCauses = Callable[[str, Context], tuple[str, ...]]
+PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
 
 
 MICRO_LAMPORTS = 1_000_000
@@ -61,7 +61,10 @@ def _code_of(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The first half of the road. `pause_causes` tells which causes cover a user's request of this origin right now."""
+    """The first half of the road.
+
+    `pause_causes` tells which causes cover a user's request of this origin, and of this program, right now.
+    """
 
     store: Store
     chain: Chain
@@ -170,7 +173,21 @@ class Pipeline:
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
         """An entry that a pause keeps out, before anybody is asked for anything; the gate judges it again in its turn."""
-        return refuse_paused(request, self.pause_causes(request.user_id, request.context))
+        return refuse_paused(request, self._causes(request))
+
+    def _causes(self, request: TradeRequest) -> tuple[str, ...]:
+        """What pauses a request, that of the program included at which the token was last seen to trade."""
+        point = self.prices.latest(request.mint)
+        program = None if point is None else program_of(point.venue)
+        return self.pause_causes(request.user_id, request.context, program)
+
+    async def _priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
+        """The quote of an entry says where it trades, and so whether a pause of that program keeps it out."""
+        priced = await self._quoting.priced(request, wallet, settings)
+        causes = self.pause_causes(request.user_id, request.context, program_of(priced.venue))
+        if refused := refuse_paused(request, causes):
+            raise CannotPrepareError(refused.reason, refused.code)
+        return priced
 
     async def preview(self, request: TradeRequest, wallet: Wallet) -> Preview | Refused:
         """What the request would do now, by the same gate and the same quote; nothing is written, reserved or sent.
@@ -184,7 +201,7 @@ class Pipeline:
         if judged.code != _WOULD_DO:
             return judged
         try:
-            priced = await self._quoting.priced(request, wallet, settings)
+            priced = await self._priced(request, wallet, settings)
             warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
             fee_lamports = await self._first_fee(request)
         except (CannotPrepareError, DecodeError) as error:
@@ -221,7 +238,7 @@ class Pipeline:
             wallet_lamports=wallet_lamports,
             unrealized_lamports=unrealized_lamports,
             ceilings=self.policy.ceilings,
-            pause_causes=self.pause_causes(request.user_id, request.context),
+            pause_causes=self._causes(request),
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
             gate=gate,
         )
@@ -246,7 +263,7 @@ class Pipeline:
     ) -> tuple[SwapOrder, bool]:
         """The order at the reserves of this moment, and whether it sells the token account's whole balance."""
         request = intent.request
-        priced = await self._quoting.priced(request, wallet, settings)
+        priced = await self._priced(request, wallet, settings)
         fee_lamports = await self._fee(intent, priced, rung)
         order = SwapOrder(
             wallet_address=wallet.address,

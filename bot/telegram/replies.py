@@ -160,6 +160,14 @@ def _flattened(facts: Mapping[str, object]) -> str:
     )
 
 
+def _program_flattened(facts: Mapping[str, object]) -> str:
+    return (
+        f"An operator of this bot sells what everybody holds of tokens that trade on {facts['program']}, of yours"
+        f" {counted(_int(facts, 'positions'), 'position')}, and nothing is bought there: {facts['why']}. The money stays in your"
+        " wallet; everything else goes on."
+    )
+
+
 def _rearmed(facts: Mapping[str, object]) -> str:
     sniper = " Your sniper may buy again." if facts["sniper"] else ""
     return (
@@ -180,6 +188,7 @@ def _outflow(facts: Mapping[str, object]) -> str:
 _TEXTS = {
     "halted": _halted,
     "flattened": _flattened,
+    "program_flattened": _program_flattened,
     "rearmed": _rearmed,
     "outflow": _outflow,
     "monitor_lost": _monitor_lost,

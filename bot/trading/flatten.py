@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.trading.trading_state import GLOBAL
+from bot.trading.trading_state import GLOBAL, OF_PROGRAM
 
 # So many tries in a row that neither the chain's absence nor a busy wallet explains, and a position counts as unsellable.
 UNSELLABLE_AFTER = 6
@@ -28,7 +28,10 @@ class FlattenState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlattenOrder:
-    """What is to be sold: everything within `scope`, `global` or `user:<id>`, since `since_ms`, for the cause named."""
+    """What is to be sold: everything within `scope`, since `since_ms`, for the cause named.
+
+    `scope` is `global`, `user:<id>`, or `program:<name>` for tokens that trade at that program of the chain.
+    """
 
     scope: str
     cause: str
@@ -39,9 +42,9 @@ class FlattenOrder:
         """The same after a restart, because scope and moment are what is kept of a halt and of a cause."""
         return f"{self.scope}@{self.since_ms}"
 
-    def covers(self, user_id: str) -> bool:
-        """Whether what this user holds is to be sold."""
-        return self.scope in {GLOBAL, f"user:{user_id}"}
+    def covers(self, user_id: str, program: str | None) -> bool:
+        """Whether a position of this user is to be sold whose token trades at `program`, None where that is not known."""
+        return self.scope in {GLOBAL, f"user:{user_id}", f"{OF_PROGRAM}{program}"}
 
 
 @dataclass(frozen=True, slots=True)

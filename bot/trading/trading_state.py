@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.trading.intent import Context
 
 GLOBAL = "global"
+OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
 OUTFLOW = "outflow"  # SOL left a user's wallet without us; it ends when he says that it was he
 
 
@@ -31,7 +32,10 @@ class Binds(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why entries are paused. `scope` is `global` or `user:<id>`; `by` is who set it, a subsystem or a person."""
+    """Why entries are paused; `by` is who set it, a subsystem or a person.
+
+    `scope` is `global`, `user:<id>`, or `program:<name>` for tokens that trade at that program of the chain.
+    """
 
     name: str
     scope: str
@@ -40,9 +44,9 @@ class Cause:
     why: str
     binds: Binds = Binds.ALL
 
-    def covers(self, user_id: str, context: Context) -> bool:
-        """Whether this cause keeps this user's request of this origin from entering."""
-        if self.scope not in {GLOBAL, f"user:{user_id}"}:
+    def covers(self, user_id: str, context: Context, program: str | None = None) -> bool:
+        """Whether this cause keeps this user's request of this origin from entering, at `program` where that is known."""
+        if self.scope not in {GLOBAL, f"user:{user_id}", f"{OF_PROGRAM}{program}"}:
             return False
         return self.binds is Binds.ALL or context is not Context.MANUAL_COMMAND
 
@@ -83,6 +87,6 @@ class TradingState:
         """Remove a cause; removing one that is not there changes nothing."""
         return TradingState({key: cause for key, cause in self.causes.items() if key != (name, scope)})
 
-    def covering(self, user_id: str, context: Context) -> tuple[str, ...]:
-        """Names of the causes that pause this user's requests of this origin, in the order they came."""
-        return tuple(cause.name for cause in self.causes.values() if cause.covers(user_id, context))
+    def covering(self, user_id: str, context: Context, program: str | None = None) -> tuple[str, ...]:
+        """Names of the causes that pause this user's requests of this origin and program, in the order they came."""
+        return tuple(cause.name for cause in self.causes.values() if cause.covers(user_id, context, program))

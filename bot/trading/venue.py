@@ -9,6 +9,15 @@ from bot.trading.pool import Pool
 
 Venue = Curve | Pool
 
+PUMPFUN = "pumpfun"  # bonding curves
+PUMPSWAP = "pumpswap"  # the pools that completed curves migrate to
+PROGRAMS = (PUMPFUN, PUMPSWAP)
+
+
+def program_of(venue: Venue) -> str:
+    """Which program of the chain trades there; one of PROGRAMS."""
+    return PUMPSWAP if isinstance(venue, Pool) else PUMPFUN
+
 
 def awaits_pool(venue: Venue) -> bool:
     """Whether nothing can be traded because the curve is complete and its pool does not exist yet."""

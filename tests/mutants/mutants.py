@@ -89,9 +89,9 @@ MUTANTS = (
         (
             Edit(
                 PIPELINE,
-                "        request = intent.request\n        priced = await self._quoting.priced(request, wallet, settings)\n",
+                "        request = intent.request\n        priced = await self._priced(request, wallet, settings)\n",
                 "        request = intent.request\n"
-                "        priced = await self._quoting.priced(request, wallet, settings)\n"
+                "        priced = await self._priced(request, wallet, settings)\n"
                 "        held = await self.store.open_positions(request.user_id)\n"
                 "        if costs := [row.cost_lamports for row in held if row.mint == request.mint]:\n"
                 "            if request.side is Side.SELL:\n"

@@ -69,6 +69,11 @@ def test_a_flatten_is_over_when_nobody_waits_for_anything() -> None:
 
 
 def test_an_order_covers_everybody_or_one_user() -> None:
-    assert FlattenOrder("global", "rpc", 5).covers("u")
+    assert FlattenOrder("global", "rpc", 5).covers("u", None)
     of_one = FlattenOrder("user:u", "panic", 5)
-    assert (of_one.covers("u"), of_one.covers("v"), of_one.id) == (True, False, "user:u@5")
+    assert (of_one.covers("u", "pumpswap"), of_one.covers("v", None), of_one.id) == (True, False, "user:u@5")
+
+
+def test_an_order_of_one_program_covers_what_is_known_to_trade_there() -> None:
+    order = FlattenOrder("program:pumpfun", "panic", 5)
+    assert [order.covers("u", program) for program in ("pumpfun", "pumpswap", None)] == [True, False, False]

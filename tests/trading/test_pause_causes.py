@@ -33,6 +33,13 @@ def test_a_global_cause_covers_everyone_and_a_users_own_only_him() -> None:
     assert state.covering("4", MANUAL) == ("rpc",)
 
 
+def test_a_cause_of_one_program_covers_everybody_who_would_buy_there() -> None:
+    state = state_of([Cause("panic", "program:pumpfun", 1, "operator", "it is being drained")])
+    assert state.covering("42", MANUAL, "pumpfun") == ("panic",)
+    assert state.covering("42", MANUAL, "pumpswap") == ()
+    assert state.covering("42", MANUAL) == ()
+
+
 def test_a_cause_may_bind_what_buys_by_itself_and_leave_commands_alone() -> None:
     state = state_of([Cause("telegram", GLOBAL, 1, "telegram watch", "away", Binds.AUTOMATED)])
     assert state.covering("42", MANUAL) == ()
