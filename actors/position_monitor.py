@@ -24,6 +24,7 @@ from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, Protection, Side, TradeRequest
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
 from bot.trading.position import Position, PositionState
+from bot.trading.risk_gate import FROZEN
 from bot.trading.units import BPS
 from bot.trading.venue import quote_sell
 
@@ -48,7 +49,7 @@ class _Outcome(Enum):
     FILLED = auto()
     NOT_FILLED = auto()  # it left, and did not sell
     REFUSED = auto()  # it did not leave, for a reason of price, fee or token
-    WAITS = auto()  # it did not leave, because a service or its turn has to be waited for
+    WAITS = auto()  # it did not leave, because a service, its turn or the wallet's owner has to be waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +206,8 @@ class PositionMonitor:
                 outcome = await self.desk.submit(self._request(position, decided, rung, tries), rung)
                 if not isinstance(outcome, Submitted):
                     log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
-                    return _Left(
-                        _Outcome.WAITS if outcome.code in NOT_ABOUT_TOKEN else _Outcome.REFUSED, outcome.reason
-                    )
+                    waits = outcome.code in NOT_ABOUT_TOKEN or outcome.code == FROZEN
+                    return _Left(_Outcome.WAITS if waits else _Outcome.REFUSED, outcome.reason)
                 intent = outcome.intent
             climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
             after = await self._reread(position)

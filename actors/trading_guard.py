@@ -18,7 +18,7 @@ from bot.execution.ordered_causes import OrderedCauses
 from bot.ports import ProgramStore
 from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import Outage, OutageRule, Phase
-from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt, LevelChange, State, TradingState
+from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt, LevelChange, State, TradingState
 from bot.trading.units import counted
 
 log = structlog.get_logger()
@@ -298,12 +298,14 @@ class TradingGuard(OrderedCauses):
     def covering(self, user_id: str, context: TradeContext, program: str | None = None) -> tuple[str, ...]:
         """Names of the causes that pause this user's entries of this origin, at `program` where that is known.
 
-        Never empty while the guard is silent, knows not yet what is stored, or is stopping.
+        Never empty while the guard is silent, knows not yet what is stored, or is stopping. OUTFLOW, which freezes the
+        wallet for exits too, is among them whenever it is known.
         """
+        frozen = (OUTFLOW,) if (OUTFLOW, f"user:{user_id}") in self._state.causes else ()
         if self._stopping:
-            return (STOPPING,)
+            return (STOPPING, *frozen)
         if not self._answers:
-            return (SILENT,)
+            return (SILENT, *frozen)
         return ((HALT,) if self.halt else ()) + self._state.covering(user_id, context, program)
 
     def causes(self) -> tuple[Cause, ...]:

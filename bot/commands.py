@@ -54,7 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "ack_outflow",
         "",
-        "say that SOL which left your wallet without this bot was moved by you; entries open again",
+        "say that SOL which left your wallet without this bot was moved by you; the wallet is frozen until then",
         enters_with=0,
     ),
     Command("status", "", "whether the bot trades, what pauses it, and your day"),

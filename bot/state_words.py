@@ -10,7 +10,7 @@ from bot.execution.alerts import GO_ON, WAITED_FOR
 from bot.ports import Spool
 from bot.trading.intent import Context
 from bot.trading.runbooks import HALTED, page_for
-from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt
+from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt
 
 WHY_LENGTH = 50  # of a cause in the sentence
 
@@ -26,6 +26,8 @@ class StateWords:
         """The first line of the chat's /status."""
         guard = self.guard
         lead = f"{guard.state}, level {guard.level}"
+        if OUTFLOW in guard.covering(user_id, Context.MANUAL_COMMAND):
+            return f"{lead}: your wallet is frozen, exits too: SOL left it without this bot; see /ack_outflow."
         if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
             return f"{lead}: entries are paused for you by {', '.join(commands)}; {self.exits() or 'exits go on'}."
         if automated := guard.covering(user_id, Context.SNIPER):

@@ -83,7 +83,7 @@ def outflow(wallet: Wallet, signature: str, lamports: int) -> Alert:
     """SOL left a wallet by a transaction that our vault did not sign."""
     text = (
         f"{lamports} lamports left wallet {wallet.address} of user {wallet.user_id} by {signature}, which was not signed here."
-        " It is in the books, and that user's entries are paused until he says that it was he."
+        " It is in the books, and the wallet is frozen, its exits too, until its owner says that it was he."
     )
     return Alert(f"outflow {wallet.id}", text, LEDGER, urgent=True)
 

@@ -40,7 +40,7 @@ class LedgerState:
 class LedgerAudit:
     """Compares one wallet at a time. A difference is acted on only when two looks in a row show the same one.
 
-    `freeze_user` pauses a user's entries, for a reason, until he says that an outflow was his; `alert` tells operators.
+    `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his; `alert` tells operators.
     """
 
     store: Store

@@ -81,7 +81,7 @@ class OrderedCauses(ABC):
         return await self._order(Cause(PANIC, f"{OF_PROGRAM}{program}", self.clock.now_ms(), OPERATOR, why))
 
     async def freeze_user(self, user_id: str, why: str) -> bool:
-        """SOL left a wallet of his without us: his entries wait until he says that it was he. False when they do already."""
+        """SOL left his wallet without us: nothing is signed for it until he says that it was he. False when it is frozen."""
         return await self.pause_user(user_id, OUTFLOW, by=RECONCILER, why=why)
 
     async def acknowledge_outflow(self, user_id: str) -> bool:

@@ -27,7 +27,7 @@ from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentSta
 from bot.trading.ladder import FIRST_RUNG, Rung, entry_fee, exit_fee
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
-from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_paused
+from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_frozen, refuse_paused
 from bot.trading.units import format_sol, format_tokens
 from bot.trading.venue import impact_bps, program_of, quote_sell
 
@@ -107,6 +107,8 @@ class Pipeline:
             return Refused("part", "a sale of a part is signed again only once it is proven dead")
         if self.in_flight.buys(wallet.id, intent.request.mint):
             return Refused("buy_in_flight", "a buy of this token may still land")
+        if refused := self.refused_now(intent.request):
+            return refused
         with exit_lane():
             settings = await self.store.settings(intent.request.user_id)
             request = replace(intent.request, slippage_bps=rung.slippage_bps)
@@ -172,7 +174,7 @@ class Pipeline:
         return Submitted(sent, await self._send(attempt, order))
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
-        """An entry that a pause keeps out, before anybody is asked for anything; the gate judges it again in its turn."""
+        """What a pause or a freeze keeps out, before anybody is asked for anything; the gate judges it again in its turn."""
         return refuse_paused(request, self._causes(request))
 
     def _causes(self, request: TradeRequest) -> tuple[str, ...]:
@@ -327,6 +329,7 @@ class Pipeline:
         else:
             blockhash = await self.chain.latest_blockhash()
         message = self.chain.build(order, blockhash)
+        self._refuse_frozen(intent.request)
         raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
         attempt = Attempt(
             signature=signature,
@@ -343,6 +346,11 @@ class Pipeline:
         )
         await self.store.record_attempt(attempt)
         return attempt
+
+    def _refuse_frozen(self, request: TradeRequest) -> None:
+        """The last look before the key is used. Raises CannotPrepareError for a wallet that was frozen since the gate."""
+        if refused := refuse_frozen(self._causes(request)):
+            raise CannotPrepareError(refused.reason, refused.code)
 
     async def _send(self, attempt: Attempt, order: SwapOrder) -> str:
         """Let the bytes leave. Whatever the routes answer, the confirmation watcher follows the attempt to its end."""

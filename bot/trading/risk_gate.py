@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, effective
+from bot.trading.trading_state import OUTFLOW
 from bot.trading.units import counted, format_sol
 
 # What a first buy of a mint locks in the wallet's own token account; the sale that closes it gives it back.
@@ -21,6 +22,11 @@ PROGRAM_RENT_MAX_LAMPORTS = 1_844_400 + 890_880
 # Both of these and the network's fee; a later sale pays the network again.
 ENTRY_OVERHEAD_LAMPORTS = 6_000_000
 EXIT_RESERVE_LAMPORTS = 1_000_000
+FROZEN = "frozen"  # the code of what a freeze of the wallet refuses
+FROZEN_WHY = (
+    "the wallet is frozen: SOL left it by a transaction that was not signed here (outflow), so nothing is bought or sold"
+    " until its owner gives /ack_outflow"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,11 @@ class Refused:
 def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
     """Judge one request.
 
-    Exits are never stopped by a pause, a limit or an unproven buy, only by another sale on its way and by the lack of
-    anything to sell. No buy is admitted while anything of its mint is unresolved.
+    Exits are never stopped by a pause, a limit or an unproven buy, only by a freeze of the wallet, by another sale on its
+    way and by the lack of anything to sell. No buy is admitted while anything of its mint is unresolved.
     """
+    if refused := refuse_frozen(facts.pause_causes):
+        return refused
     if facts.mint_sells_in_flight if request.side is Side.SELL else facts.mint_in_flight:
         return Refused("in_flight", "another order for this token is still on its way; wait for its result")
     if request.side is Side.SELL:
@@ -93,9 +101,16 @@ def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
 
 def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused | None:
     """What a pause says of a request; it needs nothing of chain or database, so that a flood of entries costs neither."""
+    if refused := refuse_frozen(pause_causes):
+        return refused
     if request.side is Side.SELL or not pause_causes:
         return None
     return Refused("paused", f"entries are paused ({', '.join(pause_causes)}); exits go on, see /status")
+
+
+def refuse_frozen(pause_causes: Sequence[str]) -> Refused | None:
+    """Nothing is signed for a wallet that SOL has left without us, exits neither, until its owner says that it was he."""
+    return Refused(FROZEN, FROZEN_WHY) if OUTFLOW in pause_causes else None
 
 
 def _paused(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:

@@ -9,7 +9,7 @@ from bot.trading.intent import Context
 
 GLOBAL = "global"
 OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
-OUTFLOW = "outflow"  # SOL left a user's wallet without us; it ends when he says that it was he
+OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the wallet until he says that it was he
 
 
 class State(StrEnum):

@@ -14,11 +14,13 @@ from bot.trading.limits import Ceilings, UserSettings, effective
 from bot.trading.risk_gate import (
     ENTRY_OVERHEAD_LAMPORTS,
     EXIT_RESERVE_LAMPORTS,
+    FROZEN,
     Admitted,
     Refused,
     RiskSnapshot,
     admit,
 )
+from bot.trading.trading_state import OUTFLOW
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.trading.trading_samples import facts, request
 
@@ -130,6 +132,13 @@ def test_no_pause_and_no_limit_ever_stops_a_sale(known: RiskSnapshot, share_bps:
         assert verdict.code == "nothing_to_sell"
     else:
         assert verdict == Admitted(0)
+
+
+@given(known=any_facts, side=st.sampled_from(Side))
+def test_a_frozen_wallet_neither_buys_nor_sells(known: RiskSnapshot, side: Side) -> None:
+    verdict = admit(request(side), replace(known, pause_causes=(*known.pause_causes, OUTFLOW)))
+    assert isinstance(verdict, Refused)
+    assert verdict.code == FROZEN
 
 
 @given(known=any_facts, spend=st.integers(1, 20 * SOL))

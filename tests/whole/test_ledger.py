@@ -9,10 +9,11 @@ from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, Wallet
+from bot.state_words import StateWords
 from bot.trading.intent import Context
 from bot.trading.ledger import Account, EntryKind
 from bot.trading.limits import UserSettings
-from bot.trading.risk_gate import Refused
+from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.simulation.books import audit
@@ -27,6 +28,12 @@ TENTH = LAMPORTS_PER_SOL // 10
 
 async def lamports_on_chain(bot: TradingBot, wallet: Wallet) -> int:
     return (await bot.adapters.chain.balances(wallet.address)).lamports
+
+
+def unsellable(bot: TradingBot) -> int:
+    """The positions that the flatten which is ordered now cannot sell."""
+    view = bot.care.book.view()
+    return 0 if view is None else view[1].unsellable
 
 
 async def findings(world: World) -> list[str]:
@@ -100,7 +107,7 @@ async def test_an_order_that_landed_with_an_error_costs_its_fee_in_the_ledger(au
     assert await findings(world) == []
 
 
-async def test_sol_that_left_without_the_bot_is_booked_and_freezes_its_users_entries(autojump_clock: MockClock) -> None:
+async def test_sol_that_left_without_the_bot_is_booked_and_freezes_that_wallet_alone(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     user, wallet = await world.user("demo-1", BY_HAND)
     other, others_wallet = await world.user("demo-2", BY_HAND)
@@ -121,18 +128,25 @@ async def test_sol_that_left_without_the_bot_is_booked_and_freezes_its_users_ent
         assert isinstance(refused, Refused)
         assert "outflow" in refused.reason
         assert bot.guard.covering(other.id, Context.MANUAL_COMMAND) == ()
-        assert isinstance(await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=BPS)), Submitted), (
-            "what he holds can be sold all the same"
-        )
-        await closed(world, 1)
-        await trio.sleep(5)
+        sale = await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=BPS))
+        assert isinstance(sale, Refused)
+        assert sale.code == FROZEN
+        others = order(other, others_wallet, mint, key="others", spend_lamports=TENTH)
+        assert isinstance(await bot.desk.submit(others), Submitted), "another wallet goes on"
+        await bot.panic(user.id)
+        await until(lambda: unsellable(bot) == 1, within_s=60)
+        await trio.sleep(60)
+        assert "/ack_outflow" in StateWords(bot.guard, None).line(user.id)
+        assert [entry.kind for entry in world.store.ledger].count(EntryKind.OUTFLOW) == 1
     assert any("/ack_outflow" in line for line in world.told)
     assert any("not signed here" in line for line in world.alerts)
     async with running_bot(world) as bot:
         await until(lambda: bot.reconciler.reconciled, within_s=20)
-        assert pausing(bot) == {"outflow"}, "a restart does not forget it"
+        assert pausing(bot) == {"outflow", "panic"}, "a restart does not forget it"
         assert await bot.guard.acknowledge_outflow(user.id)
         assert not await bot.guard.acknowledge_outflow(user.id)
+        await closed(world, 1)
+        await bot.guard.resume_user(user.id)
         await exact(bot, world)
         assert pausing(bot) == set(), "what was said to be his own is not told again"
         ledger = await world.store.wallet_ledger(wallet.id)

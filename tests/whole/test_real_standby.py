@@ -62,13 +62,16 @@ def pair() -> Iterator[Pair]:
 
 @contextmanager
 def running_chain(home: Path) -> Iterator[None]:
-    """`bot localnet` by itself, with a busy market."""
+    """`bot localnet` by itself, with a busy market; a bot refuses a chain that does not run yet."""
     market = write_busy_market(home / "busy.csv", LAUNCHES)
     argv = [sys.executable, "-m", "bot", "localnet", "--data-dir", str(home / "localnet"), "--slot-ms", "50"]
     argv += ["--endpoints", "2", "--market", str(market)]
     with (home / "log").open("ab") as output:
         process = subprocess.Popen(argv, cwd=ROOT, env=clean_environment(), stdout=output, stderr=output)
     try:
+        asked = ("localnet", "status", "--data-dir", str(home / "localnet"))
+        while command(*asked).returncode:
+            assert process.poll() is None, (home / "log").read_text()
         yield
     finally:
         process.terminate()

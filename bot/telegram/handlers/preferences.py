@@ -103,7 +103,7 @@ class PreferenceHandlers:
             raise wrong_usage(command)
         if not await self.pauses.acknowledge_outflow(known(incoming).id):
             return "Nothing has left your wallet without this bot; there is nothing to say yes to."
-        return "Noted: it was you. What left is in the books, and your entries are open again; see /status."
+        return "Noted: it was you. What left is in the books, and your wallet is not frozen any more; see /status."
 
 
 def _counts_for(row: Setting) -> str:
