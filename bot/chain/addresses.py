@@ -1,6 +1,6 @@
-"""Programs and derived addresses of the launchpad.
+"""Programs and derived addresses of the launchpad and of its pools.
 
-Program ids and PDA seeds: the official SDK 2.0.0 (`pda.ts`) and its interface descriptions.
+Program ids and PDA seeds: the official SDKs (launchpad 2.0.0 `pda.ts`, pools 1.20.0) and their interface descriptions.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import lru_cache
 from solders.pubkey import Pubkey
 
 PUMP_PROGRAM = Pubkey.from_string("6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P")
+POOL_PROGRAM = Pubkey.from_string("pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA")
 FEES_PROGRAM = Pubkey.from_string("pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ")
 SYSTEM_PROGRAM = Pubkey.from_string("11111111111111111111111111111111")
 TOKEN_PROGRAM = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
@@ -30,6 +31,10 @@ GLOBAL = _derived([b"global"], PUMP_PROGRAM)
 EVENT_AUTHORITY = _derived([b"__event_authority"], PUMP_PROGRAM)
 GLOBAL_VOLUME_ACCUMULATOR = _derived([b"global_volume_accumulator"], PUMP_PROGRAM)
 FEE_CONFIG = _derived([b"fee_config", bytes(PUMP_PROGRAM)], FEES_PROGRAM)
+POOL_CONFIG = _derived([b"global_config"], POOL_PROGRAM)
+POOL_EVENT_AUTHORITY = _derived([b"__event_authority"], POOL_PROGRAM)
+POOL_GLOBAL_VOLUME_ACCUMULATOR = _derived([b"global_volume_accumulator"], POOL_PROGRAM)
+POOL_FEE_CONFIG = _derived([b"fee_config", bytes(POOL_PROGRAM)], FEES_PROGRAM)
 
 
 def key_from(text: str) -> Pubkey:
@@ -59,6 +64,39 @@ def user_volume_accumulator(user: Pubkey) -> Pubkey:
 def sharing_config(mint: Pubkey) -> Pubkey:
     """How a coin's creator fee is shared; the account need not exist."""
     return _derived([b"sharing-config", bytes(mint)], FEES_PROGRAM)
+
+
+@lru_cache(maxsize=8192)
+def pool_authority(mint: Pubkey) -> Pubkey:
+    """Who opens the canonical pool of a mint: the launchpad itself, when the curve migrates."""
+    return _derived([b"pool-authority", bytes(mint)], PUMP_PROGRAM)
+
+
+@lru_cache(maxsize=8192)
+def canonical_pool(mint: Pubkey) -> Pubkey:
+    """The pool that a mint's curve migrates to. Anybody may open others; they are none of ours."""
+    seeds = [b"pool", bytes(2), bytes(pool_authority(mint)), bytes(mint), bytes(WRAPPED_SOL_MINT)]
+    return _derived(seeds, POOL_PROGRAM)
+
+
+def pool_v2(mint: Pubkey) -> Pubkey:
+    """The second account of a canonical pool, which trades name behind the described ones."""
+    return _derived([b"pool-v2", bytes(mint)], POOL_PROGRAM)
+
+
+def pool_creator_authority(creator: Pubkey) -> Pubkey:
+    """The owner of the token account that a coin's creator fee goes to in its pool."""
+    return _derived([b"creator_vault", bytes(creator)], POOL_PROGRAM)
+
+
+def pool_volume_accumulator(user: Pubkey) -> Pubkey:
+    """A trader's own account of the pool program."""
+    return _derived([b"user_volume_accumulator", bytes(user)], POOL_PROGRAM)
+
+
+def wrapped_sol(owner: Pubkey) -> Pubkey:
+    """The owner's associated token account of wrapped SOL."""
+    return token_account(owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
 
 
 def token_account(owner: Pubkey, mint: Pubkey, token_program: Pubkey) -> Pubkey:

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import structlog
 
-from bot.chain import base58, layouts, wire
+from bot.chain import base58, layouts, pool_layouts, wire
+from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
 from bot.chain.outcome import failure_of
 from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_in_logs
 from bot.errors import DecodeError
@@ -54,6 +55,8 @@ def _inner_instructions(keys: list[str], groups: Iterable[wire.InnerInstructions
 def landed_from(record: wire.TransactionRecord, signature: str, address: str, mint: str) -> LandedTransaction:
     """The evidence for `address` and `mint`; raises DecodeError for a record that contradicts itself or lacks the wallet.
 
+    A trade in a pool closes the wallet's account of wrapped SOL: what somebody had left in one counts as rent that came back.
+
     The block time falls back to the launchpad's own event, since a young block may not have one yet.
     """
     meta = _meta(record)
@@ -63,34 +66,45 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
     if not len(keys) == len(meta.pre_balances) == len(meta.post_balances):
         raise DecodeError(f"{signature} has {len(keys)} accounts and {len(meta.post_balances)} balances")
     failure = failure_of(meta.err)
-    events = [] if failure else _own_trades(record, address, mint)
+    trades = [] if failure else _own_trades(record, address, mint)
     wallet = keys.index(address)
     before = _own_balances(meta.pre_token_balances, address, mint)
     after = _own_balances(meta.post_token_balances, address, mint)
-    trade = events[0] if len(events) == 1 else None
-    if len(events) > 1:
-        log.warning("several_trades_in_one_transaction", signature=signature, mint=mint, trades=len(events))
+    wrapped = _own_balances(meta.pre_token_balances, address, str(WRAPPED_SOL_MINT)) | _own_balances(
+        meta.post_token_balances, address, str(WRAPPED_SOL_MINT)
+    )
+    trade, traded_at_s = trades[0] if len(trades) == 1 else (None, 0)
+    if len(trades) > 1:
+        log.warning("several_trades_in_one_transaction", signature=signature, mint=mint, trades=len(trades))
     return LandedTransaction(
         signature=signature,
         slot=record.slot,
-        block_time_s=record.block_time or (trade.timestamp_s if trade else 0),
+        block_time_s=record.block_time or traded_at_s,
         error=failure.text if failure else None,
         program_error=failure.program_error if failure else None,
         network_fee_lamports=meta.fee if wallet == 0 else 0,
         wallet_delta_lamports=meta.post_balances[wallet] - meta.pre_balances[wallet],
         token_delta_raw=sum(after.values()) - sum(before.values()),
         rent_delta_lamports=sum(
-            _at(meta.post_balances, index) - _at(meta.pre_balances, index) for index in before | after
+            _at(meta.post_balances, index) - _at(meta.pre_balances, index) for index in before | after | wrapped
         ),
-        trade=_evidence(trade) if trade else None,
+        trade=trade,
     )
 
 
-def _own_trades(record: wire.TransactionRecord, address: str, mint: str) -> list[layouts.TradeEvent]:
-    trades = (
-        layouts.decode_trade_event(payload) for payload in event_payloads(record) if payload[:8] == layouts.TRADE_EVENT
-    )
-    return [trade for trade in trades if str(trade.user) == address and str(trade.mint) == mint]
+def _own_trades(record: wire.TransactionRecord, address: str, mint: str) -> list[tuple[TradeEvidence, int]]:
+    """What this wallet traded of this mint, on its curve or in its canonical pool, each with its time."""
+    found: list[tuple[TradeEvidence, int]] = []
+    for payload in event_payloads(record):
+        if payload[:8] == layouts.TRADE_EVENT:
+            trade = layouts.decode_trade_event(payload)
+            if str(trade.user) == address and str(trade.mint) == mint:
+                found.append((_evidence(trade), trade.timestamp_s))
+        elif payload[:8] in {pool_layouts.BUY_EVENT, pool_layouts.SELL_EVENT}:
+            swap = pool_layouts.decode_pool_trade(payload)
+            if str(swap.user) == address and swap.pool == canonical_pool(key_from(mint)):
+                found.append((_pool_evidence(swap), swap.timestamp_s))
+    return found
 
 
 def _own_balances(balances: list[wire.TokenBalance] | None, address: str, mint: str) -> dict[int, int]:
@@ -112,6 +126,17 @@ def _evidence(trade: layouts.TradeEvent) -> TradeEvidence:
         quote_lamports=trade.sol_lamports,
         protocol_fee_lamports=trade.protocol_fee_lamports,
         creator_fee_lamports=trade.creator_fee_lamports,
+    )
+
+
+def _pool_evidence(trade: pool_layouts.PoolTradeEvent) -> TradeEvidence:
+    return TradeEvidence(
+        is_buy=trade.is_buy,
+        token_raw=trade.token_raw,
+        quote_lamports=trade.quote_lamports,
+        protocol_fee_lamports=trade.protocol_fee_lamports,
+        creator_fee_lamports=trade.creator_fee_lamports,
+        lp_fee_lamports=trade.lp_fee_lamports,
     )
 
 

@@ -65,6 +65,12 @@ class Reader:
     def u128(self) -> int:
         return int.from_bytes(self.take(16), "little")
 
+    def i128(self) -> int:
+        return int.from_bytes(self.take(16), "little", signed=True)
+
+    def skip(self, length: int) -> None:
+        self.take(length)
+
     def flag(self) -> bool:
         return self.take(1)[0] != 0
 
@@ -79,7 +85,8 @@ class Reader:
         return self.take(length).decode("utf-8", "replace")
 
 
-def _expect(data: bytes, discriminator: bytes, what: str) -> None:
+def expect(data: bytes, discriminator: bytes, what: str) -> None:
+    """Raise DecodeError unless the bytes begin as those of this account or event do."""
     if data[:8] != discriminator:
         raise DecodeError(f"{what} begins with {data[:8].hex() or 'nothing'}, not with {discriminator.hex()}")
 
@@ -105,7 +112,7 @@ class CurveAccount:
 
 def decode_curve(data: bytes) -> CurveAccount:
     """Accounts of 81 bytes and more; sizes seen on mainnet are 81, 115, 125, 151 and 256, so the length says nothing."""
-    _expect(data, BONDING_CURVE, "a bonding curve account")
+    expect(data, BONDING_CURVE, "a bonding curve account")
     if len(data) < MIN_CURVE_LENGTH:
         raise DecodeError(f"a bonding curve account has {len(data)} bytes, {MIN_CURVE_LENGTH} are the least")
     padded = data[:CURVE_LENGTH].ljust(CURVE_LENGTH, b"\x00")
@@ -134,18 +141,19 @@ class GlobalAccount:
 
 def decode_global(data: bytes) -> GlobalAccount:
     """The first recipient stands apart from the other seven in both sets; mayhem coins pay to the reserved set."""
-    _expect(data, GLOBAL, "the launchpad's Global account")
+    expect(data, GLOBAL, "the launchpad's Global account")
     if len(data) < MIN_GLOBAL_LENGTH:
         raise DecodeError(f"the launchpad's Global account has {len(data)} bytes, {MIN_GLOBAL_LENGTH} are the least")
     return GlobalAccount(
         fees=Fees(int.from_bytes(data[105:113], "little"), int.from_bytes(data[154:162], "little")),
-        fee_recipients=_recipients(data, 41, 1) + _recipients(data, 162, 7),
-        reserved_fee_recipients=_recipients(data, 483, 1) + _recipients(data, 516, 7),
-        buyback_fee_recipients=_recipients(data, 741, 8),
+        fee_recipients=recipients(data, 41, 1) + recipients(data, 162, 7),
+        reserved_fee_recipients=recipients(data, 483, 1) + recipients(data, 516, 7),
+        buyback_fee_recipients=recipients(data, 741, 8),
     )
 
 
-def _recipients(data: bytes, offset: int, count: int) -> tuple[Pubkey, ...]:
+def recipients(data: bytes, offset: int, count: int) -> tuple[Pubkey, ...]:
+    """`count` keys in a row, those that are not set left out."""
     keys = (Pubkey.from_bytes(data[at : at + 32]) for at in range(offset, offset + 32 * count, 32))
     return tuple(key for key in keys if key != ZERO_KEY)
 
@@ -160,7 +168,7 @@ class FeeTier:
 
 def decode_fee_tiers(data: bytes) -> tuple[FeeTier, ...]:
     """The tiers of coins quoted in SOL, in the account's order, which is by threshold; the LP fee is none of a curve's."""
-    _expect(data, FEE_CONFIG, "the launchpad's FeeConfig account")
+    expect(data, FEE_CONFIG, "the launchpad's FeeConfig account")
     reader = Reader(data, "the launchpad's FeeConfig account", 65)
     count = reader.u32()
     if not 0 < count <= MAX_FEE_TIERS:
@@ -193,7 +201,7 @@ class CreateEvent:
 
 def decode_create_event(data: bytes) -> CreateEvent:
     """Events of 2024 end after `user`; the fields behind it came one by one."""
-    _expect(data, CREATE_EVENT, "a CreateEvent")
+    expect(data, CREATE_EVENT, "a CreateEvent")
     reader = Reader(data, "a CreateEvent", 8)
     name, symbol, uri = reader.text(), reader.text(), reader.text()
     mint = reader.key()
@@ -255,7 +263,7 @@ class TradeEvent:
 
 def decode_trade_event(data: bytes) -> TradeEvent:
     """Sizes seen: 129 bytes (2024), 266, 371, 374 and more (2026). The tail behind byte 225 tells nothing that we need."""
-    _expect(data, TRADE_EVENT, "a TradeEvent")
+    expect(data, TRADE_EVENT, "a TradeEvent")
     reader = Reader(data, "a TradeEvent", 8)
     mint, sol, token_raw, is_buy = reader.key(), reader.u64(), reader.u64(), reader.flag()
     user, timestamp_s = reader.key(), reader.i64()

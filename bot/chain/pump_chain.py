@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +18,7 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
 from bot.chain.mints import decode_mint
 from bot.chain.outcome import failure_of
+from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment, RpcClient
 from bot.chain.witnessed import WitnessedReads
@@ -32,6 +33,7 @@ from bot.trading.curve import (
     Fees,
 )
 from bot.trading.fill import LandedTransaction
+from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
 from bot.trading.venue import Venue
@@ -65,6 +67,7 @@ class PumpChain:
         self._prices: OrderedDict[str, tuple[int, float]] = OrderedDict()  # micro-lamports per unit, trio time
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
+        self._pools = Pools(endpoints)
 
     def __repr__(self) -> str:
         return f"<PumpChain {self._endpoints!r}>"
@@ -108,8 +111,9 @@ class PumpChain:
         if known is not None and trio.current_time() < known[1] + UNIT_PRICE_MAX_AGE_S:
             await trio.lowlevel.checkpoint()
             return known[0]
-        curve = str(at.bonding_curve(at.key_from(mint)))
-        paid = sorted(await self._endpoints.first(lambda client: client.prioritization_fees([curve]), hedge=True))
+        key = at.key_from(mint)
+        market = str(at.bonding_curve(key) if self._pools.token_program_of(mint) is None else at.canonical_pool(key))
+        paid = sorted(await self._endpoints.first(lambda client: client.prioritization_fees([market]), hedge=True))
         price = paid[len(paid) * 3 // 4] if paid else 0
         self._prices[mint] = (price, trio.current_time())
         while len(self._prices) > MAX_COINS:
@@ -119,27 +123,47 @@ class PumpChain:
     # Reserves and fees
 
     async def venue(self, mint: str) -> Venue:
-        slot, accounts = await self._read_coins([at.key_from(mint)], "confirmed")
-        account = accounts[str(at.bonding_curve(at.key_from(mint)))]
+        key = at.key_from(mint)
+        if (pool := await self._known_pool(key)) is not None:
+            return pool
+        slot, accounts = await self._read_coins([key], "confirmed")
+        account = accounts[str(at.bonding_curve(key))]
         if account is None:
             raise LookupError(f"{mint} has no bonding curve")
-        return _curve(account, slot)
+        curve = _curve(account, slot)
+        return (await self._pools_of({mint: curve})).get(mint, curve)
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
         if not mints:
             return {}
         keys = {mint: at.key_from(mint) for mint in mints}
-        slot, accounts = await self._read_coins(list(keys.values()), "confirmed")
-        found: dict[str, Venue] = {}
-        for mint, key in keys.items():
+        migrated = {key: program for mint, key in keys.items() if (program := self._pools.token_program_of(mint))}
+        found: dict[str, Venue] = {**await self._pools.read(migrated, "confirmed")}
+        others = {mint: key for mint, key in keys.items() if mint not in found}
+        if not others:
+            return found
+        slot, accounts = await self._read_coins(list(others.values()), "confirmed")
+        curves: dict[str, Curve] = {}
+        for mint, key in others.items():
             account = accounts[str(at.bonding_curve(key))]
             if account is None:
                 continue
             try:
-                found[mint] = _curve(account, slot)
+                curves[mint] = _curve(account, slot)
             except DecodeError as error:
                 log.warning("curve_left_out", mint=mint, reason=str(error))
-        return found
+        return {**found, **curves, **await self._pools_of(curves)}
+
+    async def _known_pool(self, mint: Pubkey) -> Pool | None:
+        """The pool of a coin that had one before, read alone; None for one that may still be on its curve."""
+        program = self._pools.token_program_of(str(mint))
+        return None if program is None else (await self._pools.read({mint: program}, "confirmed")).get(str(mint))
+
+    async def _pools_of(self, curves: Mapping[str, Curve]) -> dict[str, Pool]:
+        """The pools of those coins whose curves are complete and whose pools exist."""
+        complete = [mint for mint, curve in curves.items() if curve.complete and mint in self._coins]
+        programs = {at.key_from(mint): self._coins[mint].token_program for mint in complete}
+        return await self._pools.read(programs, "confirmed")
 
     async def _read_coins(
         self, mints: Sequence[Pubkey], commitment: Commitment
@@ -229,9 +253,12 @@ class PumpChain:
 
     async def compute_units(self, order: SwapOrder) -> int:
         """Simulated on the newest state with the order's own limit, so that a limit which is too small shows."""
-        await self._fresh_config()
-        if order.mint not in self._coins:
-            await self._read_coins([at.key_from(order.mint)], "processed")
+        if isinstance(order.venue, Pool):
+            await self._pools.fresh_config()
+        else:
+            await self._fresh_config()
+            if order.mint not in self._coins:
+                await self._read_coins([at.key_from(order.mint)], "processed")
         raw = transactions.unsigned_wire(self._message(order, Hash.default()))
         simulated = await self._endpoints.first(lambda client: client.simulate(raw))
         failure = failure_of(simulated.err)
@@ -247,6 +274,8 @@ class PumpChain:
         return self._message(order, Hash.from_string(blockhash.value))
 
     def _message(self, order: SwapOrder, blockhash: Hash) -> bytes:
+        if isinstance(order.venue, Pool):
+            return self._pools.message(order, blockhash)
         facts = self._coins.get(order.mint)
         if self._config is None or facts is None:
             raise ChainUnavailable(f"the launchpad's accounts of {order.mint} have not been read yet")

@@ -1,4 +1,4 @@
-"""The launchpad's events as domain records: found in logs or inner instructions, accepted only from the launchpad itself.
+"""The events of the launchpad and its pools as domain records: in logs or inner instructions, accepted only from them.
 
 An event is recognised by its eight discriminator bytes and by the program that emitted it. The bytes alone are not
 enough: another launchpad uses the same ones, and any program may log any bytes.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.chain import layouts
-from bot.chain.addresses import EVENT_AUTHORITY, PUMP_PROGRAM
+from bot.chain.addresses import EVENT_AUTHORITY, POOL_EVENT_AUTHORITY, POOL_PROGRAM, PUMP_PROGRAM
 from bot.errors import DecodeError
 from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
@@ -25,19 +25,23 @@ _RETURN = re.compile(r"Program (\w{32,44}) (?:success|failed: .*)", re.DOTALL)
 _TEXT = "Program log: "
 _DATA = "Program data: "
 _TRUNCATED = "Log truncated"
-_PUMP = str(PUMP_PROGRAM)
+# Who may emit an event, and who signs for it when it is repeated as a call.
+_EMITTERS = {str(PUMP_PROGRAM): str(EVENT_AUTHORITY), str(POOL_PROGRAM): str(POOL_EVENT_AUTHORITY)}
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvents:
-    """Event payloads that the launchpad logged, in order. `truncated`: the node cut the log, so there may be more."""
+    """Event payloads that the launchpad or its pool program logged, in order.
+
+    `truncated`: the node cut the log, so there may be more.
+    """
 
     payloads: tuple[bytes, ...]
     truncated: bool
 
 
 def events_in_logs(logs: Sequence[str]) -> LoggedEvents:
-    """The `Program data:` payloads whose emitting program is the launchpad.
+    """The `Program data:` payloads whose emitting program is the launchpad or its pool program.
 
     The emitter of a line is the program on top of the stack of `invoke` and `success` lines. A program's own text always
     stands behind `Program log: `, so it can forge none of them. After `Log truncated` shorter lines may still follow
@@ -58,7 +62,7 @@ def events_in_logs(logs: Sequence[str]) -> LoggedEvents:
         elif returned := _RETURN.fullmatch(line):
             if not stack or stack.pop() != returned[1]:
                 raise DecodeError(f"a log leaves {returned[1]}, which it had not entered")
-        elif line.startswith(_DATA) and stack and stack[-1] == _PUMP:
+        elif line.startswith(_DATA) and stack and stack[-1] in _EMITTERS:
             payloads.append(_payload(line))
     return LoggedEvents(tuple(payloads), truncated=False)
 
@@ -81,14 +85,12 @@ class InnerInstruction:
 
 
 def events_in_instructions(instructions: Iterable[InnerInstruction]) -> tuple[bytes, ...]:
-    """Event payloads that the launchpad repeated as calls to itself, signed by its event authority; never cut."""
-    authority = str(EVENT_AUTHORITY)
+    """Event payloads that both programs repeated as calls to themselves, signed by their event authorities; never cut."""
     return tuple(
         instruction.data[8:]
         for instruction in instructions
-        if instruction.program == _PUMP
-        and instruction.data[:8] == layouts.EVENT_CPI
-        and instruction.accounts[:1] == (authority,)
+        if instruction.data[:8] == layouts.EVENT_CPI
+        and instruction.accounts[:1] == (_EMITTERS.get(instruction.program),)
     )
 
 

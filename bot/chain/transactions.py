@@ -8,6 +8,7 @@ interface description of SDK 2.0.0.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from solders.hash import Hash
@@ -18,6 +19,7 @@ from solders.signature import Signature
 
 from bot.chain import addresses as at
 from bot.chain import layouts
+from bot.chain.instructions import budget, close_token_account, create_token_account, reads, signs, writes
 from bot.errors import DecodeError, SendRejected
 from bot.ports import SwapOrder
 from bot.trading.intent import Side
@@ -25,10 +27,6 @@ from bot.trading.intent import Side
 PACKET_BYTES = 1232
 MICRO_LAMPORTS = 1_000_000
 
-_SET_COMPUTE_UNIT_LIMIT = 2
-_SET_COMPUTE_UNIT_PRICE = 3
-_CREATE_IDEMPOTENT = b"\x01"
-_CLOSE_ACCOUNT = b"\x09"
 _MAX_U32 = 2**32 - 1
 
 
@@ -54,13 +52,15 @@ def pick_recipients(config: layouts.GlobalAccount, mint: Pubkey, *, is_mayhem: b
     Raises DecodeError for a Global account that names none.
     """
     protocol = config.reserved_fee_recipients if is_mayhem else config.fee_recipients
-    if not protocol or not config.buyback_fee_recipients:
-        raise DecodeError("the launchpad's Global account names no fee recipient")
+    return draw_recipients(protocol, config.buyback_fee_recipients, mint)
+
+
+def draw_recipients(protocol: Sequence[Pubkey], buyback: Sequence[Pubkey], mint: Pubkey) -> Recipients:
+    """One of each, the same for the same mint; raises DecodeError where there is none."""
+    if not protocol or not buyback:
+        raise DecodeError("the program's configuration names no fee recipient")
     draw = int.from_bytes(bytes(mint)[:8], "little")
-    return Recipients(
-        protocol=protocol[draw % len(protocol)],
-        buyback=config.buyback_fee_recipients[draw // len(protocol) % len(config.buyback_fee_recipients)],
-    )
+    return Recipients(protocol[draw % len(protocol)], buyback[draw // len(protocol) % len(buyback)])
 
 
 def compute_unit_price(priority_fee_lamports: int, compute_unit_limit: int) -> int:
@@ -70,23 +70,26 @@ def compute_unit_price(priority_fee_lamports: int, compute_unit_limit: int) -> i
 
 def build_message(order: SwapOrder, facts: CoinFacts, recipients: Recipients, blockhash: Hash) -> bytes:
     """The message bytes of one trade, to be signed by the wallet; raises SendRejected for an order that fits no packet."""
+    user, mint = at.key_from(order.wallet_address), at.key_from(order.mint)
+    if order.side is Side.BUY:
+        instructions = [
+            create_token_account(user, mint, facts.token_program),
+            _trade(order, user, mint, facts, recipients),
+        ]
+    else:
+        instructions = [_trade(order, user, mint, facts, recipients)]
+        if order.close_account:
+            instructions.append(close_token_account(user, mint, facts.token_program))
+    return compile_message(order, user, instructions, blockhash)
+
+
+def compile_message(order: SwapOrder, user: Pubkey, instructions: Sequence[Instruction], blockhash: Hash) -> bytes:
+    """A message with the order's budget before its instructions; raises SendRejected for one that fits no packet."""
     if not 0 < order.compute_unit_limit <= _MAX_U32:
         raise SendRejected("invalid", f"a compute unit limit of {order.compute_unit_limit} is none")
-    user, mint = at.key_from(order.wallet_address), at.key_from(order.mint)
-    user_tokens = at.token_account(user, mint, facts.token_program)
     price = compute_unit_price(order.priority_fee_lamports, order.compute_unit_limit)
-    instructions = [
-        _budget(struct.pack("<BI", _SET_COMPUTE_UNIT_LIMIT, order.compute_unit_limit)),
-        _budget(struct.pack("<BQ", _SET_COMPUTE_UNIT_PRICE, price)),
-    ]
-    if order.side is Side.BUY:
-        instructions.append(_create_token_account(user, user_tokens, mint, facts.token_program))
-        instructions.append(_trade(order, user, mint, facts, recipients))
-    else:
-        instructions.append(_trade(order, user, mint, facts, recipients))
-        if order.close_account:
-            instructions.append(_close_token_account(user, user_tokens, facts.token_program))
-    message = to_bytes_versioned(MessageV0.try_compile(user, instructions, [], blockhash))
+    budgeted = [*budget(order.compute_unit_limit, price), *instructions]
+    message = to_bytes_versioned(MessageV0.try_compile(user, budgeted, [], blockhash))
     if 1 + Signature.LENGTH + len(message) > PACKET_BYTES:
         raise SendRejected("invalid", f"the transaction has more than the {PACKET_BYTES} bytes of one packet")
     return message
@@ -115,33 +118,6 @@ def unsigned_wire(message: bytes) -> bytes:
     return b"\x01" + bytes(Signature.LENGTH) + message
 
 
-def _budget(data: bytes) -> Instruction:
-    return Instruction(at.COMPUTE_BUDGET_PROGRAM, data, [])
-
-
-def _reads(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=False)
-
-
-def _writes(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=False, is_writable=True)
-
-
-def _signs(key: Pubkey) -> AccountMeta:
-    return AccountMeta(key, is_signer=True, is_writable=True)
-
-
-def _create_token_account(user: Pubkey, account: Pubkey, mint: Pubkey, token_program: Pubkey) -> Instruction:
-    """Opens the wallet's token account unless it is there; the wallet pays its rent."""
-    accounts = [_signs(user), _writes(account), _reads(user), _reads(mint), _reads(at.SYSTEM_PROGRAM)]
-    return Instruction(at.ATA_PROGRAM, _CREATE_IDEMPOTENT, [*accounts, _reads(token_program)])
-
-
-def _close_token_account(user: Pubkey, account: Pubkey, token_program: Pubkey) -> Instruction:
-    """Gives the rent of an emptied token account back to the wallet."""
-    return Instruction(token_program, _CLOSE_ACCOUNT, [_writes(account), _writes(user), _signs(user)])
-
-
 def _trade(order: SwapOrder, user: Pubkey, mint: Pubkey, facts: CoinFacts, recipients: Recipients) -> Instruction:
     """The launchpad's own instruction: two u64 after the discriminator, 27 accounts for a buy, 26 for a sale."""
     if order.side is Side.BUY:
@@ -159,39 +135,35 @@ def _trade_accounts(
     vault = at.creator_vault(at.key_from(order.venue.creator))
     volume = at.user_volume_accumulator(user)
     accounts = [
-        _reads(at.GLOBAL),
-        _reads(mint),
-        _reads(at.WRAPPED_SOL_MINT),
-        _reads(facts.token_program),
-        _reads(at.TOKEN_PROGRAM),
-        _reads(at.ATA_PROGRAM),
-        _writes(recipients.protocol),
-        _writes(_quote_account(recipients.protocol)),
-        _writes(recipients.buyback),
-        _writes(_quote_account(recipients.buyback)),
-        _writes(curve),
-        _writes(at.token_account(curve, mint, facts.token_program)),
-        _writes(_quote_account(curve)),
-        _signs(user),
-        _writes(at.token_account(user, mint, facts.token_program)),
-        _writes(_quote_account(user)),
-        _writes(vault),
-        _writes(_quote_account(vault)),
-        _reads(at.sharing_config(mint)),
+        reads(at.GLOBAL),
+        reads(mint),
+        reads(at.WRAPPED_SOL_MINT),
+        reads(facts.token_program),
+        reads(at.TOKEN_PROGRAM),
+        reads(at.ATA_PROGRAM),
+        writes(recipients.protocol),
+        writes(at.wrapped_sol(recipients.protocol)),
+        writes(recipients.buyback),
+        writes(at.wrapped_sol(recipients.buyback)),
+        writes(curve),
+        writes(at.token_account(curve, mint, facts.token_program)),
+        writes(at.wrapped_sol(curve)),
+        signs(user),
+        writes(at.token_account(user, mint, facts.token_program)),
+        writes(at.wrapped_sol(user)),
+        writes(vault),
+        writes(at.wrapped_sol(vault)),
+        reads(at.sharing_config(mint)),
     ]
     if order.side is Side.BUY:
-        accounts.append(_reads(at.GLOBAL_VOLUME_ACCUMULATOR))
+        accounts.append(reads(at.GLOBAL_VOLUME_ACCUMULATOR))
     return [
         *accounts,
-        _writes(volume),
-        _writes(_quote_account(volume)),
-        _reads(at.FEE_CONFIG),
-        _reads(at.FEES_PROGRAM),
-        _reads(at.SYSTEM_PROGRAM),
-        _reads(at.EVENT_AUTHORITY),
-        _reads(at.PUMP_PROGRAM),
+        writes(volume),
+        writes(at.wrapped_sol(volume)),
+        reads(at.FEE_CONFIG),
+        reads(at.FEES_PROGRAM),
+        reads(at.SYSTEM_PROGRAM),
+        reads(at.EVENT_AUTHORITY),
+        reads(at.PUMP_PROGRAM),
     ]
-
-
-def _quote_account(owner: Pubkey) -> Pubkey:
-    return at.token_account(owner, at.WRAPPED_SOL_MINT, at.TOKEN_PROGRAM)

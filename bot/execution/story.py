@@ -17,6 +17,7 @@ ACCOUNTS = {
     Account.RESULT: "lost on the tokens",
     Account.PROTOCOL_FEE: "protocol fee",
     Account.CREATOR_FEE: "creator fee",
+    Account.LP_FEE: "fee for liquidity",
     Account.NETWORK_FEE: "network fee",
     Account.PRIORITY_FEE: "priority fee",
     Account.RENT: "account rent",

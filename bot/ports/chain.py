@@ -102,7 +102,7 @@ class Chain(Protocol):
         """A blockhash with about 30 blocks of life left, or more where none so old was seen yet (money path 3)."""
 
     async def market_unit_price(self, mint: str) -> int:
-        """What recent transactions that write this mint's curve paid, in micro-lamports per compute unit; 0 for nothing."""
+        """What recent transactions that write this mint's curve or pool paid, in micro-lamports per unit; 0 for nothing."""
 
     async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
         """One entry per signature, None where the endpoint's recent status cache does not know it."""

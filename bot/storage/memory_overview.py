@@ -66,7 +66,11 @@ class MemoryOverview(MemoryTables):
             realized_lamports=sum(row.realized_lamports for row in trades) - paid_lamports,
             fees_lamports=paid_lamports
             + sum(
-                fill.protocol_fee_lamports + fill.creator_fee_lamports + fill.network_fee_lamports + fill.other_lamports
+                fill.protocol_fee_lamports
+                + fill.creator_fee_lamports
+                + fill.lp_fee_lamports
+                + fill.network_fee_lamports
+                + fill.other_lamports
                 for fill in fills
             ),
         )

@@ -56,7 +56,10 @@ cross join lateral (
         count(*) filter (where side = 'sell') as sells,
         coalesce(sum(realized_lamports), 0) as realized_lamports,
         coalesce(
-            sum(protocol_fee_lamports + creator_fee_lamports + network_fee_lamports + other_lamports), 0
+            sum(
+                protocol_fee_lamports + creator_fee_lamports + lp_fee_lamports + network_fee_lamports + other_lamports
+            ),
+            0
         ) as fees_lamports
     from trades
     where block_time >= $1 and trades.mode = asked.mode

@@ -30,22 +30,23 @@ class LandedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class TradeEvidence:
-    """Amounts of the launchpad's own trade event."""
+    """Amounts of the trade event of the launchpad, or of the pool, where alone there is a fee for liquidity."""
 
     is_buy: bool
     token_raw: int
     quote_lamports: int
     protocol_fee_lamports: int
     creator_fee_lamports: int
+    lp_fee_lamports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One settled trade. All parts are non-negative except `rent_lamports`, which is negative when rent came back.
 
-    For a buy `wallet_delta_lamports = -(quote + protocol + creator + network + rent + other)`; for a sale
-    `wallet_delta_lamports = quote - protocol - creator - network - rent - other`. `other_lamports` holds what the program
-    takes once and never returns: accounts it opens for a wallet or a creator.
+    For a buy `wallet_delta_lamports = -(quote + protocol + creator + lp + network + rent + other)`; for a sale
+    `wallet_delta_lamports = quote - protocol - creator - lp - network - rent - other`. `other_lamports` holds what the
+    program takes once and never returns: accounts it opens for a wallet or a creator.
     """
 
     signature: str
@@ -60,6 +61,7 @@ class Fill:
     rent_lamports: int
     other_lamports: int
     wallet_delta_lamports: int
+    lp_fee_lamports: int = 0
 
     @property
     def cost_lamports(self) -> int:
@@ -89,7 +91,8 @@ def fill_from(landed: LandedTransaction, side: Side) -> Fill:
     moved_raw = trade.token_raw if side is Side.BUY else -trade.token_raw
     if trade.is_buy != (side is Side.BUY) or landed.token_delta_raw != moved_raw:
         raise EvidenceError(f"{landed.signature} moved {landed.token_delta_raw} tokens, not the {side} of its event")
-    fees = trade.protocol_fee_lamports + trade.creator_fee_lamports + landed.network_fee_lamports
+    trading_fees = trade.protocol_fee_lamports + trade.creator_fee_lamports + trade.lp_fee_lamports
+    fees = trading_fees + landed.network_fee_lamports
     gross = -trade.quote_lamports if side is Side.BUY else trade.quote_lamports
     other = gross - fees - landed.rent_delta_lamports - landed.wallet_delta_lamports
     if other < 0:
@@ -107,4 +110,5 @@ def fill_from(landed: LandedTransaction, side: Side) -> Fill:
         rent_lamports=landed.rent_delta_lamports,
         other_lamports=other,
         wallet_delta_lamports=landed.wallet_delta_lamports,
+        lp_fee_lamports=trade.lp_fee_lamports,
     )

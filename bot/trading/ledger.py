@@ -25,6 +25,7 @@ class Account(StrEnum):
     RESULT = "result"  # what sales brought less than the market was paid; a gain is negative
     PROTOCOL_FEE = "protocol_fee"
     CREATOR_FEE = "creator_fee"
+    LP_FEE = "lp_fee"  # stays in a pool, for those whose liquidity it is
     NETWORK_FEE = "network_fee"
     PRIORITY_FEE = "priority_fee"
     RENT = "rent"  # locked in the wallet's own token accounts, and comes back when they are closed
@@ -87,6 +88,7 @@ def legs_of_fill(fill: Fill) -> tuple[Leg, ...]:
         Leg(Account.MARKET, market),
         Leg(Account.PROTOCOL_FEE, fill.protocol_fee_lamports),
         Leg(Account.CREATOR_FEE, fill.creator_fee_lamports),
+        Leg(Account.LP_FEE, fill.lp_fee_lamports),
         *_network_legs(fill.network_fee_lamports),
         Leg(Account.RENT, fill.rent_lamports),
         Leg(Account.PROGRAM_RENT, fill.other_lamports),

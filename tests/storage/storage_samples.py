@@ -167,7 +167,7 @@ async def sent(store: Store, request: TradeRequest) -> Intent:
 def fill_of(
     request: TradeRequest, *, token_raw: int = 1_000, quote_lamports: int = 400, block_time_s: int = NOW_MS // 1000
 ) -> Fill:
-    """A fill with the signature `s-<key>`; fees are 5 + 3 + 2 lamports, no rent."""
+    """A fill with the signature `s-<key>`; fees are 5 + 2 + 1 + 2 lamports, no rent."""
     moved = -quote_lamports if request.side is Side.BUY else quote_lamports
     return Fill(
         signature=f"s-{request.key}",
@@ -177,11 +177,12 @@ def fill_of(
         token_raw=token_raw,
         quote_lamports=quote_lamports,
         protocol_fee_lamports=5,
-        creator_fee_lamports=3,
+        creator_fee_lamports=2,
         network_fee_lamports=2,
         rent_lamports=0,
         other_lamports=0,
         wallet_delta_lamports=moved - 10,
+        lp_fee_lamports=1,
     )
 
 

@@ -51,6 +51,7 @@ def evidence(fill: Fill) -> LandedTransaction:
             quote_lamports=fill.quote_lamports,
             protocol_fee_lamports=fill.protocol_fee_lamports,
             creator_fee_lamports=fill.creator_fee_lamports,
+            lp_fee_lamports=fill.lp_fee_lamports,
         ),
     )
 
@@ -72,7 +73,8 @@ def test_the_legs_of_a_fill_sum_to_zero_and_the_wallet_has_its_delta(fill: Fill)
 
 @given(fill=proven())
 def test_cost_and_proceeds_leave_the_refundable_rent_out(fill: Fill) -> None:
-    fees = fill.protocol_fee_lamports + fill.creator_fee_lamports + fill.network_fee_lamports + fill.other_lamports
+    trading_fees = fill.protocol_fee_lamports + fill.creator_fee_lamports + fill.lp_fee_lamports
+    fees = trading_fees + fill.network_fee_lamports + fill.other_lamports
     if fill.side is Side.BUY:
         assert fill.cost_lamports == fill.quote_lamports + fees
     else:

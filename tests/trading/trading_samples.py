@@ -134,6 +134,7 @@ def fills(draw: st.DrawFn, side: Side, token_raw: int) -> Fill:
         network_fee_lamports=draw(st.integers(5_000, LAMPORTS_PER_SOL // 100)),
         rent_lamports=draw(rent),
         other_lamports=draw(st.sampled_from([0, 890_880, 1_844_400])),
+        lp_fee_lamports=draw(st.integers(0, LAMPORTS_PER_SOL)),
     )
 
 
