@@ -23,7 +23,8 @@ from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.exits import decide_exit
 from bot.trading.intent import Context as TradeContext
-from bot.trading.intent import Protection, Side, TradeRequest
+from bot.trading.intent import Side, TradeRequest
+from bot.trading.landing import protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.venue import Venue, quote_sell
 
@@ -151,7 +152,7 @@ class FallbackMonitor:
                 mint=position.mint,
                 context=TradeContext.AUTOMATED,
                 slippage_bps=settings.slippage_sell_bps,
-                protection=Protection.OPEN,
+                protection=protection_of(settings, Side.SELL),
                 causation_id=position.id,
                 reason=decided.reason.value,
                 token_raw=position.token_raw,

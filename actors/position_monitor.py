@@ -23,6 +23,7 @@ from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, Protection, Side, TradeRequest
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
+from bot.trading.landing import protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN
 from bot.trading.units import BPS
@@ -203,7 +204,8 @@ class PositionMonitor:
             intent = self.in_flight.exit_of(position.id)
             if intent is None:
                 rung = rung_of(tries.climbs, settings.slippage_sell_bps, decided.reason, simulated=tries.was_sent)
-                outcome = await self.desk.submit(self._request(position, decided, rung, tries), rung)
+                request = self._request(position, decided, rung, tries, protection_of(settings, Side.SELL))
+                outcome = await self.desk.submit(request, rung)
                 if not isinstance(outcome, Submitted):
                     log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
                     waits = outcome.code in NOT_ABOUT_TOKEN or outcome.code == FROZEN
@@ -244,8 +246,13 @@ class PositionMonitor:
                     log.info("exit_not_signed_again", position=position.id, code=answer.code, reason=answer.reason)
         return climbs
 
-    def _request(self, position: Position, decided: Exit, rung: Rung, tries: _Tries) -> TradeRequest:
-        """Everything is the balance on the chain, dust from outside included, unless a buy of it may still land."""
+    def _request(
+        self, position: Position, decided: Exit, rung: Rung, tries: _Tries, protection: Protection
+    ) -> TradeRequest:
+        """Everything is the balance on the chain, dust from outside included, unless a buy of it may still land.
+
+        What must be sold whatever it brings takes every route at once.
+        """
         buys = self.in_flight.buys(position.wallet_id, position.mint)
         everything = decided.share_bps == BPS and not buys
         return TradeRequest(
@@ -257,7 +264,7 @@ class PositionMonitor:
             mint=position.mint,
             context=TradeContext.AUTOMATED,
             slippage_bps=rung.slippage_bps,
-            protection=Protection.OPEN,
+            protection=Protection.OPEN if self.forced is not None else protection,
             causation_id=position.id,
             reason=decided.reason.value,
             share_bps=BPS if everything else 0,

@@ -11,7 +11,8 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.ports import Desk, SnipeRun, Store, Submitted, User, Wallet
 from bot.trading.intent import Context as TradeContext
-from bot.trading.intent import Protection, Side, TradeRequest
+from bot.trading.intent import Side, TradeRequest
+from bot.trading.landing import protection_of
 from bot.trading.launch import TokenLaunch
 from bot.trading.limits import UserSettings
 from bot.trading.signal import Ignored, Opinion, Signal, judge
@@ -83,7 +84,7 @@ class Sniper(Actor[None, Look]):
                 mint=run.mint,
                 context=TradeContext.SNIPER,
                 slippage_bps=settings.slippage_buy_bps,
-                protection=Protection.PROTECTED,
+                protection=protection_of(settings, Side.BUY),
                 causation_id=run.id,
                 reason=signal.reason,
                 spend_lamports=signal.spend_lamports,

@@ -29,6 +29,7 @@ from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
 from bot import control, keys, liveness, settings
 from bot.alarm import Alarm
+from bot.chain.block_engines import open_engines
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -37,7 +38,7 @@ from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.swaps import PumpWallets
 from bot.chain.transport import open_http_transport
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, fund, new_user_settings, policy, telegram_token
+from bot.compose import bind_cluster, demo_users, engine_rates, fund, new_user_settings, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.execution.leadership import Leadership
@@ -219,7 +220,8 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
         endpoints = Endpoints(clients, clock, breaker_rule(options.supervision))
         await endpoints.admit(local_chain.genesis_hash)
-        chain = PumpChain(endpoints)
+        engines = await opened.enter_async_context(open_engines(engine_rates(chosen, local_chain.engine_url), clock))
+        chain = PumpChain(endpoints, engines)
         subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
         vault = await _ready_books(options, spooled, local_chain.genesis_hash, succession, patience)
         adapters = Adapters(
@@ -230,6 +232,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             vault=vault,
             clock=clock,
             spool=spooled,
+            engines=engines,
         )
         registrar = Registrar(
             store,

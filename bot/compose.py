@@ -38,6 +38,8 @@ def policy(chosen: settings.Settings) -> Policy:
         max_open_positions=trading.max_open_positions,
         max_daily_loss_lamports=settings.lamports(trading.max_daily_loss_sol),
         min_trade_lamports=settings.lamports(trading.min_trade_sol),
+        max_priority_fee_lamports=trading.max_priority_fee_lamports,
+        max_tip_lamports=trading.max_tip_lamports,
         max_slippage_bps=settings.basis_points(trading.max_slippage_percent),
         min_curve_lamports=settings.lamports(trading.min_curve_sol),
         always_check_tokens=trading.always_check_tokens,
@@ -54,6 +56,12 @@ def policy(chosen: settings.Settings) -> Policy:
         audit_interval_s=trading.audit_interval_s,
         probe_interval_s=trading.probe_interval_s,
     )
+
+
+def engine_rates(chosen: settings.Settings, local_url: str) -> list[tuple[str, float]]:
+    """The block engine's regions with the requests a second of each: the local chain's, then those of the settings."""
+    configured = [(url, chosen.block_engine.requests_per_s) for url in chosen.block_engine.urls]
+    return [(local_url, chosen.localnet.engine_requests_per_s), *configured]
 
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:

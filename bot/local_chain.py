@@ -31,6 +31,7 @@ class LocalChainAddress:
     http_urls: tuple[str, ...]
     ws_urls: tuple[str, ...]
     genesis_hash: str
+    engine_url: str
 
 
 def outside_chain(directory: Path) -> LocalChainAddress:
@@ -50,7 +51,10 @@ def outside_chain(directory: Path) -> LocalChainAddress:
 def _address_of(record: Mapping[str, Any]) -> LocalChainAddress:
     doors = record["endpoints"]
     return LocalChainAddress(
-        tuple(door["http_url"] for door in doors), tuple(door["ws_url"] for door in doors), record["genesis_hash"]
+        tuple(door["http_url"] for door in doors),
+        tuple(door["ws_url"] for door in doors),
+        record["genesis_hash"],
+        record["engine_url"],
     )
 
 
@@ -121,9 +125,9 @@ class LocalChainProcess:
 def refuse_taken_port(port: int, endpoints: int) -> None:
     """Raise StartupError while a configured port, or one behind it, is in use; 0 is none.
 
-    Each endpoint takes two ports in a row, for HTTP and for the WebSocket.
+    Each endpoint takes two ports in a row, for HTTP and for the WebSocket, and so does the block engine after them.
     """
-    for number in range(port, port + 2 * endpoints) if port else ():
+    for number in range(port, port + 2 * (endpoints + 1)) if port else ():
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

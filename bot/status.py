@@ -272,6 +272,10 @@ class StatusBoard:
         ]
         if not self._bot.health["telegram"].since_ms:
             services["telegram"] = {"health": "off", "since": None, "detail": "no token is set; see bot chat"}
+        if self._bot.adapters.engines is None:
+            services["engine"] = {"health": "off", "since": None, "detail": "no block engine is configured"}
+        else:
+            services["engine"]["regions"] = [asdict(region) for region in self._bot.adapters.engines.health()]
         return services
 
     # ------------------------------------------------------------------------------------------------- what is asked

@@ -27,6 +27,7 @@ STATIC = (
     "database_link",
     "rpc_pool",
     "launch_stream",
+    "block_engine",
     "price_poller",
     "trading_guard",
     "flattener",

@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 import trio
 
+from actors.block_engine import BlockEngineLink
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.control_socket import ControlSocket
 from actors.desk import ExecutorDesk
@@ -56,7 +57,18 @@ from bot.execution.reconcile import Reconciler
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.watch_check import WatchCheck
 from bot.hunt import Hunt
-from bot.ports import Chain, ChatApi, ChatDoor, LaunchStream, Messenger, Spool, Store, Vault, WalletHistory
+from bot.ports import (
+    BlockEngines,
+    Chain,
+    ChatApi,
+    ChatDoor,
+    LaunchStream,
+    Messenger,
+    Spool,
+    Store,
+    Vault,
+    WalletHistory,
+)
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Halt
 
@@ -70,7 +82,7 @@ Probe = Callable[[], Awaitable[str]]
 class Adapters:
     """The real adapters, or their in-memory twins: the tree cannot tell them apart.
 
-    `spool` is the store's journal of exits; None for a store that has none.
+    `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders.
     """
 
     store: Store
@@ -80,6 +92,7 @@ class Adapters:
     vault: Vault
     clock: Clock
     spool: Spool | None = None
+    engines: BlockEngines | None = None
 
 
 async def absent(_: Context) -> IgnoreType:
@@ -143,7 +156,7 @@ class TradingBot:
     def __post_init__(self) -> None:
         self.started_with = self.supervision.path
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
-        self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram")}
+        self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram", "engine")}
         self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock)
         self.endpoint_watch = EndpointWatch(self.alerts.tell)
         if self.adapters.spool is not None:
@@ -236,6 +249,7 @@ class TradingBot:
                 down=lambda why: self.guard.down("stream", why),
                 up=lambda: self.guard.up("stream"),
             ).run,
+            "block_engine": BlockEngineLink(self.adapters.engines, self.health["engine"], clock, self.alerts.tell).run,
             "price_poller": PricePoller(chain, self.prices, clock, self.policy).run,
             "trading_guard": self.guard.run,
             "flattener": self.flattener.run,

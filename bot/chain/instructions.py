@@ -41,6 +41,11 @@ def budget(unit_limit: int, unit_price: int) -> list[Instruction]:
     ]
 
 
+def tip(user: Pubkey, account: Pubkey, lamports: int) -> Instruction:
+    """A block engine's tip, to stand last: what fails before it pays none, and a sale pays it from what it brings."""
+    return Instruction(at.SYSTEM_PROGRAM, struct.pack("<IQ", _TRANSFER, lamports), [signs(user), writes(account)])
+
+
 def create_token_account(user: Pubkey, mint: Pubkey, token_program: Pubkey) -> Instruction:
     """Opens the wallet's token account unless it is there; the wallet pays its rent."""
     account = at.token_account(user, mint, token_program)

@@ -8,13 +8,17 @@ from typing import TypeVar
 import structlog
 
 from bot.chain import base58, layouts, pool_layouts, wire
-from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
+from bot.chain.addresses import TOKEN_PROGRAM, WRAPPED_SOL_MINT, canonical_pool, key_from, token_account
 from bot.chain.outcome import failure_of
 from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_in_logs
 from bot.errors import DecodeError
 from bot.trading.fill import LandedTransaction, TradeEvidence
 
 Item = TypeVar("Item")
+
+SYSTEM_PROGRAM = "1" * 32
+SYSTEM_TRANSFER = (2).to_bytes(4, "little")
+TRANSFER_BYTES = 12
 
 log = structlog.get_logger()
 
@@ -89,7 +93,27 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
             _at(meta.post_balances, index) - _at(meta.pre_balances, index) for index in before | after | wrapped
         ),
         trade=trade,
+        tip_lamports=0 if failure else _given_away(record, keys, address),
     )
+
+
+def _given_away(record: wire.TransactionRecord, keys: list[str], address: str) -> int:
+    """Lamports that a wallet's own transfers gave to others: an order of ours makes none but a block engine's tip.
+
+    What it puts into its own account of wrapped SOL, for a trade in a pool, is no gift.
+    """
+    own = {address, str(token_account(key_from(address), WRAPPED_SOL_MINT, TOKEN_PROGRAM))}
+    total = 0
+    for instruction in record.transaction.message.instructions:
+        if _at(keys, instruction.program_id_index) != SYSTEM_PROGRAM:
+            continue
+        data = base58.decode(instruction.data)
+        if len(data) != TRANSFER_BYTES or data[:4] != SYSTEM_TRANSFER or len(instruction.accounts) < 2:
+            continue
+        source, target = (_at(keys, index) for index in instruction.accounts[:2])
+        if source == address and target not in own:
+            total += int.from_bytes(data[4:], "little")
+    return total
 
 
 def _own_trades(record: wire.TransactionRecord, address: str, mint: str) -> list[tuple[TradeEvidence, int]]:

@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
 from bot.chain import layouts, transactions, wire
+from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import SeenBlockhashes
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
@@ -23,7 +24,7 @@ from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment, RpcClient
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
-from bot.ports import Blockhash, EndpointHealth, SwapOrder, WalletBalances
+from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
 from bot.trading.curve import (
     INITIAL_REAL_TOKEN_RAW,
     INITIAL_VIRTUAL_QUOTE_LAMPORTS,
@@ -58,9 +59,10 @@ class _Config:
 class PumpChain:
     """Reads, builds and sends for one launchpad. Its caches hold what does not change within their stated age."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, engines: BlockEngines | None = None) -> None:
         self._endpoints = endpoints
         self._reads = WitnessedReads(endpoints)
+        self._engines = engines
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
         self._blockhashes = SeenBlockhashes()
@@ -286,11 +288,20 @@ class PumpChain:
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
         return transactions.assemble(message, signature)
 
-    async def send(self, raw: bytes) -> None:
-        """One endpoint that takes the bytes is enough.
+    def tip_account(self, mint: str) -> str | None:
+        return None if self._engines is None else self._engines.tip_account(mint)
+
+    async def send(self, raw: bytes, routing: Routing | None = None) -> None:
+        """One endpoint that takes the bytes is enough; protected ones wait for a block engine and go by nothing else.
 
         They count as rejected only when every endpoint refused them: one that did not answer may have passed them on.
         """
+        if routing is not None and routing.protected:
+            if self._engines is None:
+                raise ChainUnavailable("no block engine is configured, and this order may go by nothing else")
+            self._engines.offer(raw, routing)
+            await trio.lowlevel.checkpoint()
+            return
         told = await self._endpoints.all_until_taken(lambda client: client.send(raw))
         outcomes = [outcome for _, outcome in told]
         if any(not isinstance(outcome, BotError) for outcome in outcomes):

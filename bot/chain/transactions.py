@@ -19,7 +19,7 @@ from solders.signature import Signature
 
 from bot.chain import addresses as at
 from bot.chain import layouts
-from bot.chain.instructions import budget, close_token_account, create_token_account, reads, signs, writes
+from bot.chain.instructions import budget, close_token_account, create_token_account, reads, signs, tip, writes
 from bot.errors import DecodeError, SendRejected
 from bot.ports import SwapOrder
 from bot.trading.intent import Side
@@ -84,11 +84,16 @@ def build_message(order: SwapOrder, facts: CoinFacts, recipients: Recipients, bl
 
 
 def compile_message(order: SwapOrder, user: Pubkey, instructions: Sequence[Instruction], blockhash: Hash) -> bytes:
-    """A message with the order's budget before its instructions; raises SendRejected for one that fits no packet."""
+    """A message with the order's budget before its instructions and its tip after them.
+
+    Raises SendRejected for one that fits no packet.
+    """
     if not 0 < order.compute_unit_limit <= _MAX_U32:
         raise SendRejected("invalid", f"a compute unit limit of {order.compute_unit_limit} is none")
     price = compute_unit_price(order.priority_fee_lamports, order.compute_unit_limit)
     budgeted = [*budget(order.compute_unit_limit, price), *instructions]
+    if order.tip_lamports:
+        budgeted.append(tip(user, at.key_from(order.tip_account), order.tip_lamports))
     message = to_bytes_versioned(MessageV0.try_compile(user, budgeted, [], blockhash))
     if 1 + Signature.LENGTH + len(message) > PACKET_BYTES:
         raise SendRejected("invalid", f"the transaction has more than the {PACKET_BYTES} bytes of one packet")

@@ -111,7 +111,10 @@ class Meta(Wire, frozen=True):
 
 
 class Message(Wire, frozen=True):
+    """`instructions` are those of the transaction itself, not what programs invoked."""
+
     account_keys: list[str]
+    instructions: list[Instruction] = []
 
 
 class Transaction(Wire, frozen=True):
@@ -133,6 +136,13 @@ class SignatureInfo(Wire, frozen=True):
     signature: str
     slot: int
     err: Any = None
+
+
+class InflightBundle(msgspec.Struct, frozen=True):
+    """An entry of a block engine's `getInflightBundleStatuses` answer; its members are snake_case."""
+
+    bundle_id: str
+    status: str
 
 
 class Logs(Wire, frozen=True):

@@ -198,6 +198,20 @@ def endpoint_trusted(name: str) -> Alert:
     return Alert(f"endpoint {name}", f"The RPC endpoint {name} is believed again.", ENDPOINTS, Turn.ENDS)
 
 
+def engine_away(why: str) -> Alert:
+    """No region of the block engine answers."""
+    text = (
+        f"No block engine answers ({why}). Orders whose users want them protected are refused, or go by every route where"
+        " their users allow it; all others, and exits that are open, go on."
+    )
+    return Alert("engine", text, page_for("engine"), Turn.BEGINS)
+
+
+def engine_back() -> Alert:
+    """A region of the block engine answers again."""
+    return Alert("engine", "The block engine answers again.", page_for("engine"), Turn.ENDS)
+
+
 def monitor_missing(first: Position, count: int) -> Alert:
     """Open positions that neither their own monitor nor the fallback monitor looks after."""
     text = (

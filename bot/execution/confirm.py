@@ -18,10 +18,11 @@ from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
-from bot.ports import Chain, Settled, Store
+from bot.ports import Chain, Routing, Settled, Store
 from bot.trading.failures import program_failure
 from bot.trading.fill import EvidenceError, LandedTransaction, fill_from
-from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Side
+from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Protection, Side
+from bot.trading.landing import is_open
 from bot.trading.ledger import legs_of_failed, legs_of_fill
 from bot.trading.recovery import SignatureStatus, Step, next_step
 
@@ -251,11 +252,22 @@ class Confirmer:
             await self.store.mark_sent(signature, self.clock.now_ms())
         self.in_flight.note(signature, sent_at_s=now_s)
         try:
-            await self.chain.send(entry.attempt.raw)
+            await self.chain.send(entry.attempt.raw, self._routing(entry))
         except SendRejected as error:
             log.info("resend_rejected", intent=entry.intent.id, signature=signature, kind=error.kind, reason=str(error))
         else:
             log.info("attempt_sent_again", intent=entry.intent.id, signature=signature)
+
+    def _routing(self, entry: Followed) -> Routing:
+        """The routes of the order's protection; one that is protected at first takes every route after its slots.
+
+        These are the same bytes, so that they cannot land twice by it.
+        """
+        request = entry.intent.request
+        opened = is_open(request.protection, self.clock.now_ms() - entry.attempt.created_at_ms)
+        if opened and request.protection is Protection.PROTECTED_FIRST:
+            log.info("protection_opened", intent=entry.intent.id, signature=entry.attempt.signature)
+        return Routing(protected=not opened, user_id=request.user_id, side=request.side)
 
     async def _ask_history(self, entry: Followed) -> None:
         """Too old to land and not known: unknown until it is proven, and said so in the row."""

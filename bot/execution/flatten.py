@@ -15,7 +15,7 @@ from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import GLOBAL
 
 # Refusals that say nothing of the token: the chain, the database or the wallet's turn is what the order waits for.
-NOT_ABOUT_TOKEN = frozenset({"unavailable", "no_route", "busy", "unknown", "in_flight"})
+NOT_ABOUT_TOKEN = frozenset({"unavailable", "no_route", "busy", "unknown", "in_flight", "no_engine"})
 
 
 @dataclass(slots=True)

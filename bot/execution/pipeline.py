@@ -20,11 +20,12 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.execution.sealed_keys import SealedKeys
-from bot.ports import Chain, Gate, Preview, Prices, Store, Submitted, SwapOrder, Wallet
+from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, Wallet
 from bot.trading.curve import QuoteError
 from bot.trading.failures import order_failure
-from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
+from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Protection, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung, entry_fee, exit_fee
+from bot.trading.landing import FeeBounds, fee_bounds, tip_lamports
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_frozen, refuse_paused
@@ -39,6 +40,7 @@ PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
 MICRO_LAMPORTS = 1_000_000
 MARKET_FEE_WITHIN_S = 0.5  # what others pay is worth no longer wait
 _WOULD_DO = "would_do"
+NO_ENGINE = "no_engine"
 
 
 def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
@@ -137,9 +139,7 @@ class Pipeline:
             # It waited for its turn since before the pause.
             bound.info("order_refused", code=refused.code, reason=refused.reason)
             return refused
-        # No setting bounds an exit: one question less before it is signed.
-        is_exit = request.side is Side.SELL
-        settings = UserSettings() if is_exit else await self.store.settings(request.user_id)
+        settings = await self.store.settings(request.user_id)
         admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))
         if isinstance(admitted, Refused):
             bound.info("order_refused", code=admitted.code, reason=admitted.reason)
@@ -171,7 +171,7 @@ class Pipeline:
         sent = replace(intent, state=IntentState.SENT)
         self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
         self.in_flight.count(intent.id, [attempt])
-        return Submitted(sent, await self._send(attempt, order))
+        return Submitted(sent, await self._send(intent, attempt, order))
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
         """What a pause or a freeze keeps out, before anybody is asked for anything; the gate judges it again in its turn."""
@@ -205,7 +205,8 @@ class Pipeline:
         try:
             priced = await self._priced(request, wallet, settings)
             warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
-            fee_lamports = await self._first_fee(request)
+            fee_lamports = await self._first_fee(request, settings)
+            tip, _ = self._tip(request, settings)
         except (CannotPrepareError, DecodeError) as error:
             log.info("preview_refused", mint=request.mint, reason=str(error))
             return _not_sent(error)
@@ -215,6 +216,7 @@ class Pipeline:
             limit_raw=priced.limit_raw,
             impact_bps=impact_bps(priced.venue, priced.quote),
             network_fee_lamports=SIGNATURE_FEE_LAMPORTS + fee_lamports,
+            tip_lamports=tip,
             warnings=warnings,
         )
 
@@ -266,7 +268,8 @@ class Pipeline:
         """The order at the reserves of this moment, and whether it sells the token account's whole balance."""
         request = intent.request
         priced = await self._priced(request, wallet, settings)
-        fee_lamports = await self._fee(intent, priced, rung)
+        tip, tip_account = self._tip(request, settings)
+        fee_lamports = await self._fee(intent, settings, priced, rung, tip)
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
@@ -278,6 +281,8 @@ class Pipeline:
             compute_unit_limit=self._most_units(request),
             priority_fee_lamports=fee_lamports,
             close_account=priced.close_account,
+            tip_lamports=tip,
+            tip_account=tip_account,
         )
         if request.side is Side.BUY:
             order = await self._simulated(order)
@@ -288,20 +293,49 @@ class Pipeline:
     def _most_units(self, request: TradeRequest) -> int:
         return self.policy.compute_units_buy if request.side is Side.BUY else self.policy.compute_units_sell
 
-    async def _fee(self, intent: Intent, priced: Priced, rung: Rung) -> int:
+    def _tip(self, request: TradeRequest, settings: UserSettings) -> tuple[int, str]:
+        """What the order tips a block engine, and where; nothing for one that goes by every route.
+
+        While no engine answers, what may go by every route after a while does so at once, and what may not is refused:
+        raises CannotPrepareError.
+        """
+        lamports = tip_lamports(settings, request.side, request.protection, self.policy.ceilings)
+        account = self.chain.tip_account(request.mint) if lamports else None
+        if account is not None:
+            return lamports, account
+        if request.protection is Protection.PROTECTED:
+            side = request.side.value
+            raise CannotPrepareError(
+                f"your {side}s go by a block engine alone and none answers; /settings protection_{side} open sends them"
+                " by every route",
+                NO_ENGINE,
+            )
+        return 0, ""
+
+    async def _fee(self, intent: Intent, settings: UserSettings, priced: Priced, rung: Rung, tip: int) -> int:
         """The priority fee of the order's next attempt; raises CannotPrepareError when there may be none."""
         if intent.request.side is Side.BUY:
-            return await self._first_fee(intent.request)
+            return await self._first_fee(intent.request, settings)
         market, tally = await self._market_fee(intent.request), self.in_flight.tally(intent.id)
-        fee_lamports = exit_fee(market, rung.doublings, self.policy.sell_fees, tally, priced.wallet_lamports)
+        fee_lamports = exit_fee(
+            market,
+            rung.doublings,
+            self._bounds(Side.SELL, settings),
+            tally,
+            wallet_lamports=priced.wallet_lamports,
+            tip_lamports=tip,
+        )
         if fee_lamports is None:
             raise CannotPrepareError("its attempts have used up the fees that one order may cost", "fees_used_up")
         return fee_lamports
 
-    async def _first_fee(self, request: TradeRequest) -> int:
+    def _bounds(self, side: Side, settings: UserSettings) -> FeeBounds:
+        return fee_bounds(settings, side, self.policy.ceilings, self.policy.priority_fee_lamports)
+
+    async def _first_fee(self, request: TradeRequest, settings: UserSettings) -> int:
         """The priority fee of an order's first attempt, before what its wallet can pay is looked at."""
         market = await self._market_fee(request)
-        return entry_fee(market, self.policy.buy_fees if request.side is Side.BUY else self.policy.sell_fees)
+        return entry_fee(market, self._bounds(request.side, settings))
 
     async def _market_fee(self, request: TradeRequest) -> int:
         """What others pay for the same accounts, in lamports; 0, so that the least is paid, when nobody says it soon."""
@@ -352,14 +386,16 @@ class Pipeline:
         if refused := refuse_frozen(self._causes(request)):
             raise CannotPrepareError(refused.reason, refused.code)
 
-    async def _send(self, attempt: Attempt, order: SwapOrder) -> str:
+    async def _send(self, intent: Intent, attempt: Attempt, order: SwapOrder) -> str:
         """Let the bytes leave. Whatever the routes answer, the confirmation watcher follows the attempt to its end."""
+        request = intent.request
+        routing = Routing(protected=order.tip_lamports > 0, user_id=request.user_id, side=request.side)
         try:
-            await self.chain.send(attempt.raw)
+            await self.chain.send(attempt.raw, routing)
         except (Unavailable, SendRejected) as error:
             log.warning("send_failed", intent=attempt.intent_id, signature=attempt.signature, reason=str(error))
             return "signed, but no route took it yet; it is sent again until it lands or expires"
-        log.info("attempt_sent", intent=attempt.intent_id, signature=attempt.signature)
+        log.info("attempt_sent", intent=attempt.intent_id, signature=attempt.signature, protected=routing.protected)
         if order.side is Side.BUY:
             return (
                 f"buying for {format_sol(order.spend_lamports)} SOL, at least {format_tokens(order.limit_raw)} tokens"

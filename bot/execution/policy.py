@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.trading.ladder import FeeBounds
 from bot.trading.limits import Ceilings
 
 
@@ -16,13 +15,11 @@ class Policy:
     is not simulated before it landed with an error once, because an exit has no time for it, and carries
     `compute_units_sell`: mainnet uses about 48,000 for a sale and few for closing the account. `planned_max_age_ms` is
     how long an intent may stay unsigned before its maker is taken for dead. The priority fee is what the market pays,
-    from `priority_fee_lamports` up to the most of its side.
+    from `priority_fee_lamports` up to what the order's user allows and the operator's ceiling.
     """
 
     ceilings: Ceilings
     priority_fee_lamports: int = 50_000
-    priority_fee_max_buy_lamports: int = 500_000
-    priority_fee_max_sell_lamports: int = 400_000
     compute_units_buy: int = 260_000
     compute_units_sell: int = 160_000
     confirm_interval_s: float = 0.3
@@ -32,15 +29,3 @@ class Policy:
     price_max_age_ms: int = 3_000
     probe_interval_s: float = 1.0
     audit_interval_s: float = 30.0
-
-    @property
-    def buy_fees(self) -> FeeBounds:
-        return FeeBounds(
-            self.priority_fee_lamports, max(self.priority_fee_lamports, self.priority_fee_max_buy_lamports)
-        )
-
-    @property
-    def sell_fees(self) -> FeeBounds:
-        return FeeBounds(
-            self.priority_fee_lamports, max(self.priority_fee_lamports, self.priority_fee_max_sell_lamports)
-        )

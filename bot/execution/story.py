@@ -20,6 +20,7 @@ ACCOUNTS = {
     Account.LP_FEE: "fee for liquidity",
     Account.NETWORK_FEE: "network fee",
     Account.PRIORITY_FEE: "priority fee",
+    Account.TIP: "tip to the block engine",
     Account.RENT: "account rent",
     Account.PROGRAM_RENT: "rent that the launchpad keeps",
 }

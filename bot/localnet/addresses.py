@@ -72,6 +72,21 @@ BUYBACK_RECIPIENTS = tuple(
     )
 )
 
+# The block engine's tip accounts, the mainnet ones (its documentation, February 2026).
+TIP_ACCOUNTS = tuple(
+    Pubkey.from_string(text)
+    for text in (
+        "96gYZGLnJYVFmbjzopPSU6QiEV5fGqZNyN9nmNhvrZU5",
+        "HFqU5x63VTqvQss8hp11i4wVV8bD44PvwucfZ2bU7gRe",
+        "Cw8CFyM9FkoMi7K7Crf6HNQqf4uEMzpKw6QNghXLvLkY",
+        "ADaUMid9yfUytqMBgopwjb2DTLSokTSzL1zt6iGPaS49",
+        "DfXygSm4jCyNCybVYYK6DwvWqjKee8pbDmJGcLWNDXjh",
+        "ADuUkR4vqLUMWXxW9gh6D6L8pMSawimctcNZ5pGwDcEt",
+        "DttWaMuVvTiduZRnguLF7jNxTgiMBZ1hyAumKUiL2KRL",
+        "3AVi9Tg9Uo68tJfuvoKvqKNWKkC5wPdSSdeBnizKZ6jT",
+    )
+)
+
 
 @lru_cache(maxsize=4096)
 def bonding_curve(mint: Pubkey) -> Pubkey:

@@ -24,8 +24,9 @@ from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTra
 
 from bot.localnet.accounts import Accounts
 from bot.localnet.blockhashes import MAX_AGE_BLOCKS, SLOT_HASHES, BlockhashWindow, ForkPoint
+from bot.localnet.bundles import Bundle
 from bot.localnet.execution import durable_nonce_matches, error_json, execute
-from bot.localnet.landing import LandingQueue
+from bot.localnet.landing import LandingQueue, PendingTransaction, priority_fee
 from bot.localnet.records import Block, Landed
 
 Commitment = Literal["processed", "confirmed", "finalized"]
@@ -107,6 +108,7 @@ class Chain:
         self.genesis_hash = genesis_hash
         self.position = position
         self.queue = LandingQueue()
+        self._bundles: list[Bundle] = []
         self.blocks: deque[Block] = deque(maxlen=BLOCKS_KEPT)
         self._history = history
         # LiteSVM's own checks know one blockhash and a short history; signatures are verified when they come in.
@@ -179,6 +181,13 @@ class Chain:
             raise QueueFull(f"{MAX_PENDING} transactions wait already")
         return self.queue.push(transaction, raw)
 
+    def submit_bundle(self, bundle: Bundle) -> None:
+        """Queue a bundle of transactions that land together in the next block, or not at all; raises QueueFull."""
+        if len(self._bundles) >= MAX_PENDING:
+            raise QueueFull(f"{MAX_PENDING} bundles wait already")
+        if all(waiting.id != bundle.id for waiting in self._bundles):
+            self._bundles.append(bundle)
+
     def age_error(self, transaction: VersionedTransaction) -> str | None:
         """`BlockhashNotFound` when the transaction could not land in the next block, else None."""
         blockhash = transaction.message.recent_blockhash
@@ -201,7 +210,7 @@ class Chain:
         time_s = max(time_s, self.position.time_s)
         slot, height = self.position.slot + 1, self.position.height + 1
         self._set_clock(time_s)
-        landed: list[Landed] = []
+        landed = self._land_bundles(slot, time_s)
         for pending in self.queue.take(MAX_TRANSACTIONS_PER_BLOCK):
             if self._history.has(pending.signature) or self.age_error(pending.transaction) is not None:
                 continue
@@ -252,3 +261,35 @@ class Chain:
         )
         self._open_next_bank(self.position.time_s)
         return tuple(reversed(gone))
+
+    def _land_bundles(self, slot: int, time_s: int) -> list[Landed]:
+        """The transactions of the bundles that succeed as a whole, the best tip first; the others leave no trace."""
+        waiting, self._bundles = self._bundles, []
+        landed: list[Landed] = []
+        for bundle in sorted(waiting, key=lambda one: -one.tip_lamports):
+            landed += self._land_bundle(bundle, slot, time_s, index=len(landed))
+        return landed
+
+    def _land_bundle(self, bundle: Bundle, slot: int, time_s: int, *, index: int) -> list[Landed]:
+        landed: list[Landed] = []
+        for transaction, raw in bundle.transactions:
+            signature = transaction.signatures[0]
+            known = self._history.has(signature) or any(done.record.signature == str(signature) for done in landed)
+            result = None
+            if not known and self.age_error(transaction) is None:
+                pending = PendingTransaction(transaction, raw, signature, priority_fee(transaction.message), 0)
+                result = execute(pending, self.svm, self.accounts, slot=slot, index=index, block_time_s=time_s)
+            if result is not None:
+                landed.append(result)
+            if result is None or result.record.error is not None:
+                self._undo(landed)
+                return []
+            index += 1
+        for transaction, _ in bundle.transactions:
+            self.queue.forget(transaction.signatures[0])
+        return landed
+
+    def _undo(self, landed: list[Landed]) -> None:
+        for done in reversed(landed):
+            for key, account in done.before.items():
+                self.accounts.put(key, account)

@@ -97,7 +97,12 @@ def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-dir", type=Path, help="where the chain lives (default: localnet/ in the bot's data)")
     parser.add_argument("--port", type=_port, default=0, help="HTTP port; the WebSocket takes the next one; 0 is free")
-    parser.add_argument("--endpoints", type=_endpoints, default=1, help="RPC endpoints, two ports each, from --port on")
+    parser.add_argument(
+        "--endpoints",
+        type=_endpoints,
+        default=1,
+        help="RPC endpoints, two ports each, from --port on, and the block engine",
+    )
     parser.add_argument("--seed", type=_seed, help="seed of a new chain's market (default: random)")
     parser.add_argument("--slot-ms", type=_slot_ms, default=400, help="length of a slot in milliseconds")
     parser.add_argument("--market", type=Path, metavar="FILE", help="replay this recorded market (CSV, may be gzipped)")
@@ -114,7 +119,9 @@ def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
     clear = verbs.add_parser("clear", help="end every fault, the database's too")
     status = verbs.add_parser("status", help="slot, height, launches, faults, transactions")
     for verb in (fault, clear):
-        verb.add_argument("--endpoint", default="all", metavar="NAME", help="rpc-1, rpc-2, ..., or all, the default")
+        verb.add_argument(
+            "--endpoint", default="all", metavar="NAME", help="rpc-1, rpc-2, ..., engine, or all, the default"
+        )
     for verb in (fault, clear, status):
         verb.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the chain")
         verb.add_argument("--json", action="store_true", help="print one JSON object")

@@ -16,11 +16,12 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from bot.localnet import launchpad, liquidity
-from bot.localnet.addresses import LAUNCHPAD_PROGRAM, POOL_PROGRAM, SYSTEM_PROGRAM
+from bot.localnet.addresses import LAUNCHPAD_PROGRAM, POOL_PROGRAM, SYSTEM_PROGRAM, TIP_ACCOUNTS
 from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
+from bot.localnet.engine import BlockEngine
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, FaultError
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, FaultError, FaultTable
 from bot.localnet.forks import Fork, Forks
 from bot.localnet.market.interface import Market
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS, Migrator
@@ -29,6 +30,8 @@ from bot.localnet.records import Block
 from bot.localnet.store import Store, StoreError
 
 DEFAULT_SLOT_MS = 400
+ENGINE_REQUESTS_PER_S = 200.0  # many users share one local engine; a real region answers one a second
+TIP_ACCOUNT_LAMPORTS = 1_000_000_000
 
 
 def genesis_hash_of(seed: int, salt: bytes) -> Hash:
@@ -56,6 +59,7 @@ class Cluster:
         slot_ms: int = DEFAULT_SLOT_MS,
         endpoints: int = 1,
         migration_slots: int | None = DEFAULT_DELAY_SLOTS,
+        engine_requests_per_s: float = ENGINE_REQUESTS_PER_S,
     ) -> None:
         self.seed = seed
         self.slot_ms = slot_ms
@@ -79,10 +83,14 @@ class Cluster:
         self.faucet = Faucet(genesis_hash)
         self.migrator = Migrator(genesis_hash, migration_slots)
         self.endpoints = make_endpoints(endpoints, self.chain, self.store, self.faucet, clock)
-        self.all_faults = Faults(self.endpoints)
+        self.engine = BlockEngine(self.chain, self.store, FaultTable(clock), clock, engine_requests_per_s)
+        self.all_faults = Faults(self.endpoints, self.engine.faults)
         self.faults = self.endpoints[0].faults
         self.dispatcher = self.endpoints[0].dispatcher
         self.pubsub = self.endpoints[0].pubsub
+        for key in TIP_ACCOUNTS:
+            if self.chain.accounts.get(key) is None:
+                self.chain.accounts.put(key, Account(TIP_ACCOUNT_LAMPORTS, b"", SYSTEM_PROGRAM))
         if new:
             self._write_genesis()
         else:

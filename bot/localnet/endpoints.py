@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.localnet.chain import Chain
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import FaultError, FaultTable, RateGate
+from bot.localnet.faults import DROP_TX, KINDS, FaultError, FaultTable, RateGate
 from bot.localnet.rpc.dispatch import Dispatcher
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.pubsub import PubSub
@@ -15,6 +15,7 @@ from bot.localnet.rpc.view import View
 from bot.localnet.store import Store
 
 ALL = "all"
+ENGINE = "engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +43,42 @@ def make_endpoints(
 
 
 class Faults:
-    """The faults of several endpoints, switched for one by its name or for all."""
+    """The faults of several endpoints and of the block engine, switched for one by its name or for all.
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+    `all` are the RPC endpoints, and for `drop-tx` the engine too; a fault of the engine's own kind goes there, whatever
+    endpoint is named.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], engine: FaultTable) -> None:
         self._tables = {endpoint.name: endpoint.faults for endpoint in endpoints}
+        self._engine = engine
 
     def set(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
         """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist."""
-        for table in self._chosen(endpoint):
+        kind = KINDS.get(name)
+        chosen = self._chosen(endpoint)
+        if kind is not None and kind.of_engine:
+            chosen = [self._engine]
+        elif kind is DROP_TX and endpoint == ALL:
+            chosen.append(self._engine)
+        for table in chosen:
             table.set(name, for_s=for_s, delay_ms=delay_ms)
 
     def clear(self, endpoint: str = ALL) -> int:
-        """Switch every fault off; says how many were on."""
-        return sum(table.clear() for table in self._chosen(endpoint))
+        """Switch every fault off, the engine's with all; says how many were on."""
+        ended = sum(table.clear() for table in self._chosen(endpoint))
+        return ended + (self._engine.clear() if endpoint == ALL else 0)
 
     def active(self) -> list[dict[str, object]]:
         """The faults that are on, each with its endpoint."""
-        return [{"endpoint": name, **fault} for name, table in self._tables.items() for fault in table.active()]
+        tables = {**self._tables, ENGINE: self._engine}
+        return [{"endpoint": name, **fault} for name, table in tables.items() for fault in table.active()]
 
     def _chosen(self, endpoint: str) -> list[FaultTable]:
         if endpoint == ALL:
             return list(self._tables.values())
+        if endpoint == ENGINE:
+            return [self._engine]
         if endpoint not in self._tables:
             raise FaultError(f"unknown endpoint {endpoint}; known: {', '.join(self._tables)} and {ALL}")
         return [self._tables[endpoint]]

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A fault that can be asked for. `needs_delay` says whether it takes a delay per request."""
+    """A fault that can be asked for. `needs_delay` says whether it takes a delay per request.
+
+    `of_engine` says that it is the block engine's, whatever endpoint is named.
+    """
 
     name: str
     help: str
     needs_delay: bool = False
+    of_engine: bool = False
 
 
 RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
@@ -25,8 +29,10 @@ GENESIS = FaultKind("genesis", "says that it serves another chain")
 REORDER = FaultKind("reorder", "every second notification is told after the one that follows it")
 STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on")
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
-_ALL = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
-KINDS = {kind.name: kind for kind in _ALL}
+ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
+BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
+_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
+KINDS = {kind.name: kind for kind in (*_OF_NODES, ENGINE_DOWN, BUNDLE_DROP)}
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
 FORK = "fork"
 DEFAULT_LOST_PERCENT = 50

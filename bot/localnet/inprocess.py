@@ -10,9 +10,9 @@ from typing import Any
 import trio
 
 from bot.localnet.chain import FIRST_SLOT
-from bot.localnet.cluster import DEFAULT_SLOT_MS, Cluster
+from bot.localnet.cluster import DEFAULT_SLOT_MS, ENGINE_REQUESTS_PER_S, Cluster
 from bot.localnet.endpoints import ALL
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, RPC_DOWN, RPC_SLOW, STREAM_DROP
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, ENGINE_DOWN, RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.forks import Fork
 from bot.localnet.market.interface import Market
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS
@@ -98,6 +98,7 @@ class InProcessChain:
         salt: bytes = b"",
         endpoints: int = 1,
         migration_slots: int | None = DEFAULT_DELAY_SLOTS,
+        engine_requests_per_s: float = ENGINE_REQUESTS_PER_S,
     ) -> None:
         self._genesis_ms = genesis_time_s * 1000
         self.cluster = Cluster(
@@ -110,6 +111,7 @@ class InProcessChain:
             slot_ms=slot_ms,
             endpoints=endpoints,
             migration_slots=migration_slots,
+            engine_requests_per_s=engine_requests_per_s,
         )
 
     def handle(self, request: Any) -> Any:
@@ -134,6 +136,18 @@ class InProcessChain:
         if retry_after_s is not None:
             raise TooManyRequests("the local node is asked too often", retry_after_s)
         return asked.dispatcher.handle_bytes(raw)
+
+    async def ask_engine(self, raw: bytes) -> bytes:
+        """One request to the block engine as a client meets it; NodeUnreachable or TooManyRequests as `request` says."""
+        engine = self.cluster.engine
+        slow = engine.faults.get(RPC_SLOW)
+        await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
+        if engine.faults.get(ENGINE_DOWN) is not None:
+            raise NodeUnreachable("the block engine is down")
+        retry_after_s = engine.refuses_for_s()
+        if retry_after_s is not None:
+            raise TooManyRequests("the block engine is asked too often", retry_after_s)
+        return engine.handle_bytes(raw)
 
     def call(self, method: str, *params: Any) -> Any:
         """The `result` of one method; raises ValueError with the error object of a refusal."""

@@ -84,6 +84,10 @@ class LandingQueue:
             self._pending[signature] = PendingTransaction(transaction, raw, signature, fee, self._sequence)
         return signature
 
+    def forget(self, signature: Signature) -> None:
+        """Take out what has landed by another way; one that does not wait is no matter."""
+        self._pending.pop(signature, None)
+
     def take(self, count: int) -> list[PendingTransaction]:
         """Remove and return up to `count` transactions, highest priority first, then in order of arrival."""
         ordered = sorted(self._pending.values(), key=lambda pending: (-pending.fee.lamports, pending.sequence))

@@ -23,6 +23,7 @@ from bot.localnet.doors.control import ControlDoor, socket_path
 from bot.localnet.doors.http import HttpDoor
 from bot.localnet.doors.websocket import WebSocketDoor
 from bot.localnet.errors import LocalnetError
+from bot.localnet.faults import ENGINE_DOWN
 from bot.localnet.market.choice import choose_market
 
 READY_FILE = "localnet.json"
@@ -73,7 +74,9 @@ async def _serve(options: Options) -> int:
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
     control = ControlDoor(cluster.all_faults, cluster.fork, cluster.status)
-    listeners = await open_all_listeners(options.port, len(cluster.endpoints))
+    *listeners, engine = await open_all_listeners(options.port, len(cluster.endpoints) + 1)
+    for unused in engine.websocket:
+        await unused.aclose()
     control_listener = await control.open(control_path)
     ready_path = trio.Path(options.directory / READY_FILE)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -83,11 +86,13 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
                 websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub)
                 nursery.start_soon(trio.serve_listeners, http.serve, pair.http)
                 nursery.start_soon(trio.serve_listeners, websocket.serve, pair.websocket)
+            bundles = HttpDoor(cluster.engine.faults, cluster.engine, cluster.engine.handle_bytes, shut_by=ENGINE_DOWN)
+            nursery.start_soon(trio.serve_listeners, bundles.serve, engine.http)
             nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
             nursery.start_soon(_produce_blocks, cluster)
             if options.parent_pid is not None:
                 nursery.start_soon(_end_with_parent, options.parent_pid, nursery.cancel_scope)
-            ready = _ready_record(cluster, listeners)
+            ready = _ready_record(cluster, listeners, engine)
             await _write_atomically(ready_path, msgspec.json.encode(ready))
             print(f"localnet: {ready['http_url']} {ready['ws_url']} genesis {ready['genesis_hash']}", flush=True)
             async for _ in signals:
@@ -98,7 +103,7 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
             await trio.Path(control_path).unlink(missing_ok=True)
 
 
-def _ready_record(cluster: Cluster, listeners: list[Listeners]) -> dict[str, Any]:
+def _ready_record(cluster: Cluster, listeners: list[Listeners], engine: Listeners) -> dict[str, Any]:
     """What `localnet.json` holds; `http_url` and `ws_url` are those of the first endpoint."""
     endpoints = [
         {
@@ -113,6 +118,7 @@ def _ready_record(cluster: Cluster, listeners: list[Listeners]) -> dict[str, Any
         "http_url": endpoints[0]["http_url"],
         "ws_url": endpoints[0]["ws_url"],
         "endpoints": endpoints,
+        "engine_url": f"http://{HOST}:{engine.port}",
         "genesis_hash": str(cluster.chain.genesis_hash),
         "slot_ms": cluster.slot_ms,
         "seed": cluster.seed,

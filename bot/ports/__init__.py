@@ -20,6 +20,7 @@ from bot.ports.chat import (
     ChatUpdate,
     OtherUpdate,
 )
+from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.flattens import FlattenStore
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
 from bot.ports.lease import LEASE_S, STANDBY_S, Leader, Lease, LeaseStore, Party, Standby
@@ -46,6 +47,7 @@ __all__ = [
     "LEASE_S",
     "MAX_UPDATES",
     "STANDBY_S",
+    "BlockEngines",
     "Blockhash",
     "Booked",
     "Button",
@@ -60,6 +62,7 @@ __all__ = [
     "Day",
     "Desk",
     "EndpointHealth",
+    "EngineHealth",
     "FlattenStore",
     "Gate",
     "IntentStore",
@@ -86,6 +89,7 @@ __all__ = [
     "PricePoint",
     "Prices",
     "ProgramStore",
+    "Routing",
     "SealedKey",
     "SentAttempt",
     "Settled",

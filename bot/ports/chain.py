@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.engines import Routing
 from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Side
@@ -39,7 +40,8 @@ class SwapOrder:
     """One trade to be built, on the token's curve or in its pool.
 
     `limit_raw` is the least tokens out (buy) or the least lamports out (sale). `close_account`
-    asks a sale of everything to close the emptied token account and take its rent back.
+    asks a sale of everything to close the emptied token account and take its rent back. `tip_lamports` go to
+    `tip_account` in the same transaction, so that they are paid only if the trade succeeds.
     """
 
     wallet_address: str
@@ -52,6 +54,8 @@ class SwapOrder:
     compute_unit_limit: int
     priority_fee_lamports: int
     close_account: bool = False
+    tip_lamports: int = 0
+    tip_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,14 @@ class Chain(Protocol):
     async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
         """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet."""
 
-    async def send(self, raw: bytes) -> None:
-        """Hand the bytes to every route; raises SendRejected when they can never land, ChainUnavailable when none took them.
+    def tip_account(self, mint: str) -> str | None:
+        """Where an order of this mint tips a block engine; None when none is configured or none answers."""
 
-        A transaction that was already processed counts as sent.
+    async def send(self, raw: bytes, routing: Routing | None = None) -> None:
+        """Hand the bytes to every RPC endpoint, or let them wait for their turn at a block engine where they are protected.
+
+        Raises SendRejected when they can never land, ChainUnavailable when no route took them. A transaction that was
+        already processed counts as sent.
         """
 
     async def compute_units(self, order: SwapOrder) -> int:

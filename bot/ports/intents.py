@@ -123,7 +123,7 @@ class Preview:
     """What a request would do at this moment. `limit_raw` is the least tokens out (buy) or the least lamports (sale).
 
     `impact_bps` is what the trade itself does to the price. `warnings` are the powers that somebody has over holders
-    of a token that is to be bought.
+    of a token that is to be bought. `tip_lamports` go to a block engine if the trade succeeds.
     """
 
     wallet_address: str
@@ -132,6 +132,7 @@ class Preview:
     impact_bps: int
     network_fee_lamports: int
     warnings: tuple[str, ...]
+    tip_lamports: int = 0
 
 
 class Desk(Protocol):

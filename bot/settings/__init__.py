@@ -18,6 +18,7 @@ from bot.errors import StartupError
 from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
 from bot.settings.places import fault_lines, locate, place_of, toml_place
 from bot.settings.sections import (
+    BlockEngine,
     Database,
     Demo,
     Localnet,
@@ -33,6 +34,7 @@ from bot.settings.sections import (
 
 __all__ = [
     "KNOWN_NAMES",
+    "BlockEngine",
     "Database",
     "Demo",
     "KnownName",

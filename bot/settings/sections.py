@@ -70,6 +70,8 @@ class Trading(Section):
     min_curve_sol: SolOrNone = Decimal(0)
     flatten_at_loss_percent: Annotated[Percent, Field(ge=100, le=10_000)] | None = None
     priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
+    max_priority_fee_lamports: int = Field(default=5_000_000, ge=0, le=1_000_000_000)
+    max_tip_lamports: int = Field(default=5_000_000, ge=1_000, le=1_000_000_000)
     price_max_age_s: float = Field(default=3.0, gt=0, le=60)
     observe_s: float = Field(default=6.0, gt=0, le=300)
     confirm_interval_s: float = Field(default=0.3, gt=0, le=10)
@@ -115,11 +117,22 @@ class Telegram(Section):
     base_url: str = "https://api.telegram.org/bot"
 
 
+class BlockEngine(Section):
+    """Regions of a block engine, each by the root of its URL; profile local has its local chain's engine beside them.
+
+    `requests_per_s` is the rate of each region for all users together; they take turns, and sales come first.
+    """
+
+    urls: tuple[str, ...] = Field(default=(), max_length=16)
+    requests_per_s: float = Field(default=1.0, gt=0, le=100)
+
+
 class Localnet(Section):
     """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable.
 
     `directory` is the data directory of a chain that runs by itself, `bot localnet --data-dir DIR`: the bot uses that one
-    and starts none, and the other keys but `demo_fund_sol` say nothing. A bot and its standby share such a chain.
+    and starts none, and the other keys but `demo_fund_sol` and the engine's rate say nothing. A bot and its standby share
+    such a chain.
     """
 
     directory: Path | None = None
@@ -128,6 +141,7 @@ class Localnet(Section):
     seed: int = Field(default=1, ge=0)
     slot_ms: int = Field(default=400, ge=20, le=5_000)
     demo_fund_sol: Sol = Decimal(10)
+    engine_requests_per_s: float = Field(default=20.0, gt=0, le=100)
 
 
 class Demo(Section):
@@ -152,6 +166,7 @@ class Settings(Section):
     trading: Trading = Trading()
     new_users: NewUsers = NewUsers()
     telegram: Telegram = Telegram()
+    block_engine: BlockEngine = BlockEngine()
     localnet: Localnet = Localnet()
     demo: Demo = Demo()
     logs: Logs = Logs()

@@ -70,6 +70,7 @@ class MemoryOverview(MemoryTables):
                 + fill.creator_fee_lamports
                 + fill.lp_fee_lamports
                 + fill.network_fee_lamports
+                + fill.tip_lamports
                 + fill.other_lamports
                 for fill in fills
             ),

@@ -57,7 +57,8 @@ cross join lateral (
         coalesce(sum(realized_lamports), 0) as realized_lamports,
         coalesce(
             sum(
-                protocol_fee_lamports + creator_fee_lamports + lp_fee_lamports + network_fee_lamports + other_lamports
+                protocol_fee_lamports + creator_fee_lamports + lp_fee_lamports + network_fee_lamports + tip_lamports
+                + other_lamports
             ),
             0
         ) as fees_lamports

@@ -24,7 +24,7 @@ from bot.trading.intent import (
     sources_of,
 )
 from bot.trading.ledger import Leg
-from bot.trading.limits import ON_CRITICAL, Ceilings, UserSettings, is_time_zone
+from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, Ceilings, UserSettings, is_time_zone
 from bot.trading.risk_gate import RiskSnapshot
 from bot.trading.trading_state import Cause, Halt
 from bot.trading.units import BPS
@@ -57,6 +57,17 @@ _SHARES = frozenset(
 )
 # A sale of no share at all, or a trail of no width, is no setting.
 _ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps", "flatten_at_loss_bps"})
+
+# Settings that are one of some words.
+_WORDS = {
+    "on_critical": ON_CRITICAL,
+    "fee_mode_buy": FEE_MODES,
+    "fee_mode_sell": FEE_MODES,
+    "protection_buy": PROTECTIONS,
+    "protection_sell": PROTECTIONS,
+    "unlanded_buy": UNLANDED,
+    "unlanded_sell": UNLANDED,
+}
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 
@@ -225,8 +236,10 @@ def check_settings(settings: UserSettings) -> None:
         least, most = int(name in _ABOVE_ZERO), BPS if name in _SHARES else MAX_I64
         if not least <= value <= most:
             raise ValueError(f"{name} {value} is outside {least}..{most}")
-    if settings.on_critical not in ON_CRITICAL:
-        raise ValueError(f"on_critical {settings.on_critical!r} is outside {', '.join(ON_CRITICAL)}")
+    for name, words in _WORDS.items():
+        word = getattr(settings, name)
+        if word not in words:
+            raise ValueError(f"{name} {word!r} is outside {', '.join(words)}")
     if not is_time_zone(settings.timezone):
         raise ValueError(f"timezone {settings.timezone!r} is no time zone; write it like Europe/Berlin")
 

@@ -33,9 +33,9 @@ INSERT_TRADE = """
 insert into trades (
     signature, intent_id, position_id, user_id, wallet_id, mint, mode, context, side, slot, block_time, token_raw,
     quote_lamports, protocol_fee_lamports, creator_fee_lamports, network_fee_lamports, rent_lamports, other_lamports,
-    wallet_delta_lamports, realized_lamports, lp_fee_lamports
+    wallet_delta_lamports, realized_lamports, lp_fee_lamports, tip_lamports
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 """
 
 
@@ -130,4 +130,5 @@ async def _insert_trade(
         fill.wallet_delta_lamports,
         realized_lamports,
         fill.lp_fee_lamports,
+        fill.tip_lamports,
     )

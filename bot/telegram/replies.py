@@ -277,6 +277,8 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     buys = request.side is Side.BUY
     fees = format_sol(quote.fees_lamports)
     network = format_sol(preview.network_fee_lamports)
+    if preview.tip_lamports:
+        network += f" SOL, the tip of a block engine {format_sol(preview.tip_lamports)}"
     if buys:
         trade = f"Buy {request.mint} for {format_sol(request.spend_lamports)} SOL"
         result = f"about {format_tokens(quote.token_raw)} tokens, at least {format_tokens(preview.limit_raw)}"

@@ -14,6 +14,7 @@ class LandedTransaction:
     `wallet_delta_lamports` and `token_delta_raw` are post minus pre balances of the wallet and of its token account.
     `rent_delta_lamports` is the change of lamports locked in the wallet's own token account of the mint (positive: locked).
     `trade` is the launchpad's event inside it, absent when the transaction failed or traded nothing of this mint.
+    `tip_lamports` is what the wallet gave a block engine in it.
     """
 
     signature: str
@@ -26,6 +27,7 @@ class LandedTransaction:
     token_delta_raw: int
     rent_delta_lamports: int
     trade: TradeEvidence | None
+    tip_lamports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class TradeEvidence:
 class Fill:
     """One settled trade. All parts are non-negative except `rent_lamports`, which is negative when rent came back.
 
-    For a buy `wallet_delta_lamports = -(quote + protocol + creator + lp + network + rent + other)`; for a sale
-    `wallet_delta_lamports = quote - protocol - creator - lp - network - rent - other`. `other_lamports` holds what the
+    For a buy `wallet_delta_lamports = -(quote + protocol + creator + lp + network + tip + rent + other)`; for a sale
+    `wallet_delta_lamports = quote - protocol - creator - lp - network - tip - rent - other`. `other_lamports` holds what the
     program takes once and never returns: accounts it opens for a wallet or a creator.
     """
 
@@ -62,6 +64,7 @@ class Fill:
     other_lamports: int
     wallet_delta_lamports: int
     lp_fee_lamports: int = 0
+    tip_lamports: int = 0
 
     @property
     def cost_lamports(self) -> int:
@@ -92,7 +95,7 @@ def fill_from(landed: LandedTransaction, side: Side) -> Fill:
     if trade.is_buy != (side is Side.BUY) or landed.token_delta_raw != moved_raw:
         raise EvidenceError(f"{landed.signature} moved {landed.token_delta_raw} tokens, not the {side} of its event")
     trading_fees = trade.protocol_fee_lamports + trade.creator_fee_lamports + trade.lp_fee_lamports
-    fees = trading_fees + landed.network_fee_lamports
+    fees = trading_fees + landed.network_fee_lamports + landed.tip_lamports
     gross = -trade.quote_lamports if side is Side.BUY else trade.quote_lamports
     other = gross - fees - landed.rent_delta_lamports - landed.wallet_delta_lamports
     if other < 0:
@@ -111,4 +114,5 @@ def fill_from(landed: LandedTransaction, side: Side) -> Fill:
         other_lamports=other,
         wallet_delta_lamports=landed.wallet_delta_lamports,
         lp_fee_lamports=trade.lp_fee_lamports,
+        tip_lamports=landed.tip_lamports,
     )

@@ -34,9 +34,13 @@ class Context(StrEnum):
 
 
 class Protection(StrEnum):
-    """Which routes may see the bytes before they land: block engines only, or every route at once."""
+    """Which routes may see the bytes before they land.
+
+    Block engines only; those only until the order has not landed for 20 slots, then every route; every route at once.
+    """
 
     PROTECTED = "protected"
+    PROTECTED_FIRST = "protected_first"
     OPEN = "open"
 
 

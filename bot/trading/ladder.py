@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.trading.exits import ExitReason
+from bot.trading.landing import FeeBounds
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.units import BPS
@@ -38,14 +39,6 @@ class Rung:
 
 # What an order by hand pays; its slippage is in its request.
 FIRST_RUNG = Rung(slippage_bps=0, doublings=0)
-
-
-@dataclass(frozen=True, slots=True)
-class FeeBounds:
-    """The least and the most priority fee of one transaction, in lamports."""
-
-    floor_lamports: int
-    cap_lamports: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +72,31 @@ def entry_fee(market_lamports: int, bounds: FeeBounds) -> int:
     return min(max(market_lamports, bounds.floor_lamports), bounds.cap_lamports)
 
 
-def exit_fee(market_lamports: int, doublings: int, bounds: FeeBounds, tally: Tally, wallet_lamports: int) -> int | None:
+def exit_fee(
+    market_lamports: int,
+    doublings: int,
+    bounds: FeeBounds,
+    tally: Tally,
+    *,
+    wallet_lamports: int,
+    tip_lamports: int = 0,
+) -> int | None:
     """The priority fee of an exit's next attempt; None when it may not be signed again.
 
     All attempts of one order together stay within the reserve that was kept aside for the exit, even if each of them
-    landed. A first attempt is always made: a wallet that can pay for nothing but a signature sells without priority.
+    landed; the tip counts once, because only the one that succeeds pays it, from what it sells. A first attempt is always
+    made: a wallet that can pay for nothing but a signature sells without priority.
     """
     wanted = min(max(market_lamports, bounds.floor_lamports) << doublings, bounds.cap_lamports)
-    left = EXIT_RESERVE_LAMPORTS - tally.fee_lamports - SIGNATURE_FEE_LAMPORTS
+    left = EXIT_RESERVE_LAMPORTS - tally.fee_lamports - SIGNATURE_FEE_LAMPORTS - tip_lamports
     payable = wallet_lamports - tally.fee_lamports - SIGNATURE_FEE_LAMPORTS - LEAST_BALANCE_LAMPORTS
     fee = max(min(wanted, left, payable), 0)
     if tally.attempts == 0:
         return fee
-    if tally.attempts >= MAX_ATTEMPTS or fee < min(bounds.floor_lamports, bounds.cap_lamports):
+    if (
+        min(left, payable) < 0
+        or tally.attempts >= MAX_ATTEMPTS
+        or fee < min(bounds.floor_lamports, bounds.cap_lamports)
+    ):
         return None
     return fee

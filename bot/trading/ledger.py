@@ -28,6 +28,7 @@ class Account(StrEnum):
     LP_FEE = "lp_fee"  # stays in a pool, for those whose liquidity it is
     NETWORK_FEE = "network_fee"
     PRIORITY_FEE = "priority_fee"
+    TIP = "tip"  # what a block engine got for landing the order
     RENT = "rent"  # locked in the wallet's own token accounts, and comes back when they are closed
     PROGRAM_RENT = "program_rent"  # kept by the launchpad for good
     OUTSIDE = "outside"  # whoever put SOL in (negative), or got it
@@ -90,6 +91,7 @@ def legs_of_fill(fill: Fill) -> tuple[Leg, ...]:
         Leg(Account.CREATOR_FEE, fill.creator_fee_lamports),
         Leg(Account.LP_FEE, fill.lp_fee_lamports),
         *_network_legs(fill.network_fee_lamports),
+        Leg(Account.TIP, fill.tip_lamports),
         Leg(Account.RENT, fill.rent_lamports),
         Leg(Account.PROGRAM_RENT, fill.other_lamports),
     )

@@ -13,6 +13,17 @@ FLATTEN = "flatten"
 HOLD = "hold"
 ON_CRITICAL = (FLATTEN, HOLD)
 
+# A priority fee by what others pay, or the same each time.
+AUTO = "auto"
+FIXED = "fixed"
+FEE_MODES = (AUTO, FIXED)
+# Which routes an order takes, and what a protected one does that has not landed: goes on waiting, or takes every route.
+PROTECTED = "protected"
+OPEN = "open"
+WAIT = "wait"
+PROTECTIONS = (PROTECTED, OPEN)
+UNLANDED = (WAIT, OPEN)
+
 
 @dataclass(frozen=True, slots=True)
 class UserSettings:
@@ -25,6 +36,7 @@ class UserSettings:
     `require_confirmation` puts a card with a quote before each order by hand; `check_honeypots` refuses entries into
     tokens that somebody can freeze, tax or take; `min_curve_lamports` is the liquidity rule of entries by hand.
     `flatten_at_loss_bps` counts in the limit of a day's loss: 30,000 sells everything at three times that loss.
+    The last ten say how buys and sales land (`bot/trading/landing.py`).
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -50,6 +62,16 @@ class UserSettings:
     on_critical: str = FLATTEN
     min_curve_lamports: int = 0
     flatten_at_loss_bps: int | None = None
+    fee_mode_buy: str = AUTO
+    fee_buy_lamports: int = 500_000
+    tip_buy_lamports: int = 100_000
+    protection_buy: str = PROTECTED
+    unlanded_buy: str = WAIT
+    fee_mode_sell: str = AUTO
+    fee_sell_lamports: int = 400_000
+    tip_sell_lamports: int = 100_000
+    protection_sell: str = OPEN
+    unlanded_sell: str = OPEN
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -87,6 +109,8 @@ class Ceilings:
     max_daily_loss_lamports: int = 5 * LAMPORTS_PER_SOL
     min_trade_lamports: int = LAMPORTS_PER_SOL // 1_000
     max_slippage_bps: int = 2_500
+    max_priority_fee_lamports: int = 5_000_000
+    max_tip_lamports: int = 5_000_000
     min_curve_lamports: int = 0
     always_check_tokens: bool = False
     flatten_at_loss_bps: int | None = None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.trading.intent import Context, Side, TradeRequest
+from bot.trading.landing import fee_bounds, tip_lamports
 from bot.trading.limits import Ceilings, UserSettings, effective
 from bot.trading.trading_state import OUTFLOW
 from bot.trading.units import counted, format_sol
@@ -19,8 +20,9 @@ TOKEN_ACCOUNT_RENT_LAMPORTS = 2_074_080
 # What the launchpad keeps for good, where the accounts are not there yet: the wallet's volume account (1,844,400, once in
 # a wallet's life) and a creator's vault (890,880).
 PROGRAM_RENT_MAX_LAMPORTS = 1_844_400 + 890_880
-# Both of these and the network's fee; a later sale pays the network again.
+# Both of these and the network's fees; a later sale pays the network again. Who pays more for landing has more kept.
 ENTRY_OVERHEAD_LAMPORTS = 6_000_000
+ENTRY_SIGNATURE_LAMPORTS = 5_000
 EXIT_RESERVE_LAMPORTS = 1_000_000
 FROZEN = "frozen"  # the code of what a freeze of the wallet refuses
 FROZEN_WHY = (
@@ -96,7 +98,15 @@ def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
     ):
         if refused := check(request, facts):
             return refused
-    return Admitted(request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS)
+    return Admitted(request.spend_lamports + entry_overhead_lamports(request, facts))
+
+
+def entry_overhead_lamports(request: TradeRequest, facts: RiskSnapshot) -> int:
+    """What a buy may cost beside what it spends: rent, signature, the most priority fee, and the tip."""
+    fee = fee_bounds(facts.settings, Side.BUY, facts.ceilings, 0).cap_lamports
+    tip = tip_lamports(facts.settings, Side.BUY, request.protection, facts.ceilings)
+    rent = TOKEN_ACCOUNT_RENT_LAMPORTS + PROGRAM_RENT_MAX_LAMPORTS
+    return max(ENTRY_OVERHEAD_LAMPORTS, rent + ENTRY_SIGNATURE_LAMPORTS + fee + tip)
 
 
 def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused | None:
@@ -180,7 +190,8 @@ def _open_positions(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 
 def _funds(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    kept = facts.reserved_lamports + (facts.open_positions + 1) * EXIT_RESERVE_LAMPORTS + ENTRY_OVERHEAD_LAMPORTS
+    overhead = entry_overhead_lamports(request, facts)
+    kept = facts.reserved_lamports + (facts.open_positions + 1) * EXIT_RESERVE_LAMPORTS + overhead
     free = facts.wallet_lamports - kept
     if request.spend_lamports <= free:
         return None

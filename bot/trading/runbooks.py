@@ -15,6 +15,7 @@ RUNBOOKS = {
     "stream": "runbooks/stream.md",
     "database": "runbooks/database.md",
     "telegram": "runbooks/telegram.md",
+    "engine": "runbooks/block-engine.md",
     "outflow": LEDGER,
 }
 

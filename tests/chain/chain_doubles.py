@@ -9,8 +9,11 @@ from typing import Any, NoReturn
 import msgspec
 import trio
 
+from bot.chain.block_engines import BlockEngines, Region
+from bot.chain.engine_client import EngineClient
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.chain.transport import RateLimited
+from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.localnet.inprocess import InProcessChain, NodeUnreachable, StreamDropped, TooManyRequests
 
@@ -34,6 +37,29 @@ class InProcessTransport:
             raise RateLimited(f"{self._name}: {error}", error.retry_after_s) from None
         except NodeUnreachable as error:
             raise ChainUnavailable(f"{self._name}: {error}") from None
+
+
+class InProcessEngine:
+    """The chain's block engine as a transport; one object serves all its paths."""
+
+    name = "in-process:3"
+
+    def __init__(self, chain: InProcessChain) -> None:
+        self._chain = chain
+
+    async def post(self, body: bytes) -> bytes:
+        try:
+            return await self._chain.ask_engine(body)
+        except TooManyRequests as error:
+            raise RateLimited(f"{self.name}: {error}", float(error.retry_after_s)) from None
+        except NodeUnreachable as error:
+            raise ChainUnavailable(f"{self.name}: {error}") from None
+
+
+def in_process_engines(chain: InProcessChain, clock: Clock, *, requests_per_s: float = 100.0) -> BlockEngines:
+    """The chain's block engine as one region."""
+    door = InProcessEngine(chain)
+    return BlockEngines([Region(EngineClient(door, door, door), requests_per_s)], clock)
 
 
 class FaultyDoor(InProcessTransport):

@@ -38,7 +38,7 @@ def _plain(recorded: dict[str, Any]) -> wire.TransactionRecord:
         "writable": [one["pubkey"] for one in looked_up if one["writable"]],
         "readonly": [one["pubkey"] for one in looked_up if not one["writable"]],
     }
-    for group in meta["innerInstructions"]:
+    for group in (message, *meta["innerInstructions"]):
         group["instructions"] = [
             {
                 "programIdIndex": keys.index(one["programId"]),

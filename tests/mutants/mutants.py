@@ -40,13 +40,13 @@ MUTANTS = (
         (
             Edit(
                 PIPELINE,
-                "        return Submitted(sent, await self._send(attempt, order))\n",
-                "        told = await self._send(attempt, order)\n"
+                "        return Submitted(sent, await self._send(intent, attempt, order))\n",
+                "        told = await self._send(intent, attempt, order)\n"
                 "        await trio.sleep(1.0)\n"
                 "        if (await self.chain.statuses([attempt.signature]))[0] is None:\n"
                 "            attempt = await self._sign(intent, wallet, order, sells_all=False)\n"
                 "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
-                "            told = await self._send(attempt, order)\n"
+                "            told = await self._send(intent, attempt, order)\n"
                 "        return Submitted(sent, told)\n",
             ),
         ),
@@ -72,14 +72,14 @@ MUTANTS = (
             Edit(
                 PIPELINE,
                 "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n        sent =",
-                "        told = await self._send(attempt, order)\n"
+                "        told = await self._send(intent, attempt, order)\n"
                 "        await self.store.record_attempt(attempt)\n"
                 "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
                 "        sent =",
             ),
             Edit(
                 PIPELINE,
-                "        return Submitted(sent, await self._send(attempt, order))\n",
+                "        return Submitted(sent, await self._send(intent, attempt, order))\n",
                 "        return Submitted(sent, told)\n",
             ),
         ),
@@ -160,13 +160,13 @@ MUTANTS = (
             Edit(
                 PIPELINE,
                 "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n        sent =",
-                "        told = await self._send(attempt, order)\n"
+                "        told = await self._send(intent, attempt, order)\n"
                 "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
                 "        sent =",
             ),
             Edit(
                 PIPELINE,
-                "        return Submitted(sent, await self._send(attempt, order))\n",
+                "        return Submitted(sent, await self._send(intent, attempt, order))\n",
                 "        return Submitted(sent, told)\n",
             ),
         ),

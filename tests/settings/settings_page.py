@@ -10,13 +10,16 @@ from pydantic import BaseModel, SecretStr
 from bot.settings import KNOWN_NAMES, Settings
 from bot.settings.environment import PRIVATE_KEY
 from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.settings_table import SETTINGS, Setting, value_of
+from bot.trading.setting import Setting
+from bot.trading.settings_table import SETTINGS, value_of
 
 OPERATORS_KEY = {
     "max_trade_lamports": "trading.max_trade_sol",
     "max_position_lamports": "trading.max_position_sol",
     "max_daily_loss_lamports": "trading.max_daily_loss_sol",
     "max_slippage_bps": "trading.max_slippage_percent",
+    "max_priority_fee_lamports": "trading.max_priority_fee_lamports",
+    "max_tip_lamports": "trading.max_tip_lamports",
     "min_curve_lamports": "trading.min_curve_sol",
     "always_check_tokens": "trading.always_check_tokens",
     "flatten_at_loss_bps": "trading.flatten_at_loss_percent",

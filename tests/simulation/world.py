@@ -30,7 +30,7 @@ from bot.tree import Adapters, TradingBot
 from bot.vault.envelope import seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines
 from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.whole.virtual import MemoryHalt, World, living_bot
 
@@ -69,7 +69,8 @@ class DoorWorld(World):
             for number in range(ENDPOINTS)
         ]
         endpoints = Endpoints(clients, self.clock)
-        chain = PumpChain(endpoints)
+        engines = in_process_engines(self.chain, self.clock)
+        chain = PumpChain(endpoints, engines)
         subscriptions = [InProcessSubscriptions(self.chain, number) for number in range(ENDPOINTS)]
         database = cast(Store, Door("database", self.store, self.life))
         self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life))
@@ -81,6 +82,7 @@ class DoorWorld(World):
             vault=cast(Vault, Door("vault", self.vault, self.life)),
             clock=self.clock,
             spool=self.spooled,
+            engines=engines,
         )
 
     def exits_from_memory(self) -> bool:

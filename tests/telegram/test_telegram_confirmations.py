@@ -51,7 +51,7 @@ async def test_a_card_shows_what_is_traded_and_what_it_costs(
             "tokens, at least",
             "price impact",
             "trading fees",
-            "network fee 0.000055 SOL and the rent",
+            "network fee 0.000055 SOL, the tip of a block engine 0.0001 SOL and the rent",
             "0.00207408 SOL that the last sale gives back",
             "at most 0.00273528 SOL once",
             "Within 60 s",

@@ -59,7 +59,9 @@ def test_the_attempts_of_one_exit_never_cost_more_than_the_reserve(
 ) -> None:
     tally = Tally()
     for tries, market in enumerate(markets):
-        fee = exit_fee(market, rung_of(tries, 500, ExitReason.PANIC).doublings, bounds, tally, wallet_lamports)
+        fee = exit_fee(
+            market, rung_of(tries, 500, ExitReason.PANIC).doublings, bounds, tally, wallet_lamports=wallet_lamports
+        )
         assert (fee is not None) or tally.attempts > 0
         if fee is None:
             break
@@ -71,4 +73,4 @@ def test_the_attempts_of_one_exit_never_cost_more_than_the_reserve(
 
 @given(MARKET, st.integers(0, 10), BOUNDS)
 def test_a_wallet_that_can_pay_a_signature_only_still_sells(market: int, doublings: int, bounds: FeeBounds) -> None:
-    assert exit_fee(market, doublings, bounds, Tally(), SIGNATURE_FEE_LAMPORTS) == 0
+    assert exit_fee(market, doublings, bounds, Tally(), wallet_lamports=SIGNATURE_FEE_LAMPORTS) == 0

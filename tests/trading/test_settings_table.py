@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.settings_table import (
-    SETTINGS,
-    Setting,
-    Unit,
-    Value,
-    overruled,
-    setting_named,
-    value_of,
-    with_value,
-)
+from bot.trading.setting import Setting, Unit, Value
+from bot.trading.settings_table import SETTINGS, overruled, setting_named, value_of, with_value
 from bot.trading.units import LAMPORTS_PER_SOL, AmountError
 
 DEFAULTS = UserSettings()

@@ -35,7 +35,7 @@ from bot.tree import Adapters, Chats, TradingBot, absent
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines
 from tests.whole.outages import CutStore
 
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
@@ -90,10 +90,20 @@ class World:
         """Fresh adapters, as a new process would make them."""
         client = RpcClient(InProcessTransport(self.chain), 2.5)
         endpoints = Endpoints([client], self.clock)
-        chain = PumpChain(endpoints)
+        engines = in_process_engines(self.chain, self.clock)
+        chain = PumpChain(endpoints, engines)
         stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
         spooled = SpooledStore(cast(Store, self.database), self.journal)
-        return Adapters(spooled.as_store, chain, stream, PumpWallets(endpoints), self.vault, self.clock, spool=spooled)
+        return Adapters(
+            spooled.as_store,
+            chain,
+            stream,
+            PumpWallets(endpoints),
+            self.vault,
+            self.clock,
+            spool=spooled,
+            engines=engines,
+        )
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
         """A user with a funded wallet."""

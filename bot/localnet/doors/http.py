@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import h11
 import trio
 
 from bot.localnet.doors.connections import Connections
-from bot.localnet.faults import RPC_DOWN, FaultTable, RateGate
+from bot.localnet.faults import RPC_DOWN, FaultKind, FaultTable
 
 RECEIVE_BYTES = 65_536
 MAX_BODY_BYTES = 1_000_000
@@ -18,12 +19,19 @@ RATE_LIMITED_ANSWER = b'{"jsonrpc":"2.0","error":{"code":429,"message":"Too many
 Answer = Callable[[bytes], bytes]
 
 
-class HttpDoor:
-    """Serves JSON-RPC requests. `answer` maps a request body to an answer body."""
+class Rates(Protocol):
+    """Which requests are refused for their rate."""
 
-    def __init__(self, faults: FaultTable, rates: RateGate, answer: Answer) -> None:
+    def refuses_for_s(self) -> int | None:
+        """To be called once per request: the seconds of its Retry-After, or None when it is answered."""
+
+
+class HttpDoor:
+    """Serves JSON-RPC requests. `answer` maps a request body to an answer body; `shut_by` is the fault that shuts it."""
+
+    def __init__(self, faults: FaultTable, rates: Rates, answer: Answer, *, shut_by: FaultKind = RPC_DOWN) -> None:
         self._rates = rates
-        self._connections = Connections(faults, RPC_DOWN)
+        self._connections = Connections(faults, shut_by)
         self._answer = answer
 
     async def serve(self, stream: trio.SocketStream) -> None:

@@ -45,7 +45,8 @@ MAX_SIGNATURES = 1000
 TYPE_NAME = "solana_transaction::versioned::VersionedTransaction"
 
 
-def _decode(text: str, encoding: str) -> tuple[VersionedTransaction, bytes]:
+def decode_transaction(text: str, encoding: str) -> tuple[VersionedTransaction, bytes]:
+    """A transaction and its wire bytes; raises RpcError for a text that is none, or more than a packet."""
     try:
         if encoding == "base64":
             raw = base64.b64decode(text, validate=True)
@@ -66,7 +67,8 @@ def _decode(text: str, encoding: str) -> tuple[VersionedTransaction, bytes]:
     return transaction, raw
 
 
-def _signatures_verify(transaction: VersionedTransaction) -> bool:
+def signatures_verify(transaction: VersionedTransaction) -> bool:
+    """Whether every signature of a transaction is that of its signer."""
     return all(transaction.verify_with_results())
 
 
@@ -110,12 +112,12 @@ def _simulated_accounts(node: RpcNode, simulation: Simulation, addresses: Any, c
 def simulate_transaction(node: RpcNode, params: Params) -> Any:
     config = params.config(1)
     commitment = node.checked_commitment(config)
-    transaction, _ = _decode(params.text(0), config.text("encoding", "base58"))
+    transaction, _ = decode_transaction(params.text(0), config.text("encoding", "base58"))
     replace = config.flag("replaceRecentBlockhash")
     if config.flag("sigVerify"):
         if replace:
             raise invalid("sigVerify may not be used with replaceRecentBlockhash")
-        if not _signatures_verify(transaction):
+        if not signatures_verify(transaction):
             raise RpcError(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     simulation = node.chain.simulate(transaction, check_age=not replace)
     value = _simulation_value(node, simulation, transaction, config)
@@ -132,9 +134,9 @@ def send_transaction(node: RpcNode, params: Params) -> Any:
     fault `drop-tx` is on.
     """
     config = params.config(1)
-    transaction, raw = _decode(params.text(0), config.text("encoding", "base58"))
+    transaction, raw = decode_transaction(params.text(0), config.text("encoding", "base58"))
     config.commitment("preflightCommitment")
-    verified = _signatures_verify(transaction)
+    verified = signatures_verify(transaction)
     signature = transaction.signatures[0]
     if not config.flag("skipPreflight"):
         if not verified:

@@ -16,7 +16,8 @@ from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import short
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import ExitPlan
-from bot.trading.settings_table import SETTINGS, Setting, overruled, setting_named, value_of, with_value
+from bot.trading.setting import Setting
+from bot.trading.settings_table import SETTINGS, overruled, setting_named, value_of, with_value
 from bot.trading.units import AmountError, format_sol
 
 LOOKS_SHOWN = 5
@@ -110,6 +111,6 @@ def _counts_for(row: Setting) -> str:
     """Which positions a changed setting counts for: a plan is written into a position when it opens."""
     if row.field in {field.name for field in fields(ExitPlan)}:
         return "it holds for positions opened from now on, open ones keep their plan"
-    if row.field in {"on_critical", "slippage_sell_bps"}:
+    if row.field in {"on_critical", "slippage_sell_bps"} or row.name.endswith("_sell"):
         return "it holds from now on, for open positions too"
     return "it holds from now on"

@@ -15,6 +15,7 @@ from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import mode_label, offer_card, order_line, order_result, position_line
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
+from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings
 from bot.trading.offer import OFFER_MS, Offer, Offers, offer_code, offer_key
 from bot.trading.risk_gate import Refused
@@ -56,6 +57,7 @@ class TradeHandlers:
             side=Side.BUY,
             mint=key_of(arguments[0]),
             slippage_bps=settings.slippage_buy_bps,
+            protection=protection_of(settings, Side.BUY),
             spend_lamports=spend_lamports,
         )
         return await self._ordered(user, settings, request)
@@ -82,6 +84,7 @@ class TradeHandlers:
             side=Side.SELL,
             mint=mint,
             slippage_bps=settings.slippage_sell_bps,
+            protection=protection_of(settings, Side.SELL),
             token_raw=token_raw,
             share_bps=share_bps,
         )
@@ -193,6 +196,7 @@ class TradeHandlers:
         side: Side,
         mint: str,
         slippage_bps: int,
+        protection: Protection,
         spend_lamports: int = 0,
         token_raw: int = 0,
         share_bps: int = 0,
@@ -206,7 +210,7 @@ class TradeHandlers:
             mint=mint,
             context=Context.MANUAL_COMMAND,
             slippage_bps=slippage_bps,
-            protection=Protection.PROTECTED if side is Side.BUY else Protection.OPEN,
+            protection=protection,
             causation_id=incoming.key,
             reason="command",
             spend_lamports=spend_lamports,

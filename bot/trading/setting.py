@@ -1,0 +1,149 @@
+"""One setting that a user may change: the name that is typed, its unit, its bounds, and how a value is read and shown.
+
+Pure: text in, a value or the reason why not out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.trading.limits import is_time_zone
+from bot.trading.units import AmountError, format_percent, format_sol, parse_sol
+
+Value = int | bool | str | None
+
+OFF = "off"
+ON = "on"
+_ON_WORDS = frozenset({ON, "yes", "true"})
+_OFF_WORDS = frozenset({OFF, "no", "false", "none"})
+
+_ZERO = re.compile(r"0{1,9}(\.0{1,9})?")
+_PERCENT = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,2}))?")
+_COUNT = re.compile(r"[0-9]{1,15}")
+_SECONDS = re.compile(r"([0-9]{1,9})\s*([smhd]?)")
+_SECONDS_OF = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+# The time zone database is files: only what has the shape of a name is looked up in it.
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,31}){0,2}")
+
+
+class Unit(StrEnum):
+    """How a value is typed and shown. A percent is kept as basis points, SOL as lamports."""
+
+    SOL = "sol"
+    PERCENT = "percent"
+    COUNT = "count"
+    SECONDS = "seconds"
+    SWITCH = "switch"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row. `least` and `most` are in the unit that is kept (lamports, basis points, seconds), both included.
+
+    `field` is the field of UserSettings. `optional` ones can be switched off. `words` are the only texts of a TEXT
+    setting; without any it is a time zone. `ceiling` is the field of Ceilings that stands above the user's value, `floor`
+    the one that stands below it. `was` are the names that earlier bots gave it in the same unit (S0); they can be typed as well.
+    """
+
+    name: str
+    field: str
+    unit: Unit
+    help: str
+    least: int = 0
+    most: int = 0
+    optional: bool = False
+    words: tuple[str, ...] = ()
+    ceiling: str = ""
+    floor: str = ""
+    was: tuple[str, ...] = ()
+
+    @property
+    def bounds(self) -> str:
+        """What can be typed, in a few words."""
+        if self.unit is Unit.SWITCH:
+            return f"{ON} or {OFF}"
+        if self.unit is Unit.TEXT:
+            return " or ".join(self.words) or "a time zone"
+        return f"{self.format(self.least)} to {self.format(self.most)}" + (f", or {OFF}" if self.optional else "")
+
+    def parse(self, text: str) -> Value:
+        """The value of a typed text; raises AmountError, whose text says what to type instead."""
+        typed = text.strip()
+        if self.optional and typed.lower() in _OFF_WORDS:
+            return None
+        if self.unit is Unit.SWITCH:
+            return _parse_switch(typed)
+        if self.unit is Unit.TEXT:
+            return self._parse_word(typed)
+        value = self._parse_number(typed)
+        if not self.least <= value <= self.most:
+            raise AmountError(f"{self.name} goes from {self.format(self.least)} to {self.format(self.most)}")
+        return value
+
+    def format(self, value: Value) -> str:
+        """A value as people read it; `parse` reads it back.
+
+        There is no mark between thousands: a comma is a decimal point to half of the world, so none is taken either.
+        """
+        if value is None:
+            return OFF
+        if isinstance(value, bool):
+            return ON if value else OFF
+        if isinstance(value, str):
+            return value
+        if self.unit is Unit.SOL:
+            return f"{format_sol(value)} SOL".replace(",", "")
+        if self.unit is Unit.PERCENT:
+            return format_percent(value).replace(",", "")
+        return f"{value} s" if self.unit is Unit.SECONDS else str(value)
+
+    def _parse_word(self, typed: str) -> str:
+        if self.words:
+            if typed.lower() not in self.words:
+                raise AmountError(f"{self.name} is one of {', '.join(self.words)}")
+            return typed.lower()
+        if _ZONE.fullmatch(typed) is None or not is_time_zone(typed):
+            raise AmountError(f"{self.name} is a time zone; write it like Europe/Berlin")
+        return typed
+
+    def _parse_number(self, typed: str) -> int:
+        if self.unit is Unit.SOL:
+            return _parse_lamports(typed)
+        if self.unit is Unit.PERCENT:
+            return _parse_bps(typed)
+        if self.unit is Unit.SECONDS:
+            return _parse_seconds(typed)
+        if _COUNT.fullmatch(typed) is None:
+            raise AmountError(f"{typed!r} is not a number; write it like 10")
+        return int(typed)
+
+
+def _parse_switch(typed: str) -> bool:
+    if typed.lower() in _ON_WORDS:
+        return True
+    if typed.lower() in _OFF_WORDS:
+        return False
+    raise AmountError(f"{typed!r} is neither on nor off")
+
+
+def _parse_lamports(typed: str) -> int:
+    amount = re.sub(r"\s*sol$", "", typed, flags=re.IGNORECASE)
+    return 0 if _ZERO.fullmatch(amount) else parse_sol(amount)
+
+
+def _parse_bps(typed: str) -> int:
+    match = _PERCENT.fullmatch(typed.removesuffix("%").rstrip())
+    if match is None:
+        raise AmountError(f"{typed!r} is not a percentage with at most 2 decimals; write it like 12.5%")
+    whole, rest = match.groups()
+    return int(whole) * 100 + int((rest or "").ljust(2, "0"))
+
+
+def _parse_seconds(typed: str) -> int:
+    match = _SECONDS.fullmatch(typed.lower())
+    if match is None:
+        raise AmountError(f"{typed!r} is not a time; write it like 90s, 15m or 2h")
+    return int(match[1]) * _SECONDS_OF[match[2]]
