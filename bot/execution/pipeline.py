@@ -16,6 +16,7 @@ import trio
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
 from bot.execution.in_flight import Followed, InFlight
+from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
@@ -23,9 +24,8 @@ from bot.execution.sealed_keys import SealedKeys
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, Wallet
 from bot.trading.curve import QuoteError
 from bot.trading.failures import order_failure
-from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Protection, Side, TradeRequest
-from bot.trading.ladder import FIRST_RUNG, Rung, entry_fee, exit_fee
-from bot.trading.landing import FeeBounds, fee_bounds, tip_lamports
+from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
+from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_frozen, refuse_paused
@@ -37,10 +37,7 @@ log = structlog.get_logger()
 PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
 
 
-MICRO_LAMPORTS = 1_000_000
-MARKET_FEE_WITHIN_S = 0.5  # what others pay is worth no longer wait
 _WOULD_DO = "would_do"
-NO_ENGINE = "no_engine"
 
 
 def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
@@ -205,8 +202,8 @@ class Pipeline:
         try:
             priced = await self._priced(request, wallet, settings)
             warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
-            fee_lamports = await self._first_fee(request, settings)
-            tip, _ = self._tip(request, settings)
+            fee_lamports = await self._costs.first_fee(request, settings)
+            tip, _ = self._costs.tip(request, settings)
         except (CannotPrepareError, DecodeError) as error:
             log.info("preview_refused", mint=request.mint, reason=str(error))
             return _not_sent(error)
@@ -219,6 +216,10 @@ class Pipeline:
             tip_lamports=tip,
             warnings=warnings,
         )
+
+    @property
+    def _costs(self) -> LandingCosts:
+        return LandingCosts(self.chain, self.policy, self.in_flight)
 
     @property
     def _quoting(self) -> Quoting:
@@ -268,8 +269,8 @@ class Pipeline:
         """The order at the reserves of this moment, and whether it sells the token account's whole balance."""
         request = intent.request
         priced = await self._priced(request, wallet, settings)
-        tip, tip_account = self._tip(request, settings)
-        fee_lamports = await self._fee(intent, settings, priced, rung, tip)
+        tip, tip_account = self._costs.tip(request, settings)
+        fee_lamports = await self._costs.fee(intent, settings, rung, priced.wallet_lamports, tip)
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
@@ -278,7 +279,7 @@ class Pipeline:
             spend_lamports=request.spend_lamports,
             token_raw=priced.quote.token_raw,
             limit_raw=priced.limit_raw,
-            compute_unit_limit=self._most_units(request),
+            compute_unit_limit=self._costs.most_units(request.side),
             priority_fee_lamports=fee_lamports,
             close_account=priced.close_account,
             tip_lamports=tip,
@@ -289,64 +290,6 @@ class Pipeline:
         elif rung.simulated:
             await self.chain.compute_units(order)
         return order, priced.sells_all
-
-    def _most_units(self, request: TradeRequest) -> int:
-        return self.policy.compute_units_buy if request.side is Side.BUY else self.policy.compute_units_sell
-
-    def _tip(self, request: TradeRequest, settings: UserSettings) -> tuple[int, str]:
-        """What the order tips a block engine, and where; nothing for one that goes by every route.
-
-        While no engine answers, what may go by every route after a while does so at once, and what may not is refused:
-        raises CannotPrepareError.
-        """
-        lamports = tip_lamports(settings, request.side, request.protection, self.policy.ceilings)
-        account = self.chain.tip_account(request.mint) if lamports else None
-        if account is not None:
-            return lamports, account
-        if request.protection is Protection.PROTECTED:
-            side = request.side.value
-            raise CannotPrepareError(
-                f"your {side}s go by a block engine alone and none answers; /settings protection_{side} open sends them"
-                " by every route",
-                NO_ENGINE,
-            )
-        return 0, ""
-
-    async def _fee(self, intent: Intent, settings: UserSettings, priced: Priced, rung: Rung, tip: int) -> int:
-        """The priority fee of the order's next attempt; raises CannotPrepareError when there may be none."""
-        if intent.request.side is Side.BUY:
-            return await self._first_fee(intent.request, settings)
-        market, tally = await self._market_fee(intent.request), self.in_flight.tally(intent.id)
-        fee_lamports = exit_fee(
-            market,
-            rung.doublings,
-            self._bounds(Side.SELL, settings),
-            tally,
-            wallet_lamports=priced.wallet_lamports,
-            tip_lamports=tip,
-        )
-        if fee_lamports is None:
-            raise CannotPrepareError("its attempts have used up the fees that one order may cost", "fees_used_up")
-        return fee_lamports
-
-    def _bounds(self, side: Side, settings: UserSettings) -> FeeBounds:
-        return fee_bounds(settings, side, self.policy.ceilings, self.policy.priority_fee_lamports)
-
-    async def _first_fee(self, request: TradeRequest, settings: UserSettings) -> int:
-        """The priority fee of an order's first attempt, before what its wallet can pay is looked at."""
-        market = await self._market_fee(request)
-        return entry_fee(market, self._bounds(request.side, settings))
-
-    async def _market_fee(self, request: TradeRequest) -> int:
-        """What others pay for the same accounts, in lamports; 0, so that the least is paid, when nobody says it soon."""
-        with trio.move_on_after(MARKET_FEE_WITHIN_S):
-            try:
-                price = await self.chain.market_unit_price(request.mint)
-            except ChainUnavailable as error:
-                log.info("market_fee_unknown", mint=request.mint, reason=str(error))
-            else:
-                return price * self._most_units(request) // MICRO_LAMPORTS
-        return 0
 
     async def _simulated(self, order: SwapOrder) -> SwapOrder:
         """A buy is simulated first: one that would fail now costs nothing, and its limit fits what it uses."""
