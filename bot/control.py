@@ -1,13 +1,14 @@
 """The operator's door: newline JSON over a unix socket in the data directory.
 
 The client side uses the standard library alone, so that a verb that only asks answers quickly. The server side runs in
-the bot. Only the owner of the bot's process and root may connect.
+the bot. Only the owner of the bot's process and root may connect; which of them asked is added to each request as `by`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import select
 import socket
 import struct
@@ -27,6 +28,7 @@ Ask = Callable[[Answer], Awaitable[Answer]]
 Open = Callable[[Answer, Callable[[str], None]], Awaitable[Callable[[str], Awaitable[str]]]]
 
 LOOK_FOR_SOCKET_S = 1.0
+OPERATOR = "operator"  # what the name of whoever asks begins with
 MAX_LINE = 65_536  # bytes of one request or answer line
 ANSWER_TIMEOUT_S = 10.0
 
@@ -172,7 +174,8 @@ class ControlServer:
     async def _connection(self, stream: trio.SocketStream) -> None:
         import trio
 
-        if not _trusted(stream):
+        uid = _uid_of(stream)
+        if uid not in {0, os.getuid()}:
             return
         lines = _line_reader(stream)
         try:
@@ -182,7 +185,7 @@ class ControlServer:
             if first.get("verb") == "chat":
                 await self._conversation(stream, first, lines)
             else:
-                await _send(stream, await self._answer(first))
+                await _send(stream, await self._answer({**first, "by": f"{OPERATOR} {_name_of(uid)}"}))
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # whoever asked has left
         except* ValueError as group:
@@ -240,8 +243,16 @@ async def _line_reader(stream: trio.SocketStream) -> Any:
             yield request
 
 
-def _trusted(stream: trio.SocketStream) -> bool:
+def _uid_of(stream: trio.SocketStream) -> int:
     """SO_PEERCRED: pid, uid, gid of whoever connected (unix(7))."""
     packed = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, _ = struct.unpack("3i", packed)
-    return uid in {0, os.getuid()}
+    return int(uid)
+
+
+def _name_of(uid: int) -> str:
+    """The unix user; one that the machine has no name for goes by his number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 
 import structlog
 import trio
 
-from actors.runtime import ChildStatistics, LoopWatchdog, SupervisorStatistics
+from actors.runtime import LoopWatchdog
 from actors.systemd_notifier import EXTEND_S, extend_timeout
 from bot.trading.trading_state import GLOBAL
 from bot.trading.units import counted
@@ -54,17 +55,8 @@ def hung(bot: TradingBot, loop: LoopWatchdog) -> list[str]:
     if not (seen := loop.statistics()).is_green:
         red.append(f"the loop is {seen.lag_s:.1f} s late")
     if bot.root is not None:
-        stuck = list(_stuck(bot.root.statistics()))
-        red += stuck[:HUNG_NAMED]
+        red += islice(bot.root.hung(MESSAGE_AGE_MAX_S), HUNG_NAMED)
     return red
-
-
-def _stuck(statistics: SupervisorStatistics | ChildStatistics) -> Iterator[str]:
-    if isinstance(statistics, SupervisorStatistics):
-        for child in statistics.children:
-            yield from _stuck(child)
-    elif statistics.mailbox is not None and (statistics.mailbox.message_age_s or 0.0) > MESSAGE_AGE_MAX_S:
-        yield statistics.path
 
 
 async def ask_for_boot_time(tell: Callable[..., None], up: trio.Event, waits: Callable[[], str]) -> None:

@@ -13,9 +13,10 @@ from bot.clock import Clock
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.execution.messages import flattened_message, program_flattened_message
+from bot.execution.ordered_causes import OPERATOR
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
-from bot.refusal import CannotError, typed_reason
+from bot.refusal import CannotError, typed_reason, who
 from bot.status import StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trace import Tracer
@@ -28,7 +29,6 @@ from bot.users import telegram_id_of
 log = structlog.get_logger()
 
 Record = dict[str, Any]
-BY = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class Operator:
 
     async def _pause(self, request: Record) -> Record:
         why = typed_reason(request, "no reason given")
-        if not await self.bot.guard.pause_by_operator(why):
+        if not await self.bot.guard.pause_by_operator(why, who(request)):
             raise CannotError("an operator has paused entries already; bot resume ends it")
         return {"text": "entries are paused for everybody; exits and monitors go on. bot resume ends it."}
 
-    async def _resume(self, _: Record) -> Record:
-        if not await self.bot.guard.resume_by_operator():
+    async def _resume(self, request: Record) -> Record:
+        if not await self.bot.guard.resume_by_operator(who(request)):
             raise CannotError("there is no operator's pause; other causes end by themselves, a halt by bot rearm")
         left = self._left()
         return {"text": f"your pause is over; still pausing: {left}." if left else "entries are open."}
@@ -101,32 +101,32 @@ class Operator:
         if handle and program:
             raise CannotError("give --user or --program, not both")
         if handle:
-            return await self._flatten_user(str(handle), why)
+            return await self._flatten_user(str(handle), why, who(request))
         if program:
-            return await self._flatten_program(str(program), why)
-        halt = Halt(BY, self._clock.now_ms(), BY, why)
+            return await self._flatten_program(str(program), why, who(request))
+        halt = Halt(OPERATOR, self._clock.now_ms(), who(request), why)
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
         return {"text": "halted: every position is being sold, nothing is bought until bot rearm."}
 
-    async def _flatten_user(self, handle: str, why: str) -> Record:
+    async def _flatten_user(self, handle: str, why: str, by: str) -> Record:
         """Pause one user and sell what he holds; his money stays his."""
         user = await self._user(handle)
         if self.bot.guard.flattened_by_operator(user.id):
             raise CannotError(f"{user.handle} is being flattened already; bot status shows how far, bot resume ends it")
-        await self.bot.guard.pause_user(user.id, BY, by=BY, why=why)
-        await self._store.audit(BY, "flatten", {"user": user.id, "why": why}, self._clock.now_ms())
-        selling = await self.bot.panic(user.id, by=BY, why=why)
+        await self.bot.guard.pause_user(user.id, OPERATOR, by=by, why=why)
+        await self._store.audit(by, "flatten", {"user": user.id, "why": why}, self._clock.now_ms())
+        selling = await self.bot.panic(user.id, by=by, why=why)
         await self._store.post(flattened_message(self._clock, user.id, why, selling))
         return {"text": f"{user.handle}: entries paused, {counted(selling, 'position')} to sell; bot resume ends both."}
 
-    async def _flatten_program(self, program: str, why: str) -> Record:
+    async def _flatten_program(self, program: str, why: str, by: str) -> Record:
         """Sell what everybody holds of the tokens that trade at one program, and buy none of them."""
         if program not in PROGRAMS:
             raise CannotError(f"there is no program {program[:50]!r}; give {' or '.join(PROGRAMS)}")
-        if not await self.bot.guard.flatten_program(program, why):
+        if not await self.bot.guard.flatten_program(program, why, by):
             raise CannotError(f"{program} is being flattened already; bot status shows how far, bot resume ends it")
-        await self._store.audit(BY, "flatten", {"program": program, "why": why}, self._clock.now_ms())
+        await self._store.audit(by, "flatten", {"program": program, "why": why}, self._clock.now_ms())
         positions = await self._store.open_positions()
         held = Counter(one.user_id for one in positions if self.bot.care.program_of(one) == program)
         for user_id, count in held.items():
@@ -134,12 +134,12 @@ class Operator:
         selling = counted(held.total(), "position")
         return {"text": f"{program}: no entries there, {selling} to sell; bot resume ends both."}
 
-    async def _rearm(self, _: Record) -> Record:
+    async def _rearm(self, request: Record) -> Record:
         if self.bot.guard.halt is None:
             raise CannotError("nothing is halted; bot status shows the state")
         if not self.bot.guard.flattened:
             raise CannotError("the flatten is still at work; wait for HALTED in bot status")
-        await self.bot.guard.rearm(BY)
+        await self.bot.guard.rearm(who(request))
         left = self._left()
         return {"text": f"rearmed; still pausing: {left}." if left else "rearmed; entries are open."}
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.errors import BotError
+from bot.execution.ordered_causes import OPERATOR
 
 WHY_LENGTH = 200
 
 
 class CannotError(BotError):
     """The verb does not fit the present state; the text says in one line why and what fits."""
+
+
+def who(request: Mapping[str, object]) -> str:
+    """Who asks, as the control socket says it; whoever asks without one is an operator all the same."""
+    return str(request.get("by") or OPERATOR)
 
 
 def typed_reason(request: Mapping[str, object], default: str) -> str:

@@ -36,10 +36,15 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What only the database knows: the sums of now and today, and whose the actors in trouble and the pauses are, by ids."""
+    """What only the database knows: the sums of now and today, and whose the actors in trouble and the pauses are, by ids.
+
+    `live` and `fallback` count the monitors at the moment of the sums, so that both speak of the same positions.
+    """
 
     overview: Overview
     owners: dict[str, Owner]
+    live: int
+    fallback: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class StatusBoard:
             "prices_age_s": None if price_ms is None else round((now_ms - price_ms) / 1000, 1),
             "errors_today": logs.ERRORS.on(day),
             "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
-            "monitors": self._monitors(overview, now_ms),
+            "monitors": self._monitors(None if overview is None else known.value, now_ms),
             "wallets_followed": self._followed(overview, now_ms),
             "flatten": self._flatten(owners),
             "spool": self._spool(),
@@ -197,12 +202,13 @@ class StatusBoard:
             "last": last,
         }
 
-    def _monitors(self, overview: Overview | None, now_ms: int) -> Record:
+    def _monitors(self, facts: Facts | None, now_ms: int) -> Record:
+        """Expected and live ones of one moment; without the database those that live now."""
         looks = [now_ms - look.checked_at_ms for look in self._bot.looks.values()]
         return {
-            "expected": None if overview is None else _open(overview),
-            "live": len(looks),
-            "fallback": len(self._bot.fallback.watched),
+            "expected": None if facts is None else _open(facts.overview),
+            "live": len(looks) if facts is None else facts.live,
+            "fallback": len(self._bot.fallback.watched) if facts is None else facts.fallback,
             "oldest_check_s": round(max(looks) / 1000, 1) if looks else None,
         }
 
@@ -287,7 +293,8 @@ class StatusBoard:
         stuck = [worker.id for worker in self._workers() if worker.last_failure is not None][:OWNERS_MAX]
         scopes = [cause.scope for cause in self._bot.guard.causes() if cause.scope != GLOBAL][:OWNERS_MAX]
         asked = [*stuck, *{scope.removeprefix(OF_USER) for scope in scopes}]
-        return Facts(overview, await store.owners(asked) if asked else {})
+        live, fallback = len(self._bot.looks), len(self._bot.fallback.watched)
+        return Facts(overview, await store.owners(asked) if asked else {}, live, fallback)
 
     def _workers(self) -> Iterator[ChildStatistics]:
         for tree in self._trees():

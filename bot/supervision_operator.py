@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.refusal import CannotError, typed_reason
+from bot.refusal import CannotError, typed_reason, who
 from bot.status import StatusBoard
 from bot.supervision_reload import SupervisionReload, change_records
 from bot.supervision_verbs import SupervisionVerbs
@@ -45,16 +45,18 @@ class SupervisionOperator:
 
     async def _restart(self, request: Record) -> Record:
         why = typed_reason(request, NO_REASON)
-        return await self.by_hand.restart(_wanted(request, "path"), why, confirmed=request.get("yes") is True)
+        return await self.by_hand.restart(
+            _wanted(request, "path"), why, who(request), confirmed=request.get("yes") is True
+        )
 
     async def _release(self, request: Record) -> Record:
-        return await self.by_hand.release(_wanted(request, "path"), typed_reason(request, NO_REASON))
+        return await self.by_hand.release(_wanted(request, "path"), typed_reason(request, NO_REASON), who(request))
 
     async def _dead_letters(self, request: Record) -> Record:
         return await self.by_hand.dead_letters(_text(request, "path"))
 
     async def _replay(self, request: Record) -> Record:
-        return await self.by_hand.replay(_wanted(request, "id"), typed_reason(request, NO_REASON))
+        return await self.by_hand.replay(_wanted(request, "id"), typed_reason(request, NO_REASON), who(request))
 
     async def _diff(self, request: Record) -> Record:
         _, changes = self.files.diff(_text(request, "file"), _text(request, "text"))
@@ -66,7 +68,9 @@ class SupervisionOperator:
             started_with = self.files.bot.started_with
             await self.files.apply(other, changes)
             lines = [str(change) for change in changes]
-            await self.by_hand.audit("reload", other.path, typed_reason(request, NO_REASON), changes=lines)
+            await self.by_hand.audit(
+                "reload", other.path, typed_reason(request, NO_REASON), who(request), changes=lines
+            )
         else:
             started_with = other.path
         return {"changes": change_records(changes), "file": other.path, "started_with": started_with}

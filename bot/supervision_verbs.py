@@ -26,7 +26,6 @@ log = structlog.get_logger()
 
 Record = dict[str, Any]
 
-BY = "operator"
 EXECUTORS = "root/money/executors"
 MONITORS = "root/money/position_monitors"
 OVER_MONEY = ("root/money", "root/guard")
@@ -58,7 +57,7 @@ class SupervisionVerbs:
                 return find_place(self._roots(), path)
         raise unknown
 
-    async def restart(self, typed: str, why: str, *, confirmed: bool) -> Record:
+    async def restart(self, typed: str, why: str, by: str, *, confirmed: bool) -> Record:
         """Stop a child and start it again, with a fresh budget; what waits in its mailbox is handled first.
 
         The answer has `text`, or `confirm` with the question where people have to say yes first.
@@ -66,16 +65,16 @@ class SupervisionVerbs:
         place = await self.find(typed)
         self._refuse_by_hand(place)
         if place.state == "quarantined":
-            return await self.release(typed, why)
+            return await self.release(typed, why, by)
         if not confirmed and (question := _question(place)):
             return {"confirm": question}
         async with self._in_order(place):
             before = place.state
             await self._start_again(place)
-        await self.audit("restart", place.path, why, was=before)
+        await self.audit("restart", place.path, why, by, was=before)
         return {"text": f"{place.path} was {before} and is {place.state} now."}
 
-    async def release(self, typed: str, why: str) -> Record:
+    async def release(self, typed: str, why: str, by: str) -> Record:
         """Let a child out of quarantine with a fresh budget; a position goes back from the fallback to its monitor."""
         place = await self.find(typed)
         if place.state != "quarantined":
@@ -84,7 +83,7 @@ class SupervisionVerbs:
             )
         async with self._in_order(place):
             await self._start_again(place)
-        await self.audit("release", place.path, why)
+        await self.audit("release", place.path, why, by)
         return {"text": f"{place.path} is out of quarantine and {place.state}; its restarts count from zero."}
 
     # -------------------------------------------------------------------------------------------------- starting again
@@ -150,7 +149,7 @@ class SupervisionVerbs:
         rows.sort(key=lambda row: str(row["at"]))
         return {"total": len(rows), "dead_letters": rows[-LETTERS_SHOWN:]}
 
-    async def replay(self, letter_id: str, why: str) -> Record:
+    async def replay(self, letter_id: str, why: str, by: str) -> Record:
         """Send one dead letter to its address once more; an order is never replayed."""
         path, _, number = letter_id.rpartition("#")
         supervisor = next((one for one in self._supervisors() if one.path == path), None)
@@ -167,7 +166,7 @@ class SupervisionVerbs:
         except (SupervisorError, ActorError) as error:
             raise CannotError(f"{letter_id} was not taken: {error}; it is still kept") from error
         await self.audit(
-            "replay", f"{path}/{letter.child}", why, letter=letter_id, message=_short(repr(letter.message))
+            "replay", f"{path}/{letter.child}", why, by, letter=letter_id, message=_short(repr(letter.message))
         )
         return {"text": f"{letter_id} was sent to {path}/{letter.child} once more."}
 
@@ -208,12 +207,12 @@ class SupervisionVerbs:
             return []
         return [] if user is None else [f"{parent}/{one}" for one in (user.id, *(wallet.id for wallet in wallets))]
 
-    async def audit(self, action: str, path: str, why: str, **facts: object) -> None:
+    async def audit(self, action: str, path: str, why: str, by: str, **facts: object) -> None:
         """Into the log at once, and into the database; one that is away must not keep an operator from acting."""
-        log.warning("operator_action", action=action, path=path, by=BY, why=why, **facts)
+        log.warning("operator_action", action=action, path=path, by=by, why=why, **facts)
         detail: dict[str, object] = {"path": path, "why": why, **facts}
         try:
-            await self.bot.adapters.store.audit(BY, f"supervision_{action}", detail, self.bot.adapters.clock.now_ms())
+            await self.bot.adapters.store.audit(by, f"supervision_{action}", detail, self.bot.adapters.clock.now_ms())
         except StoreUnavailable as error:
             log.warning("audit_not_stored", action=action, path=path, reason=str(error))
 

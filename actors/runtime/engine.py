@@ -11,7 +11,7 @@ import trio
 
 from actors.runtime.child import Child
 from actors.runtime.errors import AlreadyStarted, InitFailed
-from actors.runtime.exits import GOOD_ORDER, Exit, Report, ReportKind, render_stack
+from actors.runtime.exits import GOOD_ORDER, Exit, Report, ReportKind
 from actors.runtime.group import GroupRestart
 from actors.runtime.letters import DeadLetters
 from actors.runtime.policy import QuarantineWindow, RestartWindow, quarantine_limit, wants_restart
@@ -328,7 +328,7 @@ class Engine:
             leaves=end.leaves,
             reason=end.reason,
             on_exhausted=end.on_exhausted,
-            stack=render_stack(end.leaves),
+            stack=end.stack,
             budget_left=budget_left,
         )
         self.runtime.send_report(report)

@@ -1,7 +1,7 @@
 """How a child ended, as a record: the kinds of exit, the errors behind one, and the report that people read."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -46,6 +46,14 @@ class Exit:
     leaves: tuple[BaseException, ...] = ()
     incarnation: int = 0
     on_exhausted: str | None = None
+    _rendered: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def stack(self) -> str:
+        """The errors with the innermost frames of each, as text; rendered once, whoever asks for it."""
+        if not self._rendered:
+            self._rendered.append(render_stack(self.leaves))
+        return self._rendered[0]
 
 
 @dataclass(frozen=True, slots=True)

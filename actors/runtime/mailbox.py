@@ -12,7 +12,7 @@ import trio
 
 from actors.runtime.envelopes import Ask, Envelope, Newest
 from actors.runtime.errors import ActorDead, ActorFailed, MailboxFull
-from actors.runtime.exits import Exit, render_stack
+from actors.runtime.exits import Exit
 from actors.runtime.letters import LetterReason
 from actors.runtime.spec import Mailbox
 
@@ -254,7 +254,7 @@ class Inbox:
         elif attempts <= getattr(type(message), "redeliver", self.spec.redeliver):
             self._put_back(Envelope(message, attempts))
             return
-        self._bury(message, "poison" if attempts > 1 else "handler_failed", attempts, render_stack(end.leaves))
+        self._bury(message, "poison" if attempts > 1 else "handler_failed", attempts, end.stack)
 
     def _put_back(self, item: Envelope) -> None:
         if self.current_is_control:
@@ -292,6 +292,11 @@ class Inbox:
         letters = self._owner.home.letters
         letters.add(self._owner.id, message, reason=reason, attempts=attempts, at=trio.current_time(), stack=stack)
 
+    @property
+    def message_age_s(self) -> float:
+        """For how long the message in progress has been; 0 while there is none."""
+        return 0.0 if isinstance(self.current, _Nothing) else trio.current_time() - self.since
+
     def _count_asks(self) -> int:
         """How many senders sleep until they are answered; counted when somebody wants to know, not with every ask."""
         items = (self.current, *(self.control or ()), *(self.queue or ()))
@@ -299,7 +304,6 @@ class Inbox:
 
     def statistics(self) -> MailboxStatistics:
         """Return the mailbox as it is now."""
-        idle = isinstance(self.current, _Nothing)
         return MailboxStatistics(
             depth=len(self.queue or ()),
             control_depth=len(self.control or ()),
@@ -309,5 +313,5 @@ class Inbox:
             dropped=self.dropped,
             conflated=self.conflated,
             pending_asks=self._count_asks(),
-            message_age_s=None if idle else trio.current_time() - self.since,
+            message_age_s=None if isinstance(self.current, _Nothing) else self.message_age_s,
         )

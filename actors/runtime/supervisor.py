@@ -1,7 +1,7 @@
 """The handle of a running supervisor: OTP's admin calls, and views of what goes on below it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -308,6 +308,14 @@ class Supervisor:
             children=tuple(_statistics(child, most) for child in listed),
             unlisted=_count_states(engine.children.values()) - _count_states(listed),
         )
+
+    def hung(self, age_s: float) -> Iterator[str]:
+        """Paths of the actors at and below this supervisor that have had one message in progress for longer than that."""
+        for child in self._engine.children.values():
+            if isinstance(child.cell, SupervisorCell):
+                yield from child.cell.engine.handle.hung(age_s)
+            elif child.inbox is not None and child.inbox.message_age_s > age_s:
+                yield child.path
 
 
 def _listed(children: list[Child], most: int | None) -> list[Child]:

@@ -89,8 +89,10 @@ class Confirmer:
         new = [row for row in attempts if row.state in MAY_LAND and row.signature not in followed]
         if not decided:
             self.in_flight.count(intent.id, new if followed else attempts)
+        if new:
+            signatures = [attempt.signature for attempt in new]
+            log.info("intent_adopted", intent=intent.id, state=intent.state, signatures=signatures)
         for attempt in new:
-            log.info("intent_adopted", intent=intent.id, state=intent.state, signature=attempt.signature)
             self.in_flight.follow(Followed(intent, attempt, address, decided=decided))
         return bool(new)
 

@@ -18,8 +18,13 @@ LOSS_RULE = "loss rule"  # who orders a flatten at the loss that a user or the o
 BY_HIS_COMMAND = "by his own command"
 
 
+def is_operator(by: str) -> bool:
+    """Whether it is an operator's name: that of the role, with the unix user behind it where one is known."""
+    return by.partition(" ")[0] == OPERATOR
+
+
 def _is_flatten_by_operator(cause: Cause) -> bool:
-    return cause.name == PANIC and cause.by == OPERATOR
+    return cause.name == PANIC and is_operator(cause.by)
 
 
 class OrderedCauses(ABC):
@@ -42,14 +47,14 @@ class OrderedCauses(ABC):
     def resume(self, name: str, *, scope: str = GLOBAL) -> None:
         """Take a pause cause away; nothing happens when it is not there."""
 
-    async def pause_by_operator(self, why: str) -> bool:
+    async def pause_by_operator(self, why: str, by: str = OPERATOR) -> bool:
         """An operator's pause outlives restarts and ends only by an operator; False when there is one already."""
-        return await self._order(Cause(OPERATOR, GLOBAL, self.clock.now_ms(), OPERATOR, why))
+        return await self._order(Cause(OPERATOR, GLOBAL, self.clock.now_ms(), by, why))
 
-    async def resume_by_operator(self) -> bool:
+    async def resume_by_operator(self, by: str = OPERATOR) -> bool:
         """End what an operator ordered, for single users too: pauses and flattens; False when there is nothing."""
         return await self._end(
-            [cause for cause in self.causes() if cause.name == OPERATOR or _is_flatten_by_operator(cause)], OPERATOR
+            [cause for cause in self.causes() if cause.name == OPERATOR or _is_flatten_by_operator(cause)], by
         )
 
     async def pause_user(
@@ -76,9 +81,9 @@ class OrderedCauses(ABC):
             user_id,
         )
 
-    async def flatten_program(self, program: str, why: str) -> bool:
+    async def flatten_program(self, program: str, why: str, by: str = OPERATOR) -> bool:
         """An operator has everything sold that trades at a program, and nothing of it is bought; False when he has already."""
-        return await self._order(Cause(PANIC, f"{OF_PROGRAM}{program}", self.clock.now_ms(), OPERATOR, why))
+        return await self._order(Cause(PANIC, f"{OF_PROGRAM}{program}", self.clock.now_ms(), by, why))
 
     async def freeze_user(self, user_id: str, why: str) -> bool:
         """SOL left his wallet without us: nothing is signed for it until he says that it was he. False when it is frozen."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import time
 from collections.abc import Iterator
@@ -285,7 +286,8 @@ def test_halt_outlives_a_kill_in_the_middle_of_the_flatten(trading: RealBot) -> 
     start(trading)
     status = trading.until("everything flat", lambda status: status["state"] == "HALTED")
     assert status["level"] == 3
-    assert (status["halt"]["by"], status["halt"]["why"]) == ("operator", "a drill")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert (status["halt"]["by"], status["halt"]["why"]) == (f"operator {user}", "a drill")
     assert status["positions"]["open"] == 0
     assert "a halt is latched already" in refused_to(trading, "flatten", "--yes")
     assert "halt" in trading.say("demo-1", "/status")[-2]

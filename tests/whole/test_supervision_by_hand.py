@@ -59,7 +59,7 @@ class Scene:
 
     async def restart(self, path: str, *, confirmed: bool = False) -> str:
         """The answer's text, or its question."""
-        answer = await self.verbs.restart(path, "a test", confirmed=confirmed)
+        answer = await self.verbs.restart(path, "a test", BY, confirmed=confirmed)
         return str(answer.get("text") or answer["confirm"])
 
     async def hunts(self) -> None:
@@ -76,7 +76,11 @@ class Scene:
     async def audited(self) -> list[tuple[str, str]]:
         """Action and path of what was audited by these verbs."""
         entries = [entry for entry in self.world.store.audited if entry.action.startswith("supervision_")]
+        assert {entry.by for entry in entries} <= {BY}
         return [(entry.action, str(entry.detail["path"])) for entry in entries]
+
+
+BY = "operator ada"
 
 
 @asynccontextmanager
@@ -95,7 +99,7 @@ async def test_a_position_goes_back_from_the_fallback_to_its_own_monitor_and_is_
         position_id, mint = await here.position()
         await crash_until_given_up(here.bot.supervisor(*MONITORS), position_id)
         await until(lambda: here.bot.fallback.watched == {position_id}, within_s=10)
-        released = await here.verbs.release(position_id, "why")
+        released = await here.verbs.release(position_id, "why", BY)
         assert released["text"].startswith(f"root/money/position_monitors/{position_id} is out of quarantine")
         assert here.bot.fallback.watched == set()
         await until(lambda: position_id in here.bot.looks, within_s=5)
@@ -113,7 +117,7 @@ async def test_a_release_waits_for_the_sale_that_the_fallback_is_giving(autojump
         await until(lambda: here.bot.fallback.watched == {position_id}, within_s=10)
         here.world.database.hangs = True
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(partial(here.verbs.release, position_id, "in the middle"))
+            nursery.start_soon(partial(here.verbs.release, position_id, "in the middle", BY))
             here.crowd.sell_all(mint, 7)
             await trio.sleep(3)
             here.world.database.hangs = False
@@ -129,7 +133,7 @@ async def test_a_monitor_that_is_given_up_again_passes_to_the_fallback_again(aut
         for _ in range(2):
             await crash_until_given_up(here.bot.supervisor(*MONITORS), position_id)
             await until(lambda: here.bot.fallback.watched == {position_id}, within_s=10)
-            await here.verbs.release(position_id, "put right")
+            await here.verbs.release(position_id, "put right", BY)
         await crash_until_given_up(here.bot.supervisor(*MONITORS), position_id)
         here.crowd.sell_all(mint, 7)
         await closed(here.world, 1)
@@ -143,7 +147,7 @@ async def test_a_released_executor_is_the_only_signer_of_its_wallet(autojump_clo
         sale = order(here.user, here.wallet, mint, key="half", share_bps=2_500)
         assert isinstance(await here.bot.desk.submit(sale), Submitted)
         assert state_of(flatten, here.wallet.id) == "running"
-        await here.verbs.release("root/money/executors/demo-1", "put right")
+        await here.verbs.release("root/money/executors/demo-1", "put right", BY)
         assert (state_of(executors, here.wallet.id), state_of(flatten, here.wallet.id)) == ("running", None)
         await trio.sleep(5)
         again = order(here.user, here.wallet, mint, key="rest", share_bps=2_500)
@@ -218,7 +222,7 @@ async def test_what_would_hurt_is_refused_in_one_line(autojump_clock: MockClock)
             with pytest.raises(CannotError, match=line):
                 await here.restart(path)
         with pytest.raises(CannotError, match="reconciler is running, not quarantined"):
-            await here.verbs.release("reconciler", "")
+            await here.verbs.release("reconciler", "", BY)
         assert (await here.restart("trading_guard")).endswith("Nothing is bought until it answers.")
         here.bot.guard.latch(Halt("operator", here.world.clock.now_ms(), "operator", "test"))
         await until(lambda: here.bot.guard.state is State.HALTED, within_s=60)
@@ -282,10 +286,10 @@ async def test_a_dead_letter_is_listed_and_replayed_and_an_order_never(autojump_
         assert (letter["reason"], letter["attempts"], letter["replayable"]) == ("handler_failed", 1, True)
         assert letter["error"] == "ZeroDivisionError: a bug in open_run"
         await until(lambda: state_of(here.bot.supervisor("hunt", "snipers"), here.user.id) == "running", within_s=20)
-        assert "once more" in (await here.verbs.replay(letter["id"], "mended"))["text"]
+        assert "once more" in (await here.verbs.replay(letter["id"], "mended", BY))["text"]
         assert (await here.verbs.dead_letters(None))["dead_letters"] == []
         with pytest.raises(LookupError, match="there is no dead letter 'root/hunt/snipers#1'"):
-            await here.verbs.replay(letter["id"], "twice")
+            await here.verbs.replay(letter["id"], "twice", BY)
 
 
 async def test_an_order_that_died_is_listed_and_never_replayed(autojump_clock: MockClock) -> None:
@@ -299,7 +303,7 @@ async def test_an_order_that_died_is_listed_and_never_replayed(autojump_clock: M
         assert letter["replayable"] is False
         here.world.database.broken = set()
         with pytest.raises(CannotError, match="an order is never replayed"):
-            await here.verbs.replay(letter["id"], "please")
+            await here.verbs.replay(letter["id"], "please", BY)
         assert (await here.world.store.day(0)).buys == 0
 
 
@@ -307,7 +311,7 @@ async def test_a_database_that_is_away_keeps_nobody_from_acting(autojump_clock: 
     async with scene(SNIPES) as here:
         await crash_until_given_up(here.bot.supervisor("hunt", "snipers"), here.user.id)
         here.world.database.is_away = True
-        assert "is out of quarantine" in (await here.verbs.release(here.user.id, "at night"))["text"]
+        assert "is out of quarantine" in (await here.verbs.release(here.user.id, "at night", BY))["text"]
         assert await here.audited() == []
 
 
