@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate mutants crash faults supervision-storm pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults supervision-storm pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -32,6 +32,11 @@ bench-picture:
 SEEDS ?= 1000
 simulate: .venv/.dev
 	$(BIN)/python -m tests.simulation.campaign $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+# Takes every service away in the middle of an order, alone and two at a time, in virtual time, and prints what happened in
+# each cell; two minutes.
+outages: .venv/.dev
+	$(BIN)/python -m tests.outages.matrix
 
 # Brings classic mistakes back into a copy of the source, one at a time, and prints which check catches each; minutes.
 mutants: .venv/.dev

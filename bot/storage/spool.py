@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import structlog
 
+from bot.clock import Clock
 from bot.errors import StoreUnavailable
 from bot.ports import OutboxMessage, SpoolState, Store, WalletLedger
-from bot.storage.spool_charge import Charge
+from bot.storage.spool_charge import Charge, WritesRefused
 from bot.storage.spool_codec import Kept
 from bot.storage.spool_entries import Posted
 from bot.storage.spool_journal import Journal
@@ -31,8 +32,8 @@ class SpooledStore(SpooledPeople, SpooledOrders):
     gives the whole as what it is.
     """
 
-    def __init__(self, store: Store, journal: Journal) -> None:
-        super().__init__(store, Charge(store, journal))
+    def __init__(self, store: Store, journal: Journal, clock: Clock) -> None:
+        super().__init__(store, Charge(store, journal, clock))
 
     def __repr__(self) -> str:
         return f"<SpooledStore {self._charge!r} around {self._store!r}>"
@@ -55,10 +56,15 @@ class SpooledStore(SpooledPeople, SpooledOrders):
         await self._charge.catch_up()
 
     async def ping(self) -> None:
-        """The probe of the database is also what puts it in charge again; its answer counts even where that must wait."""
+        """The probe of the database is also what puts it in charge again.
+
+        Its answer counts even where that must wait. One that takes no write is as good as away.
+        """
         await self._store.ping()
         try:
             await self._charge.catch_up()
+        except WritesRefused:
+            raise
         except StoreUnavailable as error:
             log.info("journal_waits", reason=str(error))
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 import structlog
 import trio
 
+from bot.clock import Clock
 from bot.errors import Conflict, JournalUnavailable, StoreUnavailable
 from bot.ports import SpoolState, Store
 from bot.storage.spool_codec import Kept, Record, Sent, Signed
@@ -31,15 +32,21 @@ LOOK_S = 0.01
 MAX_ENTRIES = 100_000  # decisions that may wait; beyond that exits are refused rather than memory filled
 
 
+class WritesRefused(StoreUnavailable):
+    """The database answers and takes no write: a full disk, for one."""
+
+
 class Charge:
     """`away` says why memory is in charge; None while the database is. At first memory is empty and knows nothing."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, clock: Clock) -> None:
         self.memory = StandIn()
         self.away: str | None = NOT_READ
         self._store = store
         self._journal = journal
+        self._clock = clock
         self._has_read = False
+        self._takes_writes = True  # so far as is known
         self._entries: deque[Entry] = deque()
         self._peaks: dict[str, Peak] = {}
         self._recorded: deque[int] = deque()  # when each record in the journal was made, oldest first
@@ -73,6 +80,7 @@ class Charge:
 
     def lost(self, error: StoreUnavailable) -> None:
         """The database did not answer something that exits need: what memory knows holds from now on."""
+        self._takes_writes = False
         if self.away is None:
             self.away = str(error)
             log.warning("exits_from_memory", reason=str(error))
@@ -160,11 +168,13 @@ class Charge:
     async def catch_up(self) -> None:
         """Carry out what waits, read what is open, and put the database in charge; nothing where it is.
 
-        Exits go on from memory meanwhile, except for the last moment. Raises StoreUnavailable.
+        Exits go on from memory meanwhile, except for the last moment. Raises StoreUnavailable, WritesRefused for one that
+        takes no write.
         """
         async with self._catching_up:
             if self.away is None:
                 return
+            await self._prove_that_it_takes_writes()
             await self._carry_out_all()
             await self._know_people()
             async with self._nobody_writing() as alone:
@@ -178,6 +188,17 @@ class Charge:
                     log.info("exits_from_database", was=self.away)
                 self.away, self._has_read = None, True
             await self._journal.reserve()
+
+    async def _prove_that_it_takes_writes(self) -> None:
+        """A server whose disk is full answers every read, and every probe: an entry in the audit is what it must take."""
+        if self._takes_writes:
+            return
+        why: dict[str, object] = {"why": self.away}
+        try:
+            await self._store.audit("database", "database_takes_over_again", why, self._clock.now_ms())
+        except StoreUnavailable as error:
+            raise WritesRefused(str(error)) from error
+        self._takes_writes = True
 
     async def _carry_out_all(self) -> None:
         """In order. An entry stays until it is known to be in the database."""

@@ -21,8 +21,9 @@ class Stops(Enum):
     """Which entries a fault stops; the greater of two counts."""
 
     NOTHING = 0
-    AUTOMATED = 1
-    EVERYTHING = 2
+    SOMETIMES = 1  # it is well again and again; no entry while it is not
+    AUTOMATED = 2
+    EVERYTHING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,11 @@ def _chain_is_well(world: OutageWorld) -> None:
     world.chain.cluster.all_faults.clear()
 
 
-def _database(name: str, means: str) -> Fault:
+def _database(name: str, means: str, stops: Stops = Stops.EVERYTHING) -> Fault:
     return Fault(
         f"database {name}",
         means,
-        Stops.EVERYTHING,
+        stops,
         partial(_postgres, trouble=name, on=True),
         partial(_postgres, trouble=name, on=False),
     )
@@ -99,6 +100,7 @@ FAULTS = (
     _database(
         "restarts",
         "at a write, every 7 s, away for 2 s: one write is committed and its answer lost, the next is rolled back",
+        Stops.SOMETIMES,
     ),
     _database("full", "reads and probes are answered, no write is taken; the journal has room"),
     _rpc("down", "both endpoints refuse connections, streams too", "rpc-down"),

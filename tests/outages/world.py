@@ -27,6 +27,7 @@ from bot.storage.spool import SpooledStore
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.tree import Adapters, Chats
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.simulation.world import SeededVault
 from tests.whole.database_twin import writes
 from tests.whole.test_levels_services import NoDoor
 from tests.whole.virtual import World
@@ -144,7 +145,7 @@ class OutageWorld(World):
         endpoints = Endpoints(clients, self.clock)
         chain = PumpChain(endpoints)
         subscriptions = [TroubledSubscriptions(self.chain, number, self.streams) for number in ORDER]
-        self.spooled = SpooledStore(cast(Store, self.postgres), self.journal)
+        self.spooled = SpooledStore(cast(Store, self.postgres), self.journal, self.clock)
         return Adapters(
             store=self.spooled.as_store,
             chain=chain,
@@ -164,4 +165,4 @@ def make_outage_world(seed: int) -> OutageWorld:
     """A new world with two endpoints whose clock follows trio's."""
     chain = InProcessChain(seed=seed, endpoints=2)
     clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
-    return OutageWorld(chain, clock)
+    return OutageWorld(chain, clock, vault=SeededVault(seed))

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import trio
 
+from bot.clock import system_clock
 from bot.errors import JournalUnavailable, StoreUnavailable
 from bot.ports import Store, Wallet
 from bot.storage.address import DatabaseAddress
@@ -20,7 +21,7 @@ from bot.trading.intent import AttemptState, IntentState
 from bot.trading.position import PositionState
 from bot.trading.risk_gate import Refused, admit
 from bot.trading.trading_state import GLOBAL, Cause
-from tests.storage.books import entries
+from tests.storage.books import audited, entries
 from tests.storage.storage_samples import (
     NOW_MS,
     ask,
@@ -35,14 +36,15 @@ from tests.storage.storage_samples import (
     sent,
     settled,
 )
+from tests.whole.database_twin import writes
 
 
 class Link:
-    """A store that can go away: before a call takes effect, or, for those named in `loses`, after it."""
+    """A store that can go away: before a call takes effect, or, for those named in `loses`, after it; or take no write."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.is_away = False
+        self.is_away = self.is_full = False
         self.loses: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -54,6 +56,8 @@ class Link:
             await trio.lowlevel.checkpoint()
             if self.is_away and name not in self.loses:
                 raise StoreUnavailable("nothing listens there")
+            if self.is_full and name in writes():
+                raise StoreUnavailable("No space left on device")
             answer = await method(*arguments, **named)
             if name in self.loses:
                 self.loses.discard(name)
@@ -79,7 +83,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        self.spooled = SpooledStore(cast(Store, self.link), self.journal)
+        self.spooled = SpooledStore(cast(Store, self.link), self.journal, system_clock())
         self.spooled.on_trouble(self.told.append)
 
     @property
@@ -138,6 +142,24 @@ async def test_an_exit_made_while_away_is_in_the_rows_once_when_the_database_is_
     assert (bench.spooled.spool().records, bench.journal.data) == (0, b"")
     request = sell("x", wallet, token_raw=1_000)
     assert (await settled(bench.store, request, fill_of(request))).position.state is PositionState.CLOSED
+
+
+async def test_a_database_that_answers_and_takes_no_write_is_away_until_it_takes_one(bench: Bench) -> None:
+    wallet = await holding(bench)
+    bench.link.is_full = True
+    await bench.store.ping()  # nobody has asked it for anything else yet
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        await ask(bench.store, buy("n", wallet), intent_id="i-n")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="No space left"):
+            await bench.store.ping()
+    await leave(bench, wallet)
+    assert bench.spooled.spool().records == 1
+    assert await states(bench.database) == []
+    bench.link.is_full = False
+    await bench.back()
+    assert await states(bench.database) == [("i-x", IntentState.SENT, [AttemptState.SENT])]
+    assert [entry.action for entry in await audited(bench.database)].count("database_takes_over_again") == 1
 
 
 async def test_a_fill_that_was_seen_while_away_ends_the_position_and_is_settled_once(bench: Bench) -> None:
@@ -207,7 +229,7 @@ async def _dies_after(bench: Bench, calls: int, work: Callable[[], Awaitable[Non
 
             return call
 
-    dying = SpooledStore(cast(Store, Dying(bench.database)), bench.journal)
+    dying = SpooledStore(cast(Store, Dying(bench.database)), bench.journal, system_clock())
     with trio.move_on_after(5):
         try:
             await dying.ping()

@@ -22,8 +22,12 @@ def writes() -> frozenset[str]:
 
 
 def _is_a_write(node: ast.AST) -> bool:
-    """Whether this is a call of a write of `self._database`."""
+    """Whether this is a call of a write of the database, or of what lets writes share a transaction (`self._….write`)."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
     called = node.func
-    return called.attr in WRITERS and isinstance(called.value, ast.Attribute) and called.value.attr == "_database"
+    return called.attr in WRITERS and isinstance(called.value, ast.Attribute) and _is_self(called.value.value)
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"

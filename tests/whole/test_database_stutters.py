@@ -48,7 +48,7 @@ class StutteringStore(CutStore):
         method = super().__getattr__(name)
 
         async def call(*arguments: Any, **named: Any) -> Any:
-            fails = self.stutters and name != "ping" and self._random.random() < FAILS
+            fails = self.stutters and name not in PROBES and self._random.random() < FAILS
             self.failed += fails
             if fails and self._random.random() < FAILS:
                 raise StoreUnavailable(f"{name} was lost on its way")
@@ -60,6 +60,8 @@ class StutteringStore(CutStore):
         return method if name in PLAIN else call
 
 
+# What the probe of the database asks.
+PROBES = {"ping", "audit"}
 # What a store answers without asking the database.
 PLAIN = {"statistics"}
 

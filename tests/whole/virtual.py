@@ -93,7 +93,7 @@ class World:
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
         stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
-        spooled = SpooledStore(cast(Store, self.database), self.journal)
+        spooled = SpooledStore(cast(Store, self.database), self.journal, self.clock)
         return Adapters(
             spooled.as_store,
             chain,
