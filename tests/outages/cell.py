@@ -79,14 +79,11 @@ class Cell:
 @dataclass(slots=True)
 class Outcome:
     """What happened in a cell; seconds count from the beginning of the faults. `wrong` is empty when all held.
-
-    `known` is what did not hold because of a lie that is believed, see `faults.Fault`.
     `order` is the state that the order under way ended in, `asked` what the one who asked to buy was told.
     """
 
     cell: Cell
     wrong: list[str] = field(default_factory=list)
-    known: list[str] = field(default_factory=list)
     paused: set[str] = field(default_factory=set)
     paused_after_s: float | None = None
     sold_after_s: float | None = None
@@ -279,8 +276,7 @@ class _Scene:
 
     def _judged(self, bot: TradingBot) -> None:
         outcome, cell = self.outcome, self.cell
-        believed = any(fault.believed for fault in cell.faults)
-        (outcome.known if believed else outcome.wrong).extend(self._came_too_late())
+        outcome.wrong += self._came_too_late()
         outcome.wrong += self._entered_in_spite_of_it()
         outcome.wrong += [f"{report.path} crashed: {report.reason}" for report in self.world.reports]
         outcome.wrong += audit(self.world.store, self.world.chain)

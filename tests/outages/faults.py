@@ -30,8 +30,7 @@ class Stops(Enum):
 class Fault:
     """Something that is taken away. `has_route` says whether an exit can reach the chain while it is on.
 
-    `ahead_slots` is how long before the moment of the cell it begins. `believed` says why exits and entries are held to
-    nothing in a cell with it: the product takes this lie for the truth. What is in the books is held to all of it.
+    `ahead_slots` is how long before the moment of the cell it begins.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Fault:
     end: Switch
     has_route: bool = True
     ahead_slots: int = 0
-    believed: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -83,10 +81,10 @@ def _rpc(name: str, means: str, kind: str, *, delay_ms: int = 0) -> Fault:
     return Fault(f"rpc {name}", means, Stops.EVERYTHING, begin, _chain_is_well, has_route=False)
 
 
-def _lie(name: str, means: str, kind: str, *, ahead_slots: int = 0, believed: str = "") -> Fault:
+def _lie(name: str, means: str, kind: str, *, ahead_slots: int = 0) -> Fault:
     """The endpoint that stands first in the settings lies, the other one is well."""
     begin = partial(_chain, kind=kind, endpoint=LIAR)
-    return Fault(f"rpc {name}", means, Stops.NOTHING, begin, _chain_is_well, ahead_slots=ahead_slots, believed=believed)
+    return Fault(f"rpc {name}", means, Stops.NOTHING, begin, _chain_is_well, ahead_slots=ahead_slots)
 
 
 def _stream(name: str, means: str, trouble: str, stops: Stops) -> Fault:
@@ -110,12 +108,7 @@ FAULTS = (
         "cut off", "the preferred endpoint shows the chain of the moment when the cell began, and goes on so", "stale"
     ),
     _lie("stale", "the same, cut off 200 slots before the cell began", "stale", ahead_slots=SLOTS_BEHIND),
-    _lie(
-        "empty",
-        "the preferred endpoint says that nothing exists, at the newest slot",
-        "empty",
-        believed="the pool takes an empty answer of one endpoint at the newest slot for the truth",
-    ),
+    _lie("empty", "the preferred endpoint says that nothing exists, at the newest slot", "empty"),
     _lie("stranger", "the preferred endpoint says that it serves another chain", "genesis"),
     _stream("silent", "the streams of both endpoints stay open and tell nothing", "silent", Stops.AUTOMATED),
     _stream("doubles", "both streams tell everything twice", "doubles", Stops.NOTHING),

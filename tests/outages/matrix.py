@@ -46,7 +46,6 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
             f" {_seconds(one.well_after_s):>7}  {one.asked[:60]}"
         )
         yield from (f"    WRONG: {wrong}" for wrong in one.wrong)
-        yield from (f"    known: {known}" for known in one.known)
 
 
 def _seconds(value: float | None) -> str:
