@@ -275,7 +275,7 @@ class _Scene:
     # --------------------------------------------------------------------------------------------------------- judged
 
     def _judged(self, bot: TradingBot) -> None:
-        outcome, cell = self.outcome, self.cell
+        outcome = self.outcome
         outcome.wrong += self._came_too_late()
         outcome.wrong += self._entered_in_spite_of_it()
         outcome.wrong += [f"{report.path} crashed: {report.reason}" for report in self.world.reports]
