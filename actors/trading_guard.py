@@ -17,7 +17,7 @@ from bot.execution.alerts import Alert
 from bot.execution.ordered_causes import OrderedCauses
 from bot.ports import ProgramStore
 from bot.trading.intent import Context as TradeContext
-from bot.trading.outage import Outage, OutageRule, Phase
+from bot.trading.outage import RELAPSE_WINDOW_MS, Outage, OutageRule, Phase
 from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt, LevelChange, State, TradingState
 from bot.trading.units import counted
 
@@ -120,11 +120,21 @@ class TradingGuard(OrderedCauses):
                 self._state = self._state.with_cause(cause)
             elif cause.name in self.rules and cause.name not in self.unwatched:
                 self._take_up(cause)
+        await self._remember_relapses()
         self._take_up_halt(stored)
         self._halt_stored = stored is not None
         self._loaded = True
         if self._alive:
             self._tell(SILENT, "the database has answered")
+
+    async def _remember_relapses(self) -> None:
+        """The outages of the last hour that an earlier process has seen make the next dwell longer, as its own do."""
+        began_ms: dict[str, list[int]] = {}
+        for cause in await self.store.set_since(self.clock.now_ms() - RELAPSE_WINDOW_MS):
+            if cause.by == _watch(cause.name) and cause.name in self.rules:
+                began_ms.setdefault(cause.name, []).append(cause.since_ms)
+        for name, moments in began_ms.items():
+            self._outages[name] = self._outage(name).remembering(moments)
 
     def _take_up_halt(self, halt: Halt | None) -> None:
         """A halt that an earlier process latched; the first that is found stays."""

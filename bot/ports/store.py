@@ -27,6 +27,9 @@ class ProgramStore(Protocol):
     async def causes(self) -> list[Cause]:
         """Pause causes that outlive a restart."""
 
+    async def set_since(self, since_ms: int) -> list[Cause]:
+        """Every pause of everybody that was set after that moment, ended ones too, oldest first: what the audit has."""
+
     async def save_cause(self, cause: Cause) -> None: ...
 
     async def clear_cause(self, name: str, scope: str, by: str) -> None:

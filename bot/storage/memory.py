@@ -33,6 +33,7 @@ from bot.storage.rules import (
     RUN_LEFT_BEHIND,
     RUN_STATUSES_BEFORE_INTENT,
     cause_facts,
+    cause_of_facts,
     check_owner,
     check_run_status,
     check_settings,
@@ -52,7 +53,7 @@ from bot.trading.intent import Mode, Side
 from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
-from bot.trading.trading_state import Cause, Halt
+from bot.trading.trading_state import GLOBAL, Cause, Halt
 
 
 class MemoryUsers(MemoryTables):
@@ -312,6 +313,12 @@ class MemoryProgram(MemoryTables):
         """In the order they came."""
         await trio.lowlevel.checkpoint()
         return list(self._causes.values())
+
+    async def set_since(self, since_ms: int) -> list[Cause]:
+        await trio.lowlevel.checkpoint()
+        entries = [one for one in self.audited if one.action == PAUSE_SET and one.at_ms > since_ms]
+        causes = [cause_of_facts(one.detail, one.at_ms) for one in sorted(entries, key=lambda one: one.at_ms)]
+        return [cause for cause in causes if cause.scope == GLOBAL]
 
     async def save_cause(self, cause: Cause) -> None:
         """A cause that is there keeps its first time and text."""

@@ -12,10 +12,11 @@ from bot.storage.rules import (
     PAUSE_SET,
     PROGRAM,
     cause_facts,
+    cause_of_facts,
     other_cluster,
     storable,
 )
-from bot.trading.trading_state import Binds, Cause
+from bot.trading.trading_state import GLOBAL, Binds, Cause
 
 SELECT_GENESIS = "select genesis_hash from program"
 INSERT_GENESIS = (
@@ -29,6 +30,9 @@ on conflict (name, scope) do nothing
 returning name
 """
 DELETE_CAUSE = "delete from pause_causes where name = $1 and scope = $2 returning *"
+SELECT_SET = """
+select at, facts from audit where action = $1 and at > $2 and facts ->> 'scope' = $3 order by at, id
+"""
 PING = "select 1"
 
 
@@ -44,6 +48,9 @@ class Program(Repository):
     async def causes(self) -> list[Cause]:
         """In the order they came."""
         return [_cause(row) for row in await self._database.read(_causes)]
+
+    async def set_since(self, since_ms: int) -> list[Cause]:
+        return [cause_of_facts(row["facts"], row["at"]) for row in await self._database.read(_set_since, since_ms)]
 
     async def save_cause(self, cause: Cause) -> None:
         """A cause that is there keeps its first time and text."""
@@ -73,6 +80,11 @@ async def _bind(connection: asyncpg.Connection, genesis_hash: str) -> None:
 
 async def _causes(connection: asyncpg.Connection) -> list[Row]:
     rows: list[Row] = await connection.fetch(SELECT_CAUSES)
+    return rows
+
+
+async def _set_since(connection: asyncpg.Connection, since_ms: int) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_SET, PAUSE_SET, since_ms, GLOBAL)
     return rows
 
 

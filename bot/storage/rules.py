@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bot.errors import Conflict
@@ -26,7 +26,7 @@ from bot.trading.intent import (
 from bot.trading.ledger import Leg
 from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, Ceilings, UserSettings, is_time_zone
 from bot.trading.risk_gate import RiskSnapshot
-from bot.trading.trading_state import Cause, Halt
+from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import BPS
 
 MAX_I64 = 2**63 - 1  # the largest bigint
@@ -327,6 +327,19 @@ def in_mode(mode: Mode, wanted: Mode | None) -> bool:
 def halt_facts(halt: Halt) -> dict[str, object]:
     """What the audit says of a halt that is latched or taken away."""
     return {"cause": halt.cause, "since_ms": halt.since_ms, "latched_by": halt.by, "why": storable(halt.why)}
+
+
+def cause_of_facts(facts: Mapping[str, object] | str, since_ms: int) -> Cause:
+    """The pause that an entry of the audit is about, which `cause_facts` has written."""
+    said = json.loads(facts) if isinstance(facts, str) else facts
+    return Cause(
+        str(said["cause"]),
+        str(said["scope"]),
+        since_ms,
+        str(said["set_by"]),
+        str(said["why"]),
+        Binds(str(said["binds"])),
+    )
 
 
 def cause_facts(cause: Cause) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -54,6 +55,10 @@ class Outage:
     def left_behind(rule: OutageRule, since_ms: int) -> Outage:
         """The outage behind a pause that an earlier process has stored; only a look of one's own makes it critical."""
         return Outage(rule, since_ms, held=True, seen=False, relapses_ms=(since_ms,))
+
+    def remembering(self, relapses_ms: Iterable[int]) -> Outage:
+        """The same, and what earlier processes have seen of this service counts as relapses too."""
+        return replace(self, relapses_ms=tuple(sorted({*self.relapses_ms, *relapses_ms})))
 
     def down(self, now_ms: int) -> Outage:
         """The service was seen away. A relapse while it dwells begins a new outage."""

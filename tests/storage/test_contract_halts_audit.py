@@ -9,7 +9,7 @@ import trio
 
 from bot.ports import Store
 from bot.storage.memory_tables import AuditEntry
-from bot.trading.trading_state import GLOBAL, Cause, Halt
+from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt
 from tests.storage.books import audited
 from tests.storage.storage_samples import NOW_MS, enrol, message
 
@@ -80,6 +80,17 @@ async def test_the_audit_tells_who_paused_and_who_resumed(store: Store) -> None:
     [was_set, cleared] = await audited(store)
     assert (cleared.by, cleared.action, cleared.detail) == ("bob", "pause cleared", facts)
     assert was_set == AuditEntry(NOW_MS, "ada", "pause set", facts)
+
+
+async def test_pauses_of_everybody_are_remembered_when_they_are_over(store: Store) -> None:
+    first = Cause("rpc", GLOBAL, NOW_MS, "rpc watch", "no answer", Binds.ALL)
+    second = replace(first, since_ms=NOW_MS + 5_000, binds=Binds.AUTOMATED)
+    for cause in (first, second):
+        await store.save_cause(cause)
+        await store.clear_cause("rpc", GLOBAL, "rpc watch")
+    await store.save_cause(Cause("paused", "user:ada", NOW_MS + 6_000, "ada", "lunch"))
+    assert await store.set_since(NOW_MS - 1) == [first, second]
+    assert await store.set_since(NOW_MS) == [second]
 
 
 async def test_the_audit_keeps_every_text_that_a_detail_can_hold(store: Store) -> None:

@@ -256,6 +256,24 @@ async def test_a_restart_takes_no_cause_away(autojump_clock: MockClock) -> None:
         assert pausing(bot) == set()
 
 
+async def test_a_restart_does_not_make_relapses_unseen(autojump_clock: MockClock) -> None:
+    """A service that was away twice in the hour has to be well for four times as long the third time, in another process."""
+    world = make_world(InProcessChain(seed=1))
+    for _ in range(2):
+        async with running_bot(world) as bot:
+            await open_for_entries(bot)
+            world.chain.set_fault("rpc-down", for_s=10)
+            await until(lambda: "rpc" in pausing(bot), within_s=10)
+            await until(lambda: "rpc" not in pausing(bot), within_s=60)
+            await trio.sleep(1)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        world.chain.set_fault("rpc-down", for_s=10)
+        await until(lambda: "rpc" in pausing(bot), within_s=10)
+        await until(lambda: bot.health["rpc"].healthy, within_s=20)
+        assert await takes_s(lambda: "rpc" not in pausing(bot), within_s=120) > 50
+
+
 async def test_an_outage_goes_on_through_a_restart_until_it_is_critical(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     async with life(world) as (bot, _):
