@@ -1,4 +1,4 @@
-"""Follows every sent transaction to its proven outcome, and rescues intents that lost whoever followed them."""
+"""Follows every sent transaction to its outcome and until that is final, and rescues intents that nobody follows."""
 
 from __future__ import annotations
 
@@ -10,19 +10,37 @@ import trio
 from actors.runtime import Context
 from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
+from bot.execution.finality import Finality
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationWatcher:
-    """One loop for all wallets: a batch of statuses, each attempt's next step, then a short rest."""
+    """One loop for all wallets: a batch of statuses, each attempt's next step, then a short rest.
+
+    A second one looks beside it at what has landed and is not final yet, because that may wait for a slow endpoint.
+    """
 
     confirmer: Confirmer
+    finality: Finality
 
     async def run(self, ctx: Context) -> None:
-        policy = self.confirmer.policy
         ctx.ready()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._finalize)
+            await self._confirm()
+
+    async def _finalize(self) -> None:
+        while True:
+            try:
+                await self.finality.look()
+            except Unavailable as error:
+                log.warning("finality_not_known", reason=str(error))
+            await trio.sleep(self.confirmer.policy.finality_interval_s)
+
+    async def _confirm(self) -> None:
+        policy = self.confirmer.policy
         adopt_at_s = trio.current_time()
         while True:
             try:

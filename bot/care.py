@@ -16,6 +16,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.alerts import Alert
 from bot.execution.confirm import Confirmer
+from bot.execution.finality import Finality
 from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
 from bot.execution.loss_rules import LossRules
@@ -38,8 +39,8 @@ class MoneyCare:
 
     `book` has how far each flatten is; the workers that it starts tell it of every order.
 
-    `workers_at_work` says whether money has been stopped and joined, so that flatten's workers may sign. `desk` and
-    `confirmer` are set by whoever makes them, since they are made with parts of this.
+    `workers_at_work` says whether money has been stopped and joined, so that flatten's workers may sign. `desk`,
+    `confirmer` and `finality` are set by whoever makes them, since they are made with parts of this.
     """
 
     store: Store
@@ -55,6 +56,7 @@ class MoneyCare:
     workers_at_work: Callable[[], bool]
     desk: Desk = field(init=False)
     confirmer: Confirmer = field(init=False)
+    finality: Finality = field(init=False)
     book: FlattenBook = field(init=False)
     losses: LossRules = field(init=False)
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
@@ -187,7 +189,7 @@ class MoneyCare:
         """The confirmation of what the workers send; executors come on demand, one per wallet."""
         flatten = self.supervisor(*FLATTEN)
         if flatten.state_of("confirmation_watcher") is None:
-            watcher = ConfirmationWatcher(self.confirmer)
+            watcher = ConfirmationWatcher(self.confirmer, self.finality)
             await flatten.start_child(
                 self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
             )

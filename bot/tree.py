@@ -47,6 +47,7 @@ from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
 from bot.execution.endpoint_watch import EndpointWatch
+from bot.execution.finality import Finality
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit
@@ -147,6 +148,7 @@ class TradingBot:
     care: MoneyCare = field(init=False)
     desk: ExecutorDesk = field(init=False)
     confirmer: Confirmer = field(init=False)
+    finality: Finality = field(init=False)
     reconciler: ReconcilerActor = field(init=False)
     flattener: Flattener = field(init=False)
     fallback: FallbackMonitor = field(init=False)
@@ -189,7 +191,16 @@ class TradingBot:
         )
         told, settled = self.alerts.tell, self.care.settled
         self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.balances, settled, told)
-        self.care.desk, self.care.confirmer = self.desk, self.confirmer
+        self.finality = Finality(
+            store=store,
+            chain=chain,
+            clock=clock,
+            in_flight=self.in_flight,
+            adopt=lambda: self.confirmer.adopt(self.policy.planned_max_age_ms),
+            settled=settled,
+            alert=told,
+        )
+        self.care.desk, self.care.confirmer, self.care.finality = self.desk, self.confirmer, self.finality
         self.reconciler = self._reconciler()
         self.fallback = FallbackMonitor(store, chain, self.desk, clock, self.care.orphans, self.alerts.tell)
         self.hunt = Hunt(
@@ -255,7 +266,7 @@ class TradingBot:
             "flattener": self.flattener.run,
             "fallback_monitor": self.fallback.run,
             "reconciler": self.reconciler.run,
-            "confirmation_watcher": ConfirmationWatcher(self.confirmer).run,
+            "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
             "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
             "hunt_keeper": self.hunt_keeper.run,
         }

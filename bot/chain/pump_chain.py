@@ -35,7 +35,7 @@ from bot.trading.curve import (
 )
 from bot.trading.fill import LandedTransaction
 from bot.trading.pool import Pool
-from bot.trading.recovery import Absence, SignatureStatus
+from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
 from bot.trading.venue import Venue
 
@@ -338,6 +338,23 @@ class PumpChain:
         if not absences:
             raise ChainUnavailable("; ".join(troubles))
         return tuple(absences)
+
+    async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
+        """Each endpoint's finalized slot is read before its history is asked, so that a denial cannot be too young.
+
+        Raises ChainUnavailable when no endpoint answered.
+        """
+
+        async def ask(client: RpcClient) -> list[Sighting]:
+            finalized_slot = await client.finalized_slot()
+            slot, found = await client.signature_statuses(signatures, search_history=True)
+            return [Sighting(client.name, slot, finalized_slot, _status(status)) for status in found]
+
+        told = [outcome for _, outcome in await self._endpoints.every(ask)]
+        answers = [outcome for outcome in told if not isinstance(outcome, BotError)]
+        if not answers:
+            raise ChainUnavailable("; ".join(str(trouble) for trouble in told))
+        return list(zip(*answers, strict=True))
 
     async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
         record = await self._endpoints.first_known(

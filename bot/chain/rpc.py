@@ -174,6 +174,10 @@ class RpcClient:
         self._heard(slot)
         return slot
 
+    async def finalized_slot(self) -> int:
+        """The newest slot that cannot be taken back any more."""
+        return await self._call("getSlot", [{"commitment": "finalized"}], _number)
+
     async def block_height(self, commitment: Commitment) -> int:
         return await self._call("getBlockHeight", [{"commitment": commitment}], _number)
 

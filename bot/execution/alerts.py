@@ -13,7 +13,7 @@ from enum import Enum, auto
 from bot.ports import Wallet
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import ENDPOINTS, EXITS, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
+from bot.trading.runbooks import ENDPOINTS, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted
 
@@ -176,6 +176,16 @@ def evidence_strange(intent: Intent, signature: str, trouble: str) -> Alert:
         " chain."
     )
     return Alert("evidence", text, EXITS, urgent=True)
+
+
+def rolled_back(intent: Intent, signature: str, evidence: str, reversed_orders: int) -> Alert:
+    """The network took back a transaction that the books had settled."""
+    text = (
+        f"Transaction {signature} of user {intent.request.user_id} in {intent.request.mint} was taken back by the network:"
+        f" {evidence}. {counted(reversed_orders, 'order')} reversed in the books by further entries; each is followed"
+        " again, and its owner was told."
+    )
+    return Alert("rolled_back", text, FINALITY, urgent=True)
 
 
 def exit_stuck(position: Position, tries: int, reason: str) -> Alert:

@@ -23,7 +23,7 @@ from bot.trading.failures import program_failure
 from bot.trading.fill import EvidenceError, LandedTransaction, fill_from
 from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Protection, Side
 from bot.trading.landing import is_open
-from bot.trading.ledger import legs_of_failed, legs_of_fill
+from bot.trading.ledger import Leg, legs_of_failed, legs_of_fill, legs_of_strange
 from bot.trading.recovery import SignatureStatus, Step, next_step
 
 log = structlog.get_logger()
@@ -173,13 +173,16 @@ class Confirmer:
 
     async def _settle(self, entry: Followed) -> None:
         intent = entry.intent
-        landed = await self.chain.landed(entry.attempt.signature, entry.address, intent.request.mint)
+        request = intent.request
+        if request.side is Side.SELL and self.in_flight.rebuys(request.wallet_id, request.mint):
+            return  # what it sold is settled first
+        landed = await self.chain.landed(entry.attempt.signature, entry.address, request.mint)
         if landed is None:
             return
         try:
             if entry.decided:
                 raise EvidenceError(f"{landed.signature} succeeded beside the attempt that filled its order")
-            fill = fill_from(landed, intent.request.side)
+            fill = fill_from(landed, request.side)
         except EvidenceError as error:
             await self._strange(entry, landed, error)
             return
@@ -212,22 +215,27 @@ class Confirmer:
         landed = await self.chain.landed(signature, entry.address, intent.request.mint)
         if landed is not None:
             log.warning("landed_with_error", intent=intent.id, signature=signature, reason=landed.error)
-            await self._without_fill(entry, landed, f"landed with an error: {program_failure(landed.program_error)}")
+            failure = f"landed with an error: {program_failure(landed.program_error)}"
+            await self._without_fill(entry, landed, failure, legs_of_failed(landed.network_fee_lamports))
 
     async def _strange(self, entry: Followed, landed: LandedTransaction, trouble: EvidenceError) -> None:
         """It landed without an error and is not the trade of its intent: read again, then written off as no fill.
 
-        The ledger takes its fee and no fill is invented; the reconciler takes tokens and SOL from the chain.
+        The ledger takes what it did to the wallet, its fee apart, as lamports that went outside or came from there. No fill
+        is invented; the reconciler takes the tokens from the chain.
         """
         intent, signature = entry.intent, entry.attempt.signature
         reads = self.in_flight.read_again(signature)
         log.warning("evidence_strange", intent=intent.id, signature=signature, reads=reads, reason=str(trouble))
         if reads >= STRANGE_READS:
-            await self._without_fill(entry, landed, f"landed, but not as this trade: {trouble}")
+            legs = legs_of_strange(landed.wallet_delta_lamports, landed.network_fee_lamports)
+            await self._without_fill(entry, landed, f"landed, but not as this trade: {trouble}", legs)
             self.alert(evidence_strange(intent, signature, str(trouble)))
 
-    async def _without_fill(self, entry: Followed, landed: LandedTransaction, failure: str) -> None:
-        """It landed and traded nothing for us: its fee is booked, and with the last attempt the intent fails."""
+    async def _without_fill(
+        self, entry: Followed, landed: LandedTransaction, failure: str, legs: Sequence[Leg]
+    ) -> None:
+        """It landed and traded nothing for us: what it cost is booked, and with the last attempt the intent fails."""
         intent, signature = entry.intent, entry.attempt.signature
         ended = await self.store.close_unfilled(
             intent.id,
@@ -235,7 +243,8 @@ class Confirmer:
             failure,
             now_ms=self.clock.now_ms(),
             signature=signature,
-            legs=legs_of_failed(landed.network_fee_lamports),
+            slot=landed.slot,
+            legs=legs,
             message=failed_message(self.clock, intent, signature, failure, landed.program_error),
         )
         self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)

@@ -56,9 +56,7 @@ class InFlight:
         self._followed[followed.attempt.signature] = followed
         self._signatures.setdefault(intent.id, []).append(followed.attempt.signature)
         if not followed.decided:
-            self._resolved.setdefault(intent.id, trio.Event())
-            if intent.request.side is Side.SELL and intent.request.position_id is not None:
-                self._exits[intent.request.position_id] = intent
+            self._undecide(intent)
         self._arrival.set()
 
     def count(self, intent_id: str, attempts: Iterable[Attempt]) -> None:
@@ -114,6 +112,31 @@ class InFlight:
             for other in self.attempts_of(followed.intent.id):
                 self._followed[other.attempt.signature] = replace(other, decided=True)
             self._decide(followed.intent)
+
+    def reopen(self, intent: Intent) -> None:
+        """The network took the fill of an intent back: whichever of its attempts lands now fills it.
+
+        Those that are followed already are not only to be proven dead any more; whoever adopts it follows the others.
+        """
+        for other in self.attempts_of(intent.id):
+            self._followed[other.attempt.signature] = replace(other, intent=intent, decided=False)
+            self.count(intent.id, [other.attempt])
+            self._undecide(intent)
+
+    def rebuys(self, wallet_id: str, mint: str) -> bool:
+        """Whether a buy of this mint by this wallet, which the network took back, may land again."""
+        return any(
+            followed.attempt.rollbacks
+            and followed.intent.request.side is Side.BUY
+            and (followed.intent.request.wallet_id, followed.intent.request.mint) == (wallet_id, mint)
+            for followed in self._followed.values()
+        )
+
+    def _undecide(self, intent: Intent) -> None:
+        """Somebody may wait for this intent, and its position has an exit on its way where it is one."""
+        self._resolved.setdefault(intent.id, trio.Event())
+        if intent.request.side is Side.SELL and intent.request.position_id is not None:
+            self._exits[intent.request.position_id] = intent
 
     def _forget(self, signature: str) -> Followed | None:
         followed = self._followed.pop(signature, None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.clock import Clock
-from bot.ports import OutboxMessage, Wallet
+from bot.ports import OutboxMessage, Reversed, Wallet
 from bot.trading.fill import Fill
 from bot.trading.intent import Intent, Side
 from bot.trading.limits import UserSettings
@@ -68,6 +68,24 @@ def unknown_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessa
     """An order can no longer land and is not proven either way; told once, however often this is written."""
     message = _message(clock, intent, "order_unknown", {"signature": signature})
     return replace(message, id=f"unknown:{intent.id}")
+
+
+def rolled_back_message(clock: Clock, reversed_: Reversed, because: str) -> OutboxMessage:
+    """The network took back an order's transaction, or the one that it was booked on top of, `because`."""
+    fill, signature = reversed_.fill, reversed_.attempt.signature
+    message = _message(
+        clock,
+        reversed_.intent,
+        "rolled_back",
+        {
+            "signature": signature,
+            "itself": signature == because,
+            "token_raw": 0 if fill is None else fill.token_raw,
+            "position_open": reversed_.position is not None and reversed_.position.state is PositionState.OPEN,
+        },
+        urgent=True,
+    )
+    return replace(message, id=f"rolled_back:{signature}:{reversed_.attempt.rollbacks}")
 
 
 def monitor_lost_message(clock: Clock, position: Position) -> OutboxMessage:

@@ -29,3 +29,4 @@ class Policy:
     price_max_age_ms: int = 3_000
     probe_interval_s: float = 1.0
     audit_interval_s: float = 30.0
+    finality_interval_s: float = 5.0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from bot.clock import Clock
 from bot.execution.balance_book import BalanceBook
+from bot.execution.finality import LANDINGS_AT_ONCE
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.messages import adjustment_message
-from bot.ports import Chain, Store, Wallet, WalletBalances
+from bot.ports import Chain, Store, Wallet, WalletBalances, WalletLedger
 from bot.trading.position import Position
 
 log = structlog.get_logger()
@@ -43,8 +45,33 @@ class Reconciler:
         self.balances.looked(wallet.id, balances, self.clock.now_ms())
         if await self._unresolved(wallet) or await self._positions(wallet) != before:
             return False
+        if self._differs(before, ledger, balances) and not await self._stands(wallet):
+            return False
         agrees = all([await self._position(position, balances) for position in before])
         return await self.ledgers.compare(wallet, ledger, balances) and agrees
+
+    def _differs(self, positions: Sequence[Position], ledger: WalletLedger, balances: WalletBalances) -> bool:
+        held = all(balances.token_raw.get(row.mint, 0) == row.token_raw for row in positions)
+        return not held or balances.lamports != ledger.booked_lamports
+
+    async def _stands(self, wallet: Wallet) -> bool:
+        """Whether the chain has everything of this wallet that is not final where the books have it.
+
+        A difference beside a fill that the network is taking back is that fill's: it is reversed, and never adjusted.
+        """
+        landed = await self.store.unfinal(LANDINGS_AT_ONCE, wallet.id)
+        if not landed:
+            return True
+        seen = await self.chain.sightings([one.attempt.signature for one in landed])
+        slots = [one.attempt.landed_slot for one in landed]
+        stands = all(
+            one.status is not None and one.status.slot == slot
+            for slot, sightings in zip(slots, seen, strict=True)
+            for one in sightings
+        )
+        if not stands:
+            log.info("difference_waits_for_finality", wallet=wallet.id)
+        return stands
 
     async def _unresolved(self, wallet: Wallet) -> bool:
         if wallet.id in self.in_flight.wallet_ids():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.ports import OrderStory
 from bot.trading.intent import Side
-from bot.trading.ledger import Account, Entry
+from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.units import format_sol, format_tokens
 
 # What a person calls the accounts that an order of his touched; a positive amount went there.
@@ -64,7 +64,8 @@ def _attempts(story: OrderStory) -> Iterator[Step]:
         valid = f"valid to height {attempt.last_valid_block_height}"
         yield Step(attempt.created_at_ms, "signed", f"attempt {attempt.number}, {attempt.signature}, {valid}")
         if one.sent_at_ms is not None:
-            yield Step(one.sent_at_ms, "sent", f"attempt {attempt.number}, now {attempt.state}")
+            final = ", final" if attempt.final else ""
+            yield Step(one.sent_at_ms, "sent", f"attempt {attempt.number}, now {attempt.state}{final}")
 
 
 def _end(story: OrderStory) -> Iterator[Step]:
@@ -73,7 +74,11 @@ def _end(story: OrderStory) -> Iterator[Step]:
         detail = f"slot {landed.slot}, {format_tokens(landed.token_raw)} tokens, position {landed.position_id}"
         yield Step(landed.block_time_ms, "landed", detail)
     for booked in story.booked:
-        yield Step(booked.at_ms, "settled", f"wallet {format_sol(booked.entry.wallet_lamports, signed=True)} SOL")
+        wallet = f"wallet {format_sol(booked.entry.wallet_lamports, signed=True)} SOL"
+        if booked.entry.kind is EntryKind.REVERSAL:
+            yield Step(booked.at_ms, "reversed", f"{wallet}: {booked.entry.evidence}")
+        else:
+            yield Step(booked.at_ms, "settled", wallet)
     if story.closed_at_ms is not None and landed is None:
         yield Step(story.closed_at_ms, str(intent.state), intent.failure or "")
 

@@ -21,6 +21,7 @@ from bot.ports.chat import (
     OtherUpdate,
 )
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
+from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
 from bot.ports.lease import LEASE_S, STANDBY_S, Leader, Lease, LeaseStore, Party, Standby
@@ -63,10 +64,12 @@ __all__ = [
     "Desk",
     "EndpointHealth",
     "EngineHealth",
+    "FinalityStore",
     "FlattenStore",
     "Gate",
     "IntentStore",
     "Landed",
+    "LandedAttempt",
     "LaunchStream",
     "Leader",
     "Lease",
@@ -74,6 +77,7 @@ __all__ = [
     "LedgerCheck",
     "LedgerStore",
     "MakeMessage",
+    "MakeReversal",
     "Messenger",
     "ModeSums",
     "OrderStory",
@@ -89,6 +93,7 @@ __all__ = [
     "PricePoint",
     "Prices",
     "ProgramStore",
+    "Reversed",
     "Routing",
     "SealedKey",
     "SentAttempt",

@@ -13,7 +13,7 @@ from bot.ports.engines import Routing
 from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Side
-from bot.trading.recovery import Absence, SignatureStatus
+from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts
 from bot.trading.venue import Venue
 
@@ -115,6 +115,9 @@ class Chain(Protocol):
 
     async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
         """Ask every endpoint's history. A status when any knows it, else one Absence per endpoint that answered."""
+
+    async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
+        """What every endpoint's history says of each signature, in few calls; one Sighting per endpoint that answered."""
 
     async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
         """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet."""

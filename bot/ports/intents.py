@@ -89,12 +89,13 @@ class IntentStore(Protocol):
         *,
         now_ms: int,
         signature: str | None = None,
+        slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
     ) -> bool:
         """End an intent without a fill (`failed`, `expired`, `cancelled`) and release its reservation, in one transaction.
 
-        `signature` names the attempt that landed with an error or expired; `legs` are what it cost. True when the
+        `signature` names the attempt that landed with an error in `slot`, or expired; `legs` are what it cost. True when the
         intent ended by this. While another attempt of it may land, and when it was terminal already, False: then only
         the attempt named is resolved and its cost booked, once, and `message` is not sent.
         """

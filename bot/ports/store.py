@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
 from bot.ports.intents import IntentStore
 from bot.ports.ledger import LedgerStore
@@ -57,6 +58,7 @@ class ProgramStore(Protocol):
 class Store(
     UserStore,
     IntentStore,
+    FinalityStore,
     PositionStore,
     LedgerStore,
     SnipeStore,

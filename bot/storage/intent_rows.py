@@ -46,7 +46,10 @@ insert into attempts (
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 UPDATE_ATTEMPT = """
-update attempts set state = $3, error = coalesce($4, error) where signature = $1 and intent_id = $2 returning signature
+update attempts
+set state = $3, error = coalesce($4, error), landed_slot = $5
+where signature = $1 and intent_id = $2
+returning rollbacks
 """
 UPDATE_ATTEMPT_SENT = "update attempts set state = 'sent', sent_at = $2 where signature = $1"
 
@@ -142,11 +145,22 @@ async def insert_attempts(connection: asyncpg.Connection, attempts: Iterable[Att
 
 
 async def resolve_attempt(
-    connection: asyncpg.Connection, intent_id: str, signature: str, state: AttemptState, error: str | None = None
-) -> None:
-    """Write how an attempt of an intent ended; raises LookupError when it is no attempt of it."""
-    if await connection.fetchval(UPDATE_ATTEMPT, signature, intent_id, state, error) is None:
+    connection: asyncpg.Connection,
+    intent_id: str,
+    signature: str,
+    state: AttemptState,
+    error: str | None = None,
+    *,
+    slot: int | None = None,
+) -> int:
+    """Write how an attempt of an intent ended, and in which slot it landed; how often it was taken back before.
+
+    Raises LookupError when it is no attempt of it.
+    """
+    rollbacks = await connection.fetchval(UPDATE_ATTEMPT, signature, intent_id, state, error, slot)
+    if rollbacks is None:
         raise no_attempt(intent_id, signature)
+    return int(rollbacks)
 
 
 def intent_from(row: Row) -> Intent:
@@ -195,4 +209,7 @@ def attempt_from(row: Row) -> Attempt:
         error=row["error"],
         sells_all=row["sells_all"],
         fee_lamports=row["fee_lamports"],
+        landed_slot=row["landed_slot"],
+        final=row["final"],
+        rollbacks=row["rollbacks"],
     )

@@ -130,6 +130,7 @@ class Intents(Repository):
         *,
         now_ms: int,
         signature: str | None = None,
+        slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
     ) -> bool:
@@ -147,9 +148,10 @@ class Intents(Repository):
                 raise wrong_state(intent_id, intent.state, state)
             text = storable(failure)
             if signature is not None and attempt_state is not None:
-                await resolve_attempt(connection, intent_id, signature, attempt_state, text)
+                await resolve_attempt(connection, intent_id, signature, attempt_state, text, slot=slot)
             if legs:
-                await write_entry(connection, fee_entry(intent, signature, legs))
+                landed = next((row for row in attempts if row.signature == signature), None)
+                await write_entry(connection, fee_entry(intent, landed, slot, legs))
             if goes_on:
                 return False
             if message is not None:

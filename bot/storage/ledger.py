@@ -13,8 +13,8 @@ from bot.storage.rules import check_legs, storable
 from bot.trading.ledger import Entry
 
 INSERT_ENTRY = """
-insert into ledger_entries (kind, wallet_id, intent_id, position_id, signature, slot, evidence)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into ledger_entries (kind, wallet_id, intent_id, position_id, signature, slot, evidence, landing)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 returning id
 """
 INSERT_LEG = "insert into ledger_legs (entry_id, account, lamports) values ($1, $2, $3)"
@@ -85,6 +85,7 @@ async def write_entry(connection: asyncpg.Connection, entry: Entry) -> None:
         entry.signature,
         entry.slot,
         None if entry.evidence is None else storable(entry.evidence),
+        entry.landing,
     )
     await connection.executemany(INSERT_LEG, [(entry_id, leg.account, leg.lamports) for leg in entry.legs])
 

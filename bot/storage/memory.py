@@ -14,8 +14,8 @@ import trio
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
 from bot.storage.ledger_rules import adjustment_entry
+from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
-from bot.storage.memory_intents import MemoryIntents
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_stories import MemoryStories
@@ -364,7 +364,7 @@ class MemoryProgram(MemoryTables):
 
 class MemoryStore(
     MemoryUsers,
-    MemoryIntents,
+    MemoryFinality,
     MemoryPositions,
     MemoryLedger,
     MemorySnipes,

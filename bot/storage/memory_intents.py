@@ -12,6 +12,7 @@ from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
 from bot.storage.ledger_rules import fee_entry, fill_entry
 from bot.storage.memory_tables import MemoryTables, MemoryTrade
 from bot.storage.position_rules import check_fill, opens_position, position_after
+from bot.storage.reversal_rules import basis_moved
 from bot.storage.rules import (
     RUN_STATUS_OF,
     SENDABLE,
@@ -159,6 +160,7 @@ class MemoryIntents(MemoryTables):
         *,
         now_ms: int,
         signature: str | None = None,
+        slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
     ) -> bool:
@@ -177,9 +179,9 @@ class MemoryIntents(MemoryTables):
         if message is not None and not goes_on:
             self._put_message(message)
         if attempt is not None and attempt_state is not None:
-            self._put_attempt(replace(attempt, state=attempt_state, error=failure))
+            self._put_attempt(replace(attempt, state=attempt_state, error=failure, landed_slot=slot))
         if legs:
-            self.ledger.append(fee_entry(intent, signature, legs))
+            self.ledger.append(fee_entry(intent, attempt, slot, legs))
         if goes_on:
             return False
         self._closed_at_ms[intent_id] = now_ms
@@ -209,9 +211,10 @@ class MemoryIntents(MemoryTables):
             raise Conflict(f"position {position.id} exists already")
         filled = replace(intent, state=IntentState.FILLED, reserved_lamports=0)
         self._put_message(message(position, realized))
-        self._put_attempt(replace(attempt, state=AttemptState.LANDED))
+        self._put_attempt(replace(attempt, state=AttemptState.LANDED, landed_slot=fill.slot))
         self._positions[position.id] = position
-        self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized)
+        basis = basis_moved(latest, position, fill)
+        self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized, basis)
         self.ledger.append(
             fill_entry(
                 intent,
@@ -220,6 +223,7 @@ class MemoryIntents(MemoryTables):
                 latest=latest,
                 position_id=position.id,
                 cost_lamports=self._tokens_at_cost(position.id),
+                landing=attempt.rollbacks,
             )
         )
         self._closed_at_ms[intent_id] = fill.block_time_s * 1000

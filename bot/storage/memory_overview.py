@@ -32,10 +32,12 @@ class MemoryOverview(MemoryTables):
 
     def _mode_sums(self, mode: Mode, since_ms: int) -> ModeSums:
         held = [row for row in self._positions.values() if row.state is PositionState.OPEN and row.mode is mode]
+        # A position whose only buy was taken back by the network has neither won nor lost.
+        traded = {row.position_id for row in self._trades.values()}
         closed = [
             row
             for row in self._positions.values()
-            if row.closed_at_ms is not None and row.closed_at_ms >= since_ms and row.mode is mode
+            if row.closed_at_ms is not None and row.closed_at_ms >= since_ms and row.mode is mode and row.id in traded
         ]
         moving = [row for row in self._moving.values() if row.request.mode is mode]
         trades = [row for row in self._trades.values() if row.at_ms >= since_ms and row.intent.request.mode is mode]

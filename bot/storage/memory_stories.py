@@ -13,7 +13,10 @@ from bot.trading.intent import Intent
 
 
 class MemoryStories(MemoryTables):
-    """Stories of orders. The twin has no clock of its own: an entry is as old as the end of its order."""
+    """Stories of orders.
+
+    The twin has no clock of its own: an entry is as old as the end of its order, or as what took it back.
+    """
 
     async def orders_of(self, word: str) -> Sequence[str]:
         await trio.lowlevel.checkpoint()
@@ -46,12 +49,17 @@ class MemoryStories(MemoryTables):
                 token_raw=trade.fill.token_raw,
                 realized_lamports=trade.realized_lamports,
             ),
-            booked=tuple(Booked(entry, closed_at_ms or 0) for entry in self.ledger if entry.intent_id == intent_id),
+            booked=tuple(
+                Booked(entry, self._reversed_at_ms.get((entry.signature, entry.landing), closed_at_ms or 0))
+                for entry in self.ledger
+                if entry.intent_id == intent_id
+            ),
             told=tuple(Told(row.kind, row.created_at_ms, self._delivered.get(row.id)) for row in messages),
         )
 
     def _is_named(self, intent: Intent, word: str) -> bool:
-        filled = {(row.intent.id, row.position_id) for row in self._trades.values()}
+        settled = [*self._trades.values(), *(row.trade for row in self._reversals)]
+        filled = {(row.intent.id, row.position_id) for row in settled}
         return (
             word in {intent.id, intent.request.position_id}
             or word in self._attempts_by_intent.get(intent.id, {})

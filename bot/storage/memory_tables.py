@@ -27,17 +27,30 @@ from bot.trading.trading_state import Cause, Halt
 
 @dataclass(frozen=True, slots=True)
 class MemoryTrade:
-    """A settled fill of `intent`, which is as it was when it filled; `realized_lamports` is 0 for a buy."""
+    """A settled fill of `intent`, which is as it was when it filled; `realized_lamports` is 0 for a buy.
+
+    `basis_lamports` is what it added to its position's basis, or took from it.
+    """
 
     intent: Intent
     fill: Fill
     position_id: str
     realized_lamports: int
+    basis_lamports: int
 
     @property
     def at_ms(self) -> int:
         """When the block was made, in milliseconds since 1970."""
         return self.fill.block_time_s * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReversal:
+    """A fill that was taken back, and what showed it; `at_ms` is when the books took it back."""
+
+    trade: MemoryTrade
+    evidence: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,9 @@ class MemoryTables:
         self._attempts: dict[str, Attempt] = {}
         self._sent_at_ms: dict[str, int] = {}
         self._attempts_by_intent: dict[str, dict[str, Attempt]] = {}
-        self._trades: dict[str, MemoryTrade] = {}
+        self._trades: dict[str, MemoryTrade] = {}  # those that stand, in the order in which they settled
+        self._reversals: list[MemoryReversal] = []
+        self._reversed_at_ms: dict[tuple[str | None, int], int] = {}  # by signature and landing
         self._positions: dict[str, Position] = {}
         self._runs: dict[str, SnipeRun] = {}
         self._outbox: dict[str, OutboxMessage] = {}

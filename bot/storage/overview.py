@@ -77,7 +77,10 @@ cross join lateral (
         count(*) filter (where positions.realized_lamports > 0) as won,
         count(*) filter (where positions.realized_lamports <= 0) as lost
     from positions
-    where state = 'closed' and closed_at >= $1 and positions.mode = asked.mode
+    where
+        state = 'closed' and closed_at >= $1 and positions.mode = asked.mode
+        -- One whose only buy was taken back by the network has neither won nor lost.
+        and exists (select 1 from trades where trades.position_id = positions.id)
 ) as closed
 order by asked.place
 """

@@ -38,7 +38,7 @@ def position_after(
     request = intent.request
     if latest is not None and latest.state is PositionState.OPEN:
         after, realized = apply_fill(latest, fill)
-        took_profit = after.took_profit or _takes_profit(request)
+        took_profit = after.took_profit or takes_profit(request)
         return replace(after, took_profit=took_profit), realized
     if fill.side is Side.SELL:
         if latest is None:
@@ -58,7 +58,7 @@ def position_after(
     return opened, 0
 
 
-def _takes_profit(request: TradeRequest) -> bool:
+def takes_profit(request: TradeRequest) -> bool:
     """Whether a request is a monitor's sale at the take-profit."""
     automated_sale = request.side is Side.SELL and request.context is Context.AUTOMATED
     return automated_sale and request.reason == ExitReason.TAKE_PROFIT

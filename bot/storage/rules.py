@@ -88,8 +88,9 @@ _ATTEMPT_AT_CLOSE: dict[IntentState, AttemptState] = {
     IntentState.FAILED: AttemptState.LANDED_ERROR,
     IntentState.EXPIRED: AttemptState.EXPIRED,
 }
-# Bytes leave for an intent that is signed, unknown, or sent already with other bytes.
-SENDABLE = sources_of(IntentState.SENT) | {IntentState.SENT}
+# Bytes leave for an intent that is signed, unknown, or sent already with other bytes. One that has ended becomes `sent`
+# again only when the network takes its transaction back.
+SENDABLE = (sources_of(IntentState.SENT) - TERMINAL) | {IntentState.SENT}
 _UNFILLED = frozenset({IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
 
 # These ends count as a failed trade of the day; a cancelled intent never left the house.

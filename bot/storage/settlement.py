@@ -14,12 +14,12 @@ from bot.storage.ledger_rules import fill_entry
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.positions import insert_position, latest_position, position_of, update_position
+from bot.storage.reversal_rules import basis_moved
 from bot.storage.rules import no_position, other_intent, wrong_state
 from bot.storage.users import settings_of
 from bot.trading.fill import Fill
 from bot.trading.intent import AttemptState, Intent, IntentState, sources_of
 from bot.trading.ledger import Leg
-from bot.trading.position import Position
 
 # Before the intents' own rows, as everywhere; see the lock in positions.py for what it is good for.
 LOCK_WALLETS_OF_INTENTS = """
@@ -30,12 +30,14 @@ for no key update
 """
 SELECT_TRADE = "select intent_id, position_id, realized_lamports from trades where signature = $1"
 INSERT_TRADE = """
-insert into trades (
+insert into settled_trades (
     signature, intent_id, position_id, user_id, wallet_id, mint, mode, context, side, slot, block_time, token_raw,
     quote_lamports, protocol_fee_lamports, creator_fee_lamports, network_fee_lamports, rent_lamports, other_lamports,
-    wallet_delta_lamports, realized_lamports, lp_fee_lamports, tip_lamports
+    wallet_delta_lamports, realized_lamports, lp_fee_lamports, tip_lamports, basis_lamports, landing
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
+)
 """
 
 
@@ -70,14 +72,15 @@ async def _settle(connection: asyncpg.Connection, intent: Intent, settlement: Se
     check_fill(intent, fill)
     if intent.state not in sources_of(IntentState.FILLED):
         raise wrong_state(intent_id, intent.state, IntentState.FILLED)
-    await resolve_attempt(connection, intent_id, fill.signature, AttemptState.LANDED)
+    landing = await resolve_attempt(connection, intent_id, fill.signature, AttemptState.LANDED, slot=fill.slot)
     latest = await latest_position(connection, intent.request)
     settings = await settings_of(connection, intent.request.user_id)
     position, realized = position_after(latest, intent, fill, position_id=settlement.position_id, settings=settings)
     write_position = insert_position if opens_position(latest, fill) else update_position
     await write_position(connection, position)
     await put_message(connection, settlement.message(position, realized))
-    await _insert_trade(connection, intent, fill, position, realized)
+    effect = _Effect(position.id, realized, basis_moved(latest, position, fill), landing)
+    await _insert_trade(connection, intent, fill, effect)
     entry = fill_entry(
         intent,
         fill,
@@ -85,6 +88,7 @@ async def _settle(connection: asyncpg.Connection, intent: Intent, settlement: Se
         latest=latest,
         position_id=position.id,
         cost_lamports=await tokens_at_cost(connection, position.id),
+        landing=landing,
     )
     await write_entry(connection, entry)
     await move_intent(connection, intent, IntentState.FILLED, closed_at_ms=fill.block_time_s * 1000)
@@ -103,15 +107,23 @@ async def _already_done(connection: asyncpg.Connection, intent_id: str, signatur
     return Settled(position, trade["realized_lamports"])
 
 
-async def _insert_trade(
-    connection: asyncpg.Connection, intent: Intent, fill: Fill, position: Position, realized_lamports: int
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What a fill did to its position, and how often the network had taken it back before."""
+
+    position_id: str
+    realized_lamports: int
+    basis_lamports: int
+    landing: int
+
+
+async def _insert_trade(connection: asyncpg.Connection, intent: Intent, fill: Fill, effect: _Effect) -> None:
     request = intent.request
     await connection.execute(
         INSERT_TRADE,
         fill.signature,
         intent.id,
-        position.id,
+        effect.position_id,
         request.user_id,
         request.wallet_id,
         request.mint,
@@ -128,7 +140,9 @@ async def _insert_trade(
         fill.rent_lamports,
         fill.other_lamports,
         fill.wallet_delta_lamports,
-        realized_lamports,
+        effect.realized_lamports,
         fill.lp_fee_lamports,
         fill.tip_lamports,
+        effect.basis_lamports,
+        effect.landing,
     )

@@ -41,6 +41,7 @@ class Ended:
     failure: str
     now_ms: int
     signature: str | None
+    slot: int | None
     legs: tuple[Leg, ...]
     message: OutboxMessage | None
 
@@ -100,6 +101,7 @@ async def carry_out(entry: Entry, store: Store) -> None:
                 entry.failure,
                 now_ms=entry.now_ms,
                 signature=entry.signature,
+                slot=entry.slot,
                 legs=entry.legs,
                 message=entry.message,
             )

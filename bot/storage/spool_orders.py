@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from bot.errors import StoreUnavailable
-from bot.ports import Gate, MakeMessage, OutboxMessage, Settled, Store
+from bot.ports import Gate, MakeMessage, MakeReversal, OutboxMessage, Reversed, Settled, Store
 from bot.storage.rules import attempt_at_close, is_recorded
 from bot.storage.spool_charge import Charge, listed
 from bot.storage.spool_codec import Sent, Signed
@@ -160,10 +160,17 @@ class SpooledOrders:
         *,
         now_ms: int,
         signature: str | None = None,
+        slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
     ) -> bool:
-        known: dict[str, Any] = {"now_ms": now_ms, "signature": signature, "legs": tuple(legs), "message": message}
+        known: dict[str, Any] = {
+            "now_ms": now_ms,
+            "signature": signature,
+            "slot": slot,
+            "legs": tuple(legs),
+            "message": message,
+        }
         async with self._charge.writing():
             if self._charge.away is None:
                 try:
@@ -202,6 +209,24 @@ class SpooledOrders:
             settled = await self._memory.settle(intent_id, fill, **known)
             self._charge.enter(Filled(intent_id, fill, **known))
             return settled
+
+    async def reverse(
+        self, signature: str, *, landed_slot: int, evidence: str, now_ms: int, message: MakeReversal
+    ) -> list[Reversed]:
+        """The books take back in the database alone; from then on memory follows these orders as well."""
+        async with self._charge.writing():
+            if self._charge.away is not None:
+                raise self._charge.refusal()
+            try:
+                done = await self._store.reverse(
+                    signature, landed_slot=landed_slot, evidence=evidence, now_ms=now_ms, message=message
+                )
+            except StoreUnavailable as error:
+                self._charge.lost(error)
+                raise
+            for one in done:
+                self._memory.know_reversed(one)
+            return done
 
     def _known(self, intent_id: str) -> Intent:
         intent = self._memory.intent_by_id(intent_id)

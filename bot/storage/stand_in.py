@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.ports import OutboxMessage, SealedKey, User, Wallet
+from bot.ports import OutboxMessage, Reversed, SealedKey, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.position_rules import position_noted
 from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState
@@ -137,6 +137,13 @@ class StandIn(MemoryIntents):
         """An intent has moved; one that is not known here is left out."""
         if (intent := self._intents.get(intent_id)) is not None:
             self.know_intent(replace(intent, state=state))
+
+    def know_reversed(self, reversed_: Reversed) -> None:
+        """An order is on its way again, because the network took back where it had landed."""
+        self.know_intent(reversed_.intent)
+        self.know_attempt(reversed_.attempt)
+        if reversed_.position is not None:
+            self.know_position(reversed_.position)
 
     def know_position(self, position: Position) -> None:
         """A position as its row is; one that is closed is forgotten."""

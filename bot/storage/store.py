@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from bot.storage.address import DatabaseAddress
 from bot.storage.audit import Audit
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
+from bot.storage.finality import Finality
 from bot.storage.flattens import Flattens
 from bot.storage.halts import Halts
 from bot.storage.intents import Intents
@@ -24,7 +25,20 @@ from bot.storage.users import Users
 
 
 class PostgresStore(
-    Users, Intents, Positions, Ledger, SnipeRuns, Outbox, Tracking, Overviews, Stories, Flattens, Program, Halts, Audit
+    Users,
+    Intents,
+    Finality,
+    Positions,
+    Ledger,
+    SnipeRuns,
+    Outbox,
+    Tracking,
+    Overviews,
+    Stories,
+    Flattens,
+    Program,
+    Halts,
+    Audit,
 ):
     """The `Store` port on PostgreSQL. Made by `open_store`."""
 

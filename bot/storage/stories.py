@@ -20,7 +20,7 @@ where
     id = $1
     or position_id = $1
     or id in (select intent_id from attempts where signature = $1)
-    or id in (select intent_id from trades where position_id = $1)
+    or id in (select intent_id from settled_trades where position_id = $1)
 order by created_at, seq
 """
 SELECT_RUN = "select * from snipe_runs where id = $1"
@@ -89,6 +89,8 @@ async def _booked(connection: asyncpg.Connection, intent: Intent) -> tuple[Booke
                 position_id=row["position_id"],
                 signature=row["signature"],
                 slot=row["slot"],
+                evidence=row["evidence"],
+                landing=row["landing"],
             ),
             row["written_at"],
         )

@@ -86,6 +86,22 @@ def _exit_stuck(facts: Mapping[str, object]) -> str:
     )
 
 
+def _rolled_back(facts: Mapping[str, object]) -> str:
+    what = f"{facts['side']} of {short(str(facts['mint']))} (transaction {short(str(facts['signature']))})"
+    label = mode_label(str(facts["mode"]))
+    if not facts["itself"]:
+        return (
+            f"{label} The {what} came after one that the network has taken back. It is booked again as the chain shows it,"
+            " and you are told."
+        )
+    held = "open again" if facts["position_open"] else "as it was before"
+    undone = f" The books have undone it and your position is {held}." if facts["token_raw"] else ""
+    return (
+        f"{label} The network has taken back the {what}: the block that it was in did not become final.{undone} It may land"
+        " again; then it is booked again and you are told. If it does not, you are told that as well."
+    )
+
+
 def _adjustment(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The chain shows {format_tokens(_int(facts, 'chain_token_raw'))} tokens of"
@@ -201,6 +217,7 @@ _TEXTS = {
     "order_unknown": _unknown,
     "exit_stuck": _exit_stuck,
     "adjustment": _adjustment,
+    "rolled_back": _rolled_back,
 }
 
 

@@ -8,6 +8,7 @@ from bot.execution.story import costs_of
 from bot.ports import OrderStory, SnipeRun
 from bot.telegram.replies import mode_label, short
 from bot.trading.intent import IntentState, Side
+from bot.trading.ledger import EntryKind
 from bot.trading.position import Position, PositionState
 from bot.trading.units import format_sol, format_tokens
 
@@ -51,6 +52,12 @@ def _order_lines(story: OrderStory) -> list[str]:
     if story.run is not None:
         lines.append(f"  The sniper's reason: {story.run.reason}.")
     for booked in story.booked:
+        if booked.entry.kind is EntryKind.REVERSAL:
+            lines.append(
+                f"  The network took transaction {short(booked.entry.signature or '')} back, so this was undone:"
+                f" {format_sol(booked.entry.wallet_lamports, signed=True)} SOL. The proof: {booked.entry.evidence}."
+            )
+            continue
         lines.append(f"  Your wallet: {format_sol(booked.entry.wallet_lamports, signed=True)} SOL; of it")
         lines += [f"    {line}" for line in costs_of(booked.entry)]
     return lines

@@ -37,7 +37,12 @@ ACTIONS = {
 
 WATCHES = {"live": ("monitor", PLAIN), "fallback": ("fallback", STRONG), "none": ("nobody", ALARM)}
 
-EVENT_WORDS = {"order_failed": "failed", "order_expired": "expired", "adjustment": "adjusted"}
+EVENT_WORDS = {
+    "order_failed": "failed",
+    "order_expired": "expired",
+    "rolled_back": "taken back",
+    "adjustment": "adjusted",
+}
 
 
 def token_name(symbol: str | None, mint: str | None, *, both: bool) -> str:

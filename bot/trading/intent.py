@@ -68,6 +68,7 @@ MAY_LAND = frozenset({AttemptState.SIGNED, AttemptState.SENT})
 TERMINAL = frozenset({IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
 IN_FLIGHT = frozenset(IntentState) - TERMINAL
 
+# From an end there is one way back: the network took back the block that the order had landed in.
 LEGAL: dict[IntentState, frozenset[IntentState]] = {
     IntentState.PLANNED: frozenset({IntentState.SIGNED, IntentState.FAILED, IntentState.CANCELLED}),
     IntentState.SIGNED: frozenset(
@@ -79,9 +80,9 @@ LEGAL: dict[IntentState, frozenset[IntentState]] = {
     IntentState.UNKNOWN: frozenset(
         {IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.SIGNED, IntentState.SENT}
     ),
-    IntentState.FILLED: frozenset(),
-    IntentState.FAILED: frozenset(),
-    IntentState.EXPIRED: frozenset(),
+    IntentState.FILLED: frozenset({IntentState.SENT}),
+    IntentState.FAILED: frozenset({IntentState.SENT}),
+    IntentState.EXPIRED: frozenset({IntentState.SENT}),
     IntentState.CANCELLED: frozenset(),
 }
 
@@ -155,7 +156,9 @@ class Attempt:
 
     `limit_raw` is the bound that the bytes carry: the least raw tokens out for a buy, the least lamports for a sale.
     `sells_all` says that the bytes sell the token account's whole balance of their moment: of several such at most one
-    can succeed. `fee_lamports` is what landing costs at most, whether it succeeds or not.
+    can succeed. `fee_lamports` is what landing costs at most, whether it succeeds or not. `landed_slot` is where it has
+    landed, None while that is not known; `final` says that it stays there. `rollbacks` counts how often the network has
+    taken it back.
     """
 
     signature: str
@@ -170,3 +173,6 @@ class Attempt:
     error: str | None = None
     sells_all: bool = False
     fee_lamports: int = 0
+    landed_slot: int | None = None
+    final: bool = False
+    rollbacks: int = 0

@@ -36,7 +36,7 @@ class Account(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """Why there is an entry; the first two belong to an order, the others name their evidence."""
+    """Why there is an entry; the first two belong to an order, the others name their evidence, a reversal has both."""
 
     FILL = "fill"
     FEE = "fee"
@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     DEPOSIT = "deposit"
     OUTFLOW = "outflow"
     ADJUSTMENT = "adjustment"
+    REVERSAL = "reversal"  # takes back the entry of a transaction that the network took back
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Leg:
 class Entry:
     """What one transaction on the chain did to one wallet, or what a look at the chain showed; its legs sum to zero.
 
-    `signature` is the transaction's and `slot` where it landed, or where the chain was looked at.
+    `signature` is the transaction's and `slot` where it landed, or where the chain was looked at. `landing` counts how
+    often the network had taken the transaction back before.
     """
 
     kind: EntryKind
@@ -69,6 +71,7 @@ class Entry:
     signature: str | None = None
     slot: int | None = None
     evidence: str | None = None
+    landing: int = 0
 
     @property
     def wallet_lamports(self) -> int:
@@ -103,6 +106,17 @@ def legs_of_failed(network_fee_lamports: int) -> tuple[Leg, ...]:
     return _without_zeros((Leg(Account.WALLET, -network_fee_lamports), *_network_legs(network_fee_lamports)))
 
 
+def legs_of_strange(wallet_delta_lamports: int, network_fee_lamports: int) -> tuple[Leg, ...]:
+    """The legs of a transaction of ours that is not the trade it was signed for: all but its fee came from outside."""
+    return _without_zeros(
+        (
+            Leg(Account.WALLET, wallet_delta_lamports),
+            *_network_legs(network_fee_lamports),
+            Leg(Account.OUTSIDE, -wallet_delta_lamports - network_fee_lamports),
+        )
+    )
+
+
 def at_cost(legs: Sequence[Leg], *, cost_lamports: int, held_raw: int, sold_raw: int) -> tuple[Leg, ...]:
     """The legs of a fill with the market's leg divided into what the tokens had cost and the gain or loss on them.
 
@@ -117,6 +131,11 @@ def at_cost(legs: Sequence[Leg], *, cost_lamports: int, held_raw: int, sold_raw:
         return _without_zeros((*others, Leg(Account.TOKENS, market_lamports)))
     cost_sold = _share(cost_lamports, sold_raw, held_raw)
     return _without_zeros((*others, Leg(Account.TOKENS, -cost_sold), Leg(Account.RESULT, market_lamports + cost_sold)))
+
+
+def reversing(legs: Sequence[Leg]) -> tuple[Leg, ...]:
+    """The legs that undo these."""
+    return tuple(Leg(leg.account, -leg.lamports) for leg in legs)
 
 
 def legs_of_outside(lamports: int) -> tuple[Leg, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +30,51 @@ class SignatureStatus:
     error: str | None
     settled: bool
     finalized: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one endpoint's history says of a landed signature; None for nothing.
+
+    `finalized_slot` is that endpoint's own newest finalized slot, read before it was asked.
+    """
+
+    endpoint: str
+    slot: int
+    finalized_slot: int
+    status: SignatureStatus | None
+
+
+class Landing(StrEnum):
+    """What became of a landing."""
+
+    OPEN = "open"  # not finalized, or not enough is known
+    FINAL = "final"  # finalized where the books have it
+    GONE = "gone"  # proven to have been taken back: the signature is not known any more, or landed in another slot
+    FORGOTTEN = "forgotten"  # so old that no endpoint remembers it either way
+
+
+# Endpoints without an archive forget; what is older than about a day is not proven absent by their silence.
+REMEMBERED_SLOTS = 200_000
+
+
+def landing_of(landed_slot: int, sightings: Sequence[Sighting], *, endpoints: int) -> Landing:
+    """What became of a landing in a slot, from looks at every endpoint's history, the older ones of them included.
+
+    The proof is that of an absence: two endpoints, or the only one twice far enough apart, which have finalized that
+    slot and do not have it there. One that has it there outweighs them: the books wait. `endpoints` is how many are
+    configured.
+    """
+    there = [one for one in sightings if one.status is not None and one.status.slot == landed_slot]
+    if any(one.status is not None and one.status.finalized for one in there):
+        return Landing.FINAL
+    against = [one for one in sightings if one not in there and one.finalized_slot >= landed_slot]
+    if there or not _agreed([(one.endpoint, one.slot) for one in against], endpoints):
+        return Landing.OPEN
+    oldest = min(one.finalized_slot for one in against) - REMEMBERED_SLOTS
+    if landed_slot < oldest and all(one.status is None for one in against):
+        return Landing.FORGOTTEN
+    return Landing.GONE
 
 
 class Step(StrEnum):
@@ -64,7 +110,12 @@ def next_step(
 def _proven_absent(last_valid_block_height: int, absences: tuple[Absence, ...], endpoints: int) -> bool:
     """Two endpoints, or the only one twice far enough apart, each past the last valid height when it was asked."""
     good = [seen for seen in absences if seen.finalized_height > last_valid_block_height]
-    if len({seen.endpoint for seen in good}) >= 2:
+    return _agreed([(seen.endpoint, seen.slot) for seen in good], endpoints)
+
+
+def _agreed(looks: Sequence[tuple[str, int]], endpoints: int) -> bool:
+    """Whether looks, each by endpoint and slot, are those of two endpoints, or of the only one far enough apart."""
+    if len({endpoint for endpoint, _ in looks}) >= 2:
         return True
-    slots = [seen.slot for seen in good]
+    slots = [slot for _, slot in looks]
     return endpoints == 1 and len(slots) >= 2 and max(slots) - min(slots) >= ABSENCE_SPACING_SLOTS

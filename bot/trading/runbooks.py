@@ -9,6 +9,7 @@ EXITS = "runbooks/exits.md"
 LEDGER = "runbooks/ledger.md"
 ENDPOINTS = "runbooks/endpoints.md"
 STANDBY = "runbooks/standby.md"
+FINALITY = "runbooks/finality.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",

@@ -43,7 +43,7 @@ async def walk(scenario: Scenario, *, seed: int = 1) -> Walk:
             trigger = await _episode(stage, scenario, doom)
             (done.died if trigger.life.dead and doom.point in trigger.reached else done.missed).append(doom)
             await trio.sleep(DOWN_S)
-            done.findings += [f"{doom}: {told}" for told in await _recovered(stage)]
+            done.findings += [f"{doom}: {told}" for told in await _recovered(stage, scenario)]
         if "LedgerAudit._explain" in scenario.only:
             await stage.live(Trigger(None), _explained)
         nursery.cancel_scope.cancel()
@@ -76,12 +76,14 @@ async def _explained(stage: Stage) -> None:
     await exact(stage.living, stage.world)
 
 
-async def _recovered(stage: Stage) -> list[str]:
+async def _recovered(stage: Stage, scenario: Scenario) -> list[str]:
     """A life that nobody interrupts takes up what is there; what is wrong when it has."""
     found: list[str] = []
 
     async def look(stage: Stage) -> None:
         await stage.settled()
+        if scenario.forks:
+            await stage.final()
         stage.world.chain.cluster.all_faults.clear()
         if stage.living.guard.halt is not None or stage.living.guard.panics(stage.user.id):
             await stage.flat()

@@ -27,6 +27,7 @@ NO_POINT = {
     "Confirmer.round: trio.open_nursery": "waits for the steps of orders, whose awaits are listed themselves",
     "Confirmer._steps_of: at_once": "waits for its turn; its step has not begun",
     "Confirmer._settle: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
+    "Finality._watched_again: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
     "LedgerAudit._foreign: self.history.transactions": "reads the chain",
     "LedgerAudit._foreign: self.history.moved": "reads the chain",
     "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",

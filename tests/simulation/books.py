@@ -60,6 +60,10 @@ def books_of(store: MemoryStore) -> Books:
             for leg in entry.legs
         ],
         adjustments=(),
+        reversals=[
+            {"intent_id": row.trade.intent.id, "signature": row.trade.fill.signature, "evidence": row.evidence}
+            for row in store._reversals
+        ],
         runs=[_columns(row, "id", "user_id", "mint", "epoch", "status") for row in store._runs.values()],
         messages=[_columns(row, "id", "user_id", "kind", "trace_id") for row in store._outbox.values()],
     )

@@ -48,9 +48,9 @@ CHECKED_COLUMNS: list[tuple[str, str, type[StrEnum]]] = [
     ("positions", "mode", Mode),
     ("positions", "context", Context),
     ("positions", "state", PositionState),
-    ("trades", "mode", Mode),
-    ("trades", "context", Context),
-    ("trades", "side", Side),
+    ("settled_trades", "mode", Mode),
+    ("settled_trades", "context", Context),
+    ("settled_trades", "side", Side),
     ("wallet_signals", "side", Side),
     ("ledger_entries", "kind", EntryKind),
     ("flatten_positions", "state", FlattenState),
@@ -169,7 +169,7 @@ async def test_the_ledger_refuses_an_entry_that_does_not_balance(database: Datab
                 await store._database.write(unbalanced)
 
 
-@pytest.mark.parametrize("table", ["trades", "ledger_entries", "ledger_legs", "adjustments", "audit"])
+@pytest.mark.parametrize("table", ["settled_trades", "trades", "ledger_entries", "ledger_legs", "adjustments", "audit"])
 async def test_what_happened_is_never_changed_or_deleted(database: DatabaseAddress, table: str) -> None:
     with trio.fail_after(DEADLINE_S):
         async with open_store(database) as store:

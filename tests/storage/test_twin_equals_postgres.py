@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import Conflict
-from bot.ports import Store, Wallet
+from bot.ports import OutboxMessage, Reversed, Store, Wallet
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
 from bot.trading.intent import Context, IntentState, Side, TradeRequest
@@ -30,6 +30,7 @@ SETTINGS = UserSettings(
 CEILINGS = Ceilings(max_trade_lamports=800, max_position_lamports=1_400, max_open_positions=2)
 WALLET_LAMPORTS = 30_000_000
 DEADLINE_S = 120
+SLOT = 77  # of every fill of the samples
 
 Answer = object
 
@@ -47,7 +48,7 @@ class Act:
 # Single steps find the refusals, whole roads the long histories behind them.
 STEPS = (
     *("buy", "snipe", "sell", "sign", "sign_again", "send", "send_again", "unknown", "fail", "expire", "cancel"),
-    *("settle", "settle_again", "adjust", "peak", "run", "expire_runs"),
+    *("settle", "settle_again", "adjust", "peak", "run", "expire_runs", "reverse", "reverse_again", "finalize"),
 )
 ROADS = (
     ("buy", "sign", "send", "settle"),
@@ -55,6 +56,10 @@ ROADS = (
     ("sell", "sign", "send", "settle"),
     ("sell", "sign", "send", "sign_again", "send_again", "settle_again"),
     ("snipe", "sign", "send", "fail"),
+    ("buy", "sign", "send", "settle", "reverse", "settle"),
+    ("snipe", "sign", "send", "fail", "reverse", "settle"),
+    ("sell", "sign", "send", "settle", "reverse", "fail"),
+    ("sell", "sign", "send", "sign_again", "send_again", "settle_again", "fail", "reverse", "reverse_again", "settle"),
 )
 
 
@@ -66,7 +71,7 @@ ROAD = st.builds(
     _road,
     st.one_of(st.sampled_from(ROADS), st.sampled_from(STEPS).map(lambda step: (step,))),
     NUMBERS,
-    st.lists(st.integers(1, 1_000), min_size=6, max_size=6),
+    st.lists(st.integers(1, 1_000), min_size=10, max_size=10),
     st.sampled_from(MINTS),
 )
 
@@ -102,6 +107,12 @@ async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
             return await land(store, act, signature)
         case "settle_again":
             return await land(store, act, f"{signature}-second")
+        case "reverse":
+            return await take_back(store, act, signature)
+        case "reverse_again":
+            return await take_back(store, act, f"{signature}-second")
+        case "finalize":
+            await store.finalize([(signature, SLOT)])
         case "adjust":
             return await adjust_oldest(store, act, wallet)
         case "peak":
@@ -131,7 +142,8 @@ async def ask_real_gate(store: Store, act: Act, wallet: Wallet) -> Answer:
 async def close(store: Store, act: Act, wallet: Wallet) -> bool:
     end = partial(store.close_unfilled, f"i{act.number}", failure=f"no {act.size}", now_ms=NOW_MS + act.size)
     if act.what == "fail":
-        return await end(IntentState.FAILED, signature=f"s{act.number}", legs=legs_of_failed(act.size))
+        legs = legs_of_failed(act.size)
+        return await end(IntentState.FAILED, signature=f"s{act.number}", slot=SLOT, legs=legs)
     if act.what == "expire":
         return await end(IntentState.EXPIRED, message=message(f"m{act.number}", wallet.user_id))
     return await end(IntentState.CANCELLED)
@@ -151,6 +163,17 @@ async def land(store: Store, act: Act, signature: str) -> Answer:
         position_id=f"p{act.number}-{act.size}",
         message=told(intent.request.user_id, f"m-{signature}"),
     )
+
+
+async def take_back(store: Store, act: Act, signature: str) -> Answer:
+    """What the network took back; each landing has one message."""
+
+    def owed(reversed_: Reversed) -> OutboxMessage:
+        message_id = f"back-{reversed_.attempt.signature}-{reversed_.attempt.rollbacks}"
+        return message(message_id, reversed_.intent.request.user_id)
+
+    now_ms = NOW_MS + act.size
+    return await store.reverse(signature, landed_slot=SLOT, evidence="slot 99", now_ms=now_ms, message=owed)
 
 
 async def adjust_oldest(store: Store, act: Act, wallet: Wallet) -> Answer:
@@ -187,6 +210,9 @@ async def state_of(store: Store, wallet: Wallet) -> dict[str, Answer]:
         "runs": await store.runs_since(wallet.user_id, 0),
         "due": await store.due(99),
         "ledger": await entries(store),
+        "unfinal": await store.unfinal(99),
+        "unproven": await store.unproven(),
+        "sums": (await store.overview(NOW_MS)).modes,
     }
 
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.trading.runbooks import ENDPOINTS, FIRST_PAGE, HALTED, LEDGER, QUARANTINED, RUNBOOKS, STANDBY, page_for
+from bot.trading.runbooks import (
+    ENDPOINTS,
+    FINALITY,
+    FIRST_PAGE,
+    HALTED,
+    LEDGER,
+    QUARANTINED,
+    RUNBOOKS,
+    STANDBY,
+    page_for,
+)
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_page_exists_and_is_linked_from_the_first() -> None:
     first = (ROOT / FIRST_PAGE).read_text(encoding="utf-8")
-    for page in {*RUNBOOKS.values(), ENDPOINTS, HALTED, LEDGER, QUARANTINED, STANDBY}:
+    for page in {*RUNBOOKS.values(), ENDPOINTS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY}:
         assert (ROOT / page).is_file(), page
         assert f"({Path(page).name})" in first, page
 

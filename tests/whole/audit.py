@@ -88,6 +88,15 @@ class Case:
         return legs
 
     @cached_property
+    def booked(self) -> Counter[tuple[str, str]]:
+        """What the entries of each transaction changed in a wallet, by that wallet's id and the signature."""
+        booked: Counter[tuple[str, str]] = Counter()
+        for entry in self.books.entries:
+            if entry["signature"] is not None:
+                booked[entry["wallet_id"], entry["signature"]] += self.legs[entry["id"]]["wallet"]
+        return booked
+
+    @cached_property
     def outflows(self) -> set[str]:
         """Signatures of what left our wallets without us, as the books say."""
         return {entry["signature"] for entry in self.books.entries if entry["kind"] == "outflow"}
@@ -191,17 +200,18 @@ def one_buy_per_snipe(case: Case) -> Iterator[str]:
 
 
 def ledger_balances(case: Case) -> Iterator[str]:
-    """Each entry sums to zero, and each that names a transaction says what that changed in its wallet."""
+    """Each entry sums to zero, and those that name a transaction say what that changed in its wallet.
+
+    One that the network took back was reversed: then its entries are worth nothing, unless it landed again.
+    """
     for entry in case.books.entries:
         if total := sum(case.legs[entry["id"]].values()):
             yield f"the legs of ledger entry {entry['id']} sum to {total} lamports"
-        if entry["signature"] is None:
-            continue
-        landed = case.landed.get((entry["wallet_id"], entry["signature"]))
-        booked = case.legs[entry["id"]]["wallet"]
-        if landed is None:
-            yield f"the ledger moves {booked} lamports of a wallet by {entry['signature']}, which did not land"
-        elif landed.lamports != booked:
+    for (wallet_id, signature), booked in case.booked.items():
+        landed = case.landed.get((wallet_id, signature))
+        if landed is None and booked:
+            yield f"the ledger moves {booked} lamports of a wallet by {signature}, which did not land"
+        elif landed is not None and landed.lamports != booked and not case.pending(signature):
             yield f"{landed.signature} changed the wallet by {landed.lamports} lamports, the ledger says {booked}"
 
 
@@ -212,7 +222,7 @@ def ledger_explains_the_wallets(case: Case) -> Iterator[str]:
     """
     for wallet, shown in case.wallets():
         entries = [entry for entry in case.books.entries if entry["wallet_id"] == wallet["id"]]
-        named = {entry["signature"] for entry in entries}
+        named = {entry["signature"] for entry in entries if case.booked.get((wallet["id"], entry["signature"]))}
         opened = next((entry["slot"] for entry in entries if entry["kind"] == "opening"), -1)
         explained = sum(case.legs[entry["id"]]["wallet"] for entry in entries)
         for landed in shown.landed:
@@ -283,10 +293,17 @@ def runs_follow_their_buys(case: Case) -> Iterator[str]:
 
 
 def every_fill_is_told(case: Case) -> Iterator[str]:
-    told = Counter(row["trace_id"] for row in case.books.messages if row["kind"] == "fill")
+    """Once for each time that it settled, and once for each time that the network took it back."""
+    fills = Counter(row["trace_id"] for row in case.books.messages if row["kind"] == "fill")
+    backs = Counter(row["trace_id"] for row in case.books.messages if row["kind"] == "rolled_back")
+    reversed_ = Counter(row["intent_id"] for row in case.books.reversals)
     for trade in case.books.trades:
-        if told[trade["intent_id"]] != 1:
-            yield f"trade {trade['signature']} has {told[trade['intent_id']]} messages to its user, not one"
+        told, wanted = fills[trade["intent_id"]], 1 + reversed_[trade["intent_id"]]
+        if told != wanted:
+            yield f"trade {trade['signature']} has {told} messages to its user, not {wanted}"
+    for intent_id, count in reversed_.items():
+        if backs[intent_id] < count:
+            yield f"intent {intent_id} was taken back {count} times, its user was told {backs[intent_id]} times"
 
 
 RULES: tuple[Callable[[Case], Iterator[str]], ...] = (

@@ -43,6 +43,7 @@ TABLES = {
     "entries": "select id, kind, wallet_id, position_id, signature, slot from ledger_entries order by id",
     "legs": "select entry_id, account, lamports from ledger_legs order by id",
     "adjustments": "select * from adjustments order by id",
+    "reversals": "select intent_id, signature, evidence from reversals order by trade_seq",
     "runs": "select * from snipe_runs order by seq",
     "messages": "select id, user_id, kind, trace_id, delivered_at from outbox order by seq",
 }
@@ -61,6 +62,7 @@ class Books:
     entries: Sequence[Row]
     legs: Sequence[Row]
     adjustments: Sequence[Row]
+    reversals: Sequence[Row]
     runs: Sequence[Row]
     messages: Sequence[Row]
 

@@ -1,0 +1,98 @@
+"""What a landing that the network took back does to the rows: the rules that both stores share. No I/O, no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.storage.position_rules import takes_profit
+from bot.storage.rules import wrong_state
+from bot.trading.fill import Fill
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Side, sources_of
+from bot.trading.ledger import Entry, EntryKind, reversing
+from bot.trading.position import Position, PositionState
+from bot.trading.risk_gate import ENTRY_OVERHEAD_LAMPORTS
+
+LANDED = frozenset({AttemptState.LANDED, AttemptState.LANDED_ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class Settledness:
+    """What a settled fill did to its position. `basis_lamports` is None where an older program settled it."""
+
+    fill: Fill
+    position_id: str
+    realized_lamports: int
+    basis_lamports: int | None
+
+
+def has_landed_there(attempt: Attempt, landed_slot: int) -> bool:
+    """Whether the books have this attempt landed in this slot, and may still take it back."""
+    return attempt.state in LANDED and attempt.landed_slot == landed_slot and not attempt.final
+
+
+def basis_moved(before: Position | None, after: Position, fill: Fill) -> int:
+    """What a fill adds to its position's basis, or takes from it, in lamports; never negative."""
+    if fill.side is Side.BUY:
+        return fill.basis_lamports
+    return 0 if before is None else before.basis_lamports - after.basis_lamports
+
+
+def position_before(position: Position, intent: Intent, done: Settledness, now_ms: int) -> Position:
+    """The position as it was before a fill that is taken back, the latest of it.
+
+    A buy takes its tokens and their cost away; without any left the position closes, and nothing of it is realised. A
+    sale gives back what it sold, at the cost that it had; the position is open again, its peak no lower than what that
+    sale had brought.
+    """
+    fill = done.fill
+    if fill.side is Side.BUY:
+        left = max(0, position.token_raw - fill.token_raw)
+        return replace(
+            position,
+            token_raw=left,
+            cost_lamports=position.cost_lamports - fill.cost_lamports if left else 0,
+            basis_lamports=position.basis_lamports - fill.basis_lamports if left else 0,
+            peak_lamports=position.peak_lamports * left // position.token_raw if left else 0,
+            state=PositionState.OPEN if left else PositionState.CLOSED,
+            closed_at_ms=None if left else now_ms,
+        )
+    cost_sold = fill.proceeds_lamports - done.realized_lamports
+    held = position.token_raw + fill.token_raw
+    peak = position.peak_lamports * held // position.token_raw if position.token_raw else fill.proceeds_lamports
+    return replace(
+        position,
+        token_raw=held,
+        cost_lamports=position.cost_lamports + cost_sold,
+        basis_lamports=position.basis_lamports + (cost_sold if done.basis_lamports is None else done.basis_lamports),
+        realized_lamports=position.realized_lamports - done.realized_lamports,
+        peak_lamports=max(0, peak),
+        took_profit=position.took_profit and not takes_profit(intent.request),
+        state=PositionState.OPEN,
+        closed_at_ms=None,
+    )
+
+
+def reopened(intent: Intent) -> Intent:
+    """An intent whose transaction was taken back: the same bytes may land again, so it is sent and reserves anew.
+
+    One that is on its way by another attempt stays as it is. Raises Conflict for one that cannot be sent any more.
+    """
+    if intent.state not in TERMINAL:
+        return intent
+    if intent.state not in sources_of(IntentState.SENT):
+        raise wrong_state(intent.id, intent.state, IntentState.SENT)
+    buys = intent.request.side is Side.BUY
+    reserved = intent.request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS if buys else 0
+    return replace(intent, state=IntentState.SENT, reserved_lamports=reserved, failure=None)
+
+
+def taken_back(attempt: Attempt) -> Attempt:
+    """An attempt whose landing was taken back: it has left, and may land again."""
+    return replace(
+        attempt, state=AttemptState.SENT, error=None, landed_slot=None, final=False, rollbacks=attempt.rollbacks + 1
+    )
+
+
+def reversal_entry(entry: Entry, landed_slot: int, evidence: str) -> Entry:
+    """The entry that undoes another one of the same transaction."""
+    return replace(entry, kind=EntryKind.REVERSAL, legs=reversing(entry.legs), slot=landed_slot, evidence=evidence)
