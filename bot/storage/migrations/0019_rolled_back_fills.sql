@@ -41,6 +41,7 @@ create index reversals_by_intent on reversals (intent_id);
 create trigger reversals_are_final before update or delete on reversals
     for each row execute function refuse_change();
 
+-- A column that comes later is added to `settled_trades`; `create or replace view` with these same words shows it here.
 create view trades as
 select settled_trades.*
 from settled_trades
