@@ -12,7 +12,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import layouts, transactions, wire
+from bot.chain import histories, layouts, transactions
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import SeenBlockhashes
 from bot.chain.endpoints import Endpoints
@@ -21,7 +21,7 @@ from bot.chain.mints import decode_mint
 from bot.chain.outcome import failure_of
 from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_from
-from bot.chain.rpc import AccountData, Commitment, RpcClient
+from bot.chain.rpc import AccountData, Commitment
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
@@ -316,45 +316,13 @@ class PumpChain:
     async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
         if not signatures:
             return []
-        return [_status(status) for status in await self._reads.statuses(signatures)]
+        return [histories.status_of(status) for status in await self._reads.statuses(signatures)]
 
     async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
-        """Each endpoint's finalized height is read before its history is asked, so that an absence cannot be too young."""
-
-        async def ask(client: RpcClient) -> SignatureStatus | Absence:
-            finalized_height = await client.block_height("finalized")
-            slot, found = await client.signature_statuses([signature], search_history=True)
-            return _status(found[0]) or Absence(client.name, slot, finalized_height)
-
-        absences: list[Absence] = []
-        troubles: list[str] = []
-        for _, outcome in await self._endpoints.every(ask):
-            if isinstance(outcome, SignatureStatus):
-                return outcome
-            if isinstance(outcome, Absence):
-                absences.append(outcome)
-            else:
-                troubles.append(str(outcome))
-        if not absences:
-            raise ChainUnavailable("; ".join(troubles))
-        return tuple(absences)
+        return await histories.search_absences(self._endpoints, signature)
 
     async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
-        """Each endpoint's finalized slot is read before its history is asked, so that a denial cannot be too young.
-
-        Raises ChainUnavailable when no endpoint answered.
-        """
-
-        async def ask(client: RpcClient) -> list[Sighting]:
-            finalized_slot = await client.finalized_slot()
-            slot, found = await client.signature_statuses(signatures, search_history=True)
-            return [Sighting(client.name, slot, finalized_slot, _status(status)) for status in found]
-
-        told = [outcome for _, outcome in await self._endpoints.every(ask)]
-        answers = [outcome for outcome in told if not isinstance(outcome, BotError)]
-        if not answers:
-            raise ChainUnavailable("; ".join(str(trouble) for trouble in told))
-        return list(zip(*answers, strict=True))
+        return await histories.sightings(self._endpoints, signatures)
 
     async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
         record = await self._endpoints.first_known(
@@ -390,17 +358,3 @@ def _curve_fees(tiers: Sequence[layouts.FeeTier]) -> Fees:
 
 
 _LEFT_AT_END_RAW = INITIAL_VIRTUAL_TOKEN_RAW - INITIAL_REAL_TOKEN_RAW
-
-
-def _status(status: wire.Status | None) -> SignatureStatus | None:
-    """A status without a commitment level counts as the lowest: it was seen, and nothing more is known."""
-    if status is None:
-        return None
-    failure = failure_of(status.err)
-    level = status.confirmation_status
-    return SignatureStatus(
-        slot=status.slot,
-        error=failure.text if failure else None,
-        settled=level in {"confirmed", "finalized"},
-        finalized=level == "finalized",
-    )

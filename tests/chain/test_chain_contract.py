@@ -237,6 +237,18 @@ async def test_history_knows_what_landed(world: World, clock: None) -> None:
     assert (found.slot, found.error, found.settled) == (landed.slot, None, True)
 
 
+async def test_every_history_is_asked_for_many_signatures_at_once(world: World, clock: None) -> None:
+    creator, trader = await world.funded(), await world.funded()
+    mint = await world.launched(creator)
+    landed = await world.landed(trader, await world.buy_order(trader, mint, SOL))
+    _, absent = await world.signed(trader, await world.buy_order(trader, mint, SOL))
+    [[known], [unknown]] = await world.chain.sightings([landed.signature, absent])
+    assert known.status is not None
+    assert (known.status.slot, known.endpoint) == (landed.slot, world.transport.name)
+    assert unknown.status is None
+    assert 0 < known.finalized_slot <= known.slot
+
+
 async def test_statuses_come_in_the_order_of_the_question(world: World, clock: None) -> None:
     creator, trader = await world.funded(), await world.funded()
     mint = await world.launched(creator)
