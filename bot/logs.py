@@ -58,6 +58,10 @@ class LogFile(RotatingFileHandler):
             print(f"{self.baseFilename}: the log is written again; what happened in between is lost", file=sys.stderr)
         self._said = bool(self._faults)
 
+    def shouldRollover(self, _: logging.LogRecord) -> bool:  # noqa: N802 - the name is that of the library
+        """By the size so far: the library's own looks at the disk and renders the line once more, for every line."""
+        return self.maxBytes > 0 and self.stream is not None and self.stream.tell() >= self.maxBytes
+
     def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802 - the name is that of the library
         self._faults.append(sys.exc_info()[1])
 
@@ -72,7 +76,7 @@ def _journal_priority(_: object, method: str, rendered: Any) -> str:
 
 
 def configure(level: str, *, file: Path | None = None) -> None:
-    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept below `FILES` times `FILE_BYTES`)."""
+    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`)."""
     for noisy in ("httpx", "httpcore", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Libraries log through `logging`; their records become the same JSON, on one line, with their traceback inside.

@@ -1,8 +1,8 @@
 """A flatten of a thousand positions while snipers go on asking for more: how soon after the latch each exit is signed.
 
-The whole bot on a real PostgreSQL that keeps every commit on the disk, and the local chain in this process, on the
-wall clock. The chain executes what it is sent on the same core, so its own limit is printed beside: the very same
-transactions executed by a second chain and by nothing else.
+The whole bot on a real PostgreSQL that keeps every commit on the disk, and on the local chain in a process of its own with
+two endpoints, on the wall clock. What the two processes burn is told apart. The chain's own limit is printed beside how
+fast exits land: sales of the same kind, executed by a chain that does nothing else.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from typing import cast
 import asyncpg
 import trio
 
-from bot.clock import virtual_clock
 from bot.execution.policy import Policy
-from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S
+from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
 from bot.storage.embedded import embedded_postgres
-from bot.storage.memory import MemoryStore
 from bot.storage.store import PostgresStore, open_store
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.trading_state import Halt, State
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
-from tests.bench.measure import cpu_s, wall_s
+from tests.bench.measure import cpu_s
+from tests.bench.remote import RemoteChain, RemoteWorld, remote_chain
 from tests.bench.table import Line, duration, per_second
 from tests.bench.trade import RecordedChain, execute
 from tests.whole.crowd import Crowd
-from tests.whole.virtual import World, open_for_entries, running_bot
+from tests.whole.virtual import living_bot, open_for_entries
 
 USERS = 100
 TOKENS = 10
@@ -44,6 +43,7 @@ SIGNED_WITHIN_S = 5.0
 READY_WITHIN_S = 300
 FLAT_WITHIN_S = 300
 SPEND_LAMPORTS = LAMPORTS_PER_SOL // 100
+FLOOR_SALES = 100
 
 # No exit of its own, and no limit that would end the flood before the halt does.
 SETTINGS = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None, snipe_max_daily=1_000_000)
@@ -58,10 +58,10 @@ group by intents.position_id
 
 @dataclass(frozen=True, slots=True)
 class Flattened:
-    """What one flatten did; seconds count from the latch. `chain_s` is what the chain alone needs per exit.
+    """What one flatten did; seconds count from the latch. `chain_s` is what a chain alone needs per exit.
 
-    `cpu_s` is what this process, bot and chain, burned until the last exit was signed: of a machine that others use too it
-    says more than the wall clock does.
+    `cpu_s` is what the bot burned until the last exit was signed, `chain_cpu_s` the chain meanwhile: of a machine that
+    others use too they say more than the wall clock does.
     """
 
     positions: int
@@ -69,6 +69,7 @@ class Flattened:
     median_s: float
     last_s: float
     cpu_s: float
+    chain_cpu_s: float
     flat_s: float
     chain_s: float
 
@@ -76,7 +77,7 @@ class Flattened:
 def flatten(draw: random.Random) -> list[Line]:
     """One flatten: its figure is a deadline, and each run begins with a thousand purchases."""
     with tempfile.TemporaryDirectory() as folder:
-        done = trio.run(_measure, Path(folder, "postgres"), draw)
+        done = trio.run(_measure, Path(folder), draw)
     reached = "yes" if done.last_s <= SIGNED_WITHIN_S else "NO"
     what = f"flatten of {done.positions:,} positions, {done.asked:,} entries asked for meanwhile"
     return [
@@ -87,7 +88,8 @@ def flatten(draw: random.Random) -> list[Line]:
             reached=reached,
         ),
         Line(what="  half of the exits signed", measured=duration(done.median_s)),
-        Line(what="  CPU of bot and chain until the last exit was signed", measured=duration(done.cpu_s)),
+        Line(what="  CPU of the bot until the last exit was signed", measured=duration(done.cpu_s)),
+        Line(what="  CPU of the chain meanwhile", measured=duration(done.chain_cpu_s)),
         Line(
             what="  exits landed, from the latch until all is flat",
             measured=per_second(done.flat_s / done.positions),
@@ -97,13 +99,14 @@ def flatten(draw: random.Random) -> list[Line]:
 
 
 async def _measure(root: Path, draw: random.Random) -> Flattened:
-    async with embedded_postgres(root) as server, open_store(server.address) as store:
-        chain = RecordedChain()
-        # Rows are made in the island's thread too, which has no trio time. The tree takes any store.
-        clock = virtual_clock(wall_s, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=1)
-        world = World(chain, clock, store=cast(MemoryStore, store))
+    async with (
+        embedded_postgres(root / "postgres") as server,
+        open_store(server.address) as store,
+        remote_chain(root / "chain") as chain,
+    ):
+        world = RemoteWorld(chain, store)
         people = [await world.user(f"user-{number}", SETTINGS) for number in range(USERS)]
-        async with running_bot(world, policy=POLICY) as bot:
+        async with living_bot(world, policy=POLICY) as bot:
             with trio.fail_after(READY_WITHIN_S):
                 await open_for_entries(bot)
                 mints = await _launch(chain)
@@ -111,8 +114,8 @@ async def _measure(root: Path, draw: random.Random) -> Flattened:
             return await _flatten(bot, store, chain, people, draw)
 
 
-async def _launch(chain: RecordedChain) -> list[str]:
-    crowd = Crowd(chain)
+async def _launch(chain: RemoteChain) -> list[str]:
+    crowd = Crowd(cast(InProcessChain, chain))
     mints = [crowd.launch() for _ in range(TOKENS)]
     await trio.sleep(2)
     return mints
@@ -136,7 +139,7 @@ async def _fill(bot: TradingBot, store: PostgresStore, people: list[tuple[User, 
 
 
 async def _flatten(
-    bot: TradingBot, store: PostgresStore, chain: RecordedChain, people: list[tuple[User, Wallet]], draw: random.Random
+    bot: TradingBot, store: PostgresStore, chain: RemoteChain, people: list[tuple[User, Wallet]], draw: random.Random
 ) -> Flattened:
     held = await store.open_positions()
     asked = 0
@@ -153,25 +156,27 @@ async def _flatten(
         for user, wallet in people:
             nursery.start_soon(flood, user, wallet)
         await trio.sleep(FLOOD_BEFORE_S)
-        began_ms, began_s, blocks = bot.adapters.clock.now_ms(), trio.current_time(), len(chain.recorded)
+        began_ms, began_s = bot.adapters.clock.now_ms(), trio.current_time()
         bot.guard.latch(Halt("operator", began_ms, "operator", "benchmark"))
-        burned = [(0.0, cpu_s())]
+        burned = [(0.0, cpu_s(), chain.cpu_s())]
         with trio.fail_after(FLAT_WITHIN_S):
             while bot.guard.state is not State.HALTED:
                 await trio.sleep(0.05)
-                burned.append((trio.current_time() - began_s, cpu_s()))
+                burned.append((trio.current_time() - began_s, cpu_s(), chain.cpu_s()))
         flat_s = trio.current_time() - began_s
         nursery.cancel_scope.cancel()
     signed_at = await store._database.read(_signed)
     waits_s = sorted((signed_at[position.id] - began_ms) / 1000 for position in held)
+    signed = next(one for one in burned if one[0] >= waits_s[-1])
     return Flattened(
         positions=len(held),
         asked=asked,
         median_s=waits_s[len(waits_s) // 2],
         last_s=waits_s[-1],
-        cpu_s=next(cpu for at_s, cpu in burned if at_s >= waits_s[-1]) - burned[0][1],
+        cpu_s=signed[1] - burned[0][1],
+        chain_cpu_s=signed[2] - burned[0][2],
         flat_s=flat_s,
-        chain_s=_chain_alone(chain, blocks),
+        chain_s=_chain_alone(),
     )
 
 
@@ -179,16 +184,27 @@ async def _signed(connection: asyncpg.Connection) -> Mapping[str, int]:
     return {row["position_id"]: row["signed_at"] for row in await connection.fetch(SELECT_SIGNED)}
 
 
-def _chain_alone(chain: RecordedChain, blocks_before: int) -> float:
-    """CPU seconds of a chain that executes the same blocks again and does nothing else, per transaction of the flatten."""
+def _chain_alone() -> float:
+    """CPU seconds per sale of a chain that executes sales of one token by many traders, and does nothing else."""
+    made = RecordedChain()
+    crowd = Crowd(made)
+    mint = crowd.launch()
+    made.step(2)
+    for trader in range(2, FLOOR_SALES + 2):
+        crowd.buy(mint, trader, SPEND_LAMPORTS)
+    made.step(2)
+    before = len(made.recorded)
+    for trader in range(2, FLOOR_SALES + 2):
+        crowd.sell_all(mint, trader)
+    made.step(2)
     again = RecordedChain()
-    for block in chain.recorded[:blocks_before]:
+    for block in made.recorded[:before]:
         execute(again, block)
-    flatten_blocks = chain.recorded[blocks_before:]
     began_s = cpu_s()
-    for block in flatten_blocks:
+    for block in made.recorded[before:]:
         execute(again, block)
-    return (cpu_s() - began_s) / max(1, sum(len(block) for block in flatten_blocks))
+    assert made.recorded == again.recorded, "the two chains went different ways"
+    return (cpu_s() - began_s) / FLOOR_SALES
 
 
 def _entry(user: User, wallet: Wallet, mint: str, key: str) -> TradeRequest:
