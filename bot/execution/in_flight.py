@@ -180,6 +180,13 @@ class InFlight:
             for followed in self._followed.values()
         )
 
+    def may_take(self, wallet_id: str) -> int:
+        """The most lamports that what is on its way may still take from a wallet; what sales bring is not counted."""
+        entries = [one for one in self._followed.values() if one.intent.request.wallet_id == wallet_id]
+        buys = {one.intent.id: one.intent for one in entries if one.intent.request.side is Side.BUY}
+        fees = sum(one.attempt.fee_lamports for one in entries if one.intent.request.side is Side.SELL)
+        return fees + sum(intent.reserved_lamports for intent in buys.values())
+
     def wallet_ids(self) -> frozenset[str]:
         """Wallets with something undecided."""
         return frozenset(one.intent.request.wallet_id for one in self._followed.values() if not one.decided)

@@ -65,7 +65,7 @@ class LandingCosts:
             rung.doublings,
             self._bounds(side, settings),
             self.in_flight.tally(intent.id),
-            wallet_lamports=wallet_lamports,
+            free_lamports=wallet_lamports - self.in_flight.may_take(intent.request.wallet_id),
             tip_lamports=tip,
         )
         if fee_lamports is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.trading.exits import ExitReason
 from bot.trading.landing import FeeBounds
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
-from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
+from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, LEAST_BALANCE_LAMPORTS
 from bot.trading.units import BPS
 
 LAST_RUNG = 5
@@ -19,9 +19,6 @@ WAIT_SLOTS = 8  # how long the bytes of one rung have to land before the next is
 WIDEST_BOUND_BPS = 9_500  # below the last rung some bound is kept
 LEAST_STEP_BPS = 100  # where a user allows no slippage at all, the second rung begins here
 MAX_ATTEMPTS = 8  # of one order; with WAIT_SLOTS between them this bounds what is signed in a time
-
-# A payer must keep this much or nothing: the least balance of an account that pays no rent.
-LEAST_BALANCE_LAMPORTS = 890_880
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +75,20 @@ def exit_fee(
     bounds: FeeBounds,
     tally: Tally,
     *,
-    wallet_lamports: int,
+    free_lamports: int,
     tip_lamports: int = 0,
 ) -> int | None:
     """The priority fee of an exit's next attempt; None when it may not be signed again.
 
     All attempts of one order together stay within the reserve that was kept aside for the exit, even if each of them
     landed; the tip counts once, because only the one that succeeds pays it, from what it sells. A first attempt is always
-    made: a wallet that can pay for nothing but a signature sells without priority.
+    made: a wallet that can pay for nothing but a signature sells without priority. `free_lamports` is what the wallet has
+    beyond what all that is on its way may still take from it, this order's own attempts included; with the reserve of each
+    position in the wallet it is never what bounds the fee.
     """
     wanted = min(max(market_lamports, bounds.floor_lamports) << doublings, bounds.cap_lamports)
     left = EXIT_RESERVE_LAMPORTS - tally.fee_lamports - SIGNATURE_FEE_LAMPORTS - tip_lamports
-    payable = wallet_lamports - tally.fee_lamports - SIGNATURE_FEE_LAMPORTS - LEAST_BALANCE_LAMPORTS
+    payable = free_lamports - SIGNATURE_FEE_LAMPORTS - LEAST_BALANCE_LAMPORTS
     fee = max(min(wanted, left, payable), 0)
     if tally.attempts == 0:
         return fee

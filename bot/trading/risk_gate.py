@@ -24,6 +24,8 @@ PROGRAM_RENT_MAX_LAMPORTS = 1_844_400 + 890_880
 ENTRY_OVERHEAD_LAMPORTS = 6_000_000
 ENTRY_SIGNATURE_LAMPORTS = 5_000
 EXIT_RESERVE_LAMPORTS = 1_000_000
+# A payer must keep this much or nothing: the least balance of an account that pays no rent.
+LEAST_BALANCE_LAMPORTS = 890_880
 FROZEN = "frozen"  # the code of what a freeze of the wallet refuses
 FROZEN_WHY = (
     "the wallet is frozen: SOL left it by a transaction that was not signed here (outflow), so nothing is bought or sold"
@@ -109,6 +111,11 @@ def entry_overhead_lamports(request: TradeRequest, facts: RiskSnapshot) -> int:
     return max(ENTRY_OVERHEAD_LAMPORTS, rent + ENTRY_SIGNATURE_LAMPORTS + fee + tip)
 
 
+def kept_for_exits(positions: int) -> int:
+    """What a wallet keeps aside so that each of so many positions can pay for its exit, all of them at once included."""
+    return positions * EXIT_RESERVE_LAMPORTS + LEAST_BALANCE_LAMPORTS
+
+
 def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused | None:
     """What a pause says of a request; it needs nothing of chain or database, so that a flood of entries costs neither."""
     if refused := refuse_frozen(pause_causes):
@@ -191,7 +198,7 @@ def _open_positions(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 def _funds(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     overhead = entry_overhead_lamports(request, facts)
-    kept = facts.reserved_lamports + (facts.open_positions + 1) * EXIT_RESERVE_LAMPORTS + overhead
+    kept = facts.reserved_lamports + kept_for_exits(facts.open_positions + 1) + overhead
     free = facts.wallet_lamports - kept
     if request.spend_lamports <= free:
         return None

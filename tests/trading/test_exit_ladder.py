@@ -17,7 +17,7 @@ from bot.trading.ladder import (
     rung_of,
 )
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
-from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
+from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, kept_for_exits
 from bot.trading.units import BPS
 
 SLIPPAGE = st.integers(0, BPS)
@@ -60,7 +60,11 @@ def test_the_attempts_of_one_exit_never_cost_more_than_the_reserve(
     tally = Tally()
     for tries, market in enumerate(markets):
         fee = exit_fee(
-            market, rung_of(tries, 500, ExitReason.PANIC).doublings, bounds, tally, wallet_lamports=wallet_lamports
+            market,
+            rung_of(tries, 500, ExitReason.PANIC).doublings,
+            bounds,
+            tally,
+            free_lamports=wallet_lamports - tally.fee_lamports,
         )
         assert (fee is not None) or tally.attempts > 0
         if fee is None:
@@ -73,4 +77,26 @@ def test_the_attempts_of_one_exit_never_cost_more_than_the_reserve(
 
 @given(MARKET, st.integers(0, 10), BOUNDS)
 def test_a_wallet_that_can_pay_a_signature_only_still_sells(market: int, doublings: int, bounds: FeeBounds) -> None:
-    assert exit_fee(market, doublings, bounds, Tally(), wallet_lamports=SIGNATURE_FEE_LAMPORTS) == 0
+    assert exit_fee(market, doublings, bounds, Tally(), free_lamports=SIGNATURE_FEE_LAMPORTS) == 0
+
+
+@given(st.integers(1, 8), st.lists(st.tuples(st.integers(0, 7), MARKET, st.booleans()), max_size=60), BOUNDS)
+def test_exits_that_climb_at_once_on_their_reserves_take_nothing_from_each_other(
+    positions: int, steps: list[tuple[int, int, bool]], bounds: FeeBounds
+) -> None:
+    """Each attempt may land with an error, which costs its fee and brings nothing, and each may still be on its way."""
+    wallet_lamports, on_their_way = kept_for_exits(positions), 0
+    tallies = [Tally() for _ in range(positions)]
+    for order, market, lands in steps:
+        tally = tallies[order % positions]
+        doublings = rung_of(tally.attempts, 500, ExitReason.FLATTEN).doublings
+        free_lamports = wallet_lamports - on_their_way
+        fee = exit_fee(market, doublings, bounds, tally, free_lamports=free_lamports)
+        assert fee == exit_fee(market, doublings, bounds, tally, free_lamports=10**12)
+        if fee is None:
+            continue
+        cost = fee + SIGNATURE_FEE_LAMPORTS
+        tallies[order % positions] = Tally(tally.attempts + 1, tally.fee_lamports + cost)
+        on_their_way, wallet_lamports = (
+            (on_their_way, wallet_lamports - cost) if lands else (on_their_way + cost, wallet_lamports)
+        )

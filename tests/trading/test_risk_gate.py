@@ -19,6 +19,7 @@ from bot.trading.risk_gate import (
     Refused,
     RiskSnapshot,
     admit,
+    kept_for_exits,
 )
 from bot.trading.trading_state import OUTFLOW
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -97,7 +98,7 @@ def test_a_buy_at_the_very_limit_is_admitted(changed: dict[str, Any]) -> None:
 
 
 def test_the_last_lamport_that_may_be_spent_is_exact() -> None:
-    needed = TENTH + ENTRY_OVERHEAD_LAMPORTS + 3 * EXIT_RESERVE_LAMPORTS + 7
+    needed = TENTH + ENTRY_OVERHEAD_LAMPORTS + kept_for_exits(3) + 7
     known = facts(wallet_lamports=needed, open_positions=2, reserved_lamports=7)
     assert isinstance(admit(request(), known), Admitted)
     assert isinstance(admit(request(), replace(known, wallet_lamports=needed - 1)), Refused)
@@ -154,7 +155,7 @@ def test_an_admitted_buy_keeps_every_limit(known: RiskSnapshot, spend: int) -> N
     assert known.loss_today_lamports < known.settings.daily_loss_limit_lamports
     assert known.snipes_today < known.settings.snipe_max_daily
     assert known.open_positions < known.ceilings.max_open_positions
-    exits = (known.open_positions + 1) * EXIT_RESERVE_LAMPORTS
+    exits = kept_for_exits(known.open_positions + 1)
     assert known.wallet_lamports - known.reserved_lamports - verdict.reserved_lamports >= exits
 
 

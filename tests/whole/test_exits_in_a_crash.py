@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import trio
 from solders.account import Account
 from solders.pubkey import Pubkey
 from trio.testing import MockClock
 
+from bot.execution.policy import Policy
 from bot.localnet.addresses import associated_token
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import User, Wallet
 from bot.trading.intent import Attempt, AttemptState, Side
 from bot.trading.ladder import MAX_ATTEMPTS
-from bot.trading.limits import UserSettings
-from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, Refused
+from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
+from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.risk_gate import ENTRY_OVERHEAD_LAMPORTS, EXIT_RESERVE_LAMPORTS, Refused, kept_for_exits
+from bot.trading.trading_state import Halt, State
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
-from tests.whole.virtual import World, bought, closed, living_bot, make_world, open_for_entries, running_bot, until
+from tests.whole.virtual import (
+    FUND_LAMPORTS,
+    World,
+    bought,
+    closed,
+    living_bot,
+    make_world,
+    open_for_entries,
+    running_bot,
+    until,
+)
 
 HOLD = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
 TENTH = LAMPORTS_PER_SOL // 10
@@ -172,3 +186,46 @@ def set_frozen(world: World, wallet: Wallet, mint: str, *, frozen: bool) -> None
     data = bytearray(account.data)
     data[108] = 2 if frozen else 1
     accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
+
+
+async def test_a_flatten_of_a_wallet_that_has_spent_all_but_its_reserve_climbs_every_rung(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user(
+        "demo-1", replace(HOLD, max_trade_lamports=FUND_LAMPORTS, max_position_lamports=FUND_LAMPORTS)
+    )
+    ceilings = Ceilings(max_trade_lamports=FUND_LAMPORTS, max_position_lamports=FUND_LAMPORTS)
+    async with running_bot(world, policy=Policy(ceilings=ceilings)) as bot:
+        await open_for_entries(bot)
+        mints = [crowd.launch() for _ in range(3)]
+        await trio.sleep(1)
+        for number, mint in enumerate(mints):
+            spend_lamports = TENTH
+            if number == len(mints) - 1:
+                free = await lamports_of(bot, wallet) - kept_for_exits(len(mints)) - ENTRY_OVERHEAD_LAMPORTS
+                too_much = order(user, wallet, mint, key="too much", spend_lamports=free + 1)
+                assert isinstance(refused := await bot.desk.submit(too_much), Refused)
+                assert refused.code == "funds"
+                spend_lamports = free
+            bought_so_far = (await world.store.day(0)).buys
+            await bot.desk.submit(order(user, wallet, mint, key=f"buy {number}", spend_lamports=spend_lamports))
+            await bought(world, bought_so_far + 1)
+        assert kept_for_exits(3) <= await lamports_of(bot, wallet) <= kept_for_exits(3) + ENTRY_OVERHEAD_LAMPORTS
+        world.chain.set_fault("drop-tx", for_s=16)
+        bot.guard.latch(Halt("operator", world.clock.now_ms(), "operator", "a test"))
+        await until(lambda: bot.guard.state is State.HALTED, within_s=120)
+        assert await world.store.open_positions() == []
+        assert await world.books_equal_chain()
+        spent: Counter[str] = Counter()
+        for row in exits(world):
+            spent[row.intent_id] += row.fee_lamports
+        # Each had its whole reserve, whatever the others did: what is left of it pays for no further attempt.
+        least_fee = SIGNATURE_FEE_LAMPORTS + Policy(ceilings=ceilings).priority_fee_lamports
+        assert sum(lamports > EXIT_RESERVE_LAMPORTS - least_fee for lamports in spent.values()) >= len(mints)
+        check_bounds(world)
+
+
+async def lamports_of(bot: TradingBot, wallet: Wallet) -> int:
+    return (await bot.adapters.chain.balances(wallet.address)).lamports

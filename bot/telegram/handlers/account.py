@@ -14,7 +14,7 @@ from bot.ports import Chain, Store, User
 from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import mode_label
-from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
+from bot.trading.risk_gate import kept_for_exits
 from bot.trading.units import counted, format_sol, format_tokens
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ class AccountHandlers:
         lines = []
         for wallet in await self.store.wallets(user.id):
             balances = await self.chain.balances(wallet.address)
-            kept = (positions + 1) * EXIT_RESERVE_LAMPORTS
+            kept = kept_for_exits(positions + 1)
             lines.append(
                 f"{mode_label(user.mode.value)} {wallet.address}\n"
                 f"balance {format_sol(balances.lamports)} SOL, kept for exits {format_sol(kept)} SOL,"
