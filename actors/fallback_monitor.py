@@ -17,6 +17,8 @@ from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.alerts import Alert, on_fallback, unwatched
+from bot.execution.flatten import NOT_ABOUT_TOKEN
+from bot.execution.in_flight import InFlight
 from bot.execution.lanes import exit_lane
 from bot.execution.messages import monitor_lost_message
 from bot.ports import Chain, Desk, Store, Submitted
@@ -24,6 +26,7 @@ from bot.trading.curve import Fees, QuoteError
 from bot.trading.exits import decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
+from bot.trading.ladder import rung_of
 from bot.trading.landing import protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.venue import Venue, quote_sell
@@ -41,10 +44,12 @@ class FallbackMonitor:
     chain: Chain
     desk: Desk
     clock: Clock
+    in_flight: InFlight
     orphans: Callable[[], list[str]]
     alert: Callable[[Alert], None]
     watched: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
+    _tries: dict[str, int] = field(default_factory=dict)  # exits that left or could not be made, by position
     _given_up: set[str] = field(default_factory=set)
     _handed_back: set[str] = field(default_factory=set)
     _judging: str | None = None
@@ -111,6 +116,7 @@ class FallbackMonitor:
     async def _tell_of(self, positions: list[Position]) -> None:
         """Each loss of a monitor once: to the position's owner, and to operators."""
         self._told &= {position.id for position in positions}
+        self._tries = {position.id: self._tries.get(position.id, 0) for position in positions}
         self._given_up &= self._told
         for position in positions:
             if position.id not in self._told:
@@ -141,7 +147,11 @@ class FallbackMonitor:
         decided = decide_exit(safe, worth_lamports, self.clock.now_ms())
         if decided is None:
             return
+        if self.in_flight.exit_of(position.id) is not None:
+            return  # on its way, and followed by whoever signs it again
         settings = await self.store.settings(position.user_id)
+        tries = self._tries.get(position.id, 0)
+        rung = rung_of(tries, settings.slippage_sell_bps, decided.reason, simulated=tries > 0)
         outcome = await self.desk.submit(
             TradeRequest(
                 key=f"exit:{position.id}:{self.clock.new_id()}",
@@ -151,13 +161,19 @@ class FallbackMonitor:
                 side=Side.SELL,
                 mint=position.mint,
                 context=TradeContext.AUTOMATED,
-                slippage_bps=settings.slippage_sell_bps,
+                slippage_bps=rung.slippage_bps,
                 protection=protection_of(settings, Side.SELL),
                 causation_id=position.id,
                 reason=decided.reason.value,
                 token_raw=position.token_raw,
                 position_id=position.id,
-            )
+                keep_account=tries > 0,
+            ),
+            rung,
         )
-        if not isinstance(outcome, Submitted):
+        if isinstance(outcome, Submitted):
+            self._tries[position.id] = tries + 1
+        else:
+            if outcome.code not in NOT_ABOUT_TOKEN:
+                self._tries[position.id] = tries + 1
             log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)

@@ -23,7 +23,7 @@ from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, Protection, Side, TradeRequest
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
-from bot.trading.landing import protection_of
+from bot.trading.landing import SLOT_MS, protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN
 from bot.trading.units import BPS
@@ -36,7 +36,6 @@ RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with 
 RETRY_MAX_S = 4.0
 STUCK_RETRY_S = 30.0  # once every rung has failed and its owner was told
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
-SLOT_S = 0.4
 
 
 @dataclass(slots=True)
@@ -229,7 +228,7 @@ class PositionMonitor:
         """
         with trio.move_on_after(OUTCOME_S):
             while followed := self.in_flight.attempts_of(intent.id):
-                with trio.move_on_after(WAIT_SLOTS * SLOT_S):
+                with trio.move_on_after(WAIT_SLOTS * SLOT_MS / 1000):
                     await self.in_flight.resolved(intent.id)
                     break
                 if not all(entry.attempt.sells_all for entry in followed):

@@ -34,6 +34,7 @@ STATIC = (
     "reconciler",
     "confirmation_watcher",
     "fallback_monitor",
+    "sale_follower",
     "launch_watcher",
     "hunt_keeper",
 )

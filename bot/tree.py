@@ -37,6 +37,7 @@ from actors.runtime import (
     SupervisorError,
     SupervisorSpec,
 )
+from actors.sale_follower import SaleFollower
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
 from bot.alarm import Alarm
@@ -202,7 +203,9 @@ class TradingBot:
         )
         self.care.desk, self.care.confirmer, self.care.finality = self.desk, self.confirmer, self.finality
         self.reconciler = self._reconciler()
-        self.fallback = FallbackMonitor(store, chain, self.desk, clock, self.care.orphans, self.alerts.tell)
+        self.fallback = FallbackMonitor(
+            store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell
+        )
         self.hunt = Hunt(
             store=store,
             chain=chain,
@@ -265,6 +268,7 @@ class TradingBot:
             "trading_guard": self.guard.run,
             "flattener": self.flattener.run,
             "fallback_monitor": self.fallback.run,
+            "sale_follower": SaleFollower(self.desk, self.in_flight, clock, self.care.orphans).run,
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
             "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),

@@ -8,7 +8,7 @@ process ends, as a real one does.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,7 @@ class _Known:
 class BlockEngine:
     """Answers bundle requests from the state of a chain. `clock` gives the seconds that its rate limit counts in.
 
-    `requests_per_s` is the most that it answers; what comes sooner is refused for its rate, as status 429 is on a socket.
+    `requests_per_s` is the most that it answers within a second; what is beyond is refused, as status 429 is on a socket.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class BlockEngine:
         self._chain = chain
         self._store = store
         self._clock = clock
-        self._rest_s = 1 / requests_per_s
-        self._open_at_s = 0.0
+        self._most = max(1, round(requests_per_s))
+        self._answered_s: deque[float] = deque(maxlen=self._most)
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._methods: dict[str, Callable[[Params], Any]] = {
             "sendBundle": self._send_bundle,
@@ -75,9 +75,10 @@ class BlockEngine:
     def refuses_for_s(self) -> int | None:
         """To be called once per request: the seconds of its Retry-After, or None when it is answered."""
         now_s = self._clock()
-        if now_s < self._open_at_s or self.faults.get(RATE_LIMIT) is not None:
+        full = len(self._answered_s) == self._most and now_s - self._answered_s[0] < 1
+        if full or self.faults.get(RATE_LIMIT) is not None:
             return RATE_LIMIT_RETRY_AFTER_S
-        self._open_at_s = now_s + self._rest_s
+        self._answered_s.append(now_s)
         return None
 
     def handle_bytes(self, raw: bytes) -> bytes:

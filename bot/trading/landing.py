@@ -14,7 +14,8 @@ from bot.trading.limits import FIXED, OPEN, Ceilings, UserSettings
 LEAST_TIP_LAMPORTS = 1_000
 # How long a protected order has to land before its user's wish for that case counts.
 PROTECTED_SLOTS = 20
-PROTECTED_MS = PROTECTED_SLOTS * 400
+SLOT_MS = 400
+PROTECTED_MS = PROTECTED_SLOTS * SLOT_MS
 
 
 @dataclass(frozen=True, slots=True)

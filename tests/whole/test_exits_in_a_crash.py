@@ -20,7 +20,7 @@ from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import ENTRY_OVERHEAD_LAMPORTS, EXIT_RESERVE_LAMPORTS, Refused, kept_for_exits
 from bot.trading.trading_state import Halt, State
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
@@ -98,6 +98,27 @@ async def test_an_exit_that_does_not_land_is_signed_again_and_sells_once(autojum
         assert await world.books_equal_chain()
         await bot.desk.submit(order(user, wallet, mint, key="at last", spend_lamports=TENTH))
         await bought(world, 2)
+
+
+async def test_a_sale_by_hand_that_does_not_land_is_signed_again_for_more_fee_and_never_for_less_than_was_said(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        world.chain.set_fault("drop-tx", for_s=8)
+        await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=BPS))
+        await closed(world, 1)
+        signed = exits(world)
+        assert len(signed) >= 2
+        assert {world.store._intents[row.intent_id].request.key for row in signed} == {"out"}
+        assert [row.fee_lamports for row in signed] == sorted({row.fee_lamports for row in signed})
+        assert len({row.limit_raw for row in signed}) == 1, "the price stood still, and so does what is allowed"
+        await until(lambda: not bot.in_flight.all(), within_s=90)
+        check_bounds(world)
+        assert await world.books_equal_chain()
 
 
 async def test_a_price_that_falls_under_an_exit_is_followed_down(autojump_clock: MockClock) -> None:

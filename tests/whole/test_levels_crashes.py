@@ -95,6 +95,25 @@ async def test_a_position_whose_monitor_keeps_crashing_passes_to_the_fallback_an
         await until(lambda: bot.fallback.watched == set(), within_s=5)
 
 
+async def test_the_sale_of_the_fallback_climbs_the_same_ladder_as_a_monitors(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        position_id, mint = await lose_a_monitor(world, bot, crowd)
+        crowd.sell_all(mint, 7)
+        world.chain.step()
+        world.chain.set_fault("drop-tx", for_s=8)
+        await closed(world, 1)
+        sales = {row.id for row in world.store._intents.values() if row.request.position_id == position_id}
+        signed = [row for row in world.store._attempts.values() if row.intent_id in sales]
+        assert len(sales) == 1
+        assert len(signed) >= 2
+        assert [row.fee_lamports for row in signed] == sorted({row.fee_lamports for row in signed})
+        assert signed[-1].limit_raw < signed[0].limit_raw
+        assert await world.books_equal_chain()
+
+
 async def test_a_position_that_nobody_can_judge_is_told_of_and_takes_no_other_with_it(
     autojump_clock: MockClock,
 ) -> None:

@@ -1,0 +1,90 @@
+"""Signs sales again that no monitor follows: those ordered by hand, and those of the fallback monitor.
+
+A monitor follows its own exits. What is here has the same ladder: eight slots without landing, and the order is quoted
+afresh and signed a rung higher. All it knows is in the rows of the order, so that a restart goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+
+from actors.runtime import Context
+from bot.clock import Clock
+from bot.errors import Unavailable
+from bot.execution.in_flight import Followed, InFlight
+from bot.ports import Desk, Submitted
+from bot.trading.exits import ExitReason
+from bot.trading.intent import Intent, Side
+from bot.trading.ladder import WAIT_SLOTS, rung_of
+from bot.trading.landing import SLOT_MS
+
+log = structlog.get_logger()
+
+LOOK_S = 0.5
+
+
+@dataclass(slots=True)
+class SaleFollower:
+    """`orphans` names the positions that have lost their monitor; whoever lost none follows his own exits."""
+
+    desk: Desk
+    in_flight: InFlight
+    clock: Clock
+    orphans: Callable[[], list[str]]
+    _asked_at_ms: dict[str, int] = field(default_factory=dict)  # by intent, since it cannot be signed again at will
+
+    async def run(self, ctx: Context) -> None:
+        ctx.ready()
+        while True:
+            try:
+                waiting = self._waiting()
+            except Unavailable as error:
+                log.info("sale_follower_waits", reason=str(error))
+                waiting = {}
+            self._asked_at_ms = {
+                intent_id: at_ms for intent_id, at_ms in self._asked_at_ms.items() if intent_id in waiting
+            }
+            for intent in waiting.values():
+                await self._sign_again(intent)
+            await trio.sleep(LOOK_S)
+
+    def _waiting(self) -> dict[str, Intent]:
+        """The sales of whole balances that are followed by nobody else."""
+        sales = [one for one in self.in_flight.all() if one.intent.request.side is Side.SELL and not one.decided]
+        if not sales:
+            return {}
+        orphans = frozenset(self.orphans())
+        return {one.intent.id: one.intent for one in sales if self._is_ours(one, orphans)}
+
+    @staticmethod
+    def _is_ours(followed: Followed, orphans: frozenset[str]) -> bool:
+        position_id = followed.intent.request.position_id
+        return followed.attempt.sells_all and (position_id is None or position_id in orphans)
+
+    async def _sign_again(self, intent: Intent) -> None:
+        """The next rung, once the last attempt had its slots; every attempt so far is one."""
+        newest = max(
+            (one.attempt for one in self.in_flight.attempts_of(intent.id)),
+            key=lambda attempt: attempt.number,
+            default=None,
+        )
+        if newest is None:
+            return
+        now_ms = self.clock.now_ms()
+        tried_at_ms = max(newest.created_at_ms, self._asked_at_ms.get(intent.id, 0))
+        if now_ms - tried_at_ms < WAIT_SLOTS * SLOT_MS:
+            return
+        self._asked_at_ms[intent.id] = now_ms
+        answer = await self.desk.again(intent, rung_of(newest.number, intent.request.slippage_bps, _reason(intent)))
+        if not isinstance(answer, Submitted):
+            log.info("sale_not_signed_again", intent=intent.id, code=answer.code, reason=answer.reason)
+
+
+def _reason(intent: Intent) -> ExitReason:
+    """Whoever sells by hand was shown what it brings: he pays more to land, and never allows more than he said."""
+    reason = intent.request.reason
+    return ExitReason(reason) if reason in set(ExitReason) else ExitReason.TAKE_PROFIT
