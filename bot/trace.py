@@ -9,7 +9,9 @@ from bot.clock import day_of, day_start_ms, rfc3339
 from bot.execution.story import steps_of
 from bot.ports import SnipeRun, User
 from bot.refusal import CannotError
-from bot.trading.intent import Context
+from bot.trading.intent import Context, Protection, Side, TradeRequest
+from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import Check, Refused
 from bot.tree import TradingBot
 
 Record = dict[str, Any]
@@ -60,8 +62,11 @@ class Tracer:
         since_ms = day_start_ms(day_of(adapters.clock.now_ms(), settings.timezone), settings.timezone)
         runs = await adapters.store.runs_since(user.id, since_ms)
         bought = sum(run.status in {"EXECUTING", "UNKNOWN", "COMPLETED"} for run in runs)
+        checks = await self._checks(user, settings)
         return {
             "user": user.handle,
+            "checks": [_check(one) for one in checks] if not isinstance(checks, Refused) else None,
+            "checks_unknown": checks.reason if isinstance(checks, Refused) else None,
             "gates": {
                 "sniper": "on" if settings.snipe_enabled else "off",
                 "paused_by": list(self.bot.guard.covering(user.id, Context.SNIPER)),
@@ -75,6 +80,37 @@ class Tracer:
             "looks_today": len(runs),
             "looks": [_look(run) for run in runs[-RUNS_SHOWN:]],
         }
+
+    async def _checks(self, user: User, settings: UserSettings) -> tuple[Check, ...] | Refused:
+        """The gates of the money for a snipe of a token that he does not hold; Refused where they cannot be looked at."""
+        wallets = await self.bot.adapters.store.wallets(user.id)
+        if not wallets:
+            return Refused("no_wallet", "the user has no wallet")
+        request = TradeRequest(
+            key=f"diag:{self.bot.adapters.clock.new_id()}",
+            user_id=user.id,
+            wallet_id=wallets[0].id,
+            mode=user.mode,
+            side=Side.BUY,
+            mint="",
+            context=Context.SNIPER,
+            slippage_bps=settings.slippage_buy_bps,
+            protection=Protection.PROTECTED,
+            causation_id="diag",
+            reason="diag",
+            spend_lamports=settings.snipe_max_lamports,
+        )
+        return await self.bot.desk.pipeline.entry_checks(request, wallets[0])
+
+
+def _check(check: Check) -> Record:
+    return {
+        "gate": check.gate,
+        "number": check.number,
+        "limit": check.limit,
+        "unit": "lamports" if check.is_money else "count",
+        "refused": None if check.refused is None else check.refused.reason,
+    }
 
 
 def _look(run: SnipeRun) -> Record:

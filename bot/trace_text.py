@@ -24,8 +24,25 @@ def diag_text(answer: Record) -> str:
     for name, value in answer["gates"].items():
         shown = ", ".join(value) or "nothing" if isinstance(value, list) else value
         lines.append(f"  {name.replace('_', ' '):<22} {shown}")
+    lines += _checks(answer)
     lines.append(f"looked at {answer['looks_today']} launches today; the latest:")
     for look in answer["looks"]:
         confidence = f"confidence {look['confidence_bps'] / 100:.0f} %"
         lines.append(f"  {look['at']}  {look['mint']}  {look['status'].lower():<10} {confidence}: {look['reason']}")
     return "\n".join(lines)
+
+
+def _checks(answer: Record) -> list[str]:
+    """The gates of the money in their order, for a token that the user does not hold."""
+    if answer["checks"] is None:
+        return [f"  the gates of the money cannot be looked at: {answer['checks_unknown']}"]
+    lines = ["  then, for a token that he does not hold, in this order:"]
+    for check in answer["checks"]:
+        number, limit = (_shown(check[name], check["unit"]) for name in ("number", "limit"))
+        verdict = "passes" if check["refused"] is None else f"REFUSES: {check['refused']}"
+        lines.append(f"  {check['gate']:<22} {number} at a limit of {limit}: {verdict}")
+    return lines
+
+
+def _shown(number: int, unit: str) -> str:
+    return f"{number / 1_000_000_000:.4f} SOL" if unit == "lamports" else str(number)

@@ -28,7 +28,7 @@ from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentSta
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings
-from bot.trading.risk_gate import Refused, RiskSnapshot, admit, refuse_frozen, refuse_paused
+from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit, entry_checks, refuse_frozen, refuse_paused
 from bot.trading.units import format_sol, format_tokens
 from bot.trading.venue import impact_bps, program_of, quote_sell
 
@@ -220,6 +220,20 @@ class Pipeline:
     @property
     def _costs(self) -> LandingCosts:
         return LandingCosts(self.chain, self.policy, self.in_flight)
+
+    async def entry_checks(self, request: TradeRequest, wallet: Wallet) -> tuple[Check, ...] | Refused:
+        """Every gate that an entry would meet now, with its number; nothing is written. Raises StoreUnavailable."""
+        found: list[RiskSnapshot] = []
+
+        def keep(facts: RiskSnapshot) -> Refused:
+            found.append(facts)
+            return Refused(_WOULD_DO, "")
+
+        settings = await self.store.settings(request.user_id)
+        judged = await self._admit(request, wallet, settings, self.clock.new_id(), keep)
+        if found:
+            return entry_checks(request, found[0])
+        return judged if isinstance(judged, Refused) else Refused("exists", f"this order exists and is {judged.state}")
 
     @property
     def _quoting(self) -> Quoting:

@@ -67,6 +67,20 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One of the gates that an entry passes, with its number: it refuses where `number` and `limit` do not fit.
+
+    Both are lamports where `is_money`, else counts. `refused` is what it says, None where it lets the entry through.
+    """
+
+    gate: str
+    number: int
+    limit: int
+    is_money: bool
+    refused: Refused | None
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The request must not go on. `code` is stable and short; `reason` is for the user and says what to do."""
 
@@ -88,16 +102,7 @@ def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
         if facts.mint_held_raw <= 0:
             return Refused("nothing_to_sell", "you hold no position in this token; see /positions")
         return Admitted(0)
-    for check in (
-        _paused,
-        _trade_floor,
-        _trade_size,
-        _position_size,
-        _daily_loss,
-        _snipe_count,
-        _open_positions,
-        _funds,
-    ):
+    for check in _ENTRY_CHECKS:
         if refused := check(request, facts):
             return refused
     return Admitted(request.spend_lamports + entry_overhead_lamports(request, facts))
@@ -197,13 +202,58 @@ def _open_positions(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 
 def _funds(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    overhead = entry_overhead_lamports(request, facts)
-    kept = facts.reserved_lamports + kept_for_exits(facts.open_positions + 1) + overhead
-    free = facts.wallet_lamports - kept
+    free = _free_lamports(request, facts)
     if request.spend_lamports <= free:
         return None
     return Refused(
         "funds",
         f"the wallet has {format_sol(facts.wallet_lamports)} SOL, of which {format_sol(max(free, 0))} SOL can be spent"
         " after orders on their way and the reserve for exits; deposit more or give a smaller amount",
+    )
+
+
+def _free_lamports(request: TradeRequest, facts: RiskSnapshot) -> int:
+    """What an entry may spend, after orders on their way and the reserve for exits, its own among them."""
+    overhead = entry_overhead_lamports(request, facts)
+    return facts.wallet_lamports - facts.reserved_lamports - kept_for_exits(facts.open_positions + 1) - overhead
+
+
+# In the order in which an entry meets them.
+_ENTRY_CHECKS = (
+    _paused,
+    _trade_floor,
+    _trade_size,
+    _position_size,
+    _daily_loss,
+    _snipe_count,
+    _open_positions,
+    _funds,
+)
+
+
+def entry_checks(request: TradeRequest, facts: RiskSnapshot) -> tuple[Check, ...]:
+    """Every gate of an entry with its number, in the order in which `admit` asks them, for whoever wonders why it was not."""
+    ceilings, settings, spend = facts.ceilings, facts.settings, request.spend_lamports
+    numbers = (
+        ("pause causes", len(facts.pause_causes), 0, False),
+        ("least of a trade", spend, ceilings.min_trade_lamports, True),
+        ("most of a trade", spend, min(settings.max_trade_lamports, ceilings.max_trade_lamports), True),
+        (
+            "most of a position",
+            facts.mint_cost_lamports + spend,
+            min(settings.max_position_lamports, ceilings.max_position_lamports),
+            True,
+        ),
+        (
+            "loss today",
+            facts.loss_today_lamports,
+            min(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports),
+            True,
+        ),
+        ("snipes today", facts.snipes_today, settings.snipe_max_daily, False),
+        ("open positions", facts.open_positions, ceilings.max_open_positions, False),
+        ("funds that are free", spend, _free_lamports(request, facts), True),
+    )
+    return tuple(
+        Check(*number, refused=check(request, facts)) for check, number in zip(_ENTRY_CHECKS, numbers, strict=True)
     )

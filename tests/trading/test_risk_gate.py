@@ -19,6 +19,7 @@ from bot.trading.risk_gate import (
     Refused,
     RiskSnapshot,
     admit,
+    entry_checks,
     kept_for_exits,
 )
 from bot.trading.trading_state import OUTFLOW
@@ -140,6 +141,21 @@ def test_a_frozen_wallet_neither_buys_nor_sells(known: RiskSnapshot, side: Side)
     verdict = admit(request(side), replace(known, pause_causes=(*known.pause_causes, OUTFLOW)))
     assert isinstance(verdict, Refused)
     assert verdict.code == FROZEN
+
+
+@given(known=any_facts, spend=st.integers(1, 20 * SOL))
+def test_the_gates_with_their_numbers_refuse_what_the_gate_refuses(known: RiskSnapshot, spend: int) -> None:
+    known = replace(known, mint_in_flight=0, mint_sells_in_flight=0)
+    looks = entry_checks(request(spend_lamports=spend), known)
+    first = next((look.refused for look in looks if look.refused), None)
+    verdict = admit(request(spend_lamports=spend), known)
+    assert (first or verdict) == verdict
+    for look in looks:
+        below = look.gate == "least of a trade"
+        at_limit = look.gate in {"loss today", "snipes today", "open positions"}
+        too_much = look.number >= look.limit if at_limit else look.number > look.limit
+        fails = look.number < look.limit if below else too_much
+        assert fails is (look.refused is not None) or look.gate == "snipes today", look
 
 
 @given(known=any_facts, spend=st.integers(1, 20 * SOL))

@@ -14,14 +14,15 @@ from bot.trace_text import diag_text, trace_text
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL, format_sol
 from tests.whole.crowd import Crowd
-from tests.whole.virtual import closed, make_world, open_for_entries, running_bot
+from tests.whole.virtual import closed, make_world, open_for_entries, running_bot, until
 
 ROAD = ["seen", "signal", "admitted", "signed", "sent", "landed", "settled", "message", "told"]
 
 
 async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
-    user, _ = await world.user("demo-1", UserSettings(snipe_enabled=True, slippage_buy_bps=1_500, max_hold_s=5))
+    settings = UserSettings(snipe_enabled=True, slippage_buy_bps=1_500, max_hold_s=5)
+    user, _ = await world.user("demo-1", settings)
     crowd = Crowd(world.chain)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
@@ -51,7 +52,10 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         assert diag["gates"]["bought_today"] == 1
         assert {look["mint"]: look["status"] for look in diag["looks"]} == {mint: "COMPLETED", ignored: "SKIPPED"}
         assert all(look["reason"] for look in diag["looks"])
-        assert "paused by              nothing" in diag_text(diag)
+        text = diag_text(diag)
+        assert "paused by              nothing" in text
+        assert "  snipes today           1 at a limit of " in text
+        assert [check["gate"] for check in diag["checks"] if check["refused"]] == []
 
         stories = [await world.store.order_story(intent) for intent in await world.store.orders_of(position.id)]
         told = story_text(position, [story for story in stories if story is not None])
@@ -59,3 +63,19 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         assert "SOL priority fee" in told
         assert "The sniper's reason: " in told
         assert "SOL account rent back" in told
+
+
+async def test_the_operator_sees_each_gate_with_its_number(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    settings = UserSettings(snipe_enabled=True, snipe_max_lamports=20 * LAMPORTS_PER_SOL)
+    user, _ = await world.user("demo-1", settings)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        diag = await Tracer(bot).diag(user)
+        refused = {check["gate"] for check in diag["checks"] if check["refused"]}
+        assert refused == {"most of a trade", "most of a position", "funds that are free"}
+        assert "most of a trade        20.0000 SOL at a limit of 1.0000 SOL: REFUSES: " in diag_text(diag)
+        assert await world.store.in_flight() == []
+        world.chain.set_fault("rpc-down", for_s=30)
+        await until(lambda: bot.guard.level == 2, within_s=20)
+        assert "cannot be looked at: no route" in diag_text(await Tracer(bot).diag(user))
