@@ -20,9 +20,9 @@ from bot.execution.alerts import Alert, on_fallback, unwatched
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
 from bot.execution.lanes import exit_lane
-from bot.execution.messages import monitor_lost_message
+from bot.execution.messages import awaits_pool_message, monitor_lost_message
 from bot.ports import Chain, Desk, Store, Submitted
-from bot.trading.curve import Fees, QuoteError
+from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
 from bot.trading.exits import decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
@@ -52,6 +52,7 @@ class FallbackMonitor:
     _tries: dict[str, int] = field(default_factory=dict)  # exits that left or could not be made, by position
     _given_up: set[str] = field(default_factory=set)
     _handed_back: set[str] = field(default_factory=set)
+    _awaiting: set[str] = field(default_factory=set)
     _judging: str | None = None
     _judged: trio.Event = field(default_factory=trio.Event)
 
@@ -118,6 +119,7 @@ class FallbackMonitor:
         self._told &= {position.id for position in positions}
         self._tries = {position.id: self._tries.get(position.id, 0) for position in positions}
         self._given_up &= self._told
+        self._awaiting &= self._told
         for position in positions:
             if position.id not in self._told:
                 log.error("monitor_quarantined", position=position.id, mint=position.mint, user=position.user_id)
@@ -129,6 +131,10 @@ class FallbackMonitor:
         try:
             worth_lamports = quote_sell(venue, position.token_raw, fees).received_lamports
             await self._decide(position, worth_lamports)
+        except AwaitsPoolError:
+            if position.id not in self._awaiting:
+                await self.store.post(awaits_pool_message(self.clock, position))
+                self._awaiting.add(position.id)
         except QuoteError as error:
             log.warning("position_not_quoted", position=position.id, reason=str(error))
         except Unavailable:

@@ -15,11 +15,13 @@ from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
 from bot.execution.alerts import Alert, exit_stuck
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
-from bot.execution.messages import exit_stuck_message
+from bot.execution.messages import awaits_pool_message, exit_stuck_message
 from bot.execution.price_book import PriceBook
+from bot.execution.quoting import AWAITS_POOL
 from bot.ports import Chain, Desk, Store, Submitted
-from bot.trading.curve import QuoteError
+from bot.trading.curve import AwaitsPoolError, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit
+from bot.trading.failures import CURVE_COMPLETE, program_failure
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, Protection, Side, TradeRequest
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
@@ -27,7 +29,7 @@ from bot.trading.landing import SLOT_MS, protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN
 from bot.trading.units import BPS
-from bot.trading.venue import quote_sell
+from bot.trading.venue import awaits_pool, quote_sell
 
 log = structlog.get_logger()
 
@@ -40,9 +42,13 @@ OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position
 
 @dataclass(slots=True)
 class MonitorLook:
-    """When a position was last looked at, for status and for whoever checks that every position is watched."""
+    """When a position was last looked at, for status and for whoever checks that every position is watched.
+
+    `told_of_wait` is set once its owner has heard that the coin waits for its pool.
+    """
 
     checked_at_ms: int
+    told_of_wait: bool = False
 
 
 class _Outcome(Enum):
@@ -50,6 +56,7 @@ class _Outcome(Enum):
     NOT_FILLED = auto()  # it left, and did not sell
     REFUSED = auto()  # it did not leave, for a reason of price, fee or token
     WAITS = auto()  # it did not leave, because a service, its turn or the wallet's owner has to be waited for
+    NO_POOL = auto()  # its coin has left its curve, and nobody can trade it before its pool opens
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,8 @@ class _Left:
 class _Tries:
     """Failed exits in a row. Each that says something climbs a rung; one that left keeps the token account from closing.
 
-    `reason` is why the last one failed, for people; `told_at` is the number of climbs at which they hear next.
+    `reason` is why the last one failed, for people; `told_at` is the number of climbs at which they hear next. A coin
+    without a pool says nothing of the price, so that waiting for one climbs no rung.
     """
 
     failures: int = 0
@@ -73,24 +81,26 @@ class _Tries:
     was_sent: bool = False
     reason: str = ""
     told_at: int = LAST_RUNG + 1
+    awaits_pool: bool = False
 
     def after(self, left: _Left) -> _Tries:
         if left.outcome is _Outcome.FILLED:
             return _Tries()
-        if left.outcome is _Outcome.WAITS:
-            return replace(self, failures=self.failures + 1)
+        if left.outcome in {_Outcome.WAITS, _Outcome.NO_POOL}:
+            return replace(self, failures=self.failures + 1, awaits_pool=left.outcome is _Outcome.NO_POOL)
         return replace(
             self,
             failures=self.failures + 1,
             climbs=max(self.climbs, left.climbs) + 1,
             was_sent=self.was_sent or left.outcome is _Outcome.NOT_FILLED,
             reason=left.reason,
+            awaits_pool=False,
         )
 
     @property
     def rest_s(self) -> float:
         """How long to wait before the next exit is decided."""
-        most_s = STUCK_RETRY_S if self.climbs > LAST_RUNG else RETRY_MAX_S
+        most_s = STUCK_RETRY_S if self.climbs > LAST_RUNG or self.awaits_pool else RETRY_MAX_S
         return min(RETRY_S * (1 << min(self.failures, 10)), most_s)
 
 
@@ -148,10 +158,22 @@ class PositionMonitor:
             else:
                 tries = tries.after(await self._leave(position, decided, tries))
                 tries = await self._told(position, tries)
-                await trio.sleep(tries.rest_s)
+                await self._rest(position, tries)
             if decided is not None or trio.current_time() >= reread_at_s:
                 position = await self._reread(position)
                 reread_at_s = trio.current_time() + LOOK_S
+
+    async def _rest(self, position: Position, tries: _Tries) -> None:
+        """Before the next exit is decided; a long wait for a pool ends when it opens."""
+        least_s = min(tries.rest_s, RETRY_MAX_S)
+        await trio.sleep(least_s)
+        with trio.move_on_after(tries.rest_s - least_s):
+            while tries.awaits_pool and self._awaits_pool(position):
+                await self.prices.changed(position.mint)
+
+    def _awaits_pool(self, position: Position) -> bool:
+        point = self.prices.latest(position.mint)
+        return point is not None and awaits_pool(point.venue)
 
     async def _reread(self, position: Position) -> Position:
         """The row after fills and adjustments; while the database is away the monitor goes on with what it knows."""
@@ -172,6 +194,9 @@ class PositionMonitor:
         try:
             fees = await self.chain.fees()
             proceeds_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+        except AwaitsPoolError:
+            await self._tell_of_wait(position)
+            return position, None
         except (QuoteError, ChainUnavailable) as error:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
             return position, None
@@ -207,6 +232,9 @@ class PositionMonitor:
                 outcome = await self.desk.submit(request, rung)
                 if not isinstance(outcome, Submitted):
                     log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
+                    if outcome.code == AWAITS_POOL:
+                        await self._tell_of_wait(position)
+                        return _Left(_Outcome.NO_POOL, outcome.reason)
                     waits = outcome.code in NOT_ABOUT_TOKEN or outcome.code == FROZEN
                     return _Left(_Outcome.WAITS if waits else _Outcome.REFUSED, outcome.reason)
                 intent = outcome.intent
@@ -219,6 +247,8 @@ class PositionMonitor:
             log.warning("exit_not_submitted", position=position.id, reason=str(error))
             return _Left(_Outcome.WAITS, str(error))
         failure = ended.failure if ended is not None else None
+        if failure == program_failure(CURVE_COMPLETE):
+            return _Left(_Outcome.NO_POOL, failure)
         return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs)
 
     async def _follow(self, position: Position, intent: Intent, decided: Exit, slippage_bps: int, climbs: int) -> int:
@@ -271,6 +301,19 @@ class PositionMonitor:
             keep_account=tries.was_sent,
             position_id=position.id,
         )
+
+    async def _tell_of_wait(self, position: Position) -> None:
+        """Its owner hears once that nobody can sell the coin before its pool opens."""
+        look = self.looks[position.id]
+        if look.told_of_wait:
+            return
+        log.info("position_awaits_pool", position=position.id, mint=position.mint)
+        try:
+            await self.store.post(awaits_pool_message(self.clock, position))
+        except Unavailable as error:
+            log.warning("wait_for_pool_not_told", position=position.id, reason=str(error))
+            return
+        look.told_of_wait = True
 
     async def _told(self, position: Position, tries: _Tries) -> _Tries:
         """Nobody waits for an exit in silence: when every rung has failed, its owner and the operator hear why.

@@ -16,6 +16,8 @@ from bot.trading.intent import Intent, Protection, Side, TradeRequest
 from bot.trading.ladder import Rung, entry_fee, exit_fee
 from bot.trading.landing import FeeBounds, fee_bounds, tip_lamports
 from bot.trading.limits import UserSettings
+from bot.trading.pool import Pool
+from bot.trading.venue import Venue
 
 log = structlog.get_logger()
 
@@ -32,8 +34,10 @@ class LandingCosts:
     policy: Policy
     in_flight: InFlight
 
-    def most_units(self, side: Side) -> int:
-        """The most compute units that an order of this side may ask for."""
+    def most_units(self, side: Side, venue: Venue | None) -> int:
+        """The most compute units that an order may ask for; without a venue an estimate, as for a curve."""
+        if isinstance(venue, Pool):
+            return self.policy.compute_units_pool
         return self.policy.compute_units_buy if side is Side.BUY else self.policy.compute_units_sell
 
     def tip(self, request: TradeRequest, settings: UserSettings) -> tuple[int, str]:
@@ -87,5 +91,5 @@ class LandingCosts:
             except ChainUnavailable as error:
                 log.info("market_fee_unknown", mint=request.mint, reason=str(error))
             else:
-                return price * self.most_units(request.side) // MICRO_LAMPORTS
+                return price * self.most_units(request.side, None) // MICRO_LAMPORTS
         return 0

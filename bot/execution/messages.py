@@ -217,6 +217,19 @@ def adjustment_message(clock: Clock, position: Position, chain_token_raw: int) -
     )
 
 
+def awaits_pool_message(clock: Clock, position: Position) -> OutboxMessage:
+    """The position's coin has left its curve and cannot be sold before its pool opens; told once for a position."""
+    return OutboxMessage(
+        id=f"awaits_pool:{position.id}",
+        user_id=position.user_id,
+        kind="awaits_pool",
+        payload={"mint": position.mint, "mode": position.mode.value},
+        urgent=False,
+        trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def exit_stuck_message(clock: Clock, position: Position, tries: int, reason: str) -> OutboxMessage:
     """Every rung of an exit has failed; it is tried on."""
     return OutboxMessage(

@@ -293,7 +293,7 @@ class Pipeline:
             spend_lamports=request.spend_lamports,
             token_raw=priced.quote.token_raw,
             limit_raw=priced.limit_raw,
-            compute_unit_limit=self._costs.most_units(request.side),
+            compute_unit_limit=self._costs.most_units(request.side, priced.venue),
             priority_fee_lamports=fee_lamports,
             close_account=priced.close_account,
             tip_lamports=tip,

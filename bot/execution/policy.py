@@ -13,7 +13,8 @@ class Policy:
 
     A buy's compute-unit limit is what a simulation used, raised by a fifth and never above `compute_units_buy`; a sale
     is not simulated before it landed with an error once, because an exit has no time for it, and carries
-    `compute_units_sell`: mainnet uses about 48,000 for a sale and few for closing the account. `planned_max_age_ms` is
+    `compute_units_sell`: mainnet uses about 48,000 for a sale and few for closing the account. In a pool both have
+    `compute_units_pool`, because wrapping and unwrapping SOL comes on top. `planned_max_age_ms` is
     how long an intent may stay unsigned before its maker is taken for dead. The priority fee is what the market pays,
     from `priority_fee_lamports` up to what the order's user allows and the operator's ceiling.
     """
@@ -22,6 +23,7 @@ class Policy:
     priority_fee_lamports: int = 50_000
     compute_units_buy: int = 260_000
     compute_units_sell: int = 160_000
+    compute_units_pool: int = 300_000
     confirm_interval_s: float = 0.3
     resend_interval_s: float = 2.0
     rescue_interval_s: float = 5.0

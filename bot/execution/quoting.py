@@ -9,12 +9,19 @@ from dataclasses import dataclass
 
 from bot.errors import DecodeError
 from bot.ports import Chain, Prices, Wallet
-from bot.trading.curve import Quote, QuoteError
+from bot.trading.curve import AwaitsPoolError, Quote, QuoteError
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_floor, entry_slippage_bps
+from bot.trading.pool import Pool
+from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS
 from bot.trading.token_check import UNREADABLE, hazards
 from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
 from bot.trading.venue import Venue, quote_buy, quote_sell
+
+# The code of a coin that nobody can trade now: its curve is complete, and its pool does not exist yet.
+AWAITS_POOL = "awaits_pool"
+# What a sale in a pool borrows of a wallet while it lasts, beyond the least balance that no fee may touch anyway.
+POOL_LOAN_LAMPORTS = WRAPPED_SOL_RENT_LAMPORTS - LEAST_BALANCE_LAMPORTS
 
 
 class CannotPrepareError(Exception):
@@ -29,7 +36,8 @@ class CannotPrepareError(Exception):
 class Priced:
     """A request at today's reserves. `limit_raw` is the least tokens out (buy) or the least lamports out (sale).
 
-    Of a sale `sells_all` says that it sells the whole balance, and `wallet_lamports` is what the wallet can pay fees from.
+    Of a sale `sells_all` says that it sells the whole balance, and `wallet_lamports` is what the wallet can pay fees from:
+    in a pool less, because the sale begins by opening an account of wrapped SOL.
     """
 
     venue: Venue
@@ -60,6 +68,8 @@ class Quoting:
             raise CannotPrepareError(
                 f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
             ) from error
+        except AwaitsPoolError as error:
+            raise CannotPrepareError(str(error), AWAITS_POOL) from error
         except QuoteError as error:
             raise CannotPrepareError(str(error)) from error
 
@@ -71,6 +81,8 @@ class Quoting:
             return (UNREADABLE,)
 
     async def _refuse_token(self, request: TradeRequest, settings: UserSettings, venue: Venue) -> None:
+        if request.context is Context.SNIPER and isinstance(venue, Pool):
+            raise CannotPrepareError("the coin has left its curve; the sniper buys on curves only", "in_pool")
         if checks_tokens(settings, self.ceilings) and (found := await self.hazards(request.mint)):
             raise CannotPrepareError(
                 f"this token is not safe: {'; '.join(found)}. The setting check_honeypots decides whether such tokens are"
@@ -113,7 +125,7 @@ class Quoting:
             limit_raw,
             close_account=sells_all and not request.keep_account,
             sells_all=sells_all,
-            wallet_lamports=balances.lamports,
+            wallet_lamports=balances.lamports - (POOL_LOAN_LAMPORTS if isinstance(venue, Pool) else 0),
         )
 
     async def _venue(self, mint: str) -> Venue:

@@ -79,6 +79,13 @@ def _unknown(facts: Mapping[str, object]) -> str:
     )
 
 
+def _awaits_pool(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} {short(str(facts['mint']))} has left its curve and waits for its pool. Until that"
+        " opens, mostly within a minute, nobody can sell it. Your position is kept, and its exits count again from then on."
+    )
+
+
 def _exit_stuck(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} Your position in {short(str(facts['mint']))} could not be sold {facts['tries']}"
@@ -216,6 +223,7 @@ _TEXTS = {
     "order_expired": _expired,
     "order_unknown": _unknown,
     "exit_stuck": _exit_stuck,
+    "awaits_pool": _awaits_pool,
     "adjustment": _adjustment,
     "rolled_back": _rolled_back,
 }

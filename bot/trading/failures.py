@@ -22,6 +22,12 @@ LAUNCHPAD_ERRORS = {
     6042: ("BuySlippageBelowMinTokensOut", "the price rose past the limit"),
     6062: ("BuybackFeeRecipientMissing", "the program wants a fee account that was not named"),
 }
+CURVE_COMPLETE = 6005
+# Those of the pool program that are none of the launchpad's; where both use a number, the launchpad's meaning is told.
+POOL_ERRORS = {
+    6004: ("ExceededSlippage", "the price moved past the limit"),
+    6063: ("InsufficientRealQuoteReserves", "the pool does not hold that much SOL"),
+}
 # The code that the system program and both token programs give to whoever has not enough.
 NOT_ENOUGH = 1
 # The code of both token programs for an account that the mint's authority has frozen.
@@ -47,7 +53,7 @@ def program_failure(code: int | None) -> str:
         return "the wallet does not hold enough for it"
     if code == FROZEN:
         return "somebody who may has frozen the token in your wallet"
-    named = LAUNCHPAD_ERRORS.get(code)
+    named = LAUNCHPAD_ERRORS.get(code) or POOL_ERRORS.get(code)
     return named[1] if named else f"the launchpad refused it (its error {code})"
 
 

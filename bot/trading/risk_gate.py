@@ -26,6 +26,9 @@ ENTRY_SIGNATURE_LAMPORTS = 5_000
 EXIT_RESERVE_LAMPORTS = 1_000_000
 # A payer must keep this much or nothing: the least balance of an account that pays no rent.
 LEAST_BALANCE_LAMPORTS = 890_880
+# What a trade in a pool locks in the wallet's account of wrapped SOL from its first instruction to its last. A coin may
+# have moved to its pool when it is sold, so every wallet keeps it, once: transactions of one wallet land one by one.
+WRAPPED_SOL_RENT_LAMPORTS = 2_039_280
 FROZEN = "frozen"  # the code of what a freeze of the wallet refuses
 FROZEN_WHY = (
     "the wallet is frozen: SOL left it by a transaction that was not signed here (outflow), so nothing is bought or sold"
@@ -117,8 +120,11 @@ def entry_overhead_lamports(request: TradeRequest, facts: RiskSnapshot) -> int:
 
 
 def kept_for_exits(positions: int) -> int:
-    """What a wallet keeps aside so that each of so many positions can pay for its exit, all of them at once included."""
-    return positions * EXIT_RESERVE_LAMPORTS + LEAST_BALANCE_LAMPORTS
+    """What a wallet keeps aside so that each of so many positions can pay for its exit, all of them at once included.
+
+    An exit in a pool borrows the rent of wrapped SOL from what has to stay there anyway, and some more.
+    """
+    return positions * EXIT_RESERVE_LAMPORTS + max(LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS)
 
 
 def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused | None:

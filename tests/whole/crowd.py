@@ -13,9 +13,17 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from bot.localnet.addresses import TOKEN_2022_PROGRAM, bonding_curve
+from bot.localnet import liquidity
+from bot.localnet.addresses import (
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+    WRAPPED_SOL_MINT,
+    associated_token,
+    bonding_curve,
+)
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
+from bot.localnet.tokens import token_account
 from bot.trading.units import LAMPORTS_PER_SOL
 
 
@@ -91,6 +99,19 @@ class Crowd:
         data = bytearray(account.data)
         data[48] = done
         accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
+
+    def finish(self, mint: str, trader: int) -> None:
+        """Buy what is left of a curve: the coin completes, and migrates to its pool some slots later."""
+        self.buy(mint, trader, 200 * LAMPORTS_PER_SOL)
+
+    def sell_all_in_pool(self, mint: str, trader: int, *, creator: int = 1) -> None:
+        """A sale of everything that the trader holds in the coin's pool, at any price."""
+        owner, key = self._trader(trader).pubkey(), Pubkey.from_string(mint)
+        held = token_account(self.chain.cluster.chain.accounts.get(associated_token(owner, key)))
+        assert held is not None
+        sale = liquidity.sell(key, owner, _keypair(creator).pubkey(), token_raw=held.amount_raw, min_receive_lamports=0)
+        wrapped = create_associated_token(owner, owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
+        self._send([wrapped, sale, liquidity.unwrap_sol(owner)], [self._trader(trader)])
 
     def _trader(self, number: int) -> Keypair:
         keypair = _keypair(number)

@@ -26,6 +26,7 @@ from tests.storage.server_thread import run_sql
 
 Row = Mapping[str, Any]
 
+POOLS = "pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA"
 LAUNCHPAD = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
 TOKEN_PROGRAMS = ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 PAGE = 1_000  # getSignaturesForAddress gives at most this many
@@ -246,5 +247,5 @@ class Node:
             succeeded=meta["err"] is None,
             lamports=meta["postBalances"][index] - meta["preBalances"][index],
             tokens={mint: raw for mint, raw in tokens.items() if raw},
-            on_launchpad=LAUNCHPAD in keys,
+            on_launchpad=LAUNCHPAD in keys or POOLS in keys,
         )
