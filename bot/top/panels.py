@@ -10,7 +10,20 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from bot.top.ink import ALARM, FAINT, PLAIN, STRONG, Column, Part, Sheet, amount_style, table_row
-from bot.top.record import Capital, Cause, Followed, Halt, LevelChange, Moment, Monitors, Process, Service, Today, View
+from bot.top.record import (
+    Capital,
+    Cause,
+    Flatten,
+    Followed,
+    Halt,
+    LevelChange,
+    Moment,
+    Monitors,
+    Process,
+    Service,
+    Today,
+    View,
+)
 from bot.top.words import UNKNOWN, brief_age, byte_size, clip, clip_middle, count, counted, percent, sol
 
 BADGES = {
@@ -65,6 +78,8 @@ def header(view: View, sheet: Sheet, *, causes_max: int, silent_s: float) -> Pan
     lines += [sheet.line((part, PLAIN)) for part in wrapped]
     if view.halt is not None:
         lines.append(_halt(view.halt, sheet))
+    if view.flatten is not None:
+        lines.append(_flatten(view.flatten, sheet))
     lines += _causes(view.causes, sheet, causes_max)
     lines += [_capital(capital, sheet) for capital in view.capital]
     return lines
@@ -103,6 +118,16 @@ def _halt(halt: Halt, sheet: Sheet) -> Text:
         (f" for {sheet.since(halt.since)}, until bot rearm: {halt.why or UNKNOWN}", PLAIN),
         (f" (by {halt.by or UNKNOWN})", FAINT),
     )
+
+
+def _flatten(flatten: Flatten, sheet: Sheet) -> Text:
+    """How far the selling is; what cannot be sold stands out, because people may have to look at it."""
+    whose = "everybody" if flatten.scope == GLOBAL else flatten.user or flatten.scope or UNKNOWN
+    states = ("selling", flatten.selling), ("waiting", flatten.waiting), ("held", flatten.held)
+    told = "".join(f", {_known(number, count)} {name}" for name, number in states if number != 0)
+    sold = f"{_known(flatten.sold, count)} of {_known(flatten.total, count)} sold{told}"
+    stuck = f", {_known(flatten.unsellable, count)} cannot be sold" if flatten.unsellable else ""
+    return sheet.line((f"flatten of {whose}: ", STRONG), (sold, PLAIN), (stuck, ALARM))
 
 
 def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Text]:

@@ -60,6 +60,20 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class Flatten:
+    """How far the selling is that was ordered: positions by state; `scope` as of a cause, `user` a handle."""
+
+    scope: str | None
+    user: str | None
+    total: int | None
+    waiting: int | None
+    selling: int | None
+    sold: int | None
+    unsellable: int | None
+    held: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     name: str | None
     healthy: bool | None
@@ -220,6 +234,7 @@ class View:
     errors_since: Moment | None
     prices_age_s: float | None
     halt: Halt | None
+    flatten: Flatten | None
     causes: tuple[Cause, ...]
     services: tuple[Service, ...]
     monitors: Monitors

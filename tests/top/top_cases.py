@@ -55,7 +55,8 @@ def paused() -> Answers:
 
 def flattening() -> Answers:
     """The halt is latched, and positions are being sold."""
-    answer = status("FLATTENING", 3, [RPC]) | {"halt": HALT}
+    sums = {"total": 9, "waiting": 3, "selling": 2, "sold": 3, "unsellable": 1, "held": 0}
+    answer = status("FLATTENING", 3, [RPC]) | {"halt": HALT, "flatten": {"scope": "global", "user": None, **sums}}
     return answer, supervisor("The bot sells everything because rpc was away longer than 120 s."), top()
 
 
