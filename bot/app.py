@@ -31,7 +31,7 @@ from bot import control, keys, liveness, settings
 from bot.alarm import Alarm
 from bot.chain.block_engines import open_engines
 from bot.chain.endpoints import Endpoints
-from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
@@ -82,6 +82,7 @@ from bot.vault.local_vault import LocalVault
 log = structlog.get_logger()
 
 RPC_DEADLINE_S = 2.5
+SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
 SAME_SIGNAL_S = 1.0
 HALT_FILE = "halt.json"
 JOURNAL_FILE = "spool.journal"
@@ -227,7 +228,13 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         adapters = Adapters(
             store=store,
             chain=chain,
-            stream=PumpLaunchStream(subscriptions, chain.events_of, clock),
+            stream=PumpLaunchStream(
+                subscriptions,
+                chain.events_of,
+                chain.signatures_since,
+                clock,
+                silence_s=max(SILENCE_S, SILENT_SLOTS * chosen.localnet.slot_ms / 1000),
+            ),
             history=PumpWallets(endpoints),
             vault=vault,
             clock=clock,

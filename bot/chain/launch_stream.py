@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,13 +25,22 @@ MAX_LOOKUPS = 32
 LOOKUP_TRIES = 6
 LOOKUP_PAUSE_S = 0.5
 
-# With another endpoint to turn to, silence is believed sooner: a slot is due every 0.4 s.
-SILENCE_AMONG_SEVERAL_S = 3.0
+SILENCE_S = 2.0  # a slot is due every 0.4 s
+RACED = 2  # endpoints that are followed at the same time, where there are as many
+REST_S = 1.0  # before an endpoint is tried again beside one that is followed
 
 # Transactions remembered for a switch between endpoints; minutes of a busy launchpad.
 REMEMBERED = 16_384
 
+CONFIRMED_AFTER_S = 1.0  # what was logged before a connection stood shows at `confirmed` by then
+MAX_REPAIR_SLOTS = 25  # ten seconds; launches that are older are too old to be hunted
+SLOT_MS = 400
+REPAIRS_AT_ONCE = 8
+
 FetchEvents = Callable[[str], Awaitable[tuple[bytes, ...] | None]]
+
+# Signatures with their slots of the launchpad's transactions that succeeded, the newest first, down to a signature.
+FetchSince = Callable[[str], Awaitable[list[tuple[str, int]]]]
 
 WANTED = (
     Subscribe("logsSubscribe", [{"mentions": [str(PUMP_PROGRAM)]}, {"commitment": "processed"}]),
@@ -49,7 +58,8 @@ class StreamStatistics:
     """Counts since the stream was made. Of `cut` logs the transaction was looked up; `lost` ones could not be read.
 
     `heard` counts notifications of any kind, `switches` turns to another endpoint, `repeated` the events that came again
-    after one and were dropped.
+    from another connection and were dropped, `gaps` the times that nobody was followed, `repaired` the transactions that
+    were read afterwards.
     """
 
     heard: int = 0
@@ -60,6 +70,8 @@ class StreamStatistics:
     lost: int = 0
     repeated: int = 0
     switches: int = 0
+    gaps: int = 0
+    repaired: int = 0
     last_slot: int | None = None
 
 
@@ -94,6 +106,10 @@ class _Told:
     def __init__(self) -> None:
         self._by_signature: OrderedDict[str, dict[int, int]] = OrderedDict()
 
+    def knows(self, signature: str) -> bool:
+        """Whether some connection told of a transaction."""
+        return signature in self._by_signature
+
     def is_repeat(self, signature: str, index: int, connection: int) -> bool:
         """Whether another connection told of this event already; notes it otherwise."""
         told = self._by_signature.setdefault(signature, {})
@@ -102,42 +118,53 @@ class _Told:
         return told.setdefault(index, connection) != connection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Connection:
     """One subscription: its number since the stream was made, its endpoint's name, and where its events go.
 
-    Its `lookups` outlive it, as long as the block that reads the events.
+    Its `lookups` outlive it, as long as the block that reads the events. Times are trio's, `heard_at_s` None
+    before its first notification; `newest` is the signature and slot of the latest transaction that it or the ones before
+    it told of.
     """
 
     number: int
     name: str
     events: _Events
     lookups: trio.Nursery
+    opened_at_s: float | None = None
+    heard_at_s: float | None = None
+    newest: tuple[str, int] | None = None
 
 
 class PumpLaunchStream:
-    """One connection at a time, to the next endpoint when one is lost or silent; a block ends when none can be had.
+    """Two connections at a time where there are two endpoints; the first to tell of an event counts.
 
-    `fetch_events` reads the event payloads of a transaction whose log was cut (`PumpChain.events_of`). Nothing heard for
-    `silence_s`, not even a slot, means that the connection is dead, however open it looks. What is logged between a loss
-    and the next subscription is missed; what both connections tell is handed on once.
+    One that is lost or silent is replaced by the next endpoint, and a block ends when none can be had. `fetch_events`
+    reads the event payloads of a transaction (`PumpChain.events_of`), for logs that were cut; `fetch_since` lists what was
+    missed while nobody was followed. Nothing heard for `silence_s`, not even a slot, means that a connection is dead,
+    however open it looks.
     """
 
     def __init__(
         self,
         sources: Subscriptions | Sequence[Subscriptions],
         fetch_events: FetchEvents,
+        fetch_since: FetchSince,
         clock: Clock,
         *,
-        silence_s: float = 10.0,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self._sources = tuple(sources) if isinstance(sources, Sequence) else (sources,)
         if not self._sources:
             raise ValueError("no endpoint is configured")
         self._fetch_events = fetch_events
+        self._fetch_since = fetch_since
         self._clock = clock
-        self._silence_s = silence_s if len(self._sources) == 1 else min(silence_s, SILENCE_AMONG_SEVERAL_S)
-        self._current = 0
+        self._silence_s = silence_s
+        self._next = 0
+        self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
+        self._newest: tuple[str, int] | None = None
+        self._missed_after: tuple[str, int] | None = None
         self._connections = 0
         self._told = _Told()
         self._looking_up = 0
@@ -148,8 +175,9 @@ class PumpLaunchStream:
 
     @property
     def source(self) -> str:
-        """The endpoint that is followed, or will be tried next; safe to print."""
-        return self._sources[self._current].name
+        """The endpoints that are followed, or the one that will be tried next; safe to print."""
+        names = [one.name for one in self._followed.values() if one.opened_at_s is not None]
+        return ", ".join(names) or self._sources[self._next].name
 
     def statistics(self) -> StreamStatistics:
         return replace(self._counts)
@@ -173,39 +201,144 @@ class PumpLaunchStream:
             raise trouble
 
     async def _read(self, events: _Events) -> None:
-        """Follow one endpoint after the other until none is left to turn to, and leave the reasons.
+        """Follow endpoints until none is left to turn to, and leave the reasons.
 
         An endpoint that told nothing, not even a slot, before it was lost counts as not to be had; when that has
-        happened to as many in a row as there are, the block ends.
+        happened to as many in a row as there are, and none is followed, the block ends.
         """
-        troubles: list[str] = []
+        troubles: deque[str] = deque(maxlen=len(self._sources))
         async with trio.open_nursery() as lookups:
-            while len(troubles) < len(self._sources):
-                source = self._sources[self._current]
-                heard = self._counts.heard
-                self._connections += 1
-                trouble = await self._follow(source, _Connection(self._connections, source.name, events, lookups))
-                if self._counts.heard > heard:
-                    troubles.clear()
-                troubles.append(str(trouble))
-                log.warning("launch_stream_lost", endpoint=source.name, reason=str(trouble))
-                self._turn_to_the_next()
+            async with trio.open_nursery() as lanes:
+                for _ in range(min(RACED, len(self._sources))):
+                    lanes.start_soon(self._run_lane, events, lookups, troubles, lanes.cancel_scope)
             lookups.cancel_scope.cancel()
         events.trouble = ChainUnavailable("; ".join(troubles))
         events.send.close()
         events.begun.set()
 
-    def _turn_to_the_next(self) -> None:
-        if len(self._sources) > 1:
-            self._current = (self._current + 1) % len(self._sources)
-            self._counts.switches += 1
+    async def _run_lane(
+        self, events: _Events, lookups: trio.Nursery, troubles: deque[str], lanes: trio.CancelScope
+    ) -> None:
+        """One connection after the other, each to the next endpoint that nobody else follows."""
+        while True:
+            place = self._free_place()
+            source = self._sources[place]
+            heard = self._counts.heard
+            self._connections += 1
+            connection = _Connection(self._connections, source.name, events, lookups, newest=self._newest)
+            self._followed[place] = connection
+            try:
+                trouble = await self._follow(source, connection)
+            finally:
+                del self._followed[place]
+                self._note_gap(connection)
+            if self._counts.heard > heard:
+                troubles.clear()
+            troubles.append(str(trouble))
+            log.warning("launch_stream_lost", endpoint=source.name, reason=str(trouble))
+            others_stand = any(one.opened_at_s is not None for one in self._followed.values())
+            if len(troubles) >= len(self._sources) and not others_stand:
+                lanes.cancel()
+                return
+            if len(self._sources) > 1:
+                self._counts.switches += 1
+            if others_stand and connection.heard_at_s is None:
+                await trio.sleep(REST_S)
+
+    def _free_place(self) -> int:
+        """The next endpoint in turn that is not followed; there are never more lanes than endpoints."""
+        count = len(self._sources)
+        place = next(one % count for one in range(self._next, self._next + count) if one % count not in self._followed)
+        self._next = (place + 1) % count
+        return place
+
+    # What was missed
+
+    def _note_gap(self, lost: _Connection) -> None:
+        """Remember what a lost connection told last, unless another one was followed while it still told."""
+        if lost.newest is None or lost.heard_at_s is None:
+            return
+        others = [one for one in self._followed.values() if one.heard_at_s is not None]
+        if any(one.opened_at_s is not None and one.opened_at_s <= lost.heard_at_s for one in others):
+            return
+        if self._missed_after is None or lost.newest[1] < self._missed_after[1]:
+            self._missed_after = lost.newest
+        if others:
+            self._repair_soon(others[0])
+
+    def _repair_soon(self, connection: _Connection) -> None:
+        if self._missed_after is not None:
+            self._counts.gaps += 1
+            connection.lookups.start_soon(self._repair, self._missed_after, connection)
+            self._missed_after = None
+
+    async def _repair(self, newest: tuple[str, int], connection: _Connection) -> None:
+        """Read what was logged after a transaction while nobody was followed, oldest first, each once.
+
+        It counts as a connection of its own, so that nothing is told twice, whoever is quicker.
+        """
+        signature, slot = newest
+        self._connections += 1
+        reader = replace(connection, number=self._connections)
+        await trio.sleep(CONFIRMED_AFTER_S)
+        try:
+            listed = await self._fetch_since(signature)
+        except ChainUnavailable as error:
+            log.warning("stream_gap_not_repaired", since_slot=slot, reason=str(error))
+            return
+        newest_slot = max((one[1] for one in listed), default=slot)
+        since_slot = max(slot, newest_slot - MAX_REPAIR_SLOTS)
+        missed = [one for one in reversed(listed) if one[1] >= since_slot and not self._told.knows(one[0])]
+        log.info("stream_gap", since_slot=slot, transactions=len(missed))
+        limit = trio.CapacityLimiter(REPAIRS_AT_ONCE)
+        payloads: dict[str, tuple[bytes, ...]] = {}
+
+        async def read(told: wire.InContext[wire.Logs]) -> None:
+            async with limit:
+                try:
+                    found = await self._fetch_events(told.value.signature)
+                except (ChainUnavailable, DecodeError) as error:
+                    self._lose(told, str(error))
+                    return
+            if found is None:
+                self._lose(told, "no endpoint shows it")
+            else:
+                payloads[told.value.signature] = found
+
+        logs = [wire.InContext(wire.Context(at_slot), wire.Logs(one, [])) for one, at_slot in missed]
+        async with trio.open_nursery() as readers:
+            for told in logs:
+                readers.start_soon(read, told)
+        for told in logs:
+            if (found := payloads.get(told.value.signature)) is not None:
+                await self._hand_on_late(found, told, reader, newest_slot)
+
+    async def _hand_on_late(
+        self, payloads: tuple[bytes, ...], told: wire.InContext[wire.Logs], reader: _Connection, newest_slot: int
+    ) -> None:
+        """Its events count as seen when they happened, so that nobody takes an old launch for a fresh one."""
+        late_ms = (newest_slot - told.context.slot) * SLOT_MS
+        try:
+            await self._hand_on(payloads, told, reader, late_ms=late_ms)
+            self._counts.repaired += 1
+        except DecodeError as error:
+            self._lose(told, str(error))
+
+    # What is told
 
     async def _follow(self, source: Subscriptions, connection: _Connection) -> ChainUnavailable:
         """What ended the connection."""
         silence = trio.CancelScope(deadline=trio.current_time() + self._silence_s)
 
+        def opened() -> None:
+            connection.opened_at_s = trio.current_time()
+            connection.events.begun.set()
+
         async def deliver(notification: Notification) -> None:
             self._counts.heard += 1
+            if connection.heard_at_s is None:
+                self._repair_soon(connection)
+            connection.heard_at_s = trio.current_time()
             # While a slow consumer holds us up the connection is not silent.
             silence.deadline = math.inf
             await self._take(notification, connection)
@@ -213,7 +346,7 @@ class PumpLaunchStream:
 
         try:
             with silence:
-                await source.follow(WANTED, deliver, connection.events.begun.set)
+                await source.follow(WANTED, deliver, opened)
         except ChainUnavailable as error:
             return error
         return ChainUnavailable(f"{source.name}: nothing heard for {self._silence_s:g} s, not even a slot")
@@ -228,6 +361,7 @@ class PumpLaunchStream:
             told = _logs.decode(notification.result)
         except msgspec.DecodeError:
             raise ChainUnavailable(f"{connection.name}: a notification of another shape") from None
+        self._newest = connection.newest = (told.value.signature, told.context.slot)
         self._counts.transactions += 1
         if told.value.err is not None:
             self._counts.failed_transactions += 1
@@ -243,10 +377,15 @@ class PumpLaunchStream:
             self._lose(told, str(error))
 
     async def _hand_on(
-        self, payloads: tuple[bytes, ...], told: wire.InContext[wire.Logs], connection: _Connection
+        self,
+        payloads: tuple[bytes, ...],
+        told: wire.InContext[wire.Logs],
+        connection: _Connection,
+        *,
+        late_ms: int = 0,
     ) -> None:
         found = launchpad_events(
-            payloads, signature=told.value.signature, slot=told.context.slot, seen_at_ms=self._clock.now_ms()
+            payloads, signature=told.value.signature, slot=told.context.slot, seen_at_ms=self._clock.now_ms() - late_ms
         )
         for index, event in enumerate(found):
             if self._told.is_repeat(told.value.signature, index, connection.number):

@@ -43,6 +43,7 @@ from bot.trading.venue import Venue
 CONFIG_MAX_AGE_S = 60.0
 MAX_COINS = 20_000
 UNIT_PRICE_MAX_AGE_S = 5.0
+MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
 log = structlog.get_logger()
 
@@ -333,6 +334,15 @@ class PumpChain:
         landed = landed_from(record, signature, address, mint)
         self._reads.landed(address, mint, landed)
         return landed
+
+    async def signatures_since(self, signature: str) -> list[tuple[str, int]]:
+        """Signature and slot of the launchpad's transactions after one, failed ones left out; one page, newest first."""
+        found = await self._endpoints.first(
+            lambda client: client.signatures_for_address(
+                str(at.PUMP_PROGRAM), limit=MAX_SIGNATURES, before=None, until=signature, commitment="confirmed"
+            )
+        )
+        return [(one.signature, one.slot) for one in found if one.err is None]
 
     async def events_of(self, signature: str) -> tuple[bytes, ...] | None:
         """The launchpad's event payloads of a confirmed transaction, for logs that were cut; None when none is shown yet."""

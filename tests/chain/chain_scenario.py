@@ -47,7 +47,7 @@ def pump_chain(transports: Sequence[Transport], clock: Clock) -> PumpChain:
 
 
 def launch_stream(subscriptions: Subscriptions, chain: PumpChain, clock: Clock) -> PumpLaunchStream:
-    return PumpLaunchStream(subscriptions, chain.events_of, clock)
+    return PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, clock)
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,10 @@ async def real_pool(localnet: dict[str, Any]) -> AsyncIterator[tuple[World, Endp
         await pool.admit(localnet["genesis_hash"])
         chain = PumpChain(pool)
         sources = [WebSocketSubscriptions(one["ws_url"]) for one in localnet["endpoints"]]
-        yield World(chain, PumpLaunchStream(sources, chain.events_of, clock), transports[-1]), pool
+        yield (
+            World(chain, PumpLaunchStream(sources, chain.events_of, chain.signatures_since, clock), transports[-1]),
+            pool,
+        )
 
 
 def unknown_mint() -> str:

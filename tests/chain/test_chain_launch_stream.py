@@ -55,9 +55,14 @@ async def _no_transaction(signature: str) -> None:
     await trio.lowlevel.checkpoint()
 
 
+async def _nothing_since(signature: str) -> list[tuple[str, int]]:
+    await trio.lowlevel.checkpoint()
+    return []
+
+
 def _stream(*steps: Any) -> PumpLaunchStream:
     clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
-    return PumpLaunchStream(Script(*steps), _no_transaction, clock, silence_s=10)
+    return PumpLaunchStream(Script(*steps), _no_transaction, _nothing_since, clock, silence_s=10)
 
 
 async def _until_lost(stream: PumpLaunchStream) -> tuple[list[LaunchpadEvent], str]:
@@ -97,7 +102,7 @@ async def test_a_connection_that_never_stands_is_told_at_the_door(autojump_clock
             await trio.lowlevel.checkpoint()
             raise ChainUnavailable("a:2: refused")
 
-    stream = PumpLaunchStream(Refusing(), _no_transaction, _stream()._clock)
+    stream = PumpLaunchStream(Refusing(), _no_transaction, _nothing_since, _stream()._clock)
     with pytest.raises(ChainUnavailable, match="refused"):
         async with stream.events():
             raise AssertionError("the block was entered")

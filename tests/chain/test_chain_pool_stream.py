@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bot.chain.launch_stream import REMEMBERED, PumpLaunchStream
+from bot.chain.launch_stream import REMEMBERED, SILENCE_S, PumpLaunchStream
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
@@ -61,9 +61,18 @@ async def _no_transaction(signature: str) -> None:
     await trio.lowlevel.checkpoint()
 
 
-def _stream(*sources: Scripts, fetch: Callable[[str], Awaitable[Any]] = _no_transaction) -> PumpLaunchStream:
+async def _nothing_since(signature: str) -> list[tuple[str, int]]:
+    await trio.lowlevel.checkpoint()
+    return []
+
+
+def _stream(
+    *sources: Scripts,
+    fetch: Callable[[str], Awaitable[Any]] = _no_transaction,
+    since: Callable[[str], Awaitable[list[tuple[str, int]]]] = _nothing_since,
+) -> PumpLaunchStream:
     clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
-    return PumpLaunchStream(sources, fetch, clock)
+    return PumpLaunchStream(sources, fetch, since, clock)
 
 
 async def _until_lost(stream: PumpLaunchStream) -> tuple[list[str], str]:
@@ -79,22 +88,27 @@ LOST = ChainUnavailable("lost")
 
 
 async def test_the_next_endpoint_goes_on_where_one_was_lost(autojump_clock: MockClock) -> None:
-    first, second = Scripts("a:2", [trade("1"), LOST]), Scripts("b:2", [trade("2")])
+    first, second = Scripts("a:2", [trade("1"), LOST]), Scripts("b:2", [1.0, trade("2")])
     stream = _stream(first, second)
     seen, told = await _until_lost(stream)
     assert seen == ["1", "2"]
-    assert (first.connections, second.connections) == (2, 1)
+    assert second.connections >= 1
     assert "b:2: nothing heard" in told
-    assert "a:2: refused" in told
+    assert "refused" in told
 
 
 async def test_a_silent_endpoint_is_left_for_the_next(autojump_clock: MockClock) -> None:
-    stream = _stream(Scripts("a:2", [trade("1")]), Scripts("b:2", [trade("2")]))
+    talking = [step for _ in range(9) for step in (1.0, SLOT)]
+    stream = _stream(Scripts("a:2", [trade("1")]), Scripts("b:2", [*talking, trade("2")]), Scripts("c:2", talking))
+    started = trio.current_time()
     async with stream.events() as events:
         assert (await anext(events)).signature == "1"
+        assert stream.source == "a:2, b:2"
+        await trio.sleep(SILENCE_S + 0.1)
+        assert stream.source == "b:2, c:2"
         assert (await anext(events)).signature == "2"
-        assert stream.source == "b:2"
-    assert stream.statistics().switches == 1
+    assert trio.current_time() - started == 9
+    assert stream.statistics().switches >= 1
 
 
 async def test_an_endpoint_that_refuses_at_the_start_is_passed_over(autojump_clock: MockClock) -> None:
@@ -118,7 +132,7 @@ async def test_endpoints_that_open_and_say_nothing_are_not_tried_for_ever(autoju
 
 async def test_what_both_connections_tell_is_handed_on_once(autojump_clock: MockClock) -> None:
     first = Scripts("a:2", [trade("1"), trade("2", events=2), LOST])
-    second = Scripts("b:2", [trade("2", events=3), trade("1"), trade("3")])
+    second = Scripts("b:2", [0.1, trade("2", events=3), trade("1"), trade("3")])
     stream = _stream(first, second)
     seen, _ = await _until_lost(stream)
     assert seen == ["1", "2", "2", "2", "3"]
@@ -138,7 +152,7 @@ async def test_a_reopened_block_remembers_what_the_last_one_told(autojump_clock:
 
 async def test_what_is_remembered_is_bounded(autojump_clock: MockClock) -> None:
     flood = [trade(str(number)) for number in range(REMEMBERED + 1)]
-    stream = _stream(Scripts("a:2", [*flood, LOST]), Scripts("b:2", [trade("0"), trade(str(REMEMBERED))]))
+    stream = _stream(Scripts("a:2", [*flood, LOST]), Scripts("b:2", [1.0, trade("0"), trade(str(REMEMBERED))]))
     seen: list[str] = []
     async with stream.events() as events:
         while len(seen) < REMEMBERED + 2:
@@ -153,7 +167,7 @@ async def test_a_cut_log_that_is_read_after_a_switch_repeats_nothing(autojump_cl
         return (TRADE,)
 
     cut = _logs("1", [f"Program {PUMP} invoke [1]", "Log truncated"])
-    stream = _stream(Scripts("a:2", [cut, LOST]), Scripts("b:2", [trade("1"), 2.5, SLOT]), fetch=fetch)
+    stream = _stream(Scripts("a:2", [cut, LOST]), Scripts("b:2", [trade("1"), 1.8, SLOT]), fetch=fetch)
     seen, _ = await _until_lost(stream)
     assert seen == ["1"]
     assert stream.statistics().repeated == 1
@@ -164,7 +178,7 @@ async def test_a_dropped_stream_of_one_endpoint_of_two_is_not_noticed_by_the_rea
     async with virtual_world(net) as world:
         clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
         sources = [InProcessSubscriptions(net, endpoint) for endpoint in range(2)]
-        stream = PumpLaunchStream(sources, world.chain.events_of, clock)
+        stream = PumpLaunchStream(sources, world.chain.events_of, world.chain.signatures_since, clock)
         creator = await world.funded()
         with trio.fail_after(60):
             async with stream.events() as events:
@@ -173,4 +187,89 @@ async def test_a_dropped_stream_of_one_endpoint_of_two_is_not_noticed_by_the_rea
                 net.set_fault("stream-drop", for_s=30, endpoint="rpc-1")
                 second = await world.launched(creator)
                 assert (await anext(events)).mint == second
-    assert stream.statistics().switches == 1
+    assert stream.statistics().switches >= 1
+
+
+async def test_two_endpoints_are_raced_and_the_quicker_one_counts(autojump_clock: MockClock) -> None:
+    slow = [step for number in range(4) for step in (0.3, trade(str(number)))]
+    quick = [step for number in range(4) for step in (0.2, trade(str(number)))]
+    stream = _stream(Scripts("a:2", slow), Scripts("b:2", quick))
+    started = trio.current_time()
+    async with stream.events() as events:
+        seen = [(await anext(events)).signature for _ in range(4)]
+        assert trio.current_time() - started == pytest.approx(0.8)
+        await trio.sleep(1)
+    assert seen == ["0", "1", "2", "3"]
+    assert stream.statistics().repeated == 4
+
+
+async def test_what_was_logged_while_nobody_was_followed_is_read_afterwards_once_and_in_order(
+    autojump_clock: MockClock,
+) -> None:
+    asked: list[str] = []
+
+    async def since(signature: str) -> list[tuple[str, int]]:
+        await trio.lowlevel.checkpoint()
+        asked.append(signature)
+        return [("4", 12), ("3", 11), ("2", 10)]
+
+    async def fetch(signature: str) -> tuple[bytes, ...]:
+        await trio.sleep(0.1)
+        return (TRADE,)
+
+    stream = _stream(Scripts("a:2", [trade("1"), LOST], [trade("4"), 1.9, SLOT, 1.9]), fetch=fetch, since=since)
+    assert (await _until_lost(stream))[0] == ["1"]
+    assert sorted((await _until_lost(stream))[0]) == ["2", "3", "4"]
+    assert asked == ["1"]
+    assert (stream.statistics().gaps, stream.statistics().repaired) == (1, 2)
+
+
+async def test_a_loss_while_another_endpoint_is_followed_leaves_no_gap(autojump_clock: MockClock) -> None:
+    stream = _stream(Scripts("a:2", [1.0, trade("1"), LOST]), Scripts("b:2", [trade("1"), 1.9, SLOT]))
+    await _until_lost(stream)
+    assert stream.statistics().gaps == 0
+
+
+async def test_a_stream_that_went_silent_under_a_market_loses_nothing(autojump_clock: MockClock) -> None:
+    net = InProcessChain(seed=33, endpoints=2)
+    async with virtual_world(net) as world:
+        clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
+        source = InProcessSubscriptions(net, 1)
+        stream = PumpLaunchStream(source, world.chain.events_of, world.chain.signatures_since, clock)
+        creator = await world.funded()
+        seen: list[str] = []
+
+        async def read() -> None:
+            while True:
+                try:
+                    async with stream.events() as events:
+                        while True:
+                            seen.append((await anext(events)).mint)
+                except ChainUnavailable:
+                    await trio.sleep(0.1)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            launched = [await world.launched(creator)]
+            net.set_fault("stale", for_s=6, endpoint="rpc-2")
+            launched += [await world.launched(creator) for _ in range(4)]
+            await trio.sleep(12)
+            launched.append(await world.launched(creator))
+            await trio.sleep(3)
+            nursery.cancel_scope.cancel()
+    assert sorted(seen) == sorted(launched)
+    assert stream.statistics().gaps == 1
+
+
+async def test_notifications_out_of_order_are_all_handed_on(autojump_clock: MockClock) -> None:
+    net = InProcessChain(seed=33, endpoints=2)
+    async with virtual_world(net) as world:
+        clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
+        sources = [InProcessSubscriptions(net, endpoint) for endpoint in range(2)]
+        stream = PumpLaunchStream(sources, world.chain.events_of, world.chain.signatures_since, clock)
+        net.set_fault("reorder", for_s=600, endpoint="rpc-1")
+        creator = await world.funded()
+        with trio.fail_after(60):
+            async with stream.events() as events:
+                launched = [await world.launched(creator) for _ in range(5)]
+                assert [(await anext(events)).mint for _ in launched] == launched

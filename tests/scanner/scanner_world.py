@@ -118,7 +118,9 @@ class Scanners:
         """The launch stream, opened again whenever it is lost; its trades are the hints."""
         world = self.world
         chain = PumpChain(Endpoints([RpcClient(InProcessTransport(world.chain), 2.5)], world.clock))
-        launches = PumpLaunchStream(InProcessSubscriptions(world.chain), chain.events_of, world.clock)
+        launches = PumpLaunchStream(
+            InProcessSubscriptions(world.chain), chain.events_of, chain.signatures_since, world.clock
+        )
         while True:
             try:
                 async with launches.events() as events:

@@ -77,7 +77,7 @@ class DoorWorld(World):
         return Adapters(
             store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),
-            stream=PumpLaunchStream(subscriptions, chain.events_of, self.clock),
+            stream=PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock),
             history=PumpWallets(endpoints),
             vault=cast(Vault, Door("vault", self.vault, self.life)),
             clock=self.clock,

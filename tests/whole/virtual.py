@@ -92,7 +92,9 @@ class World:
         endpoints = Endpoints([client], self.clock)
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
-        stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
+        stream = PumpLaunchStream(
+            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
+        )
         spooled = SpooledStore(cast(Store, self.database), self.journal, self.clock)
         return Adapters(
             spooled.as_store,
