@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from bot.chain import wire
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.pumpfun import events_in_logs, launchpad_events
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
+from bot.chain.told import ToldEvents
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.trading.launch import LaunchpadEvent
@@ -28,9 +29,6 @@ LOOKUP_PAUSE_S = 0.5
 SILENCE_S = 2.0  # a slot is due every 0.4 s
 RACED = 2  # endpoints that are followed at the same time, where there are as many
 REST_S = 1.0  # before an endpoint is tried again beside one that is followed
-
-# Transactions remembered for a switch between endpoints; minutes of a busy launchpad.
-REMEMBERED = 16_384
 
 CONFIRMED_AFTER_S = 1.0  # what was logged before a connection stood shows at `confirmed` by then
 MAX_REPAIR_SLOTS = 25  # ten seconds; launches that are older are too old to be hunted
@@ -96,28 +94,6 @@ class _Events:
             raise self.trouble or ChainUnavailable("the launch stream was closed") from None
 
 
-class _Told:
-    """Which connection told of which event first, so that a later connection does not tell it again.
-
-    An event is known by its transaction's signature and its place there. The same connection may repeat one: nodes do
-    when a transaction lands again on another fork.
-    """
-
-    def __init__(self) -> None:
-        self._by_signature: OrderedDict[str, dict[int, int]] = OrderedDict()
-
-    def knows(self, signature: str) -> bool:
-        """Whether some connection told of a transaction."""
-        return signature in self._by_signature
-
-    def is_repeat(self, signature: str, index: int, connection: int) -> bool:
-        """Whether another connection told of this event already; notes it otherwise."""
-        told = self._by_signature.setdefault(signature, {})
-        if len(self._by_signature) > REMEMBERED:
-            self._by_signature.popitem(last=False)
-        return told.setdefault(index, connection) != connection
-
-
 @dataclass(slots=True)
 class _Connection:
     """One subscription: its number since the stream was made, its endpoint's name, and where its events go.
@@ -166,7 +142,7 @@ class PumpLaunchStream:
         self._newest: tuple[str, int] | None = None
         self._missed_after: tuple[str, int] | None = None
         self._connections = 0
-        self._told = _Told()
+        self._told = ToldEvents()
         self._looking_up = 0
         self._counts = StreamStatistics()
 
