@@ -27,14 +27,11 @@ from actors.runtime import (
 )
 from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
-from bot import control, keys, liveness, settings
+from bot import control, keys, liveness, routes, settings
 from bot.alarm import Alarm
 from bot.chain.block_engines import open_engines
 from bot.chain.endpoints import Endpoints
-from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
-from bot.chain.rpc import RpcClient
-from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.swaps import PumpWallets
 from bot.chain.transport import open_http_transport
 from bot.clock import system_clock
@@ -81,8 +78,6 @@ from bot.vault.local_vault import LocalVault
 
 log = structlog.get_logger()
 
-RPC_DEADLINE_S = 2.5
-SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
 SAME_SIGNAL_S = 1.0
 HALT_FILE = "halt.json"
 JOURNAL_FILE = "spool.journal"
@@ -218,23 +213,16 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE), clock)
         store = spooled.as_store
         transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
-        clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
-        endpoints = Endpoints(clients, clock, breaker_rule(options.supervision))
-        await endpoints.admit(local_chain.genesis_hash)
+        endpoints = await routes.admitted(
+            transports, local_chain.genesis_hash, clock, breaker_rule(options.supervision)
+        )
         engines = await opened.enter_async_context(open_engines(engine_rates(chosen, local_chain.engine_url), clock))
         chain = PumpChain(endpoints, engines)
-        subscriptions = [WebSocketSubscriptions(url) for url in local_chain.ws_urls]
         vault = await _ready_books(options, spooled, local_chain.genesis_hash, succession, patience)
         adapters = Adapters(
             store=store,
             chain=chain,
-            stream=PumpLaunchStream(
-                subscriptions,
-                chain.events_of,
-                chain.signatures_since,
-                clock,
-                silence_s=max(SILENCE_S, SILENT_SLOTS * chosen.localnet.slot_ms / 1000),
-            ),
+            stream=routes.launch_stream(local_chain.ws_urls, chain, clock, chosen.localnet.slot_ms),
             history=PumpWallets(endpoints),
             vault=vault,
             clock=clock,

@@ -149,7 +149,7 @@ class OutageWorld(World):
         return Adapters(
             store=self.spooled.as_store,
             chain=chain,
-            stream=PumpLaunchStream(subscriptions, chain.events_of, self.clock),
+            stream=PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock),
             history=PumpWallets(endpoints),
             vault=self.vault,
             clock=self.clock,
