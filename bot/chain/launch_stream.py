@@ -16,7 +16,7 @@ from bot.chain import wire
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.pumpfun import events_in_logs, launchpad_events
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
-from bot.chain.told import ToldEvents
+from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.trading.launch import LaunchpadEvent
@@ -51,32 +51,10 @@ _slot = msgspec.json.Decoder(wire.SlotInfo)
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class StreamStatistics:
-    """Counts since the stream was made. Of `cut` logs the transaction was looked up; `lost` ones could not be read.
-
-    `heard` counts notifications of any kind, `switches` turns to another endpoint, `repeated` the events that came again
-    from another connection and were dropped, `gaps` the times that nobody was followed, `repaired` the transactions that
-    were read afterwards.
-    """
-
-    heard: int = 0
-    transactions: int = 0
-    failed_transactions: int = 0
-    events: int = 0
-    cut: int = 0
-    lost: int = 0
-    repeated: int = 0
-    switches: int = 0
-    gaps: int = 0
-    repaired: int = 0
-    last_slot: int | None = None
-
-
 class _Events:
     """What the holder of a subscription iterates over; it ends by raising what ended the subscription.
 
-    `begun` is set once the subscription stands, or `trouble` says why it never will.
+    `begun` is set once something was heard, be it a slot, or `trouble` says why nothing ever will be.
     """
 
     def __init__(self) -> None:
@@ -160,7 +138,10 @@ class PumpLaunchStream:
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[LaunchpadEvent]]:
-        """Entered once the subscription stands. Raises ChainUnavailable when it cannot; so does the iteration later."""
+        """Entered once something was heard: a subscription may stand and be dead.
+
+        Raises ChainUnavailable when nothing is; so does the iteration later.
+        """
         events = _Events()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read, events)
@@ -308,11 +289,11 @@ class PumpLaunchStream:
 
         def opened() -> None:
             connection.opened_at_s = trio.current_time()
-            connection.events.begun.set()
 
         async def deliver(notification: Notification) -> None:
             self._counts.heard += 1
             if connection.heard_at_s is None:
+                connection.events.begun.set()
                 self._repair_soon(connection)
             connection.heard_at_s = trio.current_time()
             # While a slow consumer holds us up the connection is not silent.

@@ -1,8 +1,9 @@
-"""Which events of a stream were told already, so that what two connections tell is handed on once. Pure."""
+"""What a stream of two connections has told: each event once, and counts of what happened. Pure."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 REMEMBERED = 16_384  # transactions; minutes of a busy launchpad
 
@@ -27,3 +28,25 @@ class ToldEvents:
         if len(self._by_signature) > REMEMBERED:
             self._by_signature.popitem(last=False)
         return told.setdefault(index, connection) != connection
+
+
+@dataclass(slots=True)
+class StreamStatistics:
+    """Counts since the stream was made. Of `cut` logs the transaction was looked up; `lost` ones could not be read.
+
+    `heard` counts notifications of any kind, `switches` turns to another endpoint, `repeated` the events that came again
+    from another connection and were dropped, `gaps` the times that nobody was followed, `repaired` the transactions that
+    were read afterwards.
+    """
+
+    heard: int = 0
+    transactions: int = 0
+    failed_transactions: int = 0
+    events: int = 0
+    cut: int = 0
+    lost: int = 0
+    repeated: int = 0
+    switches: int = 0
+    gaps: int = 0
+    repaired: int = 0
+    last_slot: int | None = None
