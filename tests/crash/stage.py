@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 from bot.ports import User, Wallet
 from bot.trading.intent import TradeRequest
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.pool import Pool
 from bot.trading.trading_state import Halt
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
@@ -270,6 +271,24 @@ async def _sell_too_late(stage: Stage) -> None:
     await stage.settled()
 
 
+async def _hold_in_pool(stage: Stage) -> None:
+    """A position whose coin has moved to its pool."""
+    await stage.hold()
+    stage.crowd.finish(stage.mint, stage.trader)
+    with trio.fail_after(60):
+        while not isinstance(await stage.living.adapters.chain.venue(stage.mint), Pool):
+            await trio.sleep(0.4)
+
+
+async def _panic_over_a_migration(stage: Stage) -> None:
+    """What is signed for the curve does not land, the curve completes meanwhile, and its coin moves to its pool."""
+    stage.world.chain.set_fault("drop-tx", for_s=1.5)
+    await stage.living.panic(stage.user.id)
+    await trio.sleep(1.6)
+    stage.crowd.finish(stage.mint, stage.trader)
+    await stage.flat()
+
+
 async def _never_lands(stage: Stage) -> None:
     stage.world.chain.set_fault("drop-tx", for_s=100)
     await _buy(stage)
@@ -339,6 +358,8 @@ SCENARIOS = (
     Scenario("stop loss", _hold_with_stop, _stop_loss),
     Scenario("buy more", Stage.hold, _buy_more),
     Scenario("sold too late", Stage.hold, _sell_too_late),
+    Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Pipeline._send", "Confirmer._settle")),
+    Scenario("panic over a migration", Stage.hold, _panic_over_a_migration, only=("Pipeline.again", "Quoting._sale")),
     Scenario("given up", Stage.new_token, _unknown_token),
     Scenario("look ahead", Stage.new_token, _look_ahead),
     Scenario("boot with a planned buy", Stage.new_token, _buy, _PLANNED),

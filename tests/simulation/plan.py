@@ -57,6 +57,8 @@ class Kind(Enum):
     STORE_IS_FULL = auto()  # its reads are answered, its writes are not taken
     JOURNAL_IS_FULL = auto()
     KILL = auto()
+    COMPLETES = auto()
+    SELLS_IN_POOL = auto()
     CRASH = auto()
     CRASH_AT_CALL = auto()
     CRASH_AT_APPEND = auto()  # of the journal: before, after or in the middle of a record
@@ -106,6 +108,7 @@ def plan_of(seed: int) -> Plan:
     tokens = draw.randint(2, 5)
     events = [*_market(draw, tokens), *_orders(draw, len(users), tokens), *_people(draw, len(users)), *_faults(draw)]
     events += _outages(draw)
+    events += _graduation(Random(f"{seed}/graduation"))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
 
@@ -146,6 +149,16 @@ def _market(draw: Random, tokens: int) -> Iterator[Event]:
         for trader in crowd if fate != "stay" else ():
             at_s += 0 if fate == "rug" else draw.uniform(0.2, 2)
             yield Event(round(at_s, 2), Kind.CROWD_SELLS, token=token, trader=trader)
+
+
+def _graduation(draw: Random) -> Iterator[Event]:
+    """The first token's curve is bought empty; it migrates to its pool, where the buyer later takes the price down."""
+    if draw.random() < 0.6:
+        return
+    at_s, trader = round(draw.uniform(5, 25), 2), draw.choice(TRADERS)
+    yield Event(at_s, Kind.COMPLETES, trader=trader)
+    if draw.random() < 0.6:
+        yield Event(round(at_s + draw.uniform(17, 35), 2), Kind.SELLS_IN_POOL, trader=trader)
 
 
 def _orders(draw: Random, users: int, tokens: int) -> Iterator[Event]:

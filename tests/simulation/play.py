@@ -205,8 +205,10 @@ class Simulation:
                 self.tokens[event.token] = self.crowd.launch(creator=CREATOR)
             case Kind.CROWD_BUYS:
                 self.crowd.buy(self.tokens[event.token], event.trader, event.amount, creator=CREATOR)
-            case Kind.CROWD_SELLS:
-                self.crowd.sell_all(self.tokens[event.token], event.trader, creator=CREATOR)
+            case Kind.CROWD_SELLS | Kind.COMPLETES | Kind.SELLS_IN_POOL:
+                does = {Kind.CROWD_SELLS: self.crowd.sell_all, Kind.COMPLETES: self.crowd.finish}
+                trade = does.get(event.kind, self.crowd.sell_all_in_pool)
+                trade(self.tokens[event.token], event.trader, creator=CREATOR)
             case Kind.CHAIN_FAULT:
                 self.world.chain.set_fault(
                     event.name, for_s=event.lasts_s, delay_ms=event.amount, endpoint=event.endpoint

@@ -100,15 +100,16 @@ class Crowd:
         data[48] = done
         accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
 
-    def finish(self, mint: str, trader: int) -> None:
+    def finish(self, mint: str, trader: int, *, creator: int = 1) -> None:
         """Buy what is left of a curve: the coin completes, and migrates to its pool some slots later."""
-        self.buy(mint, trader, 200 * LAMPORTS_PER_SOL)
+        self.buy(mint, trader, 200 * LAMPORTS_PER_SOL, creator=creator)
 
     def sell_all_in_pool(self, mint: str, trader: int, *, creator: int = 1) -> None:
-        """A sale of everything that the trader holds in the coin's pool, at any price."""
+        """A sale of everything that the trader holds in the coin's pool, at any price; nothing where he holds none."""
         owner, key = self._trader(trader).pubkey(), Pubkey.from_string(mint)
         held = token_account(self.chain.cluster.chain.accounts.get(associated_token(owner, key)))
-        assert held is not None
+        if held is None:
+            return
         sale = liquidity.sell(key, owner, _keypair(creator).pubkey(), token_raw=held.amount_raw, min_receive_lamports=0)
         wrapped = create_associated_token(owner, owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
         self._send([wrapped, sale, liquidity.unwrap_sol(owner)], [self._trader(trader)])
