@@ -210,7 +210,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         keeping = await opened.enter_async_context(trio.open_nursery())
         keeping.start_soon(succession.keep, stop.up)
         local_chain = await foundation.chain()
-        spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE), clock)
+        spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE))
         store = spooled.as_store
         transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
         endpoints = await routes.admitted(

@@ -54,6 +54,9 @@ class ProgramStore(Protocol):
     async def ping(self) -> None:
         """One round trip; raises StoreUnavailable."""
 
+    async def take_a_write(self) -> None:
+        """Write something that nobody keeps. Raises StoreUnavailable, also where reads are answered and the disk is full."""
+
 
 class Store(
     UserStore,

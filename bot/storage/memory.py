@@ -361,6 +361,9 @@ class MemoryProgram(MemoryTables):
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()
 
+    async def take_a_write(self) -> None:
+        await trio.lowlevel.checkpoint()
+
 
 class MemoryStore(
     MemoryUsers,

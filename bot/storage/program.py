@@ -34,6 +34,10 @@ SELECT_SET = """
 select at, facts from audit where action = $1 and at > $2 and facts ->> 'scope' = $3 order by at, id
 """
 PING = "select 1"
+# A new file of some pages, gone with the transaction: a row more might find room in a page that is there already.
+TAKE_ROOM = """
+create temporary table room on commit drop as select repeat('x', 1000) as filler from generate_series(1, 100)
+"""
 
 
 class Program(Repository):
@@ -62,6 +66,9 @@ class Program(Repository):
 
     async def ping(self) -> None:
         await self._database.probe(_ping)
+
+    async def take_a_write(self) -> None:
+        await self._database.write_soon(_take_room)
 
 
 async def _genesis(connection: asyncpg.Connection) -> str | None:
@@ -103,6 +110,10 @@ async def _clear(connection: asyncpg.Connection, name: str, scope: str, by: str)
 
 async def _ping(connection: asyncpg.Connection) -> None:
     await connection.fetchval(PING)
+
+
+async def _take_room(connection: asyncpg.Connection) -> None:
+    await connection.execute(TAKE_ROOM)
 
 
 def _cause(row: Row) -> Cause:

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import structlog
 
-from bot.clock import Clock
 from bot.errors import StoreUnavailable
 from bot.ports import OutboxMessage, SpoolState, Store, WalletLedger
 from bot.storage.spool_charge import Charge, WritesRefused
@@ -32,8 +31,8 @@ class SpooledStore(SpooledPeople, SpooledOrders):
     gives the whole as what it is.
     """
 
-    def __init__(self, store: Store, journal: Journal, clock: Clock) -> None:
-        super().__init__(store, Charge(store, journal, clock))
+    def __init__(self, store: Store, journal: Journal) -> None:
+        super().__init__(store, Charge(store, journal))
 
     def __repr__(self) -> str:
         return f"<SpooledStore {self._charge!r} around {self._store!r}>"

@@ -14,7 +14,6 @@ from typing import TypeVar
 import structlog
 import trio
 
-from bot.clock import Clock
 from bot.errors import Conflict, JournalUnavailable, StoreUnavailable
 from bot.ports import SpoolState, Store
 from bot.storage.spool_codec import Kept, Record, Sent, Signed
@@ -39,12 +38,11 @@ class WritesRefused(StoreUnavailable):
 class Charge:
     """`away` says why memory is in charge; None while the database is. At first memory is empty and knows nothing."""
 
-    def __init__(self, store: Store, journal: Journal, clock: Clock) -> None:
+    def __init__(self, store: Store, journal: Journal) -> None:
         self.memory = StandIn()
         self.away: str | None = NOT_READ
         self._store = store
         self._journal = journal
-        self._clock = clock
         self._has_read = False
         self._takes_writes = True  # so far as is known
         self._entries: deque[Entry] = deque()
@@ -190,12 +188,11 @@ class Charge:
             await self._journal.reserve()
 
     async def _prove_that_it_takes_writes(self) -> None:
-        """A server whose disk is full answers every read, and every probe: an entry in the audit is what it must take."""
+        """A server whose disk is full answers every read, and every probe."""
         if self._takes_writes:
             return
-        why: dict[str, object] = {"why": self.away}
         try:
-            await self._store.audit("database", "database_takes_over_again", why, self._clock.now_ms())
+            await self._store.take_a_write()
         except StoreUnavailable as error:
             raise WritesRefused(str(error)) from error
         self._takes_writes = True

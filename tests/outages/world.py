@@ -145,7 +145,7 @@ class OutageWorld(World):
         endpoints = Endpoints(clients, self.clock)
         chain = PumpChain(endpoints)
         subscriptions = [TroubledSubscriptions(self.chain, number, self.streams) for number in ORDER]
-        self.spooled = SpooledStore(cast(Store, self.postgres), self.journal, self.clock)
+        self.spooled = SpooledStore(cast(Store, self.postgres), self.journal)
         return Adapters(
             store=self.spooled.as_store,
             chain=chain,

@@ -73,7 +73,7 @@ class DoorWorld(World):
         chain = PumpChain(endpoints, engines)
         subscriptions = [InProcessSubscriptions(self.chain, number) for number in range(ENDPOINTS)]
         database = cast(Store, Door("database", self.store, self.life))
-        self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life), self.clock)
+        self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life))
         return Adapters(
             store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),

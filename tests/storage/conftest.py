@@ -8,7 +8,6 @@ import pytest
 import trio
 from hypothesis import HealthCheck, settings
 
-from bot.clock import system_clock
 from bot.ports import Store
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
@@ -53,9 +52,7 @@ def home(request: pytest.FixtureRequest) -> DatabaseAddress | str:
 async def store(home: DatabaseAddress | str) -> AsyncIterator[Store]:
     """The store under contract, empty."""
     if isinstance(home, str):
-        yield (
-            MemoryStore() if home == "memory" else SpooledStore(MemoryStore(), MemoryJournal(), system_clock()).as_store
-        )
+        yield (MemoryStore() if home == "memory" else SpooledStore(MemoryStore(), MemoryJournal()).as_store)
         return
     async with empty_store(home) as real:
         yield real

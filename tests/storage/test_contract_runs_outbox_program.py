@@ -170,6 +170,7 @@ async def test_the_same_name_in_two_scopes_is_two_causes(store: Store) -> None:
 
 async def test_a_ping_is_answered(store: Store) -> None:
     await store.ping()
+    await store.take_a_write()
 
 
 async def test_a_bare_intent_of_a_sniper_needs_no_run(store: Store) -> None:

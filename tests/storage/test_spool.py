@@ -10,7 +10,6 @@ from typing import Any, cast
 import pytest
 import trio
 
-from bot.clock import system_clock
 from bot.errors import JournalUnavailable, StoreUnavailable
 from bot.ports import Store, Wallet
 from bot.storage.address import DatabaseAddress
@@ -21,7 +20,7 @@ from bot.trading.intent import AttemptState, IntentState
 from bot.trading.position import PositionState
 from bot.trading.risk_gate import Refused, admit
 from bot.trading.trading_state import GLOBAL, Cause
-from tests.storage.books import audited, entries
+from tests.storage.books import entries
 from tests.storage.storage_samples import (
     NOW_MS,
     ask,
@@ -83,7 +82,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        self.spooled = SpooledStore(cast(Store, self.link), self.journal, system_clock())
+        self.spooled = SpooledStore(cast(Store, self.link), self.journal)
         self.spooled.on_trouble(self.told.append)
 
     @property
@@ -159,7 +158,6 @@ async def test_a_database_that_answers_and_takes_no_write_is_away_until_it_takes
     bench.link.is_full = False
     await bench.back()
     assert await states(bench.database) == [("i-x", IntentState.SENT, [AttemptState.SENT])]
-    assert [entry.action for entry in await audited(bench.database)].count("database_takes_over_again") == 1
 
 
 async def test_a_fill_that_was_seen_while_away_ends_the_position_and_is_settled_once(bench: Bench) -> None:
@@ -229,7 +227,7 @@ async def _dies_after(bench: Bench, calls: int, work: Callable[[], Awaitable[Non
 
             return call
 
-    dying = SpooledStore(cast(Store, Dying(bench.database)), bench.journal, system_clock())
+    dying = SpooledStore(cast(Store, Dying(bench.database)), bench.journal)
     with trio.move_on_after(5):
         try:
             await dying.ping()

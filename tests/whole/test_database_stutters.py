@@ -61,7 +61,7 @@ class StutteringStore(CutStore):
 
 
 # What the probe of the database asks.
-PROBES = {"ping", "audit"}
+PROBES = {"ping", "take_a_write"}
 # What a store answers without asking the database.
 PLAIN = {"statistics"}
 

@@ -95,7 +95,7 @@ class World:
         stream = PumpLaunchStream(
             InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
         )
-        spooled = SpooledStore(cast(Store, self.database), self.journal, self.clock)
+        spooled = SpooledStore(cast(Store, self.database), self.journal)
         return Adapters(
             spooled.as_store,
             chain,
