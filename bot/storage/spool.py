@@ -87,6 +87,11 @@ class SpooledStore(SpooledPeople, SpooledOrders):
         """The rows do not know the attempts in the journal: while memory is in charge nobody can say."""
         return await self._charge.read(lambda: self._store.ours(wallet_id, signatures), lambda: None)
 
+    async def causes(self) -> list[Cause]:
+        """What an earlier process left in the journal is among them: whoever takes them over would drop it otherwise."""
+        await self._charge.ready()
+        return await self._store.causes()
+
     async def save_cause(self, cause: Cause) -> None:
         """A user's pause or panic is kept in the journal; the program's own causes are about what is away and wait."""
         async with self._charge.writing():

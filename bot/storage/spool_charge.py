@@ -89,7 +89,7 @@ class Charge:
 
     async def read(self, ask: Callable[[], Awaitable[T]], look: Callable[[], T | None]) -> T:
         """Ask whoever is in charge. What memory does not know is as unavailable as the database."""
-        await self._ready()
+        await self.ready()
         if self.away is None:
             try:
                 answer = await ask()
@@ -108,7 +108,7 @@ class Charge:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """Around a write of what exits depend on: nobody takes over meanwhile except memory, which misses nothing."""
-        await self._ready()
+        await self.ready()
         while not self._may_write.is_set():
             await self._may_write.wait()
         self._writing += 1
@@ -117,7 +117,8 @@ class Charge:
         finally:
             self._writing -= 1
 
-    async def _ready(self) -> None:
+    async def ready(self) -> None:
+        """What an earlier process left is in the rows, and memory has read them. Raises StoreUnavailable."""
         if not self._has_read:
             await self.catch_up()
 

@@ -160,6 +160,20 @@ async def test_a_database_that_answers_and_takes_no_write_is_away_until_it_takes
     assert await states(bench.database) == [("i-x", IntentState.SENT, [AttemptState.SENT])]
 
 
+async def test_a_pause_in_the_journal_of_an_earlier_process_is_among_the_causes_from_the_first_look(
+    bench: Bench,
+) -> None:
+    cause = Cause("paused", "user:u-ada", NOW_MS, "u-ada", "by his own command")
+    await holding(bench)
+    bench.link.is_away = True
+    await bench.store.save_cause(cause)
+    bench.restart()
+    with pytest.raises(StoreUnavailable):
+        await bench.store.causes()
+    bench.link.is_away = False
+    assert await bench.store.causes() == [cause]
+
+
 async def test_a_fill_that_was_seen_while_away_ends_the_position_and_is_settled_once(bench: Bench) -> None:
     wallet = await holding(bench)
     bench.link.is_away = True
