@@ -147,7 +147,9 @@ class TradingGuard(OrderedCauses):
         now_ms = self.clock.now_ms()
         outage = Outage.left_behind(self.rules[cause.name], cause.since_ms)
         if (seen := self._outages.get(cause.name)) is not None:
-            outage = outage.up(now_ms) if seen.down_since_ms is None else outage.down(now_ms)
+            # One that dwells was seen well, too, and some services say that they are well once and not with every look.
+            is_well = seen.down_since_ms is None or seen.well_since_ms is not None
+            outage = outage.up(now_ms) if is_well else outage.down(now_ms)
         self._outages[cause.name] = outage
         self._state = self._state.without(cause.name).with_cause(cause)
         self.alert(alerts.still_paused(cause, outage.dwell_ms // 1000))

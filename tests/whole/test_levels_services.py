@@ -274,6 +274,24 @@ async def test_a_restart_does_not_make_relapses_unseen(autojump_clock: MockClock
         assert await takes_s(lambda: "rpc" not in pausing(bot), within_s=120) > 50
 
 
+async def test_a_stream_that_came_back_before_the_database_did_ends_the_pause_of_an_earlier_process(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with life(world) as (bot, _):
+        world.chain.set_fault("stream-drop", for_s=30)
+        await until(lambda: "stream" in pausing(bot), within_s=10)
+        await trio.sleep(2)
+        assert [cause.name for cause in await world.store.causes()] == ["stream"]
+    world.database.is_away = True
+    async with running_bot(world) as bot:
+        await until(lambda: "stream" in pausing(bot), within_s=5)
+        world.chain.cluster.all_faults.clear()
+        await until(lambda: bot.health["stream"].healthy, within_s=10)
+        world.database.is_away = False
+        await until(lambda: pausing(bot) == set() and bot.guard.state is State.OPEN, within_s=90)
+
+
 async def test_an_outage_goes_on_through_a_restart_until_it_is_critical(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     async with life(world) as (bot, _):
