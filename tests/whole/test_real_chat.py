@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import pwd
 import re
 import select
 import subprocess
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.slow
 
 LAUNCHES = 400
 NEWCOMER = "4242"
+OPERATOR = f"operator {pwd.getpwuid(os.getuid()).pw_name}"
 NO_TOKEN = "So11111111111111111111111111111111111111112"
 
 
@@ -175,6 +178,29 @@ def test_newcomer_consents_buys_and_sells_in_parts(talking: RealBot) -> None:
     assert talking.say(NEWCOMER, f"/sell {mint} all")[-1].startswith("[live] Not done: you hold no position")
 
 
+def test_what_was_done_is_told_to_its_user_and_to_the_operator(talking: RealBot) -> None:
+    """The newcomer's token of the test before this one: one buy, and three sales that close the position."""
+    position_id = next(event["position"] for event in talking.log() if event["event"] == "buy_filled")
+    story = obeyed(talking, "trace", position_id).splitlines()
+    assert [line.rpartition(": ")[2] for line in story if line.startswith("intent ")] == ["filled"] * 4
+    assert sum(" settled " in line for line in story) == 4
+    signature = next(event["signature"] for event in talking.log() if event["event"] == "buy_filled")
+    [order] = json.loads(obeyed(talking, "trace", signature, "--json"))["orders"]
+    moments = [step["at"] for step in order["steps"]]
+    assert (order["state"], moments == sorted(moments)) == ("filled", True), order
+    assert "no order is named by 'nothing'" in refused(talking, "trace", "nothing")
+
+    told = talking.say(NEWCOMER, f"/why {position_id}")
+    assert [line.split()[0] for line in told if line.startswith(("Bought ", "Sold "))] == ["Bought", *["Sold"] * 3]
+    assert told[-1].startswith("Closed; result ")
+
+    diag = json.loads(obeyed(talking, "diag", "--user", NEWCOMER, "--json"))
+    assert (diag["gates"]["sniper"], diag["gates"]["open_positions"], diag["looks"]) == ("off", 0, [])
+    assert len(diag["checks"]) == 8
+    assert [check["gate"] for check in diag["checks"] if check["refused"]] == []
+    assert "funds that are free" in obeyed(talking, "diag", "--user", "demo-1")
+
+
 def sales_of(bot: RealBot, mint: str) -> int:
     """How many manual sales of a mint the log tells of; the snipers' own exits are automated and not asked for."""
     manual = {
@@ -234,8 +260,8 @@ def test_an_operator_handles_the_tree_of_a_bot_that_trades(talking: RealBot) -> 
         talking.directory, "select actor, action, facts from audit where action like 'supervision%'"
     )
     assert {(row["actor"], row["action"]) for row in audited} == {
-        ("operator", "supervision_restart"),
-        ("operator", "supervision_reload"),
+        (OPERATOR, "supervision_restart"),
+        (OPERATOR, "supervision_reload"),
     }
     assert any("a look" in str(row["facts"]) for row in audited)
 
