@@ -17,6 +17,7 @@ from bot.execution.health import Health
 
 PROBE_DEADLINE_S = 5.0  # a probe of several endpoints takes up to 4 s
 BAD_IN_A_ROW = 2  # one slow answer is no outage
+AGAIN_S = 0.25  # after a bad one, so that the status says soon what whoever needs the service runs into already
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Link:
             elif bad >= BAD_IN_A_ROW:
                 self.health.turn(self.clock.now_ms(), detail, healthy=False)
                 self.down(detail)
-            await trio.sleep(self.interval_s)
+            await trio.sleep(min(self.interval_s, AGAIN_S) if bad == 1 else self.interval_s)
 
     async def _ask(self) -> tuple[bool, str]:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import trio
 from trio.testing import MockClock
 
+from actors.links import AGAIN_S
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatReply, Submitted
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -226,6 +227,17 @@ async def test_a_long_outage_of_telegram_pauses_what_buys_by_itself_and_leaves_c
         assert (bot.guard.state, bot.guard.level) == (State.PAUSED, 2)
         telegram.go_away(away=False)
         assert await takes_s(lambda: bot.guard.state is State.OPEN, within_s=120) > 14
+
+
+async def test_a_failed_probe_is_asked_again_at_once_and_pauses_when_it_fails_again(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with life(world) as (bot, _):
+        world.database.is_away = True
+        look_s = bot.policy.probe_interval_s + AGAIN_S
+        assert await takes_s(lambda: bot.guard.state is State.PAUSED, within_s=10) <= look_s + 0.2
+        assert not bot.health["database"].healthy
+        world.database.is_away = False
+        await until(lambda: bot.guard.state is State.OPEN, within_s=60)
 
 
 # ------------------------------------------------------------------------------------------------------------ restart

@@ -83,7 +83,7 @@ def leads(status: Status) -> bool:
 
 
 def stands_by(status: Status) -> bool:
-    return bool(status["state"] == "STARTING" and status["standby"]["leader_knows"])
+    return bool("standby" in status and status["standby"]["leader_knows"])
 
 
 def console(bot: RealBot) -> str:
