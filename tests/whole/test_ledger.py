@@ -153,3 +153,24 @@ async def test_sol_that_left_without_the_bot_is_booked_and_freezes_that_wallet_a
         assert ledger.booked_lamports == await lamports_on_chain(bot, wallet)
     assert others_wallet.id != wallet.id
     assert await findings(world) == []
+
+
+async def test_an_exit_on_its_way_is_followed_through_a_freeze_and_not_signed_again(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", BY_HAND)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=TENTH))
+        await bought(world, 1)
+        world.chain.set_fault("drop-tx", for_s=8)
+        await bot.panic(user.id)
+        await until(lambda: len(bot.in_flight.all()) >= 1, within_s=30)
+        await bot.guard.freeze_user(user.id, "a test")
+        [(intent, before)] = await world.store.in_flight()
+        await trio.sleep(6)
+        [(same, after)] = await world.store.in_flight()
+        assert (same.id, [one.signature for one in after]) == (intent.id, [one.signature for one in before])
+        await closed(world, 1)
