@@ -1,4 +1,8 @@
-"""Polls the reserves of watched mints whose push stays away, many in one call."""
+"""Keeps the reserves of watched mints fresh: polls where a push stays away, many in one call, and at once on word of a trade.
+
+The launch stream pushes what happens on curves. Of pools there are only as many followed as somebody watches, and what
+comes of them is word that something was traded; what the pool holds then is read like everything else.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +17,36 @@ from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
-from bot.ports import Chain, PricePoint
+from bot.ports import Chain, PoolNews, PricePoint
 
 log = structlog.get_logger()
+
+POOLS_MAX = 100  # followed at a time; what is more is only polled
+LOOK_S = 1.0
+LEAST_REST_S = 0.1  # trades in a burst are read together
 
 
 @dataclass(frozen=True, slots=True)
 class PricePoller:
-    """The watchdog of the pushed prices: none gets older than half of `price_max_age_ms` while a route answers."""
+    """The watchdog of the pushed prices: none gets older than half of `price_max_age_ms` while a route answers.
+
+    Without `pools` those come by polling alone.
+    """
 
     chain: Chain
     prices: PriceBook
     clock: Clock
     policy: Policy
+    pools: PoolNews | None
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
+        async with trio.open_nursery() as nursery:
+            if self.pools is not None:
+                nursery.start_soon(self._hear, self.pools)
+            await self._poll()
+
+    async def _poll(self) -> None:
         rest_s = self.policy.price_max_age_ms / 4000
         while True:
             stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
@@ -42,4 +60,27 @@ class PricePoller:
                     seen_at_ms = self.clock.now_ms()
                     for mint, venue in venues.items():
                         self.prices.push(mint, PricePoint(venue, seen_at_ms))
-            await trio.sleep(rest_s)
+            await trio.sleep(min(rest_s, LEAST_REST_S))
+            with trio.move_on_after(max(rest_s - LEAST_REST_S, 0)):
+                await self.prices.doubts()
+
+    async def _hear(self, pools: PoolNews) -> None:
+        """Follow the pools of watched mints, anew whenever they are others."""
+        while True:
+            mints = self.prices.in_pools()[:POOLS_MAX]
+            if mints:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._until_others, mints, nursery.cancel_scope)
+                    try:
+                        await pools.follow(mints, self.prices.doubt)
+                    except ChainUnavailable as error:
+                        log.info("pools_not_followed", pools=len(mints), reason=str(error))
+                    nursery.cancel_scope.cancel()
+            await trio.sleep(LOOK_S)
+
+    async def _until_others(self, mints: list[str], following: trio.CancelScope) -> None:
+        while True:
+            await trio.sleep(LOOK_S)
+            if self.prices.in_pools()[:POOLS_MAX] != mints:
+                following.cancel()
+                return

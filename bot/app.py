@@ -228,6 +228,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             clock=clock,
             spool=spooled,
             engines=engines,
+            pools=routes.pool_news(local_chain.ws_urls),
         )
         registrar = Registrar(
             store,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.chain.breaker import BreakerRule
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
+from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
@@ -25,6 +26,11 @@ async def admitted(transports: Sequence[Transport], genesis_hash: str, clock: Cl
     endpoints = Endpoints([RpcClient(transport, RPC_DEADLINE_S) for transport in transports], clock, breaker)
     await endpoints.admit(genesis_hash)
     return endpoints
+
+
+def pool_news(urls: Sequence[str]) -> PumpPoolNews:
+    """Word of trades in pools over the same addresses."""
+    return PumpPoolNews([WebSocketSubscriptions(url) for url in urls])
 
 
 def launch_stream(urls: Sequence[str], chain: PumpChain, clock: Clock, slot_ms: int) -> PumpLaunchStream:

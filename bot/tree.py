@@ -66,6 +66,7 @@ from bot.ports import (
     ChatDoor,
     LaunchStream,
     Messenger,
+    PoolNews,
     Spool,
     Store,
     Vault,
@@ -84,7 +85,8 @@ Probe = Callable[[], Awaitable[str]]
 class Adapters:
     """The real adapters, or their in-memory twins: the tree cannot tell them apart.
 
-    `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders.
+    `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
+    `pools` tells of trades in pools, whose prices come by polling alone without it.
     """
 
     store: Store
@@ -95,6 +97,7 @@ class Adapters:
     clock: Clock
     spool: Spool | None = None
     engines: BlockEngines | None = None
+    pools: PoolNews | None = None
 
 
 async def absent(_: Context) -> IgnoreType:
@@ -264,7 +267,7 @@ class TradingBot:
                 up=lambda: self.guard.up("stream"),
             ).run,
             "block_engine": BlockEngineLink(self.adapters.engines, self.health["engine"], clock, self.alerts.tell).run,
-            "price_poller": PricePoller(chain, self.prices, clock, self.policy).run,
+            "price_poller": PricePoller(chain, self.prices, clock, self.policy, self.adapters.pools).run,
             "trading_guard": self.guard.run,
             "flattener": self.flattener.run,
             "fallback_monitor": self.fallback.run,

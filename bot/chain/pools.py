@@ -54,11 +54,17 @@ class Pools:
     async def read(self, coins: Mapping[Pubkey, Pubkey], commitment: Commitment) -> dict[str, Pool]:
         """The pools of these mints, each with its token program; a mint without a pool, or with a strange one, is left out.
 
-        All accounts of one pool are of the same slot. Raises ChainUnavailable or, without a pool program, DecodeError.
+        All accounts of one pool are of the same slot. On a cluster without a
+        pool program that we know there are none. Raises ChainUnavailable.
         """
         if not coins:
             return {}
-        config = await self.fresh_config()
+        try:
+            config = await self.fresh_config()
+        except DecodeError as error:
+            # Coins on curves are read all the same; those without a readable pool wait for it.
+            log.warning("pools_not_read", mints=len(coins), reason=str(error))
+            return {}
         asked = [str(key) for mint, program in coins.items() for key in _accounts_of(mint, program)]
         slot, accounts = await self._endpoints.first(lambda client: client.accounts(asked, commitment), hedge=True)
         found: dict[str, Pool] = {}

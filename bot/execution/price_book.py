@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 import trio
 
 from bot.ports import PricePoint
+from bot.trading.pool import Pool
 
 
 @dataclass(slots=True)
 class _Entry:
     watchers: int = 0
     point: PricePoint | None = None
+    doubted: bool = False
     changed: trio.Event = field(default_factory=trio.Event)
 
 
@@ -23,6 +25,7 @@ class PriceBook:
     """Implements `bot.ports.Prices`. Only watched mints are kept, so that a busy market costs no memory."""
 
     _entries: dict[str, _Entry] = field(default_factory=dict)
+    _doubts: trio.Event = field(default_factory=trio.Event)
 
     @contextmanager
     def watching(self, mint: str) -> Iterator[None]:
@@ -42,6 +45,7 @@ class PriceBook:
         if entry is None or (entry.point is not None and point.venue.slot < entry.point.venue.slot):
             return
         entry.point = point
+        entry.doubted = False
         entry.changed.set()
         entry.changed = trio.Event()
 
@@ -53,12 +57,29 @@ class PriceBook:
         await self._entries[mint].changed.wait()
 
     def older_than(self, seen_before_ms: int) -> list[str]:
-        """Watched mints whose reserves were last seen before this moment, or never."""
+        """Watched mints whose reserves were last seen before this moment, or never, or have changed since."""
         return [
             mint
             for mint, entry in self._entries.items()
-            if entry.point is None or entry.point.seen_at_ms < seen_before_ms
+            if entry.point is None or entry.doubted or entry.point.seen_at_ms < seen_before_ms
         ]
+
+    def in_pools(self) -> list[str]:
+        """The watched mints that trade in their pools, in order."""
+        entries = self._entries.items()
+        return sorted(mint for mint, entry in entries if entry.point and isinstance(entry.point.venue, Pool))
+
+    def doubt(self, mint: str) -> None:
+        """Somebody traded a mint: its reserves have to be read again."""
+        entry = self._entries.get(mint)
+        if entry is not None:
+            entry.doubted = True
+            self._doubts.set()
+
+    async def doubts(self) -> None:
+        """Wait until the reserves of a mint have to be read again."""
+        await self._doubts.wait()
+        self._doubts = trio.Event()
 
     def oldest_seen_ms(self) -> int | None:
         """When the oldest of the watched prices was seen; None while no price is known."""

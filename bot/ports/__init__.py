@@ -8,7 +8,7 @@ There is one file per noun. Other rooms import every name from here, so that a n
 
 from __future__ import annotations
 
-from bot.ports.chain import Blockhash, Chain, EndpointHealth, SwapOrder, WalletBalances
+from bot.ports.chain import Blockhash, Chain, EndpointHealth, PoolNews, SwapOrder, WalletBalances
 from bot.ports.chat import (
     MAX_UPDATES,
     Button,
@@ -88,6 +88,7 @@ __all__ = [
     "OverviewStore",
     "Owner",
     "Party",
+    "PoolNews",
     "PositionStore",
     "Preview",
     "PricePoint",

@@ -5,9 +5,9 @@ Addresses, signatures and blockhashes are base58 text; no type of a Solana libra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from bot.ports.engines import Routing
 from bot.trading.curve import Fees
@@ -145,3 +145,13 @@ class Chain(Protocol):
         """Ask every endpoint how it is and say so in a few words; raises ChainUnavailable when none answers."""
 
     def health(self) -> list[EndpointHealth]: ...
+
+
+class PoolNews(Protocol):
+    """Word of trades in pools, for whoever then reads what they hold."""
+
+    async def follow(self, mints: Sequence[str], traded: Callable[[str], None]) -> NoReturn:
+        """Call `traded` with a mint whenever somebody traded in its pool, until cancelled; too often rather than too seldom.
+
+        Raises ChainUnavailable when that ends.
+        """

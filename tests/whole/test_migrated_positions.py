@@ -21,7 +21,7 @@ from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.ledgers import exact
 from tests.whole.test_one_trade import order
-from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot, until
+from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, quick_policy, running_bot, until
 
 KEEPS = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
 TENTH = LAMPORTS_PER_SOL // 10
@@ -159,4 +159,24 @@ async def test_a_coin_in_its_pool_is_bought_by_hand_and_not_by_the_sniper(autoju
         await all_is_exact(bot, world)
         await bot.panic(user.id)
         await closed(world, 1)
+        await all_is_exact(bot, world)
+
+
+async def test_a_trade_in_a_pool_is_seen_at_once_and_not_at_the_next_poll(autojump_clock: MockClock) -> None:
+    world, crowd = make_market()
+    policy = replace(quick_policy(), price_max_age_ms=120_000)
+    async with running_bot(world, policy=policy) as bot:
+        await open_for_entries(bot)
+        user, wallet = await world.user("demo-1", replace(KEEPS, stop_loss_bps=1_000))
+        mint = crowd.launch()
+        await trio.sleep(1)
+        crowd.finish(mint, WHALE)
+        await in_pool(bot, mint)
+        await bot.desk.submit(order(user, wallet, mint, key="in", spend_lamports=TENTH))
+        await bought(world, 1)
+        await until(lambda: bot.prices.latest(mint) is not None, within_s=40)
+        await trio.sleep(40)
+        assert await world.store.open_positions()
+        crowd.sell_all_in_pool(mint, WHALE)
+        await closed(world, 1, within_s=6)
         await all_is_exact(bot, world)

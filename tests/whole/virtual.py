@@ -13,6 +13,7 @@ from actors.runtime import Report, Start, Supervision, open_supervisor
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
@@ -105,6 +106,7 @@ class World:
             self.clock,
             spool=spooled,
             engines=engines,
+            pools=PumpPoolNews([InProcessSubscriptions(self.chain)]),
         )
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:

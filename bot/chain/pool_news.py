@@ -1,0 +1,64 @@
+"""The port `PoolNews`: word of trades in pools, from the logs that name them. Word only; the reserves are read elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+import msgspec
+import structlog
+import trio
+
+from bot.chain import addresses as at
+from bot.chain import wire
+from bot.chain.pool_layouts import BUY_EVENT, SELL_EVENT, decode_pool_trade
+from bot.chain.pumpfun import events_in_logs
+from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
+from bot.errors import ChainUnavailable, DecodeError
+
+_logs = msgspec.json.Decoder(wire.InContext[wire.Logs])
+
+log = structlog.get_logger()
+
+
+class PumpPoolNews:
+    """One connection at a time, with one subscription for each pool; after a loss the next endpoint is asked."""
+
+    def __init__(self, sources: Sequence[Subscriptions]) -> None:
+        self._sources = tuple(sources)
+        self._next = 0
+
+    def __repr__(self) -> str:
+        return f"<PumpPoolNews {', '.join(source.name for source in self._sources)}>"
+
+    async def follow(self, mints: Sequence[str], traded: Callable[[str], None]) -> NoReturn:
+        mint_of = {str(at.canonical_pool(at.key_from(mint))): mint for mint in mints}
+        wanted = [Subscribe("logsSubscribe", [{"mentions": [pool]}, {"commitment": "confirmed"}]) for pool in mint_of]
+        source = self._sources[self._next]
+
+        async def deliver(notification: Notification) -> None:
+            await trio.lowlevel.checkpoint()
+            for mint in _traded_in(notification, mint_of):
+                traded(mint)
+
+        try:
+            await source.follow(wanted, deliver, lambda: None)
+        except ChainUnavailable:
+            self._next = (self._next + 1) % len(self._sources)
+            raise
+
+
+def _traded_in(notification: Notification, mint_of: Mapping[str, str]) -> set[str]:
+    """The followed mints that a transaction traded; all of them where its log was cut or cannot be read."""
+    if notification.method != "logsNotification":
+        return set()
+    try:
+        told = _logs.decode(notification.result).value
+        if told.err is not None:
+            return set()
+        logged = events_in_logs(told.logs)
+        pools = {str(decode_pool_trade(one).pool) for one in logged.payloads if one[:8] in {BUY_EVENT, SELL_EVENT}}
+    except (msgspec.DecodeError, DecodeError) as error:
+        log.warning("pool_log_not_read", reason=str(error))
+        return set(mint_of.values())
+    return set(mint_of.values()) if logged.truncated else {mint_of[pool] for pool in pools if pool in mint_of}
