@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from tests.whole.audit import findings
 from tests.whole.real import FAST, RealBot, Status, real_bot, supervision_file
@@ -32,6 +33,8 @@ SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]\ndemo_f
 SUPERVISION = supervision_file(dwell_s=0.001)  # it doubles with each relapse within an hour
 USERS = ("demo-1", "demo-2")
 ENDPOINTS = ("all", "rpc-1", "rpc-2")
+LIAR = "rpc-1"
+LIES = ("stale", "empty", "genesis", "reorder", "flood")
 MOST_AT_ONCE = 4
 BEGINS_WITHIN_S = 6.0
 # Shorter than the 30 s after which an RPC outage halts the bot, longer than the 150 blocks that an order lives.
@@ -149,7 +152,7 @@ def _snipers_on(bot: RealBot) -> None:
 
 def _drawn(draw: random.Random) -> list[Trouble]:
     """The troubles of one round in the order of their moments."""
-    makers = [_drawn_fault, _drawn_fault, _drawn_fault, _drawn_database_fault, _drawn_order, _drawn_death]
+    makers = [_drawn_fault, _drawn_fault, _drawn_fault, _drawn_lie, _drawn_database_fault, _drawn_order, _drawn_death]
     drawn = [draw.choice(makers)(draw, draw.uniform(0, BEGINS_WITHIN_S)) for _ in range(draw.randint(1, MOST_AT_ONCE))]
     return sorted(drawn, key=lambda trouble: trouble.at_s)
 
@@ -161,6 +164,13 @@ def _drawn_fault(draw: random.Random, at_s: float) -> Trouble:
     words = ["localnet", "fault", name, "--for", f"{lasts_s:.1f}s", "--endpoint", draw.choice(ENDPOINTS)]
     if name == "rpc-slow":
         words += ["--delay-ms", str(draw.randint(50, SLOWEST_MS))]
+    return Trouble(at_s, " ".join(words[2:]), partial(_ordered, words=words), lasts_s)
+
+
+def _drawn_lie(draw: random.Random, at_s: float) -> Trouble:
+    """The preferred endpoint answers, and not what is so. Always the same: who is lied to by all knows nothing better."""
+    lasts_s = draw.uniform(SHORTEST_S, LONGEST_S)
+    words = ["localnet", "fault", draw.choice(LIES), "--for", f"{lasts_s:.1f}s", "--endpoint", LIAR]
     return Trouble(at_s, " ".join(words[2:]), partial(_ordered, words=words), lasts_s)
 
 
@@ -187,6 +197,7 @@ def _drawn_death(draw: random.Random, at_s: float) -> Trouble:
     deaths: list[tuple[str, Callable[[RealBot], None]]] = [
         ("kill the bot", _kill_and_start),
         ("kill PostgreSQL", _kill_database),
+        ("kill a backend of PostgreSQL, which restarts within whatever was written", _kill_backend),
         ("kill the chain", _kill_chain),
     ]
     told, bring = draw.choice(deaths)
@@ -218,6 +229,20 @@ def _kill_and_start(bot: RealBot) -> None:
 
 def _kill_database(bot: RealBot) -> None:
     _kill(bot, "postgres/data/postmaster.pid", lambda text: int(text.split()[0]))
+
+
+def _kill_backend(bot: RealBot) -> None:
+    """The server ends all of its connections over it, at whatever point their transactions are, and recovers by itself."""
+
+    def a_backend(text: str) -> int:
+        server = text.split(maxsplit=1)[0]
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        backends = [pid for pid in children if "[local]" in Path(f"/proc/{pid}/cmdline").read_text()]
+        if not backends:
+            raise FileNotFoundError("no connection of PostgreSQL")
+        return int(backends[0])
+
+    _kill(bot, "postgres/data/postmaster.pid", a_backend)
 
 
 def _kill_chain(bot: RealBot) -> None:
