@@ -147,12 +147,14 @@ class Safety:
         attempt = call.arguments[0]
         rows = self.world.in_charge()._intents
         intent = rows.get(attempt.intent_id) or self.store._intents[attempt.intent_id]
-        others = [row for row in self.store._attempts_of(intent.id) if row.signature != attempt.signature]
+        known = self.store._attempts | self.world.in_charge()._attempts
+        others = [row for row in known.values() if row.intent_id == intent.id and row.signature != attempt.signature]
         if intent.request.side is Side.BUY and any(row.state not in PROVEN_DEAD for row in others):
             raise Violation(f"buy {intent.id} is signed again while its first bytes may still land")
         if intent.request.side is Side.SELL:
+            # Whoever signs an exit again may not know yet that the bytes before have landed: of both, one can succeed.
             held = self._held_raw(intent.request.wallet_id, intent.request.mint)
-            if attempt.token_raw > held:
+            if attempt.token_raw > max([held, *(row.token_raw for row in others)]):
                 raise Violation(f"sale {intent.id} is of {attempt.token_raw} tokens, the wallet holds {held}")
 
     def _held_raw(self, wallet_id: str, mint: str) -> int:
