@@ -313,9 +313,8 @@ async def _run_tree(
         HaltFile(options.directory / HALT_FILE),
         Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
     )
-    board = StatusBoard(
-        bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor, leadership=succession.leadership
-    )
+    shared = None if succession.alone else succession.leadership
+    board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor, leadership=shared)
     chat = make_chat(
         AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.words.line),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed),
