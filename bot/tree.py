@@ -57,6 +57,7 @@ from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.reconcile import Reconciler
 from bot.execution.sealed_keys import SealedKeys
+from bot.execution.units_book import UnitsBook
 from bot.execution.watch_check import WatchCheck
 from bot.hunt import Hunt
 from bot.ports import (
@@ -184,17 +185,12 @@ class TradingBot:
             supervisor=self.supervisor,
             workers_at_work=lambda: self.flattener.at_work,
         )
-        keys = SealedKeys(store, self.adapters.vault)
-        pipeline = Pipeline(store, chain, keys, clock, self.policy, self.in_flight, self.prices, self.guard.covering)
-        self.desk = ExecutorDesk(
-            store,
-            pipeline,
-            executors=self.care.executors,
-            rescue=lambda: self.supervisor("guard", "flatten"),
-            child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
-        )
+        units = UnitsBook()
+        self.desk = self._desk(units)
         told, settled = self.alerts.tell, self.care.settled
-        self.confirmer = Confirmer(store, chain, clock, self.policy, self.in_flight, self.balances, settled, told)
+        self.confirmer = Confirmer(
+            store, chain, clock, self.policy, self.in_flight, self.balances, settled, told, units
+        )
         self.finality = Finality(
             store=store,
             chain=chain,
@@ -228,6 +224,17 @@ class TradingBot:
             care=self.care,
             stop_money=self._stop_money,
             start_money=self._start_money,
+        )
+
+    def _desk(self, units: UnitsBook) -> ExecutorDesk:
+        store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
+        keys, covering = SealedKeys(store, self.adapters.vault), self.guard.covering
+        return ExecutorDesk(
+            store,
+            Pipeline(store, chain, keys, clock, self.policy, self.in_flight, self.prices, covering, units),
+            executors=self.care.executors,
+            rescue=lambda: self.supervisor("guard", "flatten"),
+            child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
         )
 
     def spec(

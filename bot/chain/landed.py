@@ -93,6 +93,7 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
             _at(meta.post_balances, index) - _at(meta.pre_balances, index) for index in before | after | wrapped
         ),
         trade=trade,
+        compute_units=meta.compute_units_consumed,
         tip_lamports=0 if failure else _given_away(record, keys, address),
     )
 

@@ -108,6 +108,7 @@ class Meta(Wire, frozen=True):
     inner_instructions: list[InnerInstructions] | None = None
     log_messages: list[str] | None = None
     loaded_addresses: LoadedAddresses | None = None
+    compute_units_consumed: int | None = None
 
 
 class Message(Wire, frozen=True):

@@ -6,7 +6,7 @@ One code path serves a quiet hour and the minute after a crash: whatever the row
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -18,6 +18,7 @@ from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
+from bot.execution.units_book import UnitsBook
 from bot.ports import Chain, Routing, Settled, Store
 from bot.trading.failures import program_failure
 from bot.trading.fill import EvidenceError, LandedTransaction, fill_from
@@ -57,6 +58,7 @@ class Confirmer:
     balances: BalanceBook
     settled: Callable[[Settled], Awaitable[None]]
     alert: Callable[[Alert], None]
+    units: UnitsBook = field(default_factory=UnitsBook)
 
     async def adopt(self, planned_max_age_ms: int) -> int:
         """Follow every unresolved intent of the database that nobody follows yet; how many were found.
@@ -186,6 +188,7 @@ class Confirmer:
         except EvidenceError as error:
             await self._strange(entry, landed, error)
             return
+        self.units.landed(fill.signature, landed.compute_units)
         settled = await self.store.settle(
             intent.id,
             fill,

@@ -34,8 +34,8 @@ class LandingCosts:
     policy: Policy
     in_flight: InFlight
 
-    def most_units(self, side: Side, venue: Venue | None) -> int:
-        """The most compute units that an order may ask for; without a venue an estimate, as for a curve."""
+    def most_units(self, side: Side, venue: Venue) -> int:
+        """The most compute units that an order may ask for."""
         if isinstance(venue, Pool):
             return self.policy.compute_units_pool
         return self.policy.compute_units_buy if side is Side.BUY else self.policy.compute_units_sell
@@ -59,13 +59,18 @@ class LandingCosts:
             )
         return 0, ""
 
-    async def fee(self, intent: Intent, settings: UserSettings, rung: Rung, wallet_lamports: int, tip: int) -> int:
-        """The priority fee of the order's next attempt in lamports; raises CannotPrepareError when there may be none."""
+    async def fee(
+        self, intent: Intent, settings: UserSettings, rung: Rung, *, wallet_lamports: int, tip: int, units: int
+    ) -> int:
+        """The priority fee in lamports of the order's next attempt, which asks for about so many compute units.
+
+        Raises CannotPrepareError when there may be none.
+        """
         side = intent.request.side
         if side is Side.BUY:
-            return await self.first_fee(intent.request, settings)
+            return await self.first_fee(intent.request, settings, units)
         fee_lamports = exit_fee(
-            await self._market_fee(intent.request),
+            await self._market_fee(intent.request, units),
             rung.doublings,
             self._bounds(side, settings),
             self.in_flight.tally(intent.id),
@@ -76,14 +81,14 @@ class LandingCosts:
             raise CannotPrepareError("its attempts have used up the fees that one order may cost", "fees_used_up")
         return fee_lamports
 
-    async def first_fee(self, request: TradeRequest, settings: UserSettings) -> int:
+    async def first_fee(self, request: TradeRequest, settings: UserSettings, units: int) -> int:
         """The priority fee of an order's first attempt, before what its wallet can pay is looked at."""
-        return entry_fee(await self._market_fee(request), self._bounds(request.side, settings))
+        return entry_fee(await self._market_fee(request, units), self._bounds(request.side, settings))
 
     def _bounds(self, side: Side, settings: UserSettings) -> FeeBounds:
         return fee_bounds(settings, side, self.policy.ceilings, self.policy.priority_fee_lamports)
 
-    async def _market_fee(self, request: TradeRequest) -> int:
+    async def _market_fee(self, request: TradeRequest, units: int) -> int:
         """What others pay for the same accounts, in lamports; 0, so that the least is paid, when nobody says it soon."""
         with trio.move_on_after(MARKET_FEE_WITHIN_S):
             try:
@@ -91,5 +96,5 @@ class LandingCosts:
             except ChainUnavailable as error:
                 log.info("market_fee_unknown", mint=request.mint, reason=str(error))
             else:
-                return price * self.most_units(request.side, None) // MICRO_LAMPORTS
+                return price * units // MICRO_LAMPORTS
         return 0

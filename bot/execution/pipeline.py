@@ -7,7 +7,7 @@ rest of the road, from the sent bytes to the settled fill, is `confirm.py`; a re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -21,6 +21,7 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.execution.sealed_keys import SealedKeys
+from bot.execution.units_book import Kind, UnitsBook, kind_of
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, Wallet
 from bot.trading.curve import QuoteError
 from bot.trading.failures import order_failure
@@ -73,6 +74,7 @@ class Pipeline:
     in_flight: InFlight
     prices: Prices
     pause_causes: PauseCauses
+    units: UnitsBook = field(default_factory=UnitsBook)
 
     async def submit(self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
         """Take one request as far as its bytes having left, inside the turn of its wallet.
@@ -202,7 +204,9 @@ class Pipeline:
         try:
             priced = await self._priced(request, wallet, settings)
             warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
-            fee_lamports = await self._costs.first_fee(request, settings)
+            kind = Kind(request.side, program_of(priced.venue), priced.close_account)
+            units = self.units.limit(kind, self._costs.most_units(request.side, priced.venue))
+            fee_lamports = await self._costs.first_fee(request, settings, units)
             tip, _ = self._costs.tip(request, settings)
         except (CannotPrepareError, DecodeError) as error:
             log.info("preview_refused", mint=request.mint, reason=str(error))
@@ -284,7 +288,13 @@ class Pipeline:
         request = intent.request
         priced = await self._priced(request, wallet, settings)
         tip, tip_account = self._costs.tip(request, settings)
-        fee_lamports = await self._costs.fee(intent, settings, rung, priced.wallet_lamports, tip)
+        kind = Kind(request.side, program_of(priced.venue), priced.close_account)
+        most_units = self._costs.most_units(request.side, priced.venue)
+        # A sale that did not land, or failed, asks for all that it may: want of units is no reason to fail again.
+        units = most_units if rung.doublings else self.units.limit(kind, most_units)
+        fee_lamports = await self._costs.fee(
+            intent, settings, rung, wallet_lamports=priced.wallet_lamports, tip=tip, units=units
+        )
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
@@ -293,7 +303,7 @@ class Pipeline:
             spend_lamports=request.spend_lamports,
             token_raw=priced.quote.token_raw,
             limit_raw=priced.limit_raw,
-            compute_unit_limit=self._costs.most_units(request.side, priced.venue),
+            compute_unit_limit=most_units if request.side is Side.BUY else units,
             priority_fee_lamports=fee_lamports,
             close_account=priced.close_account,
             tip_lamports=tip,
@@ -335,6 +345,7 @@ class Pipeline:
             sells_all=sells_all,
             fee_lamports=SIGNATURE_FEE_LAMPORTS + order.priority_fee_lamports,
         )
+        self.units.signed(attempt.signature, kind_of(order))
         await self.store.record_attempt(attempt)
         return attempt
 

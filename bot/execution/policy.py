@@ -12,11 +12,11 @@ class Policy:
     """Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
 
     A buy's compute-unit limit is what a simulation used, raised by a fifth and never above `compute_units_buy`; a sale
-    is not simulated before it landed with an error once, because an exit has no time for it, and carries
-    `compute_units_sell`: mainnet uses about 48,000 for a sale and few for closing the account. In a pool both have
-    `compute_units_pool`, because wrapping and unwrapping SOL comes on top. `planned_max_age_ms` is
-    how long an intent may stay unsigned before its maker is taken for dead. The priority fee is what the market pays,
-    from `priority_fee_lamports` up to what the order's user allows and the operator's ceiling.
+    is not simulated before it landed with an error once, because an exit has no time for it: it carries half as much again
+    as sales of its kind used, and until that is known `compute_units_sell`, of which mainnet uses about 48,000 for a sale
+    and few for closing the account. In a pool the most is `compute_units_pool`, because wrapping and unwrapping SOL comes
+    on top. `planned_max_age_ms` is how long an intent may stay unsigned before its maker is taken for dead. The priority
+    fee is what the market pays, from `priority_fee_lamports` up to what the order's user allows and the operator's ceiling.
     """
 
     ceilings: Ceilings

@@ -14,7 +14,7 @@ class LandedTransaction:
     `wallet_delta_lamports` and `token_delta_raw` are post minus pre balances of the wallet and of its token account.
     `rent_delta_lamports` is the change of lamports locked in the wallet's own token account of the mint (positive: locked).
     `trade` is the launchpad's event inside it, absent when the transaction failed or traded nothing of this mint.
-    `tip_lamports` is what the wallet gave a block engine in it.
+    `tip_lamports` is what the wallet gave a block engine in it, `compute_units` what it used, None where nobody says it.
     """
 
     signature: str
@@ -28,6 +28,7 @@ class LandedTransaction:
     rent_delta_lamports: int
     trade: TradeEvidence | None
     tip_lamports: int = 0
+    compute_units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

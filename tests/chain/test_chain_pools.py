@@ -24,6 +24,7 @@ from bot.chain import pool_layouts, pool_transactions
 from bot.chain.layouts import FEE_CONFIG
 from bot.chain.transactions import PACKET_BYTES, Recipients, unsigned_wire
 from bot.errors import ChainUnavailable, DecodeError, SendRejected
+from bot.localnet.addresses import TIP_ACCOUNTS
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SwapOrder
 from bot.trading.curve import Curve, Fees
@@ -300,24 +301,26 @@ async def test_trades_in_a_pool_do_what_was_quoted_to_the_lamport(autojump_clock
         pool = await world.chain.venue(mint)
         quote = quote_buy(pool, SOL, Fees())
         held_raw = await world.held(buyer, mint)
-        landed = await world.landed(buyer, await world.buy_order(buyer, mint, SOL))
+        tip = {"tip_lamports": 12_345, "tip_account": str(TIP_ACCOUNTS[0])}
+        landed = await world.landed(buyer, await world.buy_order(buyer, mint, SOL, **tip))
         bought = fill_from(landed, Side.BUY)
+        assert bought.tip_lamports == 12_345, "what is wrapped for the pool is no tip"
         assert (bought.token_raw, bought.quote_lamports) == (quote.token_raw, quote.quote_lamports)
         assert bought.lp_fee_lamports == quote.lp_fee_lamports > 0
         assert bought.protocol_fee_lamports == quote.protocol_fee_lamports
         assert bought.creator_fee_lamports == quote.creator_fee_lamports > 0
         assert (bought.rent_lamports, bought.other_lamports) == (0, 0)
-        assert -bought.wallet_delta_lamports == quote.paid_lamports + bought.network_fee_lamports
+        assert -bought.wallet_delta_lamports == quote.paid_lamports + bought.network_fee_lamports + 12_345
         assert sum(leg.lamports for leg in legs_of_fill(bought)) == 0
         assert await world.held(buyer, mint) == held_raw + quote.token_raw
 
         everything = held_raw + quote.token_raw
         expected = quote_sell(await world.chain.venue(mint), everything, Fees())
-        order = await world.sell_order(buyer, mint, everything, close_account=True)
+        order = await world.sell_order(buyer, mint, everything, close_account=True, **tip)
         sold = fill_from(await world.landed(buyer, order), Side.SELL)
         assert (sold.quote_lamports, sold.lp_fee_lamports) == (expected.quote_lamports, expected.lp_fee_lamports)
         assert (sold.rent_lamports < 0, sold.other_lamports) == (True, 0)
-        received = expected.received_lamports - sold.network_fee_lamports - sold.rent_lamports
+        received = expected.received_lamports - sold.network_fee_lamports - sold.rent_lamports - 12_345
         assert sold.wallet_delta_lamports == received
         assert sum(leg.lamports for leg in legs_of_fill(sold)) == 0
 
