@@ -247,7 +247,7 @@ class PositionMonitor:
             log.warning("exit_not_submitted", position=position.id, reason=str(error))
             return _Left(_Outcome.WAITS, str(error))
         failure = ended.failure if ended is not None else None
-        if failure == program_failure(CURVE_COMPLETE):
+        if failure is not None and program_failure(CURVE_COMPLETE) in failure:
             return _Left(_Outcome.NO_POOL, failure)
         return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs)
 

@@ -104,11 +104,11 @@ class RemoteWorld(World):
         self.remote = chain
 
     def adapters(self) -> Adapters:
-        spooled = SpooledStore(cast(Store, self.database), self.journal)
+        spooled = SpooledStore(cast(Store, self.database), self.journal, self.clock)
         endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S) for one in self.remote.transports], self.clock)
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in self.remote.address.ws_urls]
-        stream = PumpLaunchStream(subscriptions, chain.events_of, self.clock)
+        stream = PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)
         history = PumpWallets(endpoints)
         return Adapters(spooled.as_store, chain, stream, history, self.vault, self.clock, spool=spooled)
 

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
 from bot.trading.flatten import FlattenState
-from bot.trading.intent import Context, Protection
+from bot.trading.intent import Context, IntentState, Protection, Side
 from bot.trading.limits import UserSettings
 from bot.trading.pool import Pool
 from bot.trading.risk_gate import Refused
@@ -133,6 +133,13 @@ async def test_a_sale_that_the_migration_outran_is_signed_again_in_the_pool(auto
         crowd.finish(mint, WHALE)
         await closed(world, 1, within_s=90)
         await all_is_exact(bot, world)
+        assert told(world, "landed with an error")
+        [sold] = [
+            intent
+            for intent in world.store._intents.values()
+            if intent.state is IntentState.FILLED and intent.request.side is Side.SELL
+        ]
+        assert sold.request.slippage_bps == KEEPS.slippage_sell_bps, "nobody bid against it, so it climbed no rung"
 
 
 async def test_a_coin_in_its_pool_is_bought_by_hand_and_not_by_the_sniper(autojump_clock: MockClock) -> None:

@@ -57,7 +57,9 @@ class SilentWorld(World):
         self.node = self.node or SilentRecords(self.chain)
         endpoints = Endpoints([RpcClient(self.node, 2.5)], self.clock)
         chain = PumpChain(endpoints)
-        stream = PumpLaunchStream(InProcessSubscriptions(self.chain), chain.events_of, self.clock)
+        stream = PumpLaunchStream(
+            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
+        )
         return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
 
 
