@@ -149,8 +149,8 @@ MUTANTS = (
             ),
             Edit(
                 PIPELINE,
-                "from bot.trading.risk_gate import Refused, RiskSnapshot, admit",
-                "from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot, admit",
+                "from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit",
+                "from bot.trading.risk_gate import Admitted, Check, Refused, RiskSnapshot, admit",
             ),
         ),
     ),
@@ -195,8 +195,8 @@ MUTANTS = (
         "buys while it is paused",
         (Edit(GATE, "    if request.side is Side.SELL or not pause_causes:\n", "    if request:\n"),),
     ),
-    Mutant("looks at pauses before the gate and not in it", (Edit(GATE, "        _paused,\n", ""),)),
-    Mutant("buys beyond the limit of a position", (Edit(GATE, "        _position_size,\n", ""),)),
+    Mutant("looks at pauses before the gate and not in it", (Edit(GATE, "    _paused,\n", ""),)),
+    Mutant("buys beyond the limit of a position", (Edit(GATE, "    _position_size,\n", ""),)),
     Mutant(
         "forgets a pause when it restarts",
         (Edit("bot/execution/ordered_causes.py", "        await self.store.save_cause(cause)\n", ""),),
