@@ -59,7 +59,7 @@ from bot.storage.spool_journal import FileJournal
 from bot.storage.store import PostgresStore
 from bot.supervision_operator import SupervisionOperator
 from bot.supervision_reload import SupervisionReload
-from bot.supervision_sections import breaker_rule, outage_rules
+from bot.supervision_sections import outage_rules
 from bot.supervision_verbs import SupervisionVerbs
 from bot.systemd import ServiceManager
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
@@ -213,22 +213,20 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE))
         store = spooled.as_store
         transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
-        endpoints = await routes.admitted(
-            transports, local_chain.genesis_hash, clock, breaker_rule(options.supervision)
-        )
+        endpoints = await opened.enter_async_context(routes.pool(transports, local_chain.genesis_hash, clock, options))
         engines = await opened.enter_async_context(open_engines(engine_rates(chosen, local_chain.engine_url), clock))
         chain = PumpChain(endpoints, engines)
         vault = await _ready_books(options, spooled, local_chain.genesis_hash, succession, patience)
         adapters = Adapters(
             store=store,
             chain=chain,
-            stream=routes.launch_stream(local_chain.ws_urls, chain, clock, chosen.localnet.slot_ms),
+            stream=routes.launch_stream(local_chain.ws_urls, chain, clock, chosen.localnet.slot_ms, chosen.rpc),
             history=PumpWallets(endpoints),
             vault=vault,
             clock=clock,
             spool=spooled,
             engines=engines,
-            pools=routes.pool_news(local_chain.ws_urls),
+            pools=routes.pool_news(local_chain.ws_urls, chosen.rpc),
         )
         registrar = Registrar(
             store,

@@ -8,6 +8,7 @@ Record = dict[str, Any]
 
 LAMPORTS_PER_DIGIT = 100_000  # the last of the four decimals of SOL that are shown
 UNKNOWN = "not known"
+ROLES = ("history", "read", "send", "stream")  # what an endpoint is for where nothing else is set
 USERS_SHOWN = 10  # causes of single users
 _AFTER_REARM = "  bot rearm ends it; then each wallet's books are compared with the chain before it may buy"
 
@@ -49,8 +50,10 @@ def _endpoint(endpoint: Record) -> str:
     slot = "no slot yet" if endpoint["slot"] is None else f"slot {endpoint['slot']}{behind}"
     latency = "" if endpoint["latency_ms"] is None else f", {endpoint['latency_ms']} ms"
     breaker = "" if endpoint["breaker"] == "closed" else f", breaker {endpoint['breaker']}"
+    credit = "" if endpoint["credit_left"] is None else f", {endpoint['credit_left']} credits left this month"
+    roles = "" if len(endpoint["roles"]) == len(ROLES) else f", for {' and '.join(endpoint['roles'])} alone"
     why = endpoint["detail"].removeprefix(f"{endpoint['name']}: ")
-    return f"{endpoint['name']} {endpoint['state']}, {slot}{latency}{breaker}{f': {why}' if why else ''}"
+    return f"{endpoint['name']} {endpoint['state']}, {slot}{latency}{breaker}{roles}{credit}{f': {why}' if why else ''}"
 
 
 def _standby(state: str, standby: Record) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import structlog
 import trio
 
+from bot.chain.allowance import Allowance, AllowanceRule
 from bot.chain.breaker import Breaker, BreakerRule
 from bot.chain.rpc import EndpointBehind, RpcClient, RpcFault, SlotNotReached
 from bot.chain.transport import RateLimited
@@ -52,8 +54,10 @@ class Endpoint:
     that the endpoint was away, and now and then.
     """
 
-    def __init__(self, client: RpcClient, clock: Clock, breaker: BreakerRule) -> None:
+    def __init__(self, client: RpcClient, clock: Clock, breaker: BreakerRule, allowance: AllowanceRule) -> None:
         self.client = client
+        self.allowance = Allowance(allowance)
+        client.gate = self._let_through
         self.genesis: str | None = None
         self._genesis_told_at_s: float | None = None
         self._clock = clock
@@ -67,6 +71,14 @@ class Endpoint:
         self._refused = False
         self._distrusted_until_s = 0.0
         self._lie = ""
+
+    def _let_through(self, method: str) -> None:
+        """Raises NotAsked for a method that this endpoint may not be asked now; whoever asks turns to the next one."""
+        reason = self.allowance.take(
+            method, now_s=trio.current_time(), month=month_of(self._clock.now_ms()), for_exit=in_exit_lane()
+        )
+        if reason is not None:
+            raise NotAsked(f"{self.name}: {reason}")
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name} {'healthy' if self._healthy else self._detail}>"
@@ -166,6 +178,9 @@ class Endpoint:
             detail=detail,
             state=self._state(behind=behind),
             lag_slots=lag_slots,
+            roles=tuple(sorted(self.allowance.rule.roles)),
+            credit_left=self.allowance.left_this_month(),
+            asked_this_month=self.allowance.used_this_month,
             breaker="refused" if self._refused else self._breaker.state(trio.current_time()),
             latency_ms=None if self._latency_s is None else round(self._latency_s * 1000),
             error_bps=round(self._error_rate * 10_000),
@@ -192,6 +207,8 @@ class Endpoint:
             is_trial = self._breaker.begin(asked_at_s)
             try:
                 answer = await question(self.client)
+            except NotAsked:
+                raise
             except BotError as error:
                 if isinstance(error, ChainUnavailable) and not _is_about_the_question(error):
                     self._failed(error, is_trial=is_trial)
@@ -272,6 +289,11 @@ class Endpoint:
             log.info("endpoint_turned", endpoint=self.name, healthy=healthy, detail=detail)
         self._healthy = healthy
         self._detail = detail
+
+
+def month_of(now_ms: int) -> str:
+    """The month in UTC, as `2026-11`."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
 
 
 def _is_about_the_question(error: ChainUnavailable) -> bool:

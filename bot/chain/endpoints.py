@@ -12,7 +12,9 @@ from typing import TypeVar, cast
 import structlog
 import trio
 
+from bot.chain.allowance import AllowanceRule
 from bot.chain.breaker import BreakerRule
+from bot.chain.credit_file import CreditFile, Used
 from bot.chain.endpoint import Endpoint, Question
 from bot.chain.race import Judge, Outcome, race
 from bot.chain.rpc import RpcClient, SlotNotReached
@@ -34,6 +36,7 @@ SEND_GRACE_S = 0.25
 MAX_LAG_SLOTS = 16
 # An endpoint not heard for this long says nothing about where the chain is, so that a dead liar is forgotten.
 SLOT_MEMORY_S = 10.0
+KEEP_CREDITS_EVERY_S = 60.0
 
 log = structlog.get_logger()
 
@@ -48,10 +51,19 @@ class Endpoints:
         breaker: BreakerRule = BreakerRule(),  # noqa: B008 - frozen
         *,
         max_lag_slots: int = MAX_LAG_SLOTS,
+        allowances: Sequence[AllowanceRule] = (),
+        credit_file: CreditFile | None = None,
     ) -> None:
+        """`allowances` are those of the clients in order; without any everything may be asked of everybody."""
         if not clients:
             raise ValueError("no endpoint is configured")
-        self._endpoints = tuple(Endpoint(client, clock, breaker) for client in clients)
+        rules = allowances or [AllowanceRule()] * len(clients)
+        self._endpoints = tuple(
+            Endpoint(client, clock, breaker, rule) for client, rule in zip(clients, rules, strict=True)
+        )
+        self._credit_file = credit_file
+        self._credits_kept_at_s = trio.current_time()
+        self._resume_credits()
         self._genesis: str | None = None
         self._max_lag_slots = max_lag_slots
         for client in clients:
@@ -79,6 +91,24 @@ class Endpoints:
             if endpoint.name == name:
                 endpoint.distrust(reason)
 
+    # What was asked of whom
+
+    def _resume_credits(self) -> None:
+        known = self._credit_file.load() if self._credit_file else {}
+        for place, endpoint in enumerate(self._endpoints, start=1):
+            if (used := known.get(f"rpc-{place}")) is not None:
+                endpoint.allowance.resume(used.month, used.requests)
+
+    async def keep_credits(self) -> None:
+        """Write down what was asked this month; `probe` does it once a minute."""
+        self._credits_kept_at_s = trio.current_time()
+        if self._credit_file is None:
+            return
+        counts = ((place, one.allowance) for place, one in enumerate(self._endpoints, start=1))
+        await self._credit_file.save(
+            {f"rpc-{place}": Used(month, one.used_this_month) for place, one in counts if (month := one.month())}
+        )
+
     # Which chain, and who is well
 
     async def admit(self, genesis_hash: str | None) -> str:
@@ -104,6 +134,8 @@ class Endpoints:
 
         To be called every second or two. One line for people; raises ChainUnavailable when nobody can be used.
         """
+        if trio.current_time() >= self._credits_kept_at_s + KEEP_CREDITS_EVERY_S:
+            await self.keep_credits()
         answered = await self._probe_all(ask_genesis=self._genesis is not None)
         self._refuse_strangers()
         usable = sum(self._is_ours(endpoint) for endpoint in answered)

@@ -17,6 +17,7 @@ import msgspec
 import trio
 
 from bot.chain import wire
+from bot.chain.allowance import HISTORY_SEARCH
 from bot.chain.outcome import failure_of
 from bot.chain.transport import DEFAULT_WAIT_S, RateLimited, Transport, one_line
 from bot.errors import ChainUnavailable, SendRejected
@@ -246,6 +247,8 @@ class RpcClient:
         self, signatures: Sequence[str], *, search_history: bool
     ) -> tuple[int, list[wire.Status | None]]:
         """One entry per signature; without `search_history` only the node's recent status cache is asked."""
+        if search_history:
+            self.gate(HISTORY_SEARCH)
         found: list[wire.Status | None] = []
         slots: list[int] = []
         for start in range(0, len(signatures), MAX_STATUSES):

@@ -65,6 +65,7 @@ class EndpointHealth:
     `breaker` is `closed`, `open` or `half_open`, or `refused` for one that serves another chain and is never asked.
     `state` is `up`, `behind` (too many slots behind the best), `distrusted` (it said what others proved wrong), `resting`
     (it asked to be left alone), `down`, or `refused`. `lag_slots` is None before its first answer.
+    `credit_left` is None where no monthly budget is set.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
     """
 
@@ -76,6 +77,9 @@ class EndpointHealth:
     breaker: str = "closed"
     state: str = "up"
     lag_slots: int | None = None
+    roles: tuple[str, ...] = ()
+    credit_left: int | None = None
+    asked_this_month: int = 0
     latency_ms: int | None = None
     error_bps: int = 0
 

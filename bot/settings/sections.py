@@ -144,6 +144,29 @@ class Localnet(Section):
     engine_requests_per_s: float = Field(default=20.0, gt=0, le=100)
 
 
+class RpcEndpoint(Section):
+    """What one endpoint is for, and what it may be asked. `name` is that of the local chain: rpc-1, rpc-2, ...
+
+    `exit_share_percent` of each budget is kept for exits, which are not refused even when all of it is used.
+    """
+
+    name: str = Field(pattern=r"^rpc-[1-9][0-9]?$")
+    roles: tuple[Literal["read", "send", "stream", "history"], ...] = ("read", "send", "stream", "history")
+    requests_per_second: int | None = Field(default=None, ge=1, le=1_000_000)
+    requests_per_month: int | None = Field(default=None, ge=1, le=10**12)
+    exit_share_percent: Decimal = Field(default=Decimal(20), ge=0, le=90, decimal_places=2)
+
+
+class Rpc(Section):
+    """The pool of RPC endpoints. What is not listed in `endpoints` is for everything and without a budget.
+
+    An endpoint more than `max_lag_slots` behind the best decides nothing.
+    """
+
+    max_lag_slots: int = Field(default=16, ge=4, le=1_000)
+    endpoints: tuple[RpcEndpoint, ...] = ()
+
+
 class Demo(Section):
     """The demo users of profile `local`; what is not here is as for every new user."""
 
@@ -168,5 +191,6 @@ class Settings(Section):
     telegram: Telegram = Telegram()
     block_engine: BlockEngine = BlockEngine()
     localnet: Localnet = Localnet()
+    rpc: Rpc = Rpc()
     demo: Demo = Demo()
     logs: Logs = Logs()

@@ -1,0 +1,82 @@
+"""What one endpoint may be asked: its roles, and credits per second and per month with a share kept for exits. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["read", "send", "stream", "history"]
+ALL_ROLES: frozenset[Role] = frozenset({"read", "send", "stream", "history"})
+
+# What is asked of everybody, to know how it fares and how far it is.
+FOR_ALL = frozenset({"getGenesisHash", "getSlot", "getBlockHeight"})
+HISTORY_SEARCH = "searchTransactionHistory"  # an option of getSignatureStatuses that costs as much again
+ROLE_OF: dict[str, Role] = {
+    "sendTransaction": "send",
+    "getTransaction": "history",
+    "getSignaturesForAddress": "history",
+    HISTORY_SEARCH: "history",
+}
+BPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AllowanceRule:
+    """A request costs one credit. None is no limit; `exit_share_bps` of each budget is for exits and probes alone."""
+
+    roles: frozenset[Role] = ALL_ROLES
+    per_second: int | None = None
+    per_month: int | None = None
+    exit_share_bps: int = 2_000
+
+
+class Allowance:
+    """Counts what an endpoint was asked. `now_s` is any monotonic clock, `month` a text such as `2026-11` (UTC).
+
+    Exits are never refused for credit, and what they use is counted: money in a position is worth more than a bill.
+    """
+
+    def __init__(self, rule: AllowanceRule) -> None:
+        self.rule = rule
+        self.used_this_month = 0
+        self._month: str | None = None
+        self._tokens = float(rule.per_second or 0)
+        self._counted_at_s: float | None = None
+
+    def resume(self, month: str, used: int) -> None:
+        """Go on with what an earlier process counted."""
+        self._month, self.used_this_month = month, used
+
+    def month(self) -> str | None:
+        """The month that is counted; None before the first request."""
+        return self._month
+
+    def take(self, method: str, *, now_s: float, month: str, for_exit: bool) -> str | None:
+        """Note one request; the reason where it must not be sent, and then nothing is counted."""
+        role = ROLE_OF.get(method, "read")
+        if method not in FOR_ALL and role not in self.rule.roles:
+            return f"its role is not to {role}"
+        self._refill(now_s, month)
+        if not for_exit:
+            if self.rule.per_second is not None and self._tokens - 1 < self._kept(self.rule.per_second):
+                return f"the {self.rule.per_second} requests of this second are used, but for exits"
+            if (left := self.left_this_month()) is not None and left <= self._kept(self.rule.per_month or 0):
+                return f"the {self.rule.per_month} requests of this month are used, but for exits"
+        self._tokens = max(0.0, self._tokens - 1)
+        self.used_this_month += 1
+        return None
+
+    def left_this_month(self) -> int | None:
+        """Credits left, exits' share included; None where there is no limit."""
+        return None if self.rule.per_month is None else max(0, self.rule.per_month - self.used_this_month)
+
+    def _kept(self, budget: int) -> int:
+        return budget * self.rule.exit_share_bps // BPS
+
+    def _refill(self, now_s: float, month: str) -> None:
+        if month != self._month:
+            self._month, self.used_this_month = month, 0
+        if self.rule.per_second is not None:
+            since_s = 0.0 if self._counted_at_s is None else now_s - self._counted_at_s
+            self._tokens = min(float(self.rule.per_second), self._tokens + since_s * self.rule.per_second)
+        self._counted_at_s = now_s
