@@ -110,6 +110,13 @@ FAULTS = (
     _lie("stale", "the same, cut off 200 slots before the cell began", "stale", ahead_slots=SLOTS_BEHIND),
     _lie("empty", "the preferred endpoint says that nothing exists, at the newest slot", "empty"),
     _lie("stranger", "the preferred endpoint says that it serves another chain", "genesis"),
+    Fault(
+        "engine away",
+        "the block engine refuses connections; the orders of the matrix take every route",
+        Stops.NOTHING,
+        partial(_chain, kind="engine-down"),
+        _chain_is_well,
+    ),
     _stream("silent", "the streams of both endpoints stay open and tell nothing", "silent", Stops.AUTOMATED),
     _stream("doubles", "both streams tell everything twice", "doubles", Stops.NOTHING),
     Fault(

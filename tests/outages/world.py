@@ -26,7 +26,7 @@ from bot.storage.memory import MemoryStore
 from bot.storage.spool import SpooledStore
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.tree import Adapters, Chats
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines
 from tests.simulation.world import SeededVault
 from tests.whole.database_twin import writes
 from tests.whole.test_levels_services import NoDoor
@@ -143,7 +143,8 @@ class OutageWorld(World):
     def adapters(self) -> Adapters:
         clients = [RpcClient(InProcessTransport(self.chain, f"rpc-{n + 1}", n), RPC_DEADLINE_S) for n in ORDER]
         endpoints = Endpoints(clients, self.clock)
-        chain = PumpChain(endpoints)
+        engines = in_process_engines(self.chain, self.clock)
+        chain = PumpChain(endpoints, engines)
         subscriptions = [TroubledSubscriptions(self.chain, number, self.streams) for number in ORDER]
         self.spooled = SpooledStore(cast(Store, self.postgres), self.journal)
         return Adapters(
@@ -154,6 +155,7 @@ class OutageWorld(World):
             vault=self.vault,
             clock=self.clock,
             spool=self.spooled,
+            engines=engines,
         )
 
     def exits_from_memory(self) -> bool:
