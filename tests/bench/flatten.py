@@ -32,7 +32,7 @@ from tests.bench.remote import RemoteChain, RemoteWorld, remote_chain
 from tests.bench.table import Line, duration, per_second
 from tests.bench.trade import RecordedChain, execute
 from tests.whole.crowd import Crowd
-from tests.whole.virtual import living_bot, open_for_entries
+from tests.whole.virtual import living_bot
 
 USERS = 100
 TOKENS = 10
@@ -108,7 +108,8 @@ async def _measure(root: Path, draw: random.Random) -> Flattened:
         people = [await world.user(f"user-{number}", SETTINGS) for number in range(USERS)]
         async with living_bot(world, policy=POLICY) as bot:
             with trio.fail_after(READY_WITHIN_S):
-                await open_for_entries(bot)
+                while not (bot.guard.state is State.OPEN and bot.reconciler.reconciled):
+                    await trio.sleep(0.1)
                 mints = await _launch(chain)
                 await _fill(bot, store, people, mints)
             return await _flatten(bot, store, chain, people, draw)

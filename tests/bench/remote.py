@@ -22,8 +22,8 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.swaps import PumpWallets
-from bot.chain.transport import HttpTransport, open_http_transport
-from bot.clock import system_clock
+from bot.chain.transport import open_http_transport
+from bot.clock import Clock, system_clock
 from bot.local_chain import LocalChainAddress, LocalChainProcess
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Store, User, Wallet
@@ -49,8 +49,9 @@ class RemoteChain:
     """A chain in another process. `call` and `step` block: they prepare a benchmark and are no part of it."""
 
     address: LocalChainAddress
-    transports: list[HttpTransport]
+    endpoints: Endpoints
     pid: int
+    clock: Clock
     _ids: itertools.count[int] = field(default_factory=itertools.count)
 
     def call(self, method: str, *params: Any) -> Any:
@@ -88,8 +89,11 @@ async def remote_chain(directory: Path) -> AsyncIterator[RemoteChain]:
         address = await process.start()
         async with AsyncExitStack() as opened:
             transports = [await opened.enter_async_context(open_http_transport(url)) for url in address.http_urls]
+            clock = system_clock()
+            endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S) for one in transports], clock)
+            await endpoints.admit(address.genesis_hash)
             pid = json.loads((directory / "localnet.json").read_text())["pid"]
-            yield RemoteChain(address, transports, pid)
+            yield RemoteChain(address, endpoints, pid, clock)
     finally:
         with trio.CancelScope(shield=True):
             await process.stop()
@@ -100,12 +104,12 @@ class RemoteWorld(World):
 
     def __init__(self, chain: RemoteChain, store: PostgresStore) -> None:
         # The tree takes any store and any chain; the fields of the world name their twins.
-        super().__init__(cast(InProcessChain, chain), system_clock(), store=cast(MemoryStore, store))
+        super().__init__(cast(InProcessChain, chain), chain.clock, store=cast(MemoryStore, store))
         self.remote = chain
 
     def adapters(self) -> Adapters:
         spooled = SpooledStore(cast(Store, self.database), self.journal, self.clock)
-        endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S) for one in self.remote.transports], self.clock)
+        endpoints = self.remote.endpoints
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in self.remote.address.ws_urls]
         stream = PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)
