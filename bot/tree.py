@@ -48,6 +48,7 @@ from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
 from bot.execution.endpoint_watch import EndpointWatch
+from bot.execution.exit_balances import ExitBalances
 from bot.execution.finality import Finality
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
@@ -228,10 +229,11 @@ class TradingBot:
 
     def _desk(self, units: UnitsBook) -> ExecutorDesk:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
-        keys, covering = SealedKeys(store, self.adapters.vault), self.guard.covering
+        keys, looks = SealedKeys(store, self.adapters.vault), ExitBalances(chain, self.in_flight)
+        covering, prices = self.guard.covering, self.prices
         return ExecutorDesk(
             store,
-            Pipeline(store, chain, keys, clock, self.policy, self.in_flight, self.prices, covering, units),
+            Pipeline(store, chain, keys, clock, self.policy, self.in_flight, prices, looks, covering, units),
             executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),

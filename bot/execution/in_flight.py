@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -44,6 +45,7 @@ class InFlight:
     _resolved: dict[str, trio.Event] = field(default_factory=dict)
     _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
+    _outcomes: Counter[str] = field(default_factory=Counter)  # by wallet
 
     def follow(self, followed: Followed) -> None:
         """Follow an attempt; one that is followed already keeps its send time and evidence.
@@ -118,6 +120,7 @@ class InFlight:
 
         Those that are followed already are not only to be proven dead any more; whoever adopts it follows the others.
         """
+        self._outcomes[intent.request.wallet_id] += 1
         for other in self.attempts_of(intent.id):
             self._followed[other.attempt.signature] = replace(other, intent=intent, decided=False)
             self.count(intent.id, [other.attempt])
@@ -141,6 +144,7 @@ class InFlight:
     def _forget(self, signature: str) -> Followed | None:
         followed = self._followed.pop(signature, None)
         if followed is not None:
+            self._outcomes[followed.intent.request.wallet_id] += 1
             signatures = self._signatures[followed.intent.id]
             signatures.remove(signature)
             if not signatures:
@@ -179,6 +183,10 @@ class InFlight:
             (followed.intent.request.wallet_id, followed.intent.request.mint, followed.intent.request.side) == wanted
             for followed in self._followed.values()
         )
+
+    def outcomes(self, wallet_id: str) -> int:
+        """How many attempts of a wallet have had their outcome, or lost it again: what it holds may differ since."""
+        return self._outcomes[wallet_id]
 
     def may_take(self, wallet_id: str) -> int:
         """The most lamports that what is on its way may still take from a wallet; what sales bring is not counted."""

@@ -15,6 +15,7 @@ import trio
 
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
+from bot.execution.exit_balances import ExitBalances
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
@@ -73,6 +74,7 @@ class Pipeline:
     policy: Policy
     in_flight: InFlight
     prices: Prices
+    holdings: ExitBalances
     pause_causes: PauseCauses
     units: UnitsBook = field(default_factory=UnitsBook)
 
@@ -241,7 +243,7 @@ class Pipeline:
 
     @property
     def _quoting(self) -> Quoting:
-        return Quoting(self.chain, self.prices, self.policy.ceilings)
+        return Quoting(self.chain, self.prices, self.policy.ceilings, self.holdings)
 
     async def _admit(
         self, request: TradeRequest, wallet: Wallet, settings: UserSettings, intent_id: str, gate: Gate

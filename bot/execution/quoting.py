@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.errors import DecodeError
+from bot.execution.exit_balances import ExitBalances
 from bot.ports import Chain, Prices, Wallet
 from bot.trading.curve import AwaitsPoolError, Quote, QuoteError
 from bot.trading.intent import Context, Side, TradeRequest
@@ -55,6 +56,7 @@ class Quoting:
     chain: Chain
     prices: Prices
     ceilings: Ceilings
+    holdings: ExitBalances
 
     async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """Quote against the reserves of this moment. Raises CannotPrepareError, ChainUnavailable or DecodeError."""
@@ -111,7 +113,7 @@ class Quoting:
         return Priced(venue, quote, limit_raw)
 
     async def _sale(self, request: TradeRequest, wallet: Wallet, venue: Venue) -> Priced:
-        balances = await self.chain.balances(wallet.address)
+        balances = await self.holdings.of(wallet, request.mint)
         held_raw = balances.token_raw.get(request.mint, 0)
         token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
         if token_raw == 0:
