@@ -15,7 +15,7 @@ from bot.errors import Unavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
 from bot.execution.ordered_causes import OrderedCauses
-from bot.ports import ProgramStore
+from bot.ports import ProgramStore, Spool
 from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import RELAPSE_WINDOW_MS, Outage, OutageRule, Phase
 from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt, LevelChange, State, TradingState
@@ -28,6 +28,7 @@ STOPPING = "stopping"
 HALT = "halt"
 TICK_S = 0.1
 STORE_REST_S = 1.0  # after a try that the database did not answer
+STORED_WITHIN_S = 2.0
 FIRST_LOAD_S = 2.0  # how long the first start waits for what is stored
 HISTORY = 200
 
@@ -48,7 +49,9 @@ class TradingGuard(OrderedCauses):
     keep_halt: Callable[[Halt | None], None]
     kept_halt: Callable[[], Halt | None]
     alert: Callable[[Alert], None]
+    spool: Spool | None = None
     halt: Halt | None = None
+    owed: list[Cause] = field(default_factory=list)
     flattened: bool = False
     unwatched: set[str] = field(default_factory=set)
     changed: trio.Event = field(default_factory=trio.Event)
@@ -98,6 +101,7 @@ class TradingGuard(OrderedCauses):
     async def _keep_up(self) -> bool:
         """Make the stored halt and causes what they are here; False while the database is away."""
         try:
+            await self._store_owed()
             await self._load()
             await self._store_halt()
             await self._store_causes()
@@ -167,6 +171,17 @@ class TradingGuard(OrderedCauses):
             if key not in self._kept:
                 await self.store.save_cause(cause)
                 self._kept[key] = cause
+
+    async def _store_owed(self) -> None:
+        """Store what could not be stored when it was ordered and was not ended since; raises StoreUnavailable."""
+        while self.owed:
+            first = self.owed[0]
+            await self.store.save_cause(first)
+            if first in self.owed:
+                self.owed.remove(first)
+                log.info("order_stored", cause=first.name, scope=first.scope)
+            else:  # it was ended while it was being stored
+                await self.store.clear_cause(first.name, first.scope, first.by)
 
     async def _store_halt(self) -> None:
         if self.halt is not None and not self._halt_kept:
@@ -266,6 +281,18 @@ class TradingGuard(OrderedCauses):
             self._halt_kept = False
         else:
             self._halt_kept = True
+
+    async def has_stored_halt(self) -> bool:
+        """Whether the database has the halt; one that has just been latched is waited for a moment."""
+        with trio.move_on_after(STORED_WITHIN_S):
+            while not (self._halt_stored or self._behind):  # noqa: ASYNC110 - it is stored by the next look
+                await trio.sleep(TICK_S)
+        return self._halt_stored
+
+    @property
+    def halt_is_kept(self) -> bool:
+        """Whether the halt is on this disk."""
+        return self._halt_kept
 
     def all_flat(self, unsellable: int) -> None:
         """Everything that can be sold of what is to be sold is sold: the state becomes HALTED."""

@@ -315,7 +315,7 @@ async def _run_tree(
     board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor, leadership=shared)
     chat = make_chat(
         AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.words.line),
-        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed),
+        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
     )

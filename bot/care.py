@@ -20,7 +20,7 @@ from bot.execution.finality import Finality
 from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
 from bot.execution.loss_rules import LossRules
-from bot.execution.ordered_causes import BY_HIS_COMMAND, PANIC
+from bot.execution.ordered_causes import BY_HIS_COMMAND, PANIC, is_operator
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
@@ -112,7 +112,10 @@ class MoneyCare:
 
         Returns how many positions he has now. He orders it himself unless `by` says who does, and who orders it ends it.
         """
-        await self.guard.pause_user(user_id, PANIC, by=by, why=why or BY_HIS_COMMAND)
+        if is_operator(by):
+            await self.guard.flatten_user(user_id, why, by)
+        else:
+            await self.guard.pause_user(user_id, PANIC, by=by, why=why or BY_HIS_COMMAND)
         return len(await self.store.open_positions(user_id))
 
     async def _start_monitor(self, monitors: Supervisor, position: Position, forced: ExitReason | None) -> None:

@@ -11,16 +11,16 @@ import structlog
 
 from bot.clock import Clock
 from bot.database_server import DatabaseServer
-from bot.errors import BotError
+from bot.errors import BotError, StoreUnavailable
 from bot.execution.messages import flattened_message, program_flattened_message
-from bot.execution.ordered_causes import OPERATOR
+from bot.execution.ordered_causes import IN_MEMORY, ON_THIS_DISK, OPERATOR
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
 from bot.refusal import CannotError, typed_reason, who
 from bot.status import StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trace import Tracer
-from bot.trading.trading_state import Halt
+from bot.trading.trading_state import Halt, State
 from bot.trading.units import counted
 from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
@@ -87,13 +87,20 @@ class Operator:
         why = typed_reason(request, "no reason given")
         if not await self.bot.guard.pause_by_operator(why, who(request)):
             raise CannotError("an operator has paused entries already; bot resume ends it")
-        return {"text": "entries are paused for everybody; exits and monitors go on. bot resume ends it."}
+        return {
+            "text": f"entries are paused for everybody; {self._exits()}. bot resume ends it.{self.bot.guard.kept_where()}"
+        }
 
     async def _resume(self, request: Record) -> Record:
-        if not await self.bot.guard.resume_by_operator(who(request)):
+        try:
+            ended = await self.bot.guard.resume_by_operator(who(request))
+        except StoreUnavailable as error:
+            raise CannotError(
+                f"what you ordered stands; give bot resume again when the database answers ({error})"
+            ) from None
+        if not ended:
             raise CannotError("there is no operator's pause; other causes end by themselves, a halt by bot rearm")
-        left = self._left()
-        return {"text": f"your pause is over; still pausing: {left}." if left else "entries are open."}
+        return {"text": self._after("your pause is over")}
 
     async def _flatten(self, request: Record) -> Record:
         handle, program = request.get("user"), request.get("program")
@@ -107,7 +114,8 @@ class Operator:
         halt = Halt(OPERATOR, self._clock.now_ms(), who(request), why)
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
-        return {"text": "halted: every position is being sold, nothing is bought until bot rearm."}
+        kept = "" if await self.bot.guard.has_stored_halt() else self._halt_is_here_alone()
+        return {"text": f"halted: every position is being sold, nothing is bought until bot rearm.{kept}"}
 
     async def _flatten_user(self, handle: str, why: str, by: str) -> Record:
         """Pause one user and sell what he holds; his money stays his."""
@@ -118,7 +126,10 @@ class Operator:
         await self._store.audit(by, "flatten", {"user": user.id, "why": why}, self._clock.now_ms())
         selling = await self.bot.panic(user.id, by=by, why=why)
         await self._store.post(flattened_message(self._clock, user.id, why, selling))
-        return {"text": f"{user.handle}: entries paused, {counted(selling, 'position')} to sell; bot resume ends both."}
+        kept = self.bot.guard.kept_where()
+        return {
+            "text": f"{user.handle}: entries paused, {counted(selling, 'position')} to sell; bot resume ends both.{kept}"
+        }
 
     async def _flatten_program(self, program: str, why: str, by: str) -> Record:
         """Sell what everybody holds of the tokens that trade at one program, and buy none of them."""
@@ -132,7 +143,8 @@ class Operator:
         for user_id, count in held.items():
             await self._store.post(program_flattened_message(self._clock, user_id, program, why, count))
         selling = counted(held.total(), "position")
-        return {"text": f"{program}: no entries there, {selling} to sell; bot resume ends both."}
+        kept = self.bot.guard.kept_where()
+        return {"text": f"{program}: no entries there, {selling} to sell; bot resume ends both.{kept}"}
 
     async def _rearm(self, request: Record) -> Record:
         if self.bot.guard.halt is None:
@@ -140,8 +152,7 @@ class Operator:
         if not self.bot.guard.flattened:
             raise CannotError("the flatten is still at work; wait for HALTED in bot status")
         await self.bot.guard.rearm(who(request))
-        left = self._left()
-        return {"text": f"rearmed; still pausing: {left}." if left else "rearmed; entries are open."}
+        return {"text": self._after("rearmed")}
 
     async def _fault(self, request: Record) -> Record:
         """Take the bot's own database away for a while; without waiting for what follows from it."""
@@ -159,6 +170,23 @@ class Operator:
 
     async def _faults(self, _: Record) -> Record:
         return {"faults": [] if self.database is None else self.database.faults()}
+
+    def _after(self, ended: str) -> str:
+        """What holds once something has ended; entries are called open only where they are."""
+        guard, left = self.bot.guard, self._left()
+        if guard.halt is not None:
+            return f"{ended}; the halt stands ({guard.state}): nothing is bought until bot rearm."
+        if left:
+            return f"{ended}; still pausing: {left}."
+        return f"{ended}; entries are open." if guard.state is State.OPEN else f"{ended}; the bot is {guard.state}."
+
+    def _exits(self) -> str:
+        """What becomes of exits now."""
+        return f"monitors go on, {said}" if (said := self.board.words.exits()) else "exits and monitors go on"
+
+    def _halt_is_here_alone(self) -> str:
+        """For a halt that the database does not have yet."""
+        return ON_THIS_DISK if self.bot.guard.halt_is_kept else IN_MEMORY
 
     def _left(self) -> str:
         """The causes that still pause somebody, each once."""

@@ -88,10 +88,12 @@ class Succession:
         """
         self._store = store
         candidate = Candidate()
-        leader = await store.leader(self._party)
-        if await self._tried(store, candidate, leader):
-            return
-        assert leader is not None
+        while True:
+            leader = await store.leader(self._party)
+            if await self._tried(store, candidate, leader):
+                return
+            if leader is not None:
+                break  # else another was quicker to lead on a database that nobody had led yet: who is it?
         if self.own_chain and leader.left_ms > 0:
             raise StartupError(
                 f"another bot leads on this database: {leader.name}; it has a local chain of its own, which ends with it,"

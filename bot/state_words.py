@@ -53,6 +53,10 @@ class StateWords:
             waits = "exits wait for a journal that can be written"
         return waits or next((words for name, words in GO_ON.items() if name in away), None)
 
+    def kept_where(self) -> str:
+        """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
+        return self.guard.kept_where()
+
     def _halt_sentence(self, halt: Halt) -> str:
         doing = "what is to be sold is sold" if self.guard.flattened else "every position is being sold"
         return (

@@ -169,9 +169,7 @@ class TradingBot:
         self.endpoint_watch = EndpointWatch(self.alerts.tell)
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
-        self.guard = TradingGuard(
-            store, clock, self.rules, self.halt_keeper.keep, self.halt_keeper.kept, self.alerts.tell
-        )
+        self.guard = self._guard()
         self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
         self.care = MoneyCare(
             store=store,
@@ -292,6 +290,17 @@ class TradingBot:
         """Another file from now on, which the running tree has taken over already, and its rules of outages."""
         self.supervision = self.care.supervision = self.hunt.supervision = other
         self.guard.take_rules(rules)
+
+    def _guard(self) -> TradingGuard:
+        return TradingGuard(
+            store=self.adapters.store,
+            clock=self.adapters.clock,
+            rules=self.rules,
+            keep_halt=self.halt_keeper.keep,
+            kept_halt=self.halt_keeper.kept,
+            alert=self.alerts.tell,
+            spool=self.adapters.spool,
+        )
 
     def _reconciler(self) -> ReconcilerActor:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock

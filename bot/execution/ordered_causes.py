@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import structlog
+
 from bot.clock import Clock
-from bot.ports import ProgramStore
+from bot.errors import StoreUnavailable
+from bot.ports import ProgramStore, Spool
 from bot.trading.flatten import FlattenOrder
 from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt
+
+log = structlog.get_logger()
 
 OPERATOR = "operator"
 RECONCILER = "reconciler"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"  # everything that a user holds, now or later, is sold
+FLATTEN = "flatten"  # the same by an operator: a cause of its own, because each ends what he ordered himself
 BREAKER = "breaker"  # what buys for a user by itself is paused after a loss or failures
 LOSS_RULE = "loss rule"  # who orders a flatten at the loss that a user or the operator set
 BY_HIS_COMMAND = "by his own command"
+SELLS = frozenset({PANIC, FLATTEN})
+ON_THIS_DISK = (
+    " The database is away: this is on this disk alone until that answers, and a standby that takes over before then does"
+    " not know it."
+)
+IN_MEMORY = (
+    " It holds in this process alone: neither the database nor the disk takes it now, which is tried again and again; a"
+    " restart before then forgets it."
+)
 
 
 def is_operator(by: str) -> bool:
@@ -24,16 +39,22 @@ def is_operator(by: str) -> bool:
 
 
 def _is_flatten_by_operator(cause: Cause) -> bool:
-    return cause.name == PANIC and is_operator(cause.by)
+    return cause.name in SELLS and is_operator(cause.by)
 
 
 class OrderedCauses(ABC):
-    """The part of the guard that takes orders. Each is stored before it holds, so that no restart forgets it."""
+    """The part of the guard that takes orders. Each is stored before it is answered, so that no restart forgets it.
+
+    One that can be stored nowhere holds all the same, because each of them brakes; it is `owed` to the store, and whoever
+    ordered it is told by `kept_where`. `spool` is the journal of a store that has one.
+    """
 
     __slots__ = ()
     store: ProgramStore
     clock: Clock
+    spool: Spool | None
     halt: Halt | None
+    owed: list[Cause]
 
     @abstractmethod
     def causes(self) -> tuple[Cause, ...]:
@@ -81,6 +102,10 @@ class OrderedCauses(ABC):
             user_id,
         )
 
+    async def flatten_user(self, user_id: str, why: str, by: str = OPERATOR) -> bool:
+        """An operator has everything of a user sold, now or later; False when one has already. The user's panic is his own."""
+        return await self.pause_user(user_id, FLATTEN, by=by, why=why)
+
     async def flatten_program(self, program: str, why: str, by: str = OPERATOR) -> bool:
         """An operator has everything sold that trades at a program, and nothing of it is bought; False when he has already."""
         return await self._order(Cause(PANIC, f"{OF_PROGRAM}{program}", self.clock.now_ms(), by, why))
@@ -96,17 +121,18 @@ class OrderedCauses(ABC):
 
     def panics(self, user_id: str) -> bool:
         """Whether everything that this user holds, now or later, is to be sold."""
-        return self.stands(PANIC, f"user:{user_id}")
+        return any(self.stands(name, f"user:{user_id}") for name in SELLS)
 
     def must_sell(self, user_id: str, program: str | None) -> bool:
         """Whether a position of this user, whose token trades at `program`, is to be sold by somebody's order."""
         return self.panics(user_id) or self.stands(PANIC, f"{OF_PROGRAM}{program}")
 
     def panics_himself(self, user_id: str) -> bool:
-        """Whether it was by his own word."""
-        return any(
-            (cause.name, cause.scope, cause.by) == (PANIC, f"user:{user_id}", user_id) for cause in self.causes()
+        """Whether it was by his own word, and by nobody's before."""
+        first = next(
+            (cause for cause in self.causes() if cause.name in SELLS and cause.scope == f"user:{user_id}"), None
         )
+        return first is not None and (first.name, first.by) == (PANIC, user_id)
 
     def flattened_by_operator(self, user_id: str) -> bool:
         """Whether it is an operator who has everything of this user sold."""
@@ -117,20 +143,38 @@ class OrderedCauses(ABC):
         return any((cause.name, cause.scope) == (name, scope) for cause in self.causes())
 
     def flattens(self) -> list[FlattenOrder]:
-        """What is to be sold: everything while halted, and all of the users and programs of whom it was ordered."""
-        narrower = [FlattenOrder(one.scope, one.name, one.since_ms) for one in self.causes() if one.name == PANIC]
+        """What is to be sold: everything while halted, and all of the users and programs of whom it was ordered.
+
+        Who was ordered twice, by himself and by an operator, is sold for the order that came first.
+        """
+        narrower: dict[str, FlattenOrder] = {}
+        for one in self.causes():
+            if one.name in SELLS:
+                narrower.setdefault(one.scope, FlattenOrder(one.scope, one.name, one.since_ms))
         halt = self.halt
-        return narrower if halt is None else [FlattenOrder(GLOBAL, halt.cause, halt.since_ms), *narrower]
+        of_everybody = [] if halt is None else [FlattenOrder(GLOBAL, halt.cause, halt.since_ms)]
+        return [*of_everybody, *narrower.values()]
+
+    def kept_where(self) -> str:
+        """What is to be added to the answer to an order that is not in the database yet; empty where all of them are."""
+        if self.owed:
+            return IN_MEMORY
+        return ON_THIS_DISK if self.spool is not None and self.spool.spool().from_memory else ""
 
     async def _order(self, cause: Cause) -> bool:
         if self.stands(cause.name, cause.scope):
             return False
-        await self.store.save_cause(cause)
+        try:
+            await self.store.save_cause(cause)
+        except StoreUnavailable as error:
+            log.warning("order_not_stored", cause=cause.name, scope=cause.scope, by=cause.by, reason=str(error))
+            self.owed.append(cause)
         self.pause(cause.name, by=cause.by, why=cause.why, scope=cause.scope, binds=cause.binds)
         return True
 
     async def _end(self, causes: list[Cause], by: str) -> bool:
         for cause in causes:
+            self.owed[:] = [one for one in self.owed if (one.name, one.scope) != (cause.name, cause.scope)]
             await self.store.clear_cause(cause.name, cause.scope, by)
             self.resume(cause.name, scope=cause.scope)
         return bool(causes)

@@ -12,10 +12,11 @@ from typing import Any, cast
 import structlog
 
 from bot.errors import StoreUnavailable
+from bot.execution.ordered_causes import is_operator
 from bot.ports import OutboxMessage, SpoolState, Store, WalletLedger
 from bot.storage.spool_charge import Charge, WritesRefused
 from bot.storage.spool_codec import Kept
-from bot.storage.spool_entries import Posted
+from bot.storage.spool_entries import Audited, Posted
 from bot.storage.spool_journal import Journal
 from bot.storage.spool_orders import SpooledOrders
 from bot.storage.spool_people import SpooledPeople
@@ -79,6 +80,18 @@ class SpooledStore(SpooledPeople, SpooledOrders):
                     return
             self._charge.enter(Posted(message))
 
+    async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
+        """An operator acts while the database is away as well; what he did is in the log then, and in its rows afterwards."""
+        async with self._charge.writing():
+            if self._charge.away is None:
+                try:
+                    await self._store.audit(by, action, detail, now_ms)
+                except StoreUnavailable as error:
+                    self._charge.lost(error)
+                else:
+                    return
+            self._charge.enter(Audited(by, action, detail, now_ms))
+
     async def wallet_ledger(self, wallet_id: str) -> WalletLedger:
         """What memory has decided is in no ledger yet: while it is in charge nobody compares one with the chain."""
         return await self._charge.read(lambda: self._store.wallet_ledger(wallet_id), lambda: None)
@@ -93,17 +106,18 @@ class SpooledStore(SpooledPeople, SpooledOrders):
         return await self._store.causes()
 
     async def save_cause(self, cause: Cause) -> None:
-        """A user's pause or panic is kept in the journal; the program's own causes are about what is away and wait."""
+        """What a person ordered is kept in the journal; the program's own causes are about what is away and wait."""
+        waits = cause.scope == GLOBAL and not is_operator(cause.by)
         async with self._charge.writing():
             if self._charge.away is None:
                 try:
                     await self._store.save_cause(cause)
                 except StoreUnavailable as error:
                     self._charge.lost(error)
-                    if cause.scope == GLOBAL:
+                    if waits:
                         raise
                 else:
                     return
-            if cause.scope == GLOBAL:
+            if waits:
                 raise self._charge.refusal()
             await self._charge.record(Kept(cause))

@@ -73,8 +73,18 @@ class Posted:
     message: OutboxMessage
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What somebody did meanwhile, with the arguments of `ProgramStore.audit`."""
+
+    by: str
+    action: str
+    detail: dict[str, object]
+    now_ms: int
+
+
 # The outcomes are in memory alone: after a crash the chain tells them again.
-Entry = Record | Planned | Unproven | Ended | Filled | Peak | Posted
+Entry = Record | Planned | Unproven | Ended | Filled | Peak | Posted | Audited
 
 
 async def carry_out(entry: Entry, store: Store) -> None:
@@ -117,6 +127,8 @@ async def carry_out(entry: Entry, store: Store) -> None:
             await store.note_peak(entry.position_id, entry.peak_lamports, token_raw=entry.token_raw)
         case Posted(message):
             await store.post(message)
+        case Audited(by, action, detail, now_ms):
+            await store.audit(by, action, detail, now_ms)
 
 
 async def _sign(signed: Signed, store: Store) -> None:

@@ -14,6 +14,7 @@ from bot.commands import COMMANDS, Command
 from bot.errors import JournalUnavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
+from bot.state_words import StateWords
 from bot.storage.spool_codec import HEADER, Record, encode
 from bot.storage.spool_journal import MemoryJournal
 from bot.telegram.chat import Incoming
@@ -186,10 +187,12 @@ async def test_panic_while_away_sells_and_outlives_the_process(autojump_clock: M
             here.world.clock,
             here.bot.panic,
             here.bot.hunt.sniper_changed,
+            StateWords(here.bot.guard, here.bot.adapters.spool),
         )
         told = await chat.panic(Incoming(here.user, None, "/panic", "key"), (), _command("panic"))
         assert "1 position to sell, at any price" in told
         assert "could not be switched off for good" in told
+        assert "this is on this disk alone until that answers, and a standby that takes over" in told
         await here.until_sold_on_the_chain()
     here.world.database.is_away = False
     async with running_bot(here.world) as bot:

@@ -125,7 +125,7 @@ async def test_an_operator_flattens_one_user_and_bot_resume_ends_it(autojump_clo
         await stored(world, order, {mint: FlattenState.SOLD}, within_s=10)
         assert bot.guard.state is State.OPEN
         assert not await bot.guard.resume_user(user.id)
-        assert pausing(bot) == {"panic"}
+        assert pausing(bot) == {"flatten"}
         assert await bot.guard.resume_by_operator()
         assert bot.guard.flattens() == []
 

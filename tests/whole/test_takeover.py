@@ -60,16 +60,16 @@ class Process:
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[TradingBot]:
         """The whole bot, once it leads."""
-        await self.succession.lead(self._leases, self._fit)
-        self.world.lease = LeaseKeeper(self.succession.leadership, self._leases).run
+        await self.succession.lead(self.leases, self.fit)
+        self.world.lease = LeaseKeeper(self.succession.leadership, self.leases).run
         async with living_bot(self.world) as bot:
             yield bot
 
     @property
-    def _leases(self) -> LeaseStore:
+    def leases(self) -> LeaseStore:
         return cast(LeaseStore, self.world.database)
 
-    async def _fit(self) -> None:
+    async def fit(self) -> None:
         await trio.lowlevel.checkpoint()
 
 
@@ -126,3 +126,20 @@ async def told_of_takeover(process: Process, bot: TradingBot) -> str:
     await process.succession.tell_takeover(lambda: bot.reconciler.reconciled, told.append)
     [alert] = told
     return alert.text.partition(", in place of ")[0]
+
+
+async def test_of_two_that_start_at_once_on_an_empty_database_one_leads_and_one_waits(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    shared, chain = SharedMemory(MemoryStore()), InProcessChain(seed=1)
+    both = [Process.make(shared, chain, tmp_path / str(number), number) for number in (1, 2)]
+
+    def said(words: str) -> int:
+        return sum(words in line for process in both for line in process.world.told)
+
+    async with trio.open_nursery() as nursery:
+        for process in both:
+            nursery.start_soon(process.succession.lead, process.leases, process.fit)
+        await until(lambda: said("standby: another bot leads on this database") == 1, within_s=5)
+        assert sum(process.succession.leadership.lease is not None for process in both) == 1
+        nursery.cancel_scope.cancel()

@@ -32,6 +32,8 @@ class Pauses(Protocol):
 
     async def acknowledge_outflow(self, user_id: str) -> bool: ...
 
+    def kept_where(self) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class PreferenceHandlers:
@@ -90,7 +92,8 @@ class PreferenceHandlers:
             raise wrong_usage(command)
         if not await self.pauses.pause_user(known(incoming).id):
             return "Your entries are paused already; /resume ends it."
-        return "Your entries are paused: nothing is bought for you, exits go on. /resume ends it."
+        kept = self.pauses.kept_where()
+        return f"Your entries are paused: nothing is bought for you, exits go on. /resume ends it.{kept}"
 
     async def resume(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from bot.clock import Clock
 from bot.commands import Command
@@ -32,6 +33,16 @@ def key_of(text: str, what: str = "token") -> str:
     return text
 
 
+class Words(Protocol):
+    """What an answer says beside what was done."""
+
+    def exits(self) -> str | None:
+        """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
+
+    def kept_where(self) -> str:
+        """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class TradeHandlers:
     store: Store
@@ -40,6 +51,7 @@ class TradeHandlers:
     clock: Clock
     sell_everything: Callable[[str], Awaitable[int]]
     snipers_changed: Callable[[str], Awaitable[None]]
+    words: Words
     offers: Offers = field(default_factory=Offers)
 
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
@@ -180,7 +192,7 @@ class TradeHandlers:
             )
         return (
             f"{mode_label(user.mode.value)} {sniper}; {now}. Whatever an order on its way still buys is sold as it lands."
-            " Each sale is tried again until the chain shows it; /resume ends the pause."
+            f" Each sale is tried again until the chain shows it; /resume ends the pause.{self.words.kept_where()}"
         )
 
     async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
