@@ -284,7 +284,10 @@ class StatusBoard:
         if self._bot.adapters.engines is None:
             services["engine"] = {"health": "off", "since": None, "detail": "no block engine is configured"}
         else:
-            services["engine"]["regions"] = [asdict(region) for region in self._bot.adapters.engines.health()]
+            regions = [asdict(region) for region in self._bot.adapters.engines.health()]
+            for region in regions:
+                region["since"] = rfc3339(region.pop("since_ms"))
+            services["engine"]["regions"] = regions
         return services
 
     # ------------------------------------------------------------------------------------------------- what is asked

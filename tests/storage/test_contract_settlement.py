@@ -9,7 +9,7 @@ import trio
 
 from bot.errors import Conflict
 from bot.ports import Day, Settled, Store
-from bot.trading.intent import Context, IntentState, Mode
+from bot.trading.intent import Context, IntentState, Mode, Protection
 from bot.trading.ledger import Account, Leg, at_cost, legs_of_failed, legs_of_fill
 from bot.trading.limits import UserSettings
 from bot.trading.position import ExitPlan, Position, PositionState
@@ -67,6 +67,23 @@ async def test_a_second_buy_adds_to_the_position(store: Store) -> None:
     assert second == replace(first, token_raw=1_500, cost_lamports=2 * first.cost_lamports, basis_lamports=820)
     assert await store.position("p-2") is None
     assert await store.open_positions() == [second]
+
+
+async def test_the_tip_of_a_block_engine_is_cost_is_a_fee_of_the_day_and_is_kept_with_the_trade(store: Store) -> None:
+    wallet = await enrol(store)
+    request = replace(buy("k", wallet), protection=Protection.PROTECTED_FIRST)
+    await sent(store, request)
+    plain = fill_of(request)
+    tipped = replace(plain, tip_lamports=40, wallet_delta_lamports=plain.wallet_delta_lamports - 40)
+    opened = (await settled(store, request, tipped)).position
+    assert opened.cost_lamports == opened.basis_lamports == tipped.cost_lamports == plain.cost_lamports + 40
+    [live] = [one for one in (await store.overview(0)).modes if one.buys]
+    trading = plain.protocol_fee_lamports + plain.creator_fee_lamports + plain.lp_fee_lamports
+    fees = trading + plain.network_fee_lamports + plain.other_lamports
+    assert live.fees_lamports == fees + 40
+    known = await store.intent_of(request.key)
+    assert known is not None
+    assert known.request.protection is Protection.PROTECTED_FIRST
 
 
 async def test_rent_that_the_program_takes_once_is_cost_but_no_basis_of_exits(store: Store) -> None:

@@ -37,6 +37,16 @@ CHANGED = UserSettings(
     check_honeypots=False,
     on_critical="hold",
     min_curve_lamports=13,
+    fee_mode_buy="fixed",
+    fee_buy_lamports=14,
+    tip_buy_lamports=15,
+    protection_buy="open",
+    unlanded_buy="open",
+    fee_mode_sell="fixed",
+    fee_sell_lamports=16,
+    tip_sell_lamports=17,
+    protection_sell="protected",
+    unlanded_sell="wait",
 )
 
 
@@ -112,6 +122,10 @@ async def test_settings_are_replaced_whole(store: Store) -> None:
         UserSettings(take_profit_share_bps=0),
         UserSettings(trailing_stop_bps=10_001),
         UserSettings(on_critical="panic"),
+        UserSettings(fee_mode_buy="often"),
+        UserSettings(protection_sell="hidden"),
+        UserSettings(unlanded_buy="never"),
+        UserSettings(tip_sell_lamports=-1),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:
