@@ -27,6 +27,7 @@ SCENARIOS = (
     "boot with a planned buy",
     "boot with a signed buy",
     "boot long after a landed buy",
+    "taken back",
 )
 
 Check = Callable[[], str]

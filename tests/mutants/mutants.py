@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CONFIRM = "bot/execution/confirm.py"
+FINALITY = "bot/execution/finality.py"
 GATE = "bot/trading/risk_gate.py"
 GUARD = "actors/trading_guard.py"
 MONITOR = "actors/position_monitor.py"
@@ -237,6 +238,26 @@ MUTANTS = (
                 "        if wallet.id in self.in_flight.wallet_ids():\n            return True\n"
                 "        return any(intent.request.wallet_id == wallet.id for intent, _ in await self.store.in_flight())\n",
                 "        return not wallet\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "ignores that the network took a fill back",
+        (
+            Edit(
+                FINALITY,
+                "        for one, evidence in gone:\n            await self._reverse(one, evidence)\n",
+                '        if gone:\n            log.info("rollback_ignored", landings=len(gone))\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "adjusts away what the network took back",
+        (
+            Edit(
+                RECONCILE,
+                "        if self._differs(before, ledger, balances) and not await self._stands(wallet):\n",
+                "        if self._differs(before, ledger, balances) and not wallet:\n",
             ),
         ),
     ),

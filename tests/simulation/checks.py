@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
 from solders.transaction import VersionedTransaction
 
 from bot.localnet.inprocess import InProcessChain
@@ -19,6 +21,8 @@ from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from tests.simulation.doors import Call
 from tests.simulation.world import DoorWorld
+
+BOOKS_BEHIND_FORK_S = 120.0  # the chain is finalized past it, and the database or the bot may be away meanwhile
 
 PROVEN_DEAD = frozenset({AttemptState.LANDED_ERROR, AttemptState.EXPIRED})
 
@@ -45,10 +49,16 @@ class Safety:
     life_number: int = 0
     found: list[str] = field(default_factory=list)
     recorded: int = 0
-    landed: Counter[str] = field(default_factory=Counter)
+    landed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _born: dict[str, int] = field(default_factory=dict)
     _paused: dict[str, str | None] = field(default_factory=dict)
-    _height: int = 0
+    _slot: int = 0
+    _funded_slot: int = field(init=False)
+    _taken_back: set[str] = field(default_factory=set)
+    _forked_at_s: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self._funded_slot = self.chain.cluster.chain.position.slot
 
     @property
     def store(self) -> MemoryStore:
@@ -81,9 +91,26 @@ class Safety:
 
     async def after(self, call: Call, answer: Any) -> None:
         with self._noting():
+            if call.port == "store" and call.method == "reverse":
+                self._born.update((one.intent.id, self.life_number) for one in answer)
             is_asked = call.port == "store" and call.method == "admit"
             if is_asked and isinstance(answer, Intent) and answer.id == call.named["intent_id"]:
                 self._admitted(answer, call.named["wallet_lamports"])
+
+    def fork(self, slots: int, lost_percent: int) -> bool:
+        """Let the network take slots back, never so many that a user's funds go; whether it did.
+
+        Until the books know it they say what was, and any of it may land again.
+        """
+        slots = min(slots, self.chain.cluster.chain.position.slot - self._funded_slot)
+        if slots <= 0:
+            return False
+        fork = self.chain.fork(slots, lost_percent=lost_percent)
+        self._forked_at_s = trio.current_time()
+        self._taken_back.update(fork.transactions)
+        for signatures in self.landed.values():
+            signatures.difference_update(fork.transactions)
+        return True
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -152,6 +179,8 @@ class Safety:
         if intent.request.side is Side.BUY and any(row.state not in PROVEN_DEAD for row in others):
             raise Violation(f"buy {intent.id} is signed again while its first bytes may still land")
         if intent.request.side is Side.SELL:
+            if trio.current_time() < self._forked_at_s + BOOKS_BEHIND_FORK_S:
+                return
             # Whoever signs an exit again may not know yet that the bytes before have landed: of both, one can succeed.
             held = self._held_raw(intent.request.wallet_id, intent.request.mint)
             if attempt.token_raw > max([held, *(row.token_raw for row in others)]):
@@ -207,8 +236,10 @@ class Safety:
     # --------------------------------------------------------------------------------------------------------- chain
 
     def _landed(self, signature: str) -> None:
-        """A fill has a transaction that succeeded."""
+        """A fill has a transaction that succeeded; the network may have taken it back since somebody read it."""
         found = self.chain.call("getSignatureStatuses", [signature], {"searchTransactionHistory": True})["value"][0]
+        if found is None and signature in self._taken_back:
+            return
         if found is None or found["err"] is not None:
             raise Violation(f"a fill of {signature} is settled, which is {found} on the chain")
 
@@ -216,9 +247,9 @@ class Safety:
         """Look at every block since the last time: what our wallets signed, and that no intent succeeds twice."""
         ours = {wallet.address for wallet in self.store._wallets.values()}
         for block in self.chain.cluster.chain.blocks:
-            if block.height <= self._height:
+            if block.slot <= self._slot:
                 continue
-            self._height = block.height
+            self._slot = block.slot
             for landed in block.transactions:
                 if landed.record.account_keys[0] in ours:
                     self._look_at(landed.record.signature, landed.record.error is None)
@@ -230,12 +261,13 @@ class Safety:
         if attempt.state is AttemptState.EXPIRED:
             raise Violation(f"{signature} landed after it was proven expired")
         intent = self.world.in_charge()._intents.get(attempt.intent_id) or self.store._intents.get(attempt.intent_id)
-        if intent is not None and intent.state in TERMINAL - {IntentState.FILLED, IntentState.FAILED}:
+        ended = TERMINAL - {IntentState.FILLED, IntentState.FAILED}
+        if intent is not None and intent.state in ended and signature not in self._taken_back:
             raise Violation(f"{signature} landed for intent {attempt.intent_id}, which had ended without it")
         if succeeded:
-            self.landed[attempt.intent_id] += 1
-            if self.landed[attempt.intent_id] > 1:
-                raise Violation(f"intent {attempt.intent_id} has landed {self.landed[attempt.intent_id]} times")
+            self.landed[attempt.intent_id].add(signature)
+            if len(self.landed[attempt.intent_id]) > 1:
+                raise Violation(f"intent {attempt.intent_id} has landed by {sorted(self.landed[attempt.intent_id])}")
 
     def books(self) -> None:
         """What holds of the rows at any moment."""

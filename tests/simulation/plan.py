@@ -17,6 +17,7 @@ BEGINS_S, TROUBLE_S = 4.0, 60.0
 TRADERS = tuple(range(2, 22))
 CREATOR = 1
 ENDPOINTS = ("all", "rpc-1", "rpc-2")
+MOST_FORKED_SLOTS = 30
 MOST_MONEY_CALLS = 60  # a crash at a call of the money path comes after at most this many
 # The actors that are killed, by the path of their supervisor; one that has no name is any of the children there.
 KILLED = (
@@ -51,6 +52,7 @@ class Kind(Enum):
     OPERATOR_FLATTENS = auto()
     REARM = auto()
     CHAIN_FAULT = auto()
+    FORK = auto()  # the network takes the newest slots back
     STORE_AWAY = auto()
     STORE_LOSES_ANSWERS = auto()
     STORE_HANGS = auto()
@@ -68,7 +70,8 @@ class Kind(Enum):
 class Event:
     """One thing that happens `at_s` seconds after the start. Which of the other fields count depends on the kind.
 
-    `amount` is lamports of a buy, basis points of a sale, milliseconds of a delay, or the number of a call or a record.
+    `amount` is lamports of a buy, basis points of a sale, milliseconds of a delay, slots of a fork, or the number of a
+    call or a record. `lost_percent` of what a fork takes back never lands again.
     """
 
     at_s: float
@@ -81,6 +84,7 @@ class Event:
     name: str = ""
     endpoint: str = "all"
     path: tuple[str, ...] = ()
+    lost_percent: int = 0
 
     def __str__(self) -> str:
         left = {"at_s", "kind"}
@@ -208,6 +212,9 @@ def _faults(draw: Random) -> Iterator[Event]:
         kind = draw.choice((Kind.CRASH, Kind.CRASH_AT_CALL, Kind.CRASH_AT_CALL))
         down_s = round(draw.choice((0.3, draw.uniform(1, 6), draw.uniform(10, 30))), 1)
         yield Event(_moment(draw), kind, lasts_s=down_s, amount=draw.randint(1, MOST_MONEY_CALLS))
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        slots, lost_percent = draw.randint(1, MOST_FORKED_SLOTS), draw.choice((0, 50, 100))
+        yield Event(_moment(draw), Kind.FORK, amount=slots, lost_percent=lost_percent)
 
 
 def _outages(draw: Random) -> Iterator[Event]:

@@ -199,7 +199,7 @@ class Simulation:
 
     def _happens(self, event: Event) -> None:
         """Carry one event out, or hand it to the bot that lives now; a bot that is down hears nothing."""
-        now_s = trio.current_time()
+        until_s, chain = trio.current_time() + event.lasts_s, self.world.chain
         match event.kind:
             case Kind.LAUNCH:
                 self.tokens[event.token] = self.crowd.launch(creator=CREATOR)
@@ -210,19 +210,19 @@ class Simulation:
                 trade = does.get(event.kind, self.crowd.sell_all_in_pool)
                 trade(self.tokens[event.token], event.trader, creator=CREATOR)
             case Kind.CHAIN_FAULT:
-                self.world.chain.set_fault(
-                    event.name, for_s=event.lasts_s, delay_ms=event.amount, endpoint=event.endpoint
-                )
+                chain.set_fault(event.name, for_s=event.lasts_s, delay_ms=event.amount, endpoint=event.endpoint)
+            case Kind.FORK:
+                self.counts["forks"] += self.safety.fork(event.amount, event.lost_percent)
             case Kind.STORE_AWAY:
-                self.trouble.away_until_s = now_s + event.lasts_s
+                self.trouble.away_until_s = until_s
             case Kind.STORE_LOSES_ANSWERS:
-                self.trouble.loses_until_s = now_s + event.lasts_s
+                self.trouble.loses_until_s = until_s
             case Kind.STORE_HANGS:
-                self.trouble.hangs_until_s = now_s + event.lasts_s
+                self.trouble.hangs_until_s = until_s
             case Kind.STORE_IS_FULL:
-                self.trouble.full_until_s = now_s + event.lasts_s
+                self.trouble.full_until_s = until_s
             case Kind.JOURNAL_IS_FULL:
-                self.trouble.journal_full_until_s = now_s + event.lasts_s
+                self.trouble.journal_full_until_s = until_s
             case Kind.CRASH:
                 self.down_s = event.lasts_s
                 self.world.life.die()
@@ -351,12 +351,10 @@ class Simulation:
         bot, store = self.bot, self.world.store
         if bot is None:
             return ["the bot is down"]
-        watched = set(bot.looks) | bot.fallback.watched
+        watched, causes = set(bot.looks) | bot.fallback.watched, [cause.name for cause in bot.guard.causes()]
         held = {row.id for row in store._positions.values() if row.state is PositionState.OPEN}
         told = {
-            f"the state is {bot.guard.state} for {[cause.name for cause in bot.guard.causes()]}": bot.guard.state
-            != "OPEN"
-            or bool(bot.guard.causes()),
+            f"the state is {bot.guard.state} for {causes}": bot.guard.state != "OPEN" or bool(causes),
             "the books are not compared": not bot.reconciler.reconciled,
             f"on their way: {sorted(store._moving)}": bool(store._moving),
             f"nobody watches {sorted(held - watched)}": bool(held - watched),
@@ -364,6 +362,7 @@ class Simulation:
             f"overdue: {sorted(self._overdue())}": bool(self._overdue()),
             "exits come from memory": self.world.exits_from_memory(),
             "records wait in the journal": self.world.journal.records() != (),
+            "not final": any(row.landed_slot is not None and not row.final for row in store._attempts.values()),
             "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
         }
         return [why for why, is_so in told.items() if is_so]
@@ -393,8 +392,8 @@ class Simulation:
         raise Violation(f"not flat {FLAT_WITHIN_S:.0f} s after the flatten: {left}, {sorted(self.world.store._moving)}")
 
     def _count(self) -> None:
-        store = self.world.store
+        store, seconds = self.world.store, round(trio.current_time())
         self.counts.update(f"{trade.fill.side}s" for trade in store._trades.values())
         self.counts.update(f"intents {intent.state}" for intent in store._intents.values())
-        self.counts["records of the journal"] = self.safety.recorded
-        self.counts["seconds"] = round(trio.current_time())
+        told = {"records of the journal": self.safety.recorded, "reversals": len(store._reversals)}
+        self.counts.update(told, seconds=seconds)
