@@ -108,7 +108,7 @@ class RemoteWorld(World):
         self.remote = chain
 
     def adapters(self) -> Adapters:
-        spooled = SpooledStore(cast(Store, self.database), self.journal, self.clock)
+        spooled = SpooledStore(cast(Store, self.database), self.journal)
         endpoints = self.remote.endpoints
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in self.remote.address.ws_urls]
