@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
+from bot.execution.halt_on_disk import HaltOnDisk
 from bot.execution.ordered_causes import OrderedCauses
 from bot.ports import ProgramStore, Spool
 from bot.trading.intent import Context as TradeContext
@@ -37,17 +38,15 @@ HISTORY = 200
 class TradingGuard(OrderedCauses):
     """The state and its only writer. While the actor is down, every question is answered with a pause.
 
-    `rules` says for each watched service how long it dwells and when its outage becomes critical. `keep_halt` puts a
-    halt where it survives even when the database is away, and `kept_halt` reads it back. `alert` tells operators. `unwatched` are
-    services that this configuration does not have. `history` has the latest changes of state or level of this process,
-    oldest first.
+    `rules` says for each watched service how long it dwells and when its outage becomes critical. `alert` tells
+    operators. `unwatched` are services that this configuration does not have. `history` has the latest changes of state
+    or level of this process, oldest first.
     """
 
     store: ProgramStore
     clock: Clock
     rules: Mapping[str, OutageRule]
-    keep_halt: Callable[[Halt | None], None]
-    kept_halt: Callable[[], Halt | None]
+    halt_on_disk: HaltOnDisk
     alert: Callable[[Alert], None]
     spool: Spool | None = None
     halt: Halt | None = None
@@ -59,7 +58,6 @@ class TradingGuard(OrderedCauses):
     _state: TradingState = field(default_factory=TradingState)
     _outages: dict[str, Outage] = field(default_factory=dict)
     _halt_stored: bool = False
-    _halt_kept: bool = True
     _whys: dict[str, str] = field(default_factory=dict)
     _kept: dict[tuple[str, str], Cause] = field(default_factory=dict)
     _loaded: bool = False
@@ -73,9 +71,11 @@ class TradingGuard(OrderedCauses):
         While the database is away at the first start nobody knows what it holds: the halt file alone is believed, and
         without one the guard stays silent until the database has answered.
         """
-        self._take_up_halt(self.kept_halt())
+        if not self._loaded:
+            self.halt_on_disk.look()
         with trio.move_on_after(FIRST_LOAD_S):
             await self._keep_up()
+        self._take_up_halt(self.halt_on_disk.found)
         self._alive = True
         first = self.halt or next((cause for cause in self.causes() if cause.scope == GLOBAL), None)
         self._tell(*(("guard", "up, and nothing pauses") if first is None else (_name(first), first.why)))
@@ -125,6 +125,7 @@ class TradingGuard(OrderedCauses):
             elif cause.name in self.rules and cause.name not in self.unwatched:
                 self._take_up(cause)
         await self._remember_relapses()
+        await self._look_at_found()
         self._take_up_halt(stored)
         self._halt_stored = stored is not None
         self._loaded = True
@@ -139,6 +140,17 @@ class TradingGuard(OrderedCauses):
                 began_ms.setdefault(cause.name, []).append(cause.since_ms)
         for name, moments in began_ms.items():
             self._outages[name] = self._outage(name).remembering(moments)
+
+    async def _look_at_found(self) -> None:
+        """Take up the halt that was found on the disk, unless an operator has ended it: at another bot, for one."""
+        found = self.halt_on_disk.found
+        if found is not None and await self.store.halt_ended(found):
+            log.warning("ended_halt_dropped", cause=found.cause, since_ms=found.since_ms, by=found.by, why=found.why)
+            self.halt_on_disk.remove()
+            if self.halt == found:
+                self.halt, self.flattened = None, False
+                self._tell(HALT, "an operator has ended the halt already")
+        self._take_up_halt(self.halt_on_disk.found)
 
     def _take_up_halt(self, halt: Halt | None) -> None:
         """A halt that an earlier process latched; the first that is found stays."""
@@ -184,8 +196,8 @@ class TradingGuard(OrderedCauses):
                 await self.store.clear_cause(first.name, first.scope, first.by)
 
     async def _store_halt(self) -> None:
-        if self.halt is not None and not self._halt_kept:
-            self._keep_halt(self.halt)
+        if self.halt is not None and not self.halt_on_disk.is_kept:
+            self.halt_on_disk.keep(self.halt)
         if self.halt is None or self._halt_stored:
             return
         await self.store.latch_halt(self.halt)
@@ -265,22 +277,11 @@ class TradingGuard(OrderedCauses):
         if self.halt is not None:
             return False
         self.halt, self.flattened, self._halt_stored = halt, False, False
-        self._keep_halt(halt)
+        self.halt_on_disk.keep(halt)
         log.critical("halt_latched", cause=halt.cause, by=halt.by, why=halt.why)
         self._tell(halt.cause, halt.why)
         self.alert(alerts.halted(halt))
         return True
-
-    def _keep_halt(self, halt: Halt) -> None:
-        """Keep it beside the database; a disk that does not take it is tried again, and the halt holds meanwhile."""
-        try:
-            self.keep_halt(halt)
-        except OSError as error:
-            if self._halt_kept:
-                log.critical("halt_not_kept_beside_the_database", reason=str(error))
-            self._halt_kept = False
-        else:
-            self._halt_kept = True
 
     async def has_stored_halt(self) -> bool:
         """Whether the database has the halt; one that has just been latched is waited for a moment."""
@@ -288,11 +289,6 @@ class TradingGuard(OrderedCauses):
             while not (self._halt_stored or self._behind):  # noqa: ASYNC110 - it is stored by the next look
                 await trio.sleep(TICK_S)
         return self._halt_stored
-
-    @property
-    def halt_is_kept(self) -> bool:
-        """Whether the halt is on this disk."""
-        return self._halt_kept
 
     def all_flat(self, unsellable: int) -> None:
         """Everything that can be sold of what is to be sold is sold: the state becomes HALTED."""
@@ -307,8 +303,9 @@ class TradingGuard(OrderedCauses):
         """End the halt; outages begin to count anew. False when nothing is halted."""
         if self.halt is None:
             return False
+        await self._store_halt()  # its row is what other bots know its end from
         await self.store.rearm(by, self.clock.now_ms())
-        self.keep_halt(None)
+        self.halt_on_disk.remove()
         self.halt, self.flattened, self._halt_stored = None, False, False
         now_ms = self.clock.now_ms()
         for name, outage in self._outages.items():

@@ -186,7 +186,7 @@ class Operator:
 
     def _halt_is_here_alone(self) -> str:
         """For a halt that the database does not have yet."""
-        return ON_THIS_DISK if self.bot.guard.halt_is_kept else IN_MEMORY
+        return ON_THIS_DISK if self.bot.guard.halt_on_disk.is_kept else IN_MEMORY
 
     def _left(self) -> str:
         """The causes that still pause somebody, each once."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 import trio
@@ -50,6 +49,7 @@ from bot.execution.confirm import Confirmer
 from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.finality import Finality
+from bot.execution.halt_on_disk import HaltKeeper, HaltOnDisk
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit
@@ -75,7 +75,6 @@ from bot.ports import (
     WalletHistory,
 )
 from bot.trading.outage import OutageRule
-from bot.trading.trading_state import Halt
 
 log = structlog.get_logger()
 
@@ -114,14 +113,6 @@ class Chats:
 
     api: ChatApi
     door: ChatDoor
-
-
-class HaltKeeper(Protocol):
-    """Where a halt is kept beside the database."""
-
-    def keep(self, halt: Halt | None) -> None: ...
-
-    def kept(self) -> Halt | None: ...
 
 
 @dataclass(slots=True, repr=False)
@@ -296,8 +287,7 @@ class TradingBot:
             store=self.adapters.store,
             clock=self.adapters.clock,
             rules=self.rules,
-            keep_halt=self.halt_keeper.keep,
-            kept_halt=self.halt_keeper.kept,
+            halt_on_disk=HaltOnDisk(self.halt_keeper),
             alert=self.alerts.tell,
             spool=self.adapters.spool,
         )

@@ -42,6 +42,9 @@ class ProgramStore(Protocol):
     async def latch_halt(self, halt: Halt) -> bool:
         """Latch a halt; False when one is latched already, which stays as it is."""
 
+    async def halt_ended(self, halt: Halt) -> bool:
+        """Whether an operator has ended this halt: by its own rearm, or by one of a later moment, which ended all before it."""
+
     async def rearm(self, by: str, now_ms: int) -> bool:
         """Take the latched halt away and keep it as history; False when none is latched."""
 

@@ -10,6 +10,12 @@ from bot.storage.rules import HALT_LATCHED, HALT_REARMED, halt_facts, storable
 from bot.trading.trading_state import Halt
 
 SELECT_HALT = "select cause, since, by, why from halts where rearmed_at is null"
+SELECT_ENDED = """
+select exists(
+    select 1 from halts
+    where rearmed_at is not null and (rearmed_at >= $2 or (cause = $1 and since = $2 and by = $3))
+)
+"""
 # The unique index lets one latched row in, whoever is first.
 INSERT_HALT = """
 insert into halts (cause, since, by, why) values ($1, $2, $3, $4) on conflict do nothing returning id
@@ -29,6 +35,9 @@ class Halts(Repository):
     async def latch_halt(self, halt: Halt) -> bool:
         return await self._database.write(_latch, halt)
 
+    async def halt_ended(self, halt: Halt) -> bool:
+        return await self._database.read(_ended, halt)
+
     async def rearm(self, by: str, now_ms: int) -> bool:
         return await self._database.write(_rearm, by, now_ms)
 
@@ -36,6 +45,11 @@ class Halts(Repository):
 async def _latched(connection: asyncpg.Connection) -> Row | None:
     row: Row | None = await connection.fetchrow(SELECT_HALT)
     return row
+
+
+async def _ended(connection: asyncpg.Connection, halt: Halt) -> bool:
+    ended: bool = await connection.fetchval(SELECT_ENDED, halt.cause, halt.since_ms, halt.by)
+    return ended
 
 
 async def _latch(connection: asyncpg.Connection, halt: Halt) -> bool:

@@ -346,10 +346,19 @@ class MemoryProgram(MemoryTables):
         self._put_audit(halt.by, HALT_LATCHED, halt_facts(halt), halt.since_ms)
         return True
 
+    async def halt_ended(self, halt: Halt) -> bool:
+        await trio.lowlevel.checkpoint()
+        key = (halt.cause, halt.since_ms, halt.by)
+        return any(
+            at_ms >= halt.since_ms or (ended.cause, ended.since_ms, ended.by) == key
+            for ended, at_ms in self._ended_halts
+        )
+
     async def rearm(self, by: str, now_ms: int) -> bool:
         await trio.lowlevel.checkpoint()
         gone, self._halt = self._halt, None
         if gone is not None:
+            self._ended_halts.append((gone, now_ms))
             self._put_audit(by, HALT_REARMED, halt_facts(gone), now_ms)
         return gone is not None
 

@@ -96,6 +96,7 @@ class MemoryTables:
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
         self._halt: Halt | None = None
+        self._ended_halts: list[tuple[Halt, int]] = []  # with the moment of each rearm
 
     def __repr__(self) -> str:
         return (

@@ -126,3 +126,16 @@ async def test_a_message_that_reaches_nobody_holds_up_nobody(store: Store) -> No
     assert [owed.id for owed in await store.due(9)] == ["fine"]
     with pytest.raises(LookupError):
         await store.undeliverable("none", "who", NOW_MS)
+
+
+async def test_a_halt_is_known_to_be_over_by_its_own_rearm_or_a_later_one(store: Store) -> None:
+    early, late = replace(RPC, since_ms=NOW_MS - 10), replace(RPC, since_ms=NOW_MS + 10)
+    ahead = replace(RPC, since_ms=NOW_MS + 100, by="a machine whose clock is ahead")
+    await store.latch_halt(RPC)
+    assert [await store.halt_ended(halt) for halt in (early, RPC, late)] == [False] * 3
+    await store.rearm("operator", NOW_MS + 5)
+    assert [await store.halt_ended(halt) for halt in (early, RPC, late)] == [True, True, False]
+    await store.latch_halt(ahead)
+    await store.rearm("operator", NOW_MS + 20)
+    assert await store.halt_ended(ahead)
+    assert not await store.halt_ended(replace(ahead, by="another"))

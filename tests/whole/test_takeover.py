@@ -24,7 +24,7 @@ from bot.start_door import StartDoor
 from bot.storage.memory import MemoryStore
 from bot.storage.memory_lease import MemoryLeases, SharedMemory
 from bot.trading.risk_gate import Refused
-from bot.trading.trading_state import Cause
+from bot.trading.trading_state import Cause, Halt
 from bot.trading.units import BPS
 from bot.tree import TradingBot
 from bot.vault.local_vault import LocalVault
@@ -33,7 +33,7 @@ from tests.storage.lease_samples import WRITES
 from tests.whole.crowd import Crowd
 from tests.whole.test_levels import with_position
 from tests.whole.test_one_trade import order
-from tests.whole.virtual import World, living_bot, open_for_entries, until
+from tests.whole.virtual import World, living_bot, make_world, open_for_entries, running_bot, until
 
 STANDS_STILL_S = 60
 
@@ -143,3 +143,33 @@ async def test_of_two_that_start_at_once_on_an_empty_database_one_leads_and_one_
         await until(lambda: said("standby: another bot leads on this database") == 1, within_s=5)
         assert sum(process.succession.leadership.lease is not None for process in both) == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_a_halt_that_was_rearmed_at_another_bot_does_not_come_back_with_its_file(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    halt = Halt("operator", world.clock.now_ms(), "operator", "rug")
+    world.halt.keep(halt)
+    await world.store.latch_halt(halt)
+    await world.store.rearm("operator", world.clock.now_ms())
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        assert bot.guard.halt is None
+    assert world.halt.kept() is None
+    assert not any("Halted" in line for line in world.alerts)
+
+
+async def test_a_halt_of_this_disk_that_nobody_ended_is_latched_once_the_database_answers(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    earlier = Halt("rpc", world.clock.now_ms(), "rpc watch", "away")
+    await world.store.latch_halt(earlier)
+    await world.store.rearm("operator", world.clock.now_ms())
+    await trio.sleep(1)
+    halt = Halt("operator", world.clock.now_ms(), "operator", "rug")
+    world.halt.keep(halt)
+    async with running_bot(world) as bot:
+        await until(lambda: bot.guard.flattened, within_s=20)
+        assert (bot.guard.halt, await world.store.halt()) == (halt, halt)
