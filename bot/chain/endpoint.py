@@ -69,6 +69,7 @@ class Endpoint:
         self._since_ms = clock.now_ms()
         self._detail = "not asked yet"
         self._refused = False
+        self._failed_by_lag = False
         self._distrusted_until_s = 0.0
         self._lie = ""
 
@@ -191,7 +192,7 @@ class Endpoint:
             return "refused"
         if self.asked_to_wait:
             return "resting"
-        if not self._healthy:
+        if not self._healthy and not (behind and self._failed_by_lag):
             return "down"
         if behind:
             return "behind"
@@ -271,6 +272,7 @@ class Endpoint:
 
     def _failed(self, error: ChainUnavailable, *, is_trial: bool = False) -> None:
         now_s = trio.current_time()
+        self._failed_by_lag = isinstance(error, EndpointBehind)
         self._error_rate = _average(self._error_rate, 1.0)
         if isinstance(error, RateLimited):
             self._breaker.asked_to_wait(now_s, error.wait_s)
