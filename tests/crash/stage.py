@@ -301,7 +301,9 @@ async def _unknown_token(stage: Stage) -> None:
 
 
 async def _look_ahead(stage: Stage) -> None:
+    """What `/buy` shows before it asks, and the gates that `bot diag` reads; neither writes anything."""
     await stage.living.desk.preview(stage.request())
+    await stage.living.desk.pipeline.entry_checks(stage.request(), stage.wallet)
 
 
 async def _hold_and_steal(stage: Stage) -> None:
