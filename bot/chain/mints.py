@@ -18,25 +18,42 @@ ACCOUNT_TYPE_MINT = 1
 
 TRANSFER_FEE_CONFIG = 1
 MINT_CLOSE_AUTHORITY = 3
+CONFIDENTIAL_TRANSFER = 4
 DEFAULT_ACCOUNT_STATE = 6
 NON_TRANSFERABLE = 9
+INTEREST_BEARING = 10
 PERMANENT_DELEGATE = 12
 TRANSFER_HOOK = 14
+CONFIDENTIAL_TRANSFER_FEE = 16
 METADATA_POINTER = 18
 TOKEN_METADATA = 19
+GROUP_POINTER = 20
+TOKEN_GROUP = 21
+GROUP_MEMBER_POINTER = 22
+TOKEN_GROUP_MEMBER = 23
+CONFIDENTIAL_MINT_BURN = 24
+SCALED_AMOUNT = 25
 PAUSABLE = 26
 
 # The least bytes of the extensions that are read; a shorter one is no such extension.
 LENGTHS = {
     TRANSFER_FEE_CONFIG: 108,
     MINT_CLOSE_AUTHORITY: 32,
+    CONFIDENTIAL_TRANSFER: 65,
     DEFAULT_ACCOUNT_STATE: 1,
     NON_TRANSFERABLE: 0,
+    INTEREST_BEARING: 52,
     PERMANENT_DELEGATE: 32,
     TRANSFER_HOOK: 64,
+    CONFIDENTIAL_TRANSFER_FEE: 129,
+    CONFIDENTIAL_MINT_BURN: 196,
+    SCALED_AMOUNT: 56,
     PAUSABLE: 33,
 }
-HARMLESS = frozenset({METADATA_POINTER, TOKEN_METADATA})
+# Names, pictures and collections: they say what a token is called and give nobody power over its holders.
+HARMLESS = frozenset(
+    {METADATA_POINTER, TOKEN_METADATA, GROUP_POINTER, TOKEN_GROUP, GROUP_MEMBER_POINTER, TOKEN_GROUP_MEMBER}
+)
 
 _NOBODY = bytes(32)
 _STATE_INITIALIZED = 1
@@ -64,6 +81,10 @@ def decode_mint(data: bytes) -> MintFacts:
         can_be_paused=any(extensions.get(PAUSABLE, b"")[:33]),
         cannot_be_transferred=NON_TRANSFERABLE in extensions,
         can_close_mint=extensions.get(MINT_CLOSE_AUTHORITY, _NOBODY)[:32] != _NOBODY,
+        can_mint_unseen=CONFIDENTIAL_MINT_BURN in extensions,
+        hides_transfers=CONFIDENTIAL_TRANSFER in extensions or CONFIDENTIAL_TRANSFER_FEE in extensions,
+        bears_interest=INTEREST_BEARING in extensions,
+        is_scaled=SCALED_AMOUNT in extensions,
         unknown_extensions=tuple(sorted(set(extensions) - set(LENGTHS) - HARMLESS)),
     )
 

@@ -205,7 +205,7 @@ class Pipeline:
             return judged
         try:
             priced = await self._priced(request, wallet, settings)
-            warnings = await self._quoting.hazards(request.mint) if request.side is Side.BUY else ()
+            warnings = await self._quoting.warnings(request.mint) if request.side is Side.BUY else ()
             kind = Kind(request.side, program_of(priced.venue), priced.close_account)
             units = self.units.limit(kind, self._costs.most_units(request.side, priced.venue))
             fee_lamports = await self._costs.first_fee(request, settings, units)

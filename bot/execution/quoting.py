@@ -15,7 +15,7 @@ from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_floor, entry_slippage_bps
 from bot.trading.pool import Pool
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS
-from bot.trading.token_check import UNREADABLE, hazards
+from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
 from bot.trading.venue import Venue, quote_buy, quote_sell
 
@@ -81,6 +81,14 @@ class Quoting:
             return hazards(await self.chain.mint_facts(mint))
         except (LookupError, DecodeError):
             return (UNREADABLE,)
+
+    async def warnings(self, mint: str) -> tuple[str, ...]:
+        """What a buyer sees of a mint: its hazards, and behind them what refuses nothing. Raises ChainUnavailable."""
+        try:
+            facts = await self.chain.mint_facts(mint)
+        except (LookupError, DecodeError):
+            return (UNREADABLE,)
+        return hazards(facts) + cautions(facts)
 
     async def _refuse_token(self, request: TradeRequest, settings: UserSettings, venue: Venue) -> None:
         if request.context is Context.SNIPER and isinstance(venue, Pool):

@@ -124,7 +124,8 @@ class Preview:
     """What a request would do at this moment. `limit_raw` is the least tokens out (buy) or the least lamports (sale).
 
     `impact_bps` is what the trade itself does to the price. `warnings` are the powers that somebody has over holders
-    of a token that is to be bought. `tip_lamports` go to a block engine if the trade succeeds.
+    of a token that is to be bought, and what else its buyer should know. `tip_lamports` go to a block engine if the trade
+    succeeds.
     """
 
     wallet_address: str

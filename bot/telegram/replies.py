@@ -329,6 +329,7 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     return "\n".join(lines)
 
 
-def safety_line(hazards: tuple[str, ...]) -> str:
-    """What a token's mint lets somebody do to its holders."""
-    return f"Not safe: {'; '.join(hazards)}." if hazards else "Nobody can freeze, tax, take back or mint more of it."
+def safety_line(hazards: tuple[str, ...], cautions: tuple[str, ...] = ()) -> str:
+    """What a token's mint lets somebody do to its holders, and below it what a buyer should know."""
+    line = f"Not safe: {'; '.join(hazards)}." if hazards else "Nobody can freeze, tax, take back or mint more of it."
+    return "\n".join([line, *(f"Beware: {caution}." for caution in cautions)])

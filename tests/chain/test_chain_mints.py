@@ -18,7 +18,7 @@ from bot.clock import virtual_clock
 from bot.errors import DecodeError
 from bot.localnet.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from bot.localnet.inprocess import InProcessChain
-from bot.trading.token_check import MintFacts, hazards
+from bot.trading.token_check import MintFacts, cautions, hazards
 from tests.chain.chain_doubles import FaultyDoor, InProcessTransport
 from tests.chain.chain_scenario import EPOCH_MS, pump_chain
 from tests.localnet.localnet_scenario import send, signed, status, wallet
@@ -49,8 +49,13 @@ POWERS: dict[str, tuple[bytes, int, MintFacts]] = {
     "not for sale": (b"\x20", 0, MintFacts(cannot_be_transferred=True)),
     "pausable": (b"\x2c\x00" + KEY, 33, MintFacts(can_be_paused=True)),
     "closable": (b"\x19\x01" + KEY, 32, MintFacts(can_close_mint=True)),
-    "interest": (b"\x21\x00" + KEY + b"\x05\x00", 52, MintFacts(unknown_extensions=(10,))),
+    "interest": (b"\x21\x00" + KEY + b"\x05\x00", 52, MintFacts(bears_interest=True)),
+    "scaled": (b"\x2b\x00" + KEY + struct.pack("<d", 2.0), 56, MintFacts(is_scaled=True)),
+    "confidential": (b"\x1b\x00" + KEY + b"\x01" + NOBODY, 65, MintFacts(hides_transfers=True)),
+    "group": (b"\x28\x00" + KEY + KEY, 64, MintFacts()),
 }
+# What refuses nothing; the card of a buy warns of the first three.
+TAKEN = {"nothing", "interest", "scaled", "confidential", "group"}
 
 
 def make_mint(
@@ -88,7 +93,8 @@ async def test_what_the_token_program_puts_on_a_mint_is_read(autojump_clock: Moc
     mint = make_mint(chain, extension, length, program=TOKEN_2022_PROGRAM, can_freeze=wanted.can_freeze, can_mint=False)
     facts = await reader(chain).mint_facts(mint)
     assert facts == wanted
-    assert bool(hazards(facts)) == (power != "nothing")
+    assert bool(hazards(facts)) == (power not in TAKEN)
+    assert bool(cautions(facts)) == (power in TAKEN - {"nothing", "group"})
 
 
 @pytest.mark.parametrize("can_freeze", [True, False])
@@ -132,6 +138,13 @@ async def test_no_mint_is_no_safe_mint(autojump_clock: MockClock) -> None:
         await reader(chain).mint_facts(str(Keypair().pubkey()))
     with pytest.raises(DecodeError, match="no token program"):
         await reader(chain).mint_facts(str(somebody.pubkey()))
+
+
+@given(st.integers(27, 65_535), st.binary(max_size=80))
+def test_an_extension_that_nobody_knows_is_its_number_and_refuses(kind: int, value: bytes) -> None:
+    mint = EMPTY_MINT + bytes(165 - 82) + b"\x01" + struct.pack("<HH", kind, len(value)) + value
+    assert decode_mint(mint).unknown_extensions == (kind,)
+    assert str(kind) in hazards(decode_mint(mint))[0]
 
 
 @given(st.binary(max_size=400))

@@ -15,7 +15,7 @@ from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import safety_line, short, venue_line
 from bot.telegram.story_text import not_bought_text, story_text
-from bot.trading.token_check import UNREADABLE, hazards
+from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.venue import awaits_pool
 
 LABEL_LENGTH = 32
@@ -61,9 +61,10 @@ class WatchingHandlers:
 
     async def _safety(self, mint: str) -> str:
         try:
-            return safety_line(hazards(await self.chain.mint_facts(mint)))
+            facts = await self.chain.mint_facts(mint)
         except (LookupError, DecodeError):
             return safety_line((UNREADABLE,))
+        return safety_line(hazards(facts), cautions(facts))
 
     async def track(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if not arguments:
