@@ -29,11 +29,11 @@ from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
 from bot import control, keys, liveness, routes, settings
 from bot.alarm import Alarm
+from bot.chain.batches import open_transport
 from bot.chain.block_engines import open_engines
 from bot.chain.endpoints import Endpoints
 from bot.chain.pump_chain import PumpChain
 from bot.chain.swaps import PumpWallets
-from bot.chain.transport import open_http_transport
 from bot.clock import system_clock
 from bot.compose import bind_cluster, demo_users, engine_rates, fund, new_user_settings, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
@@ -212,7 +212,11 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         local_chain = await foundation.chain()
         spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE))
         store = spooled.as_store
-        transports = [await opened.enter_async_context(open_http_transport(url)) for url in local_chain.http_urls]
+        urls = local_chain.http_urls
+        transports = [
+            await opened.enter_async_context(open_transport(url, batch=batch))
+            for url, batch in zip(urls, routes.batches(chosen.rpc, len(urls)), strict=True)
+        ]
         endpoints = await opened.enter_async_context(routes.pool(transports, local_chain.genesis_hash, clock, options))
         engines = await opened.enter_async_context(open_engines(engine_rates(chosen, local_chain.engine_url), clock))
         chain = PumpChain(endpoints, engines)

@@ -78,6 +78,13 @@ def allowances(chosen: settings.Rpc, count: int) -> list[AllowanceRule]:
     return list(rules.values())
 
 
+def batches(chosen: settings.Rpc, count: int) -> list[int]:
+    """How many requests each endpoint takes at once, in order."""
+    told = {one.name: one.batch for one in chosen.endpoints}
+    usual: int = settings.RpcEndpoint.model_fields["batch"].default
+    return [told.get(f"rpc-{place}", usual) for place in range(1, count + 1)]
+
+
 def _streams(urls: Sequence[str], chosen: settings.Rpc) -> list[WebSocketSubscriptions]:
     """Those of the addresses whose endpoint has the role for it."""
     rules = allowances(chosen, len(urls))

@@ -67,7 +67,9 @@ class PumpChain:
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
         self._blockhashes = SeenBlockhashes()
+        self._blockhash_lock = trio.Lock()
         self._prices: OrderedDict[str, tuple[int, float]] = OrderedDict()  # micro-lamports per unit, trio time
+        self._price_locks: dict[str, trio.Lock] = {}
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
         self._pools = Pools(endpoints)
@@ -101,19 +103,27 @@ class PumpChain:
 
     async def short_blockhash(self) -> Blockhash:
         """Usually without asking anybody: each probe remembers the blockhash of its moment."""
-        known = self._blockhashes.short_lived(trio.current_time())
-        if known is not None:
-            await trio.lowlevel.checkpoint()
-            return known
-        latest = await self.latest_blockhash()
-        return self._blockhashes.short_lived(trio.current_time()) or latest
+        async with self._blockhash_lock:  # whoever waits meanwhile has what the first one learns
+            known = self._blockhashes.short_lived(trio.current_time())
+            if known is not None:
+                return known
+            latest = await self.latest_blockhash()
+            return self._blockhashes.short_lived(trio.current_time()) or latest
 
     async def market_unit_price(self, mint: str) -> int:
         """The upper quartile of the last blocks that held such a transaction, at most five seconds old."""
-        known = self._prices.get(mint)
-        if known is not None and trio.current_time() < known[1] + UNIT_PRICE_MAX_AGE_S:
-            await trio.lowlevel.checkpoint()
-            return known[0]
+        lock = self._price_locks.setdefault(mint, trio.Lock())
+        try:
+            async with lock:  # many exits of one mint ask at once: the first asks, the others have its answer
+                known = self._prices.get(mint)
+                if known is not None and trio.current_time() < known[1] + UNIT_PRICE_MAX_AGE_S:
+                    return known[0]
+                return await self._read_unit_price(mint)
+        finally:
+            if not lock.locked():
+                self._price_locks.pop(mint, None)
+
+    async def _read_unit_price(self, mint: str) -> int:
         key = at.key_from(mint)
         market = str(at.bonding_curve(key) if self._pools.token_program_of(mint) is None else at.canonical_pool(key))
         paid = sorted(await self._endpoints.first(lambda client: client.prioritization_fees([market]), hedge=True))

@@ -147,7 +147,9 @@ class Localnet(Section):
 class RpcEndpoint(Section):
     """What one endpoint is for, and what it may be asked. `name` is that of the local chain: rpc-1, rpc-2, ...
 
-    `exit_share_percent` of each budget is kept for exits, which are not refused even when all of it is used.
+    `exit_share_percent` of each budget is kept for exits, which are not refused even when all of it is used. Up to `batch`
+    requests that are made at once share an HTTP request; each still counts as one. 1 is for an endpoint that takes no
+    batches; the local chain does.
     """
 
     name: str = Field(pattern=r"^rpc-[1-9][0-9]?$")
@@ -155,6 +157,7 @@ class RpcEndpoint(Section):
     requests_per_second: int | None = Field(default=None, ge=1, le=1_000_000)
     requests_per_month: int | None = Field(default=None, ge=1, le=10**12)
     exit_share_percent: Decimal = Field(default=Decimal(20), ge=0, le=90, decimal_places=2)
+    batch: int = Field(default=100, ge=1, le=100)
 
 
 class Rpc(Section):

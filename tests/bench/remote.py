@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 import trio
 
+from bot.chain.batches import open_transport
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import WebSocketSubscriptions
 from bot.chain.swaps import PumpWallets
-from bot.chain.transport import open_http_transport
 from bot.clock import Clock, system_clock
 from bot.local_chain import LocalChainAddress, LocalChainProcess
 from bot.localnet.inprocess import InProcessChain
@@ -37,6 +37,7 @@ from bot.users import Registrar
 from tests.whole.virtual import FUND_LAMPORTS, World
 
 ENDPOINTS = 2
+BATCH = 100
 CALL_WITHIN_S = 10
 POLL_S = 0.05
 RPC_DEADLINE_S = 2.5
@@ -88,7 +89,9 @@ async def remote_chain(directory: Path) -> AsyncIterator[RemoteChain]:
     try:
         address = await process.start()
         async with AsyncExitStack() as opened:
-            transports = [await opened.enter_async_context(open_http_transport(url)) for url in address.http_urls]
+            transports = [
+                await opened.enter_async_context(open_transport(url, batch=BATCH)) for url in address.http_urls
+            ]
             clock = system_clock()
             endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S) for one in transports], clock)
             await endpoints.admit(address.genesis_hash)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import StartupError
-from bot.routes import allowances
+from bot.routes import allowances, batches
 from bot.settings import Rpc, RpcEndpoint
 
 
@@ -16,6 +16,11 @@ def test_a_listed_endpoint_has_its_roles_and_budgets_and_the_others_have_none() 
     assert (first.per_second, first.per_month, len(first.roles)) == (None, None, 4)
     assert (second.per_second, second.per_month, second.exit_share_bps) == (10, 1_000, 2_000)
     assert second.roles == {"read", "history"}
+
+
+def test_an_endpoint_takes_as_many_requests_at_once_as_its_settings_say() -> None:
+    alone = RpcEndpoint(name="rpc-2", batch=1)
+    assert batches(Rpc(endpoints=(alone,)), 3) == [100, 1, 100]
 
 
 @pytest.mark.parametrize(

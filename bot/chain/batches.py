@@ -1,0 +1,213 @@
+"""Requests that wait for one endpoint at the same time share an HTTP request, as a batch of JSON-RPC 2.0 (its section 6).
+
+Whoever asks while others are under way is in the next batch, and a single question waits for nobody: it goes alone, as it
+is. Exits do not wait behind other calls, nor sends behind reads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+import trio
+
+from bot.chain.transport import Transport, open_http_transport
+from bot.errors import ChainUnavailable
+from bot.execution.lanes import in_exit_lane
+
+# Batches of one lane that are under way before others wait for the next one.
+UNDER_WAY = 2
+# Whoever waited this long for a place goes at once, so that a batch that hangs holds up nobody for longer.
+PATIENCE_S = 0.1
+
+
+class _Request(msgspec.Struct, frozen=True):
+    id: msgspec.Raw
+    method: str
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """One answer of a batch; an error that is about the whole batch has no id."""
+
+    id: msgspec.Raw = msgspec.Raw()
+
+
+_request = msgspec.json.Decoder(_Request)
+_answers = msgspec.json.Decoder(list[msgspec.Raw])
+_entry = msgspec.json.Decoder(_Entry)
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One request, until `told` is set; then it has its answer's bytes or the error that there is instead."""
+
+    body: bytes
+    id: bytes
+    taken: trio.Event = field(default_factory=trio.Event)
+    told: trio.Event = field(default_factory=trio.Event)
+    answer: bytes = b""
+    error: Exception | None = None
+    batch: _Batch | None = None
+
+    def tell(self, answer: bytes) -> None:
+        self.answer = answer
+        self.told.set()
+
+    def fail(self, error: Exception) -> None:
+        if not self.told.is_set():
+            self.error = error
+            self.told.set()
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """What left together. Once nobody waits for any of it, `scope` ends it."""
+
+    asked: Sequence[_Asked]
+    waited_for: int
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def leave(self) -> None:
+        self.waited_for -= 1
+        if self.waited_for == 0:
+            self.scope.cancel()
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    waiting: deque[_Asked] = field(default_factory=deque)
+    under_way: int = 0
+
+    def take(self, most: int) -> _Batch:
+        """Those who wait, oldest first. Two requests with one id never share a batch: their answers could be confused."""
+        asked: list[_Asked] = []
+        left: list[_Asked] = []
+        ids: set[bytes] = set()
+        while self.waiting and len(asked) < most:
+            one = self.waiting.popleft()
+            if one.id in ids:
+                left.append(one)
+                continue
+            ids.add(one.id)
+            asked.append(one)
+        self.waiting.extendleft(reversed(left))
+        batch = _Batch(asked, len(asked))
+        for one in asked:
+            one.batch = batch
+            one.taken.set()
+        return batch
+
+
+class BatchingTransport:
+    """One endpoint's transport with batches of up to `most` requests; what it raises is what the inner one raises."""
+
+    def __init__(self, inner: Transport, most: int, nursery: trio.Nursery) -> None:
+        self._inner = inner
+        self._most = most
+        self._nursery = nursery
+        self._lanes: dict[tuple[bool, bool], _Lane] = {}
+
+    def __repr__(self) -> str:
+        waiting = sum(len(lane.waiting) for lane in self._lanes.values())
+        return f"<BatchingTransport {self.name} waiting={waiting}>"
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    async def post(self, body: bytes) -> bytes:
+        """The answer to one request. One that is refused fails alone; a batch that fails, fails each that is in it."""
+        request = _request.decode(body)
+        lane = self._lanes.setdefault((in_exit_lane(), request.method == "sendTransaction"), _Lane())
+        asked = _Asked(body, bytes(request.id))
+        lane.waiting.append(asked)
+        if lane.under_way < UNDER_WAY:
+            self._start(lane)
+        try:
+            with trio.move_on_after(PATIENCE_S):
+                await asked.taken.wait()
+            if not asked.taken.is_set():
+                self._start(lane)
+            await asked.told.wait()
+        finally:
+            if asked.batch is not None:
+                asked.batch.leave()
+            else:
+                lane.waiting.remove(asked)
+        if asked.error is not None:
+            raise asked.error
+        return asked.answer
+
+    def _start(self, lane: _Lane) -> None:
+        lane.under_way += 1
+        self._nursery.start_soon(self._work, lane)
+
+    async def _work(self, lane: _Lane) -> None:
+        try:
+            while lane.waiting:
+                await self._carry(lane.take(self._most))
+        finally:
+            lane.under_way -= 1
+
+    async def _carry(self, batch: _Batch) -> None:
+        asked = batch.asked
+        try:
+            with batch.scope:
+                if len(asked) == 1:
+                    asked[0].tell(await self._inner.post(asked[0].body))
+                else:
+                    _tell(self.name, asked, await self._inner.post(b"[" + b",".join(one.body for one in asked) + b"]"))
+        except Exception as error:  # handed to the callers, who raise it
+            for one in asked:
+                one.fail(error)
+        finally:
+            for one in asked:
+                one.fail(ChainUnavailable(f"{self.name}: the question was given up"))
+
+
+def _tell(name: str, asked: Sequence[_Asked], answer: bytes) -> None:
+    """Hand each its own answer, by id. An answer that is no list is about all of them: an error, or nothing readable."""
+    if answer.lstrip()[:1] != b"[":
+        for one in asked:
+            one.tell(answer)
+        return
+    try:
+        entries = _answers.decode(answer)
+        by_id = {bytes(_entry.decode(entry).id): entry for entry in entries}
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        for one in asked:
+            one.fail(ChainUnavailable(f"{name}: the answer to a batch of {len(asked)} cannot be read"))
+        return
+    for one in asked:
+        entry = by_id.get(one.id)
+        if entry is None:
+            one.fail(ChainUnavailable(f"{name}: a batch of {len(asked)} was answered without this question"))
+        else:
+            one.tell(bytes(entry))
+
+
+@asynccontextmanager
+async def batching(inner: Transport, most: int) -> AsyncIterator[Transport]:
+    """The transport with batches for the time of the block; with 1 there are none. What the block raises stays as it is."""
+    if most == 1:
+        yield inner
+        return
+    raised: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            yield BatchingTransport(inner, most, nursery)
+        except Exception as error:  # raised again below, where the nursery does not put it into a group
+            raised = error
+        nursery.cancel_scope.cancel()
+    if raised is not None:
+        raise raised
+
+
+@asynccontextmanager
+async def open_transport(url: str, *, batch: int) -> AsyncIterator[Transport]:
+    """An endpoint that takes batches of up to so many requests; raises StartupError for a URL that is none."""
+    async with open_http_transport(url) as http, batching(http, batch) as transport:
+        yield transport

@@ -1,0 +1,180 @@
+"""Requests that are made at once share an HTTP request; what goes wrong with one of them is its own trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from bot.chain.batches import PATIENCE_S, batching
+from bot.chain.rpc import RpcClient, RpcFault
+from bot.chain.transport import RateLimited
+from bot.errors import ChainUnavailable
+from bot.execution.lanes import exit_lane
+
+Reply = Callable[[list[dict[str, object]]], object]
+
+
+def _answer(request: dict[str, object]) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": request["id"], "result": request["id"]}
+
+
+def _backwards(requests: list[dict[str, object]]) -> object:
+    """JSON-RPC 2.0 lets the answers of a batch come in any order."""
+    return [_answer(request) for request in reversed(requests)]
+
+
+class Node:
+    """An endpoint that holds each answer back until it is let go, and keeps what it was asked."""
+
+    name = "node:1"
+
+    def __init__(self, reply: Reply = _backwards) -> None:
+        self.reply = reply
+        self.asked: list[list[str]] = []
+        self.cut_off = 0
+        self.go = trio.Event()
+        self.error: ChainUnavailable | None = None
+
+    async def post(self, body: bytes) -> bytes:
+        told = msgspec.json.decode(body)
+        requests = told if isinstance(told, list) else [told]
+        self.asked.append([request["method"] for request in requests])
+        try:
+            await self.go.wait()
+        except trio.Cancelled:
+            self.cut_off += 1
+            raise
+        if self.error is not None:
+            raise self.error
+        return msgspec.json.encode(self.reply(requests) if isinstance(told, list) else _answer(told))
+
+
+async def _outcomes(node: Node, count: int, most: int = 100) -> list[int | Exception]:
+    """What so many heights, asked for at once, came to; the first ones are under way while the others wait."""
+    told: list[int | Exception] = []
+    async with batching(node, most) as transport:
+        client = RpcClient(transport, 3.0)
+
+        async def ask() -> None:
+            try:
+                told.append(await client.block_height("finalized"))
+            except ChainUnavailable as error:
+                told.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(count):
+                nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+            node.go.set()
+    return told
+
+
+async def test_what_is_asked_at_once_is_one_request_and_each_gets_its_own_answer(autojump_clock: None) -> None:
+    node = Node()
+    assert sorted(await _outcomes(node, 50), key=str) == sorted(range(1, 51), key=str)
+    assert sum(len(asked) for asked in node.asked) == 50
+    assert len(node.asked) <= 3
+
+
+async def test_a_batch_has_no_more_than_the_endpoint_takes(autojump_clock: None) -> None:
+    node = Node()
+    await _outcomes(node, 25, most=10)
+    assert max(len(asked) for asked in node.asked) == 10
+
+
+async def test_one_refused_entry_of_a_batch_fails_alone(autojump_clock: None) -> None:
+    def reply(requests: list[dict[str, object]]) -> object:
+        refused = {"jsonrpc": "2.0", "id": requests[0]["id"], "error": {"code": -32602, "message": "no"}}
+        return [refused, *(_answer(request) for request in requests[1:])]
+
+    told = await _outcomes(Node(reply), 20)
+    errors = [one for one in told if isinstance(one, Exception)]
+    assert len(errors) == 1
+    assert isinstance(errors[0], RpcFault)
+
+
+async def test_an_answer_that_is_missing_fails_its_question_alone(autojump_clock: None) -> None:
+    told = await _outcomes(Node(lambda requests: [_answer(request) for request in requests[1:]]), 20)
+    (error,) = [one for one in told if isinstance(one, Exception)]
+    assert "answered without this question" in str(error)
+
+
+@pytest.mark.parametrize("garbage", [[1, None, "x"], [{"id": 1}, []]])
+async def test_a_batch_whose_answer_cannot_be_read_fails_each_that_is_in_it(garbage: object) -> None:
+    told = await _outcomes(Node(lambda _: garbage), 20)
+    assert all(isinstance(one, ChainUnavailable) for one in told)
+
+
+async def test_an_error_about_the_whole_batch_reaches_each_caller(autojump_clock: None) -> None:
+    refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": 429, "message": "slow down"}}
+    told = await _outcomes(Node(lambda _: refusal), 20)
+    assert all(isinstance(one, RateLimited) for one in told)
+
+
+async def test_an_endpoint_that_fails_fails_each_caller(autojump_clock: None) -> None:
+    node = Node()
+    node.error = RateLimited("node:1: 429", 7.0)
+    told = await _outcomes(node, 20)
+    assert [one.wait_s for one in told if isinstance(one, RateLimited)] == [7.0] * 20
+
+
+async def test_an_exit_waits_for_no_batch_of_others_and_a_send_for_no_read(autojump_clock: None) -> None:
+    node = Node()
+    async with batching(node, 100) as transport, trio.open_nursery() as nursery:
+        client = RpcClient(transport, 3.0)
+        for _ in range(3):
+            nursery.start_soon(client.block_height, "finalized")
+            await trio.testing.wait_all_tasks_blocked()
+        assert node.asked == [["getBlockHeight"], ["getBlockHeight"]]
+        with exit_lane():
+            nursery.start_soon(client.genesis_hash)
+            nursery.start_soon(client._call, "sendTransaction", [], msgspec.json.Decoder(int))
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(node.asked[2:]) == [["getGenesisHash"], ["sendTransaction"]]
+        nursery.cancel_scope.cancel()
+
+
+async def test_batches_that_hang_hold_up_the_next_only_for_a_moment(autojump_clock: None) -> None:
+    node = Node()
+    async with batching(node, 100) as transport, trio.open_nursery() as nursery:
+        client = RpcClient(transport, 3.0)
+        for _ in range(3):
+            nursery.start_soon(client.block_height, "finalized")
+            await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(2 * PATIENCE_S)
+        assert len(node.asked) == 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_batch_ends_when_nobody_waits_for_it_any_more(autojump_clock: None) -> None:
+    node = Node()
+    async with batching(node, 100) as transport:
+        client = RpcClient(transport, 0.5)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_given_up, client)
+            nursery.start_soon(_given_up, client)
+        await trio.testing.wait_all_tasks_blocked()
+        assert node.cut_off == len(node.asked)
+        node.go.set()
+        assert await client.block_height("finalized") == 3
+
+
+async def _given_up(client: RpcClient) -> None:
+    with pytest.raises(ChainUnavailable, match=r"no answer within 0\.5 s"):
+        await client.block_height("finalized")
+
+
+async def test_what_the_block_raises_is_in_no_group() -> None:
+    with pytest.raises(LookupError, match="mine"):
+        async with batching(Node(), 100):
+            raise LookupError("mine")
+
+
+async def test_an_endpoint_that_takes_no_batches_is_asked_one_by_one() -> None:
+    node = Node()
+    async with batching(node, 1) as transport:
+        assert transport is node
