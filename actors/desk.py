@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -18,7 +18,9 @@ from actors.runtime import (
     InitFailed,
     MailboxFull,
     MaxChildren,
+    NotFound,
     Supervisor,
+    SupervisorError,
 )
 from bot.errors import Unavailable
 from bot.execution.pipeline import Pipeline
@@ -78,6 +80,11 @@ class ExecutorDesk:
             )
         except (MailboxFull, MaxChildren, InitFailed) as error:
             return Refused("busy", f"too many orders are waiting ({error}); try again in a moment")
+        except SupervisorError as error:
+            # Whoever signs for this wallet is being started again, by an operator or by supervision; nobody took the order.
+            return Refused(
+                "unavailable", f"this wallet's orders are taken up again in a moment ({error}); nothing was done"
+            )
         except (ActorFailed, ActorDead, trio.TooSlowError) as error:
             log.warning("executor_lost", wallet=request.wallet_id, key=request.key, reason=repr(error))
             return Refused(
@@ -113,7 +120,8 @@ class ExecutorDesk:
         try:
             rescue = self.rescue()
             if rescue.state_of(wallet_id) is not None:
-                await rescue.terminate_child(wallet_id, mode="drain")
+                with suppress(NotFound):  # it ended by itself meanwhile
+                    await rescue.terminate_child(wallet_id, mode="drain")
             yield
         finally:
             self._closed.discard(wallet_id)

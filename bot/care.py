@@ -189,17 +189,21 @@ class MoneyCare:
         await self._start_monitor(workers, position, forced)
 
     async def start_workers(self) -> None:
-        """The confirmation of what the workers send; executors come on demand, one per wallet."""
+        """The confirmation of what the workers send; executors come on demand, one per wallet. Raises Unavailable."""
         flatten = self.supervisor(*FLATTEN)
         if flatten.state_of("confirmation_watcher") is None:
             watcher = ConfirmationWatcher(self.confirmer, self.finality)
-            await flatten.start_child(
-                self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
-            )
+            try:
+                await flatten.start_child(
+                    self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
+                )
+            except SupervisorError as error:
+                raise Unavailable(f"the flatten's workers are being started again ({error})") from error
 
     async def stop_workers(self) -> None:
         """End them all and join them, so that money may sign again."""
         flatten = self.supervisor(*FLATTEN)
         for child in reversed(flatten.which_children()):
-            await flatten.terminate_child(child.id)
+            with suppress(NotFound):  # it ended by itself meanwhile
+                await flatten.terminate_child(child.id)
         self._reasons.clear()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,10 +14,10 @@ from actors.runtime import (
     AlreadyPresent,
     AlreadyStarted,
     MailboxFull,
-    MaxChildren,
     NotFound,
     Supervision,
     Supervisor,
+    SupervisorError,
 )
 from actors.sniper import Look, Sniper
 from actors.token_tracker import TokenTracker
@@ -31,6 +31,15 @@ from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion
 
 log = structlog.get_logger()
+
+
+@contextmanager
+def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
+    """The hunt may be started again while somebody waits for it: whoever does hears that it is away for a moment."""
+    try:
+        yield
+    except SupervisorError as error:
+        raise Unavailable(f"the hunt is being started again ({error}); it looks itself who should hunt") from error
 
 
 @dataclass(slots=True, repr=False)
@@ -73,7 +82,16 @@ class Hunt:
         await self.tracking_changed()
 
     async def sniper_changed(self, user_id: str) -> None:
-        """Start or stop a user's sniper after his settings."""
+        """Start or stop a user's sniper after his settings; raises Unavailable while the hunt is down."""
+        with _asked_of_a_hunt_that_may_end():
+            await self._sniper_changed(user_id)
+
+    async def tracking_changed(self) -> None:
+        """One scanner for each address that anybody follows, none for the others; raises Unavailable as above."""
+        with _asked_of_a_hunt_that_may_end():
+            await self._tracking_changed()
+
+    async def _sniper_changed(self, user_id: str) -> None:
         snipers = self.supervisor("hunt", "snipers")
         running = any(child.id == user_id for child in snipers.which_children())
         wanted = (await self.store.settings(user_id)).snipe_enabled
@@ -87,8 +105,7 @@ class Hunt:
             # At once: an order that it has handed over is the executor's, and its run follows the intent.
             await snipers.terminate_child(user_id)
 
-    async def tracking_changed(self) -> None:
-        """One scanner for each address that anybody follows, none for the others."""
+    async def _tracking_changed(self) -> None:
         scanners = self.supervisor("hunt", "wallet_scanners")
         wanted = {wallet.address for wallet in await self.store.tracked()}
         running = {child.id for child in scanners.which_children()}
@@ -109,20 +126,24 @@ class Hunt:
             log.debug("event_dropped", mint=event.mint)
 
     async def track(self, launch: TokenLaunch) -> Tracker | None:
-        """Start the tracker of a new token; None where there are too many, or it has one."""
+        """Start the tracker of a new token; None where there are too many, it has one, or the hunt is being restarted."""
         read_mint = self.chain.mint_facts
         tracker = TokenTracker(launch, self.observe_s, self.clock, self.prices, self.opinions, read_mint, self._publish)
-        trackers = self.supervisor("hunt", "token_trackers")
         try:
+            trackers = self.supervisor("hunt", "token_trackers")
             await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))
-        except (AlreadyStarted, AlreadyPresent, MaxChildren) as error:
+        except (SupervisorError, Unavailable) as error:
             log.info("token_not_tracked", mint=launch.mint, reason=str(error))
             return None
         return tracker
 
     def _publish(self, launch: TokenLaunch, opinion: Opinion) -> None:
         """One opinion to every sniper; a sniper that is behind loses it, which status shows as a dropped message."""
-        snipers = self.supervisor("hunt", "snipers")
+        try:
+            snipers = self.supervisor("hunt", "snipers")
+        except Unavailable as error:
+            log.info("opinion_without_snipers", mint=launch.mint, reason=str(error))
+            return
         for child in snipers.which_children():
             try:
                 snipers.ref(child.id).tell(Look(launch, opinion))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from bot.errors import StartupError
 
 SOCKET_PATH_BYTES = 107  # what the kernel takes, see unix(7)
+SUPERVISION_TEXT_MAX = 50_000  # bytes: such a file is sent in one request, a line of at most 64 KiB
 
 
 def data_dir(given: str | None) -> Path:
@@ -24,3 +27,18 @@ def control_socket(directory: Path) -> Path:
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
         raise StartupError(f"{directory}: the path is too long for a socket in it; give a shorter --data-dir")
     return path
+
+
+def text_of(file: Path, most_bytes: int) -> str:
+    """The text of a small file that a person names, which may be a pipe or a device by mistake and must not hold us up.
+
+    Raises OSError, also for what is no regular file or too long, with its reason as `strerror`, and UnicodeDecodeError.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        data = opened.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f"it is longer than {most_bytes} bytes")
+    return data.decode("utf-8")

@@ -11,13 +11,13 @@ from typing import Any
 
 from bot import control
 from bot.errors import BotError
+from bot.paths import SUPERVISION_TEXT_MAX, text_of
 from bot.status_text import tree_text
 
 Answer = dict[str, Any]
 
 STATES = ("running", "restarting", "undefined", "quarantined")
 WATCH_S = 1.0
-TEXT_MAX = 50_000  # characters of a file that is sent: a request is one line of at most 64 KiB
 CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -165,10 +165,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _text_of(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return text_of(file, SUPERVISION_TEXT_MAX)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise BotError(f"{file}: the supervision file cannot be read: {reason}") from None
-    if len(text) > TEXT_MAX:
-        raise BotError(f"{file}: longer than {TEXT_MAX} characters, which is no supervision file of this bot")
-    return text

@@ -18,6 +18,7 @@ from actors.runtime import (
     compare,
 )
 from bot.chain.breaker import BreakerRule
+from bot.paths import SUPERVISION_TEXT_MAX, text_of
 from bot.refusal import CannotError
 from bot.supervision_sections import breaker_rule, outage_rules, read
 from bot.tree import TradingBot
@@ -41,7 +42,7 @@ class SupervisionReload:
         own = self.bot.started_with
         try:
             if text is None:
-                name, text = own, Path(own).read_text(encoding="utf-8")
+                name, text = own, text_of(Path(own), SUPERVISION_TEXT_MAX)
             other = read(name or own, text, self.profile)
         except SupervisionError as error:
             raise CannotError(str(error)) from None

@@ -6,14 +6,14 @@ The file's reader knows no trading; here is what it checks for us in the same pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite
 from pathlib import Path
 from typing import Literal
 
 from actors.failure_policy import OUTCOMES
-from actors.runtime import Dialect, SpecError, Supervision, Table, load_supervision, read_supervision
+from actors.runtime import Dialect, SpecError, Supervision, Table, read_supervision
 from bot.chain.breaker import BreakerRule
-from bot.supervision_shape import unfit
+from bot.paths import SUPERVISION_TEXT_MAX, text_of
+from bot.supervision_shape import BOUNDS, unfit
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Binds
 
@@ -22,6 +22,10 @@ PROFILES = ("local", "paper", "live")
 DEPENDENCY = "dependency"
 NEVER = "never"
 DWELL_MAX_S = 600
+OUTAGE_MAX_S = 604_800  # a week
+BREAKER_MAX_S = 3_600
+FAILURES_MAX = 1_000
+LEAST_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,11 @@ class BreakerKeys:
     reset_max_s: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_failures, int) or isinstance(self.max_failures, bool) or self.max_failures < 1:
-            raise SpecError("breaker.max_failures", self.max_failures, "must be a whole number, 1 or more")
-        _check_seconds("breaker.reset_s", self.reset_s, "seconds, more than 0")
-        _check_seconds("breaker.reset_max_s", self.reset_max_s, "seconds, more than 0")
+        failures = self.max_failures
+        if not isinstance(failures, int) or isinstance(failures, bool) or not 1 <= failures <= FAILURES_MAX:
+            raise SpecError("breaker.max_failures", failures, f"must be a whole number, 1 to {FAILURES_MAX}")
+        _check_seconds("breaker.reset_s", self.reset_s, most=BREAKER_MAX_S)
+        _check_seconds("breaker.reset_max_s", self.reset_max_s, most=BREAKER_MAX_S)
         if self.reset_max_s < self.reset_s:
             raise SpecError(
                 "breaker.reset_max_s", self.reset_max_s, f"must be seconds, reset_s ({self.reset_s}) or more"
@@ -61,10 +66,10 @@ class Dependency:
     breaker: BreakerKeys | None = None
 
     def __post_init__(self) -> None:
-        _check_seconds("dwell_s", self.dwell_s, f"seconds, more than 0, at most {DWELL_MAX_S}", most=DWELL_MAX_S)
+        _check_seconds("dwell_s", self.dwell_s, most=DWELL_MAX_S)
         if self.critical_after_s != NEVER:
-            _check_seconds("critical_after_s", self.critical_after_s, f'seconds, more than 0, or "{NEVER}"')
-        _check_seconds("pauses_after_s", self.pauses_after_s, "seconds, 0 or more", zero=True)
+            _check_seconds("critical_after_s", self.critical_after_s, most=OUTAGE_MAX_S, beside=f', or "{NEVER}"')
+        _check_seconds("pauses_after_s", self.pauses_after_s, least=0, most=OUTAGE_MAX_S)
         if self.binds not in tuple(Binds):
             raise SpecError("binds", self.binds, f"must be one of {', '.join(Binds)}")
 
@@ -79,16 +84,16 @@ class Dependency:
         )
 
 
-def _check_seconds(name: str, value: object, wanted: str, *, zero: bool = False, most: float = inf) -> None:
-    """Raise SpecError for what is no finite number of seconds up to `most`, or 0 unless `zero` is allowed."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
-        raise SpecError(name, value, f"must be {wanted}")
-    if value > most or value < 0 or (value == 0 and not zero):
-        raise SpecError(name, value, f"must be {wanted}")
+def _check_seconds(name: str, value: object, *, least: float = LEAST_S, most: float, beside: str = "") -> None:
+    """Raise SpecError for what is no number of seconds from `least` to `most`."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+        raise SpecError(name, value, f"must be seconds, {least} to {most}{beside}")
 
 
 _BREAKER = Table(
-    BreakerKeys, ("max_failures", "reset_s", "reset_max_s"), {"max_failures": 1, "reset_s": 1, "reset_max_s": 1e9}
+    BreakerKeys,
+    ("max_failures", "reset_s", "reset_max_s"),
+    {"max_failures": 1, "reset_s": 1, "reset_max_s": BREAKER_MAX_S},
 )
 _NEEDS = {"dwell_s": 1, "critical_after_s": NEVER}
 _KEYS = ("dwell_s", "critical_after_s", "pauses_after_s", "binds")
@@ -99,13 +104,14 @@ DIALECT = Dialect(
     sections={DEPENDENCY: {"rpc": _ENDPOINTS, "database": _SERVICE, "stream": _SERVICE, "telegram": _SERVICE}},
     profiles=PROFILES,
     outcomes=tuple(OUTCOMES),
+    bounds=BOUNDS,
     rule=unfit,
 )
 
 
 def load(file: Path, profile: str) -> Supervision:
     """Read a supervision file as it is under a profile; raises SupervisionError, OSError or UnicodeDecodeError."""
-    return load_supervision(file, DIALECT, profile)
+    return read(str(file), text_of(file, SUPERVISION_TEXT_MAX), profile)
 
 
 def read(name: str, text: str, profile: str) -> Supervision:

@@ -53,6 +53,23 @@ ON_DEMAND = (
 SUBTREES = ("ops", "links", "guard", "money", "hunt")
 LAST_RESORT = (("money", CRITICAL), ("guard", EXIT))
 
+# The least and the greatest value of each number, wide beside what is shipped: beyond them stands a slip of the pen.
+STOP_MS = 10_000  # what the whole bot has to stop
+BOUNDS = {
+    "intensity": (0, 10_000),
+    "period_s": (0.1, 86_400),
+    "shutdown_ms": (0, STOP_MS),
+    "init_timeout_ms": (1, 600_000),
+    "max_children": (0, 1_000_000),
+    "max_quarantined": (0, 1_000_000),
+    "backoff.min_s": (0, 3_600),
+    "backoff.max_s": (0, 3_600),
+    "backoff.reset_after_s": (0, 86_400),
+    "mailbox.capacity": (1, 1_000_000),
+    "mailbox.redeliver": (0, 1_000),
+    "mailbox.hung_after_ms": (1, 3_600_000),
+}
+
 
 def unfit(supervision: Supervision) -> Iterator[Fault]:
     """What is wrong with a file that is good in itself, each with the key where it stands."""
@@ -89,6 +106,9 @@ def _unfit_actors(supervision: Supervision) -> Iterator[Fault]:
     if "launch_watcher" not in _children(supervision, "hunt"):
         yield ("supervisor", "hunt", "children"), "the bot looks for 'launch_watcher' here"
     for name, section in supervision.actors.items():
+        if section.get("shutdown_ms") == "infinity":
+            what = f"shutdown_ms = 'infinity': must be 0 to {STOP_MS} or 'brutal_kill'; the bot has 10 s to stop"
+            yield ("actor", name, "shutdown_ms"), what
         if "mailbox" in section and name not in MESSAGES:
             yield ("actor", name, "mailbox"), f"{name!r} takes no messages, so it has no mailbox"
     for name in ENDING:

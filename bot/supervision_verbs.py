@@ -30,6 +30,7 @@ EXECUTORS = "root/money/executors"
 MONITORS = "root/money/position_monitors"
 OVER_MONEY = ("root/money", "root/guard")
 GUARD = "root/guard/trading_guard"
+FOUNDATION = "foundation"
 # Whoever asks is answered from in here, and a task cannot wait for its own end.
 DOOR = ("root/ops", "root/ops/control_socket")
 MESSAGE_LENGTH = 300
@@ -89,6 +90,10 @@ class SupervisionVerbs:
     # -------------------------------------------------------------------------------------------------- starting again
 
     def _refuse_by_hand(self, place: Place) -> None:
+        if place.supervisor is None and place.path == FOUNDATION:
+            raise CannotError(
+                f"{FOUNDATION} holds the bot's own servers, which are started again one by one: {self._servers()}"
+            )
         if place.supervisor is None:
             raise CannotError(f"{place.path} is the whole program; stop the bot and start it again")
         if place.path in DOOR:
@@ -188,6 +193,11 @@ class SupervisionVerbs:
     def _roots(self) -> Sequence[Supervisor]:
         return [tree for tree in (self.foundation(), self.bot.root) if tree is not None]
 
+    def _servers(self) -> str:
+        tree = self.foundation()
+        names = () if tree is None else tree.which_children()
+        return ", ".join(f"bot supervisor restart {FOUNDATION}/{one.id}" for one in names) or "it has none here"
+
     def _supervisors(self) -> list[Supervisor]:
         return [supervisor for root in self._roots() for supervisor in every_supervisor(root)]
 
@@ -223,7 +233,7 @@ def _question(place: Place) -> str | None:
         return f"Start {place.path} again? Nothing is bought until it answers."
     if place.is_supervisor and place.path.startswith(OVER_MONEY):
         return f"Start {place.path} again? Until it is back nothing below it is watched, signed or sold."
-    if place.path.startswith("foundation/"):
+    if place.path.startswith(f"{FOUNDATION}/"):
         return f"Start {place.path} again? That is an outage of it for everybody."
     return None
 

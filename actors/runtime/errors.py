@@ -41,6 +41,10 @@ class NotFound(SupervisorError):
     """The supervisor has no child of that id."""
 
 
+class NoProc(SupervisorError):
+    """The supervisor has ended or is ending and starts nothing more; its next incarnation has a handle of its own."""
+
+
 class Running(SupervisorError):
     """The child runs, so it can be neither restarted by hand nor deleted."""
 

@@ -17,11 +17,13 @@ ROOT: Final = "root"
 
 Section = Mapping[str, Any]
 Sections = Mapping[str, Any]
+Bounds = Mapping[str, tuple[float, float]]
 Fault = tuple[int, int, str]
 """Line, column and what is wrong there."""
 
 Built = TypeVar("Built")
 _NONE: Final[Section] = MappingProxyType({})
+_NO_BOUNDS: Final[Bounds] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class _Placeholder:
 class Checker:
     """Collects every fault of one file with its place, and what is good of it.
 
-    `own` are the caller's kinds of sections with the table of each name, `outcomes` what `on_exhausted` may say.
+    `own` are the caller's kinds of sections with the table of each name, `outcomes` what `on_exhausted` may say, `bounds`
+    the least and the greatest value of the numbers in the sections of supervisors and actors.
     """
 
     def __init__(
@@ -85,11 +88,13 @@ class Checker:
         places: Mapping[Key, Place],
         own: Mapping[str, Mapping[str, Table]],
         outcomes: tuple[str, ...] | None,
+        bounds: Bounds = _NO_BOUNDS,
     ) -> None:
         self._raw = raw
         self._places = places
         self._own = own
         self._outcomes = outcomes
+        self._bounds = bounds
         self.faults: list[Fault] = []
         self.supervisors: dict[str, dict[str, Any]] = {}
         self.actors: dict[str, dict[str, Any]] = {}
@@ -140,9 +145,21 @@ class Checker:
                 built = self._read_table((kind, name, key), value, _TABLES[key])
                 if built is not None:
                     kept[key] = built
-            else:
+                    for part, number in value.items():
+                        self._check_bounds((kind, name, key), f"{key}.{part}", number)
+            elif self._check_bounds((kind, name), key, value):
                 kept[key] = value
         (self.supervisors if kind == "supervisor" else self.actors)[name] = kept
+
+    def _check_bounds(self, table: Key, key: str, value: object) -> bool:
+        """Whether a number is within the bounds of its key; what is no number is judged elsewhere."""
+        if key not in self._bounds or isinstance(value, bool) or not isinstance(value, int | float):
+            return True
+        least, most = self._bounds[key]
+        if least <= value <= most:
+            return True
+        self.fault((*table, key.rpartition(".")[2]), f"{key} = {value!r}: must be {least} to {most}")
+        return False
 
     def _read_own(self, kind: str, name: str, section: Section) -> None:
         tables = self._own[kind]

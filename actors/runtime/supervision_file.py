@@ -15,9 +15,9 @@ from typing import Any, Final
 from actors.runtime.actor import Actor
 from actors.runtime.errors import SupervisionError
 from actors.runtime.spec import ChildSpec, SupervisorSpec
-from actors.runtime.supervision_check import FLAGS, POLICY, ROOT, Checker, Section, Table, unknown
+from actors.runtime.supervision_check import FLAGS, POLICY, ROOT, Bounds, Checker, Section, Table, unknown
 from actors.runtime.supervision_profiles import Profiles
-from actors.runtime.toml_places import Key, find_places
+from actors.runtime.toml_places import Key, find_places, unreasonable
 
 Start = Callable[..., Awaitable[object]] | type[Actor[Any, Any]]
 Records = Mapping[str, Mapping[str, Any]]
@@ -94,14 +94,16 @@ class Dialect:
 
     `sections` are kinds of sections of his own: `[<kind>.<name>]` for exactly these names, each with its table.
     `profiles` are the names under which a file may override keys: `[profile.<profile>.<kind>.<name>]`. `outcomes` are
-    the values that `on_exhausted` may have, None for any. `rule` yields what else is wrong with a file that is good so
-    far, each with the key where it stands.
+    the values that `on_exhausted` may have, None for any. `bounds` are the least and the greatest value of a number, by
+    its key (`intensity`, `backoff.max_s`). `rule` yields what else is wrong with a file that is good so far, each with the
+    key where it stands.
     """
 
     sections: Mapping[str, Mapping[str, Table]] = field(default_factory=lambda: MappingProxyType({}))
     profiles: tuple[str, ...] = ()
     outcomes: tuple[str, ...] | None = None
     rule: Rule | None = None
+    bounds: Bounds = field(default_factory=lambda: MappingProxyType({}))
 
 
 PLAIN: Final = Dialect()
@@ -117,6 +119,9 @@ def read_supervision(path: str, text: str, dialect: Dialect = PLAIN, profile: st
 
     Every profile of the file is checked, whichever is asked for. Raises SupervisionError.
     """
+    if found_wrong := unreasonable(text):
+        (line, column), what = found_wrong
+        raise SupervisionError((f"{path}:{line}:{column}: {what}",))
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -126,7 +131,7 @@ def read_supervision(path: str, text: str, dialect: Dialect = PLAIN, profile: st
     faults = set(profiles.faults)
     found: dict[str | None, Supervision] = {}
     for name, (sections, where) in profiles.readings.items():
-        checker = Checker(sections, where, dialect.sections, dialect.outcomes)
+        checker = Checker(sections, where, dialect.sections, dialect.outcomes, dialect.bounds)
         checker.check()
         supervision = Supervision(path, checker.supervisors, checker.actors, checker.extras)
         if not checker.faults and dialect.rule is not None:

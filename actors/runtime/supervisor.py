@@ -14,11 +14,11 @@ from actors.runtime.errors import (
     AlreadyPresent,
     AlreadyStarted,
     MaxChildren,
+    NoProc,
     NotFound,
     Restarting,
     Running,
     SpecError,
-    SupervisorError,
 )
 from actors.runtime.exits import Exit, Terminated
 from actors.runtime.letters import DeadLetter
@@ -97,8 +97,8 @@ class Supervisor:
 
         A simple_one_for_one supervisor takes the id and arguments for its template, every other one a ChildSpec.
         Raises AlreadyStarted for a child that runs, AlreadyPresent for one that does not (a restarting one included),
-        MaxChildren or InitFailed. A caller who is cancelled while the child starts leaves the child to the supervisor,
-        as in OTP.
+        MaxChildren, InitFailed, or NoProc once this supervisor ends. A caller who is cancelled while the child starts
+        leaves the child to the supervisor, as in OTP.
         """
         engine = self._engine
         child_spec, child_id = self._spec_for(spec, args)
@@ -115,7 +115,7 @@ class Supervisor:
     async def restart_child(self, child_id: str) -> str | None:
         """Start a child that does not run, with a fresh budget; this also lets one out of quarantine.
 
-        Returns the id, or None when its start was ignored. Raises NotFound, Running, Restarting or InitFailed.
+        Returns the id, or None when its start was ignored. Raises NotFound, Running, Restarting, InitFailed or NoProc.
         """
         child = self._get(child_id)
         self._refuse_if_alive(child)
@@ -171,7 +171,7 @@ class Supervisor:
 
         Flags hold at once and running children are untouched: a child's new spec holds from its next start. Removed
         children keep running, added ones are `undefined` until restart_child. `refit` gives the children of `dynamic`
-        supervisors, which no spec names, their next spec. Raises SpecError or AlreadyStarted, and what `refit` raises.
+        supervisors, which no spec names, their next spec. Raises SpecError, AlreadyStarted or NoProc, and what `refit` raises.
         """
         await trio.lowlevel.checkpoint()
         self._refuse_after_end(self.path)
@@ -212,7 +212,7 @@ class Supervisor:
 
     def _refuse_after_end(self, child_id: str) -> None:
         if self._engine.ending is not None:
-            raise SupervisorError(child_id, f"{self.path} has ended or is ending")
+            raise NoProc(child_id, f"{self.path} has ended or is ending")
 
     # Views.
 

@@ -3,14 +3,54 @@
 The text has been accepted by tomllib before it comes here, so the scanner only has to find its way, not to judge.
 """
 
+import re
 from typing import Final
 
 Key = tuple[str | int, ...]
 Place = tuple[int, int]
 """Line and column, both from 1."""
 
+DEPTH_MAX: Final = 16
+"""Brackets within brackets, and names in one dotted name; a tree of supervisors needs five."""
+
+WORD_MAX: Final = 100
+"""Characters of one bare name or number."""
+
 _BLANK: Final = " \t\r\n"
+_ENDS_NAME: Final = frozenset("[]{}=,\n")
 _SCALAR_ENDS: Final = ",]}#\n"
+
+
+_TOKEN: Final = re.compile(
+    r'''"""(?:\\.|[^\\])*?(?:"""|\Z)|\'{3}.*?(?:\'{3}|\Z)|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''''
+    r"""|\#[^\n]*|[\[\]{}.=,\n]|[^\s"'#\[\]{}.=,]+""",
+    re.DOTALL,
+)
+"""A string, a comment, a mark, or a bare word."""
+
+
+def unreasonable(text: str) -> tuple[Place, str] | None:
+    """Return where and why a text is none that a person writes, before a parser loses its stack or its time over it.
+
+    tomllib calls itself for every bracket, and for a dotted name takes the square of its length.
+    """
+    depth = dots = 0
+    for token in _TOKEN.finditer(text):
+        word = token.group()
+        if word in ("[", "{"):
+            depth += 1
+        elif word in ("]", "}"):
+            depth = max(0, depth - 1)
+        dots = dots + 1 if word == "." else 0 if word in _ENDS_NAME else dots
+        if depth > DEPTH_MAX or dots > DEPTH_MAX:
+            return _place_at(text, token.start()), f"nested deeper than {DEPTH_MAX} levels"
+        if len(word) > WORD_MAX and word[0] not in "\"'#":
+            return _place_at(text, token.start()), f"a name or number of more than {WORD_MAX} characters"
+    return None
+
+
+def _place_at(text: str, at: int) -> Place:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
 def find_places(text: str) -> dict[Key, Place]:
@@ -132,8 +172,7 @@ class _Scanner:
                 return
 
     def _note(self, key: Key, at: int) -> None:
-        line = self._text.count("\n", 0, at) + 1
-        column = at - (self._text.rfind("\n", 0, at) + 1) + 1
+        place = _place_at(self._text, at)
         # A table that is only named on the way to a key or to a table below it stands there too.
         for length in range(1, len(key) + 1):
-            self.places.setdefault(key[:length], (line, column))
+            self.places.setdefault(key[:length], place)

@@ -247,7 +247,7 @@ async def test_supervision_file_without_bounds_is_bounded_all_the_same(
     autojump_clock: MockClock,
 ) -> None:
     world, user, wallet, mint = await world_with_a_token()
-    longer = SHIPPED.read_text().replace("shutdown_ms = 2200", "shutdown_ms = 60000")
+    longer = SHIPPED.read_text().replace("shutdown_ms = 2200", "shutdown_ms = 10000")
     world.supervision = read("supervision.toml", longer, "local")
     with capture_logs() as logs:
         async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:

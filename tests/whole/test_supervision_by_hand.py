@@ -12,6 +12,8 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
+from actors.runtime.testing import Cast
 from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, TrackedWallet, User, Wallet
@@ -221,6 +223,20 @@ async def test_what_would_hurt_is_refused_in_one_line(autojump_clock: MockClock)
         ):
             with pytest.raises(CannotError, match=line):
                 await here.restart(path)
+        steady = Cast().steady
+        servers_spec = SupervisorSpec(
+            "foundation", "one_for_one", (ChildSpec("local_chain", steady), ChildSpec("database_server", steady))
+        )
+        async with open_supervisor(servers_spec) as servers:
+            by_hand = SupervisionVerbs(here.bot, lambda: servers)
+            with pytest.raises(
+                CannotError, match="one by one: bot supervisor restart foundation/local_chain, bot super"
+            ):
+                await by_hand.restart("foundation", "", BY, confirmed=True)
+            assert (
+                "an outage of it"
+                in (await by_hand.restart("foundation/local_chain", "", BY, confirmed=False))["confirm"]
+            )
         with pytest.raises(CannotError, match="reconciler is running, not quarantined"):
             await here.verbs.release("reconciler", "", BY)
         assert (await here.restart("trading_guard")).endswith("Nothing is bought until it answers.")
