@@ -22,6 +22,15 @@ class Failure:
         return f"{named[1]} ({named[0]}, {self.program_error})" if named else self.text
 
 
+def failed_instruction(error: object) -> int | None:
+    """The index of the instruction that failed, in the `err` member of the interface; None where none did."""
+    if isinstance(error, dict):
+        match error.get("InstructionError"):
+            case [int(index), _]:
+                return index
+    return None
+
+
 def failure_of(error: object) -> Failure | None:
     """The failure in an `err` member of the JSON-RPC interface; None when it says that nothing failed."""
     if error is None:

@@ -25,7 +25,14 @@ from bot.chain.instructions import (
     wrap_sol,
     writes,
 )
-from bot.chain.transactions import Recipients, compile_message, draw_recipients
+from bot.chain.transactions import (
+    BUDGET_INSTRUCTIONS,
+    Recipients,
+    compile_message,
+    draw_recipients,
+    sale_behind,
+    trial_of,
+)
 from bot.ports import SwapOrder
 from bot.trading.intent import Side
 
@@ -60,6 +67,22 @@ def build_message(order: SwapOrder, facts: PoolFacts, recipients: Recipients, bl
         if order.close_account:
             instructions.append(close_token_account(user, mint, facts.token_program))
     return compile_message(order, user, instructions, blockhash)
+
+
+def build_round_trip(
+    order: SwapOrder, facts: PoolFacts, recipients: Recipients, blockhash: Hash, receive_lamports: int
+) -> tuple[bytes, int]:
+    """A buy and behind it the sale of the least that it brings, as `transactions.build_round_trip`."""
+    user, mint = at.key_from(order.wallet_address), at.key_from(order.mint)
+    wrapped = wrap_sol(user, order.spend_lamports)
+    instructions = [
+        *wrapped,
+        create_token_account(user, mint, facts.token_program),
+        _trade(order, user, mint, facts, recipients),
+        _trade(sale_behind(order, receive_lamports), user, mint, facts, recipients),
+        unwrap_sol(user),
+    ]
+    return compile_message(trial_of(order), user, instructions, blockhash), BUDGET_INSTRUCTIONS + len(wrapped) + 2
 
 
 def _trade(order: SwapOrder, user: Pubkey, mint: Pubkey, facts: PoolFacts, recipients: Recipients) -> Instruction:

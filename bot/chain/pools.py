@@ -16,6 +16,7 @@ from bot.chain import pool_layouts, pool_transactions
 from bot.chain.endpoints import Endpoints
 from bot.chain.layouts import is_sol
 from bot.chain.rpc import AccountData, Commitment
+from bot.chain.transactions import Recipients
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import SwapOrder
 from bot.trading.pool import Pool, PoolFees, PoolFeeTier, fees_at, market_cap_lamports
@@ -109,12 +110,20 @@ class Pools:
 
     def message(self, order: SwapOrder, blockhash: Hash) -> bytes:
         """The message bytes of a trade in a pool that was read before; no I/O. Raises ChainUnavailable when it was not."""
-        facts = self._known.get(order.mint)
-        if self._config is None or facts is None:
-            raise ChainUnavailable(f"the pool of {order.mint} has not been read yet")
-        mint = at.key_from(order.mint)
-        recipients = pool_transactions.pick_recipients(self._config.account, mint, is_mayhem=facts.is_mayhem)
+        facts, recipients = self._accounts_for(order.mint)
         return pool_transactions.build_message(order, facts, recipients, blockhash)
+
+    def round_trip(self, order: SwapOrder, blockhash: Hash, receive_lamports: int) -> tuple[bytes, int]:
+        """A buy and the sale behind it, and where among the instructions the sale stands; raises as `message`."""
+        facts, recipients = self._accounts_for(order.mint)
+        return pool_transactions.build_round_trip(order, facts, recipients, blockhash, receive_lamports)
+
+    def _accounts_for(self, mint: str) -> tuple[pool_transactions.PoolFacts, Recipients]:
+        facts = self._known.get(mint)
+        if self._config is None or facts is None:
+            raise ChainUnavailable(f"the pool of {mint} has not been read yet")
+        config, key = self._config.account, at.key_from(mint)
+        return facts, pool_transactions.pick_recipients(config, key, is_mayhem=facts.is_mayhem)
 
 
 def _accounts_of(mint: Pubkey, token_program: Pubkey) -> tuple[Pubkey, Pubkey, Pubkey, Pubkey]:

@@ -18,7 +18,7 @@ from bot.chain.blockhashes import SeenBlockhashes
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
 from bot.chain.mints import decode_mint
-from bot.chain.outcome import failure_of
+from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment
@@ -266,12 +266,7 @@ class PumpChain:
 
     async def compute_units(self, order: SwapOrder) -> int:
         """Simulated on the newest state with the order's own limit, so that a limit which is too small shows."""
-        if isinstance(order.venue, Pool):
-            await self._pools.fresh_config()
-        else:
-            await self._fresh_config()
-            if order.mint not in self._coins:
-                await self._read_coins([at.key_from(order.mint)], "processed")
+        await self._read_for(order)
         raw = transactions.unsigned_wire(self._message(order, Hash.default()))
         simulated = await self._endpoints.first(lambda client: client.simulate(raw))
         failure = failure_of(simulated.err)
@@ -282,6 +277,34 @@ class PumpChain:
             raise ChainUnavailable("a simulation succeeded without saying what it used")
         return simulated.units_consumed
 
+    async def round_trip(self, order: SwapOrder, receive_lamports: int) -> str | None:
+        await self._read_for(order)
+        message, sale_at = self._round_trip(order, receive_lamports)
+        raw = transactions.unsigned_wire(message)
+        simulated = await self._endpoints.first(lambda client: client.simulate(raw))
+        failure, at_instruction = failure_of(simulated.err), failed_instruction(simulated.err)
+        if failure is None:
+            return None
+        if at_instruction != sale_at:
+            text = f"it would fail: {failure.said_to_people}"
+            raise SendRejected("simulation", text, program_error=failure.program_error)
+        return failure.said_to_people
+
+    def _round_trip(self, order: SwapOrder, receive_lamports: int) -> tuple[bytes, int]:
+        if isinstance(order.venue, Pool):
+            return self._pools.round_trip(order, Hash.default(), receive_lamports)
+        facts, recipients = self._accounts_for(order.mint)
+        return transactions.build_round_trip(order, facts, recipients, Hash.default(), receive_lamports)
+
+    async def _read_for(self, order: SwapOrder) -> None:
+        """What a message of this order needs to know, where it is not known yet."""
+        if isinstance(order.venue, Pool):
+            await self._pools.fresh_config()
+            return
+        await self._fresh_config()
+        if order.mint not in self._coins:
+            await self._read_coins([at.key_from(order.mint)], "processed")
+
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
         """The message bytes. No I/O: the coin must have been read by `venue` or `compute_units` and the fees by `fees`."""
         return self._message(order, Hash.from_string(blockhash.value))
@@ -289,12 +312,15 @@ class PumpChain:
     def _message(self, order: SwapOrder, blockhash: Hash) -> bytes:
         if isinstance(order.venue, Pool):
             return self._pools.message(order, blockhash)
-        facts = self._coins.get(order.mint)
-        if self._config is None or facts is None:
-            raise ChainUnavailable(f"the launchpad's accounts of {order.mint} have not been read yet")
-        mint = at.key_from(order.mint)
-        recipients = transactions.pick_recipients(self._config.account, mint, is_mayhem=facts.is_mayhem)
+        facts, recipients = self._accounts_for(order.mint)
         return transactions.build_message(order, facts, recipients, blockhash)
+
+    def _accounts_for(self, mint: str) -> tuple[transactions.CoinFacts, transactions.Recipients]:
+        facts = self._coins.get(mint)
+        if self._config is None or facts is None:
+            raise ChainUnavailable(f"the launchpad's accounts of {mint} have not been read yet")
+        config, key = self._config.account, at.key_from(mint)
+        return facts, transactions.pick_recipients(config, key, is_mayhem=facts.is_mayhem)
 
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
         return transactions.assemble(message, signature)

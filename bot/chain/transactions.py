@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
@@ -26,6 +26,8 @@ from bot.trading.intent import Side
 
 PACKET_BYTES = 1232
 MICRO_LAMPORTS = 1_000_000
+TRIAL_UNITS = 1_000_000  # of the 1,400,000 that one transaction may have
+BUDGET_INSTRUCTIONS = 2  # stand before the instructions of every order
 
 _MAX_U32 = 2**32 - 1
 
@@ -81,6 +83,33 @@ def build_message(order: SwapOrder, facts: CoinFacts, recipients: Recipients, bl
         if order.close_account:
             instructions.append(close_token_account(user, mint, facts.token_program))
     return compile_message(order, user, instructions, blockhash)
+
+
+def build_round_trip(
+    order: SwapOrder, facts: CoinFacts, recipients: Recipients, blockhash: Hash, receive_lamports: int
+) -> tuple[bytes, int]:
+    """A buy and behind it the sale of the least that it brings, for at least `receive_lamports`, to be simulated only.
+
+    The message bytes, and the index of the sale among the message's instructions. Raises SendRejected as `build_message`.
+    """
+    user, mint = at.key_from(order.wallet_address), at.key_from(order.mint)
+    sale = sale_behind(order, receive_lamports)
+    instructions = [
+        create_token_account(user, mint, facts.token_program),
+        _trade(order, user, mint, facts, recipients),
+        _trade(sale, user, mint, facts, recipients),
+    ]
+    return compile_message(trial_of(order), user, instructions, blockhash), BUDGET_INSTRUCTIONS + 2
+
+
+def sale_behind(order: SwapOrder, receive_lamports: int) -> SwapOrder:
+    """The sale of the least that a buy brings."""
+    return replace(order, side=Side.SELL, token_raw=order.limit_raw, limit_raw=receive_lamports)
+
+
+def trial_of(order: SwapOrder) -> SwapOrder:
+    """The order with units for both ways, and without a fee or a tip: what is only simulated pays nobody."""
+    return replace(order, compute_unit_limit=TRIAL_UNITS, priority_fee_lamports=0, tip_lamports=0)
 
 
 def compile_message(order: SwapOrder, user: Pubkey, instructions: Sequence[Instruction], blockhash: Hash) -> bytes:

@@ -21,6 +21,7 @@ from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
+from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import Kind, UnitsBook, kind_of
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, Wallet
@@ -29,7 +30,7 @@ from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
-from bot.trading.limits import UserSettings
+from bot.trading.limits import UserSettings, checks_tokens
 from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit, entry_checks, refuse_frozen, refuse_paused
 from bot.trading.units import format_sol, format_tokens
 from bot.trading.venue import impact_bps, program_of, quote_sell
@@ -77,6 +78,7 @@ class Pipeline:
     holdings: ExitBalances
     pause_causes: PauseCauses
     units: UnitsBook = field(default_factory=UnitsBook)
+    trials: SaleTrials = field(default_factory=SaleTrials)
 
     async def submit(self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
         """Take one request as far as its bytes having left, inside the turn of its wallet.
@@ -312,6 +314,8 @@ class Pipeline:
             tip_account=tip_account,
         )
         if request.side is Side.BUY:
+            if request.context is not Context.MANUAL_COMMAND and checks_tokens(settings, self.policy.ceilings):
+                await self.trials.prove(self.chain, order)
             order = await self._simulated(order)
         elif rung.simulated:
             await self.chain.compute_units(order)

@@ -21,13 +21,14 @@ from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.engine import BlockEngine
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, FaultError, FaultTable
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, HONEYPOT, FaultError, FaultTable
 from bot.localnet.forks import Fork, Forks
 from bot.localnet.market.interface import Market
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS, Migrator
 from bot.localnet.programs import load_program
 from bot.localnet.records import Block
 from bot.localnet.store import Store, StoreError
+from bot.localnet.traps import launched, set_trap
 
 DEFAULT_SLOT_MS = 400
 ENGINE_REQUESTS_PER_S = 200.0  # many users share one local engine; a real region answers one a second
@@ -181,6 +182,9 @@ class Cluster:
             self.chain.submit(transaction, bytes(transaction))
         block = self.chain.produce_block(time_s)
         self.migrator.observe(block)
+        if any(endpoint.faults.get(HONEYPOT) is not None for endpoint in self.endpoints):
+            for mint in launched(block):
+                set_trap(self.chain.accounts, mint)
         if self.market is not None:
             self.market.observe(block, self.chain)
         self._commit(block)

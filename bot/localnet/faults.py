@@ -29,9 +29,10 @@ GENESIS = FaultKind("genesis", "says that it serves another chain")
 REORDER = FaultKind("reorder", "every second notification is told after the one that follows it")
 STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on")
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
+HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold")
 ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
 BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
-_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
+_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS, HONEYPOT)
 KINDS = {kind.name: kind for kind in (*_OF_NODES, ENGINE_DOWN, BUNDLE_DROP)}
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
 FORK = "fork"

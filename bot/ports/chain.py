@@ -139,6 +139,13 @@ class Chain(Protocol):
     async def compute_units(self, order: SwapOrder) -> int:
         """Units that a simulation of this order uses; raises SendRejected with its program error when it would fail."""
 
+    async def round_trip(self, order: SwapOrder, receive_lamports: int) -> str | None:
+        """Simulate a buy, and behind it in one transaction the sale of the least that it brings, for so many lamports.
+
+        None when both would succeed, else why the sale would fail. Raises SendRejected when the buy itself would fail or
+        both fit no transaction, ChainUnavailable.
+        """
+
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
         """The message bytes to be signed by the wallet alone."""
 

@@ -11,7 +11,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from bot.ports import User, Wallet
-from bot.trading.intent import TradeRequest
+from bot.trading.intent import Context, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.pool import Pool
 from bot.trading.trading_state import Halt
@@ -215,6 +215,12 @@ async def _buy(stage: Stage) -> None:
     await stage.settled()
 
 
+async def _buy_by_itself(stage: Stage) -> None:
+    """What nobody ordered by hand is sold in a simulation first."""
+    await stage.living.desk.submit(replace(stage.request(), context=Context.SNIPER))
+    await stage.settled()
+
+
 async def _buy_more(stage: Stage) -> None:
     await stage.buy()
     await stage.settled()
@@ -350,6 +356,7 @@ LEDGER = (
 
 SCENARIOS = (
     Scenario("buy", Stage.new_token, _buy),
+    Scenario("buy by itself", Stage.new_token, _buy_by_itself, only=("SaleTrials._tried", "Pipeline._submit")),
     Scenario("sell", Stage.hold, _sell),
     Scenario("partial sell", Stage.hold, _sell_part),
     Scenario("panic", Stage.hold, _panic),

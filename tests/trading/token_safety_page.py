@@ -14,6 +14,9 @@ is said below, by the sniper and by hand; what is *warned* stands on the card of
 it off all of them are warnings. What has no row is fine: pointers to names, pictures and groups. An extension whose number
 nobody here knows is refused, and so is a mint that cannot be read: {UNREADABLE}. No sale ever asks any of this.
 
+What nobody ordered by hand is tried as well: a buy and the sale behind it are simulated in one transaction, and the token
+is not bought where the sale fails, brings less than half, or cannot be simulated within a second.
+
 | verdict | what is said | why |
 |---|---|---|
 """

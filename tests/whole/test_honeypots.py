@@ -1,0 +1,91 @@
+"""Coins that can be bought and not sold: caught by a simulated sale before anything buys them by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.execution.sale_trials import TRIED_WITHIN_S
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import Submitted
+from bot.trading.intent import Context
+from bot.trading.limits import UserSettings
+from bot.trading.pool import Pool
+from bot.trading.risk_gate import Refused
+from bot.trading.units import LAMPORTS_PER_SOL
+from tests.whole.test_one_trade import order
+from tests.whole.test_token_safety import SNIPING, make_crowd, wanted_by_many
+from tests.whole.virtual import bought, make_world, open_for_entries, running_bot
+
+TENTH = LAMPORTS_PER_SOL // 10
+
+
+async def test_a_honeypot_is_left_alone_by_the_careful_and_bought_by_the_bold(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    careful, _ = await world.user("careful", SNIPING)
+    bold, _ = await world.user("bold", replace(SNIPING, check_honeypots=False))
+    crowd = make_crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        world.chain.set_fault("honeypot", for_s=2)
+        trap = crowd.launch()
+        await wanted_by_many(crowd, trap)
+        await bought(world, 1)
+        assert {row.user_id for row in await world.store.open_positions()} == {bold.id}
+        run = (await world.store.runs_since(careful.id, 0))[-1]
+        assert run.status == "SKIPPED"
+        assert "a simulated sale right behind the buy fails" in run.reason
+
+        plain = crowd.launch()
+        await wanted_by_many(crowd, plain)
+        await bought(world, 3)
+        assert {row.mint for row in await world.store.open_positions(careful.id)} == {plain}
+        assert world.reports == []
+
+
+async def test_a_trial_that_nobody_answers_in_time_buys_nothing_by_itself(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("careful", UserSettings(max_hold_s=None))
+    crowd = make_crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(2)
+        chain = bot.adapters.chain
+        venue = await chain.venue(mint)
+        assert venue.liquidity_lamports == 0
+        world.chain.set_fault("rpc-slow", for_s=60, delay_ms=int(TRIED_WITHIN_S * 500))
+        asked = replace(order(user, wallet, mint, spend_lamports=TENTH), context=Context.SNIPER)
+        slow = await bot.desk.submit(asked)
+        assert isinstance(slow, Submitted)
+
+        later = crowd.launch()
+        await trio.sleep(2)
+        await chain.venue(later)
+        world.chain.set_fault("rpc-slow", for_s=60, delay_ms=int(TRIED_WITHIN_S * 1_400))
+        refused = await bot.desk.submit(replace(asked, mint=later, key="later"))
+        assert isinstance(refused, Refused)
+        assert refused.code == "untried"
+
+
+@pytest.mark.parametrize("in_pool", [False, True])
+async def test_both_ways_fit_one_transaction_and_cost_only_fees(autojump_clock: MockClock, in_pool: bool) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("anybody", UserSettings(max_hold_s=None))
+    crowd = make_crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        if in_pool:
+            crowd.finish(mint, 2)
+            await trio.sleep(30)
+        assert isinstance(await bot.adapters.chain.venue(mint), Pool) is in_pool
+        automated = replace(order(user, wallet, mint, spend_lamports=TENTH), context=Context.COPY_TRADE)
+        submitted = await bot.desk.submit(automated)
+        assert isinstance(submitted, Submitted), submitted
+        await bought(world, 1)
+        assert await world.books_equal_chain()
