@@ -15,6 +15,7 @@ from bot.chain import addresses as at
 from bot.chain import histories, layouts, transactions
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import SeenBlockhashes
+from bot.chain.curve_fees import curve_fees
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
 from bot.chain.mints import decode_mint
@@ -25,14 +26,7 @@ from bot.chain.rpc import AccountData, Commitment
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
-from bot.trading.curve import (
-    INITIAL_REAL_TOKEN_RAW,
-    INITIAL_VIRTUAL_QUOTE_LAMPORTS,
-    INITIAL_VIRTUAL_TOKEN_RAW,
-    TOKEN_SUPPLY_RAW,
-    Curve,
-    Fees,
-)
+from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
@@ -253,7 +247,7 @@ class PumpChain:
         account = layouts.decode_global(global_account.data)
         fees = account.fees
         if fee_account is not None and fee_account.owner == str(at.FEES_PROGRAM):
-            fees = _curve_fees(layouts.decode_fee_tiers(fee_account.data))
+            fees = curve_fees(layouts.decode_fee_tiers(fee_account.data))
         return _Config(account, fees, trio.current_time())
 
     # Wallets
@@ -390,17 +384,3 @@ def _curve(account: AccountData, slot: int) -> Curve:
     if account.owner != str(at.PUMP_PROGRAM):
         raise DecodeError(f"the curve account belongs to {account.owner}, not to the launchpad")
     return curve_from(layouts.decode_curve(account.data), slot)
-
-
-def _curve_fees(tiers: Sequence[layouts.FeeTier]) -> Fees:
-    """The highest fees that a coin can meet before it leaves its curve; the real account has one tier up to there.
-
-    A quote with fees that are too high only lowers the least amount out, so the error is on the safe side.
-    """
-    quote_at_end = INITIAL_VIRTUAL_QUOTE_LAMPORTS * INITIAL_VIRTUAL_TOKEN_RAW // _LEFT_AT_END_RAW
-    cap_at_end = quote_at_end * TOKEN_SUPPLY_RAW // _LEFT_AT_END_RAW
-    reached = [tier.fees for tier in tiers if tier.market_cap_lamports <= cap_at_end] or [tiers[0].fees]
-    return max(reached, key=lambda fees: fees.protocol_bps + fees.creator_bps)
-
-
-_LEFT_AT_END_RAW = INITIAL_VIRTUAL_TOKEN_RAW - INITIAL_REAL_TOKEN_RAW
