@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.database_server import DOWN, HANG
+from bot.localnet.faults import FORK, KINDS
 from tests.whole.audit import audit
 from tests.whole.real import RealBot, Status, command, real_bot, supervision_file
 from tests.whole.real_market import write_busy_market
@@ -135,10 +137,11 @@ ENDS = {"sell_filled", "intent_failed", "intent_expired"}
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("db-dwn", "--for", "3s"), "unknown fault db-dwn; known: db-down, db-hang, drop-tx"),
+        (("db-dwn", "--for", "3s"), f"unknown fault db-dwn; known: {', '.join(sorted({*KINDS, FORK, DOWN, HANG}))}"),
         (("db-down", "--for", "0s"), "a fault lasts between 0 and 86400 seconds"),
         (("db-down", "--for", "3s", "--endpoint", "rpc-1"), "db-down is a fault of the database"),
     ],
+    ids=["a word nobody knows", "no time at all", "an endpoint of the database"],
 )
 def test_a_fault_that_makes_no_sense_is_refused(trading: RealBot, words: tuple[str, ...], complaint: str) -> None:
     assert complaint in refused(trading, "localnet", "fault", *words)
