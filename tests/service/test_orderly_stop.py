@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from bot.errors import StoreUnavailable
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import ChatReply, ChatUpdate, Submitted, User, Wallet
+from bot.ports import ChatReply, ChatUpdate, Routing, Submitted, User, Wallet
 from bot.shutdown import (
     CONNECTIONS_MS,
     DATABASE_SERVER_MS,
@@ -197,7 +197,7 @@ async def test_executor_that_hangs_in_a_send_is_cut_and_the_next_life_takes_its_
         assert await world.books_equal_chain()
 
 
-async def hang(raw: bytes) -> None:
+async def hang(raw: bytes, routing: Routing) -> None:
     await trio.sleep_forever()
 
 
