@@ -6,8 +6,9 @@ was told is not told. Nothing here waits for the database, which may be what an 
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,8 +24,10 @@ log = structlog.get_logger()
 SETTLE_S = 2.0  # a pause of a moment, as at every start, is no news
 MINUTE_S = 60.0
 SEND_REST_S = 2.0
+LEARN_REST_S = 0.5
 MAX_WAITING = 100  # texts for a chat that does not answer; the oldest go first
 MAX_KEYS = 1_000
+USER = re.compile(r"\buser ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 
 
 @dataclass(slots=True)
@@ -49,12 +52,16 @@ class _Told:
 class OperatorAlerts:
     """`say` shows a line where the bot was started; `send` brings it to the operator's chat.
 
-    `send` raises Unavailable when the chat does not answer now, and Undeliverable when it never will.
+    `send` raises Unavailable when the chat does not answer now, and Undeliverable when it never will. `handles` asks for
+    the handle of each user by his id, and raises Unavailable; no alert waits for it.
     """
 
     say: Callable[[str], None]
     send: Callable[[str], Awaitable[None]]
     clock: Clock
+    handles: Callable[[], Awaitable[Mapping[str, str]]]
+    _known: Mapping[str, str] = field(default_factory=dict)
+    _stranger: trio.Event = field(default_factory=trio.Event)
     _waiting: dict[str, _Waiting] = field(default_factory=dict)
     _told: dict[str, _Told] = field(default_factory=dict)
     _unsent: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
@@ -63,6 +70,8 @@ class OperatorAlerts:
 
     def tell(self, alert: Alert) -> None:
         """Take an alert; it is told when its key's turn has come."""
+        if any(user_id not in self._known for user_id in USER.findall(alert.text)):
+            self._stranger.set()
         waiting = self._waiting.pop(alert.key, None)
         told = self._told.get(alert.key)
         stands = told is not None and told.stands
@@ -80,6 +89,7 @@ class OperatorAlerts:
         ctx.ready()
         async with trio.open_nursery() as loops:
             loops.start_soon(self._keep_sending)
+            loops.start_soon(self._learn)
             while True:
                 news = self._news = trio.Event()
                 self._tell_what_is_due()
@@ -109,11 +119,27 @@ class OperatorAlerts:
     def _say(self, waiting: _Waiting) -> None:
         alert = waiting.alert
         more = f" ({waiting.replaced} more like it before this one.)" if waiting.replaced else ""
-        text = f"{rfc3339(waiting.at_ms)} {alert.text}{more} See {alert.page}."
+        text = f"{rfc3339(waiting.at_ms)} {self._named(alert.text)}{more} See {alert.page}."
         log.warning("operator_alert", about=alert.key, text=alert.text, page=alert.page, more=waiting.replaced)
         self.say(f"operator: {text}")
         self._unsent.append(text)
         self._to_send.set()
+
+    def _named(self, text: str) -> str:
+        """The text for people: users by their handles, whom it and the log know by their ids."""
+        return USER.sub(lambda found: f"user {self._known.get(found[1], found[1])}", text)
+
+    async def _learn(self) -> None:
+        """Know everybody's handle from the start, and ask again when an alert names somebody who is not known."""
+        while True:
+            self._stranger = trio.Event()
+            try:
+                self._known = await self.handles()
+            except Unavailable as error:
+                log.info("handles_not_read", reason=str(error))
+            else:
+                await self._stranger.wait()
+            await trio.sleep(LEARN_REST_S)
 
     async def _keep_sending(self) -> None:
         """In order; one that did not arrive is sent again before the next."""

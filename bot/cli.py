@@ -20,6 +20,7 @@ from bot.trace_text import diag_text, trace_text
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
+LOCALNET = "localnet"  # the chain's own folder in the bot's directory
 SPEED_MIN, SPEED_MAX = 0.01, 1000  # what the replay takes, see `bot localnet --help`
 
 
@@ -95,11 +96,11 @@ def _add_data_dir(parser: argparse.ArgumentParser, default: object) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["localnet"]:
+    if (behind := _behind_localnet(words)) is not None:
         from bot.database_faults import DatabaseFaults
         from bot.localnet import main as localnet_main
 
-        return localnet_main(words[1:], DatabaseFaults())
+        return localnet_main(behind, DatabaseFaults())
     arguments = _parser().parse_args(words)
     try:
         return _run_verb(arguments)
@@ -115,6 +116,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_REFUSED
+
+
+def _behind_localnet(words: Sequence[str]) -> list[str] | None:
+    """The words behind the verb localnet, None where it is another one. The bot's directory before it names the chain's."""
+    match words:
+        case ["localnet", *behind]:
+            return list(behind)
+        case ["--data-dir", given, "localnet", *behind] if given:
+            return ["--data-dir", str(data_dir(given) / LOCALNET), *behind]
+        case [option, "localnet", *behind] if option.startswith("--data-dir=") and not option.endswith("="):
+            return ["--data-dir", str(data_dir(option.partition("=")[2]) / LOCALNET), *behind]
+    return None
 
 
 def _run_verb(arguments: argparse.Namespace) -> int:
@@ -144,7 +157,7 @@ def _run_verb(arguments: argparse.Namespace) -> int:
 
             return top.main(control_socket(directory), once=arguments.once)
         case "localnet":
-            raise BotError("give --data-dir behind localnet: it is the chain's own directory, see bot localnet --help")
+            raise BotError("give --data-dir DIR directly before localnet, or the chain's own directory behind it")
         case "trace":
             answer = control.ask(control_socket(directory), {"verb": "trace", "word": arguments.word})
             print(json.dumps(answer, indent=2) if arguments.json else trace_text(answer))

@@ -36,7 +36,7 @@ COMMANDS: tuple[Command, ...] = (
         "buy a launchpad token; trading fees are in the amount, network fee and account rent come on top",
         enters_with=0,
     ),
-    Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number of tokens, or all that the chain shows"),
+    Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number, or all of a token that you hold a position in"),
     Command(
         "confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute", enters_with=0
     ),

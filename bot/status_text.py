@@ -168,7 +168,10 @@ def _cause(cause: Record) -> str:
 
 
 def _whom(cause: Record) -> str:
-    return f"user {cause['user']}" if cause["user"] else str(cause["scope"]).replace("program:", "program ")
+    if cause["user"]:
+        return f"user {cause['user']}"
+    scope = str(cause["scope"])
+    return "everybody" if scope == "global" else scope.replace("program:", "program ")
 
 
 def _counted(number: int, thing: str) -> str:

@@ -30,6 +30,7 @@ class Tracer:
         """The steps of the orders that a word names; raises CannotError when it names none."""
         store = self.bot.adapters.store
         orders = []
+        handles = {user.id: user.handle for user in await store.users()}
         for intent_id in list(await store.orders_of(word))[-ORDERS_MAX:]:
             story = await store.order_story(intent_id)
             if story is None:
@@ -39,6 +40,7 @@ class Tracer:
                 {
                     "intent": intent_id,
                     "user": story.intent.request.user_id,
+                    "handle": handles.get(story.intent.request.user_id),
                     "state": story.intent.state.value,
                     "steps": [
                         {

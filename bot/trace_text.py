@@ -11,7 +11,7 @@ def trace_text(answer: Record) -> str:
     """One line a step, with the time since the order's first; a block's time has whole seconds."""
     lines = []
     for order in answer["orders"]:
-        lines.append(f"intent {order['intent']} of user {order['user']}: {order['state']}")
+        lines.append(f"intent {order['intent']} of user {order['handle'] or order['user']}: {order['state']}")
         for step in order["steps"]:
             after_s = step["after_ms"] / 1000
             lines.append(f"  {after_s:+10.3f} s  {step['at']}  {step['what']:<9} {step['detail']}".rstrip())
@@ -27,9 +27,14 @@ def diag_text(answer: Record) -> str:
     lines += _checks(answer)
     lines.append(f"looked at {answer['looks_today']} launches today; the latest:")
     for look in answer["looks"]:
-        confidence = f"confidence {look['confidence_bps'] / 100:.0f} %"
-        lines.append(f"  {look['at']}  {look['mint']}  {look['status'].lower():<10} {confidence}: {look['reason']}")
+        lines.append(f"  {look['at']}  {look['mint']}  {look['status'].lower():<10} {_reason(look)}")
     return "\n".join(lines)
+
+
+def _reason(look: Record) -> str:
+    """Why, with the confidence before it where the reason does not say it by itself."""
+    confidence, reason = f"confidence {look['confidence_bps'] / 100:.0f} %", str(look["reason"])
+    return reason if reason.startswith(confidence) else f"{confidence}: {reason}"
 
 
 def _checks(answer: Record) -> list[str]:

@@ -156,7 +156,7 @@ class TradingBot:
         self.started_with = self.supervision.path
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram", "engine")}
-        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock)
+        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock, self._handles)
         self.endpoint_watch = EndpointWatch(self.alerts.tell)
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
@@ -328,6 +328,9 @@ class TradingBot:
             down=lambda why: self.guard.down(name, why),
             up=lambda: self.guard.up(name),
         )
+
+    async def _handles(self) -> dict[str, str]:
+        return {user.id: user.handle for user in await self.adapters.store.users()}
 
     async def _probe_database(self) -> str:
         await self.adapters.store.ping()

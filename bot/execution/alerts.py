@@ -15,11 +15,12 @@ from bot.trading.intent import Intent
 from bot.trading.position import Position
 from bot.trading.runbooks import ENDPOINTS, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
-from bot.trading.units import counted
+from bot.trading.units import counted, format_sol
 
 # Services without which nothing can be sold either, and those without which it is done in another way.
 WAITED_FOR = {"rpc": "a route to the chain"}
 GO_ON = {"database": "exits go on from memory"}
+SIGNATURES_NAMED = 5  # of one alert
 
 
 class Turn(Enum):
@@ -32,7 +33,10 @@ class Turn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """`key` names what it is about: of one key at most one alert a minute is told. `urgent` ones wait for nothing first."""
+    """`key` names what it is about: of one key at most one alert a minute is told. `urgent` ones wait for nothing first.
+
+    A user is named in `text` as `user ID`; whoever reads it sees his handle, the log has the id.
+    """
 
     key: str
     text: str
@@ -79,10 +83,17 @@ def halted(halt: Halt) -> Alert:
     return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
 
 
-def outflow(wallet: Wallet, signature: str, lamports: int) -> Alert:
-    """SOL left a wallet by a transaction that our vault did not sign."""
+def outflow(wallet: Wallet, signatures: Sequence[str], lamports: int) -> Alert:
+    """SOL left a wallet by transactions that our vault did not sign, oldest first."""
+    named = ", ".join(signatures[:SIGNATURES_NAMED])
+    more = len(signatures) - SIGNATURES_NAMED
+    by = (
+        f"{named} and {more} more, which were"
+        if more > 0
+        else f"{named}, which {'was' if len(signatures) == 1 else 'were'}"
+    )
     text = (
-        f"{lamports} lamports left wallet {wallet.address} of user {wallet.user_id} by {signature}, which was not signed here."
+        f"{format_sol(lamports)} SOL left wallet {wallet.address} of user {wallet.user_id} by {by} not signed here."
         " It is in the books, and the wallet is frozen, its exits too, until its owner says that it was he."
     )
     return Alert(f"outflow {wallet.id}", text, LEDGER, urgent=True)

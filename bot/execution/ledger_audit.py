@@ -110,7 +110,7 @@ class LedgerAudit:
             lost_lamports = -sum(move.lamports for move in outflows)
             signatures = [move.signature for move in outflows]
             message = outflow_message(self.clock, wallet, signatures, lost_lamports)
-            self.alert(alerts.outflow(wallet, signatures[-1], lost_lamports))
+            self.alert(alerts.outflow(wallet, signatures, lost_lamports))
             log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports)
         if await self.store.book(entries, booked_lamports=ledger.booked_lamports, message=message):
             log.info("ledger_completed", wallet=wallet.id, entries=len(entries), missing_lamports=missing)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.ports import OrderStory
+from bot.ports import Landed, OrderStory
 from bot.trading.intent import Side
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.units import format_sol, format_tokens
@@ -36,8 +36,20 @@ class Step:
 
 
 def steps_of(story: OrderStory) -> list[Step]:
-    """Every step in the order of the road; what has not happened is not there."""
-    return [*_wish(story), *_attempts(story), *_end(story), *_told(story)]
+    """Every step in the order of the road; what has not happened is not there.
+
+    A block has a clock of its own, in whole seconds, which may stand behind ours or ahead of it: what follows from another
+    step is never told to be earlier than that, and nothing is earlier than the first.
+    """
+    steps = [*_wish(story), *_attempts(story), *_end(story), *_told(story)]
+    return [replace(step, at_ms=max(step.at_ms, steps[0].at_ms)) for step in steps]
+
+
+def _landed_ms(story: OrderStory, landed: Landed) -> int:
+    """The block's time, but neither before its bytes left nor after they were settled."""
+    sent_ms = next((one.sent_at_ms for one in story.attempts if one.attempt.signature == landed.signature), None)
+    settled = [one.at_ms for one in story.booked if one.entry.signature == landed.signature]
+    return max(min([landed.block_time_ms, *settled]), sent_ms or 0)
 
 
 def _wish(story: OrderStory) -> Iterator[Step]:
@@ -72,7 +84,7 @@ def _end(story: OrderStory) -> Iterator[Step]:
     landed, intent = story.landed, story.intent
     if landed is not None:
         detail = f"slot {landed.slot}, {format_tokens(landed.token_raw)} tokens, position {landed.position_id}"
-        yield Step(landed.block_time_ms, "landed", detail)
+        yield Step(_landed_ms(story, landed), "landed", detail)
     for booked in story.booked:
         wallet = f"wallet {format_sol(booked.entry.wallet_lamports, signed=True)} SOL"
         if booked.entry.kind is EntryKind.REVERSAL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from bot.top import market, panels
 from bot.top.ink import FAINT, PLAIN, STRONG, Glyphs, Sheet
 from bot.top.panels import Panel
 from bot.top.record import View
-from bot.top.words import counted
+from bot.top.words import UNKNOWN, counted
 
 GAP = 2  # cells between panels that stand beside each other
 WIDTH_BESIDE = 72  # a narrower screen has one column
@@ -51,6 +52,8 @@ def draw(
     frame tells how to leave.
     """
     sheet = Sheet(max(width, 1), now_ms, glyphs)
+    if view.waits is not None:
+        return _waiting(view.state or UNKNOWN, view.waits, sheet, live=live)
     airy = height is None or height >= HEIGHT_AIRY
     top = panels.header(view, sheet, causes_max=6 if airy else 4, silent_s=silent_s)
     footer = _footer(sheet) if live else None
@@ -67,6 +70,13 @@ def draw(
         lines = [*lines[: max(room - 1, 0)], sheet.line(("more in a larger window", FAINT))]
     lines += [Text()] * (room - len(lines))
     return Frame(tuple([*lines, footer] if footer else lines)[:height])
+
+
+def _waiting(state: str, waits: str, sheet: Sheet, *, live: bool) -> Frame:
+    """What is shown of a bot that has not begun: it has no numbers, and says what it waits for."""
+    lines = [sheet.line(("trading-bot  ", STRONG), (f" {state} ", panels.BADGES.get(state, "reverse")))]
+    lines += [sheet.line((part, PLAIN)) for part in textwrap.wrap(waits, sheet.width)]
+    return Frame(tuple([*lines, _footer(sheet)] if live else lines))
 
 
 def draw_absence(

@@ -27,7 +27,7 @@ from bot.top.record import (
     Token,
     View,
 )
-from bot.top.words import clean
+from bot.top.words import UNKNOWN, clean
 
 NUMBER_MAX = 10**24  # a larger number is no amount, count or length of anything here
 ROWS_MAX = 500  # of one list are read
@@ -120,6 +120,7 @@ def read(status: Answer, supervisor: Answer, top: Answer, *, ascii_only: bool = 
     total = positions.whole("total")
     return View(
         state=told.text("state"),
+        waits=_waits(told),
         level=told.whole("level"),
         mode=told.text("mode"),
         cluster=told.text("cluster"),
@@ -150,6 +151,21 @@ def read(status: Answer, supervisor: Answer, top: Answer, *, ascii_only: bool = 
         levels=more.rows("levels", LevelChange),
         process=more.part("process").row(Process) if more.part("process").values else None,
     )
+
+
+def _waits(told: Fields) -> str | None:
+    """What a bot waits for that has not begun yet, or whose standby it is; None for one that runs."""
+    standby, waits = told.part("standby"), told.part("waits")
+    if standby.values:
+        knows = "it knows" if standby.truth("leader_knows") else "it does not know yet"
+        return (
+            f"standby of {standby.text('leader') or UNKNOWN} since {standby.text('since') or UNKNOWN};"
+            f" that one leads since {standby.text('leader_since') or UNKNOWN}, {knows}"
+        )
+    if waits.values:
+        since, why = waits.text("since") or UNKNOWN, waits.text("why") or UNKNOWN
+        return f"waits for its {waits.text('for') or UNKNOWN} since {since}: {why}"
+    return None
 
 
 def _services(told: Fields) -> Iterator[Service]:

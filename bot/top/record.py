@@ -219,6 +219,7 @@ class View:
     """All that one frame shows. None, also in place of a list, is what the bot did not tell."""
 
     state: str | None
+    waits: str | None  # what a start waits for, and then nothing else is told
     level: int | None
     mode: str | None
     cluster: str | None

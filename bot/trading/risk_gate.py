@@ -103,7 +103,10 @@ def admit(request: TradeRequest, facts: RiskSnapshot) -> Admitted | Refused:
         return Refused("in_flight", "another order for this token is still on its way; wait for its result")
     if request.side is Side.SELL:
         if facts.mint_held_raw <= 0:
-            return Refused("nothing_to_sell", "you hold no position in this token; see /positions")
+            return Refused(
+                "nothing_to_sell",
+                "you hold no position in this token, and what came from elsewhere is not sold here; see /positions",
+            )
         return Admitted(0)
     for check in _ENTRY_CHECKS:
         if refused := check(request, facts):

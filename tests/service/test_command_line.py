@@ -19,6 +19,17 @@ def test_the_data_directory_may_stand_before_the_verb_or_behind_it(
         assert str(tmp_path / named) in capsys.readouterr().err
 
 
-def test_the_local_chain_has_a_directory_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--data-dir", str(tmp_path), "localnet"]) == EXIT_REFUSED
-    assert "behind localnet" in capsys.readouterr().err
+@pytest.mark.parametrize("verb", [["status"], ["fault", "rpc-down", "--for", "1s"], ["clear"]])
+def test_before_localnet_stands_the_bots_directory_and_behind_it_the_chains(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, own = tmp_path / "bot", tmp_path / "chain"
+    for words, named in (
+        (["--data-dir", str(before), "localnet", *verb], before / "localnet"),
+        ([f"--data-dir={before}", "localnet", *verb], before / "localnet"),
+        (["localnet", *verb, "--data-dir", str(own)], own),
+        (["--data-dir", str(before), "localnet", *verb, "--data-dir", str(own)], own),
+    ):
+        assert main(words) == EXIT_NOT_RUNNING
+        assert f"{named}" in capsys.readouterr().err
+    assert main(["--data-dir", "", "localnet", *verb[:0]]) == EXIT_REFUSED

@@ -45,6 +45,9 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.asks(f"/why {mint}", "SOL account rent back")
 
         await talk.asks("/balance", "SOL in ")
+        await talk.asks(
+            f"/sell {mint} all", "you hold no position in this token, and what came from elsewhere is not sold"
+        )
         await talk.asks(f"/price {mint}", "Nobody can freeze, tax, take back or mint more of it")
         await talk.asks("/settings", "stop_loss = 10 %")
         await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")

@@ -38,6 +38,22 @@ def test_every_field_of_the_answers_arrives() -> None:
     assert view.process.loop_lag_worst_ms == 14
 
 
+def test_a_bot_that_has_not_begun_says_what_it_waits_for_and_has_no_panels() -> None:
+    since = "2027-01-15T08:00:00Z"
+    standby = {"leader": "bot on alpha", "leader_since": since, "since": since, "leader_knows": True}
+    shown = draw(
+        read({"state": "STARTING", "standby": standby}, {}, {}), now_ms=NOW_MS, width=60, height=None, glyphs=UNICODE
+    ).plain
+    assert " ".join(shown.split()).startswith(
+        f"trading-bot STARTING standby of bot on alpha since {since}; that one leads since {since}, it knows"
+    )
+    assert "not known" not in shown
+    waits = {"for": "database", "since": since, "why": "it is away"}
+    assert (
+        read({"state": "STARTING", "waits": waits}, {}, {}).waits == f"waits for its database since {since}: it is away"
+    )
+
+
 def test_an_actor_that_does_not_run_is_named_by_its_path() -> None:
     actors = read(status(), supervisor(state="quarantined"), top()).actors
     assert actors is not None

@@ -12,11 +12,13 @@ from actors.operator_alerts import MAX_WAITING, MINUTE_S, OperatorAlerts
 from actors.runtime import Backoff, ChildSpec, SupervisorSpec, open_supervisor
 from bot.alarm import Alarm
 from bot.clock import Clock, virtual_clock
-from bot.execution.alerts import Alert, Turn, halted, pause_over, paused, quarantined
+from bot.execution.alerts import Alert, Turn, halted, outflow, pause_over, paused, quarantined
+from bot.ports import Wallet
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.trading_state import GLOBAL, Cause, Halt
 
 OPERATOR = 99
+ADA, BEN = "1e2feb89-414c-443c-9027-c4d1c386bbc4", "9b810e76-6ec9-4286-a3ca-828dd5f4b3b2"
 RPC = Cause("rpc", GLOBAL, 0, "rpc watch", "no endpoint answers")
 
 
@@ -35,11 +37,38 @@ def chat_of(telegram: MemoryTelegram) -> list[str]:
 
 
 @asynccontextmanager
-async def alerts_running(alarm: Alarm, clock: Clock) -> AsyncIterator[OperatorAlerts]:
-    alerts = OperatorAlerts(alarm.say, alarm.send, clock)
+async def alerts_running(
+    alarm: Alarm, clock: Clock, known: dict[str, str] | None = None
+) -> AsyncIterator[OperatorAlerts]:
+    async def handles() -> dict[str, str]:
+        await trio.lowlevel.checkpoint()
+        return dict(known or {})
+
+    alerts = OperatorAlerts(alarm.say, alarm.send, clock, handles)
     child = ChildSpec("operator_alerts", alerts.run, backoff=Backoff(min_s=0.1, max_s=1))
     async with open_supervisor(SupervisorSpec("ops", "one_for_one", (child,), intensity=5, period_s=30)):
         yield alerts
+
+
+async def test_an_outflow_names_its_user_and_every_transaction_in_sol(autojump_clock: MockClock) -> None:
+    said: list[str] = []
+    known = {ADA: "ada"}
+    async with alerts_running(Alarm(said.append), clock_of_trio(), known) as alerts:
+        await trio.sleep(1)
+        for user_id in (ADA, BEN):
+            known[BEN] = "ben"  # registered after the bot began
+            wallet = Wallet(f"wallet of {user_id}", user_id, "addr")
+            await trio.sleep(1)
+            alerts.tell(outflow(wallet, [f"sig-{number}" for number in range(7)], 106_000_000))
+        await trio.sleep(70)
+        alerts.tell(outflow(wallet, ["sig"], 5_000))
+        await trio.sleep(1)
+    assert (
+        "0.106 SOL left wallet addr of user ada by sig-0, sig-1, sig-2, sig-3, sig-4 and 2 more, which were not"
+        in said[0]
+    )
+    assert f"user {BEN}" in said[1], "an urgent one does not wait for a name"
+    assert "0.000005 SOL left wallet addr of user ben by sig, which was not signed here." in said[2]
 
 
 async def test_what_is_over_before_it_was_told_is_not_told(autojump_clock: MockClock) -> None:

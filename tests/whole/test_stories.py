@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.execution.story import steps_of
 from bot.localnet.inprocess import InProcessChain
 from bot.refusal import CannotError
 from bot.telegram.story_text import story_text
@@ -44,7 +47,7 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         assert bought["steps"][0]["after_ms"] == 0
         signature = next(step["detail"] for step in bought["steps"] if step["what"] == "signed").split(", ")[1]
         assert (await Tracer(bot).trace(signature))["orders"] == [bought]
-        assert f"intent {bought['intent']} of user {user.id}: filled" in trace_text(answer)
+        assert f"intent {bought['intent']} of user {user.handle}: filled" in trace_text(answer)
         with pytest.raises(CannotError, match="no order is named by 'nothing'"):
             await Tracer(bot).trace("nothing")
 
@@ -56,6 +59,18 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         assert "paused by              nothing" in text
         assert "  snipes today           1 at a limit of " in text
         assert [check["gate"] for check in diag["checks"] if check["refused"]] == []
+
+        assert not any(line.count("confidence") > 1 for line in text.splitlines())
+
+        story = await world.store.order_story(bought["intent"])
+        assert story is not None and story.landed is not None
+        for wrong_ms in (-5_000, 60_000):  # the block's clock behind ours, and ahead of it
+            landed = replace(story.landed, block_time_ms=story.landed.block_time_ms + wrong_ms)
+            steps = steps_of(replace(story, landed=landed))
+            assert [step.what for step in steps] == ROAD
+            sent, landed_step, settled = steps[4:7]
+            assert sent.at_ms <= landed_step.at_ms <= settled.at_ms
+            assert min(step.at_ms for step in steps) == steps[0].at_ms
 
         stories = [await world.store.order_story(intent) for intent in await world.store.orders_of(position.id)]
         told = story_text(position, [story for story in stories if story is not None])

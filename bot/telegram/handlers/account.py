@@ -19,6 +19,9 @@ from bot.trading.units import counted, format_sol, format_tokens
 
 log = structlog.get_logger()
 
+# Of a token in /balance that no position holds.
+ELSEWHERE = ", from elsewhere: no position, so /sell does not sell it"
+
 
 def known(incoming: Incoming) -> User:
     """The user of a command that the dispatcher lets only users run."""
@@ -82,9 +85,14 @@ class AccountHandlers:
         user = known(incoming)
         lines = []
         for wallet in await self.store.wallets(user.id):
+            held = {one.mint for one in await self.store.open_positions(user.id) if one.wallet_id == wallet.id}
             balances = await self.chain.balances(wallet.address)
             lines.append(f"{mode_label(user.mode.value)} {format_sol(balances.lamports)} SOL in {wallet.address}")
-            lines += [f"  {format_tokens(raw)} of {mint}" for mint, raw in sorted(balances.token_raw.items()) if raw]
+            lines += [
+                f"  {format_tokens(raw)} of {mint}{'' if mint in held else ELSEWHERE}"
+                for mint, raw in sorted(balances.token_raw.items())
+                if raw
+            ]
         return "\n".join(lines)
 
     async def status(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
