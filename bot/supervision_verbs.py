@@ -123,7 +123,7 @@ class SupervisionVerbs:
         try:
             spec = supervisor.get_childspec(place.id)
             if place.state in {"running", "restarting"}:
-                await supervisor.terminate_child(place.id, mode="drain")
+                await _stopped(supervisor, place.id)
             # A halt that was latched meanwhile has stopped money for its own workers.
             self._refuse_by_hand(place)
             if place.state == "gone":
@@ -240,3 +240,21 @@ def _question(place: Place) -> str | None:
 
 def _short(text: str) -> str:
     return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 3]}..."
+
+
+async def _stopped(supervisor: Supervisor, child_id: str) -> None:
+    """Stop a child once it has handled what waits; after half of its `shutdown_ms` whatever it still does is cancelled.
+
+    The other half is for the writes that have begun, which no cancellation ends: below a child that is killed in the
+    middle of its drain they would count as tasks that cannot be ended, and the whole tree would end with them.
+    """
+    patience_s = supervisor.get_childspec(child_id).shutdown_s / 2
+
+    async def lose_patience() -> None:
+        await trio.sleep(patience_s)
+        await supervisor.terminate_child(child_id)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lose_patience)
+        await supervisor.terminate_child(child_id, mode="drain")
+        nursery.cancel_scope.cancel()

@@ -197,7 +197,7 @@ async def test_executor_that_hangs_in_a_send_is_cut_and_the_next_life_takes_its_
         assert await world.books_equal_chain()
 
 
-async def hang(raw: bytes, routing: Routing) -> None:
+async def hang(raw: bytes, routing: Routing | None = None) -> None:
     await trio.sleep_forever()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any
 
 import pytest
 import trio
@@ -16,7 +18,7 @@ from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
 from actors.runtime.testing import Cast
 from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import Submitted, TrackedWallet, User, Wallet
+from bot.ports import Routing, Submitted, TrackedWallet, User, Wallet
 from bot.refusal import CannotError
 from bot.status import StatusBoard
 from bot.supervision_verbs import SupervisionVerbs
@@ -24,10 +26,10 @@ from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import Halt, State
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
-from tests.whole.outages import crash_until_given_up, incarnations, state_of
+from tests.whole.outages import CutStore, crash_until_given_up, incarnations, state_of
 from tests.whole.test_levels import KEEPS
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot, until
@@ -85,9 +87,32 @@ class Scene:
 BY = "operator ada"
 
 
+class SlowStore(CutStore):
+    """A store in which every call takes a fifth of a second, once it has begun whatever the caller wants meanwhile."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = super().__getattr__(name)
+        if not iscoroutinefunction(method):
+            return method
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.2)
+                return await method(*arguments, **named)
+
+        return call
+
+
+async def hang(raw: bytes, routing: Routing | None = None) -> None:
+    await trio.sleep_forever()
+
+
 @asynccontextmanager
-async def scene(settings: UserSettings = STOPS) -> AsyncIterator[Scene]:
+async def scene(settings: UserSettings = STOPS, *, slow: bool = False) -> AsyncIterator[Scene]:
     world = make_world(InProcessChain(seed=1))
+    if slow:
+        world.database = SlowStore(world.store)
     user, wallet = await world.user("demo-1", settings)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
@@ -182,6 +207,24 @@ async def test_a_subtree_that_is_started_again_has_its_children_again(autojump_c
         assert position_id in here.bot.looks
         await here.restart("root/money", confirmed=True)
         await until(lambda: position_id in here.bot.looks, within_s=10)
+
+
+async def test_a_restart_of_money_whose_executor_does_not_drain_leaves_begun_writes_their_time(
+    autojump_clock: MockClock,
+) -> None:
+    """The executor hangs in a send, and whoever is stopped after it must not be killed in the middle of a write."""
+    async with scene(slow=True) as here:
+        position_id, mint = await here.position()
+        send, here.bot.adapters.chain.send = here.bot.adapters.chain.send, hang  # type: ignore[method-assign]
+        async with trio.open_nursery() as nursery:
+            sale = order(here.user, here.wallet, mint, key="sale", share_bps=BPS)
+            nursery.start_soon(here.bot.desk.submit, sale)
+            await until(lambda: bool(here.bot.in_flight.all()), within_s=10)
+            assert "was running and is running now" in await here.restart("root/money", confirmed=True)
+        here.bot.adapters.chain.send = send  # type: ignore[method-assign]
+        await closed(here.world, 1)
+        await until(lambda: position_id not in here.bot.looks, within_s=10)
+        assert here.bot.guard.level == 1
 
 
 async def test_a_hunt_that_was_used_up_comes_back_with_its_children(autojump_clock: MockClock) -> None:
