@@ -37,14 +37,18 @@ class KnownHoldings:
     def is_known(self, address: str) -> bool:
         return address in self._wallets
 
-    def shows_less(self, address: str, look: WalletBalances) -> bool:
-        """Whether a look lacks lamports or tokens that nothing known took from the wallet."""
+    def shows_less(self, address: str, look: WalletBalances, *, only: str | None = None) -> bool:
+        """Whether a look lacks lamports or tokens that nothing known took from the wallet.
+
+        `only` is the mint of a look at one token, which says nothing of the others.
+        """
         known = self._wallets.get(address)
         if known is None:
             return look.lamports == 0
         if look.lamports < known.lamports:
             return True
-        return any(look.token_raw.get(mint, 0) < amount for mint, amount in known.token_raw.items())
+        expected = known.token_raw.items() if only is None else [(only, known.token_raw.get(only, 0))]
+        return any(look.token_raw.get(mint, 0) < amount for mint, amount in expected)
 
     def believe(self, address: str, look: WalletBalances) -> None:
         """Take a look as what the wallet holds at its slot; one that is older than what is known changes nothing."""

@@ -16,6 +16,7 @@ from bot.chain import pool_layouts, pool_transactions
 from bot.chain.endpoints import Endpoints
 from bot.chain.layouts import is_sol
 from bot.chain.rpc import AccountData, Commitment
+from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.transactions import Recipients
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import SwapOrder
@@ -41,8 +42,9 @@ class _Config:
 class Pools:
     """Reads the pools of coins that have left their curves, and builds trades in them."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, shared: SharedAccounts) -> None:
         self._endpoints = endpoints
+        self._shared = shared
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
         self._known: OrderedDict[str, pool_transactions.PoolFacts] = OrderedDict()
@@ -67,7 +69,8 @@ class Pools:
             log.warning("pools_not_read", mints=len(coins), reason=str(error))
             return {}
         asked = [str(key) for mint, program in coins.items() for key in _accounts_of(mint, program)]
-        slot, accounts = await self._endpoints.first(lambda client: client.accounts(asked, commitment), hedge=True)
+        seen = await self._shared.read(asked, commitment)
+        slot, accounts = seen.slot, seen.accounts
         found: dict[str, Pool] = {}
         for mint, program in coins.items():
             shown = [accounts[str(key)] for key in _accounts_of(mint, program)]

@@ -23,6 +23,7 @@ from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment
+from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
@@ -56,7 +57,8 @@ class PumpChain:
 
     def __init__(self, endpoints: Endpoints, engines: BlockEngines | None = None) -> None:
         self._endpoints = endpoints
-        self._reads = WitnessedReads(endpoints)
+        shared = SharedAccounts(endpoints)
+        self._reads = WitnessedReads(endpoints, shared)
         self._engines = engines
         self._config: _Config | None = None
         self._config_lock = trio.Lock()
@@ -66,7 +68,7 @@ class PumpChain:
         self._price_locks: dict[str, trio.Lock] = {}
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
-        self._pools = Pools(endpoints)
+        self._pools = Pools(endpoints, shared)
 
     def __repr__(self) -> str:
         return f"<PumpChain {self._endpoints!r}>"
@@ -255,6 +257,15 @@ class PumpChain:
     async def balances(self, address: str) -> WalletBalances:
         """Lamports and tokens, never from before a transaction of the wallet that is known; less than known needs two."""
         return await self._reads.balances(address)
+
+    async def holding(self, address: str, mint: str) -> WalletBalances:
+        """The whole look for a token whose program is not known yet."""
+        program = self._pools.token_program_of(mint)
+        if program is None and (facts := self._coins.get(mint)) is not None:
+            program = facts.token_program
+        if program is None:
+            return await self._reads.balances(address)
+        return await self._reads.holding(address, mint, program)
 
     # Transactions
 

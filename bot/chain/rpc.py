@@ -78,6 +78,7 @@ class AccountData:
 
     owner: str
     data: bytes
+    lamports: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ class RpcClient:
         text, encoding = value.data
         try:
             if encoding == "base64":
-                return AccountData(value.owner, base64.b64decode(text, validate=True))
+                return AccountData(value.owner, base64.b64decode(text, validate=True), value.lamports)
         except (binascii.Error, ValueError):
             raise self._garbled(method, "account data that is not base64") from None
         raise self._garbled(method, f"account data in encoding {one_line(encoding)}")

@@ -40,6 +40,7 @@ class Account(Wire, frozen=True):
 
     owner: str
     data: tuple[str, str]
+    lamports: int = 0
 
 
 class KeyedAccount(Wire, frozen=True):

@@ -20,7 +20,8 @@ from bot.chain import wire
 from bot.chain.endpoint import Question
 from bot.chain.endpoints import Endpoints
 from bot.chain.holdings import KnownHoldings
-from bot.chain.rpc import AccountData, Commitment, RpcClient, SlotNotReached
+from bot.chain.rpc import TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient, SlotNotReached
+from bot.chain.shared_accounts import SharedAccounts
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane
 from bot.ports import WalletBalances
@@ -47,8 +48,9 @@ class WitnessedReads:
     With one endpoint configured its word is all there is; callers look twice before they act on it.
     """
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, shared: SharedAccounts) -> None:
         self._endpoints = endpoints
+        self._shared = shared
         self._known = KnownHoldings()
 
     @property
@@ -64,9 +66,8 @@ class WitnessedReads:
 
         Raises ChainUnavailable when one is missing and nobody else can say whether it is there.
         """
-        name, (slot, found) = await self._endpoints.first_named(
-            lambda client: client.accounts(addresses, commitment), hedge=True
-        )
+        seen = await self._shared.read(addresses, commitment)
+        name, slot, found = seen.name, seen.slot, seen.accounts
         missing = [address for address, account in found.items() if account is None]
         if not missing or self._alone:
             return slot, found
@@ -150,6 +151,28 @@ class WitnessedReads:
         self._known.believe(address, look)
         return look
 
+    async def holding(self, address: str, mint: str, token_program: Pubkey) -> WalletBalances:
+        """What a sale of one token needs: the wallet's lamports, and what its own account of the token holds.
+
+        Two accounts, which the sales of other wallets share a request for. They are believed as a whole look is: never
+        from before the wallet's newest known transaction, and only where they show no less than is known. Whatever else
+        there is to say, a wallet that is not known or an account that is not there, is for `balances` and its witness.
+        """
+        own = at.token_account(at.key_from(address), at.key_from(mint), token_program)
+        if self._known.is_known(address):
+            try:
+                seen = await self._shared.read(
+                    [address, str(own)], "confirmed", not_before=self._known.least_slot(address)
+                )
+            except SlotNotReached:
+                return await self.balances(address)
+            token_raw = _held_in(seen.accounts[str(own)], address, mint)
+            wallet = seen.accounts[address]
+            look = WalletBalances(seen.slot, wallet.lamports if wallet else 0, {mint: token_raw})
+            if token_raw > 0 and not self._known.shows_less(address, look, only=mint):
+                return look
+        return await self.balances(address)
+
     async def _confirmed(self, address: str, name: str, look: WalletBalances) -> WalletBalances:
         """The look, when it may be believed; what another endpoint shows, when that is to be believed instead."""
         if self._alone:
@@ -215,6 +238,16 @@ class WitnessedReads:
         if in_exit_lane():
             return max(looks.values(), key=lambda look: (sum(look.token_raw.values()), look.lamports))
         raise ChainUnavailable(f"{' and '.join(looks)} contradict each other about {address}: {trouble}")
+
+
+def _held_in(account: AccountData | None, owner: str, mint: str) -> int:
+    """The raw units of a token account; 0 for one that is not there, or is not the owner's for this mint."""
+    if account is None or account.owner not in map(str, at.TOKEN_PROGRAMS):
+        return 0
+    data = account.data
+    if len(data) < TOKEN_ACCOUNT_PREFIX_BYTES or data[:64] != bytes(at.key_from(mint)) + bytes(at.key_from(owner)):
+        return 0
+    return int.from_bytes(data[64:TOKEN_ACCOUNT_PREFIX_BYTES], "little")
 
 
 def _is_nothing(look: WalletBalances) -> bool:

@@ -104,6 +104,9 @@ class Chain(Protocol):
 
     async def balances(self, address: str) -> WalletBalances: ...
 
+    async def holding(self, address: str, mint: str) -> WalletBalances:
+        """Lamports and what a sale of this token can sell; `token_raw` may leave out every other token."""
+
     async def latest_blockhash(self) -> Blockhash: ...
 
     async def short_blockhash(self) -> Blockhash:

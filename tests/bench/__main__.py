@@ -26,6 +26,7 @@ from tests.bench.lifecycle import restart, spawn, stop, storm
 from tests.bench.mail import mail
 from tests.bench.market import decode, features
 from tests.bench.measure import wall_s
+from tests.bench.reads import reads
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
 from tests.bench.trade import trade
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "admin": admin,
     "features": features,
     "decode": decode,
+    "reads": reads,
     "trade": trade,
     "flatten": flatten,
     "storage": storage,

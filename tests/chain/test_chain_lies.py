@@ -236,3 +236,28 @@ async def test_a_liar_is_believed_again_after_a_minute_without_a_lie(autojump_cl
         assert "did not show" in scene.chain.health()[0].detail or "showed less" in scene.chain.health()[0].detail
         await scene.probe(int(DISTRUST_S) + 1)
         assert scene.states()[0] == "up"
+
+
+@pytest.mark.parametrize("fault", ["empty", "stale", "rpc-slow", "rate-limit"])
+async def test_the_look_before_a_sale_shows_what_is_there_whoever_lies(autojump_clock: MockClock, fault: str) -> None:
+    async with liars() as scene:
+        trader, mint, held = await _bought(scene)
+        address = str(trader.pubkey())
+        await scene.chain.balances(address)
+        newest = (await scene.chain.balances(address)).slot
+        scene.lie(fault, **({"delay_ms": 60_000} if fault == "rpc-slow" else {}))
+        for _ in range(10):
+            with exit_lane():
+                look = await scene.chain.holding(address, mint)
+            assert (look.token_raw[mint], look.slot >= newest) == (held, True)
+            await scene.probe()
+
+
+async def test_the_look_before_a_sale_does_not_show_what_was_sold_already(autojump_clock: MockClock) -> None:
+    async with liars() as scene:
+        trader, mint, held = await _bought(scene)
+        await scene.chain.balances(str(trader.pubkey()))
+        scene.lie("stale")
+        await _sold(scene, trader, mint, held)
+        with exit_lane():
+            assert (await scene.chain.holding(str(trader.pubkey()), mint)).token_raw.get(mint, 0) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -166,7 +167,7 @@ async def test_a_pool_whose_slots_are_all_stuck_is_renewed() -> None:
 
         async def hold() -> None:
             with pytest.raises(httpx.HTTPError):
-                await transport._client.post(_url(port))
+                await transport._exchange(transport._pool, b"{}")
 
         async with trio.open_nursery() as nursery:
             for _ in range(1 + SPARE_CONNECTIONS):
@@ -178,6 +179,24 @@ async def test_a_pool_whose_slots_are_all_stuck_is_renewed() -> None:
             nursery.start_soon(transport.post, b"{}")
             await renewed.wait()
             nursery.cancel_scope.cancel()
+
+
+async def test_what_the_url_carries_goes_to_the_endpoint_and_nowhere_else() -> None:
+    asked = bytearray()
+
+    async def handler(stream: trio.SocketStream) -> None:
+        while not asked.endswith(b"}"):
+            asked.extend(await stream.receive_some(65_536))
+        await stream.send_all(_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":7}'))
+
+    async with _server(handler) as port, open_http_transport(_url(port)) as transport:
+        assert await RpcClient(transport, TEST_DEADLINE_S).block_height("finalized") == 7
+        head, _, body = bytes(asked).partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+    assert lines[0] == f"POST /{SECRET}?api-key={SECRET} HTTP/1.1"
+    assert f"Host: 127.0.0.1:{port}" in lines
+    assert f"Content-Length: {len(body)}" in lines
+    assert f"Authorization: Basic {b64encode(f'user:{SECRET}'.encode()).decode()}" in lines
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8899", "ftp://host", "http://", "http://host:port", f"{SECRET}"])
