@@ -128,14 +128,16 @@ class Cell:
 class WorkerCell(Cell):
     """The incarnation of a worker: its start callable in a cancel scope of its own."""
 
-    __slots__ = ("_cleanups", "_scope")
+    __slots__ = ("_cleanups", "_scope", "task")
 
     def __init__(self, child: "Child", incarnation: int) -> None:
         super().__init__(child, incarnation)
         self._scope = trio.CancelScope()
         self._cleanups: list[trio.CancelScope] | None = None
+        self.task: trio.lowlevel.Task | None = None
 
     async def run(self) -> None:
+        self.task = trio.lowlevel.current_task()
         context = Context(self)
         value: object = None
         error: BaseException | None = None

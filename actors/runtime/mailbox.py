@@ -121,7 +121,7 @@ class Inbox:
                 self._wake()
             return
         if not self.is_open:
-            raise ActorDead(self.path)
+            raise ActorDead(self.path, "takes no messages: it was stopped, has ended or is quarantined")
         if self._latest is not None and self._conflate(item):
             return
         if queue is None:
@@ -135,7 +135,7 @@ class Inbox:
     def put_control(self, item: object) -> None:
         """Queue a message ahead of every user message; this lane has a capacity of its own."""
         if not self.is_open:
-            raise ActorDead(self.path)
+            raise ActorDead(self.path, "takes no messages: it was stopped, has ended or is quarantined")
         if self.control is None:
             self.control = deque()
         if len(self.control) >= self._capacity:

@@ -24,6 +24,8 @@ def reload_engine(engine: "Engine", spec: SupervisorSpec, refit: Refit | None = 
     that are gone from the spec keep running. A `dynamic` supervisor's spec does not name its children: `refit` gives
     the new spec of each of them, of the same id, start and name.
     """
+    if spec.name != engine.spec.name:
+        raise SpecError("name", spec.name, f"is the spec of another supervisor than {engine.path}")
     _check(engine, spec)
     refitted = [] if refit is None else list(_refitted(engine, refit))
     _apply(engine, spec)

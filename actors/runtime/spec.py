@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import inf
+from sys import float_info
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from actors.runtime.errors import SpecError
@@ -145,7 +146,7 @@ class SupervisorSpec:
         _check_count("intensity", self.intensity, least=0)
         if not isinstance(self.period_s, int | float) or isinstance(self.period_s, bool):
             raise SpecError("period_s", self.period_s, "must be seconds")
-        if not 0 < self.period_s < inf:
+        if not 0 < self.period_s <= float_info.max:
             raise SpecError("period_s", self.period_s, "must be more than 0 and finite")
         _check_choice("budget", self.budget, get_args(Budget))
         for limit in ("max_children", "max_quarantined"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from actors.runtime.cell import SupervisorCell
+from actors.runtime.cell import SupervisorCell, WorkerCell
 from actors.runtime.child import Child, ChildInfo, ChildState, ChildStatistics, WatchFn
 from actors.runtime.errors import (
     AlreadyPresent,
@@ -19,6 +19,7 @@ from actors.runtime.errors import (
     Restarting,
     Running,
     SpecError,
+    SupervisorError,
 )
 from actors.runtime.exits import Exit, Terminated
 from actors.runtime.letters import DeadLetter
@@ -135,7 +136,8 @@ class Supervisor:
         """Stop a child and return when it is gone; it is not restarted.
 
         `cancel` ends it now, `stop` after the message in progress, `drain` after those that wait; each within its
-        shutdown_ms. Raises NotFound, but under simple_one_for_one a child that is gone is what was wanted. As in OTP a
+        shutdown_ms. Raises NotFound, but under simple_one_for_one a child that is gone is what was wanted, and
+        SupervisorError for a child that would wait for its own end: that returns or raises Shutdown instead. As in OTP a
         group's restart that hangs at this child ends with it: the members whose turn had not come stay `undefined`.
         """
         engine = self._engine
@@ -144,6 +146,8 @@ class Supervisor:
             if engine.spec.strategy == "simple_one_for_one":
                 return
             raise NotFound(child_id)
+        if _holds_the_caller(child):
+            raise SupervisorError(child_id, "nobody waits for his own end; a child ends itself by Shutdown")
         child.cancel_restart()
         engine.group.give_up(child)
         cell = child.cell
@@ -316,6 +320,22 @@ class Supervisor:
                 yield from child.cell.engine.handle.hung(age_s)
             elif child.inbox is not None and child.inbox.message_age_s > age_s:
                 yield child.path
+
+
+def _holds_the_caller(child: Child) -> bool:
+    """Whether the task that calls belongs to this child, or to one below it."""
+    tasks: set[trio.lowlevel.Task] = set()
+    task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+    while task is not None:
+        tasks.add(task)
+        task = None if task.parent_nursery is None else task.parent_nursery.parent_task
+    return _runs_in(child, tasks)
+
+
+def _runs_in(child: Child, tasks: set[trio.lowlevel.Task]) -> bool:
+    if isinstance(child.cell, SupervisorCell):
+        return any(_runs_in(below, tasks) for below in child.cell.engine.children.values())
+    return isinstance(child.cell, WorkerCell) and child.cell.task in tasks
 
 
 def _listed(children: list[Child], most: int | None) -> list[Child]:

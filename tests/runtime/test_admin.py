@@ -11,6 +11,7 @@ from actors.runtime import (
     ChildSpec,
     Counts,
     InitFailed,
+    NoProc,
     NotFound,
     Restarting,
     Running,
@@ -270,3 +271,43 @@ async def test_a_child_restarted_in_the_moment_of_its_end_is_not_put_away_by_the
         await sup.terminate_child("a")
         await settle()
         assert sup.which_children() == (ChildInfo("a", "running", "worker", 2),)
+
+
+@pytest.mark.parametrize("whom", ["itself", "the supervisor above it"])
+async def test_a_child_that_would_wait_for_its_own_end_is_told_so_at_once(autojump_clock, whom):
+    cast = Cast()
+    told = []
+
+    async def ends(ctx):
+        ctx.ready()
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def in_a_task_of_its_own():
+                with pytest.raises(SupervisorError, match="nobody waits for his own end") as refused:
+                    await (ctx.supervisor.terminate_child("me") if whom == "itself" else sup.terminate_child("pool"))
+                told.append(refused.value.child)
+
+            await trio.sleep_forever()
+
+    pool = SupervisorSpec("pool", "dynamic")
+    spec = SupervisorSpec("top", "one_for_one", (ChildSpec("pool", pool, type="supervisor"),))
+    async with open_supervisor(spec, report=cast.probe.report) as sup:
+        await sup.child("pool").start_child(ChildSpec("me", ends))
+        await settle()
+        assert told == ["me" if whom == "itself" else "pool"]
+        assert sup.child("pool").state_of("me") == "running"
+        await sup.terminate_child("pool")
+
+
+async def test_one_who_asks_a_supervisor_that_is_being_stopped_hears_that_it_is_gone(autojump_clock):
+    cast = Cast()
+    pool = SupervisorSpec("pool", "dynamic")
+    spec = SupervisorSpec("top", "one_for_one", (ChildSpec("pool", pool, type="supervisor"),))
+    async with open_supervisor(spec) as sup, trio.open_nursery() as nursery:
+        before = sup.child("pool")
+        await before.start_child(ChildSpec("slow", cast.slow_stop(2)))
+        nursery.start_soon(sup.terminate_child, "pool")
+        await settle()
+        with pytest.raises(NoProc, match="top/pool has ended or is ending"):
+            await before.start_child(ChildSpec("late", cast.steady))

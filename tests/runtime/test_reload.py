@@ -116,6 +116,8 @@ async def test_what_cannot_be_taken_over_changes_nothing_anywhere(autojump_clock
     async with open_supervisor(spec("one_for_one", 1)) as sup:
         with pytest.raises(SpecError, match="strategy"):
             await sup.reload(spec("dynamic", 9))
+        with pytest.raises(SpecError, match="another supervisor than top"):
+            await sup.reload(SupervisorSpec("other", "one_for_one"))
         with pytest.raises(SpecError, match="runs as a supervisor"):
             await sup.reload(SupervisorSpec("top", "one_for_one", (ChildSpec("in", cast.steady),)))
         async with open_supervisor(SupervisorSpec("other", "one_for_one", (ChildSpec("x", Summer(), name="taken"),))):

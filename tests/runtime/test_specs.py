@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime import Backoff, ChildSpec, Mailbox, SpecError, SupervisorSpec, check_childspecs
+from actors.runtime import Backoff, ChildSpec, Mailbox, SpecError, Supervisor, SupervisorSpec, check_childspecs
 from actors.runtime.policy import QuarantineWindow, RestartWindow, quarantine_limit
 from actors.runtime.testing import Cast, Summer
 
 START = Cast().steady
 INNER = SupervisorSpec("inner", "one_for_one")
+README = (Path(__file__).parents[2] / "actors" / "runtime" / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```\n.*?```text\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,7 @@ INNER = SupervisorSpec("inner", "one_for_one")
         (lambda: ChildSpec("a", START, name=""), "name", ""),
         (lambda: SupervisorSpec("", "one_for_one"), "name", ""),
         (lambda: SupervisorSpec("a", "one_for_two"), "strategy", "one_for_two"),
+        (lambda: SupervisorSpec("a", "one_for_one", period_s=10**400), "period_s", 10**400),
         (lambda: SupervisorSpec("a", "one_for_one", intensity=-1), "intensity", -1),
         (lambda: SupervisorSpec("a", "one_for_one", intensity=True), "intensity", True),
         (lambda: SupervisorSpec("a", "one_for_one", period_s=0), "period_s", 0),
@@ -128,10 +131,20 @@ def test_how_many_quarantined_children_a_pool_bears():
     assert quarantine_limit(3, 1000) == 3
 
 
-async def test_the_example_of_the_readme_runs(autojump_clock, capsys):
-    readme = (Path(__file__).parents[2] / "actors" / "runtime" / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+async def test_each_example_of_the_readme_prints_what_stands_below_it(autojump_clock, capsys, number):
+    code, printed = EXAMPLES[number]
     space = {}
-    exec(compile(example.replace("trio.run(main)", ""), "README.md", "exec"), space)  # our own text
+    exec(compile(code.replace("trio.run(main)", ""), "README.md", "exec"), space)  # our own text
     await space["main"]()
-    assert capsys.readouterr().out.splitlines() == ["total 3", "total 3 after ValueError: not a number: 'x'"]
+    assert capsys.readouterr().out == printed
+
+
+def test_every_python_block_of_the_readme_is_such_an_example():
+    assert len(EXAMPLES) == README.count("```python") >= 3
+
+
+def test_the_readme_names_every_call_of_a_supervisor():
+    missing = [name for name in vars(Supervisor) if not name.startswith("_") and f"`{name}(" not in README]
+    calls = [name for name in missing if f"`await {name}(" not in README and name not in {"path", "spec"}]
+    assert calls == []
