@@ -46,9 +46,21 @@ from bot.operator import Operator
 from bot.panels import Panels
 from bot.paths import control_socket
 from bot.ports import ChatApi
+from bot.profiles import (
+    MAINNET_SLOT_MS,
+    cluster_name,
+    key_ring,
+    profile_of,
+    real_cluster,
+    refuse_other_modes,
+    refuse_without_endpoints,
+    signing_vault,
+    speakers,
+    traded_chain,
+)
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop
 from bot.standby import Succession
-from bot.start import Options, locked, open_log, read_options, refuse_profile
+from bot.start import Options, locked, look_for_halt, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
 from bot.status import StatusBoard
 from bot.storage.address import DatabaseAddress
@@ -71,7 +83,6 @@ from bot.telegram.handlers import (
     WatchingHandlers,
     make_chat,
 )
-from bot.trading.intent import Mode
 from bot.tree import Adapters, Chats, TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
@@ -86,15 +97,16 @@ JOURNAL_FILE = "spool.journal"
 def run(arguments: argparse.Namespace, directory: Path) -> int:
     """`bot run`; returns the exit code. Raises StartupError with its lines before anything was started."""
     say(f"trading-bot, profile {arguments.profile}, data in {directory}")
-    refuse_profile(arguments.profile)
+    profile = profile_of(arguments.profile)
     options = read_options(arguments, directory)
+    refuse_without_endpoints(profile, options.settings.rpc)
     for line in settings.without_effect(os.environ):
         say(line)
     control_socket(directory)
     with locked(directory):
-        if options.settings.localnet.directory is None:
+        if profile.is_local and options.settings.localnet.directory is None:
             refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
-        _look_for_halt(HaltFile(directory / HALT_FILE))
+        look_for_halt(HaltFile(directory / HALT_FILE))
         FileJournal(directory / JOURNAL_FILE).records()
         open_log(options.settings.logs.level, directory)
         try:
@@ -125,17 +137,6 @@ def _one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
         if isinstance(found, SupervisionError):
             return StartupError(str(found))
     return group
-
-
-def _look_for_halt(file: HaltFile) -> None:
-    """Refuse to start on a halt that cannot be read, and make sure that the next one can be written."""
-    file.kept()
-    try:
-        file.reserve()
-    except OSError as error:
-        raise StartupError(
-            f"{error.filename}: cannot be written: {error.strerror}; a halt must be kept there"
-        ) from None
 
 
 async def _main(options: Options) -> int:
@@ -188,7 +189,7 @@ async def _on_signals(signals: AsyncIterator[int], stop: OrderlyStop, everything
 async def _serve(options: Options, succession: Succession, stop: OrderlyStop, loop: LoopWatchdog) -> int:
     """Open every adapter in its order, run the tree until asked to stop, and close everything in reverse."""
     clock = system_clock()
-    chosen = options.settings
+    chosen, profile = options.settings, profile_of(options.profile)
     url = chosen.database.url
     foundation = Foundation(
         directory=options.directory,
@@ -209,38 +210,41 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         opened.push_async_callback(lambda: succession.resign(stop.unwatched_s()))
         keeping = await opened.enter_async_context(trio.open_nursery())
         keeping.start_soon(succession.keep, stop.up)
-        local_chain = await foundation.chain()
+        cluster = await foundation.chain() if profile.is_local else await real_cluster(chosen.rpc)
         spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE))
         store = spooled.as_store
-        urls = local_chain.http_urls
         transports = [
             await opened.enter_async_context(open_transport(url, batch=batch))
-            for url, batch in zip(urls, routes.batches(chosen.rpc, len(urls)), strict=True)
+            for url, batch in zip(cluster.http_urls, routes.batches(chosen.rpc, len(cluster.http_urls)), strict=True)
         ]
-        endpoints = await opened.enter_async_context(routes.pool(transports, local_chain.genesis_hash, clock, options))
-        engines = await opened.enter_async_context(open_engines(engine_rates(chosen, local_chain.engine_url), clock))
+        endpoints = await opened.enter_async_context(routes.pool(transports, cluster.genesis_hash, clock, options))
+        engines = None
+        if profile.is_local:
+            engines = await opened.enter_async_context(open_engines(engine_rates(chosen, cluster.engine_url), clock))
         chain = PumpChain(endpoints, engines)
-        vault = await _ready_books(options, spooled, local_chain.genesis_hash, succession, patience)
+        vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
+        slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
         adapters = Adapters(
             store=store,
-            chain=chain,
-            stream=routes.launch_stream(local_chain.ws_urls, chain, clock, chosen.localnet.slot_ms, chosen.rpc),
+            chain=traded_chain(profile, chain, store, clock, chosen.paper),
+            stream=routes.launch_stream(cluster.ws_urls, chain, clock, slot_ms, chosen.rpc),
             history=PumpWallets(endpoints),
-            vault=vault,
+            vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,
             spool=spooled,
             engines=engines,
-            pools=routes.pool_news(local_chain.ws_urls, chosen.rpc),
+            pools=routes.pool_news(cluster.ws_urls, chosen.rpc),
         )
+        play_money = partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol))
         registrar = Registrar(
             store,
             adapters.vault,
             clock,
-            Mode.LIVE,
-            partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol)),
+            profile.mode,
+            play_money if profile.is_local else None,
             new_user_settings(chosen),
         )
-        for line in await patience.through(partial(demo_users, registrar, chosen)):
+        for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
             say(line)
         chat_api = await opened.enter_async_context(_telegram(chosen.telegram))
         return await _run_tree(
@@ -248,6 +252,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             adapters,
             registrar,
             foundation,
+            cluster=cluster_name(profile, cluster.genesis_hash),
             endpoints=endpoints,
             succession=succession,
             chat_api=chat_api,
@@ -260,8 +265,7 @@ def _led_store(
     options: Options, succession: Succession, database: DatabaseAddress
 ) -> AbstractAsyncContextManager[PostgresStore]:
     """The store, once this process leads. One that has to wait is asked first whether it could open the wallets."""
-    file = options.settings.wallets.master_key_file
-    fit = partial(keys.open_wallets, file=file, directory=options.directory, say=say)
+    fit = partial(keys.open_wallets, ring=key_ring(options, say))
     return open_led_store(database, lambda store, leases: succession.lead(leases, partial(fit, store)))
 
 
@@ -269,10 +273,11 @@ async def _ready_books(
     options: Options, spooled: SpooledStore, genesis_hash: str, succession: Succession, patience: DatabasePatience
 ) -> LocalVault:
     """Bind the books to their chain, carry out what the journal holds, and prove that the wallets open."""
-    store, file = spooled.as_store, options.settings.wallets.master_key_file
+    store = spooled.as_store
     await patience.through(partial(bind_cluster, store, genesis_hash, options.directory))
+    await patience.through(partial(refuse_other_modes, store, profile_of(options.profile)))
     await patience.through(spooled.catch_up)
-    master_key = await patience.through(partial(keys.master_key, store, file, options.directory, say))
+    master_key = await patience.through(partial(keys.master_key, store, key_ring(options, say)))
     vault = LocalVault(master_key, succession.leadership.check)
     await patience.through(partial(keys.prove, store, vault, master_key))
     return vault
@@ -297,13 +302,14 @@ async def _run_tree(
     registrar: Registrar,
     foundation: Foundation,
     *,
+    cluster: str,
     endpoints: Endpoints,
     succession: Succession,
     chat_api: ChatApi | None,
     stop: OrderlyStop,
     loop: LoopWatchdog,
 ) -> int:
-    store, clock = adapters.store, adapters.clock
+    store, clock, profile = adapters.store, adapters.clock, profile_of(options.profile)
     messenger = ConsoleMessenger(say)
     bot = TradingBot(
         adapters,
@@ -316,15 +322,15 @@ async def _run_tree(
         Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
     )
     shared = None if succession.alone else succession.leadership
-    board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=foundation.supervisor, leadership=shared)
+    board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
     chat = make_chat(
         AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.words.line),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
     )
-    console = Console(store, clock, chat, messenger)
-    panels = Panels(bot, Mode.LIVE)
+    console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))
+    panels = Panels(bot, profile.mode)
     keeper = StatusKeeper((board.facts, panels.details), panels.lag)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))

@@ -45,14 +45,23 @@ class ConsoleMessenger:
                 self._listeners[user.id].remove(push)
 
 
+def _as_asked(asked: str | None) -> str | None:
+    return asked
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Opens conversations. In profile local anybody may be spoken for (decisions, what it never does, 3)."""
+    """Opens conversations (decisions, what it never does, 3).
+
+    `only` turns whom somebody asks to speak for (None: nobody in particular) into whom he speaks for, or raises BotError;
+    profile local lets everybody speak for anybody.
+    """
 
     store: Store
     clock: Clock
     chat: Chat
     messenger: ConsoleMessenger
+    only: Callable[[str | None], str | None] = _as_asked
 
     async def open(self, request: dict[str, Any], push: Push) -> Callable[[str], Awaitable[str]]:
         """A replier for one conversation; raises BotError when nobody can be spoken for."""
@@ -66,6 +75,7 @@ class Console:
 
     async def _speaker(self, asked: object) -> str:
         """The Telegram id or the handle to speak for. While the database is away a name that was given is believed."""
+        asked = self.only(None if asked is None else str(asked))
         if asked is None:
             users = await self.store.users()
             if not users:

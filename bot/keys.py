@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import Store, Vault
 from bot.vault.local_vault import LocalVault
-from bot.vault.master_key import MasterKey, make_local_key, master_key_from_environment, read_master_key
+from bot.vault.master_key import LOCAL_PREFIX, MasterKey, make_local_key, master_key_from_environment, read_master_key
 
 log = structlog.get_logger()
 
@@ -19,29 +20,55 @@ KEY_VARIABLE = "BOT_MASTER_KEY"
 WALLETS_TRIED = 20
 
 
-async def master_key(store: Store, file: Path | None, directory: Path, say: Callable[[str], None]) -> MasterKey:
-    """The key that opens this database's wallets: in `file`, in the environment, or in the data directory.
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Where the master key is looked for. `is_local` may make one and use one whose id begins with `local-` (D-18)."""
+
+    file: Path | None
+    directory: Path
+    is_local: bool
+    say: Callable[[str], None]
+
+
+async def master_key(store: Store, ring: KeyRing) -> MasterKey:
+    """The key that opens this database's wallets: in the ring's file, in the environment, or in the data directory.
 
     Only a local bot without wallets makes one, and says so. Raises StartupError, which names the id that is expected.
     """
     wallets = await store.wallets()
     expected_id = (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
-    if file is not None:
-        return read_master_key(file, expected_id)
-    if KEY_VARIABLE in os.environ:
-        return master_key_from_environment(KEY_VARIABLE, expected_id=expected_id)
-    own = directory / "master.key"
-    if wallets or own.exists():
-        return read_master_key(own, expected_id)
+    own = ring.directory / "master.key"
+    if ring.file is not None:
+        key = read_master_key(ring.file, expected_id)
+    elif KEY_VARIABLE in os.environ:
+        key = master_key_from_environment(KEY_VARIABLE, expected_id=expected_id)
+    elif wallets or own.exists():
+        key = read_master_key(own, expected_id)
+    elif ring.is_local:
+        return _made(own, ring.say)
+    else:
+        raise StartupError(
+            f"no master key: wallets.master_key_file and {KEY_VARIABLE} name none and {own} is not there; a key is one"
+            " line, key-id:base64 of 32 bytes, in a file that only the bot's user can read"
+        )
+    if key.id.startswith(LOCAL_PREFIX) and not ring.is_local:
+        raise StartupError(
+            f"master key {key.id}: a key whose id begins with {LOCAL_PREFIX} was made by profile local and serves it alone;"
+            " make another one, key-id:base64 of 32 bytes, and name it in wallets.master_key_file"
+        )
+    return key
+
+
+def _made(own: Path, say: Callable[[str], None]) -> MasterKey:
     key = make_local_key(own)
     say(f"made the master key {key.id} in {own}; it opens every wallet of this data directory, keep both together")
     return key
 
 
-async def open_wallets(store: Store, *, file: Path | None, directory: Path, say: Callable[[str], None]) -> None:
+async def open_wallets(store: Store, ring: KeyRing) -> None:
     """Raise StartupError unless the key that this bot would use opens this database's wallets, where it has any."""
     if await store.wallets():
-        key = await master_key(store, file, directory, say)
+        key = await master_key(store, ring)
         await prove(store, LocalVault(key), key)
 
 

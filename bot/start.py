@@ -14,6 +14,7 @@ from pathlib import Path
 from actors.runtime import Supervision, SupervisionError
 from bot import logs, settings, supervision_sections
 from bot.errors import StartupError
+from bot.storage.halt_file import HaltFile
 from bot.systemd import ServiceManager, take_service_manager
 
 
@@ -61,14 +62,6 @@ def _supervision(file: Path, profile: str) -> Supervision:
         raise StartupError(f"{file}: the supervision file cannot be read: {reason}; check --supervision") from None
 
 
-def refuse_profile(profile: str) -> None:
-    """Profiles that need more than this version has are refused by name."""
-    if profile != "local":
-        raise StartupError(
-            f"profile {profile} is not in this version; profile local needs no key and no network: bot run"
-        )
-
-
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """One bot per data directory; the lock ends with the process."""
@@ -100,6 +93,17 @@ def _refuse_open_to_others(directory: Path) -> None:
         raise StartupError(
             f"{directory}: other users may write there; run chmod 700 on it, and look at what lies in it"
         )
+
+
+def look_for_halt(file: HaltFile) -> None:
+    """Refuse to start on a halt that cannot be read, and make sure that the next one can be written."""
+    file.kept()
+    try:
+        file.reserve()
+    except OSError as error:
+        raise StartupError(
+            f"{error.filename}: cannot be written: {error.strerror}; a halt must be kept there"
+        ) from None
 
 
 def open_log(level: str, directory: Path) -> None:

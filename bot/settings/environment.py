@@ -28,6 +28,7 @@ class KnownName:
     has_effect: bool = True
 
 
+_ENDPOINTS = "rpc.urls names the endpoints of profile paper; profile local asks its own chain alone"
 _NO_SOCIAL = "no source of social signals is in this version"
 
 KNOWN_NAMES = (
@@ -58,8 +59,16 @@ KNOWN_NAMES = (
     ),
     KnownName("TELEGRAM_BOT_TOKEN", "the token from BotFather; telegram.token_file holds it more safely"),
     KnownName("ADMIN_CHAT_ID", "the chat that an operator's alerts go to", ("telegram", "operator_chat_id")),
-    KnownName("SOLANA_RPC_URL", "profile local asks the endpoints of its own chain and no other", has_effect=False),
-    KnownName("HELIUS_API_KEY", "profile local asks the endpoints of its own chain and no other", has_effect=False),
+    KnownName(
+        "SOLANA_RPC_URL",
+        "rpc.urls names the endpoints of profile paper; profile local asks its own chain alone",
+        has_effect=False,
+    ),
+    KnownName(
+        "HELIUS_API_KEY",
+        "rpc.urls names the endpoints of profile paper; profile local asks its own chain alone",
+        has_effect=False,
+    ),
     KnownName(
         "WALLET_ENCRYPTION_KEY",
         "wallet keys lie under the master key of wallets.master_key_file, and rows under a Fernet key cannot be imported"

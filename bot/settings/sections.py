@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -25,6 +34,11 @@ def lamports(sol: Decimal) -> int:
 def basis_points(percent: Decimal) -> int:
     """Whole basis points of a settings value in percent."""
     return int(percent * 100)
+
+
+def _split(value: object) -> object:
+    """A list as the environment gives it: one text with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class Section(BaseModel):
@@ -163,11 +177,37 @@ class RpcEndpoint(Section):
 class Rpc(Section):
     """The pool of RPC endpoints. What is not listed in `endpoints` is for everything and without a budget.
 
-    An endpoint more than `max_lag_slots` behind the best decides nothing.
+    An endpoint more than `max_lag_slots` behind the best decides nothing. `urls` are the cluster's endpoints in profile
+    paper, known as rpc-1, rpc-2 and so on; they may hold credentials and are never shown. `ws_urls` are their WebSockets in
+    the same order; without them the addresses are those of `urls`, one port higher where a port is named. Profile local
+    asks its own chain alone.
     """
 
+    urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = Field(default=(), max_length=16)
+    ws_urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = Field(default=(), max_length=16)
     max_lag_slots: int = Field(default=16, ge=4, le=1_000)
     endpoints: tuple[RpcEndpoint, ...] = ()
+
+
+class Paper(Section):
+    """Virtual wallets of profile paper, and how their orders land on the real market.
+
+    Each wallet starts with `start_sol`. Bytes take `latency_ms` to a leader and then `slots_min` to `slots_max` slots;
+    `landing_percent` of them land at all. `seed` makes what becomes of them repeatable.
+    """
+
+    start_sol: Sol = Decimal(10)
+    latency_ms: int = Field(default=250, ge=0, le=60_000)
+    landing_percent: Decimal = Field(default=Decimal(95), ge=0, le=100, decimal_places=2)
+    slots_min: int = Field(default=1, ge=0, le=150)
+    slots_max: int = Field(default=3, ge=0, le=150)
+    seed: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _least_is_not_above_most(self) -> Self:
+        if self.slots_min > self.slots_max:
+            raise PydanticCustomError("slots", "paper.slots_min is above paper.slots_max; change one of them")
+        return self
 
 
 class Demo(Section):
@@ -195,5 +235,6 @@ class Settings(Section):
     block_engine: BlockEngine = BlockEngine()
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
+    paper: Paper = Paper()
     demo: Demo = Demo()
     logs: Logs = Logs()

@@ -26,6 +26,17 @@ def mode_label(mode: str) -> str:
     return f"[{mode}]"
 
 
+_DEPOSITS = {
+    "paper": "It is virtual: what it holds is play money from the start, and SOL sent there is not seen.",
+    "live": "Deposit SOL there.",
+}
+
+
+def deposit_words(mode: str) -> str:
+    """What a user of this mode is told about putting SOL into his wallet."""
+    return _DEPOSITS.get(mode, "Nothing is traded with it; send no SOL there.")
+
+
 def message_text(message: OutboxMessage) -> str:
     """The text of an outbox message; raises KeyError for a kind that this version does not know."""
     return _TEXTS[message.kind](message.payload)

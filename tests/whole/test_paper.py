@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import trio
 from trio.testing import MockClock
 
@@ -160,9 +159,8 @@ async def test_what_never_lands_on_paper_expires_by_proof(autojump_clock: MockCl
         assert (await bot.adapters.chain.balances(wallet.address)).lamports == START_LAMPORTS
 
 
-@pytest.mark.parametrize("landing_bps", [5_000])
-async def test_the_same_bytes_fare_the_same_however_often_they_are_sent(landing_bps: int) -> None:
-    model = LandingModel(landing_bps=landing_bps)
+def test_the_same_bytes_fare_the_same_however_often_they_are_sent() -> None:
+    model = LandingModel(landing_bps=5_000)
     names = [f"signature {number}" for number in range(400)]
     first = [model.due_ms(name) for name in names]
     assert first == [model.due_ms(name) for name in names]

@@ -56,7 +56,7 @@ def ordered(bot: RealBot, who: str, text: str) -> str:
 
 # Every command on the pipe of one conversation: what is typed, and the words that its answer holds.
 TYPED = (
-    ("/start", "You are set up as demo-1 [live]. Deposit to"),
+    ("/start", "You are set up as demo-1 [live], wallet "),
     ("/start please", "usage: /start [agree]"),
     ("/help", "/panic - stop your sniper and sell every open position now"),
     ("/help me", "usage: /help"),

@@ -13,7 +13,7 @@ from bot.errors import StoreUnavailable
 from bot.ports import Chain, Store, User
 from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
-from bot.telegram.replies import mode_label
+from bot.telegram.replies import deposit_words, mode_label
 from bot.trading.risk_gate import kept_for_exits
 from bot.trading.units import counted, format_sol, format_tokens
 
@@ -46,7 +46,11 @@ class AccountHandlers:
         user = incoming.user
         if user is not None and user.consent_version == CONSENT_VERSION:
             wallet = (await self.store.wallets(user.id))[0]
-            return f"You are set up as {user.handle} {mode_label(user.mode.value)}. Deposit to {wallet.address}; see /help."
+            mode = user.mode.value
+            return (
+                f"You are set up as {user.handle} {mode_label(mode)}, wallet {wallet.address}. {deposit_words(mode)}"
+                " See /help."
+            )
         if not arguments:
             return CONSENT_TEXT
         if user is not None:
@@ -56,7 +60,11 @@ class AccountHandlers:
             return "This console speaks for nobody in particular; start it with --as TELEGRAM_ID."
         user = await self.register(incoming.telegram_id)
         wallet = (await self.store.wallets(user.id))[0]
-        return f"Your wallet is {wallet.address}. Deposit SOL there, then /buy, or /snipe_enable; see /help."
+        mode = user.mode.value
+        return (
+            f"{mode_label(mode)} Your wallet is {wallet.address}. {deposit_words(mode)}"
+            " Then /buy, or /snipe_enable; see /help."
+        )
 
     async def help(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

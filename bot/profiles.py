@@ -1,0 +1,169 @@
+"""What the profiles differ in: whose money moves, on which cluster, through which adapters. Nowhere else is it asked.
+
+The router of D-02 is here: it alone chooses an adapter by the mode.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from bot import settings
+from bot.chain.paper import PaperChain
+from bot.chain.paper_books import PaperBooks
+from bot.chain.paper_rules import LandingModel
+from bot.chain.rpc import RpcClient
+from bot.chain.transport import open_http_transport, redacted
+from bot.clock import Clock
+from bot.errors import BotError, ChainUnavailable, StartupError
+from bot.keys import KeyRing
+from bot.local_chain import LocalChainAddress
+from bot.ports import Chain, Store, Vault
+from bot.routes import RPC_DEADLINE_S
+from bot.start import Options
+from bot.trading.intent import Mode
+from bot.vault.unsigned_vault import UnsignedVault
+
+MAINNET = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
+CLUSTERS = {
+    MAINNET: "mainnet",
+    "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG": "devnet",
+    "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY": "testnet",
+}
+MAINNET_SLOT_MS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`is_local` brings a chain, money and demo users of its own, may make its key, and lets the console speak for anybody."""
+
+    name: str
+    mode: Mode
+    is_local: bool
+
+
+PROFILES = {
+    "local": Profile("local", Mode.LIVE, is_local=True),
+    "paper": Profile("paper", Mode.PAPER, is_local=False),
+}
+
+
+def profile_of(name: str) -> Profile:
+    """The profile of a name; raises StartupError for one that cannot run here (D-04: never as root with keys that matter)."""
+    profile = PROFILES.get(name)
+    if profile is None:
+        raise StartupError(f"profile {name} is not in this version; profile local needs no key and no network: bot run")
+    if not profile.is_local and os.geteuid() == 0:
+        raise StartupError(f"profile {name} does not run as root; run it as a user of its own (deploy/README.md)")
+    return profile
+
+
+def refuse_without_endpoints(profile: Profile, chosen: settings.Rpc) -> None:
+    """Raise StartupError where the settings name no cluster for a profile that brings none: no endpoint is built in (D-29)."""
+    if not profile.is_local and not chosen.urls:
+        raise StartupError(
+            f"profile {profile.name}: rpc.urls names no endpoint; give the cluster's in the settings file, or in"
+            " BOT_RPC__URLS with commas between"
+        )
+
+
+def stream_urls(chosen: settings.Rpc) -> tuple[str, ...]:
+    """The WebSocket address of each endpoint: as given, or by the rule of the official web3.js library.
+
+    That is the same address with ws for http, and one port higher where the address names a port.
+    """
+    if chosen.ws_urls:
+        if len(chosen.ws_urls) != len(chosen.urls):
+            raise StartupError("rpc.ws_urls: give one for each of rpc.urls, in the same order, or none")
+        return tuple(url.get_secret_value() for url in chosen.ws_urls)
+    return tuple(_stream_url(url.get_secret_value()) for url in chosen.urls)
+
+
+def _stream_url(url: str) -> str:
+    redacted(url)
+    parts = urlsplit(url)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    if parts.port is None:
+        return parts._replace(scheme=scheme).geturl()
+    host = parts.netloc.rpartition(":")[0]
+    return parts._replace(scheme=scheme, netloc=f"{host}:{parts.port + 1}").geturl()
+
+
+async def real_cluster(chosen: settings.Rpc) -> LocalChainAddress:
+    """Where the endpoints of the settings answer, and the genesis hash that the first of them tells.
+
+    Raises StartupError where none answers.
+    """
+    http_urls, ws_urls = tuple(url.get_secret_value() for url in chosen.urls), stream_urls(chosen)
+    return LocalChainAddress(http_urls, ws_urls, await _genesis_hash(http_urls), "")
+
+
+async def _genesis_hash(urls: Sequence[str]) -> str:
+    troubles = []
+    for url in urls:
+        async with open_http_transport(url) as transport:
+            try:
+                return await RpcClient(transport, RPC_DEADLINE_S).genesis_hash()
+            except ChainUnavailable as error:
+                troubles.append(str(error))
+    raise StartupError(f"none of rpc.urls tells which cluster it serves: {'; '.join(troubles)}; check them")
+
+
+def cluster_name(profile: Profile, genesis_hash: str) -> str:
+    """The cluster's name for people, by its genesis hash."""
+    return "local" if profile.is_local else CLUSTERS.get(genesis_hash, f"cluster {genesis_hash[:8]}")
+
+
+async def refuse_other_modes(store: Store, profile: Profile) -> None:
+    """Raise StartupError where users of another mode are in the database: their money is of another kind."""
+    others = [f"{user.handle} ({user.mode.value})" for user in await store.users() if user.mode is not profile.mode]
+    if others:
+        raise StartupError(
+            f"the database has users of another mode, {', '.join(others[:3])}; profile {profile.name} needs a --data-dir"
+            " and a database of its own"
+        )
+
+
+def traded_chain(profile: Profile, real: Chain, store: Store, clock: Clock, paper: settings.Paper) -> Chain:
+    """The chain that orders go to: the real one, or the one that fills virtual wallets at its prices."""
+    if profile.mode is not Mode.PAPER:
+        return real
+    model = LandingModel(
+        latency_ms=paper.latency_ms,
+        landing_bps=settings.basis_points(paper.landing_percent),
+        slots_min=paper.slots_min,
+        slots_max=paper.slots_max,
+        seed=paper.seed,
+    )
+    return PaperChain(real, PaperBooks(store, settings.lamports(paper.start_sol)), model, clock)
+
+
+def key_ring(options: Options, say: Callable[[str], None]) -> KeyRing:
+    """Where the master key of this start is looked for."""
+    is_local = profile_of(options.profile).is_local
+    return KeyRing(options.settings.wallets.master_key_file, options.directory, is_local, say)
+
+
+def signing_vault(profile: Profile, keeper: Vault, fence: Callable[[], None]) -> Vault:
+    """The vault that orders are signed by: the one with the keys, or the one that signs nothing."""
+    return UnsignedVault(keeper, fence) if profile.mode is Mode.PAPER else keeper
+
+
+def speakers(profile: Profile, telegram: settings.Telegram) -> Callable[[str | None], str | None]:
+    """Whom the console may speak for: anybody in profile local, elsewhere the operator's own Telegram id alone."""
+    if profile.is_local:
+        return lambda asked: asked
+    own = telegram.operator_chat_id
+
+    def operator(asked: str | None) -> str:
+        if own is None:
+            raise BotError(
+                "the console speaks for the operator alone: set telegram.operator_chat_id to your Telegram id"
+            )
+        if asked not in {None, str(own)}:
+            raise BotError(f"the console speaks for the operator {own} alone in profile {profile.name}")
+        return str(own)
+
+    return operator

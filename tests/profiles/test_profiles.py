@@ -1,0 +1,108 @@
+"""What each profile asks for before it starts, and whom its console speaks for."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from bot.errors import BotError, StartupError
+from bot.keys import KeyRing, master_key
+from bot.localnet.inprocess import InProcessChain
+from bot.profiles import (
+    MAINNET,
+    PROFILES,
+    cluster_name,
+    refuse_other_modes,
+    refuse_without_endpoints,
+    speakers,
+    stream_urls,
+)
+from bot.settings import Rpc, Telegram, load
+from bot.storage.memory import MemoryStore
+from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+from bot.users import Registrar
+from bot.vault.local_vault import LocalVault
+from bot.vault.master_key import MasterKey
+from tests.whole.virtual import make_world
+
+PAPER, LOCAL = PROFILES["paper"], PROFILES["local"]
+
+
+def key_file(directory: Path, key_id: str) -> Path:
+    file = directory / "key"
+    file.touch(mode=0o600)
+    file.write_text(f"{key_id}:{base64.b64encode(bytes(32)).decode()}\n")
+    return file
+
+
+def names(directory: Path) -> list[str]:
+    return [file.name for file in directory.iterdir()]
+
+
+async def test_paper_makes_no_key_and_says_what_one_is(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=r"no master key: wallets\.master_key_file"):
+        await master_key(MemoryStore(), KeyRing(None, tmp_path, False, print))
+    assert names(tmp_path) == []
+
+
+async def test_paper_refuses_a_key_that_profile_local_made(tmp_path: Path) -> None:
+    file = key_file(tmp_path, "local-ab12")
+    with pytest.raises(StartupError, match=r"master key local-ab12: .* profile local .* make another one"):
+        await master_key(MemoryStore(), KeyRing(file, tmp_path, False, print))
+    assert (await master_key(MemoryStore(), KeyRing(file, tmp_path, True, print))).id == "local-ab12"
+
+
+async def test_paper_takes_a_key_of_its_own(tmp_path: Path) -> None:
+    file = key_file(tmp_path, "paper-1")
+    assert (await master_key(MemoryStore(), KeyRing(file, tmp_path, False, print))).id == "paper-1"
+
+
+@pytest.mark.parametrize(("mode", "refused_by"), [(Mode.LIVE, PAPER), (Mode.PAPER, LOCAL)])
+async def test_a_database_of_another_mode_is_refused(mode: Mode, refused_by: object) -> None:
+    world = make_world(InProcessChain(seed=1))
+    vault = LocalVault(MasterKey("test", bytes(32)))
+    await Registrar(world.store, vault, world.clock, mode, None).ensure("anna", UserSettings())
+    with pytest.raises(StartupError, match=rf"users of another mode, anna \({mode.value}\); profile"):
+        await refuse_other_modes(world.store, PAPER if refused_by is PAPER else LOCAL)
+    await refuse_other_modes(world.store, LOCAL if refused_by is PAPER else PAPER)
+
+
+def test_the_streams_of_endpoints_follow_the_rule_of_web3_js() -> None:
+    urls = "https://one.example/v2?key=abc, http://127.0.0.1:8899"
+    rpc = load(None, {"BOT_RPC__URLS": urls}).rpc
+    assert stream_urls(rpc) == ("wss://one.example/v2?key=abc", "ws://127.0.0.1:8900")
+    assert "abc" not in repr(rpc)
+    given = load(None, {"BOT_RPC__URLS": urls, "BOT_RPC__WS_URLS": "wss://a.example,wss://b.example"}).rpc
+    assert stream_urls(given) == ("wss://a.example", "wss://b.example")
+    with pytest.raises(StartupError, match=r"one for each"):
+        stream_urls(load(None, {"BOT_RPC__URLS": urls, "BOT_RPC__WS_URLS": "wss://a.example"}).rpc)
+
+
+def test_paper_needs_an_endpoint_and_local_none() -> None:
+    with pytest.raises(StartupError, match=r"rpc.urls names no endpoint"):
+        refuse_without_endpoints(PAPER, Rpc())
+    refuse_without_endpoints(LOCAL, Rpc())
+
+
+def test_a_cluster_has_its_name_by_its_genesis_hash() -> None:
+    assert cluster_name(PAPER, MAINNET) == "mainnet"
+    assert cluster_name(PAPER, "3zd5abcdefgh") == "cluster 3zd5abcd"
+    assert cluster_name(LOCAL, MAINNET) == "local"
+
+
+def test_the_console_of_paper_speaks_for_its_operator_alone() -> None:
+    assert speakers(LOCAL, Telegram())("demo-1") == "demo-1"
+    mine = speakers(PAPER, Telegram(operator_chat_id=77))
+    assert (mine(None), mine("77")) == ("77", "77")
+    with pytest.raises(BotError, match=r"for the operator 77 alone"):
+        mine("78")
+    with pytest.raises(BotError, match=r"set telegram.operator_chat_id"):
+        speakers(PAPER, Telegram())(None)
+
+
+def test_paper_lands_no_sooner_than_its_latest() -> None:
+    with pytest.raises(StartupError, match=r"slots_min is above"):
+        load(None, {"BOT_PAPER__SLOTS_MIN": "4"})
