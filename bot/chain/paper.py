@@ -139,6 +139,20 @@ class PaperChain:
             return UNITS_POOL
         return UNITS_BUY if order.side is Side.BUY else UNITS_SELL
 
+    async def round_trip(self, order: SwapOrder, receive_lamports: int) -> str | None:
+        """The buy and its sale quoted one after the other at the reserves of now; `receive_lamports` is the least of it.
+
+        A cluster simulates for a wallet that holds SOL there, which a virtual one does not: what only a simulation shows,
+        such as a coin whose program refuses sales, stays unseen on paper. Raises SendRejected where the buy would fail.
+        """
+        await self.compute_units(order)
+        venue, fees = await self.real.venue(order.mint), await self.real.fees()
+        try:
+            brings = quote_sell(venue, order.limit_raw, fees).received_lamports
+        except QuoteError as error:
+            return str(error)
+        return None if brings >= receive_lamports else "the price falls below the limit"
+
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:  # noqa: ARG002 - there is no route
         """Let the landing model have the order, once. Nothing leaves the process."""
         await trio.lowlevel.checkpoint()
