@@ -35,7 +35,7 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.pump_chain import PumpChain
 from bot.chain.swaps import PumpWallets
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, engine_rates, fund, new_user_settings, policy, telegram_token
+from bot.compose import bind_cluster, demo_users, engine_rates, policy, telegram_token
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError, StartupError
 from bot.execution.leadership import Leadership
@@ -54,6 +54,7 @@ from bot.profiles import (
     real_cluster,
     refuse_other_modes,
     refuse_without_endpoints,
+    registrar_of,
     signing_vault,
     speakers,
     traded_chain,
@@ -235,15 +236,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             engines=engines,
             pools=routes.pool_news(cluster.ws_urls, chosen.rpc),
         )
-        play_money = partial(fund, chain, transports[0].post, settings.lamports(chosen.localnet.demo_fund_sol))
-        registrar = Registrar(
-            store,
-            adapters.vault,
-            clock,
-            profile.mode,
-            play_money if profile.is_local else None,
-            new_user_settings(chosen),
-        )
+        registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
             say(line)
         chat_api = await opened.enter_async_context(_telegram(chosen.telegram))

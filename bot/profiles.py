@@ -6,8 +6,9 @@ The router of D-02 is here: it alone chooses an adapter by the mode.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from bot import settings
@@ -17,6 +18,7 @@ from bot.chain.paper_rules import LandingModel
 from bot.chain.rpc import RpcClient
 from bot.chain.transport import open_http_transport, redacted
 from bot.clock import Clock
+from bot.compose import fund, new_user_settings
 from bot.errors import BotError, ChainUnavailable, StartupError
 from bot.keys import KeyRing
 from bot.local_chain import LocalChainAddress
@@ -24,6 +26,8 @@ from bot.ports import Chain, Store, Vault
 from bot.routes import RPC_DEADLINE_S
 from bot.start import Options
 from bot.trading.intent import Mode
+from bot.tree import Adapters
+from bot.users import Registrar
 from bot.vault.unsigned_vault import UnsignedVault
 
 MAINNET = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
@@ -167,3 +171,22 @@ def speakers(profile: Profile, telegram: settings.Telegram) -> Callable[[str | N
         return str(own)
 
     return operator
+
+
+def registrar_of(
+    profile: Profile,
+    adapters: Adapters,
+    chain: Chain,
+    post: Callable[[bytes], Awaitable[bytes]],
+    chosen: settings.Settings,
+) -> Registrar:
+    """Who makes users of the profile's mode; the local chain's faucet, asked by `post`, fills their wallets there alone."""
+    play_money = partial(fund, chain, post, settings.lamports(chosen.localnet.demo_fund_sol))
+    return Registrar(
+        adapters.store,
+        adapters.vault,
+        adapters.clock,
+        profile.mode,
+        play_money if profile.is_local else None,
+        new_user_settings(chosen),
+    )
