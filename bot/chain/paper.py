@@ -104,6 +104,9 @@ class PaperChain:
         purse = await self.books.purse(wallet)
         return WalletBalances(self._slot(address), purse.lamports, dict(purse.token_raw))
 
+    async def holding(self, address: str, mint: str) -> WalletBalances:  # noqa: ARG002 - the books hold all of it
+        return await self.balances(address)
+
     def _slot(self, address: str) -> int:
         """The newest slot that an endpoint told of; never before a landing of the wallet."""
         told = [one.slot for one in self.real.health() if one.slot is not None]
