@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import trio
 
@@ -140,6 +140,8 @@ class Supervisor:
         SupervisorError for a child that would wait for its own end: that returns or raises Shutdown instead. As in OTP a
         group's restart that hangs at this child ends with it: the members whose turn had not come stay `undefined`.
         """
+        if mode not in get_args(StopMode):
+            raise SpecError("mode", mode, f"must be one of {', '.join(get_args(StopMode))}")
         engine = self._engine
         child = engine.children.get(child_id)
         if child is None:

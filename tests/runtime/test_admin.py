@@ -258,6 +258,9 @@ async def test_statistics_show_the_whole_tree(autojump_clock):
 async def test_every_call_checks_what_it_is_given(autojump_clock):
     cast = Cast()
     async with open_supervisor(top(cast, "a")) as sup:
+        with pytest.raises(SpecError, match="must be one of cancel, stop, drain"):
+            await sup.terminate_child("a", mode="gently")
+        assert sup.state_of("a") == "running"
         with pytest.raises(SpecError, match="takes a ChildSpec"):
             await sup.start_child("b")
         with pytest.raises(SpecError, match="significant"):
