@@ -29,6 +29,7 @@ STATIC = (
     "launch_stream",
     "block_engine",
     "price_poller",
+    "protocol_watch",
     "trading_guard",
     "flattener",
     "reconciler",

@@ -24,6 +24,7 @@ from actors.operator_alerts import OperatorAlerts
 from actors.outbox_sender import OutboxSender
 from actors.position_monitor import MonitorLook
 from actors.price_poller import PricePoller
+from actors.protocol_watch import ProtocolWatch
 from actors.reconciler import CAUSE as RECONCILE
 from actors.reconciler import ReconcilerActor
 from actors.runtime import (
@@ -56,6 +57,8 @@ from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
+from bot.execution.program_errors import ProgramErrors
+from bot.execution.protocol_check import ProtocolCheck
 from bot.execution.reconcile import Reconciler
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import UnitsBook
@@ -75,6 +78,7 @@ from bot.ports import (
     WalletHistory,
 )
 from bot.trading.outage import OutageRule
+from bot.trading.venue import PROGRAMS
 
 log = structlog.get_logger()
 
@@ -151,6 +155,7 @@ class TradingBot:
     fallback: FallbackMonitor = field(init=False)
     hunt: Hunt = field(init=False)
     hunt_keeper: HuntKeeper = field(init=False)
+    protocol_watch: ProtocolWatch = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_with = self.supervision.path
@@ -175,11 +180,11 @@ class TradingBot:
             supervisor=self.supervisor,
             workers_at_work=lambda: self.flattener.at_work,
         )
-        units = UnitsBook()
-        self.desk = self._desk(units)
+        units, errors = UnitsBook(), ProgramErrors(clock)
+        self.desk = self._desk(units, errors)
         told, settled = self.alerts.tell, self.care.settled
         self.confirmer = Confirmer(
-            store, chain, clock, self.policy, self.in_flight, self.balances, settled, told, units
+            store, chain, clock, self.policy, self.in_flight, self.balances, settled, told, errors, units
         )
         self.finality = Finality(
             store=store,
@@ -207,6 +212,8 @@ class TradingBot:
             supervisor=self.supervisor,
         )
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
+        self.protocol_watch = self._protocol_watch()
+        errors.on_burst = self.protocol_watch.burst
         self.flattener = Flattener(
             guard=self.guard,
             store=store,
@@ -216,13 +223,13 @@ class TradingBot:
             start_money=self._start_money,
         )
 
-    def _desk(self, units: UnitsBook) -> ExecutorDesk:
+    def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         keys, looks = SealedKeys(store, self.adapters.vault), ExitBalances(chain, self.in_flight)
         covering, prices = self.guard.covering, self.prices
         return ExecutorDesk(
             store,
-            Pipeline(store, chain, keys, clock, self.policy, self.in_flight, prices, looks, covering, units),
+            Pipeline(store, chain, keys, clock, self.policy, self.in_flight, prices, looks, covering, errors, units),
             executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
@@ -265,6 +272,7 @@ class TradingBot:
                 up=lambda: self.guard.up("stream"),
             ).run,
             "block_engine": BlockEngineLink(self.adapters.engines, self.health["engine"], clock, self.alerts.tell).run,
+            "protocol_watch": self.protocol_watch.run,
             "price_poller": PricePoller(chain, self.prices, clock, self.policy, self.adapters.pools).run,
             "trading_guard": self.guard.run,
             "flattener": self.flattener.run,
@@ -308,6 +316,21 @@ class TradingBot:
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
             resume_all=lambda: self.guard.resume(RECONCILE),
         )
+
+    def _protocol_watch(self) -> ProtocolWatch:
+        check = ProtocolCheck(self.adapters.store, self.adapters.chain, self._young_coins)
+        return ProtocolWatch(
+            programs=PROGRAMS,
+            look=check.look,
+            pause=self.guard.pause,
+            resume=self.guard.resume,
+            stands=self.guard.stands,
+            alert=self.alerts.tell,
+            interval_s=self.policy.canary_interval_s,
+        )
+
+    def _young_coins(self) -> list[str]:
+        return [judged.launch.mint for judged in self.hunt.opinions.best(5, self.adapters.clock.now_ms())]
 
     def _gateway(self, chat: Chats) -> TelegramGateway:
         return TelegramGateway(

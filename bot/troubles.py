@@ -28,6 +28,7 @@ FIXED = {
     "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
     "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),
     "launch_stream": ("the stream of launches", "nothing new is bought; prices come by polling, exits go on"),
+    "protocol_watch": ("the look at the chain's programs", "a program that changes is noticed by orders that fail"),
     "price_poller": ("the polling of prices", "prices come from the stream alone"),
     "trading_guard": ("the trading guard", "nothing is bought while it is away; exits go on"),
     "flattener": ("the flatten", "a halt is not carried out until it is back"),

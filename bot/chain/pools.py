@@ -54,6 +54,10 @@ class Pools:
         known = self._known.get(mint)
         return None if known is None else known.token_program
 
+    def latest(self, number: int) -> list[str]:
+        """The mints whose pools were read for the first time last."""
+        return list(self._known)[-number:]
+
     async def read(self, coins: Mapping[Pubkey, Pubkey], commitment: Commitment) -> dict[str, Pool]:
         """The pools of these mints, each with its token program; a mint without a pool, or with a strange one, is left out.
 

@@ -12,7 +12,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import histories, layouts, transactions
+from bot.chain import canaries, histories, layouts, transactions
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import SeenBlockhashes
 from bot.chain.curve_fees import curve_fees
@@ -32,11 +32,12 @@ from bot.trading.fill import LandedTransaction
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
-from bot.trading.venue import Venue
+from bot.trading.venue import PUMPSWAP, Venue
 
 # The launchpad's fees and recipients change by an admin's hand, not by the minute.
 CONFIG_MAX_AGE_S = 60.0
 MAX_COINS = 20_000
+CANARY_COINS = 5
 UNIT_PRICE_MAX_AGE_S = 5.0
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
@@ -309,6 +310,10 @@ class PumpChain:
         await self._fresh_config()
         if order.mint not in self._coins:
             await self._read_coins([at.key_from(order.mint)], "processed")
+
+    async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
+        known = self._pools.latest(CANARY_COINS) if program == PUMPSWAP else list(self._coins)[-CANARY_COINS:]
+        return await canaries.look(self._endpoints, program, list(dict.fromkeys([*mints, *reversed(known)])))
 
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
         """The message bytes. No I/O: the coin must have been read by `venue` or `compute_units` and the fees by `fees`."""

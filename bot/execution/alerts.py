@@ -233,6 +233,19 @@ def engine_back() -> Alert:
     return Alert("engine", "The block engine answers again.", page_for("engine"), Turn.ENDS)
 
 
+def drifted(program: str, why: str) -> Alert:
+    """A program of the chain is not the one that this bot was written for; its entries are closed."""
+    text = f"The program {program} is not as it was: {why}. Nothing is bought there; other programs, monitors and exits go on."
+    return Alert(f"drift {program}", text, page_for("drift"), Turn.BEGINS, urgent=True)
+
+
+def drift_over(program: str) -> Alert:
+    """Looks at a program were good again, several in a row."""
+    return Alert(
+        f"drift {program}", f"The program {program} is as it was; entries are open.", page_for("drift"), Turn.ENDS
+    )
+
+
 def monitor_missing(first: Position, count: int) -> Alert:
     """Open positions that neither their own monitor nor the fallback monitor looks after."""
     text = (

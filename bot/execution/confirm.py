@@ -18,6 +18,7 @@ from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
+from bot.execution.program_errors import ProgramErrors
 from bot.execution.units_book import UnitsBook
 from bot.ports import Chain, Routing, Settled, Store
 from bot.trading.failures import program_failure
@@ -58,6 +59,7 @@ class Confirmer:
     balances: BalanceBook
     settled: Callable[[Settled], Awaitable[None]]
     alert: Callable[[Alert], None]
+    errors: ProgramErrors
     units: UnitsBook = field(default_factory=UnitsBook)
 
     async def adopt(self, planned_max_age_ms: int) -> int:
@@ -188,6 +190,7 @@ class Confirmer:
         except EvidenceError as error:
             await self._strange(entry, landed, error)
             return
+        self.errors.ended(request.mint, None)
         self.units.landed(fill.signature, landed.compute_units)
         settled = await self.store.settle(
             intent.id,
@@ -218,6 +221,7 @@ class Confirmer:
         landed = await self.chain.landed(signature, entry.address, intent.request.mint)
         if landed is not None:
             log.warning("landed_with_error", intent=intent.id, signature=signature, reason=landed.error)
+            self.errors.ended(intent.request.mint, landed.program_error)
             failure = f"landed with an error: {program_failure(landed.program_error)}"
             await self._without_fill(entry, landed, failure, legs_of_failed(landed.network_fee_lamports))
 

@@ -19,6 +19,7 @@ RECONCILER = "reconciler"
 PAUSED_BY_USER = "paused"
 PANIC = "panic"  # everything that a user holds, now or later, is sold
 FLATTEN = "flatten"  # the same by an operator: a cause of its own, because each ends what he ordered himself
+DRIFT = "drift"  # a program of the chain is not the one that this bot was written for
 BREAKER = "breaker"  # what buys for a user by itself is paused after a loss or failures
 LOSS_RULE = "loss rule"  # who orders a flatten at the loss that a user or the operator set
 BY_HIS_COMMAND = "by his own command"
@@ -73,9 +74,13 @@ class OrderedCauses(ABC):
         return await self._order(Cause(OPERATOR, GLOBAL, self.clock.now_ms(), by, why))
 
     async def resume_by_operator(self, by: str = OPERATOR) -> bool:
-        """End what an operator ordered, for single users too: pauses and flattens; False when there is nothing."""
+        """End what an operator ordered, for single users too: pauses and flattens; False when there is nothing.
+
+        He may also open a program that was closed because it has changed.
+        """
         return await self._end(
-            [cause for cause in self.causes() if cause.name == OPERATOR or _is_flatten_by_operator(cause)], by
+            [cause for cause in self.causes() if cause.name in {OPERATOR, DRIFT} or _is_flatten_by_operator(cause)],
+            by,
         )
 
     async def pause_user(

@@ -20,6 +20,7 @@ from bot.execution.in_flight import Followed, InFlight
 from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
+from bot.execution.program_errors import ProgramErrors
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
@@ -77,6 +78,7 @@ class Pipeline:
     prices: Prices
     holdings: ExitBalances
     pause_causes: PauseCauses
+    errors: ProgramErrors
     units: UnitsBook = field(default_factory=UnitsBook)
     trials: SaleTrials = field(default_factory=SaleTrials)
 
@@ -299,6 +301,7 @@ class Pipeline:
         fee_lamports = await self._costs.fee(
             intent, settings, rung, wallet_lamports=priced.wallet_lamports, tip=tip, units=units
         )
+        self.errors.traded(request.mint, program_of(priced.venue))
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
@@ -314,16 +317,21 @@ class Pipeline:
             tip_account=tip_account,
         )
         if request.side is Side.BUY:
-            if request.context is not Context.MANUAL_COMMAND and checks_tokens(settings, self.policy.ceilings):
-                await self.trials.prove(self.chain, order)
-            order = await self._simulated(order)
+            tries_sale = request.context is not Context.MANUAL_COMMAND and checks_tokens(settings, self.policy.ceilings)
+            order = await self._simulated(order, tries_sale=tries_sale)
         elif rung.simulated:
             await self.chain.compute_units(order)
         return order, priced.sells_all
 
-    async def _simulated(self, order: SwapOrder) -> SwapOrder:
+    async def _simulated(self, order: SwapOrder, *, tries_sale: bool) -> SwapOrder:
         """A buy is simulated first: one that would fail now costs nothing, and its limit fits what it uses."""
-        used = await self.chain.compute_units(order)
+        try:
+            if tries_sale:
+                await self.trials.prove(self.chain, order)
+            used = await self.chain.compute_units(order)
+        except SendRejected as error:
+            self.errors.ended(order.mint, error.program_error)
+            raise
         return replace(order, compute_unit_limit=min(order.compute_unit_limit, used + used // 5))
 
     async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder, *, sells_all: bool) -> Attempt:

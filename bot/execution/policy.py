@@ -32,3 +32,4 @@ class Policy:
     probe_interval_s: float = 1.0
     audit_interval_s: float = 30.0
     finality_interval_s: float = 5.0
+    canary_interval_s: float = 3_600.0

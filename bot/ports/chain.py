@@ -149,6 +149,13 @@ class Chain(Protocol):
         both fit no transaction, ChainUnavailable.
         """
 
+    async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
+        """Read the program's own accounts, and those of these mints and of some that are known, past every cache.
+
+        The mints that trade there now. Raises DecodeError for an account whose layout is another than the known one,
+        ChainUnavailable.
+        """
+
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
         """The message bytes to be signed by the wallet alone."""
 

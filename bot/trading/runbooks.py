@@ -9,6 +9,7 @@ EXITS = "runbooks/exits.md"
 LEDGER = "runbooks/ledger.md"
 ENDPOINTS = "runbooks/endpoints.md"
 STANDBY = "runbooks/standby.md"
+DRIFT = "runbooks/protocol-drift.md"
 FINALITY = "runbooks/finality.md"
 
 RUNBOOKS = {
@@ -18,6 +19,7 @@ RUNBOOKS = {
     "telegram": "runbooks/telegram.md",
     "engine": "runbooks/block-engine.md",
     "outflow": LEDGER,
+    "drift": DRIFT,
 }
 
 

@@ -1,0 +1,48 @@
+"""Whether a program of the chain has changed under us, as far as the errors of our own orders tell.
+
+Programs are upgraded without notice. An order that fails for its price or its wallet says nothing; errors that nobody
+here has read of, at several coins at once, say that the program asks for something else now. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.trading.failures import FROZEN, LAUNCHPAD_ERRORS, NOT_ENOUGH, POOL_ERRORS
+from bot.trading.units import counted
+
+ACCOUNTS_MISSING = 6062  # it is known, and means that the program wants an account that we did not name
+ORDINARY = ({*LAUNCHPAD_ERRORS, *POOL_ERRORS, NOT_ENOUGH, FROZEN}) - {ACCOUNTS_MISSING}
+
+LATEST = 10  # orders that are judged together
+STRANGE_MIN = 3
+COINS_MIN = 2  # one coin can be odd by itself
+WITHIN_MS = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one order's transaction at a program, simulated or landed; `code` is None where it succeeded."""
+
+    at_ms: int
+    mint: str
+    code: int | None
+
+
+def is_strange(code: int | None) -> bool:
+    """Whether a program's own error code is one that a trade of ours should never meet."""
+    return code is not None and code not in ORDINARY
+
+
+def burst(outcomes: Sequence[Outcome], now_ms: int) -> str | None:
+    """Why a program's entries pause: at least 3 of the latest 10 orders of 10 minutes failed strangely, at 2 coins or more."""
+    latest = [one for one in outcomes if now_ms - one.at_ms < WITHIN_MS][-LATEST:]
+    strange = [one for one in latest if is_strange(one.code)]
+    if len(strange) < STRANGE_MIN or len({one.mint for one in strange}) < COINS_MIN:
+        return None
+    codes = ", ".join(str(code) for code in sorted({one.code for one in strange if one.code is not None}))
+    return (
+        f"{len(strange)} of the latest {counted(len(latest), 'order')} there failed with errors that are not known here"
+        f" ({codes})"
+    )

@@ -1,0 +1,53 @@
+"""A burst of strange errors: enough of them, lately, at several coins; a fast market is none."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.trading.drift import ORDINARY, STRANGE_MIN, WITHIN_MS, Outcome, burst, is_strange
+
+NOW_MS = 10 * WITHIN_MS
+STRANGE = 6_099
+
+outcomes = st.builds(
+    Outcome,
+    at_ms=st.integers(NOW_MS - 2 * WITHIN_MS, NOW_MS),
+    mint=st.sampled_from(["one", "two", "three"]),
+    code=st.none() | st.sampled_from([*sorted(ORDINARY), STRANGE, 6_062, 3_005]),
+)
+
+
+def of(*codes: int | None, mints: int = 2) -> list[Outcome]:
+    return [Outcome(NOW_MS - 1, str(number % mints), code) for number, code in enumerate(codes)]
+
+
+def test_three_strange_errors_at_two_coins_close_a_program_and_are_named() -> None:
+    why = burst(of(None, STRANGE, 6_002, 3_005, STRANGE), NOW_MS)
+    assert why is not None
+    assert why.startswith("3 of the latest 5 orders")
+    assert "(3005, 6099)" in why
+
+
+def test_one_odd_coin_and_a_fast_market_close_nothing() -> None:
+    assert burst(of(STRANGE, STRANGE, STRANGE, STRANGE, mints=1), NOW_MS) is None
+    assert burst(of(*[6_002] * 10), NOW_MS) is None
+    assert burst(of(STRANGE, STRANGE), NOW_MS) is None
+
+
+def test_what_is_old_or_followed_by_ten_that_went_well_is_forgotten() -> None:
+    assert burst(of(STRANGE, STRANGE, STRANGE), NOW_MS + WITHIN_MS) is None
+    assert burst(of(STRANGE, STRANGE, STRANGE, *[None] * 10), NOW_MS) is None
+
+
+def test_an_account_that_was_not_named_is_strange_although_it_has_a_name() -> None:
+    assert is_strange(6_062)
+    assert not is_strange(None)
+
+
+@given(st.lists(outcomes, max_size=30))
+def test_no_burst_without_enough_strange_errors(found: list[Outcome]) -> None:
+    if burst(found, NOW_MS) is not None:
+        strange = [one for one in found if is_strange(one.code)]
+        assert len(strange) >= STRANGE_MIN
+        assert len({one.mint for one in strange}) > 1

@@ -1,0 +1,139 @@
+"""A program of the chain that changes under the bot: its entries close, alone; exits go on; it opens by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import trio
+from solders.account import Account
+from solders.keypair import Keypair
+from trio.testing import MockClock
+
+from bot.execution.ordered_causes import DRIFT
+from bot.localnet.addresses import GLOBAL_ACCOUNT
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import Submitted
+from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import Refused
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.tree import TradingBot
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, quick_policy, running_bot, until
+
+TENTH = LAMPORTS_PER_SOL // 10
+KEEPS = UserSettings(max_hold_s=None, stop_loss_bps=None, take_profit_bps=None, protection_buy="open")
+POLICY = replace(quick_policy(), canary_interval_s=5.0)
+CLOSED = (DRIFT, "program:pumpfun")
+RECIPIENTS = ((41, 1), (162, 7))  # offsets and counts of the launchpad's fee recipients
+
+
+def decree(chain: InProcessChain, change: Callable[[bytearray], None]) -> Account:
+    """Change the launchpad's Global account; what it was."""
+    accounts = chain.cluster.chain.accounts
+    before = accounts.get(GLOBAL_ACCOUNT)
+    assert before is not None
+    data = bytearray(before.data)
+    change(data)
+    accounts.put(GLOBAL_ACCOUNT, Account(before.lamports, bytes(data), before.owner))
+    return before
+
+
+def other_layout(data: bytearray) -> None:
+    data[:8] = bytes(8)
+
+
+def other_recipients(chain: InProcessChain) -> Callable[[bytearray], None]:
+    def change(data: bytearray) -> None:
+        for offset, count in RECIPIENTS:
+            for at in range(offset, offset + 32 * count, 32):
+                key = Keypair.from_seed(at.to_bytes(32, "little")).pubkey()
+                chain.cluster.fund(key, LAMPORTS_PER_SOL)
+                data[at : at + 32] = bytes(key)
+
+    return change
+
+
+def is_closed(bot: TradingBot) -> bool:
+    return bot.guard.stands(*CLOSED)
+
+
+async def two_coins(world: World) -> tuple[str, str]:
+    crowd = Crowd(world.chain)
+    mints = crowd.launch(), crowd.launch()
+    await trio.sleep(1)
+    for mint in mints:
+        crowd.buy(mint, 5, LAMPORTS_PER_SOL)
+    await trio.sleep(2)
+    return mints
+
+
+async def test_another_layout_closes_entries_of_that_program_alone_until_it_is_back(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", KEEPS)
+    async with running_bot(world, policy=POLICY) as bot:
+        await open_for_entries(bot)
+        held, other = await two_coins(world)
+        assert isinstance(await bot.desk.submit(order(user, wallet, held, spend_lamports=TENTH)), Submitted)
+        await bought(world, 1)
+        assert not is_closed(bot)
+
+        before = decree(world.chain, other_layout)
+        await until(lambda: is_closed(bot), within_s=30)
+        assert not bot.guard.stands(DRIFT, "program:pumpswap")
+        assert bot.guard.state == "OPEN"
+        assert any("pumpfun is not as it was" in line and "protocol-drift.md" in line for line in world.alerts)
+        refused = await bot.desk.submit(order(user, wallet, held, key="more", spend_lamports=TENTH))
+        assert isinstance(refused, Refused)
+        assert (refused.code, DRIFT in refused.reason) == ("paused", True)
+
+        world.chain.cluster.chain.accounts.put(GLOBAL_ACCOUNT, before)
+        out = await bot.desk.submit(order(user, wallet, held, key="out", share_bps=10_000))
+        assert isinstance(out, Submitted)
+        await closed(world, 1)
+        await until(lambda: not is_closed(bot), within_s=120)
+        await until(lambda: any("pumpfun is as it was" in line for line in world.alerts), within_s=90)
+        assert isinstance(
+            await bot.desk.submit(order(user, wallet, other, key="again", spend_lamports=TENTH)), Submitted
+        )
+        assert world.reports == []
+
+
+async def test_a_burst_of_unknown_errors_closes_a_program_and_simulated_trades_open_it(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", KEEPS)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mints = await two_coins(world)
+        assert isinstance(await bot.desk.submit(order(user, wallet, mints[0], spend_lamports=TENTH)), Submitted)
+        await bought(world, 1)
+        decree(world.chain, other_recipients(world.chain))
+        for number in range(4):
+            if is_closed(bot):
+                break
+            request = order(user, wallet, mints[number % 2], key=f"failing-{number}", spend_lamports=TENTH)
+            refused = await bot.desk.submit(request)
+            assert isinstance(refused, Refused)
+        assert is_closed(bot)
+        assert "errors that are not known here (6000)" in next(c.why for c in bot.guard.causes() if c.name == DRIFT)
+
+        # Once the bot has read the new recipients it can trade again, in the simulation first.
+        await until(lambda: not is_closed(bot), within_s=300)
+        request = order(user, wallet, mints[1], key="again", spend_lamports=TENTH)
+        assert isinstance(await bot.desk.submit(request), Submitted)
+        await bought(world, 2)
+
+
+async def test_an_operator_can_open_a_closed_program(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        bot.protocol_watch.burst("pumpfun", "a drill")
+        assert is_closed(bot)
+        await trio.sleep(120)
+        assert is_closed(bot), "without a coin to trade in a simulation nothing shows that it is well"
+        assert await bot.guard.resume_by_operator()
+        assert not is_closed(bot)
