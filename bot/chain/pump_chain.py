@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 import trio
@@ -15,9 +14,9 @@ from bot.chain import addresses as at
 from bot.chain import canaries, histories, layouts, transactions
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import SeenBlockhashes
-from bot.chain.curve_fees import curve_fees
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
+from bot.chain.launchpad_config import LaunchpadConfig
 from bot.chain.mints import decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
@@ -34,23 +33,12 @@ from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
 from bot.trading.venue import PUMPSWAP, Venue
 
-# The launchpad's fees and recipients change by an admin's hand, not by the minute.
-CONFIG_MAX_AGE_S = 60.0
 MAX_COINS = 20_000
 CANARY_COINS = 5
 UNIT_PRICE_MAX_AGE_S = 5.0
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Config:
-    """The launchpad's settings and the trio time at which they were read."""
-
-    account: layouts.GlobalAccount
-    fees: Fees
-    read_at_s: float
 
 
 class PumpChain:
@@ -61,8 +49,7 @@ class PumpChain:
         shared = SharedAccounts(endpoints)
         self._reads = WitnessedReads(endpoints, shared)
         self._engines = engines
-        self._config: _Config | None = None
-        self._config_lock = trio.Lock()
+        self._config = LaunchpadConfig(self._reads)
         self._blockhashes = SeenBlockhashes()
         self._blockhash_lock = trio.Lock()
         self._prices: OrderedDict[str, tuple[int, float]] = OrderedDict()  # micro-lamports per unit, trio time
@@ -231,27 +218,7 @@ class PumpChain:
 
     async def fees(self) -> Fees:
         """The fees of coins on the curve, from the launchpad's own accounts, at most a minute old."""
-        return (await self._fresh_config()).fees
-
-    async def _fresh_config(self) -> _Config:
-        async with self._config_lock:
-            known = self._config
-            if known is None or trio.current_time() >= known.read_at_s + CONFIG_MAX_AGE_S:
-                self._config = known = await self._read_config()
-            return known
-
-    async def _read_config(self) -> _Config:
-        """Raises DecodeError when the cluster has no launchpad, or one with a layout that this program does not know."""
-        names = [str(at.GLOBAL), str(at.FEE_CONFIG)]
-        _, accounts = await self._reads.accounts(names, "confirmed")
-        global_account, fee_account = accounts[names[0]], accounts[names[1]]
-        if global_account is None or global_account.owner != str(at.PUMP_PROGRAM):
-            raise DecodeError("this cluster has no launchpad: its Global account is missing")
-        account = layouts.decode_global(global_account.data)
-        fees = account.fees
-        if fee_account is not None and fee_account.owner == str(at.FEES_PROGRAM):
-            fees = curve_fees(layouts.decode_fee_tiers(fee_account.data))
-        return _Config(account, fees, trio.current_time())
+        return (await self._config.fresh()).fees
 
     # Wallets
 
@@ -307,7 +274,7 @@ class PumpChain:
         if isinstance(order.venue, Pool):
             await self._pools.fresh_config()
             return
-        await self._fresh_config()
+        await self._config.fresh()
         if order.mint not in self._coins:
             await self._read_coins([at.key_from(order.mint)], "processed")
 
@@ -327,9 +294,9 @@ class PumpChain:
 
     def _accounts_for(self, mint: str) -> tuple[transactions.CoinFacts, transactions.Recipients]:
         facts = self._coins.get(mint)
-        if self._config is None or facts is None:
+        if self._config.known is None or facts is None:
             raise ChainUnavailable(f"the launchpad's accounts of {mint} have not been read yet")
-        config, key = self._config.account, at.key_from(mint)
+        config, key = self._config.known.account, at.key_from(mint)
         return facts, transactions.pick_recipients(config, key, is_mayhem=facts.is_mayhem)
 
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
