@@ -70,6 +70,9 @@ class PaperChain:
     async def mint_facts(self, mint: str) -> MintFacts:
         return await self.real.mint_facts(mint)
 
+    async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
+        return await self.real.canary(program, mints)
+
     async def fees(self) -> Fees:
         return await self.real.fees()
 
