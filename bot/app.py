@@ -41,6 +41,7 @@ from bot.errors import BotError, StartupError
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
 from bot.garbage import relax_collector
+from bot.live_gates import refuse_live
 from bot.local_chain import refuse_taken_port
 from bot.operator import Operator
 from bot.panels import Panels
@@ -98,6 +99,8 @@ JOURNAL_FILE = "spool.journal"
 def run(arguments: argparse.Namespace, directory: Path) -> int:
     """`bot run`; returns the exit code. Raises StartupError with its lines before anything was started."""
     say(f"trading-bot, profile {arguments.profile}, data in {directory}")
+    if arguments.profile == "live":
+        raise refuse_live(read_options(arguments, directory), system_clock())
     profile = profile_of(arguments.profile)
     options = read_options(arguments, directory)
     refuse_without_endpoints(profile, options.settings.rpc)

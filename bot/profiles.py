@@ -101,10 +101,11 @@ async def real_cluster(chosen: settings.Rpc) -> LocalChainAddress:
     Raises StartupError where none answers.
     """
     http_urls, ws_urls = tuple(url.get_secret_value() for url in chosen.urls), stream_urls(chosen)
-    return LocalChainAddress(http_urls, ws_urls, await _genesis_hash(http_urls), "")
+    return LocalChainAddress(http_urls, ws_urls, await genesis_of(http_urls), "")
 
 
-async def _genesis_hash(urls: Sequence[str]) -> str:
+async def genesis_of(urls: Sequence[str]) -> str:
+    """The genesis hash that the first endpoint to answer tells; raises StartupError where none does."""
     troubles = []
     for url in urls:
         async with open_http_transport(url) as transport:

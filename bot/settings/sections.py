@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -210,6 +211,18 @@ class Paper(Section):
         return self
 
 
+class Live(Section):
+    """What an operator says before real money moves; `bot run --profile live` holds it against its gates.
+
+    `allowed_telegram_ids` may trade. `restore_drill_on` is the day of the last restore drill. `confirm` is the sentence that
+    the gate `confirmation` names.
+    """
+
+    allowed_telegram_ids: tuple[int, ...] = Field(default=(), max_length=1_000)
+    restore_drill_on: date | None = None
+    confirm: str = Field(default="", max_length=100)
+
+
 class Demo(Section):
     """The demo users of profile `local`; what is not here is as for every new user."""
 
@@ -236,5 +249,6 @@ class Settings(Section):
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
     paper: Paper = Paper()
+    live: Live = Live()
     demo: Demo = Demo()
     logs: Logs = Logs()

@@ -153,10 +153,17 @@ def test_data_directory_that_cannot_be_made_is_named() -> None:
     )
 
 
-@pytest.mark.parametrize("profile", ["paper", "live"])
-def test_profiles_with_real_money_are_refused(home: RealBot, profile: str) -> None:
+def test_paper_without_an_endpoint_is_refused_as_it_is_to_root(home: RealBot) -> None:
     before = files(home.directory)
-    refused(run(home, "--profile", profile), f"profile {profile}")
+    refused(run(home, "--profile", "paper"), "profile paper")
+    assert files(home.directory) == before
+
+
+def test_live_is_refused_with_a_line_for_every_gate(home: RealBot) -> None:
+    names = ("root", "master_key", "own_key", "signing_policy", "endpoints", "genesis", "allowlist", "telegram")
+    before = files(home.directory)
+    lines = [f"gate {name}: " for name in (*names, "ceilings", "restore_drill", "confirmation")]
+    refused(run(home, "--profile", "live"), "profile live is refused", *lines)
     assert files(home.directory) == before
 
 

@@ -1,0 +1,216 @@
+"""What must hold before real money moves: every gate of profile live by its name, with its cure. Live itself is refused still."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import trio
+
+from bot import settings
+from bot.chain.transport import redacted
+from bot.clock import Clock, day_of
+from bot.compose import telegram_token
+from bot.errors import StartupError
+from bot.keys import KEY_VARIABLE
+from bot.profiles import CLUSTERS, MAINNET, genesis_of
+from bot.start import Options
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
+
+DRILL_AT_MOST = timedelta(days=7)
+MOST_LAMPORTS = LAMPORTS_PER_SOL  # D-12: live starts from one SOL a trade
+HOSTS = 2
+CONFIRMATION = "real money may be lost"
+HAS_SIGNING_POLICY = (
+    False  # the vault signs whatever the pipeline asks for; until a policy bounds that, live is refused
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What this start would run live with. What could not be found out is None, with its reason in the text beside it.
+
+    `hosts` are those of the endpoints, without credentials; `genesis_trouble` says why nobody told the genesis hash.
+    """
+
+    is_root: bool
+    master_key_id: str | None
+    key_trouble: str
+    hosts: frozenset[str]
+    genesis_hash: str | None
+    genesis_trouble: str
+    allowed: Sequence[int]
+    has_telegram: bool
+    largest_lamports: int
+    drilled_on: date | None
+    today: date
+    confirmation: str
+    has_signing_policy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One precondition. `found` is what is there, `cure` what to do where it does not hold."""
+
+    name: str
+    holds: bool
+    found: str
+    cure: str
+
+    @property
+    def line(self) -> str:
+        """The gate in one line."""
+        return f"gate {self.name}: {'holds' if self.holds else 'does not hold'}, {self.found}" + (
+            "" if self.holds else f"; {self.cure}"
+        )
+
+
+def gates(facts: LiveFacts) -> tuple[Gate, ...]:
+    """Every gate in the order in which an operator meets them."""
+    return (*_machine(facts), *_cluster(facts), *_people(facts), *_promises(facts))
+
+
+def _machine(facts: LiveFacts) -> tuple[Gate, ...]:
+    key = facts.master_key_id
+    return (
+        Gate(
+            "root",
+            not facts.is_root,
+            "runs as root" if facts.is_root else "runs as a user",
+            "run it as a user of its own (deploy/README.md)",
+        ),
+        Gate(
+            "master_key",
+            key is not None,
+            facts.key_trouble or f"key {key}",
+            f"name a file with one line, key-id:base64 of 32 bytes, in wallets.master_key_file, or set {KEY_VARIABLE}",
+        ),
+        Gate(
+            "own_key",
+            key is None or not key.startswith(LOCAL_PREFIX),
+            f"its id is {key}" if key else "there is none to look at",
+            f"make another key: an id that begins with {LOCAL_PREFIX} is profile local's",
+        ),
+        Gate(
+            "signing_policy",
+            facts.has_signing_policy,
+            "the vault has one" if facts.has_signing_policy else "the vault of this version has none",
+            "wait for the version that has it; profile paper runs now",
+        ),
+    )
+
+
+def _cluster(facts: LiveFacts) -> tuple[Gate, ...]:
+    genesis = facts.genesis_hash
+    return (
+        Gate(
+            "endpoints",
+            len(facts.hosts) >= HOSTS,
+            f"rpc.urls names {len(facts.hosts)} hosts",
+            "give endpoints of two different hosts in rpc.urls",
+        ),
+        Gate(
+            "genesis",
+            genesis == MAINNET,
+            facts.genesis_trouble or f"the endpoints serve {CLUSTERS.get(genesis or '', 'another cluster')}",
+            "give endpoints of mainnet in rpc.urls",
+        ),
+    )
+
+
+def _people(facts: LiveFacts) -> tuple[Gate, ...]:
+    return (
+        Gate(
+            "allowlist",
+            bool(facts.allowed),
+            f"live.allowed_telegram_ids names {len(facts.allowed)}",
+            "list the Telegram ids that may trade in live.allowed_telegram_ids",
+        ),
+        Gate(
+            "telegram",
+            facts.has_telegram,
+            "token and operator are there"
+            if facts.has_telegram
+            else "the token or telegram.operator_chat_id is missing",
+            "set telegram.token_file and telegram.operator_chat_id, so that alerts reach a person",
+        ),
+    )
+
+
+def _promises(facts: LiveFacts) -> tuple[Gate, ...]:
+    drilled = facts.drilled_on
+    fresh = drilled is not None and timedelta(0) <= facts.today - drilled <= DRILL_AT_MOST
+    return (
+        Gate(
+            "ceilings",
+            facts.largest_lamports <= MOST_LAMPORTS,
+            f"the larger of trade and position is {facts.largest_lamports} lamports",
+            "set trading.max_trade_sol and trading.max_position_sol to 1 or less",
+        ),
+        Gate(
+            "restore_drill",
+            fresh,
+            "none is noted" if drilled is None else f"the last was on {drilled.isoformat()}",
+            "restore a backup within seven days, open its wallets, and note the day in live.restore_drill_on",
+        ),
+        Gate(
+            "confirmation",
+            facts.confirmation == CONFIRMATION,
+            "live.confirm says so" if facts.confirmation == CONFIRMATION else "live.confirm does not say so",
+            f'set live.confirm = "{CONFIRMATION}"',
+        ),
+    )
+
+
+def refuse_live(options: Options, clock: Clock, environment: Mapping[str, str] = os.environ) -> StartupError:
+    """The refusal of profile live, with a line for every gate. Asks the endpoints, and writes and starts nothing."""
+    found = gates(_facts(options, clock, environment))
+    missing = sum(not gate.holds for gate in found)
+    head = f"profile live is refused: {missing} of {len(found)} gates do not hold; nothing was started"
+    return StartupError("\n".join([head, *(gate.line for gate in found)]))
+
+
+def _facts(options: Options, clock: Clock, environment: Mapping[str, str]) -> LiveFacts:
+    chosen = options.settings
+    key_id, key_trouble = _key(chosen, environment)
+    genesis_hash, genesis_trouble = _genesis(chosen.rpc)
+    return LiveFacts(
+        is_root=os.geteuid() == 0,
+        master_key_id=key_id,
+        key_trouble=key_trouble,
+        hosts=frozenset(redacted(url.get_secret_value()).rpartition(":")[0] for url in chosen.rpc.urls),
+        genesis_hash=genesis_hash,
+        genesis_trouble=genesis_trouble,
+        allowed=chosen.live.allowed_telegram_ids,
+        has_telegram=telegram_token(chosen.telegram, environment) is not None
+        and chosen.telegram.operator_chat_id is not None,
+        largest_lamports=settings.lamports(max(chosen.trading.max_trade_sol, chosen.trading.max_position_sol)),
+        drilled_on=chosen.live.restore_drill_on,
+        today=date.fromisoformat(day_of(clock.now_ms())),
+        confirmation=chosen.live.confirm,
+        has_signing_policy=HAS_SIGNING_POLICY,
+    )
+
+
+def _key(chosen: settings.Settings, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """The master key's id, or why there is none."""
+    file = chosen.wallets.master_key_file
+    try:
+        if file is not None:
+            return read_master_key(file).id, ""
+        return master_key_from_environment(KEY_VARIABLE, environment).id, ""
+    except StartupError as error:
+        return None, str(error)
+
+
+def _genesis(chosen: settings.Rpc) -> tuple[str | None, str]:
+    """The genesis hash that the first endpoint tells, or why nobody does."""
+    if not chosen.urls:
+        return None, "there is no endpoint to ask"
+    try:
+        return trio.run(genesis_of, [url.get_secret_value() for url in chosen.urls]), ""
+    except StartupError as error:
+        return None, str(error)

@@ -1,0 +1,61 @@
+"""The gates of profile live: each fails alone, is named, and says its cure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from bot.live_gates import CONFIRMATION, LiveFacts, gates
+from bot.profiles import MAINNET
+from bot.trading.units import LAMPORTS_PER_SOL
+
+TODAY = date(2026, 11, 21)
+READY = LiveFacts(
+    is_root=False,
+    master_key_id="live-1",
+    key_trouble="",
+    hosts=frozenset({"one.example", "two.example"}),
+    genesis_hash=MAINNET,
+    genesis_trouble="",
+    allowed=(77,),
+    has_telegram=True,
+    largest_lamports=LAMPORTS_PER_SOL,
+    drilled_on=date(2026, 11, 14),
+    today=TODAY,
+    confirmation=CONFIRMATION,
+    has_signing_policy=True,
+)
+
+
+def test_where_everything_is_there_every_gate_holds() -> None:
+    assert [gate.name for gate in gates(READY) if not gate.holds] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "cure"),
+    [
+        ("root", {"is_root": True}, "user of its own"),
+        ("master_key", {"master_key_id": None, "key_trouble": "no master key"}, "wallets.master_key_file"),
+        ("own_key", {"master_key_id": "local-ab12"}, "make another key"),
+        ("signing_policy", {"has_signing_policy": False}, "profile paper runs now"),
+        ("endpoints", {"hosts": frozenset({"one.example"})}, "two different hosts"),
+        ("genesis", {"genesis_hash": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"}, "endpoints of mainnet"),
+        ("genesis", {"genesis_hash": None, "genesis_trouble": "nobody answers"}, "endpoints of mainnet"),
+        ("allowlist", {"allowed": ()}, "live.allowed_telegram_ids"),
+        ("telegram", {"has_telegram": False}, "telegram.token_file"),
+        ("ceilings", {"largest_lamports": LAMPORTS_PER_SOL + 1}, "trading.max_trade_sol"),
+        ("restore_drill", {"drilled_on": None}, "live.restore_drill_on"),
+        ("restore_drill", {"drilled_on": date(2026, 11, 13)}, "within seven days"),
+        ("restore_drill", {"drilled_on": date(2026, 11, 22)}, "within seven days"),
+        ("confirmation", {"confirmation": "yes"}, CONFIRMATION),
+    ],
+)
+def test_each_gate_fails_alone_and_names_its_cure(name: str, changed: dict[str, Any], cure: str) -> None:
+    (failed,) = [gate for gate in gates(replace(READY, **changed)) if not gate.holds]
+    assert failed.name == name
+    assert failed.line.startswith(f"gate {name}: does not hold, ")
+    assert cure in failed.line
+    assert "\n" not in failed.line
