@@ -236,9 +236,13 @@ class Safety:
     # --------------------------------------------------------------------------------------------------------- chain
 
     def _landed(self, signature: str) -> None:
-        """A fill has a transaction that succeeded; the network may have taken it back since somebody read it."""
+        """A fill has a transaction that succeeded; the network may have taken it back since somebody read it.
+
+        What was taken back may have landed again and failed this time. Its fill comes late where the journal kept it while
+        the database was away, and its reversal follows; the books are held against the chain at the end.
+        """
         found = self.chain.call("getSignatureStatuses", [signature], {"searchTransactionHistory": True})["value"][0]
-        if found is None and signature in self._taken_back:
+        if signature in self._taken_back:
             return
         if found is None or found["err"] is not None:
             raise Violation(f"a fill of {signature} is settled, which is {found} on the chain")

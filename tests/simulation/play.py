@@ -285,14 +285,15 @@ class Simulation:
         log.info("simulation_ordered", key=request.key, outcome=type(outcome).__name__)
 
     async def _paused(self, pause: tuple[str, str]) -> None:
-        name, user_id = pause
+        (name, user_id), life = pause, self.world.life
         if name == "panic":
             await self.living.panic(user_id)
         elif name == "paused":
             await self.living.guard.pause_user(user_id)
         else:
             await self.living.guard.pause_by_operator("a drill")
-        self.pauses.add(pause)
+        if not life.dead:  # else it ended in the writing of this, and nobody had an answer
+            self.pauses.add(pause)
 
     async def _resumed(self, user_id: str) -> None:
         self.pauses = {pause for pause in self.pauses if pause[1] != user_id or pause[0] == "halt"}
