@@ -11,7 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import canaries, histories, layouts, transactions
+from bot.chain import canaries, histories, holders, layouts, transactions
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import SeenBlockhashes
 from bot.chain.endpoints import Endpoints
@@ -28,6 +28,7 @@ from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
 from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
+from bot.trading.holders import Holders
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
@@ -208,6 +209,9 @@ class PumpChain:
         facts = decode_mint(account.data)
         self._remember_plain(mint, facts)
         return facts
+
+    async def holders(self, mint: str, creator: str) -> Holders:
+        return await holders.read(self._endpoints, mint, creator)
 
     def _remember_plain(self, mint: str, facts: MintFacts) -> None:
         if hazards(facts):

@@ -43,6 +43,7 @@ _number = msgspec.json.Decoder(int)
 _balance = msgspec.json.Decoder(wire.InContext[int])
 _accounts = msgspec.json.Decoder(wire.InContext[list[wire.Account | None]])
 _keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])
+_largest_accounts = msgspec.json.Decoder(wire.InContext[list[wire.LargestAccount]])
 _blockhash = msgspec.json.Decoder(wire.InContext[wire.LatestBlockhash])
 _prioritization_fees = msgspec.json.Decoder(list[wire.PrioritizationFee])
 _statuses = msgspec.json.Decoder(wire.InContext[list[wire.Status | None]])
@@ -243,6 +244,14 @@ class RpcClient:
                 raise self._garbled("getTokenAccountsByOwner", f"a token account of {len(data)} bytes")
             holdings.append(TokenHolding(data[:32], int.from_bytes(data[64:72], "little")))
         return slot, holdings
+
+    async def largest_accounts(self, mint: str) -> list[tuple[str, int]]:
+        """Addresses and raw units of the largest token accounts of a mint, at most 20. Many public nodes refuse this."""
+        params = [mint, {"commitment": "confirmed"}]
+        _, values = await self._call_in_context("getTokenLargestAccounts", params, _largest_accounts)
+        if not all(value.amount.isdecimal() for value in values):
+            raise self._garbled("getTokenLargestAccounts", "an amount that is no number")
+        return [(value.address, int(value.amount)) for value in values]
 
     async def signature_statuses(
         self, signatures: Sequence[str], *, search_history: bool

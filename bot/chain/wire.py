@@ -74,6 +74,11 @@ class TokenAmount(Wire, frozen=True):
     amount: str
 
 
+class LargestAccount(Wire, frozen=True):
+    address: str
+    amount: str
+
+
 class TokenBalance(Wire, frozen=True):
     account_index: int
     mint: str

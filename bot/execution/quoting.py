@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.errors import DecodeError
+from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.exit_balances import ExitBalances
 from bot.ports import Chain, Prices, Wallet
 from bot.trading.curve import AwaitsPoolError, Quote, QuoteError
@@ -16,7 +16,7 @@ from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_
 from bot.trading.pool import Pool
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS
 from bot.trading.token_check import UNREADABLE, cautions, hazards
-from bot.trading.units import BPS, bps_floor, format_sol, format_tokens
+from bot.trading.units import BPS, bps_floor, format_percent, format_sol, format_tokens
 from bot.trading.venue import Venue, quote_buy, quote_sell
 
 # The code of a coin that nobody can trade now: its curve is complete, and its pool does not exist yet.
@@ -99,6 +99,7 @@ class Quoting:
                 " refused",
                 "unsafe_token",
             )
+        await self._refuse_holders(request, settings, venue)
         mine = settings.min_curve_lamports if request.context is Context.MANUAL_COMMAND else 0
         floor = effective_floor(mine, self.ceilings.min_curve_lamports, "least liquidity")
         if venue.liquidity_lamports < floor.value:
@@ -106,6 +107,25 @@ class Quoting:
                 f"the market of this token holds {format_sol(venue.liquidity_lamports)} SOL, below {floor.rule} of"
                 f" {format_sol(floor.value)} SOL",
                 "liquidity",
+            )
+
+    async def _refuse_holders(self, request: TradeRequest, settings: UserSettings, venue: Venue) -> None:
+        limit_bps = settings.max_top_holders_bps
+        if limit_bps is None:
+            return
+        try:
+            holders = await self.chain.holders(request.mint, venue.creator)
+        except (ChainUnavailable, DecodeError) as error:
+            raise CannotPrepareError(
+                f"who holds it cannot be read now, and your max_top_holders of {format_percent(limit_bps)} needs that"
+                " (an endpoint that answers getTokenLargestAccounts); nothing was sent",
+                "holders_unknown",
+            ) from error
+        if holders.top_bps > limit_bps:
+            raise CannotPrepareError(
+                f"its ten largest holders have {format_percent(holders.top_bps)} of it, above your max_top_holders of"
+                f" {format_percent(limit_bps)}",
+                "holders",
             )
 
     async def _buy(self, request: TradeRequest, venue: Venue) -> Priced:

@@ -12,6 +12,7 @@ from typing import NoReturn, Protocol
 from bot.ports.engines import Routing
 from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
+from bot.trading.holders import Holders
 from bot.trading.intent import Side
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts
@@ -98,6 +99,9 @@ class Chain(Protocol):
 
     async def mint_facts(self, mint: str) -> MintFacts:
         """Who has power over a token's holders; raises LookupError for no account, DecodeError for one that is no mint."""
+
+    async def holders(self, mint: str, creator: str) -> Holders:
+        """The largest holders of a token and what its creator holds; raises LookupError, DecodeError."""
 
     async def fees(self) -> Fees:
         """The fees of coins on the curve; a pool's venue carries its own."""

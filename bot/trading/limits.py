@@ -36,7 +36,8 @@ class UserSettings:
     `require_confirmation` puts a card with a quote before each order by hand; `check_honeypots` refuses entries into
     tokens that somebody can freeze, tax or take; `min_curve_lamports` is the liquidity rule of entries by hand.
     `flatten_at_loss_bps` counts in the limit of a day's loss: 30,000 sells everything at three times that loss.
-    The last ten say how buys and sales land (`bot/trading/landing.py`).
+    `max_top_holders_bps` is the most of the supply that the ten largest holders may have, curve and pool apart.
+    The last ten before it say how buys and sales land (`bot/trading/landing.py`).
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -72,6 +73,7 @@ class UserSettings:
     tip_sell_lamports: int = 100_000
     protection_sell: str = OPEN
     unlanded_sell: str = OPEN
+    max_top_holders_bps: int | None = None
 
     @property
     def exit_plan(self) -> ExitPlan:

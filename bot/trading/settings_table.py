@@ -116,6 +116,15 @@ SETTINGS: tuple[Setting, ...] = (
         floor="always_check_tokens",
     ),
     Setting(
+        "max_top_holders",
+        "max_top_holders_bps",
+        Unit.PERCENT,
+        "refuse to buy tokens of which the ten largest holders have more, curve and pool apart",
+        100,
+        BPS,
+        optional=True,
+    ),
+    Setting(
         "min_liquidity",
         "min_curve_lamports",
         Unit.SOL,

@@ -226,6 +226,12 @@ async def _buy_more(stage: Stage) -> None:
     await stage.settled()
 
 
+async def _limit_holders(stage: Stage) -> None:
+    """The user buys only what few do not own already."""
+    await stage.world.store.save_settings(stage.user.id, replace(CALM, max_top_holders_bps=9_000), "test")
+    await stage.new_token()
+
+
 async def _panic(stage: Stage) -> None:
     await stage.living.panic(stage.user.id)
     await stage.flat()
@@ -357,6 +363,7 @@ LEDGER = (
 SCENARIOS = (
     Scenario("buy", Stage.new_token, _buy),
     Scenario("buy by itself", Stage.new_token, _buy_by_itself, only=("SaleTrials._tried", "Pipeline._submit")),
+    Scenario("limited holders", _limit_holders, _buy, only=("Quoting._refuse_holders",)),
     Scenario("sell", Stage.hold, _sell),
     Scenario("partial sell", Stage.hold, _sell_part),
     Scenario("panic", Stage.hold, _panic),

@@ -47,6 +47,7 @@ CHANGED = UserSettings(
     tip_sell_lamports=17,
     protection_sell="protected",
     unlanded_sell="wait",
+    max_top_holders_bps=18,
 )
 
 
@@ -126,6 +127,7 @@ async def test_settings_are_replaced_whole(store: Store) -> None:
         UserSettings(protection_sell="hidden"),
         UserSettings(unlanded_buy="never"),
         UserSettings(tip_sell_lamports=-1),
+        UserSettings(max_top_holders_bps=10_001),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:

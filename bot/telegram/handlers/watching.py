@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.clock import Clock
 from bot.commands import Command
-from bot.errors import DecodeError
+from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import Chain, Store, TrackedWallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
@@ -43,7 +43,7 @@ class WatchingHandlers:
             return f"{short(mint)} is no token of the launchpad; check the address."
         if awaits_pool(venue):
             return f"{short(mint)} has left its curve and waits for its pool; until it opens nobody can trade it."
-        return f"{short(mint)}: {venue_line(venue)}\n{await self._safety(mint)}"
+        return f"{short(mint)}: {venue_line(venue)}\n{await self._safety(mint)}\n{await self._holders(mint, venue.creator)}"
 
     async def why(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """The story of one position, or of the latest one of a token; a token that was not bought has its looks."""
@@ -65,6 +65,12 @@ class WatchingHandlers:
         except (LookupError, DecodeError):
             return safety_line((UNREADABLE,))
         return safety_line(hazards(facts), cautions(facts))
+
+    async def _holders(self, mint: str, creator: str) -> str:
+        try:
+            return (await self.chain.holders(mint, creator)).line
+        except (LookupError, DecodeError, ChainUnavailable):
+            return "Who holds it cannot be read now."
 
     async def track(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if not arguments:
