@@ -21,6 +21,7 @@ from bot.ports import Blockhash, Chain, EndpointHealth, Routing, SwapOrder, Wall
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.fill import LandedTransaction
+from bot.trading.holders import Holders
 from bot.trading.intent import AttemptState, Side
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
@@ -69,6 +70,9 @@ class PaperChain:
 
     async def mint_facts(self, mint: str) -> MintFacts:
         return await self.real.mint_facts(mint)
+
+    async def holders(self, mint: str, creator: str) -> Holders:
+        return await self.real.holders(mint, creator)
 
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
         return await self.real.canary(program, mints)
