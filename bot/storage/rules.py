@@ -52,6 +52,7 @@ _SHARES = frozenset(
         "slippage_sell_bps",
         "snipe_min_confidence_bps",
         "trailing_stop_bps",
+        "max_top_holders_bps",
         "take_profit_share_bps",
     }
 )
