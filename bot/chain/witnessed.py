@@ -200,7 +200,9 @@ class WitnessedReads:
         if _is_nothing(look) != _is_nothing(other):
             return self._the_fuller(address, name, look, other_name, other)
         if self._known.is_known(address) and not self._known.shows_less(address, other):
-            self._endpoints.distrust(name, f"at slot {look.slot} it showed less in {address} than {other_name}")
+            # What became known while the second look was under way may clear the first: an honest one from before it.
+            if look.slot >= self._known.least_slot(address) and self._known.shows_less(address, look):
+                self._endpoints.distrust(name, f"at slot {look.slot} it showed less in {address} than {other_name}")
             return other
         if other.slot > look.slot:
             # The wallet may have changed between the two; the first is asked again for what is there now.

@@ -186,6 +186,18 @@ async def test_a_wallet_is_never_looked_at_from_before_its_newest_transaction(au
         assert look.token_raw[mint] == held - held // 2
 
 
+async def test_a_look_from_before_what_became_known_meanwhile_is_no_lie(autojump_clock: MockClock) -> None:
+    """The wallet sold between a look and that of its witness: whoever was asked first told the truth of his slot."""
+    async with liars() as scene:
+        trader, mint, held = await _bought(scene)
+        address = str(trader.pubkey())
+        before = await scene.chain.balances(address)
+        await _sold(scene, trader, mint, held // 2)
+        after = await scene.chain.balances(address)
+        assert await scene.chain._reads._settled(address, LIAR, before, "rpc-2", after) == after
+        assert scene.states() == ["up", "up", "up"]
+
+
 async def test_a_wallet_that_was_really_emptied_is_believed_once_two_endpoints_say_so(
     autojump_clock: MockClock,
 ) -> None:
