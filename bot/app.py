@@ -231,13 +231,13 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         adapters = Adapters(
             store=store,
             chain=traded_chain(profile, chain, store, clock, chosen.paper),
-            stream=routes.launch_stream(cluster.ws_urls, chain, clock, slot_ms, chosen.rpc),
+            stream=routes.launch_stream(cluster.ws_urls, endpoints, chain, clock, chosen.rpc, slot_ms=slot_ms),
             history=PumpWallets(endpoints),
             vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,
             spool=spooled,
             engines=engines,
-            pools=routes.pool_news(cluster.ws_urls, chosen.rpc),
+            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc),
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():

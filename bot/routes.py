@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -15,7 +16,7 @@ from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
-from bot.chain.subscriptions import WebSocketSubscriptions
+from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport
 from bot.clock import Clock
 from bot.errors import StartupError
@@ -26,6 +27,7 @@ RPC_DEADLINE_S = 2.5
 WITNESSES = frozenset({"read", "history"})  # what is gone, or was never there, must be said by two
 CREDIT_FILE = "rpc-credits.json"
 SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
+STILL_SLOTS = 6  # the same for how long its slot may stand
 
 
 @asynccontextmanager
@@ -43,6 +45,7 @@ async def pool(
         clock,
         breaker_rule(options.supervision),
         max_lag_slots=chosen.max_lag_slots,
+        max_still_s=max(chosen.max_still_s, STILL_SLOTS * options.settings.localnet.slot_ms / 1000),
         allowances=allowances(chosen, len(transports)),
         credit_file=CreditFile(options.directory / CREDIT_FILE),
     )
@@ -85,23 +88,27 @@ def batches(chosen: settings.Rpc, count: int) -> list[int]:
     return [told.get(f"rpc-{place}", usual) for place in range(1, count + 1)]
 
 
-def _streams(urls: Sequence[str], chosen: settings.Rpc) -> list[WebSocketSubscriptions]:
-    """Those of the addresses whose endpoint has the role for it."""
+def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc) -> list[OwnSubscriptions]:
+    """Those of the addresses whose endpoint has the role for it, heard while it serves our chain."""
     rules = allowances(chosen, len(urls))
-    return [WebSocketSubscriptions(url) for url, rule in zip(urls, rules, strict=True) if "stream" in rule.roles]
+    return [
+        OwnSubscriptions(WebSocketSubscriptions(url), partial(endpoints.refuses, place))
+        for place, (url, rule) in enumerate(zip(urls, rules, strict=True))
+        if "stream" in rule.roles
+    ]
 
 
-def pool_news(urls: Sequence[str], chosen: settings.Rpc) -> PumpPoolNews:
+def pool_news(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc) -> PumpPoolNews:
     """Word of trades in pools over the same addresses."""
-    return PumpPoolNews(_streams(urls, chosen))
+    return PumpPoolNews(_streams(urls, endpoints, chosen))
 
 
 def launch_stream(
-    urls: Sequence[str], chain: PumpChain, clock: Clock, slot_ms: int, chosen: settings.Rpc
+    urls: Sequence[str], endpoints: Endpoints, chain: PumpChain, clock: Clock, chosen: settings.Rpc, *, slot_ms: int
 ) -> PumpLaunchStream:
     """The launchpad's events over the WebSockets at these addresses."""
     return PumpLaunchStream(
-        _streams(urls, chosen),
+        _streams(urls, endpoints, chosen),
         chain.events_of,
         chain.signatures_since,
         clock,

@@ -163,11 +163,23 @@ class Endpoint:
         self.genesis, self._genesis_told_at_s = told, trio.current_time()
         return True
 
-    def health(self, max_lag_slots: int) -> EndpointHealth:
+    def still(self, max_still_s: float) -> str:
+        """That its slot stands still, as a sentence; empty while it moves. Who was not asked meanwhile is not blamed."""
+        if self.client.still_s <= max_still_s:
+            return ""
+        return (
+            f"its slot stands at {self.client.last_slot} for {self.client.still_s:.0f} s, {max_still_s:g} s are allowed"
+        )
+
+    def health(self, max_lag_slots: int, max_still_s: float) -> EndpointHealth:
         lag_slots = self.client.lag_slots
-        behind = lag_slots is not None and lag_slots > max_lag_slots
+        lags = lag_slots is not None and lag_slots > max_lag_slots
+        still = self.still(max_still_s)
+        behind = lags or bool(still)
         detail = self._detail
-        if behind:
+        if still and (self._healthy or lags):
+            detail = still
+        elif lags:
             detail = f"{lag_slots} slots behind the best, {max_lag_slots} are allowed"
         elif self.is_distrusted and not detail:
             detail = self._lie

@@ -34,6 +34,8 @@ SEND_GRACE_S = 0.25
 
 # About 6 s on mainnet; reads at `confirmed` and `processed` differ by two or three slots.
 MAX_LAG_SLOTS = 16
+# How long the slot of an endpoint may stand still; a slot takes 0.4 s, and a leader that is away 1.6 s.
+MAX_STILL_S = 5.0
 # An endpoint not heard for this long says nothing about where the chain is, so that a dead liar is forgotten.
 SLOT_MEMORY_S = 10.0
 KEEP_CREDITS_EVERY_S = 60.0
@@ -51,6 +53,7 @@ class Endpoints:
         breaker: BreakerRule = BreakerRule(),  # noqa: B008 - frozen
         *,
         max_lag_slots: int = MAX_LAG_SLOTS,
+        max_still_s: float = MAX_STILL_S,
         allowances: Sequence[AllowanceRule] = (),
         credit_file: CreditFile | None = None,
     ) -> None:
@@ -66,6 +69,7 @@ class Endpoints:
         self._resume_credits()
         self._genesis: str | None = None
         self._max_lag_slots = max_lag_slots
+        self._max_still_s = max_still_s
         for client in clients:
             client.least_slot = self._least_slot
             client.newest_slot = self._newest_slot
@@ -83,7 +87,7 @@ class Endpoints:
             endpoint.set_breaker(rule)
 
     def health(self) -> list[EndpointHealth]:
-        return [endpoint.health(self._max_lag_slots) for endpoint in self._endpoints]
+        return [endpoint.health(self._max_lag_slots, self._max_still_s) for endpoint in self._endpoints]
 
     def distrust(self, name: str, reason: str) -> None:
         """An endpoint said what others prove wrong: for a while it is asked last of all."""
@@ -132,13 +136,14 @@ class Endpoints:
     async def probe(self) -> str:
         """Ask every endpoint for its slot, so that one that recovered, fell behind or died is known before it is needed.
 
-        To be called every second or two. One line for people; raises ChainUnavailable when nobody can be used.
+        To be called every second or two. One line for people; raises ChainUnavailable when nobody can be used, and
+        when the slot of everybody who can stands still: then the chain halts, or they are cut off from it.
         """
         if trio.current_time() >= self._credits_kept_at_s + KEEP_CREDITS_EVERY_S:
             await self.keep_credits()
         answered = await self._probe_all(ask_genesis=self._genesis is not None)
         self._refuse_strangers()
-        usable = sum(self._is_ours(endpoint) for endpoint in answered)
+        usable = sum(self._is_ours(endpoint) and not endpoint.still(self._max_still_s) for endpoint in answered)
         if not usable:
             raise ChainUnavailable(self._why_nobody())
         return f"slot {self._newest_slot()}, {usable} of {len(self._endpoints)} endpoints"
@@ -204,12 +209,20 @@ class Endpoints:
         return sorted(found, key=lambda endpoint: (endpoint.is_distrusted, endpoint.is_trial, endpoint.cost))
 
     def _lags(self, endpoint: Endpoint) -> bool:
-        """Whether it was too far behind when it was heard last; the probes hear it every second or two."""
-        return (endpoint.client.lag_slots or 0) > self._max_lag_slots
+        """Whether it was too far behind, or stood still, when it was heard last; the probes hear it every second or two."""
+        return (endpoint.client.lag_slots or 0) > self._max_lag_slots or bool(endpoint.still(self._max_still_s))
 
     def _why_nobody(self, besides: Collection[str] = ()) -> str:
-        told = [endpoint.why_not for endpoint in self._endpoints if endpoint.name not in besides]
+        told = [self._why_not(endpoint) for endpoint in self._endpoints if endpoint.name not in besides]
         return "; ".join(told) or "no other endpoint is configured"
+
+    def _why_not(self, endpoint: Endpoint) -> str:
+        still = "" if endpoint.refused or not endpoint.admits else endpoint.still(self._max_still_s)
+        return f"{endpoint.name}: {still}" if still else endpoint.why_not
+
+    def refuses(self, place: int) -> bool:
+        """Whether the endpoint at this place of the settings, from 0, serves another chain."""
+        return self._endpoints[place].refused
 
     async def first(self, question: Question[Answer], *, hedge: bool = False) -> Answer:
         """The first usable answer; `hedge` asks the next endpoint sooner, for reads that an exit waits for.

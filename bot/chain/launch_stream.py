@@ -76,9 +76,9 @@ class _Events:
 class _Connection:
     """One subscription: its number since the stream was made, its endpoint's name, and where its events go.
 
-    Its `lookups` outlive it, as long as the block that reads the events. Times are trio's, `heard_at_s` None
-    before its first notification; `newest` is the signature and slot of the latest transaction that it or the ones before
-    it told of.
+    Its `lookups` outlive it, as long as the block that reads the events. Times are trio's. `slot` is the newest that it told,
+    `heard_at_s` is when it last told a new one, None before; `newest` is the signature and slot of the latest transaction
+    that it or the ones before it told of.
     """
 
     number: int
@@ -87,6 +87,7 @@ class _Connection:
     lookups: trio.Nursery
     opened_at_s: float | None = None
     heard_at_s: float | None = None
+    slot: int = 0
     newest: tuple[str, int] | None = None
 
 
@@ -95,8 +96,8 @@ class PumpLaunchStream:
 
     One that is lost or silent is replaced by the next endpoint, and a block ends when none can be had. `fetch_events`
     reads the event payloads of a transaction (`PumpChain.events_of`), for logs that were cut; `fetch_since` lists what was
-    missed while nobody was followed. Nothing heard for `silence_s`, not even a slot, means that a connection is dead,
-    however open it looks.
+    missed while nobody was followed. No new slot heard for `silence_s` means that a connection is dead, however open it
+    looks and whatever it repeats.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class PumpLaunchStream:
         self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
         self._newest: tuple[str, int] | None = None
+        self._newest_slot = 0
         self._missed_after: tuple[str, int] | None = None
         self._connections = 0
         self._told = ToldEvents()
@@ -160,7 +162,7 @@ class PumpLaunchStream:
     async def _read(self, events: _Events) -> None:
         """Follow endpoints until none is left to turn to, and leave the reasons.
 
-        An endpoint that told nothing, not even a slot, before it was lost counts as not to be had; when that has
+        An endpoint that told nothing, not even a new slot, before it was lost counts as not to be had; when that has
         happened to as many in a row as there are, and none is followed, the block ends.
         """
         troubles: deque[str] = deque(maxlen=len(self._sources))
@@ -292,32 +294,44 @@ class PumpLaunchStream:
 
         async def deliver(notification: Notification) -> None:
             self._counts.heard += 1
-            if connection.heard_at_s is None:
-                connection.events.begun.set()
-                self._repair_soon(connection)
-            connection.heard_at_s = trio.current_time()
+            moved_at_s = connection.heard_at_s
             # While a slow consumer holds us up the connection is not silent.
-            silence.deadline = math.inf
+            left_s, silence.deadline = silence.deadline - trio.current_time(), math.inf
             await self._take(notification, connection)
-            silence.deadline = trio.current_time() + self._silence_s
+            silence.deadline = trio.current_time() + (
+                left_s if connection.heard_at_s == moved_at_s else self._silence_s
+            )
 
         try:
             with silence:
                 await source.follow(WANTED, deliver, opened)
         except ChainUnavailable as error:
             return error
-        return ChainUnavailable(f"{source.name}: nothing heard for {self._silence_s:g} s, not even a slot")
+        return ChainUnavailable(f"{source.name}: nothing heard for {self._silence_s:g} s, not even a new slot")
+
+    def _note_slot(self, connection: _Connection, slot: int) -> None:
+        """A slot was told. Only a new one is a sign of life; the first of a connection has to be new to the stream."""
+        before = connection.slot or self._newest_slot
+        connection.slot, self._newest_slot = max(connection.slot, slot), max(self._newest_slot, slot)
+        if slot <= before:
+            return
+        if connection.heard_at_s is None:
+            connection.events.begun.set()
+            self._repair_soon(connection)
+        connection.heard_at_s = trio.current_time()
 
     async def _take(self, notification: Notification, connection: _Connection) -> None:
         try:
             if notification.method == "slotNotification":
                 self._counts.last_slot = _slot.decode(notification.result).slot
+                self._note_slot(connection, self._counts.last_slot)
                 return
             if notification.method != "logsNotification":
                 return
             told = _logs.decode(notification.result)
         except msgspec.DecodeError:
             raise ChainUnavailable(f"{connection.name}: a notification of another shape") from None
+        self._note_slot(connection, told.context.slot)
         self._newest = connection.newest = (told.value.signature, told.context.slot)
         self._counts.transactions += 1
         if told.value.err is not None:

@@ -94,8 +94,10 @@ class RpcClient:
     """Typed calls to one endpoint, each within `deadline_s`.
 
     `last_slot` is the slot that the latest answer named, `heard_at_s` the trio time of that answer and `lag_slots` how far
-    it was behind `newest_slot` then. `least_slot` says, when a question leaves, how old its answer may be, and `gate`
-    raises for a method that may not be asked now. Whoever keeps several clients sets these three.
+    it was behind `newest_slot` then. `still_s` is how long its slot had stood when it was asked for it last.
+
+    `least_slot` says, when a question leaves, how old its answer may be, and `gate` raises for a method that may not be
+    asked now. Whoever keeps several clients sets these two and `newest_slot`.
     """
 
     def __init__(self, transport: Transport, deadline_s: float) -> None:
@@ -105,6 +107,9 @@ class RpcClient:
         self.last_slot: int | None = None
         self.heard_at_s = 0.0
         self.lag_slots: int | None = None
+        self.still_s = 0.0
+        self._told_slot: int | None = None  # by getSlot alone: other answers are of other commitments
+        self._moved_at_s = 0.0
         self.newest_slot: Callable[[], int] = lambda: 0
         self.least_slot: Callable[[], int] = lambda: 0
         self.gate: Callable[[str], None] = _let_pass
@@ -175,6 +180,10 @@ class RpcClient:
         """The newest slot that the endpoint has processed, however old; asked to find out how it fares."""
         slot = await self._call("getSlot", [{"commitment": "processed"}], _number)
         self._heard(slot)
+        if self._told_slot is None or slot > self._told_slot:
+            self._moved_at_s = self.heard_at_s
+        self._told_slot = slot
+        self.still_s = self.heard_at_s - self._moved_at_s
         return slot
 
     async def finalized_slot(self) -> int:

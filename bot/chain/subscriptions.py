@@ -61,6 +61,37 @@ class Subscriptions(Protocol):
         """
 
 
+class OwnSubscriptions:
+    """Notifications of an endpoint for as long as it serves our chain: what another chain tells is nobody's business."""
+
+    def __init__(self, source: Subscriptions, refuses: Callable[[], bool]) -> None:
+        self._source = source
+        self._refuses = refuses
+
+    def __repr__(self) -> str:
+        return f"<OwnSubscriptions {self._source!r}>"
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    async def follow(self, wanted: Sequence[Subscribe], deliver: Deliver, opened: Opened) -> NoReturn:
+        """As the source does; raises ChainUnavailable, too, while and as soon as the endpoint is refused."""
+        await trio.lowlevel.checkpoint()
+        self._check()
+
+        async def told(notification: Notification) -> None:
+            self._check()
+            await deliver(notification)
+
+        await self._source.follow(wanted, told, opened)
+        raise AssertionError("a source ends by raising")
+
+    def _check(self) -> None:
+        if self._refuses():
+            raise ChainUnavailable(f"{self.name}: it serves another chain")
+
+
 class WebSocketSubscriptions:
     """One WebSocket connection per `follow`, opened within `connect_timeout_s`."""
 

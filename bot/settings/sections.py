@@ -178,15 +178,18 @@ class RpcEndpoint(Section):
 class Rpc(Section):
     """The pool of RPC endpoints. What is not listed in `endpoints` is for everything and without a budget.
 
-    An endpoint more than `max_lag_slots` behind the best decides nothing. `urls` are the cluster's endpoints in profile
-    paper, known as rpc-1, rpc-2 and so on; they may hold credentials and are never shown. `ws_urls` are their WebSockets in
-    the same order; without them the addresses are those of `urls`, one port higher where a port is named. Profile local
-    asks its own chain alone.
+    An endpoint more than `max_lag_slots` behind the best decides nothing; nor does one whose slot stands still for more than
+    `max_still_s` seconds, well above the time of a slot. When that holds for all of them there is no route to the chain.
+
+    `urls` are the cluster's endpoints in profile paper, known as rpc-1, rpc-2 and so on; they may hold credentials and are
+    never shown. `ws_urls` are their WebSockets in the same order; without them the addresses are those of `urls`, one port
+    higher where a port is named. Profile local asks its own chain alone.
     """
 
     urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = Field(default=(), max_length=16)
     ws_urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = Field(default=(), max_length=16)
     max_lag_slots: int = Field(default=16, ge=4, le=1_000)
+    max_still_s: float = Field(default=5.0, ge=2, le=60)
     endpoints: tuple[RpcEndpoint, ...] = ()
 
 

@@ -20,7 +20,12 @@ from tests.chain.chain_doubles import InProcessSubscriptions
 from tests.chain.chain_scenario import EPOCH_MS, SOL, launch_stream, virtual_world
 from tests.chain.test_chain_events import DATA, PUMP
 
-SLOT = Notification("slotNotification", msgspec.Raw(b'{"slot":7}'))
+
+def _slot(number: int) -> Notification:
+    return Notification("slotNotification", msgspec.Raw(b'{"slot":%d}' % number))
+
+
+SLOT = _slot(7)
 
 
 def _logs(*lines: str, err: Any = None) -> Notification:
@@ -78,12 +83,30 @@ async def test_silence_means_that_the_connection_is_dead(autojump_clock: MockClo
     started = trio.current_time()
     seen, told = await _until_lost(_stream(TRADE))
     assert len(seen) == 1
-    assert told == "a:2: nothing heard for 10 s, not even a slot"
+    assert told == "a:2: nothing heard for 10 s, not even a new slot"
     assert trio.current_time() - started == 10
 
 
+async def test_a_slot_that_is_told_again_and_again_is_no_sign_of_life(autojump_clock: MockClock) -> None:
+    started = trio.current_time()
+    seen, told = await _until_lost(_stream(SLOT, TRADE, *[1, SLOT, 1, TRADE] * 20))
+    assert len(seen) >= 1
+    assert told == "a:2: nothing heard for 10 s, not even a new slot"
+    assert trio.current_time() - started == 10
+
+
+async def test_a_stream_that_is_opened_again_and_repeats_itself_does_not_count_as_open(
+    autojump_clock: MockClock,
+) -> None:
+    stream = _stream(SLOT, 1, SLOT)
+    await _until_lost(stream)
+    with pytest.raises(ChainUnavailable, match="not even a new slot"):
+        async with stream.events():
+            raise AssertionError("the block was entered")
+
+
 async def test_slots_are_a_sign_of_life(autojump_clock: MockClock) -> None:
-    stream = _stream(9, SLOT, 9, SLOT, 9, TRADE)
+    stream = _stream(9, _slot(6), 9, SLOT, 9, TRADE)
     started = trio.current_time()
     seen, _ = await _until_lost(stream)
     assert len(seen) == 1
@@ -145,7 +168,7 @@ async def test_logs_that_cannot_be_read_are_counted_and_passed_over(autojump_clo
 
 
 async def test_a_notification_of_another_shape_ends_the_stream(autojump_clock: MockClock) -> None:
-    _, told = await _until_lost(_stream(1, Notification("logsNotification", msgspec.Raw(b'{"no":1}'))))
+    _, told = await _until_lost(_stream(1, SLOT, Notification("logsNotification", msgspec.Raw(b'{"no":1}'))))
     assert told == "a:2: a notification of another shape"
 
 

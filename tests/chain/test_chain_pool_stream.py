@@ -20,17 +20,21 @@ from tests.chain.chain_doubles import InProcessSubscriptions
 from tests.chain.chain_scenario import EPOCH_MS, virtual_world
 from tests.chain.test_chain_events import DATA, PUMP, TRADE
 
-SLOT = Notification("slotNotification", msgspec.Raw(b'{"slot":7}'))
+
+def slot(number: int) -> Notification:
+    return Notification("slotNotification", msgspec.Raw(b'{"slot":%d}' % number))
+
+
 Step = float | Notification | ChainUnavailable
 
 
-def trade(signature: str, events: int = 1) -> Notification:
+def trade(signature: str, events: int = 1, at_slot: int = 9) -> Notification:
     lines = [f"Program {PUMP} invoke [1]", *[DATA] * events, f"Program {PUMP} success"]
-    return _logs(signature, lines)
+    return _logs(signature, lines, at_slot)
 
 
-def _logs(signature: str, lines: list[str]) -> Notification:
-    value = {"context": {"slot": 9}, "value": {"signature": signature, "err": None, "logs": lines}}
+def _logs(signature: str, lines: list[str], at_slot: int = 9) -> Notification:
+    value = {"context": {"slot": at_slot}, "value": {"signature": signature, "err": None, "logs": lines}}
     return Notification("logsNotification", msgspec.Raw(msgspec.json.encode(value)))
 
 
@@ -99,7 +103,7 @@ async def test_the_next_endpoint_goes_on_where_one_was_lost(autojump_clock: Mock
 
 
 async def test_a_silent_endpoint_is_left_for_the_next(autojump_clock: MockClock) -> None:
-    talking = [step for _ in range(9) for step in (1.0, SLOT)]
+    talking = [step for number in range(10, 19) for step in (1.0, slot(number))]
     stream = _stream(Scripts("a:2", [trade("1")]), Scripts("b:2", [*talking, trade("2")]), Scripts("c:2", talking))
     started = trio.current_time()
     async with stream.events() as events:
@@ -146,7 +150,7 @@ async def test_the_same_connection_may_tell_of_a_transaction_again(autojump_cloc
 
 
 async def test_a_reopened_block_remembers_what_the_last_one_told(autojump_clock: MockClock) -> None:
-    stream = _stream(Scripts("a:2", [trade("1"), LOST], [trade("1"), trade("2")]))
+    stream = _stream(Scripts("a:2", [trade("1"), LOST], [trade("1"), trade("2", at_slot=10)]))
     assert (await _until_lost(stream))[0] == ["1"]
     assert (await _until_lost(stream))[0] == ["2"]
 
@@ -168,7 +172,7 @@ async def test_a_cut_log_that_is_read_after_a_switch_repeats_nothing(autojump_cl
         return (TRADE,)
 
     cut = _logs("1", [f"Program {PUMP} invoke [1]", "Log truncated"])
-    stream = _stream(Scripts("a:2", [cut, LOST]), Scripts("b:2", [trade("1"), 1.8, SLOT]), fetch=fetch)
+    stream = _stream(Scripts("a:2", [cut, LOST]), Scripts("b:2", [trade("1"), 1.8, slot(10)]), fetch=fetch)
     seen, _ = await _until_lost(stream)
     assert seen == ["1"]
     assert stream.statistics().repeated == 1
@@ -218,7 +222,9 @@ async def test_what_was_logged_while_nobody_was_followed_is_read_afterwards_once
         await trio.sleep(0.1)
         return (TRADE,)
 
-    stream = _stream(Scripts("a:2", [trade("1"), LOST], [trade("4"), 1.9, SLOT, 1.9]), fetch=fetch, since=since)
+    stream = _stream(
+        Scripts("a:2", [trade("1"), LOST], [trade("4", at_slot=12), 1.9, slot(13), 1.9]), fetch=fetch, since=since
+    )
     assert (await _until_lost(stream))[0] == ["1"]
     assert sorted((await _until_lost(stream))[0]) == ["2", "3", "4"]
     assert asked == ["1"]
@@ -226,7 +232,7 @@ async def test_what_was_logged_while_nobody_was_followed_is_read_afterwards_once
 
 
 async def test_a_loss_while_another_endpoint_is_followed_leaves_no_gap(autojump_clock: MockClock) -> None:
-    stream = _stream(Scripts("a:2", [1.0, trade("1"), LOST]), Scripts("b:2", [trade("1"), 1.9, SLOT]))
+    stream = _stream(Scripts("a:2", [1.0, trade("1"), LOST]), Scripts("b:2", [trade("1"), 1.9, slot(10)]))
     await _until_lost(stream)
     assert stream.statistics().gaps == 0
 

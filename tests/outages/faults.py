@@ -10,7 +10,7 @@ from functools import partial
 from tests.outages.world import OutageWorld
 
 LONG_S = 3_600.0
-LIAR = "rpc-2"
+LIAR, OTHER = "rpc-2", "rpc-3"  # rpc-1 is for the people and the market
 SLOWER_THAN_ANY_DEADLINE_MS = 600_000
 SLOTS_BEHIND = 200
 
@@ -87,6 +87,11 @@ def _lie(name: str, means: str, kind: str, *, ahead_slots: int = 0) -> Fault:
     return Fault(f"rpc {name}", means, Stops.NOTHING, begin, _chain_is_well, ahead_slots=ahead_slots)
 
 
+def _still(world: OutageWorld) -> None:
+    for endpoint in (LIAR, OTHER):
+        _chain(world, "stale", endpoint)
+
+
 def _stream(name: str, means: str, trouble: str, stops: Stops) -> Fault:
     begin, end = (partial(_streams, trouble=trouble, on=on) for on in (True, False))
     return Fault(f"stream {name}", means, stops, begin, end)
@@ -104,6 +109,14 @@ FAULTS = (
     _rpc("down", "both endpoints refuse connections, streams too", "rpc-down"),
     _rpc("limited", "both endpoints answer 429 to everything", "rate-limit"),
     _rpc("hangs", "no endpoint answers before the deadline", "rpc-slow", delay_ms=SLOWER_THAN_ANY_DEADLINE_MS),
+    Fault(
+        "rpc still",
+        "both endpoints show the chain of the moment when the cell began, and go on so; streams too",
+        Stops.EVERYTHING,
+        _still,
+        _chain_is_well,
+        has_route=False,
+    ),
     _lie(
         "cut off", "the preferred endpoint shows the chain of the moment when the cell began, and goes on so", "stale"
     ),

@@ -1,12 +1,13 @@
 """The world of the outage matrix: two endpoints, the second of which may lie, a database and streams that can be in trouble.
 
-The bot in it is whole; the people and the market ask the first endpoint, which never lies, past every fault.
+The bot in it is whole; the people and the market ask another endpoint, which never lies, past every fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, NoReturn, cast
 
@@ -16,7 +17,7 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
-from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
+from bot.chain.subscriptions import Deliver, Notification, Opened, OwnSubscriptions, Subscribe
 from bot.chain.swaps import PumpWallets
 from bot.clock import virtual_clock
 from bot.errors import StoreUnavailable
@@ -33,7 +34,7 @@ from tests.whole.test_levels_services import NoDoor
 from tests.whole.virtual import World
 
 RPC_DEADLINE_S = 2.5
-HONEST, LIAR = 0, 1
+HONEST, LIAR = 2, 1
 # The liar stands first in the settings, so that it is who is asked while nothing speaks against it.
 ORDER = (LIAR, HONEST)
 
@@ -145,7 +146,10 @@ class OutageWorld(World):
         endpoints = Endpoints(clients, self.clock)
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
-        subscriptions = [TroubledSubscriptions(self.chain, number, self.streams) for number in ORDER]
+        subscriptions = [
+            OwnSubscriptions(TroubledSubscriptions(self.chain, number, self.streams), partial(endpoints.refuses, place))
+            for place, number in enumerate(ORDER)
+        ]
         self.spooled = SpooledStore(cast(Store, self.postgres), self.journal)
         return Adapters(
             store=self.spooled.as_store,
@@ -165,6 +169,6 @@ class OutageWorld(World):
 
 def make_outage_world(seed: int) -> OutageWorld:
     """A new world with two endpoints whose clock follows trio's."""
-    chain = InProcessChain(seed=seed, endpoints=2)
+    chain = InProcessChain(seed=seed, endpoints=3)
     clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
     return OutageWorld(chain, clock, vault=SeededVault(seed))
