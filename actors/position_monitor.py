@@ -21,9 +21,9 @@ from bot.execution.quoting import AWAITS_POOL
 from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit
-from bot.trading.failures import CURVE_COMPLETE, program_failure
+from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
 from bot.trading.intent import Context as TradeContext
-from bot.trading.intent import Intent, Protection, Side, TradeRequest
+from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
 from bot.trading.position import Position, PositionState
@@ -66,11 +66,15 @@ class _Left:
     outcome: _Outcome
     reason: str = ""
     climbs: int = 0
+    may_be_closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Tries:
-    """Failed exits in a row. Each that says something climbs a rung; one that left keeps the token account from closing.
+    """Failed exits in a row. Each that says something climbs a rung.
+
+    `keeps_account` is set once one landed and failed by what may be the closing of its token account, to which somebody
+    may have sent dust: the next ones leave that open. One that never landed, or failed by its price, says nothing of it.
 
     `reason` is why the last one failed, for people; `told_at` is the number of climbs at which they hear next. A coin
     without a pool says nothing of the price, so that waiting for one climbs no rung.
@@ -79,6 +83,7 @@ class _Tries:
     failures: int = 0
     climbs: int = 0
     was_sent: bool = False
+    keeps_account: bool = False
     reason: str = ""
     told_at: int = LAST_RUNG + 1
     awaits_pool: bool = False
@@ -93,6 +98,7 @@ class _Tries:
             failures=self.failures + 1,
             climbs=max(self.climbs, left.climbs) + 1,
             was_sent=self.was_sent or left.outcome is _Outcome.NOT_FILLED,
+            keeps_account=self.keeps_account or left.may_be_closing,
             reason=left.reason,
             awaits_pool=False,
         )
@@ -249,7 +255,9 @@ class PositionMonitor:
         failure = ended.failure if ended is not None else None
         if failure is not None and program_failure(CURVE_COMPLETE) in failure:
             return _Left(_Outcome.NO_POOL, failure)
-        return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs)
+        landed = ended is not None and ended.state is IntentState.FAILED
+        may_be_closing = landed and not any(words in (failure or "") for words in PRICE_FAILURES)
+        return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs, may_be_closing)
 
     async def _follow(self, position: Position, intent: Intent, decided: Exit, slippage_bps: int, climbs: int) -> int:
         """Wait for the exit's outcome; one that does not land in its rung's time is signed again on the next.
@@ -298,7 +306,7 @@ class PositionMonitor:
             reason=decided.reason.value,
             share_bps=BPS if everything else 0,
             token_raw=0 if everything else max(position.token_raw * decided.share_bps // BPS, 1),
-            keep_account=tries.was_sent,
+            keep_account=tries.keeps_account,
             position_id=position.id,
         )
 

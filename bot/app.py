@@ -320,7 +320,15 @@ async def _run_tree(
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
     chat = make_chat(
-        AccountHandlers(store, adapters.chain, clock, registrar.register, bot.hunt.sniper_changed, board.words.line),
+        AccountHandlers(
+            store,
+            adapters.chain,
+            clock,
+            registrar.register,
+            bot.hunt.sniper_changed,
+            board.words.line,
+            bot.desk.pipeline.closed_by_loss,
+        ),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),

@@ -22,8 +22,8 @@ class StateWords:
     guard: TradingGuard
     spool: Spool | None
 
-    def line(self, user_id: str) -> str:
-        """The first line of the chat's /status."""
+    def line(self, user_id: str, closed_by: str = "") -> str:
+        """The first line of the chat's /status; `closed_by` is what else than a pause closes this user's entries."""
         guard = self.guard
         lead = f"{guard.state}, level {guard.level}"
         if OUTFLOW in guard.covering(user_id, Context.MANUAL_COMMAND):
@@ -35,6 +35,8 @@ class StateWords:
                 f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
                 " and exits go on."
             )
+        if closed_by:
+            return f"{lead}: entries are closed for you: {closed_by}; exits go on."
         return f"{lead}: entries are open for you."
 
     def of_everybody(self) -> str | None:

@@ -218,6 +218,10 @@ class StatusBoard:
         return {
             "wallets": None if overview is None else overview.wallets,
             "exact": state.exact,
+            "refused_orders": len(self._bot.in_flight.stuck),
+            "oldest_check_s": None
+            if state.oldest_at_ms is None
+            else round((self._bot.adapters.clock.now_ms() - state.oldest_at_ms) / 1000),
             "last_checked": None if state.checked_at_ms is None else rfc3339(state.checked_at_ms),
         }
 

@@ -138,7 +138,14 @@ def _monitors(monitors: Record) -> str:
 
 def _ledger(ledger: Record) -> str:
     wallets = UNKNOWN if ledger["wallets"] is None else ledger["wallets"]
-    return f"{ledger['exact']} of {wallets} wallets exact to the lamport, last compared {ledger['last_checked'] or 'never'}"
+    oldest = ledger.get("oldest_check_s")
+    age = "" if oldest is None else f", the oldest comparison {oldest} s ago"
+    stuck = ledger.get("refused_orders", 0)
+    refused = f"; {stuck} landed and cannot be written into it, see runbooks/ledger.md" if stuck else ""
+    return (
+        f"{ledger['exact']} of {wallets} wallets were exact to the lamport when last compared,"
+        f" {ledger['last_checked'] or 'never'}{age}{refused}"
+    )
 
 
 def _scanners(followed: Record) -> str:

@@ -6,6 +6,7 @@ each as an instruction to itself. A trade that a router made in its own name is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from bot.chain import layouts, wire
@@ -51,7 +52,24 @@ def move_in(record: wire.TransactionRecord, signature: str, address: str) -> Wal
         raise DecodeError(f"{signature} does not say what it changed in {address}")
     place = keys.index(address)
     lamports = meta.post_balances[place] - meta.pre_balances[place]
-    return WalletMove(signature, record.slot, lamports, paid=place == 0)
+    header = record.transaction.message.header
+    signers = 1 if header is None else header.num_required_signatures
+    return WalletMove(
+        signature, record.slot, lamports, paid=place == 0, signed=place < signers, token_raw=_tokens_in(meta, address)
+    )
+
+
+def _tokens_in(meta: wire.Meta, address: str) -> dict[str, int]:
+    """By mint, what changed in all token accounts of a wallet; mints of which it holds as much as before are left out."""
+    changes: Counter[str] = Counter()
+    try:
+        for sign, balances in ((-1, meta.pre_token_balances), (1, meta.post_token_balances)):
+            for balance in balances or ():
+                if balance.owner == address:
+                    changes[balance.mint] += sign * int(balance.ui_token_amount.amount)
+    except ValueError:
+        raise DecodeError(f"a token balance of {address} is not a whole number") from None
+    return {mint: raw for mint, raw in changes.items() if raw}
 
 
 def swaps_in(record: wire.TransactionRecord, signature: str, address: str) -> list[WalletSignal]:

@@ -117,11 +117,18 @@ class Meta(Wire, frozen=True):
     compute_units_consumed: int | None = None
 
 
+class Header(Wire, frozen=True):
+    """The first so many accounts of a transaction signed it."""
+
+    num_required_signatures: int
+
+
 class Message(Wire, frozen=True):
     """`instructions` are those of the transaction itself, not what programs invoked."""
 
     account_keys: list[str]
     instructions: list[Instruction] = []
+    header: Header | None = None
 
 
 class Transaction(Wire, frozen=True):

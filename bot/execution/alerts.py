@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bot.ports import Wallet
+from bot.ports import Wallet, WalletMove
 from bot.trading.intent import Intent
 from bot.trading.position import Position
 from bot.trading.runbooks import ENDPOINTS, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
@@ -83,8 +83,15 @@ def halted(halt: Halt) -> Alert:
     return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
 
 
-def outflow(wallet: Wallet, signatures: Sequence[str], lamports: int) -> Alert:
-    """SOL left a wallet by transactions that our vault did not sign, oldest first."""
+def outflow(wallet: Wallet, moves: Sequence[WalletMove]) -> Alert:
+    """Transactions took a wallet's key that our vault did not sign: SOL or tokens left it, or it paid a fee; oldest first."""
+    left_lamports = -sum(min(move.lamports, 0) for move in moves)
+    came_lamports = sum(max(move.lamports, 0) for move in moves)
+    mints = sorted({mint for move in moves for mint, raw in move.token_raw.items() if raw < 0})
+    what = [f"{format_sol(left_lamports)} SOL"] if left_lamports or not mints else []
+    what += [f"tokens of {mint}" for mint in mints]
+    brought = f", for which {format_sol(came_lamports)} SOL came in," if came_lamports else ""
+    signatures = [move.signature for move in moves]
     named = ", ".join(signatures[:SIGNATURES_NAMED])
     more = len(signatures) - SIGNATURES_NAMED
     by = (
@@ -93,7 +100,7 @@ def outflow(wallet: Wallet, signatures: Sequence[str], lamports: int) -> Alert:
         else f"{named}, which {'was' if len(signatures) == 1 else 'were'}"
     )
     text = (
-        f"{format_sol(lamports)} SOL left wallet {wallet.address} of user {wallet.user_id} by {by} not signed here."
+        f"{' and '.join(what)} left wallet {wallet.address} of user {wallet.user_id}{brought} by {by} not signed here."
         " It is in the books, and the wallet is frozen, its exits too, until its owner says that it was he."
     )
     return Alert(f"outflow {wallet.id}", text, LEDGER, urgent=True)
@@ -187,6 +194,15 @@ def evidence_strange(intent: Intent, signature: str, trouble: str) -> Alert:
         " chain."
     )
     return Alert("evidence", text, EXITS, urgent=True)
+
+
+def settle_refused(intent: Intent, signature: str, reason: str) -> Alert:
+    """The books refuse an order's outcome again and again."""
+    text = (
+        f"Transaction {signature} of user {intent.request.user_id} in {intent.request.mint} has its outcome on the chain and"
+        f" cannot be written into the books ({reason}). It is tried again; until then he cannot buy this token."
+    )
+    return Alert(f"settle {signature}", text, LEDGER, urgent=True)
 
 
 def rolled_back(intent: Intent, signature: str, evidence: str, reversed_orders: int) -> Alert:

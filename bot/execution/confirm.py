@@ -13,7 +13,7 @@ import trio
 
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected, StoreUnavailable, Unavailable
-from bot.execution.alerts import Alert, evidence_strange
+from bot.execution.alerts import Alert, evidence_strange, settle_refused
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
@@ -32,6 +32,9 @@ log = structlog.get_logger()
 
 # How often a landed transaction that is not the trade of its intent is read again before the books do without it.
 STRANGE_READS = 20
+
+# One that the books refuse so often in a row is told: another step of the same order may have come first, once.
+REFUSALS_TOLD = 3
 
 # Orders that take a step beside each other: enough to share transactions, few enough for what the endpoints bear.
 ORDERS_AT_ONCE = 50
@@ -152,6 +155,8 @@ class Confirmer:
                 except Conflict as error:
                     log.warning("intent_moved_on", intent=entry.intent.id, reason=str(error))
                     self.in_flight.resolve(signature)
+                    if self.in_flight.refused(entry.intent, signature, str(error)) >= REFUSALS_TOLD:
+                        self.alert(settle_refused(entry.intent, signature, str(error)))
 
     async def _finalized_height(self) -> int | None:
         try:
@@ -257,6 +262,7 @@ class Confirmer:
         self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
         event = "intent_failed" if ended else "attempt_failed"
         log.warning(event, intent=intent.id, signature=signature, mint=intent.request.mint, reason=failure)
+        self.in_flight.stuck.pop(signature, None)
         self.in_flight.resolve(signature)
 
     async def _send_again(self, entry: Followed) -> None:

@@ -30,6 +30,15 @@ class Followed:
     strange_reads: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """An order whose outcome the books have refused `times` in a row, the last time because of `reason`."""
+
+    intent: Intent
+    times: int
+    reason: str
+
+
 @dataclass(slots=True)
 class InFlight:
     """Followed attempts by signature, and intents whose maker was interrupted.
@@ -45,6 +54,7 @@ class InFlight:
     _resolved: dict[str, trio.Event] = field(default_factory=dict)
     _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
+    stuck: dict[str, Stuck] = field(default_factory=dict)  # by signature, what the database refuses again and again
     _outcomes: Counter[str] = field(default_factory=Counter)  # by wallet
 
     def follow(self, followed: Followed) -> None:
@@ -101,6 +111,13 @@ class InFlight:
         self._followed[signature] = replace(followed, strange_reads=followed.strange_reads + 1)
         return followed.strange_reads + 1
 
+    def refused(self, intent: Intent, signature: str, reason: str) -> int:
+        """The books refused an attempt's outcome; how many times in a row. It is followed again by its rows."""
+        before = self.stuck.get(signature)
+        times = 1 if before is None else before.times + 1
+        self.stuck[signature] = Stuck(intent, times, reason)
+        return times
+
     def resolve(self, signature: str) -> None:
         """The attempt's outcome is in the database; with an intent's last one, wake whoever waits for the intent."""
         followed = self._forget(signature)
@@ -109,6 +126,7 @@ class InFlight:
 
     def filled(self, signature: str) -> None:
         """The attempt's fill is in the database: its intent is decided, and its other attempts are only to be proven dead."""
+        self.stuck.pop(signature, None)
         followed = self._forget(signature)
         if followed is not None:
             for other in self.attempts_of(followed.intent.id):

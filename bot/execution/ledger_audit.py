@@ -1,12 +1,13 @@
 """The ledger against the chain: every lamport of a wallet is explained, by an order of ours or by what came from outside.
 
-What no order explains is looked up in the wallet's history on the chain and booked with its transaction as evidence.
+What no order explains is found in the wallet's history on the chain, transaction by transaction, and booked with that as
+evidence, also where what left has come back.
 Nothing is booked that no transaction shows: a difference that stays is told to an operator and left as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -23,17 +24,34 @@ from bot.trading.units import format_sol
 log = structlog.get_logger()
 
 PAGE = 100
+OVERLAP_SLOTS = 150  # an endpoint that lies behind lists a transaction later than another shows its balance
 MAX_PAGES = 20  # further back a difference is not looked for; it stays one
 KEEP_EVERY_MS = 600_000  # an unchanged comparison is kept this often
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """How the ledgers of all wallets stood when each was last compared; `checked_at_ms` is the latest comparison."""
+    """How the ledgers of all wallets stood when each was last compared.
+
+    `checked_at_ms` is the latest comparison, `oldest_at_ms` that of the wallet that was not compared for longest.
+    """
 
     compared: int
     exact: int
     checked_at_ms: int | None
+    oldest_at_ms: int | None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How far a wallet's history was read, and which transactions of the last part need no second look.
+
+    `unbooked` are others' transactions without an entry; those that moved tokens alone may never need one.
+    """
+
+    read_to_slot: int = 0
+    done: dict[str, None] = field(default_factory=dict)
+    unbooked: dict[str, WalletMove] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -49,13 +67,15 @@ class LedgerAudit:
     freeze_user: Callable[[str, str], Awaitable[object]]
     alert: Callable[[Alert], None]
     _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
     _checks: dict[str, LedgerCheck] = field(default_factory=dict)
 
     def state(self) -> LedgerState:
         """The latest comparison of each wallet, for status."""
         checks = self._checks.values()
-        newest_ms = max((check.at_ms for check in checks), default=None)
-        return LedgerState(len(checks), sum(check.is_exact for check in checks), newest_ms)
+        moments = [check.at_ms for check in checks]
+        exact = sum(check.is_exact for check in checks)
+        return LedgerState(len(checks), exact, max(moments, default=None), min(moments, default=None))
 
     async def compare(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
         """Hold a wallet's ledger against a look at the chain; False while its books have not begun.
@@ -64,6 +84,8 @@ class LedgerAudit:
         and ChainUnavailable when the history that would explain a difference cannot be read.
         """
         missing, is_open = balances.lamports - ledger.booked_lamports, ledger.opened_slot is not None
+        if is_open and await self._explained(wallet, ledger, balances, missing):
+            return True  # the next look says what is left
         if missing == 0 and is_open:
             self._suspected.pop(wallet.id, None)
             await self._note(wallet, ledger, balances)
@@ -74,9 +96,18 @@ class LedgerAudit:
             return is_open
         if not is_open:
             return await self._open(wallet, ledger, balances)
-        if not await self._explain(wallet, ledger, missing):
-            await self._note(wallet, ledger, balances)
+        await self._note(wallet, ledger, balances)
         return True
+
+    async def _explained(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, missing: int) -> bool:
+        """Book what others did; a history that cannot be read holds up only who needs it, for a difference."""
+        try:
+            return await self._explain(wallet, ledger, balances)
+        except ChainUnavailable as error:
+            if missing:
+                raise
+            log.info("history_not_read", wallet=wallet.id, reason=str(error))
+            return False
 
     async def _open(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
         """The books of a wallet begin with what it holds beyond the orders that they know."""
@@ -96,51 +127,72 @@ class LedgerAudit:
         await self._note(wallet, opened, balances)
         return True
 
-    async def _explain(self, wallet: Wallet, ledger: WalletLedger, missing: int) -> bool:
-        """Book the transactions that are not ours; False when there is none. The next look says what is left."""
-        moves = await self._foreign(wallet, ledger)
+    async def freeze(self, wallet: Wallet, moves: Sequence[WalletMove]) -> int:
+        """Freeze a wallet whose key made these transactions elsewhere, and tell operators; the lamports that left."""
+        signatures = [move.signature for move in moves]
+        lost_lamports = -sum(min(move.lamports, 0) for move in moves)
+        await self.freeze_user(wallet.user_id, f"{signatures[-1]} was not signed here; see /ack_outflow")
+        self.alert(alerts.outflow(wallet, moves))
+        log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports)
+        return lost_lamports
+
+    async def _explain(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
+        """Book what others' transactions changed in lamports, up to a look; False when there is nothing to book."""
+        known = await self.foreign(wallet)
+        moves = [move for move in known if move.lamports and move.slot <= balances.slot]
         if not moves:
             return False
         entries = [_entry_of(wallet, move) for move in moves]
-        outflows = [move for move in moves if _is_outflow(move)]
+        outflows = [move for move in moves if move.used_the_key]
         message = None
         if outflows:
-            why = f"{outflows[-1].signature} was not signed here; see /ack_outflow"
-            await self.freeze_user(wallet.user_id, why)
-            lost_lamports = -sum(move.lamports for move in outflows)
-            signatures = [move.signature for move in outflows]
-            message = outflow_message(self.clock, wallet, signatures, lost_lamports)
-            self.alert(alerts.outflow(wallet, signatures, lost_lamports))
-            log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports)
+            lost_lamports = await self.freeze(wallet, outflows)
+            message = outflow_message(self.clock, wallet, outflows, lost_lamports)
         if await self.store.book(entries, booked_lamports=ledger.booked_lamports, message=message):
-            log.info("ledger_completed", wallet=wallet.id, entries=len(entries), missing_lamports=missing)
+            log.info("ledger_completed", wallet=wallet.id, entries=len(entries))
         self._suspected.pop(wallet.id, None)
         return True
 
-    async def _foreign(self, wallet: Wallet, ledger: WalletLedger) -> list[WalletMove]:
-        """What others' transactions changed in the wallet since its last exact look, oldest first."""
-        since_slot = ledger.opened_slot or 0
-        if ledger.check is not None and ledger.check.is_exact:
-            since_slot = max(since_slot, ledger.check.slot)
+    async def foreign(self, wallet: Wallet) -> list[WalletMove]:
+        """What others' transactions changed in the wallet that no entry tells of yet, oldest first.
+
+        Every transaction is looked at once for as long as this process runs, whatever the balance says: what left may
+        have come back. The history may lie behind a look at the balance, so that a little more of it is read each time.
+        """
+        ledger = await self.store.wallet_ledger(wallet.id)
+        seen = self._seen.setdefault(wallet.id, _Seen())
+        if not seen.read_to_slot and ledger.check is not None and ledger.check.is_exact:
+            seen.read_to_slot = ledger.check.slot
+        since_slot = max(ledger.opened_slot or 0, seen.read_to_slot - OVERLAP_SLOTS)
         found: list[str] = []
+        newest_slot = seen.read_to_slot
         before: str | None = None
         for _ in range(MAX_PAGES):
             page = await self.history.transactions(wallet.address, limit=PAGE, before=before)
-            found += [one.signature for one in page if one.slot > since_slot]
+            found += [one.signature for one in page if one.slot > since_slot and one.signature not in seen.done]
+            newest_slot = max([newest_slot, *(one.slot for one in page)])
             if len(page) < PAGE or page[-1].slot <= since_slot:
                 break
             before = page[-1].signature
-        ours = await self.store.ours(wallet.id, found)
-        moves: list[WalletMove] = []
+        asked = [*seen.unbooked, *found]
+        ours = await self.store.ours(wallet.id, asked) if asked else set()
+        for signature in ours:
+            seen.unbooked.pop(signature, None)
         for signature in reversed(found):
             if signature in ours:
                 continue
             move = await self.history.moved(signature, wallet.address)
             if move is None:
                 raise ChainUnavailable(f"no endpoint shows {signature}, which its own history lists")
-            if move.lamports:
-                moves.append(move)
-        return moves
+            if move.lamports or move.token_raw:
+                seen.unbooked[signature] = move
+            seen.done[signature] = None
+        seen.done.update(dict.fromkeys(ours))
+        seen.read_to_slot = newest_slot
+        for kept in (seen.done, seen.unbooked):
+            while len(kept) > MAX_PAGES * PAGE:
+                kept.pop(next(iter(kept)))
+        return list(seen.unbooked.values())
 
     async def _note(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> None:
         """Remember a comparison for status, keep it in the database when it says something new, and tell a change."""
@@ -167,14 +219,9 @@ def _says_something_new(check: LedgerCheck, kept: LedgerCheck | None) -> bool:
     return (kept.chain_lamports, kept.is_exact) != (check.chain_lamports, check.is_exact)
 
 
-def _is_outflow(move: WalletMove) -> bool:
-    """SOL left, or the wallet paid for a transaction: either takes its key, and it was not our vault that used it."""
-    return move.lamports < 0 or move.paid
-
-
 def _entry_of(wallet: Wallet, move: WalletMove) -> Entry:
     return Entry(
-        EntryKind.OUTFLOW if _is_outflow(move) else EntryKind.DEPOSIT,
+        EntryKind.OUTFLOW if move.lamports < 0 else EntryKind.DEPOSIT,
         wallet.id,
         legs_of_outside(move.lamports),
         signature=move.signature,

@@ -16,12 +16,14 @@ from bot.execution.ordered_causes import BREAKER, LOSS_RULE, PANIC, OrderedCause
 from bot.ports import Chain, Prices, Store, User
 from bot.trading.breaker import breaker_trips, flatten_trips
 from bot.trading.curve import Fees, QuoteError
-from bot.trading.limits import Ceilings
+from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import Position
 from bot.trading.trading_state import Binds
 from bot.trading.venue import quote_sell
 
 log = structlog.get_logger()
+
+DAY_AND_MORE_MS = 25 * 3_600_000  # a day has 25 hours where the clocks go back
 
 
 @dataclass(slots=True)
@@ -31,6 +33,10 @@ class _Rule:
     cause: str
     _stood: set[str] = field(default_factory=set)
     _let_on: dict[str, str] = field(default_factory=dict)
+
+    def decided(self, user_id: str, day: str) -> None:
+        """A user ended what it had ordered, on a day of his, while an earlier process ran."""
+        self._let_on[user_id] = day
 
     def judges(self, causes: OrderedCauses, user_id: str, day: str) -> bool:
         if causes.stands(self.cause, f"user:{user_id}"):
@@ -58,11 +64,14 @@ class LossRules:
     alert: Callable[[Alert], None]
     _breaker: _Rule = field(default_factory=lambda: _Rule(BREAKER))
     _flatten: _Rule = field(default_factory=lambda: _Rule(PANIC))
+    _remembers: bool = False
 
     async def look(self, positions: Sequence[Position], ceilings: Ceilings) -> None:
         """Judge everybody once; `positions` are all open ones. Raises StoreUnavailable."""
         users = {user.id: user for user in await self.store.users()}
         settings = await self.store.many_settings(list(users))
+        if not self._remembers:
+            await self._remember(settings)
         days = {user_id: day_of(self.clock.now_ms(), settings[user_id].timezone) for user_id in users}
         to_pause = {user_id for user_id in users if self._breaker.judges(self.causes, user_id, days[user_id])}
         to_sell = {user_id for user_id in users if self._flatten.judges(self.causes, user_id, days[user_id])}
@@ -77,6 +86,15 @@ class LossRules:
                 await self._pause(user_id, why)
             if user_id in to_sell and (why := flatten_trips(*facts)) is not None:
                 await self._sell(user_id, why, held[user_id])
+
+    async def _remember(self, settings: Mapping[str, UserSettings]) -> None:
+        """Whoever ended a rule's order before this process began has decided about that day of his all the same."""
+        rules = {rule.cause: rule for rule in (self._breaker, self._flatten)}
+        for cause, by, at_ms in await self.store.ended_since(self.clock.now_ms() - DAY_AND_MORE_MS):
+            rule = rules.get(cause.name)
+            if rule is not None and by in settings and cause.scope == f"user:{by}":
+                rule.decided(by, day_of(at_ms, settings[by].timezone))
+        self._remembers = True
 
     async def _pause(self, user_id: str, why: str) -> None:
         self._breaker.ordered(user_id)

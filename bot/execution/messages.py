@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.clock import Clock
-from bot.ports import OutboxMessage, Reversed, Wallet
+from bot.ports import OutboxMessage, Reversed, Wallet, WalletMove
 from bot.trading.fill import Fill
 from bot.trading.intent import Intent, Side
 from bot.trading.limits import UserSettings
@@ -185,21 +185,25 @@ def _of_halt(clock: Clock, halt: Halt, user_id: str, kind: str, payload: dict[st
     )
 
 
-def outflow_message(clock: Clock, wallet: Wallet, signatures: Sequence[str], lamports: int) -> OutboxMessage:
-    """The wallet's key was used elsewhere; `lamports` left with it."""
+def outflow_message(clock: Clock, wallet: Wallet, moves: Sequence[WalletMove], lamports: int) -> OutboxMessage:
+    """The wallet's key was used elsewhere; `lamports` left with it, and others may have come in."""
     return OutboxMessage(
         id=clock.new_id(),
         user_id=wallet.user_id,
         kind="outflow",
-        payload={"address": wallet.address, "signatures": list(signatures), "lamports": lamports},
+        payload={"address": wallet.address, "signatures": [move.signature for move in moves], "lamports": lamports},
         urgent=True,
         trace_id=wallet.id,
         created_at_ms=clock.now_ms(),
     )
 
 
-def adjustment_message(clock: Clock, position: Position, chain_token_raw: int) -> OutboxMessage:
-    """The chain shows another quantity than the books; the books follow it."""
+def adjustment_message(
+    clock: Clock, position: Position, chain_token_raw: int, by: WalletMove | None = None
+) -> OutboxMessage:
+    """The chain shows another quantity than the books; the books follow it. `by` is the transaction that is the reason."""
+    missing_raw = max(0, position.token_raw - chain_token_raw)
+    brought = {} if by is None else {"signature": by.signature, "lamports": by.lamports, "signed": by.used_the_key}
     return OutboxMessage(
         id=clock.new_id(),
         user_id=position.user_id,
@@ -210,6 +214,8 @@ def adjustment_message(clock: Clock, position: Position, chain_token_raw: int) -
             "position_id": position.id,
             "books_token_raw": position.token_raw,
             "chain_token_raw": chain_token_raw,
+            "cost_lost_lamports": position.cost_lamports * missing_raw // max(position.token_raw, 1),
+            **brought,
         },
         urgent=True,
         trace_id=position.id,

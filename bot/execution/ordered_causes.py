@@ -180,6 +180,6 @@ class OrderedCauses(ABC):
     async def _end(self, causes: list[Cause], by: str) -> bool:
         for cause in causes:
             self.owed[:] = [one for one in self.owed if (one.name, one.scope) != (cause.name, cause.scope)]
-            await self.store.clear_cause(cause.name, cause.scope, by)
+            await self.store.clear_cause(cause.name, cause.scope, by, self.clock.now_ms())
             self.resume(cause.name, scope=cause.scope)
         return bool(causes)

@@ -13,8 +13,8 @@ from bot.execution.finality import LANDINGS_AT_ONCE
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.messages import adjustment_message
-from bot.ports import Chain, Store, Wallet, WalletBalances, WalletLedger
-from bot.trading.position import Position
+from bot.ports import Chain, Store, Wallet, WalletBalances, WalletLedger, WalletMove
+from bot.trading.position import Position, PositionState
 
 log = structlog.get_logger()
 
@@ -47,7 +47,9 @@ class Reconciler:
             return False
         if self._differs(before, ledger, balances) and not await self._stands(wallet):
             return False
-        agrees = all([await self._position(position, balances) for position in before])
+        agrees = all([await self._position(wallet, position, balances) for position in before])
+        if not agrees or await self._positions(wallet) != before:
+            return False  # what moved tokens may have moved SOL, and is booked: the next look compares both
         return await self.ledgers.compare(wallet, ledger, balances) and agrees
 
     def _differs(self, positions: Sequence[Position], ledger: WalletLedger, balances: WalletBalances) -> bool:
@@ -81,7 +83,7 @@ class Reconciler:
     async def _positions(self, wallet: Wallet) -> list[Position]:
         return [row for row in await self.store.open_positions(wallet.user_id) if row.wallet_id == wallet.id]
 
-    async def _position(self, position: Position, balances: WalletBalances) -> bool:
+    async def _position(self, wallet: Wallet, position: Position, balances: WalletBalances) -> bool:
         held_raw = balances.token_raw.get(position.mint, 0)
         if held_raw == position.token_raw:
             self._suspected.pop(position.id, None)
@@ -89,7 +91,12 @@ class Reconciler:
         if self._suspected.get(position.id) != held_raw:
             self._suspected[position.id] = held_raw
             return False
+        moves = [move for move in await self.ledgers.foreign(wallet) if position.mint in move.token_raw]
+        for move in moves:
+            position = await self._moved(wallet, position, move)
         del self._suspected[position.id]
+        if held_raw == position.token_raw or position.state is not PositionState.OPEN:
+            return True
         evidence = f"at slot {balances.slot} the wallet held {held_raw}, the books {position.token_raw}"
         log.warning("position_adjusted", position=position.id, mint=position.mint, evidence=evidence)
         await self.store.adjust(
@@ -100,3 +107,27 @@ class Reconciler:
             message=adjustment_message(self.clock, position, held_raw),
         )
         return True
+
+    async def _moved(self, wallet: Wallet, position: Position, move: WalletMove) -> Position:
+        """Adopt what one transaction that is no order of ours did to a position, with what it brought.
+
+        One that takes the wallet's key freezes it first, so that a crash in between freezes it again.
+        """
+        left_raw = max(0, position.token_raw + move.token_raw[position.mint])
+        if position.state is not PositionState.OPEN or left_raw == position.token_raw:
+            return position
+        if move.used_the_key:
+            await self.ledgers.freeze(wallet, [move])
+        evidence = (
+            f"transaction {move.signature} in slot {move.slot}, which is no order of ours, left {left_raw} of"
+            f" {position.token_raw} tokens and changed the wallet by {move.lamports} lamports"
+        )
+        log.warning("position_moved_outside", position=position.id, mint=position.mint, evidence=evidence)
+        return await self.store.adjust(
+            position.id,
+            left_raw,
+            evidence=evidence,
+            now_ms=self.clock.now_ms(),
+            message=adjustment_message(self.clock, position, left_raw, move),
+            by=move,
+        )

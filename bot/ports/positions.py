@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports.outbox import OutboxMessage
+from bot.ports.tracking import WalletMove
 from bot.trading.breaker import UserDay
 from bot.trading.intent import Mode
 from bot.trading.position import Position
@@ -15,7 +16,10 @@ from bot.trading.venue import Venue
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A user's or the program's sums since a moment: trades, and net PnL in lamports, fees of failed orders included."""
+    """A user's or the program's sums since a moment: trades, and net PnL in lamports.
+
+    The fees of failed orders are in it, and what tokens had cost that left without an order of ours.
+    """
 
     buys: int
     sells: int
@@ -45,11 +49,21 @@ class PositionStore(Protocol):
         """
 
     async def adjust(
-        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+        self,
+        position_id: str,
+        chain_token_raw: int,
+        *,
+        evidence: str,
+        now_ms: int,
+        message: OutboxMessage,
+        by: WalletMove | None = None,
     ) -> Position:
         """Take the chain's quantity for an open position and write an adjustment row with its evidence; 0 closes it.
 
-        Its cost shrinks by the missing share; tokens that came from outside cost nothing.
+        Its cost shrinks by the missing share, and what that had cost is lost: it counts in its result and in its day's.
+        Tokens that came from outside cost nothing. `by` is the transaction that moved the tokens, where one is known:
+        its lamports are booked in the same entry, and what it brought for tokens that left counts in the result. Nothing
+        is written where that transaction has an entry already, or is an order of ours.
         """
 
 

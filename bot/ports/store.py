@@ -33,8 +33,11 @@ class ProgramStore(Protocol):
 
     async def save_cause(self, cause: Cause) -> None: ...
 
-    async def clear_cause(self, name: str, scope: str, by: str) -> None:
-        """Take a cause away and write into the audit who did."""
+    async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
+        """Every pause of a user or a program that was ended after that moment, by whom and when: what the audit has."""
+
+    async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
+        """Take a cause away and write into the audit who did, and when; without a moment the database takes its own."""
 
     async def halt(self) -> Halt | None:
         """The halt that is latched; it outlives a restart and only `rearm` takes it away."""

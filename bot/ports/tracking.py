@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.trading.intent import Side
@@ -82,12 +83,22 @@ class WalletTransaction:
 
 @dataclass(frozen=True, slots=True)
 class WalletMove:
-    """What one landed transaction changed in a wallet, in lamports. `paid` says that the wallet paid its fee."""
+    """What one landed transaction changed in a wallet, in lamports and, by mint, in raw tokens of all its accounts.
+
+    `paid` says that the wallet paid its fee, `signed` that it signed it, for its fee or for anything else.
+    """
 
     signature: str
     slot: int
     lamports: int
     paid: bool
+    signed: bool = False
+    token_raw: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def used_the_key(self) -> bool:
+        """Whether it takes the wallet's key: SOL left it, it paid the fee, or it signed what took tokens of it."""
+        return self.lamports < 0 or self.paid or (self.signed and any(raw < 0 for raw in self.token_raw.values()))
 
 
 class WalletHistory(Protocol):

@@ -51,8 +51,8 @@ select
     (select count(*) from moving where mint = $2 and side = 'sell') as mint_sells_in_flight,
     (select coalesce(sum(token_raw), 0) from held where mint = $2) as mint_held_raw,
     (
-        select coalesce(sum(realized_lamports), 0) from trades
-        where user_id = $4 and mode = $3 and block_time >= $5
+        select coalesce(sum(lamports), 0) from results
+        where user_id = $4 and mode = $3 and at >= $5
     ) as realized_today_lamports,
     (
         select count(*) from intents

@@ -31,6 +31,8 @@ from bot.storage.intent_rows import (
 from bot.storage.ledger import write_entry
 from bot.storage.ledger_rules import fee_entry
 from bot.storage.outbox import put_message
+from bot.storage.outside import unadjusted
+from bot.storage.positions import update_position
 from bot.storage.rules import (
     SENDABLE,
     attempt_at_close,
@@ -150,6 +152,8 @@ class Intents(Repository):
             if signature is not None and attempt_state is not None:
                 await resolve_attempt(connection, intent_id, signature, attempt_state, text, slot=slot)
             if legs:
+                if signature is not None and (restored := await unadjusted(connection, intent, signature, now_ms)):
+                    await update_position(connection, restored)
                 landed = next((row for row in attempts if row.signature == signature), None)
                 await write_entry(connection, fee_entry(intent, landed, slot, legs))
             if goes_on:

@@ -60,7 +60,7 @@ class Ledger(Repository):
         return await self._database.read(_wallet_ledger, wallet_id)
 
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
-        return await self._database.read(_ours, wallet_id, list(signatures))
+        return await self._database.read(ours, wallet_id, list(signatures))
 
     async def book(
         self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
@@ -109,7 +109,8 @@ async def _wallet_ledger(connection: asyncpg.Connection, wallet_id: str) -> Wall
     return WalletLedger(booked_lamports, opened_slot, check)
 
 
-async def _ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[str]) -> set[str]:
+async def ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[str]) -> set[str]:
+    """Which of these transactions are attempts of our orders or have an entry of the wallet, inside a unit of work."""
     return {row["signature"] for row in await connection.fetch(SELECT_OURS, wallet_id, signatures)}
 
 

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from bot.ports import WalletMove
 from bot.trading.fill import Fill
 from bot.trading.intent import Attempt, Intent, Side
-from bot.trading.ledger import Entry, EntryKind, Leg, at_cost, legs_of_lost
+from bot.trading.ledger import (
+    Entry,
+    EntryKind,
+    Leg,
+    at_cost,
+    legs_of_lost,
+    legs_of_outside,
+    legs_of_sold_outside,
+    reversing,
+)
 from bot.trading.position import Position, PositionState
 
 
@@ -52,15 +63,43 @@ def fee_entry(intent: Intent, attempt: Attempt | None, slot: int | None, legs: S
     )
 
 
-def adjustment_entry(before: Position, after: Position, evidence: str, cost_lamports: int) -> Entry | None:
-    """The entry of a quantity that was put right; None where nothing of any cost is missing.
+def adjustment_entry(
+    before: Position, after: Position, evidence: str, cost_lamports: int, by: WalletMove | None
+) -> Entry | None:
+    """The entry of a quantity that was put right; None where neither SOL nor anything of any cost moved.
 
-    `cost_lamports` is what the ledger says that the tokens had cost before.
+    `cost_lamports` is what the ledger says that the tokens had cost before, `by` the transaction that moved them.
     """
-    missing_raw = before.token_raw - after.token_raw
-    if missing_raw <= 0 or not cost_lamports:
-        return None
-    legs = legs_of_lost(cost_lamports, held_raw=before.token_raw, missing_raw=missing_raw)
+    missing_raw = max(0, before.token_raw - after.token_raw)
+    proceeds_lamports = proceeds_of(before, after, by)
+    if proceeds_lamports:
+        legs = legs_of_sold_outside(
+            proceeds_lamports, cost_lamports, held_raw=before.token_raw, missing_raw=missing_raw
+        )
+    else:
+        lost = legs_of_lost(cost_lamports, held_raw=before.token_raw, missing_raw=missing_raw) if missing_raw else ()
+        legs = (*legs_of_outside(0 if by is None else by.lamports), *lost)
     if not legs:
         return None
-    return Entry(EntryKind.ADJUSTMENT, before.wallet_id, legs, position_id=before.id, evidence=evidence)
+    return Entry(
+        EntryKind.ADJUSTMENT,
+        before.wallet_id,
+        legs,
+        position_id=before.id,
+        signature=None if by is None else by.signature,
+        slot=None if by is None else by.slot,
+        evidence=evidence,
+    )
+
+
+def proceeds_of(before: Position, after: Position, by: WalletMove | None) -> int:
+    """What a transaction that is no order of ours brought in lamports for tokens of a position that left; 0 for nothing."""
+    if by is None or after.token_raw >= before.token_raw:
+        return 0
+    return max(0, by.lamports)
+
+
+def ours_after_all(entry: Entry, intent_id: str) -> Entry:
+    """The entry that undoes one from outside whose transaction turns out to be an order of ours."""
+    evidence = f"{entry.signature} is an order of this bot after all, {intent_id}, and has its own entry"
+    return replace(entry, kind=EntryKind.REVERSAL, legs=reversing(entry.legs), evidence=evidence)

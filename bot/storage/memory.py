@@ -12,16 +12,16 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet
-from bot.storage.ledger_rules import adjustment_entry
+from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet, WalletMove
+from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_stories import MemoryStories
-from bot.storage.memory_tables import MemoryTables
+from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tracking import MemoryTracking
-from bot.storage.position_rules import check_evidence, position_adjusted, position_noted
+from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
     CLUSTER_BOUND,
     FAILED_TRADES,
@@ -50,7 +50,6 @@ from bot.storage.rules import (
 )
 from bot.trading.breaker import UserDay
 from bot.trading.intent import Mode, Side
-from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.trading_state import GLOBAL, Cause, Halt
@@ -161,8 +160,7 @@ class MemoryPositions(MemoryTables):
             buys=sum(trade.fill.side is Side.BUY for trade in trades),
             sells=sum(trade.fill.side is Side.SELL for trade in trades),
             failed=len(failed),
-            realized_lamports=sum(trade.realized_lamports for trade in trades)
-            + self._lost_in_vain({intent.id for intent in failed}),
+            realized_lamports=self._results(since_ms, user_id, mode),
         )
 
     async def user_days(self, since_ms: Mapping[str, int]) -> dict[str, UserDay]:
@@ -177,7 +175,7 @@ class MemoryPositions(MemoryTables):
         ]
         filled_ms = max((trade.at_ms for trade in trades), default=-1)
         return UserDay(
-            realized_lamports=sum(trade.realized_lamports for trade in trades if trade.at_ms >= since_ms),
+            realized_lamports=self._results(since_ms, user.id, user.mode),
             failures_in_row=sum(
                 intent.state in FAILED_TRADES
                 and (intent.request.user_id, intent.request.mode) == (user.id, user.mode)
@@ -187,16 +185,6 @@ class MemoryPositions(MemoryTables):
             ),
         )
 
-    def _lost_in_vain(self, intent_ids: set[str]) -> int:
-        """What failed orders took from their wallets: network fees, as negative lamports."""
-        return sum(
-            leg.lamports
-            for entry in self.ledger
-            if entry.intent_id in intent_ids
-            for leg in entry.legs
-            if leg.account is Account.WALLET
-        )
-
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
         await trio.lowlevel.checkpoint()
         if position_id not in self._positions:
@@ -204,20 +192,35 @@ class MemoryPositions(MemoryTables):
         self._positions[position_id] = position_noted(self._positions[position_id], peak_lamports, token_raw)
 
     async def adjust(
-        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+        self,
+        position_id: str,
+        chain_token_raw: int,
+        *,
+        evidence: str,
+        now_ms: int,
+        message: OutboxMessage,
+        by: WalletMove | None = None,
     ) -> Position:
-        """The adjustment row, which people read in SQL, the twin does not keep; the ledger's entry it does."""
+        """Of the adjustment row, which people read in SQL, the twin keeps what others are made of."""
         await trio.lowlevel.checkpoint()
         check_evidence(evidence)
         before = self._positions.get(position_id)
         if before is None:
             raise no_position(position_id)
-        after = position_adjusted(before, chain_token_raw, now_ms)
-        if after == before:
+        after = position_adjusted(before, chain_token_raw, now_ms, by)
+        if after == before or (by is not None and self._ours(before.wallet_id, [by.signature])):
             return before
         self._put_message(message)
         self._positions[position_id] = after
-        entry = adjustment_entry(before, after, storable(evidence), self._tokens_at_cost(position_id))
+        taken = Adjusted(
+            before.token_raw - after.token_raw,
+            before.cost_lamports - after.cost_lamports,
+            before.basis_lamports - after.basis_lamports,
+            proceeds_of(before, after, by),
+        )
+        signature = None if by is None else by.signature
+        self._adjustments.append(MemoryAdjustment(position_id, before.wallet_id, taken, signature, now_ms))
+        entry = adjustment_entry(before, after, storable(evidence), self._tokens_at_cost(position_id), by)
         if entry is not None:
             self.ledger.append(entry)
         return after
@@ -327,12 +330,21 @@ class MemoryProgram(MemoryTables):
             self._causes[(cause.name, cause.scope)] = replace(cause, why=storable(cause.why))
             self._put_audit(cause.by, PAUSE_SET, cause_facts(cause), cause.since_ms)
 
-    async def clear_cause(self, name: str, scope: str, by: str) -> None:
+    async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
+        await trio.lowlevel.checkpoint()
+        entries = [one for one in self.audited if one.action == PAUSE_CLEARED and one.at_ms > since_ms]
+        return [
+            (cause_of_facts(one.detail, one.at_ms), one.by, one.at_ms)
+            for one in sorted(entries, key=lambda one: one.at_ms)
+            if one.detail["scope"] != GLOBAL
+        ]
+
+    async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
         """Clearing a cause that is not there changes nothing."""
         await trio.lowlevel.checkpoint()
         gone = self._causes.pop((name, scope), None)
         if gone is not None:
-            self._put_audit(by, PAUSE_CLEARED, cause_facts(gone), None)
+            self._put_audit(by, PAUSE_CLEARED, cause_facts(gone), now_ms)
 
     async def halt(self) -> Halt | None:
         await trio.lowlevel.checkpoint()

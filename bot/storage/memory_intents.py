@@ -9,9 +9,9 @@ import trio
 
 from bot.errors import Conflict
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
-from bot.storage.ledger_rules import fee_entry, fill_entry
+from bot.storage.ledger_rules import fee_entry, fill_entry, ours_after_all
 from bot.storage.memory_tables import MemoryTables, MemoryTrade
-from bot.storage.position_rules import check_fill, opens_position, position_after
+from bot.storage.position_rules import check_fill, opens_position, position_after, position_unadjusted
 from bot.storage.reversal_rules import basis_moved
 from bot.storage.rules import (
     RUN_STATUS_OF,
@@ -46,7 +46,7 @@ from bot.trading.intent import (
     TradeRequest,
     sources_of,
 )
-from bot.trading.ledger import Leg
+from bot.trading.ledger import EntryKind, Leg
 from bot.trading.limits import Ceilings
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import Refused
@@ -181,6 +181,8 @@ class MemoryIntents(MemoryTables):
         if attempt is not None and attempt_state is not None:
             self._put_attempt(replace(attempt, state=attempt_state, error=failure, landed_slot=slot))
         if legs:
+            if signature is not None and (restored := self._unadjusted(intent, signature)):
+                self._positions[restored.id] = restored
             self.ledger.append(fee_entry(intent, attempt, slot, legs))
         if goes_on:
             return False
@@ -204,7 +206,7 @@ class MemoryIntents(MemoryTables):
         if intent.state not in sources_of(IntentState.FILLED):
             raise wrong_state(intent_id, intent.state, IntentState.FILLED)
         attempt = self._attempt_of(intent_id, fill.signature)
-        latest = self._latest_position(intent.request)
+        latest = self._unadjusted(intent, fill.signature) or self._latest_position(intent.request)
         settings = self._settings[intent.request.user_id]
         position, realized = position_after(latest, intent, fill, position_id=position_id, settings=settings)
         if opens_position(latest, fill) and position.id in self._positions:
@@ -230,6 +232,20 @@ class MemoryIntents(MemoryTables):
         self._put_intent(filled)
         return Settled(position, realized)
 
+    def _unadjusted(self, intent: Intent, signature: str) -> Position | None:
+        """Take back what stands in the books of this transaction as a movement from outside; the position before it."""
+        wallet_id = intent.request.wallet_id
+        outside = [
+            row for row in self.ledger if (row.wallet_id, row.signature, row.intent_id) == (wallet_id, signature, None)
+        ]
+        if outside and not any(row.kind is EntryKind.REVERSAL for row in outside):
+            self.ledger.append(ours_after_all(outside[0], intent.id))
+        for place, row in enumerate(self._adjustments):
+            if (row.wallet_id, row.signature, row.undone) == (wallet_id, signature, False):
+                self._adjustments[place] = replace(row, undone=True)
+                return position_unadjusted(self._positions[row.position_id], row.taken)
+        return None
+
     def _facts(self, request: TradeRequest, day_start_ms: int) -> WalletFacts:
         """See `WalletFacts`; everything is of the request's mode, snipes and PnL of its user, the rest of its wallet."""
         moving = [
@@ -253,13 +269,7 @@ class MemoryIntents(MemoryTables):
             mint_in_flight=len(of_mint) + self._unproven_exits(request),
             mint_sells_in_flight=sum(row.request.side is Side.SELL for row in of_mint),
             mint_held_raw=sum(row.token_raw for row in held_of_mint),
-            realized_today_lamports=sum(
-                trade.realized_lamports
-                for trade in self._trades.values()
-                if trade.intent.request.user_id == request.user_id
-                and trade.intent.request.mode is request.mode
-                and trade.at_ms >= day_start_ms
-            ),
+            realized_today_lamports=self._results(day_start_ms, request.user_id, request.mode),
             snipes_today=sum(
                 run_of(row.request) is not None
                 and row.state not in SNIPE_GIVEN_BACK

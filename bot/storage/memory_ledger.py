@@ -55,7 +55,3 @@ class MemoryLedger(MemoryTables):
 
     def _booked(self, wallet_id: str) -> int:
         return sum(entry.wallet_lamports for entry in self._entries_of(wallet_id))
-
-    def _ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
-        booked = {entry.signature for entry in self._entries_of(wallet_id)}
-        return {signature for signature in signatures if signature in self._attempts or signature in booked}

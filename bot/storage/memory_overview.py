@@ -65,7 +65,7 @@ class MemoryOverview(MemoryTables):
             failed=len(failed),
             won=sum(row.realized_lamports > 0 for row in closed),
             lost=sum(row.realized_lamports <= 0 for row in closed),
-            realized_lamports=sum(row.realized_lamports for row in trades) - paid_lamports,
+            realized_lamports=self._results(since_ms, mode=mode),
             fees_lamports=paid_lamports
             + sum(
                 fill.protocol_fee_lamports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.ports import (
@@ -15,10 +16,11 @@ from bot.ports import (
     WalletCursor,
     WalletSignal,
 )
-from bot.storage.rules import decode_payload, encode_payload, no_user, storable
+from bot.storage.position_rules import Adjusted
+from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
-from bot.trading.intent import Attempt, Intent
+from bot.trading.intent import Attempt, Intent, Mode, TradeRequest
 from bot.trading.ledger import Entry
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
@@ -54,6 +56,23 @@ class MemoryReversal:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryAdjustment:
+    """A quantity that was put right, by which transaction where one is known; `undone` when that was ours after all."""
+
+    position_id: str
+    wallet_id: str
+    taken: Adjusted
+    signature: str | None
+    at_ms: int
+    undone: bool = False
+
+    @property
+    def lamports(self) -> int:
+        """What it made its user, negative for a loss."""
+        return 0 if self.undone else self.taken.proceeds_lamports - self.taken.cost_lamports
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Who did what to the program: `by` is a person or a subsystem, `action` a few stable words, `detail` the facts."""
 
@@ -61,6 +80,10 @@ class AuditEntry:
     by: str
     action: str
     detail: dict[str, object]
+
+
+def _is_of(row: TradeRequest | Position, user_id: str | None, mode: Mode | None) -> bool:
+    return user_id in (None, row.user_id) and mode in (None, row.mode)
 
 
 class MemoryTables:
@@ -81,6 +104,7 @@ class MemoryTables:
         self._sent_at_ms: dict[str, int] = {}
         self._attempts_by_intent: dict[str, dict[str, Attempt]] = {}
         self._trades: dict[str, MemoryTrade] = {}  # those that stand, in the order in which they settled
+        self._adjustments: list[MemoryAdjustment] = []
         self._reversals: list[MemoryReversal] = []
         self._reversed_at_ms: dict[tuple[str | None, int], int] = {}  # by signature and landing
         self._positions: dict[str, Position] = {}
@@ -113,6 +137,31 @@ class MemoryTables:
     def _tokens_at_cost(self, position_id: str) -> int:
         """What the market was paid for the tokens that a position still holds, in lamports."""
         return sum(entry.tokens_lamports for entry in self.ledger if entry.position_id == position_id)
+
+    def _results(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> int:
+        """What was made or lost for good since a moment: sales, failed orders, and tokens that left without an order."""
+        trades = sum(
+            row.realized_lamports
+            for row in self._trades.values()
+            if row.at_ms >= since_ms and _is_of(row.intent.request, user_id, mode)
+        )
+        failed = {
+            row.id
+            for row in self._intents.values()
+            if row.state in FAILED_TRADES
+            and self._closed_at_ms[row.id] >= since_ms
+            and _is_of(row.request, user_id, mode)
+        }
+        adjusted = sum(
+            row.lamports
+            for row in self._adjustments
+            if row.at_ms >= since_ms and _is_of(self._positions[row.position_id], user_id, mode)
+        )
+        return trades + adjusted + sum(row.wallet_lamports for row in self.ledger if row.intent_id in failed)
+
+    def _ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
+        booked = {entry.signature for entry in self.ledger if entry.wallet_id == wallet_id}
+        return {signature for signature in signatures if signature in self._attempts or signature in booked}
 
     def _is_due(self, message_id: str) -> bool:
         return message_id not in self._delivered and message_id not in self._undeliverable

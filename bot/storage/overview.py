@@ -35,7 +35,7 @@ select
     unfilled.failed,
     closed.won,
     closed.lost,
-    traded.realized_lamports - unfilled.paid_lamports as realized_lamports,
+    made.realized_lamports,
     traded.fees_lamports + unfilled.paid_lamports as fees_lamports
 from unnest($2::text[]) with ordinality as asked (mode, place)
 cross join lateral (
@@ -54,7 +54,6 @@ cross join lateral (
     select
         count(*) filter (where side = 'buy') as buys,
         count(*) filter (where side = 'sell') as sells,
-        coalesce(sum(realized_lamports), 0) as realized_lamports,
         coalesce(
             sum(
                 protocol_fee_lamports + creator_fee_lamports + lp_fee_lamports + network_fee_lamports + tip_lamports
@@ -65,6 +64,11 @@ cross join lateral (
     from trades
     where block_time >= $1 and trades.mode = asked.mode
 ) as traded
+cross join lateral (
+    select coalesce(sum(lamports), 0) as realized_lamports
+    from results
+    where at >= $1 and results.mode = asked.mode
+) as made
 cross join lateral (
     select count(distinct intents.id) as failed, coalesce(-sum(ledger_legs.lamports), 0) as paid_lamports
     from intents

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.errors import Conflict
+from bot.ports import WalletMove
 from bot.trading.exits import ExitReason
 from bot.trading.fill import Fill
 from bot.trading.intent import Context, Intent, Side, TradeRequest
@@ -71,11 +72,11 @@ def position_noted(position: Position, peak_lamports: int, token_raw: int) -> Po
     return with_peak(position, peak_lamports)
 
 
-def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> Position:
+def position_adjusted(position: Position, chain_token_raw: int, now_ms: int, by: WalletMove | None = None) -> Position:
     """An open position with the chain's quantity; its cost and basis shrink by the missing share, as a sale's do.
 
-    Tokens that came from outside cost nothing. Zero closes it; what it cost is lost with the tokens, not realised.
-    Raises Conflict for a closed position and ValueError for a negative quantity.
+    Tokens that came from outside cost nothing. Zero closes it. What the missing tokens had cost is a loss in its result,
+    less what the transaction `by` brought for them. Raises Conflict for a closed position and ValueError for a negative quantity.
     """
     if chain_token_raw < 0:
         raise ValueError(f"{chain_token_raw} raw tokens is less than nothing")
@@ -84,14 +85,39 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int) -> 
     missing = max(0, position.token_raw - chain_token_raw)
     cost_lost = position.cost_lamports * missing // position.token_raw
     basis_lost = position.basis_lamports * missing // position.token_raw
+    brought = max(0, by.lamports) if by is not None and missing else 0
     return replace(
         position,
         token_raw=chain_token_raw,
         cost_lamports=position.cost_lamports - cost_lost,
+        realized_lamports=position.realized_lamports + brought - cost_lost,
         basis_lamports=position.basis_lamports - basis_lost,
         peak_lamports=peak_of_part(position, chain_token_raw),
         state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
         closed_at_ms=None if chain_token_raw else now_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """What an adjustment took from a position, in raw tokens and lamports; `proceeds_lamports` is what that brought."""
+
+    token_raw: int
+    cost_lamports: int
+    basis_lamports: int
+    proceeds_lamports: int
+
+
+def position_unadjusted(position: Position, taken: Adjusted) -> Position:
+    """The position with an adjustment taken back, because its transaction is an order of ours that settles now."""
+    return replace(
+        position,
+        token_raw=position.token_raw + taken.token_raw,
+        cost_lamports=position.cost_lamports + taken.cost_lamports,
+        basis_lamports=position.basis_lamports + taken.basis_lamports,
+        realized_lamports=position.realized_lamports - taken.proceeds_lamports + taken.cost_lamports,
+        state=PositionState.OPEN,
+        closed_at_ms=None,
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from bot.ports import Day, OutboxMessage
+from bot.ports import Day, OutboxMessage, WalletMove
 from bot.storage.database import Repository, Row
-from bot.storage.ledger import tokens_at_cost, write_entry
-from bot.storage.ledger_rules import adjustment_entry
+from bot.storage.ledger import ours, tokens_at_cost, write_entry
+from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_evidence, position_adjusted
 from bot.storage.rules import no_position, storable
@@ -65,24 +65,21 @@ for no key update of user_wallets
 """
 INSERT_ADJUSTMENT = """
 insert into adjustments (
-    position_id, before_token_raw, after_token_raw, before_cost_lamports, after_cost_lamports, evidence, adjusted_at
+    position_id, before_token_raw, after_token_raw, before_cost_lamports, after_cost_lamports, evidence, adjusted_at,
+    signature, proceeds_lamports, basis_lamports
 )
-values ($1, $2, $3, $4, $5, $6, $7)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 SELECT_DAY = """
 select
     count(*) filter (where trades.side = 'buy') as buys,
     count(*) filter (where trades.side = 'sell') as sells,
-    coalesce(sum(trades.realized_lamports), 0) + (
-        select coalesce(sum(ledger_legs.lamports), 0) from ledger_legs
-        inner join ledger_entries on ledger_legs.entry_id = ledger_entries.id
-        inner join intents on ledger_entries.intent_id = intents.id
+    (
+        select coalesce(sum(results.lamports), 0) from results
         where
-            ledger_legs.account = 'wallet'
-            and intents.state in ('failed', 'expired')
-            and intents.closed_at >= $1
-            and ($2::text is null or intents.user_id = $2)
-            and ($3::text is null or intents.mode = $3)
+            results.at >= $1
+            and ($2::text is null or results.user_id = $2)
+            and ($3::text is null or results.mode = $3)
     ) as realized_lamports,
     (
         select count(*) from intents
@@ -103,8 +100,8 @@ SELECT_USER_DAYS = """
 select
     users.id,
     (
-        select coalesce(sum(trades.realized_lamports), 0) from trades
-        where trades.user_id = users.id and trades.mode = users.mode and trades.block_time >= asked.since
+        select coalesce(sum(results.lamports), 0) from results
+        where results.user_id = users.id and results.mode = users.mode and results.at >= asked.since
     ) as realized_lamports,
     (
         select count(*) from intents
@@ -133,6 +130,7 @@ class _Adjustment:
     evidence: str
     now_ms: int
     message: OutboxMessage
+    by: WalletMove | None
 
 
 class Positions(Repository):
@@ -160,11 +158,18 @@ class Positions(Repository):
         await self._database.write(_note_peak, position_id, peak_lamports, token_raw)
 
     async def adjust(
-        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+        self,
+        position_id: str,
+        chain_token_raw: int,
+        *,
+        evidence: str,
+        now_ms: int,
+        message: OutboxMessage,
+        by: WalletMove | None = None,
     ) -> Position:
         """Raises LookupError for an unknown position, Conflict for a closed one."""
         check_evidence(evidence)
-        adjustment = _Adjustment(position_id, chain_token_raw, storable(evidence), now_ms, message)
+        adjustment = _Adjustment(position_id, chain_token_raw, storable(evidence), now_ms, message, by)
         return await self._database.write(_adjust, adjustment)
 
 
@@ -255,8 +260,9 @@ async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Po
     before = await position_of(connection, position_id)
     if before is None:
         raise no_position(position_id)
-    after = position_adjusted(before, adjustment.chain_token_raw, now_ms)
-    if after == before:
+    by = adjustment.by
+    after = position_adjusted(before, adjustment.chain_token_raw, now_ms, by)
+    if after == before or (by is not None and await ours(connection, before.wallet_id, [by.signature])):
         return before
     await put_message(connection, adjustment.message)
     await update_position(connection, after)
@@ -269,9 +275,12 @@ async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Po
         after.cost_lamports,
         adjustment.evidence,
         now_ms,
+        None if by is None else by.signature,
+        proceeds_of(before, after, by),
+        before.basis_lamports - after.basis_lamports,
     )
     cost_lamports = await tokens_at_cost(connection, position_id)
-    entry = adjustment_entry(before, after, adjustment.evidence, cost_lamports)
+    entry = adjustment_entry(before, after, adjustment.evidence, cost_lamports, by)
     if entry is not None:
         await write_entry(connection, entry)
     return after

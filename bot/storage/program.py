@@ -33,6 +33,9 @@ DELETE_CAUSE = "delete from pause_causes where name = $1 and scope = $2 returnin
 SELECT_SET = """
 select at, facts from audit where action = $1 and at > $2 and facts ->> 'scope' = $3 order by at, id
 """
+SELECT_ENDED = """
+select at, actor, facts from audit where action = $1 and at > $2 and facts ->> 'scope' <> $3 order by at, id
+"""
 PING = "select 1"
 # A new file of some pages, gone with the transaction: a row more might find room in a page that is there already.
 TAKE_ROOM = """
@@ -60,9 +63,13 @@ class Program(Repository):
         """A cause that is there keeps its first time and text."""
         await self._database.write(_save, cause)
 
-    async def clear_cause(self, name: str, scope: str, by: str) -> None:
+    async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
+        rows = await self._database.read(_ended_since, since_ms)
+        return [(cause_of_facts(row["facts"], row["at"]), row["actor"], row["at"]) for row in rows]
+
+    async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
         """Clearing a cause that is not there changes nothing."""
-        await self._database.write(_clear, name, scope, by)
+        await self._database.write(_clear, name, scope, by, now_ms)
 
     async def ping(self) -> None:
         await self._database.probe(_ping)
@@ -102,10 +109,15 @@ async def _save(connection: asyncpg.Connection, cause: Cause) -> None:
         await put_audit(connection, cause.by, PAUSE_SET, cause_facts(cause), cause.since_ms)
 
 
-async def _clear(connection: asyncpg.Connection, name: str, scope: str, by: str) -> None:
+async def _ended_since(connection: asyncpg.Connection, since_ms: int) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_ENDED, PAUSE_CLEARED, since_ms, GLOBAL)
+    return rows
+
+
+async def _clear(connection: asyncpg.Connection, name: str, scope: str, by: str, now_ms: int | None) -> None:
     gone = await connection.fetchrow(DELETE_CAUSE, name, scope)
     if gone is not None:
-        await put_audit(connection, by, PAUSE_CLEARED, cause_facts(_cause(gone)), None)
+        await put_audit(connection, by, PAUSE_CLEARED, cause_facts(_cause(gone)), now_ms)
 
 
 async def _ping(connection: asyncpg.Connection) -> None:

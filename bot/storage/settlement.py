@@ -12,6 +12,7 @@ from bot.storage.intent_rows import lock_intents, move_intent, resolve_attempt
 from bot.storage.ledger import tokens_at_cost, write_entry
 from bot.storage.ledger_rules import fill_entry
 from bot.storage.outbox import put_message
+from bot.storage.outside import unadjusted
 from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.positions import insert_position, latest_position, position_of, update_position
 from bot.storage.reversal_rules import basis_moved
@@ -73,7 +74,8 @@ async def _settle(connection: asyncpg.Connection, intent: Intent, settlement: Se
     if intent.state not in sources_of(IntentState.FILLED):
         raise wrong_state(intent_id, intent.state, IntentState.FILLED)
     landing = await resolve_attempt(connection, intent_id, fill.signature, AttemptState.LANDED, slot=fill.slot)
-    latest = await latest_position(connection, intent.request)
+    latest = await unadjusted(connection, intent, fill.signature, fill.block_time_s * 1000)
+    latest = latest or await latest_position(connection, intent.request)
     settings = await settings_of(connection, intent.request.user_id)
     position, realized = position_after(latest, intent, fill, position_id=settlement.position_id, settings=settings)
     write_position = insert_position if opens_position(latest, fill) else update_position

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from bot.errors import StoreUnavailable
-from bot.ports import Gate, MakeMessage, MakeReversal, OutboxMessage, Reversed, Settled, Store
+from bot.ports import Gate, MakeMessage, MakeReversal, OutboxMessage, Reversed, Settled, Store, WalletMove
 from bot.storage.rules import attempt_at_close, is_recorded
 from bot.storage.spool_charge import Charge, listed
 from bot.storage.spool_codec import Sent, Signed
@@ -269,7 +269,14 @@ class SpooledOrders:
             self._charge.enter_peak(Peak(position_id, peak_lamports, token_raw))
 
     async def adjust(
-        self, position_id: str, chain_token_raw: int, *, evidence: str, now_ms: int, message: OutboxMessage
+        self,
+        position_id: str,
+        chain_token_raw: int,
+        *,
+        evidence: str,
+        now_ms: int,
+        message: OutboxMessage,
+        by: WalletMove | None = None,
     ) -> Position:
         """The books are put right in the database alone: it can wait, and memory may be behind."""
         async with self._charge.writing():
@@ -277,7 +284,7 @@ class SpooledOrders:
                 raise self._charge.refusal()
             try:
                 position = await self._store.adjust(
-                    position_id, chain_token_raw, evidence=evidence, now_ms=now_ms, message=message
+                    position_id, chain_token_raw, evidence=evidence, now_ms=now_ms, message=message, by=by
                 )
             except StoreUnavailable as error:
                 self._charge.lost(error)

@@ -121,10 +121,21 @@ def _rolled_back(facts: Mapping[str, object]) -> str:
 
 
 def _adjustment(facts: Mapping[str, object]) -> str:
+    lost_lamports = facts.get("cost_lost_lamports")
+    cost = f" The missing ones had cost {format_sol(lost_lamports)} SOL." if isinstance(lost_lamports, int) else ""
+    signature, lamports = facts.get("signature"), facts.get("lamports")
+    by = f" Transaction {signature} did it, which is no order of this bot." if signature is not None else ""
+    if isinstance(lamports, int) and lamports > 0:
+        by += f" It brought {format_sol(lamports)} SOL, which count in the result."
+    frozen = (
+        " It was signed with your wallet's key, so the wallet is frozen, your stops too: /ack_outflow if it was you."
+        if facts.get("signed")
+        else ""
+    )
     return (
         f"{mode_label(str(facts['mode']))} The chain shows {format_tokens(_int(facts, 'chain_token_raw'))} tokens of"
         f" {short(str(facts['mint']))}, the books had {format_tokens(_int(facts, 'books_token_raw'))}. The books now follow"
-        " the chain. If you did not move them yourself, withdraw your money."
+        f" the chain.{cost}{by}{frozen} If you did not move them yourself, withdraw your money."
     )
 
 

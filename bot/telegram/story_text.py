@@ -8,7 +8,7 @@ from bot.execution.story import costs_of
 from bot.ports import OrderStory, SnipeRun
 from bot.telegram.replies import mode_label, short
 from bot.trading.intent import IntentState, Side
-from bot.trading.ledger import EntryKind
+from bot.trading.ledger import Account, EntryKind
 from bot.trading.position import Position, PositionState
 from bot.trading.units import format_sol, format_tokens
 
@@ -36,7 +36,26 @@ def story_text(position: Position, stories: Sequence[OrderStory]) -> str:
             f"Open: {format_tokens(position.token_raw)} tokens at a cost of {format_sol(position.cost_lamports)} SOL;"
             f" result of what was sold {result} SOL."
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_beside_orders(position, stories)])
+
+
+def _beside_orders(position: Position, stories: Sequence[OrderStory]) -> list[str]:
+    """What no order of this bot made or lost, and the rent that did not come back."""
+    lines = []
+    by_orders = sum(story.landed.realized_lamports for story in stories if story.landed is not None)
+    if outside := position.realized_lamports - by_orders:
+        lines.append(
+            f"Of that result {format_sol(outside, signed=True)} SOL is of tokens that left the wallet without an order of"
+            " this bot: what they had cost, less what came in for them."
+        )
+    legs = [leg for story in stories for booked in story.booked for leg in booked.entry.legs]
+    rent = sum(leg.lamports for leg in legs if leg.account is Account.RENT)
+    if rent > 0 and position.state is PositionState.CLOSED:
+        lines.append(
+            f"{format_sol(rent)} SOL of rent is still in the emptied token account; it is no part of the result, and the next"
+            " trade of this token uses that account again."
+        )
+    return lines
 
 
 def _order_lines(story: OrderStory) -> list[str]:

@@ -13,7 +13,7 @@ FAILURES_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class UserDay:
-    """A user's day in one mode so far, of what was sold, in lamports; a loss is negative.
+    """A user's day in one mode so far, of what was sold or lost and of failed orders' fees, in lamports; a loss is negative.
 
     `failures_in_row` counts the orders since his latest fill that landed with an error or never.
     """
@@ -28,7 +28,7 @@ def breaker_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings
     loss_lamports = -day.realized_lamports - unrealized_lamports
     if loss_lamports >= LOSS_MULTIPLE * limit.value:
         return (
-            f"today's loss of {format_sol(loss_lamports)} SOL is {LOSS_MULTIPLE} times {limit.rule} of"
+            f"today's loss of {format_sol(loss_lamports)} SOL is {_times(loss_lamports, limit.value)} {limit.rule} of"
             f" {format_sol(limit.value)} SOL"
         )
     if day.failures_in_row >= FAILURES_MAX:
@@ -49,6 +49,14 @@ def flatten_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings
         f"today's loss of {format_sol(loss_lamports)} SOL has reached {format_percent(multiple_bps)} of {limit.rule} of"
         f" {format_sol(limit.value)} SOL"
     )
+
+
+def _times(loss_lamports: int, limit_lamports: int) -> str:
+    """How many times a limit a loss is, in whole numbers; a limit of nothing has no multiple."""
+    if not limit_lamports:
+        return "beyond"
+    times, rest = divmod(loss_lamports, limit_lamports)
+    return f"{'more than ' if rest else ''}{times} times"
 
 
 def _limit(settings: UserSettings, ceilings: Ceilings) -> Limit:

@@ -33,6 +33,9 @@ NOT_ENOUGH = 1
 # The code of both token programs for an account that the mint's authority has frozen.
 FROZEN = 17
 
+# What a sale says that failed by its price alone.
+PRICE_FAILURES = frozenset({LAUNCHPAD_ERRORS[6003][1], POOL_ERRORS[6004][1]})
+
 _REJECTED = {
     "expired": "it was made too long ago for the network to take it",
     "simulation": "the network says that it would fail now",

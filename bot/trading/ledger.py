@@ -143,6 +143,18 @@ def legs_of_outside(lamports: int) -> tuple[Leg, ...]:
     return _without_zeros((Leg(Account.WALLET, lamports), Leg(Account.OUTSIDE, -lamports)))
 
 
+def legs_of_sold_outside(lamports: int, cost_lamports: int, *, held_raw: int, missing_raw: int) -> tuple[Leg, ...]:
+    """The legs of tokens that somebody else's transaction sold for `lamports`, its fees apart, which came to the wallet."""
+    cost_sold = _share(cost_lamports, missing_raw, held_raw)
+    return _without_zeros(
+        (
+            Leg(Account.WALLET, lamports),
+            Leg(Account.TOKENS, -cost_sold),
+            Leg(Account.RESULT, cost_sold - lamports),
+        )
+    )
+
+
 def legs_of_lost(cost_lamports: int, *, held_raw: int, missing_raw: int) -> tuple[Leg, ...]:
     """The legs of tokens that the chain no longer shows, of `held_raw` that stand in the books at `cost_lamports`."""
     cost_lost = _share(cost_lamports, missing_raw, held_raw)

@@ -182,14 +182,17 @@ def _position_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None
 
 
 def _daily_loss(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    limit = effective(
-        facts.settings.daily_loss_limit_lamports, facts.ceilings.max_daily_loss_lamports, "limit of a day's loss"
-    )
-    if facts.loss_today_lamports < limit.value:
+    return refuse_loss(facts.loss_today_lamports, facts.settings, facts.ceilings)
+
+
+def refuse_loss(loss_lamports: int, settings: UserSettings, ceilings: Ceilings) -> Refused | None:
+    """What the loss of a user's day, realised and unrealised, says of every entry."""
+    limit = effective(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports, "limit of a day's loss")
+    if loss_lamports < limit.value:
         return None
     return Refused(
         "daily_loss",
-        f"today's loss of {format_sol(facts.loss_today_lamports)} SOL has reached {limit.rule} of"
+        f"today's loss of {format_sol(loss_lamports)} SOL has reached {limit.rule} of"
         f" {format_sol(limit.value)} SOL; entries open again on your next day",
     )
 

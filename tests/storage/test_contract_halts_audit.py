@@ -93,6 +93,16 @@ async def test_pauses_of_everybody_are_remembered_when_they_are_over(store: Stor
     assert await store.set_since(NOW_MS) == [second]
 
 
+async def test_who_ended_a_users_pause_is_remembered_with_its_moment(store: Store) -> None:
+    cause = Cause("breaker", "user:ada", NOW_MS, "breaker", "a loss", Binds.AUTOMATED)
+    await store.save_cause(cause)
+    await store.save_cause(Cause("rpc", GLOBAL, NOW_MS, "rpc watch", "no answer"))
+    for one in ("user:ada", GLOBAL):
+        await store.clear_cause("breaker" if one != GLOBAL else "rpc", one, "ada", NOW_MS + 5)
+    assert await store.ended_since(NOW_MS) == [(replace(cause, since_ms=NOW_MS + 5), "ada", NOW_MS + 5)]
+    assert await store.ended_since(NOW_MS + 5) == []
+
+
 async def test_the_audit_keeps_every_text_that_a_detail_can_hold(store: Store) -> None:
     detail: dict[str, object] = {"number": 1, "who": "\0 \ud800"}
     for _ in range(2):

@@ -241,15 +241,17 @@ async def test_a_sale_of_what_was_never_held_is_a_conflict(store: Store) -> None
         await settled(store, request, fill_of(request))
 
 
-async def test_a_sale_that_lands_after_its_position_was_adjusted_away_is_profit(store: Store) -> None:
+async def test_a_sale_that_lands_after_its_position_was_adjusted_away_takes_off_its_loss(store: Store) -> None:
     wallet = await enrol(store)
-    await bought(store, "k", wallet)
+    before = await bought(store, "k", wallet)
     request = sell("out", wallet)
     await sent(store, request)
     closed = await store.adjust("p-1", 0, evidence="slot 9", now_ms=NOW_MS, message=message("m", wallet.user_id))
     done = await settled(store, request, fill_of(request, quote_lamports=50))
     assert done.realized_lamports == 40
-    assert done.position == replace(closed, realized_lamports=40)
+    assert closed.realized_lamports == -before.cost_lamports
+    assert done.position == replace(closed, realized_lamports=40 - before.cost_lamports)
+    assert (await store.day(0)).realized_lamports == 40 - before.cost_lamports
     assert await store.position("p-1") == done.position
 
 
@@ -271,11 +273,14 @@ async def test_the_chains_quantity_is_taken_with_its_share_of_the_cost(store: St
     before = await bought(store, "k", wallet)
     less = await store.adjust("p-1", 750, evidence="slot 9", now_ms=NOW_MS, message=message("m1", wallet.user_id))
     cost_left = before.cost_lamports - 410 * 250 // 1_000
-    assert less == replace(before, token_raw=750, cost_lamports=cost_left, basis_lamports=cost_left)
+    lost = cost_left - before.cost_lamports
+    assert less == replace(
+        before, token_raw=750, cost_lamports=cost_left, basis_lamports=cost_left, realized_lamports=lost
+    )
     more = await store.adjust("p-1", 900, evidence="slot 10", now_ms=NOW_MS, message=message("m2", wallet.user_id))
     assert more == replace(less, token_raw=900)
     gone = await store.adjust("p-1", 0, evidence="slot 11", now_ms=NOW_MS, message=message("m3", wallet.user_id))
-    emptied = replace(more, token_raw=0, cost_lamports=0, basis_lamports=0)
+    emptied = replace(more, token_raw=0, cost_lamports=0, basis_lamports=0, realized_lamports=-before.cost_lamports)
     assert gone == replace(emptied, state=PositionState.CLOSED, closed_at_ms=NOW_MS)
     assert await store.position("p-1") == gone
     assert [owed.id for owed in await store.due(9)][1:] == ["m1", "m2", "m3"]

@@ -5,7 +5,20 @@ from __future__ import annotations
 from bot.ports import Store
 from bot.trading.breaker import UserDay
 from bot.trading.intent import IntentState, Mode
-from tests.storage.storage_samples import NOW_MS, bought, buy, enrol, fill_of, planned, sell, sent, settled
+from bot.trading.ledger import legs_of_failed
+from tests.storage.storage_samples import (
+    NOW_MS,
+    bought,
+    buy,
+    enrol,
+    fill_of,
+    message,
+    planned,
+    seen_by_gate,
+    sell,
+    sent,
+    settled,
+)
 
 LATER_MS = NOW_MS + 86_400_000  # after every fill of the samples
 
@@ -34,3 +47,21 @@ async def test_failures_count_since_the_latest_fill_and_since_the_moment(store: 
     days = await store.user_days({ada.user_id: LATER_MS + 1, bob.user_id: 0})
     assert days == {ada.user_id: UserDay(0, 1), bob.user_id: UserDay(0, 1)}
     assert await store.user_days({}) == {}
+
+
+async def test_a_days_result_is_one_number_wherever_it_is_asked(store: Store) -> None:
+    """Lost tokens and the fees of failed orders are in it, beside what sales made."""
+    ada = await enrol(store, "ada")
+    held = await bought(store, "k", ada)
+    await store.adjust(held.id, 500, evidence="slot 9", now_ms=LATER_MS, message=message("m", ada.user_id))
+    await sent(store, buy("f", ada, mint="M-f"))
+    await store.close_unfilled(
+        "i-f", IntentState.FAILED, "slippage", now_ms=LATER_MS, signature="s-f", slot=7, legs=legs_of_failed(5_000)
+    )
+    lost = held.cost_lamports // 2 + 5_000
+    assert (await store.user_days({ada.user_id: 0}))[ada.user_id].realized_lamports == -lost
+    assert (await store.day(0, ada.user_id, Mode.PAPER)).realized_lamports == -lost
+    assert (await seen_by_gate(store, buy("g", ada, mint="M-g"))).loss_today_lamports == lost
+    paper = next(sums for sums in (await store.overview(0)).modes if sums.mode is Mode.PAPER)
+    assert paper.realized_lamports == -lost
+    assert (await store.user_days({ada.user_id: LATER_MS + 1}))[ada.user_id].realized_lamports == 0

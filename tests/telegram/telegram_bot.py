@@ -101,7 +101,15 @@ async def bot_on_telegram(
         registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
         chat = make_chat(
-            AccountHandlers(store, chain, clock, registrar.register, bot.hunt.sniper_changed, board.words.line),
+            AccountHandlers(
+                store,
+                chain,
+                clock,
+                registrar.register,
+                bot.hunt.sniper_changed,
+                board.words.line,
+                bot.desk.pipeline.closed_by_loss,
+            ),
             TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),

@@ -35,6 +35,14 @@ def test_the_operators_limit_counts_where_it_is_lower() -> None:
     assert why == "today's loss of 1 SOL is 2 times the operator's limit of a day's loss of 0.5 SOL"
 
 
+def test_the_reason_says_how_many_times_the_limit_it_is() -> None:
+    why = breaker_trips(UserDay(-17 * LAMPORTS_PER_SOL, 0), 0, MINE, ABOVE)
+    assert why == "today's loss of 17 SOL is 17 times your limit of a day's loss of 1 SOL"
+    why = breaker_trips(UserDay(-17 * LAMPORTS_PER_SOL - 1, 0), 0, MINE, ABOVE)
+    assert why is not None
+    assert "is more than 17 times your limit" in why
+
+
 def test_failures_in_a_row_trip_it_too() -> None:
     assert breaker_trips(UserDay(0, FAILURES_MAX - 1), 0, MINE, ABOVE) is None
     assert breaker_trips(UserDay(0, FAILURES_MAX), 0, MINE, ABOVE) == "10 orders in a row failed"

@@ -48,6 +48,7 @@ async def test_an_unrealised_loss_of_twice_the_limit_pauses_his_automation_until
         by_hand = await bot.desk.submit(order(user, wallet, other, key="hand", spend_lamports=THOUSANDTH))
         assert isinstance(by_hand, Refused)
         assert by_hand.code == "daily_loss"
+        assert "today's loss" in (await bot.desk.pipeline.closed_by_loss(user) or "")
         [cause] = bot.guard.causes()
         assert (cause.scope, cause.binds) == (f"user:{user.id}", "automated")
     async with running_bot(world) as bot:
@@ -57,6 +58,10 @@ async def test_an_unrealised_loss_of_twice_the_limit_pauses_his_automation_until
         assert await bot.guard.resume_user(user.id)
         await trio.sleep(12)
         assert pausing(bot) == set()  # he has decided about this day
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        await trio.sleep(12)
+        assert pausing(bot) == set(), "a restart does not forget that he has"
         assert isinstance(await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=10_000)), Submitted)
 
 

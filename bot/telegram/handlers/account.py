@@ -31,14 +31,18 @@ def known(incoming: Incoming) -> User:
 
 @dataclass(frozen=True, slots=True)
 class AccountHandlers:
-    """`register` makes the user, the wallet and the settings in one transaction and returns the user."""
+    """`register` makes the user, the wallet and the settings in one transaction and returns the user.
+
+    `closed_by_loss` says how the loss of a user's day closes his entries, in the gate's own words; None where it does not.
+    """
 
     store: Store
     chain: Chain
     clock: Clock
     register: Callable[[int], Awaitable[User]]
     snipers_changed: Callable[[str], Awaitable[None]]
-    status_line: Callable[[str], str]
+    status_line: Callable[[str, str], str]
+    closed_by_loss: Callable[[User], Awaitable[str | None]]
 
     async def start(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments not in {(), ("agree",)}:
@@ -107,11 +111,12 @@ class AccountHandlers:
         if arguments:
             raise wrong_usage(command)
         user = known(incoming)
-        line = self.status_line(user.id)
         try:
+            line = self.status_line(user.id, await self.closed_by_loss(user) or "")
             return f"{line}\n{await self._today(user)}"
         except StoreUnavailable as error:
             log.warning("command_unavailable", reason=str(error), key=incoming.key)
+            line = self.status_line(user.id, "")
             return f"{line}\nToday's trades and your positions are not known: the database is away."
 
     async def _today(self, user: User) -> str:

@@ -1,0 +1,142 @@
+"""Sales that the wallet's key made past this bot, on the whole bot: adopted with what they brought, and taken back when ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import trio
+from trio.testing import MockClock
+
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import SwapOrder, User, Wallet
+from bot.telegram.story_text import story_text
+from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Side
+from bot.trading.limits import UserSettings
+from bot.trading.position import Position, PositionState
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from bot.tree import TradingBot
+from tests.storage.storage_samples import let_in
+from tests.whole.crowd import Crowd
+from tests.whole.ledgers import exact
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import World, bought, make_world, open_for_entries, pausing, running_bot, until
+
+BY_HAND = UserSettings(snipe_enabled=False, take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A user who holds one position, before anything leaves it."""
+
+    world: World
+    user: User
+    wallet: Wallet
+    held: Position
+
+    async def holder(self) -> Position:
+        found = await self.world.store.position(self.held.id)
+        assert found is not None
+        return found
+
+
+async def scene(world: World, bot: TradingBot) -> Scene:
+    user, wallet = await world.user("demo-1", BY_HAND)
+    await open_for_entries(bot)
+    mint = Crowd(world.chain).launch()
+    await trio.sleep(1)
+    await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+    await bought(world, 1)
+    await exact(bot, world)
+    [held] = await world.store.open_positions()
+    return Scene(world, user, wallet, held)
+
+
+async def sold_past_the_bot(bot: TradingBot, here: Scene) -> tuple[bytes, str]:
+    """Everything, by a transaction of which no book knows; its bytes and its signature."""
+    chain, held = bot.adapters.chain, here.held
+    sale = SwapOrder(
+        wallet_address=here.wallet.address,
+        mint=held.mint,
+        side=Side.SELL,
+        venue=await chain.venue(held.mint),
+        spend_lamports=0,
+        token_raw=held.token_raw,
+        limit_raw=1,
+        compute_unit_limit=200_000,
+        priority_fee_lamports=10_000,
+        close_account=True,
+    )
+    message = chain.build(sale, await chain.latest_blockhash())
+    key = await here.world.store.sealed_key(here.wallet.id)
+    raw, signature = chain.assemble(message, await here.world.vault.sign(here.wallet, key, "by hand", message))
+    await chain.send(raw)
+    return raw, signature
+
+
+async def test_a_sale_with_the_wallets_key_is_adopted_with_its_proceeds_and_freezes(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        here = await scene(world, bot)
+        before = (await bot.adapters.chain.balances(here.wallet.address)).lamports
+        _, signature = await sold_past_the_bot(bot, here)
+        await until(lambda: "outflow" in pausing(bot), within_s=120)
+        await exact(bot, world)
+        brought = (await bot.adapters.chain.balances(here.wallet.address)).lamports - before
+        after = await here.holder()
+        assert brought > 0
+        assert (after.state, after.realized_lamports) == (PositionState.CLOSED, brought - here.held.cost_lamports)
+        assert (await world.store.day(0)).realized_lamports == after.realized_lamports
+        assert (await world.store.wallet_ledger(here.wallet.id)).booked_lamports == before + brought
+        await until(
+            lambda: any(signature in line and "which count in the result" in line for line in world.told), within_s=10
+        )
+        assert any(f"tokens of {here.held.mint} left" in line for line in world.alerts)
+        assert not any("-0" in line for line in world.told if "left your wallet" in line)
+        stories = [await world.store.order_story(one) for one in await world.store.orders_of(here.held.id)]
+        words = story_text(after, [one for one in stories if one is not None])
+        assert "without an order of this bot" in words
+
+
+async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journal_comes(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        here = await scene(world, bot)
+        raw, signature = await sold_past_the_bot(bot, here)
+        await until(lambda: "outflow" in pausing(bot), within_s=120)
+        await exact(bot, world)
+        adopted = await here.holder()
+        request = order(here.user, here.wallet, here.held.mint, key="journal", share_bps=BPS)
+        intent = await world.store.admit(
+            request,
+            intent_id="journal",
+            now_ms=world.clock.now_ms(),
+            wallet_lamports=0,
+            unrealized_lamports=0,
+            ceilings=bot.desk.pipeline.policy.ceilings,
+            pause_causes=(),
+            day_start_ms=0,
+            gate=let_in,
+        )
+        assert isinstance(intent, Intent)
+        height = await bot.adapters.chain.finalized_height()
+        await world.store.record_attempt(
+            Attempt(
+                signature, intent.id, 1, raw, height, here.held.token_raw, 1, AttemptState.SIGNED, world.clock.now_ms()
+            )
+        )
+        await world.store.mark_sent(signature, world.clock.now_ms())
+        with trio.fail_after(60):
+            while (ended := await world.store.intent("journal")) is None or ended.state is not IntentState.FILLED:
+                await trio.sleep(0.5)
+        await exact(bot, world)
+        after, day = await here.holder(), await world.store.day(0)
+        assert after.state is PositionState.CLOSED
+        assert (day.buys, day.sells, day.realized_lamports) == (1, 1, after.realized_lamports)
+        # The rent that came back is no result of a sale, though it was one of a movement from outside.
+        rent = adopted.realized_lamports - after.realized_lamports
+        assert rent == 2_074_080
+        assert not bot.in_flight.stuck
+        balance = (await bot.adapters.chain.balances(here.wallet.address)).lamports
+        assert (await world.store.wallet_ledger(here.wallet.id)).booked_lamports == balance
