@@ -313,9 +313,10 @@ async def _unknown_token(stage: Stage) -> None:
 
 
 async def _look_ahead(stage: Stage) -> None:
-    """What `/buy` shows before it asks, and the gates that `bot diag` reads; neither writes anything."""
+    """What `/buy` shows before it asks, and the gates that `bot diag` and /status read; none writes anything."""
     await stage.living.desk.preview(stage.request())
     await stage.living.desk.pipeline.entry_checks(stage.request(), stage.wallet)
+    await stage.living.desk.pipeline.closed_by_loss(stage.user)
 
 
 async def _hold_and_steal(stage: Stage) -> None:
@@ -329,6 +330,15 @@ async def _moved_by_others(stage: Stage) -> None:
     stage.world.chain.call("requestAirdrop", stage.wallet.address, 12_345 + stage.orders)
     await Owner(stage.world, stage.wallet).sends(54_321 + stage.orders)
     await stage.world.user(f"newcomer-{stage.orders}", CALM)
+    await exact(stage.living, stage.world)
+    await stage.living.guard.acknowledge_outflow(stage.user.id)
+
+
+async def _sold_by_others(stage: Stage) -> None:
+    """The owner sells what the bot holds for him, past the bot, and says so."""
+    [held] = await stage.world.store.open_positions()
+    await Owner(stage.world, stage.wallet).sells(stage.living, held.mint, held.token_raw)
+    await stage.flat()
     await exact(stage.living, stage.world)
     await stage.living.guard.acknowledge_outflow(stage.user.id)
 
@@ -355,7 +365,7 @@ FINALITY = ("Finality.look", "Finality._reverse", "Reconciler._stands")
 LEDGER = (
     "LedgerAudit._open",
     "LedgerAudit._explain",
-    "LedgerAudit._foreign",
+    "LedgerAudit.foreign",
     "LedgerAudit._note",
     "OrderedCauses._end",
 )
@@ -393,6 +403,9 @@ SCENARIOS = (
     Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
     Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
+    Scenario(
+        "sold by others", Stage.hold, _sold_by_others, only=("Reconciler._moved", "Reconciler._position"), clean=False
+    ),
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
     ),

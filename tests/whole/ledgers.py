@@ -10,7 +10,8 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
-from bot.ports import Wallet
+from bot.ports import SwapOrder, Wallet
+from bot.trading.intent import Side
 from bot.tree import TradingBot
 from tests.whole.virtual import World, until
 
@@ -38,6 +39,26 @@ class Owner:
         raw = bytes([1]) + signature + message
         chain.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True})
         chain.step(2)
+
+    async def sells(self, bot: TradingBot, mint: str, token_raw: int) -> tuple[bytes, str]:
+        """Sell tokens by a transaction of which no book knows; its bytes and its signature."""
+        chain, key = bot.adapters.chain, await self.world.store.sealed_key(self.wallet.id)
+        sale = SwapOrder(
+            wallet_address=self.wallet.address,
+            mint=mint,
+            side=Side.SELL,
+            venue=await chain.venue(mint),
+            spend_lamports=0,
+            token_raw=token_raw,
+            limit_raw=1,
+            compute_unit_limit=200_000,
+            priority_fee_lamports=10_000,
+            close_account=True,
+        )
+        message = chain.build(sale, await chain.latest_blockhash())
+        raw, signature = chain.assemble(message, await self.world.vault.sign(self.wallet, key, "by hand", message))
+        await chain.send(raw)
+        return raw, signature
 
 
 async def exact(bot: TradingBot, world: World, *, within_s: float = 120) -> None:

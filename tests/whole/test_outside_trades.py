@@ -8,16 +8,16 @@ import trio
 from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import SwapOrder, User, Wallet
+from bot.ports import User, Wallet
 from bot.telegram.story_text import story_text
-from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Side
+from bot.trading.intent import Attempt, AttemptState, Intent, IntentState
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.storage.storage_samples import let_in
 from tests.whole.crowd import Crowd
-from tests.whole.ledgers import exact
+from tests.whole.ledgers import Owner, exact
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, make_world, open_for_entries, pausing, running_bot, until
 
@@ -51,34 +51,12 @@ async def scene(world: World, bot: TradingBot) -> Scene:
     return Scene(world, user, wallet, held)
 
 
-async def sold_past_the_bot(bot: TradingBot, here: Scene) -> tuple[bytes, str]:
-    """Everything, by a transaction of which no book knows; its bytes and its signature."""
-    chain, held = bot.adapters.chain, here.held
-    sale = SwapOrder(
-        wallet_address=here.wallet.address,
-        mint=held.mint,
-        side=Side.SELL,
-        venue=await chain.venue(held.mint),
-        spend_lamports=0,
-        token_raw=held.token_raw,
-        limit_raw=1,
-        compute_unit_limit=200_000,
-        priority_fee_lamports=10_000,
-        close_account=True,
-    )
-    message = chain.build(sale, await chain.latest_blockhash())
-    key = await here.world.store.sealed_key(here.wallet.id)
-    raw, signature = chain.assemble(message, await here.world.vault.sign(here.wallet, key, "by hand", message))
-    await chain.send(raw)
-    return raw, signature
-
-
 async def test_a_sale_with_the_wallets_key_is_adopted_with_its_proceeds_and_freezes(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     async with running_bot(world) as bot:
         here = await scene(world, bot)
         before = (await bot.adapters.chain.balances(here.wallet.address)).lamports
-        _, signature = await sold_past_the_bot(bot, here)
+        _, signature = await Owner(world, here.wallet).sells(bot, here.held.mint, here.held.token_raw)
         await until(lambda: "outflow" in pausing(bot), within_s=120)
         await exact(bot, world)
         brought = (await bot.adapters.chain.balances(here.wallet.address)).lamports - before
@@ -103,7 +81,7 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
     world = make_world(InProcessChain(seed=1))
     async with running_bot(world) as bot:
         here = await scene(world, bot)
-        raw, signature = await sold_past_the_bot(bot, here)
+        raw, signature = await Owner(world, here.wallet).sells(bot, here.held.mint, here.held.token_raw)
         await until(lambda: "outflow" in pausing(bot), within_s=120)
         await exact(bot, world)
         adopted = await here.holder()
