@@ -319,16 +319,9 @@ async def _run_tree(
     )
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
+    changed, closed = bot.hunt.sniper_changed, bot.desk.pipeline.closed_by_loss
     chat = make_chat(
-        AccountHandlers(
-            store,
-            adapters.chain,
-            clock,
-            registrar.register,
-            bot.hunt.sniper_changed,
-            board.words.line,
-            bot.desk.pipeline.closed_by_loss,
-        ),
+        AccountHandlers(store, adapters.chain, clock, registrar.register, changed, board.words.line, closed),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),

@@ -25,10 +25,10 @@ from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import Kind, UnitsBook, kind_of
+from bot.execution.unrealized import unrealized
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
-from bot.trading.curve import QuoteError
 from bot.trading.failures import order_failure
-from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Mode, Side, TradeRequest
+from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings, checks_tokens
@@ -43,7 +43,7 @@ from bot.trading.risk_gate import (
     refuse_paused,
 )
 from bot.trading.units import format_sol, format_tokens
-from bot.trading.venue import impact_bps, program_of, quote_sell
+from bot.trading.venue import impact_bps, program_of
 
 log = structlog.get_logger()
 
@@ -263,7 +263,7 @@ class Pipeline:
         since_ms = day_start_ms(day_of(self.clock.now_ms(), settings.timezone), settings.timezone)
         realized_lamports = (await self.store.day(since_ms, user.id, user.mode)).realized_lamports
         try:
-            unrealized_lamports = await self._unrealized(user.id, user.mode)
+            unrealized_lamports = await unrealized(self.store, self.chain, self.prices, user.id, user.mode)
         except (ChainUnavailable, DecodeError):
             unrealized_lamports = 0
         refused = refuse_loss(max(0, -realized_lamports - unrealized_lamports), settings, self.policy.ceilings)
@@ -280,7 +280,9 @@ class Pipeline:
         if request.side is Side.BUY:
             try:
                 wallet_lamports = (await self.chain.balances(wallet.address)).lamports
-                unrealized_lamports = await self._unrealized(request.user_id, request.mode)
+                unrealized_lamports = await unrealized(
+                    self.store, self.chain, self.prices, request.user_id, request.mode
+                )
             except (ChainUnavailable, DecodeError):
                 return Refused("no_route", "no route to the chain answers now; try again shortly")
         now_ms = self.clock.now_ms()
@@ -295,21 +297,6 @@ class Pipeline:
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
             gate=gate,
         )
-
-    async def _unrealized(self, user_id: str, mode: Mode) -> int:
-        """What the user's open positions of this mode would gain or lose if they were sold now, as far as prices are known."""
-        total = 0
-        fees = await self.chain.fees()
-        for position in await self.store.open_positions(user_id):
-            point = self.prices.latest(position.mint)
-            if position.mode is not mode or point is None:
-                continue
-            try:
-                worth_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
-            except QuoteError:
-                continue
-            total += worth_lamports - position.cost_lamports
-        return total
 
     async def _prepare(
         self, intent: Intent, wallet: Wallet, settings: UserSettings, rung: Rung

@@ -333,11 +333,8 @@ class MemoryProgram(MemoryTables):
     async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
         await trio.lowlevel.checkpoint()
         entries = [one for one in self.audited if one.action == PAUSE_CLEARED and one.at_ms > since_ms]
-        return [
-            (cause_of_facts(one.detail, one.at_ms), one.by, one.at_ms)
-            for one in sorted(entries, key=lambda one: one.at_ms)
-            if one.detail["scope"] != GLOBAL
-        ]
+        ended = [(cause_of_facts(one.detail, one.at_ms), one.by, one.at_ms) for one in entries]
+        return [one for one in sorted(ended, key=lambda one: one[2]) if one[0].scope != GLOBAL]
 
     async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
         """Clearing a cause that is not there changes nothing."""

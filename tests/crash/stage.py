@@ -221,11 +221,6 @@ async def _buy_by_itself(stage: Stage) -> None:
     await stage.settled()
 
 
-async def _buy_more(stage: Stage) -> None:
-    await stage.buy()
-    await stage.settled()
-
-
 async def _limit_holders(stage: Stage) -> None:
     """The user buys only what few do not own already."""
     await stage.world.store.save_settings(stage.user.id, replace(CALM, max_top_holders_bps=9_000), "test")
@@ -336,8 +331,8 @@ async def _moved_by_others(stage: Stage) -> None:
 
 async def _sold_by_others(stage: Stage) -> None:
     """The owner sells what the bot holds for him, past the bot, and says so."""
-    [held] = await stage.world.store.open_positions()
-    await Owner(stage.world, stage.wallet).sells(stage.living, held.mint, held.token_raw)
+    for held in await stage.world.store.open_positions():
+        await Owner(stage.world, stage.wallet).sells(stage.living, held.mint, held.token_raw)
     await stage.flat()
     await exact(stage.living, stage.world)
     await stage.living.guard.acknowledge_outflow(stage.user.id)
@@ -352,7 +347,7 @@ async def _taken_back(stage: Stage) -> None:
     await stage.final()
 
 
-async def _nothing(stage: Stage) -> None:
+async def _nothing(_: Stage) -> None:
     await trio.lowlevel.checkpoint()
 
 
@@ -362,6 +357,7 @@ _LEFT = Doom("Pipeline._send: chain.send", after=True)
 _SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
 
 FINALITY = ("Finality.look", "Finality._reverse", "Reconciler._stands")
+BY_OTHERS = ("Reconciler._moved", "Reconciler._position")
 LEDGER = (
     "LedgerAudit._open",
     "LedgerAudit._explain",
@@ -382,7 +378,7 @@ SCENARIOS = (
     Scenario("flatten", Stage.hold, _flatten),
     Scenario("pause and resume", Stage.hold, _pause_and_resume),
     Scenario("stop loss", _hold_with_stop, _stop_loss),
-    Scenario("buy more", Stage.hold, _buy_more),
+    Scenario("buy more", Stage.hold, _buy),
     Scenario("sold too late", Stage.hold, _sell_too_late),
     Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Pipeline._send", "Confirmer._settle")),
     Scenario("panic over a migration", Stage.hold, _panic_over_a_migration, only=("Pipeline.again", "Quoting._sale")),
@@ -403,9 +399,7 @@ SCENARIOS = (
     Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
     Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
-    Scenario(
-        "sold by others", Stage.hold, _sold_by_others, only=("Reconciler._moved", "Reconciler._position"), clean=False
-    ),
+    Scenario("sold by others", Stage.hold, _sold_by_others, only=BY_OTHERS, clean=False),
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
     ),
