@@ -15,6 +15,7 @@ import trio
 
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
+from bot.execution.day_loss import closed_by_loss, unrealized
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.landing_costs import LandingCosts
@@ -25,23 +26,13 @@ from bot.execution.quoting import CannotPrepareError, Priced, Quoting
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import Kind, UnitsBook, kind_of
-from bot.execution.unrealized import unrealized
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings, checks_tokens
-from bot.trading.risk_gate import (
-    Check,
-    Refused,
-    RiskSnapshot,
-    admit,
-    entry_checks,
-    refuse_frozen,
-    refuse_loss,
-    refuse_paused,
-)
+from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit, entry_checks, refuse_frozen, refuse_paused
 from bot.trading.units import format_sol, format_tokens
 from bot.trading.venue import impact_bps, program_of
 
@@ -255,19 +246,10 @@ class Pipeline:
         return judged if isinstance(judged, Refused) else Refused("exists", f"this order exists and is {judged.state}")
 
     async def closed_by_loss(self, user: User) -> str | None:
-        """How the loss of a user's day closes his entries, as the gate would say it; raises StoreUnavailable.
-
-        While no route tells what he holds is worth, it is judged by what is realised.
-        """
-        settings = await self.store.settings(user.id)
-        since_ms = day_start_ms(day_of(self.clock.now_ms(), settings.timezone), settings.timezone)
-        realized_lamports = (await self.store.day(since_ms, user.id, user.mode)).realized_lamports
-        try:
-            unrealized_lamports = await unrealized(self.store, self.chain, self.prices, user.id, user.mode)
-        except (ChainUnavailable, DecodeError):
-            unrealized_lamports = 0
-        refused = refuse_loss(max(0, -realized_lamports - unrealized_lamports), settings, self.policy.ceilings)
-        return None if refused is None else refused.reason
+        """How the loss of a user's day closes his entries; None where it does not. Raises StoreUnavailable."""
+        return await closed_by_loss(
+            self.store, self.chain, self.prices, clock=self.clock, ceilings=self.policy.ceilings, user=user
+        )
 
     @property
     def _quoting(self) -> Quoting:

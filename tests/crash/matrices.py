@@ -9,7 +9,8 @@ from functools import partial
 from tests.crash.matrix import walk
 from tests.crash.points import points
 from tests.crash.real_points import die_at, dooms
-from tests.crash.stage import SCENARIOS, Doom
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.stage import Doom
 from tests.simulation.determinism import run_seeded
 from tests.whole.audit import findings
 from tests.whole.real import real_bot

@@ -8,7 +8,8 @@ import pytest
 
 from tests.crash.matrix import Walk, walk
 from tests.crash.points import nameless, points
-from tests.crash.stage import SCENARIOS, Scenario
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.stage import Scenario
 from tests.simulation.determinism import run_seeded
 
 SEED = 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bot
 from tests.crash.matrix import walk
-from tests.crash.stage import BY_NAME
+from tests.crash.scenarios import BY_NAME
 from tests.simulation.campaign import played
 from tests.simulation.determinism import run_seeded
 from tests.simulation.rules import RULES

@@ -1,0 +1,220 @@
+"""What is played in the crash matrix: the scenarios of one order each, and what he and others do in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trio
+
+from bot.trading.intent import Context
+from bot.trading.pool import Pool
+from bot.trading.trading_state import Halt
+from bot.trading.units import BPS
+from tests.crash.stage import CALM, FINALITY, Doom, Scenario, Stage
+from tests.whole.ledgers import Owner, exact
+
+
+async def _sell(stage: Stage) -> None:
+    await stage.living.desk.submit(stage.request(share_bps=BPS))
+    await stage.settled()
+
+
+async def _sell_part(stage: Stage) -> None:
+    await stage.living.desk.submit(stage.request(share_bps=BPS // 3))
+    await stage.settled()
+
+
+async def _buy(stage: Stage) -> None:
+    await stage.buy()
+    await stage.settled()
+
+
+async def _buy_by_itself(stage: Stage) -> None:
+    """What nobody ordered by hand is sold in a simulation first."""
+    await stage.living.desk.submit(replace(stage.request(), context=Context.SNIPER))
+    await stage.settled()
+
+
+async def _limit_holders(stage: Stage) -> None:
+    """The user buys only what few do not own already."""
+    await stage.world.store.save_settings(stage.user.id, replace(CALM, max_top_holders_bps=9_000), "test")
+    await stage.new_token()
+
+
+async def _panic(stage: Stage) -> None:
+    await stage.living.panic(stage.user.id)
+    await stage.flat()
+
+
+async def _panic_in_congestion(stage: Stage) -> None:
+    """Nothing lands for longer than one rung of the exit takes."""
+    stage.world.chain.set_fault("drop-tx", for_s=5)
+    await _panic(stage)
+
+
+async def _panic_too_late(stage: Stage) -> None:
+    """The bytes land after the price has fallen below what they allow; the next exit is simulated first."""
+    stage.world.chain.set_fault("drop-tx", for_s=1.5)
+    await stage.living.panic(stage.user.id)
+    await trio.sleep(1.6)
+    stage.crowd.sell_all(stage.mint, stage.trader)
+    await stage.flat()
+
+
+async def _pause_and_resume(stage: Stage) -> None:
+    await stage.living.guard.pause_user(stage.user.id)
+    await stage.living.guard.resume_user(stage.user.id)
+
+
+async def _flatten(stage: Stage) -> None:
+    stage.living.guard.latch(Halt("operator", stage.world.clock.now_ms(), "operator", "a drill"))
+    await stage.flat()
+
+
+async def _stop_loss(stage: Stage) -> None:
+    stage.crowd.sell_all(stage.mint, stage.trader)
+    await stage.flat()
+
+
+async def _hold_with_stop(stage: Stage) -> None:
+    store = stage.world.store
+    await store.save_settings(stage.user.id, replace(CALM, stop_loss_bps=1_000), "test")
+    await stage.hold()
+    await store.save_settings(stage.user.id, CALM, "test")
+
+
+async def _sell_too_late(stage: Stage) -> None:
+    """The bytes do not land until the price has fallen below what they allow."""
+    stage.world.chain.set_fault("drop-tx", for_s=1.0)
+    await stage.living.desk.submit(stage.request(share_bps=BPS))
+    await trio.sleep(1.1)
+    stage.crowd.sell_all(stage.mint, stage.trader)
+    await stage.settled()
+
+
+async def _hold_in_pool(stage: Stage) -> None:
+    """A position whose coin has moved to its pool."""
+    await stage.hold()
+    stage.crowd.finish(stage.mint, stage.trader)
+    with trio.fail_after(60):
+        while not isinstance(await stage.living.adapters.chain.venue(stage.mint), Pool):
+            await trio.sleep(0.4)
+
+
+async def _panic_over_a_migration(stage: Stage) -> None:
+    """What is signed for the curve does not land, the curve completes meanwhile, and its coin moves to its pool."""
+    stage.world.chain.set_fault("drop-tx", for_s=1.5)
+    await stage.living.panic(stage.user.id)
+    await trio.sleep(1.6)
+    stage.crowd.finish(stage.mint, stage.trader)
+    await stage.flat()
+
+
+async def _never_lands(stage: Stage) -> None:
+    stage.world.chain.set_fault("drop-tx", for_s=100)
+    await _buy(stage)
+    stage.world.chain.cluster.all_faults.clear()
+
+
+async def _unknown_token(stage: Stage) -> None:
+    stage.mint = "So11111111111111111111111111111111111111112"
+    await _buy(stage)
+
+
+async def _look_ahead(stage: Stage) -> None:
+    """What `/buy` shows before it asks, and the gates that `bot diag` and /status read; none writes anything."""
+    await stage.living.desk.preview(stage.request())
+    await stage.living.desk.pipeline.entry_checks(stage.request(), stage.wallet)
+    await stage.living.desk.pipeline.closed_by_loss(stage.user)
+
+
+async def _hold_and_steal(stage: Stage) -> None:
+    await stage.hold()
+    stage.steal()
+
+
+async def _moved_by_others(stage: Stage) -> None:
+    """Somebody puts SOL in, the owner takes some out without the bot and says so, and a newcomer brings a wallet."""
+    stage.orders += 1
+    stage.world.chain.call("requestAirdrop", stage.wallet.address, 12_345 + stage.orders)
+    await Owner(stage.world, stage.wallet).sends(54_321 + stage.orders)
+    await stage.world.user(f"newcomer-{stage.orders}", CALM)
+    await exact(stage.living, stage.world)
+    await stage.living.guard.acknowledge_outflow(stage.user.id)
+
+
+async def _sold_by_others(stage: Stage) -> None:
+    """The owner sells what the bot holds for him, past the bot, and says so."""
+    for held in await stage.world.store.open_positions():
+        await Owner(stage.world, stage.wallet).sells(stage.living, held.mint, held.token_raw)
+    await stage.flat()
+    await exact(stage.living, stage.world)
+    await stage.living.guard.acknowledge_outflow(stage.user.id)
+
+
+async def _taken_back(stage: Stage) -> None:
+    """The network takes back the block of the fill, and the same bytes land again; the books are compared meanwhile."""
+    chain, store = stage.world.chain, stage.world.store
+    newest = max(trade.fill.slot for trade in store._trades.values())
+    chain.fork(chain.cluster.chain.position.slot - newest + 1, lost_percent=0)
+    stage.living.supervisor("money").kill("reconciler")
+    await stage.final()
+
+
+async def _nothing(_: Stage) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+_SENT = Doom("Pipeline._submit: store.mark_sent", after=True)
+_PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
+_LEFT = Doom("Pipeline._send: chain.send", after=True)
+_SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
+
+BY_OTHERS = ("Reconciler._moved", "Reconciler._position")
+LEDGER = (
+    "LedgerAudit._open",
+    "LedgerAudit._explain",
+    "LedgerAudit.foreign",
+    "LedgerAudit._note",
+    "OrderedCauses._end",
+)
+
+SCENARIOS = (
+    Scenario("buy", Stage.new_token, _buy),
+    Scenario("buy by itself", Stage.new_token, _buy_by_itself, only=("SaleTrials._tried", "Pipeline._submit")),
+    Scenario("limited holders", _limit_holders, _buy, only=("Quoting._refuse_holders",)),
+    Scenario("sell", Stage.hold, _sell),
+    Scenario("partial sell", Stage.hold, _sell_part),
+    Scenario("panic", Stage.hold, _panic),
+    Scenario("panic in congestion", Stage.hold, _panic_in_congestion, only=("Pipeline.again",)),
+    Scenario("panic too late", Stage.hold, _panic_too_late, only=("Pipeline._prepare",)),
+    Scenario("flatten", Stage.hold, _flatten),
+    Scenario("pause and resume", Stage.hold, _pause_and_resume),
+    Scenario("stop loss", _hold_with_stop, _stop_loss),
+    Scenario("buy more", Stage.hold, _buy),
+    Scenario("sold too late", Stage.hold, _sell_too_late),
+    Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Pipeline._send", "Confirmer._settle")),
+    Scenario("panic over a migration", Stage.hold, _panic_over_a_migration, only=("Pipeline.again", "Quoting._sale")),
+    Scenario("given up", Stage.new_token, _unknown_token),
+    Scenario("look ahead", Stage.new_token, _look_ahead),
+    Scenario("boot with a planned buy", Stage.new_token, _buy, _PLANNED),
+    Scenario("boot with a signed buy", Stage.new_token, _buy, _SIGNED),
+    Scenario("boot with a sent sale", Stage.hold, _sell, _SENT),
+    # By then the endpoints' caches of statuses have forgotten it, and only their history knows that it landed.
+    Scenario(
+        "boot long after a landed buy",
+        Stage.new_token,
+        _buy,
+        _LEFT,
+        down_s=90.0,
+        only=("Confirmer._ask_history", "Confirmer._settle"),
+    ),
+    Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
+    Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
+    Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
+    Scenario("sold by others", Stage.hold, _sold_by_others, only=BY_OTHERS, clean=False),
+    Scenario(
+        "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
+    ),
+)
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
