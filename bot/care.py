@@ -13,7 +13,7 @@ from actors.position_monitor import MonitorLook, PositionMonitor
 from actors.runtime import AlreadyPresent, AlreadyStarted, NotFound, Supervision, Supervisor, SupervisorError
 from actors.trading_guard import TradingGuard
 from bot.clock import Clock
-from bot.errors import Unavailable
+from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.alerts import Alert
 from bot.execution.confirm import Confirmer
 from bot.execution.finality import Finality
@@ -25,7 +25,7 @@ from bot.execution.price_book import PriceBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
 from bot.trading.position import Position, PositionState
-from bot.trading.venue import program_of
+from bot.trading.venue import PUMPSWAP, awaits_pool, program_of
 
 log = structlog.get_logger()
 
@@ -156,6 +156,24 @@ class MoneyCare:
         """At which program its token trades, by the newest price; None while none is known."""
         point = self.prices.latest(position.mint)
         return None if point is None else program_of(point.venue)
+
+    async def sold_with(self, program: str, positions: Sequence[Position]) -> list[Position]:
+        """Those that a flatten of this program sells: their tokens trade there, or will once their pool exists.
+
+        Where no price is known yet the chain is asked; what it does not say now is left out.
+        """
+        points = {one.mint: self.prices.latest(one.mint) for one in positions}
+        venues = {mint: point.venue for mint, point in points.items() if point and not awaits_pool(point.venue)}
+        unknown = [mint for mint in points if mint not in venues]
+        if unknown:
+            with suppress(ChainUnavailable):
+                venues |= await self.chain.venues(unknown)
+        return [
+            one
+            for one in positions
+            if (venue := venues.get(one.mint)) is not None
+            and (program_of(venue) == program or (program == PUMPSWAP and awaits_pool(venue)))
+        ]
 
     def is_selling(self, position: Position) -> bool:
         """Whether the one worker of a position sells it already, for the right reason."""

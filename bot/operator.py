@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from bot.execution.ordered_causes import IN_MEMORY, ON_THIS_DISK, OPERATOR
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
 from bot.refusal import CannotError, typed_reason, who
-from bot.status import StatusBoard
+from bot.status import OF_USER, OWNERS_MAX, StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trace import Tracer
-from bot.trading.trading_state import Halt, State
+from bot.trading.trading_state import GLOBAL, OF_PROGRAM, Cause, Halt, State
 from bot.trading.units import counted
 from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
@@ -92,6 +92,7 @@ class Operator:
         }
 
     async def _resume(self, request: Record) -> Record:
+        before = self.bot.guard.causes()
         try:
             ended = await self.bot.guard.resume_by_operator(who(request))
         except StoreUnavailable as error:
@@ -100,7 +101,9 @@ class Operator:
             ) from None
         if not ended:
             raise CannotError("there is no operator's pause; other causes end by themselves, a halt by bot rearm")
-        return {"text": self._after("your pause is over")}
+        left = {(cause.name, cause.scope) for cause in self.bot.guard.causes()}
+        over = await self._named([cause for cause in before if (cause.name, cause.scope) not in left])
+        return {"text": await self._after(f"over: {over}")}
 
     async def _flatten(self, request: Record) -> Record:
         handle, program = request.get("user"), request.get("program")
@@ -127,6 +130,8 @@ class Operator:
         selling = await self.bot.panic(user.id, by=by, why=why)
         await self._store.post(flattened_message(self._clock, user.id, why, selling))
         kept = self.bot.guard.kept_where()
+        if self.board.words.is_frozen(user.id):
+            kept = f" His wallet is frozen: nothing of his is sold until he gives /ack_outflow.{kept}"
         return {
             "text": f"{user.handle}: entries paused, {counted(selling, 'position')} to sell; bot resume ends both.{kept}"
         }
@@ -139,7 +144,8 @@ class Operator:
             raise CannotError(f"{program} is being flattened already; bot status shows how far, bot resume ends it")
         await self._store.audit(by, "flatten", {"program": program, "why": why}, self._clock.now_ms())
         positions = await self._store.open_positions()
-        held = Counter(one.user_id for one in positions if self.bot.care.program_of(one) == program)
+        selling_here = await self.bot.care.sold_with(program, positions)
+        held = Counter(one.user_id for one in selling_here)
         for user_id, count in held.items():
             await self._store.post(program_flattened_message(self._clock, user_id, program, why, count))
         selling = counted(held.total(), "position")
@@ -152,7 +158,7 @@ class Operator:
         if not self.bot.guard.flattened:
             raise CannotError("the flatten is still at work; wait for HALTED in bot status")
         await self.bot.guard.rearm(who(request))
-        return {"text": self._after("rearmed")}
+        return {"text": await self._after("rearmed")}
 
     async def _fault(self, request: Record) -> Record:
         """Take the bot's own database away for a while; without waiting for what follows from it."""
@@ -171,9 +177,9 @@ class Operator:
     async def _faults(self, _: Record) -> Record:
         return {"faults": [] if self.database is None else self.database.faults()}
 
-    def _after(self, ended: str) -> str:
+    async def _after(self, ended: str) -> str:
         """What holds once something has ended; entries are called open only where they are."""
-        guard, left = self.bot.guard, self._left()
+        guard, left = self.bot.guard, await self._named(self.bot.guard.causes())
         if guard.halt is not None:
             return f"{ended}; the halt stands ({guard.state}): nothing is bought until bot rearm."
         if left:
@@ -188,9 +194,21 @@ class Operator:
         """For a halt that the database does not have yet."""
         return ON_THIS_DISK if self.bot.guard.halt_on_disk.is_kept else IN_MEMORY
 
-    def _left(self) -> str:
-        """The causes that still pause somebody, each once."""
-        return ", ".join(dict.fromkeys(cause.name for cause in self.bot.guard.causes()))
+    async def _named(self, causes: Sequence[Cause]) -> str:
+        """Causes with whom they are about, each once; users without a name while the database is away."""
+        ids = [cause.scope.removeprefix(OF_USER) for cause in causes if cause.scope.startswith(OF_USER)]
+        try:
+            owners = await self._store.owners(ids[:OWNERS_MAX]) if ids else {}
+        except StoreUnavailable:
+            owners = {}
+        told = []
+        for cause in causes:
+            owner = owners.get(cause.scope.removeprefix(OF_USER))
+            whom = cause.scope.replace(OF_PROGRAM, "program ") if owner is None else owner.handle
+            whom = "a user" if whom.startswith(OF_USER) else whom
+            name = "operator's pause" if cause.name == OPERATOR else cause.name
+            told.append(name if cause.scope == GLOBAL else f"{name} of {whom}")
+        return ", ".join(dict.fromkeys(told))
 
     @property
     def _store(self) -> Store:

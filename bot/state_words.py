@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from actors.trading_guard import TradingGuard
@@ -10,8 +11,10 @@ from bot.execution.alerts import GO_ON, WAITED_FOR
 from bot.ports import Spool
 from bot.trading.intent import Context
 from bot.trading.runbooks import HALTED, page_for
-from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt
+from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt
 
+FROZEN_SHOWN = 5
+FROZEN_TOLD = " Your wallet is frozen: nothing of yours can be sold until you give /ack_outflow."
 WHY_LENGTH = 50  # of a cause in the sentence
 
 
@@ -37,7 +40,36 @@ class StateWords:
             )
         if closed_by:
             return f"{lead}: entries are closed for you: {closed_by}; exits go on."
-        return f"{lead}: entries are open for you."
+        programs = self._programs()
+        return f"{lead}: entries are open for you{', but for one thing.' if programs else '.'}{programs}"
+
+    def is_frozen(self, user_id: str) -> bool:
+        """Whether nothing is signed for this user's wallets until he says that what left was moved by himself."""
+        return OUTFLOW in self.guard.covering(user_id, Context.MANUAL_COMMAND)
+
+    def frozen(self, user_id: str) -> str:
+        """What a user is told beside everything that he would sell, as a further sentence; empty while he can."""
+        return FROZEN_TOLD if self.is_frozen(user_id) else ""
+
+    def frozen_users(self, handles: Mapping[str, str]) -> str | None:
+        """Whose wallets are frozen, in one sentence for operators; `handles` are by user id. None where nobody's is."""
+        ids = [one.scope.removeprefix("user:") for one in self.guard.causes() if one.name == OUTFLOW]
+        if not ids:
+            return None
+        named = ", ".join(handles.get(one, "a user") for one in ids[:FROZEN_SHOWN])
+        more = f" and {len(ids) - FROZEN_SHOWN} more" if len(ids) > FROZEN_SHOWN else ""
+        return (
+            f"Frozen by outflow: {named}{more}; nothing of theirs is bought or sold until they give /ack_outflow, see"
+            f" {page_for(OUTFLOW)}."
+        )
+
+    def _programs(self) -> str:
+        """What is bought by nobody because of where it trades, as a further sentence."""
+        told = [one for one in self.guard.causes() if one.scope.startswith(OF_PROGRAM)]
+        return "".join(
+            f" Nothing that trades at {one.scope.removeprefix(OF_PROGRAM)} is bought ({one.name}: {_short(one.why)})."
+            for one in told
+        )
 
     def of_everybody(self) -> str | None:
         """What holds entries of everybody now, since when and what ends it; None where nothing does."""

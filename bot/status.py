@@ -333,14 +333,16 @@ class StatusBoard:
         """What is wrong, since when, what the bot does about it, and the runbook's page: the worst of it first."""
         now_ms = self._bot.adapters.clock.now_ms()
         troubles = find_troubles(self._workers(), {}, self._wall_ms, now_ms)
-        if (said := self.words.of_everybody()) is not None:
-            return said + also(troubles)
-        if not troubles:
-            return "Everything runs; nothing is asked of you."
         known = await self.facts.look(LOOK_S)
         owners = known.value.owners if known.value is not None else {}
+        frozen = self.words.frozen_users({user_id: owner.handle for user_id, owner in owners.items()})
+        after = f" {frozen}" if frozen else ""
+        if (said := self.words.of_everybody()) is not None:
+            return said + also(troubles) + after
+        if not troubles:
+            return frozen or "Everything runs; nothing is asked of you."
         troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms) or troubles
-        return sentence(troubles, self._bot.fallback.watched)
+        return sentence(troubles, self._bot.fallback.watched) + after
 
     def _flatten(self, owners: dict[str, Owner]) -> Record | None:
         """How far the selling is that was ordered, None while none is; `user` is whose positions where it is one user's."""

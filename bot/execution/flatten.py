@@ -11,7 +11,7 @@ from bot.trading.flatten import FlattenOrder, FlattenRow, FlattenState, FlattenS
 from bot.trading.intent import Intent, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.position import Position
-from bot.trading.risk_gate import Refused
+from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.trading_state import GLOBAL
 
 # Refusals that say nothing of the token: the chain, the database or the wallet's turn is what the order waits for.
@@ -80,6 +80,9 @@ class FlattenBook:
     def refused(self, position_id: str, refused: Refused) -> None:
         """An order of this position did not leave."""
         for row in self._rows_of(position_id):
+            if refused.code == FROZEN:  # nobody waits for it: only its owner can end that
+                self._put(replace(row.moved(FlattenState.UNSELLABLE, self.now_ms()), last_error=refused.reason))
+                continue
             is_about_token = refused.code not in NOT_ABOUT_TOKEN
             self._put(row.refused(refused.reason, self.now_ms(), is_about_token=is_about_token))
 

@@ -44,6 +44,13 @@ class Cause:
     why: str
     binds: Binds = Binds.ALL
 
+    @property
+    def told(self) -> str:
+        """Its name, with the program where it is about one."""
+        return (
+            f"{self.name} of {self.scope.removeprefix(OF_PROGRAM)}" if self.scope.startswith(OF_PROGRAM) else self.name
+        )
+
     def covers(self, user_id: str, context: Context, program: str | None = None) -> bool:
         """Whether this cause keeps this user's request of this origin from entering, at `program` where that is known."""
         if self.scope not in {GLOBAL, f"user:{user_id}", f"{OF_PROGRAM}{program}"}:
@@ -88,5 +95,8 @@ class TradingState:
         return TradingState({key: cause for key, cause in self.causes.items() if key != (name, scope)})
 
     def covering(self, user_id: str, context: Context, program: str | None = None) -> tuple[str, ...]:
-        """Names of the causes that pause this user's requests of this origin and program, in the order they came."""
-        return tuple(cause.name for cause in self.causes.values() if cause.covers(user_id, context, program))
+        """Names of the causes that pause this user's requests of this origin and program, in the order they came.
+
+        One of a single program is told with it: `panic of pumpfun`.
+        """
+        return tuple(cause.told for cause in self.causes.values() if cause.covers(user_id, context, program))

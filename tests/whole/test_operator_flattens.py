@@ -109,7 +109,7 @@ async def test_what_trades_at_one_program_is_sold_and_not_bought_until_bot_resum
         await until(lambda: [sum(one in line for line in world.told) for one in told] == [2, 2], within_s=10)
         refused = await bot.desk.submit(buy_order(user, wallet, unseen, spend_lamports=LAMPORTS_PER_SOL // 100))
         assert isinstance(refused, Refused)
-        assert "panic" in refused.reason
+        assert "panic of pumpfun" in refused.reason
         assert "is being flattened already" in (await operator.answer(order))["error"]
         assert "entries are open" in (await operator.answer({"verb": "resume"}))["text"]
         again = buy_order(user, wallet, unseen, key="again", spend_lamports=LAMPORTS_PER_SOL // 100)

@@ -102,7 +102,7 @@ async def test_resume_while_a_halt_stands_says_so(autojump_clock: MockClock) -> 
         assert "bot resume ends it" in await text(here, verb="pause", why="a look")
         await text(here, verb="flatten", why="rug")
         told = await text(here, verb="resume")
-        assert told == "your pause is over; the halt stands (FLATTENING): nothing is bought until bot rearm."
+        assert told == "over: operator's pause; the halt stands (FLATTENING): nothing is bought until bot rearm."
         await until(lambda: here.bot.guard.state is State.HALTED, within_s=30)
 
 
@@ -122,7 +122,9 @@ async def test_a_users_panic_beside_an_operators_flatten_is_his_own_and_only_his
             await bot.panic(user.id)
             await closed(world, 1)
             told = await operator.answer({"verb": "resume"})
-            assert told["text"] == "your pause is over; still pausing: panic."
+            assert (
+                told["text"] == "over: operator's pause of demo-1, flatten of demo-1; still pausing: panic of demo-1."
+            )
             assert bot.guard.panics(user.id)
             assert bot.guard.panics_himself(user.id)
         async with living_bot(world) as bot:

@@ -39,6 +39,9 @@ class Words(Protocol):
     def exits(self) -> str | None:
         """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
 
+    def frozen(self, user_id: str) -> str:
+        """That nothing of a user can be sold, as a further sentence; empty while it can."""
+
     def kept_where(self) -> str:
         """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
 
@@ -171,7 +174,8 @@ class TradeHandlers:
         now_ms = self.clock.now_ms()
         points = {mint: PricePoint(venue, now_ms) for mint, venue in venues.items()}
         lines = [order_line(intent) for intent in on_their_way]
-        return "\n".join([*lines, *(position_line(row, points.get(row.mint), fees) for row in rows)])
+        lines += [position_line(row, points.get(row.mint), fees) for row in rows]
+        return "\n".join([*lines, *filter(None, [self.words.frozen(user.id).strip()])])
 
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
@@ -192,7 +196,8 @@ class TradeHandlers:
             )
         return (
             f"{mode_label(user.mode.value)} {sniper}; {now}. Whatever an order on its way still buys is sold as it lands."
-            f" Each sale is tried again until the chain shows it; /resume ends the pause.{self.words.kept_where()}"
+            f" Each sale is tried again until the chain shows it; /resume ends the pause."
+            f"{self.words.frozen(user.id)}{self.words.kept_where()}"
         )
 
     async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
