@@ -35,7 +35,7 @@ def test_a_global_cause_covers_everyone_and_a_users_own_only_him() -> None:
 
 def test_a_cause_of_one_program_covers_everybody_who_would_buy_there() -> None:
     state = state_of([Cause("panic", "program:pumpfun", 1, "operator", "it is being drained")])
-    assert state.covering("42", MANUAL, "pumpfun") == ("panic",)
+    assert state.covering("42", MANUAL, "pumpfun") == ("panic of pumpfun",)
     assert state.covering("42", MANUAL, "pumpswap") == ()
     assert state.covering("42", MANUAL) == ()
 
