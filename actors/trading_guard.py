@@ -15,6 +15,7 @@ from bot.errors import Unavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
 from bot.execution.halt_on_disk import HaltOnDisk
+from bot.execution.leadership import Leadership
 from bot.execution.ordered_causes import OrderedCauses
 from bot.ports import ProgramStore, Spool
 from bot.trading.intent import Context as TradeContext
@@ -49,6 +50,7 @@ class TradingGuard(OrderedCauses):
     halt_on_disk: HaltOnDisk
     alert: Callable[[Alert], None]
     spool: Spool | None = None
+    leadership: Leadership | None = None
     halt: Halt | None = None
     owed: list[Cause] = field(default_factory=list)
     flattened: bool = False
@@ -241,8 +243,12 @@ class TradingGuard(OrderedCauses):
         elif phase in {Phase.DOWN, Phase.CRITICAL}:
             why = self._whys.get(name, "away when the last process ended")
             self.pause(name, by=_watch(name), why=why, binds=outage.rule.binds)
-            if phase is Phase.CRITICAL and self.halt is None:
+            if phase is Phase.CRITICAL and self.halt is None and self._may_judge(name):
                 self.latch(Halt(name, now_ms, _watch(name), f"away for longer than allowed: {why}"))
+
+    def _may_judge(self, name: str) -> bool:
+        """While nothing may be signed here another bot may lead, and do well: this one's outage is no reason to sell all."""
+        return name != alerts.LEASE and (self.leadership is None or self.leadership.may_sign)
 
     # ------------------------------------------------------------------------------------------------------ causes
 
@@ -254,7 +260,7 @@ class TradingGuard(OrderedCauses):
             log.warning("entries_paused", cause=name, scope=scope, binds=binds, by=by, why=why)
             self._tell(name, why)
             if scope == GLOBAL:
-                self.alert(alerts.paused(self._state.causes[name, scope]))
+                self.alert(alerts.paused(self._state.causes[name, scope], bound=self.bound))
 
     def resume(self, name: str, *, scope: str = GLOBAL) -> None:
         """Take a pause cause away; nothing happens when it is not there."""
@@ -280,7 +286,7 @@ class TradingGuard(OrderedCauses):
         self.halt_on_disk.keep(halt)
         log.critical("halt_latched", cause=halt.cause, by=halt.by, why=halt.why)
         self._tell(halt.cause, halt.why)
-        self.alert(alerts.halted(halt))
+        self.alert(alerts.halted(halt, cannot_sell=self.cannot_sell))
         return True
 
     async def has_stored_halt(self) -> bool:
@@ -368,8 +374,9 @@ class TradingGuard(OrderedCauses):
 
     @property
     def level(self) -> int:
-        """3 while halted, 2 while a global cause pauses entries, else 1."""
-        if self.halt is not None:
+        """3 while halted, or unable to sell for longer than allowed, 2 while a global cause pauses entries, else 1."""
+        stuck = self.cannot_sell and self._outage(alerts.LEASE).phase(self.clock.now_ms()) is Phase.CRITICAL
+        if self.halt is not None or stuck:
             return 3
         return 2 if self.state is State.PAUSED else 1
 

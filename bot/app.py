@@ -16,7 +16,6 @@ import structlog
 import trio
 
 from actors.failure_policy import FailurePolicy, log_report
-from actors.lease_keeper import LeaseKeeper
 from actors.runtime import (
     InitFailed,
     LoopWatchdog,
@@ -41,6 +40,7 @@ from bot.errors import BotError, StartupError
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
 from bot.garbage import relax_collector
+from bot.left_on_disk import spooled_store
 from bot.live_gates import refuse_live
 from bot.local_chain import refuse_taken_port
 from bot.operator import Operator
@@ -61,7 +61,7 @@ from bot.profiles import (
     traded_chain,
 )
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop
-from bot.standby import Succession
+from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
 from bot.status import StatusBoard
@@ -76,6 +76,7 @@ from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import outage_rules
 from bot.supervision_verbs import SupervisionVerbs
 from bot.systemd import ServiceManager
+from bot.take_up import lease_keeper
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
@@ -153,6 +154,7 @@ async def _main(options: Options) -> int:
         own_chain=options.settings.localnet.directory is None,
         door=door,
         say=say,
+        left=left_on_disk(options.directory / HALT_FILE, options.directory / JOURNAL_FILE),
     )
     code = 0  # a start that was given up before there was anything to stop
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -215,7 +217,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         keeping = await opened.enter_async_context(trio.open_nursery())
         keeping.start_soon(succession.keep, stop.up)
         cluster = await foundation.chain() if profile.is_local else await real_cluster(chosen.rpc)
-        spooled = SpooledStore(kept, FileJournal(options.directory / JOURNAL_FILE))
+        spooled = spooled_store(kept, options.directory / JOURNAL_FILE, await patience.through(succession.inherit))
         store = spooled.as_store
         transports = [
             await opened.enter_async_context(open_transport(url, batch=batch))
@@ -236,6 +238,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,
             spool=spooled,
+            leadership=succession.leadership,
             engines=engines,
             pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc),
         )
@@ -336,7 +339,7 @@ async def _run_tree(
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     failures = bot.failures
     notifier = _notifier(options.manager, bot, stop, loop)
-    lease = LeaseKeeper(succession.leadership, succession.leases)
+    lease = lease_keeper(bot, succession.leadership, succession.leases)
     async with open_supervisor(
         bot.spec(server.serve, chats, notifier.run, keeper.run, lease.run), report=stop.noting(failures.report)
     ) as root:

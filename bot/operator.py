@@ -118,7 +118,8 @@ class Operator:
         if not self.bot.guard.latch(halt):
             raise CannotError("a halt is latched already; bot status shows how far the flatten is, bot rearm ends it")
         kept = "" if await self.bot.guard.has_stored_halt() else self._halt_is_here_alone()
-        return {"text": f"halted: every position is being sold, nothing is bought until bot rearm.{kept}"}
+        selling = self.board.words.cannot_sell() or "every position is being sold"
+        return {"text": f"halted: {selling}, nothing is bought until bot rearm.{kept}"}
 
     async def _flatten_user(self, handle: str, why: str, by: str) -> Record:
         """Pause one user and sell what he holds; his money stays his."""

@@ -15,12 +15,15 @@ from typing import Any
 import structlog
 import trio
 
-from bot.clock import Clock, rfc3339, rfc3339_s
+from bot.clock import Clock, rfc3339, rfc3339_s, system_clock
 from bot.errors import LeaseLost, StartupError, StoreUnavailable, Unavailable
 from bot.execution.alerts import Alert, took_over
 from bot.execution.leadership import Candidate, Leadership
-from bot.ports import Leader, LeaseStore, Party
+from bot.left_on_disk import Inherited, LeftOnDisk
+from bot.ports import Brought, Leader, LeaseStore, Party
 from bot.start_door import StartDoor
+from bot.storage.halt_file import HaltFile
+from bot.storage.spool_journal import FileJournal
 
 log = structlog.get_logger()
 
@@ -37,6 +40,21 @@ def party_of(directory: Path, clock: Clock) -> Party:
 
     Raises StartupError when the directory cannot keep it.
     """
+    name, inode = _named(directory, clock)
+    return Party(f"{name}-{inode:x}", f"{socket.gethostname()}, process {os.getpid()}, {directory}")
+
+
+def directory_id(directory: Path, clock: Clock) -> str:
+    """What a data directory is called; a copy of it, which a move to another disk is, keeps the name. Raises StartupError."""
+    return _named(directory, clock)[0]
+
+
+def left_on_disk(halt: Path, journal: Path) -> LeftOnDisk:
+    """What lies in these two files of a data directory. Raises StartupError when that cannot keep its name."""
+    return LeftOnDisk(HaltFile(halt), FileJournal(journal), directory_id(halt.parent, system_clock()))
+
+
+def _named(directory: Path, clock: Clock) -> tuple[str, int]:
     file = directory / HOLDER_FILE
     try:
         with file.open("a+", encoding="ascii") as kept:
@@ -48,7 +66,7 @@ def party_of(directory: Path, clock: Clock) -> Party:
             inode = os.fstat(kept.fileno()).st_ino
     except OSError as error:
         raise StartupError(f"{file}: cannot be used: {error.strerror}; put it right, or give --data-dir") from None
-    return Party(f"{name}-{inode:x}", f"{socket.gethostname()}, process {os.getpid()}, {directory}")
+    return name, inode
 
 
 @dataclass(slots=True)
@@ -66,7 +84,9 @@ class Succession:
     own_chain: bool
     door: StartDoor
     say: Callable[[str], None]
+    left: LeftOnDisk
     _party: Party = field(init=False)
+    _brings: tuple[Brought, ...] | None = None
     _store: LeaseStore | None = None
     _taken_ms: int = 0
     _before: Leader | None = None  # whom this process has waited for
@@ -80,6 +100,12 @@ class Succession:
         """Where the lease is kept; to be asked for once `lead` has returned."""
         assert self._store is not None
         return self._store
+
+    async def inherit(self) -> Inherited:
+        """What an earlier process left in the journal, once this one leads; raises StoreUnavailable, JournalUnavailable."""
+        assert self.leadership.lease is not None
+        epoch = self.leadership.lease.epoch
+        return await self.left.inherit(self.leases, self._party, epoch, followed_another=self._ended is not None)
 
     async def lead(self, store: LeaseStore, fit: Callable[[], Awaitable[None]]) -> None:
         """Return when this process leads. Raises StartupError where it never can, StoreUnavailable at the first look.
@@ -161,6 +187,8 @@ class Succession:
                 sign = look % LOOKS_PER_SIGN == 0
                 leader = await (store.stand_by(self._party) if sign else store.leader(self._party))
                 self._before = leader or self._before
+                if sign:
+                    await self._bring(store)
                 if await self._tried(store, candidate, leader):
                     return
             except StoreUnavailable as error:
@@ -168,6 +196,17 @@ class Succession:
                 log.info("lease_not_seen", reason=str(error))
             look += 1
             await trio.sleep(LOOK_S)
+
+    async def _bring(self, store: LeaseStore) -> None:
+        """What this disk alone knows, until whoever leads has taken it up: it must not wait until this process leads."""
+        if self._brings is None:
+            self._brings = await self.left.brings(store, self._party)
+            if self._brings:
+                log.warning("left_on_disk", things=len(self._brings))
+        if self._brings and not await store.bring(self._party, self._brings):
+            await self.left.delivered()
+            self._brings = ()
+            self.say("the leader has taken up what this disk alone knew; see runbooks/standby.md")
 
     async def _tried(self, store: LeaseStore, candidate: Candidate, leader: Leader | None) -> bool:
         """Take the lease where that may be done; whether this process leads now."""

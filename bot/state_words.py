@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actors.trading_guard import TradingGuard
 from bot.clock import rfc3339_s
-from bot.execution.alerts import GO_ON, WAITED_FOR
+from bot.execution.alerts import CANNOT_SELL, GO_ON, LEASE, NOT_FOR_LONG, WAITED_FOR
 from bot.ports import Spool
 from bot.trading.intent import Context
 from bot.trading.runbooks import HALTED, page_for
@@ -81,11 +81,19 @@ class StateWords:
     def exits(self) -> str | None:
         """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
         guard = self.guard
+        if guard.cannot_sell:
+            return CANNOT_SELL
         away = [one.name for one in guard.causes() if one.scope == GLOBAL and guard.ends_at_ms(one) is None]
         waits = next((f"exits wait for {words}" for name, words in WAITED_FOR.items() if name in away), None)
         if waits is None and self.spool is not None and self.spool.spool().trouble is not None:
             waits = "exits wait for a journal that can be written"
+        if waits is None and guard.bound and "database" in away:
+            return NOT_FOR_LONG
         return waits or next((words for name, words in GO_ON.items() if name in away), None)
+
+    def cannot_sell(self) -> str | None:
+        """Why no sale leaves at all; None while one can."""
+        return CANNOT_SELL if self.guard.cannot_sell else None
 
     def kept_where(self) -> str:
         """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
@@ -93,6 +101,8 @@ class StateWords:
 
     def _halt_sentence(self, halt: Halt) -> str:
         doing = "what is to be sold is sold" if self.guard.flattened else "every position is being sold"
+        if self.guard.cannot_sell and not self.guard.flattened:
+            doing = CANNOT_SELL
         return (
             f"Halted since {rfc3339_s(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
             f" operator gives bot rearm; see {HALTED}."
@@ -101,7 +111,9 @@ class StateWords:
     def _pause_sentence(self, causes: list[Cause]) -> str:
         """The cause that weighs most is told: whose service is still away first, and what binds everybody's entries."""
         guard = self.guard
-        first, *others = sorted(causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL))
+        first, *others = sorted(
+            causes, key=lambda one: (guard.ends_at_ms(one) is not None, one.binds is not Binds.ALL, one.name != LEASE)
+        )
         exits = self.exits()
         meanwhile = f"monitors go on, {exits}" if exits else "exits and monitors go on"
         ends_ms = guard.ends_at_ms(first)

@@ -109,6 +109,7 @@ class StatusBoard:
             "wallets_followed": self._followed(overview, now_ms),
             "flatten": self._flatten(owners),
             "spool": self._spool(),
+            "cannot_sell": self.words.cannot_sell(),
             "ledger": self._ledger(overview),
             "lease": self._lease(),
             "services": self._services(),

@@ -25,6 +25,7 @@ def status_text(status: Record) -> str:
     lines = [
         f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
         f" up {_age(status['uptime_s'])}",
+        *([status["cannot_sell"]] if status.get("cannot_sell") else []),
         f"pause causes: {causes}",
         *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}", _AFTER_REARM] if halt else []),
         f"launches seen {status['launches_seen']}, tokens tracked {status['tokens_tracked']},"
@@ -34,7 +35,7 @@ def status_text(status: Record) -> str:
         f"ledger: {_ledger(status['ledger'])}",
         f"errors: {status['errors_today']} since {status['errors_since']}",
         *_flatten(status["flatten"]),
-        *_spool(status["spool"]),
+        *_spool(status["spool"], status.get("cannot_sell")),
         *_lease(status["lease"]),
     ]
     for name, service in status["services"].items():
@@ -112,13 +113,14 @@ def _flatten(flatten: Record | None) -> list[str]:
     return [f"flatten of {_whom(flatten)}: {_counted(flatten['total'], 'position')}: {states}"]
 
 
-def _spool(spool: Record | None) -> list[str]:
+def _spool(spool: Record | None, cannot_sell: str | None) -> list[str]:
     """What waits in the journal of exits; nothing where the database has it all."""
     if spool is None or not (spool["records"] or spool["from_memory"] or spool["trouble"]):
         return []
     oldest = "" if spool["oldest_s"] is None else f", the oldest for {_age(spool['oldest_s'])}"
     trouble = f"; no exit can be signed: {spool['trouble']}" if spool["trouble"] else ""
-    return [f"exits are made from memory; {_counted(spool['records'], 'record')} in the journal{oldest}{trouble}"]
+    made = "exits wait for the database" if cannot_sell else "exits are made from memory"
+    return [f"{made}; {_counted(spool['records'], 'record')} in the journal{oldest}{trouble}"]
 
 
 def _lease(lease: Record | None) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Literal
 from actors.failure_policy import OUTCOMES
 from actors.runtime import Dialect, SpecError, Supervision, Table, read_supervision
 from bot.chain.breaker import BreakerRule
+from bot.execution.alerts import LEASE
 from bot.paths import SUPERVISION_TEXT_MAX, text_of
 from bot.supervision_shape import BOUNDS, unfit
 from bot.trading.outage import OutageRule
@@ -120,8 +121,12 @@ def read(name: str, text: str, profile: str) -> Supervision:
 
 
 def outage_rules(supervision: Supervision) -> dict[str, OutageRule]:
-    """What an outage of each service means, for the trading guard."""
-    return {name: section.rule() for name, section in supervision.extras[DEPENDENCY].items()}
+    """What an outage of each service means, for the trading guard.
+
+    A lease that has run out while another bot waits is like having no route to the chain: nothing can be sold.
+    """
+    rules = {name: section.rule() for name, section in supervision.extras[DEPENDENCY].items()}
+    return {**rules, LEASE: rules["rpc"]}
 
 
 def breaker_rule(supervision: Supervision) -> BreakerRule:

@@ -53,6 +53,7 @@ from bot.execution.finality import Finality
 from bot.execution.halt_on_disk import HaltKeeper, HaltOnDisk
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
+from bot.execution.leadership import Leadership
 from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
@@ -92,6 +93,7 @@ class Adapters:
 
     `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
     `pools` tells of trades in pools, whose prices come by polling alone without it.
+    `leadership` is the lease of a database that other bots may share.
     """
 
     store: Store
@@ -102,6 +104,7 @@ class Adapters:
     clock: Clock
     spool: Spool | None = None
     engines: BlockEngines | None = None
+    leadership: Leadership | None = None
     pools: PoolNews | None = None
 
 
@@ -291,14 +294,8 @@ class TradingBot:
         self.guard.take_rules(rules)
 
     def _guard(self) -> TradingGuard:
-        return TradingGuard(
-            store=self.adapters.store,
-            clock=self.adapters.clock,
-            rules=self.rules,
-            halt_on_disk=HaltOnDisk(self.halt_keeper),
-            alert=self.alerts.tell,
-            spool=self.adapters.spool,
-        )
+        ports, disk = self.adapters, HaltOnDisk(self.halt_keeper)
+        return TradingGuard(ports.store, ports.clock, self.rules, disk, self.alerts.tell, ports.spool, ports.leadership)
 
     def _reconciler(self) -> ReconcilerActor:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock

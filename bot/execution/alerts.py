@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bot.clock import rfc3339_s
 from bot.ports import Wallet, WalletMove
 from bot.trading.intent import Intent
 from bot.trading.position import Position
@@ -21,6 +22,9 @@ from bot.trading.units import counted, format_sol
 WAITED_FOR = {"rpc": "a route to the chain"}
 GO_ON = {"database": "exits go on from memory"}
 SIGNATURES_NAMED = 5  # of one alert
+LEASE = "lease"  # the cause that stands while the lease has run out and another bot waits to take it
+CANNOT_SELL = f"nothing can be sold until the database answers, because another bot waits to lead; see {STANDBY}"
+NOT_FOR_LONG = "exits go on from memory for some seconds only, because another bot waits to lead"
 
 
 class Turn(Enum):
@@ -45,13 +49,23 @@ class Alert:
     urgent: bool = False
 
 
-def paused(cause: Cause) -> Alert:
-    """A cause pauses entries for everybody."""
+def paused(cause: Cause, *, bound: bool = False) -> Alert:
+    """A cause pauses entries for everybody; `bound`: another bot waits to lead, and exits cannot do without the database."""
+    if cause.name == LEASE:
+        return _cannot_sell(cause)
     whose = "Entries are" if cause.binds is Binds.ALL else "What buys by itself is"
     waits = f"exits wait for {WAITED_FOR[cause.name]}" if cause.name in WAITED_FOR else "so do exits"
-    exits = GO_ON.get(cause.name, waits)
+    exits = NOT_FOR_LONG if bound and cause.name in GO_ON else GO_ON.get(cause.name, waits)
     text = f"{whose} paused by {cause.name} ({cause.why}). Monitors go on, {exits}."
     return Alert(cause.name, text, page_for(cause.name), Turn.BEGINS)
+
+
+def _cannot_sell(cause: Cause) -> Alert:
+    text = (
+        f"Nothing can be bought or sold, by nobody: {cause.why}. Monitors look on. Make the database answer, whoever can reach"
+        " it first leads then; nothing else helps but ending the other bot before the next time."
+    )
+    return Alert(LEASE, text, STANDBY, Turn.BEGINS, urgent=True)
 
 
 def still_paused(cause: Cause, dwell_s: int) -> Alert:
@@ -74,11 +88,12 @@ def pause_over(name: str, left: Sequence[str]) -> Alert:
     return Alert(name, f"The pause by {name} is over; {state}.", page_for(name), Turn.ENDS)
 
 
-def halted(halt: Halt) -> Alert:
+def halted(halt: Halt, *, cannot_sell: bool = False) -> Alert:
     """Level 3: a halt was latched, now or by an earlier process."""
+    selling = f"but {CANNOT_SELL}; then every position is" if cannot_sell else "and every position is being"
     text = (
-        f"Halted by {halt.cause} ({halt.why}). Nothing is bought and every position is being sold, except where its owner"
-        " chose to hold. Only bot rearm ends it."
+        f"Halted by {halt.cause} ({halt.why}). Nothing is bought {selling} sold, except where its owner chose to hold. Only"
+        " bot rearm ends it."
     )
     return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
 
@@ -132,6 +147,29 @@ def took_over(before: str, epoch: int, *, in_order: bool, unwatched_ms: int | No
         watched = f"Positions were unwatched for {unwatched_ms / 1000:.1f} s and are watched again"
     text = f"This bot leads now, epoch {epoch}, in place of {before}, {end}. {watched}. Nobody stands by for it yet."
     return Alert("took_over", text, STANDBY, urgent=True)
+
+
+def halt_brought(halt: Halt, name: str) -> Alert:
+    """A bot that led before and waits now had a halt on its disk that the database did not know."""
+    text = (
+        f"The halt by {halt.cause} ({halt.why}), latched {rfc3339_s(halt.since_ms)} by {halt.by}, was on the disk of {name}"
+        " alone while the database was away. Nobody has ended it, so that it holds now."
+    )
+    return Alert("halt_brought", text, STANDBY, urgent=True)
+
+
+def order_overtaken(told: str) -> Alert:
+    """What a person ordered lay on the disk of a bot that leads no more; `told` says what and what is to be done."""
+    return Alert("order_overtaken", told, STANDBY, urgent=True)
+
+
+def brought_left_out(name: str, why: str) -> Alert:
+    """A record from the journal of a bot that waits does not fit the database."""
+    text = (
+        f"A record from the journal of {name} contradicts the database ({why}) and is left out; what is held follows the"
+        " chain. That bot keeps its journal as a file."
+    )
+    return Alert("brought_left_out", text, STANDBY, urgent=True)
 
 
 def loss_flatten(user_id: str, why: str) -> Alert:

@@ -54,6 +54,21 @@ class Leadership:
         self.lease, self.since_ms = lease, self.clock.now_ms()
         self._extend(asked_ms)
 
+    @property
+    def bound(self) -> bool:
+        """Whether the end of the lease binds signing, because somebody waits to take it."""
+        return self._bound
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether this process may sign at this moment."""
+        return not (self.over.is_set() or self.stands_still)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing may be signed, and nobody is known to do so instead: the lease ran out while somebody waits."""
+        return self._bound and not self.over.is_set() and self.clock.boottime_ms() >= self._until_ms
+
     def lose(self, why: str) -> None:
         """Another process leads: from here on nothing is signed."""
         if not self.over.is_set():
@@ -65,7 +80,7 @@ class Leadership:
         """Raise LeaseLost unless this process may sign at this moment. Asks nobody and does not wait."""
         if self.over.is_set():
             raise LeaseLost(self.why)
-        if self._bound and self.clock.boottime_ms() >= self._until_ms:
+        if self.stands_still:
             raise LeaseLost("the lease on the database could not be renewed in time, and another bot waits to take it")
 
     async def renew(self, store: LeaseStore) -> None:

@@ -141,6 +141,20 @@ def flattened_message(clock: Clock, user_id: str, why: str, positions: int) -> O
     )
 
 
+def overtaken_message(user_id: str, command: str, at: str, at_ms: int) -> OutboxMessage:
+    """What a user ordered `at` that moment lay on the disk of a bot that led no more; told once, however often it is found."""
+    message_id = f"overtaken {user_id} {command} {at_ms}"
+    return OutboxMessage(
+        id=message_id,
+        user_id=user_id,
+        kind="overtaken",
+        payload={"command": command, "at": at},
+        urgent=True,
+        trace_id=message_id,
+        created_at_ms=at_ms,
+    )
+
+
 def program_flattened_message(clock: Clock, user_id: str, program: str, why: str, positions: int) -> OutboxMessage:
     """An operator has everything sold that trades at one program; this user holds so many positions of it."""
     message_id = clock.new_id()

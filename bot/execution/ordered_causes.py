@@ -8,6 +8,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import StoreUnavailable
+from bot.execution.leadership import Leadership
 from bot.ports import ProgramStore, Spool
 from bot.trading.flatten import FlattenOrder
 from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt
@@ -47,13 +48,15 @@ class OrderedCauses(ABC):
     """The part of the guard that takes orders. Each is stored before it is answered, so that no restart forgets it.
 
     One that can be stored nowhere holds all the same, because each of them brakes; it is `owed` to the store, and whoever
-    ordered it is told by `kept_where`. `spool` is the journal of a store that has one.
+    ordered it is told by `kept_where`. `spool` is the journal of a store that has one, `leadership` the
+    lease of a database that other bots may share.
     """
 
     __slots__ = ()
     store: ProgramStore
     clock: Clock
     spool: Spool | None
+    leadership: Leadership | None
     halt: Halt | None
     owed: list[Cause]
 
@@ -159,6 +162,16 @@ class OrderedCauses(ABC):
         halt = self.halt
         of_everybody = [] if halt is None else [FlattenOrder(GLOBAL, halt.cause, halt.since_ms)]
         return [*of_everybody, *narrower.values()]
+
+    @property
+    def bound(self) -> bool:
+        """Whether exits need the database within seconds, because another bot waits to lead."""
+        return self.leadership is not None and self.leadership.bound
+
+    @property
+    def cannot_sell(self) -> bool:
+        """Nothing may be signed, because another bot waits to lead."""
+        return self.leadership is not None and self.leadership.stands_still
 
     def kept_where(self) -> str:
         """What is to be added to the answer to an order that is not in the database yet; empty where all of them are."""

@@ -24,7 +24,7 @@ from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
-from bot.ports.lease import LEASE_S, STANDBY_S, Leader, Lease, LeaseStore, Party, Standby
+from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
@@ -51,6 +51,7 @@ __all__ = [
     "BlockEngines",
     "Blockhash",
     "Booked",
+    "Brought",
     "Button",
     "ButtonPress",
     "Chain",

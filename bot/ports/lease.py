@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from bot.trading.trading_state import Halt
 
 LEASE_S = 4.0  # how long a renewal holds, by the database's clock
 STANDBY_S = 4.0  # how long a bot that said it waits is believed to
@@ -60,6 +62,20 @@ class Standby:
     since_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What the disk of one bot alone knows, laid before whoever leads: a halt, or a record of its journal of exits.
+
+    `id` is the same for the same thing, however often it is brought. `name` is who brought it, for people. A `record` has
+    the bytes of the journal, empty beside a halt.
+    """
+
+    id: str
+    name: str
+    halt: Halt | None
+    record: bytes
+
+
 class LeaseStore(Protocol):
     """The lease. Every write of a process that has taken it carries its epoch, and is refused once another has taken it."""
 
@@ -81,6 +97,21 @@ class LeaseStore(Protocol):
 
     async def renew_lease(self, *, knows_standby: bool) -> Standby | None:
         """Renew what was taken for another `LEASE_S`; who waits, if anybody. Raises LeaseLost, StoreUnavailable."""
+
+    async def database_id(self) -> str:
+        """What tells this database from every other one; a backup that is restored keeps it."""
+
+    async def others_led_since(self, party: Party, epoch: int) -> bool:
+        """Whether another than `party` led after that epoch, so far as the database can prove that nobody did."""
+
+    async def bring(self, party: Party, brought: Sequence[Brought]) -> int:
+        """Lay this before whoever leads; how much of it nobody has taken up yet."""
+
+    async def brought(self) -> list[Brought]:
+        """What bots that wait have brought and nobody has taken up, oldest first."""
+
+    async def taken_up(self, brought_id: str) -> None:
+        """Whoever leads has carried it out, or told of it."""
 
     async def release_lease(self, *, unwatched_ms: int) -> None:
         """Give the lease back, so that nobody waits for its end; nobody has looked after positions for that long."""

@@ -14,6 +14,17 @@ from bot.trading.trading_state import Halt
 RESERVED_BYTES = 4_096
 
 
+def halt_text(halt: Halt) -> str:
+    """A halt as the file has it."""
+    return json.dumps(asdict(halt))
+
+
+def halt_of_text(text: str) -> Halt:
+    """Raises ValueError, KeyError or TypeError for a text that is no halt."""
+    record = json.loads(text)
+    return Halt(str(record["cause"]), int(record["since_ms"]), str(record["by"]), str(record["why"]))
+
+
 class HaltFile:
     """Written whole and on the disk before anybody relies on it; a bot that finds it at boot comes up halted."""
 
@@ -28,7 +39,7 @@ class HaltFile:
     def keep(self, halt: Halt | None) -> None:
         """Write the halt, or remove the file when there is none; raises OSError."""
         if halt is not None:
-            self._write_draft(json.dumps(asdict(halt)))
+            self._write_draft(halt_text(halt))
             self._draft.replace(self._path)
         else:
             self._path.unlink(missing_ok=True)
@@ -49,8 +60,7 @@ class HaltFile:
     def kept(self) -> Halt | None:
         """The halt in the file; StartupError for a file that cannot be read, because guessing would trade."""
         try:
-            record = json.loads(self._path.read_text(encoding="utf-8"))
-            return Halt(str(record["cause"]), int(record["since_ms"]), str(record["by"]), str(record["why"]))
+            return halt_of_text(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError):

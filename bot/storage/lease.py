@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
 import structlog
 
-from bot.ports import LEASE_S, STANDBY_S, Leader, Lease, Party, Standby
+from bot.ports import LEASE_S, STANDBY_S, Brought, Leader, Lease, Party, Standby
 from bot.storage.address import DatabaseAddress
 from bot.storage.database import Database, DatabaseTimeouts, Repository, open_database
+from bot.storage.halt_file import halt_of_text, halt_text
 from bot.storage.island import open_island
 from bot.storage.lease_schema import LOCK_HIGH, LOCK_KEY, LOCK_LOW
 from bot.storage.store import PostgresStore
@@ -72,6 +73,24 @@ set until = now(), released = true, watched_until = now() - make_interval(secs =
 """
 
 
+INSERT_LEADER = """
+insert into leaders (epoch, holder, name) values ($1, $2, $3)
+on conflict (epoch) do update set holder = excluded.holder, name = excluded.name, since = now()
+"""
+SELECT_DATABASE_ID = "select id::text from database_identity"
+# Epochs that a program without the table has led are missing, and prove nothing.
+SELECT_OTHERS_LED = """
+select coalesce((select epoch from lease), $2) - $2 <> (select count(*) from leaders where epoch > $2 and holder = $1)
+"""
+INSERT_BROUGHT = """
+insert into brought (id, holder, name, halt, record) values ($1, $2, $3, $4, $5) on conflict (id) do nothing
+"""
+SELECT_NOT_TAKEN = "select count(*) from brought where id = any($1::text[]) and taken_at is null"
+SELECT_BROUGHT = "select id, name, halt, record from brought where taken_at is null order by seq limit 1000"
+UPDATE_TAKEN_UP = "update brought set taken_at = now() where id = $1 and taken_at is null"
+DELETE_BROUGHT = "delete from brought where holder = $1 and taken_at is null"
+
+
 class Leases(Repository):
     """Implements `LeaseStore`."""
 
@@ -93,6 +112,21 @@ class Leases(Repository):
 
     async def renew_lease(self, *, knows_standby: bool) -> Standby | None:
         return await self._database.write_soon(_renew, knows_standby)
+
+    async def database_id(self) -> str:
+        return await self._database.probe(_database_id)
+
+    async def others_led_since(self, party: Party, epoch: int) -> bool:
+        return await self._database.probe(_others_led, party, epoch)
+
+    async def bring(self, party: Party, brought: Sequence[Brought]) -> int:
+        return await self._database.write_soon(_bring, party, brought)
+
+    async def brought(self) -> list[Brought]:
+        return await self._database.probe(_brought)
+
+    async def taken_up(self, brought_id: str) -> None:
+        await self._database.write_soon(_taken_up, brought_id)
 
     async def release_lease(self, *, unwatched_ms: int) -> None:
         await self._database.write_soon(_release, unwatched_ms)
@@ -155,6 +189,8 @@ async def _take(connection: asyncpg.Connection, party: Party, after_epoch: int, 
     if epoch is None:
         return None
     await connection.execute(DELETE_STANDBY, party.id)
+    await connection.execute(DELETE_BROUGHT, party.id)
+    await connection.execute(INSERT_LEADER, epoch, party.id, party.name)
     if before is None:
         return Lease(epoch, None, None)
     return Lease(epoch, before["name"], before["unwatched_ms"])
@@ -165,6 +201,36 @@ async def _renew(connection: asyncpg.Connection, knows_standby: bool) -> Standby
     await connection.execute(UPDATE_RENEWED, LEASE_S, knows_standby)
     row = await connection.fetchrow(SELECT_STANDBY, STANDBY_S)
     return None if row is None else Standby(row["name"], row["since"])
+
+
+async def _database_id(connection: asyncpg.Connection) -> str:
+    database_id: str = await connection.fetchval(SELECT_DATABASE_ID)
+    return database_id
+
+
+async def _others_led(connection: asyncpg.Connection, party: Party, epoch: int) -> bool:
+    others: bool = await connection.fetchval(SELECT_OTHERS_LED, party.id, epoch)
+    return others
+
+
+async def _bring(connection: asyncpg.Connection, party: Party, brought: Sequence[Brought]) -> int:
+    for one in brought:
+        halt = None if one.halt is None else halt_text(one.halt)
+        await connection.execute(INSERT_BROUGHT, one.id, party.id, one.name, halt, one.record)
+    left: int = await connection.fetchval(SELECT_NOT_TAKEN, [one.id for one in brought])
+    return left
+
+
+async def _brought(connection: asyncpg.Connection) -> list[Brought]:
+    rows = await connection.fetch(SELECT_BROUGHT)
+    return [
+        Brought(row["id"], row["name"], None if row["halt"] is None else halt_of_text(row["halt"]), row["record"])
+        for row in rows
+    ]
+
+
+async def _taken_up(connection: asyncpg.Connection, brought_id: str) -> None:
+    await connection.execute(UPDATE_TAKEN_UP, brought_id)
 
 
 async def _release(connection: asyncpg.Connection, unwatched_ms: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from inspect import iscoroutinefunction
@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from bot.errors import LeaseLost
-from bot.ports import LEASE_S, STANDBY_S, Leader, Lease, Party, Standby
+from bot.ports import LEASE_S, STANDBY_S, Brought, Leader, Lease, Party, Standby
 from bot.storage.memory import MemoryStore
 
 _LEASE_MS = round(LEASE_S * 1000)
@@ -37,6 +37,13 @@ class _StandbyRow:
     seen_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _BroughtRow:
+    holder: str
+    brought: Brought
+    is_taken: bool = False
+
+
 @dataclass(slots=True)
 class SharedMemory:
     """What the server of the twin holds beside the rows of `store`; its clock is trio's."""
@@ -44,6 +51,8 @@ class SharedMemory:
     store: MemoryStore
     lease: _LeaseRow | None = None
     standbys: dict[str, _StandbyRow] = field(default_factory=dict)
+    leaders: dict[int, str] = field(default_factory=dict)
+    brought: dict[str, _BroughtRow] = field(default_factory=dict)
     writers: int = 0
 
 
@@ -94,6 +103,10 @@ class MemoryLeases:
         watched_until_ms = now_ms if before is None else before.watched_until_ms
         self._shared.lease = _LeaseRow(epoch, party.id, party.name, now_ms, now_ms + _LEASE_MS, watched_until_ms)
         self._shared.standbys.pop(party.id, None)
+        self._shared.leaders[epoch] = party.id
+        self._shared.brought = {
+            key: row for key, row in self._shared.brought.items() if row.is_taken or row.holder != party.id
+        }
         self._epoch, self._lost = epoch, lost
         if before is None:
             return Lease(epoch, None, None)
@@ -113,6 +126,32 @@ class MemoryLeases:
         await trio.lowlevel.checkpoint()
         lease, now_ms = self._held(), _now_ms()
         self._shared.lease = replace(lease, until_ms=now_ms, released=True, watched_until_ms=now_ms - unwatched_ms)
+
+    async def database_id(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return f"memory {id(self._shared.store)}"
+
+    async def others_led_since(self, party: Party, epoch: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        latest = epoch if self._shared.lease is None else self._shared.lease.epoch
+        ours = [led for led, holder in self._shared.leaders.items() if led > epoch and holder == party.id]
+        return latest - epoch != len(ours)
+
+    async def bring(self, party: Party, brought: Sequence[Brought]) -> int:
+        await trio.lowlevel.checkpoint()
+        for one in brought:
+            self._shared.brought.setdefault(one.id, _BroughtRow(party.id, one))
+        return sum(not self._shared.brought[one.id].is_taken for one in brought)
+
+    async def brought(self) -> list[Brought]:
+        await trio.lowlevel.checkpoint()
+        return [row.brought for row in self._shared.brought.values() if not row.is_taken]
+
+    async def taken_up(self, brought_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._held()
+        if (row := self._shared.brought.get(brought_id)) is not None:
+            self._shared.brought[brought_id] = replace(row, is_taken=True)
 
     async def _write(self, method: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any) -> Any:
         await trio.lowlevel.checkpoint()

@@ -32,8 +32,12 @@ class SpooledStore(SpooledPeople, SpooledOrders):
     gives the whole as what it is.
     """
 
-    def __init__(self, store: Store, journal: Journal) -> None:
-        super().__init__(store, Charge(store, journal))
+    def __init__(self, store: Store, journal: Journal, *, overtaken: bool = False, trouble: str | None = None) -> None:
+        """`overtaken` says that another bot has led since an earlier process wrote what the journal holds.
+
+        `trouble` is what operators are to hear of it.
+        """
+        super().__init__(store, Charge(store, journal, overtaken=overtaken, trouble=trouble))
 
     def __repr__(self) -> str:
         return f"<SpooledStore {self._charge!r} around {self._store!r}>"

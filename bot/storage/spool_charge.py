@@ -17,9 +17,11 @@ import trio
 from bot.errors import Conflict, JournalUnavailable, StoreUnavailable
 from bot.ports import SpoolState, Store
 from bot.storage.spool_codec import Kept, Record, Sent, Signed
-from bot.storage.spool_entries import Entry, Peak, carry_out
+from bot.storage.spool_entries import Entry, Overtaken, Peak, carry_out
 from bot.storage.spool_journal import Journal
+from bot.storage.spool_overtaken import tell_overtaken, whom
 from bot.storage.stand_in import Rows, StandIn
+from bot.trading.units import counted
 
 log = structlog.get_logger()
 
@@ -38,7 +40,8 @@ class WritesRefused(StoreUnavailable):
 class Charge:
     """`away` says why memory is in charge; None while the database is. At first memory is empty and knows nothing."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, *, overtaken: bool, trouble: str | None) -> None:
+        """`overtaken`: another bot has led since the journal was written, and what people ordered then is only told."""
         self.memory = StandIn()
         self.away: str | None = NOT_READ
         self._store = store
@@ -50,20 +53,22 @@ class Charge:
         self._recorded: deque[int] = deque()  # when each record in the journal was made, oldest first
         self._signatures: set[str] = set()  # of the attempts in the journal
         self._trouble: str | None = None
-        self._tell: Callable[[str], None] = lambda _: None
+        self._untold: list[str] = [] if trouble is None else [trouble]
+        self._tell: Callable[[str], None] = self._untold.append
+        self._left_out: list[str] = []  # why, of each record that the rows contradict
         self._writing = 0
         self._may_write = trio.Event()
         self._may_write.set()
         self._catching_up = trio.Lock()
-        self._take_up(journal.records())
+        self._take_up(journal.records(), overtaken=overtaken)
 
     def __repr__(self) -> str:
         return f"<Charge away={self.away!r} entries={len(self._entries)} records={len(self._recorded)}>"
 
-    def _take_up(self, records: Sequence[Record]) -> None:
+    def _take_up(self, records: Sequence[Record], *, overtaken: bool) -> None:
         """What an earlier process left goes into the database before that is asked for anything."""
         for record in records:
-            self._enter(record)
+            self._enter(Overtaken(record.cause) if overtaken and isinstance(record, Kept) else record)
         if records:
             log.warning("journal_found", records=len(records))
 
@@ -72,7 +77,10 @@ class Charge:
         return SpoolState(len(self._recorded), oldest_ms, self._has_read and self.away is not None, self._trouble)
 
     def on_trouble(self, listener: Callable[[str], None]) -> None:
+        """What there was to tell before is told now."""
         self._tell = listener
+        while self._untold:
+            listener(self._untold.pop(0))
 
     # ---------------------------------------------------------------------------------------------- whoever is in charge
 
@@ -159,7 +167,7 @@ class Charge:
         elif isinstance(entry, Sent):
             self._recorded.append(entry.at_ms)
             self._signatures.add(entry.signature)
-        elif isinstance(entry, Kept):
+        elif isinstance(entry, Kept | Overtaken):
             self._recorded.append(entry.cause.since_ms)
 
     # ------------------------------------------------------------------------------------------- back to the database
@@ -215,18 +223,33 @@ class Charge:
         That of an outcome needs nobody: what became of an order is on the chain and is settled from there.
         """
         try:
-            await carry_out(entry, self._store)
+            if isinstance(entry, Kept):
+                await whom(entry.cause, self._store)
+            if isinstance(entry, Overtaken):
+                if (told := await tell_overtaken(entry.cause, self._store)) is not None:
+                    self._tell(told)
+            else:
+                await carry_out(entry, self._store)
         except (Conflict, LookupError, ValueError) as error:
-            if not isinstance(entry, Signed | Sent | Kept):
+            if not isinstance(entry, Signed | Sent | Kept | Overtaken):
                 log.warning("entry_left_out", entry=type(entry).__name__, reason=str(error))
                 return
             log.error("journal_record_left_out", record=repr(entry), reason=str(error))
-            self._tell(f"A record of the journal contradicts the database ({error}); what is held follows the chain.")
+            self._left_out.append(str(error))
 
     async def _clear_journal(self) -> None:
         """All of it is in the rows. A journal that stays is carried out again by the next start, which changes nothing."""
         if self._recorded:
-            await self._journal.clear()
+            if self._left_out:
+                name = await self._journal.set_aside()
+                verb = "contradicts" if len(self._left_out) == 1 else "contradict"
+                self._tell(
+                    f"{counted(len(self._left_out), 'record')} of the journal {verb} the database"
+                    f" ({self._left_out[0]}); what is held follows the chain. The journal is kept as {name}."
+                )
+                self._left_out.clear()
+            else:
+                await self._journal.clear()
             log.info("journal_replayed", records=len(self._recorded))
             self._recorded.clear()
             self._signatures.clear()

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from bot.storage.spool_header import Mark, read_header
 from bot.trading.intent import (
     Attempt,
     AttemptState,
@@ -29,7 +30,6 @@ from bot.trading.intent import (
 )
 from bot.trading.trading_state import Binds, Cause
 
-HEADER = b"trading-bot spool 1\n"
 # Length of the payload and the CRC-32 of that length, so that a flipped bit in it is not taken for a torn record.
 _FRAME = struct.Struct(">II")
 _DIGEST_BYTES = 32  # SHA-256 of the payload
@@ -66,11 +66,15 @@ Record = Signed | Sent | Kept
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a journal's bytes hold. `good_bytes` is where the next record goes, `torn_bytes` what a crash cut off there."""
+    """What a journal's bytes hold. `good_bytes` is where the next record goes, `torn_bytes` what a crash cut off there.
+
+    `mark` is whose it is, None where its first line does not say.
+    """
 
     records: tuple[Record, ...]
     good_bytes: int
     torn_bytes: int
+    mark: Mark | None = None
 
 
 class DamagedError(Exception):
@@ -88,23 +92,23 @@ def encode(record: Record) -> bytes:
 
 def scan(data: bytes) -> Scan:
     """Read a whole journal; raises DamagedError for anything but a good beginning and a torn end."""
-    if len(data) < len(HEADER):
-        if HEADER.startswith(data) or not any(data):
-            return Scan((), 0, len(data))
-        raise DamagedError("its first line is not that of a journal")
-    if not data.startswith(HEADER):
-        if not any(data):
-            return Scan((), 0, len(data))
-        raise DamagedError("its first line is not that of a journal, or is of another version of this program")
+    if not any(data):
+        return Scan((), 0, len(data))
+    try:
+        header = read_header(data)
+    except ValueError as error:
+        raise DamagedError(str(error)) from error
+    if header is None:
+        return Scan((), 0, len(data))
+    at, mark = header
     records: list[Record] = []
-    at = len(HEADER)
     while at < len(data):
         end = _end_of(data, at, len(records))
         if end is None:
-            return Scan(tuple(records), at, len(data) - at)
+            return Scan(tuple(records), at, len(data) - at, mark)
         records.append(_record(data, at, end, len(records)))
         at = end
-    return Scan(tuple(records), at, 0)
+    return Scan(tuple(records), at, 0, mark)
 
 
 def _end_of(data: bytes, at: int, good: int) -> int | None:

@@ -16,6 +16,7 @@ from bot.trading.intent import TERMINAL, Intent, IntentState
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Admitted
+from bot.trading.trading_state import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,19 @@ class Audited:
     now_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """What somebody ordered before another bot led: it is told and not carried out."""
+
+    cause: Cause
+
+
 # The outcomes are in memory alone: after a crash the chain tells them again.
-Entry = Record | Planned | Unproven | Ended | Filled | Peak | Posted | Audited
+Action = Record | Planned | Unproven | Ended | Filled | Peak | Posted | Audited
+Entry = Action | Overtaken
 
 
-async def carry_out(entry: Entry, store: Store) -> None:
+async def carry_out(entry: Action, store: Store) -> None:
     """Do in the database what an entry says.
 
     Raises StoreUnavailable, and Conflict, LookupError or ValueError for an entry that the rows contradict: nothing was

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,8 @@ import structlog
 import trio
 
 from bot.errors import JournalUnavailable, StartupError
-from bot.storage.spool_codec import HEADER, DamagedError, Record, Scan, encode, scan
+from bot.storage.spool_codec import DamagedError, Record, Scan, encode, scan
+from bot.storage.spool_header import Mark, header_of
 
 log = structlog.get_logger()
 
@@ -41,6 +43,9 @@ class Journal(Protocol):
     async def clear(self) -> None:
         """Everything is in the database. Raises JournalUnavailable; the records are then found again, which is harmless."""
 
+    async def set_aside(self) -> str:
+        """Keep all of it under another name, for a person to look at, and begin anew; the name. Raises JournalUnavailable."""
+
     async def reserve(self) -> None:
         """Take room for further records now, as far as there is some: a full disk is what takes most databases away."""
 
@@ -48,8 +53,10 @@ class Journal(Protocol):
 class FileJournal:
     """One file, readable by its owner alone. Made when the first record comes; one process writes it."""
 
-    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES, mark: Mark | None = None) -> None:
+        """`mark` is what the first line says of a journal that this process begins."""
         self._path = path
+        self._header = header_of(mark)
         self._reserve_path = path.with_name(f".{path.name}.reserve")
         self._max_bytes = max_bytes
         self._good_bytes = 0
@@ -59,10 +66,14 @@ class FileJournal:
         return f"<FileJournal {self._path} of {self._good_bytes} bytes>"
 
     def records(self) -> tuple[Record, ...]:
+        return self.found().records
+
+    def found(self) -> Scan:
+        """As `records`, with whose they are."""
         try:
             found = scan(self._path.read_bytes())
         except FileNotFoundError:
-            return ()
+            return Scan((), 0, 0)
         except OSError as error:
             raise StartupError(f"{self._path}: the journal cannot be read: {error.strerror}; put it right") from None
         except DamagedError as error:
@@ -70,7 +81,7 @@ class FileJournal:
                 f"{self._path}: the journal of exits cannot be read: {error}; see runbooks/database.md, and do not delete it"
             ) from None
         self._good_bytes = found.good_bytes
-        return found.records
+        return found
 
     async def append(self, record: Record) -> None:
         await self._change(self._append, encode(record))
@@ -78,6 +89,20 @@ class FileJournal:
     async def clear(self) -> None:
         if self._good_bytes:
             await self._change(self._cut, b"")
+
+    async def set_aside(self) -> str:
+        numbers = (number for number in count(1) if not self._aside(number).exists())
+        number = next(numbers)
+        await self._change(self._move_aside, str(number).encode("ascii"))
+        return self._aside(number).name
+
+    def _aside(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.kept-{number}")
+
+    def _move_aside(self, number: bytes) -> int:
+        self._path.rename(self._aside(int(number)))
+        _sync_directory(self._path.parent)
+        return 0
 
     async def reserve(self) -> None:
         try:
@@ -99,7 +124,7 @@ class FileJournal:
     def _append(self, data: bytes) -> int:
         """Write behind the last good record and sync; whatever goes wrong on the way is cut off again. The new length."""
         new = not self._good_bytes
-        whole = HEADER + data if new else data
+        whole = self._header + data if new else data
         end = self._good_bytes + len(whole)
         if end > self._max_bytes:
             raise OSError(0, f"it is full at {self._max_bytes} bytes")
@@ -167,22 +192,33 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.data = b""
+        self.mark: Mark | None = None
+        self.aside: list[bytes] = []
         self.full = False
 
     def records(self) -> tuple[Record, ...]:
-        found: Scan = scan(self.data)
+        return self.found().records
+
+    def found(self) -> Scan:
+        found = scan(self.data)
         self.data = self.data[: found.good_bytes]
-        return found.records
+        return found
 
     async def append(self, record: Record) -> None:
         await trio.lowlevel.checkpoint()
         if self.full:
             raise JournalUnavailable("the journal of exits cannot be written: No space left on device")
-        self.data = (self.data or HEADER) + encode(record)
+        self.data = (self.data or header_of(self.mark)) + encode(record)
 
     async def clear(self) -> None:
         await trio.lowlevel.checkpoint()
         self.data = b""
+
+    async def set_aside(self) -> str:
+        await trio.lowlevel.checkpoint()
+        self.aside.append(self.data)
+        self.data = b""
+        return f"journal {len(self.aside)}"
 
     async def reserve(self) -> None:
         """Memory has room."""

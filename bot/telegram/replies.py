@@ -213,6 +213,13 @@ def _program_flattened(facts: Mapping[str, object]) -> str:
     )
 
 
+def _overtaken(facts: Mapping[str, object]) -> str:
+    return (
+        f"Your {facts['command']} of {facts['at']} was not carried out by the bot that took over after it; send it again if you"
+        " still want it."
+    )
+
+
 def _rearmed(facts: Mapping[str, object]) -> str:
     sniper = " Your sniper may buy again." if facts["sniper"] else ""
     return (
@@ -235,6 +242,7 @@ _TEXTS = {
     "halted": _halted,
     "flattened": _flattened,
     "program_flattened": _program_flattened,
+    "overtaken": _overtaken,
     "rearmed": _rearmed,
     "outflow": _outflow,
     "monitor_lost": _monitor_lost,

@@ -20,6 +20,7 @@ RUNBOOKS = {
     "engine": "runbooks/block-engine.md",
     "outflow": LEDGER,
     "drift": DRIFT,
+    "lease": STANDBY,
 }
 
 

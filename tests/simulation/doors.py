@@ -140,6 +140,10 @@ class JournalDoor:
         self._alive()
         await self.journal.clear()
 
+    async def set_aside(self) -> str:
+        self._alive()
+        return await self.journal.set_aside()
+
     async def reserve(self) -> None:
         self._alive()
         await self.journal.reserve()

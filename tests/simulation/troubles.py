@@ -9,7 +9,8 @@ from typing import Any
 import trio
 
 from bot.errors import JournalUnavailable, StoreUnavailable
-from bot.storage.spool_codec import HEADER, encode
+from bot.storage.spool_codec import encode
+from bot.storage.spool_header import OLD_HEADER as HEADER
 from bot.storage.spool_journal import MemoryJournal
 from tests.crash.points import point_at
 from tests.simulation.doors import Call, Life

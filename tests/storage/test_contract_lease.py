@@ -11,13 +11,13 @@ import pytest
 import trio
 
 from bot.errors import LeaseLost
-from bot.ports import LEASE_S, Lease, LeaseStore, Party, Store
+from bot.ports import LEASE_S, Brought, Lease, LeaseStore, Party, Store
 from bot.storage.address import DatabaseAddress
 from bot.storage.lease import Leases
 from bot.storage.memory import MemoryStore
 from bot.storage.memory_lease import MemoryLeases, SharedMemory
 from bot.storage.store import open_store
-from bot.trading.trading_state import Cause
+from bot.trading.trading_state import Cause, Halt
 from tests.storage.lease_samples import WRITES
 from tests.storage.server_thread import SHARED, database_at, empty_store, run_sql
 
@@ -229,3 +229,44 @@ async def test_a_leader_that_was_frozen_inside_a_write_holds_nobody_up(database:
 def test_what_changes_something_is_read_off_the_real_store() -> None:
     assert {"admit", "record_attempt", "mark_sent", "settle", "close_unfilled", "adjust", "latch_halt"} <= WRITES
     assert not {"intent", "open_positions", "ping", "halt", "causes"} & WRITES
+
+
+async def test_what_a_waiting_bot_brings_lies_there_until_the_leader_takes_it_up(
+    processes: tuple[Process, Process],
+) -> None:
+    first, second = processes
+    halt = Brought("halt x", B.name, Halt("operator", 7, "ada", "a \\ 'rug'"), b"")
+    record = Brought("r", B.name, None, b"\0bytes\xff")
+    await first.take(A, 0)
+    for _ in range(2):
+        assert await second.leases.bring(B, [halt, record]) == 2
+    assert await first.leases.brought() == [halt, record]
+    await first.leases.taken_up("halt x")
+    assert await second.leases.bring(B, [halt, record]) == 1
+    assert await first.leases.brought() == [record]
+    await first.until_it_ran_out()
+    await second.take(B, 1)
+    assert await second.leases.brought() == [], "it leads, and has it on its disk"
+    with pytest.raises(LeaseLost):
+        await first.leases.taken_up("r")
+
+
+async def test_the_database_knows_whether_another_has_led_since_an_epoch(place: DatabaseAddress | None) -> None:
+    async with three_processes(place) as (first, second, third):
+        await first.take(A, 0)
+        await first.take(A, 1)
+        assert not await first.leases.others_led_since(A, 1)
+        await first.until_it_ran_out()
+        await second.take(B, 2)
+        assert await first.leases.others_led_since(A, 2)
+        assert not await second.leases.others_led_since(B, 2)
+        await second.until_it_ran_out()
+        await third.take(A, 3)
+        assert await third.leases.others_led_since(A, 2)
+        assert not await third.leases.others_led_since(A, 3)
+        assert await third.leases.others_led_since(B, 0)
+
+
+async def test_a_database_has_one_name(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    assert await first.leases.database_id() == await second.leases.database_id() != ""

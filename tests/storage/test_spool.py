@@ -368,7 +368,9 @@ async def test_a_record_that_the_rows_contradict_is_told_and_holds_up_nothing(be
     await bench.database.close_unfilled("i-x", IntentState.CANCELLED, "by another program", now_ms=NOW_MS)
     await bench.back()
     [told] = bench.told
-    assert "contradicts the database" in told
+    assert "1 record of the journal contradicts the database" in told
+    assert "The journal is kept as journal 1." in told
+    assert len(bench.journal.aside) == 1
 
 
 async def test_a_cancellation_leaves_no_bytes_in_the_journal_that_memory_does_not_know(bench: Bench) -> None:

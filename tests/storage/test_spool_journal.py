@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from bot.errors import JournalUnavailable, StartupError
 from bot.ports import Wallet
 from bot.storage.rules import planned_intent
-from bot.storage.spool_codec import HEADER, DamagedError, Kept, Record, Sent, Signed, encode, scan
+from bot.storage.spool_codec import DamagedError, Kept, Record, Sent, Signed, encode, scan
+from bot.storage.spool_header import OLD_HEADER as HEADER
 from bot.storage.spool_journal import GIVEN_BACK_BYTES, RESERVED_BYTES, FileJournal, Journal, MemoryJournal
 from bot.trading.trading_state import Binds, Cause
 from tests.storage.storage_samples import NOW_MS, attempt, sell

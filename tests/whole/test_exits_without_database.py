@@ -15,7 +15,8 @@ from bot.errors import JournalUnavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
 from bot.state_words import StateWords
-from bot.storage.spool_codec import HEADER, Record, encode
+from bot.storage.spool_codec import Record, encode
+from bot.storage.spool_header import OLD_HEADER as HEADER
 from bot.storage.spool_journal import MemoryJournal
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers import TradeHandlers

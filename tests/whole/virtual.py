@@ -19,6 +19,7 @@ from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
 from bot.clock import Clock, virtual_clock
 from bot.console import ConsoleMessenger
+from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
@@ -78,9 +79,11 @@ class World:
     reports: list[Report] = field(default_factory=list)
     chats: Chats | None = None
     lease: Start = absent
+    leadership: Leadership | None = None
     database: CutStore = field(init=False)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    overtaken: bool = False
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
 
@@ -96,7 +99,7 @@ class World:
         stream = PumpLaunchStream(
             InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
         )
-        spooled = SpooledStore(cast(Store, self.database), self.journal)
+        spooled = SpooledStore(cast(Store, self.database), self.journal, overtaken=self.overtaken)
         return Adapters(
             spooled.as_store,
             chain,
@@ -106,6 +109,7 @@ class World:
             self.clock,
             spool=spooled,
             engines=engines,
+            leadership=self.leadership,
             pools=PumpPoolNews([InProcessSubscriptions(self.chain)]),
         )
 

@@ -36,8 +36,8 @@ def key_of(text: str, what: str = "token") -> str:
 class Words(Protocol):
     """What an answer says beside what was done."""
 
-    def exits(self) -> str | None:
-        """What exits wait for now, or how else than usual they are made; None while they are made as usual."""
+    def cannot_sell(self) -> str | None:
+        """Why no sale leaves at all; None while one can."""
 
     def frozen(self, user_id: str) -> str:
         """That nothing of a user can be sold, as a further sentence; empty while it can."""
@@ -190,7 +190,9 @@ class TradeHandlers:
             # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.
             sniper = "Your entries are paused, the sniper's too, which could not be switched off for good"
         now = f"{counted(selling, 'position')} to sell, at any price" if selling else "you hold no position"
-        if selling and not any(endpoint.healthy for endpoint in self.chain.health()):
+        if selling and (cannot := self.words.cannot_sell()) is not None:
+            now += f". Now {cannot.partition(';')[0]}; then it is sold by itself"
+        elif selling and not any(endpoint.healthy for endpoint in self.chain.health()):
             now += (
                 ". No route to the chain answers now: nothing can be sold until one is back, then it is sold by itself"
             )
