@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 import trio
@@ -237,21 +237,20 @@ async def test_while_the_journal_cannot_be_written_nothing_leaves_and_operators_
 # ---------------------------------------------------------------------------------------------------------- crashes
 
 
-@dataclass(slots=True)
 class DeadlyJournal(MemoryJournal):
     """Ends the process around one of its own steps, as kill -9 does."""
 
-    at: str = ""
-    process: trio.CancelScope = field(default_factory=trio.CancelScope)
-    data: bytes = b""
-    full: bool = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = ""
+        self.process = trio.CancelScope()
 
     async def append(self, record: Record) -> None:
         if self.at == "in the middle of the append":
             self.data = (self.data or HEADER) + encode(record)[:-9]
             self.process.cancel()
             raise JournalUnavailable("nobody hears this")
-        await MemoryJournal.append(self, record)
+        await super().append(record)
         if self.at == "after the append":
             self.process.cancel()
 
@@ -259,7 +258,7 @@ class DeadlyJournal(MemoryJournal):
         if self.at == "before it is cleared":
             self.process.cancel()
             await trio.lowlevel.checkpoint()
-        await MemoryJournal.clear(self)
+        await super().clear()
         if self.at == "after it is cleared":
             self.process.cancel()
 
