@@ -13,7 +13,7 @@ from actors.runtime import Backoff, ChildSpec, SupervisorSpec, open_supervisor
 from bot.alarm import Alarm
 from bot.clock import Clock, virtual_clock
 from bot.execution.alerts import Alert, Turn, halted, outflow, pause_over, paused, quarantined
-from bot.ports import Wallet
+from bot.ports import Wallet, WalletMove
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.trading_state import GLOBAL, Cause, Halt
 
@@ -50,6 +50,10 @@ async def alerts_running(
         yield alerts
 
 
+def fee(number: int) -> WalletMove:
+    return WalletMove(f"sig-{number}", 1, -1_000_000, paid=True)
+
+
 async def test_an_outflow_names_its_user_and_every_transaction_in_sol(autojump_clock: MockClock) -> None:
     said: list[str] = []
     known = {ADA: "ada"}
@@ -59,9 +63,11 @@ async def test_an_outflow_names_its_user_and_every_transaction_in_sol(autojump_c
             known[BEN] = "ben"  # registered after the bot began
             wallet = Wallet(f"wallet of {user_id}", user_id, "addr")
             await trio.sleep(1)
-            alerts.tell(outflow(wallet, [f"sig-{number}" for number in range(7)], 106_000_000))
+            alerts.tell(
+                outflow(wallet, [WalletMove("sig-0", 1, -100_000_000, paid=True), *(fee(n) for n in range(1, 7))])
+            )
         await trio.sleep(70)
-        alerts.tell(outflow(wallet, ["sig"], 5_000))
+        alerts.tell(outflow(wallet, [WalletMove("sig", 1, -5_000, paid=True)]))
         await trio.sleep(1)
     assert (
         "0.106 SOL left wallet addr of user ada by sig-0, sig-1, sig-2, sig-3, sig-4 and 2 more, which were not"

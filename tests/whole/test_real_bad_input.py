@@ -283,7 +283,7 @@ def test_the_cured_directory_works_and_takes_no_second_bot_and_no_wrong_amount(h
     assert home.process is not None
     done = run(home, environment={"HELIUS_API_KEY": "s3kret", "TWITTER_API_KEY": ""})
     refused(done, f"{home.directory}: another bot runs here (pid {home.process.pid}); stop it, or give --data-dir")
-    assert "environment: HELIUS_API_KEY has no effect: profile local asks the endpoints of its own chain" in done.stdout
+    assert "environment: HELIUS_API_KEY has no effect: rpc.urls names the endpoints of profile paper" in done.stdout
     assert "s3kret" not in done.stdout
     assert "TWITTER_API_KEY" not in done.stdout
     typed = {
