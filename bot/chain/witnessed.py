@@ -33,6 +33,9 @@ Answer = TypeVar("Answer")
 SLOT_TRIES = 5
 SLOT_PAUSE_S = 0.25
 
+# How long a second endpoint may take over statuses, which are asked for again and again.
+STATUSES_WITHIN_S = 0.25
+
 # How long a second endpoint may take over a look that shows nothing less than is known, or over an exit's look.
 WITNESS_WITHIN_S = 0.5
 
@@ -106,8 +109,8 @@ class WitnessedReads:
     async def statuses(self, signatures: Sequence[str]) -> list[wire.Status | None]:
         """Statuses from the recent caches; None for a signature that nobody who was asked knows.
 
-        A second endpoint is asked for what the first does not know; where none can be, unknown stays unknown, which
-        proves nothing to anybody.
+        A second endpoint is asked for what the first does not know. Where none can be, or none answers soon, unknown
+        stays unknown, which proves nothing to anybody: whoever waits for the other orders is not to wait for a slow one.
         """
         name, (slot, found) = await self._endpoints.first_named(
             lambda client: client.signature_statuses(signatures, search_history=False)
@@ -115,12 +118,17 @@ class WitnessedReads:
         unknown = [signature for signature, status in zip(signatures, found, strict=True) if status is None]
         if not unknown or self._alone:
             return found
-        try:
-            _, (_, others) = await self._other(
-                lambda client: client.signature_statuses(unknown, search_history=False), name
-            )
-        except ChainUnavailable as error:
-            log.debug("statuses_from_one_endpoint", endpoint=name, unknown=len(unknown), reason=str(error))
+        others: list[wire.Status | None] = []
+        reason = f"no answer within {STATUSES_WITHIN_S:g} s"
+        with trio.move_on_after(STATUSES_WITHIN_S):
+            try:
+                _, (_, others) = await self._other(
+                    lambda client: client.signature_statuses(unknown, search_history=False), name
+                )
+            except ChainUnavailable as error:
+                reason = str(error)
+        if not others:
+            log.debug("statuses_from_one_endpoint", endpoint=name, unknown=len(unknown), reason=reason)
             return found
         known = {signature: one for signature, one in zip(unknown, others, strict=True) if one is not None}
         for signature, status in known.items():

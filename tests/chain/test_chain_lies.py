@@ -96,6 +96,18 @@ async def test_with_one_of_three_endpoints_at_fault_nothing_is_falsely_gone_and_
         assert await scene.world.held(trader, mint) == 0
 
 
+async def test_what_no_endpoint_knows_yet_does_not_make_other_orders_wait_for_a_slow_one(
+    autojump_clock: MockClock,
+) -> None:
+    async with liars(2) as scene:
+        await scene.probe(2)
+        scene.lie("rpc-slow", "rpc-2", delay_ms=60_000)
+        never_sent = str(Keypair().sign_message(b"never sent"))
+        began_s = trio.current_time()
+        assert await scene.chain.statuses([never_sent]) == [None]
+        assert trio.current_time() - began_s < 1.0
+
+
 async def test_a_program_that_starts_beside_an_empty_endpoint_believes_the_others(autojump_clock: MockClock) -> None:
     async with liars() as scene:
         trader, mint, held = await _bought(scene)
