@@ -21,8 +21,8 @@ DEADLINE_S = 60
 
 UNWILLING = """
 import signal, sys, time
-for name in sys.argv[1:]:
-    signal.signal(signal.Signals[name], signal.SIG_IGN)
+for name in ("SIGTERM", "SIGINT", "SIGQUIT"):
+    signal.signal(signal.Signals[name], signal.SIG_IGN if name in sys.argv[1:] else signal.SIG_DFL)
 print("ready", flush=True)
 time.sleep(600)
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -101,11 +101,10 @@ def test_unit_is_ready_alive_and_stopped_in_order_while_its_orders_hang() -> Non
         assert not any(b"NOTIFY_SOCKET" in environment_of(pid) for pid in children)
 
         bot.until("a filled buy", lambda status: status["trades_today"]["buys"] >= 1)
-        for words in (("drop-tx",), ("rpc-slow", "--delay-ms", "30000")):
-            if words[0] == "rpc-slow":
-                bot.until("an order on its way", lambda _: "sent" in bot.unresolved_intents().values())
-            done = bot.command("localnet", "fault", words[0], "--for", "60s", *words[1:])
-            assert done.returncode == 0, done.stderr
+        _break(bot, "drop-tx")
+        landing = bot.unresolved_intents().keys()
+        bot.until("an order that cannot land", lambda _: "sent" in _of_others(bot.unresolved_intents(), landing))
+        _break(bot, "rpc-slow", "--delay-ms", "30000")
         bot.stop()
 
         systemd.until_heard("stopping", lambda field: field == "STOPPING=1")
@@ -122,3 +121,13 @@ def test_unit_is_ready_alive_and_stopped_in_order_while_its_orders_hang() -> Non
         bot.until_flat()
         bot.stop()
         assert audit(bot.directory) == []
+
+
+def _break(bot: RealBot, fault: str, *words: str) -> None:
+    done = bot.command("localnet", "fault", fault, "--for", "60s", *words)
+    assert done.returncode == 0, done.stderr
+
+
+def _of_others(states: dict[str, str], known: Collection[str]) -> set[str]:
+    """The states of the intents that are not known."""
+    return {state for intent, state in states.items() if intent not in known}
