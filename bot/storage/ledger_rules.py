@@ -26,17 +26,18 @@ def fill_entry(
     fill: Fill,
     legs: Sequence[Leg],
     *,
-    latest: Position | None,
+    standing: Position | None,
     position_id: str,
     cost_lamports: int,
     landing: int,
 ) -> Entry:
-    """The entry of a fill. `latest` is the newest position before it, open or closed, `position_id` the one after it.
+    """The entry of a fill.
 
+    `standing` is the position before it, the open one or the newest closed one, `position_id` the one after it.
     `cost_lamports` is what the ledger says that the tokens of that position had cost before the fill, `landing` how
     often the network had taken it back before.
     """
-    held_raw = latest.token_raw if latest is not None and latest.state is PositionState.OPEN else 0
+    held_raw = standing.token_raw if standing is not None and standing.state is PositionState.OPEN else 0
     sold_raw = fill.token_raw if fill.side is Side.SELL else 0
     return Entry(
         kind=EntryKind.FILL,

@@ -206,23 +206,23 @@ class MemoryIntents(MemoryTables):
         if intent.state not in sources_of(IntentState.FILLED):
             raise wrong_state(intent_id, intent.state, IntentState.FILLED)
         attempt = self._attempt_of(intent_id, fill.signature)
-        latest = self._unadjusted(intent, fill.signature) or self._latest_position(intent.request)
+        standing = self._unadjusted(intent, fill.signature) or self._standing_position(intent.request)
         settings = self._settings[intent.request.user_id]
-        position, realized = position_after(latest, intent, fill, position_id=position_id, settings=settings)
-        if opens_position(latest, fill) and position.id in self._positions:
+        position, realized = position_after(standing, intent, fill, position_id=position_id, settings=settings)
+        if opens_position(standing, fill) and position.id in self._positions:
             raise Conflict(f"position {position.id} exists already")
         filled = replace(intent, state=IntentState.FILLED, reserved_lamports=0)
         self._put_message(message(position, realized))
         self._put_attempt(replace(attempt, state=AttemptState.LANDED, landed_slot=fill.slot))
         self._positions[position.id] = position
-        basis = basis_moved(latest, position, fill)
+        basis = basis_moved(standing, position, fill)
         self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized, basis)
         self.ledger.append(
             fill_entry(
                 intent,
                 fill,
                 legs,
-                latest=latest,
+                standing=standing,
                 position_id=position.id,
                 cost_lamports=self._tokens_at_cost(position.id),
                 landing=attempt.rollbacks,
@@ -319,8 +319,8 @@ class MemoryIntents(MemoryTables):
             raise no_attempt(intent_id, signature)
         return attempt
 
-    def _latest_position(self, request: TradeRequest) -> Position | None:
-        """The newest position, open or closed, of a wallet, mint and mode."""
+    def _standing_position(self, request: TradeRequest) -> Position | None:
+        """The open position of a wallet, mint and mode, or the newest closed one."""
         wanted = (request.wallet_id, request.mint, request.mode)
         rows = [row for row in self._positions.values() if (row.wallet_id, row.mint, row.mode) == wanted]
-        return rows[-1] if rows else None
+        return next((row for row in rows if row.state is PositionState.OPEN), rows[-1] if rows else None)

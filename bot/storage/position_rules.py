@@ -21,31 +21,31 @@ def check_fill(intent: Intent, fill: Fill) -> None:
         raise ValueError(f"{fill.signature} is a {fill.side}, intent {intent.id} is a {intent.request.side}")
 
 
-def opens_position(latest: Position | None, fill: Fill) -> bool:
-    """Whether a fill opens a position, `latest` being the newest of its wallet, mint and mode."""
-    return fill.side is Side.BUY and (latest is None or latest.state is PositionState.CLOSED)
+def opens_position(standing: Position | None, fill: Fill) -> bool:
+    """Whether a fill opens a position, `standing` being the open one of its wallet, mint and mode, or the newest."""
+    return fill.side is Side.BUY and (standing is None or standing.state is PositionState.CLOSED)
 
 
 def position_after(
-    latest: Position | None, intent: Intent, fill: Fill, *, position_id: str, settings: UserSettings
+    standing: Position | None, intent: Intent, fill: Fill, *, position_id: str, settings: UserSettings
 ) -> tuple[Position, int]:
     """The position after a fill and the PnL in lamports that it realises.
 
-    `latest` is the newest position, open or closed, of the intent's wallet, mint and mode. A first buy opens a position
+    `standing` is the open position of the intent's wallet, mint and mode, or the newest closed one. A first buy opens one
     with the exit plan of the user's settings. A sale that landed after an adjustment had closed the position sold
     tokens that came from outside: all it brought is profit of that position. Raises Conflict for a sale where there
     never was a position.
     """
     request = intent.request
-    if latest is not None and latest.state is PositionState.OPEN:
-        after, realized = apply_fill(latest, fill)
+    if standing is not None and standing.state is PositionState.OPEN:
+        after, realized = apply_fill(standing, fill)
         took_profit = after.took_profit or takes_profit(request)
         return replace(after, took_profit=took_profit), realized
     if fill.side is Side.SELL:
-        if latest is None:
+        if standing is None:
             raise Conflict(f"{fill.signature} sold {request.mint}, which wallet {request.wallet_id} never held")
-        realized = latest.realized_lamports + fill.proceeds_lamports
-        return replace(latest, realized_lamports=realized), fill.proceeds_lamports
+        realized = standing.realized_lamports + fill.proceeds_lamports
+        return replace(standing, realized_lamports=realized), fill.proceeds_lamports
     opened = open_position(
         fill,
         position_id=position_id,

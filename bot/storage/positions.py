@@ -30,8 +30,13 @@ where user_id = $1
 order by closed_at desc nulls first, opened_at desc, seq desc
 limit $2
 """
-SELECT_LATEST = """
-select * from positions where wallet_id = $1 and mint = $2 and mode = $3 order by seq desc limit 1
+# An older one may be the open one: its sale was taken back, and so were the buys after it.
+SELECT_STANDING = """
+select *
+from positions
+where wallet_id = $1 and mint = $2 and mode = $3
+order by state = 'open' desc, seq desc
+limit 1
 """
 INSERT_POSITION = """
 insert into positions (
@@ -179,9 +184,9 @@ async def position_of(connection: asyncpg.Connection, position_id: str) -> Posit
     return None if row is None else position_from(row)
 
 
-async def latest_position(connection: asyncpg.Connection, request: TradeRequest) -> Position | None:
-    """The newest position, open or closed, of a request's wallet, mint and mode."""
-    row = await connection.fetchrow(SELECT_LATEST, request.wallet_id, request.mint, request.mode)
+async def standing_position(connection: asyncpg.Connection, request: TradeRequest) -> Position | None:
+    """The open position of a request's wallet, mint and mode, or the newest closed one."""
+    row = await connection.fetchrow(SELECT_STANDING, request.wallet_id, request.mint, request.mode)
     return None if row is None else position_from(row)
 
 

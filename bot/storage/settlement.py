@@ -14,7 +14,7 @@ from bot.storage.ledger_rules import fill_entry
 from bot.storage.outbox import put_message
 from bot.storage.outside import unadjusted
 from bot.storage.position_rules import check_fill, opens_position, position_after
-from bot.storage.positions import insert_position, latest_position, position_of, update_position
+from bot.storage.positions import insert_position, position_of, standing_position, update_position
 from bot.storage.reversal_rules import basis_moved
 from bot.storage.rules import no_position, other_intent, wrong_state
 from bot.storage.users import settings_of
@@ -74,20 +74,20 @@ async def _settle(connection: asyncpg.Connection, intent: Intent, settlement: Se
     if intent.state not in sources_of(IntentState.FILLED):
         raise wrong_state(intent_id, intent.state, IntentState.FILLED)
     landing = await resolve_attempt(connection, intent_id, fill.signature, AttemptState.LANDED, slot=fill.slot)
-    latest = await unadjusted(connection, intent, fill.signature, fill.block_time_s * 1000)
-    latest = latest or await latest_position(connection, intent.request)
+    standing = await unadjusted(connection, intent, fill.signature, fill.block_time_s * 1000)
+    standing = standing or await standing_position(connection, intent.request)
     settings = await settings_of(connection, intent.request.user_id)
-    position, realized = position_after(latest, intent, fill, position_id=settlement.position_id, settings=settings)
-    write_position = insert_position if opens_position(latest, fill) else update_position
+    position, realized = position_after(standing, intent, fill, position_id=settlement.position_id, settings=settings)
+    write_position = insert_position if opens_position(standing, fill) else update_position
     await write_position(connection, position)
     await put_message(connection, settlement.message(position, realized))
-    effect = _Effect(position.id, realized, basis_moved(latest, position, fill), landing)
+    effect = _Effect(position.id, realized, basis_moved(standing, position, fill), landing)
     await _insert_trade(connection, intent, fill, effect)
     entry = fill_entry(
         intent,
         fill,
         settlement.legs,
-        latest=latest,
+        standing=standing,
         position_id=position.id,
         cost_lamports=await tokens_at_cost(connection, position.id),
         landing=landing,

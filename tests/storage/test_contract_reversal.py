@@ -176,6 +176,24 @@ async def test_what_was_settled_on_top_goes_with_it_newest_first(store: Store, w
     assert (await the_intent(store, "other")).state is IntentState.FILLED
 
 
+async def test_what_lands_again_belongs_to_the_position_that_is_open_though_a_newer_one_was_closed(
+    store: Store, wallet: Wallet
+) -> None:
+    """Found by the simulation: a sale is taken back with the buys after it, whose position is closed by that."""
+    await bought(store, "in", wallet)
+    await sold(store, "out", wallet)
+    await bought(store, "anew", wallet, token_raw=500, position_id="p-2")
+    assert [back.attempt.signature for back in await take_back(store, "s-out")] == ["s-anew", "s-out"]
+    anew = replace(fill_of(buy("anew", wallet), token_raw=500), slot=SLOT + 9)
+    held = (await settled(store, buy("anew", wallet), anew)).position
+    assert (held.id, held.token_raw) == ("p-1", 1_500)
+    out = replace(fill_of(sell("out", wallet), token_raw=1_500, quote_lamports=900), slot=SLOT + 9)
+    assert (await settled(store, sell("out", wallet), out)).position.state is PositionState.CLOSED
+    assert await store.open_positions() == []
+    assert (await the_position(store)).realized_lamports != 0
+    assert (await the_position(store, "p-2")).realized_lamports == 0
+
+
 async def fail(store: Store, key: str, *, slot: int = SLOT) -> bool:
     return await store.close_unfilled(
         f"i-{key}",
