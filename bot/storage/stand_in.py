@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bot.ports import OutboxMessage, Reversed, SealedKey, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.position_rules import position_noted
-from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Mode
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 
@@ -156,6 +156,10 @@ class StandIn(MemoryIntents):
         """The highest quote seen for what is held; of a position that is not known here nothing."""
         if (position := self._positions.get(position_id)) is not None:
             self._positions[position_id] = position_noted(position, peak_lamports, token_raw)
+
+    def _results(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> int:  # noqa: ARG002
+        """What a day brought is history, which is not here; only buys are judged by it, and none is admitted from memory."""
+        return 0
 
     def _forget_oldest(self) -> None:
         """Now and then, so that not every end looks through all of them."""

@@ -143,6 +143,15 @@ async def test_an_exit_made_while_away_is_in_the_rows_once_when_the_database_is_
     assert (await settled(bench.store, request, fill_of(request))).position.state is PositionState.CLOSED
 
 
+async def test_an_order_that_failed_before_the_outage_keeps_no_exit_from_being_admitted(bench: Bench) -> None:
+    wallet = await holding(bench)
+    for key, end in (("lost", IntentState.EXPIRED), ("refused", IntentState.FAILED)):
+        await sent(bench.store, buy(key, wallet, mint=f"Mint{key}"))
+        await bench.store.close_unfilled(f"i-{key}", end, "it never landed", now_ms=NOW_MS, signature=f"s-{key}")
+    bench.link.is_away = True
+    await leave(bench, wallet)
+
+
 async def test_a_database_that_answers_and_takes_no_write_is_away_until_it_takes_one(bench: Bench) -> None:
     wallet = await holding(bench)
     bench.link.is_full = True
