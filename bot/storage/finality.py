@@ -15,6 +15,7 @@ from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_evidence
 from bot.storage.positions import position_of, update_position
 from bot.storage.reversal_rules import (
+    Moved,
     Settledness,
     has_landed_there,
     position_before,
@@ -183,7 +184,10 @@ async def _undo_trade(connection: asyncpg.Connection, asked: _Reversal, intent: 
     now = await position_of(connection, trade["position_id"])
     if now is None:
         raise no_position(trade["position_id"])
-    done = Settledness(_fill_of(trade), now.id, trade["realized_lamports"], trade["basis_lamports"])
+    moved = Moved(
+        trade["token_raw"] if trade["position_raw"] is None else trade["position_raw"], trade["basis_lamports"]
+    )
+    done = Settledness(_fill_of(trade), now.id, trade["realized_lamports"], moved)
     before = position_before(now, intent, done, asked.now_ms)
     await update_position(connection, before)
     await connection.execute(INSERT_REVERSAL, trade["seq"], intent.id, trade["signature"], asked.evidence, asked.now_ms)

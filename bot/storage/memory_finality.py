@@ -83,7 +83,7 @@ class MemoryFinality(MemoryIntents):
         slot = attempt.landed_slot if attempt.landed_slot is not None else 0
         position = None
         if trade is not None:
-            done = Settledness(trade.fill, trade.position_id, trade.realized_lamports, trade.basis_lamports)
+            done = Settledness(trade.fill, trade.position_id, trade.realized_lamports, trade.moved)
             position = position_before(self._positions[trade.position_id], intent, done, now_ms)
             self._positions[position.id] = position
             slot = trade.fill.slot

@@ -12,7 +12,7 @@ from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
 from bot.storage.ledger_rules import fee_entry, fill_entry, ours_after_all
 from bot.storage.memory_tables import MemoryTables, MemoryTrade
 from bot.storage.position_rules import check_fill, opens_position, position_after, position_unadjusted
-from bot.storage.reversal_rules import basis_moved
+from bot.storage.reversal_rules import moved_by
 from bot.storage.rules import (
     RUN_STATUS_OF,
     SENDABLE,
@@ -215,8 +215,8 @@ class MemoryIntents(MemoryTables):
         self._put_message(message(position, realized))
         self._put_attempt(replace(attempt, state=AttemptState.LANDED, landed_slot=fill.slot))
         self._positions[position.id] = position
-        basis = basis_moved(standing, position, fill)
-        self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized, basis)
+        moved = moved_by(fill, standing, position)
+        self._trades[fill.signature] = MemoryTrade(filled, fill, position.id, realized, moved)
         self.ledger.append(
             fill_entry(
                 intent,

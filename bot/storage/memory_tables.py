@@ -17,6 +17,7 @@ from bot.ports import (
     WalletSignal,
 )
 from bot.storage.position_rules import Adjusted
+from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
@@ -31,14 +32,14 @@ from bot.trading.trading_state import Cause, Halt
 class MemoryTrade:
     """A settled fill of `intent`, which is as it was when it filled; `realized_lamports` is 0 for a buy.
 
-    `basis_lamports` is what it added to its position's basis, or took from it.
+    `moved` is what it added to its position, or took from it.
     """
 
     intent: Intent
     fill: Fill
     position_id: str
     realized_lamports: int
-    basis_lamports: int
+    moved: Moved
 
     @property
     def at_ms(self) -> int:

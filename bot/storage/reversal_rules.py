@@ -16,13 +16,25 @@ LANDED = frozenset({AttemptState.LANDED, AttemptState.LANDED_ERROR})
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What a fill added to its position or took from it: raw tokens and basis in lamports, never negative.
+
+    A sale may take fewer tokens from its position than it sold: what came from outside was in no position.
+    `basis_lamports` is None where an older program settled the fill.
+    """
+
+    token_raw: int
+    basis_lamports: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settledness:
-    """What a settled fill did to its position. `basis_lamports` is None where an older program settled it."""
+    """What a settled fill did to its position."""
 
     fill: Fill
     position_id: str
     realized_lamports: int
-    basis_lamports: int | None
+    moved: Moved
 
 
 def has_landed_there(attempt: Attempt, landed_slot: int) -> bool:
@@ -30,19 +42,20 @@ def has_landed_there(attempt: Attempt, landed_slot: int) -> bool:
     return attempt.state in LANDED and attempt.landed_slot == landed_slot and not attempt.final
 
 
-def basis_moved(before: Position | None, after: Position, fill: Fill) -> int:
-    """What a fill adds to its position's basis, or takes from it, in lamports; never negative."""
+def moved_by(fill: Fill, before: Position | None, after: Position) -> Moved:
     if fill.side is Side.BUY:
-        return fill.basis_lamports
-    return 0 if before is None else before.basis_lamports - after.basis_lamports
+        return Moved(fill.token_raw, fill.basis_lamports)
+    if before is None:
+        return Moved(0, 0)
+    return Moved(before.token_raw - after.token_raw, before.basis_lamports - after.basis_lamports)
 
 
 def position_before(position: Position, intent: Intent, done: Settledness, now_ms: int) -> Position:
     """The position as it was before a fill that is taken back, the latest of it.
 
     A buy takes its tokens and their cost away; without any left the position closes, and nothing of it is realised. A
-    sale gives back what it sold, at the cost that it had; the position is open again, its peak no lower than what that
-    sale had brought.
+    sale gives back what it took from the position, at the cost that it had; the position is open again, its peak no
+    lower than what the sale had brought. One that took nothing sold what came from outside.
     """
     fill = done.fill
     if fill.side is Side.BUY:
@@ -56,15 +69,19 @@ def position_before(position: Position, intent: Intent, done: Settledness, now_m
             state=PositionState.OPEN if left else PositionState.CLOSED,
             closed_at_ms=None if left else now_ms,
         )
+    realized = position.realized_lamports - done.realized_lamports
+    if not done.moved.token_raw:
+        return replace(position, realized_lamports=realized)
     cost_sold = fill.proceeds_lamports - done.realized_lamports
-    held = position.token_raw + fill.token_raw
+    held = position.token_raw + done.moved.token_raw
+    basis = cost_sold if done.moved.basis_lamports is None else done.moved.basis_lamports
     peak = position.peak_lamports * held // position.token_raw if position.token_raw else fill.proceeds_lamports
     return replace(
         position,
         token_raw=held,
         cost_lamports=position.cost_lamports + cost_sold,
-        basis_lamports=position.basis_lamports + (cost_sold if done.basis_lamports is None else done.basis_lamports),
-        realized_lamports=position.realized_lamports - done.realized_lamports,
+        basis_lamports=position.basis_lamports + basis,
+        realized_lamports=realized,
         peak_lamports=max(0, peak),
         took_profit=position.took_profit and not takes_profit(intent.request),
         state=PositionState.OPEN,

@@ -15,7 +15,7 @@ from bot.storage.outbox import put_message
 from bot.storage.outside import unadjusted
 from bot.storage.position_rules import check_fill, opens_position, position_after
 from bot.storage.positions import insert_position, position_of, standing_position, update_position
-from bot.storage.reversal_rules import basis_moved
+from bot.storage.reversal_rules import Moved, moved_by
 from bot.storage.rules import no_position, other_intent, wrong_state
 from bot.storage.users import settings_of
 from bot.trading.fill import Fill
@@ -34,10 +34,12 @@ INSERT_TRADE = """
 insert into settled_trades (
     signature, intent_id, position_id, user_id, wallet_id, mint, mode, context, side, slot, block_time, token_raw,
     quote_lamports, protocol_fee_lamports, creator_fee_lamports, network_fee_lamports, rent_lamports, other_lamports,
-    wallet_delta_lamports, realized_lamports, lp_fee_lamports, tip_lamports, basis_lamports, landing
+    wallet_delta_lamports, realized_lamports, lp_fee_lamports, tip_lamports, basis_lamports, landing,
+    position_raw
 )
 values (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+    $25
 )
 """
 
@@ -81,7 +83,7 @@ async def _settle(connection: asyncpg.Connection, intent: Intent, settlement: Se
     write_position = insert_position if opens_position(standing, fill) else update_position
     await write_position(connection, position)
     await put_message(connection, settlement.message(position, realized))
-    effect = _Effect(position.id, realized, basis_moved(standing, position, fill), landing)
+    effect = _Effect(position.id, realized, moved_by(fill, standing, position), landing)
     await _insert_trade(connection, intent, fill, effect)
     entry = fill_entry(
         intent,
@@ -115,7 +117,7 @@ class _Effect:
 
     position_id: str
     realized_lamports: int
-    basis_lamports: int
+    moved: Moved
     landing: int
 
 
@@ -145,6 +147,7 @@ async def _insert_trade(connection: asyncpg.Connection, intent: Intent, fill: Fi
         effect.realized_lamports,
         fill.lp_fee_lamports,
         fill.tip_lamports,
-        effect.basis_lamports,
+        effect.moved.basis_lamports,
         effect.landing,
+        effect.moved.token_raw,
     )

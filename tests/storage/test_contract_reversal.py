@@ -161,6 +161,32 @@ async def test_a_part_that_was_sold_comes_back_at_what_it_had_cost(store: Store,
     assert 4_990 <= back.position.peak_lamports <= 5_000
 
 
+async def test_a_sale_of_more_than_the_books_held_gives_back_what_they_held(store: Store, wallet: Wallet) -> None:
+    """Found by the simulation: the network had taken back the sale of a part, and the next one sold the whole."""
+    before = await bought(store, "in", wallet, token_raw=1_000)
+    await sold(store, "half", wallet, token_raw=500)
+    await sold(store, "all", wallet, token_raw=1_000)
+    all_back, half_back = await take_back(store, "s-half")
+    assert all_back.position is not None
+    assert half_back.position is not None
+    assert (all_back.position.token_raw, half_back.position.token_raw) == (500, 1_000)
+    assert replace(half_back.position, peak_lamports=before.peak_lamports) == before
+    again = replace(fill_of(sell("all", wallet), token_raw=1_000, quote_lamports=900), slot=SLOT + 9)
+    assert (await settled(store, sell("all", wallet), again)).position.state is PositionState.CLOSED
+    assert await store.open_positions() == []
+
+
+async def test_a_sale_of_what_came_from_outside_opens_no_position_when_it_is_taken_back(
+    store: Store, wallet: Wallet
+) -> None:
+    await bought(store, "in", wallet)
+    await sold(store, "out", wallet)
+    closed = await the_position(store)
+    await sold(store, "more", wallet, token_raw=50)
+    [back] = await take_back(store, "s-more")
+    assert back.position == closed == await the_position(store)
+
+
 async def test_what_was_settled_on_top_goes_with_it_newest_first(store: Store, wallet: Wallet) -> None:
     await bought(store, "in", wallet)
     await bought(store, "other", wallet, position_id="p-9", mint="MintOther")
