@@ -18,7 +18,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from bot.localnet import addresses as at
-from bot.localnet.chain import Chain
+from bot.localnet.chain import DEPTH_OF, Chain
 from bot.localnet.launchpad import create_associated_token, decode_curve, decode_curve_creator
 from bot.localnet.liquidity import migrate_v2
 from bot.localnet.records import Block
@@ -42,6 +42,7 @@ class Migrator:
         self._keypair = Keypair.from_seed(hashlib.sha256(b"migrator" + bytes(genesis_hash)).digest())
         self._delay_slots = delay_slots
         self._due: dict[str, int] = {}
+        self._migrated: dict[str, int] = {}  # those among the due whose migration a fork may yet take back
 
     def genesis_accounts(self) -> Iterator[tuple[Pubkey, Account]]:
         """Its own wallet."""
@@ -59,7 +60,7 @@ class Migrator:
     @property
     def waiting(self) -> int:
         """How many completed curves wait for their pools."""
-        return len(self._due)
+        return len(self._due) - len(self._migrated)
 
     def observe(self, block: Block) -> None:
         """See which curves completed."""
@@ -83,12 +84,22 @@ class Migrator:
             key = Pubkey.from_string(mint)
             account = chain.accounts.get(at.bonding_curve(key))
             curve = decode_curve(account)
-            if account is None or curve is None or not curve.complete or curve.virtual_token_raw == 0:
-                # It has migrated, or the trade that completed it went with a fork and is seen again if it lands again.
-                del self._due[mint]
+            if account is None or curve is None or not curve.complete:
+                # The trade that completed it went with a fork and is seen again if it lands again.
+                self._forget(mint)
+                continue
+            if curve.virtual_token_raw == 0 and slot - self._migrated.setdefault(mint, slot) > DEPTH_OF["finalized"]:
+                self._forget(mint)
                 continue
             self._due[mint] = slot + AGAIN_SLOTS
+            if curve.virtual_token_raw == 0:
+                continue
+            self._migrated.pop(mint, None)
             yield self._migration(key, decode_curve_creator(account), chain)
+
+    def _forget(self, mint: str) -> None:
+        del self._due[mint]
+        self._migrated.pop(mint, None)
 
     def _migration(self, mint: Pubkey, creator: Pubkey, chain: Chain) -> VersionedTransaction:
         """Opens the account for the creator's fees too, which every trade in the pool names."""

@@ -104,6 +104,18 @@ def test_a_completed_curve_migrates_some_slots_later_with_everything_it_held(cha
     assert chain.cluster.migrator.waiting == 0
 
 
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_migration_that_a_fork_takes_back_comes_again(chain: InProcessChain, seen: bool) -> None:
+    coin, _ = completed(chain)
+    chain.step(DELAY_SLOTS + (20 if seen else 1))
+    assert reserves(chain, coin) is not None
+    chain.fork(22 if seen else 4, lost_percent=100)
+    assert read_pool(coin.mint.pubkey(), chain.cluster.chain.accounts) is None
+    chain.step(40)
+    assert reserves(chain, coin).token_raw == 206_900 * 10**9
+    assert chain.cluster.migrator.waiting == 0
+
+
 def test_without_anybody_who_migrates_a_completed_curve_waits() -> None:
     chain = InProcessChain(migration_slots=None)
     coin, _ = completed(chain)
