@@ -79,13 +79,14 @@ class Confirmer:
                 await self._cancel_orphan(intent, 0 if intent.id in abandoned else planned_max_age_ms)
             else:
                 found += self._follow(intent, attempts, addresses[intent.request.wallet_id], decided=False)
-        self.in_flight.taken_up(abandoned)
         try:
             unproven = await self.store.unproven()
         except StoreUnavailable as error:
-            # They hold up nothing but a buy of their token, which needs the database itself.
+            # They hold up nothing but a buy of their token, which needs the database itself. Nor are the rows of orders that
+            # were interrupted seen before it is back.
             log.info("unproven_not_read", reason=str(error))
             return found
+        self.in_flight.taken_up(abandoned)
         for intent, attempts in unproven:
             self._follow(intent, attempts, addresses[intent.request.wallet_id], decided=True)
         return found

@@ -75,6 +75,7 @@ class Safety:
             elif call.port == "journal":
                 self._may_be_recorded(call.arguments[0])
             elif call.method == "admit":
+                self._born.setdefault(call.named["intent_id"], self.life_number)
                 self._paused[call.named["intent_id"]] = self.covered(call.arguments[0].user_id)
             elif call.method == "send":
                 self._may_leave(call.arguments[0])
@@ -124,7 +125,6 @@ class Safety:
 
     def _admitted(self, intent: Intent, wallet_lamports: int) -> None:
         """A fresh intent: nothing that was known when it was asked for forbids it."""
-        self._born[intent.id] = self.life_number
         request = intent.request
         if request.side is Side.BUY and intent.id not in self.store._intents:
             raise Violation(f"buy {intent.id} is admitted and not in the database")

@@ -18,13 +18,15 @@ class CutStore:
     """The store in memory behind a connection that can be cut or hang.
 
     While it is away every call raises StoreUnavailable, while it hangs none is answered. The calls named in `broken` raise
-    what nobody expects of a store.
+    what nobody expects of a store; with one named in `loses` it goes away after that was carried out and before it is
+    answered.
     """
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.is_away = self.hangs = False
         self.broken: set[str] = set()
+        self.loses: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
@@ -39,7 +41,12 @@ class CutStore:
                 raise StoreUnavailable("the database is away")
             if name in self.broken:
                 raise ZeroDivisionError(f"a bug in {name}")
-            return await method(*arguments, **named)
+            answer = await method(*arguments, **named)
+            if name in self.loses:
+                self.loses.discard(name)
+                self.is_away = True
+                raise StoreUnavailable("the connection was lost before the answer came")
+            return answer
 
         return call
 

@@ -8,10 +8,12 @@ from trio.testing import MockClock
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.intent import IntentState
 from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
+from tests.whole.test_exits_without_database import KEEPS, scene
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot
 
 # Far below the 30 s after which an unsigned order of an unknown maker is given up.
@@ -62,3 +64,18 @@ async def test_an_executor_stopped_in_the_middle_of_planning_a_sale_delays_it_li
         await bot.supervisor("money", "executors").terminate_child(wallet.id)
         await _sold(world)
         assert await world.books_equal_chain()
+
+
+async def test_a_buy_that_was_committed_and_never_answered_is_given_up_when_the_database_is_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(KEEPS) as here:
+        here.world.database.loses.add("admit")
+        assert isinstance(await here.buys(), Refused)
+        await here.database_goes()
+        await trio.sleep(1)
+        assert [intent.state for intent, _ in await here.world.store.in_flight()] == [IntentState.PLANNED]
+        await here.database_comes()
+        with trio.fail_after(SOON_S):
+            while await here.world.store.in_flight():
+                await trio.sleep(0.1)
