@@ -64,14 +64,15 @@ def _lines(connection: socket.socket) -> Iterator[Answer]:
             yield json.loads(line)
 
 
-def ask(path: Path, request: Answer) -> Answer:
+def ask(path: Path, request: Answer, within_s: float = ANSWER_TIMEOUT_S) -> Answer:
     """One question, one answer. Raises NotRunning or Refused."""
     with _connect(path) as connection:
+        connection.settimeout(within_s)
         connection.sendall(json.dumps(request).encode() + b"\n")
         try:
             answer = next(_lines(connection), None)
         except TimeoutError:
-            raise Refused(f"the bot did not answer within {ANSWER_TIMEOUT_S:.0f} s; look at its log") from None
+            raise Refused(f"the bot did not answer within {within_s:.0f} s; look at its log") from None
     if answer is None:
         raise NotRunning("the bot closed the connection; it is stopping")
     if "error" in answer:

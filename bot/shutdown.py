@@ -6,20 +6,29 @@ takes up what this one left. The stop is orderly so that as little as possible h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 
 import structlog
 import trio
 
-from actors.runtime import NotFound, Report, ReportFn, Supervision, Supervisor
+from actors.runtime import NotFound, Report, ReportFn, StopMode, Supervision, Supervisor
 from bot.errors import Unavailable
 from bot.tree import TradingBot
+from bot.tree_record import Node, workers
 
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 9.7  # of the 10 s, less what the interpreter needs to end
 TREE_WITHIN_S = 5.6  # a little more than the shares of the tree, for a supervision file that gives longer ones
+# What was killed at the end of its share has this long to be gone; what then still is in a write is not waited for.
+GO_WITHIN_S = 0.05
+# How long a write that has begun goes on behind a task that was killed: a unit of work of the database ends by its own
+# deadline, 5 s, and one that waits for a group of them 1 s later. Only what takes longer counts as a task that cannot be
+# ended, and ends the process with it.
+KILL_GRACE_S = 10.0
 CONNECTIONS_MS = 1_000
 LOCAL_CHAIN_MS = 1_000
 DATABASE_SERVER_MS = 2_000
@@ -66,6 +75,8 @@ class OrderlyStop:
     _phase_began_s: float = 0.0
     _ended_at_s: dict[str, float] = field(default_factory=dict)
     _resolving: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _waiting: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _is_cut_short: bool = False
     _cut: list[str] = field(default_factory=list)
 
     def noting(self, report: ReportFn) -> ReportFn:
@@ -82,7 +93,7 @@ class OrderlyStop:
         """Close entries, end the hunt, resolve what is in flight, and stop the other subtrees in their order.
 
         No cancellation reaches it: its own bounds end it, or `hurried`. A write on the database that has begun ends with
-        its own deadline; whoever waits for it is given up before, and reported as unkillable.
+        its own deadline, behind the phases that follow; the tree is left when it has.
         """
         shares_ms = tree_shares_ms(bot.supervision)
         self._began_s = self._phase_began_s = trio.current_time()
@@ -90,16 +101,16 @@ class OrderlyStop:
         bot.guard.stop_entries()
         self._ended("entries", 0)
         with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._end_what_is_left, root)
+            async with trio.open_nursery() as stops, trio.open_nursery() as bound:
+                bound.start_soon(self._end_what_is_left, root)
                 for child in reversed(root.which_children()):
                     if child.id == _RESOLVE_BEFORE:
-                        await self._resolve(bot, shares_ms.get(IN_FLIGHT, 0))
+                        await self._resolve(stops, bot, shares_ms.get(IN_FLIGHT, 0))
                     phase = _PHASE_OF.get(child.id, child.id)
                     self.line = f"stopping: {phase}"
-                    await root.terminate_child(child.id)
+                    await self._stop_within(shares_ms.get(phase), stops, root, child.id)
                     self._ended(phase, shares_ms.get(phase))
-                nursery.cancel_scope.cancel()
+                bound.cancel_scope.cancel()
 
     def closed(self, phase: str, share_ms: int) -> None:
         """What follows the tree has been closed; nothing is told when no stop has begun."""
@@ -117,18 +128,42 @@ class OrderlyStop:
             log.info("stopped", took_ms=round(took_s * 1000))
             self.say(f"stopped after {took_s:.1f} s")
 
-    async def _resolve(self, bot: TradingBot, share_ms: int) -> None:
+    async def _stop_within(
+        self,
+        share_ms: int | None,
+        stops: trio.Nursery,
+        supervisor: Supervisor,
+        child_id: str,
+        mode: StopMode = "cancel",
+    ) -> None:
+        """Stop one child and wait for it as long as its share lasts; what goes on behind it is noted as cut."""
+        gone = trio.Event()
+
+        async def stop() -> None:
+            with suppress(NotFound):  # it ended by itself
+                await supervisor.terminate_child(child_id, mode)
+            gone.set()
+
+        stops.start_soon(stop)
+        share_s = 0 if self._is_cut_short else inf if share_ms is None else share_ms / 1000
+        with trio.move_on_after(share_s + GO_WITHIN_S) as self._waiting:
+            await gone.wait()
+        if not gone.is_set():
+            self._cut += [f"{path} not ended" for path in _not_ended(supervisor.statistics_of(child_id))]
+
+    async def _resolve(self, stops: trio.Nursery, bot: TradingBot, share_ms: int) -> None:
         """Let the executors finish what they hold and take nothing new, and follow sent orders to their outcome.
 
         Exits that fall due from here on are refused; the next start decides them anew.
         """
         self.line = f"stopping: {IN_FLIGHT}, {len(bot.in_flight.all())} orders on their way"
+        until_s = trio.current_time() + share_ms / 1000
+        try:
+            await self._stop_within(share_ms, stops, bot.supervisor("money"), "executors", "drain")
+        except Unavailable as error:
+            log.info("executors_not_drained", reason=str(error))  # a halt is being carried out by others
         with self._resolving:
-            self._resolving.deadline = trio.current_time() + share_ms / 1000
-            try:
-                await bot.supervisor("money").terminate_child("executors", "drain")
-            except (Unavailable, NotFound) as error:
-                log.info("executors_not_drained", reason=str(error))  # a halt is being carried out by others
+            self._resolving.deadline = until_s
             for followed in bot.in_flight.all():
                 await bot.in_flight.resolved(followed.intent.id)
         if left := len(bot.in_flight.all()):
@@ -138,10 +173,12 @@ class OrderlyStop:
     async def _end_what_is_left(self, root: Supervisor) -> None:
         with trio.move_on_after(TREE_WITHIN_S):
             await self.hurried.wait()
+        self._is_cut_short = True
         log.warning("stop_cut_short", asked_for=self.hurried.is_set())
         for child in root.which_children():
             root.kill(child.id)
         self._resolving.cancel()
+        self._waiting.deadline = min(self._waiting.deadline, trio.current_time() + GO_WITHIN_S)
 
     def _ended(self, phase: str, share_ms: int | None) -> None:
         now_s = trio.current_time()
@@ -153,3 +190,8 @@ class OrderlyStop:
         more = [f"{len(cut) - _CUTS_NAMED} more"] if len(cut) > _CUTS_NAMED else []
         cuts = f"; cut: {', '.join([*cut[:_CUTS_NAMED], *more])}" if cut else ""
         self.say(f"stop: {phase} {took_s:.1f} s{cuts}")
+
+
+def _not_ended(statistics: Node) -> Iterator[str]:
+    """The paths of those who were asked to end and have not."""
+    return (worker.path for worker in workers(statistics) if worker.ending_s is not None)

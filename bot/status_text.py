@@ -218,10 +218,11 @@ def tree_text(answer: Record) -> str:
         depth_text = f"  mailbox {mailbox['depth']}/{mailbox['capacity']}" if mailbox else ""
         failed_at = f" at {node['last_failure_at']}" if node["last_failure_at"] else ""
         failure = f"  last failure{failed_at}: {node['last_failure']}" if node["last_failure"] else ""
+        ending = "" if node["ending_s"] is None else f"  asked to end {_age(node['ending_s'], 'ago')}"
         kind = f" ({node['strategy']})" if node["strategy"] else ""
         lines.append(
             f"{'  ' * depth}{node['name']}{kind}  {node['state']}  incarnation {node['incarnation']}"
-            f"  restarts {node['restarts']}{depth_text}{failure}"
+            f"  restarts {node['restarts']}{depth_text}{ending}{failure}"
         )
         for child in node["children"]:
             walk(child, depth + 1)

@@ -18,6 +18,8 @@ Answer = dict[str, Any]
 
 STATES = ("running", "restarting", "undefined", "quarantined")
 WATCH_S = 1.0
+# What is stopped first may stand in a write to a database that hangs, and then the audit waits for it too.
+STARTS_AGAIN_WITHIN_S = 30.0
 CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -76,11 +78,8 @@ def supervisor_verb(arguments: argparse.Namespace, socket: Path) -> int:
         case "restart":
             print(_restarted(arguments, socket))
         case "release":
-            print(
-                control.ask(socket, {"verb": "supervisor_release", "path": arguments.path, "why": arguments.why})[
-                    "text"
-                ]
-            )
+            request = {"verb": "supervisor_release", "path": arguments.path, "why": arguments.why}
+            print(control.ask(socket, request, STARTS_AGAIN_WITHIN_S)["text"])
         case "dead-letters" if arguments.replay:
             print(control.ask(socket, {"verb": "replay", "id": _letter_id(arguments), "why": arguments.why})["text"])
         case "dead-letters":
@@ -102,11 +101,11 @@ def _status(arguments: argparse.Namespace, socket: Path) -> int:
 
 def _restarted(arguments: argparse.Namespace, socket: Path) -> str:
     request = {"verb": "supervisor_restart", "path": arguments.path, "why": arguments.why, "yes": arguments.yes}
-    answer = control.ask(socket, request)
+    answer = control.ask(socket, request, STARTS_AGAIN_WITHIN_S)
     if question := answer.get("confirm"):
         if not sys.stdin.isatty() or input(f"{question} Type yes: ").strip() != "yes":
             raise BotError(f"not confirmed, nothing was done (--yes skips the question): {question}")
-        answer = control.ask(socket, {**request, "yes": True})
+        answer = control.ask(socket, {**request, "yes": True}, STARTS_AGAIN_WITHIN_S)
     return str(answer["text"])
 
 

@@ -61,6 +61,7 @@ class SupervisionVerbs:
     async def restart(self, typed: str, why: str, by: str, *, confirmed: bool) -> Record:
         """Stop a child and start it again, with a fresh budget; what waits in its mailbox is handled first.
 
+        It is started when the last one is gone, which while the database hangs may take until a write gives up.
         The answer has `text`, or `confirm` with the question where people have to say yes first.
         """
         place = await self.find(typed)
@@ -245,8 +246,8 @@ def _short(text: str) -> str:
 async def _stopped(supervisor: Supervisor, child_id: str) -> None:
     """Stop a child once it has handled what waits; after half of its `shutdown_ms` whatever it still does is cancelled.
 
-    The other half is for the writes that have begun, which no cancellation ends: below a child that is killed in the
-    middle of its drain they would count as tasks that cannot be ended, and the whole tree would end with them.
+    The other half is for its cleanup, which a kill at the end of a drain would leave out. A write that has begun is
+    waited for beyond that, up to its own deadline.
     """
     patience_s = supervisor.get_childspec(child_id).shutdown_s / 2
 

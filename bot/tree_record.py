@@ -87,6 +87,7 @@ def _empty(name: str) -> Record:
         "restarts": 0,
         "mailbox": None,
         "message_age_s": None,
+        "ending_s": None,
         "last_failure": None,
         "last_failure_at": None,
         "level": 1,
@@ -115,6 +116,7 @@ def _node(statistics: Node, level: int, wall_ms: WallTime) -> Record:
         node["dead_letters"] = statistics.dead_letters
         node["on_exhausted"] = statistics.on_exhausted
         return node
+    node["ending_s"] = statistics.ending_s
     node["last_failure"] = statistics.last_failure
     if statistics.last_failure_at is not None:
         node["last_failure_at"] = rfc3339(wall_ms(statistics.last_failure_at))

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from actors.runtime import ChildStatistics
 from bot.clock import rfc3339_s
 from bot.ports import Owner
-from bot.trading.runbooks import QUARANTINED
+from bot.trading.runbooks import QUARANTINED, TREE
 from bot.tree_record import WallTime
 
 PAGE = f"see {QUARANTINED}"
 RECENTLY_MS = 60_000  # an actor that failed this lately, and not for the first time, may be on its way out
 FAILURES = 2
 FAILURE_LENGTH = 160
+ENDING = "ending"  # asked to end, and does not
+ENDS_WITHIN_S = 3.0  # more than any `shutdown_ms` of the shipped tree
 
 # What an actor of the fixed tree is, and what its absence means.
 FIXED = {
@@ -49,9 +51,10 @@ PATIENT = ("snipers", "wallet_scanners", "token_trackers")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A worker that does not run, or that has just failed again. `home` is its supervisor's name.
+    """A worker that does not run, does not end, or has just failed again. `home` is its supervisor's name.
 
-    `since_ms` is its last failure, in milliseconds since 1970; `owner` is whose it is, where that is known.
+    `since_ms` is its last failure, or when it was asked to end, in milliseconds since 1970; `owner` is whose it is, where
+    that is known.
     """
 
     path: str
@@ -67,19 +70,22 @@ class Trouble:
 def find_troubles(
     workers: Iterable[ChildStatistics], owners: Mapping[str, Owner], wall_ms: WallTime, now_ms: int
 ) -> list[Trouble]:
-    """Whoever does not run or crashes again and again, the most urgent first."""
+    """Whoever does not run, does not end or crashes again and again, the most urgent first."""
     found = []
     for worker in workers:
         since_ms = now_ms if worker.last_failure_at is None else wall_ms(worker.last_failure_at)
+        state: str = worker.state
+        if state != "quarantined" and (worker.ending_s or 0) > ENDS_WITHIN_S:
+            state, since_ms = ENDING, now_ms - round((worker.ending_s or 0) * 1000)
         failing = worker.restarts >= FAILURES and worker.last_failure is not None and now_ms - since_ms < RECENTLY_MS
-        if worker.state in {"quarantined", "restarting"} or (worker.state == "running" and failing):
+        if state in {"quarantined", "restarting", ENDING} or (state == "running" and failing):
             found.append(
                 Trouble(
                     path=worker.path,
                     home=worker.path.split("/")[-2],
                     name=worker.id,
-                    state=worker.state,
-                    failures=worker.restarts + (worker.state != "running"),
+                    state=state,
+                    failures=worker.restarts + (state not in {"running", ENDING}),
                     since_ms=since_ms,
                     failure=_short(worker.last_failure or "its start has not ended"),
                     owner=owners.get(worker.id),
@@ -120,6 +126,12 @@ def sentence(troubles: list[Trouble], by_fallback: Collection[str]) -> str:
         told = (
             f"{what} is being started again since {since}: it failed {times}, last for {first.failure}. What that"
             f" means: {meaning}. Nothing is asked of you unless it lasts; {PAGE}."
+        )
+    elif first.state == ENDING:
+        told = (
+            f"{what} was asked to end at {since} and has not: it is in a call that nothing cuts short, such as a write to"
+            f" a database that hangs, which ends by its own deadline. What that means: {meaning}. Nothing is asked of"
+            f" you unless it lasts; see {TREE}."
         )
     else:
         told = (

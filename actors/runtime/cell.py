@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 Why = Literal["stop", "cancelled", "group", "hung", "init_timeout"]
 
 KILL_PASSES: Final = 50
-"""Passes of the scheduler after which a killed child that still runs is called unkillable."""
+"""Passes of the scheduler after which a killed child that still runs is called unkillable, in a tree without a grace."""
 
 _ASKED: Final[frozenset[str | None]] = frozenset({"stop", "cancelled", "group"})
 
 
 class Cell:
-    """What the two sorts of incarnation have in common. `why` is who asked it to end, `killed` that time was up."""
+    """What the two sorts of incarnation have in common. `why` is who asked it to end, `killed` that time was up.
 
-    __slots__ = ("_timer", "child", "finished", "gone", "incarnation", "is_ready", "killed", "why")
+    `asked_at` is the moment of the first of the two on trio's clock in seconds, None before.
+    """
+
+    __slots__ = ("_timer", "asked_at", "child", "finished", "gone", "incarnation", "is_ready", "killed", "why")
 
     def __init__(self, child: "Child", incarnation: int) -> None:
         self.child = child
@@ -37,6 +40,7 @@ class Cell:
         self.killed = False
         self.finished = False
         self.why: Why | None = None
+        self.asked_at: float | None = None
         self.gone: trio.Event | None = None
         self._timer: Timer | None = None
 
@@ -71,6 +75,8 @@ class Cell:
         first = self.why is None
         if first or why in ("stop", "cancelled"):
             self.why = why
+        if self.asked_at is None:
+            self.asked_at = trio.current_time()
         if first and not self.killed:
             self._drop_timer()
             limit = self.child.spec.shutdown_s
@@ -153,10 +159,17 @@ class WorkerCell(Cell):
         if self.killed or self.finished:
             return
         self.killed = True
+        if self.asked_at is None:
+            self.asked_at = trio.current_time()
         self._scope.cancel()
         for scope in self._cleanups or ():
             scope.cancel()
-        self.child.home.runtime.nursery.start_soon(self._reap)
+        self._drop_timer()
+        runtime = self.child.home.runtime
+        if runtime.kill_grace_s > 0:
+            self._timer = self.child.timers.after(runtime.kill_grace_s, self._give_up)
+        else:
+            runtime.nursery.start_soon(self._reap)
 
     def interrupt(self, mode: StopMode) -> None:
         inbox = self.child.inbox
@@ -166,12 +179,15 @@ class WorkerCell(Cell):
             inbox.halt(drain=mode == "drain")
 
     async def _reap(self) -> None:
-        # Trio cannot end a task that shields itself. Passes and not seconds: everything that a cancel can wake has
-        # had its turns by then, and under a virtual clock no time goes by.
+        # Without a grace: everything that a cancel can wake has had its turns after so many passes, and no time goes by.
         for _ in range(KILL_PASSES):
             if self.finished:
                 return
             await trio.lowlevel.cancel_shielded_checkpoint()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        # Trio cannot end a task that shields itself.
         if not self.finished:
             self.finish(Exit("unkillable", "ignores its cancellation", (), self.incarnation))
 

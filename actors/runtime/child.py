@@ -46,6 +46,8 @@ class ChildStatistics:
     """One worker at one moment. `restarts` counts starts by supervision, `running_s` is None unless it runs.
 
     `last_failure` is the text of the last abnormal exit and `last_failure_at` its time on trio's clock in seconds.
+    `ending_s` is for how long a task of this address has been asked to end and has not ended, None where there is none;
+    in quarantine that is the task which was given up as unkillable.
     """
 
     id: str
@@ -57,6 +59,7 @@ class ChildStatistics:
     last_failure: str | None
     last_failure_at: float | None
     mailbox: MailboxStatistics | None
+    ending_s: float | None = None
 
 
 class Attempt:
@@ -143,7 +146,7 @@ class Child:
     @property
     def is_troubled(self) -> bool:
         """Whether there is more to say of it than that it runs."""
-        return self.state != "running" or self.last_failure is not None
+        return self.state != "running" or self.last_failure is not None or self._ending_s() is not None
 
     @property
     def is_alive(self) -> bool:
@@ -305,4 +308,9 @@ class Child:
             last_failure=self.last_failure,
             last_failure_at=self.last_failure_at,
             mailbox=None if self.inbox is None else self.inbox.statistics(),
+            ending_s=self._ending_s(),
         )
+
+    def _ending_s(self) -> float | None:
+        cell = self.zombie if self.cell is None else self.cell
+        return None if cell is None or cell.asked_at is None else trio.current_time() - cell.asked_at

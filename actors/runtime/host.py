@@ -11,7 +11,7 @@ import trio
 
 from actors.runtime.child import Child
 from actors.runtime.engine import Engine
-from actors.runtime.errors import AlreadyStarted, InitFailed
+from actors.runtime.errors import AlreadyStarted, InitFailed, SpecError
 from actors.runtime.exits import Exit, Report, ReportFn
 from actors.runtime.pacing import Pacer
 from actors.runtime.ref import Ref
@@ -46,8 +46,9 @@ def whereis(name: str) -> Ref | None:
 class Runtime:
     """What the supervisors of one tree share: the nursery of all cells, deadlines, the pace of restarts, names, the report."""
 
-    def __init__(self, report: ReportFn | None) -> None:
+    def __init__(self, report: ReportFn | None, kill_grace_s: float) -> None:
         self._report = report
+        self.kill_grace_s = kill_grace_s
         self.timers = Timers()
         self.pacer = Pacer()
         self.nursery: trio.Nursery
@@ -96,14 +97,21 @@ class open_supervisor:  # noqa: N801 - it is used as a function, like trio.open_
 
     Raises InitFailed when the tree does not start. `report` is called, synchronously, for each abnormal event; without
     one they go to the log. When the tree ends before the block does, the block goes on, and leaving it raises nothing.
+
+    `kill_grace_s` is how many seconds a killed child of this tree may still take for what no cancellation ends, a write
+    that has begun or a thread, before it is unkillable and its supervisors end with it. Whatever shields itself in such
+    a tree has a deadline of its own that is shorter. 0 calls a child unkillable at the end of its `shutdown_ms`.
     """
 
-    def __init__(self, spec: SupervisorSpec, *, report: ReportFn | None = None) -> None:
+    def __init__(self, spec: SupervisorSpec, *, report: ReportFn | None = None, kill_grace_s: float = 0.0) -> None:
+        if not 0 <= kill_grace_s < inf:
+            raise SpecError("kill_grace_s", kill_grace_s, "must be seconds, 0 or more, and finite")
         self._spec = spec
         self._report = report
+        self._kill_grace_s = kill_grace_s
 
     async def __aenter__(self) -> Supervisor:
-        self._runtime = Runtime(self._report)
+        self._runtime = Runtime(self._report, self._kill_grace_s)
         self._engine = Engine(self._spec, self._runtime, self._spec.name)
         self._settled = trio.Event()
         self._done = trio.Event()

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from actors.runtime import ChildSpec, SupervisorSpec, Terminated, open_supervisor
+from actors.runtime import ChildSpec, Running, SpecError, SupervisorSpec, Terminated, open_supervisor
 from actors.runtime.testing import Cast, Oops
 
 
@@ -228,6 +228,63 @@ async def test_a_child_that_shields_itself_is_unkillable_at_the_deadline(autojum
         assert trio.current_time() == 61
     assert ended_at == [(3, "unkillable")]
     assert cast.probe.kinds() == ["unkillable"]
+
+
+def graceful(cast, shield_s, **keywords):
+    """One child that ignores its cancellation for so long, beside a steady one, in a tree of 5 s of grace."""
+    child = ChildSpec("a", cast.shielded(shield_s), shutdown_ms=2000)
+    spec = SupervisorSpec("top", "one_for_one", (ChildSpec("b", cast.steady), child), **keywords)
+    return open_supervisor(spec, report=cast.probe.report, kill_grace_s=5)
+
+
+async def test_a_child_that_ends_within_the_grace_was_killed_and_can_be_started_again(autojump_clock):
+    cast = Cast()
+    async with graceful(cast, 6) as sup, trio.open_nursery() as nursery:
+        nursery.start_soon(sup.terminate_child, "a")
+        await trio.sleep(4)
+        assert sup.statistics_of("a").ending_s == 4
+        assert sup.statistics_of("b").ending_s is None
+        with pytest.raises(Running):
+            await sup.restart_child("a")
+        await trio.sleep(2.5)
+        assert [(child.id, child.state) for child in sup.which_children()] == [("b", "running"), ("a", "undefined")]
+        assert sup.statistics_of("a").ending_s is None
+        assert await sup.restart_child("a") == "a"
+        sup.kill("a")
+        await trio.sleep(6.5)
+        assert [child.state for child in sup.which_children()] == ["running", "running"]
+        assert cast.probe.kinds() == ["killed", "killed"]
+
+
+async def test_a_child_that_outlasts_the_grace_too_is_unkillable(autojump_clock):
+    cast = Cast()
+    async with graceful(cast, 60) as sup:
+        await sup.terminate_child("a")
+        assert trio.current_time() == 7
+        assert (await sup.wait()).kind == "unkillable"
+        assert sup.statistics_of("a").ending_s == 7
+    assert cast.probe.kinds() == ["unkillable"]
+
+
+async def test_a_supervisor_that_is_used_up_waits_for_a_child_within_the_grace(autojump_clock):
+    cast = Cast()
+    inner = SupervisorSpec(
+        "inner", "one_for_one", (ChildSpec("b", cast.steady), ChildSpec("a", cast.shielded(6))), intensity=0
+    )
+    child = ChildSpec("in", inner, type="supervisor", shutdown_ms=1000)
+    async with open_supervisor(
+        SupervisorSpec("top", "one_for_one", (child,)), report=cast.probe.report, kill_grace_s=5
+    ) as sup:
+        cast.crash("b")
+        await trio.sleep(6.5)
+        assert sup.child("in").statistics().incarnation == 2
+    assert "unkillable" not in cast.probe.kinds()
+
+
+@pytest.mark.parametrize("grace", [-1, float("inf"), float("nan")])
+def test_a_grace_that_is_no_time_is_refused(grace):
+    with pytest.raises(SpecError, match="kill_grace_s"):
+        open_supervisor(SupervisorSpec("top", "one_for_one"), kill_grace_s=grace)
 
 
 async def test_an_unkillable_child_takes_its_supervisors_with_it_and_is_never_started_beside_itself(autojump_clock):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from bot.errors import StoreUnavailable
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatReply, ChatUpdate, Routing, Submitted, User, Wallet
 from bot.shutdown import (
     CONNECTIONS_MS,
     DATABASE_SERVER_MS,
+    GO_WITHIN_S,
     IN_FLIGHT,
+    KILL_GRACE_S,
     LOCAL_CHAIN_MS,
     SERVERS_MS,
     STOP_WITHIN_S,
@@ -24,8 +24,8 @@ from bot.shutdown import (
     OrderlyStop,
     tree_shares_ms,
 )
+from bot.storage.database import DatabaseTimeouts
 from bot.storage.embedded import STOP_WITHIN_S as SERVER_STOPS_WITHIN_S
-from bot.storage.memory import MemoryStore
 from bot.supervision_sections import SHIPPED, load, read
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context, IntentState, Mode, Protection, Side, TradeRequest
@@ -33,34 +33,11 @@ from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import Chats
 from tests.whole.crowd import Crowd
-from tests.whole.outages import CutStore
+from tests.whole.outages import WRITE_S, HangingStore
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot, until
 
 IDLE = UserSettings(snipe_enabled=False, take_profit_bps=900_000, stop_loss_bps=9_900, max_hold_s=36_000)
 PHASES = ["entries", "hunt", "in flight", "monitors", "guard", "links", "ops"]
-WRITE_S = 5.0  # a write ends by its own deadline, whatever is cancelled
-
-
-class HangingStore(CutStore):
-    """A store whose calls hang while `hangs`, as writes do: no cancellation ends them, their deadline does."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store)
-        self.hangs = False
-        self.hanging = 0
-
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        method = super().__getattr__(name)
-
-        async def call(*arguments: Any, **named: Any) -> Any:
-            if not self.hangs:
-                return await method(*arguments, **named)
-            self.hanging += 1
-            with trio.CancelScope(shield=True):
-                await trio.sleep(WRITE_S)
-            raise StoreUnavailable("no answer in time")
-
-        return call
 
 
 class HoldingTelegram(MemoryTelegram):
@@ -123,6 +100,11 @@ def test_shares_of_the_shipped_tree_and_of_the_servers_add_up_to_the_ten_seconds
     assert STOP_WITHIN_S < 10
     assert SERVER_STOPS_WITHIN_S * 1000 < DATABASE_SERVER_MS
     assert sum(patience_s for _, patience_s in CHAIN_STEPS) * 1000 < LOCAL_CHAIN_MS
+
+
+def test_a_write_gives_up_before_its_task_counts_as_one_that_cannot_be_ended() -> None:
+    timeouts = DatabaseTimeouts()
+    assert timeouts.unit_s + timeouts.silent_s < KILL_GRACE_S
 
 
 def test_every_actor_of_the_tree_gets_no_more_time_than_its_subtree() -> None:
@@ -222,10 +204,11 @@ async def test_tasks_that_no_cancellation_ends_are_given_up_and_the_stop_ends_wi
             took_s = trio.current_time() - began_s
             nursery.cancel_scope.cancel()
     assert list(told(logs)) == PHASES
-    assert sum(event["took_ms"] for event in told(logs).values()) <= TREE_WITHIN_S * 1000
+    assert sum(event["took_ms"] for event in told(logs).values()) <= (TREE_WITHIN_S + GO_WITHIN_S) * 1000
     assert took_s <= TREE_WITHIN_S + WRITE_S / 5
-    assert any("unkillable" in cut for cut in told(logs)["monitors"]["cut"])
-    assert "root/ops/telegram_gateway unkillable" in told(logs)["ops"]["cut"]
+    assert any("not ended" in cut for cut in told(logs)["monitors"]["cut"])
+    assert "root/ops/telegram_gateway not ended" in told(logs)["ops"]["cut"]
+    assert not [one for one in world.reports if one.kind == "unkillable"]
     assert len(await world.store.open_positions()) == 1
 
 

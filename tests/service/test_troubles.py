@@ -9,7 +9,7 @@ from bot.troubles import also, find_troubles, sentence
 NOW_MS = 1_790_000_000_000
 
 
-def worker(path: str, state: ChildState, failure: str) -> ChildStatistics:
+def worker(path: str, state: ChildState, failure: str | None, ending_s: float | None = None) -> ChildStatistics:
     return ChildStatistics(
         path=path,
         id=path.rpartition("/")[2],
@@ -20,6 +20,7 @@ def worker(path: str, state: ChildState, failure: str) -> ChildStatistics:
         last_failure=failure,
         last_failure_at=0.0,
         mailbox=None,
+        ending_s=ending_s,
     )
 
 
@@ -35,3 +36,16 @@ def test_who_runs_again_is_not_in_trouble_and_a_traceback_stays_in_the_log() -> 
     assert "the local chain ended" in told
     assert "Traceback" not in told
     assert also([trouble for trouble in troubles if trouble.state == "running"]) == ""
+
+
+def test_who_was_asked_to_end_and_has_not_is_named_and_who_ends_in_time_is_not() -> None:
+    workers = [
+        worker("root/money/reconciler", "running", None, ending_s=4.0),
+        worker("root/money/sale_follower", "running", None, ending_s=1.0),
+        worker("root/hunt/snipers/u", "quarantined", "unkillable: ignores its cancellation", ending_s=60.0),
+    ]
+    troubles = find_troubles(workers, {}, lambda _: NOW_MS, NOW_MS)
+    assert [(one.name, one.state) for one in troubles] == [("reconciler", "ending"), ("u", "quarantined")]
+    told = sentence(troubles, ())
+    assert told.startswith("The comparison of books and chain was asked to end at 2026-09-21T14:13:16Z and has not")
+    assert "runbooks/supervision.md" in told

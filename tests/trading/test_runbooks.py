@@ -13,6 +13,7 @@ from bot.trading.runbooks import (
     QUARANTINED,
     RUNBOOKS,
     STANDBY,
+    TREE,
     page_for,
 )
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_page_exists_and_is_linked_from_the_first() -> None:
     first = (ROOT / FIRST_PAGE).read_text(encoding="utf-8")
-    for page in {*RUNBOOKS.values(), ENDPOINTS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY}:
+    for page in {*RUNBOOKS.values(), ENDPOINTS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY, TREE}:
         assert (ROOT / page).is_file(), page
         assert f"({Path(page).name})" in first, page
 

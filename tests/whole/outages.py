@@ -51,6 +51,33 @@ class CutStore:
         return call
 
 
+WRITE_S = 5.0  # a write ends by its own deadline, whatever is cancelled
+
+
+class HangingStore(CutStore):
+    """A store whose calls hang while `hangs`, as writes do: no cancellation ends one that has begun, its deadline does."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.hanging = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._store, name)
+        if not iscoroutinefunction(method):
+            return method  # type: ignore[no-any-return]
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if not self.hangs:
+                return await method(*arguments, **named)
+            self.hanging += 1
+            with trio.CancelScope(shield=True):
+                await trio.sleep(WRITE_S)
+            raise StoreUnavailable("no answer in time")
+
+        return call
+
+
 async def crash_until_given_up(supervisor: Supervisor, child_id: str) -> None:
     """End a child whenever it runs, as its own crashes would, until its supervisor gives it up."""
     with trio.fail_after(120):

@@ -23,7 +23,7 @@ from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
-from bot.shutdown import OrderlyStop
+from bot.shutdown import KILL_GRACE_S, OrderlyStop
 from bot.storage.memory import MemoryStore
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import MemoryJournal
@@ -183,7 +183,9 @@ async def living_bot(
         bot.failures.report(report)
 
     heard = report if stop is None else stop.noting(report)
-    async with open_supervisor(bot.spec(_no_door, world.chats, lease=world.lease), report=heard) as root:
+    async with open_supervisor(
+        bot.spec(_no_door, world.chats, lease=world.lease), report=heard, kill_grace_s=KILL_GRACE_S
+    ) as root:
         await bot.began(root)
         yield bot
         if stop is not None:
