@@ -319,30 +319,30 @@ class StatusBoard:
     async def tree(self, path: str | None, state: str | None = None) -> Record:
         """The record of `bot supervisor status --json`; raises LookupError when nothing lies at `path`.
 
-        With a `state` only who is in it is shown, and who is above.
+        With a `state` only who is in it is shown, and who is above. `level` and `causes` are what stands above them all.
         """
         tree = part_of_tree(list(self._trees()), path or TOP, self._bot.guard.level, self._wall_ms)
         if state is not None:
             tree = only_in_state(tree, state) or {**tree, "children": [], "unlisted": {}}
-        return {"sentence": await self._sentence(), "tree": tree}
+        known = await self.facts.look(LOOK_S)
+        owners = known.value.owners if known.value is not None else {}
+        causes = [self._cause(cause, owners) for cause in self._bot.guard.causes()]
+        return {"sentence": self._sentence(owners), "level": self._bot.guard.level, "causes": causes, "tree": tree}
 
     def _wall_ms(self, at_s: float) -> int:
         """Milliseconds since 1970 of a moment on trio's clock."""
         return self._bot.adapters.clock.now_ms() - round((trio.current_time() - at_s) * 1000)
 
-    async def _sentence(self) -> str:
+    def _sentence(self, owners: dict[str, Owner]) -> str:
         """What is wrong, since when, what the bot does about it, and the runbook's page: the worst of it first."""
         now_ms = self._bot.adapters.clock.now_ms()
-        troubles = find_troubles(self._workers(), {}, self._wall_ms, now_ms)
-        known = await self.facts.look(LOOK_S)
-        owners = known.value.owners if known.value is not None else {}
+        troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms)
         frozen = self.words.frozen_users({user_id: owner.handle for user_id, owner in owners.items()})
         after = f" {frozen}" if frozen else ""
         if (said := self.words.of_everybody()) is not None:
             return said + also(troubles) + after
         if not troubles:
             return frozen or "Everything runs; nothing is asked of you."
-        troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms) or troubles
         return sentence(troubles, self._bot.fallback.watched) + after
 
     def _flatten(self, owners: dict[str, Owner]) -> Record | None:

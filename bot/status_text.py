@@ -210,19 +210,20 @@ def _age(seconds: float | None, after: str = "", nothing: str = UNKNOWN) -> str:
 
 
 def tree_text(answer: Record) -> str:
-    """What `bot supervisor status` prints: the sentence, then one line for each node."""
-    lines = [answer["sentence"], ""]
+    """What `bot supervisor status` prints: the sentence, level and causes, then one line for each node."""
+    lines = [answer["sentence"], f"level {answer['level']}; pause causes: {_causes(answer['causes'])}", ""]
 
     def walk(node: Record, depth: int) -> None:
         mailbox = node["mailbox"]
         depth_text = f"  mailbox {mailbox['depth']}/{mailbox['capacity']}" if mailbox else ""
         failed_at = f" at {node['last_failure_at']}" if node["last_failure_at"] else ""
         failure = f"  last failure{failed_at}: {node['last_failure']}" if node["last_failure"] else ""
+        working = "" if node["message_age_s"] is None else f"  in work for {_age(node['message_age_s'])}"
         ending = "" if node["ending_s"] is None else f"  asked to end {_age(node['ending_s'], 'ago')}"
         kind = f" ({node['strategy']})" if node["strategy"] else ""
         lines.append(
             f"{'  ' * depth}{node['name']}{kind}  {node['state']}  incarnation {node['incarnation']}"
-            f"  restarts {node['restarts']}{depth_text}{ending}{failure}"
+            f"  restarts {node['restarts']}{depth_text}{working}{ending}{failure}"
         )
         for child in node["children"]:
             walk(child, depth + 1)

@@ -115,7 +115,7 @@ def _show(root: Supervisor) -> str:
     """What `bot supervisor status` costs the bot and its reader: who is in trouble, the tree's record, its lines."""
     troubled = sum(worker.last_failure is not None for worker in workers(root.statistics(CRASHES_EACH)))
     tree = whole_tree([root], 1, lambda at_s: round(at_s * 1000))
-    sent = json.dumps({"sentence": f"{troubled} have failed", "tree": tree})
+    sent = json.dumps({"sentence": f"{troubled} have failed", "level": 1, "causes": [], "tree": tree})
     return tree_text(json.loads(sent))
 
 

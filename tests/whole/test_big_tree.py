@@ -50,7 +50,7 @@ async def test_a_crowd_is_counted_and_who_is_in_trouble_is_listed_first(autojump
         assert (node["children"][0]["name"], node["children"][-1]["name"]) == ("0", late)
         assert node["children"][-1]["state"] == "restarting"
         assert node["unlisted"] == {"running": MANY - LISTED_MAX}
-        text = tree_text({"sentence": "", "tree": told})
+        text = tree_text({"sentence": "", "level": LEVEL, "causes": [], "tree": told})
         assert "      and 100 more: 100 running" in text
         assert f"{late}  restarting" in text
 
@@ -86,4 +86,4 @@ async def test_a_short_tree_is_listed_whole(autojump_clock):
         node = part_of_tree([root], "root/crowd", LEVEL, wall_ms)
         assert [child["name"] for child in node["children"]] == ["0"]
         assert node["unlisted"] == {}
-        assert "more:" not in tree_text({"sentence": "", "tree": node})
+        assert "more:" not in tree_text({"sentence": "", "level": LEVEL, "causes": [], "tree": node})

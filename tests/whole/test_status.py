@@ -169,7 +169,9 @@ async def test_a_database_that_refuses_is_named_with_what_waits_for_it(autojump_
         world.database.is_away = True
         await until(lambda: any(cause.name == "database" for cause in bot.guard.causes()), within_s=20)
         await trio.sleep(OLD_S)
-        told = (await board.tree(None))["sentence"]
+        answer = await board.tree(None)
+        told = answer["sentence"]
+        assert "level 2; pause causes: database (the database is away)" in tree_text(answer)
         assert "by database (the database is away)" in told
         assert "exits go on from memory" in told
         assert "runbooks/database.md" in told
@@ -186,7 +188,7 @@ async def test_a_crashing_sniper_is_named_with_its_user(autojump_clock: MockCloc
         assert "nothing is sniped for user demo-1; nobody else is touched" in told["sentence"]
         assert "runbooks/quarantined.md" in told["sentence"]
         assert f"{user.id}  quarantined" in tree_text(told)
-        assert (await board.status())["level"] == 1
+        assert "level 1; pause causes: none" in tree_text(told)
 
 
 async def test_a_crashing_monitor_is_named_with_its_position_and_who_watches_it_now(autojump_clock: MockClock) -> None:
