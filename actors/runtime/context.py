@@ -20,10 +20,14 @@ Resource = TypeVar("Resource")
 class Context:
     """The one argument of a child's start; it belongs to one incarnation."""
 
-    __slots__ = ("_cell", "_guard", "_stack")
+    __slots__ = ("_cell", "_guard", "_stack", "inbox")
+
+    inbox: "Inbox | None"
+    """The mailbox of the address; the actor loop's own door, others send through a Ref."""
 
     def __init__(self, cell: "WorkerCell") -> None:
         self._cell = cell
+        self.inbox = cell.child.inbox
         self._stack: AsyncExitStack | None = None
         self._guard: trio.CancelScope | None = None
 
@@ -69,8 +73,8 @@ class Context:
 
     def reply(self, value: object) -> None:
         """Answer the ask that is being handled; for a tell nobody waits, so its answer goes nowhere."""
-        inbox = self._cell.child.inbox
-        if inbox is not None and isinstance(ask := inbox.current, Ask):
+        inbox = self.inbox
+        if inbox is not None and type(ask := inbox.current) is Ask:
             ask.answer(value)
 
     async def enter(self, manager: AbstractAsyncContextManager[Resource]) -> Resource:
@@ -96,11 +100,6 @@ class Context:
     def cell(self) -> "WorkerCell":
         """The incarnation itself; the actor loop's own door."""
         return self._cell
-
-    @property
-    def inbox(self) -> "Inbox | None":
-        """The mailbox of the address; the actor loop's own door, others send through a Ref."""
-        return self._cell.child.inbox
 
     async def close(self, error: BaseException | None) -> BaseException | None:
         """Leave what was entered, under the cleanup's shield and deadline, and return the error that remains."""

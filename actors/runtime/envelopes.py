@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final
 
 import trio
-from outcome import Error, Value
+from outcome import Error
 
 if TYPE_CHECKING:
     from actors.runtime.mailbox import Inbox
@@ -33,14 +33,16 @@ class Newest(Envelope):
 class Ask(Envelope):
     """A message whose sender sleeps until it is answered, fails or is too late; settled exactly once.
 
-    It is its own entry among the deadlines: an ask is made often enough that a second object per ask would show.
+    It is its own entry among the deadlines, and the outcome that trio hands to the sender when it was answered: an ask is
+    made often enough that each further object would show.
     """
 
-    __slots__ = ("_task", "due", "inbox", "is_live")
+    __slots__ = ("_task", "_value", "due", "inbox", "is_live")
+
+    attempts = 0  # of the envelope's two it has but one: an ask whose handler failed is answered with that
 
     def __init__(self, message: object, inbox: "Inbox", due: float) -> None:
         self.message = message
-        self.attempts = 0
         self.inbox = inbox
         self.due = due
         self.is_live = True
@@ -50,7 +52,13 @@ class Ask(Envelope):
         """Wake the sender with a value; a second answer is lost, as the sender has gone on."""
         if self.is_live:
             self.is_live = False
-            trio.lowlevel.reschedule(self._task, Value(value))
+            self._value = value
+            trio.lowlevel.reschedule(self._task, self)  # type: ignore[arg-type] - what trio does with it is unwrap()
+
+    def unwrap(self) -> object:
+        """The answer, for `wait_task_rescheduled` in the sender's task; the deadline's entry lets go of it."""
+        value, self._value = self._value, None
+        return value
 
     def fail(self, error: Exception) -> None:
         """Wake the sender with an error."""

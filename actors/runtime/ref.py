@@ -61,6 +61,12 @@ class Ref:
             with trio.fail_at(due):
                 await inbox.wait_for_room()
         ask = Ask(message, inbox, due)
-        self.tell(ask, control=control)
+        queue = inbox.queue
+        if control:
+            inbox.put_control(ask)
+        elif queue and len(queue) < inbox.easy_room:
+            queue.append(ask)
+        else:
+            inbox.put(ask)
         timers.push_alike(timeout_s, ask)
         return await trio.lowlevel.wait_task_rescheduled(ask.abandon)
