@@ -72,7 +72,10 @@ async def test_one_for_all_restarts_everybody_and_gives_up_at_the_third_crash(au
 
 
 async def test_one_for_all_stops_those_it_has_started_again_when_the_next_one_fails(autojump_clock):
-    """supervisor_SUITE: one_for_all_other_child_fails_restart"""
+    """supervisor_SUITE: one_for_all_other_child_fails_restart
+    SupervisionSpec: stop children when restart (with limit) from exception in later setup
+    SupervisionSpec: stop children when backoff from exception in later setup
+    """
     cast = Cast()
     children = (ChildSpec("1", cast.steady), ChildSpec("2", scripted(cast, True, Oops("2"), True)))
     spec = SupervisorSpec("top", "one_for_all", children, intensity=3, period_s=LONG_S)

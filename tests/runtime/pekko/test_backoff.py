@@ -40,7 +40,9 @@ async def test_messages_reach_the_child_through_its_address(autojump_clock):
 
 
 async def test_health_begins_the_delays_anew_and_so_does_a_restart_by_hand(autojump_clock):
-    """BackoffSupervisorSpec: support manual reset"""
+    """BackoffSupervisorSpec: support manual reset
+    SupervisionSpec: reset exponential backoff count after reset timeout
+    """
     cast = Cast()
     child = ChildSpec("c1", cast.steady, backoff=Backoff(1, 9, jitter=False))
     async with open_supervisor(top(child, intensity=100), report=cast.probe.report) as sup:
@@ -127,7 +129,9 @@ async def test_a_child_that_says_it_is_done_is_not_started_again(autojump_clock)
 
 
 async def test_each_delay_is_twice_the_one_before_and_there_is_one_child_at_a_time(autojump_clock):
-    """BackoffOnRestartSupervisorSpec: restart the child with an exponential back off"""
+    """BackoffOnRestartSupervisorSpec: restart the child with an exponential back off
+    SupervisionSpec: restart after exponential backoff
+    """
     cast = Cast()
     child = ChildSpec("c1", cast.steady, backoff=Backoff(0.25, 10, jitter=False))
     async with open_supervisor(top(child), report=cast.probe.report) as sup:

@@ -137,6 +137,13 @@ async def test_a_first_start_that_fails_is_told_to_the_starter_and_not_tried_aga
     """ActorLifeCycleSpec: not break supervisor strategy due to unhandled exception in preStart
     SupervisorSpec: supervise exceptions on child actor initialize
     SupervisorHierarchySpec: handle failure in creation when supervision strategy returns Resume and Restart
+    SupervisionSpec: stop when strategy is stop - exception in setup
+    SupervisionSpec: fail instead of restart when deferred factory throws
+    SupervisionSpec: fail to restart when deferred factory throws unhandled
+    SupervisionSpec: fail to resume when deferred factory throws
+    SupervisionSpec: fail instead of restart with exponential backoff when deferred factory throws unhandled
+    SupervisionSpec: fail instead of restart with limit when deferred factory throws unhandled
+    SupervisionSpec: fail when exception from AbstractBehavior constructor
     """
     cast = Cast()
     async with open_supervisor(top("one_for_one"), report=cast.probe.report) as sup:
