@@ -53,7 +53,8 @@ class Ask(Envelope):
         if self.is_live:
             self.is_live = False
             self._value = value
-            trio.lowlevel.reschedule(self._task, self)  # type: ignore[arg-type] - what trio does with it is unwrap()
+            # All that trio does with an outcome is to call its `unwrap` in the task that slept.
+            trio.lowlevel.reschedule(self._task, self)  # type: ignore[arg-type]
 
     def unwrap(self) -> object:
         """The answer, for `wait_task_rescheduled` in the sender's task; the deadline's entry lets go of it."""

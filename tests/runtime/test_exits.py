@@ -239,7 +239,7 @@ def graceful(cast, shield_s, **keywords):
 
 async def test_a_child_that_ends_within_the_grace_was_killed_and_can_be_started_again(autojump_clock):
     cast = Cast()
-    async with graceful(cast, 6) as sup, trio.open_nursery() as nursery:
+    async with graceful(cast, 4.5) as sup, trio.open_nursery() as nursery:
         nursery.start_soon(sup.terminate_child, "a")
         await trio.sleep(4)
         assert sup.statistics_of("a").ending_s == 4
@@ -269,7 +269,7 @@ async def test_a_child_that_outlasts_the_grace_too_is_unkillable(autojump_clock)
 async def test_a_supervisor_that_is_used_up_waits_for_a_child_within_the_grace(autojump_clock):
     cast = Cast()
     inner = SupervisorSpec(
-        "inner", "one_for_one", (ChildSpec("b", cast.steady), ChildSpec("a", cast.shielded(6))), intensity=0
+        "inner", "one_for_one", (ChildSpec("b", cast.steady), ChildSpec("a", cast.shielded(5.5))), intensity=0
     )
     child = ChildSpec("in", inner, type="supervisor", shutdown_ms=1000)
     async with open_supervisor(

@@ -70,9 +70,9 @@ class Scene:
     async def hunts(self) -> None:
         """The user's sniper runs, and the scanner of his own wallet, which he follows."""
         for name, child_id in (("snipers", self.user.id), ("wallet_scanners", self.wallet.address)):
-            await until(partial(self._runs, name, child_id), within_s=30)
+            await until(partial(self.runs, name, child_id), within_s=30)
 
-    def _runs(self, name: str, child_id: str) -> bool:
+    def runs(self, name: str, child_id: str) -> bool:
         try:
             return state_of(self.bot.supervisor("hunt", name), child_id) == "running"
         except Unavailable:
@@ -381,7 +381,6 @@ async def test_a_restart_while_the_database_hangs_waits_for_the_writes_and_ends_
     """What is started again stands in the middle of a write, which outlasts its `shutdown_ms` by far."""
     async with scene(SNIPES, database=HangingStore) as here:
         position_id, _ = await here.position()
-        await here.hunts()
         here.world.database.hangs = True
         await trio.sleep(WRITE_S)
         began_s = trio.current_time()
@@ -390,8 +389,7 @@ async def test_a_restart_while_the_database_hangs_waits_for_the_writes_and_ends_
         here.world.database.hangs = False
         assert [one.path for one in here.world.reports if one.kind == "unkillable"] == []
         await open_for_entries(here.bot)
-        await here.hunts()
-        await until(lambda: position_id in here.bot.looks, within_s=30)
+        await until(lambda: here.runs("snipers", here.user.id) and position_id in here.bot.looks, within_s=30)
 
 
 async def test_a_halt_while_the_database_hangs_stops_money_and_not_the_process(autojump_clock: MockClock) -> None:
