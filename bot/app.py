@@ -22,7 +22,6 @@ from actors.runtime import (
     SupervisionError,
     Supervisor,
     loop_watchdog,
-    open_supervisor,
 )
 from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
@@ -60,15 +59,7 @@ from bot.profiles import (
     speakers,
     traded_chain,
 )
-from bot.shutdown import (
-    CONNECTIONS,
-    CONNECTIONS_MS,
-    KILL_GRACE_S,
-    SERVERS,
-    SERVERS_MS,
-    STOP_WITHIN_S,
-    OrderlyStop,
-)
+from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
 from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
@@ -348,10 +339,8 @@ async def _run_tree(
     failures = bot.failures
     notifier = _notifier(options.manager, bot, stop, loop)
     lease = lease_keeper(bot, succession.leadership, succession.leases)
-    async with open_supervisor(
-        bot.spec(server.serve, chats, notifier.run, keeper.run, lease.run),
-        report=stop.noting(failures.report),
-        kill_grace_s=KILL_GRACE_S,
+    async with open_tree(
+        bot.spec(server.serve, chats, notifier.run, keeper.run, lease.run), stop.noting(failures.report)
     ) as root:
         await bot.began(root)
         stop.up.set()

@@ -14,7 +14,16 @@ from math import inf
 import structlog
 import trio
 
-from actors.runtime import NotFound, Report, ReportFn, StopMode, Supervision, Supervisor
+from actors.runtime import (
+    NotFound,
+    Report,
+    ReportFn,
+    StopMode,
+    Supervision,
+    Supervisor,
+    SupervisorSpec,
+    open_supervisor,
+)
 from bot.errors import Unavailable
 from bot.tree import TradingBot
 from bot.tree_record import Node, workers
@@ -43,6 +52,11 @@ CONNECTIONS = "connections"
 SERVERS = "servers"
 _CUT_KINDS = frozenset({"killed", "unkillable", "failed_while_stopping"})
 _CUTS_NAMED = 5
+
+
+def open_tree(spec: SupervisorSpec, report: ReportFn) -> open_supervisor:
+    """The bot's tree for as long as the block runs, in which a write that has begun may end after a kill."""
+    return open_supervisor(spec, report=report, kill_grace_s=KILL_GRACE_S)
 
 
 def tree_shares_ms(supervision: Supervision) -> dict[str, int]:

@@ -136,9 +136,10 @@ class Supervisor:
         """Stop a child and return when it is gone; it is not restarted.
 
         `cancel` ends it now, `stop` after the message in progress, `drain` after those that wait; each within its
-        shutdown_ms, and the tree's kill_grace_s where it then ignores its cancellation. Raises NotFound, but under simple_one_for_one a child that is gone is what was wanted, and
-        SupervisorError for a child that would wait for its own end: that returns or raises Shutdown instead. As in OTP a
-        group's restart that hangs at this child ends with it: the members whose turn had not come stay `undefined`.
+        shutdown_ms, and the tree's kill_grace_s where it then ignores its cancellation. Raises NotFound, but under
+        simple_one_for_one a child that is gone is what was wanted, and SupervisorError for a child that would wait for its
+        own end: that returns or raises Shutdown instead. As in OTP a group's restart that hangs at this child ends with
+        it: the members whose turn had not come stay `undefined`.
         """
         if mode not in get_args(StopMode):
             raise SpecError("mode", mode, f"must be one of {', '.join(get_args(StopMode))}")

@@ -21,7 +21,6 @@ from bot.localnet.inprocess import InProcessChain
 from bot.ports import Routing, Submitted, TrackedWallet, User, Wallet
 from bot.refusal import CannotError
 from bot.status import StatusBoard
-from bot.status_text import tree_text
 from bot.supervision_verbs import SupervisionVerbs
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -30,7 +29,7 @@ from bot.trading.trading_state import Halt, State
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
-from tests.whole.outages import WRITE_S, CutStore, HangingStore, crash_until_given_up, incarnations, state_of
+from tests.whole.outages import CutStore, crash_until_given_up, incarnations, state_of
 from tests.whole.test_levels import KEEPS
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot, until
@@ -372,53 +371,6 @@ async def test_a_database_that_is_away_keeps_nobody_from_acting(autojump_clock: 
         here.world.database.is_away = True
         assert "is out of quarantine" in (await here.verbs.release(here.user.id, "at night", BY))["text"]
         assert await here.audited() == []
-
-
-@pytest.mark.parametrize("path", ["root/money", "root/money/reconciler", "root/guard/flattener", "root/hunt"])
-async def test_a_restart_while_the_database_hangs_waits_for_the_writes_and_ends_nobody_else(
-    autojump_clock: MockClock, path: str
-) -> None:
-    """What is started again stands in the middle of a write, which outlasts its `shutdown_ms` by far."""
-    async with scene(SNIPES, database=HangingStore) as here:
-        position_id, _ = await here.position()
-        here.world.database.hangs = True
-        await trio.sleep(WRITE_S)
-        began_s = trio.current_time()
-        assert "was running and is running now" in await here.restart(path, confirmed=True)
-        assert trio.current_time() - began_s < 2 * WRITE_S
-        here.world.database.hangs = False
-        assert [one.path for one in here.world.reports if one.kind == "unkillable"] == []
-        await open_for_entries(here.bot)
-        await until(lambda: here.runs("snipers", here.user.id) and position_id in here.bot.looks, within_s=30)
-
-
-async def test_a_halt_while_the_database_hangs_stops_money_and_not_the_process(autojump_clock: MockClock) -> None:
-    async with scene(KEEPS, database=HangingStore) as here:
-        await here.position()
-        here.world.database.hangs = True
-        await trio.sleep(WRITE_S)
-        here.bot.guard.latch(Halt("operator", here.bot.adapters.clock.now_ms(), BY, "a test"))
-        await until(lambda: state_of(here.bot.root, "money") == "undefined", within_s=30)
-        here.world.database.hangs = False
-        await until(lambda: here.bot.guard.state is State.HALTED, within_s=60)
-        assert await here.world.store.open_positions() == []
-        assert [one.path for one in here.world.reports if one.kind == "unkillable"] == []
-        assert await here.world.books_equal_chain()
-
-
-async def test_status_names_who_was_asked_to_end_and_has_not(autojump_clock: MockClock) -> None:
-    async with scene(database=HangingStore) as here, trio.open_nursery() as nursery:
-        here.world.database.hangs = True
-        await trio.sleep(WRITE_S)
-        nursery.start_soon(partial(here.restart, "root/money", confirmed=True))
-        board = StatusBoard(here.bot, mode=Mode.LIVE, cluster="local", foundation=None)
-        answers: list[dict[str, Any]] = []
-        with trio.fail_after(WRITE_S):
-            while not answers or "was asked to end at" not in answers[-1]["sentence"]:
-                await trio.sleep(0.5)
-                answers.append(await board.tree("root/money", None))
-        assert "  asked to end " in tree_text(answers[-1])
-        here.world.database.hangs = False
 
 
 async def test_status_shows_only_who_is_in_a_state(autojump_clock: MockClock) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 
 import trio
 
-from actors.runtime import Report, Start, Supervision, open_supervisor
+from actors.runtime import Report, Start, Supervision
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -23,7 +23,7 @@ from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
-from bot.shutdown import KILL_GRACE_S, OrderlyStop
+from bot.shutdown import OrderlyStop, open_tree
 from bot.storage.memory import MemoryStore
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import MemoryJournal
@@ -183,9 +183,7 @@ async def living_bot(
         bot.failures.report(report)
 
     heard = report if stop is None else stop.noting(report)
-    async with open_supervisor(
-        bot.spec(_no_door, world.chats, lease=world.lease), report=heard, kill_grace_s=KILL_GRACE_S
-    ) as root:
+    async with open_tree(bot.spec(_no_door, world.chats, lease=world.lease), heard) as root:
         await bot.began(root)
         yield bot
         if stop is not None:
