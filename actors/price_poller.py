@@ -6,6 +6,7 @@ comes of them is word that something was traded; what the pool holds then is rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -30,7 +31,7 @@ LEAST_REST_S = 0.1  # trades in a burst are read together
 class PricePoller:
     """The watchdog of the pushed prices: none gets older than half of `price_max_age_ms` while a route answers.
 
-    Without `pools` those come by polling alone.
+    Without `pools` those come by polling alone. `read` is told of everything that polling brought.
     """
 
     chain: Chain
@@ -38,6 +39,7 @@ class PricePoller:
     clock: Clock
     policy: Policy
     pools: PoolNews | None
+    read: Callable[[str, PricePoint], None]
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
@@ -59,7 +61,9 @@ class PricePoller:
                 else:
                     seen_at_ms = self.clock.now_ms()
                     for mint, venue in venues.items():
-                        self.prices.push(mint, PricePoint(venue, seen_at_ms))
+                        point = PricePoint(venue, seen_at_ms)
+                        self.prices.push(mint, point)
+                        self.read(mint, point)
             await trio.sleep(min(rest_s, LEAST_REST_S))
             with trio.move_on_after(max(rest_s - LEAST_REST_S, 0)):
                 await self.prices.doubts()

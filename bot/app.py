@@ -17,15 +17,14 @@ import trio
 
 from actors.failure_policy import FailurePolicy, log_report
 from actors.runtime import (
-    InitFailed,
     LoopWatchdog,
-    SupervisionError,
     Supervisor,
     loop_watchdog,
 )
 from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
 from bot import control, keys, liveness, routes, settings
+from bot.adapters import Adapters, Chats
 from bot.alarm import Alarm
 from bot.chain.batches import open_transport
 from bot.chain.block_engines import open_engines
@@ -33,9 +32,8 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.pump_chain import PumpChain
 from bot.chain.swaps import PumpWallets
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, engine_rates, policy, telegram_token
+from bot.compose import bind_cluster, demo_users, engine_rates, policy, recording, telegram_token
 from bot.console import Console, ConsoleMessenger
-from bot.errors import BotError, StartupError
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
 from bot.garbage import relax_collector
@@ -61,7 +59,7 @@ from bot.profiles import (
 )
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
 from bot.standby import Succession, left_on_disk
-from bot.start import Options, locked, look_for_halt, open_log, read_options
+from bot.start import Options, locked, look_for_halt, one_error, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
 from bot.status import StatusBoard
 from bot.storage.address import DatabaseAddress
@@ -85,7 +83,7 @@ from bot.telegram.handlers import (
     WatchingHandlers,
     make_chat,
 )
-from bot.tree import Adapters, Chats, TradingBot
+from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 
@@ -117,7 +115,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
             relax_collector()
             return trio.run(_main, options)
         except BaseExceptionGroup as group:
-            raise _one_error(group) from group
+            raise one_error(group) from group
 
 
 def say(line: str) -> None:
@@ -126,21 +124,6 @@ def say(line: str) -> None:
         print(line, flush=True)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nobody reads us any more
-
-
-def _one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to show for a group: the first of ours, else the group itself."""
-    for error in group.exceptions:
-        found = _one_error(error) if isinstance(error, BaseExceptionGroup) else error
-        if isinstance(found, BotError | KeyboardInterrupt):
-            return found
-        if isinstance(found, InitFailed) and isinstance(found.cause, BotError):
-            return found.cause
-        if isinstance(found, InitFailed) and isinstance(found.cause, OSError):
-            return StartupError(f"{found.child} cannot start: {found.cause}; put it right, or give another --data-dir")
-        if isinstance(found, SupervisionError):
-            return StartupError(str(found))
-    return group
 
 
 async def _main(options: Options) -> int:
@@ -240,6 +223,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             leadership=succession.leadership,
             engines=engines,
             pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc),
+            recording=await opened.enter_async_context(recording(chosen.recorder, options.directory)),
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():

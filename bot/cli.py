@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", help="run the bot (profile local by default: no key and no network needed)")
     run.add_argument("--profile", choices=("local", "paper", "live"), default="local")
     run.add_argument("--config", metavar="FILE", help="settings file; every key is checked before anything starts")
-    run.add_argument("--market", metavar="FILE", help="replay a recorded market on the local chain")
+    run.add_argument(
+        "--market", metavar="PATH", help="replay a recorded market, a file or a folder, on the local chain"
+    )
     run.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="replay N times as fast as recorded")
     run.add_argument("--supervision", metavar="FILE", help="supervision.toml (default: the one that is installed)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from bot.errors import ChainUnavailable, StartupError
 from bot.execution.policy import Policy
 from bot.local_chain import airdrop
 from bot.ports import Chain, Store
+from bot.recorder.files import FileRecording, Keep, open_recording
 from bot.trading.limits import Ceilings, UserSettings
 from bot.users import Registrar
 
 _TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{35}")
 _ANY_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
 TOKEN_VARIABLE = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - its name
+RECORDINGS = "recordings"
+DAY_MS = 86_400_000
 FUNDED_WITHIN_S = 5.0
 FUNDED_POLL_S = 0.1
 
@@ -62,6 +66,14 @@ def engine_rates(chosen: settings.Settings, local_url: str) -> list[tuple[str, f
     """The block engine's regions with the requests a second of each: the local chain's, then those of the settings."""
     configured = [(url, chosen.block_engine.requests_per_s) for url in chosen.block_engine.urls]
     return [(local_url, chosen.localnet.engine_requests_per_s), *configured]
+
+
+def recording(chosen: settings.Recorder, directory: Path) -> AbstractAsyncContextManager[FileRecording | None]:
+    """Where the market is recorded, None where the settings want none."""
+    if not chosen.enabled:
+        return nullcontext()
+    keep = Keep(chosen.keep_days * DAY_MS, chosen.max_mb * 1_000_000, chosen.pack_after_s * 1000)
+    return open_recording(directory / RECORDINGS, keep)
 
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:

@@ -30,6 +30,10 @@ class JournalUnavailable(StoreUnavailable):
     """The database is away and the local journal cannot be written either: nothing may be signed."""
 
 
+class RecordingUnavailable(Unavailable):
+    """The disk does not take the recording of the market. Nothing trades by it."""
+
+
 class LeaseLost(Unavailable):
     """Nothing may be written or signed here now: another bot leads on the database, or the time of this one has run out.
 

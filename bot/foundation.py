@@ -13,6 +13,7 @@ from actors.runtime import Backoff, ChildSpec, Context, Report, Supervisor, Supe
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.local_chain import LocalChainAddress, LocalChainProcess, outside_chain
+from bot.replayed_market import as_text
 from bot.settings import Localnet
 from bot.shutdown import DATABASE_SERVER_MS, LOCAL_CHAIN_MS
 from bot.storage.address import DatabaseAddress, address_of_url
@@ -89,7 +90,8 @@ class Foundation:
         options = ["--slot-ms", str(self.localnet.slot_ms), "--seed", str(self.localnet.seed)]
         options += ["--endpoints", str(self.localnet.endpoints)]
         if self.market is not None:
-            options += ["--market", str(self.market), "--speed", str(self.speed)]
+            market = await as_text(self.market, self.directory)
+            options += ["--market", str(market), "--speed", str(self.speed)]
         process = LocalChainProcess(self.directory / "localnet", _port_of(self._chain) or self.localnet.port, options)
         try:
             self._chain = await process.start()

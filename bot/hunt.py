@@ -32,6 +32,8 @@ from bot.trading.signal import Opinion
 
 log = structlog.get_logger()
 
+POPULATED = ("token_trackers", "snipers", "wallet_scanners")  # the dynamic supervisors below the hunt
+
 
 @contextmanager
 def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
@@ -70,7 +72,7 @@ class Hunt:
             below = self.supervisor("hunt").which_children()
         except Unavailable:
             return ()
-        holders = [*hunt, *(child for child in below if child.type == "supervisor")]
+        holders = [*hunt, *(child for child in below if child.id in POPULATED)]
         if any(child.state != "running" for child in holders):
             return ()
         return tuple(child.incarnation for child in holders)

@@ -12,6 +12,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from bot import settings
+from bot.adapters import Adapters
 from bot.chain.paper import PaperChain
 from bot.chain.paper_books import PaperBooks
 from bot.chain.paper_rules import LandingModel
@@ -26,7 +27,6 @@ from bot.ports import Chain, Store, Vault
 from bot.routes import RPC_DEADLINE_S
 from bot.start import Options
 from bot.trading.intent import Mode
-from bot.tree import Adapters
 from bot.users import Registrar
 from bot.vault.unsigned_vault import UnsignedVault
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.runtime import Supervision, SupervisionError
+from actors.runtime import InitFailed, Supervision, SupervisionError
 from bot import logs, settings, supervision_sections
-from bot.errors import StartupError
+from bot.errors import BotError, StartupError
 from bot.storage.halt_file import HaltFile
 from bot.systemd import ServiceManager, take_service_manager
 
@@ -37,7 +37,7 @@ def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
     file = Path(arguments.config) if arguments.config else default if default.exists() else None
     supervision_file = Path(arguments.supervision or supervision_sections.SHIPPED)
     market = Path(arguments.market).absolute() if arguments.market else None
-    if market is not None and not market.is_file():
+    if market is not None and not market.exists():
         raise StartupError(f"{market}: no such market file; check --market")
     if file is not None and file.exists() and not file.is_file():
         raise StartupError(f"{file}: the settings file cannot be read: it is no regular file; check --config")
@@ -117,3 +117,18 @@ def open_log(level: str, directory: Path) -> None:
 def _log_file(directory: Path) -> Path | None:
     """Logs go to the journal where there is one, else to a file; the console is for people."""
     return None if "JOURNAL_STREAM" in os.environ else directory / "bot.log"
+
+
+def one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to show for a group: the first of ours, else the group itself."""
+    for error in group.exceptions:
+        found = one_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, BotError | KeyboardInterrupt):
+            return found
+        if isinstance(found, InitFailed) and isinstance(found.cause, BotError):
+            return found.cause
+        if isinstance(found, InitFailed) and isinstance(found.cause, OSError):
+            return StartupError(f"{found.child} cannot start: {found.cause}; put it right, or give another --data-dir")
+        if isinstance(found, SupervisionError):
+            return StartupError(str(found))
+    return group

@@ -112,6 +112,7 @@ class StatusBoard:
             "cannot_sell": self.words.cannot_sell(),
             "ledger": self._ledger(overview),
             "lease": self._lease(),
+            "recorder": self._bot.market.record(),
             "services": self._services(),
         }
 

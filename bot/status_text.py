@@ -37,6 +37,7 @@ def status_text(status: Record) -> str:
         *_flatten(status["flatten"]),
         *_spool(status["spool"], status.get("cannot_sell")),
         *_lease(status["lease"]),
+        *_recorder(status.get("recorder")),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
@@ -130,6 +131,17 @@ def _lease(lease: Record | None) -> list[str]:
     standby = lease["standby"]
     waits = "nobody stands by" if standby is None else f"{standby['name']} stands by since {standby['since']}"
     return [f"leads on the database with epoch {lease['epoch']} since {lease['since']}; {waits}"]
+
+
+def _recorder(recorder: Record | None) -> list[str]:
+    """What is recorded of the market; an older bot, or one that records nothing, says nothing."""
+    if recorder is None:
+        return []
+    kept = f"{recorder['kept_bytes'] / 1_000_000:.1f} MB kept since {recorder['oldest'] or 'now'}"
+    torn = f", {_counted(recorder['torn_files'], 'torn file')} set aside" if recorder["torn_files"] else ""
+    trouble = f"; it does not go on: {recorder['trouble']}" if recorder["trouble"] else ""
+    rows = f"{_counted(recorder['written'], 'row')} since the start, {recorder['dropped']} dropped"
+    return [f"recorder: {rows}, {kept}{torn}{trouble}"]
 
 
 def _monitors(monitors: Record) -> str:

@@ -38,6 +38,7 @@ STATIC = (
     "sale_follower",
     "launch_watcher",
     "hunt_keeper",
+    "recorder",
 )
 MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})
 # Those that end by themselves when their work is done, and must come back when they fail before.

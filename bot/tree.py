@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
-import trio
 
 from actors.block_engine import BlockEngineLink
 from actors.confirmation_watcher import ConfirmationWatcher
@@ -28,9 +27,6 @@ from actors.protocol_watch import ProtocolWatch
 from actors.reconciler import CAUSE as RECONCILE
 from actors.reconciler import ReconcilerActor
 from actors.runtime import (
-    Context,
-    Ignore,
-    IgnoreType,
     Start,
     Supervision,
     Supervisor,
@@ -40,9 +36,9 @@ from actors.runtime import (
 from actors.sale_follower import SaleFollower
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
+from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.care import MoneyCare
-from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
@@ -53,7 +49,6 @@ from bot.execution.finality import Finality
 from bot.execution.halt_on_disk import HaltKeeper, HaltOnDisk
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
-from bot.execution.leadership import Leadership
 from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
@@ -65,19 +60,9 @@ from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import UnitsBook
 from bot.execution.watch_check import WatchCheck
 from bot.hunt import Hunt
-from bot.ports import (
-    BlockEngines,
-    Chain,
-    ChatApi,
-    ChatDoor,
-    LaunchStream,
-    Messenger,
-    PoolNews,
-    Spool,
-    Store,
-    Vault,
-    WalletHistory,
-)
+from bot.market_data import MarketData
+from bot.ports import Messenger
+from bot.trading.launch import LaunchpadEvent
 from bot.trading.outage import OutageRule
 from bot.trading.venue import PROGRAMS
 
@@ -85,41 +70,6 @@ log = structlog.get_logger()
 
 Serve = Callable[[Callable[[], None]], Awaitable[None]]
 Probe = Callable[[], Awaitable[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Adapters:
-    """The real adapters, or their in-memory twins: the tree cannot tell them apart.
-
-    `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
-    `pools` tells of trades in pools, whose prices come by polling alone without it.
-    `leadership` is the lease of a database that other bots may share.
-    """
-
-    store: Store
-    chain: Chain
-    stream: LaunchStream
-    history: WalletHistory
-    vault: Vault
-    clock: Clock
-    spool: Spool | None = None
-    engines: BlockEngines | None = None
-    leadership: Leadership | None = None
-    pools: PoolNews | None = None
-
-
-async def absent(_: Context) -> IgnoreType:
-    """The start of an actor that this configuration does not have."""
-    await trio.lowlevel.checkpoint()
-    return Ignore
-
-
-@dataclass(frozen=True, slots=True)
-class Chats:
-    """Telegram's two sides: the service, and whoever answers."""
-
-    api: ChatApi
-    door: ChatDoor
 
 
 @dataclass(slots=True, repr=False)
@@ -159,6 +109,7 @@ class TradingBot:
     hunt: Hunt = field(init=False)
     hunt_keeper: HuntKeeper = field(init=False)
     protocol_watch: ProtocolWatch = field(init=False)
+    market: MarketData = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_with = self.supervision.path
@@ -214,6 +165,7 @@ class TradingBot:
             observe_s=self.observe_s,
             supervisor=self.supervisor,
         )
+        self.market = MarketData(self.adapters.recording, clock)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
         errors.on_burst = self.protocol_watch.burst
@@ -270,13 +222,15 @@ class TradingBot:
                 prices=self.prices,
                 clock=clock,
                 health=self.health["stream"],
-                hunt=self.hunt.take,
+                hunt=self._heard,
                 down=lambda why: self.guard.down("stream", why),
                 up=lambda: self.guard.up("stream"),
             ).run,
             "block_engine": BlockEngineLink(self.adapters.engines, self.health["engine"], clock, self.alerts.tell).run,
             "protocol_watch": self.protocol_watch.run,
-            "price_poller": PricePoller(chain, self.prices, clock, self.policy, self.adapters.pools).run,
+            "price_poller": PricePoller(
+                chain, self.prices, clock, self.policy, self.adapters.pools, self.market.read
+            ).run,
             "trading_guard": self.guard.run,
             "flattener": self.flattener.run,
             "fallback_monitor": self.fallback.run,
@@ -285,6 +239,7 @@ class TradingBot:
             "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
             "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
             "hunt_keeper": self.hunt_keeper.run,
+            **self.market.starts(),
         }
         return self.supervision.tree(self.starts)
 
@@ -292,6 +247,10 @@ class TradingBot:
         """Another file from now on, which the running tree has taken over already, and its rules of outages."""
         self.supervision = self.care.supervision = self.hunt.supervision = other
         self.guard.take_rules(rules)
+
+    def _heard(self, event: LaunchpadEvent) -> None:
+        self.hunt.take(event)
+        self.market.heard(event)
 
     def _guard(self) -> TradingGuard:
         ports, disk = self.adapters, HaltOnDisk(self.halt_keeper)

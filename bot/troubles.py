@@ -39,6 +39,8 @@ FIXED = {
     "fallback_monitor": ("the fallback monitor", "positions without a monitor of their own are not watched"),
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
+    "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),
+    "records": ("the records of the market as a whole", "trading goes on; nothing is kept until it is back"),
     "hunt": ("the search for new tokens as a whole", "nothing new is bought; positions are watched as before"),
     "links": ("the watch over database, RPC and stream as a whole", "outages are not noticed until it is back"),
     "ops": ("the operator's door and Telegram as a whole", "trading goes on; nobody can be told until it is back"),

@@ -29,6 +29,7 @@ from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
+from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
 from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
@@ -79,6 +80,7 @@ __all__ = [
     "LedgerStore",
     "MakeMessage",
     "MakeReversal",
+    "MarketRecording",
     "Messenger",
     "ModeSums",
     "OrderStory",
@@ -95,11 +97,14 @@ __all__ = [
     "PricePoint",
     "Prices",
     "ProgramStore",
+    "RecordingState",
     "Reversed",
     "Routing",
     "SealedKey",
+    "Seen",
     "SentAttempt",
     "Settled",
+    "Snapshot",
     "SnipeRun",
     "SnipeStore",
     "Spool",

@@ -242,6 +242,19 @@ class Logs(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Recorder(Section):
+    """The recording of every launch, trade and snapshot, in `recordings` below the data directory (docs/recording.md).
+
+    What is older than `keep_days`, or more than `max_mb`, goes hour by hour, the oldest first. A segment is packed into a
+    partition after `pack_after_s`; until then it is text.
+    """
+
+    enabled: bool = True
+    keep_days: int = Field(default=30, ge=1, le=3_650)
+    max_mb: int = Field(default=10_000, ge=10, le=100_000_000)
+    pack_after_s: int = Field(default=900, ge=10, le=3_600)
+
+
 class Settings(Section):
     database: Database = Database()
     wallets: Wallets = Wallets()
@@ -254,4 +267,5 @@ class Settings(Section):
     paper: Paper = Paper()
     live: Live = Live()
     demo: Demo = Demo()
+    recorder: Recorder = Recorder()
     logs: Logs = Logs()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import trio
 
+from bot.adapters import Adapters
 from bot.chain.batches import open_transport
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -32,7 +33,6 @@ from bot.storage.spool import SpooledStore
 from bot.storage.store import PostgresStore
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
-from bot.tree import Adapters
 from bot.users import Registrar
 from tests.whole.virtual import FUND_LAMPORTS, World
 

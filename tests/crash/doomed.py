@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from bot import app, cli
+from bot.adapters import Adapters
 from bot.ports import Chain, Store, Vault
-from bot.tree import Adapters
 from tests.crash.points import point_at, points
 from tests.simulation.doors import Call, Door, Life
 

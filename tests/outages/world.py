@@ -13,6 +13,7 @@ from typing import Any, NoReturn, cast
 
 import trio
 
+from bot.adapters import Adapters, Chats
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -26,7 +27,6 @@ from bot.ports import Store
 from bot.storage.memory import MemoryStore
 from bot.storage.spool import SpooledStore
 from bot.telegram.gateway_memory import MemoryTelegram
-from bot.tree import Adapters, Chats
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines
 from tests.simulation.world import SeededVault
 from tests.whole.database_twin import writes

@@ -8,6 +8,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from bot.adapters import Chats
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatReply, ChatUpdate, Routing, Submitted, User, Wallet
@@ -31,7 +32,6 @@ from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context, IntentState, Mode, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
-from bot.tree import Chats
 from tests.whole.crowd import Crowd
 from tests.whole.outages import WRITE_S, HangingStore
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot, until

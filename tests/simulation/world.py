@@ -14,6 +14,7 @@ from typing import cast
 import trio
 from solders.keypair import Keypair
 
+from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -26,7 +27,7 @@ from bot.ports import Chain, SealedKey, Store, Vault
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.spool import SpooledStore
 from bot.trading.limits import Ceilings
-from bot.tree import Adapters, TradingBot
+from bot.tree import TradingBot
 from bot.vault.envelope import seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey

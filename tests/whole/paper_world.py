@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 import trio
 
+from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.paper import PaperChain
@@ -21,7 +22,6 @@ from bot.ports import Store, User, Wallet
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
-from bot.tree import Adapters
 from bot.users import Registrar
 from bot.vault.unsigned_vault import UnsignedVault
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport

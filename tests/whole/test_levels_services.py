@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.links import AGAIN_S
+from bot.adapters import Chats
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatReply, Submitted
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -18,7 +19,7 @@ from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import State
 from bot.trading.units import LAMPORTS_PER_SOL
-from bot.tree import Chats, TradingBot
+from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, pausing, running_bot, until

@@ -8,6 +8,7 @@ import msgspec
 import trio
 from trio.testing import MockClock
 
+from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
@@ -20,7 +21,6 @@ from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
 from bot.trading.position import PositionState
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
-from bot.tree import Adapters
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 from tests.whole.crowd import Crowd
 from tests.whole.ledgers import exact

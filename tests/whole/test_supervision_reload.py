@@ -153,7 +153,10 @@ async def test_a_shorter_patience_makes_a_long_outage_critical_at_once(autojump_
         await until(lambda: here.bot.guard.level == 3, within_s=1)
 
 
-MOVED = (('"database_link", "rpc_pool"', '"rpc_pool"'), ('"hunt_keeper"]', '"hunt_keeper", "database_link"]'))
+MOVED = (
+    ('"database_link", "rpc_pool"', '"rpc_pool"'),
+    ('"hunt_keeper", "records"]', '"hunt_keeper", "records", "database_link"]'),
+)
 SWAPPED = (
     ('template = "sniper"', 'template = "wallet"'),
     ('template = "wallet_scanner"', 'template = "sniper"'),

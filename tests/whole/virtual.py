@@ -10,6 +10,7 @@ from typing import cast
 import trio
 
 from actors.runtime import Report, Start, Supervision
+from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -23,6 +24,7 @@ from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Store, User, Wallet
+from bot.recorder.memory import MemoryRecording
 from bot.shutdown import OrderlyStop, open_tree
 from bot.storage.memory import MemoryStore
 from bot.storage.spool import SpooledStore
@@ -33,7 +35,7 @@ from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule
 from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
-from bot.tree import Adapters, Chats, TradingBot, absent
+from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
@@ -83,6 +85,7 @@ class World:
     database: CutStore = field(init=False)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    recording: MemoryRecording = field(default_factory=MemoryRecording)
     overtaken: bool = False
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
@@ -111,6 +114,7 @@ class World:
             engines=engines,
             leadership=self.leadership,
             pools=PumpPoolNews([InProcessSubscriptions(self.chain)]),
+            recording=self.recording,
         )
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:

@@ -115,7 +115,7 @@ class ReplayedMarket:
             yield from self._buy(action, wallet, mint.pubkey(), creator.pubkey(), chain)
 
     def _create(self, action: Action, mint: Keypair, creator: Keypair, chain: Chain) -> Iterator[VersionedTransaction]:
-        recorded = self._recording.mints[action.mint]
+        recorded = self._recording.tokens[action.mint]
         refill = self._pool.refill(creator.pubkey(), chain)
         if refill is not None:
             yield refill
@@ -125,9 +125,9 @@ class ReplayedMarket:
             mint,
             creator,
             chain,
-            name=f"Replay {recorded[:8]}",
-            symbol=recorded[:6].upper(),
-            uri=f"https://localnet.invalid/replay/{recorded}",
+            name=recorded.name,
+            symbol=recorded.symbol,
+            uri=f"https://localnet.invalid/replay/{recorded.mint}",
         )
 
     def _buy(

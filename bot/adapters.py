@@ -1,0 +1,60 @@
+"""What a tree is made of: the real adapters, or their in-memory twins, which it cannot tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import trio
+
+from actors.runtime import Context, Ignore, IgnoreType
+from bot.clock import Clock
+from bot.execution.leadership import Leadership
+from bot.ports import (
+    BlockEngines,
+    Chain,
+    ChatApi,
+    ChatDoor,
+    LaunchStream,
+    MarketRecording,
+    PoolNews,
+    Spool,
+    Store,
+    Vault,
+    WalletHistory,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The ports of one life of the bot.
+
+    `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
+    `pools` tells of trades in pools, whose prices come by polling alone without it.
+    `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market.
+    """
+
+    store: Store
+    chain: Chain
+    stream: LaunchStream
+    history: WalletHistory
+    vault: Vault
+    clock: Clock
+    spool: Spool | None = None
+    engines: BlockEngines | None = None
+    leadership: Leadership | None = None
+    pools: PoolNews | None = None
+    recording: MarketRecording | None = None
+
+
+async def absent(_: Context) -> IgnoreType:
+    """The start of an actor that this configuration does not have."""
+    await trio.lowlevel.checkpoint()
+    return Ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Chats:
+    """Telegram's two sides: the service, and whoever answers."""
+
+    api: ChatApi
+    door: ChatDoor

@@ -1,0 +1,36 @@
+"""`python -m bot.recorder pack FOLDER` and `csv SOURCE TARGET`: what needs polars, outside of the bot's process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+USAGE = "usage: python -m bot.recorder pack FOLDER | csv SOURCE TARGET"
+NICE = 10  # whoever trades on this machine comes first
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code; what went wrong is one line on stderr."""
+    os.nice(NICE)
+    import polars as pl
+
+    from bot.recorder.packing import export, pack
+
+    try:
+        match arguments:
+            case ["pack", folder]:
+                pack(Path(folder))
+            case ["csv", source, target]:
+                print(export(Path(source), Path(target)))
+            case _:
+                print(USAGE, file=sys.stderr)
+                return 2
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
