@@ -262,21 +262,27 @@ class PositionMonitor:
     async def _follow(self, position: Position, intent: Intent, decided: Exit, slippage_bps: int, climbs: int) -> int:
         """Wait for the exit's outcome; one that does not land in its rung's time is signed again on the next.
 
-        Only an exit of everything is, and a take-profit only while its price is still there. How many rungs were climbed.
+        So is one that landed where its coin no longer trades, at once. Only an exit of everything is, and a take-profit
+        only while its price is still there. How many rungs were climbed.
         """
         with trio.move_on_after(OUTCOME_S):
             while followed := self.in_flight.attempts_of(intent.id):
                 with trio.move_on_after(WAIT_SLOTS * SLOT_MS / 1000):
-                    await self.in_flight.resolved(intent.id)
+                    await self.in_flight.news(intent.id)
+                failed = self.in_flight.to_quote_again(intent.id) is not None
+                if not self.in_flight.is_undecided(intent.id):
                     break
                 if not all(entry.attempt.sells_all for entry in followed):
                     continue
                 if decided.reason is ExitReason.TAKE_PROFIT:
                     position, again = await self._decide(position)
                     if again is None:
+                        self.in_flight.tried_again(intent.id)
                         continue
                     decided = again
-                answer = await self.desk.again(intent, rung_of(climbs + 1, slippage_bps, decided.reason))
+                rung = rung_of(climbs + 1, slippage_bps, decided.reason, simulated=failed)
+                answer = await self.desk.again(intent, rung)
+                self.in_flight.tried_again(intent.id)
                 if isinstance(answer, Submitted):
                     climbs += 1
                 else:

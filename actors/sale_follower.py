@@ -1,7 +1,8 @@
 """Signs sales again that no monitor follows: those ordered by hand, and those of the fallback monitor.
 
-A monitor follows its own exits. What is here has the same ladder: eight slots without landing, and the order is quoted
-afresh and signed a rung higher. All it knows is in the rows of the order, so that a restart goes on where it was.
+A monitor follows its own exits. What is here has the same ladder: eight slots without landing, or at once one that landed
+with an error, and the order is quoted afresh and signed a rung higher. All it knows is in the rows of the order, so that a
+restart goes on where it was.
 """
 
 from __future__ import annotations
@@ -76,10 +77,13 @@ class SaleFollower:
             return
         now_ms = self.clock.now_ms()
         tried_at_ms = max(newest.created_at_ms, self._asked_at_ms.get(intent.id, 0))
-        if now_ms - tried_at_ms < WAIT_SLOTS * SLOT_MS:
+        failed = self.in_flight.to_quote_again(intent.id) is not None
+        if not failed and now_ms - tried_at_ms < WAIT_SLOTS * SLOT_MS:
             return
         self._asked_at_ms[intent.id] = now_ms
-        answer = await self.desk.again(intent, rung_of(newest.number, intent.request.slippage_bps, _reason(intent)))
+        rung = rung_of(newest.number, intent.request.slippage_bps, _reason(intent), simulated=failed)
+        answer = await self.desk.again(intent, rung)
+        self.in_flight.tried_again(intent.id)
         if not isinstance(answer, Submitted):
             log.info("sale_not_signed_again", intent=intent.id, code=answer.code, reason=answer.reason)
 

@@ -18,6 +18,7 @@ TOKEN_2022_PROGRAM = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpP
 ATA_PROGRAM = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 COMPUTE_BUDGET_PROGRAM = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 WRAPPED_SOL_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
+RECENT_BLOCKHASHES = Pubkey.from_string("SysvarRecentB1ockHashes11111111111111111111")
 ZERO_KEY = Pubkey.default()
 
 TOKEN_PROGRAMS = (TOKEN_2022_PROGRAM, TOKEN_PROGRAM)
@@ -51,16 +52,19 @@ def bonding_curve(mint: Pubkey) -> Pubkey:
     return _derived([b"bonding-curve", bytes(mint)], PUMP_PROGRAM)
 
 
+@lru_cache(maxsize=8192)
 def creator_vault(creator: Pubkey) -> Pubkey:
     """Where a coin's creator fee goes; `creator` is the one named by the curve account."""
     return _derived([b"creator-vault", bytes(creator)], PUMP_PROGRAM)
 
 
+@lru_cache(maxsize=8192)
 def user_volume_accumulator(user: Pubkey) -> Pubkey:
     """A trader's own account of the launchpad, opened by his first buy and never closed."""
     return _derived([b"user_volume_accumulator", bytes(user)], PUMP_PROGRAM)
 
 
+@lru_cache(maxsize=8192)
 def sharing_config(mint: Pubkey) -> Pubkey:
     """How a coin's creator fee is shared; the account need not exist."""
     return _derived([b"sharing-config", bytes(mint)], FEES_PROGRAM)
@@ -79,16 +83,19 @@ def canonical_pool(mint: Pubkey) -> Pubkey:
     return _derived(seeds, POOL_PROGRAM)
 
 
+@lru_cache(maxsize=8192)
 def pool_v2(mint: Pubkey) -> Pubkey:
     """The second account of a canonical pool, which trades name behind the described ones."""
     return _derived([b"pool-v2", bytes(mint)], POOL_PROGRAM)
 
 
+@lru_cache(maxsize=8192)
 def pool_creator_authority(creator: Pubkey) -> Pubkey:
     """The owner of the token account that a coin's creator fee goes to in its pool."""
     return _derived([b"creator_vault", bytes(creator)], POOL_PROGRAM)
 
 
+@lru_cache(maxsize=8192)
 def pool_volume_accumulator(user: Pubkey) -> Pubkey:
     """A trader's own account of the pool program."""
     return _derived([b"user_volume_accumulator", bytes(user)], POOL_PROGRAM)
@@ -99,6 +106,7 @@ def wrapped_sol(owner: Pubkey) -> Pubkey:
     return token_account(owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
 
 
+@lru_cache(maxsize=65_536)
 def token_account(owner: Pubkey, mint: Pubkey, token_program: Pubkey) -> Pubkey:
     """The associated token account of `owner` for `mint`; the token program is part of its seeds."""
     return _derived([bytes(owner), bytes(token_program), bytes(mint)], ATA_PROGRAM)

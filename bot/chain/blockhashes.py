@@ -3,30 +3,73 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import structlog
+import trio
+from solders.hash import Hash
+
+from bot.chain.addresses import RECENT_BLOCKHASHES
+from bot.chain.endpoints import Endpoints
+from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import Blockhash
 
 LIFE_BLOCKS = 150  # a blockhash is valid for so many blocks after its own
 EXIT_LIFE_BLOCKS = 30
 FRESH_S = 1.5  # how old the newest may be for the height to be known well enough
 MEMORY = 300
+GAP_BLOCKS = 25  # so many blocks without a look leave no blockhash with the right life for ten seconds
+
+LOOK_BACK_WITHIN_S = 0.5  # an exit waits no longer for the blockhashes of the time before
+LOOK_BACK_EVERY_S = 2.0
+COUNT_BYTES = 8
+ENTRY_BYTES = 40  # a blockhash and the fee of its time
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class SeenBlockhashes:
-    """Remembers what each look brought, oldest first. Times are trio's."""
+    """Remembers what each look brought, oldest first. Times are trio's.
 
+    `reaches_back` says that nothing is missing between the oldest and the newest: it is not so after a start, and after a
+    time in which nobody looked.
+    """
+
+    reaches_back: bool = False
     _seen: deque[Blockhash] = field(default_factory=lambda: deque(maxlen=MEMORY))
     _seen_at_s: float = float("-inf")
 
     def learn(self, blockhash: Blockhash, now_s: float) -> None:
         """Take what an endpoint said is the latest; one that is behind changes nothing."""
-        if self._seen and blockhash.last_valid_block_height < self._seen[-1].last_valid_block_height:
-            return
+        if self._seen:
+            blocks = blockhash.last_valid_block_height - self._seen[-1].last_valid_block_height
+            if blocks < 0:
+                return
+            self.reaches_back = self.reaches_back and blocks <= GAP_BLOCKS
         self._seen_at_s = now_s
         if not self._seen or blockhash.value != self._seen[-1].value:
             self._seen.append(blockhash)
+
+    def learn_back(self, values: Sequence[str]) -> bool:
+        """Take the chain's own list of its latest blockhashes, the newest first; False where it has none that is known.
+
+        They are those of blocks one after the other, so that one that is known tells the heights of all.
+        """
+        heights = {one.value: one.last_valid_block_height for one in self._seen}
+        known = next((place for place, value in enumerate(values) if value in heights), None)
+        if known is None:
+            return False
+        newest = self._seen[-1].last_valid_block_height
+        at_known = heights[values[known]]
+        listed = [Blockhash(value, at_known + known - place) for place, value in enumerate(values)]
+        by_height = {one.last_valid_block_height: one for one in (*self._seen, *listed)}
+        kept = [one for _, one in sorted(by_height.items())]
+        # What is newer than the latest look says nothing of when it was seen.
+        self._seen = deque((one for one in kept if one.last_valid_block_height <= newest), maxlen=MEMORY)
+        self.reaches_back = True
+        return True
 
     def short_lived(self, now_s: float) -> Blockhash | None:
         """The oldest with at least EXIT_LIFE_BLOCKS left; None when the newest that is known is too old to tell."""
@@ -34,3 +77,78 @@ class SeenBlockhashes:
             return None
         least = self._seen[-1].last_valid_block_height - LIFE_BLOCKS + EXIT_LIFE_BLOCKS
         return next(one for one in self._seen if one.last_valid_block_height >= least)
+
+
+class Blockhashes:
+    """The blockhashes that orders are signed on, asked of the pool.
+
+    What was seen is remembered from look to look. What was before the first one, or while nobody looked, the chain itself
+    still lists: the sysvar `RecentBlockhashes` has the latest 150.
+    """
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self._seen = SeenBlockhashes()
+        self._lock = trio.Lock()
+        self._look_back_at_s = float("-inf")
+
+    async def latest(self) -> Blockhash:
+        """The newest confirmed one. Raises ChainUnavailable."""
+        found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"), hedge=True)
+        latest = Blockhash(found.blockhash, found.last_valid_block_height)
+        self._seen.learn(latest, trio.current_time())
+        return latest
+
+    async def short(self) -> Blockhash:
+        """One with about EXIT_LIFE_BLOCKS left, usually without asking anybody. Raises ChainUnavailable.
+
+        Where the chain itself is younger, or nobody lists what was before, the oldest that is known.
+        """
+        async with self._lock:  # whoever waits meanwhile has what the first one learns
+            known = self._seen.short_lived(trio.current_time())
+            if known is not None and self._seen.reaches_back:
+                return known
+            latest = await self.latest() if known is None else known
+            await self._look_back()
+            return self._seen.short_lived(trio.current_time()) or latest
+
+    async def remember(self) -> None:
+        """Look at the newest, and at those before where they are missing, so that an exit need not. Raises ChainUnavailable."""
+        await self.latest()
+        async with self._lock:
+            await self._look_back()
+
+    async def _look_back(self) -> None:
+        now_s = trio.current_time()
+        if self._seen.reaches_back or now_s < self._look_back_at_s:
+            return
+        self._look_back_at_s = now_s + LOOK_BACK_EVERY_S
+        reason = f"no answer within {LOOK_BACK_WITHIN_S:g} s"
+        with trio.move_on_after(LOOK_BACK_WITHIN_S):
+            try:
+                if self._seen.learn_back(await self._listed()):
+                    return
+                reason = "none of them is known here"
+            except (ChainUnavailable, DecodeError) as error:
+                reason = str(error)
+        log.info("older_blockhashes_not_known", reason=reason)
+
+    async def _listed(self) -> list[str]:
+        address = str(RECENT_BLOCKHASHES)
+        _, accounts = await self._endpoints.first(lambda client: client.accounts([address], "confirmed"), hedge=True)
+        account = accounts[address]
+        if account is None:
+            raise DecodeError("the chain shows no list of its blockhashes")
+        return listed_blockhashes(account.data)
+
+
+def listed_blockhashes(data: bytes) -> list[str]:
+    """The sysvar's blockhashes, the newest first; raises DecodeError for bytes that are none.
+
+    Layout: Agave `sdk/sysvar` RecentBlockhashes, bincode: a u64 count, then for each 32 bytes and a u64.
+    """
+    count = int.from_bytes(data[:COUNT_BYTES], "little")
+    if len(data) < COUNT_BYTES + count * ENTRY_BYTES:
+        raise DecodeError(f"{len(data)} bytes are no list of {count} blockhashes")
+    starts = range(COUNT_BYTES, COUNT_BYTES + count * ENTRY_BYTES, ENTRY_BYTES)
+    return [str(Hash.from_bytes(data[start : start + Hash.LENGTH])) for start in starts]

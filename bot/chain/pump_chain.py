@@ -13,7 +13,7 @@ from solders.pubkey import Pubkey
 from bot.chain import addresses as at
 from bot.chain import canaries, histories, holders, layouts, transactions
 from bot.chain.block_engines import BlockEngines
-from bot.chain.blockhashes import SeenBlockhashes
+from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
 from bot.chain.launchpad_config import LaunchpadConfig
@@ -51,8 +51,7 @@ class PumpChain:
         self._reads = WitnessedReads(endpoints, shared)
         self._engines = engines
         self._config = LaunchpadConfig(self._reads)
-        self._blockhashes = SeenBlockhashes()
-        self._blockhash_lock = trio.Lock()
+        self._blockhashes = Blockhashes(endpoints)
         self._prices: OrderedDict[str, tuple[int, float]] = OrderedDict()  # micro-lamports per unit, trio time
         self._price_locks: dict[str, trio.Lock] = {}
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
@@ -68,11 +67,11 @@ class PumpChain:
     async def probe(self) -> str:
         """Ask every endpoint how it fares; one line for people. Raises ChainUnavailable when none can be used.
 
-        The latest blockhash is remembered, because an exit is signed on one that is old by then.
+        Blockhashes are remembered, because an exit is signed on one that is old by then.
         """
         line = await self._endpoints.probe()
         try:
-            await self.latest_blockhash()
+            await self._blockhashes.remember()
         except ChainUnavailable as error:
             log.info("blockhash_not_remembered", reason=str(error))
         return line
@@ -81,19 +80,11 @@ class PumpChain:
         return await self._endpoints.first(lambda client: client.block_height("finalized"))
 
     async def latest_blockhash(self) -> Blockhash:
-        found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"), hedge=True)
-        latest = Blockhash(found.blockhash, found.last_valid_block_height)
-        self._blockhashes.learn(latest, trio.current_time())
-        return latest
+        return await self._blockhashes.latest()
 
     async def short_blockhash(self) -> Blockhash:
         """Usually without asking anybody: each probe remembers the blockhash of its moment."""
-        async with self._blockhash_lock:  # whoever waits meanwhile has what the first one learns
-            known = self._blockhashes.short_lived(trio.current_time())
-            if known is not None:
-                return known
-            latest = await self.latest_blockhash()
-            return self._blockhashes.short_lived(trio.current_time()) or latest
+        return await self._blockhashes.short()
 
     async def market_unit_price(self, mint: str) -> int:
         """The upper quartile of the last blocks that held such a transaction, at most five seconds old."""

@@ -22,8 +22,9 @@ from bot.execution.program_errors import ProgramErrors
 from bot.execution.units_book import UnitsBook
 from bot.ports import Chain, Routing, Settled, Store
 from bot.trading.failures import program_failure
-from bot.trading.fill import EvidenceError, LandedTransaction, fill_from
+from bot.trading.fill import Brought, EvidenceError, LandedTransaction, brought_by, fill_from
 from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Protection, Side
+from bot.trading.ladder import is_quoted_again
 from bot.trading.landing import is_open
 from bot.trading.ledger import Leg, legs_of_failed, legs_of_fill, legs_of_strange
 from bot.trading.recovery import SignatureStatus, Step, next_step
@@ -35,6 +36,9 @@ STRANGE_READS = 20
 
 # One that the books refuse so often in a row is told: another step of the same order may have come first, once.
 REFUSALS_TOLD = 3
+
+# How long a sale that landed with an error waits for whoever follows it to sign it again.
+QUOTED_AGAIN_WITHIN_S = 5.0
 
 # Orders that take a step beside each other: enough to share transactions, few enough for what the endpoints bear.
 ORDERS_AT_ONCE = 50
@@ -171,7 +175,7 @@ class Confirmer:
             case Step.WAIT:
                 return
             case Step.SETTLE:
-                await self._settle(entry)
+                await self._settle(entry, is_final=status is not None and status.finalized)
             case Step.FAIL:
                 await self._fail(entry)
             case Step.SEND_AGAIN:
@@ -181,7 +185,7 @@ class Confirmer:
             case Step.EXPIRE:
                 await self._expire(entry)
 
-    async def _settle(self, entry: Followed) -> None:
+    async def _settle(self, entry: Followed, *, is_final: bool) -> None:
         intent = entry.intent
         request = intent.request
         if request.side is Side.SELL and self.in_flight.rebuys(request.wallet_id, request.mint):
@@ -194,7 +198,7 @@ class Confirmer:
                 raise EvidenceError(f"{landed.signature} succeeded beside the attempt that filled its order")
             fill = fill_from(landed, request.side)
         except EvidenceError as error:
-            await self._strange(entry, landed, error)
+            await self._strange(entry, landed, error, is_final=is_final)
             return
         self.errors.ended(request.mint, None)
         self.units.landed(fill.signature, landed.compute_units)
@@ -223,30 +227,50 @@ class Confirmer:
         self.in_flight.filled(entry.attempt.signature)
 
     async def _fail(self, entry: Followed) -> None:
+        """A sale that may go on is left to whoever follows it, for a moment: what he signs beside it keeps its intent."""
         intent, signature = entry.intent, entry.attempt.signature
+        error = entry.error
+        if error is not None and not error.tried and trio.current_time() < error.since_s + QUOTED_AGAIN_WITHIN_S:
+            return
         landed = await self.chain.landed(signature, entry.address, intent.request.mint)
-        if landed is not None:
+        if landed is None:
+            return
+        goes_on = entry.attempt.sells_all and not entry.decided
+        if error is None and goes_on and is_quoted_again(intent.request, landed.program_error):
+            log.info("sale_to_be_quoted_again", intent=intent.id, signature=signature, reason=landed.error)
+            self.in_flight.landed_with_error(signature, landed.program_error)
+        else:
             log.warning("landed_with_error", intent=intent.id, signature=signature, reason=landed.error)
             self.errors.ended(intent.request.mint, landed.program_error)
             failure = f"landed with an error: {program_failure(landed.program_error)}"
             await self._without_fill(entry, landed, failure, legs_of_failed(landed.network_fee_lamports))
 
-    async def _strange(self, entry: Followed, landed: LandedTransaction, trouble: EvidenceError) -> None:
+    async def _strange(
+        self, entry: Followed, landed: LandedTransaction, trouble: EvidenceError, *, is_final: bool
+    ) -> None:
         """It landed without an error and is not the trade of its intent: read again, then written off as no fill.
 
         The ledger takes what it did to the wallet, its fee apart, as lamports that went outside or came from there. No fill
-        is invented; the reconciler takes the tokens from the chain.
+        is invented. What a sale sold the reconciler takes from the chain; what a purchase brought gets a position, with
+        the transaction as its evidence, once nobody can take that back any more.
         """
         intent, signature = entry.intent, entry.attempt.signature
         reads = self.in_flight.read_again(signature)
         log.warning("evidence_strange", intent=intent.id, signature=signature, reads=reads, reason=str(trouble))
-        if reads >= STRANGE_READS:
-            legs = legs_of_strange(landed.wallet_delta_lamports, landed.network_fee_lamports)
-            await self._without_fill(entry, landed, f"landed, but not as this trade: {trouble}", legs)
-            self.alert(evidence_strange(intent, signature, str(trouble)))
+        brought = brought_by(landed, intent.request.side, self.clock.new_id())
+        if reads < STRANGE_READS or (brought is not None and not is_final):
+            return
+        legs = legs_of_strange(landed)
+        await self._without_fill(entry, landed, f"landed, but not as this trade: {trouble}", legs, brought)
+        self.alert(evidence_strange(intent, signature, str(trouble)))
 
     async def _without_fill(
-        self, entry: Followed, landed: LandedTransaction, failure: str, legs: Sequence[Leg]
+        self,
+        entry: Followed,
+        landed: LandedTransaction,
+        failure: str,
+        legs: Sequence[Leg],
+        brought: Brought | None = None,
     ) -> None:
         """It landed and traded nothing for us: what it cost is booked, and with the last attempt the intent fails."""
         intent, signature = entry.intent, entry.attempt.signature
@@ -258,7 +282,8 @@ class Confirmer:
             signature=signature,
             slot=landed.slot,
             legs=legs,
-            message=failed_message(self.clock, intent, signature, failure, landed.program_error),
+            message=failed_message(self.clock, intent, landed, failure, brought),
+            brought=brought,
         )
         self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
         event = "intent_failed" if ended else "attempt_failed"

@@ -14,11 +14,24 @@ from bot.trading.recovery import Absence
 
 
 @dataclass(frozen=True, slots=True)
+class LandedError:
+    """An attempt landed with an error after which its order may be quoted again, before the attempt is resolved.
+
+    `code` is the program's own, None where no program gave one; `tried` says that somebody has tried since.
+    """
+
+    code: int | None
+    since_s: float
+    tried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """One attempt that somebody must follow to its end. `sent_at_s` is trio time of the last send, None if unknown.
 
     `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
     followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent.
+    `error` is the error that it landed with, while its order may still be quoted again.
     """
 
     intent: Intent
@@ -28,6 +41,7 @@ class Followed:
     absences: tuple[Absence, ...] = ()
     decided: bool = False
     strange_reads: int = 0
+    error: LandedError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +63,11 @@ class InFlight:
 
     _followed: dict[str, Followed] = field(default_factory=dict)
     _signatures: dict[str, list[str]] = field(default_factory=dict)  # by intent
+    _of_wallets: dict[str, dict[str, None]] = field(default_factory=dict)  # signatures by wallet
     _tallies: dict[str, Tally] = field(default_factory=dict)  # by undecided intent
     _exits: dict[str, Intent] = field(default_factory=dict)  # undecided, by position
     _resolved: dict[str, trio.Event] = field(default_factory=dict)
+    _news: dict[str, trio.Event] = field(default_factory=dict)  # by intent that somebody waits for
     _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
     stuck: dict[str, Stuck] = field(default_factory=dict)  # by signature, what the database refuses again and again
@@ -67,6 +83,7 @@ class InFlight:
         intent = followed.intent
         self._followed[followed.attempt.signature] = followed
         self._signatures.setdefault(intent.id, []).append(followed.attempt.signature)
+        self._of_wallets.setdefault(intent.request.wallet_id, {})[followed.attempt.signature] = None
         if not followed.decided:
             self._undecide(intent)
         self._arrival.set()
@@ -111,6 +128,23 @@ class InFlight:
         self._followed[signature] = replace(followed, strange_reads=followed.strange_reads + 1)
         return followed.strange_reads + 1
 
+    def landed_with_error(self, signature: str, code: int | None) -> None:
+        """Whoever follows this order may sign it again now; its intent goes on with that, and ends without."""
+        followed = self._followed[signature]
+        self._followed[signature] = replace(followed, error=LandedError(code, trio.current_time()))
+        self._tell(followed.intent.id)
+
+    def to_quote_again(self, intent_id: str) -> LandedError | None:
+        """The error after which nobody has tried this order again yet."""
+        errors = (one.error for one in self.attempts_of(intent_id))
+        return next((error for error in errors if error is not None and not error.tried), None)
+
+    def tried_again(self, intent_id: str) -> None:
+        """Somebody has tried to sign this order again, whatever came of it."""
+        for one in self.attempts_of(intent_id):
+            if one.error is not None:
+                self._followed[one.attempt.signature] = replace(one, error=replace(one.error, tried=True))
+
     def refused(self, intent: Intent, signature: str, reason: str) -> int:
         """The books refused an attempt's outcome; how many times in a row. It is followed again by its rows."""
         before = self.stuck.get(signature)
@@ -149,8 +183,8 @@ class InFlight:
         return any(
             followed.attempt.rollbacks
             and followed.intent.request.side is Side.BUY
-            and (followed.intent.request.wallet_id, followed.intent.request.mint) == (wallet_id, mint)
-            for followed in self._followed.values()
+            and followed.intent.request.mint == mint
+            for followed in self._of_wallet(wallet_id)
         )
 
     def _undecide(self, intent: Intent) -> None:
@@ -162,7 +196,11 @@ class InFlight:
     def _forget(self, signature: str) -> Followed | None:
         followed = self._followed.pop(signature, None)
         if followed is not None:
-            self._outcomes[followed.intent.request.wallet_id] += 1
+            wallet_id = followed.intent.request.wallet_id
+            self._outcomes[wallet_id] += 1
+            del self._of_wallets[wallet_id][signature]
+            if not self._of_wallets[wallet_id]:
+                del self._of_wallets[wallet_id]
             signatures = self._signatures[followed.intent.id]
             signatures.remove(signature)
             if not signatures:
@@ -174,7 +212,13 @@ class InFlight:
         if position_id is not None and (known := self._exits.get(position_id)) is not None and known.id == intent.id:
             del self._exits[position_id]
         self._tallies.pop(intent.id, None)
+        self._tell(intent.id)
         event = self._resolved.pop(intent.id, None)
+        if event is not None:
+            event.set()
+
+    def _tell(self, intent_id: str) -> None:
+        event = self._news.pop(intent_id, None)
         if event is not None:
             event.set()
 
@@ -194,13 +238,14 @@ class InFlight:
         """The exit of a position that is on its way, if one is; a sale by hand is its user's own affair."""
         return self._exits.get(position_id)
 
+    def _of_wallet(self, wallet_id: str) -> list[Followed]:
+        """What is followed of one wallet, oldest first: of a thousand exits each asks for its own."""
+        return [self._followed[signature] for signature in self._of_wallets.get(wallet_id, ())]
+
     def buys(self, wallet_id: str, mint: str) -> bool:
         """Whether a buy of this mint by this wallet may still land."""
-        wanted = (wallet_id, mint, Side.BUY)
-        return any(
-            (followed.intent.request.wallet_id, followed.intent.request.mint, followed.intent.request.side) == wanted
-            for followed in self._followed.values()
-        )
+        entries = self._of_wallet(wallet_id)
+        return any((one.intent.request.mint, one.intent.request.side) == (mint, Side.BUY) for one in entries)
 
     def outcomes(self, wallet_id: str) -> int:
         """How many attempts of a wallet have had their outcome, or lost it again: what it holds may differ since."""
@@ -208,7 +253,7 @@ class InFlight:
 
     def may_take(self, wallet_id: str) -> int:
         """The most lamports that what is on its way may still take from a wallet; what sales bring is not counted."""
-        entries = [one for one in self._followed.values() if one.intent.request.wallet_id == wallet_id]
+        entries = self._of_wallet(wallet_id)
         buys = {one.intent.id: one.intent for one in entries if one.intent.request.side is Side.BUY}
         fees = sum(one.attempt.fee_lamports for one in entries if one.intent.request.side is Side.SELL)
         return fees + sum(intent.reserved_lamports for intent in buys.values())
@@ -217,11 +262,20 @@ class InFlight:
         """Wallets with something undecided."""
         return frozenset(one.intent.request.wallet_id for one in self._followed.values() if not one.decided)
 
+    def is_undecided(self, intent_id: str) -> bool:
+        """Whether this intent is on its way."""
+        return intent_id in self._resolved
+
     async def resolved(self, intent_id: str) -> None:
         """Wait until the intent is decided; returns at once for one that is not followed."""
         event = self._resolved.get(intent_id)
         if event is not None:
             await event.wait()
+
+    async def news(self, intent_id: str) -> None:
+        """Wait until the intent is decided, or is to be quoted again; returns at once for one that is not followed."""
+        while intent_id in self._resolved and self.to_quote_again(intent_id) is None:
+            await self._news.setdefault(intent_id, trio.Event()).wait()
 
     async def arrival(self) -> None:
         """Wait until there is something to follow or to take up."""

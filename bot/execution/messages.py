@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bot.clock import Clock
 from bot.ports import OutboxMessage, Reversed, Wallet, WalletMove
-from bot.trading.fill import Fill
-from bot.trading.intent import Intent, Side
+from bot.trading.failures import after_failed_sale
+from bot.trading.fill import Brought, Fill, LandedTransaction
+from bot.trading.intent import Context, Intent, Side
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.trading_state import Halt
@@ -51,12 +52,22 @@ def fill_message(clock: Clock, intent: Intent, fill: Fill, position: Position, r
 
 
 def failed_message(
-    clock: Clock, intent: Intent, signature: str, failure: str, program_error: int | None
+    clock: Clock, intent: Intent, landed: LandedTransaction, failure: str, brought: Brought | None
 ) -> OutboxMessage:
-    """A transaction landed with an error; its network fee is gone, nothing was traded."""
-    return _message(
-        clock, intent, "order_failed", {"signature": signature, "failure": failure, "program_error": program_error}
-    )
+    """A transaction landed with an error; its network fee is gone, nothing was traded.
+
+    Or it landed as something else than its trade, and `brought` tokens that are a position from now on.
+    """
+    payload: dict[str, object] = {
+        "signature": landed.signature,
+        "failure": failure,
+        "program_error": landed.program_error,
+    }
+    if intent.request.side is Side.SELL and intent.request.context is Context.MANUAL_COMMAND:
+        payload["advice"] = after_failed_sale(landed.program_error)
+    if brought is not None:
+        payload |= {"brought_token_raw": brought.token_raw, "brought_for_lamports": brought.cost_lamports}
+    return _message(clock, intent, "order_failed", payload)
 
 
 def expired_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessage:

@@ -6,7 +6,7 @@ rest of the road, from the sent bytes to the settled fill, is `confirm.py`; a re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -27,7 +27,7 @@ from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import Kind, UnitsBook, kind_of
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
-from bot.trading.failures import order_failure
+from bot.trading.failures import PRICE_CODES, WRONG_MARKET, order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
@@ -60,6 +60,12 @@ def _code_of(error: Exception) -> str:
     if isinstance(error, CannotPrepareError):
         return error.code
     return "no_route" if isinstance(error, ChainUnavailable) else "not_sent"
+
+
+def _may_be_closing(followed: Sequence[Followed]) -> bool:
+    """Whether one landed with an error that closing the token account may have given: somebody has sent dust to it."""
+    errors = [one.error for one in followed if one.error is not None]
+    return any(error.code not in PRICE_CODES | WRONG_MARKET for error in errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,11 @@ class Pipeline:
             return refused
         with exit_lane():
             settings = await self.store.settings(intent.request.user_id)
-            request = replace(intent.request, slippage_bps=rung.slippage_bps)
+            request = replace(
+                intent.request,
+                slippage_bps=rung.slippage_bps,
+                keep_account=intent.request.keep_account or _may_be_closing(followed),
+            )
             try:
                 order, sells_all = await self._prepare(replace(intent, request=request), wallet, settings, rung)
                 if not sells_all:

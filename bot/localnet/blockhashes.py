@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from solders.hash import Hash
 
 MAX_AGE_BLOCKS = 150
+LISTED = 150  # by the sysvar RecentBlockhashes
+LAMPORTS_PER_SIGNATURE = 5_000
 SLOT_HASHES = 512
 
 
@@ -25,6 +27,12 @@ def blockhash_at(genesis_hash: Hash, height: int, fork: int = 0) -> Hash:
     """The blockhash of the block at `height` on the chain with this genesis hash, made after the fork of this number."""
     made_after = fork.to_bytes(4, "little") if fork else b""
     return Hash(hashlib.sha256(bytes(genesis_hash) + height.to_bytes(8, "little") + made_after).digest())
+
+
+def listing(newest_first: Sequence[Hash]) -> bytes:
+    """The data of the sysvar RecentBlockhashes: bincode of a count, then each hash with the fee of its time."""
+    fee = LAMPORTS_PER_SIGNATURE.to_bytes(8, "little")
+    return len(newest_first).to_bytes(8, "little") + b"".join(bytes(one) + fee for one in newest_first)
 
 
 class BlockhashWindow:

@@ -114,7 +114,7 @@ class Chain(Protocol):
     async def latest_blockhash(self) -> Blockhash: ...
 
     async def short_blockhash(self) -> Blockhash:
-        """A blockhash with about 30 blocks of life left, or more where none so old was seen yet (money path 3)."""
+        """A blockhash with about 30 blocks of life left, or more where the chain is younger (money path 3)."""
 
     async def market_unit_price(self, mint: str) -> int:
         """What recent transactions that write this mint's curve or pool paid, in micro-lamports per unit; 0 for nothing."""

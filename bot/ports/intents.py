@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.ports.outbox import OutboxMessage
 from bot.trading.curve import Quote
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import Attempt, Intent, IntentState, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import Leg
@@ -92,12 +92,16 @@ class IntentStore(Protocol):
         slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
+        brought: Brought | None = None,
     ) -> bool:
         """End an intent without a fill (`failed`, `expired`, `cancelled`) and release its reservation, in one transaction.
 
         `signature` names the attempt that landed with an error in `slot`, or expired; `legs` are what it cost. True when the
         intent ended by this. While another attempt of it may land, and when it was terminal already, False: then only
         the attempt named is resolved and its cost booked, once, and `message` is not sent.
+
+        `brought` are tokens that the attempt brought although it is no fill: in the same transaction they get a position,
+        with an adjustment row that holds the evidence.
         """
 
     async def settle(

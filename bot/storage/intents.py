@@ -12,6 +12,7 @@ import asyncpg
 
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
 from bot.storage.admission import SELECT_BY_KEY, Admission, admit_all
+from bot.storage.brought import take_in
 from bot.storage.database import Database, Repository
 from bot.storage.intent_rows import (
     SELECT_INTENT,
@@ -44,9 +45,9 @@ from bot.storage.rules import (
     unknown_signature,
     wrong_state,
 )
-from bot.storage.settlement import Settlement, settle_all
+from bot.storage.settlement import LOCK_WALLETS_OF_INTENTS, Settlement, settle_all
 from bot.storage.together import Together
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import MAY_LAND, TERMINAL, Attempt, AttemptState, Intent, IntentState, TradeRequest, sources_of
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
@@ -135,12 +136,15 @@ class Intents(Repository):
         slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
+        brought: Brought | None = None,
     ) -> bool:
         """Raises Conflict where `state` cannot be entered, LookupError for no such intent or attempt of it."""
         attempt_state = attempt_at_close(state, signature)
         check_legs(legs)
 
         async def unit(connection: asyncpg.Connection) -> bool:
+            if brought is not None:
+                await connection.execute(LOCK_WALLETS_OF_INTENTS, [intent_id])
             intent = await lock_intent(connection, intent_id)
             attempts = await attempts_of(connection, intent_id)
             goes_on = ends_later(intent, attempts, signature)
@@ -156,6 +160,8 @@ class Intents(Repository):
                     await update_position(connection, restored)
                 landed = next((row for row in attempts if row.signature == signature), None)
                 await write_entry(connection, fee_entry(intent, landed, slot, legs))
+            if brought is not None:
+                await take_in(connection, intent, brought, now_ms)
             if goes_on:
                 return False
             if message is not None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.ports import WalletMove
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import Attempt, Intent, Side
 from bot.trading.ledger import (
     Entry,
     EntryKind,
     Leg,
     at_cost,
+    legs_of_brought,
     legs_of_lost,
     legs_of_outside,
     legs_of_sold_outside,
@@ -90,6 +91,22 @@ def adjustment_entry(
         signature=None if by is None else by.signature,
         slot=None if by is None else by.slot,
         evidence=evidence,
+    )
+
+
+def brought_entry(position: Position, brought: Brought) -> Entry | None:
+    """The entry of tokens that a written-off purchase brought into a position; None where nothing was paid for them."""
+    legs = legs_of_brought(brought.cost_lamports)
+    if not legs:
+        return None
+    return Entry(
+        EntryKind.ADJUSTMENT,
+        position.wallet_id,
+        legs,
+        position_id=position.id,
+        signature=brought.signature,
+        slot=brought.slot,
+        evidence=brought.evidence,
     )
 
 

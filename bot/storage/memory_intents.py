@@ -9,9 +9,18 @@ import trio
 
 from bot.errors import Conflict
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
-from bot.storage.ledger_rules import fee_entry, fill_entry, ours_after_all
-from bot.storage.memory_tables import MemoryTables, MemoryTrade
-from bot.storage.position_rules import check_fill, opens_position, position_after, position_unadjusted
+from bot.storage.ledger_rules import brought_entry, fee_entry, fill_entry, ours_after_all
+from bot.storage.memory_tables import MemoryAdjustment, MemoryTables, MemoryTrade
+from bot.storage.position_rules import (
+    Adjusted,
+    check_evidence,
+    check_fill,
+    opens_by,
+    opens_position,
+    position_after,
+    position_unadjusted,
+    position_with,
+)
 from bot.storage.reversal_rules import moved_by
 from bot.storage.rules import (
     RUN_STATUS_OF,
@@ -34,7 +43,7 @@ from bot.storage.rules import (
     unknown_signature,
     wrong_state,
 )
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import (
     MAY_LAND,
     TERMINAL,
@@ -163,6 +172,7 @@ class MemoryIntents(MemoryTables):
         slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
+        brought: Brought | None = None,
     ) -> bool:
         """Raises Conflict where `state` cannot be entered, LookupError for no such intent or attempt of it."""
         await trio.lowlevel.checkpoint()
@@ -176,6 +186,8 @@ class MemoryIntents(MemoryTables):
             raise wrong_state(intent_id, intent.state, state)
         failure = storable(failure)
         attempt = None if signature is None else self._attempt_of(intent_id, signature)
+        if brought is not None:
+            self._check_brought(intent, brought)
         if message is not None and not goes_on:
             self._put_message(message)
         if attempt is not None and attempt_state is not None:
@@ -184,6 +196,8 @@ class MemoryIntents(MemoryTables):
             if signature is not None and (restored := self._unadjusted(intent, signature)):
                 self._positions[restored.id] = restored
             self.ledger.append(fee_entry(intent, attempt, slot, legs))
+        if brought is not None:
+            self._take_in(intent, brought, now_ms)
         if goes_on:
             return False
         self._closed_at_ms[intent_id] = now_ms
@@ -231,6 +245,23 @@ class MemoryIntents(MemoryTables):
         self._closed_at_ms[intent_id] = fill.block_time_s * 1000
         self._put_intent(filled)
         return Settled(position, realized)
+
+    def _check_brought(self, intent: Intent, brought: Brought) -> None:
+        check_evidence(brought.evidence)
+        if opens_by(self._latest_position(intent.request)) and brought.position_id in self._positions:
+            raise Conflict(f"position {brought.position_id} exists already")
+
+    def _take_in(self, intent: Intent, brought: Brought, now_ms: int) -> None:
+        """Give the tokens of a written-off purchase a position, with an adjustment and the ledger's entry."""
+        latest, settings = self._latest_position(intent.request), self._settings[intent.request.user_id]
+        before, after = position_with(latest, intent, brought, settings=settings, now_ms=now_ms)
+        self._positions[after.id] = after
+        cost_lamports = before.cost_lamports - after.cost_lamports
+        taken = Adjusted(before.token_raw - after.token_raw, cost_lamports, cost_lamports, 0)
+        self._adjustments.append(MemoryAdjustment(after.id, after.wallet_id, taken, brought.signature, now_ms))
+        entry = brought_entry(after, brought)
+        if entry is not None:
+            self.ledger.append(entry)
 
     def _unadjusted(self, intent: Intent, signature: str) -> Position | None:
         """Take back what stands in the books of this transaction as a movement from outside; the position before it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bot.errors import Conflict
 from bot.ports import WalletMove
 from bot.trading.exits import ExitReason
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import Context, Intent, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState, apply_fill, open_position, peak_of_part, with_peak
@@ -96,6 +96,46 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int, by:
         state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,
         closed_at_ms=None if chain_token_raw else now_ms,
     )
+
+
+def position_with(
+    latest: Position | None, intent: Intent, brought: Brought, *, settings: UserSettings, now_ms: int
+) -> tuple[Position, Position]:
+    """The position before and after the tokens that a written-off purchase brought; before is empty where it opens one.
+
+    `latest` is the newest position, open or closed, of the intent's wallet, mint and mode.
+    """
+    request = intent.request
+    if latest is not None and latest.state is PositionState.OPEN:
+        before = latest
+    else:
+        before = Position(
+            id=brought.position_id,
+            user_id=request.user_id,
+            wallet_id=request.wallet_id,
+            mint=request.mint,
+            mode=request.mode,
+            context=request.context,
+            state=PositionState.OPEN,
+            token_raw=0,
+            cost_lamports=0,
+            basis_lamports=0,
+            realized_lamports=0,
+            plan=settings.exit_plan,
+            opened_at_ms=now_ms,
+        )
+    after = replace(
+        before,
+        token_raw=before.token_raw + brought.token_raw,
+        cost_lamports=before.cost_lamports + brought.cost_lamports,
+        basis_lamports=before.basis_lamports + brought.cost_lamports,
+    )
+    return before, after
+
+
+def opens_by(latest: Position | None) -> bool:
+    """Whether such tokens open a position of their own, `latest` being the newest of their wallet, mint and mode."""
+    return latest is None or latest.state is PositionState.CLOSED
 
 
 @dataclass(frozen=True, slots=True)

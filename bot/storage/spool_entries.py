@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.errors import Conflict
 from bot.ports import MakeMessage, OutboxMessage, Store
 from bot.storage.spool_codec import Kept, Record, Sent, Signed
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import TERMINAL, Intent, IntentState
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
@@ -45,6 +45,7 @@ class Ended:
     slot: int | None
     legs: tuple[Leg, ...]
     message: OutboxMessage | None
+    brought: Brought | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ async def carry_out(entry: Action, store: Store) -> None:
                 slot=entry.slot,
                 legs=entry.legs,
                 message=entry.message,
+                brought=entry.brought,
             )
         case Filled():
             await store.settle(

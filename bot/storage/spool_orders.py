@@ -15,7 +15,7 @@ from bot.storage.rules import attempt_at_close, is_recorded
 from bot.storage.spool_charge import Charge, listed
 from bot.storage.spool_codec import Sent, Signed
 from bot.storage.spool_entries import Ended, Filled, Peak, Planned, Unproven
-from bot.trading.fill import Fill
+from bot.trading.fill import Brought, Fill
 from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Side, TradeRequest
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
@@ -163,6 +163,7 @@ class SpooledOrders:
         slot: int | None = None,
         legs: Sequence[Leg] = (),
         message: OutboxMessage | None = None,
+        brought: Brought | None = None,
     ) -> bool:
         known: dict[str, Any] = {
             "now_ms": now_ms,
@@ -170,6 +171,7 @@ class SpooledOrders:
             "slot": slot,
             "legs": tuple(legs),
             "message": message,
+            "brought": brought,
         }
         async with self._charge.writing():
             if self._charge.away is None:
@@ -179,6 +181,7 @@ class SpooledOrders:
                     self._charge.lost(error)
                 else:
                     if closed:
+                        self._memory.know_brought(intent_id, brought, now_ms)
                         self._memory.know_state(intent_id, state)
                     else:
                         self._memory.know_attempt_ended(signature, attempt_at_close(state, signature))

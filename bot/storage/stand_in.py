@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from bot.ports import OutboxMessage, Reversed, SealedKey, User, Wallet
 from bot.storage.memory_intents import MemoryIntents
-from bot.storage.position_rules import position_noted
+from bot.storage.position_rules import position_noted, position_with
+from bot.trading.fill import Brought
 from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Mode
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
@@ -137,6 +138,15 @@ class StandIn(MemoryIntents):
         """An intent has moved; one that is not known here is left out."""
         if (intent := self._intents.get(intent_id)) is not None:
             self.know_intent(replace(intent, state=state))
+
+    def know_brought(self, intent_id: str, brought: Brought | None, now_ms: int) -> None:
+        """The tokens of a written-off purchase have a position; the rows that it has beside it are no matter of memory."""
+        intent = self._intents.get(intent_id)
+        if intent is None or brought is None or intent.request.user_id not in self._settings:
+            return
+        latest, settings = self._latest_position(intent.request), self._settings[intent.request.user_id]
+        _, position = position_with(latest, intent, brought, settings=settings, now_ms=now_ms)
+        self.know_position(position)
 
     def know_reversed(self, reversed_: Reversed) -> None:
         """An order is on its way again, because the network took back where it had landed."""

@@ -60,9 +60,20 @@ def _fill(facts: Mapping[str, object]) -> str:
 
 
 def _failed(facts: Mapping[str, object]) -> str:
+    if "brought_token_raw" in facts:
+        return _brought(facts)
     return (
         f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} landed with an error and traded"
-        f" nothing; the network kept its fee. {_why_failed(facts)}"
+        f" nothing; the network kept its fee. {_why_failed(facts)} {facts.get('advice', '')}".rstrip()
+    )
+
+
+def _brought(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The buy of {short(str(facts['mint']))} landed, but not as the trade that it was"
+        f" signed for, and is no trade in your books. It brought {format_tokens(_int(facts, 'brought_token_raw'))} tokens for"
+        f" {format_sol(_int(facts, 'brought_for_lamports'))} SOL all the same (transaction {facts['signature']}). They are a"
+        " position now, with your exits, and /positions shows it."
     )
 
 

@@ -34,7 +34,11 @@ NOT_ENOUGH = 1
 FROZEN = 17
 
 # What a sale says that failed by its price alone.
+PRICE_CODES = frozenset({6003, 6004})
 PRICE_FAILURES = frozenset({LAUNCHPAD_ERRORS[6003][1], POOL_ERRORS[6004][1]})
+# What a sale meets that was made for where its coin traded before: the curve is complete, or an account that it names is
+# not the one that belongs there any more (Anchor: a seed that does not fit, another owner, no account).
+WRONG_MARKET = frozenset({CURVE_COMPLETE, 2006, 3007, 3012})
 
 _REJECTED = {
     "expired": "it was made too long ago for the network to take it",
@@ -58,6 +62,19 @@ def program_failure(code: int | None) -> str:
         return "somebody who may has frozen the token in your wallet"
     named = LAUNCHPAD_ERRORS.get(code) or POOL_ERRORS.get(code)
     return named[1] if named else f"the launchpad refused it (its error {code})"
+
+
+def after_failed_sale(code: int | None) -> str:
+    """What whoever sold by hand can do, once his sale has landed with this error and is not tried again by itself."""
+    if code in PRICE_CODES:
+        return "/sell it again to take the price of that moment; /settings slippage_sell says how far it may fall meanwhile."
+    if code in WRONG_MARKET:
+        return "It waits for its pool, mostly for less than a minute: /sell it again then."
+    if code == FROZEN:
+        return "Nobody can sell it before it is thawed."
+    if code == NOT_ENOUGH:
+        return "Look at /balance: a sale needs some SOL for its fee. Then /sell it again."
+    return "You still hold it: /sell it again, or look at /positions."
 
 
 def order_failure(error: Exception) -> str:

@@ -83,6 +83,34 @@ class Fill:
         return self.wallet_delta_lamports + self.rent_lamports
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Tokens of a purchase that landed and is not the trade it was signed for: no fill, and all the same in the wallet.
+
+    They join the open position of their wallet, mint and mode, or open `position_id`, at `cost_lamports`: what left the
+    wallet in that transaction without its network fee and without rent that comes back.
+    """
+
+    position_id: str
+    token_raw: int
+    cost_lamports: int
+    signature: str
+    slot: int
+    evidence: str
+
+
+def brought_by(landed: LandedTransaction, side: Side, position_id: str) -> Brought | None:
+    """What a transaction that shows no trade of its order brought in tokens all the same; None for nothing and for a sale."""
+    if side is not Side.BUY or landed.token_delta_raw <= 0:
+        return None
+    left_lamports = -landed.wallet_delta_lamports - landed.rent_delta_lamports - landed.network_fee_lamports
+    evidence = (
+        f"transaction {landed.signature} in slot {landed.slot} brought {landed.token_delta_raw} raw tokens and changed the"
+        f" wallet by {landed.wallet_delta_lamports} lamports; it is not the trade that it was signed for"
+    )
+    return Brought(position_id, landed.token_delta_raw, max(0, left_lamports), landed.signature, landed.slot, evidence)
+
+
 class EvidenceError(ValueError):
     """A landed transaction does not show the trade that its intent asked for; a person has to look at it."""
 

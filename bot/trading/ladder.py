@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.trading.exits import ExitReason
+from bot.trading.failures import WRONG_MARKET
+from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.landing import FeeBounds
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, LEAST_BALANCE_LAMPORTS
@@ -62,6 +64,17 @@ def rung_of(tries: int, first_slippage_bps: int, reason: ExitReason, *, simulate
         widened = max(first_slippage_bps, LEAST_STEP_BPS) << number
         slippage_bps = max(first_slippage_bps, min(widened, WIDEST_BOUND_BPS))
     return Rung(slippage_bps, number, simulated=simulated)
+
+
+def is_quoted_again(request: TradeRequest, code: int | None) -> bool:
+    """Whether an order that landed with this error of a program goes on: it is quoted afresh and signed on its next rung.
+
+    A sale does that was made for the wrong market, wherever it came from, and every sale by hand, because nobody else
+    decides about that one again. A monitor decides about its own from newer prices.
+    """
+    if request.side is not Side.SELL:
+        return False
+    return code in WRONG_MARKET or request.context is Context.MANUAL_COMMAND
 
 
 def entry_fee(market_lamports: int, bounds: FeeBounds) -> int:

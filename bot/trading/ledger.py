@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.trading.fill import Fill
+from bot.trading.fill import Fill, LandedTransaction
 from bot.trading.intent import Side
 
 # What the network takes for each signature; the rest of a transaction's fee is its priority. Our orders have one.
@@ -106,15 +106,25 @@ def legs_of_failed(network_fee_lamports: int) -> tuple[Leg, ...]:
     return _without_zeros((Leg(Account.WALLET, -network_fee_lamports), *_network_legs(network_fee_lamports)))
 
 
-def legs_of_strange(wallet_delta_lamports: int, network_fee_lamports: int) -> tuple[Leg, ...]:
-    """The legs of a transaction of ours that is not the trade it was signed for: all but its fee came from outside."""
+def legs_of_strange(landed: LandedTransaction) -> tuple[Leg, ...]:
+    """The legs of a transaction of ours that is not the trade it was signed for.
+
+    All but its fee and the rent in the wallet's own token account came from outside, or went there.
+    """
+    lamports, fee_lamports = landed.wallet_delta_lamports, landed.network_fee_lamports
     return _without_zeros(
         (
-            Leg(Account.WALLET, wallet_delta_lamports),
-            *_network_legs(network_fee_lamports),
-            Leg(Account.OUTSIDE, -wallet_delta_lamports - network_fee_lamports),
+            Leg(Account.WALLET, lamports),
+            *_network_legs(fee_lamports),
+            Leg(Account.RENT, landed.rent_delta_lamports),
+            Leg(Account.OUTSIDE, -lamports - fee_lamports - landed.rent_delta_lamports),
         )
     )
+
+
+def legs_of_brought(cost_lamports: int) -> tuple[Leg, ...]:
+    """The legs of tokens that such a transaction brought: what it gave to the outside is what they had cost."""
+    return _without_zeros((Leg(Account.OUTSIDE, -cost_lamports), Leg(Account.TOKENS, cost_lamports)))
 
 
 def at_cost(legs: Sequence[Leg], *, cost_lamports: int, held_raw: int, sold_raw: int) -> tuple[Leg, ...]:

@@ -32,6 +32,7 @@ NO_POINT = {
     "LedgerAudit.foreign: self.history.transactions": "reads the chain",
     "LedgerAudit.foreign: self.history.moved": "reads the chain",
     "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",
+    "InFlight.news: self._news.setdefault(intent_id, trio.Event()).wait": "waits in memory; whoever waits owes nothing",
     "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",
     "SaleTrials.prove: trial.turn": "waits for another order's simulation of the same token; nothing has begun",
     "PriceBook.doubts: self._doubts.wait": "waits in memory; whoever waits owes nothing",

@@ -14,8 +14,9 @@ from bot.errors import Conflict
 from bot.ports import OutboxMessage, Reversed, Store, Wallet
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
+from bot.trading.fill import Brought
 from bot.trading.intent import Context, IntentState, Side, TradeRequest
-from bot.trading.ledger import legs_of_failed, legs_of_fill
+from bot.trading.ledger import legs_of_failed, legs_of_fill, legs_of_outside
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import admit
 from tests.storage.books import entries
@@ -48,6 +49,7 @@ class Act:
 # Single steps find the refusals, whole roads the long histories behind them.
 STEPS = (
     *("buy", "snipe", "sell", "sign", "sign_again", "send", "send_again", "unknown", "fail", "expire", "cancel"),
+    "write_off",
     *("settle", "settle_again", "adjust", "peak", "run", "expire_runs", "reverse", "reverse_again", "finalize"),
 )
 ROADS = (
@@ -58,6 +60,8 @@ ROADS = (
     ("snipe", "sign", "send", "fail"),
     ("buy", "sign", "send", "settle", "reverse", "settle"),
     ("snipe", "sign", "send", "fail", "reverse", "settle"),
+    ("buy", "sign", "send", "write_off", "reverse", "settle"),
+    ("snipe", "sign", "send", "write_off"),
     ("sell", "sign", "send", "settle", "reverse", "fail"),
     ("sell", "sign", "send", "sign_again", "send_again", "settle_again", "fail", "reverse", "reverse_again", "settle"),
 )
@@ -101,7 +105,7 @@ async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
             await store.mark_sent(f"{signature}-second", NOW_MS)
         case "unknown":
             await store.mark_unknown(intent_id)
-        case "fail" | "expire" | "cancel":
+        case "fail" | "expire" | "cancel" | "write_off":
             return await close(store, act, wallet)
         case "settle":
             return await land(store, act, signature)
@@ -144,6 +148,10 @@ async def close(store: Store, act: Act, wallet: Wallet) -> bool:
     if act.what == "fail":
         legs = legs_of_failed(act.size)
         return await end(IntentState.FAILED, signature=f"s{act.number}", slot=SLOT, legs=legs)
+    if act.what == "write_off":
+        brought = Brought(f"p{act.number}-w", act.size, act.size // 2, f"s{act.number}", SLOT, f"slot {SLOT}")
+        legs = legs_of_outside(-act.size)
+        return await end(IntentState.FAILED, signature=f"s{act.number}", slot=SLOT, legs=legs, brought=brought)
     if act.what == "expire":
         return await end(IntentState.EXPIRED, message=message(f"m{act.number}", wallet.user_id))
     return await end(IntentState.CANCELLED)

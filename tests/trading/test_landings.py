@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.trading.fill import LandedTransaction
 from bot.trading.ledger import Account, legs_of_strange, reversing
 from bot.trading.recovery import REMEMBERED_SLOTS, Landing, Sighting, SignatureStatus, landing_of
 
@@ -84,9 +85,21 @@ def test_nothing_is_gone_while_somebody_has_it_or_nobody_has_finalized_its_slot(
         assert any(one.status is not None and one.status.finalized for one in there)
 
 
-@given(st.integers(-(10**12), 10**12), st.integers(0, 10**7))
-def test_a_strange_transaction_is_explained_to_the_lamport_and_can_be_undone(delta: int, fee: int) -> None:
-    legs = legs_of_strange(delta, fee)
+@given(st.integers(-(10**12), 10**12), st.integers(0, 10**7), st.integers(-(10**7), 10**7))
+def test_a_strange_transaction_is_explained_to_the_lamport_and_can_be_undone(delta: int, fee: int, rent: int) -> None:
+    landed = LandedTransaction(
+        signature="s",
+        slot=SLOT,
+        block_time_s=0,
+        error=None,
+        program_error=None,
+        network_fee_lamports=fee,
+        wallet_delta_lamports=delta,
+        token_delta_raw=0,
+        rent_delta_lamports=rent,
+        trade=None,
+    )
+    legs = legs_of_strange(landed)
     assert sum(leg.lamports for leg in legs) == 0
     assert sum(leg.lamports for leg in legs if leg.account is Account.WALLET) == delta
     assert sum(leg.lamports for leg in (*legs, *reversing(legs)) if leg.account is Account.OUTSIDE) == 0

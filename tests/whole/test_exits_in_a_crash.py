@@ -160,11 +160,11 @@ async def test_attempts_of_one_exit_are_taken_up_after_a_crash(autojump_clock: M
 async def test_a_sale_of_a_part_waits_for_proof_which_comes_soon(autojump_clock: MockClock) -> None:
     settings = UserSettings(take_profit_bps=500, take_profit_share_bps=5_000, stop_loss_bps=None, max_hold_s=None)
     world = make_world(InProcessChain(seed=1))
+    world.chain.step(200)  # a chain that has blockhashes with little life left; the bot has seen none of them
     crowd = Crowd(world.chain)
     user, wallet = await world.user("demo-1", settings)
     async with running_bot(world) as bot:
         mint = await holding(world, bot, user, wallet, crowd)
-        await trio.sleep(60)  # until blockhashes with little life left are known
         crowd.buy(mint, 8, 5 * LAMPORTS_PER_SOL)
         world.chain.step()
         world.chain.set_fault("drop-tx", for_s=300)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import trio
@@ -106,3 +106,47 @@ async def test_what_does_not_explain_itself_is_written_off_and_the_ledger_stays_
     assert not any("does not explain" in line for line in world.alerts)
     assert any("The books now follow" in line for line in world.told), "the owner hears of the tokens"
     assert any("The reason: landed, but not as this trade" in line for line in world.told), world.told
+
+
+async def test_a_purchase_that_does_not_explain_itself_leaves_no_tokens_without_a_position(
+    autojump_clock: MockClock,
+) -> None:
+    made = make_world(InProcessChain(seed=1))
+    world = SilentWorld(made.chain, made.clock)
+    user, wallet = await world.user("demo-1", replace(BY_HAND, stop_loss_bps=2_000))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        crowd.buy(mint, 2, 20 * LAMPORTS_PER_SOL)
+        await trio.sleep(1)
+        assert world.node is not None
+        world.node.is_silent = True
+        bought_it = await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+        assert isinstance(bought_it, Submitted)
+        with trio.fail_after(WRITTEN_OFF_WITHIN_S):
+            while not (held := await world.store.open_positions()):
+                await trio.sleep(0.1)
+        world.node.is_silent = False
+        [written_off] = await world.store.unfinal(9)
+        landed_slot, slot = written_off.attempt.landed_slot, world.chain.cluster.chain.slot_at("finalized")
+        assert landed_slot is not None
+        assert landed_slot <= slot, "nobody can take back what it brought"
+        ended = await world.store.intent(bought_it.intent.id)
+        assert ended is not None
+        assert ended.state is IntentState.FAILED
+        assert (await world.store.day(0)).buys == 0, "no fill is invented"
+        assert held[0].cost_lamports > LAMPORTS_PER_SOL // 11
+        assert await world.books_equal_chain()
+        await exact(bot, world)
+        crowd.sell_all(mint, 2)
+        with trio.fail_after(30):
+            while await world.store.open_positions():
+                await trio.sleep(0.1)
+        await exact(bot, world)
+        assert await world.books_equal_chain()
+        await trio.sleep(2)
+    assert any("They are a position now" in line for line in world.told), world.told
+    assert any("stop_loss" in line for line in world.told), "it has the exits of its owner"
+    assert any("is not the buy it was signed for" in line for line in world.alerts)

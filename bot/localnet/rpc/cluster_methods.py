@@ -7,13 +7,13 @@ from typing import Any
 
 from solders.message import from_bytes_versioned
 
+from bot.localnet.blockhashes import LAMPORTS_PER_SIGNATURE
 from bot.localnet.chain import SLOTS_PER_EPOCH
 from bot.localnet.faucet import MAX_AIRDROP_LAMPORTS
 from bot.localnet.landing import priority_fee
 from bot.localnet.rpc.node import API_VERSION, RpcNode
 from bot.localnet.rpc.params import BLOCK_NOT_AVAILABLE, Params, RpcError, invalid, parse_hash, parse_pubkey
 
-LAMPORTS_PER_SIGNATURE = 5_000
 FEATURE_SET = 3_294_202_862
 SLOT_S = 0.4
 

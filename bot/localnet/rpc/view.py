@@ -15,7 +15,8 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from bot.localnet.blockhashes import MAX_AGE_BLOCKS
+from bot.localnet.addresses import RECENT_BLOCKHASHES, SYSVAR_PROGRAM
+from bot.localnet.blockhashes import LISTED, MAX_AGE_BLOCKS, listing
 from bot.localnet.chain import Chain, Commitment, Position, height_at, slot_at
 from bot.localnet.faults import EMPTY, GENESIS, STALE, FaultTable
 from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
@@ -127,9 +128,19 @@ class View:
         known = next((Hash.from_string(block.blockhash) for block in self.blocks if block.height == height), None)
         return known or self._chain.blockhashes.at(height), height + MAX_AGE_BLOCKS
 
+    def _recent_blockhashes(self, commitment: Commitment) -> Account:
+        """The sysvar with this chain's own blockhashes; LiteSVM's has the one that it knows itself."""
+        height = self.height_at(commitment)
+        known = {block.height: Hash.from_string(block.blockhash) for block in self.blocks}
+        heights = range(height, max(-1, height - LISTED), -1)
+        data = listing([known.get(one) or self._chain.blockhashes.at(one) for one in heights])
+        return Account(self._chain.svm.minimum_balance_for_rent_exemption(len(data)), data, SYSVAR_PROGRAM)
+
     def account_at(self, key: Pubkey, commitment: Commitment) -> Account | None:
         if self.is_empty:
             return None
+        if key == RECENT_BLOCKHASHES:
+            return self._recent_blockhashes(commitment)
         past = self.past
         if past is None:
             return self._chain.account_at(key, commitment)
