@@ -7,7 +7,7 @@ import asyncpg
 from bot.storage.ledger import write_entry
 from bot.storage.ledger_rules import brought_entry
 from bot.storage.position_rules import check_evidence, opens_by, position_with
-from bot.storage.positions import INSERT_ADJUSTMENT, insert_position, latest_position, update_position
+from bot.storage.positions import INSERT_ADJUSTMENT, insert_position, standing_position, update_position
 from bot.storage.rules import storable
 from bot.storage.users import settings_of
 from bot.trading.fill import Brought
@@ -20,10 +20,10 @@ async def take_in(connection: asyncpg.Connection, intent: Intent, brought: Broug
     The adjustment brought no lamports of its own: its cost stands against what the order's entry lost in the results.
     """
     check_evidence(brought.evidence)
-    latest = await latest_position(connection, intent.request)
+    standing = await standing_position(connection, intent.request)
     settings = await settings_of(connection, intent.request.user_id)
-    before, after = position_with(latest, intent, brought, settings=settings, now_ms=now_ms)
-    await (insert_position if opens_by(latest) else update_position)(connection, after)
+    before, after = position_with(standing, intent, brought, settings=settings, now_ms=now_ms)
+    await (insert_position if opens_by(standing) else update_position)(connection, after)
     await connection.execute(
         INSERT_ADJUSTMENT,
         after.id,

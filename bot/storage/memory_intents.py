@@ -248,13 +248,13 @@ class MemoryIntents(MemoryTables):
 
     def _check_brought(self, intent: Intent, brought: Brought) -> None:
         check_evidence(brought.evidence)
-        if opens_by(self._latest_position(intent.request)) and brought.position_id in self._positions:
+        if opens_by(self._standing_position(intent.request)) and brought.position_id in self._positions:
             raise Conflict(f"position {brought.position_id} exists already")
 
     def _take_in(self, intent: Intent, brought: Brought, now_ms: int) -> None:
         """Give the tokens of a written-off purchase a position, with an adjustment and the ledger's entry."""
-        latest, settings = self._latest_position(intent.request), self._settings[intent.request.user_id]
-        before, after = position_with(latest, intent, brought, settings=settings, now_ms=now_ms)
+        standing, settings = self._standing_position(intent.request), self._settings[intent.request.user_id]
+        before, after = position_with(standing, intent, brought, settings=settings, now_ms=now_ms)
         self._positions[after.id] = after
         cost_lamports = before.cost_lamports - after.cost_lamports
         taken = Adjusted(before.token_raw - after.token_raw, cost_lamports, cost_lamports, 0)

@@ -99,15 +99,15 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int, by:
 
 
 def position_with(
-    latest: Position | None, intent: Intent, brought: Brought, *, settings: UserSettings, now_ms: int
+    standing: Position | None, intent: Intent, brought: Brought, *, settings: UserSettings, now_ms: int
 ) -> tuple[Position, Position]:
     """The position before and after the tokens that a written-off purchase brought; before is empty where it opens one.
 
-    `latest` is the newest position, open or closed, of the intent's wallet, mint and mode.
+    `standing` is the open position of the intent's wallet, mint and mode, or the newest closed one.
     """
     request = intent.request
-    if latest is not None and latest.state is PositionState.OPEN:
-        before = latest
+    if standing is not None and standing.state is PositionState.OPEN:
+        before = standing
     else:
         before = Position(
             id=brought.position_id,
@@ -133,9 +133,9 @@ def position_with(
     return before, after
 
 
-def opens_by(latest: Position | None) -> bool:
-    """Whether such tokens open a position of their own, `latest` being the newest of their wallet, mint and mode."""
-    return latest is None or latest.state is PositionState.CLOSED
+def opens_by(standing: Position | None) -> bool:
+    """Whether such tokens open a position of their own, `standing` being the open one of their wallet, mint and mode."""
+    return standing is None or standing.state is PositionState.CLOSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,8 +144,8 @@ class StandIn(MemoryIntents):
         intent = self._intents.get(intent_id)
         if intent is None or brought is None or intent.request.user_id not in self._settings:
             return
-        latest, settings = self._latest_position(intent.request), self._settings[intent.request.user_id]
-        _, position = position_with(latest, intent, brought, settings=settings, now_ms=now_ms)
+        standing, settings = self._standing_position(intent.request), self._settings[intent.request.user_id]
+        _, position = position_with(standing, intent, brought, settings=settings, now_ms=now_ms)
         self.know_position(position)
 
     def know_reversed(self, reversed_: Reversed) -> None:
