@@ -1,4 +1,4 @@
-"""Keeps the launchpad's event stream open: every trade's reserves to the price book, every event to whoever hunts."""
+"""Keeps the stream of launches open: every trade's reserves to the price book, every event to whoever hunts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.errors import ChainUnavailable
 from bot.execution.health import Health
 from bot.execution.price_book import PriceBook
 from bot.ports import LaunchStream, PricePoint
-from bot.trading.launch import LaunchpadEvent
+from bot.trading.launch import CurveLeft, LaunchpadEvent, StreamEvent
 
 RECONNECT_MIN_S = 0.2
 RECONNECT_MAX_S = 5.0
@@ -48,6 +48,9 @@ class LaunchStreamLink:
             await trio.sleep(rest_s)
             rest_s = min(rest_s * 2, RECONNECT_MAX_S)
 
-    def _take(self, event: LaunchpadEvent) -> None:
+    def _take(self, event: StreamEvent) -> None:
+        if isinstance(event, CurveLeft):
+            self.prices.doubt(event.mint)
+            return
         self.prices.push(event.mint, PricePoint(event.curve, event.seen_at_ms))
         self.hunt(event)

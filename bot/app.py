@@ -215,7 +215,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         adapters = Adapters(
             store=store,
             chain=traded_chain(profile, chain, store, clock, chosen.paper),
-            stream=routes.launch_stream(cluster.ws_urls, endpoints, chain, clock, chosen.rpc, slot_ms=slot_ms),
+            stream=routes.launch_stream(cluster, endpoints, chain, clock, chosen, slot_ms=slot_ms),
             history=PumpWallets(endpoints),
             vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,

@@ -32,6 +32,8 @@ class LocalChainAddress:
     ws_urls: tuple[str, ...]
     genesis_hash: str
     engine_url: str
+    pumpportal_url: str | None = None
+    grpc_url: str | None = None
 
 
 def outside_chain(directory: Path) -> LocalChainAddress:
@@ -55,6 +57,8 @@ def _address_of(record: Mapping[str, Any]) -> LocalChainAddress:
         tuple(door["ws_url"] for door in doors),
         record["genesis_hash"],
         record["engine_url"],
+        record.get("pumpportal_url"),
+        record.get("grpc_url"),
     )
 
 
@@ -125,9 +129,10 @@ class LocalChainProcess:
 def refuse_taken_port(port: int, endpoints: int) -> None:
     """Raise StartupError while a configured port, or one behind it, is in use; 0 is none.
 
-    Each endpoint takes two ports in a row, for HTTP and for the WebSocket, and so does the block engine after them.
+    Each endpoint takes two ports in a row, for HTTP and for the WebSocket; the block engine and PumpPortal's stand-in after
+    them, and the Geyser stream behind those.
     """
-    for number in range(port, port + 2 * (endpoints + 1)) if port else ():
+    for number in range(port, port + 2 * (endpoints + 2)) if port else ():
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

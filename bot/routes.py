@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -12,7 +12,13 @@ from bot import settings
 from bot.chain.allowance import ALL_ROLES, AllowanceRule
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoints import Endpoints
+from bot.chain.geyser import SUBSCRIBE
+from bot.chain.geyser_stream import GeyserLaunches, OpenCall
+from bot.chain.hinted_launches import HintedLaunches
+from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
+from bot.chain.polled_launches import NAME as POLLING
+from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -20,6 +26,9 @@ from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport
 from bot.clock import Clock
 from bot.errors import StartupError
+from bot.local_chain import LocalChainAddress
+from bot.market.pumpportal import open_portal
+from bot.ports import LaunchHints, LaunchSource
 from bot.start import Options
 from bot.supervision_sections import breaker_rule
 
@@ -27,6 +36,7 @@ RPC_DEADLINE_S = 2.5
 WITNESSES = frozenset({"read", "history"})  # what is gone, or was never there, must be said by two
 CREDIT_FILE = "rpc-credits.json"
 SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
+POLLED_LONGER_S = 6.0
 STILL_SLOTS = 6  # the same for how long its slot may stand
 
 
@@ -104,13 +114,72 @@ def pool_news(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc) -
 
 
 def launch_stream(
-    urls: Sequence[str], endpoints: Endpoints, chain: PumpChain, clock: Clock, chosen: settings.Rpc, *, slot_ms: int
-) -> PumpLaunchStream:
-    """The launchpad's events over the WebSockets at these addresses."""
-    return PumpLaunchStream(
-        _streams(urls, endpoints, chosen),
-        chain.events_of,
-        chain.signatures_since,
-        clock,
-        silence_s=max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000),
+    cluster: LocalChainAddress,
+    endpoints: Endpoints,
+    chain: PumpChain,
+    clock: Clock,
+    chosen: settings.Settings,
+    *,
+    slot_ms: int,
+) -> LaunchSources:
+    """Launches from all sources of the settings. Raises StartupError where one cannot be had, or none tells of trades."""
+
+    def logs() -> LaunchSource:
+        return PumpLaunchStream(
+            _streams(cluster.ws_urls, endpoints, chosen.rpc),
+            chain.events_of,
+            chain.signatures_since,
+            clock,
+            silence_s=max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000),
+        )
+
+    def pumpportal() -> LaunchSource:
+        hints = _portal(chosen.streams, cluster.pumpportal_url)
+        return HintedLaunches(hints, chain.recorded, clock, per_second=chosen.streams.reads_per_second)
+
+    def grpc() -> LaunchSource:
+        silence_s = max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
+        return GeyserLaunches(_geyser(chosen.streams, cluster.grpc_url), chain.newest_slot, clock, silence_s=silence_s)
+
+    makers: dict[str, Callable[[], LaunchSource]] = {"logs": logs, "grpc": grpc, "pumpportal": pumpportal}
+    sources = [makers[name]() for name in chosen.streams.sources if name != POLLING]
+    polling = _polling(chain, clock, chosen) if POLLING in chosen.streams.sources else None
+    if polling is None and not any(source.complete for source in sources):
+        raise StartupError(
+            "streams.sources: pumpportal tells no trades without streams.pumpportal_key; set it, or name another source"
+        )
+    return LaunchSources(sources, clock, polling)
+
+
+def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> PolledLaunches:
+    """The last source; it follows a coin for as long as a tracker observes it, and a little longer."""
+    rule = PollingRule(
+        interval_s=chosen.streams.poll_interval_s,
+        per_second=chosen.streams.reads_per_second,
+        follow_s=chosen.trading.observe_s + POLLED_LONGER_S,
     )
+    return PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
+
+
+def _geyser(chosen: settings.Streams, local_url: str | None) -> OpenCall:
+    """A Geyser stream at the address of the settings, else the stand-in beside the local chain."""
+    try:
+        from bot.chain import grpc_call
+    except ImportError:
+        raise StartupError(
+            "streams.sources names grpc, which needs the library h2; install it: pip install h2"
+        ) from None
+    url = local_url if chosen.grpc_url is None else chosen.grpc_url.get_secret_value()
+    if url is None:
+        raise StartupError("streams.sources names grpc; give its address in streams.grpc_url")
+    metadata = [] if chosen.grpc_token is None else [("x-token", chosen.grpc_token.get_secret_value())]
+    return partial(grpc_call.open_call, grpc_call.target_of(url), SUBSCRIBE, metadata)
+
+
+def _portal(chosen: settings.Streams, local_url: str | None) -> LaunchHints:
+    """PumpPortal at the address of the settings, else its stand-in beside the local chain."""
+    url = chosen.pumpportal_url or local_url
+    if url is None:
+        raise StartupError("streams.sources names pumpportal; give its address in streams.pumpportal_url")
+    key = None if chosen.pumpportal_key is None else chosen.pumpportal_key.get_secret_value()
+    return open_portal(url, key, silence_s=chosen.pumpportal_silence_s)

@@ -16,6 +16,7 @@ from bot.errors import Unavailable
 from bot.execution.leadership import Leadership
 from bot.ports import Overview, Owner
 from bot.state_words import StateWords
+from bot.stream_record import sources_record
 from bot.trading.intent import Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.trading_state import GLOBAL, Cause
@@ -285,6 +286,7 @@ class StatusBoard:
             }
             for endpoint in self._bot.adapters.chain.health()
         ]
+        services["stream"]["sources"] = sources_record(self._bot.adapters.stream)
         if not self._bot.health["telegram"].since_ms:
             services["telegram"] = {"health": "off", "since": None, "detail": "no token is set; see bot chat"}
         if self._bot.adapters.engines is None:

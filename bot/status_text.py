@@ -42,6 +42,7 @@ def status_text(status: Record) -> str:
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
         lines += [f"    {_endpoint(endpoint)}" for endpoint in service.get("endpoints", ())]
+        lines += [f"    {_source(source)}" for source in service.get("sources", ())]
     return "\n".join(lines)
 
 
@@ -56,6 +57,16 @@ def _endpoint(endpoint: Record) -> str:
     roles = "" if len(endpoint["roles"]) == len(ROLES) else f", for {' and '.join(endpoint['roles'])} alone"
     why = endpoint["detail"].removeprefix(f"{endpoint['name']}: ")
     return f"{endpoint['name']} {endpoint['state']}, {slot}{latency}{breaker}{roles}{credit}{f': {why}' if why else ''}"
+
+
+def _source(source: Record) -> str:
+    """One source of launches: how it is, how old its last sign of life is, and what it brought."""
+    if source["state"] == "waiting":
+        return f"{source['name']} waiting, asked only while nobody else tells of launches"
+    heard = _age(source["age_s"], "ago", "never")
+    told = f"{_counted(source['launches'], 'launch', 'launches')}, the first with {source['first']}"
+    why = source["detail"].removeprefix(f"{source['name']}: ")
+    return f"{source['name']} {source['state']}, heard {heard}, {told}{f': {why}' if why else ''}"
 
 
 def _standby(state: str, standby: Record) -> str:
@@ -195,8 +206,8 @@ def _whom(cause: Record) -> str:
     return "everybody" if scope == "global" else scope.replace("program:", "program ")
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def _counted(number: int, thing: str, things: str | None = None) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {things or f'{thing}s'}"
 
 
 def _sol(lamports: int, *, signed: bool = False) -> str:

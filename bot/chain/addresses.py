@@ -29,6 +29,7 @@ def _derived(seeds: list[bytes], program: Pubkey) -> Pubkey:
 
 
 GLOBAL = _derived([b"global"], PUMP_PROGRAM)
+MINT_AUTHORITY = _derived([b"mint-authority"], PUMP_PROGRAM)
 EVENT_AUTHORITY = _derived([b"__event_authority"], PUMP_PROGRAM)
 GLOBAL_VOLUME_ACCUMULATOR = _derived([b"global_volume_accumulator"], PUMP_PROGRAM)
 FEE_CONFIG = _derived([b"fee_config", bytes(PUMP_PROGRAM)], FEES_PROGRAM)

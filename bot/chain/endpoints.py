@@ -72,7 +72,7 @@ class Endpoints:
         self._max_still_s = max_still_s
         for client in clients:
             client.least_slot = self._least_slot
-            client.newest_slot = self._newest_slot
+            client.newest_slot = self.newest_slot
 
     @property
     def names(self) -> frozenset[str]:
@@ -146,7 +146,7 @@ class Endpoints:
         usable = sum(self._is_ours(endpoint) and not endpoint.still(self._max_still_s) for endpoint in answered)
         if not usable:
             raise ChainUnavailable(self._why_nobody())
-        return f"slot {self._newest_slot()}, {usable} of {len(self._endpoints)} endpoints"
+        return f"slot {self.newest_slot()}, {usable} of {len(self._endpoints)} endpoints"
 
     async def _probe_all(self, *, ask_genesis: bool) -> list[Endpoint]:
         """Who answered. Which chain an endpoint serves is asked until it has told, and whenever that is due again."""
@@ -178,7 +178,7 @@ class Endpoints:
     def _is_ours(self, endpoint: Endpoint) -> bool:
         return not endpoint.refused and (self._genesis is None or endpoint.genesis == self._genesis)
 
-    def _newest_slot(self) -> int:
+    def newest_slot(self) -> int:
         """The newest slot of whom was heard lately; 0 when nobody was.
 
         Of three or more it is the second newest, so that no single endpoint can make all the others look late.
@@ -189,7 +189,7 @@ class Endpoints:
         return slots[-2] if len(slots) > 2 else max(slots, default=0)
 
     def _least_slot(self) -> int:
-        return self._newest_slot() - self._max_lag_slots
+        return self.newest_slot() - self._max_lag_slots
 
     # Whom to ask
 

@@ -1,12 +1,13 @@
-"""The port `LaunchStream`: the launchpad's logs as launches and trades, with the slot's heartbeat as the sign of life."""
+"""The source `logs`: the launchpad's logs as launches and trades, with the slot's heartbeat as the sign of life."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import msgspec
 import structlog
@@ -14,14 +15,15 @@ import trio
 
 from bot.chain import wire
 from bot.chain.addresses import PUMP_PROGRAM
+from bot.chain.event_queue import EventQueue, reading
 from bot.chain.pumpfun import events_in_logs, launchpad_events
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
-from bot.trading.launch import LaunchpadEvent
+from bot.ports import Listener
+from bot.trading.launch import StreamEvent
 
-QUEUE = 4096
 MAX_LOOKUPS = 32
 LOOKUP_TRIES = 6
 LOOKUP_PAUSE_S = 0.5
@@ -51,27 +53,6 @@ _slot = msgspec.json.Decoder(wire.SlotInfo)
 log = structlog.get_logger()
 
 
-class _Events:
-    """What the holder of a subscription iterates over; it ends by raising what ended the subscription.
-
-    `begun` is set once something was heard, be it a slot, or `trouble` says why nothing ever will be.
-    """
-
-    def __init__(self) -> None:
-        self.send, self._receive = trio.open_memory_channel[LaunchpadEvent](QUEUE)
-        self.begun = trio.Event()
-        self.trouble: ChainUnavailable | None = None
-
-    def __aiter__(self) -> AsyncIterator[LaunchpadEvent]:
-        return self
-
-    async def __anext__(self) -> LaunchpadEvent:
-        try:
-            return await self._receive.receive()
-        except trio.EndOfChannel:
-            raise self.trouble or ChainUnavailable("the launch stream was closed") from None
-
-
 @dataclass(slots=True)
 class _Connection:
     """One subscription: its number since the stream was made, its endpoint's name, and where its events go.
@@ -83,7 +64,7 @@ class _Connection:
 
     number: int
     name: str
-    events: _Events
+    events: EventQueue
     lookups: trio.Nursery
     opened_at_s: float | None = None
     heard_at_s: float | None = None
@@ -99,6 +80,9 @@ class PumpLaunchStream:
     missed while nobody was followed. No new slot heard for `silence_s` means that a connection is dead, however open it
     looks and whatever it repeats.
     """
+
+    name = "logs"
+    complete = True
 
     def __init__(
         self,
@@ -125,6 +109,7 @@ class PumpLaunchStream:
         self._told = ToldEvents()
         self._looking_up = 0
         self._counts = StreamStatistics()
+        self._alive: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
         return f"<PumpLaunchStream {', '.join(source.name for source in self._sources)}>"
@@ -138,28 +123,22 @@ class PumpLaunchStream:
     def statistics(self) -> StreamStatistics:
         return replace(self._counts)
 
-    @asynccontextmanager
-    async def events(self) -> AsyncIterator[AsyncIterator[LaunchpadEvent]]:
+    def events(self) -> AbstractAsyncContextManager[AsyncIterator[StreamEvent]]:
         """Entered once something was heard: a subscription may stand and be dead.
 
         Raises ChainUnavailable when nothing is; so does the iteration later.
         """
-        events = _Events()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, events)
-            await events.begun.wait()
-            trouble: Exception | None = events.trouble
-            if trouble is None:
-                try:
-                    yield events
-                except Exception as error:
-                    # Raised again outside of the nursery, which would wrap it in a group.
-                    trouble = error
-            nursery.cancel_scope.cancel()
-        if trouble is not None:
-            raise trouble
+        return reading(self._read)
 
-    async def _read(self, events: _Events) -> None:
+    async def follow(self, listener: Listener) -> NoReturn:
+        """As one source among others; each new slot is a sign of life."""
+        self._alive = listener.alive
+        async with self.events() as events:
+            async for event in events:
+                await listener.tell(event)
+        raise AssertionError("the events end by raising")
+
+    async def _read(self, events: EventQueue) -> None:
         """Follow endpoints until none is left to turn to, and leave the reasons.
 
         An endpoint that told nothing, not even a new slot, before it was lost counts as not to be had; when that has
@@ -171,12 +150,10 @@ class PumpLaunchStream:
                 for _ in range(min(RACED, len(self._sources))):
                     lanes.start_soon(self._run_lane, events, lookups, troubles, lanes.cancel_scope)
             lookups.cancel_scope.cancel()
-        events.trouble = ChainUnavailable("; ".join(troubles))
-        events.send.close()
-        events.begun.set()
+        events.end("; ".join(troubles))
 
     async def _run_lane(
-        self, events: _Events, lookups: trio.Nursery, troubles: deque[str], lanes: trio.CancelScope
+        self, events: EventQueue, lookups: trio.Nursery, troubles: deque[str], lanes: trio.CancelScope
     ) -> None:
         """One connection after the other, each to the next endpoint that nobody else follows."""
         while True:
@@ -319,6 +296,7 @@ class PumpLaunchStream:
             connection.events.begun.set()
             self._repair_soon(connection)
         connection.heard_at_s = trio.current_time()
+        self._alive()
 
     async def _take(self, notification: Notification, connection: _Connection) -> None:
         try:

@@ -11,7 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import canaries, histories, holders, layouts, transactions
+from bot.chain import canaries, histories, holders, layouts, transactions, wire
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
@@ -345,17 +345,30 @@ class PumpChain:
 
     async def signatures_since(self, signature: str) -> list[tuple[str, int]]:
         """Signature and slot of the launchpad's transactions after one, failed ones left out; one page, newest first."""
-        found = await self._endpoints.first(
+        found = await self.signatures_of(str(at.PUMP_PROGRAM), until=signature, limit=MAX_SIGNATURES)
+        return [(one.signature, one.slot) for one in found if one.err is None]
+
+    async def signatures_of(self, address: str, *, until: str | None, limit: int) -> Sequence[wire.SignatureInfo]:
+        """The newest confirmed transactions that named an account, failed ones too, down to a signature."""
+        return await self._endpoints.first(
             lambda client: client.signatures_for_address(
-                str(at.PUMP_PROGRAM), limit=MAX_SIGNATURES, before=None, until=signature, commitment="confirmed"
+                address, limit=limit, before=None, until=until, commitment="confirmed"
             )
         )
-        return [(one.signature, one.slot) for one in found if one.err is None]
+
+    def newest_slot(self) -> int:
+        """The newest slot that the endpoints told lately; 0 when nobody was heard."""
+        return self._endpoints.newest_slot()
 
     async def events_of(self, signature: str) -> tuple[bytes, ...] | None:
         """The launchpad's event payloads of a confirmed transaction, for logs that were cut; None when none is shown yet."""
+        found = await self.recorded(signature)
+        return None if found is None else found[1]
+
+    async def recorded(self, signature: str) -> tuple[int, tuple[bytes, ...]] | None:
+        """The slot of a confirmed transaction with those payloads, for one that somebody named."""
         record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
-        return None if record is None else event_payloads(record)
+        return None if record is None else (record.slot, event_payloads(record))
 
 
 def _curve(account: AccountData, slot: int) -> Curve:

@@ -18,7 +18,7 @@ from bot.errors import DecodeError
 from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 
-SOURCE = "pump.fun logs"
+LOGS = "logs"  # the source of whatever nobody says otherwise of
 
 _INVOKE = re.compile(r"Program (\w{32,44}) invoke \[(\d{1,3})\]")
 _RETURN = re.compile(r"Program (\w{32,44}) (?:success|failed: .*)", re.DOTALL)
@@ -111,8 +111,10 @@ def curve_from(account: layouts.CurveAccount, slot: int) -> Curve:
     )
 
 
-def launchpad_events(payloads: Iterable[bytes], *, signature: str, slot: int, seen_at_ms: int) -> list[LaunchpadEvent]:
-    """Launches and trades among event payloads of one transaction, in its order.
+def launchpad_events(
+    payloads: Iterable[bytes], *, signature: str, slot: int, seen_at_ms: int, source: str = LOGS
+) -> list[LaunchpadEvent]:
+    """Launches and trades among event payloads of one transaction, in its order; `source` is who told of it.
 
     Other events and coins that are not quoted in SOL are left out. Raises DecodeError when a launch or trade is cut short.
     """
@@ -120,7 +122,7 @@ def launchpad_events(payloads: Iterable[bytes], *, signature: str, slot: int, se
     for payload in payloads:
         event: LaunchpadEvent | None = None
         if payload[:8] == layouts.CREATE_EVENT:
-            event = _launch(layouts.decode_create_event(payload), signature, slot, seen_at_ms)
+            event = _launch(layouts.decode_create_event(payload), signature, slot, seen_at_ms, source)
         elif payload[:8] == layouts.TRADE_EVENT:
             event = _trade(layouts.decode_trade_event(payload), signature, slot, seen_at_ms)
         if event is not None:
@@ -128,7 +130,7 @@ def launchpad_events(payloads: Iterable[bytes], *, signature: str, slot: int, se
     return found
 
 
-def _launch(event: layouts.CreateEvent, signature: str, slot: int, seen_at_ms: int) -> TokenLaunch | None:
+def _launch(event: layouts.CreateEvent, signature: str, slot: int, seen_at_ms: int, source: str) -> TokenLaunch | None:
     """The launch's creator is who signed it; the curve's creator is who earns its fees. They are mostly the same."""
     if not layouts.is_sol(event.quote_mint) or event.virtual_token_raw == 0:
         return None
@@ -152,7 +154,7 @@ def _launch(event: layouts.CreateEvent, signature: str, slot: int, seen_at_ms: i
         signature=signature,
         slot=slot,
         seen_at_ms=seen_at_ms,
-        source=SOURCE,
+        source=source,
     )
 
 

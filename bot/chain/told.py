@@ -1,9 +1,11 @@
-"""What a stream of two connections has told: each event once, and counts of what happened. Pure."""
+"""What was told already, by a stream's connections or by several sources: each event once, and counts. Pure."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+
+from bot.trading.launch import CurveTrade, StreamEvent, TokenLaunch
 
 REMEMBERED = 16_384  # transactions; minutes of a busy launchpad
 
@@ -28,6 +30,35 @@ class ToldEvents:
         if len(self._by_signature) > REMEMBERED:
             self._by_signature.popitem(last=False)
         return told.setdefault(index, connection) != connection
+
+
+class ToldByAnyone:
+    """What several sources told, known by what it says and not by who said it.
+
+    A transaction that landed again on another fork says something else: another slot, or other reserves.
+    """
+
+    def __init__(self) -> None:
+        self._by_signature: OrderedDict[str, set[tuple[object, ...]]] = OrderedDict()
+
+    def knows(self, signature: str) -> bool:
+        """Whether some source told of a transaction."""
+        return signature in self._by_signature
+
+    def is_repeat(self, event: StreamEvent) -> bool:
+        """Whether this event was told already; notes it otherwise."""
+        said: tuple[object, ...] = (type(event), event.mint)
+        if isinstance(event, TokenLaunch):
+            said += (event.slot,)
+        elif isinstance(event, CurveTrade):
+            said += (event.slot, event.curve.virtual_token_raw, event.curve.virtual_quote_lamports)
+        told = self._by_signature.setdefault(event.signature, set())
+        if len(self._by_signature) > REMEMBERED:
+            self._by_signature.popitem(last=False)
+        if said in told:
+            return True
+        told.add(said)
+        return False
 
 
 @dataclass(slots=True)

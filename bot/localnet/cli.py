@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.localnet.client import SUBDIRECTORY, NotRunning, Refused, ask
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, FORK, KINDS
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, FORK, KINDS, SOURCES
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -114,13 +114,17 @@ def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
     fault.add_argument("name", help=f"one of {', '.join([*KINDS, FORK, *beside])}")
     fault.add_argument("--for", dest="for_s", type=_duration_s, help="how long, as in 20s or 500ms; not for fork")
     fault.add_argument("--delay-ms", type=int, default=0, help="delay per request, for rpc-slow")
+    fault.add_argument("--source", choices=SOURCES, help="of which source of launches, for faults of streams")
     fault.add_argument("--slots", type=int, help="how many of the newest slots fork takes back, 1 to 32")
     fault.add_argument("--lost-percent", type=int, help="how much of what was in them never lands again, 0 to 100")
     clear = verbs.add_parser("clear", help="end every fault, the database's too")
     status = verbs.add_parser("status", help="slot, height, launches, faults, transactions")
     for verb in (fault, clear):
         verb.add_argument(
-            "--endpoint", default="all", metavar="NAME", help="rpc-1, rpc-2, ..., engine, or all, the default"
+            "--endpoint",
+            default="all",
+            metavar="NAME",
+            help=f"rpc-1, rpc-2, ..., engine, {', '.join(SOURCES)}, or all, the default",
         )
     for verb in (fault, clear, status):
         verb.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the chain")
@@ -155,6 +159,11 @@ def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Na
     arguments = parser.parse_args(argv)
     if arguments.verb != "fault":
         return arguments
+    if arguments.source is not None:
+        kind = KINDS.get(arguments.name)
+        if kind is None or not kind.of_streams or arguments.endpoint != "all":
+            parser.error("--source is for faults of streams, and in the place of --endpoint")
+        arguments.endpoint = arguments.source
     if arguments.name != FORK:
         if arguments.for_s is None or arguments.slots is not None or arguments.lost_percent is not None:
             parser.error(f"{arguments.name} takes --for, and neither --slots nor --lost-percent")

@@ -21,10 +21,12 @@ from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.engine import BlockEngine
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, HONEYPOT, FaultError, FaultTable
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, GRPC, HONEYPOT, PORTAL, FaultError, FaultTable
 from bot.localnet.forks import Fork, Forks
+from bot.localnet.geyser import Geyser
 from bot.localnet.market.interface import Market
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS, Migrator
+from bot.localnet.portal import Portal
 from bot.localnet.programs import load_program
 from bot.localnet.records import Block
 from bot.localnet.store import Store, StoreError
@@ -85,7 +87,10 @@ class Cluster:
         self.migrator = Migrator(genesis_hash, migration_slots)
         self.endpoints = make_endpoints(endpoints, self.chain, self.store, self.faucet, clock)
         self.engine = BlockEngine(self.chain, self.store, FaultTable(clock), clock, engine_requests_per_s)
-        self.all_faults = Faults(self.endpoints, self.engine.faults)
+        self.portal = Portal(FaultTable(clock))
+        self.geyser = Geyser(self.chain, FaultTable(clock))
+        sources = {PORTAL: self.portal.faults, GRPC: self.geyser.faults}
+        self.all_faults = Faults(self.endpoints, self.engine.faults, sources)
         self.faults = self.endpoints[0].faults
         self.dispatcher = self.endpoints[0].dispatcher
         self.pubsub = self.endpoints[0].pubsub
@@ -190,6 +195,8 @@ class Cluster:
         self._commit(block)
         for endpoint in self.endpoints:
             endpoint.pubsub.on_block()
+        self.portal.on_block(block)
+        self.geyser.on_block()
         return block
 
     def fork(self, slots: int, *, lost_percent: int = DEFAULT_LOST_PERCENT) -> Fork:

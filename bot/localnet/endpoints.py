@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.localnet.chain import Chain
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import DROP_TX, KINDS, FaultError, FaultTable, RateGate
+from bot.localnet.faults import DROP_TX, KINDS, LOGS, FaultError, FaultTable, RateGate
 from bot.localnet.rpc.dispatch import Dispatcher
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.pubsub import PubSub
@@ -43,15 +43,16 @@ def make_endpoints(
 
 
 class Faults:
-    """The faults of several endpoints and of the block engine, switched for one by its name or for all.
+    """The faults of several endpoints, of the block engine and of further sources of launches, by name or for all.
 
-    `all` are the RPC endpoints, and for `drop-tx` the engine too; a fault of the engine's own kind goes there, whatever
-    endpoint is named.
+    `all` are the RPC endpoints, and for `drop-tx` the engine too, for faults of streams every source. A fault of the
+    engine's own kind goes there, whatever endpoint is named.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], engine: FaultTable) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], engine: FaultTable, sources: Mapping[str, FaultTable]) -> None:
         self._tables = {endpoint.name: endpoint.faults for endpoint in endpoints}
         self._engine = engine
+        self._sources = dict(sources)
 
     def set(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
         """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist."""
@@ -61,24 +62,27 @@ class Faults:
             chosen = [self._engine]
         elif kind is DROP_TX and endpoint == ALL:
             chosen.append(self._engine)
+        elif kind is not None and kind.of_streams and endpoint == ALL:
+            chosen += self._sources.values()
         for table in chosen:
             table.set(name, for_s=for_s, delay_ms=delay_ms)
 
     def clear(self, endpoint: str = ALL) -> int:
-        """Switch every fault off, the engine's with all; says how many were on."""
-        ended = sum(table.clear() for table in self._chosen(endpoint))
-        return ended + (self._engine.clear() if endpoint == ALL else 0)
+        """Switch every fault off, those of the engine and of the sources with all; says how many were on."""
+        others = (self._engine, *self._sources.values()) if endpoint == ALL else ()
+        return sum(table.clear() for table in (*self._chosen(endpoint), *others))
 
     def active(self) -> list[dict[str, object]]:
         """The faults that are on, each with its endpoint."""
-        tables = {**self._tables, ENGINE: self._engine}
+        tables = {**self._tables, ENGINE: self._engine, **self._sources}
         return [{"endpoint": name, **fault} for name, table in tables.items() for fault in table.active()]
 
     def _chosen(self, endpoint: str) -> list[FaultTable]:
-        if endpoint == ALL:
+        if endpoint in {ALL, LOGS}:
             return list(self._tables.values())
-        if endpoint == ENGINE:
-            return [self._engine]
+        others = {ENGINE: self._engine, **self._sources}
+        if endpoint in others:
+            return [others[endpoint]]
         if endpoint not in self._tables:
             raise FaultError(f"unknown endpoint {endpoint}; known: {', '.join(self._tables)} and {ALL}")
         return [self._tables[endpoint]]

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 class FaultKind:
     """A fault that can be asked for. `needs_delay` says whether it takes a delay per request.
 
-    `of_engine` says that it is the block engine's, whatever endpoint is named.
+    `of_engine` says that it is the block engine's, whatever endpoint is named; `of_streams` that all of it means every
+    source of launches, not the endpoints' own alone.
     """
 
     name: str
     help: str
     needs_delay: bool = False
     of_engine: bool = False
+    of_streams: bool = False
 
 
 RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
@@ -27,13 +29,16 @@ STALE = FaultKind("stale", "cut off from the cluster: answers as of that moment,
 EMPTY = FaultKind("empty", "says of every account and transaction that there is none, at the newest slot")
 GENESIS = FaultKind("genesis", "says that it serves another chain")
 REORDER = FaultKind("reorder", "every second notification is told after the one that follows it")
-STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on")
+STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on", of_streams=True)
+STREAM_SILENT = FaultKind("stream-silent", "streams stay open and tell nothing", of_streams=True)
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
 HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold")
 ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
 BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
-_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, STREAM_DROP, REORDER, DROP_TX, STALE, EMPTY, GENESIS, HONEYPOT)
-KINDS = {kind.name: kind for kind in (*_OF_NODES, ENGINE_DOWN, BUNDLE_DROP)}
+_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS, HONEYPOT)
+KINDS = {kind.name: kind for kind in (*_OF_NODES, STREAM_DROP, STREAM_SILENT, ENGINE_DOWN, BUNDLE_DROP)}
+# Where launches are told: the streams of all RPC endpoints, and services with faults of their own.
+LOGS, PORTAL, GRPC = SOURCES = ("logs", "pumpportal", "grpc")
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
 FORK = "fork"
 DEFAULT_LOST_PERCENT = 50

@@ -14,8 +14,10 @@ from bot.localnet.cluster import DEFAULT_SLOT_MS, ENGINE_REQUESTS_PER_S, Cluster
 from bot.localnet.endpoints import ALL
 from bot.localnet.faults import DEFAULT_LOST_PERCENT, ENGINE_DOWN, RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.forks import Fork
+from bot.localnet.geyser import Geyser
 from bot.localnet.market.interface import Market
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS
+from bot.localnet.portal import Portal
 from bot.localnet.records import Block
 from bot.localnet.rpc.pubsub import Message, PubSub, Session
 from bot.localnet.store import Store
@@ -79,6 +81,52 @@ class NotificationStream:
             self._send.send_nowait(message)
         except trio.WouldBlock:
             self._session.drop()
+
+
+class PortalStream:
+    """One connection to the stand-in of PumpPortal; answers and messages come out of `receive` in their order."""
+
+    def __init__(self, portal: Portal, path: str) -> None:
+        self._send, self._receive = trio.open_memory_channel[Message](NOTIFICATION_BUFFER)
+        self._session = portal.open(path, self._send.send_nowait, self._send.close)
+
+    def request(self, message: Any) -> None:
+        """Send one request; its answer is received."""
+        self._send.send_nowait(self._session.handle(message))
+
+    async def receive(self) -> Message:
+        """The next message; raises StreamDropped when the service ended the connection."""
+        try:
+            return await self._receive.receive()
+        except trio.EndOfChannel:
+            raise StreamDropped("the service ended the connection") from None
+
+    def close(self) -> None:
+        """End it from the client's side."""
+        self._session.close()
+
+
+class GeyserStream:
+    """One call to the stand-in of a Geyser stream; updates come out of `receive`."""
+
+    def __init__(self, geyser: Geyser) -> None:
+        self._send, self._receive = trio.open_memory_channel[bytes](NOTIFICATION_BUFFER)
+        self._session = geyser.open(self._send.send_nowait, self._send.close)
+
+    def send(self, request: bytes) -> None:
+        """Send one request; raises Refusal where the server ends the call."""
+        self._session.handle(request)
+
+    async def receive(self) -> bytes:
+        """The next update; raises StreamDropped when the server ended the call."""
+        try:
+            return await self._receive.receive()
+        except trio.EndOfChannel:
+            raise StreamDropped("the server ended the call") from None
+
+    def close(self) -> None:
+        """End it from the client's side."""
+        self._session.close()
 
 
 class InProcessChain:
@@ -163,12 +211,30 @@ class InProcessChain:
             raise NodeUnreachable("the local node takes no streams")
         return NotificationStream(asked.pubsub)
 
+    def open_portal(self, path: str = "/api/data") -> PortalStream:
+        """A new connection to PumpPortal's stand-in; raises NodeUnreachable while it takes none."""
+        portal = self.cluster.portal
+        if portal.faults.any(RPC_DOWN, STREAM_DROP):
+            raise NodeUnreachable("the service takes no connections")
+        return PortalStream(portal, path)
+
+    def open_geyser(self) -> GeyserStream:
+        """A new call to the Geyser stream's stand-in; raises NodeUnreachable while it takes none."""
+        geyser = self.cluster.geyser
+        if geyser.faults.any(RPC_DOWN, STREAM_DROP):
+            raise NodeUnreachable("the Geyser stream takes no calls")
+        return GeyserStream(geyser)
+
     def set_fault(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
         """Switch a fault on for some seconds of trio time, at `rpc-1`, `rpc-2` or `all`; see `bot.localnet.faults`."""
         self.cluster.all_faults.set(name, for_s=for_s, delay_ms=delay_ms, endpoint=endpoint)
         for one in self.cluster.endpoints:
             if one.faults.any(RPC_DOWN, STREAM_DROP):
                 one.pubsub.drop_all()
+        if self.cluster.portal.faults.any(RPC_DOWN, STREAM_DROP):
+            self.cluster.portal.drop_all()
+        if self.cluster.geyser.faults.any(RPC_DOWN, STREAM_DROP):
+            self.cluster.geyser.drop_all()
 
     def fork(self, slots: int, *, lost_percent: int = DEFAULT_LOST_PERCENT) -> Fork:
         """Take back the newest slots; see `Cluster.fork`."""

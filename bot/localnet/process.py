@@ -5,6 +5,7 @@ It writes `localnet.json` into its data directory once it answers, and removes i
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import signal
@@ -27,6 +28,7 @@ from bot.localnet.faults import ENGINE_DOWN
 from bot.localnet.market.choice import choose_market
 
 READY_FILE = "localnet.json"
+HAS_GRPC = importlib.util.find_spec("h2") is not None  # a Geyser stream is told only where its library is installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ async def _serve(options: Options) -> int:
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
     control = ControlDoor(cluster.all_faults, cluster.fork, cluster.status)
-    *listeners, engine = await open_all_listeners(options.port, len(cluster.endpoints) + 1)
-    for unused in engine.websocket:
+    *listeners, engine, streams = await open_all_listeners(options.port, len(cluster.endpoints) + 2)
+    for unused in streams.websocket if HAS_GRPC else (*streams.http, *streams.websocket):
         await unused.aclose()
     control_listener = await control.open(control_path)
     ready_path = trio.Path(options.directory / READY_FILE)
@@ -83,16 +85,20 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
         async with trio.open_nursery() as nursery:
             for endpoint, pair in zip(cluster.endpoints, listeners, strict=True):
                 http = HttpDoor(endpoint.faults, endpoint.rates, endpoint.dispatcher.handle_bytes)
-                websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub)
+                websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub.open_at)
                 nursery.start_soon(trio.serve_listeners, http.serve, pair.http)
                 nursery.start_soon(trio.serve_listeners, websocket.serve, pair.websocket)
             bundles = HttpDoor(cluster.engine.faults, cluster.engine, cluster.engine.handle_bytes, shut_by=ENGINE_DOWN)
             nursery.start_soon(trio.serve_listeners, bundles.serve, engine.http)
+            portal = WebSocketDoor(cluster.portal.faults, cluster.portal.open)
+            nursery.start_soon(trio.serve_listeners, portal.serve, engine.websocket)
+            if HAS_GRPC:
+                nursery.start_soon(_serve_grpc, cluster, streams)
             nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
             nursery.start_soon(_produce_blocks, cluster)
             if options.parent_pid is not None:
                 nursery.start_soon(_end_with_parent, options.parent_pid, nursery.cancel_scope)
-            ready = _ready_record(cluster, listeners, engine)
+            ready = _ready_record(cluster, listeners, engine, streams)
             await _write_atomically(ready_path, msgspec.json.encode(ready))
             print(f"localnet: {ready['http_url']} {ready['ws_url']} genesis {ready['genesis_hash']}", flush=True)
             async for _ in signals:
@@ -103,7 +109,15 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
             await trio.Path(control_path).unlink(missing_ok=True)
 
 
-def _ready_record(cluster: Cluster, listeners: list[Listeners], engine: Listeners) -> dict[str, Any]:
+async def _serve_grpc(cluster: Cluster, streams: Listeners) -> None:
+    from bot.localnet.doors.grpc import GrpcDoor
+
+    await trio.serve_listeners(GrpcDoor(cluster.geyser).serve, streams.http)
+
+
+def _ready_record(
+    cluster: Cluster, listeners: list[Listeners], engine: Listeners, streams: Listeners
+) -> dict[str, Any]:
     """What `localnet.json` holds; `http_url` and `ws_url` are those of the first endpoint."""
     endpoints = [
         {
@@ -119,6 +133,8 @@ def _ready_record(cluster: Cluster, listeners: list[Listeners], engine: Listener
         "ws_url": endpoints[0]["ws_url"],
         "endpoints": endpoints,
         "engine_url": f"http://{HOST}:{engine.port}",
+        "pumpportal_url": f"ws://{HOST}:{engine.port + 1}/api/data",
+        "grpc_url": f"http://{HOST}:{streams.port}" if HAS_GRPC else None,
         "genesis_hash": str(cluster.chain.genesis_hash),
         "slot_ms": cluster.slot_ms,
         "seed": cluster.seed,

@@ -24,13 +24,14 @@ from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
+from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
-from bot.ports.snipes import LaunchStream, SnipeRun, SnipeStore
+from bot.ports.snipes import SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
 from bot.ports.stories import Booked, Landed, OrderStory, SentAttempt, StoryStore, Told
@@ -72,12 +73,16 @@ __all__ = [
     "IntentStore",
     "Landed",
     "LandedAttempt",
+    "LaunchHint",
+    "LaunchHints",
+    "LaunchSource",
     "LaunchStream",
     "Leader",
     "Lease",
     "LeaseStore",
     "LedgerCheck",
     "LedgerStore",
+    "Listener",
     "MakeMessage",
     "MakeReversal",
     "MarketRecording",
@@ -107,6 +112,7 @@ __all__ = [
     "Snapshot",
     "SnipeRun",
     "SnipeStore",
+    "SourceHealth",
     "Spool",
     "SpoolState",
     "Standby",

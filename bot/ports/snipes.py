@@ -1,18 +1,9 @@
-"""Launches as they happen, and what each user's sniper made of them."""
+"""What each user's sniper made of the launches."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
-
-from bot.trading.launch import LaunchpadEvent
-
-
-class LaunchStream(Protocol):
-    def events(self) -> AbstractAsyncContextManager[AsyncIterator[LaunchpadEvent]]:
-        """A live subscription to the launchpad's logs. Iteration raises ChainUnavailable when the stream is lost or silent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,44 @@ class Rpc(Section):
     endpoints: tuple[RpcEndpoint, ...] = ()
 
 
+class Streams(Section):
+    """Where launches are heard of. All `sources` are followed at once and the first to tell counts, `polling` apart.
+
+    `logs` are the launchpad's logs over the WebSockets of the RPC endpoints. `grpc` is a Yellowstone Geyser stream at
+    `grpc_url`, with `grpc_token` as its `x-token`; it needs the library h2, and begins again where it was lost.
+    `pumpportal` is that service's WebSocket at `pumpportal_url`: it only names transactions, each of which is then read from
+    the chain, at most `reads_per_second` of them. Without a funded `pumpportal_key` it tells no trades, and entries pause
+    when it is the only one left. It counts as lost when it named nothing for `pumpportal_silence_s`. Profile local has
+    stand-ins of both; that of PumpPortal takes any key.
+
+    `polling` asks the RPC endpoints every `poll_interval_s` for new launches and for the trades of young coins, and only
+    while no other source stands; it comes last. It too makes at most `reads_per_second` requests, within the endpoints'
+    own budgets, and follows half as many coins at a time.
+    """
+
+    sources: Annotated[tuple[Literal["logs", "grpc", "pumpportal", "polling"], ...], BeforeValidator(_split)] = Field(
+        default=("logs",), min_length=1, max_length=8
+    )
+    grpc_url: SecretStr | None = None
+    grpc_token: SecretStr | None = None
+    pumpportal_url: str | None = None
+    pumpportal_key: SecretStr | None = None
+    pumpportal_silence_s: float = Field(default=60.0, ge=2, le=3600)
+    poll_interval_s: float = Field(default=1.0, ge=0.1, le=60)
+    reads_per_second: int = Field(default=20, ge=1, le=1_000)
+
+    @field_validator("sources")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise PydanticCustomError("twice", "streams.sources names a source twice")
+        if "polling" in value[:-1]:
+            raise PydanticCustomError(
+                "order", "streams.sources: polling is for when all others are silent; name it last"
+            )
+        return value
+
+
 class Paper(Section):
     """Virtual wallets of profile paper, and how their orders land on the real market.
 
@@ -264,6 +302,7 @@ class Settings(Section):
     block_engine: BlockEngine = BlockEngine()
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
+    streams: Streams = Streams()
     paper: Paper = Paper()
     live: Live = Live()
     demo: Demo = Demo()

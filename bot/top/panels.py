@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from bot.top.ink import ALARM, FAINT, PLAIN, STRONG, Column, Part, Sheet, amount_style, table_row
@@ -20,11 +19,11 @@ from bot.top.record import (
     Moment,
     Monitors,
     Process,
-    Service,
     Today,
     View,
 )
-from bot.top.words import UNKNOWN, brief_age, byte_size, clip, clip_middle, count, counted, percent, sol
+from bot.top.services import LABEL, labelled, service_lines
+from bot.top.words import UNKNOWN, brief_age, byte_size, count, counted, percent, sol
 
 BADGES = {
     "OPEN": "bold black on green",
@@ -41,8 +40,6 @@ YEAR_10000_MS = 253_402_300_800_000
 OLD_S = 3.0  # the database's part, when it is older than this, is shown as what it is
 BALANCE_OLD_S = 60.0
 STALE_S = 10.0  # prices and values by a price that is older than this are marked
-SLOT_WIDTH = 50  # cells from which an endpoint shows its slot whole
-LABEL = 10  # cells of the labels on the left of a panel
 
 Panel = list[Text]
 
@@ -234,19 +231,19 @@ def health(view: View, sheet: Sheet, *, brief: bool) -> Panel:
     """Every service with how long it has been so, the actors and the monitors; the process too where it has no panel."""
     lines = [sheet.title("Health")]
     for service in view.services:
-        lines += _service(service, sheet, brief=brief)
+        lines += service_lines(service, sheet, brief=brief)
     lines.append(_actors(view, sheet))
     if view.actors is not None and not brief:
-        lines += [_labelled(sheet, "", (name, ALARM)) for name in view.actors.troubled[:4]]
-    lines.append(_labelled(sheet, "monitors", _monitors(view.monitors)))
+        lines += [labelled(sheet, "", (name, ALARM)) for name in view.actors.troubled[:4]]
+    lines.append(labelled(sheet, "monitors", _monitors(view.monitors)))
     if not brief:
         if view.followed.expected or view.followed.live:
-            lines.append(_labelled(sheet, "followed", _followed(view.followed)))
-        lines.append(_labelled(sheet, "prices", _prices(view)))
-        lines.append(_labelled(sheet, "traded", (_traded(view, sheet), PLAIN)))
-        lines.append(_labelled(sheet, "errors", _errors(view, sheet)))
+            lines.append(labelled(sheet, "followed", _followed(view.followed)))
+        lines.append(labelled(sheet, "prices", _prices(view)))
+        lines.append(labelled(sheet, "traded", (_traded(view, sheet), PLAIN)))
+        lines.append(labelled(sheet, "errors", _errors(view, sheet)))
     elif view.process is not None:
-        lines.append(_labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
+        lines.append(labelled(sheet, "process", (_process_in_short(view.process), PLAIN)))
     return lines
 
 
@@ -278,44 +275,12 @@ def _traded(view: View, sheet: Sheet) -> str:
     return f"{sheet.since(view.last_trade_at)} ago"
 
 
-def _labelled(sheet: Sheet, label: str, *parts: Part) -> Text:
-    padded = label + " " * max(LABEL - cell_len(label), 1)
-    return sheet.line((padded, FAINT), *parts)
-
-
-def _health_part(health_word: str | None) -> Part:
-    styles = {"up": "bold green", "off": FAINT}
-    word = health_word or UNKNOWN
-    return word.ljust(max(5, len(word) + 1)), styles.get(health_word or "", ALARM)
-
-
-def _service(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
-    endpoints = service.endpoints
-    detail = service.detail or ""
-    if len(endpoints) > 1:
-        detail = f"{sum(endpoint.healthy is True for endpoint in endpoints)} of {len(endpoints)} up; {detail}"
-    since = "" if service.since is None else sheet.since(service.since)
-    name = clip(service.name, LABEL - 1, sheet.glyphs.more)
-    yield _labelled(sheet, name, _health_part(service.health), (f"{since:<7} ", PLAIN), (detail, FAINT))
-    if brief or len(endpoints) < 2:
-        return
-    for endpoint in endpoints[:4]:
-        word = endpoint.state or (UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down")
-        told = clip_middle(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
-        slot = "" if endpoint.slot is None or sheet.width < SLOT_WIDTH else f"  slot {endpoint.slot}"
-        latency = "" if endpoint.latency_ms is None else f"  {endpoint.latency_ms} ms"
-        # The detail of an endpoint begins with its own name, which stands before it already.
-        detail = (endpoint.detail or "").removeprefix(f"{endpoint.name}: ")
-        trouble = f"  {detail}" if detail else ""
-        yield _labelled(sheet, "", _health_part(word), (told, PLAIN), (f"{trouble}{latency}{slot}", FAINT))
-
-
 def _actors(view: View, sheet: Sheet) -> Text:
     if view.actors is None:
-        return _labelled(sheet, "actors", (UNKNOWN, PLAIN))
+        return labelled(sheet, "actors", (UNKNOWN, PLAIN))
     actors = view.actors
     running = f"{actors.running} of {actors.total} run, {counted(actors.restarts, 'restart')}"
-    return _labelled(sheet, "actors", (running, ALARM if actors.troubled else PLAIN))
+    return labelled(sheet, "actors", (running, ALARM if actors.troubled else PLAIN))
 
 
 def _monitors(monitors: Monitors) -> Part:
@@ -340,7 +305,7 @@ def process(view: View, sheet: Sheet) -> Panel:
         rows += _process_rows(view.process)
     return [
         sheet.title("Process", "machine's network"),
-        *(_labelled(sheet, label, (text, PLAIN)) for label, text in rows),
+        *(labelled(sheet, label, (text, PLAIN)) for label, text in rows),
     ]
 
 

@@ -23,6 +23,7 @@ from bot.top.record import (
     OpenPosition,
     Process,
     Service,
+    Source,
     Today,
     Token,
     View,
@@ -177,6 +178,7 @@ def _services(told: Fields) -> Iterator[Service]:
             since=service.moment("since"),
             detail=service.text("detail"),
             endpoints=service.rows("endpoints", Endpoint) or (),
+            sources=service.rows("sources", Source) or (),
         )
 
 

@@ -84,6 +84,18 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A source of launches; `state` is `up`, `opening`, `down` or `waiting`, `age_s` that of its last sign of life."""
+
+    name: str | None
+    state: str | None
+    age_s: float | None
+    launches: int | None
+    first: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A service that others depend on; `health` is `up`, `down` or `off`."""
 
@@ -92,6 +104,7 @@ class Service:
     since: Moment | None
     detail: str | None
     endpoints: tuple[Endpoint, ...]
+    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)

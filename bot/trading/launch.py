@@ -1,4 +1,4 @@
-"""What the launch stream tells: a new token, and each trade on its curve."""
+"""What the launch stream tells: a new token, each trade on its curve, and that its curve has ended."""
 
 from __future__ import annotations
 
@@ -39,4 +39,14 @@ class CurveTrade:
     seen_at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class CurveLeft:
+    """Somebody says that a token has left its curve for its pool. Nothing follows from it but a look at the chain."""
+
+    mint: str
+    signature: str
+    seen_at_ms: int
+
+
 LaunchpadEvent = TokenLaunch | CurveTrade
+StreamEvent = LaunchpadEvent | CurveLeft

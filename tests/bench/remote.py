@@ -19,6 +19,7 @@ import trio
 from bot.adapters import Adapters
 from bot.chain.batches import open_transport
 from bot.chain.endpoints import Endpoints
+from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -115,7 +116,8 @@ class RemoteWorld(World):
         endpoints = self.remote.endpoints
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in self.remote.address.ws_urls]
-        stream = PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)
+        logs = PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)
+        stream = LaunchSources([logs], self.clock)
         history = PumpWallets(endpoints)
         return Adapters(spooled.as_store, chain, stream, history, self.vault, self.clock, spool=spooled)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import msgspec
@@ -11,11 +12,27 @@ import trio
 
 from bot.chain.block_engines import BlockEngines, Region
 from bot.chain.engine_client import EngineClient
+from bot.chain.geyser_stream import Call, GeyserLaunches, OpenCall
+from bot.chain.hinted_launches import HintedLaunches
+from bot.chain.launch_sources import LaunchSources
+from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
+from bot.chain.polled_launches import PolledLaunches, PollingRule
+from bot.chain.pump_chain import PumpChain
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
-from bot.localnet.inprocess import InProcessChain, NodeUnreachable, StreamDropped, TooManyRequests
+from bot.localnet.geyser import Refusal
+from bot.localnet.inprocess import (
+    GeyserStream,
+    InProcessChain,
+    NodeUnreachable,
+    PortalStream,
+    StreamDropped,
+    TooManyRequests,
+)
+from bot.market.pumpportal import Line, PumpPortal
+from bot.ports import LaunchSource
 
 
 class InProcessTransport:
@@ -130,3 +147,95 @@ class InProcessSubscriptions:
             raise ChainUnavailable(str(error)) from None
         finally:
             stream.close()
+
+
+PORTAL_SILENCE_S = 20.0
+READS_PER_S = 50
+FOLLOW_S = 12.0
+
+
+class InProcessLine:
+    """A connection to PumpPortal's stand-in."""
+
+    def __init__(self, stream: PortalStream) -> None:
+        self._stream = stream
+
+    async def send(self, message: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._stream.request(msgspec.json.decode(message))
+
+    async def receive(self) -> bytes:
+        try:
+            return msgspec.json.encode(await self._stream.receive())
+        except StreamDropped as error:
+            raise ChainUnavailable(f"pumpportal: {error}") from None
+
+
+def in_process_portal(net: InProcessChain, *, key: bool = True) -> PumpPortal:
+    """The client of PumpPortal on the stand-in."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Line]:
+        try:
+            stream = net.open_portal("/api/data?api-key=k" if key else "/api/data")
+        except NodeUnreachable as error:
+            raise ChainUnavailable(f"pumpportal: {error}") from None
+        try:
+            yield InProcessLine(stream)
+        finally:
+            stream.close()
+
+    return PumpPortal(connect, tells_trades=key, silence_s=PORTAL_SILENCE_S)
+
+
+class InProcessCall:
+    """A call to the stand-in of a Geyser stream."""
+
+    def __init__(self, stream: GeyserStream) -> None:
+        self._stream = stream
+
+    async def send(self, message: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        try:
+            self._stream.send(message)
+        except Refusal as error:
+            raise ChainUnavailable(f"status {error.code}: {error}") from None
+
+    async def receive(self) -> bytes:
+        try:
+            return await self._stream.receive()
+        except StreamDropped as error:
+            raise ChainUnavailable(str(error)) from None
+
+
+def in_process_geyser(net: InProcessChain) -> OpenCall:
+    """Calls to the stand-in."""
+
+    @asynccontextmanager
+    async def open_call() -> AsyncIterator[Call]:
+        await trio.lowlevel.checkpoint()
+        try:
+            stream = net.open_geyser()
+        except NodeUnreachable as error:
+            raise ChainUnavailable(str(error)) from None
+        try:
+            yield InProcessCall(stream)
+        finally:
+            stream.close()
+
+    return open_call
+
+
+def in_process_sources(
+    net: InProcessChain, chain: PumpChain, clock: Clock, names: Sequence[str] = ("logs",), *, key: bool = True
+) -> LaunchSources:
+    """Sources of launches by their names in the settings, over the first endpoint; `key` is one for PumpPortal."""
+    made: dict[str, LaunchSource] = {
+        "logs": PumpLaunchStream(InProcessSubscriptions(net), chain.events_of, chain.signatures_since, clock),
+        "pumpportal": HintedLaunches(in_process_portal(net, key=key), chain.recorded, clock, per_second=READS_PER_S),
+    }
+    made["grpc"] = GeyserLaunches(in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S)
+    rule = PollingRule(interval_s=1.0, per_second=READS_PER_S, follow_s=FOLLOW_S)
+    polling = PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
+    streams = [made[name] for name in names if name != "polling"]
+    return LaunchSources(streams, clock, polling if "polling" in names else None)

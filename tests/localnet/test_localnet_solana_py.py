@@ -75,7 +75,7 @@ async def served() -> AsyncIterator[Served]:
     )
     listeners = await open_listeners(0)
     http = HttpDoor(cluster.faults, cluster.endpoints[0].rates, cluster.dispatcher.handle_bytes)
-    websocket = WebSocketDoor(cluster.faults, cluster.pubsub)
+    websocket = WebSocketDoor(cluster.faults, cluster.pubsub.open_at)
 
     async def produce() -> None:
         while True:

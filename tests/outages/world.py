@@ -15,6 +15,7 @@ import trio
 
 from bot.adapters import Adapters, Chats
 from bot.chain.endpoints import Endpoints
+from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -154,7 +155,9 @@ class OutageWorld(World):
         return Adapters(
             store=self.spooled.as_store,
             chain=chain,
-            stream=PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock),
+            stream=LaunchSources(
+                [PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)], self.clock
+            ),
             history=PumpWallets(endpoints),
             vault=self.vault,
             clock=self.clock,

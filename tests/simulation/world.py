@@ -16,6 +16,7 @@ from solders.keypair import Keypair
 
 from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
+from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -78,7 +79,9 @@ class DoorWorld(World):
         return Adapters(
             store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),
-            stream=PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock),
+            stream=LaunchSources(
+                [PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)], self.clock
+            ),
             history=PumpWallets(endpoints),
             vault=cast(Vault, Door("vault", self.vault, self.life)),
             clock=self.clock,

@@ -10,7 +10,6 @@ import trio
 
 from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
-from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.paper import PaperChain
 from bot.chain.paper_books import PaperBooks
 from bot.chain.paper_rules import LandingModel
@@ -24,7 +23,7 @@ from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.users import Registrar
 from bot.vault.unsigned_vault import UnsignedVault
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import InProcessTransport, in_process_sources
 from tests.whole.virtual import World
 
 START_LAMPORTS = 10 * LAMPORTS_PER_SOL
@@ -56,9 +55,7 @@ class PaperWorld(World):
     def adapters(self) -> Adapters:
         endpoints = Endpoints([RpcClient(CountingTransport(self.chain, self.asked), 2.5)], self.clock)
         chain = PumpChain(endpoints)
-        stream = PumpLaunchStream(
-            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
-        )
+        stream = in_process_sources(self.chain, chain, self.clock)
         made = World.adapters(self)
         books = PaperBooks(made.store, START_LAMPORTS)
         paper = PaperChain(chain, books, self.model, self.clock)

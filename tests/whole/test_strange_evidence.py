@@ -10,7 +10,6 @@ from trio.testing import MockClock
 
 from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
-from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
@@ -21,7 +20,7 @@ from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
 from bot.trading.position import PositionState
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import InProcessTransport, in_process_sources
 from tests.whole.crowd import Crowd
 from tests.whole.ledgers import exact
 from tests.whole.test_one_trade import order
@@ -57,9 +56,7 @@ class SilentWorld(World):
         self.node = self.node or SilentRecords(self.chain)
         endpoints = Endpoints([RpcClient(self.node, 2.5)], self.clock)
         chain = PumpChain(endpoints)
-        stream = PumpLaunchStream(
-            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
-        )
+        stream = in_process_sources(self.chain, chain, self.clock)
         return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
 
 

@@ -13,7 +13,6 @@ from actors.runtime import Report, Start, Supervision
 from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
-from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
@@ -39,7 +38,7 @@ from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines, in_process_sources
 from tests.whole.outages import CutStore
 
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
@@ -87,6 +86,7 @@ class World:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     recording: MemoryRecording = field(default_factory=MemoryRecording)
     overtaken: bool = False
+    sources: tuple[str, ...] = ("logs",)
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
 
@@ -99,9 +99,7 @@ class World:
         endpoints = Endpoints([client], self.clock)
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
-        stream = PumpLaunchStream(
-            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
-        )
+        stream = in_process_sources(self.chain, chain, self.clock, self.sources)
         spooled = SpooledStore(cast(Store, self.database), self.journal, overtaken=self.overtaken)
         return Adapters(
             spooled.as_store,

@@ -14,7 +14,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from bot.localnet.chain import DEPTH_OF, Commitment
-from bot.localnet.faults import REORDER
+from bot.localnet.faults import REORDER, STREAM_SILENT
 from bot.localnet.records import Block, Landed, TransactionStatus
 from bot.localnet.rpc.account_encoding import matches_filters
 from bot.localnet.rpc.dispatch import Dispatcher, error_answer
@@ -65,6 +65,10 @@ class PubSub:
         session = Session(self, deliver, on_close)
         self._sessions.add(session)
         return session
+
+    def open_at(self, _path: str, deliver: Deliver, on_close: Callable[[], None]) -> Session:
+        """The same for a client of a socket; a node asks for nothing in the path."""
+        return self.open(deliver, on_close)
 
     def forget(self, session: Session) -> None:
         """Remove a session whose client has gone."""
@@ -171,7 +175,7 @@ class Session:
     def on_block(self, blocks: dict[Commitment, Block | None]) -> None:
         """Deliver what the newest blocks bring to this session."""
         view = self._pubsub.node.view
-        if view.is_cut_off:
+        if view.is_cut_off or self._pubsub.node.faults.get(STREAM_SILENT) is not None:
             return
         for subscription in list(self._subscriptions.values()):
             if subscription.kind == "slot":

@@ -1,0 +1,168 @@
+"""The messages of a Yellowstone Geyser stream that this room sends and reads, and no more of each than is used. Pure.
+
+Field numbers: `geyser.proto` 15.1 and `solana-storage.proto` of rpcpool/yellowstone-grpc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from bot.chain import layouts
+from bot.chain.protobuf import as_bytes, as_int, as_text, bytes_field, fields, number_field
+from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_in_logs
+from bot.errors import DecodeError
+
+SUBSCRIBE = "/geyser.Geyser/Subscribe"
+FILTER = "launches"  # the name that our filters have with the server
+PROCESSED = 0  # of CommitmentLevel, and of SlotStatus
+PONG = 1  # any number; the server gives it back
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTold:
+    """A slot was processed."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionTold:
+    """A transaction that named the launchpad: its signature (base58), and the launchpad's event payloads in it.
+
+    `truncated`: only its log was there and that was cut, so there may be more.
+    """
+
+    signature: str
+    slot: int
+    payloads: tuple[bytes, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The server wants to hear a sign of life."""
+
+
+Update = SlotTold | TransactionTold | Ping
+
+
+def subscribe_request(accounts: Sequence[str], from_slot: int | None) -> bytes:
+    """Transactions that name one of the accounts and succeeded, and every slot, at `processed`.
+
+    With `from_slot` the server first tells what it still has from that slot on.
+    """
+    transactions = number_field(1, 0) + number_field(2, 0) + b"".join(bytes_field(3, one) for one in accounts)
+    by_commitment = number_field(1, 1)
+    request = _map_entry(2, by_commitment) + _map_entry(3, transactions) + number_field(6, PROCESSED)
+    return request if from_slot is None else request + number_field(11, from_slot)
+
+
+def ping_request() -> bytes:
+    """The answer to a ping: a request that changes no subscription."""
+    return bytes_field(9, number_field(1, PONG))
+
+
+def _map_entry(number: int, value: bytes) -> bytes:
+    return bytes_field(number, bytes_field(1, FILTER) + bytes_field(2, value))
+
+
+def decode_update(data: bytes) -> Update | None:
+    """What an update tells; None for a kind that was not asked for. Raises DecodeError."""
+    for number, value in fields(data):
+        if number == 3:
+            return _slot(as_bytes(value))
+        if number == 4:
+            return _transaction(as_bytes(value))
+        if number == 6:
+            return Ping()
+    return None
+
+
+def _slot(data: bytes) -> SlotTold | None:
+    slot, status = 0, PROCESSED
+    for number, value in fields(data):
+        if number == 1:
+            slot = as_int(value)
+        elif number == 3:
+            status = as_int(value)
+    return SlotTold(slot) if status == PROCESSED else None
+
+
+def _transaction(data: bytes) -> TransactionTold | None:
+    slot, info = 0, b""
+    for number, value in fields(data):
+        if number == 1:
+            info = as_bytes(value)
+        elif number == 2:
+            slot = as_int(value)
+    signature, transaction, meta = b"", b"", b""
+    for number, value in fields(info):
+        if number == 1:
+            signature = as_bytes(value)
+        elif number == 3:
+            transaction = as_bytes(value)
+        elif number == 4:
+            meta = as_bytes(value)
+    if len(signature) != 64 or not slot:
+        raise DecodeError("a transaction of a Geyser stream has no signature or no slot")
+    return _told(str(Signature.from_bytes(signature)), slot, transaction, meta)
+
+
+def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> TransactionTold | None:
+    """None for a transaction that failed. Inner instructions come first, because they are never cut."""
+    inner: list[bytes] = []
+    logs: list[str] = []
+    writable: list[bytes] = []
+    readonly: list[bytes] = []
+    for number, value in fields(meta):
+        if number == 1:
+            return None
+        if number == 5:
+            inner.append(as_bytes(value))
+        elif number == 6:
+            logs.append(as_text(value))
+        elif number == 12:
+            writable.append(as_bytes(value))
+        elif number == 13:
+            readonly.append(as_bytes(value))
+    keys = [*_account_keys(transaction), *writable, *readonly]
+    payloads = events_in_instructions(one for group in inner for one in _event_calls(group, keys))
+    if payloads or not logs:
+        return TransactionTold(signature, slot, payloads)
+    logged = events_in_logs(logs)
+    return TransactionTold(signature, slot, logged.payloads, logged.truncated)
+
+
+def _account_keys(transaction: bytes) -> Iterator[bytes]:
+    for number, value in fields(transaction):
+        if number == 2:
+            for inside, key in fields(as_bytes(value)):
+                if inside == 2:
+                    yield as_bytes(key)
+
+
+def _event_calls(group: bytes, keys: Sequence[bytes]) -> Iterator[InnerInstruction]:
+    """The invoked instructions that repeat an event as a call; the others are not looked at."""
+    for number, value in fields(group):
+        if number != 2:
+            continue
+        program, accounts, data = 0, b"", b""
+        for inside, part in fields(as_bytes(value)):
+            if inside == 1:
+                program = as_int(part)
+            elif inside == 2:
+                accounts = as_bytes(part)
+            elif inside == 3:
+                data = as_bytes(part)
+        if data[:8] == layouts.EVENT_CPI:
+            yield InnerInstruction(_key(keys, program), tuple(_key(keys, index) for index in accounts[:1]), data)
+
+
+def _key(keys: Sequence[bytes], index: int) -> str:
+    if index >= len(keys) or len(keys[index]) != 32:
+        raise DecodeError(f"index {index} points at no account of {len(keys)}")
+    return str(Pubkey.from_bytes(keys[index]))

@@ -1,0 +1,129 @@
+"""The source `grpc`: the launchpad's transactions from a Yellowstone Geyser stream, with the slot as the sign of life."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import NoReturn, Protocol
+
+import structlog
+import trio
+
+from bot.chain.addresses import PUMP_PROGRAM
+from bot.chain.geyser import Ping, SlotTold, TransactionTold, decode_update, ping_request, subscribe_request
+from bot.chain.pumpfun import launchpad_events
+from bot.clock import Clock
+from bot.errors import ChainUnavailable, DecodeError
+from bot.ports import Listener
+from bot.trading.launch import LaunchpadEvent
+
+NAME = "grpc"
+MAX_LATE_SLOTS = 25  # ten seconds; launches that are older are too old to be hunted
+SLOT_MS = 400
+
+log = structlog.get_logger()
+
+
+class Call(Protocol):
+    """One call of `Subscribe` in both directions; both raise ChainUnavailable when it has ended."""
+
+    async def send(self, message: bytes) -> None: ...
+
+    async def receive(self) -> bytes: ...
+
+
+OpenCall = Callable[[], AbstractAsyncContextManager[Call]]
+
+
+@dataclass(slots=True)
+class GeyserStatistics:
+    """Counts since the source was made: `transactions` told, `lost` ones that could not be read, `replays` asked for."""
+
+    transactions: int = 0
+    lost: int = 0
+    replays: int = 0
+
+
+class GeyserLaunches:
+    """One call at a time. After a loss the next one begins with the slot that was told last, where the server has it.
+
+    No new slot for `silence_s` means that the call is dead, however often the server pings. `newest_slot` is that of the
+    RPC endpoints, 0 while it is not known: by it a replayed event counts as seen when it happened.
+    """
+
+    name = NAME
+    complete = True
+
+    def __init__(self, open_call: OpenCall, newest_slot: Callable[[], int], clock: Clock, *, silence_s: float) -> None:
+        self._open = open_call
+        self._newest_of_endpoints = newest_slot
+        self._clock = clock
+        self._silence_s = silence_s
+        self._slot = 0
+        self._replay = True
+        self._counts = GeyserStatistics()
+
+    def statistics(self) -> GeyserStatistics:
+        return replace(self._counts)
+
+    async def follow(self, listener: Listener) -> NoReturn:
+        began_slot = self._slot
+        with trio.CancelScope(deadline=trio.current_time() + self._silence_s) as silence:
+            from_slot = self._from_slot()
+            try:
+                async with self._open() as call:
+                    await call.send(subscribe_request([str(PUMP_PROGRAM)], from_slot))
+                    while True:
+                        await self._take(await call.receive(), call, listener, silence)
+            except ChainUnavailable as error:
+                # A server that no longer has a slot refuses the whole call: the next one asks for no replay.
+                self._replay = from_slot is None or self._slot > began_slot
+                raise ChainUnavailable(f"{NAME}: {error}") from None
+        raise ChainUnavailable(f"{NAME}: nothing heard for {self._silence_s:g} s, not even a new slot")
+
+    def _from_slot(self) -> int | None:
+        """Where a replay begins; None for the first call, and where the last one was refused."""
+        if not self._slot or not self._replay:
+            self._replay = True
+            return None
+        self._counts.replays += 1
+        return max(self._slot, self._newest_of_endpoints() - MAX_LATE_SLOTS)
+
+    async def _take(self, message: bytes, call: Call, listener: Listener, silence: trio.CancelScope) -> None:
+        try:
+            update = decode_update(message)
+            if isinstance(update, TransactionTold):
+                events = self._events(update)
+                # While a slow listener holds us up the call is not silent.
+                left_s, silence.deadline = silence.deadline - trio.current_time(), math.inf
+                for event in events:
+                    await listener.tell(event)
+                silence.deadline = trio.current_time() + left_s
+                return
+        except DecodeError as error:
+            self._counts.lost += 1
+            log.warning("geyser_update_lost", reason=str(error))
+            return
+        if isinstance(update, SlotTold) and update.slot > self._slot:
+            self._slot = update.slot
+            listener.alive()
+            silence.deadline = trio.current_time() + self._silence_s
+        elif isinstance(update, Ping):
+            await call.send(ping_request())
+
+    def _events(self, told: TransactionTold) -> list[LaunchpadEvent]:
+        """Raises DecodeError for a launch or trade that is cut short."""
+        self._counts.transactions += 1
+        if told.truncated:
+            raise DecodeError(f"the log of {told.signature} was cut, and its inner instructions were not told")
+        late_slots = self._newest_of_endpoints() - told.slot
+        late_ms = late_slots * SLOT_MS if late_slots > 2 else 0
+        return launchpad_events(
+            told.payloads,
+            signature=told.signature,
+            slot=told.slot,
+            seen_at_ms=self._clock.now_ms() - late_ms,
+            source=NAME,
+        )
