@@ -9,6 +9,7 @@ from functools import partial
 import trio
 
 from bot import settings
+from bot.chain.addresses import LANDMARK
 from bot.chain.allowance import ALL_ROLES, AllowanceRule
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoints import Endpoints
@@ -58,6 +59,7 @@ async def pool(
         max_still_s=max(chosen.max_still_s, STILL_SLOTS * options.settings.localnet.slot_ms / 1000),
         allowances=allowances(chosen, len(transports)),
         credit_file=CreditFile(options.directory / CREDIT_FILE),
+        landmark=LANDMARK,
     )
     await endpoints.admit(genesis_hash)
     try:

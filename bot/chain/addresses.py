@@ -20,6 +20,8 @@ COMPUTE_BUDGET_PROGRAM = Pubkey.from_string("ComputeBudget1111111111111111111111
 WRAPPED_SOL_MINT = Pubkey.from_string("So11111111111111111111111111111111111111112")
 RECENT_BLOCKHASHES = Pubkey.from_string("SysvarRecentB1ockHashes11111111111111111111")
 ZERO_KEY = Pubkey.default()
+# The parameters of rent, 17 bytes, which every cluster has had since its first slot (Agave, sysvar documentation).
+LANDMARK = "SysvarRent111111111111111111111111111111111"
 
 TOKEN_PROGRAMS = (TOKEN_2022_PROGRAM, TOKEN_PROGRAM)
 

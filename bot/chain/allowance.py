@@ -8,8 +8,8 @@ from typing import Literal
 Role = Literal["read", "send", "stream", "history"]
 ALL_ROLES: frozenset[Role] = frozenset({"read", "send", "stream", "history"})
 
-# What is asked of everybody, to know how it fares and how far it is.
-FOR_ALL = frozenset({"getGenesisHash", "getSlot", "getBlockHeight"})
+# What is asked of everybody, to know how it fares, how far it is, and whether it shows anything at all.
+FOR_ALL = frozenset({"getGenesisHash", "getSlot", "getBlockHeight", "getAccountInfo"})
 HISTORY_SEARCH = "searchTransactionHistory"  # an option of getSignatureStatuses that costs as much again
 ROLE_OF: dict[str, Role] = {
     "sendTransaction": "send",

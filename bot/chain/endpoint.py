@@ -12,7 +12,7 @@ import trio
 
 from bot.chain.allowance import Allowance, AllowanceRule
 from bot.chain.breaker import Breaker, BreakerRule
-from bot.chain.rpc import EndpointBehind, RpcClient, RpcFault, SlotNotReached
+from bot.chain.rpc import EndpointBehind, EndpointBlind, RpcClient, RpcFault, SlotNotReached
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
 from bot.errors import BotError, ChainUnavailable
@@ -27,6 +27,7 @@ ORDINARY_CALLS = 12
 LANE_WAIT_S = 1.0
 PROBE_WITHIN_S = 2.0
 GENESIS_EVERY_S = 30.0  # a provider may put another node behind a name at any time
+REFUSED_EVERY_S = 2.0  # the same of one that serves another chain now
 DISTRUST_S = 60.0  # how long an endpoint that was caught in a lie is asked last
 
 # How much the newest call counts in the moving averages.
@@ -152,8 +153,8 @@ class Endpoint:
     @property
     def is_genesis_due(self) -> bool:
         """Whether the next probe asks which chain it serves."""
-        told_at_s = self._genesis_told_at_s
-        return told_at_s is None or trio.current_time() >= told_at_s + GENESIS_EVERY_S
+        told_at_s, every_s = self._genesis_told_at_s, REFUSED_EVERY_S if self._refused else GENESIS_EVERY_S
+        return told_at_s is None or trio.current_time() >= told_at_s + every_s
 
     async def ask_genesis(self) -> bool:
         """Ask which chain it serves; False when it did not say, and then what it said before stands."""
@@ -181,11 +182,13 @@ class Endpoint:
             detail = still
         elif lags:
             detail = f"{lag_slots} slots behind the best, {max_lag_slots} are allowed"
+        elif self.client.blind:
+            detail = self.client.why_blind
         elif self.is_distrusted and not detail:
             detail = self._lie
         return EndpointHealth(
             name=self.name,
-            healthy=self._healthy and not behind and not self.is_distrusted,
+            healthy=self._healthy and not behind and not self.is_distrusted and not self.client.blind,
             since_ms=self._since_ms,
             slot=self.client.last_slot,
             detail=detail,
@@ -202,6 +205,8 @@ class Endpoint:
     def _state(self, *, behind: bool) -> str:
         if self._refused:
             return "refused"
+        if self.client.blind:
+            return "blind"
         if self.asked_to_wait:
             return "resting"
         if not self._healthy and not (behind and self._failed_by_lag):
@@ -289,8 +294,9 @@ class Endpoint:
         if isinstance(error, RateLimited):
             self._breaker.asked_to_wait(now_s, error.wait_s)
         else:
-            behind = isinstance(error, EndpointBehind) or (isinstance(error, RpcFault) and error.code == NODE_UNHEALTHY)
-            self._breaker.failed(now_s, is_trial=is_trial, at_once=behind)
+            unfit = isinstance(error, EndpointBehind | EndpointBlind)
+            unfit = unfit or (isinstance(error, RpcFault) and error.code == NODE_UNHEALTHY)
+            self._breaker.failed(now_s, is_trial=is_trial, at_once=unfit)
         if self._breaker.state(now_s) == "closed":
             self._detail = str(error)
         elif not self._refused:

@@ -56,8 +56,12 @@ class Endpoints:
         max_still_s: float = MAX_STILL_S,
         allowances: Sequence[AllowanceRule] = (),
         credit_file: CreditFile | None = None,
+        landmark: str = "",
     ) -> None:
-        """`allowances` are those of the clients in order; without any everything may be asked of everybody."""
+        """`allowances` are those of the clients in order; without any everything may be asked of everybody.
+
+        `landmark` is the address of an account that is always there: who does not show it is asked for nothing until it does.
+        """
         if not clients:
             raise ValueError("no endpoint is configured")
         rules = allowances or [AllowanceRule()] * len(clients)
@@ -73,6 +77,7 @@ class Endpoints:
         for client in clients:
             client.least_slot = self._least_slot
             client.newest_slot = self.newest_slot
+            client.landmark = landmark
 
     @property
     def names(self) -> frozenset[str]:
@@ -155,7 +160,7 @@ class Endpoints:
         async def probe(endpoint: Endpoint) -> None:
             if ask_genesis and endpoint.is_genesis_due and not await endpoint.ask_genesis():
                 return
-            if await endpoint.probe(RpcClient.slot) is not None:
+            if await endpoint.probe(_slot_and_sight if endpoint.client.blind else RpcClient.slot) is not None:
                 answered.append(endpoint)
 
         async with trio.open_nursery() as nursery:
@@ -193,13 +198,14 @@ class Endpoints:
 
     # Whom to ask
 
-    def _candidates(self, besides: Collection[str] = ()) -> list[Endpoint]:
+    def _candidates(self, besides: Collection[str] = (), *, even_blind: bool = False) -> list[Endpoint]:
         """Who may be asked, the best first, then who is on trial, then who was caught in a lie; `besides` are left out.
 
         Who is behind is asked only when everybody is. When everybody is left alone, an exit still asks those who did
-        not ask for it themselves.
+        not ask for it themselves. Who does not show what is always there is asked for nothing, and may be handed bytes.
         """
         ours = [one for one in self._endpoints if self._is_ours(one) and one.name not in besides]
+        ours = [one for one in ours if even_blind or not one.client.blind]
         found = [endpoint for endpoint in ours if endpoint.admits]
         if not found and in_exit_lane():
             found = [endpoint for endpoint in ours if not endpoint.asked_to_wait]
@@ -267,16 +273,19 @@ class Endpoints:
         return await self._all_at_once(question, _never)
 
     async def all_until_taken(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
-        """As `every`, but once one endpoint has answered the others have `SEND_GRACE_S` to do so as well."""
-        return await self._all_at_once(question, _is_answer)
+        """As `every`, but once one endpoint has answered the others have `SEND_GRACE_S` to do so as well.
+
+        For handing over bytes: who shows nothing may pass them on all the same.
+        """
+        return await self._all_at_once(question, _is_answer, even_blind=True)
 
     async def _all_at_once(
-        self, question: Question[Answer], is_enough: Judge[Endpoint, Answer]
+        self, question: Question[Answer], is_enough: Judge[Endpoint, Answer], *, even_blind: bool = False
     ) -> list[tuple[str, Answer | BotError]]:
         async def ask(endpoint: Endpoint) -> Answer:
             return await endpoint.ask(question)
 
-        asked = self._candidates()
+        asked = self._candidates(even_blind=even_blind)
         outcomes = await race(asked, ask, is_enough, patience_s=0, grace_s=SEND_GRACE_S)
         by_endpoint = {outcome.peer: outcome for outcome in outcomes}
         told: list[tuple[str, Answer | BotError]] = []
@@ -292,6 +301,12 @@ class Endpoints:
             else:
                 raise outcome.error
         return told
+
+
+async def _slot_and_sight(client: RpcClient) -> int:
+    """The probe of an endpoint that was blind."""
+    await client.prove_sight()
+    return await client.slot()
 
 
 def _is_answer(outcome: Outcome[Endpoint, Answer]) -> bool:

@@ -22,6 +22,8 @@ async def search_absences(endpoints: Endpoints, signature: str) -> SignatureStat
     async def ask(client: RpcClient) -> SignatureStatus | Absence:
         finalized_height = await client.block_height("finalized")
         slot, found = await client.signature_statuses([signature], search_history=True)
+        if found[0] is None:
+            await client.prove_sight()
         return status_of(found[0]) or Absence(client.name, slot, finalized_height)
 
     absences: list[Absence] = []
@@ -48,6 +50,8 @@ async def sightings(endpoints: Endpoints, signatures: Sequence[str]) -> list[tup
     async def ask(client: RpcClient) -> list[Sighting]:
         finalized_slot = await client.finalized_slot()
         slot, found = await client.signature_statuses(signatures, search_history=True)
+        if None in found:
+            await client.prove_sight()
         return [Sighting(client.name, slot, finalized_slot, status_of(status)) for status in found]
 
     told = [outcome for _, outcome in await endpoints.every(ask)]

@@ -41,6 +41,7 @@ _envelope = msgspec.json.Decoder(wire.Envelope)
 _text = msgspec.json.Decoder(str)
 _number = msgspec.json.Decoder(int)
 _balance = msgspec.json.Decoder(wire.InContext[int])
+_account = msgspec.json.Decoder(wire.InContext[wire.Account | None])
 _accounts = msgspec.json.Decoder(wire.InContext[list[wire.Account | None]])
 _keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])
 _largest_accounts = msgspec.json.Decoder(wire.InContext[list[wire.LargestAccount]])
@@ -63,6 +64,10 @@ class RpcFault(ChainUnavailable):
 
 class EndpointBehind(ChainUnavailable):
     """The endpoint answered from a slot so old that nothing may be decided by it."""
+
+
+class EndpointBlind(ChainUnavailable):
+    """The endpoint does not show the landmark, an account that every cluster has: what it says is gone may be there."""
 
 
 class SlotNotReached(ChainUnavailable):
@@ -97,7 +102,8 @@ class RpcClient:
     it was behind `newest_slot` then. `still_s` is how long its slot had stood when it was asked for it last.
 
     `least_slot` says, when a question leaves, how old its answer may be, and `gate` raises for a method that may not be
-    asked now. Whoever keeps several clients sets these two and `newest_slot`.
+    asked now. Whoever keeps several clients sets these two, `newest_slot` and `landmark`, the address of an account that
+    every cluster has: it is asked for beside other accounts, and `blind` says that it was not there.
     """
 
     def __init__(self, transport: Transport, deadline_s: float) -> None:
@@ -113,6 +119,8 @@ class RpcClient:
         self.newest_slot: Callable[[], int] = lambda: 0
         self.least_slot: Callable[[], int] = lambda: 0
         self.gate: Callable[[str], None] = _let_pass
+        self.landmark = ""
+        self.blind = False
 
     def __repr__(self) -> str:
         return f"<RpcClient {self.name}>"
@@ -210,11 +218,16 @@ class RpcClient:
     async def accounts(
         self, addresses: Sequence[str], commitment: Commitment, *, not_before: int = 0
     ) -> tuple[int, dict[str, AccountData | None]]:
-        """Accounts by address, None for one that does not exist, asked for in chunks; the oldest chunk's slot."""
+        """Accounts by address, None for one that does not exist, asked for in chunks; the oldest chunk's slot.
+
+        The landmark is asked for with them wherever that takes no request more; raises EndpointBlind when it is not there.
+        """
         found: dict[str, AccountData | None] = {}
         slots: list[int] = []
-        for start in range(0, len(addresses), MAX_ACCOUNTS):
-            chunk = list(addresses[start : start + MAX_ACCOUNTS])
+        has_room = len(addresses) % MAX_ACCOUNTS > 0
+        wanted = [*addresses, self.landmark] if self.landmark and has_room else addresses
+        for start in range(0, len(wanted), MAX_ACCOUNTS):
+            chunk = list(wanted[start : start + MAX_ACCOUNTS])
             params = [chunk, _at_least({"encoding": "base64", "commitment": commitment}, not_before)]
             slot, values = await self._call_in_context("getMultipleAccounts", params, _accounts, not_before=not_before)
             if len(values) != len(chunk):
@@ -222,7 +235,26 @@ class RpcClient:
             slots.append(slot)
             for address, value in zip(chunk, values, strict=True):
                 found[address] = None if value is None else self._account("getMultipleAccounts", value)
+        if len(wanted) > len(addresses):
+            self._saw(shown=found.pop(self.landmark) is not None)
         return min(slots, default=0), found
+
+    def _saw(self, *, shown: bool) -> None:
+        self.blind = not shown
+        if self.blind:
+            raise EndpointBlind(self.why_blind)
+
+    @property
+    def why_blind(self) -> str:
+        """What speaks against believing it, while it is blind."""
+        return f"{self.name}: it shows no {self.landmark}, which every cluster has"
+
+    async def prove_sight(self) -> None:
+        """Ask for the landmark alone, beside an answer that something is not there; raises EndpointBlind."""
+        if self.landmark:
+            params = [self.landmark, {"encoding": "base64", "commitment": "processed"}]
+            _, value = await self._call_in_context("getAccountInfo", params, _account)
+            self._saw(shown=value is not None)
 
     def _account(self, method: str, value: wire.Account) -> AccountData:
         text, encoding = value.data

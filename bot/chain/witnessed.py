@@ -2,7 +2,8 @@
 
 An endpoint that lies, lags or has lost its index answers empty as quickly as an honest one. What it says it has is taken
 from one endpoint; what it says is gone is asked of another one as well, at no older slot. Who is proved wrong is
-distrusted for a while.
+distrusted for a while. One that does not even show what every cluster has is believed in nothing (`rpc.EndpointBlind`), so
+that two of them are no witnesses.
 """
 
 from __future__ import annotations
@@ -282,6 +283,8 @@ def _look_at(address: str, not_before: int) -> Question[WalletBalances]:
             for holding in holdings:
                 mint = str(Pubkey.from_bytes(holding.mint_bytes))
                 token_raw[mint] = token_raw.get(mint, 0) + holding.token_raw
+        if not lamports and not token_raw:
+            await client.prove_sight()
         return WalletBalances(slot, lamports, token_raw)
 
     return ask

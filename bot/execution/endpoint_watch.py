@@ -1,4 +1,4 @@
-"""Tells operators of RPC endpoints that are not to be believed: those of another chain and those caught in a lie."""
+"""Tells operators of RPC endpoints that are not to be believed: of another chain, blind, or caught in a lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.execution.alerts import Alert, endpoint_trusted, endpoint_untrusted
 from bot.ports import EndpointHealth
 
-UNTRUSTED = frozenset({"refused", "distrusted"})
+UNTRUSTED = frozenset({"refused", "blind", "distrusted"})
 
 
 @dataclass(slots=True)

@@ -64,8 +64,9 @@ class EndpointHealth:
     """One RPC endpoint as status shows it; `name` is redacted and safe to print.
 
     `breaker` is `closed`, `open` or `half_open`, or `refused` for one that serves another chain and is never asked.
-    `state` is `up`, `behind` (too many slots behind the best), `distrusted` (it said what others proved wrong), `resting`
-    (it asked to be left alone), `down`, or `refused`. `lag_slots` is None before its first answer.
+    `state` is `up`, `behind` (too many slots behind the best), `blind` (it does not show what every cluster has),
+    `distrusted` (it said what others proved wrong), `resting` (it asked to be left alone), `down`, or `refused`.
+    `lag_slots` is None before its first answer.
     `credit_left` is None where no monthly budget is set.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
     """

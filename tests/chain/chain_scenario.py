@@ -38,8 +38,8 @@ POLL_S = 0.01
 CALL_DEADLINE_S = 3.0
 
 
-def endpoints(transports: Sequence[Transport], clock: Clock) -> Endpoints:
-    return Endpoints([RpcClient(transport, CALL_DEADLINE_S) for transport in transports], clock)
+def endpoints(transports: Sequence[Transport], clock: Clock, landmark: str = "") -> Endpoints:
+    return Endpoints([RpcClient(transport, CALL_DEADLINE_S) for transport in transports], clock, landmark=landmark)
 
 
 def pump_chain(transports: Sequence[Transport], clock: Clock) -> PumpChain:

@@ -11,6 +11,7 @@ import trio
 from solders.keypair import Keypair
 from trio.testing import MockClock
 
+from bot.chain.addresses import LANDMARK
 from bot.chain.endpoint import DISTRUST_S, GENESIS_EVERY_S
 from bot.chain.endpoints import MAX_LAG_SLOTS, Endpoints
 from bot.chain.pump_chain import PumpChain
@@ -52,12 +53,12 @@ class Liars:
 
 
 @asynccontextmanager
-async def liars(count: int = 3) -> AsyncIterator[Liars]:
+async def liars(count: int = 3, landmark: str = "") -> AsyncIterator[Liars]:
     net = InProcessChain(seed=7, endpoints=count)
     net.step(40)
     clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
     transports = [InProcessTransport(net, f"rpc-{number + 1}", number) for number in range(count)]
-    pool = endpoints(transports, clock)
+    pool = endpoints(transports, clock, landmark)
     chain = PumpChain(pool)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(net.run)
@@ -118,6 +119,45 @@ async def test_a_program_that_starts_beside_an_empty_endpoint_believes_the_other
         assert (await started.balances(str(trader.pubkey()))).token_raw[mint] == held
         assert await started.venue(mint)
         assert started.health()[0].state == "distrusted"
+
+
+async def test_two_endpoints_that_say_that_nothing_exists_are_no_witnesses(autojump_clock: MockClock) -> None:
+    async with liars(2, LANDMARK) as scene:
+        trader, mint, held = await _bought(scene)
+        never_sent = str(Keypair().sign_message(b"never sent"))
+        assert len(await scene.chain.sightings([never_sent])) == 1
+        for endpoint in ("rpc-1", "rpc-2"):
+            scene.lie("empty", endpoint)
+        with pytest.raises(ChainUnavailable, match="every cluster has"):
+            await scene.world.held(trader, mint)
+        with pytest.raises(ChainUnavailable):
+            await scene.chain.venue(mint)
+        with pytest.raises(ChainUnavailable):
+            await scene.chain.search_absences(never_sent)
+        with pytest.raises(ChainUnavailable):
+            await scene.chain.sightings([never_sent])
+        with pytest.raises(ChainUnavailable, match="every cluster has"):
+            await scene.pool.probe()
+        assert scene.states() == ["blind", "blind"]
+        scene.net.cluster.all_faults.clear()
+        await scene.probe(3)
+        assert scene.states() == ["up", "up"]
+        assert await scene.world.held(trader, mint) == held
+
+
+async def test_an_endpoint_that_shows_nothing_is_told_and_the_other_one_serves(autojump_clock: MockClock) -> None:
+    async with liars(2, LANDMARK) as scene:
+        told: list[Alert] = []
+        watch = EndpointWatch(told.append)
+        trader, mint, held = await _bought(scene)
+        scene.lie("empty", for_s=20)
+        for _ in range(30):
+            assert await scene.chain.venue(mint)
+            await scene.probe()
+            watch.look(scene.chain.health())
+        assert [alert.turn for alert in told] == [Turn.BEGINS, Turn.ENDS]
+        assert "every cluster has" in told[0].text
+        await _sold(scene, trader, mint, held)
 
 
 async def test_of_two_endpoints_that_contradict_each_other_neither_makes_a_wallet_flat(

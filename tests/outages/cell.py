@@ -126,6 +126,7 @@ class _Scene:
             self.people[name] = await self.world.user(name, settings)
         for trader in (1, WHALE, *CROWD):
             self.crowd._trader(trader)
+        await self.world.boot()
         async with running_bot(self.world, observe_s=OBSERVE_S) as bot:
             await open_for_entries(bot)
             await self._prepared(bot)

@@ -87,9 +87,16 @@ def _lie(name: str, means: str, kind: str, *, ahead_slots: int = 0) -> Fault:
     return Fault(f"rpc {name}", means, Stops.NOTHING, begin, _chain_is_well, ahead_slots=ahead_slots)
 
 
-def _still(world: OutageWorld) -> None:
-    for endpoint in (LIAR, OTHER):
-        _chain(world, "stale", endpoint)
+def _both(world: OutageWorld, first: str, second: str) -> None:
+    """Both endpoints lie, each in its own way."""
+    _chain(world, first, LIAR)
+    _chain(world, second, OTHER)
+
+
+def _lies(name: str, means: str, first: str, second: str, stops: Stops = Stops.EVERYTHING) -> Fault:
+    """Nobody tells the truth: nothing that they say is gone is believed, and no exit can be priced."""
+    begin = partial(_both, first=first, second=second)
+    return Fault(f"rpc {name}", means, stops, begin, _chain_is_well, has_route=False)
 
 
 def _stream(name: str, means: str, trouble: str, stops: Stops) -> Fault:
@@ -109,14 +116,15 @@ FAULTS = (
     _rpc("down", "both endpoints refuse connections, streams too", "rpc-down"),
     _rpc("limited", "both endpoints answer 429 to everything", "rate-limit"),
     _rpc("hangs", "no endpoint answers before the deadline", "rpc-slow", delay_ms=SLOWER_THAN_ANY_DEADLINE_MS),
-    Fault(
-        "rpc still",
+    _lies(
+        "still",
         "both endpoints show the chain of the moment when the cell began, and go on so; streams too",
-        Stops.EVERYTHING,
-        _still,
-        _chain_is_well,
-        has_route=False,
+        "stale",
+        "stale",
     ),
+    _lies("both empty", "both endpoints say that nothing exists, at the newest slot", "empty", "empty"),
+    _lies("empty and cut off", "one endpoint says that nothing exists, the other one is cut off", "empty", "stale"),
+    _lies("both strangers", "both endpoints say that they serve another chain", "genesis", "genesis", Stops.SOMETIMES),
     _lie(
         "cut off", "the preferred endpoint shows the chain of the moment when the cell began, and goes on so", "stale"
     ),

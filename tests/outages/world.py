@@ -14,6 +14,7 @@ from typing import Any, NoReturn, cast
 import trio
 
 from bot.adapters import Adapters, Chats
+from bot.chain.addresses import LANDMARK
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
@@ -135,6 +136,7 @@ class OutageWorld(World):
     streams: StreamTrouble = field(default_factory=StreamTrouble)
     telegram: MemoryTelegram = field(init=False)
     spooled: SpooledStore | None = None
+    made: Adapters | None = None
 
     def __post_init__(self) -> None:
         World.__post_init__(self)
@@ -142,9 +144,18 @@ class OutageWorld(World):
         self.telegram = MemoryTelegram(self.clock)
         self.chats = Chats(self.telegram, NoDoor())
 
+    async def boot(self) -> None:
+        """Make the adapters as a boot does: every endpoint is asked which chain it serves before anything else."""
+        self.made, endpoints = self._made()
+        await endpoints.admit(await self.store.genesis_hash())
+
     def adapters(self) -> Adapters:
+        assert self.made is not None, "boot comes first"
+        return self.made
+
+    def _made(self) -> tuple[Adapters, Endpoints]:
         clients = [RpcClient(InProcessTransport(self.chain, f"rpc-{n + 1}", n), RPC_DEADLINE_S) for n in ORDER]
-        endpoints = Endpoints(clients, self.clock)
+        endpoints = Endpoints(clients, self.clock, landmark=LANDMARK)
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
         subscriptions = [
@@ -152,7 +163,7 @@ class OutageWorld(World):
             for place, number in enumerate(ORDER)
         ]
         self.spooled = SpooledStore(cast(Store, self.postgres), self.journal)
-        return Adapters(
+        adapters = Adapters(
             store=self.spooled.as_store,
             chain=chain,
             stream=LaunchSources(
@@ -164,6 +175,7 @@ class OutageWorld(World):
             spool=self.spooled,
             engines=engines,
         )
+        return adapters, endpoints
 
     def exits_from_memory(self) -> bool:
         """Whether memory is in charge of exits at this moment."""
