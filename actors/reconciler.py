@@ -70,8 +70,19 @@ class ReconcilerActor:
                 audit_at_s = trio.current_time() + self.policy.audit_interval_s
             await trio.sleep(WATCH_INTERVAL_S)
 
+    async def run_while_halted(self, ctx: Context) -> None:
+        """Compare every wallet now and then, in place of `run`: what is sold in a halt, and what leaves by others' hands.
+
+        Nobody may enter, so that nobody waits for it, and selling comes first; when money starts again everything is
+        compared before any entry.
+        """
+        ctx.ready()
+        while True:
+            await trio.sleep(self.policy.audit_interval_s)
+            await self._audit(set())
+
     def stopped(self) -> None:
-        """Money was stopped, for a halt: nothing is compared until it starts again, and then all of it before any entry."""
+        """Money was stopped, for a halt: no entry waits for a comparison any more until it starts again."""
         self.resume_all()
         for user_id in self._waiting:
             self.resume(user_id)

@@ -10,7 +10,7 @@ import structlog
 
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.position_monitor import MonitorLook, PositionMonitor
-from actors.runtime import AlreadyPresent, AlreadyStarted, NotFound, Supervision, Supervisor, SupervisorError
+from actors.runtime import AlreadyPresent, AlreadyStarted, NotFound, Start, Supervision, Supervisor, SupervisorError
 from actors.trading_guard import TradingGuard
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Unavailable
@@ -40,7 +40,8 @@ class MoneyCare:
     `book` has how far each flatten is; the workers that it starts tell it of every order.
 
     `workers_at_work` says whether money has been stopped and joined, so that flatten's workers may sign. `desk`,
-    `confirmer` and `finality` are set by whoever makes them, since they are made with parts of this.
+    `confirmer`, `finality` and `compare`, which holds the books against the chain while halted, are set by whoever makes
+    them, since they are made with parts of this.
     """
 
     store: Store
@@ -57,6 +58,7 @@ class MoneyCare:
     desk: Desk = field(init=False)
     confirmer: Confirmer = field(init=False)
     finality: Finality = field(init=False)
+    compare: Start = field(init=False)
     book: FlattenBook = field(init=False)
     losses: LossRules = field(init=False)
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
@@ -207,14 +209,17 @@ class MoneyCare:
         await self._start_monitor(workers, position, forced)
 
     async def start_workers(self) -> None:
-        """The confirmation of what the workers send; executors come on demand, one per wallet. Raises Unavailable."""
+        """Who confirms what the workers send, and who compares the books; executors come on demand, one per wallet.
+
+        Raises Unavailable.
+        """
         flatten = self.supervisor(*FLATTEN)
-        if flatten.state_of("confirmation_watcher") is None:
-            watcher = ConfirmationWatcher(self.confirmer, self.finality)
+        watcher = ConfirmationWatcher(self.confirmer, self.finality)
+        for name, start in (("confirmation_watcher", watcher.run), ("reconciler", self.compare)):
+            if flatten.state_of(name) is not None:
+                continue
             try:
-                await flatten.start_child(
-                    self.supervision.child("confirmation_watcher", id="confirmation_watcher", start=watcher.run)
-                )
+                await flatten.start_child(self.supervision.child(name, id=name, start=start))
             except SupervisorError as error:
                 raise Unavailable(f"the flatten's workers are being started again ({error})") from error
 

@@ -151,6 +151,7 @@ class TradingBot:
         )
         self.care.desk, self.care.confirmer, self.care.finality = self.desk, self.confirmer, self.finality
         self.reconciler = self._reconciler()
+        self.care.compare = self.reconciler.run_while_halted
         self.fallback = FallbackMonitor(
             store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell
         )

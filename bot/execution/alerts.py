@@ -99,7 +99,10 @@ def halted(halt: Halt, *, cannot_sell: bool = False) -> Alert:
 
 
 def outflow(wallet: Wallet, moves: Sequence[WalletMove]) -> Alert:
-    """Transactions took a wallet's key that our vault did not sign: SOL or tokens left it, or it paid a fee; oldest first."""
+    """Transactions took a wallet's key that our vault did not sign: SOL or tokens left it, or it paid a fee; oldest first.
+
+    It stands until the wallet's user says that it was he: what leaves meanwhile is no other alert.
+    """
     left_lamports = -sum(min(move.lamports, 0) for move in moves)
     came_lamports = sum(max(move.lamports, 0) for move in moves)
     mints = sorted({mint for move in moves for mint, raw in move.token_raw.items() if raw < 0})
@@ -116,9 +119,16 @@ def outflow(wallet: Wallet, moves: Sequence[WalletMove]) -> Alert:
     )
     text = (
         f"{' and '.join(what)} left wallet {wallet.address} of user {wallet.user_id}{brought} by {by} not signed here."
-        " It is in the books, and the wallet is frozen, its exits too, until its owner says that it was he."
+        " It is in the books, as is whatever leaves after it, and the wallet is frozen, its exits too, until its owner says"
+        " that it was he."
     )
-    return Alert(f"outflow {wallet.id}", text, LEDGER, urgent=True)
+    return Alert(f"outflow {wallet.user_id}", text, LEDGER, Turn.BEGINS, urgent=True)
+
+
+def outflow_over(user_id: str) -> Alert:
+    """A user says that it was he who moved what left his wallet."""
+    text = f"What left the wallet of user {user_id} was moved by himself, he says; it is not frozen any more."
+    return Alert(f"outflow {user_id}", text, LEDGER, Turn.ENDS)
 
 
 def ledger_mismatch(wallet: Wallet, missing_sol: str) -> Alert:

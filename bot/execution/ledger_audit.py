@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ from bot.errors import ChainUnavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
 from bot.execution.messages import outflow_message
-from bot.ports import LedgerCheck, Store, Wallet, WalletBalances, WalletHistory, WalletLedger, WalletMove
+from bot.ports import LedgerCheck, OutboxMessage, Store, Wallet, WalletBalances, WalletHistory, WalletLedger, WalletMove
 from bot.trading.ledger import Entry, EntryKind, legs_of_outside
 from bot.trading.units import format_sol
 
@@ -27,6 +28,7 @@ PAGE = 100
 OVERLAP_SLOTS = 150  # an endpoint that lies behind lists a transaction later than another shows its balance
 MAX_PAGES = 20  # further back a difference is not looked for; it stays one
 KEEP_EVERY_MS = 600_000  # an unchanged comparison is kept this often
+DEEP_SLOTS = 32  # a transaction with as many confirmed slots behind it is final (Solana, "commitment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +48,36 @@ class LedgerState:
 class _Seen:
     """How far a wallet's history was read, and which transactions of the last part need no second look.
 
-    `unbooked` are others' transactions without an entry; those that moved tokens alone may never need one.
+    `unbooked` are others' transactions without an entry; those that moved tokens alone may never need one. `frozen_for`
+    has why the wallet was frozen for each that took its key.
     """
 
     read_to_slot: int = 0
     done: dict[str, None] = field(default_factory=dict)
     unbooked: dict[str, WalletMove] = field(default_factory=dict)
+    frozen_for: dict[str, str] = field(default_factory=dict)
+
+    def taken_back(self, listed: dict[str, int], since_slot: int) -> list[str]:
+        """What was listed after this slot and is not any more, or in another slot: the network took it back."""
+        return [
+            signature
+            for signature, move in self.unbooked.items()
+            if move.slot > since_slot and listed.get(signature) != move.slot
+        ]
 
 
 @dataclass(slots=True)
 class LedgerAudit:
     """Compares one wallet at a time. A difference is acted on only when two looks in a row show the same one.
 
-    `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his; `alert` tells operators.
+    `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his, and returns the reason that
+    it is frozen for, which is the first one; `alert` tells operators.
     """
 
     store: Store
     history: WalletHistory
     clock: Clock
-    freeze_user: Callable[[str, str], Awaitable[object]]
+    freeze_user: Callable[[str, str], Awaitable[str]]
     alert: Callable[[Alert], None]
     _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
@@ -77,11 +90,14 @@ class LedgerAudit:
         exact = sum(check.is_exact for check in checks)
         return LedgerState(len(checks), exact, max(moments, default=None), min(moments, default=None))
 
-    async def compare(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
+    async def compare(
+        self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, *, apart_slots: int = 1
+    ) -> bool:
         """Hold a wallet's ledger against a look at the chain; False while its books have not begun.
 
-        To be called with a ledger and a look between which nothing of the wallet was on its way. Raises StoreUnavailable,
-        and ChainUnavailable when the history that would explain a difference cannot be read.
+        To be called with a ledger and a look without what unsettled orders of the wallet did. Two looks that show the same
+        difference count when they are `apart_slots` apart. Raises StoreUnavailable, and ChainUnavailable when the history
+        that would explain a difference cannot be read.
         """
         missing, is_open = balances.lamports - ledger.booked_lamports, ledger.opened_slot is not None
         if is_open and await self._explained(wallet, ledger, balances, missing):
@@ -91,8 +107,10 @@ class LedgerAudit:
             await self._note(wallet, ledger, balances)
             return True
         before = self._suspected.get(wallet.id)
-        self._suspected[wallet.id] = (missing, balances.slot)
-        if before is None or before[0] != missing or balances.slot <= before[1]:
+        if before is None or before[0] != missing:
+            self._suspected[wallet.id] = (missing, balances.slot)
+            return is_open
+        if balances.slot < before[1] + apart_slots:
             return is_open
         if not is_open:
             return await self._open(wallet, ledger, balances)
@@ -127,27 +145,30 @@ class LedgerAudit:
         await self._note(wallet, opened, balances)
         return True
 
-    async def freeze(self, wallet: Wallet, moves: Sequence[WalletMove]) -> int:
-        """Freeze a wallet whose key made these transactions elsewhere, and tell operators; the lamports that left."""
-        signatures = [move.signature for move in moves]
-        lost_lamports = -sum(min(move.lamports, 0) for move in moves)
-        await self.freeze_user(wallet.user_id, f"{signatures[-1]} was not signed here; see /ack_outflow")
-        self.alert(alerts.outflow(wallet, moves))
-        log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports)
-        return lost_lamports
+    async def freeze(self, wallet: Wallet, moves: Sequence[WalletMove]) -> None:
+        """Freeze a wallet whose key made these transactions elsewhere, and tell operators; once for each of them."""
+        seen = self._seen.setdefault(wallet.id, _Seen())
+        fresh = [move for move in moves if move.signature not in seen.frozen_for]
+        if not fresh:
+            return
+        signatures = [move.signature for move in fresh]
+        reason = await self.freeze_user(wallet.user_id, f"{signatures[-1]} was not signed here; see /ack_outflow")
+        seen.frozen_for |= dict.fromkeys(signatures, reason)
+        self.alert(alerts.outflow(wallet, fresh))
+        log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=_lost_by(fresh))
 
     async def _explain(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
-        """Book what others' transactions changed in lamports, up to a look; False when there is nothing to book."""
-        known = await self.foreign(wallet)
-        moves = [move for move in known if move.lamports and move.slot <= balances.slot]
+        """Book what others' transactions changed in lamports, up to a look; False when there is nothing to book or to await.
+
+        A transaction is booked once the network does not take it back any more; its wallet is frozen before that.
+        """
+        known = [move for move in await self.foreign(wallet) if move.lamports and move.slot <= balances.slot]
+        moves = [move for move in known if is_deep(move, balances)]
         if not moves:
-            return False
+            return bool(known)
         entries = [_entry_of(wallet, move) for move in moves]
         outflows = [move for move in moves if move.used_the_key]
-        message = None
-        if outflows:
-            lost_lamports = await self.freeze(wallet, outflows)
-            message = outflow_message(self.clock, wallet, outflows, lost_lamports)
+        message = self._outflow_message(wallet, outflows) if outflows else None
         if await self.store.book(entries, booked_lamports=ledger.booked_lamports, message=message):
             log.info("ledger_completed", wallet=wallet.id, entries=len(entries))
         self._suspected.pop(wallet.id, None)
@@ -158,6 +179,7 @@ class LedgerAudit:
 
         Every transaction is looked at once for as long as this process runs, whatever the balance says: what left may
         have come back. The history may lie behind a look at the balance, so that a little more of it is read each time.
+        The wallet is frozen at the first look at one that took its key; one that the network took back is left out.
         """
         ledger = await self.store.wallet_ledger(wallet.id)
         seen = self._seen.setdefault(wallet.id, _Seen())
@@ -165,15 +187,21 @@ class LedgerAudit:
             seen.read_to_slot = ledger.check.slot
         since_slot = max(ledger.opened_slot or 0, seen.read_to_slot - OVERLAP_SLOTS)
         found: list[str] = []
+        listed: dict[str, int] = {}
         newest_slot = seen.read_to_slot
         before: str | None = None
         for _ in range(MAX_PAGES):
             page = await self.history.transactions(wallet.address, limit=PAGE, before=before)
+            listed |= {one.signature: one.slot for one in page}
             found += [one.signature for one in page if one.slot > since_slot and one.signature not in seen.done]
             newest_slot = max([newest_slot, *(one.slot for one in page)])
             if len(page) < PAGE or page[-1].slot <= since_slot:
                 break
             before = page[-1].signature
+        for signature in seen.taken_back(listed, since_slot):
+            del seen.unbooked[signature]
+            seen.done.pop(signature, None)
+            found += [signature] if signature in listed else []
         asked = [*seen.unbooked, *found]
         ours = await self.store.ours(wallet.id, asked) if asked else set()
         for signature in ours:
@@ -189,10 +217,16 @@ class LedgerAudit:
             seen.done[signature] = None
         seen.done.update(dict.fromkeys(ours))
         seen.read_to_slot = newest_slot
-        for kept in (seen.done, seen.unbooked):
-            while len(kept) > MAX_PAGES * PAGE:
-                kept.pop(next(iter(kept)))
-        return list(seen.unbooked.values())
+        _forget_oldest(seen.done)
+        _forget_oldest(seen.unbooked)
+        _forget_oldest(seen.frozen_for)
+        moves = list(seen.unbooked.values())
+        await self.freeze(wallet, [move for move in moves if move.lamports and move.used_the_key])
+        return moves
+
+    def _outflow_message(self, wallet: Wallet, outflows: Sequence[WalletMove]) -> OutboxMessage:
+        reason = self._seen[wallet.id].frozen_for[outflows[0].signature]
+        return outflow_message(self.clock, wallet, outflows, _lost_by(outflows), reason)
 
     async def _note(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> None:
         """Remember a comparison for status, keep it in the database when it says something new, and tell a change."""
@@ -211,6 +245,20 @@ class LedgerAudit:
         if before is None or before.is_exact:
             log.error("ledger_mismatch", wallet=wallet.id, chain=check.chain_lamports, booked=check.booked_lamports)
         self.alert(alerts.ledger_mismatch(wallet, format_sol(missing, signed=True)))
+
+
+def is_deep(move: WalletMove, look: WalletBalances) -> bool:
+    """Whether a transaction lies so far behind a look that the network does not take it back any more."""
+    return move.slot + DEEP_SLOTS <= look.slot
+
+
+def _lost_by(moves: Sequence[WalletMove]) -> int:
+    return -sum(min(move.lamports, 0) for move in moves)
+
+
+def _forget_oldest(kept: dict[str, Any]) -> None:
+    while len(kept) > MAX_PAGES * PAGE:
+        kept.pop(next(iter(kept)))
 
 
 def _says_something_new(check: LedgerCheck, kept: LedgerCheck | None) -> bool:

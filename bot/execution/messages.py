@@ -210,10 +210,15 @@ def _of_halt(clock: Clock, halt: Halt, user_id: str, kind: str, payload: dict[st
     )
 
 
-def outflow_message(clock: Clock, wallet: Wallet, moves: Sequence[WalletMove], lamports: int) -> OutboxMessage:
-    """The wallet's key was used elsewhere; `lamports` left with it, and others may have come in."""
+def outflow_message(
+    clock: Clock, wallet: Wallet, moves: Sequence[WalletMove], lamports: int, frozen_for: str
+) -> OutboxMessage:
+    """The wallet's key was used elsewhere; `lamports` left with it, and others may have come in.
+
+    Told once for each time that the wallet is frozen, for a reason of its own, however much leaves meanwhile.
+    """
     return OutboxMessage(
-        id=clock.new_id(),
+        id=f"outflow:{wallet.id}:{frozen_for}",
         user_id=wallet.user_id,
         kind="outflow",
         payload={"address": wallet.address, "signatures": [move.signature for move in moves], "lamports": lamports},

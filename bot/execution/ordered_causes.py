@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import structlog
 
 from bot.clock import Clock
 from bot.errors import StoreUnavailable
+from bot.execution import alerts
+from bot.execution.alerts import Alert
 from bot.execution.leadership import Leadership
 from bot.ports import ProgramStore, Spool
 from bot.trading.flatten import FlattenOrder
@@ -49,7 +52,7 @@ class OrderedCauses(ABC):
 
     One that can be stored nowhere holds all the same, because each of them brakes; it is `owed` to the store, and whoever
     ordered it is told by `kept_where`. `spool` is the journal of a store that has one, `leadership` the
-    lease of a database that other bots may share.
+    lease of a database that other bots may share; `alert` tells operators.
     """
 
     __slots__ = ()
@@ -57,6 +60,7 @@ class OrderedCauses(ABC):
     clock: Clock
     spool: Spool | None
     leadership: Leadership | None
+    alert: Callable[[Alert], None]
     halt: Halt | None
     owed: list[Cause]
 
@@ -118,14 +122,23 @@ class OrderedCauses(ABC):
         """An operator has everything sold that trades at a program, and nothing of it is bought; False when he has already."""
         return await self._order(Cause(PANIC, f"{OF_PROGRAM}{program}", self.clock.now_ms(), by, why))
 
-    async def freeze_user(self, user_id: str, why: str) -> bool:
-        """SOL left his wallet without us: nothing is signed for it until he says that it was he. False when it is frozen."""
-        return await self.pause_user(user_id, OUTFLOW, by=RECONCILER, why=why)
+    async def freeze_user(self, user_id: str, why: str) -> str:
+        """SOL left his wallet without us: nothing is signed for it until he says that it was he.
+
+        The reason for which it is frozen: that of the first time, for as long as it is.
+        """
+        await self.pause_user(user_id, OUTFLOW, by=RECONCILER, why=why)
+        return next((cause.why for cause in self._freezes(user_id)), why)
 
     async def acknowledge_outflow(self, user_id: str) -> bool:
         """The user says that what left was moved by himself; False when nothing waits for that."""
-        key = (OUTFLOW, f"user:{user_id}")
-        return await self._end([cause for cause in self.causes() if (cause.name, cause.scope) == key], user_id)
+        if not await self._end(self._freezes(user_id), user_id):
+            return False
+        self.alert(alerts.outflow_over(user_id))
+        return True
+
+    def _freezes(self, user_id: str) -> list[Cause]:
+        return [cause for cause in self.causes() if (cause.name, cause.scope) == (OUTFLOW, f"user:{user_id}")]
 
     def panics(self, user_id: str) -> bool:
         """Whether everything that this user holds, now or later, is to be sold."""

@@ -1,4 +1,8 @@
-"""The chain against the books: what boot and the periodic audit do for each wallet. The chain decides quantities."""
+"""The chain against the books: what boot and the periodic audit do for each wallet. The chain decides quantities.
+
+A wallet that always has an order on its way is compared like every other: what its unsettled orders are proven to have
+done is taken from what the chain shows.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,17 @@ from bot.clock import Clock
 from bot.execution.balance_book import BalanceBook
 from bot.execution.finality import LANDINGS_AT_ONCE
 from bot.execution.in_flight import InFlight
-from bot.execution.ledger_audit import LedgerAudit
+from bot.execution.ledger_audit import LedgerAudit, is_deep
 from bot.execution.messages import adjustment_message
+from bot.execution.under_way import UnderWay, under_way
 from bot.ports import Chain, Store, Wallet, WalletBalances, WalletLedger, WalletMove
 from bot.trading.position import Position, PositionState
 
 log = structlog.get_logger()
+
+# Two looks that show the same difference beside an order on its way count when they are this far apart: an endpoint that
+# is late with what landed has caught up by then.
+BUSY_APART_SLOTS = 32
 
 
 @dataclass(slots=True)
@@ -38,19 +47,26 @@ class Reconciler:
 
         Raises ChainUnavailable or StoreUnavailable when a side cannot be asked: then nothing is concluded.
         """
-        if await self._unresolved(wallet):
-            return False
         before, ledger = await self._positions(wallet), await self.store.wallet_ledger(wallet.id)
-        balances = await self.chain.balances(wallet.address)
-        self.balances.looked(wallet.id, balances, self.clock.now_ms())
-        if await self._unresolved(wallet) or await self._positions(wallet) != before:
+        look = await self.chain.balances(wallet.address)
+        self.balances.looked(wallet.id, look, self.clock.now_ms())
+        moving = await under_way(self.store, self.chain, wallet, look.slot)
+        if moving is None or not await self._still(wallet, before, ledger):
             return False
+        balances = moving.taken_from(look)
         if self._differs(before, ledger, balances) and not await self._stands(wallet):
             return False
-        agrees = all([await self._position(wallet, position, balances) for position in before])
+        agrees = all([await self._position(wallet, position, balances, moving) for position in before])
         if not agrees or await self._positions(wallet) != before:
             return False  # what moved tokens may have moved SOL, and is booked: the next look compares both
-        return await self.ledgers.compare(wallet, ledger, balances) and agrees
+        busy = bool(moving.mints) or wallet.id in self.in_flight.wallet_ids()
+        apart_slots = BUSY_APART_SLOTS if busy else 1
+        return await self.ledgers.compare(wallet, ledger, balances, apart_slots=apart_slots) and not busy
+
+    async def _still(self, wallet: Wallet, before: Sequence[Position], ledger: WalletLedger) -> bool:
+        """Whether the books say what they said before the look: what was settled meanwhile may be in it or not."""
+        booked_lamports = (await self.store.wallet_ledger(wallet.id)).booked_lamports
+        return booked_lamports == ledger.booked_lamports and await self._positions(wallet) == before
 
     def _differs(self, positions: Sequence[Position], ledger: WalletLedger, balances: WalletBalances) -> bool:
         held = all(balances.token_raw.get(row.mint, 0) == row.token_raw for row in positions)
@@ -75,15 +91,14 @@ class Reconciler:
             log.info("difference_waits_for_finality", wallet=wallet.id)
         return stands
 
-    async def _unresolved(self, wallet: Wallet) -> bool:
-        if wallet.id in self.in_flight.wallet_ids():
-            return True
-        return any(intent.request.wallet_id == wallet.id for intent, _ in await self.store.in_flight())
-
     async def _positions(self, wallet: Wallet) -> list[Position]:
         return [row for row in await self.store.open_positions(wallet.user_id) if row.wallet_id == wallet.id]
 
-    async def _position(self, wallet: Wallet, position: Position, balances: WalletBalances) -> bool:
+    async def _position(self, wallet: Wallet, position: Position, balances: WalletBalances, moving: UnderWay) -> bool:
+        """Put a position right that two looks in a row show differently; whether it is as the chain shows it.
+
+        While an order of its token is on its way only what a transaction shows is believed.
+        """
         held_raw = balances.token_raw.get(position.mint, 0)
         if held_raw == position.token_raw:
             self._suspected.pop(position.id, None)
@@ -92,11 +107,15 @@ class Reconciler:
             self._suspected[position.id] = held_raw
             return False
         moves = [move for move in await self.ledgers.foreign(wallet) if position.mint in move.token_raw]
+        if not all(is_deep(move, balances) for move in moves):
+            return False  # the network may still take it back
         for move in moves:
             position = await self._moved(wallet, position, move)
         del self._suspected[position.id]
         if held_raw == position.token_raw or position.state is not PositionState.OPEN:
             return True
+        if position.mint in moving.mints or held_raw < 0:
+            return False
         evidence = f"at slot {balances.slot} the wallet held {held_raw}, the books {position.token_raw}"
         log.warning("position_adjusted", position=position.id, mint=position.mint, evidence=evidence)
         await self.store.adjust(

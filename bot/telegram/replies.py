@@ -243,9 +243,10 @@ def _outflow(facts: Mapping[str, object]) -> str:
     assert isinstance(signatures, list)
     return (
         f"{format_sol(_int(facts, 'lamports'))} SOL left your wallet {facts['address']} by {', '.join(signatures)}, which this"
-        " bot did not sign. The wallet is frozen: nothing is bought or sold, your stops do not work. If it was you:"
-        " /ack_outflow. If not, somebody else has the key: deposit nothing more and tell the operator; /ack_outflow and"
-        " then /panic sells what you hold, so that you can move it with your own key."
+        " bot did not sign. The wallet is frozen: nothing is bought or sold, your stops do not work, and what leaves after"
+        " this is booked without another message. If it was you: /ack_outflow. If not, somebody else has the key: deposit"
+        " nothing more and tell the operator; /ack_outflow and then /panic sells what you hold, so that you can move it with"
+        " your own key."
     )
 
 

@@ -10,7 +10,7 @@ from bot.trading.intent import Context
 from bot.trading.pool import Pool
 from bot.trading.trading_state import Halt
 from bot.trading.units import BPS
-from tests.crash.stage import CALM, FINALITY, Doom, Scenario, Stage
+from tests.crash.stage import CALM, COMPARED, FINALITY, Doom, Scenario, Stage
 from tests.whole.ledgers import Owner, exact
 
 
@@ -26,6 +26,18 @@ async def _sell_part(stage: Stage) -> None:
 
 async def _buy(stage: Stage) -> None:
     await stage.buy()
+    await stage.settled()
+
+
+async def _compared_before_it_is_settled(stage: Stage) -> None:
+    """Nobody settles the order until the books were compared beside it."""
+    money = stage.living.supervisor("money")
+    await money.terminate_child("confirmation_watcher")
+    await stage.buy()
+    await trio.sleep(2)
+    money.kill("reconciler")
+    await trio.sleep(2)
+    await money.restart_child("confirmation_watcher")
     await stage.settled()
 
 
@@ -200,6 +212,7 @@ SCENARIOS = (
     Scenario("boot with a planned buy", Stage.new_token, _buy, _PLANNED),
     Scenario("boot with a signed buy", Stage.new_token, _buy, _SIGNED),
     Scenario("boot with a sent sale", Stage.hold, _sell, _SENT),
+    Scenario("compared before it is settled", Stage.new_token, _compared_before_it_is_settled, only=COMPARED),
     # By then the endpoints' caches of statuses have forgotten it, and only their history knows that it landed.
     Scenario(
         "boot long after a landed buy",

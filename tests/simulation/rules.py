@@ -24,6 +24,7 @@ from tests.simulation.determinism import run_seeded
 from tests.simulation.doors import Call, Life
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
+from tests.whole.ledgers import exact
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import open_for_entries
 
@@ -112,7 +113,8 @@ class _PausesOn:
 
 
 def books_wait_for_orders_on_their_way() -> str:
-    """A sale that has landed and cannot be settled yet is no difference between books and chain."""
+    """A sale that has landed and cannot be settled yet is no difference between books and chain, and keeps nobody from
+    comparing them."""
     adjusted: list[str] = []
 
     async def scene(world: DoorWorld, bot: TradingBot) -> None:
@@ -122,11 +124,16 @@ def books_wait_for_orders_on_their_way() -> str:
         await trio.sleep(2)
         await bot.desk.submit(order(user, wallet, mint, key="in", spend_lamports=SPEND_LAMPORTS))
         await trio.sleep(3)
+        await exact(bot, world)
         world.life.watches = (_SettlesNothing(adjusted),)
         await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=BPS))
         await trio.sleep(2)
+        since_ms = world.clock.now_ms()
         bot.supervisor("money").kill("reconciler")  # the next one compares every wallet until it agrees
         await trio.sleep(5)
+        state = bot.reconciler.ledgers()
+        if state.exact != 1 or (state.checked_at_ms or 0) <= since_ms:
+            adjusted.append(f"what the sale did is not told from a difference: {state}")
 
     _play(scene, Ceilings())
     return "; ".join(adjusted)

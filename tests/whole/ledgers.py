@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from solders.hash import Hash
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 
 from bot.ports import SwapOrder, Wallet
@@ -27,8 +28,8 @@ class Owner:
     world: World
     wallet: Wallet
 
-    async def sends(self, lamports: int) -> None:
-        """Move SOL out of the wallet, past the bot."""
+    async def sends(self, lamports: int) -> str:
+        """Move SOL out of the wallet, past the bot; the signature."""
         chain, key = self.world.chain, await self.world.store.sealed_key(self.wallet.id)
         params = TransferParams(
             from_pubkey=Pubkey.from_string(self.wallet.address), to_pubkey=Pubkey.from_string(AWAY), lamports=lamports
@@ -39,6 +40,7 @@ class Owner:
         raw = bytes([1]) + signature + message
         chain.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True})
         chain.step(2)
+        return str(Signature.from_bytes(signature))
 
     async def sells(self, bot: TradingBot, mint: str, token_raw: int) -> tuple[bytes, str]:
         """Sell tokens by a transaction of which no book knows; its bytes and its signature."""

@@ -62,10 +62,11 @@ class Desk:
         await self.look(1_000)
         assert (await self.store.wallet_ledger(self.wallet.id)).opened_slot == self.slot
 
-    async def freeze(self, user_id: str, why: str) -> None:
+    async def freeze(self, user_id: str, why: str) -> str:
         self.frozen.append(user_id)
+        return why
 
-    async def look(self, lamports: int, *, later: int = 10) -> bool:
+    async def look(self, lamports: int, *, later: int = 50) -> bool:
         """A look at the chain some slots after the one before."""
         self.slot += later
         ledger = await self.store.wallet_ledger(self.wallet.id)
@@ -157,6 +158,24 @@ async def test_status_has_the_age_of_the_oldest_comparison(desk: Desk) -> None:
     assert desk.audit.state().oldest_at_ms == compared_ms
     await desk.look(1_000)
     assert (desk.audit.state().oldest_at_ms or 0) >= (compared_ms or 0) + 7_000
+
+
+async def test_what_the_network_may_still_take_back_freezes_at_once_and_is_booked_later(desk: Desk) -> None:
+    desk.lands(-30, "out")
+    assert await desk.look(970, later=10)
+    assert (desk.kinds, desk.frozen, desk.audit.state().exact) == ([EntryKind.OPENING], ["u-ada"], 1)
+    await desk.look(970, later=10)
+    assert (desk.kinds, desk.alerts[-1].turn) == ([EntryKind.OPENING], Turn.BEGINS), "no difference, it waits"
+    desk.history.moves.clear()
+    await desk.look(1_000, later=30)
+    assert desk.kinds == [EntryKind.OPENING], "it was taken back"
+    desk.lands(-30, "out")
+    await desk.look(970)
+    await desk.look(970)
+    assert desk.kinds[1:] == [EntryKind.OUTFLOW]
+    assert desk.frozen == ["u-ada"], "once, however often it lands"
+    assert (desk.store.ledger[-1].slot or 0) > 150, "where it landed at last"
+    assert desk.audit.state().exact == 1
 
 
 async def test_a_difference_that_no_transaction_explains_is_told_and_not_booked(desk: Desk) -> None:

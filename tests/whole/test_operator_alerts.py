@@ -12,7 +12,7 @@ from actors.operator_alerts import MAX_WAITING, MINUTE_S, OperatorAlerts
 from actors.runtime import Backoff, ChildSpec, SupervisorSpec, open_supervisor
 from bot.alarm import Alarm
 from bot.clock import Clock, virtual_clock
-from bot.execution.alerts import Alert, Turn, halted, outflow, pause_over, paused, quarantined
+from bot.execution.alerts import Alert, Turn, halted, outflow, outflow_over, pause_over, paused, quarantined
 from bot.ports import Wallet, WalletMove
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.trading_state import GLOBAL, Cause, Halt
@@ -67,6 +67,10 @@ async def test_an_outflow_names_its_user_and_every_transaction_in_sol(autojump_c
                 outflow(wallet, [WalletMove("sig-0", 1, -100_000_000, paid=True), *(fee(n) for n in range(1, 7))])
             )
         await trio.sleep(70)
+        alerts.tell(outflow(wallet, [WalletMove("another", 1, -5_000, paid=True)]))  # what follows is the same alert
+        await trio.sleep(70)
+        alerts.tell(outflow_over(BEN))
+        await trio.sleep(5)
         alerts.tell(outflow(wallet, [WalletMove("sig", 1, -5_000, paid=True)]))
         await trio.sleep(1)
     assert (
@@ -74,7 +78,9 @@ async def test_an_outflow_names_its_user_and_every_transaction_in_sol(autojump_c
         in said[0]
     )
     assert f"user {BEN}" in said[1], "an urgent one does not wait for a name"
-    assert "0.000005 SOL left wallet addr of user ben by sig, which was not signed here." in said[2]
+    assert "What left the wallet of user ben was moved by himself" in said[2]
+    assert "0.000005 SOL left wallet addr of user ben by sig, which was not signed here." in said[3]
+    assert len(said) == 4
 
 
 async def test_what_is_over_before_it_was_told_is_not_told(autojump_clock: MockClock) -> None:
