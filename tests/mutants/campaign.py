@@ -21,8 +21,9 @@ from pathlib import Path
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("bot", "actors", "tests", "supervision.toml")
-UNCHANGED = Mutant("the source as it is", ())
+COPIED = ("bot", "actors", "tests", "supervision.toml", "pyproject.toml")
+EVERY_TEST = tuple(dict.fromkeys(test for mutant in MUTANTS for test in mutant.tests))
+UNCHANGED = Mutant("the source as it is", (), EVERY_TEST)
 SEEDS = 60
 WITHIN_S = 900.0
 ROW = "{:<55} {:<38} {}"
@@ -66,7 +67,7 @@ def caught_by(mutant: Mutant, *, seeds: int) -> tuple[str, str]:
             apply(mutant, copy)
         except DoesNotApply as error:
             return "", f"DOES NOT APPLY: {error}"
-        return _checked(copy, seeds)
+        return _checked(copy, seeds, mutant.tests)
 
 
 def apply(mutant: Mutant, copy: Path) -> None:
@@ -79,8 +80,8 @@ def apply(mutant: Mutant, copy: Path) -> None:
         file.write_text(text.replace(edit.old, edit.new), "utf-8")
 
 
-def _checked(copy: Path, seeds: int) -> tuple[str, str]:
-    command = [sys.executable, "-m", "tests.mutants.checks", str(seeds)]
+def _checked(copy: Path, seeds: int, tests: Sequence[str]) -> tuple[str, str]:
+    command = [sys.executable, "-m", "tests.mutants.checks", str(seeds), *tests]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
         done = subprocess.run(

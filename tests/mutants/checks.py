@@ -1,14 +1,16 @@
 """The fast checks that every mutant is held against, run inside the mutated copy; the first that objects is printed.
 
-`python -m tests.mutants.checks SEEDS` prints one JSON object: which check objected, and what it said, or nothing.
+`python -m tests.mutants.checks SEEDS [TEST ...]` prints one JSON object: which check objected, and what it said, or
+nothing. The tests that a mutant names come first.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,11 +35,11 @@ SCENARIOS = (
 Check = Callable[[], str]
 
 
-def main(seeds: int) -> int:
+def main(seeds: int, tests: Sequence[str]) -> int:
     """Run the checks in order of their price until one objects."""
     assert Path(str(bot.__path__[0])).is_relative_to(Path.cwd()), f"this is {bot.__path__}, not the copy"
     caught = {"check": "", "said": ""}
-    for name, check in _checks(seeds):
+    for name, check in _checks(seeds, tests):
         try:
             said = check()
         except Exception as error:  # a check that cannot even run objects as well
@@ -49,13 +51,23 @@ def main(seeds: int) -> int:
     return 0
 
 
-def _checks(seeds: int) -> Iterator[tuple[str, Check]]:
+def _checks(seeds: int, tests: Sequence[str]) -> Iterator[tuple[str, Check]]:
+    for test in tests:
+        yield test, partial(_tested, test)
     for name, rule in RULES.items():
         yield f"rule {name}", rule
     for name in SCENARIOS:
         yield f"crash matrix, {name}", partial(_crashes, name)
     for seed in range(seeds):
         yield f"simulation, seed {seed}", partial(_simulates, seed)
+
+
+def _tested(test: str) -> str:
+    """What pytest says of a test that fails, in its last line."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", test]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FAILED")] or done.stdout.splitlines()
+    return "" if done.returncode == 0 else (lines or [done.stderr.strip()])[-1]
 
 
 def _crashes(name: str) -> str:
@@ -80,4 +92,4 @@ def _place(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+COMPARED = "tests/whole/test_compared_while_trading.py"
 CONFIRM = "bot/execution/confirm.py"
 FINALITY = "bot/execution/finality.py"
 GATE = "bot/trading/risk_gate.py"
 GUARD = "actors/trading_guard.py"
+LEDGER = "bot/execution/ledger_audit.py"
 MONITOR = "actors/position_monitor.py"
 PIPELINE = "bot/execution/pipeline.py"
 RECONCILE = "bot/execution/reconcile.py"
@@ -29,10 +31,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One mistake. `name` says what the bot does wrong."""
+    """One mistake. `name` says what the bot does wrong; `tests` are files, or tests in them, that it is held against first.
+
+    Those are for parts of the bot that the simulation does not play: what several requests share, and several bots.
+    """
 
     name: str
     edits: tuple[Edit, ...]
+    tests: tuple[str, ...] = ()
 
 
 MUTANTS = (
@@ -127,11 +133,11 @@ MUTANTS = (
         (
             Edit(
                 RECONCILE,
-                "        balances = await self.chain.balances(wallet.address)\n",
+                "        look = await self.chain.balances(wallet.address)\n",
                 "        try:\n"
-                "            balances = await self.chain.balances(wallet.address)\n"
+                "            look = await self.chain.balances(wallet.address)\n"
                 "        except Exception:\n"
-                "            balances = WalletBalances(0, 0, {})\n",
+                "            look = WalletBalances(0, 0, {})\n",
             ),
         ),
     ),
@@ -231,15 +237,8 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "compares books while an order is on its way",
-        (
-            Edit(
-                RECONCILE,
-                "        if wallet.id in self.in_flight.wallet_ids():\n            return True\n"
-                "        return any(intent.request.wallet_id == wallet.id for intent, _ in await self.store.in_flight())\n",
-                "        return not wallet\n",
-            ),
-        ),
+        "takes what an order on its way did for a difference",
+        (Edit(RECONCILE, "        balances = moving.taken_from(look)\n", "        balances = look\n"),),
     ),
     Mutant(
         "ignores that the network took a fill back",
@@ -280,5 +279,86 @@ MUTANTS = (
                 "            self.at_work = True\n",
             ),
         ),
+    ),
+    Mutant(
+        "compares nothing while it is halted",
+        (
+            Edit(
+                "bot/care.py",
+                '        for name, start in (("confirmation_watcher", watcher.run), ("reconciler", self.compare)):\n',
+                '        for name, start in (("confirmation_watcher", watcher.run),):\n',
+            ),
+        ),
+        (f"{COMPARED}::test_wallets_are_compared_while_the_bot_is_halted",),
+    ),
+    Mutant(
+        "does not compare a wallet with an order on its way",
+        (Edit(RECONCILE, "        if moving is None or not", "        if moving is None or moving.mints or not"),),
+        (f"{COMPARED}::test_a_wallet_with_an_order_on_its_way_is_compared_all_the_same",),
+    ),
+    Mutant(
+        "books what the network may still take back",
+        (Edit(LEDGER, "    return move.slot + DEEP_SLOTS <= look.slot\n", "    return move.slot <= look.slot\n"),),
+        ("tests/whole/test_ledger_audit.py",),
+    ),
+    Mutant(
+        "tells every theft by itself",
+        (
+            Edit(
+                "bot/execution/alerts.py",
+                '    return Alert(f"outflow {wallet.user_id}", text, LEDGER, Turn.BEGINS, urgent=True)\n',
+                '    return Alert(f"outflow {signatures[-1]}", text, LEDGER, urgent=True)\n',
+            ),
+        ),
+        (f"{COMPARED}::test_many_thefts_are_booked_one_by_one_and_told_once",),
+    ),
+    Mutant(
+        "takes what others brought for its tokens for nothing",
+        (
+            Edit(
+                "bot/storage/ledger_rules.py",
+                "    return max(0, by.lamports)\n",
+                "    return 0\n",
+            ),
+        ),
+        ("tests/whole/test_outside_trades.py", "tests/storage/test_contract_outside.py"),
+    ),
+    Mutant(
+        "takes two endpoints that show nothing for two witnesses",
+        (Edit("bot/chain/rpc.py", "        self.blind = not shown\n", "        self.blind = False\n"),),
+        ("tests/chain/test_chain_lies.py::test_two_endpoints_that_say_that_nothing_exists_are_no_witnesses",),
+    ),
+    Mutant(
+        "takes the answers of a batch in the order in which they come",
+        (
+            Edit(
+                "bot/chain/batches.py",
+                "    for one in asked:\n        entry = by_id.get(one.id)\n",
+                "    for one, entry in zip(asked, [*by_id.values(), *asked], strict=False):\n",
+            ),
+        ),
+        ("tests/chain/test_chain_batches.py",),
+    ),
+    Mutant(
+        "signs though its lease has run out",
+        (
+            Edit(
+                "bot/execution/leadership.py",
+                "        if self.stands_still:\n",
+                "        if self.stands_still and self.why:\n",
+            ),
+        ),
+        ("tests/whole/test_takeover.py",),
+    ),
+    Mutant(
+        "goes on although another bot has taken the lease",
+        (
+            Edit(
+                "bot/execution/leadership.py",
+                "                self.lose(str(error))\n                return\n",
+                "                return\n",
+            ),
+        ),
+        ("tests/whole/test_takeover.py",),
     ),
 )

@@ -16,7 +16,8 @@ from bot.trading.units import BPS, LAMPORTS_PER_SOL
 BEGINS_S, TROUBLE_S = 4.0, 60.0
 TRADERS = tuple(range(2, 22))
 CREATOR = 1
-ENDPOINTS = ("all", "rpc-1", "rpc-2")
+ENDPOINTS = ("all", "rpc-2", "rpc-3")  # rpc-1 is for the people, the market and the checkers
+LIES = ("stale", "empty", "genesis")
 MOST_FORKED_SLOTS = 30
 MOST_MONEY_CALLS = 60  # a crash at a call of the money path comes after at most this many
 # The actors that are killed, by the path of their supervisor; one that has no name is any of the children there.
@@ -32,6 +33,18 @@ KILLED = (
     ("ops", "outbox_sender"),
     ("hunt", "snipers", ""),
     ("hunt", "launch_watcher"),
+)
+# What an operator starts again by hand.
+RESTARTED = (
+    "root/money",
+    "root/money/executors",
+    "root/money/position_monitors",
+    "root/money/reconciler",
+    "root/money/confirmation_watcher",
+    "root/links",
+    "root/hunt",
+    "root/guard",
+    "root/guard/flatten",
 )
 
 
@@ -52,6 +65,12 @@ class Kind(Enum):
     OPERATOR_FLATTENS = auto()
     REARM = auto()
     CHAIN_FAULT = auto()
+    LIE = auto()  # of one endpoint, or of both at once
+    OUTSIDE_IN = auto()  # somebody sends SOL to a user's wallet
+    OUTSIDE_OUT = auto()  # somebody who has a user's key sends SOL away
+    ACKNOWLEDGES = auto()  # the user says that it was he
+    RESTART = auto()  # an operator starts a part of the bot again
+    BUG_AT_CALL = auto()  # an actor raises at a call of the money path, or hangs there for a while
     FORK = auto()  # the network takes the newest slots back
     STORE_AWAY = auto()
     STORE_LOSES_ANSWERS = auto()
@@ -113,6 +132,9 @@ def plan_of(seed: int) -> Plan:
     events = [*_market(draw, tokens), *_orders(draw, len(users), tokens), *_people(draw, len(users)), *_faults(draw)]
     events += _outages(draw)
     events += _graduation(Random(f"{seed}/graduation"))
+    events += _lies(Random(f"{seed}/lies"))
+    events += _outsiders(Random(f"{seed}/outsiders"), len(users))
+    events += _engine(Random(f"{seed}/engine"))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
 
@@ -215,6 +237,38 @@ def _faults(draw: Random) -> Iterator[Event]:
     for _ in range(draw.choice((0, 0, 1, 2))):
         slots, lost_percent = draw.randint(1, MOST_FORKED_SLOTS), draw.choice((0, 50, 100))
         yield Event(_moment(draw), Kind.FORK, amount=slots, lost_percent=lost_percent)
+
+
+def _lies(draw: Random) -> Iterator[Event]:
+    """Endpoints that are cut off, say that nothing exists, or that they serve another chain; one of them, or both."""
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        at_s, lasts_s = _moment(draw), round(draw.choice((draw.uniform(1, 12), draw.uniform(30, 100))), 1)
+        for endpoint in draw.choice((ENDPOINTS[1:2], ENDPOINTS[2:], ENDPOINTS[1:])):
+            yield Event(at_s, Kind.LIE, name=draw.choice(LIES), endpoint=endpoint, lasts_s=lasts_s)
+
+
+def _outsiders(draw: Random, users: int) -> Iterator[Event]:
+    """SOL that comes in and leaves past the bot, some of it several times in a row."""
+    if draw.random() < 0.7:
+        return
+    user = draw.randrange(users)
+    yield Event(_moment(draw), Kind.OUTSIDE_IN, user=user, amount=draw.randint(1, LAMPORTS_PER_SOL))
+    if draw.random() < 0.6:
+        at_s = _moment(draw)
+        for _ in range(draw.choice((1, 1, 4))):
+            yield Event(round(at_s, 2), Kind.OUTSIDE_OUT, user=user, amount=draw.randint(1, LAMPORTS_PER_SOL // 10))
+            at_s += draw.uniform(0.5, 12)
+        if draw.random() < 0.5:
+            yield Event(round(at_s + draw.uniform(0, 40), 2), Kind.ACKNOWLEDGES, user=user)
+
+
+def _engine(draw: Random) -> Iterator[Event]:
+    """Actors that fail or hang where nobody expects it, and parts of the bot that an operator starts again."""
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        hangs_s = draw.choice((0.0, 0.0, round(draw.uniform(5, 40), 1)))
+        yield Event(_moment(draw), Kind.BUG_AT_CALL, amount=draw.randint(1, MOST_MONEY_CALLS), lasts_s=hangs_s)
+    for _ in range(draw.choice((0, 0, 1, 2))):
+        yield Event(_moment(draw), Kind.RESTART, name=draw.choice(RESTARTED))
 
 
 def _outages(draw: Random) -> Iterator[Event]:

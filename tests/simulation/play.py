@@ -12,23 +12,24 @@ import structlog
 import trio
 
 from actors.runtime import SupervisorError
-from bot.errors import BotError, Unavailable
+from bot.errors import BotError, StartupError, Unavailable
 from bot.localnet.chain import Chain
 from bot.ports import User, Wallet
+from bot.supervision_verbs import SupervisionVerbs
 from bot.trading.intent import TradeRequest
 from bot.trading.limits import HOLD
-from bot.trading.position import PositionState
 from bot.trading.trading_state import Halt
 from bot.tree import TradingBot
 from tests.simulation.books import audit
-from tests.simulation.checks import Safety, Violation
+from tests.simulation.checks import Safety, Violation, signers_twice
 from tests.simulation.determinism import Trace, run_seeded
 from tests.simulation.doors import Life
+from tests.simulation.liveness import unwell
 from tests.simulation.plan import CREATOR, TRADERS, TROUBLE_S, Event, Kind, Plan
-from tests.simulation.troubles import DeathAtAppend, DeathAtCall, StoreTrouble
+from tests.simulation.troubles import BugAtCall, BugError, DeathAtAppend, DeathAtCall, StoreTrouble
 from tests.simulation.world import DoorWorld, make_door_world
-from tests.whole.audit import UNFINISHED_RUNS
 from tests.whole.crowd import Crowd
+from tests.whole.ledgers import Owner
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import default_rules
 
@@ -37,7 +38,6 @@ log = structlog.get_logger()
 WELL_WITHIN_S = 300.0  # an order that never lands is proven expired after about 80 s
 FLAT_WITHIN_S = 150.0
 LOOK_S = 0.5
-OVERDUE_MS = 20_000
 BOOT_REST_S = 1.0  # between a boot that failed and the next
 DWELL_MS = 1_000  # it doubles with each relapse
 EVERYBODY = ""
@@ -76,17 +76,6 @@ def _texts(group: BaseExceptionGroup[Violation]) -> list[str]:
     ]
 
 
-def _signers_twice(bot: TradingBot) -> set[str]:
-    """Wallets with an executor below money and another below flatten, and positions with two monitors there."""
-    ids: list[set[str]] = []
-    for path in (("money", "executors"), ("money", "position_monitors"), ("guard", "flatten")):
-        try:
-            ids.append({child.id for child in bot.supervisor(*path).which_children() if child.state == "running"})
-        except Unavailable:
-            ids.append(set())
-    return (ids[0] | ids[1]) & ids[2]
-
-
 async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
     """The world of a plan, with its users and traders funded, before the first life."""
     world = make_door_world(plan.seed)
@@ -118,6 +107,8 @@ class Simulation:
     trouble: StoreTrouble = field(init=False)
     death: DeathAtCall = field(default_factory=DeathAtCall)
     torn: DeathAtAppend = field(init=False)
+    bug: BugAtCall = field(default_factory=BugAtCall)
+    well_since_ms: int = 0
     safety: Safety = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,7 +148,7 @@ class Simulation:
                 self.safety.books()
             if self.safety.found:
                 raise Violation(self.safety.found[0])
-            if self.bot is not None and (twice := _signers_twice(self.bot)):
+            if self.bot is not None and (twice := signers_twice(self.bot)):
                 raise Violation(f"two executors sign for {sorted(twice)}")
 
     async def _lives(self) -> None:
@@ -166,13 +157,13 @@ class Simulation:
             life = Life()
             self.death.life, self.death.calls = life, None
             self.torn.life, self.torn.appends = life, None
-            life.watches = (self.safety, self.trouble, self.death, self.torn)
+            life.watches = (self.safety, self.trouble, self.death, self.torn, self.bug)
             self.safety.life_number += 1
             self.down_s = BOOT_REST_S
             self.counts["lives"] += 1
             try:
                 await self.world.live(life, self._live, ceilings=self.plan.ceilings, observe_s=3.0)
-            except* Unavailable as group:
+            except* (Unavailable, StartupError) as group:
                 life.dead = True
                 self.counts["failed boots"] += 1
                 log.warning("boot_failed", reason=repr(group.exceptions))
@@ -192,7 +183,10 @@ class Simulation:
         for event in self.plan.events:
             await trio.sleep_until(began_s + event.at_s)
             log.info("simulation", what=str(event))
-            self._happens(event)
+            if event.kind is Kind.OUTSIDE_OUT:
+                await self._leaves(event)
+            else:
+                self._happens(event)
         await trio.sleep_until(began_s + TROUBLE_S)
 
     # ------------------------------------------------------------------------------------------------------- events
@@ -209,6 +203,12 @@ class Simulation:
                 does = {Kind.CROWD_SELLS: self.crowd.sell_all, Kind.COMPLETES: self.crowd.finish}
                 trade = does.get(event.kind, self.crowd.sell_all_in_pool)
                 trade(self.tokens[event.token], event.trader, creator=CREATOR)
+            case Kind.LIE:
+                chain.set_fault(event.name, for_s=event.lasts_s, endpoint=event.endpoint)
+            case Kind.OUTSIDE_IN:
+                chain.call("requestAirdrop", self.users[event.user][1].address, event.amount)
+            case Kind.BUG_AT_CALL:
+                self.bug.calls, self.bug.hangs_s = event.amount, event.lasts_s
             case Kind.CHAIN_FAULT:
                 chain.set_fault(event.name, for_s=event.lasts_s, delay_ms=event.amount, endpoint=event.endpoint)
             case Kind.FORK:
@@ -250,6 +250,8 @@ class Simulation:
             Kind.OPERATOR_FLATTENS: self._flattens,
             Kind.REARM: self._rearmed,
             Kind.KILL: partial(self._kill, event),
+            Kind.RESTART: partial(self._restart, event.name),
+            Kind.ACKNOWLEDGES: partial(self._acknowledges, user.id),
         }
         if self.acts is not None:
             self.acts.start_soon(self._tried, does[event.kind])
@@ -257,7 +259,7 @@ class Simulation:
     async def _tried(self, act: Callable[[], Awaitable[object]]) -> None:
         try:
             await act()
-        except (BotError, SupervisorError) as error:
+        except (BotError, SupervisorError, LookupError, BugError) as error:
             log.info("simulation_refused", reason=str(error))
 
     @property
@@ -320,13 +322,28 @@ class Simulation:
             supervisor.kill(running[event.amount % len(running)])
         await trio.lowlevel.checkpoint()
 
+    async def _restart(self, path: str) -> None:
+        """An operator starts a part of the bot again; one that is not there is refused."""
+        verbs = SupervisionVerbs(self.living, lambda: None)
+        await verbs.restart(path, "a drill", "operator", confirmed=True)
+
+    async def _acknowledges(self, user_id: str) -> None:
+        await self.living.guard.acknowledge_outflow(user_id)
+
+    async def _leaves(self, event: Event) -> None:
+        """Somebody else who has a user's key moves SOL away; it may not land, as everybody's may not."""
+        user, wallet = self.users[event.user]
+        self.safety.outside.add(await Owner(self.world, wallet).sends(event.amount))
+        log.info("simulation_outflow", user=user.id)
+
     # ----------------------------------------------------------------------------------------------------- liveness
 
     async def _well_again(self) -> None:
         """Nothing breaks any more: people end what only people end, and the bot must come to rest by itself."""
         self.world.chain.cluster.all_faults.clear()
         self.trouble.end()
-        self.death.calls = self.torn.appends = None
+        self.death.calls = self.torn.appends = self.bug.calls = None
+        self.well_since_ms = self.world.clock.now_ms()
         with trio.move_on_after(WELL_WITHIN_S):
             while True:
                 await trio.sleep(LOOK_S)
@@ -342,6 +359,8 @@ class Simulation:
         for user_id in (EVERYBODY, *(user.id for user, _ in self.users)):
             await self._resumed(user_id)
         for user, _ in self.users:
+            await self._acknowledges(user.id)
+        for user, _ in self.users:
             settings = self.world.store._settings[user.id]
             if settings.snipe_enabled:
                 await self.world.store.save_settings(user.id, replace(settings, snipe_enabled=False), "simulation")
@@ -349,35 +368,7 @@ class Simulation:
 
     def _unwell(self) -> list[str]:
         """Why the bot is not at rest."""
-        bot, store = self.bot, self.world.store
-        if bot is None:
-            return ["the bot is down"]
-        watched, causes = set(bot.looks) | bot.fallback.watched, [cause.name for cause in bot.guard.causes()]
-        held = {row.id for row in store._positions.values() if row.state is PositionState.OPEN}
-        told = {
-            f"the state is {bot.guard.state} for {causes}": bot.guard.state != "OPEN" or bool(causes),
-            "the books are not compared": not bot.reconciler.reconciled,
-            f"on their way: {sorted(store._moving)}": bool(store._moving),
-            f"nobody watches {sorted(held - watched)}": bool(held - watched),
-            "snipe runs have not ended": any(run.status in UNFINISHED_RUNS for run in store._runs.values()),
-            f"overdue: {sorted(self._overdue())}": bool(self._overdue()),
-            "exits come from memory": self.world.exits_from_memory(),
-            "records wait in the journal": self.world.journal.records() != (),
-            "not final": any(row.landed_slot is not None and not row.final for row in store._attempts.values()),
-            "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
-        }
-        return [why for why, is_so in told.items() if is_so]
-
-    def _overdue(self) -> list[str]:
-        """Open positions that their plan wanted to leave long ago."""
-        now_ms = self.world.clock.now_ms()
-        return [
-            row.id
-            for row in self.world.store._positions.values()
-            if row.state is PositionState.OPEN
-            and row.plan.max_hold_s is not None
-            and now_ms > row.opened_at_ms + row.plan.max_hold_s * 1000 + OVERDUE_MS
-        ]
+        return unwell(self.bot, self.world, since_ms=self.well_since_ms)
 
     async def _flat(self) -> list[str]:
         """An operator flattens all but what its owner holds on to; what the audit finds at that moment."""

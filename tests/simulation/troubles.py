@@ -81,6 +81,35 @@ class DeathAtCall:
 
 
 @dataclass(slots=True)
+class BugAtCall:
+    """Lets an actor fail at the `calls`-th call of the money path from now on, or hang there for `hangs_s`; None is never.
+
+    What hangs goes on afterwards, as if nothing had been.
+    """
+
+    calls: int | None = None
+    hangs_s: float = 0.0
+
+    async def before(self, call: Call) -> None:
+        if self.calls is None or point_at(call.file, call.line) is None:
+            return
+        self.calls -= 1
+        if self.calls > 0:
+            return
+        self.calls = None
+        if not self.hangs_s:
+            raise BugError(f"a bug at {call}")
+        await trio.sleep(self.hangs_s)
+
+    async def after(self, call: Call, answer: Any) -> None:
+        return
+
+
+class BugError(Exception):
+    """What nobody expects of a port."""
+
+
+@dataclass(slots=True)
 class DeathAtAppend:
     """Ends a life at the `appends`-th record of the journal from now on: before it, after it, or in its middle."""
 

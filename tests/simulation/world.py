@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import trio
 from solders.keypair import Keypair
 
 from bot.adapters import Adapters
+from bot.chain.addresses import LANDMARK
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
+from bot.chain.subscriptions import OwnSubscriptions
 from bot.chain.swaps import PumpWallets
 from bot.clock import virtual_clock
 from bot.execution.policy import Policy
@@ -36,7 +39,7 @@ from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.whole.virtual import MemoryHalt, World, living_bot
 
-ENDPOINTS = 2
+ENDPOINTS = (1, 2)  # the bot's; the first one of all never lies
 RPC_DEADLINE_S = 2.5
 Body = Callable[[TradingBot], Awaitable[None]]
 MASTER_KEY = MasterKey("test", bytes(range(32)))
@@ -64,19 +67,28 @@ class DoorWorld(World):
     life: Life = field(default_factory=Life)
     halt_file: MemoryHalt = field(default_factory=MemoryHalt)
     spooled: SpooledStore | None = None
+    made: Adapters | None = None
 
     def adapters(self) -> Adapters:
+        """Those of the life of the moment."""
+        assert self.made is not None, "nobody has lived yet"
+        return self.made
+
+    def _made(self) -> tuple[Adapters, Endpoints]:
         clients = [
             RpcClient(InProcessTransport(self.chain, f"rpc-{number + 1}", number), RPC_DEADLINE_S)
-            for number in range(ENDPOINTS)
+            for number in ENDPOINTS
         ]
-        endpoints = Endpoints(clients, self.clock)
+        endpoints = Endpoints(clients, self.clock, landmark=LANDMARK)
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
-        subscriptions = [InProcessSubscriptions(self.chain, number) for number in range(ENDPOINTS)]
+        subscriptions = [
+            OwnSubscriptions(InProcessSubscriptions(self.chain, number), partial(endpoints.refuses, place))
+            for place, number in enumerate(ENDPOINTS)
+        ]
         database = cast(Store, Door("database", self.store, self.life))
         self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life))
-        return Adapters(
+        adapters = Adapters(
             store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),
             stream=LaunchSources(
@@ -88,6 +100,7 @@ class DoorWorld(World):
             spool=self.spooled,
             engines=engines,
         )
+        return adapters, endpoints
 
     def exits_from_memory(self) -> bool:
         """Whether memory is in charge of exits at this moment."""
@@ -100,10 +113,15 @@ class DoorWorld(World):
         return self.store
 
     async def live(self, life: Life, body: Body, *, ceilings: Ceilings, observe_s: float = 6.0) -> None:
-        """The bot for as long as `body` runs or until the life dies, which ends `body` as well, the boot included."""
+        """The bot for as long as `body` runs or until the life dies, which ends `body` as well, the boot included.
+
+        Raises ChainUnavailable or StartupError where no endpoint serves our chain at the boot.
+        """
         self.life = life
         self.halt = cast(MemoryHalt, HaltDoor(self.halt_file.kept, self.halt_file.keep, life))
         with life.scope:
+            self.made, endpoints = self._made()
+            await endpoints.admit(await self.store.genesis_hash())
             async with living_bot(self, policy=Policy(ceilings=ceilings), observe_s=observe_s) as bot:
                 await body(bot)
         life.dead = True
@@ -111,6 +129,6 @@ class DoorWorld(World):
 
 def make_door_world(seed: int) -> DoorWorld:
     """A new world; two of one seed are the same in everything."""
-    chain = InProcessChain(seed=seed, endpoints=ENDPOINTS)
+    chain = InProcessChain(seed=seed, endpoints=len(ENDPOINTS) + 1)
     clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
     return DoorWorld(chain, clock, vault=SeededVault(seed))
