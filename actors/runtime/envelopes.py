@@ -1,13 +1,10 @@
 """Messages with something to remember about them; a message with nothing to remember queues bare."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 from outcome import Error
-
-if TYPE_CHECKING:
-    from actors.runtime.mailbox import Inbox
 
 
 class Envelope:
@@ -33,17 +30,16 @@ class Newest(Envelope):
 class Ask(Envelope):
     """A message whose sender sleeps until it is answered, fails or is too late; settled exactly once.
 
-    It is its own entry among the deadlines, and the outcome that trio hands to the sender when it was answered: an ask is
-    made often enough that each further object would show.
+    It is also the outcome that trio hands to the sender when it was answered: an ask is made often enough that each
+    further object would show. `due` is its deadline on trio's clock, which the inbox looks after.
     """
 
-    __slots__ = ("_task", "_value", "due", "inbox", "is_live")
+    __slots__ = ("_task", "_value", "due", "is_live")
 
     attempts = 0  # of the envelope's two it has but one: an ask whose handler failed is answered with that
 
-    def __init__(self, message: object, inbox: "Inbox", due: float) -> None:
+    def __init__(self, message: object, due: float) -> None:
         self.message = message
-        self.inbox = inbox
         self.due = due
         self.is_live = True
         self._task = trio.lowlevel.current_task()
@@ -57,19 +53,14 @@ class Ask(Envelope):
             trio.lowlevel.reschedule(self._task, self)  # type: ignore[arg-type]
 
     def unwrap(self) -> object:
-        """The answer, for `wait_task_rescheduled` in the sender's task; the deadline's entry lets go of it."""
-        value, self._value = self._value, None
-        return value
+        """The answer, for `wait_task_rescheduled` in the sender's task."""
+        return self._value
 
     def fail(self, error: Exception) -> None:
         """Wake the sender with an error."""
         if self.is_live:
             self.is_live = False
             trio.lowlevel.reschedule(self._task, Error(error))
-
-    def fire(self) -> None:
-        """The deadline is there."""
-        self.fail(trio.TooSlowError(f"{self.inbox.path} did not answer in time"))
 
     def abandon(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         """The sender was cancelled; nobody waits any more."""

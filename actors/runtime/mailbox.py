@@ -4,8 +4,9 @@ A restart finds it as it was, less the one message that was being handled.
 """
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -38,6 +39,11 @@ class MailboxStatistics:
     message_age_s: float | None
 
 
+LATE_BY_S: Final = 1e-6
+"""How much later an ask may hear of its deadline for each other one that waits, so that thousands are not gone through
+for each of them."""
+
+
 class _Nothing:
     __slots__ = ()
 
@@ -54,6 +60,7 @@ class Inbox:
         "_latest",
         "_lot",
         "_owner",
+        "asks_due",
         "blocks",
         "conflated",
         "consumer",
@@ -82,6 +89,7 @@ class Inbox:
         self.consumer: trio.lowlevel.Task | None = None
         self.current: object = NOTHING
         self.current_is_control = False
+        self.asks_due = inf
         self.since = 0.0
         self.kept: object = NOTHING
         self.is_open = True
@@ -297,10 +305,33 @@ class Inbox:
         """For how long the message in progress has been; 0 while there is none."""
         return 0.0 if isinstance(self.current, _Nothing) else trio.current_time() - self.since
 
-    def _count_asks(self) -> int:
-        """How many senders sleep until they are answered; counted when somebody wants to know, not with every ask."""
+    def _live_asks(self) -> Iterator[Ask]:
+        """Those whose senders sleep until they are answered; looked for when it matters, not noted with every ask."""
         items = (self.current, *(self.control or ()), *(self.queue or ()))
-        return sum(isinstance(item, Ask) and item.is_live for item in items)
+        return (item for item in items if isinstance(item, Ask) and item.is_live)
+
+    def watch_asks(self, due: float) -> None:
+        """Look for asks that are too late at `due`, which is earlier than the next look would be.
+
+        One look serves all asks that come until then: they have their deadlines with them, and most are answered before.
+        """
+        self.asks_due = due
+        self._owner.timers.at(due, self._fail_late_asks)
+
+    def _fail_late_asks(self) -> None:
+        now = self._owner.timers.now()
+        if now < self.asks_due:
+            return  # a look that was planned before an earlier one took its place
+        next_due, live = inf, 0
+        for ask in self._live_asks():
+            live += 1
+            if ask.due <= now:
+                ask.fail(trio.TooSlowError(f"{self.path} did not answer in time"))
+            else:
+                next_due = min(next_due, ask.due)
+        self.asks_due = inf
+        if next_due < inf:
+            self.watch_asks(max(next_due, now + live * LATE_BY_S))
 
     def statistics(self) -> MailboxStatistics:
         """Return the mailbox as it is now."""
@@ -312,6 +343,6 @@ class Inbox:
             rejected=self.rejected,
             dropped=self.dropped,
             conflated=self.conflated,
-            pending_asks=self._count_asks(),
+            pending_asks=sum(1 for _ in self._live_asks()),
             message_age_s=None if isinstance(self.current, _Nothing) else self.message_age_s,
         )

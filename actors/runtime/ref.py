@@ -55,12 +55,12 @@ class Ref:
         Raises trio.TooSlowError after `timeout_s` seconds, ActorFailed at once when the actor fails or restarts while
         it serves this message, ActorDead when the address ends first, MailboxFull when it refuses the message.
         """
-        inbox, timers = self._inbox, self._timers
-        due = timers.now() + timeout_s
+        inbox = self._inbox
+        due = self._timers.now() + timeout_s
         if inbox.blocks and not control:
             with trio.fail_at(due):
                 await inbox.wait_for_room()
-        ask = Ask(message, inbox, due)
+        ask = Ask(message, due)
         queue = inbox.queue
         if control:
             inbox.put_control(ask)
@@ -68,5 +68,6 @@ class Ref:
             queue.append(ask)
         else:
             inbox.put(ask)
-        timers.push_alike(timeout_s, ask)
+        if due < inbox.asks_due:
+            inbox.watch_asks(due)
         return await trio.lowlevel.wait_task_rescheduled(ask.abandon)

@@ -1,27 +1,13 @@
 """All deadlines of one tree behind one sleeping task, so that a deadline costs no cancel scope of its own."""
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
 _SWEEP_FROM: Final = 256
-
-
-class Deadline(Protocol):
-    """What is waited for until `due`, on trio's clock. `fire` is called once, unless `is_live` is false by then.
-
-    It is synchronous and never raises.
-    """
-
-    due: float
-    is_live: bool
-
-    def fire(self) -> None:
-        """The time is there."""
 
 
 def _do_nothing() -> None:
@@ -29,7 +15,7 @@ def _do_nothing() -> None:
 
 
 class Timer:
-    """One deadline with a callback; cancel it when it is no longer wanted. Made by Timers.at."""
+    """One deadline with a callback, which is synchronous and never raises; cancel it when it is no longer wanted."""
 
     __slots__ = ("_callback", "_timers", "due", "is_live")
 
@@ -52,41 +38,14 @@ class Timer:
         self._callback()
 
 
-class Queue:
-    """Deadlines that are all equally far away when they are made, so that they come due in the order in which they came.
-
-    Most of them are settled long before: they leave from the left as new ones come, and cost no place in the heap.
-    """
-
-    __slots__ = ("_seconds", "_timers", "waiting")
-
-    def __init__(self, timers: "Timers", seconds: float) -> None:
-        self._timers = timers
-        self._seconds = seconds
-        self.waiting: deque[Deadline] = deque()
-
-    def look(self) -> None:
-        """Fire what is due and look again when the next one is; an empty queue is given up."""
-        waiting, now = self.waiting, self._timers.now()
-        while waiting and (not waiting[0].is_live or waiting[0].due <= now):
-            deadline = waiting.popleft()
-            if deadline.is_live:
-                deadline.fire()
-        if waiting:
-            self._timers.at(waiting[0].due, self.look)
-        else:
-            self._timers.give_up(self._seconds)
-
-
 class Timers:
     """Deadlines on trio's clock, virtual or real, in seconds."""
 
-    __slots__ = ("_closed", "_dead", "_heap", "_next", "_queues", "_serial", "_sleep", "now")
+    __slots__ = ("_closed", "_dead", "_heap", "_next", "_serial", "_sleep", "now")
 
     def __init__(self) -> None:
         self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
         self._heap: list[tuple[float, int, Timer]] = []
-        self._queues: dict[float, Queue] = {}
         self._serial = 0
         self._dead = 0
         self._next = -inf
@@ -102,23 +61,6 @@ class Timers:
             self._next = when
             self._sleep.deadline = when
         return timer
-
-    def push_alike(self, seconds: float, deadline: Deadline) -> None:
-        """Fire `deadline` when it is due, which is in so many `seconds`; cheap where the same number comes often."""
-        queue = self._queues.get(seconds)
-        if queue is None:
-            queue = self._queues[seconds] = Queue(self, seconds)
-            queue.waiting.append(deadline)
-            self.at(deadline.due, queue.look)
-            return
-        waiting = queue.waiting
-        while waiting and not waiting[0].is_live:
-            waiting.popleft()
-        waiting.append(deadline)
-
-    def give_up(self, seconds: float) -> None:
-        """Forget an empty queue; the next deadline of its kind makes another."""
-        del self._queues[seconds]
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` in so many seconds."""
