@@ -1,12 +1,15 @@
-"""Deadlines of asks: many of one length share a queue, and each still fires at its own time and only then."""
+"""Deadlines of asks: one look at an inbox serves many, and each still fires at its own time and only then."""
 
 from __future__ import annotations
+
+import random
+from functools import partial
 
 import trio
 from trio.testing import MockClock
 
 from actors.runtime import Actor, ChildSpec, ChildStatistics, Context, Supervisor, SupervisorSpec, open_supervisor
-from actors.runtime.mailbox import MailboxStatistics
+from actors.runtime.mailbox import LATE_BY_S, MailboxStatistics
 
 
 class Deaf(Actor[None, str]):
@@ -84,3 +87,26 @@ async def test_age_of_a_message_counts_from_its_own_turn_and_not_from_its_actors
         age_s = mailbox_of(sup).message_age_s
         assert age_s is not None
         assert round(age_s, 6) == 50.0
+
+
+async def test_asks_of_all_lengths_fail_each_at_its_own_time_in_whatever_order_they_came(
+    autojump_clock: MockClock,
+) -> None:
+    chance = random.Random(1)
+    late_s: list[float] = []
+    async with open_supervisor(app()) as sup, trio.open_nursery() as nursery:
+
+        async def ask(begins_s: float, timeout_s: float, *, control: bool) -> None:
+            await trio.sleep(begins_s)
+            due_s = trio.current_time() + timeout_s
+            try:
+                await sup.ref("deaf").ask("later", timeout_s=timeout_s, control=control)
+            except trio.TooSlowError:
+                late_s.append(trio.current_time() - due_s)
+
+        for _ in range(200):
+            timeout_s = chance.choice((1, 5, chance.uniform(0.1, 20)))
+            nursery.start_soon(partial(ask, chance.uniform(0, 10), timeout_s, control=chance.random() < 0.1))
+    assert len(late_s) == 200
+    assert min(late_s) >= -1e-6
+    assert max(late_s) <= 200 * LATE_BY_S
