@@ -12,9 +12,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
+import structlog
 import trio
 
-from bot.chain.transport import Transport, open_http_transport
+from bot.chain.endpoint import UNHEALTHY_CODES
+from bot.chain.rpc import RATE_CODES
+from bot.chain.transport import TooMuchAtOnce, Transport, one_line, open_http_transport
+from bot.chain.wire import ErrorBody
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane
 
@@ -30,14 +34,30 @@ class _Request(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """One answer of a batch; an error that is about the whole batch has no id."""
+    """One answer of a batch; an error that is about the whole batch has no id, or that of null."""
 
     id: msgspec.Raw = msgspec.Raw()
+    error: ErrorBody | None = None
 
+
+_NO_ID = frozenset({b"", b"null"})
+# Errors that tell of the endpoint and not of the batch; asking for the same in halves would only ask it more.
+_SAID_OF_ITSELF = RATE_CODES | UNHEALTHY_CODES
+
+log = structlog.get_logger()
 
 _request = msgspec.json.Decoder(_Request)
 _answers = msgspec.json.Decoder(list[msgspec.Raw])
 _entry = msgspec.json.Decoder(_Entry)
+
+
+class WholeRefused(ChainUnavailable):
+    """An endpoint answered a batch with one error about all of it: its `code`, and its bytes, `answer`."""
+
+    def __init__(self, message: str, code: int, answer: bytes) -> None:
+        super().__init__(message)
+        self.code = code
+        self.answer = answer
 
 
 @dataclass(slots=True, eq=False)
@@ -153,40 +173,65 @@ class BatchingTransport:
             lane.under_way -= 1
 
     async def _carry(self, batch: _Batch) -> None:
-        asked = batch.asked
         try:
             with batch.scope:
-                if len(asked) == 1:
-                    asked[0].tell(await self._inner.post(asked[0].body))
-                else:
-                    _tell(self.name, asked, await self._inner.post(b"[" + b",".join(one.body for one in asked) + b"]"))
+                await self._ask(batch.asked)
         except Exception as error:  # handed to the callers, who raise it
-            for one in asked:
+            for one in batch.asked:
                 one.fail(error)
         finally:
-            for one in asked:
+            for one in batch.asked:
                 one.fail(ChainUnavailable(f"{self.name}: the question was given up"))
+
+    async def _ask(self, asked: Sequence[_Asked]) -> None:
+        """One HTTP request; one that the endpoint refuses for its size is halved, and no later one is as large again."""
+        if len(asked) == 1:
+            asked[0].tell(await self._inner.post(asked[0].body))
+            return
+        try:
+            answer = await self._inner.post(b"[" + b",".join(one.body for one in asked) + b"]")
+            _tell(self.name, asked, answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ChainUnavailable(f"{self.name}: the answer to a batch of {len(asked)} cannot be read") from None
+        except (TooMuchAtOnce, WholeRefused) as error:
+            if isinstance(error, WholeRefused) and error.code in _SAID_OF_ITSELF:
+                for one in asked:
+                    one.tell(error.answer)
+                return
+            most = self._fewer_than(len(asked), str(error))
+            for start in range(0, len(asked), most):
+                await self._ask(asked[start : start + most])
+
+    def _fewer_than(self, refused: int, reason: str) -> int:
+        if self._most >= refused:
+            self._most = refused // 2
+            log.warning("batches_made_smaller", endpoint=self.name, refused=refused, most=self._most, reason=reason)
+        return self._most
 
 
 def _tell(name: str, asked: Sequence[_Asked], answer: bytes) -> None:
-    """Hand each its own answer, by id. An answer that is no list is about all of them: an error, or nothing readable."""
-    if answer.lstrip()[:1] != b"[":
-        for one in asked:
-            one.tell(answer)
-        return
-    try:
-        entries = _answers.decode(answer)
-        by_id = {bytes(_entry.decode(entry).id): entry for entry in entries}
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        for one in asked:
-            one.fail(ChainUnavailable(f"{name}: the answer to a batch of {len(asked)} cannot be read"))
-        return
+    """Hand each its own answer, by id. Raises WholeRefused for an error that is about all of them.
+
+    A result belongs to the question that its id names and to no other, also where it stands alone instead of in a list.
+    What is answered twice, and differently, is not answered.
+    """
+    is_list = answer.lstrip()[:1] == b"["
+    told: dict[bytes, bytes] = {}
+    for entry in _answers.decode(answer) if is_list else [msgspec.Raw(answer)]:
+        head, text = _entry.decode(entry), bytes(entry)
+        is_about_all = not is_list or bytes(head.id) in _NO_ID
+        if is_about_all and head.error is not None:
+            said = one_line(head.error.message)
+            raise WholeRefused(f"{name}: a batch of {len(asked)} was refused: {said}", head.error.code, text)
+        if told.setdefault(bytes(head.id), text) != text:
+            told[bytes(head.id)] = b""
     for one in asked:
-        entry = by_id.get(one.id)
-        if entry is None:
-            one.fail(ChainUnavailable(f"{name}: a batch of {len(asked)} was answered without this question"))
+        own = told.get(one.id)
+        if own:
+            one.tell(own)
         else:
-            one.tell(bytes(entry))
+            how = "without this question" if own is None else "twice, and differently"
+            one.fail(ChainUnavailable(f"{name}: a batch of {len(asked)} was answered {how}"))
 
 
 @asynccontextmanager

@@ -38,6 +38,10 @@ class RateLimited(ChainUnavailable):
         self.wait_s = wait_s
 
 
+class TooMuchAtOnce(ChainUnavailable):
+    """The endpoint does not take a request as it is, HTTP status 400 or 413: a batch may be too large for it."""
+
+
 class Transport(Protocol):
     """One endpoint. `name` is safe to print."""
 
@@ -169,6 +173,8 @@ def _refusal(name: str, response: httpx.Response) -> ChainUnavailable:
         return RateLimited(f"{name}: {text}", float(wait) if told else DEFAULT_WAIT_S)
     if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and told:
         return RateLimited(f"{name}: HTTP status 503, retry after {wait} s", float(wait))
+    if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}:
+        return TooMuchAtOnce(f"{name}: HTTP status {response.status_code}")
     return ChainUnavailable(f"{name}: HTTP status {response.status_code}")
 
 

@@ -11,7 +11,7 @@ import trio.testing
 
 from bot.chain.batches import PATIENCE_S, batching
 from bot.chain.rpc import RpcClient, RpcFault
-from bot.chain.transport import RateLimited
+from bot.chain.transport import RateLimited, TooMuchAtOnce
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
 
@@ -113,6 +113,54 @@ async def test_an_error_about_the_whole_batch_reaches_each_caller(autojump_clock
     refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": 429, "message": "slow down"}}
     told = await _outcomes(Node(lambda _: refusal), 20)
     assert all(isinstance(one, RateLimited) for one in told)
+
+
+async def test_a_result_alone_is_for_its_own_question_only(autojump_clock: None) -> None:
+    """An endpoint that takes the first of a batch for all of it must not show one wallet's balance as another's."""
+    told = await _outcomes(Node(lambda requests: _answer(requests[0])), 20)
+    heights = [one for one in told if isinstance(one, int)]
+    assert len(heights) == len(set(heights)) < 20
+    assert all(isinstance(one, int | ChainUnavailable) for one in told)
+
+
+async def test_what_is_answered_twice_and_differently_is_not_answered(autojump_clock: None) -> None:
+    def reply(requests: list[dict[str, object]]) -> object:
+        first = requests[0]
+        return [*(_answer(request) for request in requests), {**_answer(first), "result": 7_000}]
+
+    told = await _outcomes(Node(reply), 20)
+    (error,) = [one for one in told if isinstance(one, Exception)]
+    assert "answered twice, and differently" in str(error)
+    assert 7_000 not in told
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+async def test_batches_that_are_refused_for_their_size_become_smaller_and_stay_so(
+    autojump_clock: None, as_list: bool
+) -> None:
+    refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batch too large"}}
+
+    def reply(requests: list[dict[str, object]]) -> object:
+        if len(requests) > 5:
+            return [refusal] if as_list else refusal
+        return _backwards(requests)
+
+    node = Node(reply)
+    assert sorted(await _outcomes(node, 42), key=str) == sorted(range(1, 43), key=str)
+    sizes = [len(asked) for asked in node.asked]
+    assert sizes[2] == 40
+    assert max(sizes[6:]) <= 5
+
+
+async def test_batches_too_large_for_a_gateway_become_smaller(autojump_clock: None) -> None:
+    class Gateway(Node):
+        async def post(self, body: bytes) -> bytes:
+            if body.count(b"jsonrpc") > 3:
+                raise TooMuchAtOnce("node:1: HTTP status 413")
+            return await super().post(body)
+
+    node = Gateway()
+    assert sorted(await _outcomes(node, 30), key=str) == sorted(range(1, 31), key=str)
 
 
 async def test_an_endpoint_that_fails_fails_each_caller(autojump_clock: None) -> None:
