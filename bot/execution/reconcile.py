@@ -106,7 +106,8 @@ class Reconciler:
         if self._suspected.get(position.id) != held_raw:
             self._suspected[position.id] = held_raw
             return False
-        moves = [move for move in await self.ledgers.foreign(wallet) if position.mint in move.token_raw]
+        known = [move for move in await self.ledgers.foreign(wallet) if position.mint in move.token_raw]
+        moves = _explaining(known, position.mint, held_raw - position.token_raw)
         if not all(is_deep(move, balances) for move in moves):
             return False  # the network may still take it back
         for move in moves:
@@ -150,3 +151,15 @@ class Reconciler:
             message=adjustment_message(self.clock, position, left_raw, move),
             by=move,
         )
+
+
+def _explaining(moves: Sequence[WalletMove], mint: str, difference_raw: int) -> Sequence[WalletMove]:
+    """The newest moves that together are the difference; without such, those that took tokens or brought or took SOL.
+
+    `moves` are oldest first. An older one may have been sold with the position that it came to, before anybody looked, and
+    then it is in no book. Tokens alone that came in are adopted from the chain's quantity as well: they cost nothing.
+    """
+    for first in range(len(moves)):
+        if sum(move.token_raw[mint] for move in moves[first:]) == difference_raw:
+            return moves[first:]
+    return [move for move in moves if move.lamports or move.token_raw[mint] < 0]

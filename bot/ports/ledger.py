@@ -44,7 +44,7 @@ class LedgerStore(Protocol):
         """The ledger of a wallet in short; one that does not exist has nothing."""
 
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
-        """Which of these transactions are explained: attempts of our orders, and those that have an entry already."""
+        """Which of these transactions are explained: attempts of our orders, and those with an entry or an adjustment."""
 
     async def book(
         self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None

@@ -37,6 +37,11 @@ SELECT_OURS = """
 select signature from attempts where signature = any($2::text[])
 union
 select signature from ledger_entries where wallet_id = $1 and signature = any($2::text[])
+union
+select adjustments.signature
+from adjustments
+inner join positions on adjustments.position_id = positions.id
+where positions.wallet_id = $1 and adjustments.signature = any($2::text[])
 """
 # Whoever changes what a wallet holds takes its row first; see positions.py.
 LOCK_WALLET = "select id from user_wallets where id = $1 for no key update"
@@ -110,7 +115,10 @@ async def _wallet_ledger(connection: asyncpg.Connection, wallet_id: str) -> Wall
 
 
 async def ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[str]) -> set[str]:
-    """Which of these transactions are attempts of our orders or have an entry of the wallet, inside a unit of work."""
+    """Which of these transactions the books of a wallet know, inside a unit of work.
+
+    They are attempts of our orders, have an entry, or have put a quantity right: tokens alone that came in make no entry.
+    """
     return {row["signature"] for row in await connection.fetch(SELECT_OURS, wallet_id, signatures)}
 
 

@@ -162,6 +162,7 @@ class MemoryTables:
 
     def _ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         booked = {entry.signature for entry in self.ledger if entry.wallet_id == wallet_id}
+        booked |= {row.signature for row in self._adjustments if row.wallet_id == wallet_id}
         return {signature for signature in signatures if signature in self._attempts or signature in booked}
 
     def _is_due(self, message_id: str) -> bool:

@@ -6,7 +6,7 @@ knows a code but is somebody else has nothing.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 from bot.trading.intent import TradeRequest
@@ -40,7 +40,7 @@ class Offers:
     """The open offers of this process; a restart forgets them all, and whoever was shown one asks again."""
 
     _open: OrderedDict[str, Offer] = field(default_factory=OrderedDict)
-    _taken: set[str] = field(default_factory=set)
+    _taken: Counter[str] = field(default_factory=Counter)  # confirmations of which something came, or may still come
 
     def put(self, offer: Offer, now_ms: int) -> None:
         """Keep an offer until it expires."""
@@ -56,8 +56,14 @@ class Offers:
         offer = self._open.get(key)
         if offer is None or now_ms >= offer.expires_at_ms:
             return None
-        self._taken.add(key)
+        self._taken[key] += 1
         return offer.request
+
+    def open_again(self, user_id: str, code: str) -> None:
+        """Nothing came of one confirmation: until its time is over the offer can be confirmed again, and cancelled."""
+        key = offer_key(user_id, code)
+        if key in self._open:
+            self._taken[key] -= 1
 
     def has_expired(self, user_id: str, code: str, now_ms: int) -> bool:
         """Whether this user had this offer and let its time go by; unknown again once others have been made."""
@@ -65,13 +71,13 @@ class Offers:
         return offer is not None and now_ms >= offer.expires_at_ms
 
     def cancel(self, user_id: str, code: str) -> bool:
-        """Take an offer back; False for one that is not there or was confirmed already."""
+        """Take an offer back; False for one that is not there or of whose confirmation something came."""
         key = offer_key(user_id, code)
-        if key not in self._open or key in self._taken:
+        if key not in self._open or self._taken[key] > 0:
             return False
         self._forget(key)
         return True
 
     def _forget(self, key: str) -> None:
         del self._open[key]
-        self._taken.discard(key)
+        del self._taken[key]

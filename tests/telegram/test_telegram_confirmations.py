@@ -122,6 +122,22 @@ async def test_another_person_cannot_confirm_or_cancel(
         }
 
 
+async def test_an_offer_that_was_confirmed_in_vain_is_gone_once_it_is_cancelled(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(18)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        await talk.asks("/pause", "Your entries are paused")
+        await talk.asks(line_of(card, "confirm"), "Not done: entries are paused")
+        await talk.asks(line_of(card, "cancel"), "Cancelled; nothing was sent")
+        await talk.asks("/resume", "Your pause is over")
+        await talk.asks(line_of(card, "confirm"), NO_OFFER)
+        assert await trades(talk) == (0, 0)
+
+
 async def test_an_offer_does_not_outlive_a_restart(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
     talk = make_talk(15)
     async with bot_on_telegram(talk, monkeypatch):

@@ -46,6 +46,18 @@ def test_what_is_cancelled_is_gone_and_what_is_confirmed_cannot_be_cancelled() -
     assert not offers.cancel("u-ada", CODE)
 
 
+def test_what_was_confirmed_in_vain_can_be_cancelled_unless_another_confirmation_is_under_way() -> None:
+    offers = Offers()
+    offers.put(an_offer(), 0)
+    assert offers.take("u-ada", CODE, 1) is not None
+    assert offers.take("u-ada", CODE, 1) is not None
+    offers.open_again("u-ada", CODE)
+    assert not offers.cancel("u-ada", CODE)
+    offers.open_again("u-ada", CODE)
+    assert offers.cancel("u-ada", CODE)
+    assert offers.take("u-ada", CODE, 2) is None
+
+
 @given(st.lists(st.tuples(st.sampled_from(["put", "take", "cancel"]), st.integers(0, 9), st.integers(0, OFFER_MS))))
 def test_no_more_is_kept_than_is_open(acts: list[tuple[str, int, int]]) -> None:
     offers, now_ms = Offers(), 0
@@ -58,7 +70,7 @@ def test_no_more_is_kept_than_is_open(acts: list[tuple[str, int, int]]) -> None:
             offers.take("u-ada", code, now_ms)
         else:
             offers.cancel("u-ada", code)
-        assert offers._taken <= set(offers._open)
+        assert set(offers._taken) <= set(offers._open)
     offers.put(an_offer(code="ffffffff", made_at_ms=now_ms + 2 * OFFER_MS), now_ms + 2 * OFFER_MS)
     assert len(offers._open) == 1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from solders.account import Account
 from solders.hash import Hash
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
@@ -24,7 +24,9 @@ from bot.localnet.addresses import (
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
 from bot.localnet.tokens import token_account
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import LAMPORTS_PER_SOL, TOKEN_DECIMALS
+
+TRANSFER_CHECKED = bytes([12])
 
 
 def _keypair(number: int) -> Keypair:
@@ -79,6 +81,19 @@ class Crowd:
             [sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)],
             [owner],
         )
+
+    def give(self, mint: str, trader: int, address: str, token_raw: int) -> None:
+        """Send some of a trader's tokens to a wallet that has an account of them, which nobody there has asked for."""
+        owner, key, target = self._trader(trader), Pubkey.from_string(mint), Pubkey.from_string(address)
+        accounts = [
+            AccountMeta(associated_token(owner.pubkey(), key), is_signer=False, is_writable=True),
+            AccountMeta(key, is_signer=False, is_writable=False),
+            AccountMeta(associated_token(target, key), is_signer=False, is_writable=True),
+            AccountMeta(owner.pubkey(), is_signer=True, is_writable=False),
+        ]
+        data = TRANSFER_CHECKED + token_raw.to_bytes(8, "little") + bytes([TOKEN_DECIMALS])
+        touches_target = AccountMeta(target, is_signer=False, is_writable=False)
+        self._send([Instruction(TOKEN_2022_PROGRAM, data, [*accounts, touches_target])], [owner])
 
     def let_freeze(self, mint: str) -> None:
         """Give somebody the power to freeze a token's holders, by decree: no launch of the launchpad has it."""

@@ -118,3 +118,25 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
         assert not bot.in_flight.stuck
         balance = (await bot.adapters.chain.balances(here.wallet.address)).lamports
         assert (await world.store.wallet_ledger(here.wallet.id)).booked_lamports == balance
+
+
+async def test_tokens_that_are_sent_in_again_and_again_cost_nothing_and_lose_nothing(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        here = await scene(world, bot)
+        crowd = Crowd(world.chain)
+        crowd.buy(here.held.mint, 7, LAMPORTS_PER_SOL)
+        await trio.sleep(2)
+        gifts = (5_000_000, 3_000_000, 2_000_000)
+        for number, gift in enumerate(gifts, start=1):
+            crowd.give(here.held.mint, 7, here.wallet.address, gift)
+            wanted = here.held.token_raw + sum(gifts[:number])
+            with trio.fail_after(120):
+                while (await here.holder()).token_raw != wanted:
+                    await trio.sleep(1)
+            await exact(bot, world)
+        after = await here.holder()
+        assert (after.cost_lamports, after.realized_lamports) == (here.held.cost_lamports, 0)
+        assert (await world.store.day(0)).realized_lamports == 0
+        assert len(world.store._adjustments) == len(gifts)
+        assert await world.books_equal_chain()

@@ -24,6 +24,7 @@ from bot.trading.units import BPS, AmountError, counted, parse_percent, parse_so
 
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _CLOSED_SHOWN = 5
+NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
 
 def key_of(text: str, what: str = "token") -> str:
@@ -131,9 +132,12 @@ class TradeHandlers:
             return told
         now_ms = self.clock.now_ms()
         request = self.offers.take(user.id, code, now_ms)
-        if request is not None:
-            return _told(user, await self.desk.submit(request))
-        return self._no_offer(user, code, now_ms)
+        if request is None:
+            return self._no_offer(user, code, now_ms)
+        outcome = await self.desk.submit(request)
+        if isinstance(outcome, Refused) and outcome.code not in NOT_KNOWN:
+            self.offers.open_again(user.id, code)
+        return _told(user, outcome)
 
     async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
