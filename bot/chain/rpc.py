@@ -315,7 +315,10 @@ class RpcClient:
     async def transaction(self, signature: str, commitment: Commitment) -> wire.TransactionRecord | None:
         """A landed transaction; None when this endpoint does not show it at the commitment. Version 1 is on mainnet."""
         config = {"encoding": "json", "commitment": commitment, "maxSupportedTransactionVersion": 1}
-        return await self._call("getTransaction", [signature, config], _transaction)
+        record = await self._call("getTransaction", [signature, config], _transaction)
+        if record is not None and record.transaction.signatures[:1] not in ([], [signature]):
+            raise self._garbled("getTransaction", "it is another transaction than the one that was asked for")
+        return record
 
     async def signatures_for_address(
         self, address: str, *, limit: int, before: str | None, until: str | None, commitment: Commitment

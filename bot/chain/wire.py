@@ -132,7 +132,10 @@ class Message(Wire, frozen=True):
 
 
 class Transaction(Wire, frozen=True):
+    """The first of `signatures` names the transaction."""
+
     message: Message
+    signatures: list[str] = []
 
 
 class TransactionRecord(Wire, frozen=True):

@@ -85,3 +85,15 @@ def test_no_answer_breaks_a_reader(answer: bytes) -> None:
 async def test_an_answer_without_a_result_is_no_value(answer: bytes) -> None:
     values = [value for value in await _ask_everything(answer) if value is not None]
     assert values == []
+
+
+@pytest.mark.parametrize(("named", "is_ours"), [("ours", True), ("another", False)])
+async def test_a_transaction_that_was_not_asked_for_is_no_answer(named: str, is_ours: bool) -> None:
+    transaction = {"signatures": [named], "message": {"accountKeys": [KEY]}}
+    record = {"slot": 9, "blockTime": None, "meta": None, "transaction": transaction}
+    client = RpcClient(Saying(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "result": record})), 3.0)
+    if is_ours:
+        assert await client.transaction("ours", "confirmed") is not None
+    else:
+        with pytest.raises(ChainUnavailable, match="another transaction than the one that was asked for"):
+            await client.transaction("ours", "confirmed")
