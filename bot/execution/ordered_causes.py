@@ -205,7 +205,12 @@ class OrderedCauses(ABC):
 
     async def _end(self, causes: list[Cause], by: str) -> bool:
         for cause in causes:
-            self.owed[:] = [one for one in self.owed if (one.name, one.scope) != (cause.name, cause.scope)]
-            await self.store.clear_cause(cause.name, cause.scope, by, self.clock.now_ms())
+            owed = [one for one in self.owed if (one.name, one.scope) == (cause.name, cause.scope)]
+            self.owed[:] = [one for one in self.owed if one not in owed]
+            try:
+                await self.store.clear_cause(cause.name, cause.scope, by, self.clock.now_ms())
+            except StoreUnavailable:
+                self.owed.extend(owed)  # it stands, and a restart must not forget it
+                raise
             self.resume(cause.name, scope=cause.scope)
         return bool(causes)

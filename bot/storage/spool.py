@@ -125,3 +125,10 @@ class SpooledStore(SpooledPeople, SpooledOrders):
             if waits:
                 raise self._charge.refusal()
             await self._charge.record(Kept(cause))
+
+    async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
+        """Not before what waits is in the rows: a pause that was ended first would be written behind its end."""
+        async with self._charge.writing():
+            if self._charge.away is not None:
+                raise self._charge.refusal()
+            await self._store.clear_cause(name, scope, by, now_ms)

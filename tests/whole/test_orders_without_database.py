@@ -83,6 +83,34 @@ async def ended(here: Scene) -> str:
     return await text(here, verb="resume")
 
 
+async def test_a_pause_that_is_ended_as_the_database_comes_back_does_not_come_back_with_a_restart(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(KEEPS) as here:
+        await here.database_goes()
+        await text(here, verb="pause", why="a look")
+        assert await here.bot.guard.pause_user(here.user.id)
+        here.world.database.is_away = False
+        early = await operator_of(here.bot).answer({"verb": "resume"})
+        assert early.get("error", "").startswith("what you ordered stands"), early
+        await until(lambda: not here.waits(), within_s=10)
+        assert "over: operator's pause" in await text(here, verb="resume")
+        assert await here.bot.guard.resume_user(here.user.id)
+        assert {cause.name for cause in await here.world.store.causes()} <= {"database"}
+
+
+async def test_a_pause_that_nobody_could_store_stands_after_a_vain_attempt_to_end_it(autojump_clock: MockClock) -> None:
+    async with scene(KEEPS) as here:
+        await here.database_goes()
+        here.world.journal.full = True
+        assert MEMORY_ALONE in await text(here, verb="pause", why="a look")
+        assert "error" in await operator_of(here.bot).answer({"verb": "resume"})
+        assert [cause.name for cause in here.bot.guard.owed] == ["operator"]
+        here.world.journal.full = False
+        await until(lambda: bool(here.world.journal.data), within_s=10)
+    await ends_restarted(here.world, "operator")
+
+
 async def test_a_halt_without_the_database_says_that_it_is_on_this_disk_alone(autojump_clock: MockClock) -> None:
     async with scene(KEEPS) as here:
         await here.database_goes()
