@@ -198,15 +198,15 @@ class BatchingTransport:
                 for one in asked:
                     one.tell(error.answer)
                 return
-            most = self._fewer_than(len(asked), str(error))
-            for start in range(0, len(asked), most):
-                await self._ask(asked[start : start + most])
+            self._take_fewer_than(len(asked), str(error))
+            left = deque(asked)
+            while left:
+                await self._ask([left.popleft() for _ in range(min(self._most, len(left)))])
 
-    def _fewer_than(self, refused: int, reason: str) -> int:
+    def _take_fewer_than(self, refused: int, reason: str) -> None:
         if self._most >= refused:
             self._most = refused // 2
             log.warning("batches_made_smaller", endpoint=self.name, refused=refused, most=self._most, reason=reason)
-        return self._most
 
 
 def _tell(name: str, asked: Sequence[_Asked], answer: bytes) -> None:
