@@ -315,7 +315,7 @@ class RpcClient:
     async def transaction(self, signature: str, commitment: Commitment) -> wire.TransactionRecord | None:
         """A landed transaction; None when this endpoint does not show it at the commitment. Version 1 is on mainnet."""
         config = {"encoding": "json", "commitment": commitment, "maxSupportedTransactionVersion": 1}
-        record = await self._call("getTransaction", [signature, config], _transaction)
+        record: wire.TransactionRecord | None = await self._call("getTransaction", [signature, config], _transaction)
         if record is not None and record.transaction.signatures[:1] not in ([], [signature]):
             raise self._garbled("getTransaction", "it is another transaction than the one that was asked for")
         return record
