@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
+from actors.dollar_keeper import UsdRules
+from actors.price_historian import HistoryRules
 from actors.runtime import Context, Ignore, IgnoreType
 from bot.clock import Clock
 from bot.execution.leadership import Leadership
@@ -17,6 +19,7 @@ from bot.ports import (
     LaunchStream,
     MarketRecording,
     PoolNews,
+    SolPrice,
     Spool,
     Store,
     Vault,
@@ -25,12 +28,21 @@ from bot.ports import (
 
 
 @dataclass(frozen=True, slots=True)
+class MarketRules:
+    """How past prices are kept, and how often what a SOL costs in dollars is asked."""
+
+    history: HistoryRules = field(default_factory=HistoryRules)
+    usd: UsdRules = field(default_factory=UsdRules)
+
+
+@dataclass(frozen=True, slots=True)
 class Adapters:
     """The ports of one life of the bot.
 
     `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
     `pools` tells of trades in pools, whose prices come by polling alone without it.
-    `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market.
+    `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
+    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept.
     """
 
     store: Store
@@ -44,6 +56,8 @@ class Adapters:
     leadership: Leadership | None = None
     pools: PoolNews | None = None
     recording: MarketRecording | None = None
+    sol_price: SolPrice | None = None
+    market_rules: MarketRules = field(default_factory=MarketRules)
 
 
 async def absent(_: Context) -> IgnoreType:

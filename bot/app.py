@@ -16,11 +16,7 @@ import structlog
 import trio
 
 from actors.failure_policy import FailurePolicy, log_report
-from actors.runtime import (
-    LoopWatchdog,
-    Supervisor,
-    loop_watchdog,
-)
+from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
 from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
 from bot import control, keys, liveness, routes, settings
@@ -32,7 +28,16 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.pump_chain import PumpChain
 from bot.chain.swaps import PumpWallets
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, engine_rates, policy, recording, telegram_token
+from bot.compose import (
+    bind_cluster,
+    demo_users,
+    engine_rates,
+    market_rules,
+    policy,
+    recording,
+    telegram_token,
+    usd_url,
+)
 from bot.console import Console, ConsoleMessenger
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
@@ -40,6 +45,7 @@ from bot.garbage import relax_collector
 from bot.left_on_disk import spooled_store
 from bot.live_gates import refuse_live
 from bot.local_chain import refuse_taken_port
+from bot.market.sol_price import open_sol_price
 from bot.operator import Operator
 from bot.panels import Panels
 from bot.paths import control_socket
@@ -79,6 +85,7 @@ from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
     AccountHandlers,
     PreferenceHandlers,
+    TokenHandlers,
     TradeHandlers,
     WatchingHandlers,
     make_chat,
@@ -211,6 +218,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             engines = await opened.enter_async_context(open_engines(engine_rates(chosen, cluster.engine_url), clock))
         chain = PumpChain(endpoints, engines)
         vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
+        local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
         adapters = Adapters(
             store=store,
@@ -224,6 +232,8 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             engines=engines,
             pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc),
             recording=await opened.enter_async_context(recording(chosen.recorder, options.directory)),
+            market_rules=market_rules(chosen),
+            sol_price=await opened.enter_async_context(open_sol_price(usd_url(chosen.usd, local_url))),
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
@@ -311,6 +321,7 @@ async def _run_tree(
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
+        TokenHandlers(store, adapters.chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
     )
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))
     panels = Panels(bot, profile.mode)

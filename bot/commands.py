@@ -44,7 +44,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
     Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
-    Command("price", "MINT", "a token's price, market cap and how far its curve is"),
+    Command("price", "MINT", "a token's price, market cap, how far its curve is and how its price has changed"),
+    Command(
+        "info", "MINT", "all that is known of a token: name, price, changes, maker, age, holders, and your position"
+    ),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
     Command("snipe", "", "your sniper: its thresholds and what it looked at today"),
     Command("track", "ADDRESS [LABEL]", "follow a wallet; its trades become signals"),

@@ -13,7 +13,10 @@ import structlog
 import trio
 from pydantic import SecretStr
 
+from actors.dollar_keeper import UsdRules
+from actors.price_historian import HistoryRules
 from bot import settings
+from bot.adapters import MarketRules
 from bot.errors import ChainUnavailable, StartupError
 from bot.execution.policy import Policy
 from bot.local_chain import airdrop
@@ -74,6 +77,21 @@ def recording(chosen: settings.Recorder, directory: Path) -> AbstractAsyncContex
         return nullcontext()
     keep = Keep(chosen.keep_days * DAY_MS, chosen.max_mb * 1_000_000, chosen.pack_after_s * 1000)
     return open_recording(directory / RECORDINGS, keep)
+
+
+def market_rules(chosen: settings.Settings) -> MarketRules:
+    """How densely and how long prices are kept, how often dollars are asked for and how long those stand for."""
+    return MarketRules(
+        HistoryRules(chosen.price_history.sample_s, chosen.price_history.keep_days * DAY_MS),
+        UsdRules(chosen.usd.every_s, round(chosen.usd.max_age_s * 1000)),
+    )
+
+
+def usd_url(chosen: settings.Usd, local_url: str | None) -> str | None:
+    """Who is asked: the settings' address, else the local chain where there is one, else nobody."""
+    if chosen.url is not None:
+        return chosen.url.get_secret_value()
+    return None if local_url is None else f"{local_url}/price/v3"
 
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:

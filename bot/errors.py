@@ -34,6 +34,10 @@ class RecordingUnavailable(Unavailable):
     """The disk does not take the recording of the market. Nothing trades by it."""
 
 
+class DollarsUnavailable(Unavailable):
+    """Nobody says what a SOL costs in dollars. Nothing is decided by it."""
+
+
 class LeaseLost(Unavailable):
     """Nothing may be written or signed here now: another bot leads on the database, or the time of this one has run out.
 

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.dollar_keeper import DollarKeeper
+from actors.price_historian import PriceHistorian
 from actors.recorder import Recorder
 from actors.runtime import Start
-from bot.adapters import absent
-from bot.clock import Clock, rfc3339
-from bot.ports import MarketRecording, PricePoint, Snapshot
-from bot.trading.launch import LaunchpadEvent
+from bot.adapters import Adapters, absent
+from bot.clock import rfc3339
+from bot.execution.dollar_book import DollarBook
+from bot.execution.price_book import PriceBook
+from bot.ports import PricePoint, Snapshot
+from bot.trading.launch import LaunchpadEvent, TokenLaunch
 
 Record = dict[str, Any]
 
 
 class MarketData:
-    """Takes what the stream tells and what polling reads. Without a `recording` none is made."""
+    """Takes what the stream tells and what polling reads."""
 
-    def __init__(self, recording: MarketRecording | None, clock: Clock) -> None:
+    def __init__(self, adapters: Adapters, prices: PriceBook) -> None:
+        recording, clock, rules = adapters.recording, adapters.clock, adapters.market_rules.history
         self.recorder = None if recording is None else Recorder(recording, clock)
+        self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
+        self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
+        self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)
 
     def heard(self, event: LaunchpadEvent) -> None:
         """A launch or a trade."""
         if self.recorder is not None:
             self.recorder.note(event)
+        if isinstance(event, TokenLaunch):
+            self.historian.launched(event)
 
     def read(self, mint: str, point: PricePoint) -> None:
         """Reserves that somebody asked the chain for."""
@@ -46,6 +56,22 @@ class MarketData:
             "trouble": look.trouble,
         }
 
+    def dollar_record(self) -> Record | None:
+        """SOL in dollars for status; None where nobody is asked. An old price is no price."""
+        if self._source is None:
+            return None
+        age_ms = self.dollars.age_ms()
+        return {
+            "micro_usd_per_sol": self.dollars.micro_usd(),
+            "age_s": None if age_ms is None else round(age_ms / 1000, 1),
+            "trouble": self.dollars.trouble,
+        }
+
     def starts(self) -> dict[str, Start]:
         """The actors, by their names in supervision.toml."""
-        return {"recorder": absent if self.recorder is None else self.recorder.run}
+        keeper = None if self._source is None else DollarKeeper(self._source, self.dollars, self._usd_every_s)
+        return {
+            "dollar_keeper": absent if keeper is None else keeper.run,
+            "recorder": absent if self.recorder is None else self.recorder.run,
+            "price_historian": self.historian.run,
+        }

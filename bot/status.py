@@ -114,6 +114,7 @@ class StatusBoard:
             "ledger": self._ledger(overview),
             "lease": self._lease(),
             "recorder": self._bot.market.record(),
+            "usd": self._bot.market.dollar_record(),
             "services": self._services(),
         }
 

@@ -38,6 +38,7 @@ def status_text(status: Record) -> str:
         *_spool(status["spool"], status.get("cannot_sell")),
         *_lease(status["lease"]),
         *_recorder(status.get("recorder")),
+        *_dollars(status.get("usd")),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
@@ -153,6 +154,16 @@ def _recorder(recorder: Record | None) -> list[str]:
     trouble = f"; it does not go on: {recorder['trouble']}" if recorder["trouble"] else ""
     rows = f"{_counted(recorder['written'], 'row')} since the start, {recorder['dropped']} dropped"
     return [f"recorder: {rows}, {kept}{torn}{trouble}"]
+
+
+def _dollars(usd: Record | None) -> list[str]:
+    """What a SOL costs; an old price is not told."""
+    if usd is None:
+        return []
+    if usd["micro_usd_per_sol"] is None:
+        why = f": {usd['trouble']}" if usd["trouble"] else ""
+        return [f"SOL in dollars: {UNKNOWN}{why}"]
+    return [f"SOL in dollars: {usd['micro_usd_per_sol'] / 1_000_000:.2f} USD, {_age(usd['age_s'])} old"]
 
 
 def _monitors(monitors: Record) -> str:

@@ -39,6 +39,8 @@ STATIC = (
     "launch_watcher",
     "hunt_keeper",
     "recorder",
+    "price_historian",
+    "dollar_keeper",
 )
 MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})
 # Those that end by themselves when their work is done, and must come back when they fail before.

@@ -166,7 +166,7 @@ class TradingBot:
             observe_s=self.observe_s,
             supervisor=self.supervisor,
         )
-        self.market = MarketData(self.adapters.recording, clock)
+        self.market = MarketData(self.adapters, self.prices)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
         errors.on_burst = self.protocol_watch.burst

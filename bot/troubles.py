@@ -40,6 +40,8 @@ FIXED = {
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
     "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),
+    "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),
+    "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),
     "records": ("the records of the market as a whole", "trading goes on; nothing is kept until it is back"),
     "hunt": ("the search for new tokens as a whole", "nothing new is bought; positions are watched as before"),
     "links": ("the watch over database, RPC and stream as a whole", "outages are not noticed until it is back"),

@@ -49,7 +49,7 @@ def key_from(text: str) -> Pubkey:
         raise LookupError(f"{text!r} is not an address") from None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def bonding_curve(mint: Pubkey) -> Pubkey:
     """The account that holds a mint's reserves."""
     return _derived([b"bonding-curve", bytes(mint)], PUMP_PROGRAM)
@@ -73,13 +73,13 @@ def sharing_config(mint: Pubkey) -> Pubkey:
     return _derived([b"sharing-config", bytes(mint)], FEES_PROGRAM)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def pool_authority(mint: Pubkey) -> Pubkey:
     """Who opens the canonical pool of a mint: the launchpad itself, when the curve migrates."""
     return _derived([b"pool-authority", bytes(mint)], PUMP_PROGRAM)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def canonical_pool(mint: Pubkey) -> Pubkey:
     """The pool that a mint's curve migrates to. Anybody may open others; they are none of ours."""
     seeds = [b"pool", bytes(2), bytes(pool_authority(mint)), bytes(mint), bytes(WRAPPED_SOL_MINT)]

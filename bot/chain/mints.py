@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.errors import DecodeError
+from bot.trading.metadata import TokenMetadata
 from bot.trading.token_check import MintFacts
 
 MINT_LENGTH = 82
@@ -87,6 +88,26 @@ def decode_mint(data: bytes) -> MintFacts:
         is_scaled=SCALED_AMOUNT in extensions,
         unknown_extensions=tuple(sorted(set(extensions) - set(LENGTHS) - HARMLESS)),
     )
+
+
+def decode_metadata(data: bytes) -> TokenMetadata | None:
+    """What a mint's own metadata extension calls it; None for a mint without one. Raises DecodeError for a strange one.
+
+    Source: the SPL token-metadata interface, in Borsh: two keys, then name, symbol and uri, each behind its `u32` length.
+    """
+    if len(data) <= MINT_LENGTH:
+        return None
+    extension = dict(_extensions(data)).get(TOKEN_METADATA)
+    if extension is None:
+        return None
+    texts, at = [], 64
+    for _ in range(3):
+        end = at + 4 + int.from_bytes(extension[at : at + 4], "little")
+        if at + 4 > len(extension) or end > len(extension):
+            raise DecodeError(f"the mint's metadata is cut short at byte {at}")
+        texts.append(extension[at + 4 : end].decode(errors="replace"))
+        at = end
+    return TokenMetadata(*texts)
 
 
 def _option(data: bytes, at: int) -> bool:

@@ -23,6 +23,7 @@ from bot.trading.failures import program_failure
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import AttemptState, Side
+from bot.trading.metadata import TokenMetadata
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts
@@ -70,6 +71,9 @@ class PaperChain:
 
     async def mint_facts(self, mint: str) -> MintFacts:
         return await self.real.mint_facts(mint)
+
+    async def metadata(self, mint: str) -> TokenMetadata | None:
+        return await self.real.metadata(mint)
 
     async def holders(self, mint: str, creator: str) -> Holders:
         return await self.real.holders(mint, creator)

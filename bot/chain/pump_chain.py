@@ -17,7 +17,7 @@ from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import event_payloads, landed_from
 from bot.chain.launchpad_config import LaunchpadConfig
-from bot.chain.mints import decode_mint
+from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_from
@@ -29,6 +29,7 @@ from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalan
 from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
+from bot.trading.metadata import TokenMetadata
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts, hazards
@@ -190,6 +191,14 @@ class PumpChain:
         """Read once for a mint that nobody has power over: a power that was given up never comes back."""
         if (known := self._plain_mints.get(mint)) is not None:
             return known
+        facts = decode_mint(await self._mint_account(mint))
+        self._remember_plain(mint, facts)
+        return facts
+
+    async def metadata(self, mint: str) -> TokenMetadata | None:
+        return decode_metadata(await self._mint_account(mint))
+
+    async def _mint_account(self, mint: str) -> bytes:
         key = str(at.key_from(mint))
         _, accounts = await self._reads.accounts([key], "confirmed")
         account = accounts[key]
@@ -197,9 +206,7 @@ class PumpChain:
             raise LookupError(f"{mint} is no token, or so new that the chain has not confirmed it")
         if account.owner not in map(str, at.TOKEN_PROGRAMS):
             raise DecodeError(f"{mint} belongs to {account.owner}, which is no token program")
-        facts = decode_mint(account.data)
-        self._remember_plain(mint, facts)
-        return facts
+        return account.data
 
     async def holders(self, mint: str, creator: str) -> Holders:
         return await holders.read(self._endpoints, mint, creator)

@@ -15,6 +15,7 @@ from bot.trading.pool import Pool
 @dataclass(slots=True)
 class _Entry:
     watchers: int = 0
+    followers: int = 0
     point: PricePoint | None = None
     doubted: bool = False
     changed: trio.Event = field(default_factory=trio.Event)
@@ -22,7 +23,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class PriceBook:
-    """Implements `bot.ports.Prices`. Only watched mints are kept, so that a busy market costs no memory."""
+    """Implements `bot.ports.Prices`. Only watched and followed mints are kept, so that a busy market costs no memory."""
 
     _entries: dict[str, _Entry] = field(default_factory=dict)
     _doubts: trio.Event = field(default_factory=trio.Event)
@@ -36,8 +37,21 @@ class PriceBook:
             yield
         finally:
             entry.watchers -= 1
-            if entry.watchers == 0 and self._entries.get(mint) is entry:
-                del self._entries[mint]
+            self._let_go(mint, entry)
+
+    def follow(self, mint: str) -> None:
+        """Take what is pushed of a mint, until `unfollow`; nobody is asked for its reserves because of that."""
+        self._entries.setdefault(mint, _Entry()).followers += 1
+
+    def unfollow(self, mint: str) -> None:
+        """End one `follow`."""
+        entry = self._entries[mint]
+        entry.followers -= 1
+        self._let_go(mint, entry)
+
+    def _let_go(self, mint: str, entry: _Entry) -> None:
+        if entry.watchers == entry.followers == 0 and self._entries.get(mint) is entry:
+            del self._entries[mint]
 
     def push(self, mint: str, point: PricePoint) -> None:
         """Take newer reserves; older slots are ignored, a later trade of the same slot counts."""
@@ -61,13 +75,13 @@ class PriceBook:
         return [
             mint
             for mint, entry in self._entries.items()
-            if entry.point is None or entry.doubted or entry.point.seen_at_ms < seen_before_ms
+            if entry.watchers and (entry.point is None or entry.doubted or entry.point.seen_at_ms < seen_before_ms)
         ]
 
     def in_pools(self) -> list[str]:
         """The watched mints that trade in their pools, in order."""
-        entries = self._entries.items()
-        return sorted(mint for mint, entry in entries if entry.point and isinstance(entry.point.venue, Pool))
+        watched = [(mint, entry.point) for mint, entry in self._entries.items() if entry.watchers]
+        return sorted(mint for mint, point in watched if point and isinstance(point.venue, Pool))
 
     def doubt(self, mint: str) -> None:
         """Somebody traded a mint: its reserves have to be read again."""
@@ -81,12 +95,17 @@ class PriceBook:
         await self._doubts.wait()
         self._doubts = trio.Event()
 
+    def newest(self) -> list[tuple[str, PricePoint]]:
+        """The newest point of every watched or followed mint that has one."""
+        return [(mint, entry.point) for mint, entry in self._entries.items() if entry.point is not None]
+
     def oldest_seen_ms(self) -> int | None:
         """When the oldest of the watched prices was seen; None while no price is known."""
         return min(
-            (entry.point.seen_at_ms for entry in self._entries.values() if entry.point is not None), default=None
+            (entry.point.seen_at_ms for entry in self._entries.values() if entry.watchers and entry.point is not None),
+            default=None,
         )
 
     def watched(self) -> int:
         """How many mints are watched."""
-        return len(self._entries)
+        return sum(entry.watchers > 0 for entry in self._entries.values())

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import trio
 
+from bot.localnet import dollars
 from bot.localnet.cluster import Cluster
 from bot.localnet.doors.connections import HOST, Listeners, open_all_listeners
 from bot.localnet.doors.control import ControlDoor, socket_path
@@ -84,7 +85,12 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             for endpoint, pair in zip(cluster.endpoints, listeners, strict=True):
-                http = HttpDoor(endpoint.faults, endpoint.rates, endpoint.dispatcher.handle_bytes)
+                http = HttpDoor(
+                    endpoint.faults,
+                    endpoint.rates,
+                    endpoint.dispatcher.handle_bytes,
+                    show=lambda target: dollars.answer(target, cluster.chain.position.slot, cluster.seed),
+                )
                 websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub.open_at)
                 nursery.start_soon(trio.serve_listeners, http.serve, pair.http)
                 nursery.start_soon(trio.serve_listeners, websocket.serve, pair.websocket)

@@ -20,6 +20,7 @@ from bot.ports.chat import (
     ChatUpdate,
     OtherUpdate,
 )
+from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
@@ -35,6 +36,7 @@ from bot.ports.snipes import SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
 from bot.ports.stories import Booked, Landed, OrderStory, SentAttempt, StoryStore, Told
+from bot.ports.tokens import PastPrice, Token, TokenStore
 from bot.ports.tracking import (
     TrackedWallet,
     TrackingStore,
@@ -96,6 +98,7 @@ __all__ = [
     "OverviewStore",
     "Owner",
     "Party",
+    "PastPrice",
     "PoolNews",
     "PositionStore",
     "Preview",
@@ -112,6 +115,7 @@ __all__ = [
     "Snapshot",
     "SnipeRun",
     "SnipeStore",
+    "SolPrice",
     "SourceHealth",
     "Spool",
     "SpoolState",
@@ -120,6 +124,8 @@ __all__ = [
     "StoryStore",
     "Submitted",
     "SwapOrder",
+    "Token",
+    "TokenStore",
     "Told",
     "TrackedWallet",
     "TrackingStore",

@@ -14,6 +14,7 @@ from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import Side
+from bot.trading.metadata import TokenMetadata
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.token_check import MintFacts
 from bot.trading.venue import Venue
@@ -100,6 +101,9 @@ class Chain(Protocol):
 
     async def mint_facts(self, mint: str) -> MintFacts:
         """Who has power over a token's holders; raises LookupError for no account, DecodeError for one that is no mint."""
+
+    async def metadata(self, mint: str) -> TokenMetadata | None:
+        """What a mint's own account calls it, None where it says nothing; raises LookupError and DecodeError as above."""
 
     async def holders(self, mint: str, creator: str) -> Holders:
         """The largest holders of a token and what its creator holds; raises LookupError, DecodeError."""

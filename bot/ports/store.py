@@ -13,6 +13,7 @@ from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
 from bot.ports.snipes import SnipeStore
 from bot.ports.stories import StoryStore
+from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
 from bot.ports.users import UserStore
 from bot.trading.trading_state import Cause, Halt
@@ -73,6 +74,7 @@ class Store(
     SnipeStore,
     OutboxStore,
     TrackingStore,
+    TokenStore,
     OverviewStore,
     StoryStore,
     FlattenStore,

@@ -293,6 +293,29 @@ class Recorder(Section):
     pack_after_s: int = Field(default=900, ge=10, le=3_600)
 
 
+class PriceHistory(Section):
+    """Past prices of the tokens that somebody holds or asked about, for /price and /info.
+
+    A point per token and `sample_s` while its price changes; whole days (UTC) older than `keep_days` are dropped.
+    """
+
+    sample_s: float = Field(default=10.0, ge=1, le=60)
+    keep_days: int = Field(default=7, ge=1, le=3_650)
+
+
+class Usd(Section):
+    """What a SOL costs in dollars, for people to look at; nothing is decided by it.
+
+    `url` is an address that speaks Jupiter's price interface v3, without the question; it may hold a key and is never shown.
+    Profile local asks its own chain; elsewhere, without one, dollars are not known. A price older than `max_age_s` is not
+    known either.
+    """
+
+    url: SecretStr | None = None
+    every_s: float = Field(default=15.0, ge=1, le=3_600)
+    max_age_s: float = Field(default=120.0, ge=5, le=86_400)
+
+
 class Settings(Section):
     database: Database = Database()
     wallets: Wallets = Wallets()
@@ -307,4 +330,6 @@ class Settings(Section):
     live: Live = Live()
     demo: Demo = Demo()
     recorder: Recorder = Recorder()
+    price_history: PriceHistory = PriceHistory()
+    usd: Usd = Usd()
     logs: Logs = Logs()

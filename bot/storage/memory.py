@@ -12,14 +12,16 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import Day, OutboxMessage, SealedKey, SnipeRun, User, Wallet, WalletMove
+from bot.ports import Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_overview import MemoryOverview
+from bot.storage.memory_snipes import MemorySnipes
 from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
+from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
@@ -30,12 +32,9 @@ from bot.storage.rules import (
     PAUSE_CLEARED,
     PAUSE_SET,
     PROGRAM,
-    RUN_LEFT_BEHIND,
-    RUN_STATUSES_BEFORE_INTENT,
     cause_facts,
     cause_of_facts,
     check_owner,
-    check_run_status,
     check_settings,
     decode_payload,
     encode_payload,
@@ -43,9 +42,7 @@ from bot.storage.rules import (
     in_mode,
     no_message,
     no_position,
-    no_run,
     other_cluster,
-    run_of,
     storable,
 )
 from bot.trading.breaker import UserDay
@@ -226,48 +223,6 @@ class MemoryPositions(MemoryTables):
         return after
 
 
-class MemorySnipes(MemoryTables):
-    """Snipe runs."""
-
-    async def open_run(self, run: SnipeRun) -> bool:
-        await trio.lowlevel.checkpoint()
-        check_run_status(run.status)
-        self._user(run.user_id)
-        if any((row.user_id, row.mint, row.epoch) == (run.user_id, run.mint, run.epoch) for row in self._runs.values()):
-            return False
-        if run.id in self._runs:
-            raise Conflict(f"snipe run {run.id} exists already")
-        self._runs[run.id] = replace(run, reason=storable(run.reason))
-        return True
-
-    async def set_run(self, run_id: str, status: str, reason: str) -> None:
-        """Raises LookupError for an unknown run."""
-        await trio.lowlevel.checkpoint()
-        check_run_status(status)
-        if run_id not in self._runs:
-            raise no_run(run_id)
-        self._runs[run_id] = replace(self._runs[run_id], status=status, reason=storable(reason))
-
-    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
-        """Oldest first."""
-        await trio.lowlevel.checkpoint()
-        rows = [row for row in self._runs.values() if row.user_id == user_id and row.created_at_ms >= since_ms]
-        return sorted(rows, key=lambda row: row.created_at_ms)
-
-    async def expire_runs(self, now_ms: int) -> int:
-        await trio.lowlevel.checkpoint()
-        with_intent = {run_of(intent.request) for intent in self._intents.values()}
-        left = [
-            row
-            for row in self._runs.values()
-            if row.created_at_ms <= now_ms
-            and (row.status in RUN_STATUSES_BEFORE_INTENT or (row.status == "EXECUTING" and row.id not in with_intent))
-        ]
-        for row in left:
-            self._runs[row.id] = replace(row, status="EXPIRED", reason=RUN_LEFT_BEHIND)
-        return len(left)
-
-
 class MemoryOutbox(MemoryTables):
     """Messages that users are owed."""
 
@@ -391,6 +346,7 @@ class MemoryStore(
     MemorySnipes,
     MemoryOutbox,
     MemoryTracking,
+    MemoryTokens,
     MemoryOverview,
     MemoryStories,
     MemoryFlattens,

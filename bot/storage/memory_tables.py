@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from bot.ports import (
     LedgerCheck,
     OutboxMessage,
+    PastPrice,
     SealedKey,
     SnipeRun,
+    Token,
     TrackedWallet,
     User,
     Wallet,
@@ -117,6 +119,8 @@ class MemoryTables:
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
+        self._tokens: dict[str, Token] = {}
+        self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._flattens: dict[tuple[str, str], FlattenRow] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None

@@ -20,6 +20,7 @@ from bot.storage.positions import Positions
 from bot.storage.program import Program
 from bot.storage.snipe_runs import SnipeRuns
 from bot.storage.stories import Stories
+from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
 from bot.storage.users import Users
 
@@ -33,6 +34,7 @@ class PostgresStore(
     SnipeRuns,
     Outbox,
     Tracking,
+    Tokens,
     Overviews,
     Stories,
     Flattens,

@@ -13,11 +13,12 @@ from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, create_account
 from trio.testing import MockClock
 
-from bot.chain.mints import LENGTHS, decode_mint
+from bot.chain.mints import LENGTHS, TOKEN_METADATA, decode_metadata, decode_mint
 from bot.clock import virtual_clock
 from bot.errors import DecodeError
 from bot.localnet.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from bot.localnet.inprocess import InProcessChain
+from bot.trading.metadata import TokenMetadata
 from bot.trading.token_check import MintFacts, cautions, hazards
 from tests.chain.chain_doubles import FaultyDoor, InProcessTransport
 from tests.chain.chain_scenario import EPOCH_MS, pump_chain
@@ -182,3 +183,38 @@ def test_an_extension_that_is_cut_in_its_middle_is_refused(
     # One trailing byte is no extension; apart from it only what ends between two extensions can be read.
     assert at in ends or at - 1 in ends
     assert set(hazards(cut)) <= set(hazards(complete))
+
+
+def named_mint(name: str, symbol: str, uri: str) -> bytes:
+    """A mint whose metadata extension holds these texts."""
+    texts = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in (name, symbol, uri))
+    value = KEY + KEY + texts + bytes(4)
+    return EMPTY_MINT + bytes(165 - 82) + b"\x01" + struct.pack("<HH", TOKEN_METADATA, len(value)) + value
+
+
+async def test_what_the_launchpad_wrote_on_a_mint_is_read_from_it(autojump_clock: MockClock) -> None:
+    chain = InProcessChain(seed=1)
+    mint = Crowd(chain).launch(name="Caf\u00e9", uri="ipfs://x")
+    chain.step(3)
+    assert await reader(chain).metadata(mint) == TokenMetadata("Caf\u00e9", "T1", "ipfs://x")
+    with pytest.raises(LookupError):
+        await reader(chain).metadata(str(Keypair().pubkey()))
+
+
+@given(st.text(max_size=20), st.text(max_size=9), st.text(max_size=50), st.data())
+def test_metadata_is_read_whole_or_refused(name: str, symbol: str, uri: str, data: st.DataObject) -> None:
+    whole = named_mint(name, symbol, uri)
+    assert decode_metadata(whole) == TokenMetadata(name, symbol, uri)
+    assert decode_metadata(EMPTY_MINT) is None
+    at = data.draw(st.integers(170, len(whole) - 1))
+    with pytest.raises(DecodeError):
+        decode_metadata(whole[:at])
+
+
+@given(st.binary(max_size=300))
+def test_any_metadata_is_text_or_an_error(value: bytes) -> None:
+    mint = EMPTY_MINT + bytes(165 - 82) + b"\x01" + struct.pack("<HH", TOKEN_METADATA, len(value)) + value
+    try:
+        decode_metadata(mint)
+    except DecodeError:
+        return

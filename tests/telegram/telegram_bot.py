@@ -19,6 +19,7 @@ from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
     AccountHandlers,
     PreferenceHandlers,
+    TokenHandlers,
     TradeHandlers,
     WatchingHandlers,
     make_chat,
@@ -113,6 +114,7 @@ async def bot_on_telegram(
             TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
+            TokenHandlers(store, chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
         )
         await open_for_entries(bot)
         async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:

@@ -49,6 +49,9 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
             f"/sell {mint} all", "you hold no position in this token, and what came from elsewhere is not sold"
         )
         await talk.asks(f"/price {mint}", "Nobody can freeze, tax, take back or mint more of it")
+        told = await talk.asks(f"/info {mint}", "calls itself Token 1 (T1)")
+        assert "You hold no position in it." in told
+        assert "Launched" in told
         await talk.asks("/settings", "stop_loss = 10 %")
         await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
         await talk.asks(

@@ -41,17 +41,17 @@ class Crowd:
     _funded: set[int] = field(default_factory=set)
     _mints: int = 0
 
-    def launch(self, *, creator: int = 1) -> str:
-        """A new token; its mint."""
+    def launch(self, *, creator: int = 1, name: str | None = None, uri: str = "https://example.invalid") -> str:
+        """A new token, under a name of its own or one that is given; its mint."""
         self._mints += 1
         mint = _keypair(1_000_000 + self._mints)
         owner = self._trader(creator)
         instruction = create_v2(
             mint.pubkey(),
             owner.pubkey(),
-            name=f"Token {self._mints}",
+            name=f"Token {self._mints}" if name is None else name,
             symbol=f"T{self._mints}",
-            uri="https://example.invalid",
+            uri=uri,
         )
         self._send([instruction], [owner, mint])
         return str(mint.pubkey())

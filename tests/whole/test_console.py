@@ -12,7 +12,14 @@ from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError
 from bot.localnet.inprocess import InProcessChain
 from bot.status import StatusBoard
-from bot.telegram.handlers import AccountHandlers, PreferenceHandlers, TradeHandlers, WatchingHandlers, make_chat
+from bot.telegram.handlers import (
+    AccountHandlers,
+    PreferenceHandlers,
+    TokenHandlers,
+    TradeHandlers,
+    WatchingHandlers,
+    make_chat,
+)
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.tree import TradingBot
@@ -43,6 +50,7 @@ async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
             TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
+            TokenHandlers(store, chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
         )
         await open_for_entries(bot)
         yield bot, Console(store, clock, chat, ConsoleMessenger(world.told.append))

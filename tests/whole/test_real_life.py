@@ -49,6 +49,13 @@ def test_first_life_says_what_it_does_and_leaves_clean_books(lived: Lived) -> No
     assert places == sorted(places), console
     assert lived.last["mode"] == "live"
     assert lived.last["cluster"] == "local"
+    assert lived.last["usd"]["micro_usd_per_sol"] > 0
+    recorder = lived.last["recorder"]
+    assert recorder["written"] > lived.last["launches_seen"] > 0
+    assert (recorder["dropped"], recorder["trouble"]) == (0, None)
+    [segment] = (lived.bot.directory / "recordings" / "segments").glob("*.csv")
+    launches = sum(",create," in line for line in segment.read_text().splitlines())
+    assert launches >= lived.last["launches_seen"], "what waited when it was stopped is written too"
     assert lived.last["users"] == 2
     assert findings(lived.books, lived.evidence, unresolved=True) == []
     assert len(lived.books.trades) >= 2

@@ -22,6 +22,7 @@ from bot.console import ConsoleMessenger
 from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
+from bot.market.memory import MemorySolPrice
 from bot.ports import Store, User, Wallet
 from bot.recorder.memory import MemoryRecording
 from bot.shutdown import OrderlyStop, open_tree
@@ -85,6 +86,7 @@ class World:
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     recording: MemoryRecording = field(default_factory=MemoryRecording)
+    sol_price: MemorySolPrice = field(default_factory=MemorySolPrice)
     overtaken: bool = False
     sources: tuple[str, ...] = ("logs",)
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
@@ -113,6 +115,7 @@ class World:
             leadership=self.leadership,
             pools=PumpPoolNews([InProcessSubscriptions(self.chain)]),
             recording=self.recording,
+            sol_price=self.sol_price,
         )
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:

@@ -17,6 +17,8 @@ IDLE_S = 300
 RATE_LIMITED_ANSWER = b'{"jsonrpc":"2.0","error":{"code":429,"message":"Too many requests"},"id":null}'
 
 Answer = Callable[[bytes], bytes]
+# The body for the target of a GET request, None for one that nothing is known of.
+Show = Callable[[bytes], bytes | None]
 
 
 class Rates(Protocol):
@@ -27,12 +29,24 @@ class Rates(Protocol):
 
 
 class HttpDoor:
-    """Serves JSON-RPC requests. `answer` maps a request body to an answer body; `shut_by` is the fault that shuts it."""
+    """Serves JSON-RPC requests. `answer` maps a request body to an answer body; `shut_by` is the fault that shuts it.
 
-    def __init__(self, faults: FaultTable, rates: Rates, answer: Answer, *, shut_by: FaultKind = RPC_DOWN) -> None:
+    `show` serves what is there to be looked at beside them.
+    """
+
+    def __init__(
+        self,
+        faults: FaultTable,
+        rates: Rates,
+        answer: Answer,
+        *,
+        shut_by: FaultKind = RPC_DOWN,
+        show: Show = lambda _: None,
+    ) -> None:
         self._rates = rates
         self._connections = Connections(faults, shut_by)
         self._answer = answer
+        self._show = show
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """Serve one connection until the client leaves or stays silent for five minutes."""
@@ -61,6 +75,8 @@ class HttpDoor:
             return 413, b'{"error":"request body too large"}', None
         if request.method == b"GET" and request.target == b"/health":
             return 200, b"ok", None
+        if request.method == b"GET" and (shown := self._show(request.target)) is not None:
+            return 200, shown, None
         if request.method != b"POST":
             return 405, b'{"error":"use POST"}', None
         retry_after_s = self._rates.refuses_for_s()

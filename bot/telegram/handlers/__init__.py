@@ -6,12 +6,17 @@ from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
+from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
 from bot.telegram.handlers.watching import WatchingHandlers
 
 
 def make_chat(
-    account: AccountHandlers, trade: TradeHandlers, preferences: PreferenceHandlers, watching: WatchingHandlers
+    account: AccountHandlers,
+    trade: TradeHandlers,
+    preferences: PreferenceHandlers,
+    watching: WatchingHandlers,
+    tokens: TokenHandlers,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
     handlers: dict[str, Handler] = {
@@ -25,7 +30,8 @@ def make_chat(
         "pause": preferences.pause,
         "resume": preferences.resume,
         "ack_outflow": preferences.ack_outflow,
-        "price": watching.price,
+        "price": tokens.price,
+        "info": tokens.info,
         "track": watching.track,
         "untrack": watching.untrack,
         "snipe_enable": account.snipe_enable,
@@ -43,4 +49,4 @@ def make_chat(
     return Chat(handlers)
 
 
-__all__ = ["AccountHandlers", "PreferenceHandlers", "TradeHandlers", "WatchingHandlers", "make_chat"]
+__all__ = ["AccountHandlers", "PreferenceHandlers", "TokenHandlers", "TradeHandlers", "WatchingHandlers", "make_chat"]

@@ -1,4 +1,4 @@
-"""Looking at tokens and at other people's wallets."""
+"""Following other people's wallets, and the story of one's own orders."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 from bot.clock import Clock
 from bot.commands import Command
-from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import Chain, Store, TrackedWallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import safety_line, short, venue_line
+from bot.telegram.replies import short
 from bot.telegram.story_text import not_bought_text, story_text
-from bot.trading.token_check import UNREADABLE, cautions, hazards
-from bot.trading.venue import awaits_pool
 
 LABEL_LENGTH = 32
 POSITIONS_SEARCHED = 1_000  # of a user, the latest
@@ -33,18 +30,6 @@ class WatchingHandlers:
     clock: Clock
     tracking_changed: Callable[[], Awaitable[None]]
 
-    async def price(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        if len(arguments) != 1:
-            raise wrong_usage(command)
-        mint = key_of(arguments[0])
-        try:
-            venue = await self.chain.venue(mint)
-        except (LookupError, DecodeError):
-            return f"{short(mint)} is no token of the launchpad; check the address."
-        if awaits_pool(venue):
-            return f"{short(mint)} has left its curve and waits for its pool; until it opens nobody can trade it."
-        return f"{short(mint)}: {venue_line(venue)}\n{await self._safety(mint)}\n{await self._holders(mint, venue.creator)}"
-
     async def why(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """The story of one position, or of the latest one of a token; a token that was not bought has its looks."""
         if len(arguments) != 1:
@@ -58,19 +43,6 @@ class WatchingHandlers:
             return not_bought_text(word, runs)
         stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
         return story_text(position, [story for story in stories if story is not None])
-
-    async def _safety(self, mint: str) -> str:
-        try:
-            facts = await self.chain.mint_facts(mint)
-        except (LookupError, DecodeError):
-            return safety_line((UNREADABLE,))
-        return safety_line(hazards(facts), cautions(facts))
-
-    async def _holders(self, mint: str, creator: str) -> str:
-        try:
-            return (await self.chain.holders(mint, creator)).line
-        except (LookupError, DecodeError, ChainUnavailable):
-            return "Who holds it cannot be read now."
 
     async def track(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if not arguments:

@@ -1,0 +1,61 @@
+"""Snipe runs, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trio
+
+from bot.errors import Conflict
+from bot.ports import SnipeRun
+from bot.storage.memory_tables import MemoryTables
+from bot.storage.rules import (
+    RUN_LEFT_BEHIND,
+    RUN_STATUSES_BEFORE_INTENT,
+    check_run_status,
+    no_run,
+    run_of,
+    storable,
+)
+
+
+class MemorySnipes(MemoryTables):
+    """Snipe runs."""
+
+    async def open_run(self, run: SnipeRun) -> bool:
+        await trio.lowlevel.checkpoint()
+        check_run_status(run.status)
+        self._user(run.user_id)
+        if any((row.user_id, row.mint, row.epoch) == (run.user_id, run.mint, run.epoch) for row in self._runs.values()):
+            return False
+        if run.id in self._runs:
+            raise Conflict(f"snipe run {run.id} exists already")
+        self._runs[run.id] = replace(run, reason=storable(run.reason))
+        return True
+
+    async def set_run(self, run_id: str, status: str, reason: str) -> None:
+        """Raises LookupError for an unknown run."""
+        await trio.lowlevel.checkpoint()
+        check_run_status(status)
+        if run_id not in self._runs:
+            raise no_run(run_id)
+        self._runs[run_id] = replace(self._runs[run_id], status=status, reason=storable(reason))
+
+    async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
+        """Oldest first."""
+        await trio.lowlevel.checkpoint()
+        rows = [row for row in self._runs.values() if row.user_id == user_id and row.created_at_ms >= since_ms]
+        return sorted(rows, key=lambda row: row.created_at_ms)
+
+    async def expire_runs(self, now_ms: int) -> int:
+        await trio.lowlevel.checkpoint()
+        with_intent = {run_of(intent.request) for intent in self._intents.values()}
+        left = [
+            row
+            for row in self._runs.values()
+            if row.created_at_ms <= now_ms
+            and (row.status in RUN_STATUSES_BEFORE_INTENT or (row.status == "EXECUTING" and row.id not in with_intent))
+        ]
+        for row in left:
+            self._runs[row.id] = replace(row, status="EXPIRED", reason=RUN_LEFT_BEHIND)
+        return len(left)

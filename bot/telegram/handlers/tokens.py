@@ -1,0 +1,124 @@
+"""Looking at a token: what it costs, what it is, what can be done to its holders, and what the user has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.errors import ChainUnavailable, DecodeError, StoreUnavailable
+from bot.ports import Chain, Store, Token
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.handlers.trade import key_of
+from bot.telegram.parsing import wrong_usage
+from bot.telegram.replies import safety_line, short, venue_line
+from bot.telegram.token_text import CHANGES, change_line, dollar_line, name_line, origin_line, position_lines, uri_lines
+from bot.trading.price_change import change_bps, price_of
+from bot.trading.token_check import UNREADABLE, cautions, hazards
+from bot.trading.venue import Venue, awaits_pool
+
+POINT_MAX_AGE_MS = 90_000  # a past price stands for so long: one that stands still is written every minute
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHandlers:
+    """`asked` lets a token be tracked from now on, so that its next look knows its changes.
+
+    `micro_usd` says what a SOL costs in millionths of a dollar, None where no fresh price is known.
+    """
+
+    store: Store
+    chain: Chain
+    clock: Clock
+    asked: Callable[[Token], None]
+    micro_usd: Callable[[], int | None]
+
+    async def price(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        mint, venue = await self._venue(arguments, command)
+        if isinstance(venue, str):
+            return venue
+        self.asked(Token(mint, "", "", "", venue.creator, None, 0))
+        lines = [
+            f"{short(mint)}: {venue_line(venue)}",
+            dollar_line(venue.market_cap_lamports, self.micro_usd()),
+            await self._changes(mint, venue),
+            await self._safety(mint),
+            await self._holders(mint, venue.creator),
+        ]
+        return "\n".join(lines)
+
+    async def info(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """Everything that is known of a token."""
+        user = known(incoming)
+        mint, venue = await self._venue(arguments, command)
+        if isinstance(venue, str):
+            return venue
+        token = await self._token(mint, venue.creator)
+        self.asked(token)
+        mine = [one for one in await self.store.open_positions(user.id) if one.mint == mint]
+        lines = [
+            name_line(token),
+            venue_line(venue),
+            dollar_line(venue.market_cap_lamports, self.micro_usd()),
+            await self._changes(mint, venue),
+            origin_line(token, self.clock.now_ms()),
+            *position_lines(mine),
+            await self._safety(mint),
+            await self._holders(mint, venue.creator),
+            *uri_lines(token),
+        ]
+        return "\n".join(lines)
+
+    async def _venue(self, arguments: tuple[str, ...], command: Command) -> tuple[str, Venue | str]:
+        """The mint that was asked about and where it trades, or why nobody can trade it."""
+        if len(arguments) != 1:
+            raise wrong_usage(command)
+        mint = key_of(arguments[0])
+        try:
+            venue = await self.chain.venue(mint)
+        except (LookupError, DecodeError):
+            return mint, f"{short(mint)} is no token of the launchpad; check the address."
+        if awaits_pool(venue):
+            waits = f"{short(mint)} has left its curve and waits for its pool; until it opens nobody can trade it."
+            return mint, waits
+        return mint, venue
+
+    async def _changes(self, mint: str, venue: Venue) -> str:
+        now_ms = self.clock.now_ms()
+        moments_ms = [now_ms - span_ms for span_ms, _ in CHANGES]
+        try:
+            past = await self.store.past_prices(mint, moments_ms, no_older_than_ms=POINT_MAX_AGE_MS)
+        except StoreUnavailable:
+            return "What it cost before cannot be read now: the database is away."
+        price = price_of(venue)
+        return change_line(
+            [None if one is None else change_bps((one.quote_lamports, one.token_raw), price) for one in past]
+        )
+
+    async def _token(self, mint: str, creator: str) -> Token:
+        """What is known of it, from its launch where that was seen, else from its mint."""
+        seen = await self.store.token(mint)
+        token = seen or Token(mint, "", "", "", "", None, 0)
+        if not token.name:
+            try:
+                metadata = await self.chain.metadata(mint)
+            except (LookupError, DecodeError, ChainUnavailable):
+                metadata = None
+            if metadata is not None:
+                token = replace(token, name=metadata.name, symbol=metadata.symbol, uri=metadata.uri)
+        return replace(token, creator=token.creator or creator)
+
+    async def _safety(self, mint: str) -> str:
+        try:
+            facts = await self.chain.mint_facts(mint)
+        except (LookupError, DecodeError):
+            return safety_line((UNREADABLE,))
+        return safety_line(hazards(facts), cautions(facts))
+
+    async def _holders(self, mint: str, creator: str) -> str:
+        try:
+            return (await self.chain.holders(mint, creator)).line
+        except (LookupError, DecodeError, ChainUnavailable):
+            return "Who holds it cannot be read now."
