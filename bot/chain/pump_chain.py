@@ -281,7 +281,11 @@ class PumpChain:
             await self._read_coins([at.key_from(order.mint)], "processed")
 
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
-        known = self._pools.latest(CANARY_COINS) if program == PUMPSWAP else list(self._coins)[-CANARY_COINS:]
+        known = self._pools.latest(CANARY_COINS)
+        if program != PUMPSWAP:
+            coins = list(self._coins)
+            # Older ones as well: whoever launches many traps at once has not launched those.
+            known = [*coins[:: max(1, len(coins) // CANARY_COINS)][:CANARY_COINS], *coins[-CANARY_COINS:]]
         return await canaries.look(self._endpoints, program, list(dict.fromkeys([*mints, *reversed(known)])))
 
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:

@@ -21,6 +21,9 @@ SPEND_LAMPORTS = 2_000_000
 WALLET_LAMPORTS_MIN = 25_000_000  # rents, fees and the buy itself; nothing of it is ever spent
 WALLETS_ASKED = 5
 COINS_TRIED = 3
+OLDER_TRIED = (
+    3  # beyond them, once the first could not be traded: a trap that many were launched with is no other program
+)
 FAILURES_MIN = 2  # one coin that cannot be traded says nothing about its program
 
 
@@ -34,7 +37,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolCheck:
-    """`coins` names tokens that were launched a moment ago, the best first; older ones the chain remembers itself."""
+    """`coins` names tokens that were launched a moment ago, the best first; the chain remembers older ones, the oldest last."""
 
     store: Store
     chain: Chain
@@ -53,7 +56,7 @@ class ProtocolCheck:
         if wallet_address is None:
             return Looked(None)
         failures: list[str] = []
-        for mint in mints[:COINS_TRIED]:
+        for mint in dict.fromkeys([*mints[:COINS_TRIED], *reversed(mints[-OLDER_TRIED:])]):
             try:
                 failure = await self._round_trip(program, mint, wallet_address)
             except (LookupError, DecodeError, QuoteError) as error:

@@ -18,7 +18,7 @@ from bot.trading.risk_gate import Refused
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.whole.test_one_trade import order
 from tests.whole.test_token_safety import SNIPING, make_crowd, wanted_by_many
-from tests.whole.virtual import bought, make_world, open_for_entries, running_bot
+from tests.whole.virtual import bought, make_world, open_for_entries, quick_policy, running_bot
 
 TENTH = LAMPORTS_PER_SOL // 10
 
@@ -44,6 +44,21 @@ async def test_a_honeypot_is_left_alone_by_the_careful_and_bought_by_the_bold(au
         await bought(world, 3)
         assert {row.mint for row in await world.store.open_positions(careful.id)} == {plain}
         assert world.reports == []
+
+
+async def test_many_honeypots_at_once_do_not_close_the_launchpad(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    await world.user("careful", SNIPING)
+    crowd = make_crowd(world.chain)
+    async with running_bot(world, policy=replace(quick_policy(), canary_interval_s=5.0)) as bot:
+        await open_for_entries(bot)
+        await wanted_by_many(crowd, crowd.launch())
+        await trio.sleep(5)
+        world.chain.set_fault("honeypot", for_s=100)
+        for _ in range(5):
+            await wanted_by_many(crowd, crowd.launch())
+            await trio.sleep(10)
+        assert not any("is not as it was" in line for line in world.alerts), world.alerts
 
 
 async def test_a_trial_that_nobody_answers_in_time_buys_nothing_by_itself(autojump_clock: MockClock) -> None:
