@@ -158,7 +158,7 @@ async def _moved_by_others(stage: Stage) -> None:
 async def _sold_by_others(stage: Stage) -> None:
     """The owner sells what the bot holds for him, past the bot, and says so."""
     for held in await stage.world.store.open_positions():
-        await Owner(stage.world, stage.wallet).sells(stage.living, held.mint, held.token_raw)
+        await Owner(stage.world, stage.wallet).sells(stage.living.adapters.chain, held.mint, held.token_raw)
     await stage.flat()
     await exact(stage.living, stage.world)
     await stage.living.guard.acknowledge_outflow(stage.user.id)

@@ -54,7 +54,7 @@ class Safety:
     `covered` names what pauses a user's entries, as the people of the simulation know it: they have been told that it is
     so. `life_number` counts the lives of the bot,
     `recorded` what was to be written into the journal, `outside` the transactions that somebody else signed with the key of
-    one of our wallets.
+    one of our wallets, `sold_outside` wallet and mint of what he sold with it.
     """
 
     world: DoorWorld
@@ -64,6 +64,7 @@ class Safety:
     found: list[str] = field(default_factory=list)
     recorded: int = 0
     outside: set[str] = field(default_factory=set)
+    sold_outside: set[tuple[str, str]] = field(default_factory=set)
     landed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _born: dict[str, int] = field(default_factory=dict)
     _paused: dict[str, str | None] = field(default_factory=dict)
@@ -100,7 +101,8 @@ class Safety:
                 self._landed(call.arguments[1].signature)
 
     def _reaches_the_rows(self, call: Call) -> None:
-        if call.method == "adjust":
+        by = call.named.get("by")
+        if call.method == "adjust" and (by is None or by.signature not in self.outside):
             raise Violation(f"nobody moved tokens, yet position {call.arguments[0]} is adjusted: {call.named}")
         if call.method == "settle":
             self._landed(call.arguments[1].signature)
@@ -196,6 +198,8 @@ class Safety:
         if intent.request.side is Side.SELL:
             if trio.current_time() < self._forked_at_s + BOOKS_BEHIND_FORK_S:
                 return
+            if (intent.request.wallet_id, intent.request.mint) in self.sold_outside:
+                return  # what is asked of the chain a moment before somebody else sells is more than is left
             # Whoever signs an exit again may not know yet that the bytes before have landed: of both, one can succeed.
             held = self._held_raw(intent.request.wallet_id, intent.request.mint)
             if attempt.token_raw > max([held, *(row.token_raw for row in others)]):

@@ -68,6 +68,7 @@ class Kind(Enum):
     LIE = auto()  # of one endpoint, or of both at once
     OUTSIDE_IN = auto()  # somebody sends SOL to a user's wallet
     OUTSIDE_OUT = auto()  # somebody who has a user's key sends SOL away
+    OUTSIDE_SALE = auto()  # somebody who has a user's key sells a share of what he holds of a token
     ACKNOWLEDGES = auto()  # the user says that it was he
     RESTART = auto()  # an operator starts a part of the bot again
     BUG_AT_CALL = auto()  # an actor raises at a call of the money path, or hangs there for a while
@@ -260,6 +261,9 @@ def _outsiders(draw: Random, users: int) -> Iterator[Event]:
             at_s += draw.uniform(0.5, 12)
         if draw.random() < 0.5:
             yield Event(round(at_s + draw.uniform(0, 40), 2), Kind.ACKNOWLEDGES, user=user)
+    for _ in range(draw.choice((0, 1, 3))):
+        share_bps = draw.choice((BPS, BPS, BPS // 3))
+        yield Event(_moment(draw), Kind.OUTSIDE_SALE, user=user, token=draw.randrange(100), amount=share_bps)
 
 
 def _engine(draw: Random) -> Iterator[Event]:

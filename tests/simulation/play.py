@@ -25,11 +25,11 @@ from tests.simulation.checks import Safety, Violation, signers_twice
 from tests.simulation.determinism import Trace, run_seeded
 from tests.simulation.doors import Life
 from tests.simulation.liveness import unwell
+from tests.simulation.outsiders import moves_outside
 from tests.simulation.plan import CREATOR, TRADERS, TROUBLE_S, Event, Kind, Plan
 from tests.simulation.troubles import BugAtCall, BugError, DeathAtAppend, DeathAtCall, StoreTrouble
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
-from tests.whole.ledgers import Owner
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import default_rules
 
@@ -183,8 +183,8 @@ class Simulation:
         for event in self.plan.events:
             await trio.sleep_until(began_s + event.at_s)
             log.info("simulation", what=str(event))
-            if event.kind is Kind.OUTSIDE_OUT:
-                await self._leaves(event)
+            if event.kind in {Kind.OUTSIDE_OUT, Kind.OUTSIDE_SALE}:
+                await moves_outside(self.world, self.safety, self.users[event.user][1], event)
             else:
                 self._happens(event)
         await trio.sleep_until(began_s + TROUBLE_S)
@@ -329,12 +329,6 @@ class Simulation:
 
     async def _acknowledges(self, user_id: str) -> None:
         await self.living.guard.acknowledge_outflow(user_id)
-
-    async def _leaves(self, event: Event) -> None:
-        """Somebody else who has a user's key moves SOL away; it may not land, as everybody's may not."""
-        user, wallet = self.users[event.user]
-        self.safety.outside.add(await Owner(self.world, wallet).sends(event.amount))
-        log.info("simulation_outflow", user=user.id)
 
     # ----------------------------------------------------------------------------------------------------- liveness
 

@@ -99,7 +99,13 @@ class Case:
     @cached_property
     def outflows(self) -> set[str]:
         """Signatures of what left our wallets without us, as the books say."""
-        return {entry["signature"] for entry in self.books.entries if entry["kind"] == "outflow"}
+        return {entry["signature"] for entry in self.books.entries if entry["kind"] in {"outflow", "adjustment"}}
+
+    @cached_property
+    def moved_outside(self) -> set[str]:
+        """Positions of which somebody else's transaction took tokens, as the books say with that as evidence."""
+        adjusted = (entry for entry in self.books.entries if entry["kind"] == "adjustment" and entry["signature"])
+        return {entry["position_id"] for entry in adjusted}
 
     def wallets(self) -> Iterator[tuple[Row, WalletOnChain]]:
         for wallet in self.books.wallets:
@@ -267,6 +273,8 @@ def positions_follow_their_trades(case: Case) -> Iterator[str]:
         held[trade["position_id"]] += trade["token_raw"] if trade["side"] == "buy" else -trade["token_raw"]
         realized[trade["position_id"]] += trade["realized_lamports"]
     for row in case.books.positions:
+        if row["id"] in case.moved_outside:
+            continue
         if row["token_raw"] != held[row["id"]]:
             yield f"position {row['id']} has {row['token_raw']} tokens, its trades leave {held[row['id']]}"
         if row["realized_lamports"] != realized[row["id"]]:

@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 
-from bot.ports import SwapOrder, Wallet
+from bot.ports import Chain, SwapOrder, Wallet
 from bot.trading.intent import Side
 from bot.tree import TradingBot
 from tests.whole.virtual import World, until
@@ -42,9 +42,9 @@ class Owner:
         chain.step(2)
         return str(Signature.from_bytes(signature))
 
-    async def sells(self, bot: TradingBot, mint: str, token_raw: int) -> tuple[bytes, str]:
-        """Sell tokens by a transaction of which no book knows; its bytes and its signature."""
-        chain, key = bot.adapters.chain, await self.world.store.sealed_key(self.wallet.id)
+    async def sells(self, chain: Chain, mint: str, token_raw: int, *, part: bool = False) -> tuple[bytes, str]:
+        """Sell tokens, all or a part, by a transaction of which no book knows; its bytes and its signature."""
+        key = await self.world.store.sealed_key(self.wallet.id)
         sale = SwapOrder(
             wallet_address=self.wallet.address,
             mint=mint,
@@ -55,7 +55,7 @@ class Owner:
             limit_raw=1,
             compute_unit_limit=200_000,
             priority_fee_lamports=10_000,
-            close_account=True,
+            close_account=not part,
         )
         message = chain.build(sale, await chain.latest_blockhash())
         raw, signature = chain.assemble(message, await self.world.vault.sign(self.wallet, key, "by hand", message))

@@ -65,7 +65,7 @@ async def test_tokens_that_others_sell_beside_an_exit_on_its_way_are_adopted_fro
         here = await scene(world, bot)
         await nothing_lands(bot, here, share_bps=BPS)
         world.chain.cluster.all_faults.clear()
-        _, signature = await Owner(world, here.wallet).sells(bot, here.held.mint, here.held.token_raw)
+        _, signature = await Owner(world, here.wallet).sells(bot.adapters.chain, here.held.mint, here.held.token_raw)
         world.chain.set_fault("drop-tx", for_s=NOTHING_LANDS_S)
         await until(lambda: "outflow" in pausing(bot), within_s=25)
         with trio.fail_after(25):

@@ -56,7 +56,7 @@ async def test_a_sale_with_the_wallets_key_is_adopted_with_its_proceeds_and_free
     async with running_bot(world) as bot:
         here = await scene(world, bot)
         before = (await bot.adapters.chain.balances(here.wallet.address)).lamports
-        _, signature = await Owner(world, here.wallet).sells(bot, here.held.mint, here.held.token_raw)
+        _, signature = await Owner(world, here.wallet).sells(bot.adapters.chain, here.held.mint, here.held.token_raw)
         await until(lambda: "outflow" in pausing(bot), within_s=120)
         await exact(bot, world)
         brought = (await bot.adapters.chain.balances(here.wallet.address)).lamports - before
@@ -81,7 +81,7 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
     world = make_world(InProcessChain(seed=1))
     async with running_bot(world) as bot:
         here = await scene(world, bot)
-        raw, signature = await Owner(world, here.wallet).sells(bot, here.held.mint, here.held.token_raw)
+        raw, signature = await Owner(world, here.wallet).sells(bot.adapters.chain, here.held.mint, here.held.token_raw)
         await until(lambda: "outflow" in pausing(bot), within_s=120)
         await exact(bot, world)
         adopted = await here.holder()
