@@ -11,6 +11,7 @@ from actors.runtime import Context
 from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
 from bot.execution.finality import Finality
+from bot.execution.lanes import order_lane
 
 log = structlog.get_logger()
 
@@ -34,7 +35,8 @@ class ConfirmationWatcher:
     async def _finalize(self) -> None:
         while True:
             try:
-                await self.finality.look()
+                with order_lane():
+                    await self.finality.look()
             except Unavailable as error:
                 log.warning("finality_not_known", reason=str(error))
             await trio.sleep(self.confirmer.policy.finality_interval_s)
@@ -44,7 +46,8 @@ class ConfirmationWatcher:
         adopt_at_s = trio.current_time()
         while True:
             try:
-                await self.confirmer.round()
+                with order_lane():
+                    await self.confirmer.round()
                 if trio.current_time() >= adopt_at_s or self.confirmer.in_flight.abandoned():
                     await self.confirmer.adopt(policy.planned_max_age_ms)
                     adopt_at_s = trio.current_time() + policy.rescue_interval_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -22,9 +22,11 @@ from actors.runtime import (
     Supervisor,
     SupervisorError,
 )
-from bot.errors import Unavailable
+from bot.errors import ChainUnavailable, Unavailable
+from bot.execution.lanes import exit_lane
 from bot.execution.pipeline import Pipeline
 from bot.ports import Preview, Submitted, UserStore, Wallet
+from bot.trading.failures import order_failure
 from bot.trading.intent import Intent, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
@@ -106,7 +108,11 @@ class ExecutorDesk:
         """A look ahead takes no turn of the wallet: what it says holds for its moment, the order is judged again."""
         try:
             wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
-            return await self.pipeline.preview(request, wallets[request.wallet_id])
+            with exit_lane() if request.side is Side.SELL else nullcontext():
+                return await self.pipeline.preview(request, wallets[request.wallet_id])
+        except ChainUnavailable as error:
+            log.warning("preview_without_route", mint=request.mint, reason=str(error))
+            return Refused("unavailable", order_failure(error))
         except Unavailable as error:
             return Refused("unavailable", f"{error}; nothing was done")
 

@@ -29,6 +29,7 @@ from bot.trading.intent import Side, TradeRequest
 from bot.trading.ladder import rung_of
 from bot.trading.landing import protection_of
 from bot.trading.position import Position, PositionState
+from bot.trading.risk_gate import FROZEN
 from bot.trading.venue import Venue, quote_sell
 
 log = structlog.get_logger()
@@ -50,6 +51,7 @@ class FallbackMonitor:
     watched: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _tries: dict[str, int] = field(default_factory=dict)  # exits that left or could not be made, by position
+    _refused: dict[str, str] = field(default_factory=dict)  # the code of the latest refusal, by position
     _given_up: set[str] = field(default_factory=set)
     _handed_back: set[str] = field(default_factory=set)
     _awaiting: set[str] = field(default_factory=set)
@@ -118,6 +120,7 @@ class FallbackMonitor:
         """Each loss of a monitor once: to the position's owner, and to operators."""
         self._told &= {position.id for position in positions}
         self._tries = {position.id: self._tries.get(position.id, 0) for position in positions}
+        self._refused = {position: code for position, code in self._refused.items() if position in self._tries}
         self._given_up &= self._told
         self._awaiting &= self._told
         for position in positions:
@@ -180,6 +183,10 @@ class FallbackMonitor:
         if isinstance(outcome, Submitted):
             self._tries[position.id] = tries + 1
         else:
-            if outcome.code not in NOT_ABOUT_TOKEN:
+            if outcome.code not in NOT_ABOUT_TOKEN | {FROZEN}:
                 self._tries[position.id] = tries + 1
-            log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
+            is_known = self._refused.get(position.id) == outcome.code == FROZEN
+            self._refused[position.id] = outcome.code
+            (log.debug if is_known else log.warning)(
+                "exit_refused", position=position.id, code=outcome.code, reason=outcome.reason
+            )

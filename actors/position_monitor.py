@@ -27,7 +27,7 @@ from bot.trading.intent import Intent, IntentState, Protection, Side, TradeReque
 from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
 from bot.trading.position import Position, PositionState
-from bot.trading.risk_gate import FROZEN
+from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.units import BPS
 from bot.trading.venue import awaits_pool, quote_sell
 
@@ -55,7 +55,8 @@ class _Outcome(Enum):
     FILLED = auto()
     NOT_FILLED = auto()  # it left, and did not sell
     REFUSED = auto()  # it did not leave, for a reason of price, fee or token
-    WAITS = auto()  # it did not leave, because a service, its turn or the wallet's owner has to be waited for
+    WAITS = auto()  # it did not leave, because a service or its turn has to be waited for
+    FROZEN = auto()  # it did not leave, because the wallet is frozen until its owner says that he emptied it
     NO_POOL = auto()  # its coin has left its curve, and nobody can trade it before its pool opens
 
 
@@ -87,12 +88,18 @@ class _Tries:
     reason: str = ""
     told_at: int = LAST_RUNG + 1
     awaits_pool: bool = False
+    is_frozen: bool = False
 
     def after(self, left: _Left) -> _Tries:
         if left.outcome is _Outcome.FILLED:
             return _Tries()
-        if left.outcome in {_Outcome.WAITS, _Outcome.NO_POOL}:
-            return replace(self, failures=self.failures + 1, awaits_pool=left.outcome is _Outcome.NO_POOL)
+        if left.outcome in {_Outcome.WAITS, _Outcome.NO_POOL, _Outcome.FROZEN}:
+            return replace(
+                self,
+                failures=self.failures + 1,
+                awaits_pool=left.outcome is _Outcome.NO_POOL,
+                is_frozen=left.outcome is _Outcome.FROZEN,
+            )
         return replace(
             self,
             failures=self.failures + 1,
@@ -101,6 +108,7 @@ class _Tries:
             keeps_account=self.keeps_account or left.may_be_closing,
             reason=left.reason,
             awaits_pool=False,
+            is_frozen=False,
         )
 
     @property
@@ -221,7 +229,8 @@ class PositionMonitor:
 
     async def _leave(self, position: Position, decided: Exit, tries: _Tries) -> _Left:
         """Submit one exit, or take up the one on its way, and follow it to its end."""
-        log.info(
+        # A freeze may last for days: what is tried again and again meanwhile is told once.
+        (log.debug if tries.is_frozen else log.info)(
             "exit_decided",
             position=position.id,
             mint=position.mint,
@@ -237,12 +246,7 @@ class PositionMonitor:
                 request = self._request(position, decided, rung, tries, protection_of(settings, Side.SELL))
                 outcome = await self.desk.submit(request, rung)
                 if not isinstance(outcome, Submitted):
-                    log.warning("exit_refused", position=position.id, code=outcome.code, reason=outcome.reason)
-                    if outcome.code == AWAITS_POOL:
-                        await self._tell_of_wait(position)
-                        return _Left(_Outcome.NO_POOL, outcome.reason)
-                    waits = outcome.code in NOT_ABOUT_TOKEN or outcome.code == FROZEN
-                    return _Left(_Outcome.WAITS if waits else _Outcome.REFUSED, outcome.reason)
+                    return await self._refused(position, outcome, tries)
                 intent = outcome.intent
             climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
             after = await self._reread(position)
@@ -258,6 +262,20 @@ class PositionMonitor:
         landed = ended is not None and ended.state is IntentState.FAILED
         may_be_closing = landed and not any(words in (failure or "") for words in PRICE_FAILURES)
         return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs, may_be_closing)
+
+    async def _refused(self, position: Position, refused: Refused, tries: _Tries) -> _Left:
+        """An exit that did not leave: whether it says something of the token, or of who has to be waited for."""
+        is_known = tries.is_frozen and refused.code == FROZEN
+        (log.debug if is_known else log.warning)(
+            "exit_refused", position=position.id, code=refused.code, reason=refused.reason
+        )
+        if refused.code == AWAITS_POOL:
+            await self._tell_of_wait(position)
+            return _Left(_Outcome.NO_POOL, refused.reason)
+        if refused.code == FROZEN:
+            return _Left(_Outcome.FROZEN, refused.reason)
+        waits = refused.code in NOT_ABOUT_TOKEN
+        return _Left(_Outcome.WAITS if waits else _Outcome.REFUSED, refused.reason)
 
     async def _follow(self, position: Position, intent: Intent, decided: Exit, slippage_bps: int, climbs: int) -> int:
         """Wait for the exit's outcome; one that does not land in its rung's time is signed again on the next.

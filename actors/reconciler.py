@@ -9,7 +9,8 @@ import structlog
 import trio
 
 from actors.runtime import Context
-from bot.errors import Unavailable
+from bot.errors import ChainUnavailable, Unavailable
+from bot.execution.compare_watch import CompareWatch
 from bot.execution.confirm import Confirmer
 from bot.execution.ledger_audit import LedgerState
 from bot.execution.policy import Policy
@@ -33,7 +34,8 @@ class ReconcilerActor:
     """A wallet whose books do not equal the chain yet pauses its own user's entries and nobody else's.
 
     `watch` makes sure that one monitor looks after a position; it changes nothing when one does. `judge` applies users'
-    own rules to what is open. `check` tells people where nobody looks after a position all the same.
+    own rules to what is open. `compare` hears which wallets nobody could compare. `check` tells people where nobody looks
+    after a position all the same.
     """
 
     store: Store
@@ -45,6 +47,7 @@ class ReconcilerActor:
     check: WatchCheck
     pause: Callable[[str, str], None]
     resume: Callable[[str], None]
+    compare: CompareWatch
     pause_all: Callable[[str], None]
     resume_all: Callable[[], None]
     reconciled: bool = False
@@ -84,6 +87,7 @@ class ReconcilerActor:
     def stopped(self) -> None:
         """Money was stopped, for a halt: no entry waits for a comparison any more until it starts again."""
         self.resume_all()
+        self.compare.clear()
         for user_id in self._waiting:
             self.resume(user_id)
         self._waiting.clear()
@@ -143,7 +147,12 @@ class ReconcilerActor:
 
     async def _look(self, wallet: Wallet) -> bool:
         try:
-            return await self.reconciler.wallet(wallet)
+            agrees = await self.reconciler.wallet(wallet)
         except Unavailable as error:
             log.warning("wallet_not_reconciled", wallet=wallet.id, reason=str(error))
+            if isinstance(error, ChainUnavailable):
+                self.compare.missed(wallet, str(error))
             return False
+        if agrees:
+            self.compare.compared(wallet)
+        return agrees

@@ -322,6 +322,7 @@ async def _run_tree(
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
         TokenHandlers(store, adapters.chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
+        words=board.words,
     )
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))
     panels = Panels(bot, profile.mode)

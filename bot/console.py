@@ -12,7 +12,7 @@ import structlog
 from bot.clock import Clock
 from bot.errors import BotError, Unavailable
 from bot.ports import OutboxMessage, Store, User
-from bot.telegram.chat import Chat, Incoming, unavailable_line
+from bot.telegram.chat import Chat, Incoming
 from bot.telegram.replies import message_text
 from bot.users import telegram_id_of
 
@@ -113,7 +113,7 @@ class _Conversation:
             await self.look()
         except Unavailable as error:
             if self.user is None:
-                return unavailable_line(error, key)
+                return self.console.chat.unavailable(error, key)
         incoming = Incoming(self.user, telegram_id_of(self.speaker), text, key)
         answer = await self.console.chat.answer(incoming)
         if self.user is None:

@@ -22,6 +22,10 @@ class ChainUnavailable(Unavailable):
     """No RPC endpoint gave a usable answer within its deadline."""
 
 
+class BudgetSpent(ChainUnavailable):
+    """Those RPC endpoints that answer may be asked by exits alone, for the rest of a second or of a month."""
+
+
 class StoreUnavailable(Unavailable):
     """The database did not answer. The effect of a write that raised this is unknown until it is read back."""
 

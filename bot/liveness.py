@@ -10,7 +10,7 @@ import trio
 
 from actors.runtime import LoopWatchdog
 from actors.systemd_notifier import EXTEND_S, extend_timeout
-from bot.trading.trading_state import GLOBAL
+from bot.trading.trading_state import GLOBAL, RPC_BUDGET
 from bot.trading.units import counted
 from bot.tree import TradingBot
 
@@ -23,7 +23,9 @@ MESSAGE_AGE_MAX_S = 300.0
 HUNG_NAMED = 5
 BOOT_WITHIN_S = 300.0
 BOOT_TICK_S = 1.0
-BOOT_NEEDS = frozenset({"rpc", "database"})  # the causes of those without whom books and chain cannot be compared
+BOOT_NEEDS = frozenset(
+    {"rpc", "database", RPC_BUDGET}
+)  # the causes of those without whom books and chain cannot be compared
 
 
 def status_line(bot: TradingBot) -> str:

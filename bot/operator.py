@@ -13,14 +13,14 @@ from bot.clock import Clock
 from bot.database_server import DatabaseServer
 from bot.errors import BotError, StoreUnavailable
 from bot.execution.messages import flattened_message, program_flattened_message
-from bot.execution.ordered_causes import IN_MEMORY, ON_THIS_DISK, OPERATOR
+from bot.execution.ordered_causes import BREAKER, IN_MEMORY, ON_THIS_DISK, OPERATOR, PANIC, PAUSED_BY_USER
 from bot.panels import Panels
 from bot.ports import Desk, Store, User
 from bot.refusal import CannotError, typed_reason, who
 from bot.status import OF_USER, OWNERS_MAX, StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trace import Tracer
-from bot.trading.trading_state import GLOBAL, OF_PROGRAM, Cause, Halt, State
+from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Cause, Halt, State
 from bot.trading.units import counted
 from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
@@ -29,6 +29,8 @@ from bot.users import telegram_id_of
 log = structlog.get_logger()
 
 Record = dict[str, Any]
+
+BY_USERS = frozenset({PAUSED_BY_USER, PANIC, BREAKER})  # what a user himself ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,20 @@ class Operator:
                 f"what you ordered stands; give bot resume again when the database answers ({error})"
             ) from None
         if not ended:
-            raise CannotError("there is no operator's pause; other causes end by themselves, a halt by bot rearm")
+            raise CannotError(f"there is no operator's pause; {await self._standing()}")
         left = {(cause.name, cause.scope) for cause in self.bot.guard.causes()}
         over = await self._named([cause for cause in before if (cause.name, cause.scope) not in left])
         return {"text": await self._after(f"over: {over}")}
+
+    async def _standing(self) -> str:
+        """What pauses all the same, and who ends that."""
+        if self.bot.guard.halt is not None:
+            return "the bot is halted, which bot rearm ends"
+        if not (causes := self.bot.guard.causes()):
+            return "nothing pauses"
+        users = " what a user ordered ends by his /resume," if any(one.name in BY_USERS for one in causes) else ""
+        frozen = " a freeze by his /ack_outflow," if any(one.name == OUTFLOW for one in causes) else ""
+        return f"what pauses is {await self._named(causes)}:{users}{frozen} everything else by itself"
 
     async def _flatten(self, request: Record) -> Record:
         handle, program = request.get("user"), request.get("program")
@@ -196,16 +208,16 @@ class Operator:
         return ON_THIS_DISK if self.bot.guard.halt_on_disk.is_kept else IN_MEMORY
 
     async def _named(self, causes: Sequence[Cause]) -> str:
-        """Causes with whom they are about, each once; users without a name while the database is away."""
+        """Causes with whom they are about, each once; users by their last known names while the database is away."""
         ids = [cause.scope.removeprefix(OF_USER) for cause in causes if cause.scope.startswith(OF_USER)]
         try:
             owners = await self._store.owners(ids[:OWNERS_MAX]) if ids else {}
         except StoreUnavailable:
             owners = {}
+        handles = {**self.board.handles, **{user_id: owner.handle for user_id, owner in owners.items()}}
         told = []
         for cause in causes:
-            owner = owners.get(cause.scope.removeprefix(OF_USER))
-            whom = cause.scope.replace(OF_PROGRAM, "program ") if owner is None else owner.handle
+            whom = handles.get(cause.scope.removeprefix(OF_USER), cause.scope.replace(OF_PROGRAM, "program "))
             whom = "a user" if whom.startswith(OF_USER) else whom
             name = "operator's pause" if cause.name == OPERATOR else cause.name
             told.append(name if cause.scope == GLOBAL else f"{name} of {whom}")

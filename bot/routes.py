@@ -10,7 +10,7 @@ import trio
 
 from bot import settings
 from bot.chain.addresses import LANDMARK
-from bot.chain.allowance import ALL_ROLES, AllowanceRule
+from bot.chain.allowance import AllowanceRule
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoints import Endpoints
 from bot.chain.geyser import SUBSCRIBE
@@ -34,7 +34,6 @@ from bot.start import Options
 from bot.supervision_sections import breaker_rule
 
 RPC_DEADLINE_S = 2.5
-WITNESSES = frozenset({"read", "history"})  # what is gone, or was never there, must be said by two
 CREDIT_FILE = "rpc-credits.json"
 SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
 POLLED_LONGER_S = 6.0
@@ -71,25 +70,16 @@ async def pool(
 
 def allowances(chosen: settings.Rpc, count: int) -> list[AllowanceRule]:
     """The rule of each endpoint in order; raises StartupError for settings that cannot be meant."""
-    names = [f"rpc-{place}" for place in range(1, count + 1)]
-    rules = {name: AllowanceRule() for name in names}
-    for place, one in enumerate(chosen.endpoints):
-        if one.name not in rules:
-            raise StartupError(f"rpc.endpoints[{place}].name: there is no {one.name}; there are {', '.join(names)}")
-        if one.name in {before.name for before in chosen.endpoints[:place]}:
-            raise StartupError(f"rpc.endpoints[{place}].name: {one.name} is listed twice")
+    for path, fault in settings.endpoint_faults(chosen, count):
+        raise StartupError(f"{'.'.join(path)}: {fault}")
+    rules = {f"rpc-{place}": AllowanceRule() for place in range(1, count + 1)}
+    for one in chosen.endpoints:
         rules[one.name] = AllowanceRule(
             frozenset(one.roles),
             one.requests_per_second,
             one.requests_per_month,
             settings.basis_points(one.exit_share_percent),
         )
-    for role in sorted(ALL_ROLES):
-        needed = min(count, 2) if role in WITNESSES else 1
-        if sum(role in rule.roles for rule in rules.values()) < needed:
-            raise StartupError(
-                f"rpc.endpoints: the role {role} is given to fewer than {needed}; what is gone needs two"
-            )
     return list(rules.values())
 
 

@@ -44,7 +44,7 @@ def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
     return Options(
         directory,
         arguments.profile,
-        settings.load(file),
+        settings.load(file, profile=arguments.profile),
         _supervision(supervision_file, arguments.profile),
         market,
         arguments.speed,

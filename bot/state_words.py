@@ -11,10 +11,10 @@ from bot.execution.alerts import CANNOT_SELL, GO_ON, LEASE, NOT_FOR_LONG, WAITED
 from bot.ports import Spool
 from bot.trading.intent import Context
 from bot.trading.runbooks import HALTED, page_for
-from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt
+from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt, in_words
 
 FROZEN_SHOWN = 5
-FROZEN_TOLD = " Your wallet is frozen: nothing of yours can be sold until you give /ack_outflow."
+FROZEN_TOLD = "Your wallet is frozen: nothing of yours can be sold until you give /ack_outflow."
 WHY_LENGTH = 50  # of a cause in the sentence
 
 
@@ -32,7 +32,7 @@ class StateWords:
         if OUTFLOW in guard.covering(user_id, Context.MANUAL_COMMAND):
             return f"{lead}: your wallet is frozen, exits too: SOL left it without this bot; see /ack_outflow."
         if commands := guard.covering(user_id, Context.MANUAL_COMMAND):
-            return f"{lead}: entries are paused for you by {', '.join(commands)}; {self.exits() or 'exits go on'}."
+            return f"{lead}: entries are paused for you by {in_words(commands)}; {self.exits() or 'exits go on'}."
         if automated := guard.covering(user_id, Context.SNIPER):
             return (
                 f"{lead}: what buys by itself, as the sniper, is paused for you by {', '.join(automated)}; your own commands"
@@ -48,7 +48,7 @@ class StateWords:
         return OUTFLOW in self.guard.covering(user_id, Context.MANUAL_COMMAND)
 
     def frozen(self, user_id: str) -> str:
-        """What a user is told beside everything that he would sell, as a further sentence; empty while he can."""
+        """What a user is told beside everything that speaks of his money, as a sentence; empty while he can sell."""
         return FROZEN_TOLD if self.is_frozen(user_id) else ""
 
     def frozen_users(self, handles: Mapping[str, str]) -> str | None:

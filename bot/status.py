@@ -16,7 +16,7 @@ from bot.errors import Unavailable
 from bot.execution.leadership import Leadership
 from bot.ports import Overview, Owner
 from bot.state_words import StateWords
-from bot.stream_record import sources_record
+from bot.status_services import services
 from bot.trading.intent import Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.trading_state import GLOBAL, Cause
@@ -61,7 +61,8 @@ class StatusBoard:
 
     `leadership` has the lease on the database, where several bots may share one. `words` has the state in sentences.
 
-    `facts` must be kept by somebody (see actors/status_keeper.py); until then the database's numbers are not known.
+    `handles` are the last known names of all users, by id. `facts` must be kept by somebody (see
+    actors/status_keeper.py); until then the database's numbers are not known.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class StatusBoard:
         self._bot, self._mode, self._cluster, self._foundation = bot, mode, cluster, foundation
         self._leadership = leadership
         self.words = StateWords(bot.guard, bot.adapters.spool)
+        self.handles: dict[str, str] = {}
         self._started_ms = bot.adapters.clock.now_ms()
         self.facts = Kept(self._ask, bot.adapters.clock)
 
@@ -87,7 +89,7 @@ class StatusBoard:
         # The state is read before the facts: what it says of positions is then true of them.
         guard, causes = self._guard(), self._bot.guard.causes()
         known = await self.facts.look(LOOK_S)
-        owners = known.value.owners if known.value is not None else {}
+        owners = self._owners(known)
         overview = _of_now(known)
         now_ms = self._bot.adapters.clock.now_ms()
         day = day_of(now_ms)
@@ -111,11 +113,12 @@ class StatusBoard:
             "flatten": self._flatten(owners),
             "spool": self._spool(),
             "cannot_sell": self.words.cannot_sell(),
+            "frozen": self.words.frozen_users(self.handles),
             "ledger": self._ledger(overview),
             "lease": self._lease(),
             "recorder": self._bot.market.record(),
             "usd": self._bot.market.dollar_record(),
-            "services": self._services(),
+            "services": services(self._bot),
         }
 
     # ----------------------------------------------------------------------------------------------------------- parts
@@ -227,6 +230,16 @@ class StatusBoard:
             if state.oldest_at_ms is None
             else round((self._bot.adapters.clock.now_ms() - state.oldest_at_ms) / 1000),
             "last_checked": None if state.checked_at_ms is None else rfc3339(state.checked_at_ms),
+            "uncompared": [
+                {
+                    "wallet": one.wallet.address,
+                    "user": self.handles.get(one.wallet.user_id, f"user {one.wallet.user_id}"),
+                    "since": rfc3339(one.since_ms),
+                    "why": one.why,
+                    "paused": one.paused,
+                }
+                for one in self._bot.reconciler.compare.uncompared()
+            ],
         }
 
     def _lease(self) -> Record | None:
@@ -261,44 +274,6 @@ class StatusBoard:
             return 0
         return sum(child.state == "running" for child in children)
 
-    def _services(self) -> Record:
-        services: Record = {
-            name: {
-                "health": "up" if health.healthy else "down",
-                "since": rfc3339(health.since_ms) if health.since_ms else None,
-                "detail": health.detail,
-            }
-            for name, health in self._bot.health.items()
-        }
-        services["rpc"]["endpoints"] = [
-            {
-                "name": endpoint.name,
-                "healthy": endpoint.healthy,
-                "state": endpoint.state,
-                "slot": endpoint.slot,
-                "lag_slots": endpoint.lag_slots,
-                "roles": list(endpoint.roles),
-                "credit_left": endpoint.credit_left,
-                "asked_this_month": endpoint.asked_this_month,
-                "breaker": endpoint.breaker,
-                "latency_ms": endpoint.latency_ms,
-                "error_bps": endpoint.error_bps,
-                "detail": endpoint.detail,
-            }
-            for endpoint in self._bot.adapters.chain.health()
-        ]
-        services["stream"]["sources"] = sources_record(self._bot.adapters.stream)
-        if not self._bot.health["telegram"].since_ms:
-            services["telegram"] = {"health": "off", "since": None, "detail": "no token is set; see bot chat"}
-        if self._bot.adapters.engines is None:
-            services["engine"] = {"health": "off", "since": None, "detail": "no block engine is configured"}
-        else:
-            regions = [asdict(region) for region in self._bot.adapters.engines.health()]
-            for region in regions:
-                region["since"] = rfc3339(region.pop("since_ms"))
-            services["engine"]["regions"] = regions
-        return services
-
     # ------------------------------------------------------------------------------------------------- what is asked
 
     async def _ask(self) -> Facts:
@@ -308,8 +283,15 @@ class StatusBoard:
         stuck = [worker.id for worker in self._workers() if worker.last_failure is not None][:OWNERS_MAX]
         scopes = [cause.scope for cause in self._bot.guard.causes() if cause.scope != GLOBAL][:OWNERS_MAX]
         asked = [*stuck, *{scope.removeprefix(OF_USER) for scope in scopes}]
+        if len(self.handles) != overview.users:
+            self.handles = {user.id: user.handle for user in await store.users()}
         live, fallback = len(self._bot.looks), len(self._bot.fallback.watched)
         return Facts(overview, await store.owners(asked) if asked else {}, live, fallback)
+
+    def _owners(self, known: Known[Facts]) -> dict[str, Owner]:
+        """Whose what is, by id: of users the last names that are known, whatever the database does now."""
+        found = {} if known.value is None else known.value.owners
+        return {**{user_id: Owner(handle, None) for user_id, handle in self.handles.items()}, **found}
 
     def _workers(self) -> Iterator[ChildStatistics]:
         for tree in self._trees():
@@ -328,8 +310,7 @@ class StatusBoard:
         tree = part_of_tree(list(self._trees()), path or TOP, self._bot.guard.level, self._wall_ms)
         if state is not None:
             tree = only_in_state(tree, state) or {**tree, "children": [], "unlisted": {}}
-        known = await self.facts.look(LOOK_S)
-        owners = known.value.owners if known.value is not None else {}
+        owners = self._owners(await self.facts.look(LOOK_S))
         causes = [self._cause(cause, owners) for cause in self._bot.guard.causes()]
         return {"sentence": self._sentence(owners), "level": self._bot.guard.level, "causes": causes, "tree": tree}
 
@@ -341,7 +322,7 @@ class StatusBoard:
         """What is wrong, since when, what the bot does about it, and the runbook's page: the worst of it first."""
         now_ms = self._bot.adapters.clock.now_ms()
         troubles = find_troubles(self._workers(), owners, self._wall_ms, now_ms)
-        frozen = self.words.frozen_users({user_id: owner.handle for user_id, owner in owners.items()})
+        frozen = self.words.frozen_users(self.handles)
         after = f" {frozen}" if frozen else ""
         if (said := self.words.of_everybody()) is not None:
             return said + also(troubles) + after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Record = dict[str, Any]
@@ -25,7 +26,7 @@ def status_text(status: Record) -> str:
     lines = [
         f"{status['state']}, level {status['level']}, mode {status['mode']} on {status['cluster']},"
         f" up {_age(status['uptime_s'])}",
-        *([status["cannot_sell"]] if status.get("cannot_sell") else []),
+        *(status[name] for name in ("cannot_sell", "frozen") if status.get(name)),
         f"pause causes: {causes}",
         *([f"halted by {halt['by']} since {halt['since']}: {halt['why']}", _AFTER_REARM] if halt else []),
         f"launches seen {status['launches_seen']}, tokens tracked {status['tokens_tracked']},"
@@ -33,6 +34,7 @@ def status_text(status: Record) -> str:
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
         f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
         f"ledger: {_ledger(status['ledger'])}",
+        *_uncompared(status["ledger"].get("uncompared", ())),
         f"errors: {status['errors_today']} since {status['errors_since']}",
         *_flatten(status["flatten"]),
         *_spool(status["spool"], status.get("cannot_sell")),
@@ -123,7 +125,8 @@ def _flatten(flatten: Record | None) -> list[str]:
     if flatten is None:
         return []
     states = ", ".join(f"{flatten[state]} {state}" for state in ("sold", "selling", "waiting", "unsellable", "held"))
-    return [f"flatten of {_whom(flatten)}: {_counted(flatten['total'], 'position')}: {states}"]
+    frozen = f" ({flatten['frozen']} of the unsellable in frozen wallets)" if flatten.get("frozen") else ""
+    return [f"flatten of {_whom(flatten)}: {_counted(flatten['total'], 'position')}: {states}{frozen}"]
 
 
 def _spool(spool: Record | None, cannot_sell: str | None) -> list[str]:
@@ -182,6 +185,15 @@ def _ledger(ledger: Record) -> str:
         f"{ledger['exact']} of {wallets} wallets were exact to the lamport when last compared,"
         f" {ledger['last_checked'] or 'never'}{age}{refused}"
     )
+
+
+def _uncompared(uncompared: Sequence[Record]) -> list[str]:
+    """Wallets whose books nobody could hold against the chain, each with the time of the first look that failed."""
+    return [
+        f"  not compared with the chain since {one['since']}: the wallet of {one['user']}"
+        f"{', whose entries are paused by it' if one['paused'] else ''}: {one['why']}"
+        for one in uncompared[:USERS_SHOWN]
+    ] + ([f"  and {len(uncompared) - USERS_SHOWN} more wallets"] if len(uncompared) > USERS_SHOWN else [])
 
 
 def _scanners(followed: Record) -> str:

@@ -42,6 +42,7 @@ from bot.care import MoneyCare
 from bot.errors import Unavailable
 from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
+from bot.execution.compare_watch import CompareWatch
 from bot.execution.confirm import Confirmer
 from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.exit_balances import ExitBalances
@@ -116,10 +117,10 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram", "engine")}
         self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock, self._handles)
-        self.endpoint_watch = EndpointWatch(self.alerts.tell)
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
+        self.endpoint_watch = EndpointWatch(self.alerts.tell, self.guard)
         self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
         self.care = MoneyCare(
             store=store,
@@ -270,6 +271,7 @@ class TradingBot:
             check=WatchCheck(lambda: self.looks.keys() | self.fallback.known, self.alerts.tell, clock.now_ms),
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
+            compare=CompareWatch(clock, self.alerts.tell, self.guard),
             pause_all=lambda why: self.guard.pause(RECONCILE, by="reconciler", why=why),
             resume_all=lambda: self.guard.resume(RECONCILE),
         )

@@ -30,6 +30,9 @@ class AllowanceRule:
     exit_share_bps: int = 2_000
 
 
+REFUSAL_SHOWN_S = 5.0  # how long it is shown that a second's requests were used
+
+
 class Allowance:
     """Counts what an endpoint was asked. `now_s` is any monotonic clock, `month` a text such as `2026-11` (UTC).
 
@@ -42,6 +45,7 @@ class Allowance:
         self._month: str | None = None
         self._tokens = float(rule.per_second or 0)
         self._counted_at_s: float | None = None
+        self._refused_at_s: float | None = None
 
     def resume(self, month: str, used: int) -> None:
         """Go on with what an earlier process counted."""
@@ -51,20 +55,43 @@ class Allowance:
         """The month that is counted; None before the first request."""
         return self._month
 
-    def take(self, method: str, *, now_s: float, month: str, for_exit: bool) -> str | None:
-        """Note one request; the reason where it must not be sent, and then nothing is counted."""
+    def refuses(self, method: str) -> str | None:
+        """Why it is not there for this method, whoever asks; None for one that it is there for."""
         role = ROLE_OF.get(method, "read")
-        if method not in FOR_ALL and role not in self.rule.roles:
-            return f"its role is not to {role}"
+        if method in FOR_ALL or role in self.rule.roles:
+            return None
+        return f"its role is not to {role}"
+
+    def take(self, *, now_s: float, month: str, for_exit: bool) -> str | None:
+        """Note one request; the reason where it must not be sent, and then nothing is counted."""
         self._refill(now_s, month)
         if not for_exit:
             if self.rule.per_second is not None and self._tokens - 1 < self._kept(self.rule.per_second):
-                return f"the {self.rule.per_second} requests of this second are used, but for exits"
-            if (left := self.left_this_month()) is not None and left <= self._kept(self.rule.per_month or 0):
-                return f"the {self.rule.per_month} requests of this month are used, but for exits"
+                self._refused_at_s = now_s
+                return self._second_is_used()
+            if spent := self.spent(month):
+                return spent
         self._tokens = max(0.0, self._tokens - 1)
         self.used_this_month += 1
         return None
+
+    def spent(self, month: str) -> str:
+        """That only exits may ask for the rest of `month`, as a sentence; empty while others may as well."""
+        if self.rule.per_month is None:
+            return ""
+        used = self.used_this_month if month == self._month else 0
+        if self.rule.per_month - used > self._kept(self.rule.per_month):
+            return ""
+        return f"the {self.rule.per_month} requests of this month are used, but for exits"
+
+    def told(self, now_s: float, month: str) -> str:
+        """What keeps all but exits out now, or did a moment ago, as a sentence; empty where nothing does."""
+        if self._refused_at_s is not None and now_s - self._refused_at_s <= REFUSAL_SHOWN_S:
+            return self.spent(month) or self._second_is_used()
+        return self.spent(month)
+
+    def _second_is_used(self) -> str:
+        return f"the {self.rule.per_second} requests of this second are used, but for exits"
 
     def left_this_month(self) -> int | None:
         """Credits left, exits' share included; None where there is no limit."""

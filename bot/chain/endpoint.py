@@ -15,8 +15,8 @@ from bot.chain.breaker import Breaker, BreakerRule
 from bot.chain.rpc import EndpointBehind, EndpointBlind, RpcClient, RpcFault, SlotNotReached
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
-from bot.errors import BotError, ChainUnavailable
-from bot.execution.lanes import exit_lane, in_exit_lane
+from bot.errors import BotError, BudgetSpent, ChainUnavailable
+from bot.execution.lanes import exit_lane, in_exit_lane, may_exceed_budget
 from bot.ports import EndpointHealth
 
 Answer = TypeVar("Answer")
@@ -28,6 +28,7 @@ LANE_WAIT_S = 1.0
 PROBE_WITHIN_S = 2.0
 GENESIS_EVERY_S = 30.0  # a provider may put another node behind a name at any time
 REFUSED_EVERY_S = 2.0  # the same of one that serves another chain now
+SPENT_PROBE_EVERY_S = 600.0  # how often one is asked how it fares whose month is used, as long as it fares well
 DISTRUST_S = 60.0  # how long an endpoint that was caught in a lie is asked last
 
 # How much the newest call counts in the moving averages.
@@ -46,6 +47,10 @@ log = structlog.get_logger()
 
 class NotAsked(ChainUnavailable):
     """The question never left: the lane is full or the endpoint is left alone. It says nothing new about the endpoint."""
+
+
+class OverBudget(NotAsked, BudgetSpent):
+    """The question never left, because the endpoint may be asked by exits alone now."""
 
 
 class Endpoint:
@@ -76,11 +81,14 @@ class Endpoint:
 
     def _let_through(self, method: str) -> None:
         """Raises NotAsked for a method that this endpoint may not be asked now; whoever asks turns to the next one."""
-        reason = self.allowance.take(
-            method, now_s=trio.current_time(), month=month_of(self._clock.now_ms()), for_exit=in_exit_lane()
-        )
-        if reason is not None:
-            raise NotAsked(f"{self.name}: {reason}")
+        if not_its_role := self.allowance.refuses(method):
+            raise NotAsked(f"{self.name}: {not_its_role}")
+        now_s, for_exit = trio.current_time(), may_exceed_budget()
+        if over := self.allowance.take(now_s=now_s, month=self._month(), for_exit=for_exit):
+            raise OverBudget(f"{self.name}: {over}")
+
+    def _month(self) -> str:
+        return month_of(self._clock.now_ms())
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name} {'healthy' if self._healthy else self._detail}>"
@@ -140,6 +148,11 @@ class Endpoint:
         """Follow another rule from the next failure on."""
         self._breaker.rule = rule
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether what is left of its month is for exits alone."""
+        return bool(self.allowance.spent(self._month()))
+
     def refuse(self, reason: str) -> None:
         """Ask it nothing but which chain it serves; the reason is shown."""
         self._refused = True
@@ -186,6 +199,8 @@ class Endpoint:
             detail = self.client.why_blind
         elif self.is_distrusted and not detail:
             detail = self._lie
+        if told := self.allowance.told(trio.current_time(), self._month()):
+            detail = f"{detail}; {told}" if detail else told
         return EndpointHealth(
             name=self.name,
             healthy=self._healthy and not behind and not self.is_distrusted and not self.client.blind,
@@ -196,6 +211,7 @@ class Endpoint:
             lag_slots=lag_slots,
             roles=tuple(sorted(self.allowance.rule.roles)),
             credit_left=self.allowance.left_this_month(),
+            spent=self.is_spent,
             asked_this_month=self.allowance.used_this_month,
             breaker="refused" if self._refused else self._breaker.state(trio.current_time()),
             latency_ms=None if self._latency_s is None else round(self._latency_s * 1000),
@@ -255,6 +271,13 @@ class Endpoint:
             yield
         finally:
             self._ordinary.release()
+
+    def is_spared(self, max_lag_slots: int, max_still_s: float) -> bool:
+        """Whether it need not be asked how it fares now: its month is used, and it fared well when it was heard last."""
+        if not self.is_spent or self.asked_to_wait:
+            return False
+        heard_ago_s = trio.current_time() - self.client.heard_at_s
+        return heard_ago_s < SPENT_PROBE_EVERY_S and self.health(max_lag_slots, max_still_s).healthy
 
     async def probe(self, question: Question[Answer], *, even_refused: bool = False) -> Answer | None:
         """Ask past the ordinary calls and past an open breaker; None when it failed or wants to be left alone.

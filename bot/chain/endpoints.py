@@ -15,11 +15,11 @@ import trio
 from bot.chain.allowance import AllowanceRule
 from bot.chain.breaker import BreakerRule
 from bot.chain.credit_file import CreditFile, Used
-from bot.chain.endpoint import Endpoint, Question
+from bot.chain.endpoint import Endpoint, OverBudget, Question
 from bot.chain.race import Judge, Outcome, race
 from bot.chain.rpc import RpcClient, SlotNotReached
 from bot.clock import Clock
-from bot.errors import BotError, ChainUnavailable, StartupError
+from bot.errors import BotError, BudgetSpent, ChainUnavailable, StartupError
 from bot.execution.lanes import in_exit_lane
 from bot.ports import EndpointHealth
 
@@ -141,8 +141,9 @@ class Endpoints:
     async def probe(self) -> str:
         """Ask every endpoint for its slot, so that one that recovered, fell behind or died is known before it is needed.
 
-        To be called every second or two. One line for people; raises ChainUnavailable when nobody can be used, and
-        when the slot of everybody who can stands still: then the chain halts, or they are cut off from it.
+        One whose month is used, and which is well, is asked seldom: what it costs is not for probes. To be called every
+        second or two. One line for people; raises ChainUnavailable when nobody can be used, and when the slot of everybody
+        who can stands still: then the chain halts, or they are cut off from it.
         """
         if trio.current_time() >= self._credits_kept_at_s + KEEP_CREDITS_EVERY_S:
             await self.keep_credits()
@@ -151,13 +152,22 @@ class Endpoints:
         usable = sum(self._is_ours(endpoint) and not endpoint.still(self._max_still_s) for endpoint in answered)
         if not usable:
             raise ChainUnavailable(self._why_nobody())
-        return f"slot {self.newest_slot()}, {usable} of {len(self._endpoints)} endpoints"
+        spent = sum(endpoint.is_spent for endpoint in answered)
+        budget = f"; {spent} of them for exits alone, their month is used" if spent else ""
+        return f"slot {self._highest_slot()}, {usable} of {len(self._endpoints)} endpoints{budget}"
+
+    def _highest_slot(self) -> int:
+        """For people: of who was not heard lately, because his month is used, the slot of then."""
+        return self.newest_slot() or max((one.client.last_slot or 0 for one in self._endpoints), default=0)
 
     async def _probe_all(self, *, ask_genesis: bool) -> list[Endpoint]:
         """Who answered. Which chain an endpoint serves is asked until it has told, and whenever that is due again."""
         answered: list[Endpoint] = []
 
         async def probe(endpoint: Endpoint) -> None:
+            if endpoint.is_spared(self._max_lag_slots, self._max_still_s):
+                answered.append(endpoint)
+                return
             if ask_genesis and endpoint.is_genesis_due and not await endpoint.ask_genesis():
                 return
             if await endpoint.probe(_slot_and_sight if endpoint.client.blind else RpcClient.slot) is not None:
@@ -336,4 +346,6 @@ def _settle(outcomes: Sequence[Outcome[Endpoint, Answer]]) -> Answer:
     told = "; ".join(str(outcome.error) for outcome in outcomes)
     if any(isinstance(outcome.error, SlotNotReached) for outcome in outcomes):
         raise SlotNotReached(told)
+    if any(isinstance(outcome.error, OverBudget) for outcome in outcomes):
+        raise BudgetSpent(told)
     raise ChainUnavailable(told)

@@ -24,7 +24,7 @@ from bot.chain.pumpfun import curve_from
 from bot.chain.rpc import AccountData, Commitment
 from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.witnessed import WitnessedReads
-from bot.errors import BotError, ChainUnavailable, DecodeError, SendRejected
+from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
 from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
@@ -73,6 +73,8 @@ class PumpChain:
         line = await self._endpoints.probe()
         try:
             await self._blockhashes.remember()
+        except BudgetSpent:
+            pass  # an exit asks for one itself, and is not refused
         except ChainUnavailable as error:
             log.info("blockhash_not_remembered", reason=str(error))
         return line

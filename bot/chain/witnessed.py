@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import TypeVar
 
 import structlog
@@ -24,7 +25,7 @@ from bot.chain.holdings import KnownHoldings
 from bot.chain.rpc import TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient, SlotNotReached
 from bot.chain.shared_accounts import SharedAccounts
 from bot.errors import ChainUnavailable
-from bot.execution.lanes import in_exit_lane
+from bot.execution.lanes import in_exit_lane, order_lane
 from bot.ports import WalletBalances
 from bot.trading.fill import LandedTransaction
 
@@ -183,7 +184,10 @@ class WitnessedReads:
         return await self.balances(address)
 
     async def _confirmed(self, address: str, name: str, look: WalletBalances) -> WalletBalances:
-        """The look, when it may be believed; what another endpoint shows, when that is to be believed instead."""
+        """The look, when it may be believed; what another endpoint shows, when that is to be believed instead.
+
+        What left a wallet is money: no budget of requests keeps a witness of less from being asked.
+        """
         if self._alone:
             return look
         is_less = self._known.shows_less(address, look)
@@ -191,7 +195,8 @@ class WitnessedReads:
         trouble = f"no answer within {WITNESS_WITHIN_S:g} s"
         with trio.move_on_after(math.inf if is_less and not in_exit_lane() else WITNESS_WITHIN_S):
             try:
-                found = await self._patiently(lambda: self._other(_look_at(address, look.slot), name))
+                with order_lane() if is_less else nullcontext():
+                    found = await self._patiently(lambda: self._other(_look_at(address, look.slot), name))
             except ChainUnavailable as error:
                 trouble = str(error)
         if found is None:

@@ -140,6 +140,21 @@ def ledger_mismatch(wallet: Wallet, missing_sol: str) -> Alert:
     return Alert(f"ledger_mismatch {wallet.id}", text, LEDGER, Turn.BEGINS)
 
 
+def uncompared(wallet: Wallet, since_ms: int, why: str) -> Alert:
+    """Nobody could say for a while what a wallet holds, so that what leaves it would not be found."""
+    text = (
+        f"Wallet {wallet.address} of user {wallet.user_id} could not be compared with the chain since {rfc3339_s(since_ms)}"
+        f" ({why}). He buys nothing until it is; what leaves the wallet is not found meanwhile. Exits go on."
+    )
+    return Alert(f"uncompared {wallet.user_id}", text, LEDGER, Turn.BEGINS)
+
+
+def uncompared_over(wallet: Wallet) -> Alert:
+    """A wallet was compared again."""
+    text = f"Wallet {wallet.address} of user {wallet.user_id} is compared with the chain again."
+    return Alert(f"uncompared {wallet.user_id}", text, LEDGER, Turn.ENDS)
+
+
 def ledger_exact(wallet: Wallet) -> Alert:
     """The ledger explains a wallet again."""
     return Alert(f"ledger_mismatch {wallet.id}", f"The ledger of wallet {wallet.address} is exact.", LEDGER, Turn.ENDS)
@@ -281,6 +296,20 @@ def endpoint_untrusted(name: str, what: str, left: int) -> Alert:
 def endpoint_trusted(name: str) -> Alert:
     """An endpoint that was not believed has told nothing wrong for a while, or serves our chain again."""
     return Alert(f"endpoint {name}", f"The RPC endpoint {name} is believed again.", ENDPOINTS, Turn.ENDS)
+
+
+def endpoint_spent(name: str, what: str, left: int) -> Alert:
+    """An RPC endpoint may be asked by exits alone for the rest of the month; `left` is how many others anybody may ask."""
+    text = (
+        f"The RPC endpoint {name}: {what}. {counted(left, 'other endpoint')} can be asked for entries, books and what is"
+        " shown; raise its requests_per_month when its provider's plan allows it, and start the bot again."
+    )
+    return Alert(f"budget {name}", text, ENDPOINTS, Turn.BEGINS)
+
+
+def endpoint_unspent(name: str) -> Alert:
+    """A new month has begun."""
+    return Alert(f"budget {name}", f"The RPC endpoint {name} may be asked by everybody again.", ENDPOINTS, Turn.ENDS)
 
 
 def engine_away(why: str) -> Alert:

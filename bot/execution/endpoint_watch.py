@@ -1,14 +1,30 @@
-"""Tells operators of RPC endpoints that are not to be believed: of another chain, blind, or caught in a lie."""
+"""Tells operators of RPC endpoints that are of another chain, blind, caught in a lie, or whose month is used.
+
+Where nobody is left whom all but exits may ask, it closes entries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from bot.execution.alerts import Alert, endpoint_trusted, endpoint_untrusted
+from bot.execution.alerts import Alert, endpoint_spent, endpoint_trusted, endpoint_unspent, endpoint_untrusted
 from bot.ports import EndpointHealth
+from bot.trading.trading_state import RPC_BUDGET
 
 UNTRUSTED = frozenset({"refused", "blind", "distrusted"})
+WATCH = "rpc watch"
+AWAY = frozenset({"refused", "down"})
+ALL_SPENT = "the requests of this month are used, but for exits"
+
+
+class Guard(Protocol):
+    """Who closes entries of everybody for a cause, and opens them."""
+
+    def pause(self, name: str, *, by: str, why: str) -> None: ...
+
+    def resume(self, name: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -19,7 +35,9 @@ class EndpointWatch:
     """
 
     alert: Callable[[Alert], None]
+    guard: Guard
     _told: set[str] = field(default_factory=set)
+    _spent: set[str] = field(default_factory=set)
 
     def look(self, endpoints: Sequence[EndpointHealth]) -> None:
         for one in endpoints:
@@ -30,3 +48,19 @@ class EndpointWatch:
             elif one.healthy and one.name in self._told:
                 self._told.discard(one.name)
                 self.alert(endpoint_trusted(one.name))
+        self._look_at_budgets(endpoints)
+
+    def _look_at_budgets(self, endpoints: Sequence[EndpointHealth]) -> None:
+        """Entries that nobody would answer are paused, so that everything says so; exits ask all the same."""
+        open_to_all = [one for one in endpoints if not one.spent and one.state not in AWAY and "read" in one.roles]
+        for one in endpoints:
+            if one.spent and one.name not in self._spent:
+                self._spent.add(one.name)
+                self.alert(endpoint_spent(one.name, ALL_SPENT, len(open_to_all)))
+            elif not one.spent and one.name in self._spent:
+                self._spent.discard(one.name)
+                self.alert(endpoint_unspent(one.name))
+        if self._spent and not open_to_all:
+            self.guard.pause(RPC_BUDGET, by=WATCH, why=ALL_SPENT)
+        else:
+            self.guard.resume(RPC_BUDGET)

@@ -1,6 +1,7 @@
 """The exit lane: whoever gets a position out of the market says so here, and every room below keeps room for it.
 
-The mark follows the task and the tasks it starts, so that no port needs a parameter for it.
+Whoever proves what became of money says so too, and no budget of requests holds him up. A mark follows the task and the
+tasks it starts, so that no port needs a parameter for it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _leaving: ContextVar[bool] = ContextVar("exit_lane", default=False)
+_following: ContextVar[bool] = ContextVar("follows_orders", default=False)
 
 
 @contextmanager
@@ -25,3 +27,21 @@ def exit_lane() -> Iterator[None]:
 def in_exit_lane() -> bool:
     """Whether the running task works for an exit."""
     return _leaving.get()
+
+
+@contextmanager
+def order_lane() -> Iterator[None]:
+    """Everything asked within the block proves what became of money: no budget of requests keeps it from being asked.
+
+    It has no other privilege of an exit. It is for orders that have left, and for what is gone from a wallet.
+    """
+    token = _following.set(True)
+    try:
+        yield
+    finally:
+        _following.reset(token)
+
+
+def may_exceed_budget() -> bool:
+    """Whether what the running task asks is counted but never refused for a budget of requests."""
+    return _leaving.get() or _following.get()

@@ -275,8 +275,9 @@ class Pipeline:
                 unrealized_lamports = await unrealized(
                     self.store, self.chain, self.prices, request.user_id, request.mode
                 )
-            except (ChainUnavailable, DecodeError):
-                return Refused("no_route", "no route to the chain answers now; try again shortly")
+            except (ChainUnavailable, DecodeError) as error:
+                log.info("entry_not_judged", user=request.user_id, mint=request.mint, reason=str(error))
+                return Refused("no_route", order_failure(error))
         now_ms = self.clock.now_ms()
         return await self.store.admit(
             request,

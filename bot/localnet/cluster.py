@@ -124,7 +124,8 @@ class Cluster:
             stored = store.seed()
             if stored is not None and seed is not None and stored != seed:
                 raise StoreError(
-                    f"the chain in {directory} has seed {stored}; leave --seed out or choose another directory"
+                    f"the chain in {directory} has seed {stored}, and {seed} is asked for; give {stored}, as --seed here or"
+                    " as seed below [localnet] in the settings of bot run, or choose another directory"
                 )
             drawn = int.from_bytes(hashlib.sha256(salt).digest()[:4], "little")
             chosen = next(one for one in (stored, seed, drawn) if one is not None)

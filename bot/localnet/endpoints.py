@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -84,5 +85,8 @@ class Faults:
         if endpoint in others:
             return [others[endpoint]]
         if endpoint not in self._tables:
-            raise FaultError(f"unknown endpoint {endpoint}; known: {', '.join(self._tables)} and {ALL}")
+            known = [*self._tables, *others, ALL]
+            close = difflib.get_close_matches(endpoint, known, n=1)
+            meant = f", perhaps {close[0]}" if close else ""
+            raise FaultError(f"unknown endpoint {endpoint}{meant}; known: {', '.join(known)}")
         return [self._tables[endpoint]]

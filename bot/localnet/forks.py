@@ -31,14 +31,18 @@ class Fork:
     lost: tuple[str, ...]
 
     def told(self, has_landed: Callable[[Signature], bool]) -> dict[str, Any]:
-        """What became of it until now, as JSON: which signatures are on the chain again and which are not."""
-        again = [text for text in self.transactions if has_landed(Signature.from_string(text))]
-        landed = set(again)
+        """What became of it until now, as JSON: which signatures are on the chain again, are queued again, or are lost.
+
+        One that is queued may still never land, when its blockhash was of a block that was taken back.
+        """
+        again = {text for text in self.transactions if has_landed(Signature.from_string(text))}
+        gone = set(self.lost) - again
         return {
             "stayed_slot": self.stayed_slot,
             "skipped_slots": list(self.skipped),
-            "landed_again": again,
-            "not_landed": [text for text in self.transactions if text not in landed],
+            "landed_again": [text for text in self.transactions if text in again],
+            "queued_again": [text for text in self.transactions if text not in again | gone],
+            "lost": [text for text in self.transactions if text in gone],
         }
 
 

@@ -68,7 +68,7 @@ class EndpointHealth:
     `state` is `up`, `behind` (too many slots behind the best), `blind` (it does not show what every cluster has),
     `distrusted` (it said what others proved wrong), `resting` (it asked to be left alone), `down`, or `refused`.
     `lag_slots` is None before its first answer.
-    `credit_left` is None where no monthly budget is set.
+    `credit_left` is None where no monthly budget is set; `spent` says that what is left of it is for exits alone.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
     """
 
@@ -82,6 +82,7 @@ class EndpointHealth:
     lag_slots: int | None = None
     roles: tuple[str, ...] = ()
     credit_left: int | None = None
+    spent: bool = False
     asked_this_month: int = 0
     latency_ms: int | None = None
     error_bps: int = 0

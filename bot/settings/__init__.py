@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from bot.errors import StartupError
 from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
-from bot.settings.places import fault_lines, locate, place_of, toml_place
+from bot.settings.places import fault_lines, lines_of, locate, place_of, toml_place
+from bot.settings.rpc_endpoints import endpoint_count, endpoint_faults
 from bot.settings.sections import (
     BlockEngine,
     Database,
@@ -60,6 +61,7 @@ __all__ = [
     "Usd",
     "Wallets",
     "basis_points",
+    "endpoint_faults",
     "lamports",
     "load",
     "locate",
@@ -67,8 +69,8 @@ __all__ = [
 ]
 
 
-def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read a settings file (None: defaults) and the environment.
+def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, profile: str = "local") -> Settings:
+    """Read a settings file (None: defaults) and the environment, for a profile: which RPC endpoints there are is its.
 
     Raises StartupError with one line per fault, `file:line:column: key: what is wrong`.
     """
@@ -92,6 +94,8 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         settings = Settings.model_validate(_merged(tree, overlay.tree))
     except ValidationError as error:
         raise StartupError("\n".join(fault_lines(name, text, overlay.variables, error))) from None
+    if faults := list(endpoint_faults(settings.rpc, endpoint_count(settings, profile))):
+        raise StartupError("\n".join(lines_of(name, text, overlay.variables, faults)))
     _refuse_trades_of_no_size(settings.trading, partial(place_of, name, text, overlay.variables))
     return settings
 

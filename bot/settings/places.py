@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bot.settings.sections import Settings
@@ -34,11 +37,28 @@ def fault_lines(name: str, text: str, variables: Mapping[tuple[str, str], str], 
     lines: list[tuple[tuple[int, int], str]] = []
     for fault in error.errors():
         path = tuple(str(part) for part in fault["loc"])
-        variable = variables.get((path[0], path[1])) if len(path) > 1 else None
-        place = locate(text, path) if variable is None else None
-        where = f"{name}:{place[0]}:{place[1]}" if place else f"environment {variable or _variable_of(path, variables)}"
-        lines.append((place or (sys.maxsize, 0), f"{where}: {'.'.join(path)}: {_message(path, fault)}"))
+        lines.append(_line(name, text, variables, path, _message(path, fault)))
     return [line for _, line in sorted(lines)]
+
+
+def lines_of(
+    name: str,
+    text: str,
+    variables: Mapping[tuple[str, str], str],
+    faults: Iterable[tuple[tuple[str, ...], str]],
+) -> list[str]:
+    """The same of faults that are told as the path of a key and what is wrong with it."""
+    return [line for _, line in sorted(_line(name, text, variables, path, message) for path, message in faults)]
+
+
+def _line(
+    name: str, text: str, variables: Mapping[tuple[str, str], str], path: tuple[str, ...], message: str
+) -> tuple[tuple[int, int], str]:
+    """Where a fault stands, for the order of the lines, and its line."""
+    variable = variables.get((path[0], path[1])) if len(path) > 1 else None
+    place = locate(text, path) if variable is None else None
+    where = f"{name}:{place[0]}:{place[1]}" if place else f"environment {variable or _variable_of(path, variables)}"
+    return place or (sys.maxsize, 0), f"{where}: {'.'.join(path)}: {message}"
 
 
 def place_of(name: str, text: str, variables: Mapping[tuple[str, str], str], path: tuple[str, str]) -> str:
@@ -69,23 +89,42 @@ def _message(path: tuple[str, ...], fault: ErrorDetails) -> str:
 
 
 def _near_miss(path: tuple[str, ...]) -> str:
-    fields: Mapping[str, object] = Settings.model_fields
-    if len(path) > 1 and isinstance(part := Settings.model_fields.get(path[0]), object) and part is not None:
-        section = part.annotation
-        fields = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
+    fields = _fields_at(path[:-1])
     close = difflib.get_close_matches(path[-1], fields, n=1)
     if close:
         return f"; did you mean {close[0]}?"
     return f"; known here: {', '.join(fields)}"
 
 
+def _fields_at(path: tuple[str, ...]) -> Mapping[str, FieldInfo]:
+    """The keys that a table of the settings may have; `rpc.endpoints.0` is the first table of a list."""
+    table: type[BaseModel] = Settings
+    for part in path:
+        if part.isdecimal():
+            continue
+        kind: object = table.model_fields[part].annotation if part in table.model_fields else None
+        if get_args(kind):
+            kind = get_args(kind)[0]
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return {}
+        table = kind
+    return table.model_fields
+
+
 def locate(text: str, path: tuple[str, ...]) -> tuple[int, int] | None:
-    """Line and column, from 1, of the deepest part of `path` that stands in a TOML text of tables and plain keys."""
+    """Line and column, from 1, of the deepest part of `path` that stands in a TOML text of tables and plain keys.
+
+    The tables of a list, `[[rpc.endpoints]]`, are counted: their paths are `rpc.endpoints.0` and so on.
+    """
     table: tuple[str, ...] = ()
+    lists: Counter[tuple[str, ...]] = Counter()
     best: tuple[int, int, int] | None = None
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+        if header := re.match(r"\s*\[(\[?)([^\[\]]+)\]", line):
+            table = tuple(part.strip().strip("\"'") for part in header[2].split("."))
+            if header[1]:
+                lists[table] += 1
+                table = (*table, str(lists[table] - 1))
             here, column = table, line.index("[") + 1
         elif key := re.match(r"\s*([A-Za-z0-9_\-.\"']+)\s*=", line):
             here = table + tuple(part.strip("\"'") for part in key[1].split("."))

@@ -167,7 +167,7 @@ class RpcEndpoint(Section):
     batches; the local chain does.
     """
 
-    name: str = Field(pattern=r"^rpc-[1-9][0-9]?$")
+    name: str
     roles: tuple[Literal["read", "send", "stream", "history"], ...] = ("read", "send", "stream", "history")
     requests_per_second: int | None = Field(default=None, ge=1, le=1_000_000)
     requests_per_month: int | None = Field(default=None, ge=1, le=10**12)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from bot.commands import CONSENT_TEXT, CONSENT_VERSION, Command
-from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
+from bot.errors import BudgetSpent, ChainUnavailable, StoreUnavailable, Unavailable
 from bot.ports import User
 from bot.telegram.parsing import Parsed, UsageError, parse
+from bot.trading.failures import order_failure
 
 log = structlog.get_logger()
+
+# What speaks of a user's money as if it could be moved; /status, /buy and /sell say themselves that it cannot.
+TOLD_OF_FREEZE = frozenset(
+    {"wallet", "balance", "positions", "panic", "pause", "resume", "snipe", "snipe_enable", "snipe_disable"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +32,17 @@ class Incoming:
     key: str
 
 
-def unavailable_line(error: Unavailable, key: str) -> str:
-    """Log that a command met a service that is away, and say so to whoever sent it."""
-    log.warning("command_unavailable", reason=str(error), key=key)
-    if isinstance(error, StoreUnavailable):
-        return (
-            "That cannot be answered right now: the database is away. Until it answers nothing is bought; exits, /sell and"
-            " /panic go on. Try again shortly."
-        )
-    away = "the chain does not answer" if isinstance(error, ChainUnavailable) else "a part of the bot is away"
-    return f"That cannot be answered right now: {away}. Try again shortly; exits go on by themselves."
+class Words(Protocol):
+    """What an answer says beside what was done."""
+
+    def frozen(self, user_id: str) -> str:
+        """That nothing of a user can be sold, as a sentence; empty while it can."""
+
+    def cannot_sell(self) -> str | None:
+        """Why no sale leaves at all; None while one can."""
+
+    def kept_where(self) -> str:
+        """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
 
 
 Handler = Callable[[Incoming, tuple[str, ...], Command], Awaitable[str]]
@@ -45,6 +53,7 @@ class Chat:
     """Handlers by command name; every command of the table has exactly one."""
 
     handlers: dict[str, Handler]
+    words: Words
 
     async def answer(self, incoming: Incoming) -> str:
         """The reply to one text. Wrong usage and services that are away become a line that says what to do."""
@@ -54,7 +63,7 @@ class Chat:
         except UsageError as error:
             return str(error)
         except Unavailable as error:
-            return unavailable_line(error, incoming.key)
+            return self.unavailable(error, incoming.key)
 
     async def _run(self, incoming: Incoming, parsed: Parsed) -> str:
         if parsed.command.role != "anyone":
@@ -65,4 +74,19 @@ class Chat:
         log.info(
             "command", name=parsed.command.name, key=incoming.key, user=incoming.user.id if incoming.user else None
         )
-        return await self.handlers[parsed.command.name](incoming, parsed.arguments, parsed.command)
+        told = await self.handlers[parsed.command.name](incoming, parsed.arguments, parsed.command)
+        if parsed.command.name not in TOLD_OF_FREEZE or incoming.user is None:
+            return told
+        return "\n".join(filter(None, [told, self.words.frozen(incoming.user.id)]))
+
+    def unavailable(self, error: Unavailable, key: str) -> str:
+        """Log that a command met a service that is away, and say so to whoever sent it."""
+        log.warning("command_unavailable", reason=str(error), key=key)
+        lead = "That cannot be answered right now"
+        if isinstance(error, StoreUnavailable):
+            exits = (self.words.cannot_sell() or "exits, /sell and /panic go on").partition(";")[0]
+            return f"{lead}: the database is away. Until it answers nothing is bought; {exits}. Try again shortly."
+        if isinstance(error, BudgetSpent):
+            return f"{lead}: {order_failure(error)}. Exits, /sell and /panic go on."
+        away = "the chain does not answer" if isinstance(error, ChainUnavailable) else "a part of the bot is away"
+        return f"{lead}: {away}. Try again shortly; exits are tried again by themselves."

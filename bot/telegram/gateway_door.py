@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.errors import ChatForbidden, ChatRejected, Unavailable, Undeliverable
 from bot.ports import ChatApi, ChatReply, Messenger, OutboxMessage, User, UserStore
-from bot.telegram.chat import Chat, Incoming, unavailable_line
+from bot.telegram.chat import Chat, Incoming
 from bot.telegram.gateway_cards import buttons_of, buttons_under, parts
 from bot.telegram.gateway_secrets import looks_like_private_key
 from bot.telegram.replies import message_text
@@ -26,7 +26,7 @@ class TelegramDoor:
         try:
             user = await self.store.user_by_telegram_id(telegram_id)
         except Unavailable as error:
-            return ChatReply((unavailable_line(error, key),))
+            return ChatReply((self.chat.unavailable(error, key),))
         reply = await self.chat.answer(Incoming(user, telegram_id, text, key))
         return ChatReply(parts(reply), buttons_under(reply))
 

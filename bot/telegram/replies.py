@@ -277,6 +277,15 @@ def _int(facts: Mapping[str, object], key: str) -> int:
     return value
 
 
+def taken_back_line(position: Position, *, may_land: bool) -> str:
+    """A position whose only buy the network took back: it has no result, and may be there again."""
+    ends = "it may land again, see the order above" if may_land else "it never landed again; nothing was traded"
+    return (
+        f"{mode_label(position.mode.value)} {short(position.mint)}: the network took its buy back, so nothing of it is held;"
+        f" {ends}"
+    )
+
+
 def position_line(position: Position, point: PricePoint | None, fees: Fees | None) -> str:
     """One position; an open one with what a sale of everything would bring at the last known reserves."""
     label, mint = mode_label(position.mode.value), short(position.mint)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.clock import rfc3339_s
 from bot.execution.story import costs_of
 from bot.ports import OrderStory, SnipeRun
 from bot.telegram.replies import mode_label, short
-from bot.trading.intent import IntentState, Side
+from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.ledger import Account, EntryKind
 from bot.trading.position import Position, PositionState
-from bot.trading.units import format_sol, format_tokens
+from bot.trading.units import counted, format_sol, format_tokens
 
 ORDERS_SHOWN = 12  # a chat shows a message of 4,096 characters; the latest orders are shown
 RUNS_SHOWN = 3
@@ -24,10 +25,11 @@ UNFILLED = {
 def story_text(position: Position, stories: Sequence[OrderStory]) -> str:
     """What happened to a position, the first order first."""
     lines = [f"{mode_label(position.mode.value)} {position.mint}, position {position.id}"]
-    if len(stories) > ORDERS_SHOWN:
-        lines.append(f"The first {len(stories) - ORDERS_SHOWN} orders are left out.")
-    for story in stories[-ORDERS_SHOWN:]:
-        lines += _order_lines(story)
+    groups = _alike(stories)
+    if (left_out := sum(len(group) for group in groups[:-ORDERS_SHOWN])) > 0:
+        lines.append(f"The first {counted(left_out, 'order')} {'is' if left_out == 1 else 'are'} left out.")
+    for group in groups[-ORDERS_SHOWN:]:
+        lines += _order_lines(group[0]) if len(group) == 1 else [_several_line(group)]
     result = format_sol(position.realized_lamports, signed=True)
     if position.state is PositionState.CLOSED:
         lines.append(f"Closed; result {result} SOL, all fees included.")
@@ -58,14 +60,54 @@ def _beside_orders(position: Position, stories: Sequence[OrderStory]) -> list[st
     return lines
 
 
+def _alike(stories: Sequence[OrderStory]) -> list[list[OrderStory]]:
+    """Orders in a row that ended without a trade in the same way and for the same reason, as one group; others alone."""
+    groups: list[list[OrderStory]] = []
+    for story in stories:
+        if groups and _ended_as(story) is not None and _ended_as(story) == _ended_as(groups[-1][0]):
+            groups[-1].append(story)
+        else:
+            groups.append([story])
+    return groups
+
+
+def _ended_as(story: OrderStory) -> tuple[str, ...] | None:
+    """What makes orders alike; None for one that traded, cost something, or is still on its way."""
+    request, state = story.intent.request, story.intent.state
+    if story.landed is not None or story.booked or state not in UNFILLED:
+        return None
+    return request.side, request.context, request.reason, state, story.intent.failure or ""
+
+
+def _several_line(group: Sequence[OrderStory]) -> str:
+    """Orders that are alike, in one line: how many, between when, and why."""
+    first, last = group[0].intent, group[-1].intent
+    request = first.request
+    return (
+        f"{len(group)} times a {request.side} ({_because(first)}) {UNFILLED[first.state]}{_reason(first)}, from"
+        f" {rfc3339_s(first.created_at_ms)} to {rfc3339_s(last.created_at_ms)}."
+    )
+
+
+def _because(intent: Intent) -> str:
+    return f"{intent.request.context.replace('_', ' ')}: {intent.request.reason}"
+
+
+def _reason(intent: Intent) -> str:
+    """Why an order ended without a trade, where its state does not say so; a further part of the sentence."""
+    failure = (intent.failure or "").removeprefix("landed with an error: ")
+    return f": {failure}" if failure and intent.state is not IntentState.EXPIRED else ""
+
+
 def _order_lines(story: OrderStory) -> list[str]:
     request, landed = story.intent.request, story.landed
     verb = "Bought" if request.side is Side.BUY else "Sold"
-    because = f"{request.context.replace('_', ' ')}: {request.reason}"
+    because = _because(story.intent)
     if landed is not None:
         lines = [f"{verb} {format_tokens(landed.token_raw)} tokens ({because}), transaction {short(landed.signature)}."]
     elif story.intent.state in UNFILLED:
-        lines = [f"A {request.side} ({because}) {UNFILLED[story.intent.state]}."]
+        at = rfc3339_s(story.intent.created_at_ms)
+        lines = [f"A {request.side} of {at} ({because}) {UNFILLED[story.intent.state]}{_reason(story.intent)}."]
     else:
         lines = [f"A {request.side} ({because}) is on its way: {len(story.attempts)} times signed, not yet proven."]
     if story.run is not None:

@@ -123,7 +123,8 @@ def _flatten(flatten: Flatten, sheet: Sheet) -> Text:
     states = ("selling", flatten.selling), ("waiting", flatten.waiting), ("held", flatten.held)
     told = "".join(f", {_known(number, count)} {name}" for name, number in states if number != 0)
     sold = f"{_known(flatten.sold, count)} of {_known(flatten.total, count)} sold{told}"
-    stuck = f", {_known(flatten.unsellable, count)} cannot be sold" if flatten.unsellable else ""
+    frozen = f" ({count(flatten.frozen)} in frozen wallets)" if flatten.frozen else ""
+    stuck = f", {_known(flatten.unsellable, count)} cannot be sold{frozen}" if flatten.unsellable else ""
     return sheet.line((f"flatten of {whose}: ", STRONG), (sold, PLAIN), (stuck, ALARM))
 
 

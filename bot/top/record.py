@@ -71,6 +71,7 @@ class Flatten:
     sold: int | None
     unsellable: int | None
     held: int | None
+    frozen: int | None
 
 
 @dataclass(frozen=True, slots=True)

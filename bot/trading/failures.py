@@ -5,7 +5,7 @@ No address, exception or raw error of the chain comes in; those are for the log.
 
 from __future__ import annotations
 
-from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
+from bot.errors import BudgetSpent, ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
 
 # The launchpad's errors that a trade of ours can meet; names and codes from the interface description of SDK 2.0.0.
 LAUNCHPAD_ERRORS = {
@@ -45,6 +45,10 @@ _REJECTED = {
     "simulation": "the network says that it would fail now",
 }
 _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (
+        BudgetSpent,
+        "the requests that this bot may ask of the chain are used, but for exits; nothing was sent, tell the operator",
+    ),
     (ChainUnavailable, "no route to the chain answers now; nothing was sent, try again shortly"),
     (KeyUnavailable, "the wallet's key cannot be used now; the operator has to look"),
     (DecodeError, "what the chain says of this token cannot be read; nothing was sent"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bot.trading.risk_gate import FROZEN_WHY
 from bot.trading.trading_state import GLOBAL, OF_PROGRAM
 
 # So many tries in a row that neither the chain's absence nor a busy wallet explains, and a position counts as unsellable.
@@ -91,7 +92,10 @@ class FlattenRow:
 
 @dataclass(frozen=True, slots=True)
 class FlattenSums:
-    """How many positions of a flatten are in each state; `total` is all of them."""
+    """How many positions of a flatten are in each state; `total` is all of them.
+
+    `frozen` is how many of the unsellable ones are so because their wallets are frozen.
+    """
 
     total: int
     waiting: int
@@ -99,6 +103,7 @@ class FlattenSums:
     sold: int
     unsellable: int
     held: int
+    frozen: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -108,14 +113,14 @@ class FlattenSums:
 
 def sums_of(rows: Iterable[FlattenRow]) -> FlattenSums:
     """The rows counted by state."""
-    states = [row.state for row in rows]
-    return FlattenSums(len(states), *(states.count(state) for state in _ORDER))
-
-
-_ORDER = (
-    FlattenState.WAITING,
-    FlattenState.SELLING,
-    FlattenState.SOLD,
-    FlattenState.UNSELLABLE,
-    FlattenState.HELD,
-)
+    known = list(rows)
+    states = [row.state for row in known]
+    return FlattenSums(
+        total=len(states),
+        waiting=states.count(FlattenState.WAITING),
+        selling=states.count(FlattenState.SELLING),
+        sold=states.count(FlattenState.SOLD),
+        unsellable=states.count(FlattenState.UNSELLABLE),
+        held=states.count(FlattenState.HELD),
+        frozen=sum(row.state is FlattenState.UNSELLABLE and row.last_error == FROZEN_WHY for row in known),
+    )

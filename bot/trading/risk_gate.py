@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.landing import fee_bounds, tip_lamports
 from bot.trading.limits import Ceilings, UserSettings, effective
-from bot.trading.trading_state import OUTFLOW
+from bot.trading.trading_state import OUTFLOW, in_words
 from bot.trading.units import counted, format_sol
 
 # What a first buy of a mint locks in the wallet's own token account; the sale that closes it gives it back.
@@ -136,7 +136,7 @@ def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused
         return refused
     if request.side is Side.SELL or not pause_causes:
         return None
-    return Refused("paused", f"entries are paused ({', '.join(pause_causes)}); exits go on, see /status")
+    return Refused("paused", f"entries are paused ({in_words(pause_causes)}); exits go on, see /status")
 
 
 def refuse_frozen(pause_causes: Sequence[str]) -> Refused | None:

@@ -21,6 +21,8 @@ RUNBOOKS = {
     "engine": "runbooks/block-engine.md",
     "outflow": LEDGER,
     "drift": DRIFT,
+    "rpc_budget": ENDPOINTS,
+    "uncompared": LEDGER,
     "lease": STANDBY,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -9,7 +10,21 @@ from bot.trading.intent import Context
 
 GLOBAL = "global"
 OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
+RPC_BUDGET = "rpc_budget"  # every RPC endpoint that answers may be asked by exits alone
+UNCOMPARED = "uncompared"  # nobody could say for a while what a user's wallet holds
 OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the wallet until he says that it was he
+
+# What a cause means to whoever trades here, where its name does not say so.
+_IN_WORDS = {
+    RPC_BUDGET: "this month's requests to the chain are used, but for exits",
+    UNCOMPARED: "the chain cannot say for certain what your wallet holds",
+    "reconcile": "the books are being compared with the chain",
+}
+
+
+def in_words(causes: Iterable[str]) -> str:
+    """The names of causes for people, with what those mean that do not say it themselves."""
+    return ", ".join(f"{name}: {_IN_WORDS[name]}" if name in _IN_WORDS else name for name in causes)
 
 
 class State(StrEnum):

@@ -12,12 +12,13 @@ from trio.testing import MockClock
 
 from bot.chain.allowance import Allowance, AllowanceRule
 from bot.chain.credit_file import CreditFile, Used
+from bot.chain.endpoint import SPENT_PROBE_EVERY_S
 from bot.chain.endpoints import KEEP_CREDITS_EVERY_S, Endpoints
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.clock import virtual_clock
-from bot.errors import ChainUnavailable
-from bot.execution.lanes import exit_lane
+from bot.errors import BudgetSpent, ChainUnavailable
+from bot.execution.lanes import exit_lane, order_lane
 from bot.localnet.inprocess import InProcessChain
 from tests.chain.chain_doubles import FaultyDoor
 from tests.chain.chain_scenario import EPOCH_MS
@@ -46,7 +47,7 @@ def test_ordinary_requests_never_exceed_their_rate_and_exits_are_never_refused(
     now_s, granted = 0.0, 0
     for later_s, for_exit in asked:
         now_s += later_s
-        refused = allowance.take("getBalance", now_s=now_s, month=MONTH, for_exit=for_exit)
+        refused = allowance.take(now_s=now_s, month=MONTH, for_exit=for_exit)
         assert not (for_exit and refused)
         granted += refused is None and not for_exit
     assert granted <= per_second * (now_s + 1)
@@ -54,13 +55,13 @@ def test_ordinary_requests_never_exceed_their_rate_and_exits_are_never_refused(
 
 def test_a_share_of_the_month_is_left_for_exits_and_the_next_month_begins_anew() -> None:
     allowance = Allowance(AllowanceRule(per_month=10, exit_share_bps=2_000))
-    told = [allowance.take("getBalance", now_s=0, month=MONTH, for_exit=False) for _ in range(12)]
+    told = [allowance.take(now_s=0, month=MONTH, for_exit=False) for _ in range(12)]
     assert [reason is None for reason in told] == [True] * 8 + [False] * 4
     assert allowance.left_this_month() == 2
     for _ in range(5):
-        assert allowance.take("sendTransaction", now_s=0, month=MONTH, for_exit=True) is None
+        assert allowance.take(now_s=0, month=MONTH, for_exit=True) is None
     assert (allowance.left_this_month(), allowance.used_this_month) == (0, 13)
-    assert allowance.take("getBalance", now_s=0, month="2026-12", for_exit=False) is None
+    assert allowance.take(now_s=0, month="2026-12", for_exit=False) is None
     assert allowance.left_this_month() == 9
 
 
@@ -98,6 +99,49 @@ async def test_exits_go_on_where_scanners_have_used_up_the_second(autojump_clock
     await trio.sleep(1)
     assert await chain.latest_blockhash()
     assert sum(len(door.asked) for door in doors) == 8 + 20 + 1
+
+
+async def test_a_used_month_is_told_and_leaves_only_exits_orders_on_their_way_and_few_probes(
+    autojump_clock: MockClock,
+) -> None:
+    [door], pool = pool_with(AllowanceRule(per_month=20))
+    chain = PumpChain(pool)
+    with pytest.raises(BudgetSpent, match="the 20 requests of this month are used, but for exits"):
+        for _ in range(20):
+            await chain.latest_blockhash()
+    [health] = chain.health()
+    assert (health.spent, health.healthy, health.state) == (True, True, "up")
+    assert health.detail == "the 20 requests of this month are used, but for exits"
+    asked = len(door.asked)
+    for _ in range(2 * int(SPENT_PROBE_EVERY_S)):
+        assert "1 of them for exits alone, their month is used" in await chain.probe()
+        await trio.sleep(1)
+    assert len(door.asked) - asked <= 4
+    with exit_lane():
+        await chain.latest_blockhash()
+    with order_lane():
+        await chain.statuses(["5" * 86 + "1"])
+
+
+async def test_an_endpoint_whose_month_is_used_is_probed_as_often_as_any_while_it_is_down(
+    autojump_clock: MockClock,
+) -> None:
+    [door], pool = pool_with(AllowanceRule(per_month=5))
+    await pool.admit(None)
+    with exit_lane():
+        for _ in range(5):
+            await PumpChain(pool).latest_blockhash()
+        door.refusal = ChainUnavailable("cut off")
+        for _ in range(3):
+            with pytest.raises(ChainUnavailable):
+                await PumpChain(pool).latest_blockhash()
+    with pytest.raises(ChainUnavailable):
+        await pool.probe()
+    door.refusal = None
+    door._chain.step(25)
+    await trio.sleep(10)
+    await pool.probe()
+    assert pool.health()[0].healthy
 
 
 async def test_what_was_asked_this_month_outlives_a_restart(autojump_clock: MockClock, tmp_path: Path) -> None:

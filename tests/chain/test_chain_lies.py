@@ -148,7 +148,7 @@ async def test_two_endpoints_that_say_that_nothing_exists_are_no_witnesses(autoj
 async def test_an_endpoint_that_shows_nothing_is_told_and_the_other_one_serves(autojump_clock: MockClock) -> None:
     async with liars(2, LANDMARK) as scene:
         told: list[Alert] = []
-        watch = EndpointWatch(told.append)
+        watch = EndpointWatch(told.append, NoBudget())
         trader, mint, held = await _bought(scene)
         scene.lie("empty", for_s=20)
         for _ in range(30):
@@ -261,10 +261,20 @@ async def test_a_wallet_that_was_really_emptied_is_believed_once_two_endpoints_s
         assert scene.states() == ["up", "up", "up"]
 
 
+class NoBudget:
+    """A guard that is asked for no pause, because nobody's requests are counted."""
+
+    def pause(self, name: str, *, by: str, why: str) -> None:
+        pytest.fail(f"{name} by {by}: {why}")
+
+    def resume(self, name: str) -> None:
+        """Nothing is paused."""
+
+
 async def test_an_endpoint_of_another_chain_is_refused_told_and_accepted_again(autojump_clock: MockClock) -> None:
     async with liars() as scene:
         told: list[Alert] = []
-        watch = EndpointWatch(told.append)
+        watch = EndpointWatch(told.append, NoBudget())
         scene.lie("genesis", for_s=100)
         for _ in range(int(GENESIS_EVERY_S) + 2):
             await scene.probe()

@@ -66,7 +66,7 @@ def test_what_a_fork_takes_back_is_gone_at_every_commitment_and_its_slots_stay_s
     chain.step(100)
     assert status(chain, signature) is None
     [told] = told_of(chain.cluster)
-    assert (told["skipped_slots"], told["landed_again"], told["not_landed"]) == (
+    assert (told["skipped_slots"], told["landed_again"], told["lost"]) == (
         [slot - 2, slot - 1, slot],
         [],
         [signature],
@@ -77,7 +77,8 @@ def test_what_comes_back_lands_once_in_a_later_slot(chain: InProcessChain) -> No
     payer, signature = paid(chain)
     first = status(chain, signature)
     assert first is not None
-    chain.fork(5, lost_percent=0)
+    fork = chain.fork(5, lost_percent=0)
+    assert (fork.told(lambda _: False)["queued_again"], fork.told(lambda _: False)["lost"]) == ([signature], [])
     assert status(chain, signature) is None
     chain.step(14)
     again = status(chain, signature)

@@ -171,7 +171,7 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         assert "are not finalized" in capsys.readouterr().err
         wrong = ("fault", "rpc-down", "--for", "1m", "--endpoint", "rpc-9")
         assert await trio.to_thread.run_sync(verb, chain, *wrong) == 1
-        assert "unknown endpoint rpc-9; known: rpc-1 and all" in capsys.readouterr().err
+        assert "unknown endpoint rpc-9, perhaps rpc-1; known: rpc-1, engine, " in capsys.readouterr().err
         await chain.end(signal.SIGTERM)
     assert verb(chain, "status") == 3
     assert "no local chain answers" in capsys.readouterr().err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.errors import StartupError
 from bot.routes import allowances, batches
-from bot.settings import Rpc, RpcEndpoint
+from bot.settings import Rpc, RpcEndpoint, load
 
 
 def test_a_listed_endpoint_has_its_roles_and_budgets_and_the_others_have_none() -> None:
@@ -26,12 +28,45 @@ def test_an_endpoint_takes_as_many_requests_at_once_as_its_settings_say() -> Non
 @pytest.mark.parametrize(
     ("listed", "told"),
     [
-        ([RpcEndpoint(name="rpc-3")], r"rpc\.endpoints\[0\]\.name: there is no rpc-3; there are rpc-1, rpc-2"),
-        ([RpcEndpoint(name="rpc-1"), RpcEndpoint(name="rpc-1")], r"rpc\.endpoints\[1\]\.name: rpc-1 is listed twice"),
-        ([RpcEndpoint(name="rpc-1", roles=("read", "send", "stream"))], "the role history is given to fewer than 2"),
-        ([RpcEndpoint(name=f"rpc-{n}", roles=("read", "history", "stream")) for n in (1, 2)], "the role send"),
+        (
+            [RpcEndpoint(name="rpc-3")],
+            r"endpoints\.0\.name: there is no rpc-3, perhaps rpc-[12] is meant; there are rpc-1, rpc-2",
+        ),
+        ([RpcEndpoint(name="rpc-1"), RpcEndpoint(name="rpc-1")], r"rpc\.endpoints\.1\.name: rpc-1 is listed twice"),
+        ([RpcEndpoint(name="rpc-1", roles=("read", "send", "stream"))], "the role history is given to 1 and needs 2"),
+        (
+            [RpcEndpoint(name=f"rpc-{n}", roles=("read", "history", "stream")) for n in (1, 2)],
+            "no endpoint .* role send",
+        ),
     ],
 )
 def test_endpoints_that_cannot_do_the_work_are_refused_at_start(listed: list[RpcEndpoint], told: str) -> None:
     with pytest.raises(StartupError, match=told):
         allowances(Rpc(endpoints=tuple(listed)), 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name = 'rpc-2'\nrols = ['read']", "bot.toml:7:1: rpc.endpoints.1.rols: unknown key; did you mean roles?"),
+        ("name = 'rpc-2'\nbatch = 0", "bot.toml:7:1: rpc.endpoints.1.batch: "),
+        (
+            "name = 'rcp-2'",
+            "bot.toml:6:1: rpc.endpoints.1.name: there is no rcp-2, perhaps rpc-2 is meant; ",
+        ),
+        ("name = 'rpc-9'", "; there are rpc-1, rpc-2"),
+        ("name = 'rpc-1'", "bot.toml:6:1: rpc.endpoints.1.name: rpc-1 is listed twice"),
+        (
+            "name = 'rpc-2'\nroles = ['read', 'stream', 'history']",
+            "bot.toml:2:1: rpc.endpoints.0: no endpoint has the role send",
+        ),
+    ],
+)
+def test_a_fault_of_an_endpoint_is_told_with_its_place_and_the_near_miss(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "bot.toml"
+    first = "[[rpc.endpoints]]\nname = 'rpc-1'\nroles = ['read', 'stream', 'history']"
+    file.write_text(f"# two endpoints\n{first}\n[[rpc.endpoints]]\n{text}\n")
+    with pytest.raises(StartupError) as refused:
+        load(file, {})
+    [line] = str(refused.value).splitlines()
+    assert told in line

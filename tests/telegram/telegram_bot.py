@@ -115,6 +115,7 @@ async def bot_on_telegram(
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
             TokenHandlers(store, chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
+            words=board.words,
         )
         await open_for_entries(bot)
         async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:

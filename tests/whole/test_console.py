@@ -51,6 +51,7 @@ async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
             TokenHandlers(store, chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
+            words=board.words,
         )
         await open_for_entries(bot)
         yield bot, Console(store, clock, chat, ConsoleMessenger(world.told.append))

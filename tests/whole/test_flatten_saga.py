@@ -55,7 +55,7 @@ async def test_what_cannot_be_sold_delays_nothing_and_is_sold_when_it_can_be(aut
         [row] = [row for row in await world.store.flatten_rows(order.id) if row.state is FlattenState.UNSELLABLE]
         assert "its pool" in row.last_error
         status = await StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None).status()
-        counts = {"total": 3, "waiting": 0, "selling": 0, "sold": 1, "unsellable": 1, "held": 1}
+        counts = {"total": 3, "waiting": 0, "selling": 0, "sold": 1, "unsellable": 1, "held": 1, "frozen": 0}
         assert status["flatten"] == {"scope": "global", "user": None, **counts}
         line = "flatten of everybody: 3 positions: 1 sold, 0 selling, 0 waiting, 1 unsellable, 1 held"
         assert line in status_text(status)

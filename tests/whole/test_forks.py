@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import trio
 from trio.testing import MockClock
 
+from bot.commands import COMMANDS
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
+from bot.state_words import StateWords
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers import TradeHandlers
 from bot.trading.intent import IN_FLIGHT, AttemptState, Intent, IntentState
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
@@ -84,6 +88,15 @@ class Scene:
         assert audit(self.world.store, self.world.chain) == []
         assert not any("adjusted" in line or "does not explain" in line for line in self.world.alerts)
 
+    async def positions(self) -> str:
+        """What /positions answers."""
+        bot, store = self.bot, self.bot.adapters.store
+        words = StateWords(bot.guard, bot.adapters.spool)
+        changed = bot.hunt.sniper_changed
+        chat = TradeHandlers(store, bot.adapters.chain, bot.desk, self.world.clock, bot.panic, changed, words)
+        command = next(one for one in COMMANDS if one.name == "positions")
+        return await chat.positions(Incoming(self.user, None, "/positions", "key"), (), command)
+
     def slots_since(self, fill_key: str) -> int:
         """How many slots a fork must take back to undo this order, and nothing before it."""
         store = self.world.store
@@ -130,7 +143,11 @@ async def test_a_buy_that_is_gone_for_good_leaves_the_books_as_before_it(autojum
         assert gone is not None
         assert (gone.state, gone.token_raw, gone.realized_lamports) == (PositionState.CLOSED, 0, 0)
         assert (await scene.intent("in")).state is IntentState.SENT
+        told = await scene.positions()
+        assert "buy: sent, not yet proven" in told
+        assert "the network took its buy back, so nothing of it is held; it may land again" in told
         await scene.becomes("in", IntentState.EXPIRED, within_s=EXPIRED_WITHIN_S)
+        assert (await scene.positions()).endswith("nothing of it is held; it never landed again; nothing was traded")
         scene.world.chain.cluster.all_faults.clear()
         await scene.sound()
         after = (await scene.world.store.wallet_ledger(scene.wallet.id)).booked_lamports

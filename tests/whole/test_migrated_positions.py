@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
+from bot.telegram.story_text import story_text
 from bot.trading.flatten import FlattenState
 from bot.trading.intent import Context, IntentState, Protection, Side
 from bot.trading.limits import UserSettings
@@ -118,6 +120,12 @@ async def test_a_flatten_waits_for_the_pool_and_sells_there(autojump_clock: Mock
         [row] = await world.store.flatten_rows(saga.id)
         assert row.state is FlattenState.SOLD
         assert row.attempts <= 8, "it waits for the pool and does not try again and again"
+        position = await world.store.position(row.position_id)
+        assert position is not None
+        stories = [await world.store.order_story(one) for one in await world.store.orders_of(position.id)]
+        words = story_text(position, [one for one in stories if one is not None])
+        assert words.count("given up before anything was sent") == 1, words
+        assert re.search(r"times a sell .* was given up before anything was sent: .*its pool.*, from 20", words), words
 
 
 async def test_a_sale_that_the_migration_outran_is_signed_again_in_the_pool(autojump_clock: MockClock) -> None:

@@ -142,6 +142,15 @@ async def test_pauses_of_single_users_name_them(autojump_clock: MockClock) -> No
         text = status_text(status)
         assert "paused of user demo-1 (by his own command)" in text
         assert user.id not in text
+        world.database.is_away = True
+        bot.guard.pause("reconcile", by="reconciler", why="later", scope=f"user:{user.id}")
+        await trio.sleep(OLD_S + REFRESH_S)
+        text = status_text(await board.status())
+        assert "reconcile of user demo-1 (later)" in text
+        assert user.id not in text
+        world.database.is_away = False
+        await trio.sleep(REFRESH_S)
+        status = await board.status()
         frame = draw(read(status, {}, await panels.record()), now_ms=0, width=100, height=30, glyphs=UNICODE).plain
         assert "entries of demo-1" in frame
 

@@ -89,6 +89,7 @@ class World:
     sol_price: MemorySolPrice = field(default_factory=MemorySolPrice)
     overtaken: bool = False
     sources: tuple[str, ...] = ("logs",)
+    endpoints: int = 1
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
 
@@ -97,8 +98,8 @@ class World:
 
     def adapters(self) -> Adapters:
         """Fresh adapters, as a new process would make them."""
-        client = RpcClient(InProcessTransport(self.chain), 2.5)
-        endpoints = Endpoints([client], self.clock)
+        doors = [InProcessTransport(self.chain, f"in-process:{1 + number}", number) for number in range(self.endpoints)]
+        endpoints = Endpoints([RpcClient(door, 2.5) for door in doors], self.clock)
         engines = in_process_engines(self.chain, self.clock)
         chain = PumpChain(endpoints, engines)
         stream = in_process_sources(self.chain, chain, self.clock, self.sources)

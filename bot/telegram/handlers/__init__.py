@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands import COMMANDS
-from bot.telegram.chat import Chat, Handler
+from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
@@ -17,6 +17,8 @@ def make_chat(
     preferences: PreferenceHandlers,
     watching: WatchingHandlers,
     tokens: TokenHandlers,
+    *,
+    words: Words,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
     handlers: dict[str, Handler] = {
@@ -46,7 +48,7 @@ def make_chat(
     }
     if missing := {command.name for command in COMMANDS} ^ set(handlers):
         raise ValueError(f"commands and handlers differ: {', '.join(sorted(missing))}")
-    return Chat(handlers)
+    return Chat(handlers, words)
 
 
 __all__ = ["AccountHandlers", "PreferenceHandlers", "TokenHandlers", "TradeHandlers", "WatchingHandlers", "make_chat"]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Incoming, Words
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label, offer_card, order_line, order_result, position_line
+from bot.telegram.replies import mode_label, offer_card, order_line, order_result, position_line, taken_back_line
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings
 from bot.trading.offer import OFFER_MS, Offer, Offers, offer_code, offer_key
+from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import Refused
 from bot.trading.units import BPS, AmountError, counted, parse_percent, parse_sol, parse_tokens
 
@@ -32,19 +32,6 @@ def key_of(text: str, what: str = "token") -> str:
     if not _BASE58_KEY.fullmatch(text):
         raise UsageError(f"{text[:50]!r} is not a {what} address; it has 32 to 44 letters and digits")
     return text
-
-
-class Words(Protocol):
-    """What an answer says beside what was done."""
-
-    def cannot_sell(self) -> str | None:
-        """Why no sale leaves at all; None while one can."""
-
-    def frozen(self, user_id: str) -> str:
-        """That nothing of a user can be sold, as a further sentence; empty while it can."""
-
-    def kept_where(self) -> str:
-        """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +165,20 @@ class TradeHandlers:
         now_ms = self.clock.now_ms()
         points = {mint: PricePoint(venue, now_ms) for mint, venue in venues.items()}
         lines = [order_line(intent) for intent in on_their_way]
-        lines += [position_line(row, points.get(row.mint), fees) for row in rows]
-        return "\n".join([*lines, *filter(None, [self.words.frozen(user.id).strip()])])
+        moving = {intent.request.mint for intent in on_their_way if intent.request.side is Side.BUY}
+        for row in rows:
+            if await self._was_taken_back(row):
+                lines.append(taken_back_line(row, may_land=row.mint in moving))
+            else:
+                lines.append(position_line(row, points.get(row.mint), fees))
+        return "\n".join(lines)
+
+    async def _was_taken_back(self, position: Position) -> bool:
+        """Whether a position closed because the network took its only buy back; it has no result then, not one of 0."""
+        if position.state is not PositionState.CLOSED or position.realized_lamports:
+            return False
+        stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
+        return any(stories) and not any(story is not None and story.landed is not None for story in stories)
 
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
@@ -203,7 +202,7 @@ class TradeHandlers:
         return (
             f"{mode_label(user.mode.value)} {sniper}; {now}. Whatever an order on its way still buys is sold as it lands."
             f" Each sale is tried again until the chain shows it; /resume ends the pause."
-            f"{self.words.frozen(user.id)}{self.words.kept_where()}"
+            f"{self.words.kept_where()}"
         )
 
     async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:

@@ -1,0 +1,52 @@
+"""What `[[rpc.endpoints]]` cannot mean: names that are not there or stand twice, and work that nobody is left to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Final
+
+from bot.settings.sections import Rpc, RpcEndpoint, Settings
+
+# How many endpoints a role needs where there are as many; what is gone, or was never there, must be said by two.
+NEEDED: Final = {"read": 2, "history": 2, "send": 1, "stream": 1}
+FIRST: Final = ("rpc", "endpoints", "0")
+
+
+def endpoint_count(settings: Settings, profile: str) -> int | None:
+    """How many RPC endpoints a profile has; None where none is named, and for a local chain that runs elsewhere."""
+    if profile != "local":
+        return len(settings.rpc.urls) or None
+    return settings.localnet.endpoints if settings.localnet.directory is None else None
+
+
+def endpoint_faults(chosen: Rpc, count: int | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The path of each key that cannot be meant, and why; without a `count` only what is wrong with any."""
+    names = [f"rpc-{place}" for place in range(1, (count or 0) + 1)]
+    seen: set[str] = set()
+    for place, one in enumerate(chosen.endpoints):
+        path = ("rpc", "endpoints", str(place), "name")
+        if one.name in seen:
+            yield path, f"{one.name} is listed twice; keep one of them"
+        elif count is not None and one.name not in names:
+            yield path, f"there is no {one.name}{_near_miss(one.name, names)}; there are {', '.join(names) or 'none'}"
+        seen.add(one.name)
+    if count is None or not chosen.endpoints or not seen <= set(names):
+        return
+    listed = {one.name: one.roles for one in chosen.endpoints}
+    everything = RpcEndpoint.model_fields["roles"].default
+    for role, needed in NEEDED.items():
+        having = sum(role in listed.get(name, everything) for name in names)
+        if having < min(count, needed):
+            yield FIRST, _left_undone(role, having, min(count, needed))
+
+
+def _near_miss(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f", perhaps {close[0]} is meant" if close else ""
+
+
+def _left_undone(role: str, having: int, needed: int) -> str:
+    if needed == 1:
+        return f"no endpoint has the role {role}; give it to one"
+    return f"the role {role} is given to {having} and needs {needed}: what is gone must be said by two endpoints"
