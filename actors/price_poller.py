@@ -6,7 +6,7 @@ comes of them is word that something was traded; what the pool holds then is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -23,6 +23,9 @@ from bot.ports import Chain, PoolNews, PricePoint
 log = structlog.get_logger()
 
 POOLS_MAX = 100  # followed at a time; what is more is only polled
+# What one getMultipleAccounts takes. The answer for ten thousand positions in one go would hold up the loop.
+BATCH = 100
+READS_AT_ONCE = 8
 LOOK_S = 1.0
 LEAST_REST_S = 0.1  # trades in a burst are read together
 
@@ -52,21 +55,34 @@ class PricePoller:
         rest_s = self.policy.price_max_age_ms / 4000
         while True:
             stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
-            if stale:
-                try:
-                    with exit_lane():
-                        venues = await self.chain.venues(stale)
-                except ChainUnavailable as error:
-                    log.warning("prices_unavailable", mints=len(stale), reason=str(error))
-                else:
-                    seen_at_ms = self.clock.now_ms()
-                    for mint, venue in venues.items():
-                        point = PricePoint(venue, seen_at_ms)
-                        self.prices.push(mint, point)
-                        self.read(mint, point)
+            batches = iter([stale[start : start + BATCH] for start in range(0, len(stale), BATCH)])
+            lost: list[tuple[int, str]] = []
+            async with trio.open_nursery() as nursery:
+                for _ in range(READS_AT_ONCE):
+                    nursery.start_soon(self._read, batches, lost)
+            missing = sum(mints for mints, _ in lost)
+            if lost:
+                log.warning("prices_unavailable", mints=missing, reason=lost[-1][1])
             await trio.sleep(min(rest_s, LEAST_REST_S))
-            with trio.move_on_after(max(rest_s - LEAST_REST_S, 0)):
-                await self.prices.doubts()
+            # What some reads lost is asked for again at once; when all are lost nobody answers anyway.
+            if missing in {0, len(stale)}:
+                with trio.move_on_after(max(rest_s - LEAST_REST_S, 0)):
+                    await self.prices.doubts()
+
+    async def _read(self, batches: Iterator[list[str]], lost: list[tuple[int, str]]) -> None:
+        """Read batch after batch, each with one request; what nobody answered is `lost`, how many and why."""
+        for mints in batches:
+            try:
+                with exit_lane():
+                    venues = await self.chain.venues(mints)
+            except ChainUnavailable as error:
+                lost.append((len(mints), str(error)))
+                continue
+            seen_at_ms = self.clock.now_ms()
+            for mint, venue in venues.items():
+                point = PricePoint(venue, seen_at_ms)
+                self.prices.push(mint, point)
+                self.read(mint, point)
 
     async def _hear(self, pools: PoolNews) -> None:
         """Follow the pools of watched mints, anew whenever they are others."""

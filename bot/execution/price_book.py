@@ -71,12 +71,16 @@ class PriceBook:
         await self._entries[mint].changed.wait()
 
     def older_than(self, seen_before_ms: int) -> list[str]:
-        """Watched mints whose reserves were last seen before this moment, or never, or have changed since."""
-        return [
-            mint
+        """Watched mints whose reserves were last seen before this moment, or never, or have changed since.
+
+        Those that have changed come first, then those that were never seen, then the oldest.
+        """
+        stale = [
+            (not entry.doubted, entry.point.seen_at_ms if entry.point else 0, mint)
             for mint, entry in self._entries.items()
             if entry.watchers and (entry.point is None or entry.doubted or entry.point.seen_at_ms < seen_before_ms)
         ]
+        return [mint for _, _, mint in sorted(stale)]
 
     def in_pools(self) -> list[str]:
         """The watched mints that trade in their pools, in order."""
