@@ -10,7 +10,9 @@ install: .venv/.run
 run: .venv/.run
 	exec $(BIN)/bot run
 
-# Two processes, because most of the time of the real tests is waiting; the tests of one file stay together.
+# Two processes, because most of the time of the real tests is waiting; the tests of one file stay together. Every bot that
+# they start imports all of it: an environment that forbids Python to keep what it compiled would have each compile it anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

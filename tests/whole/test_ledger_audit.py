@@ -152,7 +152,7 @@ async def test_a_history_that_cannot_be_read_holds_up_nobody_whose_balance_fits(
     assert desk.kinds[1:] == [EntryKind.OUTFLOW, EntryKind.DEPOSIT]
 
 
-async def test_status_has_the_age_of_the_oldest_comparison(desk: Desk) -> None:
+async def test_status_has_the_age_of_the_oldest_comparison(autojump_clock: MockClock, desk: Desk) -> None:
     compared_ms = desk.audit.state().oldest_at_ms
     await trio.sleep(7)
     assert desk.audit.state().oldest_at_ms == compared_ms
