@@ -22,6 +22,7 @@ from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from bot.tree import TradingBot
 from tests.simulation.doors import Call
+from tests.simulation.troubles import BugError
 from tests.simulation.world import DoorWorld
 
 BOOKS_BEHIND_FORK_S = 120.0  # the chain is finalized past it, and the database or the bot may be away meanwhile
@@ -72,6 +73,7 @@ class Safety:
     _funded_slot: int = field(init=False)
     _taken_back: set[str] = field(default_factory=set)
     _forked_at_s: float = -math.inf
+    _reports_seen: int = 0
 
     def __post_init__(self) -> None:
         self._funded_slot = self.chain.cluster.chain.position.slot
@@ -129,6 +131,15 @@ class Safety:
         for signatures in self.landed.values():
             signatures.difference_update(fork.transactions)
         return True
+
+    def failures(self) -> None:
+        """No actor fails but by the bugs that the simulation puts there, or because what it needs is away."""
+        with self._noting():
+            for report in self.world.reports[self._reports_seen :]:
+                self._reports_seen += 1
+                for leaf in report.leaves:
+                    if isinstance(leaf, Exception) and not isinstance(leaf, (BugError, Unavailable)):
+                        raise Violation(f"{report.path} failed by itself: {leaf!r}")
 
     @contextmanager
     def _noting(self) -> Iterator[None]:

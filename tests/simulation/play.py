@@ -144,6 +144,7 @@ class Simulation:
             await trio.sleep(self.world.chain.cluster.slot_ms / 1000)
             self.world.chain.step()
             self.safety.blocks()
+            self.safety.failures()
             if chain.position.height % 8 == 0:
                 self.safety.books()
             if self.safety.found:
