@@ -33,7 +33,7 @@ class SlotTold:
 class TransactionTold:
     """A transaction that named the launchpad: its signature (base58), and the launchpad's event payloads in it.
 
-    `truncated`: only its log was there and that was cut, so there may be more.
+    `truncated`: only its log was there and that was cut, so there may be more. Inner instructions are never cut.
     """
 
     signature: str
@@ -134,7 +134,7 @@ def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> Transac
     if payloads or not logs:
         return TransactionTold(signature, slot, payloads)
     logged = events_in_logs(logs)
-    return TransactionTold(signature, slot, logged.payloads, logged.truncated)
+    return TransactionTold(signature, slot, logged.payloads, logged.truncated and not inner)
 
 
 def _account_keys(transaction: bytes) -> Iterator[bytes]:

@@ -21,6 +21,8 @@ from bot.trading.launch import StreamEvent, TokenLaunch
 RECONNECT_MIN_S = 0.2
 RECONNECT_MAX_S = 5.0
 FALLBACK_AFTER_S = 1.0  # a stream that is opened again at once needs nobody in its place
+FRESH_S = 6.0  # a stream that stands and was not heard for longer needs somebody beside it
+LOOK_S = 1.0  # between two looks at how fresh the streams are
 
 log = structlog.get_logger()
 
@@ -76,7 +78,8 @@ class LaunchSources:
     """Every one of `streams` is followed for as long as anybody listens, each opened again by itself when it is lost.
 
     A block of events ends when no complete source is left: a source that tells no trades is no ground for an opinion.
-    `fallback` is asked only while no complete stream stands, because whatever it tells costs requests.
+    `fallback` is asked only while no complete stream is heard, because whatever it tells costs requests. That is judged
+    sooner than a stream counts as lost: some services say nothing for a while and are well.
     """
 
     def __init__(self, streams: Sequence[LaunchSource], clock: Clock, fallback: LaunchSource | None = None) -> None:
@@ -154,28 +157,31 @@ class LaunchSources:
         self._tell_turn()
 
     async def _stand_in(self, lane: _Lane, queue: EventQueue) -> None:
-        """Follow the last source whenever no complete stream has stood for a moment, until one does again."""
+        """Follow the last source whenever no complete stream has been heard for a moment, until one is again."""
         while True:
-            await self._until(lambda: not self._a_stream_stands())
+            await self._until(lambda: not self._a_stream_is_heard())
             with trio.move_on_after(FALLBACK_AFTER_S) as patience:
-                await self._until(self._a_stream_stands)
+                await self._until(self._a_stream_is_heard)
             if not patience.cancelled_caught:
                 continue
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep, lane, queue)
-                await self._until(self._a_stream_stands)
+                await self._until(self._a_stream_is_heard)
                 nursery.cancel_scope.cancel()
             lane.turn("waiting", self._clock.now_ms())
 
-    def _a_stream_stands(self) -> bool:
-        return any(lane.state == "up" for lane in self._streams if lane.source.complete)
+    def _a_stream_is_heard(self) -> bool:
+        since_s = trio.current_time() - FRESH_S
+        complete = (lane for lane in self._streams if lane.source.complete and lane.state == "up")
+        return any(lane.heard_at_s is not None and lane.heard_at_s >= since_s for lane in complete)
 
     def _nobody_is_left(self) -> bool:
         return all(lane.state == "down" for lane in self._lanes() if lane.source.complete)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            await self._turned.wait()
+            with trio.move_on_after(LOOK_S):
+                await self._turned.wait()
         await trio.lowlevel.checkpoint()
 
     def _tell_turn(self) -> None:

@@ -29,17 +29,22 @@ def _health_part(health_word: str | None) -> Part:
 
 
 def service_lines(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Text]:
-    """The service's own line and, where there is room, one for each endpoint of several and for each source."""
+    """The service's own line and, where there is room, one for each of several endpoints and of several sources."""
     endpoints = service.endpoints
     detail = service.detail or ""
     if len(endpoints) > 1:
         detail = f"{sum(endpoint.healthy is True for endpoint in endpoints)} of {len(endpoints)} up; {detail}"
+    if len(service.sources) > 1:
+        detail = f"{sum(source.state == 'up' for source in service.sources)} of {len(service.sources)} up; {detail}"
+    elif service.sources:
+        detail = f"{service.sources[0].name or UNKNOWN} {_age(service.sources[0])}; {detail}"
     since = "" if service.since is None else sheet.since(service.since)
     name = clip(service.name, LABEL - 1, sheet.glyphs.more)
     yield labelled(sheet, name, _health_part(service.health), (f"{since:<7} ", PLAIN), (detail, FAINT))
     if brief:
         return
-    yield from (_source(source, sheet) for source in service.sources[:SOURCES_MAX])
+    if len(service.sources) > 1:
+        yield from (_source(source, sheet) for source in service.sources[:SOURCES_MAX])
     for endpoint in endpoints[:4] if len(endpoints) > 1 else ():
         word = endpoint.state or (UNKNOWN if endpoint.healthy is None else "up" if endpoint.healthy else "down")
         told = clip_middle(endpoint.name or UNKNOWN, 12, sheet.glyphs.more)
@@ -53,8 +58,11 @@ def service_lines(service: Service, sheet: Sheet, *, brief: bool) -> Iterable[Te
 
 def _source(source: Source, sheet: Sheet) -> Text:
     """How a source of launches is, how old its last sign of life is, and why it is not up."""
-    age = "" if source.age_s is None else f"  heard {brief_age(source.age_s)} ago"
     detail = (source.detail or "").removeprefix(f"{source.name}: ")
     trouble = f"  {detail}" if detail else ""
-    told = clip(source.name or UNKNOWN, 12, sheet.glyphs.more)
-    return labelled(sheet, "", _health_part(source.state), (told, PLAIN), (f"{age}{trouble}", FAINT))
+    told = clip_middle(source.name or UNKNOWN, 12, sheet.glyphs.more)
+    return labelled(sheet, "", _health_part(source.state), (told, PLAIN), (f"  {_age(source)}{trouble}", FAINT))
+
+
+def _age(source: Source) -> str:
+    return "not heard" if source.age_s is None else f"{brief_age(source.age_s)} ago"

@@ -156,17 +156,19 @@ async def test_pings_are_told_and_answered(autojump_clock: MockClock) -> None:
     assert list(fields(pong)) == [(9, b"\x08\x01")]
 
 
-def _update(*, keys: int = 2, index: int = 0, slot: int = 9, signature: bytes = b"s" * 64, log: bool = False) -> bytes:
-    """An update with one inner instruction of a program at `index`, or with a log."""
+def _update(
+    *, keys: int = 2, index: int = 0, slot: int = 9, signature: bytes = b"s" * 64, call: bool = True, log: bool = False
+) -> bytes:
+    """An update with one inner instruction of a program at `index`, and with a log that was cut."""
     from bot.chain.addresses import EVENT_AUTHORITY, PUMP_PROGRAM
     from bot.chain.layouts import EVENT_CPI
 
     account_keys = [bytes(PUMP_PROGRAM), bytes(EVENT_AUTHORITY)][:keys]
     transaction = bytes_field(2, b"".join(bytes_field(2, key) for key in account_keys))
-    call = number_field(1, index) + bytes_field(2, b"\x01") + bytes_field(3, EVENT_CPI + TRADE)
-    meta = bytes_field(5, bytes_field(2, call))
+    inner = number_field(1, index) + bytes_field(2, b"\x01") + bytes_field(3, EVENT_CPI + TRADE)
+    meta = bytes_field(5, bytes_field(2, inner)) if call else b""
     if log:
-        meta = bytes_field(6, f"Program {PUMP} invoke [1]") + bytes_field(6, "Log truncated")
+        meta += bytes_field(6, f"Program {PUMP} invoke [1]") + bytes_field(6, "Log truncated")
     info = bytes_field(1, signature) + bytes_field(3, transaction) + bytes_field(4, meta)
     return bytes_field(4, bytes_field(1, info) + number_field(2, slot))
 
@@ -178,7 +180,10 @@ def test_an_event_is_taken_from_the_program_that_emitted_it() -> None:
     forged = decode_update(_update(index=1))
     assert isinstance(forged, TransactionTold)
     assert forged.payloads == ()
-    cut = decode_update(_update(log=True))
+    plain = decode_update(_update(index=1, log=True))
+    assert isinstance(plain, TransactionTold)
+    assert (plain.payloads, plain.truncated) == ((), False)
+    cut = decode_update(_update(call=False, log=True))
     assert isinstance(cut, TransactionTold)
     assert cut.truncated
 
@@ -301,7 +306,7 @@ async def test_a_server_that_has_lost_the_slot_is_asked_without_it(autojump_cloc
 
 
 async def test_updates_that_cannot_be_read_are_counted_and_passed_over(autojump_clock: MockClock) -> None:
-    source = _source(Scripted([_slot(7), b"\xff", _update(log=True), _update(slot=8), 3.0]))
+    source = _source(Scripted([_slot(7), b"\xff", _update(call=False, log=True), _update(slot=8), 3.0]))
     seen, _ = await _until_lost(source)
     assert len(seen) == 1
     assert source.statistics().lost == 2

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bot.chain.launch_sources import FALLBACK_AFTER_S, LaunchSources
+from bot.chain.launch_sources import FALLBACK_AFTER_S, FRESH_S, LOOK_S, LaunchSources
 from bot.chain.pumpfun import launchpad_events
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
@@ -129,7 +129,7 @@ async def test_who_tells_no_trades_cannot_stand_alone(autojump_clock: MockClock)
 
 
 async def test_the_last_source_stands_in_while_every_stream_is_away(autojump_clock: MockClock) -> None:
-    streams = Scripts("a", [ALIVE, 5.0, LOST], *[[9.0, LOST]] * 2, [ALIVE, trade("3"), *[1.0] * 99])
+    streams = Scripts("a", [ALIVE, *[1.0] * 5, LOST], *[[9.0, LOST]] * 2, [ALIVE, trade("3"), *[1.0] * 99])
     last = Scripts("last", [ALIVE, trade("1"), 1.0, trade("2"), *[1.0] * 99])
     sources = _sources(streams, fallback=last)
     began_s = trio.current_time()
@@ -145,10 +145,22 @@ async def test_the_last_source_stands_in_while_every_stream_is_away(autojump_clo
     assert (last.followed, last.ended) == (1, 1)
 
 
+async def test_a_stream_that_stands_and_says_nothing_gets_somebody_beside_it(autojump_clock: MockClock) -> None:
+    quiet = Scripts("a", [ALIVE, 30.0, *[1.0] * 99])
+    sources = _sources(quiet, fallback=Scripts("last", [ALIVE, *[1.0] * 99]))
+    async with sources.events():
+        await trio.sleep(FRESH_S - 1)
+        assert _states(sources) == {"a": "up", "last": "waiting"}
+        await trio.sleep(FALLBACK_AFTER_S + 2 * LOOK_S + 0.1)
+        assert _states(sources) == {"a": "up", "last": "up"}
+        await trio.sleep(30)
+        assert _states(sources) == {"a": "up", "last": "waiting"}
+
+
 async def test_a_stream_that_is_back_at_once_needs_nobody_in_its_place(autojump_clock: MockClock) -> None:
     last = Scripts("last", [ALIVE])
-    async with _sources(Scripts("a", [ALIVE, 5.0, LOST], [ALIVE]), fallback=last).events():
-        await trio.sleep(20)
+    async with _sources(Scripts("a", [ALIVE, 5.0, LOST], [ALIVE, *[1.0] * 9]), fallback=last).events():
+        await trio.sleep(10)
     assert last.followed == 0
 
 

@@ -172,6 +172,11 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         wrong = ("fault", "rpc-down", "--for", "1m", "--endpoint", "rpc-9")
         assert await trio.to_thread.run_sync(verb, chain, *wrong) == 1
         assert "unknown endpoint rpc-9, perhaps rpc-1; known: rpc-1, engine, " in capsys.readouterr().err
+        silent = ("fault", "stream-silent", "--source", "grpc", "--for", "1m", "--json")
+        assert await trio.to_thread.run_sync(verb, chain, *silent) == 0
+        assert [one["endpoint"] for one in json.loads(capsys.readouterr().out)["faults"]] == ["rpc-1", "grpc"]
+        assert await trio.to_thread.run_sync(verb, chain, "fault", "drop-tx", "--source", "logs", "--for", "1m") == 2
+        assert "--source is for faults of streams" in capsys.readouterr().err
         await chain.end(signal.SIGTERM)
     assert verb(chain, "status") == 3
     assert "no local chain answers" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from bot.top.frame import draw
 from bot.top.ink import UNICODE
 from bot.top.reading import read
 from bot.top.record import View
-from tests.top.top_samples import NOW_MS, Answer, Answers, at, event, position, status, supervisor, token, top
+from tests.top.top_samples import NOW_MS, Answer, Answers, at, event, position, source, status, supervisor, token, top
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = ((80, 24), (120, 36), (160, 45))
@@ -38,6 +38,11 @@ def paused() -> Answers:
     answer = status("PAUSED", 2, [DAILY_LOSS, RPC])
     answer["services"]["rpc"] |= {"health": "down", "since": at(72), "detail": "no endpoint answers within 3 s"}
     answer["services"]["rpc"]["endpoints"][0] |= {"healthy": False, "slot": None, "detail": "no answer within 3 s"}
+    answer["services"]["stream"]["sources"] = [
+        source("logs", "down", 72.0, "127.0.0.1:38916: nothing heard for 2 s, not even a new slot"),
+        source("grpc", "up", 0.2),
+        source("polling", "waiting", None),
+    ]
     answer["monitors"] |= {"live": 2, "fallback": 1}
     answer["positions"]["unknown"] = 1
     sentence = (

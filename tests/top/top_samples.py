@@ -54,7 +54,7 @@ def status(state: str = "OPEN", level: int = 1, causes: list[Answer] | None = No
                     {"name": "127.0.0.1:38917", "healthy": True, "slot": 20_450, "latency_ms": 4, "detail": ""},
                 ],
             },
-            "stream": {**up, "detail": "0.2 s since the last frame"},
+            "stream": {**up, "detail": "connected", "sources": [source("logs", "up", 0.2)]},
             "telegram": {"health": "off", "since": None, "detail": "not in this version"},
         },
     }
@@ -184,3 +184,9 @@ def top(positions: list[Answer] | None = None, levels: list[Answer] | None = Non
             "sent_bytes_per_s": 3_210,
         },
     }
+
+
+def source(name: str, state: str, age_s: float | None, detail: str = "") -> Answer:
+    """One source of launches."""
+    told = {"launches": 310, "first": 12, "since": at(72)}
+    return {"name": name, "state": state, "age_s": age_s, "detail": detail, **told}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,7 +12,10 @@ import trio
 from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
+from bot.status import StatusBoard
+from bot.status_text import status_text
 from bot.stream_record import sources_record
+from bot.trading.intent import Mode
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
@@ -104,7 +108,12 @@ async def test_polling_goes_on_while_every_stream_is_silent_and_stops_when_one_i
     async with _trading("logs", "pumpportal", "polling") as (world, bot, crowd):
         assert _states(bot) == {"logs": "up", "pumpportal": "up", "polling": "waiting"}
         world.chain.set_fault("stream-silent", for_s=60)
-        await trio.sleep(30)
+        await trio.sleep(10)
+        assert _states(bot) == {"logs": "down", "pumpportal": "up", "polling": "up"}  # the service may be only quiet
+        text = status_text(await StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None).status())
+        assert re.search(r"    polling up, heard [01]\.\d s ago, \d launch", text)
+        assert re.search(r"    logs down, heard 10 s ago, .*: in-process:2: nothing heard for 2 s", text)
+        await trio.sleep(15)
         assert _states(bot) == {"logs": "down", "pumpportal": "down", "polling": "up"}
         mint = await _sniped(world, crowd)
         assert pausing(bot) == set()
