@@ -6,7 +6,7 @@ told, and never the fallback of the others.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -99,6 +99,12 @@ class FallbackMonitor:
         if not positions:
             return
         venues = await self.chain.venues([position.mint for position in positions])
+        await self._judge_each(positions, venues)
+        elsewhere = [position for position in positions if position.mint not in venues]
+        if elsewhere:  # whoever asks an aggregator holds up nobody else
+            await self._judge_each(elsewhere, await self.chain.routes([position.mint for position in elsewhere]))
+
+    async def _judge_each(self, positions: Sequence[Position], venues: Mapping[str, Venue]) -> None:
         fees = await self.chain.fees()
         for position in positions:
             if position.mint in venues and self._is_ours(position.id):

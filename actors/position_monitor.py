@@ -15,9 +15,9 @@ from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
 from bot.execution.alerts import Alert, exit_stuck
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
-from bot.execution.messages import awaits_pool_message, exit_stuck_message
+from bot.execution.messages import awaits_pool_message, awaits_router_message, exit_stuck_message
 from bot.execution.price_book import PriceBook
-from bot.execution.quoting import AWAITS_POOL
+from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 LOOK_S = 1.0  # the longest time without a look at the exit plan and at the row, pushed price or not
 RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with each failure in a row
 RETRY_MAX_S = 4.0
+ROUTER_RETRY_MAX_S = 10.0  # while the aggregator is away, which may last
 STUCK_RETRY_S = 30.0  # once every rung has failed and its owner was told
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
 
@@ -44,11 +45,13 @@ OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position
 class MonitorLook:
     """When a position was last looked at, for status and for whoever checks that every position is watched.
 
-    `told_of_wait` is set once its owner has heard that the coin waits for its pool.
+    `told_of_wait` is set once its owner has heard that the coin waits for its pool, `told_of_router` once he has heard that
+    a sale waits for the aggregator, until one has left again.
     """
 
     checked_at_ms: int
     told_of_wait: bool = False
+    told_of_router: bool = False
 
 
 class _Outcome(Enum):
@@ -57,6 +60,7 @@ class _Outcome(Enum):
     REFUSED = auto()  # it did not leave, for a reason of price, fee or token
     WAITS = auto()  # it did not leave, because a service or its turn has to be waited for
     FROZEN = auto()  # it did not leave, because the wallet is frozen until its owner says that he emptied it
+    NO_ROUTER = auto()  # it did not leave, because the aggregator is away or not to be trusted
     NO_POOL = auto()  # its coin has left its curve, and nobody can trade it before its pool opens
 
 
@@ -89,16 +93,18 @@ class _Tries:
     told_at: int = LAST_RUNG + 1
     awaits_pool: bool = False
     is_frozen: bool = False
+    awaits_router: bool = False
 
     def after(self, left: _Left) -> _Tries:
         if left.outcome is _Outcome.FILLED:
             return _Tries()
-        if left.outcome in {_Outcome.WAITS, _Outcome.NO_POOL, _Outcome.FROZEN}:
+        if left.outcome in {_Outcome.WAITS, _Outcome.NO_POOL, _Outcome.FROZEN, _Outcome.NO_ROUTER}:
             return replace(
                 self,
                 failures=self.failures + 1,
                 awaits_pool=left.outcome is _Outcome.NO_POOL,
                 is_frozen=left.outcome is _Outcome.FROZEN,
+                awaits_router=left.outcome is _Outcome.NO_ROUTER,
             )
         return replace(
             self,
@@ -109,12 +115,15 @@ class _Tries:
             reason=left.reason,
             awaits_pool=False,
             is_frozen=False,
+            awaits_router=False,
         )
 
     @property
     def rest_s(self) -> float:
         """How long to wait before the next exit is decided."""
-        most_s = STUCK_RETRY_S if self.climbs > LAST_RUNG or self.awaits_pool else RETRY_MAX_S
+        most_s = ROUTER_RETRY_MAX_S if self.awaits_router else RETRY_MAX_S
+        if self.climbs > LAST_RUNG or self.awaits_pool:
+            most_s = STUCK_RETRY_S
         return min(RETRY_S * (1 << min(self.failures, 10)), most_s)
 
 
@@ -248,6 +257,7 @@ class PositionMonitor:
                 if not isinstance(outcome, Submitted):
                     return await self._refused(position, outcome, tries)
                 intent = outcome.intent
+                self.looks[position.id].told_of_router = False
             climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
             after = await self._reread(position)
             if after.token_raw < position.token_raw:
@@ -272,6 +282,9 @@ class PositionMonitor:
         if refused.code == AWAITS_POOL:
             await self._tell_of_wait(position)
             return _Left(_Outcome.NO_POOL, refused.reason)
+        if refused.code in {NO_ROUTER, UNTRUSTED}:
+            await self._tell_of_router(position, refused.reason)
+            return _Left(_Outcome.NO_ROUTER, refused.reason)
         if refused.code == FROZEN:
             return _Left(_Outcome.FROZEN, refused.reason)
         waits = refused.code in NOT_ABOUT_TOKEN
@@ -346,6 +359,19 @@ class PositionMonitor:
             log.warning("wait_for_pool_not_told", position=position.id, reason=str(error))
             return
         look.told_of_wait = True
+
+    async def _tell_of_router(self, position: Position, reason: str) -> None:
+        """Its owner hears once, for each time that it lasts, that a sale waits for the aggregator."""
+        look = self.looks[position.id]
+        if look.told_of_router:
+            return
+        log.warning("position_awaits_router", position=position.id, mint=position.mint, reason=reason)
+        try:
+            await self.store.post(awaits_router_message(self.clock, position, reason))
+        except Unavailable as error:
+            log.warning("wait_for_router_not_told", position=position.id, reason=str(error))
+            return
+        look.told_of_router = True
 
     async def _told(self, position: Position, tries: _Tries) -> _Tries:
         """Nobody waits for an exit in silence: when every rung has failed, its owner and the operator hear why.

@@ -16,6 +16,7 @@ from bot.execution.price_book import PriceBook
 from bot.ports import Chain, PastPrice, PricePoint, Token, TokenStore
 from bot.trading.launch import TokenLaunch
 from bot.trading.pool import Pool
+from bot.trading.route import Route
 
 log = structlog.get_logger()
 
@@ -189,6 +190,8 @@ class PriceHistorian:
 
 def _past(mint: str, point: PricePoint, now_ms: int) -> PastPrice:
     venue = point.venue
+    if isinstance(venue, Route):
+        return PastPrice(mint, now_ms, venue.quote_lamports, venue.token_raw, venue.liquidity_lamports)
     if isinstance(venue, Pool):
         return PastPrice(mint, now_ms, max(venue.priced_lamports, 0), venue.token_raw, venue.liquidity_lamports)
     return PastPrice(mint, now_ms, venue.virtual_quote_lamports, venue.virtual_token_raw, venue.liquidity_lamports)

@@ -19,6 +19,7 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, PoolNews, PricePoint
+from bot.trading.route import Route
 
 log = structlog.get_logger()
 
@@ -46,12 +47,24 @@ class PricePoller:
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
+        elsewhere: set[str] = set()
         async with trio.open_nursery() as nursery:
             if self.pools is not None:
                 nursery.start_soon(self._hear, self.pools)
-            await self._poll()
+            nursery.start_soon(self._look_elsewhere, elsewhere)
+            await self._poll(elsewhere)
 
-    async def _poll(self) -> None:
+    async def _look_elsewhere(self, elsewhere: set[str]) -> None:
+        """Ask an aggregator about what has no venue of its own; it may take its time, which holds up no other price."""
+        while True:
+            for mint in sorted(elsewhere):
+                elsewhere.discard(mint)
+                seen_at_ms = self.clock.now_ms()
+                for found, venue in (await self.chain.routes([mint])).items():
+                    self.prices.push(found, PricePoint(venue, seen_at_ms))
+            await trio.sleep(LOOK_S)
+
+    async def _poll(self, elsewhere: set[str]) -> None:
         rest_s = self.policy.price_max_age_ms / 4000
         while True:
             stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
@@ -59,7 +72,7 @@ class PricePoller:
             lost: list[tuple[int, str]] = []
             async with trio.open_nursery() as nursery:
                 for _ in range(READS_AT_ONCE):
-                    nursery.start_soon(self._read, batches, lost)
+                    nursery.start_soon(self._read, batches, lost, elsewhere)
             missing = sum(mints for mints, _ in lost)
             if lost:
                 log.warning("prices_unavailable", mints=missing, reason=lost[-1][1])
@@ -69,8 +82,11 @@ class PricePoller:
                 with trio.move_on_after(max(rest_s - LEAST_REST_S, 0)):
                     await self.prices.doubts()
 
-    async def _read(self, batches: Iterator[list[str]], lost: list[tuple[int, str]]) -> None:
-        """Read batch after batch, each with one request; what nobody answered is `lost`, how many and why."""
+    async def _read(self, batches: Iterator[list[str]], lost: list[tuple[int, str]], elsewhere: set[str]) -> None:
+        """Read batch after batch, each with one request; what nobody answered is `lost`, how many and why.
+
+        What has no venue of its own goes `elsewhere`.
+        """
         for mints in batches:
             try:
                 with exit_lane():
@@ -79,10 +95,12 @@ class PricePoller:
                 lost.append((len(mints), str(error)))
                 continue
             seen_at_ms = self.clock.now_ms()
-            for mint, venue in venues.items():
+            own = {mint: venue for mint, venue in venues.items() if not isinstance(venue, Route)}
+            for mint, venue in own.items():
                 point = PricePoint(venue, seen_at_ms)
                 self.prices.push(mint, point)
                 self.read(mint, point)
+            elsewhere.update(set(mints) - own.keys())
 
     async def _hear(self, pools: PoolNews) -> None:
         """Follow the pools of watched mints, anew whenever they are others."""

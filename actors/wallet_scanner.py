@@ -1,4 +1,4 @@
-"""One scanner per followed wallet: every launchpad swap of it becomes a recorded signal, once.
+"""One scanner per followed wallet: every swap of it on the launchpad, in pools or at Raydium becomes a recorded signal, once.
 
 The launch stream tells of a trade first; the wallet's own history, read by polling, is what counts: a hint only makes
 the scanner look sooner. Where it stopped is a row, so that a restart goes on from there.

@@ -19,6 +19,7 @@ from bot.ports import (
     LaunchStream,
     MarketRecording,
     PoolNews,
+    Router,
     SolPrice,
     Spool,
     Store,
@@ -42,7 +43,8 @@ class Adapters:
     `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
     `pools` tells of trades in pools, whose prices come by polling alone without it.
     `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
-    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept.
+    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `router` is the aggregator, where one is
+    configured.
     """
 
     store: Store
@@ -58,6 +60,7 @@ class Adapters:
     recording: MarketRecording | None = None
     sol_price: SolPrice | None = None
     market_rules: MarketRules = field(default_factory=MarketRules)
+    router: Router | None = None
 
 
 async def absent(_: Context) -> IgnoreType:

@@ -23,21 +23,10 @@ from bot import control, keys, liveness, routes, settings
 from bot.adapters import Adapters, Chats
 from bot.alarm import Alarm
 from bot.chain.batches import open_transport
-from bot.chain.block_engines import open_engines
 from bot.chain.endpoints import Endpoints
-from bot.chain.pump_chain import PumpChain
 from bot.chain.swaps import PumpWallets
 from bot.clock import system_clock
-from bot.compose import (
-    bind_cluster,
-    demo_users,
-    engine_rates,
-    market_rules,
-    policy,
-    recording,
-    telegram_token,
-    usd_url,
-)
+from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
@@ -213,10 +202,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             for url, batch in zip(cluster.http_urls, routes.batches(chosen.rpc, len(cluster.http_urls)), strict=True)
         ]
         endpoints = await opened.enter_async_context(routes.pool(transports, cluster.genesis_hash, clock, options))
-        engines = None
-        if profile.is_local:
-            engines = await opened.enter_async_context(open_engines(engine_rates(chosen, cluster.engine_url), clock))
-        chain = PumpChain(endpoints, engines)
+        chain, engines, router = await opened.enter_async_context(routes.chain(endpoints, clock, chosen, cluster))
         vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
         local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
@@ -234,6 +220,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             recording=await opened.enter_async_context(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
             sol_price=await opened.enter_async_context(open_sol_price(usd_url(chosen.usd, local_url))),
+            router=router,
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():

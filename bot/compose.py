@@ -94,6 +94,19 @@ def usd_url(chosen: settings.Usd, local_url: str | None) -> str | None:
     return None if local_url is None else f"{local_url}/price/v3"
 
 
+def router_key(chosen: settings.Jupiter) -> str | None:
+    """The aggregator's key from its file; None where none is named. The key is in no error."""
+    if chosen.key_file is None:
+        return None
+    try:
+        key = chosen.key_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise StartupError(f"{chosen.key_file}: Jupiter's key cannot be read; check jupiter.key_file") from None
+    if not re.fullmatch(r"[!-~]{1,200}", key):
+        raise StartupError(f"{chosen.key_file}: holds no key; put the one line from Jupiter's portal there")
+    return key
+
+
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
     """The bot's token from its file or the environment; None when neither is there. The token is in no error."""
     given = environment.get(TOKEN_VARIABLE, "").strip()

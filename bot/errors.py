@@ -26,6 +26,10 @@ class BudgetSpent(ChainUnavailable):
     """Those RPC endpoints that answer may be asked by exits alone, for the rest of a second or of a month."""
 
 
+class RouterUnavailable(ChainUnavailable):
+    """The aggregator did not answer, refused us, or asks for rest; it says nothing about the tokens that it was asked for."""
+
+
 class StoreUnavailable(Unavailable):
     """The database did not answer. The effect of a write that raised this is unknown until it is read back."""
 
@@ -78,7 +82,8 @@ class SendRejected(BotError):
     """An endpoint refused a transaction before it could land; nothing was charged.
 
     `kind` is one of `simulation` (it would fail now), `expired` (the blockhash is too old), `invalid` (malformed or
-    badly signed). A transaction that was `already_processed` is not rejected: go and look at it.
+    badly signed), `untrusted` (an aggregator proposed another trade than it was asked for; nothing was signed). A
+    transaction that was `already_processed` is not rejected: go and look at it.
     """
 
     def __init__(self, kind: str, message: str, *, program_error: int | None = None) -> None:

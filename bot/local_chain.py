@@ -34,6 +34,7 @@ class LocalChainAddress:
     engine_url: str
     pumpportal_url: str | None = None
     grpc_url: str | None = None
+    jupiter_url: str = ""
 
 
 def outside_chain(directory: Path) -> LocalChainAddress:
@@ -59,6 +60,7 @@ def _address_of(record: Mapping[str, Any]) -> LocalChainAddress:
         record["engine_url"],
         record.get("pumpportal_url"),
         record.get("grpc_url"),
+        record["jupiter_url"],
     )
 
 
@@ -130,7 +132,7 @@ def refuse_taken_port(port: int, endpoints: int) -> None:
     """Raise StartupError while a configured port, or one behind it, is in use; 0 is none.
 
     Each endpoint takes two ports in a row, for HTTP and for the WebSocket; the block engine and PumpPortal's stand-in after
-    them, and the Geyser stream behind those.
+    them, and the Geyser stream and the aggregator behind those.
     """
     for number in range(port, port + 2 * (endpoints + 2)) if port else ():
         with socket.socket() as trial:

@@ -14,6 +14,7 @@ from bot.execution.dollar_book import DollarBook
 from bot.execution.price_book import PriceBook
 from bot.ports import PricePoint, Snapshot
 from bot.trading.launch import LaunchpadEvent, TokenLaunch
+from bot.trading.route import Route
 
 Record = dict[str, Any]
 
@@ -36,8 +37,8 @@ class MarketData:
             self.historian.launched(event)
 
     def read(self, mint: str, point: PricePoint) -> None:
-        """Reserves that somebody asked the chain for."""
-        if self.recorder is not None:
+        """Reserves that somebody asked the chain for; an aggregator's offer tells none."""
+        if self.recorder is not None and not isinstance(point.venue, Route):
             self.recorder.note(Snapshot(mint, point.venue, point.seen_at_ms))
 
     def record(self) -> Record | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import trio
@@ -11,21 +11,27 @@ import trio
 from bot import settings
 from bot.chain.addresses import LANDMARK
 from bot.chain.allowance import AllowanceRule
+from bot.chain.block_engines import BlockEngines, open_engines
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoints import Endpoints
 from bot.chain.geyser import SUBSCRIBE
 from bot.chain.geyser_stream import GeyserLaunches, OpenCall
 from bot.chain.hinted_launches import HintedLaunches
+from bot.chain.http_api import open_http_api
+from bot.chain.jupiter import Jupiter
+from bot.chain.jupiter_client import JupiterClient
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.polled_launches import NAME as POLLING
 from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
+from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport
 from bot.clock import Clock
+from bot.compose import engine_rates, router_key
 from bot.errors import StartupError
 from bot.local_chain import LocalChainAddress
 from bot.market.pumpportal import open_portal
@@ -38,6 +44,34 @@ CREDIT_FILE = "rpc-credits.json"
 SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
 POLLED_LONGER_S = 6.0
 STILL_SLOTS = 6  # the same for how long its slot may stand
+
+
+LOCAL_ROUTER_REQUESTS_PER_S = 20.0
+
+
+@asynccontextmanager
+async def chain(
+    endpoints: Endpoints, clock: Clock, chosen: settings.Settings, cluster: LocalChainAddress
+) -> AsyncIterator[tuple[PumpChain, BlockEngines | None, Jupiter | None]]:
+    """The chain, with block engines where the cluster is the local one, and with the aggregator where there is one.
+
+    That is the one of the settings, else the local chain's. Raises StartupError for a URL that is none or a key that cannot
+    be read.
+    """
+    async with AsyncExitStack() as opened:
+        engines = None
+        if cluster.engine_url:
+            rates = engine_rates(chosen, cluster.engine_url)
+            engines = await opened.enter_async_context(open_engines(rates, clock))
+        wish = chosen.jupiter
+        url = wish.url.get_secret_value() if wish.url is not None else cluster.jupiter_url
+        if not url:
+            yield PumpChain(endpoints, engines), engines, None
+            return
+        api = await opened.enter_async_context(open_http_api(url, router_key(wish)))
+        rate = LOCAL_ROUTER_REQUESTS_PER_S if wish.url is None else wish.requests_per_s
+        router = Jupiter(JupiterClient(api), rate, clock, endpoints.newest_slot)
+        yield RoutedChain(endpoints, engines, router), engines, router
 
 
 @asynccontextmanager

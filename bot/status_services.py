@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.clock import rfc3339
+from bot.router_record import router_record
 from bot.stream_record import sources_record
 from bot.tree import TradingBot
 
@@ -50,4 +51,5 @@ def services(bot: TradingBot) -> Record:
         for region in regions:
             region["since"] = rfc3339(region.pop("since_ms"))
         told["engine"]["regions"] = regions
+    told["jupiter"] = router_record(bot.adapters.router)
     return told

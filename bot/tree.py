@@ -57,6 +57,7 @@ from bot.execution.price_book import PriceBook
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.protocol_check import ProtocolCheck
 from bot.execution.reconcile import Reconciler
+from bot.execution.route_watch import RouterWatch, RouteWatch
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import UnitsBook
 from bot.execution.watch_check import WatchCheck
@@ -65,7 +66,7 @@ from bot.market_data import MarketData
 from bot.ports import Messenger
 from bot.trading.launch import LaunchpadEvent
 from bot.trading.outage import OutageRule
-from bot.trading.venue import PROGRAMS
+from bot.trading.venue import OWN_PROGRAMS
 
 log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ class TradingBot:
     starts: dict[str, Start] = field(default_factory=dict)
     started_with: str = field(init=False)
     alerts: OperatorAlerts = field(init=False)
-    endpoint_watch: EndpointWatch = field(init=False)
+    route_watch: RouteWatch = field(init=False)
     guard: TradingGuard = field(init=False)
     failures: FailurePolicy = field(init=False)
     care: MoneyCare = field(init=False)
@@ -120,7 +121,8 @@ class TradingBot:
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
-        self.endpoint_watch = EndpointWatch(self.alerts.tell, self.guard)
+        endpoints, router = EndpointWatch(self.alerts.tell, self.guard), RouterWatch(self.alerts.tell, clock.now_ms)
+        self.route_watch = RouteWatch(endpoints, router)
         self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
         self.care = MoneyCare(
             store=store,
@@ -279,7 +281,7 @@ class TradingBot:
     def _protocol_watch(self) -> ProtocolWatch:
         check = ProtocolCheck(self.adapters.store, self.adapters.chain, self._young_coins)
         return ProtocolWatch(
-            programs=PROGRAMS,
+            programs=OWN_PROGRAMS,
             look=check.look,
             pause=self.guard.pause,
             resume=self.guard.resume,
@@ -323,7 +325,7 @@ class TradingBot:
         try:
             return await self.adapters.chain.probe()
         finally:
-            self.endpoint_watch.look(self.adapters.chain.health())
+            self.route_watch.look(self.adapters.chain.health(), self.adapters.router)
 
     async def began(self, root: Supervisor) -> None:
         """The tree is up: remember it, and start who hunts, as soon as the database says who that is."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
 
 from bot.chain import base58, layouts, pool_layouts, wire
 from bot.chain.addresses import TOKEN_PROGRAM, WRAPPED_SOL_MINT, canonical_pool, key_from, token_account
+from bot.chain.jupiter_check import PROGRAM as ROUTER_PROGRAM
 from bot.chain.outcome import failure_of
 from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_in_logs
 from bot.errors import DecodeError
@@ -19,6 +21,7 @@ Item = TypeVar("Item")
 SYSTEM_PROGRAM = "1" * 32
 SYSTEM_TRANSFER = (2).to_bytes(4, "little")
 TRANSFER_BYTES = 12
+ROUTER = str(ROUTER_PROGRAM)
 
 log = structlog.get_logger()
 
@@ -70,7 +73,8 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
     if not len(keys) == len(meta.pre_balances) == len(meta.post_balances):
         raise DecodeError(f"{signature} has {len(keys)} accounts and {len(meta.post_balances)} balances")
     failure = failure_of(meta.err)
-    trades = [] if failure else _own_trades(record, address, mint)
+    routed = not failure and ROUTER in _programs(record, keys)
+    trades = [] if failure or routed else _own_trades(record, address, mint)
     wallet = keys.index(address)
     before = _own_balances(meta.pre_token_balances, address, mint)
     after = _own_balances(meta.post_token_balances, address, mint)
@@ -80,7 +84,7 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
     trade, traded_at_s = trades[0] if len(trades) == 1 else (None, 0)
     if len(trades) > 1:
         log.warning("several_trades_in_one_transaction", signature=signature, mint=mint, trades=len(trades))
-    return LandedTransaction(
+    landed = LandedTransaction(
         signature=signature,
         slot=record.slot,
         block_time_s=record.block_time or traded_at_s,
@@ -96,6 +100,22 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
         compute_units=meta.compute_units_consumed,
         tip_lamports=0 if failure else _given_away(record, keys, address),
     )
+    return replace(landed, trade=_by_balances(landed)) if routed else landed
+
+
+def _programs(record: wire.TransactionRecord, keys: list[str]) -> set[str]:
+    """The programs that the transaction itself calls."""
+    return {_at(keys, instruction.program_id_index) for instruction in record.transaction.message.instructions}
+
+
+def _by_balances(landed: LandedTransaction) -> TradeEvidence | None:
+    """What an aggregator's swap was, by what it did to the wallet: its fees are in its price, and no one event tells it."""
+    moved_raw = landed.token_delta_raw
+    around = landed.network_fee_lamports + landed.tip_lamports + landed.rent_delta_lamports
+    swapped_lamports = landed.wallet_delta_lamports + around
+    if moved_raw == 0 or (swapped_lamports < 0) is not (moved_raw > 0):
+        return None  # nothing moved, or both in one direction: no trade
+    return TradeEvidence(moved_raw > 0, abs(moved_raw), abs(swapped_lamports), 0, 0)
 
 
 def _given_away(record: wire.TransactionRecord, keys: list[str], address: str) -> int:

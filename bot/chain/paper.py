@@ -24,10 +24,10 @@ from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import AttemptState, Side
 from bot.trading.metadata import TokenMetadata
-from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
+from bot.trading.route import Route
 from bot.trading.token_check import MintFacts
-from bot.trading.venue import Venue, quote_buy, quote_sell
+from bot.trading.venue import Venue, quote_buy, quote_sell, wraps_sol
 
 FINAL_AFTER_S = 13.0  # 32 slots
 MAX_LANDINGS = 20_000  # landings that are still told of by name; older ones are in the rows
@@ -68,6 +68,12 @@ class PaperChain:
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
         return await self.real.venues(mints)
+
+    async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:
+        return await self.real.routes(mints)
+
+    async def offer(self, mint: str, side: Side, amount: int, slippage_bps: int) -> Route:
+        return await self.real.offer(mint, side, amount, slippage_bps)
 
     async def mint_facts(self, mint: str) -> MintFacts:
         return await self.real.mint_facts(mint)
@@ -149,7 +155,7 @@ class PaperChain:
             raise SendRejected("simulation", f"it would fail: {error}") from error
         if brings < order.limit_raw:
             raise SendRejected("simulation", "it would fail: the price moved past the limit")
-        if isinstance(venue, Pool):
+        if wraps_sol(venue):
             return UNITS_POOL
         return UNITS_BUY if order.side is Side.BUY else UNITS_SELL
 
@@ -263,7 +269,9 @@ class PaperChain:
             )
             if not due:
                 return
-            venues = await self.real.venues(list({self._on_way[signature].order.mint for _, signature in due}))
+            mints = {self._on_way[signature].order.mint for _, signature in due}
+            venues = await self.real.venues(list(mints))
+            venues |= await self.real.routes([mint for mint in mints if mint not in venues])
             fees, height = await self.real.fees(), await self.real.finalized_height()
             for _, signature in due:
                 order = self._on_way[signature].order

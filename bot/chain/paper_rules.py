@@ -11,8 +11,8 @@ from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
 from bot.trading.failures import CURVE_COMPLETE, NOT_ENOUGH
 from bot.trading.fill import TradeEvidence
 from bot.trading.intent import Side
-from bot.trading.pool import Pool
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
+from bot.trading.route import Route
 from bot.trading.units import BPS
 from bot.trading.venue import Venue, quote_buy, quote_sell
 
@@ -98,7 +98,7 @@ def carry_out(order: PaperOrder, purse: Purse, venue: Venue, fees: Fees) -> Outc
 
 def _buy(order: PaperOrder, purse: Purse, venue: Venue, quote: Quote) -> Outcome:
     if quote.token_raw < order.limit_raw:
-        return _failed(order, venue, POOL_BELOW_LIMIT if isinstance(venue, Pool) else BUY_BELOW_LIMIT)
+        return _failed(order, venue, BUY_BELOW_LIMIT if isinstance(venue, Curve) else POOL_BELOW_LIMIT)
     rent = 0 if purse.token_raw.get(order.mint) else TOKEN_ACCOUNT_RENT_LAMPORTS
     cost = quote.paid_lamports + order.network_fee_lamports + order.tip_lamports + rent
     if purse.lamports - cost < LEAST_BALANCE_LAMPORTS:
@@ -109,7 +109,7 @@ def _buy(order: PaperOrder, purse: Purse, venue: Venue, quote: Quote) -> Outcome
 
 def _sale(order: PaperOrder, purse: Purse, venue: Venue, quote: Quote) -> Outcome:
     if quote.received_lamports < order.limit_raw:
-        return _failed(order, venue, POOL_BELOW_LIMIT if isinstance(venue, Pool) else SALE_BELOW_LIMIT)
+        return _failed(order, venue, SALE_BELOW_LIMIT if isinstance(venue, Curve) else POOL_BELOW_LIMIT)
     is_last = order.token_raw == purse.token_raw[order.mint]
     rent = -TOKEN_ACCOUNT_RENT_LAMPORTS if is_last else 0
     gain = quote.received_lamports - order.network_fee_lamports - order.tip_lamports - rent
@@ -139,6 +139,8 @@ def _moved(venue: Venue, quote: Quote, side: Side) -> Venue:
     """The reserves after the trade: who lands behind it in the same slot pays for its impact."""
     sign = 1 if side is Side.BUY else -1
     tokens, lamports = sign * quote.token_raw, sign * quote.quote_lamports
+    if isinstance(venue, Route):
+        return venue  # an offer says nothing of what stands behind it
     if isinstance(venue, Curve):
         return replace(
             venue,

@@ -20,7 +20,7 @@ from bot.chain.launchpad_config import LaunchpadConfig
 from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
-from bot.chain.pumpfun import curve_from
+from bot.chain.pumpfun import curve_in
 from bot.chain.rpc import AccountData, Commitment
 from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.witnessed import WitnessedReads
@@ -29,9 +29,11 @@ from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalan
 from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
+from bot.trading.intent import Side
 from bot.trading.metadata import TokenMetadata
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
+from bot.trading.route import Route, RouteError
 from bot.trading.token_check import MintFacts, hazards
 from bot.trading.venue import PUMPSWAP, Venue
 
@@ -122,7 +124,7 @@ class PumpChain:
         account = accounts[str(at.bonding_curve(key))]
         if account is None:
             raise LookupError(f"{mint} has no bonding curve")
-        curve = _curve(account, slot)
+        curve = curve_in(account, slot)
         return (await self._pools_of({mint: curve})).get(mint, curve)
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
@@ -141,10 +143,19 @@ class PumpChain:
             if account is None:
                 continue
             try:
-                curves[mint] = _curve(account, slot)
+                curves[mint] = curve_in(account, slot)
             except DecodeError as error:
                 log.warning("curve_left_out", mint=mint, reason=str(error))
         return {**found, **curves, **await self._pools_of(curves)}
+
+    async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:  # noqa: ARG002 - it has none for any
+        """The launchpad alone knows no way for other tokens."""
+        await trio.lowlevel.checkpoint()
+        return {}
+
+    async def offer(self, mint: str, side: Side, amount: int, slippage_bps: int) -> Route:  # noqa: ARG002 - none
+        await trio.lowlevel.checkpoint()
+        raise RouteError(f"{mint} has neither a curve nor a pool, and no aggregator is configured")
 
     async def _known_pool(self, mint: Pubkey) -> Pool | None:
         """The pool of a coin that had one before, read alone; None for one that may still be on its curve."""
@@ -382,9 +393,3 @@ class PumpChain:
         """The slot of a confirmed transaction with those payloads, for one that somebody named."""
         record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
         return None if record is None else (record.slot, event_payloads(record))
-
-
-def _curve(account: AccountData, slot: int) -> Curve:
-    if account.owner != str(at.PUMP_PROGRAM):
-        raise DecodeError(f"the curve account belongs to {account.owner}, not to the launchpad")
-    return curve_from(layouts.decode_curve(account.data), slot)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from bot.chain import layouts
 from bot.chain.addresses import EVENT_AUTHORITY, POOL_EVENT_AUTHORITY, POOL_PROGRAM, PUMP_PROGRAM
+from bot.chain.rpc import AccountData
 from bot.errors import DecodeError
 from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
@@ -109,6 +110,13 @@ def curve_from(account: layouts.CurveAccount, slot: int) -> Curve:
         creator=str(account.creator),
         slot=slot,
     )
+
+
+def curve_in(account: AccountData, slot: int) -> Curve:
+    """The reserves of a curve account; raises DecodeError for one of another program or layout."""
+    if account.owner != str(PUMP_PROGRAM):
+        raise DecodeError(f"the curve account belongs to {account.owner}, not to the launchpad")
+    return curve_from(layouts.decode_curve(account.data), slot)
 
 
 def launchpad_events(

@@ -333,11 +333,28 @@ class RpcClient:
 
     async def simulate(self, raw: bytes) -> wire.Simulation:
         """Run unsigned bytes on the newest state with a fresh blockhash; nothing is charged."""
+        return await self._simulate(raw, {})
+
+    async def simulate_for(
+        self, raw: bytes, addresses: Sequence[str]
+    ) -> tuple[wire.Simulation, dict[str, AccountData | None]]:
+        """The same, and how it would leave these accounts: None for one that would not be there."""
+        told = await self._simulate(raw, {"accounts": {"encoding": "base64", "addresses": list(addresses)}})
+        left = told.accounts or []
+        if told.err is None and len(left) != len(addresses):
+            raise self._garbled("simulateTransaction", f"{len(left)} accounts for {len(addresses)} addresses")
+        pairs = zip(addresses, left, strict=False)
+        return told, {
+            address: None if one is None else self._account("simulateTransaction", one) for address, one in pairs
+        }
+
+    async def _simulate(self, raw: bytes, more: dict[str, Any]) -> wire.Simulation:
         config = {
             "encoding": "base64",
             "commitment": "processed",
             "sigVerify": False,
             "replaceRecentBlockhash": True,
+            **more,
         }
         params = [base64.b64encode(raw).decode(), config]
         _, value = await self._call_in_context("simulateTransaction", params, _simulation)

@@ -1,15 +1,19 @@
-"""What any wallet swapped on the launchpad, read from the records of its landed transactions.
+"""What any wallet swapped on the launchpad, in its pools or in Raydium's, read from the records of its landed transactions.
 
-The launchpad's own trade events say who traded what, however many routers the call came through: the launchpad repeats
-each as an instruction to itself. A trade that a router made in its own name is the router's and nobody's signal.
+The programs' own trade events say who traded what, however many routers the call came through: the launchpad and its pools
+repeat each as an instruction to themselves. Raydium's v4 says it by its transfers. A trade that a router made in its own
+name is the router's and nobody's signal. Legacy transactions, v0 with lookup tables and v1 read alike: a node answers for
+all of them in one shape, and the accounts from tables stand behind the transaction's own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from bot.chain import layouts, wire
+from bot.chain import layouts, pool_layouts, raydium, wire
+from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import account_keys, event_payloads
 from bot.errors import DecodeError
@@ -72,34 +76,69 @@ def _tokens_in(meta: wire.Meta, address: str) -> dict[str, int]:
     return {mint: raw for mint, raw in changes.items() if raw}
 
 
+@dataclass(frozen=True, slots=True)
+class _Swap:
+    """One trade of a wallet, wherever; `at_s` is the program's own time for it, 0 where it says none."""
+
+    mint: str
+    is_buy: bool
+    token_raw: int
+    quote_lamports: int
+    at_s: int = 0
+
+
 def swaps_in(record: wire.TransactionRecord, signature: str, address: str) -> list[WalletSignal]:
     """The swaps of `address` in a transaction, one per mint and side in order of the first; none in a failed one.
 
-    Coins that are not quoted in SOL are left out. The block time falls back to the launchpad's own event, since a young
+    Coins that are not quoted in SOL are left out. The block time falls back to the program's own event, since a young
     block may not have one yet. Raises DecodeError when an event is cut short.
     """
     totals: dict[tuple[str, Side], WalletSignal] = {}
-    for trade in _trades_of(event_payloads(record), address):
-        mint, side = str(trade.mint), Side.BUY if trade.is_buy else Side.SELL
+    for swap in _swaps_of(record, address):
+        mint, side = swap.mint, Side.BUY if swap.is_buy else Side.SELL
         before = totals.get((mint, side))
         totals[mint, side] = WalletSignal(
             address=address,
             mint=mint,
             side=side,
-            token_raw=trade.token_raw + (before.token_raw if before else 0),
-            quote_lamports=trade.sol_lamports + (before.quote_lamports if before else 0),
+            token_raw=swap.token_raw + (before.token_raw if before else 0),
+            quote_lamports=swap.quote_lamports + (before.quote_lamports if before else 0),
             slot=record.slot,
-            block_time_s=record.block_time or trade.timestamp_s,
+            block_time_s=record.block_time or swap.at_s,
             signature=signature,
         )
     return list(totals.values())
 
 
-def _trades_of(payloads: Iterable[bytes], address: str) -> Iterable[layouts.TradeEvent]:
+def _swaps_of(record: wire.TransactionRecord, address: str) -> Iterator[_Swap]:
+    payloads = event_payloads(record)
+    yield from _on_curves(payloads, address)
+    yield from _in_pools(payloads, record.meta, address)
+    for swap in raydium.swaps_of(record, account_keys(record), address):
+        if swap.token_raw > 0:
+            yield _Swap(swap.mint, swap.is_buy, swap.token_raw, swap.quote_lamports)
+
+
+def _on_curves(payloads: Iterable[bytes], address: str) -> Iterator[_Swap]:
     """Coins that are not quoted in SOL carry zero SOL reserves, and those on a curve in SOL never do."""
     for payload in payloads:
         if payload[:8] != layouts.TRADE_EVENT:
             continue
         trade = layouts.decode_trade_event(payload)
         if str(trade.user) == address and trade.token_raw > 0 and trade.virtual_sol_lamports > 0:
-            yield trade
+            yield _Swap(str(trade.mint), trade.is_buy, trade.token_raw, trade.sol_lamports, trade.timestamp_s)
+
+
+def _in_pools(payloads: Iterable[bytes], meta: wire.Meta | None, address: str) -> Iterator[_Swap]:
+    """A pool's event names no mint; the token accounts of the pool do. Pools that are not a coin's own are left out."""
+    for payload in payloads:
+        if payload[:8] not in {pool_layouts.BUY_EVENT, pool_layouts.SELL_EVENT}:
+            continue
+        trade = pool_layouts.decode_pool_trade(payload)
+        if str(trade.user) != address or trade.token_raw == 0 or meta is None:
+            continue
+        balances = [*(meta.pre_token_balances or ()), *(meta.post_token_balances or ())]
+        mints = {one.mint for one in balances if one.owner == str(trade.pool)} - {str(WRAPPED_SOL_MINT)}
+        for mint in mints:
+            if canonical_pool(key_from(mint)) == trade.pool:
+                yield _Swap(mint, trade.is_buy, trade.token_raw, trade.quote_lamports, trade.timestamp_s)

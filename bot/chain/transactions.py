@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
@@ -112,10 +113,16 @@ def trial_of(order: SwapOrder) -> SwapOrder:
     return replace(order, compute_unit_limit=TRIAL_UNITS, priority_fee_lamports=0, tip_lamports=0)
 
 
-def compile_message(order: SwapOrder, user: Pubkey, instructions: Sequence[Instruction], blockhash: Hash) -> bytes:
+def compile_message(
+    order: SwapOrder,
+    user: Pubkey,
+    instructions: Sequence[Instruction],
+    blockhash: Hash,
+    tables: Sequence[AddressLookupTableAccount] = (),
+) -> bytes:
     """A message with the order's budget before its instructions and its tip after them.
 
-    Raises SendRejected for one that fits no packet.
+    Accounts that stand in `tables` are named by their index there. Raises SendRejected for one that fits no packet.
     """
     if not 0 < order.compute_unit_limit <= _MAX_U32:
         raise SendRejected("invalid", f"a compute unit limit of {order.compute_unit_limit} is none")
@@ -123,7 +130,7 @@ def compile_message(order: SwapOrder, user: Pubkey, instructions: Sequence[Instr
     budgeted = [*budget(order.compute_unit_limit, price), *instructions]
     if order.tip_lamports:
         budgeted.append(tip(user, at.key_from(order.tip_account), order.tip_lamports))
-    message = to_bytes_versioned(MessageV0.try_compile(user, budgeted, [], blockhash))
+    message = to_bytes_versioned(MessageV0.try_compile(user, budgeted, list(tables), blockhash))
     if 1 + Signature.LENGTH + len(message) > PACKET_BYTES:
         raise SendRejected("invalid", f"the transaction has more than the {PACKET_BYTES} bytes of one packet")
     return message

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import trio
 
 from bot.errors import ChainUnavailable, StartupError
+
+Answer = TypeVar("Answer")
 
 # A pool slot may stay lost when a connect is cancelled (httpx 0.28.1); spare ones keep the limiter from waiting on it.
 SPARE_CONNECTIONS = 4
@@ -114,10 +116,14 @@ class HttpTransport:
         return self._name
 
     async def post(self, body: bytes) -> bytes:
+        return await self._through(lambda pool: self._exchange(pool, body))
+
+    async def _through(self, exchange: Callable[[httpx.AsyncHTTPTransport], Awaitable[Answer]]) -> Answer:
+        """One exchange within the limiter; foreign errors become ChainUnavailable, and a stuck pool is renewed."""
         async with self._limiter:
             pool = self._pool
             try:
-                return await self._exchange(pool, body)
+                return await exchange(pool)
             except httpx.PoolTimeout:
                 pass
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
@@ -131,13 +137,16 @@ class HttpTransport:
         request = httpx.Request("POST", self._url, headers=headers, stream=_Body(body), extensions=_TIMEOUTS)
         async with aclosing(await pool.handle_async_request(request)) as response:
             if response.status_code != httpx.codes.OK:
-                raise _refusal(self._name, response)
-            answer = bytearray()
-            async for chunk in response.aiter_bytes():
-                answer += chunk
-                if len(answer) > MAX_ANSWER_BYTES:
-                    raise ChainUnavailable(f"{self._name}: an answer of more than {MAX_ANSWER_BYTES} bytes")
-            return bytes(answer)
+                raise refusal(self._name, response)
+            return await self._body(response)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        answer = bytearray()
+        async for chunk in response.aiter_bytes():
+            answer += chunk
+            if len(answer) > MAX_ANSWER_BYTES:
+                raise ChainUnavailable(f"{self._name}: an answer of more than {MAX_ANSWER_BYTES} bytes")
+        return bytes(answer)
 
     async def _replace(self, stuck: httpx.AsyncHTTPTransport) -> None:
         """Requests that the old pool still carries end with an error of their own."""
@@ -164,7 +173,7 @@ def _headers(url: httpx.URL) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _refusal(name: str, response: httpx.Response) -> ChainUnavailable:
+def refusal(name: str, response: httpx.Response) -> ChainUnavailable:
     """What a status other than 200 means. Retry-After counts as whole seconds; its other form, a date, as not given."""
     wait = response.headers.get("retry-after", "")
     told = wait.isascii() and wait.isdecimal() and len(wait) <= len("86400")

@@ -66,8 +66,11 @@ class Status(Wire, frozen=True):
 
 
 class Simulation(Wire, frozen=True):
+    """`accounts` are those that were asked for, as the transaction would leave them."""
+
     err: Any = None
     units_consumed: int | None = None
+    accounts: list[Account | None] | None = None
 
 
 class TokenAmount(Wire, frozen=True):

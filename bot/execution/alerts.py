@@ -321,6 +321,20 @@ def engine_away(why: str) -> Alert:
     return Alert("engine", text, page_for("engine"), Turn.BEGINS)
 
 
+def router_away(why: str) -> Alert:
+    """The aggregator does not answer, or proposes other trades than it is asked for."""
+    text = (
+        f"Jupiter cannot be used ({why}). Tokens that have neither a curve nor a pool of their own are neither bought nor sold"
+        " meanwhile: their exits wait and are tried again. Everything else goes on."
+    )
+    return Alert("jupiter", text, page_for("jupiter"), Turn.BEGINS)
+
+
+def router_back() -> Alert:
+    """The aggregator answers again."""
+    return Alert("jupiter", "Jupiter answers again; what waited for it is tried again.", page_for("jupiter"), Turn.ENDS)
+
+
 def engine_back() -> Alert:
     """A region of the block engine answers again."""
     return Alert("engine", "The block engine answers again.", page_for("engine"), Turn.ENDS)

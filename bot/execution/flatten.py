@@ -15,7 +15,9 @@ from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.trading_state import GLOBAL
 
 # Refusals that say nothing of the token: the chain, the database or the wallet's turn is what the order waits for.
-NOT_ABOUT_TOKEN = frozenset({"unavailable", "no_route", "busy", "unknown", "in_flight", "no_engine"})
+NOT_ABOUT_TOKEN = frozenset(
+    {"unavailable", "no_route", "busy", "unknown", "in_flight", "no_engine", "no_router", "untrusted"}
+)
 
 
 @dataclass(slots=True)

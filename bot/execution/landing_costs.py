@@ -17,6 +17,7 @@ from bot.trading.ladder import Rung, entry_fee, exit_fee
 from bot.trading.landing import FeeBounds, fee_bounds, tip_lamports
 from bot.trading.limits import UserSettings
 from bot.trading.pool import Pool
+from bot.trading.route import Route
 from bot.trading.venue import Venue
 
 log = structlog.get_logger()
@@ -36,6 +37,8 @@ class LandingCosts:
 
     def most_units(self, side: Side, venue: Venue) -> int:
         """The most compute units that an order may ask for."""
+        if isinstance(venue, Route):
+            return self.policy.compute_units_route
         if isinstance(venue, Pool):
             return self.policy.compute_units_pool
         return self.policy.compute_units_buy if side is Side.BUY else self.policy.compute_units_sell

@@ -266,6 +266,19 @@ def awaits_pool_message(clock: Clock, position: Position) -> OutboxMessage:
     )
 
 
+def awaits_router_message(clock: Clock, position: Position, reason: str) -> OutboxMessage:
+    """A sale by an aggregator's offer waits, because it does not answer or proposed another trade; it is tried on."""
+    return OutboxMessage(
+        id=clock.new_id(),
+        user_id=position.user_id,
+        kind="awaits_router",
+        payload={"mint": position.mint, "mode": position.mode.value, "reason": reason},
+        urgent=True,
+        trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def exit_stuck_message(clock: Clock, position: Position, tries: int, reason: str) -> OutboxMessage:
     """Every rung of an exit has failed; it is tried on."""
     return OutboxMessage(

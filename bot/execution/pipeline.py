@@ -14,7 +14,15 @@ import structlog
 import trio
 
 from bot.clock import Clock, day_of, day_start_ms
-from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
+from bot.errors import (
+    ChainUnavailable,
+    Conflict,
+    DecodeError,
+    KeyUnavailable,
+    RouterUnavailable,
+    SendRejected,
+    Unavailable,
+)
 from bot.execution.day_loss import closed_by_loss, unrealized
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.in_flight import Followed, InFlight
@@ -22,7 +30,7 @@ from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
-from bot.execution.quoting import CannotPrepareError, Priced, Quoting
+from bot.execution.quoting import CannotPrepareError, Priced, Quoting, not_sent
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import Kind, UnitsBook, kind_of
@@ -33,6 +41,7 @@ from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings, checks_tokens
 from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit, entry_checks, refuse_frozen, refuse_paused
+from bot.trading.route import Route
 from bot.trading.units import format_sol, format_tokens
 from bot.trading.venue import impact_bps, program_of
 
@@ -48,18 +57,6 @@ def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
     """The gate for a look ahead: it judges as the gate does and admits nothing, so that nothing is written."""
     verdict = admit(request, facts)
     return verdict if isinstance(verdict, Refused) else Refused(_WOULD_DO, "")
-
-
-def _not_sent(error: Exception) -> Refused:
-    """The refusal of an order that could not be made; the log has what exactly happened."""
-    return Refused(_code_of(error), order_failure(error))
-
-
-def _code_of(error: Exception) -> str:
-    """A missing route says nothing of the order, so that whoever repeats it can tell."""
-    if isinstance(error, CannotPrepareError):
-        return error.code
-    return "no_route" if isinstance(error, ChainUnavailable) else "not_sent"
 
 
 def _may_be_closing(followed: Sequence[Followed]) -> bool:
@@ -136,7 +133,7 @@ class Pipeline:
                 attempt = await self._sign(intent, wallet, order, sells_all=sells_all)
             except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
                 log.warning("exit_not_signed_again", intent=intent.id, reason=str(error))
-                return _not_sent(error)
+                return not_sent(error)
             log.info(
                 "attempt_signed",
                 intent=intent.id,
@@ -169,7 +166,7 @@ class Pipeline:
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             await self._give_up(admitted, order_failure(error))
             bound.warning("intent_given_up", reason=str(error))
-            return _not_sent(error)
+            return not_sent(error)
         bound.info(
             "attempt_signed",
             number=attempt.number,
@@ -224,9 +221,9 @@ class Pipeline:
             units = self.units.limit(kind, self._costs.most_units(request.side, priced.venue))
             fee_lamports = await self._costs.first_fee(request, settings, units)
             tip, _ = self._costs.tip(request, settings)
-        except (CannotPrepareError, DecodeError) as error:
+        except (CannotPrepareError, DecodeError, SendRejected, RouterUnavailable) as error:
             log.info("preview_refused", mint=request.mint, reason=str(error))
-            return _not_sent(error)
+            return not_sent(error)
         return Preview(
             wallet_address=wallet.address,
             quote=priced.quote,
@@ -305,7 +302,8 @@ class Pipeline:
         fee_lamports = await self._costs.fee(
             intent, settings, rung, wallet_lamports=priced.wallet_lamports, tip=tip, units=units
         )
-        self.errors.traded(request.mint, program_of(priced.venue))
+        if not isinstance(priced.venue, Route):  # whose errors are those of many programs
+            self.errors.traded(request.mint, program_of(priced.venue))
         order = SwapOrder(
             wallet_address=wallet.address,
             mint=request.mint,
@@ -323,12 +321,14 @@ class Pipeline:
         if request.side is Side.BUY:
             tries_sale = request.context is not Context.MANUAL_COMMAND and checks_tokens(settings, self.policy.ceilings)
             order = await self._simulated(order, tries_sale=tries_sale)
+        elif isinstance(order.venue, Route):
+            order = await self._simulated(order, tries_sale=False)
         elif rung.simulated:
             await self.chain.compute_units(order)
         return order, priced.sells_all
 
     async def _simulated(self, order: SwapOrder, *, tries_sale: bool) -> SwapOrder:
-        """A buy is simulated first: one that would fail now costs nothing, and its limit fits what it uses."""
+        """Every buy, and every order by an offer, which is checked there: one that would fail costs nothing, its limit fits."""
         try:
             if tries_sale:
                 await self.trials.prove(self.chain, order)

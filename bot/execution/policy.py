@@ -15,8 +15,10 @@ class Policy:
     is not simulated before it landed with an error once, because an exit has no time for it: it carries half as much again
     as sales of its kind used, and until that is known `compute_units_sell`, of which mainnet uses about 48,000 for a sale
     and few for closing the account. In a pool the most is `compute_units_pool`, because wrapping and unwrapping SOL comes
-    on top. `planned_max_age_ms` is how long an intent may stay unsigned before its maker is taken for dead. The priority
-    fee is what the market pays, from `priority_fee_lamports` up to what the order's user allows and the operator's ceiling.
+    on top. By an aggregator's offer it is `compute_units_route`, and a sale is simulated too: nobody knows before what such
+    an order uses, nor whether it is what was asked for. `planned_max_age_ms` is how long an intent may stay unsigned before
+    its maker is taken for dead. The priority fee is what the market pays, from `priority_fee_lamports` up to what the
+    order's user allows and the operator's ceiling.
     """
 
     ceilings: Ceilings
@@ -24,6 +26,7 @@ class Policy:
     compute_units_buy: int = 260_000
     compute_units_sell: int = 160_000
     compute_units_pool: int = 300_000
+    compute_units_route: int = 1_000_000
     confirm_interval_s: float = 0.3
     resend_interval_s: float = 2.0
     rescue_interval_s: float = 5.0

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.errors import ChainUnavailable, DecodeError
+from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected
 from bot.execution.exit_balances import ExitBalances
 from bot.ports import Chain, Prices, Wallet
-from bot.trading.curve import AwaitsPoolError, Quote, QuoteError
+from bot.trading.curve import AwaitsPoolError, Fees, Quote, QuoteError
+from bot.trading.failures import order_failure
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_floor, entry_slippage_bps
 from bot.trading.pool import Pool
-from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS
+from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS, Refused
+from bot.trading.route import Route
 from bot.trading.token_check import UNREADABLE, cautions, hazards
-from bot.trading.units import BPS, bps_floor, format_percent, format_sol, format_tokens
-from bot.trading.venue import Venue, quote_buy, quote_sell
+from bot.trading.units import BPS, bps_floor, ceil_div, format_percent, format_sol, format_tokens
+from bot.trading.venue import Venue, quote_buy, quote_sell, wraps_sol
 
 # The code of a coin that nobody can trade now: its curve is complete, and its pool does not exist yet.
 AWAITS_POOL = "awaits_pool"
-# What a sale in a pool borrows of a wallet while it lasts, beyond the least balance that no fee may touch anyway.
+# The codes of an order by an aggregator's offer: it did not answer, or it proposed another trade.
+NO_ROUTER = "no_router"
+UNTRUSTED = "untrusted"
+# What a sale in a pool or by an offer borrows of a wallet while it lasts, beyond the least balance that no fee may touch anyway.
 POOL_LOAN_LAMPORTS = WRAPPED_SOL_RENT_LAMPORTS - LEAST_BALANCE_LAMPORTS
 
 
@@ -33,12 +38,28 @@ class CannotPrepareError(Exception):
         self.code = code
 
 
+def not_sent(error: Exception) -> Refused:
+    """The refusal of an order that could not be made; the log has what exactly happened."""
+    return Refused(_code_of(error), order_failure(error))
+
+
+def _code_of(error: Exception) -> str:
+    """A missing route says nothing of the order, so that whoever repeats it can tell."""
+    if isinstance(error, CannotPrepareError):
+        return error.code
+    if isinstance(error, RouterUnavailable):
+        return NO_ROUTER
+    if isinstance(error, SendRejected) and error.kind == UNTRUSTED:
+        return UNTRUSTED
+    return "no_route" if isinstance(error, ChainUnavailable) else "not_sent"
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A request at today's reserves. `limit_raw` is the least tokens out (buy) or the least lamports out (sale).
 
     Of a sale `sells_all` says that it sells the whole balance, and `wallet_lamports` is what the wallet can pay fees from:
-    in a pool less, because the sale begins by opening an account of wrapped SOL.
+    in a pool or by an offer less, because the sale begins by opening an account of wrapped SOL.
     """
 
     venue: Venue
@@ -91,6 +112,10 @@ class Quoting:
         return hazards(facts) + cautions(facts)
 
     async def _refuse_token(self, request: TradeRequest, settings: UserSettings, venue: Venue) -> None:
+        if request.context is not Context.MANUAL_COMMAND and isinstance(venue, Route):
+            raise CannotPrepareError(
+                "the token has neither a curve nor a pool of its own; such are bought by hand only", "routed"
+            )
         if request.context is Context.SNIPER and isinstance(venue, Pool):
             raise CannotPrepareError("the coin has left its curve; the sniper buys on curves only", "in_pool")
         if checks_tokens(settings, self.ceilings) and (found := await self.hazards(request.mint)):
@@ -129,6 +154,9 @@ class Quoting:
             )
 
     async def _buy(self, request: TradeRequest, venue: Venue) -> Priced:
+        slippage_bps = entry_slippage_bps(request.slippage_bps, self.ceilings)
+        if isinstance(venue, Route):
+            venue = await self._offer_to_buy(request, venue, slippage_bps)
         quote = quote_buy(venue, request.spend_lamports, await self.chain.fees())
         if quote.token_raw < request.min_token_raw:
             raise CannotPrepareError(
@@ -136,9 +164,20 @@ class Quoting:
                 f" now, below the {format_tokens(request.min_token_raw)} that you were shown; send the command again",
                 "price_moved",
             )
-        slippage_bps = entry_slippage_bps(request.slippage_bps, self.ceilings)
         limit_raw = max(bps_floor(quote.token_raw, BPS - slippage_bps), request.min_token_raw)
         return Priced(venue, quote, limit_raw)
+
+    async def _offer_to_buy(self, request: TradeRequest, seen: Route, slippage_bps: int) -> Route:
+        """An offer whose own minimum, to which it holds the trade itself, is not below what the buyer was shown."""
+        if request.min_token_raw:
+            expected_raw = quote_buy(seen, request.spend_lamports, Fees()).token_raw
+            slippage_bps = min(slippage_bps, max(BPS - ceil_div(request.min_token_raw * BPS, expected_raw), 0))
+        offer = await self.chain.offer(request.mint, Side.BUY, request.spend_lamports, slippage_bps)
+        if bps_floor(offer.token_raw, BPS - slippage_bps) < request.min_token_raw:
+            raise CannotPrepareError(
+                "the price has risen above what you were shown; send the command again", "price_moved"
+            )
+        return offer
 
     async def _sale(self, request: TradeRequest, wallet: Wallet, venue: Venue) -> Priced:
         balances = await self.holdings.of(wallet, request.mint)
@@ -146,6 +185,8 @@ class Quoting:
         token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
         if token_raw == 0:
             raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
+        if isinstance(venue, Route):
+            venue = await self.chain.offer(request.mint, Side.SELL, token_raw, request.slippage_bps)
         quote = quote_sell(venue, token_raw, await self.chain.fees())
         limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
         sells_all = token_raw == held_raw
@@ -155,7 +196,7 @@ class Quoting:
             limit_raw,
             close_account=sells_all and not request.keep_account,
             sells_all=sells_all,
-            wallet_lamports=balances.lamports - (POOL_LOAN_LAMPORTS if isinstance(venue, Pool) else 0),
+            wallet_lamports=balances.lamports - (POOL_LOAN_LAMPORTS if wraps_sol(venue) else 0),
         )
 
     async def _venue(self, mint: str) -> Venue:

@@ -27,6 +27,8 @@ WRAPPED_SOL_MINT = Pubkey.from_string("So111111111111111111111111111111111111111
 LAUNCHPAD_PROGRAM = Pubkey.from_string("6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P")
 LAUNCHPAD_FEES_PROGRAM = Pubkey.from_string("pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ")
 POOL_PROGRAM = Pubkey.from_string("pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA")
+ROUTER_PROGRAM = Pubkey.from_string("JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4")
+LOOKUP_TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 MAYHEM_PROGRAM = Pubkey.from_string("MAyhSmzXzV1pTf7LsNkrNwkWKTo4ougAJ1PPg47MD4e")
 
 
@@ -41,6 +43,7 @@ EVENT_AUTHORITY = derive(LAUNCHPAD_PROGRAM, b"__event_authority")
 GLOBAL_VOLUME_ACCUMULATOR = derive(LAUNCHPAD_PROGRAM, b"global_volume_accumulator")
 FEE_CONFIG_ACCOUNT = derive(LAUNCHPAD_FEES_PROGRAM, b"fee_config", bytes(LAUNCHPAD_PROGRAM))
 POOL_CONFIG_ACCOUNT = derive(POOL_PROGRAM, b"global_config")
+ROUTER_EVENT_AUTHORITY = derive(ROUTER_PROGRAM, b"__event_authority")
 POOL_EVENT_AUTHORITY = derive(POOL_PROGRAM, b"__event_authority")
 POOL_GLOBAL_VOLUME_ACCUMULATOR = derive(POOL_PROGRAM, b"global_volume_accumulator")
 POOL_FEE_CONFIG_ACCOUNT = derive(LAUNCHPAD_FEES_PROGRAM, b"fee_config", bytes(POOL_PROGRAM))

@@ -15,8 +15,9 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from bot.localnet import launchpad, liquidity
-from bot.localnet.addresses import LAUNCHPAD_PROGRAM, POOL_PROGRAM, SYSTEM_PROGRAM, TIP_ACCOUNTS
+from bot.localnet import aggregator, elsewhere, launchpad, liquidity
+from bot.localnet.addresses import LAUNCHPAD_PROGRAM, POOL_PROGRAM, ROUTER_PROGRAM, SYSTEM_PROGRAM, TIP_ACCOUNTS
+from bot.localnet.aggregator import Aggregator
 from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.engine import BlockEngine
@@ -34,6 +35,7 @@ from bot.localnet.traps import launched, set_trap
 
 DEFAULT_SLOT_MS = 400
 ENGINE_REQUESTS_PER_S = 200.0  # many users share one local engine; a real region answers one a second
+ROUTER_REQUESTS_PER_S = 50.0  # a real aggregator answers one a second to whoever pays nothing
 TIP_ACCOUNT_LAMPORTS = 1_000_000_000
 
 
@@ -78,7 +80,11 @@ class Cluster:
         self.chain = Chain(
             genesis_hash,
             self.store,
-            programs=[(LAUNCHPAD_PROGRAM, load_program("pump")), (POOL_PROGRAM, load_program("pump_amm"))],
+            programs=[
+                (LAUNCHPAD_PROGRAM, load_program("pump")),
+                (POOL_PROGRAM, load_program("pump_amm")),
+                (ROUTER_PROGRAM, load_program("jupiter")),
+            ],
             position=position,
             stored_accounts=() if new else self.store.accounts(),
         )
@@ -89,8 +95,9 @@ class Cluster:
         self.engine = BlockEngine(self.chain, self.store, FaultTable(clock), clock, engine_requests_per_s)
         self.portal = Portal(FaultTable(clock))
         self.geyser = Geyser(self.chain, FaultTable(clock))
+        self.router = Aggregator(self.chain, FaultTable(clock), clock, ROUTER_REQUESTS_PER_S)
         sources = {PORTAL: self.portal.faults, GRPC: self.geyser.faults}
-        self.all_faults = Faults(self.endpoints, self.engine.faults, sources)
+        self.all_faults = Faults(self.endpoints, self.engine.faults, sources, self.router.faults)
         self.faults = self.endpoints[0].faults
         self.dispatcher = self.endpoints[0].dispatcher
         self.pubsub = self.endpoints[0].pubsub
@@ -152,6 +159,8 @@ class Cluster:
     def _genesis_accounts(self) -> Iterator[tuple[Pubkey, Account]]:
         yield from launchpad.genesis_accounts()
         yield from liquidity.genesis_accounts()
+        yield from elsewhere.genesis_accounts()
+        yield from aggregator.genesis_accounts()
         yield from self.faucet.genesis_accounts()
         yield from self.migrator.genesis_accounts()
         if self.market is not None:
@@ -259,6 +268,7 @@ class Cluster:
             "endpoints": [endpoint.name for endpoint in self.endpoints],
             "sessions": sum(endpoint.pubsub.sessions for endpoint in self.endpoints),
             "waiting_for_pools": self.migrator.waiting,
+            "token_elsewhere": str(elsewhere.MINT),
             "faults": self.all_faults.active(),
             "forks": [fork.told(self.store.has) for fork in self.forks.latest],
             "market": None if self.market is None else self.market.statistics(),

@@ -17,6 +17,7 @@ from bot.localnet.store import Store
 
 ALL = "all"
 ENGINE = "engine"
+ROUTER = "jupiter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,24 @@ def make_endpoints(
 
 
 class Faults:
-    """The faults of several endpoints, of the block engine and of further sources of launches, by name or for all.
+    """The faults of several endpoints, of the block engine, of further sources of launches and of the aggregator.
 
-    `all` are the RPC endpoints, and for `drop-tx` the engine too, for faults of streams every source. A fault of the
-    engine's own kind goes there, whatever endpoint is named.
+    They are switched for one by its name or for all. `all` are the RPC endpoints, and for `drop-tx` the engine too, for
+    faults of streams every source. A fault of the engine's or the aggregator's own kind goes there, whatever endpoint is
+    named.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], engine: FaultTable, sources: Mapping[str, FaultTable]) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        engine: FaultTable,
+        sources: Mapping[str, FaultTable],
+        router: FaultTable,
+    ) -> None:
         self._tables = {endpoint.name: endpoint.faults for endpoint in endpoints}
         self._engine = engine
         self._sources = dict(sources)
+        self._router = router
 
     def set(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
         """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist."""
@@ -61,6 +70,8 @@ class Faults:
         chosen = self._chosen(endpoint)
         if kind is not None and kind.of_engine:
             chosen = [self._engine]
+        elif kind is not None and kind.of_router:
+            chosen = [self._router]
         elif kind is DROP_TX and endpoint == ALL:
             chosen.append(self._engine)
         elif kind is not None and kind.of_streams and endpoint == ALL:
@@ -69,19 +80,19 @@ class Faults:
             table.set(name, for_s=for_s, delay_ms=delay_ms)
 
     def clear(self, endpoint: str = ALL) -> int:
-        """Switch every fault off, those of the engine and of the sources with all; says how many were on."""
-        others = (self._engine, *self._sources.values()) if endpoint == ALL else ()
+        """Switch every fault off, those of all services beside the endpoints with all; says how many were on."""
+        others = (self._engine, *self._sources.values(), self._router) if endpoint == ALL else ()
         return sum(table.clear() for table in (*self._chosen(endpoint), *others))
 
     def active(self) -> list[dict[str, object]]:
         """The faults that are on, each with its endpoint."""
-        tables = {**self._tables, ENGINE: self._engine, **self._sources}
+        tables = {**self._tables, ENGINE: self._engine, **self._sources, ROUTER: self._router}
         return [{"endpoint": name, **fault} for name, table in tables.items() for fault in table.active()]
 
     def _chosen(self, endpoint: str) -> list[FaultTable]:
         if endpoint in {ALL, LOGS}:
             return list(self._tables.values())
-        others = {ENGINE: self._engine, **self._sources}
+        others = {ENGINE: self._engine, **self._sources, ROUTER: self._router}
         if endpoint in others:
             return [others[endpoint]]
         if endpoint not in self._tables:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class FaultKind:
     """A fault that can be asked for. `needs_delay` says whether it takes a delay per request.
 
-    `of_engine` says that it is the block engine's, whatever endpoint is named; `of_streams` that all of it means every
-    source of launches, not the endpoints' own alone.
+    `of_engine` says that it is the block engine's, `of_router` that it is the aggregator's, whatever endpoint is named;
+    `of_streams` that all of it means every source of launches, not the endpoints' own alone.
     """
 
     name: str
@@ -19,6 +19,7 @@ class FaultKind:
     needs_delay: bool = False
     of_engine: bool = False
     of_streams: bool = False
+    of_router: bool = False
 
 
 RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
@@ -35,8 +36,15 @@ DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
 HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold")
 ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
 BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
+JUPITER_DOWN = FaultKind("jupiter-down", "the aggregator takes no connection", of_router=True)
+JUPITER_LIES = FaultKind(
+    "jupiter-lies",
+    "the aggregator proposes other trades than it is asked for: worse, to others, with more in it",
+    of_router=True,
+)
 _OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS, HONEYPOT)
-KINDS = {kind.name: kind for kind in (*_OF_NODES, STREAM_DROP, STREAM_SILENT, ENGINE_DOWN, BUNDLE_DROP)}
+_OF_SERVICES = (STREAM_DROP, STREAM_SILENT, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
+KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_SERVICES)}
 # Where launches are told: the streams of all RPC endpoints, and services with faults of their own.
 LOGS, PORTAL, GRPC = SOURCES = ("logs", "pumpportal", "grpc")
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.

@@ -12,7 +12,7 @@ import trio
 from bot.localnet.chain import FIRST_SLOT
 from bot.localnet.cluster import DEFAULT_SLOT_MS, ENGINE_REQUESTS_PER_S, Cluster
 from bot.localnet.endpoints import ALL
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, ENGINE_DOWN, RPC_DOWN, RPC_SLOW, STREAM_DROP
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, ENGINE_DOWN, JUPITER_DOWN, RPC_DOWN, RPC_SLOW, STREAM_DROP
 from bot.localnet.forks import Fork
 from bot.localnet.geyser import Geyser
 from bot.localnet.market.interface import Market
@@ -196,6 +196,18 @@ class InProcessChain:
         if retry_after_s is not None:
             raise TooManyRequests("the block engine is asked too often", retry_after_s)
         return engine.handle_bytes(raw)
+
+    async def ask_router(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        """One request to the aggregator as a client meets it, its status and body; raises as `ask_engine`."""
+        router = self.cluster.router
+        slow = router.faults.get(RPC_SLOW)
+        await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
+        if router.faults.get(JUPITER_DOWN) is not None:
+            raise NodeUnreachable("the aggregator is down")
+        retry_after_s = router.refuses_for_s()
+        if retry_after_s is not None:
+            raise TooManyRequests("the aggregator is asked too often", retry_after_s)
+        return router.handle(method, target, body)
 
     def call(self, method: str, *params: Any) -> Any:
         """The `result` of one method; raises ValueError with the error object of a refusal."""

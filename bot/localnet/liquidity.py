@@ -152,11 +152,17 @@ class PoolReserves:
 
 def read_pool(mint: Pubkey, accounts: Accounts) -> PoolReserves | None:
     """The reserves of a coin's pool; None as long as its curve has not migrated."""
-    pool = at.pool(mint)
+    return read_pool_at(at.pool(mint), mint, accounts)
+
+
+def read_pool_at(
+    pool: Pubkey, mint: Pubkey, accounts: Accounts, token_program: Pubkey = at.TOKEN_2022_PROGRAM
+) -> PoolReserves | None:
+    """The same of any pool of a mint, whoever opened it."""
     account = accounts.get(pool)
     if account is None or account.owner != at.POOL_PROGRAM or account.data[:8] != POOL_DISCRIMINATOR:
         return None
-    tokens = token_account(accounts.get(at.associated_token(pool, mint)))
+    tokens = token_account(accounts.get(at.associated_token(pool, mint, token_program)))
     quote = token_account(accounts.get(at.wrapped_sol(pool)))
     if tokens is None or quote is None or not tokens.amount_raw:
         return None
@@ -211,8 +217,18 @@ def migrate_v2(mint: Pubkey, user: Pubkey) -> Instruction:
     return Instruction(at.LAUNCHPAD_PROGRAM, MIGRATE_V2, accounts)
 
 
-def _trade(data: bytes, mint: Pubkey, user: Pubkey, creator: Pubkey, *, buys: bool) -> Instruction:
-    pool, creator_authority = at.pool(mint), at.pool_creator_authority(creator)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A pool, the token that it trades, and the token program that this belongs to."""
+
+    pool: Pubkey
+    mint: Pubkey
+    token_program: Pubkey = at.TOKEN_2022_PROGRAM
+
+
+def _trade(data: bytes, place: Place, user: Pubkey, creator: Pubkey, *, buys: bool) -> Instruction:
+    pool, mint, token_program = place.pool, place.mint, place.token_program
+    creator_authority = at.pool_creator_authority(creator)
     fee_recipient, buyback_recipient = at.FEE_RECIPIENTS[0], at.BUYBACK_RECIPIENTS[0]
     volume = [
         _reads(at.POOL_GLOBAL_VOLUME_ACCUMULATOR),
@@ -224,13 +240,13 @@ def _trade(data: bytes, mint: Pubkey, user: Pubkey, creator: Pubkey, *, buys: bo
         _reads(at.POOL_CONFIG_ACCOUNT),
         _reads(mint),
         _reads(at.WRAPPED_SOL_MINT),
-        _writes(at.associated_token(user, mint)),
+        _writes(at.associated_token(user, mint, token_program)),
         _writes(at.wrapped_sol(user)),
-        _writes(at.associated_token(pool, mint)),
+        _writes(at.associated_token(pool, mint, token_program)),
         _writes(at.wrapped_sol(pool)),
         _reads(fee_recipient),
         _writes(at.wrapped_sol(fee_recipient)),
-        _reads(at.TOKEN_2022_PROGRAM),
+        _reads(token_program),
         _reads(at.TOKEN_PROGRAM),
         _reads(at.SYSTEM_PROGRAM),
         _reads(at.ASSOCIATED_TOKEN_PROGRAM),
@@ -252,14 +268,26 @@ def buy_exact_quote_in(
     mint: Pubkey, user: Pubkey, creator: Pubkey, *, spend_lamports: int, min_token_raw: int
 ) -> Instruction:
     """Spend wrapped SOL, fees included, for at least `min_token_raw` (else error 6040)."""
+    place = Place(at.pool(mint), mint)
+    return buy_at(place, user, creator, spend_lamports=spend_lamports, min_token_raw=min_token_raw)
+
+
+def buy_at(place: Place, user: Pubkey, creator: Pubkey, *, spend_lamports: int, min_token_raw: int) -> Instruction:
+    """The same in any pool."""
     data = BUY_EXACT_QUOTE_IN + struct.pack("<QQB", spend_lamports, min_token_raw, 0)
-    return _trade(data, mint, user, creator, buys=True)
+    return _trade(data, place, user, creator, buys=True)
 
 
 def sell(mint: Pubkey, user: Pubkey, creator: Pubkey, *, token_raw: int, min_receive_lamports: int) -> Instruction:
     """Sell `token_raw` for at least `min_receive_lamports` of wrapped SOL after fees (else error 6004)."""
+    place = Place(at.pool(mint), mint)
+    return sell_at(place, user, creator, token_raw=token_raw, min_receive_lamports=min_receive_lamports)
+
+
+def sell_at(place: Place, user: Pubkey, creator: Pubkey, *, token_raw: int, min_receive_lamports: int) -> Instruction:
+    """The same in any pool."""
     data = SELL + struct.pack("<QQ", token_raw, min_receive_lamports)
-    return _trade(data, mint, user, creator, buys=False)
+    return _trade(data, place, user, creator, buys=False)
 
 
 def sync_wrapped_sol(owner: Pubkey) -> Instruction:

@@ -22,10 +22,10 @@ from bot.localnet import dollars
 from bot.localnet.cluster import Cluster
 from bot.localnet.doors.connections import HOST, Listeners, open_all_listeners
 from bot.localnet.doors.control import ControlDoor, socket_path
-from bot.localnet.doors.http import HttpDoor
+from bot.localnet.doors.http import HttpDoor, PathDoor
 from bot.localnet.doors.websocket import WebSocketDoor
 from bot.localnet.errors import LocalnetError
-from bot.localnet.faults import ENGINE_DOWN
+from bot.localnet.faults import ENGINE_DOWN, JUPITER_DOWN
 from bot.localnet.market.choice import choose_market
 
 READY_FILE = "localnet.json"
@@ -78,7 +78,7 @@ async def _serve(options: Options) -> int:
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
     control = ControlDoor(cluster.all_faults, cluster.fork, cluster.status)
     *listeners, engine, streams = await open_all_listeners(options.port, len(cluster.endpoints) + 2)
-    for unused in streams.websocket if HAS_GRPC else (*streams.http, *streams.websocket):
+    for unused in () if HAS_GRPC else streams.http:
         await unused.aclose()
     control_listener = await control.open(control_path)
     ready_path = trio.Path(options.directory / READY_FILE)
@@ -98,6 +98,8 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
             nursery.start_soon(trio.serve_listeners, bundles.serve, engine.http)
             portal = WebSocketDoor(cluster.portal.faults, cluster.portal.open)
             nursery.start_soon(trio.serve_listeners, portal.serve, engine.websocket)
+            routes = PathDoor(cluster.router.faults, cluster.router, cluster.router.handle, shut_by=JUPITER_DOWN)
+            nursery.start_soon(trio.serve_listeners, routes.serve, streams.websocket)
             if HAS_GRPC:
                 nursery.start_soon(_serve_grpc, cluster, streams)
             nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
@@ -141,6 +143,7 @@ def _ready_record(
         "engine_url": f"http://{HOST}:{engine.port}",
         "pumpportal_url": f"ws://{HOST}:{engine.port + 1}/api/data",
         "grpc_url": f"http://{HOST}:{streams.port}" if HAS_GRPC else None,
+        "jupiter_url": f"http://{HOST}:{streams.port + 1}",
         "genesis_hash": str(cluster.chain.genesis_hash),
         "slot_ms": cluster.slot_ms,
         "seed": cluster.seed,

@@ -32,6 +32,7 @@ from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
+from bot.ports.routing import Router, RouterHealth
 from bot.ports.snipes import SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
@@ -107,6 +108,8 @@ __all__ = [
     "ProgramStore",
     "RecordingState",
     "Reversed",
+    "Router",
+    "RouterHealth",
     "Routing",
     "SealedKey",
     "Seen",

@@ -16,6 +16,7 @@ from bot.trading.holders import Holders
 from bot.trading.intent import Side
 from bot.trading.metadata import TokenMetadata
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
+from bot.trading.route import Route
 from bot.trading.token_check import MintFacts
 from bot.trading.venue import Venue
 
@@ -39,7 +40,7 @@ class WalletBalances:
 
 @dataclass(frozen=True, slots=True)
 class SwapOrder:
-    """One trade to be built, on the token's curve or in its pool.
+    """One trade to be built, on the token's curve, in its pool, or by an aggregator's offer.
 
     `limit_raw` is the least tokens out (buy) or the least lamports out (sale). `close_account`
     asks a sale of everything to close the emptied token account and take its rent back. `tip_lamports` go to
@@ -94,11 +95,27 @@ class Chain(Protocol):
     async def venue(self, mint: str) -> Venue:
         """Where a token trades and its current reserves: its curve, or its pool once that exists.
 
-        Raises LookupError when the mint has no curve account, DecodeError for a strange one.
+        A token with neither has what an aggregator offers, some seconds old at most, where one is configured. Raises
+        LookupError when nobody trades the mint, DecodeError for a strange curve, RouterUnavailable.
         """
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
-        """The same of many mints in as few calls as the endpoint allows; unknown mints are left out."""
+        """The same of many mints in as few calls as the endpoint allows; unknown mints are left out.
+
+        No aggregator is asked: of tokens with neither curve nor pool there is what `routes` found lately.
+        """
+
+    async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:
+        """What an aggregator offers for tokens that `venues` leaves out, some seconds old at most; unknown ones are left out.
+
+        Nothing where none is configured or none answers: whoever waits for prices does not wait for it twice.
+        """
+
+    async def offer(self, mint: str, side: Side, amount: int, slippage_bps: int) -> Route:
+        """An aggregator's offer for exactly this amount of lamports (buy) or raw tokens (sale), to make an order of.
+
+        Raises RouteError where no market takes it, RouterUnavailable, and SendRejected for an answer to another question.
+        """
 
     async def mint_facts(self, mint: str) -> MintFacts:
         """Who has power over a token's holders; raises LookupError for no account, DecodeError for one that is no mint."""
@@ -150,7 +167,11 @@ class Chain(Protocol):
         """
 
     async def compute_units(self, order: SwapOrder) -> int:
-        """Units that a simulation of this order uses; raises SendRejected with its program error when it would fail."""
+        """Units that a simulation of this order uses; raises SendRejected with its program error when it would fail.
+
+        An order by an offer is proposed, checked and simulated here, before it can be built: it is rejected as `untrusted`
+        unless the proposal, and what it does to the wallet, are what was asked for. Raises RouterUnavailable.
+        """
 
     async def round_trip(self, order: SwapOrder, receive_lamports: int) -> str | None:
         """Simulate a buy, and behind it in one transaction the sale of the least that it brings, for so many lamports.

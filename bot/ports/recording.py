@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.trading.launch import LaunchpadEvent
-from bot.trading.venue import Venue
+from bot.trading.venue import OwnVenue
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Snapshot:
     """What a token's curve or pool held when somebody read it, rather than heard of a trade there."""
 
     mint: str
-    venue: Venue
+    venue: OwnVenue
     seen_at_ms: int
 
 

@@ -33,10 +33,11 @@ class WalletCursor:
 
 @dataclass(frozen=True, slots=True)
 class WalletSignal:
-    """What one transaction of a followed wallet bought or sold of one token on the launchpad.
+    """What one transaction of a followed wallet bought or sold of one token on the launchpad, in its pools or in Raydium's.
 
-    The price is `quote_lamports` per `token_raw`: what went into or out of the curve, without fees, per raw units. Kept
-    as the two integers, so that nothing is rounded. Several swaps of one side in one transaction are one signal.
+    The price is `quote_lamports` per `token_raw`: what went into or out of the curve or pool, without fees, per raw units;
+    Raydium's own fee, of a quarter of a percent, is in it. Kept as the two integers, so that nothing is rounded. Several
+    swaps of one side in one transaction are one signal.
     """
 
     address: str
@@ -117,4 +118,4 @@ class WalletHistory(Protocol):
         """What a transaction changed in this wallet; None when no endpoint shows it yet. Raises DecodeError."""
 
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
-        """The launchpad swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError."""
+        """The swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError."""

@@ -11,7 +11,7 @@ from bot.ports import Seen, Snapshot
 from bot.trading.launch import CurveTrade
 from bot.trading.pool import Pool
 from bot.trading.units import LAMPORTS_PER_SOL, TOKEN_DECIMALS
-from bot.trading.venue import Venue
+from bot.trading.venue import OwnVenue
 
 # The first thirteen are those of other people's recordings; `real_*` are what sellers can be paid from, exact.
 COLUMNS = (
@@ -86,7 +86,7 @@ def _row(seen: Seen) -> Row:
     return (seen.mint, seen.seen_at_ms, *creation, *priced, *told, *exact, *about)
 
 
-def _reserves(venue: Venue) -> tuple[tuple[str, str], tuple[object, object, object, object]]:
+def _reserves(venue: OwnVenue) -> tuple[tuple[str, str], tuple[object, object, object, object]]:
     """v_sol and v_tok; and venue, price_sol, real_sol and real_tok."""
     if isinstance(venue, Pool):
         program, lamports, raw = POOL, venue.priced_lamports, venue.token_raw

@@ -142,6 +142,18 @@ class BlockEngine(Section):
     requests_per_s: float = Field(default=1.0, gt=0, le=100)
 
 
+class Jupiter(Section):
+    """The aggregator for tokens with neither a curve nor a pool of their own; profile local has its local chain's stand-in.
+
+    `url` is the root that `/quote` and `/swap-instructions` stand behind, `https://api.jup.ag/swap/v2`; without one such
+    tokens are not traded. `key_file` holds the interface's key in one line. `requests_per_s` is what the key allows.
+    """
+
+    url: SecretStr | None = None
+    key_file: Path | None = None
+    requests_per_s: float = Field(default=1.0, gt=0, le=150)
+
+
 class Localnet(Section):
     """The local chain of profile `local`. Port 0 means: choose a free one. A seed makes its market repeatable.
 
@@ -323,6 +335,7 @@ class Settings(Section):
     new_users: NewUsers = NewUsers()
     telegram: Telegram = Telegram()
     block_engine: BlockEngine = BlockEngine()
+    jupiter: Jupiter = Jupiter()
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
     streams: Streams = Streams()

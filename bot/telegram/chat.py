@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from bot.commands import CONSENT_TEXT, CONSENT_VERSION, Command
-from bot.errors import BudgetSpent, ChainUnavailable, StoreUnavailable, Unavailable
+from bot.errors import BudgetSpent, ChainUnavailable, RouterUnavailable, StoreUnavailable, Unavailable
 from bot.ports import User
 from bot.telegram.parsing import Parsed, UsageError, parse
 from bot.trading.failures import order_failure
@@ -86,6 +86,8 @@ class Chat:
         if isinstance(error, StoreUnavailable):
             exits = (self.words.cannot_sell() or "exits, /sell and /panic go on").partition(";")[0]
             return f"{lead}: the database is away. Until it answers nothing is bought; {exits}. Try again shortly."
+        if isinstance(error, RouterUnavailable):
+            return "That token trades only where Jupiter finds a market, and Jupiter does not answer now. Try again shortly."
         if isinstance(error, BudgetSpent):
             return f"{lead}: {order_failure(error)}. Exits, /sell and /panic go on."
         away = "the chain does not answer" if isinstance(error, ChainUnavailable) else "a part of the bot is away"

@@ -10,11 +10,10 @@ from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.limits import HOLD
 from bot.trading.offer import Offer
-from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
-from bot.trading.units import TOKEN_DECIMALS, counted, format_percent, format_sol, format_tokens
-from bot.trading.venue import Venue, quote_sell
+from bot.trading.units import counted, format_percent, format_sol, format_tokens
+from bot.trading.venue import quote_sell
 
 
 def short(mint: str) -> str:
@@ -105,6 +104,13 @@ def _awaits_pool(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} {short(str(facts['mint']))} has left its curve and waits for its pool. Until that"
         " opens, mostly within a minute, nobody can sell it. Your position is kept, and its exits count again from then on."
+    )
+
+
+def _awaits_router(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} A sale of {short(str(facts['mint']))} waits: {facts['reason']}. The position is kept"
+        " and the sale is tried again by itself; you hear the next time when one has left and it waits once more."
     )
 
 
@@ -266,6 +272,7 @@ _TEXTS = {
     "order_unknown": _unknown,
     "exit_stuck": _exit_stuck,
     "awaits_pool": _awaits_pool,
+    "awaits_router": _awaits_router,
     "adjustment": _adjustment,
     "rolled_back": _rolled_back,
 }
@@ -303,18 +310,6 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
         return f"{text}, cannot be sold now: {error}"
     change = worth - position.cost_lamports
     return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.mint} all"
-
-
-def venue_line(venue: Venue) -> str:
-    """Where a token trades and at what price."""
-    if isinstance(venue, Pool):
-        token_raw, priced_lamports = venue.token_raw, venue.priced_lamports
-        place = f"{format_sol(venue.quote_lamports)} SOL in its pool, its curve is complete."
-    else:
-        token_raw, priced_lamports = venue.virtual_token_raw, venue.virtual_quote_lamports
-        place = f"{format_sol(venue.real_quote_lamports)} SOL in the curve, {venue.progress_bps / 100:.1f} % sold."
-    per_million = priced_lamports * 10 ** (6 + TOKEN_DECIMALS) // max(token_raw, 1)
-    return f"{format_sol(per_million)} SOL per million tokens, market cap {format_sol(venue.market_cap_lamports)} SOL, {place}"
 
 
 def order_line(intent: Intent) -> str:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from bot.ports import Token
 from bot.telegram.foreign import foreign
 from bot.telegram.replies import short
+from bot.trading.pool import Pool
 from bot.trading.position import Position
-from bot.trading.units import LAMPORTS_PER_SOL, format_percent, format_sol, format_tokens
+from bot.trading.route import Route
+from bot.trading.units import LAMPORTS_PER_SOL, TOKEN_DECIMALS, format_percent, format_sol, format_tokens
+from bot.trading.venue import Venue
 
 NAME_MAX, SYMBOL_MAX, URI_MAX = 32, 13, 100
 MICRO = 1_000_000
@@ -17,6 +20,24 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 # How far back changes are told, and what that is called.
 CHANGES = ((MINUTE_MS, "1 m"), (5 * MINUTE_MS, "5 m"), (HOUR_MS, "1 h"))
+
+
+def venue_line(venue: Venue) -> str:
+    """Where a token trades and at what price."""
+    if isinstance(venue, Route):
+        through = f" through {', '.join(venue.markets)}" if venue.markets else ""
+        per_million = venue.quote_lamports * 10 ** (6 + TOKEN_DECIMALS) // max(venue.token_raw, 1)
+        return (
+            f"{format_sol(per_million)} SOL per million tokens, by Jupiter{through}; no curve and no pool of its own."
+        )
+    if isinstance(venue, Pool):
+        token_raw, priced_lamports = venue.token_raw, venue.priced_lamports
+        place = f"{format_sol(venue.quote_lamports)} SOL in its pool, its curve is complete."
+    else:
+        token_raw, priced_lamports = venue.virtual_token_raw, venue.virtual_quote_lamports
+        place = f"{format_sol(venue.real_quote_lamports)} SOL in the curve, {venue.progress_bps / 100:.1f} % sold."
+    per_million = priced_lamports * 10 ** (6 + TOKEN_DECIMALS) // max(token_raw, 1)
+    return f"{format_sol(per_million)} SOL per million tokens, market cap {format_sol(venue.market_cap_lamports)} SOL, {place}"
 
 
 def change_line(changes_bps: Sequence[int | None]) -> str:
@@ -33,7 +54,9 @@ def change_line(changes_bps: Sequence[int | None]) -> str:
 
 
 def dollar_line(market_cap_lamports: int, micro_usd_per_sol: int | None) -> str:
-    """The market cap in whole dollars, where a fresh price of SOL is known."""
+    """The market cap in whole dollars, where it and a fresh price of SOL are known."""
+    if not market_cap_lamports:
+        return "What all of it is worth is not known."
     if micro_usd_per_sol is None:
         return "What that is in dollars is not known now."
     dollars = market_cap_lamports * micro_usd_per_sol // (LAMPORTS_PER_SOL * MICRO)

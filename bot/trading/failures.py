@@ -5,7 +5,15 @@ No address, exception or raw error of the chain comes in; those are for the log.
 
 from __future__ import annotations
 
-from bot.errors import BudgetSpent, ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
+from bot.errors import (
+    BudgetSpent,
+    ChainUnavailable,
+    Conflict,
+    DecodeError,
+    KeyUnavailable,
+    RouterUnavailable,
+    SendRejected,
+)
 
 # The launchpad's errors that a trade of ours can meet; names and codes from the interface description of SDK 2.0.0.
 LAUNCHPAD_ERRORS = {
@@ -28,13 +36,15 @@ POOL_ERRORS = {
     6004: ("ExceededSlippage", "the price moved past the limit"),
     6063: ("InsufficientRealQuoteReserves", "the pool does not hold that much SOL"),
 }
+# Those of the aggregator's program that are neither's (its interface description).
+ROUTER_ERRORS = {6001: ("SlippageToleranceExceeded", "the price moved past the limit")}
 # The code that the system program and both token programs give to whoever has not enough.
 NOT_ENOUGH = 1
 # The code of both token programs for an account that the mint's authority has frozen.
 FROZEN = 17
 
 # What a sale says that failed by its price alone.
-PRICE_CODES = frozenset({6003, 6004})
+PRICE_CODES = frozenset({6001, 6003, 6004})
 PRICE_FAILURES = frozenset({LAUNCHPAD_ERRORS[6003][1], POOL_ERRORS[6004][1]})
 # What a sale meets that was made for where its coin traded before: the curve is complete, or an account that it names is
 # not the one that belongs there any more (Anchor: a seed that does not fit, another owner, no account).
@@ -48,6 +58,11 @@ _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (
         BudgetSpent,
         "the requests that this bot may ask of the chain are used, but for exits; nothing was sent, tell the operator",
+    ),
+    (
+        RouterUnavailable,
+        "this token trades only where Jupiter finds a market, and Jupiter does not answer now; nothing was sent, try again"
+        " shortly",
     ),
     (ChainUnavailable, "no route to the chain answers now; nothing was sent, try again shortly"),
     (KeyUnavailable, "the wallet's key cannot be used now; the operator has to look"),
@@ -64,7 +79,7 @@ def program_failure(code: int | None) -> str:
         return "the wallet does not hold enough for it"
     if code == FROZEN:
         return "somebody who may has frozen the token in your wallet"
-    named = LAUNCHPAD_ERRORS.get(code) or POOL_ERRORS.get(code)
+    named = LAUNCHPAD_ERRORS.get(code) or POOL_ERRORS.get(code) or ROUTER_ERRORS.get(code)
     return named[1] if named else f"the launchpad refused it (its error {code})"
 
 
@@ -86,5 +101,7 @@ def order_failure(error: Exception) -> str:
     if isinstance(error, SendRejected):
         if error.program_error is not None:
             return f"it would fail now: {program_failure(error.program_error)}"
+        if error.kind == "untrusted":
+            return str(error)
         return _REJECTED.get(error.kind, "the network refuses the transaction as it was made")
     return next((words for kind, words in _TROUBLES if isinstance(error, kind)), str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.trading.pool import Pool
+from bot.trading.route import Route
 from bot.trading.units import BPS
 from bot.trading.venue import Venue
 
@@ -10,8 +11,10 @@ Price = tuple[int, int]  # lamports, for raw tokens
 
 
 def price_of(venue: Venue) -> Price | None:
-    """The reserves that make the price; None where there is none, because nothing is left of one of them."""
-    if isinstance(venue, Pool):
+    """The reserves, or the sides of an offer, that make the price; None where there is none, because one of them is empty."""
+    if isinstance(venue, Route):
+        lamports, raw = venue.quote_lamports, venue.token_raw
+    elif isinstance(venue, Pool):
         lamports, raw = venue.priced_lamports, venue.token_raw
     else:
         lamports, raw = venue.virtual_quote_lamports, venue.virtual_token_raw

@@ -19,6 +19,7 @@ RUNBOOKS = {
     "database": "runbooks/database.md",
     "telegram": "runbooks/telegram.md",
     "engine": "runbooks/block-engine.md",
+    "jupiter": "runbooks/jupiter.md",
     "outflow": LEDGER,
     "drift": DRIFT,
     "rpc_budget": ENDPOINTS,

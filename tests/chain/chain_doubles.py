@@ -11,9 +11,12 @@ import msgspec
 import trio
 
 from bot.chain.block_engines import BlockEngines, Region
+from bot.chain.endpoints import Endpoints
 from bot.chain.engine_client import EngineClient
 from bot.chain.geyser_stream import Call, GeyserLaunches, OpenCall
 from bot.chain.hinted_launches import HintedLaunches
+from bot.chain.jupiter import Jupiter
+from bot.chain.jupiter_client import JupiterClient
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.polled_launches import PolledLaunches, PollingRule
@@ -77,6 +80,31 @@ def in_process_engines(chain: InProcessChain, clock: Clock, *, requests_per_s: f
     """The chain's block engine as one region."""
     door = InProcessEngine(chain)
     return BlockEngines([Region(EngineClient(door, door, door), requests_per_s)], clock)
+
+
+class InProcessRouter:
+    """The chain's aggregator as an interface of paths; its faults act as they do on a socket."""
+
+    name = "in-process:4"
+
+    def __init__(self, chain: InProcessChain) -> None:
+        self._chain = chain
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        try:
+            return await self._chain.ask_router(method, path, body)
+        except TooManyRequests as error:
+            raise RateLimited(f"{self.name}: {error}", float(error.retry_after_s)) from None
+        except NodeUnreachable as error:
+            raise ChainUnavailable(f"{self.name}: {error}") from None
+
+
+def in_process_router(
+    chain: InProcessChain, endpoints: Endpoints, clock: Clock, *, requests_per_s: float = 20.0
+) -> Jupiter:
+    """The chain's aggregator."""
+    client = JupiterClient(InProcessRouter(chain))
+    return Jupiter(client, requests_per_s, clock, endpoints.newest_slot)
 
 
 class FaultyDoor(InProcessTransport):

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import trio
 
+from bot.localnet import elsewhere
 from bot.trading.intent import Context
 from bot.trading.pool import Pool
 from bot.trading.trading_state import Halt
 from bot.trading.units import BPS
 from tests.crash.stage import CALM, COMPARED, FINALITY, Doom, Scenario, Stage
 from tests.whole.ledgers import Owner, exact
+from tests.whole.virtual import until
 
 
 async def _sell(stage: Stage) -> None:
@@ -113,6 +115,18 @@ async def _hold_in_pool(stage: Stage) -> None:
             await trio.sleep(0.4)
 
 
+async def _token_elsewhere(stage: Stage) -> None:
+    """A token with neither a curve nor a pool of its own."""
+    stage.mint = str(elsewhere.MINT)
+    await trio.lowlevel.checkpoint()
+
+
+async def _hold_elsewhere(stage: Stage) -> None:
+    await _token_elsewhere(stage)
+    await _buy(stage)
+    await until(lambda: len(stage.living.looks) > 0, within_s=10)
+
+
 async def _panic_over_a_migration(stage: Stage) -> None:
     """What is signed for the curve does not land, the curve completes meanwhile, and its coin moves to its pool."""
     stage.world.chain.set_fault("drop-tx", for_s=1.5)
@@ -206,6 +220,8 @@ SCENARIOS = (
     Scenario("buy more", Stage.hold, _buy),
     Scenario("sold too late", Stage.hold, _sell_too_late),
     Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Pipeline._send", "Confirmer._settle")),
+    Scenario("buy elsewhere", _token_elsewhere, _buy, only=("Quoting._offer_to_buy", "Pipeline._prepare")),
+    Scenario("sale elsewhere", _hold_elsewhere, _sell, only=("Quoting._sale", "Pipeline._sign", "Confirmer._settle")),
     Scenario("panic over a migration", Stage.hold, _panic_over_a_migration, only=("Pipeline.again", "Quoting._sale")),
     Scenario("given up", Stage.new_token, _unknown_token),
     Scenario("look ahead", Stage.new_token, _look_ahead),

@@ -21,6 +21,7 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
+from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions
 from bot.chain.swaps import PumpWallets
@@ -35,7 +36,12 @@ from bot.tree import TradingBot
 from bot.vault.envelope import seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines
+from tests.chain.chain_doubles import (
+    InProcessSubscriptions,
+    InProcessTransport,
+    in_process_engines,
+    in_process_router,
+)
 from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.whole.virtual import MemoryHalt, World, living_bot
 
@@ -92,7 +98,7 @@ class DoorWorld(World):
         ]
         endpoints = Endpoints(clients, self.clock, landmark=LANDMARK)
         engines = in_process_engines(self.chain, self.clock)
-        chain = PumpChain(endpoints, engines)
+        chain = RoutedChain(endpoints, engines, in_process_router(self.chain, endpoints, self.clock))
         subscriptions = [
             OwnSubscriptions(InProcessSubscriptions(self.chain, number), partial(endpoints.refuses, place))
             for place, number in enumerate(ENDPOINTS)

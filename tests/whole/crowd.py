@@ -11,15 +11,17 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from bot.localnet import liquidity
+from bot.localnet import elsewhere, liquidity
 from bot.localnet.addresses import (
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     WRAPPED_SOL_MINT,
     associated_token,
     bonding_curve,
+    wrapped_sol,
 )
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
@@ -126,6 +128,28 @@ class Crowd:
         if held is None:
             return
         sale = liquidity.sell(key, owner, _keypair(creator).pubkey(), token_raw=held.amount_raw, min_receive_lamports=0)
+        wrapped = create_associated_token(owner, owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
+        self._send([wrapped, sale, liquidity.unwrap_sol(owner)], [self._trader(trader)])
+
+    def buy_elsewhere(self, trader: int, lamports: int) -> None:
+        """A buy of the token that has neither a curve nor a pool of its own, in the pool that somebody opened for it."""
+        owner = self._trader(trader).pubkey()
+        opened = create_associated_token(owner, owner, elsewhere.MINT, TOKEN_PROGRAM)
+        wrapped = create_associated_token(owner, owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
+        params = TransferParams(from_pubkey=owner, to_pubkey=wrapped_sol(owner), lamports=lamports)
+        buy = liquidity.buy_at(elsewhere.PLACE, owner, elsewhere.OPENER, spend_lamports=lamports, min_token_raw=1)
+        spend = [transfer(params), liquidity.sync_wrapped_sol(owner), buy, liquidity.unwrap_sol(owner)]
+        self._send([opened, wrapped, *spend], [self._trader(trader)])
+
+    def sell_all_elsewhere(self, trader: int) -> None:
+        """A sale of everything that the trader holds of it, at any price."""
+        owner = self._trader(trader).pubkey()
+        key = associated_token(owner, elsewhere.MINT, TOKEN_PROGRAM)
+        held = token_account(self.chain.cluster.chain.accounts.get(key))
+        assert held is not None
+        sale = liquidity.sell_at(
+            elsewhere.PLACE, owner, elsewhere.OPENER, token_raw=held.amount_raw, min_receive_lamports=0
+        )
         wrapped = create_associated_token(owner, owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
         self._send([wrapped, sale, liquidity.unwrap_sol(owner)], [self._trader(trader)])
 

@@ -14,7 +14,7 @@ from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.chain.endpoints import Endpoints
 from bot.chain.pool_news import PumpPoolNews
-from bot.chain.pump_chain import PumpChain
+from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
 from bot.clock import Clock, virtual_clock
@@ -39,7 +39,13 @@ from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_engines, in_process_sources
+from tests.chain.chain_doubles import (
+    InProcessSubscriptions,
+    InProcessTransport,
+    in_process_engines,
+    in_process_router,
+    in_process_sources,
+)
 from tests.whole.outages import CutStore
 
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
@@ -101,7 +107,8 @@ class World:
         doors = [InProcessTransport(self.chain, f"in-process:{1 + number}", number) for number in range(self.endpoints)]
         endpoints = Endpoints([RpcClient(door, 2.5) for door in doors], self.clock)
         engines = in_process_engines(self.chain, self.clock)
-        chain = PumpChain(endpoints, engines)
+        router = in_process_router(self.chain, endpoints, self.clock)
+        chain = RoutedChain(endpoints, engines, router)
         stream = in_process_sources(self.chain, chain, self.clock, self.sources)
         spooled = SpooledStore(cast(Store, self.database), self.journal, overtaken=self.overtaken)
         return Adapters(
@@ -117,6 +124,7 @@ class World:
             pools=PumpPoolNews([InProcessSubscriptions(self.chain)]),
             recording=self.recording,
             sol_price=self.sol_price,
+            router=router,
         )
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:

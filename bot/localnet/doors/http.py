@@ -19,6 +19,10 @@ RATE_LIMITED_ANSWER = b'{"jsonrpc":"2.0","error":{"code":429,"message":"Too many
 Answer = Callable[[bytes], bytes]
 # The body for the target of a GET request, None for one that nothing is known of.
 Show = Callable[[bytes], bytes | None]
+AnswerPath = Callable[[str, str, bytes], tuple[int, bytes]]
+
+
+Response = tuple[int, bytes, int | None]  # status, body, and the seconds of a Retry-After where there is one
 
 
 class Rates(Protocol):
@@ -69,8 +73,7 @@ class HttpDoor:
         except (h11.RemoteProtocolError, h11.LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
-    def _respond(self, request: h11.Request, body: bytes) -> tuple[int, bytes, int | None]:
-        """The status, the body, and the seconds of a Retry-After where there is one."""
+    def _respond(self, request: h11.Request, body: bytes) -> Response:
         if len(body) > MAX_BODY_BYTES:
             return 413, b'{"error":"request body too large"}', None
         if request.method == b"GET" and request.target == b"/health":
@@ -83,6 +86,22 @@ class HttpDoor:
         if retry_after_s is not None:
             return 429, RATE_LIMITED_ANSWER, retry_after_s
         return 200, self._answer(body), None
+
+
+class PathDoor(HttpDoor):
+    """Serves an interface of paths: `answer` maps method, target and body of a request to a status and a body."""
+
+    def __init__(self, faults: FaultTable, rates: Rates, answer: AnswerPath, *, shut_by: FaultKind) -> None:
+        super().__init__(faults, rates, bytes, shut_by=shut_by)
+        self._answer_path = answer
+
+    def _respond(self, request: h11.Request, body: bytes) -> Response:
+        if len(body) > MAX_BODY_BYTES:
+            return 413, b'{"error":"request body too large"}', None
+        retry_after_s = self._rates.refuses_for_s()
+        if retry_after_s is not None:
+            return 429, b'{"error":"[API Gateway] Too many requests"}', retry_after_s
+        return *self._answer_path(request.method.decode(), request.target.decode(), body), None
 
 
 async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:

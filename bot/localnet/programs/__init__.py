@@ -1,7 +1,7 @@
 """Programs of the local chain: our own C sources beside what they were built into.
 
-`pump.c` stands in for the launchpad and `pump_amm.c` for the pools that its coins migrate to. Their built forms are committed
-with their hashes; `build.py` makes the same bytes again.
+`pump.c` stands in for the launchpad, `pump_amm.c` for the pools that its coins migrate to and `jupiter.c` for the
+aggregator's. Their built forms are committed with their hashes; `build.py` makes the same bytes again.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ typedef _Bool bool;
 #define false 0
 
 #define INLINE static inline __attribute__((always_inline))
-#define NOINLINE static __attribute__((noinline))
+#define NOINLINE static __attribute__((noinline, unused))
 
 typedef struct {
   u8 bytes[32];

@@ -59,7 +59,7 @@ class WatchingHandlers:
         if not await self.store.track(TrackedWallet(user.id, address, label or short(address), self.clock.now_ms())):
             return f"You follow {short(address)} already."
         await self.tracking_changed()
-        return f"Following {label or short(address)}; its launchpad trades are recorded from now on."
+        return f"Following {label or short(address)}; its trades are recorded from now on."
 
     async def untrack(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
