@@ -66,10 +66,11 @@ class PaperBooks:
 
     async def _read(self, wallet: Wallet) -> Purse:
         for _ in range(READS):
-            before = await self._open_landings(wallet.address)
+            before = await self._booked_landings(wallet.address)
             ledger = await self.store.wallet_ledger(wallet.id)
             positions = await self.store.open_positions(wallet.user_id)
-            if await self._open_landings(wallet.address) != before:
+            booked = await self._booked_landings(wallet.address)
+            if booked != before:
                 continue
             lamports = ledger.booked_lamports + (self.start_lamports if ledger.opened_slot is None else 0)
             held = {
@@ -77,20 +78,20 @@ class PaperBooks:
                 for row in positions
                 if (row.wallet_id, row.mode) == (wallet.id, self.mode) and row.token_raw
             }
+            # Only what this look has in it is forgotten: the next one may have to do with it and what has landed since.
+            for signature in booked:
+                self._unbooked.pop(signature, None)
             purse = self._with(Purse(lamports, held), wallet.address)
-            self._seen[wallet.address] = (purse, frozenset(before))
+            self._seen[wallet.address] = (purse, frozenset(self._landings_of(wallet.address)))
             return purse
         raise ChainUnavailable("the virtual wallet's rows were written while they were read; ask again")
 
-    async def _open_landings(self, address: str) -> set[str]:
-        """The landings of a wallet that its ledger does not have."""
-        found = set()
-        for signature in [one.signature for one in self._unbooked.values() if one.address == address]:
-            if await self._is_booked(signature):
-                self._unbooked.pop(signature, None)
-            else:
-                found.add(signature)
-        return found
+    async def _booked_landings(self, address: str) -> set[str]:
+        """Those of the wallet's landings, not known to be in its ledger so far, that are in it now."""
+        return {signature for signature in self._landings_of(address) if await self._is_booked(signature)}
+
+    def _landings_of(self, address: str) -> list[str]:
+        return [one.signature for one in self._unbooked.values() if one.address == address]
 
     async def _is_booked(self, signature: str) -> bool:
         for intent_id in await self.store.orders_of(signature):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import trio
 from trio.testing import MockClock
 
+from bot.chain.paper import PaperChain
+from bot.chain.paper_books import PaperBooks
 from bot.chain.paper_order import MARK
 from bot.chain.paper_rules import LandingModel
+from bot.errors import StoreUnavailable
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import Submitted
+from bot.ports import Store, Submitted, WalletLedger
 from bot.trading.intent import IntentState, Mode
 from bot.trading.limits import UserSettings
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from tests.whole.crowd import Crowd
+from tests.whole.outages import CutStore
 from tests.whole.paper_world import START_LAMPORTS, PaperWorld, paper_world
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import bought, closed, open_for_entries, running_bot
@@ -157,6 +162,42 @@ async def test_what_never_lands_on_paper_expires_by_proof(autojump_clock: MockCl
                     break
                 await trio.sleep(1)
         assert (await bot.adapters.chain.balances(wallet.address)).lamports == START_LAMPORTS
+
+
+class WithoutLedgers(CutStore):
+    """A database that begins to answer again: it has the orders, and says nothing of ledgers yet."""
+
+    ledgers_away = False
+
+    async def wallet_ledger(self, wallet_id: str) -> WalletLedger:
+        if self.ledgers_away:
+            raise StoreUnavailable("the journal is being carried out")
+        return await self._store.wallet_ledger(wallet_id)
+
+
+async def test_a_landing_that_was_booked_meanwhile_is_not_forgotten_while_the_ledger_cannot_be_read(
+    autojump_clock: MockClock,
+) -> None:
+    world = paper_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", SETTINGS)
+    store = WithoutLedgers(world.store)
+    books = PaperBooks(cast(Store, store), START_LAMPORTS)
+    assert (await books.purse(wallet)).token_raw == {}
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = await traded_token(crowd)
+        chain = bot.adapters.chain
+        assert isinstance(chain, PaperChain)
+        await bot.desk.submit(replace(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL), mode=Mode.PAPER))
+        await bought(world, 1)
+        [landing] = chain._landings.values()
+        books.landed(landing)
+        store.ledgers_away = True
+        away = await books.purse(wallet)
+        store.ledgers_away = False
+        assert away.token_raw == {mint: landing.outcome.token_delta_raw}
+        assert await books.purse(wallet) == away
 
 
 def test_the_same_bytes_fare_the_same_however_often_they_are_sent() -> None:
