@@ -262,7 +262,10 @@ class TradingBot:
 
     def _reconciler(self) -> ReconcilerActor:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
-        ledgers = LedgerAudit(store, self.adapters.history, clock, self.guard.freeze_user, self.alerts.tell)
+        guard = self.guard
+        ledgers = LedgerAudit(
+            store, self.adapters.history, clock, guard.freeze_user, guard.unfreeze_user, self.alerts.tell
+        )
         return ReconcilerActor(
             store=store,
             confirmer=self.confirmer,

@@ -131,6 +131,15 @@ def outflow_over(user_id: str) -> Alert:
     return Alert(f"outflow {user_id}", text, LEDGER, Turn.ENDS)
 
 
+def outflow_was_ours(user_id: str) -> Alert:
+    """A journal that came later proves all of it."""
+    text = (
+        f"What left the wallet of user {user_id} was sold by this bot after all, whose records of it came later; it is not"
+        " frozen any more."
+    )
+    return Alert(f"outflow {user_id}", text, LEDGER, Turn.ENDS)
+
+
 def ledger_mismatch(wallet: Wallet, missing_sol: str) -> Alert:
     """The ledger does not explain what a wallet holds."""
     text = (

@@ -17,7 +17,7 @@ from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
-from bot.execution.messages import outflow_message
+from bot.execution.messages import outflow_message, outflow_was_ours_message
 from bot.ports import LedgerCheck, OutboxMessage, Store, Wallet, WalletBalances, WalletHistory, WalletLedger, WalletMove
 from bot.trading.ledger import Entry, EntryKind, legs_of_outside
 from bot.trading.units import format_sol
@@ -71,13 +71,15 @@ class LedgerAudit:
     """Compares one wallet at a time. A difference is acted on only when two looks in a row show the same one.
 
     `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his, and returns the reason that
-    it is frozen for, which is the first one; `alert` tells operators.
+    it is frozen for, which is the first one; `unfreeze_user` ends the freeze that has this reason, and no other. `alert`
+    tells operators.
     """
 
     store: Store
     history: WalletHistory
     clock: Clock
     freeze_user: Callable[[str, str], Awaitable[str]]
+    unfreeze_user: Callable[[str, str], Awaitable[bool]]
     alert: Callable[[Alert], None]
     _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
@@ -152,7 +154,7 @@ class LedgerAudit:
         if not fresh:
             return
         signatures = [move.signature for move in fresh]
-        reason = await self.freeze_user(wallet.user_id, f"{signatures[-1]} was not signed here; see /ack_outflow")
+        reason = await self.freeze_user(wallet.user_id, _not_signed_here(signatures[-1]))
         seen.frozen_for |= dict.fromkeys(signatures, reason)
         self.alert(alerts.outflow(wallet, fresh))
         log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=_lost_by(fresh))
@@ -222,7 +224,25 @@ class LedgerAudit:
         _forget_oldest(seen.frozen_for)
         moves = list(seen.unbooked.values())
         await self.freeze(wallet, [move for move in moves if move.lamports and move.used_the_key])
+        await self._unfreeze(wallet, seen)
         return moves
+
+    async def _unfreeze(self, wallet: Wallet, seen: _Seen) -> None:
+        """End a freeze once all that this process has frozen the wallet for turned out to be orders of this bot.
+
+        Their bytes were in the journal of a bot that died, and came later. A freeze from before this process stays.
+        """
+        reasons = set(seen.frozen_for.values())
+        if not reasons or not reasons <= {_not_signed_here(signature) for signature in seen.frozen_for}:
+            return
+        for signature in seen.frozen_for:
+            if not await self.store.orders_of(signature):
+                return
+        seen.frozen_for.clear()
+        for reason in reasons:
+            if await self.unfreeze_user(wallet.user_id, reason):
+                log.warning("outflow_was_ours", wallet=wallet.id, reason=reason)
+                await self.store.post(outflow_was_ours_message(self.clock, wallet, reason))
 
     def _outflow_message(self, wallet: Wallet, outflows: Sequence[WalletMove]) -> OutboxMessage:
         reason = self._seen[wallet.id].frozen_for[outflows[0].signature]
@@ -265,6 +285,10 @@ def _says_something_new(check: LedgerCheck, kept: LedgerCheck | None) -> bool:
     if kept is None or check.at_ms - kept.at_ms >= KEEP_EVERY_MS:
         return True
     return (kept.chain_lamports, kept.is_exact) != (check.chain_lamports, check.is_exact)
+
+
+def _not_signed_here(signature: str) -> str:
+    return f"{signature} was not signed here; see /ack_outflow"
 
 
 def _entry_of(wallet: Wallet, move: WalletMove) -> Entry:

@@ -228,6 +228,19 @@ def outflow_message(
     )
 
 
+def outflow_was_ours_message(clock: Clock, wallet: Wallet, frozen_for: str) -> OutboxMessage:
+    """The key was not used elsewhere: a journal that came later has the orders that it was used for."""
+    return OutboxMessage(
+        id=f"outflow_was_ours:{wallet.id}:{frozen_for}",
+        user_id=wallet.user_id,
+        kind="outflow_was_ours",
+        payload={"address": wallet.address},
+        urgent=True,
+        trace_id=wallet.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def adjustment_message(
     clock: Clock, position: Position, chain_token_raw: int, by: WalletMove | None = None
 ) -> OutboxMessage:

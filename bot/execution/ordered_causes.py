@@ -137,6 +137,13 @@ class OrderedCauses(ABC):
         self.alert(alerts.outflow_over(user_id))
         return True
 
+    async def unfreeze_user(self, user_id: str, why: str) -> bool:
+        """What he was frozen for, by this reason, was an order of this bot after all; False when he is not, or for another."""
+        if not await self._end([cause for cause in self._freezes(user_id) if cause.why == why], RECONCILER):
+            return False
+        self.alert(alerts.outflow_was_ours(user_id))
+        return True
+
     def _freezes(self, user_id: str) -> list[Cause]:
         return [cause for cause in self.causes() if (cause.name, cause.scope) == (OUTFLOW, f"user:{user_id}")]
 

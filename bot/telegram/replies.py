@@ -256,6 +256,13 @@ def _outflow(facts: Mapping[str, object]) -> str:
     )
 
 
+def _outflow_was_ours(facts: Mapping[str, object]) -> str:
+    return (
+        f"Nobody else has used the key of your wallet {facts['address']}: what left it was sold by this bot, whose records of it"
+        " came later. It is not frozen any more, and your stops work again."
+    )
+
+
 _TEXTS = {
     "halted": _halted,
     "flattened": _flattened,
@@ -263,6 +270,7 @@ _TEXTS = {
     "overtaken": _overtaken,
     "rearmed": _rearmed,
     "outflow": _outflow,
+    "outflow_was_ours": _outflow_was_ours,
     "monitor_lost": _monitor_lost,
     "breaker": _breaker,
     "loss_flatten": _loss_flatten,

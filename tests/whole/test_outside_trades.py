@@ -116,6 +116,11 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
         rent = adopted.realized_lamports - after.realized_lamports
         assert rent == 2_074_080
         assert not bot.in_flight.stuck
+        await until(lambda: "outflow" not in pausing(bot), within_s=60)
+        await until(
+            lambda: any("Nobody else has used the key of your wallet" in line for line in world.told), within_s=10
+        )
+        await until(lambda: any("was sold by this bot after all" in line for line in world.alerts), within_s=10)
         balance = (await bot.adapters.chain.balances(here.wallet.address)).lamports
         assert (await world.store.wallet_ledger(here.wallet.id)).booked_lamports == balance
 
