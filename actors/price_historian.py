@@ -26,7 +26,7 @@ LAUNCHED_FOR_MS = 60_000
 TOLD_LATELY_MS = 30_000
 UNCHANGED_MS = 60_000  # a price that stands still is written this often
 TOKENS_WAIT_MAX = 5_000
-BATCH_MAX = 2_000
+BATCH_MAX = 1_000  # also what is worked out at a time, so that ten thousand positions hold up nobody
 FORGET_EVERY_S = 3_600.0
 REST_AFTER_TROUBLE_S = 5.0
 
@@ -79,6 +79,10 @@ class PriceHistorian:
             Token(token.mint, token.name, token.symbol, token.uri, token.creator, token.launched_at_ms, until_ms)
         )
 
+    def unwritten(self, mint: str) -> Token | None:
+        """What is known of a token and not in the store yet."""
+        return self._new.get(mint)
+
     def tracked(self) -> int:
         """How many tokens are tracked now."""
         return len(self._tracked)
@@ -108,7 +112,8 @@ class PriceHistorian:
 
     def _note(self, token: Token) -> None:
         self._follow(token)
-        self._new[token.mint] = token
+        known = self._new.get(token.mint)
+        self._new[token.mint] = token if known is None else known.told(token)
         if len(self._new) > TOKENS_WAIT_MAX:
             self._new.popitem(last=False)
             self.dropped += 1
@@ -159,24 +164,22 @@ class PriceHistorian:
             for token in tokens:
                 if self._new.get(token.mint) is token:
                     del self._new[token.mint]
-        points = self._points(now_ms)
-        for start in range(0, len(points), BATCH_MAX):
-            batch = points[start : start + BATCH_MAX]
-            try:
-                await self.store.add_prices(batch)
-            except Unavailable:
-                self.dropped += len(points) - start
-                raise
-
-    def _points(self, now_ms: int) -> list[PastPrice]:
-        """A point for each watched token whose price has changed, or stood still for a while; none from old reserves."""
         newest = self.prices.newest()
-        points = [_past(mint, point, now_ms) for mint, point in newest if point.seen_at_ms > now_ms - UNCHANGED_MS]
-        changed = [point for point in points if self._is_news(point)]
         watched = {mint for mint, _ in newest}
         self._last = {mint: point for mint, point in self._last.items() if mint in watched}
+        for start in range(0, len(newest), BATCH_MAX):
+            await self._write_points(newest[start : start + BATCH_MAX], now_ms)
+
+    async def _write_points(self, newest: list[tuple[str, PricePoint]], now_ms: int) -> None:
+        """A point for each token whose price has changed, or stood still for a while; none from old reserves."""
+        points = [_past(mint, point, now_ms) for mint, point in newest if point.seen_at_ms > now_ms - UNCHANGED_MS]
+        changed = [point for point in points if self._is_news(point)]
         self._last.update((point.mint, point) for point in changed)
-        return changed
+        try:
+            await self.store.add_prices(changed)
+        except Unavailable:
+            self.dropped += len(changed)
+            raise
 
     def _is_news(self, point: PastPrice) -> bool:
         last = self._last.get(point.mint)

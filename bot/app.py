@@ -308,7 +308,7 @@ async def _run_tree(
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
-        TokenHandlers(store, adapters.chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
+        TokenHandlers(store, adapters.chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
         words=board.words,
     )
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))

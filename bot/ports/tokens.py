@@ -23,6 +23,18 @@ class Token:
     launched_at_ms: int | None
     tracked_until_ms: int
 
+    def told(self, new: Token) -> Token:
+        """What is known of it after `new` was told of it too: no text is emptied, and it is tracked for no less long."""
+        return Token(
+            mint=self.mint,
+            name=new.name or self.name,
+            symbol=new.symbol or self.symbol,
+            uri=new.uri or self.uri,
+            creator=new.creator or self.creator,
+            launched_at_ms=new.launched_at_ms if self.launched_at_ms is None else self.launched_at_ms,
+            tracked_until_ms=max(new.tracked_until_ms, self.tracked_until_ms),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PastPrice:

@@ -66,9 +66,15 @@ def pack(folder: Path) -> None:
         if read.torn:
             layout.torn.mkdir(mode=0o700, exist_ok=True)
             (layout.torn / segment.name).write_text("".join(read.torn), "utf-8")
-        if read.rows:
-            _write(frame(read.rows), layout.partition(segment))
-        segment.unlink()
+        try:
+            if read.rows:
+                _write(frame(read.rows), layout.partition(segment))
+        except pl.exceptions.PolarsError as error:
+            # It would fail again, and everything behind it would wait.
+            print(f"{segment}: set aside: {' '.join(str(error).split())}", file=sys.stderr)
+            _set_aside(layout, segment)
+        else:
+            segment.unlink()
 
 
 def read_segment(path: Path) -> Segment:

@@ -13,33 +13,33 @@ from bot.recorder.layout import HOUR_MS, Layout
 def drop_old(layout: Layout, *, before_ms: int, bytes_max: int) -> RecordingState:
     """Remove partitions that end before a moment, then the oldest until all are within `bytes_max`; raises OSError.
 
-    What was torn goes first when there is too much. Segments that wait to be packed are never removed here.
+    When there is too much, what was torn goes first, then hours, and then segments that were never packed, which is what
+    there is where packing fails for days.
     """
     hours = layout.hours()
     for ends_ms, path in hours:
         if ends_ms <= before_ms:
             _remove(path)
-    hours = [(ends_ms, path) for ends_ms, path in hours if ends_ms > before_ms]
-    sizes = {path: _size(path) for _, path in hours}
+    began_ms = {path: ends_ms - HOUR_MS for ends_ms, path in hours if ends_ms > before_ms}
     torn = sorted(layout.torn.glob("*"))
-    kept = sum(sizes.values()) + sum(path.stat().st_size for path in torn)
-    while torn and kept > bytes_max:
-        oldest = torn.pop(0)
-        kept -= oldest.stat().st_size
-        oldest.unlink()
-    while hours and kept > bytes_max:
-        _, path = hours.pop(0)
-        kept -= sizes[path]
-        _remove(path)
-    waiting = sum(path.stat().st_size for path in layout.segments.glob("*"))
-    return RecordingState(kept + waiting, hours[0][0] - HOUR_MS if hours else None, len(torn))
+    left = {path: _size(path) for path in [*torn, *began_ms, *layout.complete()]}
+    kept = sum(left.values()) + sum(_size(path) for path in layout.left_open())
+    while left and kept > bytes_max:
+        oldest = next(iter(left))
+        kept -= left.pop(oldest)
+        _remove(oldest)
+    oldest_ms = next((began_ms[path] for path in left if path in began_ms), None)
+    return RecordingState(kept, oldest_ms, sum(path in left for path in torn))
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+def _size(path: Path) -> int:
+    return sum(map(_size, path.iterdir())) if path.is_dir() else path.stat().st_size
 
 
-def _remove(hour: Path) -> None:
-    shutil.rmtree(hour)
+def _remove(path: Path) -> None:
+    if not path.is_dir():
+        path.unlink()
+        return
+    shutil.rmtree(path)
     with suppress(OSError):  # the day has other hours
-        hour.parent.rmdir()
+        path.parent.rmdir()

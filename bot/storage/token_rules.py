@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.ports import PastPrice, Token
 from bot.storage.rules import storable
@@ -13,16 +14,14 @@ DAYS_MAX = 3
 
 def merged(known: Token | None, new: Token) -> Token:
     """What is known of a token after this is told of it too; every text can be stored."""
-    launched_at_ms = new.launched_at_ms if known is None or known.launched_at_ms is None else known.launched_at_ms
-    return Token(
-        mint=new.mint,
-        name=storable(new.name) or (known.name if known else ""),
-        symbol=storable(new.symbol) or (known.symbol if known else ""),
-        uri=storable(new.uri) or (known.uri if known else ""),
-        creator=storable(new.creator) or (known.creator if known else ""),
-        launched_at_ms=launched_at_ms,
-        tracked_until_ms=max(new.tracked_until_ms, known.tracked_until_ms if known else new.tracked_until_ms),
+    can_be_stored = replace(
+        new,
+        name=storable(new.name),
+        symbol=storable(new.symbol),
+        uri=storable(new.uri),
+        creator=storable(new.creator),
     )
+    return can_be_stored if known is None else known.told(can_be_stored)
 
 
 def one_of_each(tokens: Sequence[Token]) -> list[Token]:

@@ -138,6 +138,21 @@ async def test_old_hours_go_and_then_the_oldest_until_the_rest_fits(tmp_path: Pa
     assert not (tmp_path / "day=2026-11-20" / "hour=06").exists()
 
 
+async def test_what_is_never_packed_is_bounded_too(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    with trio.fail_after(DEADLINE_S):
+        for minutes in range(4):
+            async with open_recording(tmp_path, KEEP) as recording:
+                await recording.append([trade(number) for number in range(50)], NOW_MS + minutes * 60_000)
+    layout.torn.mkdir()
+    (layout.torn / "a.csv").write_text("torn")
+    first, *others = layout.complete()
+    size = first.stat().st_size
+    state = drop_old(layout, before_ms=0, bytes_max=3 * size)
+    assert layout.complete() == others
+    assert (state.torn_files, state.oldest_ms, state.kept_bytes) == (0, None, 3 * size)
+
+
 async def test_a_disk_that_refuses_is_unavailable_and_goes_on_when_it_takes_again(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     folder.write_text("no folder")

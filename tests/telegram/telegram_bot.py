@@ -114,7 +114,7 @@ async def bot_on_telegram(
             TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
-            TokenHandlers(store, chain, clock, bot.market.historian.asked, bot.market.dollars.micro_usd),
+            TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
             words=board.words,
         )
         await open_for_entries(bot)

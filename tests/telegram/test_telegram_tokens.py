@@ -70,9 +70,12 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
         hostile = crowd.launch(name="/panic x.io", uri="https://x.io/a")
         await trio.sleep(2)
         said = await talk.asks(f"/info {hostile}", f"calls itself {SLASH}panic x{DOT}io (T2)")
+        assert " s ago by" in said, "before it is a row"
         assert f"Its maker points to https{COLON}{SLASH}{SLASH}x{DOT}io{SLASH}a" in said
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")
+        await trio.sleep(10)
+        assert " s ago by" in await talk.asks(f"/info {hostile}", "calls itself")
         await talk.asks("/settings max_hold off", "max_hold")
         await trio.sleep(320)
         crowd.buy(mint, 3, LAMPORTS_PER_SOL)

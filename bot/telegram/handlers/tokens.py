@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from bot.clock import Clock
 from bot.commands import Command
@@ -31,9 +32,19 @@ from bot.trading.venue import Venue, awaits_pool
 POINT_MAX_AGE_MS = 90_000  # a past price stands for so long: one that stands still is written every minute
 
 
+class TokenWatch(Protocol):
+    """Who keeps what tokens are called and what they cost."""
+
+    def asked(self, token: Token) -> None:
+        """Track a token from now on, so that its next look knows its changes."""
+
+    def unwritten(self, mint: str) -> Token | None:
+        """What is known of a token and not in the store yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenHandlers:
-    """`asked` lets a token be tracked from now on, so that its next look knows its changes.
+    """What can be said of a token.
 
     `micro_usd` says what a SOL costs in millionths of a dollar, None where no fresh price is known.
     """
@@ -41,14 +52,14 @@ class TokenHandlers:
     store: Store
     chain: Chain
     clock: Clock
-    asked: Callable[[Token], None]
+    watch: TokenWatch
     micro_usd: Callable[[], int | None]
 
     async def price(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         mint, venue = await self._venue(arguments, command)
         if isinstance(venue, str):
             return venue
-        self.asked(Token(mint, "", "", "", venue.creator, None, 0))
+        self.watch.asked(Token(mint, "", "", "", venue.creator, None, 0))
         lines = [
             f"{short(mint)}: {venue_line(venue)}",
             dollar_line(venue.market_cap_lamports, self.micro_usd()),
@@ -65,7 +76,7 @@ class TokenHandlers:
         if isinstance(venue, str):
             return venue
         token = await self._token(mint, venue.creator)
-        self.asked(token)
+        self.watch.asked(token)
         mine = [one for one in await self.store.open_positions(user.id) if one.mint == mint]
         lines = [
             name_line(token),
@@ -108,8 +119,10 @@ class TokenHandlers:
 
     async def _token(self, mint: str, creator: str) -> Token:
         """What is known of it, from its launch where that was seen, else from its mint."""
-        seen = await self.store.token(mint)
-        token = seen or Token(mint, "", "", "", "", None, 0)
+        token = await self.store.token(mint) or Token(mint, "", "", "", "", None, 0)
+        unwritten = self.watch.unwritten(mint)
+        if unwritten is not None:
+            token = token.told(unwritten)
         if not token.name:
             try:
                 metadata = await self.chain.metadata(mint)
