@@ -115,7 +115,7 @@ def _transaction(data: bytes) -> TransactionTold | None:
 def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> TransactionTold | None:
     """None for a transaction that failed. Inner instructions come first, because they are never cut."""
     inner: list[bytes] = []
-    logs: list[str] = []
+    logs: list[bytes] = []
     writable: list[bytes] = []
     readonly: list[bytes] = []
     for number, value in fields(meta):
@@ -124,7 +124,7 @@ def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> Transac
         if number == 5:
             inner.append(as_bytes(value))
         elif number == 6:
-            logs.append(as_text(value))
+            logs.append(as_bytes(value))
         elif number == 12:
             writable.append(as_bytes(value))
         elif number == 13:
@@ -133,7 +133,7 @@ def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> Transac
     payloads = events_in_instructions(one for group in inner for one in _event_calls(group, keys))
     if payloads or not logs:
         return TransactionTold(signature, slot, payloads)
-    logged = events_in_logs(logs)
+    logged = events_in_logs([as_text(line) for line in logs])
     return TransactionTold(signature, slot, logged.payloads, logged.truncated and not inner)
 
 

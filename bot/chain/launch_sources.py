@@ -73,6 +73,9 @@ class _Ear:
     def knows(self, signature: str) -> bool:
         return self.told.knows(signature)
 
+    def launch_was_known(self) -> None:
+        self.lane.launches += 1
+
 
 class LaunchSources:
     """Every one of `streams` is followed for as long as anybody listens, each opened again by itself when it is lost.

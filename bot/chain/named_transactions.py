@@ -44,6 +44,7 @@ class NamedStatistics:
 @dataclass(slots=True, eq=False)
 class _Named:
     signature: str
+    is_launch: bool
     late_ms: int
     pause_s: float
     events: list[LaunchpadEvent] = field(default_factory=list)
@@ -89,7 +90,7 @@ class NamedTransactions:
             self._counts.passed_over += 1
             return
         self._waiting += 1
-        self._send.send_nowait(_Named(signature, late_ms, pause_s))
+        self._send.send_nowait(_Named(signature, is_launch, late_ms, pause_s))
 
     async def pace(self) -> None:
         """Wait for the next request's turn."""
@@ -120,6 +121,8 @@ class NamedTransactions:
                 await trio.sleep(named.pause_s if attempt == 0 else PAUSE_S)
                 if listener.knows(named.signature):
                     self._counts.known += 1
+                    if named.is_launch:
+                        listener.launch_was_known()
                     return
                 await self.pace()
                 try:

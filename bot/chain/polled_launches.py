@@ -198,3 +198,6 @@ class _Noting:
 
     def knows(self, signature: str) -> bool:
         return self.listener.knows(signature)
+
+    def launch_was_known(self) -> None:
+        self.listener.launch_was_known()

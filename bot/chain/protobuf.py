@@ -41,7 +41,9 @@ def fields(data: bytes) -> Iterator[tuple[int, Value]]:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """An integer of seven bits a byte, and the place behind it."""
+    """An integer of seven bits a byte, and the place behind it; most have one byte."""
+    if place < len(data) and data[place] < 0x80:
+        return data[place], place + 1
     value = 0
     for shift in range(0, 7 * MAX_VARINT_BYTES, 7):
         if place >= len(data):

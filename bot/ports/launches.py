@@ -48,6 +48,9 @@ class Listener(Protocol):
     def knows(self, signature: str) -> bool:
         """Whether any source told of this transaction, so that nobody needs to read it again."""
 
+    def launch_was_known(self) -> None:
+        """The source named a launch that another one had told already."""
+
 
 class LaunchSource(Protocol):
     """One way to hear of launches. `name` is safe to print.

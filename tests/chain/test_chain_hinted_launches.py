@@ -125,11 +125,26 @@ async def test_no_more_is_asked_than_the_budget_allows(autojump_clock: MockClock
     assert all(later - earlier == pytest.approx(0.5) for earlier, later in pairwise(times) if later < 3)
 
 
+def _reads_of(sources: LaunchSources) -> list[str]:
+    """The signatures that the source of hints will have asked the chain for."""
+    asked: list[str] = []
+    [hinted] = [lane.source for lane in sources._streams if isinstance(lane.source, HintedLaunches)]
+    read = hinted._named._read
+
+    async def noted(signature: str) -> tuple[int, tuple[bytes, ...]] | None:
+        asked.append(signature)
+        return await read(signature)
+
+    hinted._named._read = noted
+    return asked
+
+
 async def test_what_another_source_told_is_not_read_again(autojump_clock: MockClock) -> None:
     net = InProcessChain(seed=31)
     async with virtual_world(net) as world:
         clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
         sources = in_process_sources(net, world.chain, clock, ("logs", "pumpportal"))
+        asked = _reads_of(sources)
         crowd = Crowd(net)
         async with sources.events() as events:
             await trio.sleep(1)
@@ -140,7 +155,8 @@ async def test_what_another_source_told_is_not_read_again(autojump_clock: MockCl
     assert [launch.mint for launch in launches] == mints
     assert {launch.source for launch in launches if isinstance(launch, TokenLaunch)} == {"logs"}
     assert (logs.state, portal.state) == ("up", "up")
-    assert (logs.first, portal.launches) == (2, 0)
+    assert (logs.first, portal.first, portal.launches) == (2, 0, 2)
+    assert set(asked) & {launch.signature for launch in launches} == set()
 
 
 async def _launch_soon(crowd: Crowd) -> None:
