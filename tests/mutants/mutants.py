@@ -333,8 +333,8 @@ MUTANTS = (
         (
             Edit(
                 "bot/chain/batches.py",
-                "    for one in asked:\n        entry = by_id.get(one.id)\n",
-                "    for one, entry in zip(asked, [*by_id.values(), *asked], strict=False):\n",
+                "        own = told.get(one.id)\n",
+                '        own = told.pop(next(iter(told), b""), None)\n',
             ),
         ),
         ("tests/chain/test_chain_batches.py",),
