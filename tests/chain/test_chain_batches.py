@@ -80,6 +80,21 @@ async def test_what_is_asked_at_once_is_one_request_and_each_gets_its_own_answer
     assert len(node.asked) <= 3
 
 
+async def test_an_answer_goes_to_the_question_that_its_id_names(autojump_clock: None) -> None:
+    node, told = Node(), dict[int, int]()
+    async with batching(node, 100) as transport, trio.open_nursery() as nursery:
+
+        async def ask(number: int) -> None:
+            request = {"jsonrpc": "2.0", "id": number, "method": "getSlot", "params": []}
+            told[number] = msgspec.json.decode(await transport.post(msgspec.json.encode(request)))["result"]
+
+        for number in range(1, 51):
+            nursery.start_soon(ask, number)
+        await trio.testing.wait_all_tasks_blocked()
+        node.go.set()
+    assert told == {number: number for number in range(1, 51)}
+
+
 async def test_a_batch_has_no_more_than_the_endpoint_takes(autojump_clock: None) -> None:
     node = Node()
     await _outcomes(node, 25, most=10)

@@ -348,7 +348,7 @@ MUTANTS = (
                 "        if self.stands_still and self.why:\n",
             ),
         ),
-        ("tests/whole/test_takeover.py",),
+        ("tests/storage/test_leadership.py", "tests/whole/test_takeover.py"),
     ),
     Mutant(
         "goes on although another bot has taken the lease",
@@ -359,6 +359,6 @@ MUTANTS = (
                 "                return\n",
             ),
         ),
-        ("tests/whole/test_takeover.py",),
+        ("tests/storage/test_leadership.py", "tests/whole/test_takeover.py"),
     ),
 )
