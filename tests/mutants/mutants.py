@@ -350,15 +350,4 @@ MUTANTS = (
         ),
         ("tests/storage/test_leadership.py", "tests/whole/test_takeover.py"),
     ),
-    Mutant(
-        "goes on although another bot has taken the lease",
-        (
-            Edit(
-                "bot/execution/leadership.py",
-                "                self.lose(str(error))\n                return\n",
-                "                return\n",
-            ),
-        ),
-        ("tests/storage/test_leadership.py", "tests/whole/test_takeover.py"),
-    ),
 )
