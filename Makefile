@@ -10,11 +10,13 @@ install: .venv/.run
 run: .venv/.run
 	exec $(BIN)/bot run
 
-# Two processes, because most of the time of the real tests is waiting; the tests of one file stay together. Every bot that
-# they start imports all of it: an environment that forbids Python to keep what it compiled would have each compile it anew.
+# Two processes, because most of the time of the real tests is waiting (WORKERS=3 for more); one file stays together, and
+# tests/conftest.py says which files begin. Every bot that they start imports all of it: an environment that forbids Python
+# to keep what it compiled would have each compile it anew.
+WORKERS ?= 2
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -1,13 +1,36 @@
-"""What every test's log looks like: plain lines, kept by pytest and shown where a test fails.
-
-Nobody else reads them, and structlog's own default draws each exception with the values of all its frames' locals, which
-takes longer than most of the tests that provoke one.
-"""
+"""What all tests share: plain lines as their log, and which of their files begin first."""
 
 from __future__ import annotations
 
+import pytest
 import structlog
 
+# What takes ten seconds or more, the longest first, by a run on quiet cores. A worker that begins one of them at the end
+# would be left alone with it, and the real ones wait most of the time, beside which others can compute.
+LONGEST_FIRST = (
+    "tests/whole/test_real_faults.py",
+    "tests/crash/test_crash_matrix.py",
+    "tests/whole/test_real_database.py",
+    "tests/whole/test_real_chat.py",
+    "tests/whole/test_real_standby.py",
+    "tests/whole/test_real_telegram.py",
+    "tests/simulation/test_simulation.py",
+    "tests/whole/test_real_bad_input.py",
+    "tests/whole/test_real_service.py",
+    "tests/whole/test_real_kill.py",
+    "tests/whole/test_real_life.py",
+    "tests/storage/test_database_link.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by file; the tests of one stay in their order."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
+# Kept by pytest and shown where a test fails. structlog's own default draws each exception with the values of all its
+# frames' locals, which takes longer than most of the tests that provoke one.
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
