@@ -30,6 +30,7 @@ _ANY_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
 TOKEN_VARIABLE = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - its name
 RECORDINGS = "recordings"
 DAY_MS = 86_400_000
+MB = 1_000_000
 FUNDED_WITHIN_S = 5.0
 FUNDED_POLL_S = 0.1
 
@@ -75,7 +76,12 @@ def recording(chosen: settings.Recorder, directory: Path) -> AbstractAsyncContex
     """Where the market is recorded, None where the settings want none."""
     if not chosen.enabled:
         return nullcontext()
-    keep = Keep(chosen.keep_days * DAY_MS, chosen.max_mb * 1_000_000, chosen.pack_after_s * 1000)
+    keep = Keep(
+        keep_ms=chosen.keep_days * DAY_MS,
+        bytes_max=chosen.max_mb * MB,
+        roll_ms=chosen.pack_after_s * 1000,
+        free_min=chosen.min_free_mb * MB,
+    )
     return open_recording(directory / RECORDINGS, keep)
 
 

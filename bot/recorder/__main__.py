@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 USAGE = "usage: python -m bot.recorder pack FOLDER | csv SOURCE TARGET"
@@ -12,7 +13,9 @@ NICE = 10  # whoever trades on this machine comes first
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code; what went wrong is one line on stderr."""
-    os.nice(NICE)
+    with suppress(PermissionError):  # a service manager may forbid even to be nice
+        os.nice(NICE)
+    os.environ["POLARS_MAX_THREADS"] = "1"
     import polars as pl
 
     from bot.recorder.packing import export, pack

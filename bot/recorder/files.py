@@ -27,11 +27,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How long and how much is kept, and after how long a segment is packed. Partitions go by whole hours."""
+    """How long and how much is kept, and after how long a segment is packed. Partitions go by whole hours.
+
+    Nothing is written while less than `free_min` bytes of the disk are free.
+    """
 
     keep_ms: int
     bytes_max: int
     roll_ms: int
+    free_min: int
 
 
 @dataclass(slots=True)
@@ -47,7 +51,7 @@ class FileRecording:
     _one_at_a_time: trio.Lock = field(default_factory=trio.Lock)
 
     def __post_init__(self) -> None:
-        self._segments = Segments(Layout(self.folder), self.keep.roll_ms)
+        self._segments = Segments(Layout(self.folder), self.keep.roll_ms, self.keep.free_min)
 
     async def append(self, seen: Sequence[Seen], now_ms: int) -> None:
         async with self._one_at_a_time:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,12 +22,14 @@ SEGMENT_BYTES_MAX = 16_000_000  # some 60,000 rows: what packing holds in memory
 class Segments:
     """Appends to one segment and begins another after `roll_ms`, with each hour (UTC), and when one grows too large.
 
+    It leaves `free_min` bytes of the disk to others: the database may be on it too, and comes first.
     Every method raises OSError. An append that raises has written nothing that stays, and the next one begins a segment of
     its own.
     """
 
     layout: Layout
     roll_ms: int
+    free_min: int
     _file: FileIO | None = None
     _path: Path = field(default_factory=Path)
     _began_ms: int = 0
@@ -33,6 +37,9 @@ class Segments:
 
     def append(self, seen: Sequence[Seen], now_ms: int) -> None:
         """Write these rows and hand them to the kernel."""
+        self.layout.segments.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shutil.disk_usage(self.layout.segments).free < self.free_min:
+            raise OSError(errno.ENOSPC, f"less than {self.free_min // 1_000_000} MB are free", str(self.layout.folder))
         file = self._file_for(now_ms)
         before = file.tell()
         try:
@@ -64,7 +71,6 @@ class Segments:
     def _file_for(self, now_ms: int) -> FileIO:
         self.roll(now_ms)
         if self._file is None:
-            self.layout.segments.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path = self.layout.open_segment(now_ms)
             self._began_ms = now_ms
             self._file = FileIO(self._path, "ab")

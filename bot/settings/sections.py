@@ -296,13 +296,15 @@ class Recorder(Section):
     """The recording of every launch, trade and snapshot, in `recordings` below the data directory (docs/recording.md).
 
     What is older than `keep_days`, or more than `max_mb`, goes hour by hour, the oldest first. A segment is packed into a
-    partition after `pack_after_s`; until then it is text.
+    partition after `pack_after_s`; until then it is text. While less than `min_free_mb` of the disk are free nothing is
+    recorded, because the database may need them.
     """
 
     enabled: bool = True
     keep_days: int = Field(default=30, ge=1, le=3_650)
     max_mb: int = Field(default=10_000, ge=10, le=100_000_000)
     pack_after_s: int = Field(default=900, ge=10, le=3_600)
+    min_free_mb: int = Field(default=200, ge=0, le=1_000_000)
 
 
 class PriceHistory(Section):

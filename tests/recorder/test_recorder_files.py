@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -21,7 +22,7 @@ from bot.replayed_market import as_text
 from tests.recorder.recorder_samples import HOUR_MS, NOW_MS, launch, snapshot, trade
 
 DAY_MS = 24 * HOUR_MS
-KEEP = Keep(keep_ms=2 * DAY_MS, bytes_max=10_000_000, roll_ms=60_000)
+KEEP = Keep(keep_ms=2 * DAY_MS, bytes_max=10_000_000, roll_ms=60_000, free_min=0)
 DEADLINE_S = 30
 
 
@@ -164,6 +165,15 @@ async def test_a_disk_that_refuses_is_unavailable_and_goes_on_when_it_takes_agai
             await recording.append([trade()], NOW_MS)
             await recording.tidy(NOW_MS + KEEP.roll_ms)
     assert packed(folder).height == 1
+
+
+async def test_a_disk_that_is_nearly_full_is_left_to_the_database(tmp_path: Path) -> None:
+    greedy = replace(KEEP, free_min=10**18)
+    with trio.fail_after(DEADLINE_S):
+        async with open_recording(tmp_path, greedy) as recording:
+            with pytest.raises(RecordingUnavailable, match="MB are free"):
+                await recording.append([trade()], NOW_MS)
+    assert Layout(tmp_path).complete() == []
 
 
 async def test_a_recording_is_replayed_from_its_folder_and_from_a_partition(tmp_path: Path) -> None:

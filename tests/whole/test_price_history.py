@@ -1,0 +1,50 @@
+"""The history of prices beside a bot that trades: what it keeps, what an outage of the database costs, and who is asked."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock
+
+from bot.localnet.inprocess import InProcessChain
+from bot.trading.limits import UserSettings
+from bot.trading.units import LAMPORTS_PER_SOL
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import bought, make_world, open_for_entries, running_bot
+
+HOLDS = UserSettings(max_hold_s=None, stop_loss_bps=None, take_profit_bps=None)
+
+
+async def test_a_held_token_has_a_past_with_a_hole_where_the_database_was_away(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("holder", HOLDS)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        held = crowd.launch()
+        await trio.sleep(1)
+        await bot.desk.submit(order(user, wallet, held, spend_lamports=LAMPORTS_PER_SOL // 10))
+        await bought(world, 1)
+        await trio.sleep(120)
+        before = sorted(world.store._prices[held])
+        assert 60_000 <= before[-1] - before[-2] <= 75_000, "a price that stands still is written once a minute"
+        world.database.is_away = True
+        away_ms = world.clock.now_ms()
+        await trio.sleep(30)
+        crowd.buy(held, 3, LAMPORTS_PER_SOL)
+        await trio.sleep(30)
+        world.database.is_away = False
+        back_ms = world.clock.now_ms()
+        await trio.sleep(90)
+        moments_ms = sorted(world.store._prices[held])
+        assert not [at_ms for at_ms in moments_ms if away_ms < at_ms < back_ms]
+        assert moments_ms[-1] > back_ms
+        newest = world.store._prices[held][moments_ms[-1]]
+        assert newest.quote_lamports > world.store._prices[held][before[-1]].quote_lamports
+        token = await world.store.token(held)
+        assert token is not None
+        assert token.name == "Token 1"
+        bot.supervisor("hunt", "records").kill("price_historian")
+        await trio.sleep(80)
+        assert max(world.store._prices[held]) > moments_ms[-1], "it goes on after a crash"
+        assert bot.prices.watched() == 1
