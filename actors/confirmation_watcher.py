@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -15,39 +16,56 @@ from bot.execution.lanes import order_lane
 
 log = structlog.get_logger()
 
+# How long the orders of a flatten wait to be asked about while others of it are still to be signed.
+SIGNING_FIRST_S = 5.0
+
+
+def _nothing_waits() -> int | None:
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationWatcher:
     """One loop for all wallets: a batch of statuses, each attempt's next step, then a short rest.
 
     A second one looks beside it at what has landed and is not final yet, because that may wait for a slow endpoint.
+
+    `signing_since_ms` says since when, in milliseconds since 1970, a flatten has orders signed, while it still has; None for
+    never. Reading back its first ones takes no time from signing the last, for a while; what was on its way before, and may
+    hold up an exit, is followed all the same.
     """
 
     confirmer: Confirmer
     finality: Finality
+    signing_since_ms: Callable[[], int | None] = _nothing_waits
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
+        until_s = trio.current_time() + SIGNING_FIRST_S
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._finalize)
-            await self._confirm()
+            nursery.start_soon(self._finalize, until_s)
+            await self._confirm(until_s)
 
-    async def _finalize(self) -> None:
+    def _waiting_since_ms(self, until_s: float) -> int | None:
+        return self.signing_since_ms() if trio.current_time() < until_s else None
+
+    async def _finalize(self, until_s: float) -> None:
         while True:
             try:
-                with order_lane():
-                    await self.finality.look()
+                if self._waiting_since_ms(until_s) is None:
+                    with order_lane():
+                        await self.finality.look()
             except Unavailable as error:
                 log.warning("finality_not_known", reason=str(error))
             await trio.sleep(self.confirmer.policy.finality_interval_s)
 
-    async def _confirm(self) -> None:
+    async def _confirm(self, until_s: float) -> None:
         policy = self.confirmer.policy
         adopt_at_s = trio.current_time()
         while True:
             try:
                 with order_lane():
-                    await self.confirmer.round()
+                    await self.confirmer.round(before_ms=self._waiting_since_ms(until_s))
                 if trio.current_time() >= adopt_at_s or self.confirmer.in_flight.abandoned():
                     await self.confirmer.adopt(policy.planned_max_age_ms)
                     adopt_at_s = trio.current_time() + policy.rescue_interval_s

@@ -38,6 +38,7 @@ RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with 
 RETRY_MAX_S = 4.0
 ROUTER_RETRY_MAX_S = 10.0  # while the aggregator is away, which may last
 STUCK_RETRY_S = 30.0  # once every rung has failed and its owner was told
+WAIT_S = WAIT_SLOTS * SLOT_MS / 1000  # for the bytes of one rung
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
 
 
@@ -298,8 +299,7 @@ class PositionMonitor:
         """
         with trio.move_on_after(OUTCOME_S):
             while followed := self.in_flight.attempts_of(intent.id):
-                with trio.move_on_after(WAIT_SLOTS * SLOT_MS / 1000):
-                    await self.in_flight.news(intent.id)
+                await self.in_flight.given_time(intent.id, WAIT_S)
                 failed = self.in_flight.to_quote_again(intent.id) is not None
                 if not self.in_flight.is_undecided(intent.id):
                     break

@@ -214,7 +214,7 @@ class MoneyCare:
         Raises Unavailable.
         """
         flatten = self.supervisor(*FLATTEN)
-        watcher = ConfirmationWatcher(self.confirmer, self.finality)
+        watcher = ConfirmationWatcher(self.confirmer, self.finality, signing_since_ms=self._signing_since_ms)
         for name, start in (("confirmation_watcher", watcher.run), ("reconciler", self.compare)):
             if flatten.state_of(name) is not None:
                 continue
@@ -222,6 +222,9 @@ class MoneyCare:
                 await flatten.start_child(self.supervision.child(name, id=name, start=start))
             except SupervisorError as error:
                 raise Unavailable(f"the flatten's workers are being started again ({error})") from error
+
+    def _signing_since_ms(self) -> int | None:
+        return self.guard.halt.since_ms if self.guard.halt is not None and self.book.is_signing else None
 
     async def stop_workers(self) -> None:
         """End them all and join them, so that money may sign again."""

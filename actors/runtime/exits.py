@@ -116,7 +116,8 @@ def find_leaves(error: BaseException | None) -> tuple[BaseException, ...]:
     """Return the errors behind `error`: the leaves of groups, and those that a Cancelled has covered up.
 
     An error that is on its way out when a checkpoint in a `finally` raises Cancelled survives only as that Cancelled's
-    `__context__`; it is a leaf like any other, so that no error is lost. A Cancelled itself never is.
+    `__context__`; it is a leaf like any other, so that no error is lost. A Cancelled itself never is, nor is the WouldBlock
+    that trio's own locks, limiters and channels handle by waiting.
     """
     if error is None:
         return ()
@@ -134,10 +135,18 @@ def _walk(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
         for inner in error.exceptions:
             yield from _walk(inner, seen)
     elif isinstance(error, trio.Cancelled):
-        if error.__context__ is not None:
+        if error.__context__ is not None and not _is_a_wait(error.__context__):
             yield from _walk(error.__context__, seen)
     else:
         yield error
+
+
+def _is_a_wait(covered: BaseException) -> bool:
+    """Whether trio raised this to itself and caught it: whoever waited for a lock was cancelled, and nothing failed."""
+    caught_in = covered.__traceback__
+    if not isinstance(covered, trio.WouldBlock) or caught_in is None:
+        return False
+    return str(caught_in.tb_frame.f_globals.get("__name__", "")).startswith("trio.")
 
 
 def describe(error: BaseException) -> str:

@@ -120,22 +120,29 @@ class Confirmer:
         else:
             log.warning("intent_given_up", intent=intent.id, reason=reason)
 
-    async def round(self) -> None:
+    async def round(self, before_ms: int | None = None) -> None:
         """Ask once about everything that is followed and take each attempt's next step.
+
+        With `before_ms`, milliseconds since 1970, only about orders that were made before that moment.
 
         One order's trouble delays no other: what a purchase needs of the database says nothing about an exit. Orders take
         their steps beside each other, so that what they write shares its transactions; the attempts of one order take
         turns. A chain that cannot be asked ends the round.
         """
-        entries = self.in_flight.all()
+        entries = [
+            entry for entry in self.in_flight.all() if before_ms is None or entry.intent.created_at_ms < before_ms
+        ]
         if not entries:
             return
+        asked_at_s = trio.current_time()
         try:
             statuses = await self.chain.statuses([entry.attempt.signature for entry in entries])
         except ChainUnavailable as error:
             log.warning("statuses_unavailable", followed=len(entries), reason=str(error))
             return
         height = await self._finalized_height() if None in statuses else None
+        pairs = zip(entries, statuses, strict=True)
+        self.in_flight.missed((entry.attempt.signature for entry, status in pairs if status is None), asked_at_s)
         orders: dict[str, list[tuple[str, SignatureStatus | None]]] = {}
         for asked, status in zip(entries, statuses, strict=True):
             orders.setdefault(asked.intent.id, []).append((asked.attempt.signature, status))

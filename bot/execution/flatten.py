@@ -28,6 +28,8 @@ class FlattenBook:
     _orders: dict[str, FlattenOrder] = field(default_factory=dict)
     _rows: dict[str, dict[str, FlattenRow]] = field(default_factory=dict)
     _unsaved: dict[tuple[str, str], FlattenRow] = field(default_factory=dict)
+    _unseen: set[str] = field(default_factory=set)  # flattens whose positions were not looked at yet
+    _untried: set[tuple[str, str]] = field(default_factory=set)
 
     def knows(self, order: FlattenOrder) -> bool:
         """Whether this flatten was taken up by this process."""
@@ -37,6 +39,7 @@ class FlattenBook:
         """A flatten that begins, or goes on after a restart."""
         self._orders[order.id] = order
         self._rows.setdefault(order.id, {})
+        self._unseen.add(order.id)
 
     def remember(self, rows: Iterable[FlattenRow]) -> None:
         """What an earlier process left of a flatten: positions that it sold, and how often it tried the others."""
@@ -53,6 +56,8 @@ class FlattenBook:
         wanted = {order.id for order in orders}
         for flatten_id in [known for known in self._orders if known not in wanted]:
             del self._orders[flatten_id], self._rows[flatten_id]
+            self._unseen.discard(flatten_id)
+            self._untried = {key for key in self._untried if key[0] != flatten_id}
 
     def has(self, order: FlattenOrder, position_id: str) -> bool:
         """Whether a flatten has taken a position up: it stays in it, wherever its token trades by now."""
@@ -73,6 +78,7 @@ class FlattenBook:
         for row in list(rows.values()):
             if row.position_id not in positions:
                 self._put(row.moved(FlattenState.SOLD, now_ms))
+        self._unseen.discard(order.id)
 
     def sent(self, position_id: str) -> None:
         """An order of this position has left."""
@@ -87,6 +93,11 @@ class FlattenBook:
                 continue
             is_about_token = refused.code not in NOT_ABOUT_TOKEN
             self._put(row.refused(refused.reason, self.now_ms(), is_about_token=is_about_token))
+
+    @property
+    def is_signing(self) -> bool:
+        """Whether a position is still to be sold for which no order has left, or was refused, even once."""
+        return bool(self._unseen or self._untried)
 
     def unsellable(self, order: FlattenOrder) -> frozenset[str]:
         """The positions of a flatten that nobody waits for any more."""
@@ -127,9 +138,15 @@ class FlattenBook:
 
     def _put(self, row: FlattenRow) -> None:
         rows = self._rows[row.flatten_id]
-        if rows.get(row.position_id) != row:
-            rows[row.position_id] = row
-            self._unsaved[row.flatten_id, row.position_id] = row
+        if rows.get(row.position_id) == row:
+            return
+        key = (row.flatten_id, row.position_id)
+        rows[row.position_id] = row
+        self._unsaved[key] = row
+        if row.state is FlattenState.WAITING and not row.attempts and not row.last_error:
+            self._untried.add(key)
+        else:
+            self._untried.discard(key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from bot.trading.intent import Attempt, AttemptState, Intent, Side
 from bot.trading.ladder import Tally
 from bot.trading.recovery import Absence
 
+LOOK_S = 1.0  # between two looks at whether what should have landed was asked for
+
 
 @dataclass(frozen=True, slots=True)
 class LandedError:
@@ -31,7 +33,8 @@ class Followed:
 
     `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
     followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent.
-    `error` is the error that it landed with, while its order may still be quoted again.
+    `error` is the error that it landed with, while its order may still be quoted again. `missed_at_s` is when the chain was
+    asked for it last and did not know it.
     """
 
     intent: Intent
@@ -42,6 +45,7 @@ class Followed:
     decided: bool = False
     strange_reads: int = 0
     error: LandedError | None = None
+    missed_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,16 @@ class InFlight:
                 sent_at_s=followed.sent_at_s if sent_at_s is None else sent_at_s,
                 absences=(*followed.absences, *absences),
             )
+
+    def missed(self, signatures: Iterable[str], asked_at_s: float) -> None:
+        """The chain was asked for these at that moment, and does not know them."""
+        for signature in signatures:
+            if followed := self._followed.get(signature):
+                self._followed[signature] = replace(followed, missed_at_s=asked_at_s)
+
+    def is_missing(self, intent_id: str, since_s: float) -> bool:
+        """Whether none of an intent's attempts was there when the chain was asked for it at that moment or later."""
+        return all(one.missed_at_s is not None and one.missed_at_s >= since_s for one in self.attempts_of(intent_id))
 
     def read_again(self, signature: str) -> int:
         """Count one more reading of a landed transaction that is not the trade of its intent; how many there were."""
@@ -276,6 +290,21 @@ class InFlight:
         """Wait until the intent is decided, or is to be quoted again; returns at once for one that is not followed."""
         while intent_id in self._resolved and self.to_quote_again(intent_id) is None:
             await self._news.setdefault(intent_id, trio.Event()).wait()
+
+    async def given_time(self, intent_id: str, slots_s: float) -> None:
+        """Until there are news of an intent, or its bytes had their slots and were then asked for in vain.
+
+        What nobody has asked for yet is not missing. Where the chain cannot be asked, twice the slots are enough.
+        """
+        began_s = trio.current_time()
+        with trio.move_on_after(slots_s):
+            await self.news(intent_id)
+            return
+        with trio.move_on_after(slots_s):
+            while not self.is_missing(intent_id, began_s + slots_s - LOOK_S):
+                with trio.move_on_after(LOOK_S):
+                    await self.news(intent_id)
+                    return
 
     async def arrival(self) -> None:
         """Wait until there is something to follow or to take up."""

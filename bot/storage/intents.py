@@ -13,9 +13,8 @@ import asyncpg
 from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
 from bot.storage.admission import SELECT_BY_KEY, Admission, admit_all
 from bot.storage.brought import take_in
-from bot.storage.database import Database, Repository
+from bot.storage.database import Database, Repository, Row
 from bot.storage.intent_rows import (
-    SELECT_INTENT,
     SELECT_SIGNED,
     UPDATE_ATTEMPT_SENT,
     attempt_from,
@@ -34,6 +33,7 @@ from bot.storage.ledger_rules import fee_entry
 from bot.storage.outbox import put_message
 from bot.storage.outside import unadjusted
 from bot.storage.positions import update_position
+from bot.storage.read_together import ReadTogether
 from bot.storage.rules import (
     SENDABLE,
     attempt_at_close,
@@ -53,6 +53,7 @@ from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Refused
 
+SELECT_SOME = "select * from intents where id = any($1::text[])"
 SELECT_IN_FLIGHT = """
 select * from intents where state in ('planned', 'signed', 'sent', 'unknown') order by created_at, seq
 """
@@ -72,6 +73,7 @@ class Intents(Repository):
         self._admissions = Together(database, admit_all, lambda asked: (asked.request.user_id, asked.request.key))
         self._recordings = Together(database, _record_attempts, lambda attempt: (attempt.intent_id,))
         self._sendings = Together(database, _mark_sent)
+        self._intents_read = ReadTogether(self._intents_of)
         self._settlements = Together(database, settle_all, lambda settlement: (settlement.intent_id,))
 
     async def admit(
@@ -102,7 +104,11 @@ class Intents(Repository):
         return await self._admissions.write(admission)
 
     async def intent(self, intent_id: str) -> Intent | None:
-        return await self._database.read(_intent, intent_id)
+        return await self._intents_read.read(intent_id)
+
+    async def _intents_of(self, intent_ids: list[str]) -> dict[str, Intent]:
+        rows = await self._database.read(_some, intent_ids)
+        return {row["id"]: intent_from(row) for row in rows}
 
     async def intent_of(self, key: str) -> Intent | None:
         return await self._database.read(_intent_of, key)
@@ -179,9 +185,9 @@ class Intents(Repository):
         return await self._settlements.write(Settlement(intent_id, fill, tuple(legs), position_id, message))
 
 
-async def _intent(connection: asyncpg.Connection, intent_id: str) -> Intent | None:
-    row = await connection.fetchrow(SELECT_INTENT, intent_id)
-    return None if row is None else intent_from(row)
+async def _some(connection: asyncpg.Connection, intent_ids: list[str]) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_SOME, intent_ids)
+    return rows
 
 
 async def _intent_of(connection: asyncpg.Connection, key: str) -> Intent | None:

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import asyncpg
 
 from bot.ports import Day, OutboxMessage, WalletMove
-from bot.storage.database import Repository, Row
+from bot.storage.database import Database, Repository, Row
 from bot.storage.ledger import ours, tokens_at_cost, write_entry
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.outbox import put_message
 from bot.storage.position_rules import check_evidence, position_adjusted
+from bot.storage.read_together import ReadTogether
 from bot.storage.rules import no_position, storable
 from bot.trading.breaker import UserDay
 from bot.trading.intent import Context, Mode, TradeRequest
 from bot.trading.position import ExitPlan, Position, PositionState
 
 SELECT_POSITION = "select * from positions where id = $1"
+SELECT_POSITIONS = "select * from positions where id = any($1::text[])"
 SELECT_OPEN = """
 select * from positions
 where state = 'open' and ($1::text is null or user_id = $1)
@@ -141,8 +143,16 @@ class _Adjustment:
 class Positions(Repository):
     """Implements `PositionStore`."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._positions_read = ReadTogether(self._positions_of)
+
     async def position(self, position_id: str) -> Position | None:
-        return await self._database.read(position_of, position_id)
+        return await self._positions_read.read(position_id)
+
+    async def _positions_of(self, position_ids: list[str]) -> dict[str, Position]:
+        rows = await self._database.read(_some, position_ids)
+        return {row["id"]: position_from(row) for row in rows}
 
     async def open_positions(self, user_id: str | None = None) -> list[Position]:
         """Oldest first."""
@@ -242,6 +252,11 @@ async def _note_peak(connection: asyncpg.Connection, position_id: str, peak_lamp
 
 async def _open(connection: asyncpg.Connection, user_id: str | None) -> list[Row]:
     rows: list[Row] = await connection.fetch(SELECT_OPEN, user_id)
+    return rows
+
+
+async def _some(connection: asyncpg.Connection, position_ids: list[str]) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_POSITIONS, position_ids)
     return rows
 
 

@@ -9,7 +9,8 @@ import asyncpg
 
 from bot.errors import KeyUnavailable
 from bot.ports import SealedKey, User, Wallet
-from bot.storage.database import Repository, Row
+from bot.storage.database import Database, Repository, Row
+from bot.storage.read_together import ReadTogether
 from bot.storage.rules import check_owner, check_settings, no_user
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -73,6 +74,10 @@ SELECT_KEY = "select master_key_id, wrapped_data_key, ciphertext from user_walle
 class Users(Repository):
     """Implements `UserStore`."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._settings_read = ReadTogether(self.many_settings)
+
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
         """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
         check_owner(user, wallet)
@@ -105,7 +110,11 @@ class Users(Repository):
         return SealedKey(rows[0]["master_key_id"], rows[0]["wrapped_data_key"], rows[0]["ciphertext"])
 
     async def settings(self, user_id: str) -> UserSettings:
-        return await self._database.read(settings_of, user_id)
+        """Raises LookupError for an unknown user."""
+        found = await self._settings_read.read(user_id)
+        if found is None:
+            raise no_user(user_id)
+        return found
 
     async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
         rows = await self._database.read(_fetch, SELECT_MANY_SETTINGS, list(user_ids))

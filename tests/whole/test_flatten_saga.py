@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import msgspec
 import trio
 from trio.testing import MockClock
 
+from bot.adapters import Adapters
+from bot.chain.endpoints import Endpoints
+from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.pump_chain import PumpChain
+from bot.chain.rpc import RpcClient
+from bot.chain.swaps import PumpWallets
 from bot.localnet.inprocess import InProcessChain
 from bot.status import StatusBoard
 from bot.status_text import status_text
 from bot.trading.flatten import FlattenOrder, FlattenRow, FlattenState
 from bot.trading.intent import Mode
 from bot.trading.trading_state import Halt, State
+from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
 from tests.whole.crowd import Crowd
 from tests.whole.test_levels import HOLDS, KEEPS, with_position
-from tests.whole.virtual import World, closed, make_world, open_for_entries, pausing, running_bot, until
+from tests.whole.test_one_trade import order as asks_for
+from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, pausing, running_bot, until
 
 
 def halt(bot: TradingBot) -> FlattenOrder:
@@ -142,3 +154,54 @@ async def test_a_flatten_whose_rows_cannot_be_written_sells_and_writes_them_late
         assert await world.store.flatten_rows(order.id) == []
         world.database.is_away = False
         await stored(world, order, {mint: FlattenState.SOLD}, within_s=30)
+
+
+class Listening(InProcessTransport):
+    """A node that remembers what it was asked."""
+
+    asked: list[str]
+
+    async def post(self, body: bytes) -> bytes:
+        self.asked.append(msgspec.json.decode(body)["method"])
+        return await super().post(body)
+
+
+@dataclass(slots=True)
+class ListeningWorld(World):
+    """A world with such a node alone."""
+
+    node: Listening | None = None
+
+    def adapters(self) -> Adapters:
+        self.node = Listening(self.chain)
+        self.node.asked = []
+        endpoints = Endpoints([RpcClient(self.node, 2.5)], self.clock)
+        chain = PumpChain(endpoints)
+        stream = PumpLaunchStream(
+            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
+        )
+        return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
+
+
+async def test_reading_back_the_first_exits_takes_no_time_from_signing_the_last(autojump_clock: MockClock) -> None:
+    made = make_world(InProcessChain(seed=1))
+    world = ListeningWorld(made.chain, made.clock)
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", KEEPS)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mints = [crowd.launch() for _ in range(4)]
+        await trio.sleep(1)
+        for mint in mints:
+            await bot.desk.submit(asks_for(user, wallet, mint, key=mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+        await bought(world, len(mints))
+        await trio.sleep(1)
+        assert world.node is not None
+        world.chain.set_fault("rpc-slow", for_s=60, delay_ms=300)
+        world.node.asked.clear()
+        halt(bot)
+        await until(lambda: not bot.care.book.is_signing and bool(bot.care.book.orders()), within_s=30)
+        assert world.node.asked.count("sendTransaction") >= len(mints)
+        assert "getTransaction" not in world.node.asked
+        await closed(world, len(mints), within_s=60)
+        assert await world.books_equal_chain()
