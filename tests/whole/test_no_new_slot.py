@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import trio
 from trio.testing import MockClock
 
-from bot.chain.pump_chain import PumpChain
 from bot.trading.trading_state import State
 from bot.tree import TradingBot
 from tests.outages.faults import LIAR, OTHER
@@ -26,8 +23,8 @@ async def _paused_by(bot: TradingBot) -> set[str]:
 async def test_one_endpoint_cut_off_and_the_other_of_another_chain_leave_no_route(autojump_clock: MockClock) -> None:
     world = make_outage_world(1)
     await world.store.bind_genesis(world.chain.call("getGenesisHash"))
+    await world.boot()
     async with running_bot(world) as bot:
-        await cast(PumpChain, bot.adapters.chain)._endpoints.admit(None)
         await open_for_entries(bot)
         world.chain.set_fault("genesis", for_s=600, endpoint=LIAR)
         await trio.sleep(REFUSED_WITHIN_S)
@@ -49,6 +46,7 @@ async def test_one_endpoint_cut_off_and_the_other_of_another_chain_leave_no_rout
 async def test_a_chain_that_stands_still_pauses_and_opens_again_when_it_moves(autojump_clock: MockClock) -> None:
     world: OutageWorld = make_outage_world(1)
     await world.store.bind_genesis(world.chain.call("getGenesisHash"))
+    await world.boot()
     async with running_bot(world) as bot:
         await open_for_entries(bot)
         for endpoint in (LIAR, OTHER):
