@@ -13,5 +13,6 @@ def router_record(router: Router | None) -> dict[str, Any]:
     if router is None:
         return {"health": "off", "since": None, "detail": "no aggregator is configured"}
     health = router.health()
+    said = health.detail.removeprefix(f"{health.name}: ")
     state = "up" if health.healthy else "down"
-    return {"health": state, "since": rfc3339(health.since_ms), "detail": f"{health.name}: {health.detail}"}
+    return {"health": state, "since": rfc3339(health.since_ms), "detail": f"{health.name}: {said}"}

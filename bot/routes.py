@@ -29,7 +29,8 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
-from bot.chain.transport import Transport
+from bot.chain.transport import Transport, open_http_transport
+from bot.chain.unit_prices import FeeHints
 from bot.clock import Clock
 from bot.compose import engine_rates, router_key
 from bot.errors import StartupError
@@ -44,8 +45,6 @@ CREDIT_FILE = "rpc-credits.json"
 SILENT_SLOTS = 4  # a local chain with slots longer than half a second is silent for longer
 POLLED_LONGER_S = 6.0
 STILL_SLOTS = 6  # the same for how long its slot may stand
-
-
 LOCAL_ROUTER_REQUESTS_PER_S = 20.0
 
 
@@ -53,25 +52,29 @@ LOCAL_ROUTER_REQUESTS_PER_S = 20.0
 async def chain(
     endpoints: Endpoints, clock: Clock, chosen: settings.Settings, cluster: LocalChainAddress
 ) -> AsyncIterator[tuple[PumpChain, BlockEngines | None, Jupiter | None]]:
-    """The chain, with block engines where the cluster is the local one, and with the aggregator where there is one.
+    """The chain, with block engines where the cluster is the local one, and with advice on fees and the aggregator if any.
 
-    That is the one of the settings, else the local chain's. Raises StartupError for a URL that is none or a key that cannot
-    be read.
+    The aggregator is that of the settings, else the local chain's. Raises StartupError for a URL that is none or a key that
+    cannot be read.
     """
     async with AsyncExitStack() as opened:
         engines = None
         if cluster.engine_url:
             rates = engine_rates(chosen, cluster.engine_url)
             engines = await opened.enter_async_context(open_engines(rates, clock))
+        hints = None
+        if chosen.helius.url is not None:
+            advisor = open_http_transport(chosen.helius.url.get_secret_value(), max_in_flight=4)
+            hints = FeeHints(await opened.enter_async_context(advisor))
         wish = chosen.jupiter
         url = wish.url.get_secret_value() if wish.url is not None else cluster.jupiter_url
         if not url:
-            yield PumpChain(endpoints, engines), engines, None
+            yield PumpChain(endpoints, engines, hints), engines, None
             return
         api = await opened.enter_async_context(open_http_api(url, router_key(wish)))
         rate = LOCAL_ROUTER_REQUESTS_PER_S if wish.url is None else wish.requests_per_s
         router = Jupiter(JupiterClient(api), rate, clock, endpoints.newest_slot)
-        yield RoutedChain(endpoints, engines, router), engines, router
+        yield RoutedChain(endpoints, engines, router, hints), engines, router
 
 
 @asynccontextmanager

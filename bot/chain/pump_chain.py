@@ -23,6 +23,7 @@ from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_in
 from bot.chain.rpc import AccountData, Commitment
 from bot.chain.shared_accounts import SharedAccounts
+from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
@@ -39,7 +40,6 @@ from bot.trading.venue import PUMPSWAP, Venue
 
 MAX_COINS = 20_000
 CANARY_COINS = 5
-UNIT_PRICE_MAX_AGE_S = 5.0
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
 log = structlog.get_logger()
@@ -48,15 +48,16 @@ log = structlog.get_logger()
 class PumpChain:
     """Reads, builds and sends for one launchpad. Its caches hold what does not change within their stated age."""
 
-    def __init__(self, endpoints: Endpoints, engines: BlockEngines | None = None) -> None:
+    def __init__(
+        self, endpoints: Endpoints, engines: BlockEngines | None = None, hints: FeeHints | None = None
+    ) -> None:
         self._endpoints = endpoints
         shared = SharedAccounts(endpoints)
         self._reads = WitnessedReads(endpoints, shared)
         self._engines = engines
         self._config = LaunchpadConfig(self._reads)
         self._blockhashes = Blockhashes(endpoints)
-        self._prices: OrderedDict[str, tuple[int, float]] = OrderedDict()  # micro-lamports per unit, trio time
-        self._price_locks: dict[str, trio.Lock] = {}
+        self._unit_prices = UnitPrices(endpoints, hints)
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
         self._pools = Pools(endpoints, shared)
@@ -92,27 +93,9 @@ class PumpChain:
         return await self._blockhashes.short()
 
     async def market_unit_price(self, mint: str) -> int:
-        """The upper quartile of the last blocks that held such a transaction, at most five seconds old."""
-        lock = self._price_locks.setdefault(mint, trio.Lock())
-        try:
-            async with lock:  # many exits of one mint ask at once: the first asks, the others have its answer
-                known = self._prices.get(mint)
-                if known is not None and trio.current_time() < known[1] + UNIT_PRICE_MAX_AGE_S:
-                    return known[0]
-                return await self._read_unit_price(mint)
-        finally:
-            if not lock.locked():
-                self._price_locks.pop(mint, None)
-
-    async def _read_unit_price(self, mint: str) -> int:
         key = at.key_from(mint)
-        market = str(at.bonding_curve(key) if self._pools.token_program_of(mint) is None else at.canonical_pool(key))
-        paid = sorted(await self._endpoints.first(lambda client: client.prioritization_fees([market]), hedge=True))
-        price = paid[len(paid) * 3 // 4] if paid else 0
-        self._prices[mint] = (price, trio.current_time())
-        while len(self._prices) > MAX_COINS:
-            self._prices.popitem(last=False)
-        return price
+        market = at.bonding_curve(key) if self._pools.token_program_of(mint) is None else at.canonical_pool(key)
+        return await self._unit_prices.of(str(market))
 
     # Reserves and fees
 

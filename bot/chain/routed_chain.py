@@ -27,6 +27,7 @@ from bot.chain.lookup_tables import LookupTables, without
 from bot.chain.outcome import failure_of
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import TOKEN_ACCOUNT_PREFIX_BYTES, AccountData
+from bot.chain.unit_prices import FeeHints
 from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected
 from bot.ports import SwapOrder, WalletBalances
 from bot.trading.intent import Side
@@ -63,8 +64,10 @@ class _Mint:
 class RoutedChain(PumpChain):
     """Beside what the launchpad's chain does: prices and orders by offers of `jupiter`."""
 
-    def __init__(self, endpoints: Endpoints, engines: BlockEngines | None, jupiter: Jupiter) -> None:
-        super().__init__(endpoints, engines)
+    def __init__(
+        self, endpoints: Endpoints, engines: BlockEngines | None, jupiter: Jupiter, hints: FeeHints | None = None
+    ) -> None:
+        super().__init__(endpoints, engines, hints)
         self._jupiter = jupiter
         self._tables = LookupTables(self._reads)
         self._mints: OrderedDict[str, _Mint] = OrderedDict()

@@ -142,6 +142,15 @@ class BlockEngine(Section):
     requests_per_s: float = Field(default=1.0, gt=0, le=100)
 
 
+class Helius(Section):
+    """Advice on priority fees, `getPriorityFeeEstimate`: it may raise what recent blocks tell, within what each user allows.
+
+    `url` is an endpoint that has the method, with its key in it; it is never shown. Nothing depends on it.
+    """
+
+    url: SecretStr | None = None
+
+
 class Jupiter(Section):
     """The aggregator for tokens with neither a curve nor a pool of their own; profile local has its local chain's stand-in.
 
@@ -337,6 +346,7 @@ class Settings(Section):
     new_users: NewUsers = NewUsers()
     telegram: Telegram = Telegram()
     block_engine: BlockEngine = BlockEngine()
+    helius: Helius = Helius()
     jupiter: Jupiter = Jupiter()
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()

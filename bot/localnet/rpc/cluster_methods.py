@@ -105,6 +105,26 @@ def get_recent_prioritization_fees(node: RpcNode, params: Params) -> Any:
     return answer
 
 
+def get_priority_fee_estimate(node: RpcNode, params: Params) -> Any:
+    """A provider's own method (Helius, January 2026): a price by level for transactions that write these accounts."""
+    asked = params.config(0)
+    keys = asked.fields.get("accountKeys")
+    if not isinstance(keys, list):
+        raise invalid("Invalid params: `accountKeys` must be a list.")
+    wanted = {str(parse_pubkey(key)) for key in keys}
+    level = asked.mapping("options") or {}
+    prices = sorted(
+        landed.price_micro_lamports
+        for block in node.view.blocks
+        for landed in block.transactions
+        if wanted <= _written_keys(landed.record.account_keys, landed.record.writable)
+    )
+    share = {"Min": 0, "Low": 25, "Medium": 50, "High": 75, "VeryHigh": 95, "UnsafeMax": 100}
+    place = share.get(str(level.get("priorityLevel", "Medium")), 50)
+    estimate = prices[min(len(prices) * place // 100, len(prices) - 1)] if prices else 0
+    return {"priorityFeeEstimate": float(estimate)}
+
+
 def _written_keys(keys: tuple[str, ...], writable: tuple[bool, ...]) -> set[str]:
     return {key for key, written in zip(keys, writable, strict=True) if written}
 
@@ -135,6 +155,7 @@ METHODS = {
     "isBlockhashValid": is_blockhash_valid,
     "getFeeForMessage": get_fee_for_message,
     "getRecentPrioritizationFees": get_recent_prioritization_fees,
+    "getPriorityFeeEstimate": get_priority_fee_estimate,
     "getMinimumBalanceForRentExemption": get_minimum_balance_for_rent_exemption,
     "requestAirdrop": request_airdrop,
 }
