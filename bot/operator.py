@@ -113,9 +113,12 @@ class Operator:
             return "the bot is halted, which bot rearm ends"
         if not (causes := self.bot.guard.causes()):
             return "nothing pauses"
-        users = " what a user ordered ends by his /resume," if any(one.name in BY_USERS for one in causes) else ""
-        frozen = " a freeze by his /ack_outflow," if any(one.name == OUTFLOW for one in causes) else ""
-        return f"what pauses is {await self._named(causes)}:{users}{frozen} everything else by itself"
+        names = {one.name for one in causes}
+        ends = ["what a user ordered ends by his /resume"] if names & BY_USERS else []
+        ends += ["a freeze by its user's /ack_outflow"] if OUTFLOW in names else []
+        if names - BY_USERS - {OUTFLOW}:
+            ends.append("everything else ends by itself" if ends else "it ends by itself")
+        return f"what pauses is {await self._named(causes)}; {', '.join(ends)}"
 
     async def _flatten(self, request: Record) -> Record:
         handle, program = request.get("user"), request.get("program")

@@ -16,6 +16,10 @@ from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause,
 FROZEN_SHOWN = 5
 FROZEN_TOLD = "Your wallet is frozen: nothing of yours can be sold until you give /ack_outflow."
 WHY_LENGTH = 50  # of a cause in the sentence
+IN_SHORT = {
+    "rpc": "no RPC endpoint is of use; bot status has each one's trouble",
+    "stream": "no source of launches is heard; bot status has each one's trouble",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,18 @@ class StateWords:
             ends = f"{first.name} is well again, and entries open at {rfc3339_s(ends_ms)} if it stays so"
         else:
             ends = "entries open again by themselves"
-        entries = "Entries" if first.binds is Binds.ALL else "Entries of what buys by itself"
+        is_for_all = any(one.binds is Binds.ALL for one in causes)
+        entries = "Entries" if is_for_all else "Entries of what buys by itself"
         more = f" and {len(others)} more ({', '.join(one.name for one in others)})" if others else ""
         return (
-            f"{entries} are paused since {rfc3339_s(first.since_ms)} by {first.name} ({_short(first.why)}){more}, see"
+            f"{entries} are paused since {rfc3339_s(first.since_ms)} by {first.name} ({_in_short(first)}){more}, see"
             f" {page_for(first.name)}; {meanwhile}; {ends}."
         )
+
+
+def _in_short(cause: Cause) -> str:
+    """Why a cause pauses: what services say of themselves begins with the troubles of each endpoint, which status lists."""
+    return IN_SHORT.get(cause.name) or _short(cause.why)
 
 
 def _short(why: str) -> str:

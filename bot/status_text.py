@@ -34,7 +34,7 @@ def status_text(status: Record) -> str:
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
         f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
         f"ledger: {_ledger(status['ledger'])}",
-        *_uncompared(status["ledger"].get("uncompared", ())),
+        *_uncompared(status["ledger"].get("uncompared", ()), status["causes"]),
         f"errors: {status['errors_today']} since {status['errors_since']}",
         *_flatten(status["flatten"]),
         *_spool(status["spool"], status.get("cannot_sell")),
@@ -187,8 +187,16 @@ def _ledger(ledger: Record) -> str:
     )
 
 
-def _uncompared(uncompared: Sequence[Record]) -> list[str]:
-    """Wallets whose books nobody could hold against the chain, each with the time of the first look that failed."""
+def _uncompared(uncompared: Sequence[Record], causes: Sequence[Record]) -> list[str]:
+    """Wallets whose books nobody could hold against the chain, each with the time of the first look that failed.
+
+    One line for all of them where none can be compared, because no endpoint answers such a question.
+    """
+    if uncompared and any(one["scope"] == "global" and one["cause"] in {"rpc", "rpc_budget"} for one in causes):
+        since = min(one["since"] for one in uncompared)
+        return [
+            f"  not compared with the chain since {since}: {_counted(len(uncompared), 'wallet')}, for want of an endpoint"
+        ]
     return [
         f"  not compared with the chain since {one['since']}: the wallet of {one['user']}"
         f"{', whose entries are paused by it' if one['paused'] else ''}: {one['why']}"

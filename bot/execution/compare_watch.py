@@ -11,12 +11,13 @@ import structlog
 from bot.clock import Clock
 from bot.execution.alerts import Alert, uncompared, uncompared_over
 from bot.ports import Wallet
-from bot.trading.trading_state import UNCOMPARED
+from bot.trading.trading_state import GLOBAL, RPC_BUDGET, UNCOMPARED, Cause
 
 log = structlog.get_logger()
 
 # What leaves a wallet is not found while nobody can say what it holds: nothing more goes into it then.
 UNCOMPARED_MAX_MS = 120_000
+OF_EVERYBODY = frozenset({"rpc", RPC_BUDGET})  # the causes of those without whom no wallet at all can be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,16 @@ class Guard(Protocol):
 
     def resume(self, name: str, *, scope: str) -> None: ...
 
+    def causes(self) -> tuple[Cause, ...]: ...
+
 
 @dataclass(slots=True)
 class CompareWatch:
     """To be told of each look at a wallet.
 
-    A look that only found an order on its way says neither that the wallet was compared nor that it could not be.
+    While nobody's wallet can be compared, because no route answers or all budgets are used, that is what pauses
+    everybody, and no single user. A look that only found an order on its way says neither that the wallet was compared
+    nor that it could not be.
     """
 
     clock: Clock
@@ -57,9 +62,11 @@ class CompareWatch:
         now_ms = self.clock.now_ms()
         before = self._missed.get(wallet.id)
         since_ms = now_ms if before is None else before.since_ms
-        paused = now_ms - since_ms >= UNCOMPARED_MAX_MS
+        is_everybodys = any(one.scope == GLOBAL and one.name in OF_EVERYBODY for one in self.guard.causes())
+        was_paused = before is not None and before.paused
+        paused = was_paused or (now_ms - since_ms >= UNCOMPARED_MAX_MS and not is_everybodys)
         self._missed[wallet.id] = Uncompared(wallet, since_ms, why, paused)
-        if paused and before is not None and not before.paused:
+        if paused and not was_paused:
             log.warning("wallet_uncompared", wallet=wallet.id, since_ms=since_ms, reason=why)
             self.guard.pause(UNCOMPARED, by="reconciler", why=why, scope=f"user:{wallet.user_id}")
             self.alert(uncompared(wallet, since_ms, why))

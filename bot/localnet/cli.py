@@ -212,11 +212,26 @@ def _in_words(verb: str, answer: dict[str, object]) -> str:
         return f"{answer['cleared']} fault(s) ended"
     facts = answer["status"] if verb == "status" else {key: value for key, value in answer.items() if key != "ok"}
     assert isinstance(facts, dict)
+    if isinstance(fork := facts.get(FORK), dict):
+        facts = {FORK: _fork_in_short(fork)}
+    if isinstance(forks := facts.get("forks"), list):
+        facts = {**facts, "forks": [_fork_in_short(one) for one in forks]}
     lines = []
     for name, value in facts.items():
         parts = value.items() if isinstance(value, dict) else [("", value)]
         lines += [f"{f'{name} {part}':<24}{one if isinstance(one, str) else json.dumps(one)}" for part, one in parts]
     return "\n".join(lines)
+
+
+def _fork_in_short(fork: dict[str, Any]) -> dict[str, str]:
+    """How much a fork took back; `--json` has each slot and each signature, which may be hundreds."""
+    skipped = fork["skipped_slots"]
+    counts = {name: len(fork[name]) for name in ("landed_again", "queued_again", "lost")}
+    return {
+        "skipped_slots": f"{len(skipped)}, {skipped[0]} to {skipped[-1]}; slot {fork['stayed_slot']} stays",
+        "transactions": ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()),
+        "signatures": "with --json",
+    }
 
 
 def _run(arguments: argparse.Namespace, directory: Path) -> int:

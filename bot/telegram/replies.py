@@ -311,7 +311,7 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
     if rent_lamports:
         text += f" ({format_sol(rent_lamports)} SOL of it rent, which stops do not count)"
     if point is None or fees is None:
-        return f"{text}, no price yet"
+        return f"{text}, its price is not known now"
     try:
         worth = quote_sell(point.venue, position.token_raw, fees).received_lamports
     except QuoteError as error:

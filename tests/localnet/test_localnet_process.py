@@ -167,6 +167,10 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         while await trio.to_thread.run_sync(verb, chain, *fork):
             await trio.sleep(0.01)  # the first block is not made yet
         assert len(json.loads(capsys.readouterr().out)["fork"]["skipped_slots"]) == 1
+        while await trio.to_thread.run_sync(verb, chain, *fork[:-1]):
+            await trio.sleep(0.01)  # the next block is not made yet
+        assert "lost" in (told := capsys.readouterr().out)
+        assert len(told.splitlines()) == 3
         assert await trio.to_thread.run_sync(verb, chain, "fault", "fork", "--slots", "99") == 1
         assert "are not finalized" in capsys.readouterr().err
         wrong = ("fault", "rpc-down", "--for", "1m", "--endpoint", "rpc-9")

@@ -235,7 +235,7 @@ async def test_a_pause_says_which_exits_wait_and_who_else_is_in_trouble(autojump
         world.chain.set_fault("rpc-down", for_s=10)
         await until(lambda: any(cause.name == "rpc" for cause in bot.guard.causes()), within_s=20)
         told = (await board.tree(None))["sentence"]
-        assert "by rpc (" in told
+        assert "by rpc (no RPC endpoint is of use; bot status has each one's trouble)" in told
         assert "runbooks/no-rpc.md; monitors go on, exits wait for a route to the chain" in told
         assert f"Also in trouble (1): root/hunt/snipers/{user.id} (quarantined)." in told
         await until(lambda: all(bot.guard.ends_at_ms(cause) is not None for cause in bot.guard.causes()), within_s=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import structlog
@@ -163,3 +164,23 @@ async def test_a_used_budget_keeps_no_outflow_from_being_found(autojump_clock: M
         await until(lambda: "outflow" in pausing(bot), within_s=120)
         assert bot.reconciler.compare.uncompared() == []
         assert "rpc_budget" not in pausing(bot)
+
+
+async def test_an_outage_of_every_endpoint_is_no_single_wallets_matter(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    world.rules = {**world.rules, "rpc": replace(world.rules["rpc"], critical_after_ms=10**9)}
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        await with_position(world, bot, Crowd(world.chain), "demo-1", KEEPS)
+        await exact(bot, world)
+        operator = operator_of(bot)
+        world.chain.set_fault("rpc-down", for_s=400)
+        await until(lambda: bool(bot.reconciler.compare.uncompared()), within_s=60)
+        await trio.sleep(300)
+        assert "uncompared" not in pausing(bot)
+        refused = await operator.answer({"verb": "resume"})
+        assert "what pauses is stream, rpc; it ends by itself" in refused["error"]
+        text = status_text(await looked_at(operator))
+        assert ": 1 wallet, for want of an endpoint" in text
+        assert text.count("not compared with the chain since") == 1
+        await until(lambda: bot.reconciler.compare.uncompared() == [], within_s=200)
