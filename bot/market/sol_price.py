@@ -72,5 +72,5 @@ async def open_sol_price(url: str | None) -> AsyncIterator[JupiterSolPrice | Non
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise StartupError("usd.url is no http:// or https:// address; give that of a price interface, or leave it out")
-    async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S) as client:
+    async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False) as client:
         yield JupiterSolPrice(client, url)
