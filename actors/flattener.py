@@ -28,6 +28,7 @@ from bot.trading.trading_state import GLOBAL, Halt
 
 log = structlog.get_logger()
 
+SIGNING_FIRST_S = 5.0  # how long nothing is collected while positions of a halt are still to be signed for
 LOOK_S = 0.5
 LOOK_FLAT_S = 5.0  # once nothing is left to sell, for what still comes in and for a choice to hold that changes
 LOOK_MOST_S = 2.0
@@ -81,7 +82,10 @@ class Care(Protocol):
 
 @dataclass(slots=True)
 class Flattener:
-    """`stop_money` and `start_money` act on the subtree."""
+    """`stop_money` and `start_money` act on the subtree.
+
+    `pause_collector` and `resume_collector` act on the collector of garbage of this process.
+    """
 
     guard: Guard
     store: Store
@@ -89,21 +93,33 @@ class Flattener:
     care: Care
     stop_money: Callable[[], Awaitable[None]]
     start_money: Callable[[], Awaitable[None]]
+    pause_collector: Callable[[], None]
+    resume_collector: Callable[[], None]
     at_work: bool = False
     _unread: list[FlattenOrder] = field(default_factory=list)
+    _signing_until_s: float = 0.0
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
-        while True:
-            changed, began_s = self.guard.changed, trio.current_time()
-            try:
-                await self._step()
-            except Unavailable as error:
-                log.warning("flatten_waits", reason=str(error))
-            took_s = trio.current_time() - began_s
-            pressing_s = min(max(LOOK_S, RESTS_FOR * took_s), LOOK_MOST_S)
-            with trio.move_on_after(pressing_s if self._is_pressing() else LOOK_FLAT_S):
-                await changed.wait()
+        try:
+            while True:
+                await self._look()
+        finally:
+            self.resume_collector()
+
+    async def _look(self) -> None:
+        """One step, and the rest until the next one."""
+        changed, began_s = self.guard.changed, trio.current_time()
+        try:
+            await self._step()
+        except Unavailable as error:
+            log.warning("flatten_waits", reason=str(error))
+        took_s = trio.current_time() - began_s
+        pressing_s = min(max(LOOK_S, RESTS_FOR * took_s), LOOK_MOST_S)
+        with trio.move_on_after(pressing_s if self._is_pressing() else LOOK_FLAT_S):
+            await changed.wait()
+        if trio.current_time() >= self._signing_until_s or not self.care.book.is_signing:
+            self.resume_collector()
 
     def _is_pressing(self) -> bool:
         """Whether something is being sold, or workers are still to be ended after a rearm."""
@@ -130,6 +146,8 @@ class Flattener:
 
     async def _begin_halt(self) -> None:
         if not self.at_work:
+            self._signing_until_s = trio.current_time() + SIGNING_FIRST_S
+            self.pause_collector()
             await self.stop_money()
             self.at_work = True
         await self.care.start_workers()

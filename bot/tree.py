@@ -61,6 +61,7 @@ from bot.execution.route_watch import RouterWatch, RouteWatch
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import UnitsBook
 from bot.execution.watch_check import WatchCheck
+from bot.garbage import pause_collector, resume_collector
 from bot.hunt import Hunt
 from bot.market_data import MarketData
 from bot.ports import Messenger
@@ -180,6 +181,8 @@ class TradingBot:
             care=self.care,
             stop_money=self._stop_money,
             start_money=self._start_money,
+            pause_collector=pause_collector,
+            resume_collector=resume_collector,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 
 import msgspec
@@ -200,8 +201,10 @@ async def test_reading_back_the_first_exits_takes_no_time_from_signing_the_last(
         world.chain.set_fault("rpc-slow", for_s=60, delay_ms=300)
         world.node.asked.clear()
         halt(bot)
+        await until(lambda: not gc.isenabled(), within_s=5)
         await until(lambda: not bot.care.book.is_signing and bool(bot.care.book.orders()), within_s=30)
         assert world.node.asked.count("sendTransaction") >= len(mints)
         assert "getTransaction" not in world.node.asked
+        await until(gc.isenabled, within_s=10)
         await closed(world, len(mints), within_s=60)
         assert await world.books_equal_chain()
