@@ -21,6 +21,9 @@ DIES_WITHIN_S = 40.0
 # a while nothing that is sent lands.
 TROUBLE_AFTER_S = 12.0
 TROUBLE = ("localnet", "fault", "drop-tx", "--for", "3s")
+FORK = ("localnet", "fault", "fork", "--slots", "20", "--lost-percent", "100")
+# Only the first life of a data directory comes to these.
+FIRST = ("LedgerAudit._open: store.book",)
 # Points that only a boot comes to which finds an order at a certain step; the life before it ends there.
 LEFT_BY = {
     "Confirmer._cancel_orphan: store.close_unfilled": Doom("Pipeline._sign: store.record_attempt", after=False),
@@ -37,7 +40,7 @@ NOT_HERE = (
 
 def dooms() -> Iterator[Doom]:
     """Every doom that a real market can lead to."""
-    for point in points():
+    for point in sorted(points(), key=lambda point: point not in FIRST):
         if point.split(":", maxsplit=1)[0] not in NOT_HERE:
             yield Doom(point, after=False)
             yield Doom(point, after=True)
@@ -50,12 +53,23 @@ def die_at(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:
     return _live(bot, market, doom)
 
 
+def _provoke(bot: RealBot, point: str) -> None:
+    """Bring about what leads to a point."""
+    match point.split(":", maxsplit=1)[0]:
+        case "Finality._reverse":
+            bot.command(*FORK)
+        case "closed_by_loss":
+            bot.command("chat", "--as", "demo-1", text="/status\n")
+        case _:
+            bot.command(*TROUBLE)
+
+
 def _live(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:
     environment = {POINT: doom.point, AFTER: str(int(doom.after)), COUNT: "1"}
     bot.start(*market, program=DOOMED, environment=environment)
     code = bot.ended_by_itself(within_s=TROUBLE_AFTER_S)
     if code is None:
-        bot.command(*TROUBLE)
+        _provoke(bot, doom.point)
         code = bot.ended_by_itself(within_s=DIES_WITHIN_S)
     if code is None:
         bot.kill()
