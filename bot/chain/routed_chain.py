@@ -168,7 +168,7 @@ class RoutedChain(PumpChain):
             raise SendRejected("simulation", text, program_error=failure.program_error)
         if not simulated.units_consumed:
             raise ChainUnavailable("a simulation succeeded without saying what it used")
-        _judge(order, _Left.of(watched, before), _Left.of(watched, after))
+        judge(order, Left.of(watched, before), Left.of(watched, after))
         return simulated.units_consumed
 
     def _message(self, order: SwapOrder, blockhash: Hash) -> bytes:
@@ -219,7 +219,7 @@ def _wanted(order: SwapOrder, mint: _Mint) -> Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
+class Left:
     """The lamports of the wallet with its wrapped SOL, those locked in its account of the token, and its raw tokens."""
 
     lamports: int
@@ -227,7 +227,7 @@ class _Left:
     token_raw: int
 
     @classmethod
-    def of(cls, watched: Sequence[str], accounts: dict[str, AccountData | None]) -> _Left:
+    def of(cls, watched: Sequence[str], accounts: dict[str, AccountData | None]) -> Left:
         wallet, own, wrapped = (accounts.get(address) for address in watched)
         return cls(
             (wallet.lamports if wallet else 0) + (wrapped.lamports if wrapped else 0),
@@ -242,7 +242,7 @@ def _amount(account: AccountData | None) -> int:
     return int.from_bytes(account.data[TOKEN_ACCOUNT_PREFIX_BYTES - 8 : TOKEN_ACCOUNT_PREFIX_BYTES], "little")
 
 
-def _judge(order: SwapOrder, before: _Left, after: _Left) -> None:
+def judge(order: SwapOrder, before: Left, after: Left) -> None:
     """Raise SendRejected unless a simulation gives the wallet at least what the order asks for, and takes no more."""
     fees = SIGNATURE_FEE_LAMPORTS + order.priority_fee_lamports + order.tip_lamports
     gained = after.lamports + after.locked_lamports - before.lamports - before.locked_lamports

@@ -350,4 +350,37 @@ MUTANTS = (
         ),
         ("tests/storage/test_leadership.py", "tests/whole/test_takeover.py"),
     ),
+    Mutant(
+        "believes the minimum of an aggregator",
+        (
+            Edit(
+                "bot/chain/jupiter_check.py",
+                "bps_floor(quoted, BPS - slippage_bps) < wanted.least_raw",
+                "bps_floor(quoted, BPS - slippage_bps) < 0",
+            ),
+        ),
+        ("tests/chain/test_chain_jupiter.py",),
+    ),
+    Mutant(
+        "lets an aggregator pay into another account",
+        (
+            Edit(
+                "bot/chain/jupiter_check.py",
+                '        (places.target, wanted.target, "the swap pays into another account"),\n',
+                "",
+            ),
+        ),
+        ("tests/chain/test_chain_jupiter.py",),
+    ),
+    Mutant(
+        "lets an aggregator keep a fee more than there are",
+        (
+            Edit(
+                "bot/chain/routed_chain.py",
+                "        if gained < order.limit_raw - fees:\n",
+                "        if gained < order.limit_raw - 2 * fees:\n",
+            ),
+        ),
+        ("tests/chain/test_chain_routed_judgement.py",),
+    ),
 )
