@@ -14,12 +14,14 @@ from bot.trading.intent import MAY_LAND, Attempt, Intent
 class UnderWay:
     """`lamports` and `token_raw`, by mint, are what unsettled transactions changed in a wallet up to a look at it.
 
-    `mints` are the tokens of whatever has no outcome in the books, landed or not.
+    `mints` are the tokens of whatever has no outcome in the books, landed or not; `undecided` says that an order is among
+    it, and not only attempts beside one that filled theirs.
     """
 
     lamports: int = 0
     token_raw: Mapping[str, int] = field(default_factory=dict)
     mints: frozenset[str] = frozenset()
+    undecided: bool = False
 
     def taken_from(self, look: WalletBalances) -> WalletBalances:
         """The look as it would be without what the books do not have yet; a token may come out below zero."""
@@ -48,7 +50,7 @@ async def under_way(store: Store, chain: Chain, wallet: Wallet, slot: int) -> Un
             return None
         lamports += done.wallet_delta_lamports
         token_raw[intent.request.mint] += done.token_delta_raw
-    return UnderWay(lamports, token_raw, mints)
+    return UnderWay(lamports, token_raw, mints, any(row.request.wallet_id == wallet.id for row, _ in undecided))
 
 
 async def _landed_by(chain: Chain, asked: list[tuple[Intent, Attempt]], slot: int) -> list[tuple[Intent, Attempt]]:
