@@ -30,8 +30,13 @@ class PriceBook:
 
     @contextmanager
     def watching(self, mint: str) -> Iterator[None]:
-        """Keep a mint's reserves current for as long as the block runs."""
+        """Keep a mint's reserves current for as long as the block runs.
+
+        What is known of a mint that was only followed may be old, and nobody may decide by it: a watch begins with nothing.
+        """
         entry = self._entries.setdefault(mint, _Entry())
+        if entry.watchers == 0:
+            entry.point, entry.doubted = None, False
         entry.watchers += 1
         try:
             yield
@@ -40,7 +45,7 @@ class PriceBook:
             self._let_go(mint, entry)
 
     def follow(self, mint: str) -> None:
-        """Take what is pushed of a mint, until `unfollow`; nobody is asked for its reserves because of that."""
+        """Take what is pushed of a mint, until `unfollow`, for `newest` alone; nobody is asked for its reserves for that."""
         self._entries.setdefault(mint, _Entry()).followers += 1
 
     def unfollow(self, mint: str) -> None:
@@ -65,7 +70,7 @@ class PriceBook:
 
     def latest(self, mint: str) -> PricePoint | None:
         entry = self._entries.get(mint)
-        return None if entry is None else entry.point
+        return entry.point if entry is not None and entry.watchers else None
 
     async def changed(self, mint: str) -> None:
         await self._entries[mint].changed.wait()

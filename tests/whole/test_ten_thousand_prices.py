@@ -100,3 +100,21 @@ async def test_what_was_traded_is_read_before_what_is_merely_old(autojump_clock:
         assert book.older_than(50) == ["traded", "new", "older", "old"]
         assert book.watched() == 4
         book.unfollow("asked about")
+
+
+async def test_nobody_decides_by_what_was_only_followed(autojump_clock: MockClock) -> None:
+    """A price that is kept for people may be old; a monitor that begins would take it for that of this moment."""
+    book = PriceBook()
+    book.follow("mint")
+    book.push("mint", PricePoint(curve(7), 70))
+    assert book.latest("mint") is None
+    assert book.newest() == [("mint", PricePoint(curve(7), 70))]
+    with book.watching("mint"):
+        assert book.latest("mint") is None
+        assert book.older_than(0) == ["mint"], "so it is asked for at once"
+        book.push("mint", PricePoint(curve(6), 80))
+        with book.watching("mint"):
+            assert book.latest("mint") == PricePoint(curve(6), 80)
+    assert book.latest("mint") is None
+    book.unfollow("mint")
+    assert book.newest() == []
