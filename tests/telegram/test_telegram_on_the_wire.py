@@ -36,7 +36,7 @@ async def _api(fake: FakeBotApi) -> AsyncIterator[PacedChat]:
 
 
 def _talk(fake: FakeBotApi) -> Talk:
-    chain = InProcessChain(seed=1, slot_ms=20, genesis_time_s=int(time.time()))
+    chain = InProcessChain(seed=1, slot_ms=60, genesis_time_s=int(time.time()))
     return Talk(World(chain, system_clock()), fake)
 
 
