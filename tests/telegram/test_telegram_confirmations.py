@@ -113,6 +113,9 @@ async def test_another_person_cannot_confirm_or_cancel(
         card = await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
         await other.asks(line_of(card, "confirm"), NO_OFFER)
         await other.asks(line_of(card, "cancel"), NO_OFFER)
+        for strange in ("\0", "a\0b", "\ud800", "1" * 400):
+            await other.asks(f"/confirm {strange}", NO_OFFER)
+            await other.asks(f"/cancel {strange}", NO_OFFER)
         assert await trades(talk) == (0, 0)
         await talk.asks(line_of(card, "confirm"), "Sent: buying")
         await bought(talk.world, 1)

@@ -129,6 +129,7 @@ TYPED = (
     (f"/sell {NO_TOKEN} -5%", "is negative"),
     (f"/sell {NO_TOKEN} half", "is not an amount"),
     ("/confirm", "usage: /confirm CODE"),
+    ("/confirm a\0b", "There is no such offer for you, or not any more"),
     ("/confirm 0badc0de", "There is no such offer for you, or not any more"),
     ("/cancel", "usage: /cancel CODE"),
     ("/cancel 0badc0de", "There is no such offer for you"),

@@ -17,12 +17,13 @@ from bot.telegram.replies import mode_label, offer_card, order_line, order_resul
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings
-from bot.trading.offer import OFFER_MS, Offer, Offers, offer_code, offer_key
+from bot.trading.offer import CODE_LENGTH, OFFER_MS, Offer, Offers, offer_code, offer_key
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import Refused
 from bot.trading.units import BPS, AmountError, counted, parse_percent, parse_sol, parse_tokens
 
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+_CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
@@ -137,6 +138,8 @@ class TradeHandlers:
 
     async def _confirmed_before(self, user: User, code: str) -> str | None:
         """What became of the order that an offer was confirmed to, before a restart as well; None for no order."""
+        if _CODE.fullmatch(code) is None:
+            return None
         intent = await self.store.intent_of(offer_key(user.id, code))
         return None if intent is None else order_result(intent)
 
