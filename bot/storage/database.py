@@ -63,7 +63,7 @@ _MAPPING: tuple[tuple[tuple[type[Exception], ...], type[Exception]], ...] = (
             asyncpg.InvalidCatalogNameError,
             asyncpg.TransactionRollbackError,
             asyncpg.LockNotAvailableError,
-            asyncpg.ReadOnlySQLTransactionError,
+            asyncpg.InvalidTransactionStateError,  # read only, or a cancelled read left its connection in a transaction
         ),
         StoreUnavailable,
     ),

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import trio
 
 from bot.errors import Conflict, StartupError, StoreUnavailable
 from bot.storage.address import DatabaseAddress, address_of_socket, address_of_url
-from bot.storage.database import DatabaseStatistics, DatabaseTimeouts
+from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, _translated
 from bot.storage.embedded import EmbeddedPostgres, embedded_postgres
 from bot.storage.store import PostgresStore, open_store
 from tests.storage.server_thread import database_at, fast_folder, run_sql
@@ -248,6 +249,11 @@ async def test_a_closed_store_is_unavailable(database: DatabaseAddress) -> None:
             await store.ping()
         with pytest.raises(StoreUnavailable):
             await store.ping()
+
+
+def test_a_connection_that_is_in_the_middle_of_a_transaction_is_as_good_as_away() -> None:
+    with pytest.raises(StoreUnavailable, match="before any query"), _translated():
+        raise asyncpg.ActiveSQLTransactionError("SET TRANSACTION ISOLATION LEVEL must be called before any query")
 
 
 async def test_a_broken_constraint_is_a_conflict_that_does_not_quote_the_row(database: DatabaseAddress) -> None:
