@@ -28,7 +28,10 @@ pytestmark = pytest.mark.slow
 
 LAUNCHES = 900
 # Prices that no push brings are polled several times a second, as quickly as the rest of these intervals.
-SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]")
+SOURCES = """[streams]
+sources = ["logs", "grpc", "pumpportal"]
+"""
+SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]") + SOURCES
 SLOT_MS = 50
 TRADES_IN_TROUBLE = 10  # of each side; some seconds of this market
 LEVEL_CHANGES = {"entries_paused", "service_down", "halt_latched"}
@@ -69,6 +72,11 @@ def since(status: Status, service: str) -> str:
 
 def health(status: Status, service: str) -> str:
     return str(status["services"][service]["health"])
+
+
+def sources(status: Status) -> dict[str, str]:
+    """How each source of launches is."""
+    return {one["name"]: one["state"] for one in status["services"]["stream"]["sources"]}
 
 
 def causes(status: Status) -> set[str]:
@@ -210,6 +218,10 @@ def test_trouble_of_one_endpoint_is_no_trouble_for_whoever_trades(
 
 def test_a_lost_stream_closes_entries_and_no_exit(trading: RealBot, troubles: list[Trouble]) -> None:
     """Slow: positions come due and leave by prices that are polled while nothing is pushed."""
+    trading.until("all sources up", lambda status: set(sources(status).values()) == {"up"})
+    with trouble(trading, troubles, "stream-silent", "--source", "logs"):
+        status = trading.until("one is silent", lambda status: sources(status)["logs"] == "down")
+        assert (status["state"], sources(status)["grpc"], sources(status)["pumpportal"]) == ("OPEN", "up", "up")
     trading.until("open positions", lambda status: status["positions"]["open"] >= 2)
     with trouble(trading, troubles, "stream-drop"):
         status = trading.until("the cause stream", lambda status: "stream" in causes(status))
