@@ -63,7 +63,7 @@ class Chat:
         except UsageError as error:
             return str(error)
         except Unavailable as error:
-            return self.unavailable(error, incoming.key)
+            return self._with_freeze(incoming, self.unavailable(error, incoming.key))
 
     async def _run(self, incoming: Incoming, parsed: Parsed) -> str:
         if parsed.command.role != "anyone":
@@ -75,9 +75,12 @@ class Chat:
             "command", name=parsed.command.name, key=incoming.key, user=incoming.user.id if incoming.user else None
         )
         told = await self.handlers[parsed.command.name](incoming, parsed.arguments, parsed.command)
-        if parsed.command.name not in TOLD_OF_FREEZE or incoming.user is None:
-            return told
-        return "\n".join(filter(None, [told, self.words.frozen(incoming.user.id)]))
+        return self._with_freeze(incoming, told) if parsed.command.name in TOLD_OF_FREEZE else told
+
+    def _with_freeze(self, incoming: Incoming, told: str) -> str:
+        """An answer that speaks of a user's money as if it could be moved, and below it that it cannot."""
+        frozen = "" if incoming.user is None else self.words.frozen(incoming.user.id)
+        return "\n".join(filter(None, [told, frozen]))
 
     def unavailable(self, error: Unavailable, key: str) -> str:
         """Log that a command met a service that is away, and say so to whoever sent it."""

@@ -22,6 +22,7 @@ from bot.telegram.handlers import (
 )
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.trading_state import OUTFLOW
 from bot.tree import TradingBot
 from bot.users import Registrar
 from tests.whole.virtual import World, make_world, open_for_entries, pausing, running_bot, until
@@ -68,6 +69,10 @@ async def test_an_open_conversation_outlives_the_database(autojump_clock: MockCl
         assert "entries are paused for you by database; exits go on from memory" in status
         assert "not known: the database is away" in status
         assert NO_DATABASE in await reply("/positions")
+        [user] = await world.store.users()
+        bot.guard.pause(OUTFLOW, by="reconciler", why="not signed here", scope=f"user:{user.id}")
+        assert (await reply("/positions")).endswith("nothing of yours can be sold until you give /ack_outflow.")
+        bot.guard.resume(OUTFLOW, scope=f"user:{user.id}")
         world.database.is_away = False
         await until(lambda: "database" not in pausing(bot), within_s=60)
         assert "entries are open for you" in await reply("/status")
