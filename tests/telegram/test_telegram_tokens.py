@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from actors import price_historian
 from bot.ports import Token
 from bot.telegram.foreign import foreign
 from bot.telegram.token_text import age, change_line, dollar_line, name_line, origin_line, uri_lines
@@ -99,6 +100,7 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
 async def test_a_token_that_was_asked_about_is_tracked_again_after_a_restart(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(price_historian, "ASKED_FOR_MS", 200_000)  # an hour of the chain's slots takes long
     talk = make_talk(12)
     world = talk.world
     async with bot_on_telegram(talk, monkeypatch):
@@ -116,5 +118,5 @@ async def test_a_token_that_was_asked_about_is_tracked_again_after_a_restart(
         said = await talk.asks(f"/info {mint}", "calls itself Token 1 (T1)")
         assert "1 m " in said
         assert "1 m not known" not in said
-        await trio.sleep(3_700)
+        await trio.sleep(230)
         assert bot.market.historian.tracked() == 0
