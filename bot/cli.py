@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         "--user", metavar="ID", help="only this user (handle or Telegram id): pause and sell what he holds"
     )
     flatten.add_argument(
-        "--program", metavar="NAME", help="only what trades at this program (pumpfun or pumpswap), and no entries there"
+        "--program",
+        metavar="NAME",
+        help="only what trades at this program (pumpfun, pumpswap or jupiter), and no entries there",
     )
     flatten.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     resume = verbs.add_parser("resume", help="end the operator's own pause")
