@@ -7,11 +7,12 @@ from dataclasses import replace
 import trio
 
 from bot.localnet import elsewhere
-from bot.trading.intent import Context
+from bot.trading.intent import Attempt, AttemptState, Context
 from bot.trading.pool import Pool
-from bot.trading.trading_state import Halt
+from bot.trading.trading_state import OUTFLOW, Halt
 from bot.trading.units import BPS
-from tests.crash.stage import CALM, COMPARED, FINALITY, Doom, Scenario, Stage
+from tests.crash.stage import CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
+from tests.storage.storage_samples import let_in
 from tests.whole.ledgers import Owner, exact
 from tests.whole.virtual import until
 
@@ -178,6 +179,33 @@ async def _sold_by_others(stage: Stage) -> None:
     await stage.living.guard.acknowledge_outflow(stage.user.id)
 
 
+async def _sold_by_others_and_ours_after_all(stage: Stage) -> None:
+    """What was taken for the owner's sale turns out to be an exit that only the journal of a dead bot knew."""
+    store, chain, now_ms = stage.world.store, stage.living.adapters.chain, stage.world.clock.now_ms
+    [held] = await store.open_positions()
+    raw, signature = await Owner(stage.world, stage.wallet).sells(chain, held.mint, held.token_raw)
+    await stage.flat()
+    request = stage.request(share_bps=BPS)
+    await store.admit(
+        request,
+        intent_id=request.key,
+        now_ms=now_ms(),
+        wallet_lamports=0,
+        unrealized_lamports=0,
+        ceilings=CEILINGS,
+        pause_causes=(),
+        day_start_ms=0,
+        gate=let_in,
+    )
+    height, state = await chain.finalized_height(), AttemptState.SIGNED
+    await store.record_attempt(Attempt(signature, request.key, 1, raw, height, held.token_raw, 1, state, now_ms()))
+    await store.mark_sent(signature, now_ms())
+    await stage.settled()
+    with trio.fail_after(SETTLED_WITHIN_S):
+        while any(cause.name == OUTFLOW for cause in stage.living.guard.causes()):
+            await trio.sleep(0.5)
+
+
 async def _taken_back(stage: Stage) -> None:
     """The network takes back the block of the fill, and the same bytes land again; the books are compared meanwhile."""
     chain, store = stage.world.chain, stage.world.store
@@ -241,6 +269,13 @@ SCENARIOS = (
     Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
     Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
+    Scenario(
+        "ours after all",
+        Stage.hold,
+        _sold_by_others_and_ours_after_all,
+        only=("LedgerAudit._unfreeze",),
+        clean=False,
+    ),
     Scenario("sold by others", Stage.hold, _sold_by_others, only=BY_OTHERS, clean=False),
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
