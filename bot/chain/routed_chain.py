@@ -81,12 +81,13 @@ class RoutedChain(PumpChain):
     async def venue(self, mint: str) -> Venue:
         try:
             return await super().venue(mint)
-        except LookupError:
-            await self._mint(mint)  # raises LookupError for what is no token at all
-            route = await self._jupiter.look(mint, for_order=True)
-            if route is None:
-                raise
-            return route
+        except LookupError as error:
+            nowhere = error
+        await self._mint(mint)  # raises LookupError for what is no token at all
+        route = await self._jupiter.look(mint, for_order=True)
+        if route is None:
+            raise nowhere
+        return route
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
         found = await super().venues(mints)
