@@ -70,6 +70,8 @@ TYPED = (
     ("/balance x", "usage: /balance"),
     (f"/price {NO_TOKEN}", "is no token of the launchpad; check the address"),
     ("/price", "usage: /price MINT"),
+    (f"/info {NO_TOKEN}", "is no token of the launchpad; check the address"),
+    ("/info", "usage: /info MINT"),
     ("/settings", "max_trade = 1 SOL"),
     ("/settings max_trade 0.5", "max_trade = 0.5 SOL; it holds from now on"),
     ("/settings max_trade", "max_trade = 0.5 SOL"),
