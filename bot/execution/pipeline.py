@@ -160,13 +160,16 @@ class Pipeline:
         if admitted.state is not IntentState.PLANNED:
             return Submitted(admitted, f"this order exists already and is {admitted.state}")
         bound.info("intent_planned", context=request.context, reserved_lamports=admitted.reserved_lamports)
+        trouble: Exception | None = None
         try:
             order, sells_all = await self._prepare(admitted, wallet, settings, rung)
             attempt = await self._sign(admitted, wallet, order, sells_all=sells_all)
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
-            await self._give_up(admitted, order_failure(error))
-            bound.warning("intent_given_up", reason=str(error))
-            return not_sent(error)
+            trouble = error
+        if trouble is not None:  # outside of the handler: a stop that arrives now covers up no error
+            await self._give_up(admitted, order_failure(trouble))
+            bound.warning("intent_given_up", reason=str(trouble))
+            return not_sent(trouble)
         bound.info(
             "attempt_signed",
             number=attempt.number,
