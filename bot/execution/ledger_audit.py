@@ -93,16 +93,23 @@ class LedgerAudit:
         return LedgerState(len(checks), exact, max(moments, default=None), min(moments, default=None))
 
     async def compare(
-        self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, *, apart_slots: int = 1
+        self,
+        wallet: Wallet,
+        ledger: WalletLedger,
+        balances: WalletBalances,
+        *,
+        apart_slots: int = 1,
+        unsettled: frozenset[str] = frozenset(),
     ) -> bool:
         """Hold a wallet's ledger against a look at the chain; False while its books have not begun.
 
         To be called with a ledger and a look without what unsettled orders of the wallet did. Two looks that show the same
-        difference count when they are `apart_slots` apart. Raises StoreUnavailable, and ChainUnavailable when the history
-        that would explain a difference cannot be read.
+        difference count when they are `apart_slots` apart. What others did to a token of `unsettled`, the mints of orders
+        that have no outcome in the books, is booked after it, with the position that it moved. Raises StoreUnavailable, and
+        ChainUnavailable when the history that would explain a difference cannot be read.
         """
         missing, is_open = balances.lamports - ledger.booked_lamports, ledger.opened_slot is not None
-        if is_open and await self._explained(wallet, ledger, balances, missing):
+        if is_open and await self._explained(wallet, ledger, balances, missing, unsettled):
             return True  # the next look says what is left
         if missing == 0 and is_open:
             self._suspected.pop(wallet.id, None)
@@ -119,10 +126,17 @@ class LedgerAudit:
         await self._note(wallet, ledger, balances)
         return True
 
-    async def _explained(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, missing: int) -> bool:
+    async def _explained(
+        self,
+        wallet: Wallet,
+        ledger: WalletLedger,
+        balances: WalletBalances,
+        missing: int,
+        unsettled: frozenset[str],
+    ) -> bool:
         """Book what others did; a history that cannot be read holds up only who needs it, for a difference."""
         try:
-            return await self._explain(wallet, ledger, balances)
+            return await self._explain(wallet, ledger, balances, unsettled)
         except ChainUnavailable as error:
             if missing:
                 raise
@@ -159,13 +173,15 @@ class LedgerAudit:
         self.alert(alerts.outflow(wallet, fresh))
         log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=_lost_by(fresh))
 
-    async def _explain(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
+    async def _explain(
+        self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, unsettled: frozenset[str]
+    ) -> bool:
         """Book what others' transactions changed in lamports, up to a look; False when there is nothing to book or to await.
 
         A transaction is booked once the network does not take it back any more; its wallet is frozen before that.
         """
         known = [move for move in await self.foreign(wallet) if move.lamports and move.slot <= balances.slot]
-        moves = [move for move in known if is_deep(move, balances)]
+        moves = [move for move in known if is_deep(move, balances) and unsettled.isdisjoint(move.token_raw)]
         if not moves:
             return bool(known)
         entries = [_entry_of(wallet, move) for move in moves]

@@ -6,7 +6,7 @@ rest of the road, from the sent bytes to the settled fill, is `confirm.py`; a re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -33,9 +33,10 @@ from bot.execution.program_errors import ProgramErrors
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting, not_sent
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
+from bot.execution.signed_again import may_be_closing, refused_beside
 from bot.execution.units_book import Kind, UnitsBook, kind_of
 from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
-from bot.trading.failures import PRICE_CODES, WRONG_MARKET, order_failure
+from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
@@ -57,12 +58,6 @@ def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
     """The gate for a look ahead: it judges as the gate does and admits nothing, so that nothing is written."""
     verdict = admit(request, facts)
     return verdict if isinstance(verdict, Refused) else Refused(_WOULD_DO, "")
-
-
-def _may_be_closing(followed: Sequence[Followed]) -> bool:
-    """Whether one landed with an error that closing the token account may have given: somebody has sent dust to it."""
-    errors = [one.error for one in followed if one.error is not None]
-    return any(error.code not in PRICE_CODES | WRONG_MARKET for error in errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +101,12 @@ class Pipeline:
     async def again(self, intent: Intent, wallet: Wallet, rung: Rung) -> Submitted | Refused:
         """Sign an exit of a whole balance once more, on newer reserves and a higher rung, beside what it signed before.
 
-        At most one of them can succeed (money path 3). Refused where that is not certain: for the sale of a part, while a
-        buy of the token may still land, once the order is decided, and when its attempts would cost more than the reserve
-        for it. Raises StoreUnavailable.
+        At most one of them can succeed (money path 3). Refused where that is not certain, as `refused_beside` says, and when
+        its attempts would cost more than the reserve for it. Raises StoreUnavailable.
         """
         followed = self.in_flight.attempts_of(intent.id)
-        if not followed or followed[0].decided:
-            return Refused("resolved", "this order has its outcome")
-        if not all(entry.attempt.sells_all for entry in followed):
-            return Refused("part", "a sale of a part is signed again only once it is proven dead")
-        if self.in_flight.buys(wallet.id, intent.request.mint):
-            return Refused("buy_in_flight", "a buy of this token may still land")
+        if refused := refused_beside(followed, self.in_flight.buys(wallet.id, intent.request.mint)):
+            return refused
         if refused := self.refused_now(intent.request):
             return refused
         with exit_lane():
@@ -124,7 +114,7 @@ class Pipeline:
             request = replace(
                 intent.request,
                 slippage_bps=rung.slippage_bps,
-                keep_account=intent.request.keep_account or _may_be_closing(followed),
+                keep_account=intent.request.keep_account or may_be_closing(followed),
             )
             try:
                 order, sells_all = await self._prepare(replace(intent, request=request), wallet, settings, rung)

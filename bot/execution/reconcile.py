@@ -61,7 +61,8 @@ class Reconciler:
             return False  # what moved tokens may have moved SOL, and is booked: the next look compares both
         undecided = moving.undecided or wallet.id in self.in_flight.wallet_ids()
         apart_slots = BUSY_APART_SLOTS if undecided or moving.mints else 1
-        return await self.ledgers.compare(wallet, ledger, balances, apart_slots=apart_slots) and not undecided
+        compared = await self.ledgers.compare(wallet, ledger, balances, apart_slots=apart_slots, unsettled=moving.mints)
+        return compared and not undecided
 
     async def _still(self, wallet: Wallet, before: Sequence[Position], ledger: WalletLedger) -> bool:
         """Whether the books say what they said before the look: what was settled meanwhile may be in it or not."""

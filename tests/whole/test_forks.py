@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 from trio.testing import MockClock
@@ -105,9 +105,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def playing() -> AsyncIterator[Scene]:
+async def playing(settings: UserSettings = BY_HAND) -> AsyncIterator[Scene]:
     world = make_world(InProcessChain(seed=1))
-    user, wallet = await world.user("demo-1", BY_HAND)
+    user, wallet = await world.user("demo-1", settings)
     crowd = Crowd(world.chain)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
@@ -206,6 +206,29 @@ async def test_a_sale_that_is_taken_back_opens_its_position_with_its_monitor(aut
                 await trio.sleep(0.5)
         if await scene.held():
             await scene.sell("once more")
+        await closed(scene.world, 1)
+        await scene.sound()
+
+
+async def test_an_exit_that_is_taken_back_has_no_second_attempt_before_it_is_proven_dead(
+    autojump_clock: MockClock,
+) -> None:
+    async with playing(replace(BY_HAND, max_hold_s=5)) as scene:
+        await scene.buy()
+        await closed(scene.world, 1)
+        [exit_row] = [row for row in scene.world.store._trades.values() if row.realized_lamports]
+        slots = scene.world.chain.cluster.chain.position.slot - exit_row.fill.slot + 1
+        scene.world.chain.set_fault("drop-tx", for_s=200)
+        scene.world.chain.fork(slots, lost_percent=100)
+        await scene.reversed()
+        exits = scene.world.store._intents
+        with trio.fail_after(EXPIRED_WITHIN_S):
+            while exits[exit_row.intent.id].state in IN_FLIGHT:
+                rows = [row for row in scene.world.store._attempts.values() if row.intent_id == exit_row.intent.id]
+                assert len(rows) == 1
+                await trio.sleep(0.5)
+        assert exits[exit_row.intent.id].state is IntentState.EXPIRED
+        scene.world.chain.cluster.all_faults.clear()
         await closed(scene.world, 1)
         await scene.sound()
 

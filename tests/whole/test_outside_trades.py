@@ -125,6 +125,34 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
         assert (await world.store.wallet_ledger(here.wallet.id)).booked_lamports == balance
 
 
+async def test_what_was_sold_elsewhere_before_the_books_knew_of_its_purchase_is_adopted_with_its_proceeds(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        user, wallet = await world.user("demo-1", BY_HAND)
+        await open_for_entries(bot)
+        mint = Crowd(world.chain).launch()
+        await trio.sleep(1)
+        await exact(bot, world)
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+        chain = bot.adapters.chain
+    world.chain.step(2)
+    before = await chain.balances(wallet.address)
+    _, signature = await Owner(world, wallet).sells(chain, mint, before.token_raw[mint])
+    world.chain.step(50)
+    brought = (await chain.balances(wallet.address)).lamports - before.lamports
+    async with running_bot(world) as bot:
+        await until(lambda: bool(world.store._adjustments), within_s=120)
+        await exact(bot, world)
+    [adjustment], [trade] = world.store._adjustments, world.store._trades.values()
+    after = await world.store.position(adjustment.position_id)
+    assert after is not None
+    assert (adjustment.signature, after.state) == (signature, PositionState.CLOSED)
+    rent_lamports = 2_074_080
+    assert after.realized_lamports == brought + trade.fill.wallet_delta_lamports + rent_lamports
+
+
 async def test_tokens_that_are_sent_in_again_and_again_cost_nothing_and_lose_nothing(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     async with running_bot(world) as bot:
