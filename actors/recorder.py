@@ -13,6 +13,7 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.alerts import Alert, recording_goes_on, recording_stopped
 from bot.ports import MarketRecording, RecordingState, Seen
 
 log = structlog.get_logger()
@@ -22,6 +23,7 @@ BATCH_MAX = 5_000
 WRITE_EVERY_S = 1.0
 TIDY_FIRST_S = 30.0  # a start has better things to do
 TIDY_EVERY_S = 60.0
+TOLD_AFTER_S = 60.0  # a disk that is full for a moment loses nothing: rows wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,21 @@ class RecorderLook:
 
 @dataclass(slots=True)
 class Recorder:
-    """Writes once a second, and again what the disk did not take; beyond `queue_max` rows the newest are dropped and counted."""
+    """Writes once a second, and again what the disk did not take; beyond `queue_max` rows the newest are dropped and counted.
+
+    Operators are told when it has not gone on for `TOLD_AFTER_S`.
+    """
 
     recording: MarketRecording
     clock: Clock
+    alert: Callable[[Alert], None]
     queue_max: int = QUEUE_MAX
     _waiting: deque[Seen] = field(default_factory=deque)
     _written: int = 0
     _dropped: int = 0
     _troubles: dict[str, str] = field(default_factory=dict)
+    _ill_since_s: float | None = None
+    _told: bool = False
     _state: RecordingState = field(default_factory=RecordingState)
 
     def note(self, seen: Seen) -> None:
@@ -85,9 +93,27 @@ class Recorder:
             if name not in self._troubles:
                 log.warning("recording_stopped", work=name, reason=str(error))
             self._troubles[name] = str(error)
+            self._tell_stopped(str(error))
         else:
             if self._troubles.pop(name, None) is not None:
                 log.info("recording_goes_on", work=name, dropped=self._dropped)
+                self._tell_goes_on()
+
+    def _tell_stopped(self, why: str) -> None:
+        now_s = trio.current_time()
+        if self._ill_since_s is None:
+            self._ill_since_s = now_s
+        elif now_s - self._ill_since_s >= TOLD_AFTER_S and not self._told:
+            self._told = True
+            self.alert(recording_stopped(why))
+
+    def _tell_goes_on(self) -> None:
+        if self._troubles:
+            return
+        self._ill_since_s = None
+        if self._told:
+            self._told = False
+            self.alert(recording_goes_on(self._dropped))
 
     async def _write(self) -> None:
         while self._waiting:

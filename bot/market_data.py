@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from actors.dollar_keeper import DollarKeeper
@@ -10,6 +11,7 @@ from actors.recorder import Recorder
 from actors.runtime import Start
 from bot.adapters import Adapters, absent
 from bot.clock import rfc3339
+from bot.execution.alerts import Alert
 from bot.execution.dollar_book import DollarBook
 from bot.execution.price_book import PriceBook
 from bot.ports import PricePoint, Snapshot
@@ -22,9 +24,9 @@ Record = dict[str, Any]
 class MarketData:
     """Takes what the stream tells and what polling reads."""
 
-    def __init__(self, adapters: Adapters, prices: PriceBook) -> None:
+    def __init__(self, adapters: Adapters, prices: PriceBook, alert: Callable[[Alert], None]) -> None:
         recording, clock, rules = adapters.recording, adapters.clock, adapters.market_rules.history
-        self.recorder = None if recording is None else Recorder(recording, clock)
+        self.recorder = None if recording is None else Recorder(recording, clock, alert)
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)

@@ -152,7 +152,8 @@ def _recorder(recorder: Record | None) -> list[str]:
     """What is recorded of the market; an older bot, or one that records nothing, says nothing."""
     if recorder is None:
         return []
-    kept = f"{recorder['kept_bytes'] / 1_000_000:.1f} MB kept since {recorder['oldest'] or 'now'}"
+    since = f" since {recorder['oldest']}" if recorder["oldest"] else ""
+    kept = f"{recorder['kept_bytes'] / 1_000_000:.1f} MB kept{since}"
     torn = f", {_counted(recorder['torn_files'], 'torn file')} set aside" if recorder["torn_files"] else ""
     trouble = f"; it does not go on: {recorder['trouble']}" if recorder["trouble"] else ""
     rows = f"{_counted(recorder['written'], 'row')} since the start, {recorder['dropped']} dropped"

@@ -170,7 +170,7 @@ class TradingBot:
             observe_s=self.observe_s,
             supervisor=self.supervisor,
         )
-        self.market = MarketData(self.adapters, self.prices)
+        self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
         errors.on_burst = self.protocol_watch.burst

@@ -14,7 +14,7 @@ from bot.clock import rfc3339_s
 from bot.ports import Wallet, WalletMove
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import ENDPOINTS, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
+from bot.trading.runbooks import ENDPOINTS, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted, format_sol
 
@@ -347,6 +347,18 @@ def router_back() -> Alert:
 def engine_back() -> Alert:
     """A region of the block engine answers again."""
     return Alert("engine", "The block engine answers again.", page_for("engine"), Turn.ENDS)
+
+
+def recording_stopped(why: str) -> Alert:
+    """The recording of the market has not gone on for a while."""
+    text = f"The recording of the market does not go on: {why}. Trading is not touched; what is not recorded is lost."
+    return Alert("recording", text, RECORDING, Turn.BEGINS)
+
+
+def recording_goes_on(dropped: int) -> Alert:
+    """The disk takes the recording again; `dropped` rows were lost since the bot's start."""
+    text = f"The recording of the market goes on; {counted(dropped, 'row')} dropped since the start."
+    return Alert("recording", text, RECORDING, Turn.ENDS)
 
 
 def drifted(program: str, why: str) -> Alert:

@@ -11,6 +11,7 @@ ENDPOINTS = "runbooks/endpoints.md"
 STANDBY = "runbooks/standby.md"
 DRIFT = "runbooks/protocol-drift.md"
 FINALITY = "runbooks/finality.md"
+RECORDING = "runbooks/recording.md"
 TREE = "runbooks/supervision.md"
 
 RUNBOOKS = {

@@ -8,7 +8,7 @@ from functools import partial
 
 from tests.crash.matrix import walk
 from tests.crash.points import points
-from tests.crash.real_points import die_at, dooms
+from tests.crash.real_points import SETTINGS, die_at, dooms
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.stage import Doom
 from tests.simulation.determinism import run_seeded
@@ -21,6 +21,7 @@ SEED = 1
 ROW = "{:<50} {:<24} {}"
 LIFE_AT_MOST_S = 50.0
 FLAT_WITHIN_S = 300.0
+NOT_REACHED = "not reached"
 
 
 def virtual_matrix() -> list[str]:
@@ -40,14 +41,14 @@ def virtual_matrix() -> list[str]:
 def real_matrix() -> list[str]:
     """SIGKILL at every point that a real market leads to, life after life; prints the table, returns the audit's findings."""
     became: dict[Doom, str] = {}
-    with real_bot() as bot:
+    with real_bot(SETTINGS) as bot:
         every = list(dooms())
         launches = int((len(every) + 4) * LIFE_AT_MOST_S * 1000 / LAUNCH_GAP_MS)
         market = ("--market", str(write_busy_market(bot.directory / "busy.csv", launches)))
         for doom in every:
             died = die_at(bot, market, doom)
             left = ", ".join(sorted(set(bot.unresolved_intents().values()))) or "nothing"
-            became[doom] = f"killed, {left} on its way" if died else "not reached"
+            became[doom] = f"killed, {left} on its way" if died else NOT_REACHED
             print(f"{doom}: {became[doom]}", flush=True)
         bot.start(*market)
         bot.until_open()
@@ -57,7 +58,7 @@ def real_matrix() -> list[str]:
         books = read_books(bot.directory)
         found = findings(books, read_evidence(bot.directory, [row["address"] for row in books.wallets]))
     _print("on the real chain and PostgreSQL", became)
-    return found
+    return found + [f"no life came to a crash {doom}" for doom, what in became.items() if what == NOT_REACHED]
 
 
 def _all_dooms() -> list[Doom]:

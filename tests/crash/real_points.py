@@ -6,6 +6,7 @@ the last one. A point that such a market does not lead to within a minute is kil
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from tests.crash.doomed import AFTER, COUNT, POINT
 from tests.crash.points import points
 from tests.crash.stage import Doom
-from tests.whole.real import RealBot
+from tests.whole.real import FAST, RealBot
+from tests.whole.real_evidence import Node, rows_of_running
 
 DOOMED = (sys.executable, "-m", "tests.crash.doomed")
 DIES_WITHIN_S = 40.0
@@ -33,9 +35,13 @@ LEFT_BY = {
 NOT_HERE = (
     "Confirmer._ask_history",  # nothing has landed for 150 blocks
     "Confirmer._expire",
+    "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
     "Pipeline.preview",  # somebody asks for a card
     "Reconciler._position",  # somebody else moves the wallet's tokens
 )
+# Many lives of busy snipers: a user's day has no end here.
+SETTINGS = FAST + "snipe_max_daily = 1000000\n"
+GIFT_LAMPORTS = 1_000_000
 
 
 def dooms() -> Iterator[Doom]:
@@ -60,8 +66,22 @@ def _provoke(bot: RealBot, point: str) -> None:
             bot.command(*FORK)
         case "closed_by_loss":
             bot.command("chat", "--as", "demo-1", text="/status\n")
+        case "Pipeline.entry_checks":
+            bot.command("diag", "--user", "demo-1")
+        case "OrderedCauses._order" | "OrderedCauses._end":
+            bot.command("pause", "--why", "a drill")
+            bot.command("resume")
+        case "LedgerAudit._explain":
+            _give(bot)
         case _:
             bot.command(*TROUBLE)
+
+
+def _give(bot: RealBot) -> None:
+    """SOL that no order brings comes to a wallet."""
+    [wallet, *_] = rows_of_running(bot.directory, "select address from wallets order by address")
+    record = json.loads((bot.directory / "localnet" / "localnet.json").read_text())
+    Node(record["http_url"]).call("requestAirdrop", wallet["address"], GIFT_LAMPORTS)
 
 
 def _live(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:

@@ -21,7 +21,7 @@ from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
-from tests.whole.virtual import bought, make_world, open_for_entries, running_bot
+from tests.whole.virtual import bought, make_world, open_for_entries, running_bot, until
 
 HOLDS = UserSettings(max_hold_s=None, stop_loss_bps=None, take_profit_bps=None)
 
@@ -106,8 +106,12 @@ async def test_a_full_disk_costs_rows_beyond_the_queue_and_nothing_else(autojump
         assert look.dropped >= 1, "the third launch, and what was read of all three"
         assert look.trouble == "no space left on device"
         assert bot.guard.state == "OPEN"
+        await until(
+            lambda: any("The recording of the market does not go on: no space" in one for one in world.alerts),
+            within_s=90,
+        )
         disk.is_full = False
-        await trio.sleep(2)
+        await until(lambda: any("The recording of the market goes on" in one for one in world.alerts), within_s=90)
         assert recorder.look().trouble is None
         crowd.launch()
         await trio.sleep(3)
