@@ -1,11 +1,15 @@
 """One scanner per followed wallet: every swap of it on the launchpad, in pools or at Raydium becomes a recorded signal, once.
 
-The launch stream tells of a trade first; the wallet's own history, read by polling, is what counts: a hint only makes
-the scanner look sooner. Where it stopped is a row, so that a restart goes on from there.
+A stream of confirmed transactions tells of it where there is one, and the wallet's own history, read by polling, of all that
+the stream did not; word of an unconfirmed trade only makes the scanner look sooner. Where it stopped is a row, so that a
+restart goes on from there.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,17 +18,20 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import DecodeError, Unavailable
-from bot.ports import TrackingStore, WalletCursor, WalletHistory, WalletTransaction
+from bot.ports import TrackingStore, WalletCursor, WalletHistory, WalletSignal, WalletTold, WalletTransaction
 from bot.trading.launch import CurveTrade
 
 log = structlog.get_logger()
 
 POLL_S = 30.0
+TOLD_POLL_S = 3_600.0  # between two looks at the history of a wallet that the stream tells of
 PAGE = 100
 BACKLOG_MAX = 1_000  # transactions that are read back after a gap; about one busy hour of an automatic trader
 HINTED_POLL_S = 0.5  # a hint comes at `processed`, the history shows the transaction at `confirmed`
 HINT_LIFE_S = 20.0
 HINTS_MAX = 64
+TOLD_MAX = 256  # transactions that the stream told and that wait to be recorded; beyond them the history is read
+RECENT_MAX = 64  # signatures that are remembered, for a stream that repeats itself
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 30.0
 UNSHOWN_TRIES = 10  # looks at a listed transaction that no endpoint shows, before it is given up
@@ -46,15 +53,52 @@ class ScannerLook:
 
 @dataclass(slots=True)
 class Followed:
-    """The scanners at work by address; whoever sees a trade first tells them through it."""
+    """The scanners at work by address, and whoever tells them what their wallets do.
+
+    `covered` has for each wallet that a stream tells of the slot after which it told everything to its scanner.
+    """
 
     scanners: dict[str, WalletScanner] = field(default_factory=dict)
+    covered: dict[str, int] = field(default_factory=dict)
+
+    def keep_only(self, wanted: Collection[str]) -> None:
+        """Nobody follows the other wallets any more; what the stream says of them later counts anew."""
+        self.covered = {address: slot for address, slot in self.covered.items() if address in wanted}
 
     def hint(self, trade: CurveTrade) -> None:
         """A trade was seen on the stream; it counts once the trader's own history shows it."""
         scanner = self.scanners.get(trade.trader)
         if scanner is not None:
             scanner.hint(trade.signature)
+
+    def told(self, told: WalletTold) -> None:
+        """A transaction that counts by itself. One that no scanner takes is found in the wallet's history."""
+        scanner = self.scanners.get(told.address)
+        if scanner is None or not scanner.take(told):
+            self.passed_over(told)
+
+    def passed_over(self, told: WalletTold) -> None:
+        """What was told to a scanner that could not take it is read by it from the history."""
+        if told.address in self.covered:
+            self.covered[told.address] = max(told.slot, self.covered[told.address])
+
+    def covers(self, addresses: Collection[str], slot: int) -> None:
+        """The histories are to be read once more, until this slot; then the stream suffices."""
+        for address in addresses:
+            self.covered[address] = slot
+        self._wake(addresses)
+
+    def lost(self, addresses: Collection[str], slot: int) -> None:
+        """The histories are all there is."""
+        for address in addresses:
+            self.covered.pop(address, None)
+        self._wake(addresses)
+
+    def _wake(self, addresses: Collection[str]) -> None:
+        for address in addresses:
+            scanner = self.scanners.get(address)
+            if scanner is not None:
+                scanner.wake()
 
 
 @dataclass(slots=True, repr=False)
@@ -69,34 +113,77 @@ class WalletScanner:
     poll_s: float = POLL_S
     look: ScannerLook = field(default_factory=ScannerLook)
     _hints: dict[str, float] = field(default_factory=dict)
-    _hinted: trio.Event = field(default_factory=trio.Event)
+    _told: deque[WalletTold] = field(default_factory=deque)
+    _recent: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    _woken: trio.Event = field(default_factory=trio.Event)
     _unshown: dict[str, int] = field(default_factory=dict)
+    _checked_at_s: float = -math.inf
+    _read_until_slot: int = -1  # the slot that the history was read at, as far as the stream asked for one
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the stream tells of all that the history, as far as it was read, has not told."""
+        needed = self.followed.covered.get(self.address)
+        return needed is not None and self._read_until_slot >= needed
 
     def hint(self, signature: str) -> None:
         """Look soon, and until this transaction has been read or the hint is too old."""
+        if self.is_told:
+            return
         if len(self._hints) < HINTS_MAX:
             self._hints[signature] = trio.current_time() + HINT_LIFE_S
-        self._hinted.set()
+        self.wake()
+
+    def take(self, told: WalletTold) -> bool:
+        """Have a transaction recorded; False where too many wait."""
+        if len(self._told) >= TOLD_MAX:
+            return False
+        self._told.append(told)
+        self.wake()
+        return True
+
+    def wake(self) -> None:
+        """Look whether there is something to do."""
+        self._woken.set()
 
     async def run(self, ctx: Context) -> None:
+        self._begin_again()
         self.followed.scanners[self.address] = self
         try:
             ctx.ready()
             rest_s = RETRY_MIN_S
             while True:
-                self._hinted = trio.Event()
+                self._woken = trio.Event()
                 try:
-                    await self._catch_up()
+                    await self._record_told()
+                    if self._due_in_s() <= 0 and await self._catch_up():
+                        self._checked_at_s, self.look.checked_at_ms = trio.current_time(), self.clock.now_ms()
                 except Unavailable as error:
                     self._waits(str(error))
                     await trio.sleep(rest_s)
                     rest_s = min(rest_s * 2, RETRY_MAX_S)
                     continue
-                rest_s = RETRY_MIN_S
-                self.look.checked_at_ms, self.look.trouble = self.clock.now_ms(), ""
+                rest_s, self.look.trouble = RETRY_MIN_S, ""
                 await self._rest()
         finally:
             del self.followed.scanners[self.address]
+
+    def _begin_again(self) -> None:
+        """A new life reads the history first, and what an earlier one left unrecorded from there."""
+        for told in self._told:
+            self.followed.passed_over(told)
+        self._told.clear()
+        self._checked_at_s, self._read_until_slot = -math.inf, -1
+
+    def _due_in_s(self) -> float:
+        """Seconds until the history is to be read; 0 or less for now."""
+        now_s = trio.current_time()
+        self._hints = {signature: until_s for signature, until_s in self._hints.items() if until_s > now_s}
+        if self._hints or self._unshown:
+            return 0.0
+        if self.address in self.followed.covered and not self.is_told:
+            return 0.0
+        return self._checked_at_s + (TOLD_POLL_S if self.is_told else self.poll_s) - now_s
 
     def _waits(self, reason: str) -> None:
         if not self.look.trouble:
@@ -104,34 +191,51 @@ class WalletScanner:
         self.look.trouble = reason
 
     async def _rest(self) -> None:
-        """Until the next poll, which is soon while a hinted or listed transaction has not been read."""
-        now_s = trio.current_time()
-        self._hints = {signature: until_s for signature, until_s in self._hints.items() if until_s > now_s}
-        if self._hints or self._unshown:
+        """Until somebody has something to tell or the next poll, which is soon while a transaction has not been read."""
+        due_in_s = self._due_in_s()
+        if due_in_s <= 0:
             await trio.sleep(HINTED_POLL_S)
             return
-        with trio.move_on_after(self.poll_s):
-            await self._hinted.wait()
+        with trio.move_on_after(due_in_s):
+            await self._woken.wait()
 
-    async def _catch_up(self) -> None:
+    async def _record_told(self) -> None:
+        """What the stream told since the last time. Until the history has been read the cursor stays where it is."""
+        newest: WalletTold | None = None
+        while self._told:
+            told = self._told[0]
+            if told.signature not in self._recent:
+                if told.unread and not await self._read(WalletTransaction(told.signature, told.slot, failed=False)):
+                    break
+                await self._record(told.swaps)
+                self._recent.append(told.signature)
+            newest = self._told.popleft()
+        if newest is not None and self.is_told:
+            await self.store.move_cursor(WalletCursor(self.address, newest.signature, newest.slot))
+
+    async def _catch_up(self) -> bool:
+        """Read the history to its end; False where something in it cannot be read yet."""
+        since_slot = self.followed.covered.get(self.address, 0)
         cursor = await self.store.cursor(self.address)
         if cursor is None:
-            await self._begin()
-            return
-        for transaction in await self._news(cursor):
-            if not await self._read(transaction):
-                return
-            await self.store.move_cursor(WalletCursor(self.address, transaction.signature, transaction.slot))
-            self._hints.pop(transaction.signature, None)
+            await self._begin(since_slot)
+        else:
+            for transaction in await self._news(cursor, since_slot):
+                if not await self._read(transaction):
+                    return False
+                await self.store.move_cursor(WalletCursor(self.address, transaction.signature, transaction.slot))
+                self._hints.pop(transaction.signature, None)
+        self._read_until_slot = since_slot
+        return True
 
-    async def _begin(self) -> None:
+    async def _begin(self, since_slot: int) -> None:
         """A wallet that is followed from now on: what it did before is nobody's signal."""
-        newest = await self.history.transactions(self.address, limit=1)
+        newest = await self.history.transactions(self.address, limit=1, not_before=since_slot)
         signature, slot = (newest[0].signature, newest[0].slot) if newest else (None, 0)
         await self.store.move_cursor(WalletCursor(self.address, signature, slot))
         log.info("wallet_followed", address=self.address, signature=signature, slot=slot)
 
-    async def _news(self, cursor: WalletCursor) -> list[WalletTransaction]:
+    async def _news(self, cursor: WalletCursor, since_slot: int) -> list[WalletTransaction]:
         """What came after the cursor, the oldest first, at most BACKLOG_MAX of it; what is older than those is said.
 
         The slot ends the reading too: an endpoint that does not know the cursor's transaction gives everything.
@@ -139,7 +243,9 @@ class WalletScanner:
         found: list[WalletTransaction] = []
         while len(found) <= BACKLOG_MAX:
             before = found[-1].signature if found else None
-            page = await self.history.transactions(self.address, limit=PAGE, before=before, until=cursor.signature)
+            page = await self.history.transactions(
+                self.address, limit=PAGE, before=before, until=cursor.signature, not_before=since_slot
+            )
             new = [one for one in page if one.slot >= cursor.slot]
             found += new
             if len(page) < PAGE or len(new) < len(page):
@@ -172,6 +278,11 @@ class WalletScanner:
         if swaps is None:
             return self._not_shown(transaction)
         self._unshown.pop(transaction.signature, None)
+        await self._record(swaps)
+        self._recent.append(transaction.signature)
+        return True
+
+    async def _record(self, swaps: Collection[WalletSignal]) -> None:
         for swap in swaps:
             if await self.store.record_signal(swap):
                 self.look.signals += 1
@@ -185,7 +296,6 @@ class WalletScanner:
                     slot=swap.slot,
                     signature=swap.signature,
                 )
-        return True
 
     def _not_shown(self, transaction: WalletTransaction) -> bool:
         """Whether to give up a transaction that is listed and that no endpoint shows."""

@@ -25,6 +25,7 @@ from bot.ports import (
     Store,
     Vault,
     WalletHistory,
+    WalletNews,
 )
 
 
@@ -43,8 +44,8 @@ class Adapters:
     `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
     `pools` tells of trades in pools, whose prices come by polling alone without it.
     `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
-    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `router` is the aggregator, where one is
-    configured.
+    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `router` is the aggregator, and
+    `wallet_news` tells what followed wallets do, where one is configured.
     """
 
     store: Store
@@ -61,6 +62,7 @@ class Adapters:
     sol_price: SolPrice | None = None
     market_rules: MarketRules = field(default_factory=MarketRules)
     router: Router | None = None
+    wallet_news: WalletNews | None = None
 
 
 async def absent(_: Context) -> IgnoreType:

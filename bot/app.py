@@ -221,6 +221,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             market_rules=market_rules(chosen),
             sol_price=await opened.enter_async_context(open_sol_price(usd_url(chosen.usd, local_url))),
             router=router,
+            wallet_news=routes.wallet_news(cluster, chosen, slot_ms=slot_ms),
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():

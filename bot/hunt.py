@@ -26,7 +26,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
-from bot.ports import Chain, Desk, Store, WalletHistory
+from bot.ports import Chain, Desk, Store, WalletHistory, WalletNews
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion
 
@@ -48,7 +48,8 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
 class Hunt:
     """The hunt's dynamic children. `supervisor` finds a running supervisor by its path, or raises Unavailable.
 
-    `observe_s` is how long a new token is watched before an opinion. `hunted`, `opinions` and `followed` are what the
+    `observe_s` is how long a new token is watched before an opinion. `wallet_news` tells the scanners what their wallets
+    do, where such a source is configured. `hunted`, `opinions` and `followed` are what the
     children have seen, for whoever shows it.
     """
 
@@ -61,6 +62,7 @@ class Hunt:
     desk: Desk
     observe_s: float
     supervisor: Callable[..., Supervisor]
+    wallet_news: WalletNews | None = None
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
@@ -111,6 +113,9 @@ class Hunt:
         scanners = self.supervisor("hunt", "wallet_scanners")
         wanted = {wallet.address for wallet in await self.store.tracked()}
         running = {child.id for child in scanners.which_children()}
+        self.followed.keep_only(wanted)
+        if self.wallet_news is not None:
+            self.wallet_news.want(wanted)
         for address in running - wanted:
             await scanners.terminate_child(address)
         for address in wanted - running:

@@ -31,6 +31,7 @@ from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport, open_http_transport
 from bot.chain.unit_prices import FeeHints
+from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock
 from bot.compose import engine_rates, router_key
 from bot.errors import StartupError
@@ -180,6 +181,15 @@ def launch_stream(
     return LaunchSources(sources, clock, polling)
 
 
+def wallet_news(cluster: LocalChainAddress, chosen: settings.Settings, *, slot_ms: int) -> GeyserWallets | None:
+    """What followed wallets do, from the source of the settings; None where their histories are polled."""
+    if chosen.tracking.source == POLLING:
+        return None
+    call = _geyser(chosen.streams, cluster.grpc_url, "tracking.source")
+    silence_s = max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
+    return GeyserWallets(call, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
+
+
 def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> PolledLaunches:
     """The last source; it follows a coin for as long as a tracker observes it, and a little longer."""
     rule = PollingRule(
@@ -190,17 +200,15 @@ def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> Polle
     return PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
 
 
-def _geyser(chosen: settings.Streams, local_url: str | None) -> OpenCall:
+def _geyser(chosen: settings.Streams, local_url: str | None, named_by: str = "streams.sources") -> OpenCall:
     """A Geyser stream at the address of the settings, else the stand-in beside the local chain."""
     try:
         from bot.chain import grpc_call
     except ImportError:
-        raise StartupError(
-            "streams.sources names grpc, which needs the library h2; install it: pip install h2"
-        ) from None
+        raise StartupError(f"{named_by} names grpc, which needs the library h2; install it: pip install h2") from None
     url = local_url if chosen.grpc_url is None else chosen.grpc_url.get_secret_value()
     if url is None:
-        raise StartupError("streams.sources names grpc; give its address in streams.grpc_url")
+        raise StartupError(f"{named_by} names grpc; give its address in streams.grpc_url")
     metadata = [] if chosen.grpc_token is None else [("x-token", chosen.grpc_token.get_secret_value())]
     return partial(grpc_call.open_call, grpc_call.target_of(url), SUBSCRIBE, metadata)
 

@@ -256,16 +256,29 @@ class StatusBoard:
 
     def _followed(self, overview: Overview | None, now_ms: int) -> Record:
         """Scanners of followed wallets; one that waits for chain or database says why."""
-        looks = [scanner.look for scanner in self._bot.hunt.followed.scanners.values()]
-        seen = [now_ms - look.checked_at_ms for look in looks if look.checked_at_ms]
+        scanners = list(self._bot.hunt.followed.scanners.values())
+        looks = [scanner.look for scanner in scanners]
+        polled = [scanner.look for scanner in scanners if not scanner.is_told]
+        seen = [now_ms - look.checked_at_ms for look in polled if look.checked_at_ms]
         troubles = [look.trouble for look in looks if look.trouble]
         return {
             "expected": None if overview is None else overview.followed,
             "live": self._running("hunt", "wallet_scanners"),
             "oldest_look_s": round(max(seen) / 1000, 1) if seen else None,
+            "told": len(scanners) - len(polled),
+            "stream": self._wallet_stream(),
             "waiting": len(troubles),
             "trouble": troubles[0] if troubles else None,
         }
+
+    def _wallet_stream(self) -> Record | None:
+        """The source that tells what followed wallets do; None where none is configured."""
+        news = self._bot.adapters.wallet_news
+        if news is None:
+            return None
+        health = news.health()
+        age_s = None if health.age_s is None else round(health.age_s, 1)
+        return {**asdict(health), "age_s": age_s}
 
     def _running(self, *path: str) -> int:
         try:

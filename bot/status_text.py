@@ -210,7 +210,21 @@ def _scanners(followed: Record) -> str:
         return UNKNOWN if followed["expected"] is None else "0"
     expected = UNKNOWN if followed["expected"] is None else followed["expected"]
     waiting = f", {followed['waiting']} of them waiting: {followed['trouble']}" if followed["waiting"] else ""
-    return f"{followed['live']} of {expected} (oldest look {_age(followed['oldest_look_s'], 'ago', 'none')}{waiting})"
+    stream = _wallet_stream(followed)
+    others = " at the others" if stream else ""
+    look = f"oldest look{others} {_age(followed['oldest_look_s'], 'ago', 'none')}"
+    return f"{followed['live']} of {expected} ({stream}{look}{waiting})"
+
+
+def _wallet_stream(followed: Record) -> str:
+    """The source that tells what followed wallets do, where there is one: how many it tells of, or what ails it."""
+    stream = followed.get("stream")
+    if stream is None:
+        return ""
+    ill = f", {stream['calls'] - stream['calls_up']} of {stream['calls']} calls not up: {stream['detail']}"
+    trouble = ill if stream["calls_up"] < stream["calls"] and stream["detail"] else ""
+    heard = _age(stream["age_s"], "ago", "not yet")
+    return f"{followed['told']} told by {stream['name']}, heard {heard}{trouble}; "
 
 
 def _causes(causes: list[Record]) -> str:

@@ -38,6 +38,7 @@ STATIC = (
     "sale_follower",
     "launch_watcher",
     "hunt_keeper",
+    "wallet_stream",
     "recorder",
     "price_historian",
     "dollar_keeper",

@@ -36,6 +36,7 @@ from actors.runtime import (
 from actors.sale_follower import SaleFollower
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
+from actors.wallet_stream import WalletStreamLink
 from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.care import MoneyCare
@@ -169,6 +170,7 @@ class TradingBot:
             desk=self.desk,
             observe_s=self.observe_s,
             supervisor=self.supervisor,
+            wallet_news=self.adapters.wallet_news,
         )
         self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
@@ -246,6 +248,7 @@ class TradingBot:
             "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
             "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
             "hunt_keeper": self.hunt_keeper.run,
+            "wallet_stream": WalletStreamLink(self.adapters.wallet_news, self.hunt.followed).run,
             **self.market.starts(),
         }
         return self.supervision.tree(self.starts)

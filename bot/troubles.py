@@ -39,6 +39,7 @@ FIXED = {
     "fallback_monitor": ("the fallback monitor", "positions without a monitor of their own are not watched"),
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
+    "wallet_stream": ("the stream of followed wallets", "what they trade is read from their histories, later"),
     "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),
     "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),
     "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),

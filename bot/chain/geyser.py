@@ -17,14 +17,14 @@ from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_i
 from bot.errors import DecodeError
 
 SUBSCRIBE = "/geyser.Geyser/Subscribe"
-FILTER = "launches"  # the name that our filters have with the server
-PROCESSED = 0  # of CommitmentLevel, and of SlotStatus
+FILTER = "ours"  # the name that our filters have with the server
+PROCESSED, CONFIRMED = 0, 1  # of CommitmentLevel, and of SlotStatus
 PONG = 1  # any number; the server gives it back
 
 
 @dataclass(frozen=True, slots=True)
 class SlotTold:
-    """A slot was processed."""
+    """A slot has reached the commitment that was asked for."""
 
     slot: int
 
@@ -50,14 +50,17 @@ class Ping:
 Update = SlotTold | TransactionTold | Ping
 
 
-def subscribe_request(accounts: Sequence[str], from_slot: int | None) -> bytes:
-    """Transactions that name one of the accounts and succeeded, and every slot, at `processed`.
+def subscribe_request(accounts: Sequence[str], from_slot: int | None, commitment: int = PROCESSED) -> bytes:
+    """Transactions that name one of the accounts and succeeded, and every slot, at a commitment.
 
-    With `from_slot` the server first tells what it still has from that slot on.
+    `accounts` may not be empty: that would be all transactions. With `from_slot` the server first tells what it still has
+    from that slot on. A later request on the same call takes the place of the one before.
     """
+    if not accounts:
+        raise ValueError("a filter without accounts asks for every transaction of the chain")
     transactions = number_field(1, 0) + number_field(2, 0) + b"".join(bytes_field(3, one) for one in accounts)
     by_commitment = number_field(1, 1)
-    request = _map_entry(2, by_commitment) + _map_entry(3, transactions) + number_field(6, PROCESSED)
+    request = _map_entry(2, by_commitment) + _map_entry(3, transactions) + number_field(6, commitment)
     return request if from_slot is None else request + number_field(11, from_slot)
 
 
@@ -83,16 +86,33 @@ def decode_update(data: bytes) -> Update | None:
 
 
 def _slot(data: bytes) -> SlotTold | None:
+    slot, status = slot_and_status(data)
+    return SlotTold(slot) if status == PROCESSED else None
+
+
+def slot_and_status(data: bytes) -> tuple[int, int]:
+    """The number and the status of a slot's update; a member that is 0 is not on the wire."""
     slot, status = 0, PROCESSED
     for number, value in fields(data):
         if number == 1:
             slot = as_int(value)
         elif number == 3:
             status = as_int(value)
-    return SlotTold(slot) if status == PROCESSED else None
+    return slot, status
 
 
-def _transaction(data: bytes) -> TransactionTold | None:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A transaction's update: its signature (base58), its slot, and the messages of the transaction and of its meta."""
+
+    signature: str
+    slot: int
+    transaction: bytes
+    meta: bytes
+
+
+def transaction_parts(data: bytes) -> Parts:
+    """The parts of a transaction's update. Raises DecodeError for one without a signature or a slot."""
     slot, info = 0, b""
     for number, value in fields(data):
         if number == 1:
@@ -109,7 +129,12 @@ def _transaction(data: bytes) -> TransactionTold | None:
             meta = as_bytes(value)
     if len(signature) != 64 or not slot:
         raise DecodeError("a transaction of a Geyser stream has no signature or no slot")
-    return _told(str(Signature.from_bytes(signature)), slot, transaction, meta)
+    return Parts(str(Signature.from_bytes(signature)), slot, transaction, meta)
+
+
+def _transaction(data: bytes) -> TransactionTold | None:
+    told = transaction_parts(data)
+    return _told(told.signature, told.slot, told.transaction, told.meta)
 
 
 def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> TransactionTold | None:

@@ -67,7 +67,10 @@ def target_of(url: str) -> Target:
 
 
 class Call:
-    """A call in both directions. One task reads it; `receive` also does what the connection owes the server."""
+    """A call in both directions, used by one task, which reads it all the time.
+
+    Reading and sending both do what the connection owes the server.
+    """
 
     def __init__(self, stream: trio.abc.Stream, connection: h2.connection.H2Connection, number: int, name: str) -> None:
         self._stream = stream
@@ -80,13 +83,22 @@ class Call:
         self._ended = False
 
     async def send(self, message: bytes) -> None:
-        """Send one message, which must fit the server's window: requests are small. Raises ChainUnavailable."""
-        framed = _PREFIX.pack(0, len(message)) + message
-        if len(framed) > self._connection.local_flow_control_window(self._number):
-            raise ChainUnavailable(f"{self._name}: the server takes no request of {len(framed)} bytes")
-        size = self._connection.max_outbound_frame_size
-        for place in range(0, len(framed), size):
-            self._connection.send_data(self._number, framed[place : place + size])
+        """Send one message, as fast as the server makes room for it; what it tells meanwhile is received later.
+
+        Raises ChainUnavailable.
+        """
+        left = memoryview(_PREFIX.pack(0, len(message)) + message)
+        while left:
+            if self._ended:
+                raise self._end()
+            open_bytes = self._connection.local_flow_control_window(self._number)
+            room = min(open_bytes, self._connection.max_outbound_frame_size)
+            if room <= 0:
+                await self.flush()
+                await self._hear()
+                continue
+            self._connection.send_data(self._number, bytes(left[:room]))
+            left = left[room:]
         await self.flush()
 
     async def receive(self) -> bytes:
@@ -94,13 +106,17 @@ class Call:
         while not self._messages:
             if self._ended:
                 raise self._end()
-            data = await self._stream.receive_some(RECEIVE_BYTES)
-            if not data:
-                raise ChainUnavailable(f"{self._name}: the connection was closed")
-            for event in self._connection.receive_data(data):
-                self._take(event)
-            await self.flush()
+            await self._hear()
         return self._messages.popleft()
+
+    async def _hear(self) -> None:
+        """Take what has come, at least something."""
+        data = await self._stream.receive_some(RECEIVE_BYTES)
+        if not data:
+            raise ChainUnavailable(f"{self._name}: the connection was closed")
+        for event in self._connection.receive_data(data):
+            self._take(event)
+        await self.flush()
 
     async def flush(self) -> None:
         """Send what the connection has to send."""

@@ -321,13 +321,13 @@ class RpcClient:
         return record
 
     async def signatures_for_address(
-        self, address: str, *, limit: int, before: str | None, until: str | None, commitment: Commitment
+        self, address: str, commitment: Commitment, *, limit: int, before: str | None, until: str | None, since: int = 0
     ) -> list[wire.SignatureInfo]:
         """Transactions that touched an address, the newest first; nodes refuse a limit above 1,000 and `processed`.
 
-        The answer names no slot, so a node that is too far behind is asked to refuse the question itself.
+        The answer names no slot, so a node that is too far behind, or before `since`, is asked to refuse it itself.
         """
-        config = _at_least({"limit": limit, "commitment": commitment}, self.least_slot())
+        config = _at_least({"limit": limit, "commitment": commitment}, max(self.least_slot(), since))
         config |= {name: value for name, value in (("before", before), ("until", until)) if value is not None}
         return await self._call("getSignaturesForAddress", [address, config], _signatures)
 

@@ -31,11 +31,11 @@ class PumpWallets:
         return f"<PumpWallets {self._endpoints!r}>"
 
     async def transactions(
-        self, address: str, *, limit: int, before: str | None = None, until: str | None = None
+        self, address: str, *, limit: int, before: str | None = None, until: str | None = None, not_before: int = 0
     ) -> list[WalletTransaction]:
         found = await self._endpoints.first(
             lambda client: client.signatures_for_address(
-                address, limit=limit, before=before, until=until, commitment="confirmed"
+                address, limit=limit, before=before, until=until, commitment="confirmed", since=not_before
             )
         )
         return [WalletTransaction(one.signature, one.slot, failed=one.err is not None) for one in found]

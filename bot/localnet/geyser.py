@@ -17,13 +17,14 @@ from solders.transaction import VersionedTransaction
 from bot.localnet.chain import Chain, Commitment
 from bot.localnet.faults import STREAM_SILENT, FaultTable
 from bot.localnet.protobuf import Malformed, number, numbers, parse, text
-from bot.localnet.records import Block, ExecutedTransaction
+from bot.localnet.records import Block, ExecutedTransaction, TokenBalance
 
 SUBSCRIBE = "/geyser.Geyser/Subscribe"
 COMMITMENTS: tuple[Commitment, ...] = ("processed", "confirmed", "finalized")
 PING = text(6, b"")
 
 INVALID_ARGUMENT, INTERNAL = 3, 13
+MAX_FILTER_ACCOUNTS = 50_000  # of one filter, for each way to name them; operators choose theirs
 
 
 class Refusal(Exception):
@@ -198,6 +199,8 @@ def _entries(values: list[int | bytes]) -> Iterator[tuple[str, bytes]]:
 
 def _transactions(name: str, body: dict[int, list[int | bytes]]) -> _Transactions:
     def keys(field: int) -> frozenset[str]:
+        if len(body.get(field, [])) > MAX_FILTER_ACCOUNTS:
+            raise Malformed(f"Max amount of pubkeys reached, only {MAX_FILTER_ACCOUNTS} allowed")
         return frozenset(_raw(value).decode("utf-8", "replace") for value in body.get(field, []))
 
     failed = bool(body[2][-1]) if 2 in body else None
@@ -244,7 +247,7 @@ def _transaction(record: ExecutedTransaction) -> bytes:
 
 
 def _meta(record: ExecutedTransaction) -> bytes:
-    """`TransactionStatusMeta` without token balances and return data. An error's bytes are not those of a real node."""
+    """`TransactionStatusMeta` without return data. An error's bytes are not those of a real node."""
     body = b"" if record.error is None else text(1, text(1, str(record.error)))
     body += number(2, record.fee_lamports) + numbers(3, record.pre_lamports) + numbers(4, record.post_lamports)
     for index, invoked in record.inner:
@@ -253,7 +256,16 @@ def _meta(record: ExecutedTransaction) -> bytes:
         )
         body += text(5, number(1, index) + calls)
     body += b"".join(text(6, line) for line in record.logs)
+    body += b"".join(text(7, _token_balance(one)) for one in record.pre_tokens)
+    body += b"".join(text(8, _token_balance(one)) for one in record.post_tokens)
     writable_end = record.static_count + record.loaded_writable_count
     for place, key in enumerate(record.account_keys[record.static_count :], record.static_count):
         body += text(12 if place < writable_end else 13, bytes(Pubkey.from_string(key)))
     return body + number(16, record.compute_units)
+
+
+def _token_balance(balance: TokenBalance) -> bytes:
+    """`TokenBalance`; its amount without the floating-point form, which is deprecated."""
+    amount = number(2, balance.decimals) + text(3, str(balance.amount_raw))
+    told = number(1, balance.account_index) + text(2, balance.mint) + text(3, amount)
+    return told + text(4, balance.owner) + text(5, balance.program)

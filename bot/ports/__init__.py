@@ -43,8 +43,12 @@ from bot.ports.tracking import (
     TrackingStore,
     WalletCursor,
     WalletHistory,
+    WalletListener,
     WalletMove,
+    WalletNews,
+    WalletNewsHealth,
     WalletSignal,
+    WalletTold,
     WalletTransaction,
 )
 from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet
@@ -140,7 +144,11 @@ __all__ = [
     "WalletCursor",
     "WalletHistory",
     "WalletLedger",
+    "WalletListener",
     "WalletMove",
+    "WalletNews",
+    "WalletNewsHealth",
     "WalletSignal",
+    "WalletTold",
     "WalletTransaction",
 ]

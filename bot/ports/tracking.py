@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from bot.trading.intent import Side
 
@@ -106,12 +106,12 @@ class WalletHistory(Protocol):
     """What any wallet did, at `confirmed`. All raise ChainUnavailable."""
 
     async def transactions(
-        self, address: str, *, limit: int, before: str | None = None, until: str | None = None
+        self, address: str, *, limit: int, before: str | None = None, until: str | None = None, not_before: int = 0
     ) -> list[WalletTransaction]:
         """At most `limit` (1 to 1,000) of them, the newest first: those older than `before`, and none from `until` on.
 
         An endpoint that does not know `until` goes back as far as it can: look at the slots. An empty list may come
-        from an endpoint that is behind.
+        from an endpoint that is behind; one that has not come to the slot `not_before` is not believed at all.
         """
 
     async def moved(self, signature: str, address: str) -> WalletMove | None:
@@ -119,3 +119,61 @@ class WalletHistory(Protocol):
 
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
         """The swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletTold:
+    """A confirmed transaction of a followed wallet that succeeded, and what the wallet swapped in it, mostly nothing.
+
+    `unread` says why its swaps could not be read from what was told, and is empty where they could.
+    """
+
+    address: str
+    signature: str
+    slot: int
+    swaps: tuple[WalletSignal, ...]
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletNewsHealth:
+    """A source of followed wallets' transactions as status shows it.
+
+    Of `calls` that it needs for `wallets`, `calls_up` stand. `age_s` is how long ago the one of them that was silent the
+    longest gave a sign of life, None before the first. `told` counts transactions, `lost` updates that could not be read;
+    `detail` says why a call is not up.
+    """
+
+    name: str
+    wallets: int
+    calls: int
+    calls_up: int
+    age_s: float | None
+    told: int
+    lost: int
+    detail: str = ""
+
+
+class WalletListener(Protocol):
+    """Whoever follows a source of wallets' transactions. None of its methods may block."""
+
+    def told(self, told: WalletTold) -> None:
+        """Take one transaction; it may have been told before."""
+
+    def covers(self, addresses: Collection[str], slot: int) -> None:
+        """Whatever these wallets do after this slot is told; what they did until then has to be read elsewhere."""
+
+    def lost(self, addresses: Collection[str], slot: int) -> None:
+        """What these wallets did after this slot was not told, and nothing is told of them for now."""
+
+
+class WalletNews(Protocol):
+    """A source that tells what many wallets do as soon as it is confirmed."""
+
+    def want(self, addresses: Collection[str]) -> None:
+        """Tell of these wallets from now on, and of no others."""
+
+    async def follow(self, listener: WalletListener) -> NoReturn:
+        """Tell until cancelled. It waits out every outage, and says what it missed where it missed anything."""
+
+    def health(self) -> WalletNewsHealth: ...

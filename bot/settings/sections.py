@@ -252,6 +252,19 @@ class Streams(Section):
         return value
 
 
+class Tracking(Section):
+    """Where the trades of followed wallets are heard of.
+
+    `polling` reads each wallet's history. `grpc` follows all of them over the Yellowstone Geyser stream of `streams.grpc_url`
+    at `confirmed`, and reads a history only where the stream may have missed something; it needs the library h2. A call
+    carries at most `wallets_per_call` of them, which is the most accounts that the server takes in one filter; for more
+    wallets there are more calls. Profile local has a stand-in.
+    """
+
+    source: Literal["polling", "grpc"] = "polling"
+    wallets_per_call: int = Field(default=10_000, ge=1, le=1_000_000)
+
+
 class Paper(Section):
     """Virtual wallets of profile paper, and how their orders land on the real market.
 
@@ -351,6 +364,7 @@ class Settings(Section):
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
     streams: Streams = Streams()
+    tracking: Tracking = Tracking()
     paper: Paper = Paper()
     live: Live = Live()
     demo: Demo = Demo()

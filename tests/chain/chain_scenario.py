@@ -16,8 +16,12 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from bot.chain.endpoints import Endpoints
+from bot.chain.http_api import open_http_api
+from bot.chain.jupiter import Jupiter
+from bot.chain.jupiter_client import JupiterClient
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
+from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import Subscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport, open_http_transport
@@ -29,13 +33,16 @@ from bot.ports import SwapOrder
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Side
 from bot.trading.recovery import SignatureStatus
+from bot.trading.units import BPS, bps_floor
 from bot.trading.venue import quote_buy, quote_sell
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_router
 
 SOL = 1_000_000_000
 EPOCH_MS = 1_790_000_000_000
 POLL_S = 0.01
 CALL_DEADLINE_S = 3.0
+OFFER_SLIPPAGE_BPS = 100
+OFFERS_PER_S = 20.0
 
 
 def endpoints(transports: Sequence[Transport], clock: Clock, landmark: str = "") -> Endpoints:
@@ -122,6 +129,15 @@ class World:
         assert landed is not None
         return landed
 
+    async def offered_order(self, wallet: Keypair, mint: str, side: Side, amount: int) -> SwapOrder:
+        """An order that stands on the aggregator's offer for an amount, simulated, with its minimum 1 % below."""
+        offer = await self.chain.offer(mint, side, amount, OFFER_SLIPPAGE_BPS)
+        promised = offer.token_raw if side is Side.BUY else offer.quote_lamports
+        limit = bps_floor(promised, BPS - OFFER_SLIPPAGE_BPS)
+        spend = amount if side is Side.BUY else 0
+        order = _order(wallet, mint, side, offer, spend, offer.token_raw, limit, {})
+        return replace(order, compute_unit_limit=await self.chain.compute_units(order) * 3 // 2)
+
     async def held(self, wallet: Keypair, mint: str) -> int:
         return (await self.chain.balances(str(wallet.pubkey()))).token_raw.get(mint, 0)
 
@@ -144,13 +160,14 @@ def _order(
 
 
 @asynccontextmanager
-async def virtual_world(net: InProcessChain | None = None) -> AsyncIterator[World]:
-    """A cluster inside the test, a block every slot of virtual time."""
+async def virtual_world(net: InProcessChain | None = None, *, routed: bool = False) -> AsyncIterator[World]:
+    """A cluster inside the test, a block every slot of virtual time; `routed` with its aggregator."""
     net = net or InProcessChain(seed=7)
     net.step()
     clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
     transport = InProcessTransport(net)
-    chain = pump_chain([transport], clock)
+    pool = endpoints([transport], clock)
+    chain = RoutedChain(pool, None, in_process_router(net, pool, clock)) if routed else PumpChain(pool)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(net.run)
         yield World(chain, launch_stream(InProcessSubscriptions(net), chain, clock), transport)
@@ -158,11 +175,16 @@ async def virtual_world(net: InProcessChain | None = None) -> AsyncIterator[Worl
 
 
 @asynccontextmanager
-async def real_world(http_url: str, ws_url: str) -> AsyncIterator[World]:
-    """A cluster in another process, over sockets."""
+async def real_world(http_url: str, ws_url: str, jupiter_url: str | None = None) -> AsyncIterator[World]:
+    """A cluster in another process, over sockets; with the address of its aggregator that too."""
     clock = system_clock()
-    async with open_http_transport(http_url) as transport:
-        chain = pump_chain([transport], clock)
+    async with AsyncExitStack() as stack:
+        transport = await stack.enter_async_context(open_http_transport(http_url))
+        pool = endpoints([transport], clock)
+        chain = PumpChain(pool)
+        if jupiter_url is not None:
+            client = JupiterClient(await stack.enter_async_context(open_http_api(jupiter_url, None)))
+            chain = RoutedChain(pool, None, Jupiter(client, OFFERS_PER_S, clock, pool.newest_slot))
         yield World(chain, launch_stream(WebSocketSubscriptions(ws_url), chain, clock), transport)
 
 

@@ -11,11 +11,13 @@ from solders.keypair import Keypair
 from trio.testing import MockClock
 
 from bot.errors import SendRejected
+from bot.localnet import elsewhere
 from bot.trading.curve import INITIAL_VIRTUAL_QUOTE_LAMPORTS, Fees
 from bot.trading.fill import fill_from
 from bot.trading.intent import Side
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.recovery import Absence, SignatureStatus
+from bot.trading.route import Route, RouteError
 from tests.chain.chain_scenario import SOL, World, real_world, unknown_mint, virtual_world
 
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
@@ -38,10 +40,10 @@ def clock(door: str) -> MockClock | None:
 @pytest.fixture
 async def world(door: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if door == "virtual":
-        opened = virtual_world()
+        opened = virtual_world(routed=True)
     else:
         localnet = request.getfixturevalue("localnet")
-        opened = real_world(localnet["http_url"], localnet["ws_url"])
+        opened = real_world(localnet["http_url"], localnet["ws_url"], localnet["jupiter_url"])
     with trio.fail_after(DEADLINE_S):
         async with opened as world:
             yield world
@@ -268,3 +270,41 @@ async def test_an_endpoint_that_answers_is_healthy(world: World, clock: None) ->
     (after,) = world.chain.health()
     assert (after.name, after.healthy, after.detail) == (world.transport.name, True, "")
     assert after.slot is not None
+
+
+async def test_routes_leave_out_what_nobody_trades(world: World, clock: None) -> None:
+    mint = str(elsewhere.MINT)
+    found = await world.chain.routes([unknown_mint(), mint])
+    assert list(found) == [mint]
+    seen = found[mint]
+    assert isinstance(seen, Route)
+    assert min(seen.token_raw, seen.quote_lamports) > 0
+    assert await world.chain.venue(mint) == seen
+    assert (await world.chain.venues([mint]))[mint] == seen
+    assert await world.chain.routes([]) == {}
+
+
+async def test_an_offer_is_for_its_own_amount_and_lands(world: World, clock: None) -> None:
+    wallet, mint = await world.funded(), str(elsewhere.MINT)
+    bought = await world.offered_order(wallet, mint, Side.BUY, SOL)
+    assert isinstance(bought.venue, Route)
+    assert (bought.venue.side, bought.venue.quote_lamports) == (Side.BUY, SOL)
+    landed = await world.landed(wallet, bought)
+    assert landed.error is None
+    held = await world.held(wallet, mint)
+    assert bought.limit_raw <= held == landed.token_delta_raw
+    sold = await world.offered_order(wallet, mint, Side.SELL, held)
+    assert isinstance(sold.venue, Route)
+    assert (sold.venue.side, sold.venue.token_raw) == (Side.SELL, held)
+    assert sold.venue.id != bought.venue.id
+    landed = await world.landed(wallet, sold)
+    assert landed.trade is not None
+    assert sold.limit_raw <= landed.trade.quote_lamports <= SOL
+    assert await world.held(wallet, mint) == 0
+
+
+async def test_nothing_is_offered_for_what_is_no_token_or_for_more_than_there_is(world: World, clock: None) -> None:
+    with pytest.raises(LookupError):
+        await world.chain.offer(unknown_mint(), Side.SELL, 1, 100)
+    with pytest.raises(RouteError):
+        await world.chain.offer(str(elsewhere.MINT), Side.SELL, 0, 100)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 import pytest
 import trio
+from solders.pubkey import Pubkey
 
 from bot.chain.geyser import SUBSCRIBE
 from bot.chain.geyser_stream import GeyserLaunches
 from bot.chain.grpc_call import CallEnded, Target, open_call, target_of
 from bot.chain.launch_sources import LaunchSources
+from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import system_clock
 from bot.errors import ChainUnavailable, StartupError
-from tests.chain.chain_scenario import real_world
+from bot.ports import WalletTold
+from tests.chain.chain_scenario import SOL, real_world
 
 
 async def test_the_stream_is_heard_over_its_socket(localnet: dict[str, Any]) -> None:
@@ -34,6 +38,43 @@ async def test_the_stream_is_heard_over_its_socket(localnet: dict[str, Any]) -> 
             async with open_call(target, SUBSCRIBE) as call:
                 await call.send(b"\xff")
                 await call.receive()
+
+
+async def test_ten_thousand_wallets_are_followed_over_one_call(localnet: dict[str, Any]) -> None:
+    crowd = [str(Pubkey.new_unique()) for _ in range(9_999)]
+    covered, told = trio.Event(), trio.Event()
+
+    class Ear:
+        def covers(self, addresses: Collection[str], slot: int) -> None:
+            assert len(addresses) in {1, 9_999}
+            assert slot > 0
+            if len(addresses) == 1:
+                covered.set()
+
+        def lost(self, addresses: Collection[str], slot: int) -> None:
+            raise AssertionError(f"{len(addresses)} wallets lost behind {slot}")
+
+        def told(self, told_one: WalletTold) -> None:
+            if told_one.swaps:
+                assert told_one.address == trader
+                told.set()
+
+    subscribe = partial(open_call, target_of(localnet["grpc_url"]), SUBSCRIBE)
+    news = GeyserWallets(subscribe, silence_s=10, per_call=10_000)
+    with trio.fail_after(30):
+        async with real_world(localnet["http_url"], localnet["ws_url"]) as world, trio.open_nursery() as nursery:
+            wallet = await world.funded()
+            trader = str(wallet.pubkey())
+            news.want(crowd)
+            nursery.start_soon(news.follow, Ear())
+            mint = await world.launched(await world.funded())
+            news.want([*crowd, trader])
+            await covered.wait()
+            await world.landed(wallet, await world.buy_order(wallet, mint, SOL // 10))
+            await told.wait()
+            health = news.health()
+            assert (health.wallets, health.calls, health.calls_up, health.lost) == (10_000, 1, 1, 0)
+            nursery.cancel_scope.cancel()
 
 
 async def test_peers_that_speak_no_http2_or_hang_up_are_told_as_trouble() -> None:

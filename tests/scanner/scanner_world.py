@@ -16,6 +16,7 @@ from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
+from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.errors import ChainUnavailable
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
@@ -23,7 +24,7 @@ from bot.localnet.launchpad import sell_v2
 from bot.ports import WalletSignal
 from bot.storage.memory import MemoryStore
 from bot.trading.launch import CurveTrade
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import FaultyDoor, InProcessSubscriptions, InProcessTransport, in_process_geyser
 from tests.whole.crowd import Crowd
 
 LEADER, FRIEND = 2, 3
@@ -39,6 +40,10 @@ class ScannerWorld:
     clock: Clock
     store: MemoryStore = field(default_factory=MemoryStore)
     reports: list[Report] = field(default_factory=list)
+    door: FaultyDoor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.door = FaultyDoor(self.chain, "in-process:1")
 
     def address(self, trader: int) -> str:
         return str(self.crowd._trader(trader).pubkey())
@@ -61,7 +66,8 @@ class ScannerWorld:
         self.crowd._send([sale], [owner])
 
     def history(self) -> PumpWallets:
-        return PumpWallets(Endpoints([RpcClient(InProcessTransport(self.chain), 2.5)], self.clock))
+        """The wallets' histories; `door` keeps what was asked."""
+        return PumpWallets(Endpoints([RpcClient(self.door, 2.5)], self.clock))
 
     async def signals(self, trader: int = LEADER) -> list[WalletSignal]:
         """Of one trader, the oldest first."""
@@ -100,7 +106,16 @@ class Scanners:
     world: ScannerWorld
     supervisor: Supervisor
     poll_s: float
+    news: GeyserWallets
     followed: Followed = field(default_factory=Followed)
+
+    async def told(self, *traders: int) -> None:
+        """Have the Geyser stream tell of these traders; returns once their scanners go by it."""
+        addresses = [self.world.address(trader) for trader in traders]
+        self.news.want(addresses)
+        with trio.fail_after(60):
+            while not all(self.followed.scanners[address].is_told for address in addresses):
+                await trio.sleep(0.1)
 
     async def follow(self, trader: int = LEADER) -> WalletScanner:
         """Start a trader's scanner, as the bot does at boot and for /track; returns once it has read to the end."""
@@ -132,11 +147,15 @@ class Scanners:
 
 
 @asynccontextmanager
-async def scanners(world: ScannerWorld, *, poll_s: float = 30.0, stream: bool = False) -> AsyncIterator[Scanners]:
+async def scanners(
+    world: ScannerWorld, *, poll_s: float = 30.0, stream: bool = False, per_call: int = 100
+) -> AsyncIterator[Scanners]:
     """One life: what is started here stops with it."""
     spec = SupervisorSpec("wallet_scanners", "dynamic")
     async with open_supervisor(spec, report=world.reports.append) as supervisor, trio.open_nursery() as nursery:
-        life = Scanners(world, supervisor, poll_s)
+        news = GeyserWallets(in_process_geyser(world.chain), silence_s=2, per_call=per_call)
+        life = Scanners(world, supervisor, poll_s, news)
+        nursery.start_soon(news.follow, life.followed)
         if stream:
             nursery.start_soon(life.stream)
         yield life

@@ -28,9 +28,10 @@ class ShortHistory:
     hidden: set[str] = field(default_factory=set)
 
     async def transactions(
-        self, address: str, *, limit: int, before: str | None = None, until: str | None = None
+        self, address: str, *, limit: int, before: str | None = None, until: str | None = None, not_before: int = 0
     ) -> list[WalletTransaction]:
         assert before is until is None
+        assert not_before == 0
         newest_first = self.moves[::-1][:limit]
         return [WalletTransaction(move.signature, move.slot, failed=False) for move in newest_first]
 
