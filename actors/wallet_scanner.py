@@ -18,12 +18,12 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import DecodeError, Unavailable
+from bot.execution.scan_schedule import ScanSchedule
 from bot.ports import TrackingStore, WalletCursor, WalletHistory, WalletSignal, WalletTold, WalletTransaction
 from bot.trading.launch import CurveTrade
 
 log = structlog.get_logger()
 
-POLL_S = 30.0
 TOLD_POLL_S = 3_600.0  # between two looks at the history of a wallet that the stream tells of
 PAGE = 100
 BACKLOG_MAX = 1_000  # transactions that are read back after a gap; about one busy hour of an automatic trader
@@ -81,6 +81,7 @@ class Followed:
         """What was told to a scanner that could not take it is read by it from the history."""
         if told.address in self.covered:
             self.covered[told.address] = max(told.slot, self.covered[told.address])
+            self._wake([told.address])
 
     def covers(self, addresses: Collection[str], slot: int) -> None:
         """The histories are to be read once more, until this slot; then the stream suffices."""
@@ -110,14 +111,16 @@ class WalletScanner:
     history: WalletHistory
     clock: Clock
     followed: Followed
-    poll_s: float = POLL_S
+    schedule: ScanSchedule
     look: ScannerLook = field(default_factory=ScannerLook)
     _hints: dict[str, float] = field(default_factory=dict)
     _told: deque[WalletTold] = field(default_factory=deque)
     _recent: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
     _woken: trio.Event = field(default_factory=trio.Event)
     _unshown: dict[str, int] = field(default_factory=dict)
+    _is_new: bool | None = None
     _checked_at_s: float = -math.inf
+    _turn_at_s: float | None = None
     _read_until_slot: int = -1  # the slot that the history was read at, as far as the stream asked for one
 
     @property
@@ -149,6 +152,7 @@ class WalletScanner:
     async def run(self, ctx: Context) -> None:
         self._begin_again()
         self.followed.scanners[self.address] = self
+        self.schedule.enter(self.address)
         try:
             ctx.ready()
             rest_s = RETRY_MIN_S
@@ -156,8 +160,10 @@ class WalletScanner:
                 self._woken = trio.Event()
                 try:
                     await self._record_told()
-                    if self._due_in_s() <= 0 and await self._catch_up():
-                        self._checked_at_s, self.look.checked_at_ms = trio.current_time(), self.clock.now_ms()
+                    if self._is_new is None:
+                        self._is_new = await self.store.cursor(self.address) is None
+                    if self._due_in_s() <= 0:
+                        await self._look()
                 except Unavailable as error:
                     self._waits(str(error))
                     await trio.sleep(rest_s)
@@ -166,6 +172,7 @@ class WalletScanner:
                 rest_s, self.look.trouble = RETRY_MIN_S, ""
                 await self._rest()
         finally:
+            self.schedule.leave(self.address)
             del self.followed.scanners[self.address]
 
     def _begin_again(self) -> None:
@@ -173,17 +180,30 @@ class WalletScanner:
         for told in self._told:
             self.followed.passed_over(told)
         self._told.clear()
-        self._checked_at_s, self._read_until_slot = -math.inf, -1
+        self._checked_at_s, self._read_until_slot, self._turn_at_s, self._is_new = -math.inf, -1, None, None
 
     def _due_in_s(self) -> float:
-        """Seconds until the history is to be read; 0 or less for now."""
+        """Seconds until the history is to be read; 0 or less for now. A look that no hint asks for waits for its turn."""
         now_s = trio.current_time()
         self._hints = {signature: until_s for signature, until_s in self._hints.items() if until_s > now_s}
-        if self._hints or self._unshown:
+        self.schedule.told(self.address, by_stream=self.is_told)
+        if self._hints or self._unshown or (self._is_new and math.isinf(self._checked_at_s)):
             return 0.0
-        if self.address in self.followed.covered and not self.is_told:
-            return 0.0
-        return self._checked_at_s + (TOLD_POLL_S if self.is_told else self.poll_s) - now_s
+        if self.is_told or self.address not in self.followed.covered:
+            interval_s = TOLD_POLL_S if self.is_told else self.schedule.interval_s(self.address)
+            if self._checked_at_s + interval_s > now_s:
+                return self._checked_at_s + interval_s - now_s
+        if self._turn_at_s is None:
+            self._turn_at_s = self.schedule.book()
+        return self._turn_at_s - now_s
+
+    async def _look(self) -> None:
+        """Read the history; a look without a turn of its own puts back those that wait for theirs."""
+        if self._turn_at_s is None:
+            self.schedule.book(is_urgent=True)
+        if await self._catch_up():
+            self._checked_at_s, self.look.checked_at_ms = trio.current_time(), self.clock.now_ms()
+        self._turn_at_s = None
 
     def _waits(self, reason: str) -> None:
         if not self.look.trouble:
@@ -220,7 +240,9 @@ class WalletScanner:
         if cursor is None:
             await self._begin(since_slot)
         else:
-            for transaction in await self._news(cursor, since_slot):
+            news = await self._news(cursor, since_slot)
+            self.schedule.looked(self.address, len(news))
+            for transaction in news:
                 if not await self._read(transaction):
                     return False
                 await self.store.move_cursor(WalletCursor(self.address, transaction.signature, transaction.slot))

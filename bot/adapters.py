@@ -11,6 +11,7 @@ from actors.price_historian import HistoryRules
 from actors.runtime import Context, Ignore, IgnoreType
 from bot.clock import Clock
 from bot.execution.leadership import Leadership
+from bot.execution.scan_schedule import ScanRule
 from bot.ports import (
     BlockEngines,
     Chain,
@@ -45,7 +46,8 @@ class Adapters:
     `pools` tells of trades in pools, whose prices come by polling alone without it.
     `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
     `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `router` is the aggregator, and
-    `wallet_news` tells what followed wallets do, where one is configured.
+    `wallet_news` tells what followed wallets do, where one is configured;
+    `scan_rule` says how often those are read that it does not tell of.
     """
 
     store: Store
@@ -63,6 +65,7 @@ class Adapters:
     market_rules: MarketRules = field(default_factory=MarketRules)
     router: Router | None = None
     wallet_news: WalletNews | None = None
+    scan_rule: ScanRule = field(default_factory=ScanRule)
 
 
 async def absent(_: Context) -> IgnoreType:

@@ -26,7 +26,7 @@ from bot.chain.batches import open_transport
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, telegram_token, usd_url
+from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, scan_rule, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
@@ -222,6 +222,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             sol_price=await opened.enter_async_context(open_sol_price(usd_url(chosen.usd, local_url))),
             router=router,
             wallet_news=routes.wallet_news(cluster, chosen, slot_ms=slot_ms),
+            scan_rule=scan_rule(chosen.tracking),
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
@@ -308,7 +309,7 @@ async def _run_tree(
         AccountHandlers(store, adapters.chain, clock, registrar.register, changed, board.words.line, closed),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
-        WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed),
+        WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
         TokenHandlers(store, adapters.chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
         words=board.words,
     )

@@ -19,6 +19,7 @@ from bot import settings
 from bot.adapters import MarketRules
 from bot.errors import ChainUnavailable, StartupError
 from bot.execution.policy import Policy
+from bot.execution.scan_schedule import ScanRule
 from bot.local_chain import airdrop
 from bot.ports import Chain, Store
 from bot.recorder.files import FileRecording, Keep, open_recording
@@ -35,6 +36,13 @@ FUNDED_WITHIN_S = 5.0
 FUNDED_POLL_S = 0.1
 
 log = structlog.get_logger()
+
+
+def scan_rule(chosen: settings.Tracking) -> ScanRule:
+    """How often the histories of followed wallets are read."""
+    return ScanRule(
+        chosen.poll_interval_s, chosen.requests_per_second, settings.basis_points(chosen.credit_share_percent)
+    )
 
 
 def policy(chosen: settings.Settings) -> Policy:

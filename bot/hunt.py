@@ -26,9 +26,11 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
+from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.ports import Chain, Desk, Store, WalletHistory, WalletNews
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion
+from bot.trading.units import span
 
 log = structlog.get_logger()
 
@@ -63,9 +65,14 @@ class Hunt:
     observe_s: float
     supervisor: Callable[..., Supervisor]
     wallet_news: WalletNews | None = None
+    scan_rule: ScanRule = field(default_factory=ScanRule)
+    schedule: ScanSchedule = field(init=False)
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
+
+    def __post_init__(self) -> None:
+        self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
 
     def incarnations(self) -> tuple[int, ...]:
         """Which incarnations of the hunt and its dynamic supervisors run; empty while any of them does not."""
@@ -119,9 +126,18 @@ class Hunt:
         for address in running - wanted:
             await scanners.terminate_child(address)
         for address in wanted - running:
-            scanner = WalletScanner(address, self.store, self.history, self.clock, self.followed)
+            scanner = WalletScanner(address, self.store, self.history, self.clock, self.followed, self.schedule)
             with suppress(AlreadyStarted, AlreadyPresent):
                 await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
+
+    def scanned(self, address: str) -> str:
+        """How old what is known of a followed wallet gets, as the end of a sentence."""
+        scanner = self.followed.scanners.get(address)
+        if scanner is not None and scanner.is_told:
+            return "told as it is confirmed"
+        interval_s = self.schedule.interval_s(address)
+        limit = " at these endpoints' credit" if interval_s > self.scan_rule.least_s else ""
+        return f"checked every {span(interval_s)}{limit}"
 
     def take(self, event: LaunchpadEvent) -> None:
         """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""

@@ -267,6 +267,7 @@ class StatusBoard:
             "oldest_look_s": round(max(seen) / 1000, 1) if seen else None,
             "told": len(scanners) - len(polled),
             "stream": self._wallet_stream(),
+            "every_s": round(self._bot.hunt.schedule.longest_interval_s()) if polled else None,
             "waiting": len(troubles),
             "trouble": troubles[0] if troubles else None,
         }

@@ -212,7 +212,8 @@ def _scanners(followed: Record) -> str:
     waiting = f", {followed['waiting']} of them waiting: {followed['trouble']}" if followed["waiting"] else ""
     stream = _wallet_stream(followed)
     others = " at the others" if stream else ""
-    look = f"oldest look{others} {_age(followed['oldest_look_s'], 'ago', 'none')}"
+    every = "" if followed.get("every_s") is None else f"each looked at every {_age(followed['every_s'])} or sooner, "
+    look = f"{every}oldest look{others} {_age(followed['oldest_look_s'], 'ago', 'none')}"
     return f"{followed['live']} of {expected} ({stream}{look}{waiting})"
 
 

@@ -160,18 +160,7 @@ class TradingBot:
         self.fallback = FallbackMonitor(
             store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell
         )
-        self.hunt = Hunt(
-            store=store,
-            chain=chain,
-            history=self.adapters.history,
-            clock=clock,
-            supervision=self.supervision,
-            prices=self.prices,
-            desk=self.desk,
-            observe_s=self.observe_s,
-            supervisor=self.supervisor,
-            wallet_news=self.adapters.wallet_news,
-        )
+        self.hunt = self._hunt()
         self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
@@ -185,6 +174,22 @@ class TradingBot:
             start_money=self._start_money,
             pause_collector=pause_collector,
             resume_collector=resume_collector,
+        )
+
+    def _hunt(self) -> Hunt:
+        ports = self.adapters
+        return Hunt(
+            store=ports.store,
+            chain=ports.chain,
+            history=ports.history,
+            clock=ports.clock,
+            supervision=self.supervision,
+            prices=self.prices,
+            desk=self.desk,
+            observe_s=self.observe_s,
+            supervisor=self.supervisor,
+            wallet_news=ports.wallet_news,
+            scan_rule=ports.scan_rule,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:

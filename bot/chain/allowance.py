@@ -97,6 +97,17 @@ class Allowance:
         """Credits left, exits' share included; None where there is no limit."""
         return None if self.rule.per_month is None else max(0, self.rule.per_month - self.used_this_month)
 
+    def steady_per_s(self, month: str, left_of_month_s: float) -> float | None:
+        """Requests a second that all but exits may make for the rest of the month; None where there is no limit."""
+        rates: list[float] = []
+        if self.rule.per_second is not None:
+            rates.append(self.rule.per_second - self._kept(self.rule.per_second))
+        if self.rule.per_month is not None:
+            used = self.used_this_month if month == self._month else 0
+            left = self.rule.per_month - used - self._kept(self.rule.per_month)
+            rates.append(max(0, left) / max(1.0, left_of_month_s))
+        return min(rates, default=None)
+
     def _kept(self, budget: int) -> int:
         return budget * self.rule.exit_share_bps // BPS
 

@@ -153,6 +153,11 @@ class Endpoint:
         """Whether what is left of its month is for exits alone."""
         return bool(self.allowance.spent(self._month()))
 
+    def steady_per_s(self) -> float | None:
+        """Requests a second that all but exits may make for the rest of the month; None where there is no limit."""
+        now_ms = self._clock.now_ms()
+        return self.allowance.steady_per_s(month_of(now_ms), left_of_month_s(now_ms))
+
     def refuse(self, reason: str) -> None:
         """Ask it nothing but which chain it serves; the reason is shown."""
         self._refused = True
@@ -337,6 +342,13 @@ class Endpoint:
 def month_of(now_ms: int) -> str:
     """The month in UTC, as `2026-11`."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
+
+
+def left_of_month_s(now_ms: int) -> float:
+    """Seconds until that month ends."""
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
+    return (datetime(year, month, 1, tzinfo=UTC) - now).total_seconds()
 
 
 def _is_about_the_question(error: ChainUnavailable) -> bool:

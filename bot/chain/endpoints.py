@@ -118,6 +118,16 @@ class Endpoints:
             {f"rpc-{place}": Used(month, one.used_this_month) for place, one in counts if (month := one.month())}
         )
 
+    def steady_per_s(self, method: str) -> float | None:
+        """Requests a second by a method that the budgets of all who are there for it leave to others than exits.
+
+        None where one of them has no limit.
+        """
+        there = [one for one in self._endpoints if self._is_ours(one) and one.allowance.refuses(method) is None]
+        rates = [one.steady_per_s() for one in there]
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if known and len(known) == len(rates) else None
+
     # Which chain, and who is well
 
     async def admit(self, genesis_hash: str | None) -> str:

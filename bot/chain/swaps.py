@@ -16,6 +16,7 @@ from bot.chain import layouts, pool_layouts, raydium, wire
 from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import account_keys, event_payloads
+from bot.chain.record_cache import RecordCache
 from bot.errors import DecodeError
 from bot.ports import WalletMove, WalletSignal, WalletTransaction
 from bot.trading.intent import Side
@@ -26,6 +27,7 @@ class PumpWallets:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
+        self._records = RecordCache(self._read)
 
     def __repr__(self) -> str:
         return f"<PumpWallets {self._endpoints!r}>"
@@ -41,12 +43,18 @@ class PumpWallets:
         return [WalletTransaction(one.signature, one.slot, failed=one.err is not None) for one in found]
 
     async def moved(self, signature: str, address: str) -> WalletMove | None:
-        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+        record = await self._read(signature)
         return None if record is None else move_in(record, signature, address)
 
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
-        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+        record = await self._records.record(signature)
         return None if record is None else swaps_in(record, signature, address)
+
+    def credit_per_s(self) -> float | None:
+        return self._endpoints.steady_per_s("getSignaturesForAddress")
+
+    async def _read(self, signature: str) -> wire.TransactionRecord | None:
+        return await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
 
 
 def move_in(record: wire.TransactionRecord, signature: str, address: str) -> WalletMove:

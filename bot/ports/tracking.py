@@ -118,7 +118,13 @@ class WalletHistory(Protocol):
         """What a transaction changed in this wallet; None when no endpoint shows it yet. Raises DecodeError."""
 
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
-        """The swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError."""
+        """The swaps of this wallet in a transaction; None when no endpoint shows it yet. Raises DecodeError.
+
+        What was read in the last ten minutes is not asked for again.
+        """
+
+    def credit_per_s(self) -> float | None:
+        """Requests a second that the endpoints' budgets leave to others than exits; None where there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)

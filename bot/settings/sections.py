@@ -255,13 +255,20 @@ class Streams(Section):
 class Tracking(Section):
     """Where the trades of followed wallets are heard of.
 
-    `polling` reads each wallet's history. `grpc` follows all of them over the Yellowstone Geyser stream of `streams.grpc_url`
-    at `confirmed`, and reads a history only where the stream may have missed something; it needs the library h2. A call
-    carries at most `wallets_per_call` of them, which is the most accounts that the server takes in one filter; for more
-    wallets there are more calls. Profile local has a stand-in.
+    `polling` reads each wallet's history, no more often than every `poll_interval_s` and the wallets that trade most more
+    often than the others, with at most `requests_per_second` for all together and at most `credit_share_percent` of what the
+    endpoints' budgets leave to others than exits. `bot status` and /track say how often that is.
+
+    `grpc` follows all of them over the Yellowstone Geyser stream of `streams.grpc_url` at `confirmed`, and reads a history
+    only where the stream may have missed something; it needs the library h2. A call carries at most `wallets_per_call` of
+    them, which is the most accounts that the server takes in one filter; for more wallets there are more calls. Profile
+    local has a stand-in.
     """
 
     source: Literal["polling", "grpc"] = "polling"
+    poll_interval_s: float = Field(default=30.0, ge=1, le=86_400)
+    requests_per_second: float = Field(default=100.0, gt=0, le=10_000)
+    credit_share_percent: Decimal = Field(default=Decimal(25), ge=1, le=100, decimal_places=2)
     wallets_per_call: int = Field(default=10_000, ge=1, le=1_000_000)
 
 

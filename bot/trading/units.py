@@ -36,6 +36,14 @@ def _parse_decimal(text: str, decimals: int, unit: str) -> int:
     return value
 
 
+def span(seconds: float) -> str:
+    """A length of time for people: `40 s`, `12 min`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7_200 else f"{whole // 3_600} h {whole % 3_600 // 60:02} min"
+
+
 def counted(number: int, thing: str) -> str:
     """A count and what is counted, as in `1 position` and `2 positions`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

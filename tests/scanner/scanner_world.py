@@ -19,6 +19,7 @@ from bot.chain.swaps import PumpWallets
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.errors import ChainUnavailable
+from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.localnet.launchpad import sell_v2
 from bot.ports import WalletSignal
@@ -105,7 +106,7 @@ class Scanners:
 
     world: ScannerWorld
     supervisor: Supervisor
-    poll_s: float
+    schedule: ScanSchedule
     news: GeyserWallets
     followed: Followed = field(default_factory=Followed)
 
@@ -121,7 +122,7 @@ class Scanners:
         """Start a trader's scanner, as the bot does at boot and for /track; returns once it has read to the end."""
         world = self.world
         scanner = WalletScanner(
-            world.address(trader), world.store, world.history(), world.clock, self.followed, poll_s=self.poll_s
+            world.address(trader), world.store, world.history(), world.clock, self.followed, self.schedule
         )
         await self.supervisor.start_child(ChildSpec(scanner.address, scanner.run))
         with trio.fail_after(600):
@@ -154,7 +155,8 @@ async def scanners(
     spec = SupervisorSpec("wallet_scanners", "dynamic")
     async with open_supervisor(spec, report=world.reports.append) as supervisor, trio.open_nursery() as nursery:
         news = GeyserWallets(in_process_geyser(world.chain), silence_s=2, per_call=per_call)
-        life = Scanners(world, supervisor, poll_s, news)
+        schedule = ScanSchedule(ScanRule(least_s=poll_s), world.history().credit_per_s)
+        life = Scanners(world, supervisor, schedule, news)
         nursery.start_soon(news.follow, life.followed)
         if stream:
             nursery.start_soon(life.stream)

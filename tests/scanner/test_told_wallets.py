@@ -15,7 +15,10 @@ from tests.scanner.scanner_world import FRIEND, LEADER, scanner_world, scanners
 TENTH = LAMPORTS_PER_SOL // 10
 
 
-async def test_what_the_stream_tells_is_recorded_and_nobody_is_asked(autojump_clock: MockClock) -> None:
+async def test_what_the_stream_tells_is_recorded_and_nobody_is_asked(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOLD_POLL_S", 100.0)
     async with scanner_world() as world, scanners(world, poll_s=1) as life:
         scanner = await life.follow()
         await life.told(LEADER)
@@ -25,7 +28,7 @@ async def test_what_the_stream_tells_is_recorded_and_nobody_is_asked(autojump_cl
         bought, sold = await world.recorded(2, within_s=5)
         assert (bought.side, sold.side, bought.mint, sold.mint) == (Side.BUY, Side.SELL, mint, mint)
         assert bought.block_time_s > 0
-        await trio.sleep(60)
+        await trio.sleep(30)
         assert world.door.asked == []
         cursor = await world.store.cursor(world.address(LEADER))
         assert cursor is not None

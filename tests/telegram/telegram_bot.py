@@ -113,7 +113,7 @@ async def bot_on_telegram(
             ),
             TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
-            WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed),
+            WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
             TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
             words=board.words,
         )

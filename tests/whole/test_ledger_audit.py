@@ -42,6 +42,9 @@ class ShortHistory:
     async def swaps(self, signature: str, address: str) -> list[WalletSignal] | None:
         raise NotImplementedError(signature)
 
+    def credit_per_s(self) -> float | None:
+        return None
+
 
 @dataclass(slots=True)
 class Desk:

@@ -23,12 +23,13 @@ TRACKED_MAX = 50  # wallets that one user may follow
 
 @dataclass(frozen=True, slots=True)
 class WatchingHandlers:
-    """`tracking_changed` starts or stops the scanner of an address."""
+    """`tracking_changed` starts or stops the scanner of an address, `scanned` tells how old what it knows gets."""
 
     store: Store
     chain: Chain
     clock: Clock
     tracking_changed: Callable[[], Awaitable[None]]
+    scanned: Callable[[str], str]
 
     async def why(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """The story of one position, or of the latest one of a token; a token that was not bought has its looks."""
@@ -59,7 +60,7 @@ class WatchingHandlers:
         if not await self.store.track(TrackedWallet(user.id, address, label or short(address), self.clock.now_ms())):
             return f"You follow {short(address)} already."
         await self.tracking_changed()
-        return f"Following {label or short(address)}; its trades are recorded from now on."
+        return f"Following {label or short(address)}; its trades are recorded from now on, {self.scanned(address)}."
 
     async def untrack(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
