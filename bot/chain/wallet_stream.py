@@ -62,16 +62,19 @@ class GeyserWallets:
         self._more.set()
 
     async def follow(self, listener: WalletListener) -> NoReturn:
-        for shard in self._shards:
-            shard.begin()
-        async with trio.open_nursery() as nursery:
-            at_work = 0
-            while True:
-                self._more = trio.Event()
-                for shard in self._shards[at_work:]:
-                    nursery.start_soon(shard.keep, listener)
-                at_work = len(self._shards)
-                await self._more.wait()
+        """As the port says; whoever stops it hears that everything is lost."""
+        try:
+            async with trio.open_nursery() as nursery:
+                at_work = 0
+                while True:
+                    self._more = trio.Event()
+                    for shard in self._shards[at_work:]:
+                        nursery.start_soon(shard.keep, listener)
+                    at_work = len(self._shards)
+                    await self._more.wait()
+        finally:
+            for shard in self._shards:
+                shard.end(listener)
 
     def health(self) -> WalletNewsHealth:
         needed = [shard for shard in self._shards if shard.wallets]
@@ -117,10 +120,10 @@ class _Shard:
         self._covered &= wanted
         self._settling = {one: at_s for one, at_s in self._settling.items() if one in wanted}
 
-    def begin(self) -> None:
-        """Somebody else listens from now on, who was told nothing yet."""
-        self.slot, self._heard_at_s = 0, None
-        self._covered.clear()
+    def end(self, listener: WalletListener) -> None:
+        """Nobody follows it any more."""
+        self._lose(listener)
+        self._heard_at_s = None
 
     async def keep(self, listener: WalletListener) -> NoReturn:
         """Follow its wallets, and again when the call was lost."""

@@ -180,6 +180,9 @@ class WalletNews(Protocol):
         """Tell of these wallets from now on, and of no others."""
 
     async def follow(self, listener: WalletListener) -> NoReturn:
-        """Tell until cancelled. It waits out every outage, and says what it missed where it missed anything."""
+        """Tell until cancelled. It waits out every outage, and says what it missed where it missed anything.
+
+        At its end, however it comes, the listener hears that all wallets are lost.
+        """
 
     def health(self) -> WalletNewsHealth: ...

@@ -227,6 +227,41 @@ async def test_a_crashing_scanner_is_named_with_its_wallet(autojump_clock: MockC
         assert (await board.status())["wallets_followed"]["live"] == 0
 
 
+async def test_a_followed_wallet_is_told_by_the_stream_also_after_a_restart_of_the_hunt(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    world.wallets_by_stream = True
+    crowd = Crowd(world.chain)
+    leader = str(crowd._trader(2).pubkey())
+    user, _ = await world.user("demo-1", KEEPS)
+    await world.store.track(TrackedWallet(user.id, leader, "leader", world.clock.now_ms()))
+    async with shown(world) as (bot, board, _):
+
+        async def is_told() -> None:
+            await until(lambda: any(one.is_told for one in bot.hunt.followed.scanners.values()), within_s=30)
+
+        await is_told()
+        text = status_text(await board.status())
+        assert "wallets followed 1 of 1 (1 told by grpc, heard 0." in text
+        assert bot.hunt.scanned(leader) == "told as it is confirmed"
+        mint = crowd.launch()
+        await trio.sleep(1)
+        assert bot.root is not None
+        await bot.root.terminate_child("hunt")
+        crowd.buy(mint, 2, KEEPS.max_trade_lamports)
+        await trio.sleep(3)
+        await bot.root.restart_child("hunt")
+        await is_told()
+        assert [signal.mint for signal in await world.store.signals(leader, 10)] == [mint]
+        world.chain.set_fault("stream-drop", for_s=30, endpoint="grpc")
+        await trio.sleep(25)
+        status = await board.status()
+        assert (status["wallets_followed"]["told"], status["wallets_followed"]["every_s"]) == (0, 30)
+        assert "0 told by grpc, heard 2" in status_text(status)
+        assert "1 of 1 calls not up: " in status_text(status)
+
+
 async def test_a_pause_says_which_exits_wait_and_who_else_is_in_trouble(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     user, _ = await world.user("demo-1", replace(KEEPS, snipe_enabled=True))

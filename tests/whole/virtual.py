@@ -17,6 +17,7 @@ from bot.chain.pool_news import PumpPoolNews
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
+from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.console import ConsoleMessenger
 from bot.execution.leadership import Leadership
@@ -43,6 +44,7 @@ from tests.chain.chain_doubles import (
     InProcessSubscriptions,
     InProcessTransport,
     in_process_engines,
+    in_process_geyser,
     in_process_router,
     in_process_sources,
 )
@@ -95,6 +97,7 @@ class World:
     sol_price: MemorySolPrice = field(default_factory=MemorySolPrice)
     overtaken: bool = False
     sources: tuple[str, ...] = ("logs",)
+    wallets_by_stream: bool = False
     endpoints: int = 1
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
@@ -125,7 +128,13 @@ class World:
             recording=self.recording,
             sol_price=self.sol_price,
             router=router,
+            wallet_news=self._wallet_news(),
         )
+
+    def _wallet_news(self) -> GeyserWallets | None:
+        if not self.wallets_by_stream:
+            return None
+        return GeyserWallets(in_process_geyser(self.chain), silence_s=2, per_call=100)
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
         """A user with a funded wallet."""
