@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults supervision-storm pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults conformance supervision-storm pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -61,6 +61,11 @@ supervision-storm: .venv/.dev
 ROUNDS ?= 20
 faults: .venv/.dev
 	$(BIN)/python -m tests.faults.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+# Lets clients that others wrote drive the local chain, unmodified, and prints what each of them did; half a minute, and a
+# minute for the packages the first time. Needs node and npm.
+conformance: .venv/.dev
+	$(BIN)/python -m tests.conformance.campaign
 
 # Draws docs/pictures/top.svg from a bot that trades on its local chain; about a minute.
 pictures: .venv/.dev

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from solders.account import Account
@@ -205,16 +205,33 @@ class Chain:
         assert isinstance(result, FailedTransactionMetadata)
         return Simulation(error_json(result), result.meta(), {})
 
-    def produce_block(self, time_s: int) -> Block:
-        """Execute what waits and close the block. `time_s` is Unix time; it never runs backwards on the chain."""
+    def was_skipped(self, slot: int) -> bool:
+        """Whether a slot of the recent past has no block."""
+        known = bool(self.blocks) and self.blocks[0].slot <= slot <= self.position.slot
+        return known and all(block.slot != slot for block in self.blocks)
+
+    def skip_slot(self, time_s: int) -> None:
+        """Let a slot pass without a block: what waits goes on waiting, and no height is used up."""
+        time_s = max(time_s, self.position.time_s)
+        self.position = replace(self.position, slot=self.position.slot + 1, time_s=time_s)
+        self._set_clock(time_s)
+
+    def produce_block(self, time_s: int, price_jumps_for: Callable[[str], bool] = lambda _: False) -> Block:
+        """Execute what waits and close the block. `time_s` is Unix time; it never runs backwards on the chain.
+
+        `price_jumps_for` says of a fee payer whether his trades meet a price that they do not allow.
+        """
         time_s = max(time_s, self.position.time_s)
         slot, height = self.position.slot + 1, self.position.height + 1
         self._set_clock(time_s)
-        landed = self._land_bundles(slot, time_s)
+        landed = self._land_bundles(slot, time_s, price_jumps_for)
         for pending in self.queue.take(MAX_TRANSACTIONS_PER_BLOCK):
             if self._history.has(pending.signature) or self.age_error(pending.transaction) is not None:
                 continue
-            result = execute(pending, self.svm, self.accounts, slot=slot, index=len(landed), block_time_s=time_s)
+            jumps = price_jumps_for(str(pending.transaction.message.account_keys[0]))
+            result = execute(
+                pending, self.svm, self.accounts, slot=slot, index=len(landed), block_time_s=time_s, price_jumps=jumps
+            )
             if result is not None:
                 landed.append(result)
         blockhash = self.blockhashes.register(height)
@@ -262,15 +279,16 @@ class Chain:
         self._open_next_bank(self.position.time_s)
         return tuple(reversed(gone))
 
-    def _land_bundles(self, slot: int, time_s: int) -> list[Landed]:
+    def _land_bundles(self, slot: int, time_s: int, price_jumps_for: Callable[[str], bool]) -> list[Landed]:
         """The transactions of the bundles that succeed as a whole, the best tip first; the others leave no trace."""
         waiting, self._bundles = self._bundles, []
         landed: list[Landed] = []
         for bundle in sorted(waiting, key=lambda one: -one.tip_lamports):
-            landed += self._land_bundle(bundle, slot, time_s, index=len(landed))
+            jumps = price_jumps_for(str(bundle.transactions[0][0].message.account_keys[0]))
+            landed += self._land_bundle(bundle, slot, time_s, index=len(landed), price_jumps=jumps)
         return landed
 
-    def _land_bundle(self, bundle: Bundle, slot: int, time_s: int, *, index: int) -> list[Landed]:
+    def _land_bundle(self, bundle: Bundle, slot: int, time_s: int, *, index: int, price_jumps: bool) -> list[Landed]:
         landed: list[Landed] = []
         for transaction, raw in bundle.transactions:
             signature = transaction.signatures[0]
@@ -278,7 +296,15 @@ class Chain:
             result = None
             if not known and self.age_error(transaction) is None:
                 pending = PendingTransaction(transaction, raw, signature, priority_fee(transaction.message), 0)
-                result = execute(pending, self.svm, self.accounts, slot=slot, index=index, block_time_s=time_s)
+                result = execute(
+                    pending,
+                    self.svm,
+                    self.accounts,
+                    slot=slot,
+                    index=index,
+                    block_time_s=time_s,
+                    price_jumps=price_jumps,
+                )
             if result is not None:
                 landed.append(result)
             if result is None or result.record.error is not None:

@@ -22,7 +22,18 @@ from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.engine import BlockEngine
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, GRPC, HONEYPOT, PORTAL, FaultError, FaultTable
+from bot.localnet.faults import (
+    DEFAULT_LOST_PERCENT,
+    FAIL_TX,
+    GRPC,
+    HONEYPOT,
+    PORTAL,
+    SKIP_SLOTS,
+    SLOTS_OF_A_LEADER,
+    FaultError,
+    FaultKind,
+    FaultTable,
+)
 from bot.localnet.forks import Fork, Forks
 from bot.localnet.geyser import Geyser
 from bot.localnet.market.interface import Market
@@ -186,8 +197,11 @@ class Cluster:
         """Set a wallet's balance by decree, for preparing a scenario."""
         self.chain.accounts.put(key, Account(lamports, b"", SYSTEM_PROGRAM))
 
-    def tick(self, time_s: int) -> Block:
-        """One slot: the market acts, the block is produced, stored whole, and told to subscribers."""
+    def tick(self, time_s: int) -> Block | None:
+        """One slot: the market acts, the block is produced, stored whole, and told to subscribers.
+
+        None for a slot that is skipped: what was sent waits for the next block.
+        """
         if self.market is not None:
             for transaction in self.market.step(self.slot_ms, self.chain):
                 self.chain.submit(transaction, bytes(transaction))
@@ -195,19 +209,37 @@ class Cluster:
             self.chain.submit(transaction, raw)
         for transaction in self.migrator.step(self.chain):
             self.chain.submit(transaction, bytes(transaction))
-        block = self.chain.produce_block(time_s)
+        block = self._produce_or_skip(time_s)
+        if block is not None:
+            self._observe(block)
+        self._commit(block)
+        for endpoint in self.endpoints:
+            endpoint.pubsub.on_block()
+        if block is not None:
+            self.portal.on_block(block)
+        self.geyser.on_block()
+        return block
+
+    def _produce_or_skip(self, time_s: int) -> Block | None:
+        in_turn = self.chain.position.slot + 1
+        if self._is_on(SKIP_SLOTS) and in_turn // SLOTS_OF_A_LEADER % 2:
+            self.chain.skip_slot(time_s)
+            return None
+        if self._is_on(FAIL_TX):
+            return self.chain.produce_block(time_s, lambda payer: not self._trades_for_the_market(payer))
+        return self.chain.produce_block(time_s)
+
+    def _observe(self, block: Block) -> None:
         self.migrator.observe(block)
-        if any(endpoint.faults.get(HONEYPOT) is not None for endpoint in self.endpoints):
+        if self._is_on(HONEYPOT):
             for mint in launched(block):
                 set_trap(self.chain.accounts, mint)
         if self.market is not None:
             self.market.observe(block, self.chain)
-        self._commit(block)
-        for endpoint in self.endpoints:
-            endpoint.pubsub.on_block()
-        self.portal.on_block(block)
-        self.geyser.on_block()
-        return block
+
+    def _is_on(self, kind: FaultKind) -> bool:
+        """Whether a fault of the chain itself is on; it was asked for at any endpoint."""
+        return any(endpoint.faults.get(kind) is not None for endpoint in self.endpoints)
 
     def fork(self, slots: int, *, lost_percent: int = DEFAULT_LOST_PERCENT) -> Fork:
         """Take back the newest slots. Of their transactions about `lost_percent` in a hundred never come back.

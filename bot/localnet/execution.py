@@ -19,6 +19,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, InnerInstruc
 from bot.localnet.accounts import Accounts
 from bot.localnet.addresses import SYSTEM_PROGRAM
 from bot.localnet.landing import PendingTransaction
+from bot.localnet.price_jumps import send_out_of_bounds
 from bot.localnet.records import ExecutedTransaction, Landed, TokenBalance
 from bot.localnet.records import InnerInstruction as InnerRecord
 from bot.localnet.tokens import mint_decimals, token_account
@@ -147,19 +148,31 @@ def _inner_record(inner: InnerInstruction) -> InnerRecord:
 
 
 def execute(
-    pending: PendingTransaction, svm: LiteSVM, accounts: Accounts, *, slot: int, index: int, block_time_s: int
+    pending: PendingTransaction,
+    svm: LiteSVM,
+    accounts: Accounts,
+    *,
+    slot: int,
+    index: int,
+    block_time_s: int,
+    price_jumps: bool = False,
 ) -> Landed | None:
     """Run a transaction in the block being produced; None when the network would never include it.
 
-    A failure that happens before the fee can be charged (unknown payer, missing lookup table) leaves no trace. A
-    failure during execution is included: the fee is charged and a durable nonce is used up.
+    With `price_jumps` a trade meets a price that it does not allow. A failure that happens before the fee can be
+    charged (unknown payer, missing lookup table) leaves no trace. A failure during execution is included: the fee is
+    charged and a durable nonce is used up.
     """
     transaction = pending.transaction
     keys = resolve_keys(transaction, accounts)
     if keys is None:
         return None
     before = read_balances(keys, accounts)
-    result = svm.send_transaction(transaction)
+    if price_jumps:
+        written = [key for key, writable in zip(keys.keys, keys.writable, strict=True) if writable]
+        result = send_out_of_bounds(transaction, written, svm)
+    else:
+        result = svm.send_transaction(transaction)
     failed = isinstance(result, FailedTransactionMetadata)
     meta = result.meta() if isinstance(result, FailedTransactionMetadata) else result
     if failed and meta.signature() == Signature.default():

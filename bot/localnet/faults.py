@@ -33,6 +33,9 @@ REORDER = FaultKind("reorder", "every second notification is told after the one 
 STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on", of_streams=True)
 STREAM_SILENT = FaultKind("stream-silent", "streams stay open and tell nothing", of_streams=True)
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
+FAIL_TX = FaultKind("fail-tx", "trades land and fail: the price is out of their bounds, and their fee is gone")
+SKIP_SLOTS = FaultKind("skip-slots", "every second leader is away: four slots of eight have no block")
+CUT_LOGS = FaultKind("cut-logs", "logs are cut before the first event, with `Log truncated`", of_streams=True)
 HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold")
 ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
 BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
@@ -42,9 +45,11 @@ JUPITER_LIES = FaultKind(
     "the aggregator proposes other trades than it is asked for: worse, to others, with more in it",
     of_router=True,
 )
-_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS, HONEYPOT)
-_OF_SERVICES = (STREAM_DROP, STREAM_SILENT, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
-KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_SERVICES)}
+_OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
+# Of the chain itself, whichever endpoint is named.
+_OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT)
+_OF_SERVICES = (STREAM_DROP, STREAM_SILENT, CUT_LOGS, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
+KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_CHAIN, *_OF_SERVICES)}
 # Where launches are told: the streams of all RPC endpoints, and services with faults of their own.
 LOGS, PORTAL, GRPC = SOURCES = ("logs", "pumpportal", "grpc")
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
@@ -52,6 +57,8 @@ FORK = "fork"
 DEFAULT_LOST_PERCENT = 50
 MAX_DURATION_S = 86_400.0
 MAX_DELAY_MS = 600_000
+
+SLOTS_OF_A_LEADER = 4
 
 RATE_LIMIT_RETRY_AFTER_S = 1
 FLOOD_RETRY_AFTER_S = 2

@@ -7,7 +7,7 @@ commitment, pings, and a replay from a slot that is still kept. Sans-IO; the soc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from solders.pubkey import Pubkey
@@ -16,6 +16,7 @@ from solders.transaction import VersionedTransaction
 
 from bot.localnet.chain import Chain, Commitment
 from bot.localnet.faults import STREAM_SILENT, FaultTable
+from bot.localnet.log_lines import told_lines
 from bot.localnet.protobuf import Malformed, number, numbers, parse, text
 from bot.localnet.records import Block, ExecutedTransaction, TokenBalance
 
@@ -146,7 +147,8 @@ class GeyserSession:
             self._tell_transactions(block)
         for name, by_commitment in self._request.slots:
             for status in (commitment,) if by_commitment else COMMITMENTS:
-                self._tell_slot(name, chain.slot_at(status), status)
+                if not chain.was_skipped(slot := chain.slot_at(status)):
+                    self._tell_slot(name, slot, status)
 
     def _replay(self, from_slot: int) -> None:
         chain = self._geyser.chain
@@ -171,7 +173,8 @@ class GeyserSession:
         for landed in block.transactions:
             names = [one.name for one in self._request.transactions if one.matches(landed.record)]
             if names:
-                told = text(1, _transaction_info(landed.record)) + number(2, block.slot)
+                record = replace(landed.record, logs=tuple(told_lines(landed.record.logs, self._geyser.faults)))
+                told = text(1, _transaction_info(record)) + number(2, block.slot)
                 self._deliver(b"".join(text(1, name) for name in names) + text(4, told))
 
 

@@ -253,16 +253,21 @@ class InProcessChain:
         return self.cluster.fork(slots, lost_percent=lost_percent)
 
     def step(self, blocks: int = 1) -> Block:
-        """Produce blocks now; returns the last one."""
-        for _ in range(max(1, blocks)):
-            slots = self.cluster.chain.position.slot + 1 - FIRST_SLOT
-            block = self.cluster.tick((self._genesis_ms + slots * self.cluster.slot_ms) // 1000)
-        return block
+        """Produce blocks now, however many slots are skipped between them; returns the last one."""
+        made: list[Block] = []
+        while len(made) < max(1, blocks):
+            if (block := self._next_slot()) is not None:
+                made.append(block)
+        return made[-1]
+
+    def _next_slot(self) -> Block | None:
+        slots = self.cluster.chain.position.slot + 1 - FIRST_SLOT
+        return self.cluster.tick((self._genesis_ms + slots * self.cluster.slot_ms) // 1000)
 
     async def run(self) -> None:
-        """Produce a block every slot of trio time until cancelled."""
+        """Produce a block every slot of trio time until cancelled, except in slots that are skipped."""
         next_s = trio.current_time()
         while True:
             next_s += self.cluster.slot_ms / 1000
             await trio.sleep_until(next_s)
-            self.step()
+            self._next_slot()

@@ -158,7 +158,7 @@ async def _write_atomically(path: trio.Path, content: bytes) -> None:
 
 
 async def _produce_blocks(cluster: Cluster) -> None:
-    """One block per slot; slots that were missed (a suspended machine) are not made up for."""
+    """One block per slot; slots that were missed (a suspended machine) are not made up for, nor are skipped ones."""
     slot_s = cluster.slot_ms / 1000
     next_s = trio.current_time()
     while True:

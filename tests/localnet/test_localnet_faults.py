@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 import trio
 
-from bot.localnet.faults import RPC_DOWN, FaultError, FaultTable
+from bot.localnet.faults import FORK, KINDS, RPC_DOWN, FaultError, FaultTable
 from bot.localnet.inprocess import InProcessChain, NodeUnreachable, StreamDropped
 
 SLOT = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "getSlot", "params": [{"commitment": "processed"}]})
@@ -77,3 +79,9 @@ async def test_a_fault_of_one_endpoint_leaves_the_others_as_they_are(autojump_cl
 def test_a_fault_of_an_endpoint_that_does_not_exist_is_refused_with_the_names_that_do() -> None:
     with pytest.raises(FaultError, match=r"known: rpc-1, rpc-2, engine, .*all"):
         InProcessChain(endpoints=2).set_fault("rpc-down", for_s=1, endpoint="rpc-3")
+
+
+def test_the_page_about_the_local_chain_explains_every_fault() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "local_chain.md").read_text("utf-8")
+    missing = [name for name in (*KINDS, FORK) if f"| `{name}` |" not in page]
+    assert not missing

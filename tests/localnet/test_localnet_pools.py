@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
+from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
@@ -11,12 +14,13 @@ from solders.transaction import VersionedTransaction
 from bot.localnet import addresses as at
 from bot.localnet import liquidity
 from bot.localnet.inprocess import InProcessChain
-from bot.localnet.launchpad import create_associated_token
+from bot.localnet.launchpad import ceil_bps, create_associated_token
 from bot.localnet.liquidity import PoolReserves, read_pool
 from bot.localnet.tokens import token_account
 from tests.localnet.localnet_scenario import SOL, Coin, send, signed, status, wallet
 
 DELAY_SLOTS = 5
+EXACT_BUY = bytes.fromhex("66063d1201daebea")
 
 
 @pytest.fixture
@@ -167,6 +171,41 @@ def test_prices_that_moved_past_the_limit_are_refused(chain: InProcessChain) -> 
     assert error == {"InstructionError": [1, {"Custom": 6004}]}
     error = done(chain, pool_buy(chain, coin, buyer, SOL, pool.tokens_for(SOL) + 1))
     assert error == {"InstructionError": [4, {"Custom": 6040}]}
+
+
+def test_a_buy_of_exactly_so_many_tokens_costs_what_they_cost_and_keeps_its_bound(chain: InProcessChain) -> None:
+    coin, _ = migrated(chain)
+    user, pool = wallet(chain), reserves(chain, coin)
+    key, mint = user.pubkey(), coin.mint.pubkey()
+    token_raw = pool.token_raw // 1_000 + 7
+    at_price = -(-pool.quote_lamports * token_raw // (pool.token_raw - token_raw))
+    cost = at_price + sum(ceil_bps(at_price, bps) for bps in pool.fees_bps)
+    template = liquidity.buy_exact_quote_in(mint, key, coin.creator.pubkey(), spend_lamports=1, min_token_raw=1)
+
+    def buy(limit: int) -> VersionedTransaction:
+        params = TransferParams(from_pubkey=key, to_pubkey=at.wrapped_sol(key), lamports=SOL)
+        data = EXACT_BUY + struct.pack("<QQB", token_raw, limit, 0)
+        return signed(
+            chain,
+            [
+                create_associated_token(key, key, at.WRAPPED_SOL_MINT, at.TOKEN_PROGRAM),
+                transfer(params),
+                liquidity.sync_wrapped_sol(key),
+                create_associated_token(key, key, mint),
+                Instruction(template.program_id, data, template.accounts),
+                liquidity.unwrap_sol(key),
+            ],
+            user,
+        )
+
+    assert done(chain, buy(cost - 1)) == {"InstructionError": [4, {"Custom": 6004}]}
+    before = lamports(chain, key)
+    assert done(chain, buy(cost)) is None
+    assert held_raw(chain, key, mint) == token_raw
+    tokens = chain.cluster.chain.accounts.get(at.associated_token(key, mint))
+    assert tokens is not None
+    assert before - lamports(chain, key) == cost + tokens.lamports + 5_000
+    assert reserves(chain, coin).token_raw == pool.token_raw - token_raw
 
 
 def test_a_trade_without_the_pools_second_account_fails_as_on_mainnet(chain: InProcessChain) -> None:

@@ -162,7 +162,7 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         assert await trio.to_thread.run_sync(verb, chain, "fault", "rpc-slow", "--for", "1m", "--delay-ms", "1") == 0
         assert "rpc-slow" in capsys.readouterr().out
         assert await trio.to_thread.run_sync(verb, chain, "fault", "meteor", "--for", "1m") == 1
-        assert "known: bundle-drop, drop-tx, empty, engine-down, flood, " in capsys.readouterr().err
+        assert "known: bundle-drop, cut-logs, drop-tx, empty, engine-down, " in capsys.readouterr().err
         fork = ("fault", "fork", "--slots", "1", "--lost-percent", "0", "--json")
         while await trio.to_thread.run_sync(verb, chain, *fork):
             await trio.sleep(0.01)  # the first block is not made yet

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 from solders.account import Account
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
+from bot.localnet import addresses as at
 from bot.localnet import launchpad
 from bot.localnet.addresses import FEE_RECIPIENTS, LAUNCHPAD_PROGRAM, associated_token, bonding_curve, creator_vault
 from bot.localnet.inprocess import InProcessChain
@@ -27,6 +30,7 @@ from tests.localnet.localnet_scenario import SOL, Coin, encoded, send, signed, w
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "vectors.json").read_text())["bonding_curve"]
 TRADE_EVENT = bytes.fromhex("bddb7fd34ee661ee")
 COMPLETE_EVENT = bytes.fromhex("5f72619cd42e9808")
+OLDER_BUY, OLDER_SELL = bytes.fromhex("66063d1201daebea"), bytes.fromhex("33e685a4017f83ad")
 RICH = 10_000 * SOL
 
 
@@ -105,6 +109,58 @@ def test_every_vector_of_the_official_sdk_comes_out_to_the_lamport(chain: InProc
         for limit, expected in ((proceeds, None), (proceeds + 1, {"InstructionError": [0, {"Custom": 6003}]})):
             error, _ = simulated(chain, coin.sell(user, vector["tok"], limit))
             assert error == expected
+
+
+def older(coin: Coin, user: Keypair, data: bytes, *, buys: bool) -> Instruction:
+    """A trade by an instruction of before the second version: its accounts in the order of the interface description."""
+
+    def account(key: Pubkey, *, writable: bool = False, signer: bool = False) -> AccountMeta:
+        return AccountMeta(key, is_signer=signer, is_writable=writable)
+
+    mint, owner = coin.mint.pubkey(), user.pubkey()
+    curve, vault = bonding_curve(mint), account(creator_vault(coin.creator.pubkey()), writable=True)
+    programs = (account(at.SYSTEM_PROGRAM), account(at.TOKEN_2022_PROGRAM))
+    volume = (account(at.GLOBAL_VOLUME_ACCUMULATOR), account(at.user_volume_accumulator(owner), writable=True))
+    accounts = [
+        account(at.GLOBAL_ACCOUNT),
+        account(FEE_RECIPIENTS[1], writable=True),
+        account(mint),
+        account(curve, writable=True),
+        account(associated_token(curve, mint), writable=True),
+        account(associated_token(owner, mint), writable=True),
+        account(owner, writable=True, signer=True),
+        *([*programs, vault] if buys else [programs[0], vault, programs[1]]),
+        account(at.EVENT_AUTHORITY),
+        account(LAUNCHPAD_PROGRAM),
+        *(volume if buys else ()),
+        account(at.FEE_CONFIG_ACCOUNT),
+        account(at.LAUNCHPAD_FEES_PROGRAM),
+        account(at.derive(LAUNCHPAD_PROGRAM, b"bonding-curve-v2", bytes(mint))),
+        account(at.BUYBACK_RECIPIENTS[3], writable=True),
+    ]
+    return Instruction(LAUNCHPAD_PROGRAM, data, accounts)
+
+
+def test_the_older_instructions_trade_at_the_same_price_and_keep_the_same_bounds(chain: InProcessChain) -> None:
+    coin, user = Coin.launched(chain), wallet(chain, RICH)
+    send(chain, coin.buy(user, SOL))
+    chain.step(2)
+    token_raw, before = 10**12, coin.curve
+    cost = launchpad.with_fees(before.quote_to_buy(token_raw))
+    for limit, expected in ((cost - 1, {"InstructionError": [0, {"Custom": 6002}]}), (cost, None)):
+        buy = older(coin, user, OLDER_BUY + struct.pack("<QQB", token_raw, limit, 1), buys=True)
+        assert simulated(chain, signed(chain, [buy], user))[0] == expected
+    send(chain, signed(chain, [buy], user))
+    chain.step(2)
+    assert coin.curve == before.after_buy(token_raw)
+    proceeds = launchpad.without_fees(coin.curve.quote_to_sell(token_raw))
+    for limit, expected in ((proceeds + 1, {"InstructionError": [0, {"Custom": 6003}]}), (proceeds, None)):
+        sale = older(coin, user, OLDER_SELL + struct.pack("<QQ", token_raw, limit), buys=False)
+        assert simulated(chain, signed(chain, [sale], user))[0] == expected
+    after = coin.curve.after_sell(token_raw)
+    send(chain, signed(chain, [sale], user))
+    chain.step(2)
+    assert coin.curve == after
 
 
 def test_our_own_arithmetic_agrees_with_the_program_trade_after_trade(chain: InProcessChain) -> None:

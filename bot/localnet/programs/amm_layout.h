@@ -2,6 +2,7 @@
 #pragma once
 #include "context.h"
 
+static const u8 POOL_BUY[8] = {0x66, 0x06, 0x3d, 0x12, 0x01, 0xda, 0xeb, 0xea};
 static const u8 POOL_BUY_EXACT_QUOTE_IN[8] = {0xc6, 0x2e, 0x15, 0x52, 0xb4, 0xd9, 0xe8, 0x70};
 static const u8 POOL_SELL[8] = {0x33, 0xe6, 0x85, 0xa4, 0x01, 0x7f, 0x83, 0xad};
 
@@ -46,6 +47,7 @@ enum {
   ERROR_FEE_RECIPIENT = 6013,
   ERROR_BASE_ACCOUNT = 6014,
   ERROR_QUOTE_ACCOUNT = 6015,
+  ERROR_MORE_THAN_RESERVES = 6016,
   ERROR_POOL_OVERFLOW = 6023,
   ERROR_BELOW_MIN_BASE = 6040,
   ERROR_BUYBACK_NOT_AUTHORIZED = 6053,

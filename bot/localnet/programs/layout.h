@@ -3,6 +3,8 @@
 #include "sdk.h"
 
 // Instructions.
+static const u8 BUY[8] = {0x66, 0x06, 0x3d, 0x12, 0x01, 0xda, 0xeb, 0xea};
+static const u8 SELL[8] = {0x33, 0xe6, 0x85, 0xa4, 0x01, 0x7f, 0x83, 0xad};
 static const u8 CREATE_V2[8] = {0xd6, 0x90, 0x4c, 0xec, 0x5f, 0x8b, 0x31, 0xb4};
 static const u8 BUY_V2[8] = {0xb8, 0x17, 0xee, 0x61, 0x67, 0xc5, 0xd3, 0x3d};
 static const u8 SELL_V2[8] = {0x5d, 0xf6, 0x82, 0x3c, 0xe7, 0xe9, 0x40, 0xb2};
@@ -15,6 +17,17 @@ static const u8 TRADE_EVENT[8] = {0xbd, 0xdb, 0x7f, 0xd3, 0x4e, 0xe6, 0x61, 0xee
 static const u8 CREATE_EVENT[8] = {0x1b, 0x72, 0xa9, 0x4d, 0xde, 0xeb, 0x63, 0x76};
 static const u8 COMPLETE_EVENT[8] = {0x5f, 0x72, 0x61, 0x9c, 0xd4, 0x2e, 0x98, 0x08};
 static const u8 MIGRATION_EVENT[8] = {0xbd, 0xe9, 0x5d, 0xb9, 0x5c, 0x94, 0xea, 0x94};
+
+// Where the accounts of a trade stand among those of its instruction, and how many these are at the least.
+typedef struct {
+  u8 count, mint, token_program, fee_recipient, buyback_recipient, curve, curve_tokens, user, user_tokens, creator_vault;
+  u8 volume, fee_config, system_program, event_authority;
+} TradeLayout;
+static const TradeLayout LAYOUT_BUY_V2 = {27, 1, 3, 6, 8, 10, 11, 13, 14, 16, 20, 22, 24, 25};
+static const TradeLayout LAYOUT_SELL_V2 = {26, 1, 3, 6, 8, 10, 11, 13, 14, 16, 19, 21, 23, 24};
+// The older instructions name the buyback's recipient behind their own accounts; a sale has no volume account.
+static const TradeLayout LAYOUT_BUY = {18, 2, 8, 1, 17, 3, 4, 6, 5, 9, 13, 14, 7, 10};
+static const TradeLayout LAYOUT_SELL = {16, 2, 9, 1, 15, 3, 4, 6, 5, 8, 0, 12, 7, 10};
 
 // The bonding curve account.
 static const u8 CURVE_DISCRIMINATOR[8] = {0x17, 0xb7, 0xf8, 0x37, 0x60, 0xd8, 0xac, 0x60};

@@ -2,10 +2,11 @@
 // order, account layouts, events (in the log and as event CPI), error codes and integer arithmetic. Coins quoted in SOL
 // only. Written from the public interface description; compute units are lower than on mainnet.
 #include "context.h"
+#include "pump_errors.h"
 
 typedef enum { KIND_BUY, KIND_BUY_EXACT_QUOTE_IN, KIND_SELL } Kind;
 
-// The accounts of a trade by name; buys have one account more than sales, before the user's volume accumulator.
+// The accounts of a trade by name.
 typedef struct {
   Account *global, *fee_recipient, *buyback_recipient, *curve, *curve_tokens, *user, *user_tokens;
   Account *creator_vault, *volume, *fee_config, *event_authority;
@@ -200,19 +201,19 @@ NOINLINE u64 emit_trade(const TradeAccounts *at, const Trade *t) {
   return emit_event(at->event_authority, to - EVENT);
 }
 
-NOINLINE u64 run_trade(Kind kind) {
-  u64 shift = kind == KIND_SELL ? 0 : 1;
-  if (CONTEXT->account_count < 26 + shift) return ERROR_MISSING_ACCOUNTS;
+NOINLINE u64 run_trade(Kind kind, const TradeLayout *layout) {
+  if (CONTEXT->account_count < layout->count) return ERROR_MISSING_ACCOUNTS;
   if (CONTEXT->data_len < 24) return ERROR_UNKNOWN_INSTRUCTION;
   Account *a = CONTEXT->accounts;
   TradeAccounts at = {
-      .global = a, .fee_recipient = a + 6, .buyback_recipient = a + 8, .curve = a + 10, .curve_tokens = a + 11,
-      .user = a + 13, .user_tokens = a + 14, .creator_vault = a + 16, .volume = a + 19 + shift,
-      .fee_config = a + 21 + shift, .event_authority = a + 24 + shift,
+      .global = a, .fee_recipient = a + layout->fee_recipient, .buyback_recipient = a + layout->buyback_recipient,
+      .curve = a + layout->curve, .curve_tokens = a + layout->curve_tokens, .user = a + layout->user,
+      .user_tokens = a + layout->user_tokens, .creator_vault = a + layout->creator_vault, .volume = a + layout->volume,
+      .fee_config = a + layout->fee_config, .event_authority = a + layout->event_authority,
   };
-  CONTEXT->mint = a + 1;
-  CONTEXT->token_program = a + 3;
-  CONTEXT->system_program = a + 23 + shift;
+  CONTEXT->mint = a + layout->mint;
+  CONTEXT->token_program = a + layout->token_program;
+  CONTEXT->system_program = a + layout->system_program;
   u8 curve_bump;
   TRY(check_trade_accounts(&at, &curve_bump));
 
@@ -244,22 +245,30 @@ NOINLINE u64 run_trade(Kind kind) {
 #include "create.h"
 #include "migrate.h"
 
-u64 entrypoint(u8 *input) {
+NOINLINE u64 run(u8 *input) {
   TRY(read_input(input));
   const u8 *data = CONTEXT->data;
   if (has_discriminator(data, EVENT_CPI))
     return CONTEXT->account_count && ACCOUNTS[0].is_signer ? 0 : ERROR_NOT_AUTHORIZED;
   if (has_discriminator(data, BUY_V2)) {
     LOG("Instruction: BuyV2");
-    return run_trade(KIND_BUY);
+    return run_trade(KIND_BUY, &LAYOUT_BUY_V2);
+  }
+  if (has_discriminator(data, BUY)) {
+    LOG("Instruction: Buy");
+    return run_trade(KIND_BUY, &LAYOUT_BUY);
   }
   if (has_discriminator(data, BUY_EXACT_QUOTE_IN_V2)) {
     LOG("Instruction: BuyExactQuoteInV2");
-    return run_trade(KIND_BUY_EXACT_QUOTE_IN);
+    return run_trade(KIND_BUY_EXACT_QUOTE_IN, &LAYOUT_BUY_V2);
   }
   if (has_discriminator(data, SELL_V2)) {
     LOG("Instruction: SellV2");
-    return run_trade(KIND_SELL);
+    return run_trade(KIND_SELL, &LAYOUT_SELL_V2);
+  }
+  if (has_discriminator(data, SELL)) {
+    LOG("Instruction: Sell");
+    return run_trade(KIND_SELL, &LAYOUT_SELL);
   }
   if (has_discriminator(data, CREATE_V2)) {
     LOG("Instruction: CreateV2");
@@ -271,3 +280,5 @@ u64 entrypoint(u8 *input) {
   }
   return ERROR_UNKNOWN_INSTRUCTION;
 }
+
+u64 entrypoint(u8 *input) { return told(run(input)); }

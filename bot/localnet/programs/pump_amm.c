@@ -1,8 +1,10 @@
 // A stand-in for the pool program that completed curves migrate to: the same program id, discriminators, account order,
 // account layout, events, error codes and integer arithmetic. Pools against wrapped SOL only, opened by a migration; no LP
-// tokens, no cashback, and of the two buys the one that spends an exact amount. Written from the public interface
-// description; compute units are lower than on mainnet.
+// tokens and no cashback. Written from the public interface description; compute units are lower than on mainnet.
 #include "amm_layout.h"
+#include "amm_errors.h"
+
+typedef enum { KIND_BUY, KIND_BUY_EXACT_QUOTE_IN, KIND_SELL } Kind;
 
 // The accounts of a trade by name. A buy has two accounts more than a sale, before the fee configuration. Behind them
 // stand the pool's second account, the buyback recipient and its token account.
@@ -14,6 +16,7 @@ typedef struct {
 
 // Everything that a trade computes. Amounts in lamports and raw token units; `quote` is at the price, before fees.
 typedef struct {
+  Kind kind;
   bool buys;
   u64 amount, limit;
   u64 base_reserve, quote_reserve, priced_quote, supply;
@@ -48,13 +51,21 @@ NOINLINE u64 check_trade_accounts(const TradeAccounts *at) {
   Seed creator = {SEED_CREATOR_AUTHORITY, SEED_LEN(SEED_CREATOR_AUTHORITY)};
   find_address(&creator, (Key *)(pool + POOL_COIN_CREATOR), &expected, &bump);
   if (!same_key(&expected, at->creator_authority->key)) return ERROR_SEEDS;
-  if (!belongs_to(at->creator_account, &expected)) return ERROR_SEEDS;
+  if (at->creator_account->data_len && !belongs_to(at->creator_account, &expected)) return ERROR_SEEDS;
   // On mainnet a trade that leaves this account out fails with that code too.
   Seed second = {SEED_POOL_V2, SEED_LEN(SEED_POOL_V2)};
   find_address(&second, at->base_mint->key, &expected, &bump);
   if (!same_key(&expected, at->pool_v2->key)) return ERROR_POOL_OVERFLOW;
   if (!is_one_of(at->buyback_recipient->key, config + CONFIG_BUYBACK_RECIPIENTS, 8)) return ERROR_BUYBACK_NOT_AUTHORIZED;
   return belongs_to(at->buyback_account, at->buyback_recipient->key) ? 0 : ERROR_BUYBACK_NOT_AUTHORIZED;
+}
+
+// Whoever trades first in a pool opens the account for its creator's fees, at his own expense.
+NOINLINE u64 ensure_creator_account(const TradeAccounts *at) {
+  if (at->creator_account->data_len) return 0;
+  CONTEXT->mint = at->quote_mint;
+  CONTEXT->token_program = at->quote_program;
+  return create_token_account(at->user, at->creator_account, at->creator_authority, at->user);
 }
 
 // The fees of the tier that the market cap falls into.
@@ -78,6 +89,20 @@ NOINLINE u64 take_fees(Trade *t) {
   return t->lp_fee + t->protocol_fee + t->creator_fee;
 }
 
+// A buy of exactly so many tokens, for at most the limit.
+NOINLINE u64 price_exact_buy(Trade *t) {
+  if (!t->amount) return ERROR_ZERO_BASE;
+  if (t->amount >= t->base_reserve) return ERROR_MORE_THAN_RESERVES;
+  t->base = t->amount;
+  u64 left = t->base_reserve - t->base;
+  u64 floor = muldiv(t->base, t->priced_quote, left);
+  if (floor == MULDIV_OVERFLOW) return ERROR_POOL_OVERFLOW;
+  // What is left over by the division is less than 64 bits long, so the products may wrap.
+  t->quote = floor + (t->base * t->priced_quote != floor * left ? 1 : 0);
+  t->user_quote = t->quote + take_fees(t);
+  return t->user_quote > t->limit ? ERROR_EXCEEDED_SLIPPAGE : 0;
+}
+
 // How many tokens and how much quote move: rounding always favours the pool.
 NOINLINE u64 price_trade(Trade *t) {
   if (!t->buys) {
@@ -91,6 +116,7 @@ NOINLINE u64 price_trade(Trade *t) {
     t->user_quote = t->quote - fees;
     return 0;
   }
+  if (t->kind == KIND_BUY) return price_exact_buy(t);
   t->quote = muldiv(t->amount, 10000, 10000 + t->lp_bps + t->protocol_bps + t->creator_bps);
   u64 pays = t->quote + take_fees(t);
   if (pays > t->amount) t->quote -= pays - t->amount;
@@ -144,7 +170,7 @@ NOINLINE u64 emit_trade(const TradeAccounts *at, const Trade *t) {
   u8 *to = put_u64(EVENT, read_u64(t->buys ? BUY_EVENT : SELL_EVENT));
   to = put_u64(to, unix_timestamp());
   to = put_u64(to, t->base);
-  to = put_u64(to, t->buys ? t->amount : t->limit);
+  to = put_u64(to, t->kind == KIND_BUY_EXACT_QUOTE_IN ? t->amount : t->limit);
   to = put_u64(to, t->user_base_before);
   to = put_u64(to, t->user_quote_before);
   to = put_u64(to, t->base_reserve);
@@ -168,8 +194,9 @@ NOINLINE u64 emit_trade(const TradeAccounts *at, const Trade *t) {
   if (t->buys) {
     to = put_u8(to, 0);                               // track_volume
     for (int i = 0; i < 4; i++) to = put_u64(to, 0);  // unclaimed, claimed, current volume, last update
-    to = put_u64(to, t->limit);
-    to = put_bytes(put_u32(to, 18), "buy_exact_quote_in", 18);
+    bool exact_quote = t->kind == KIND_BUY_EXACT_QUOTE_IN;
+    to = put_u64(to, exact_quote ? t->limit : t->base);
+    to = exact_quote ? put_bytes(put_u32(to, 18), "buy_exact_quote_in", 18) : put_bytes(put_u32(to, 3), "buy", 3);
   }
   to = put_u64(to, 0);  // cashback bps
   to = put_u64(to, 0);  // cashback
@@ -184,7 +211,8 @@ NOINLINE u64 emit_trade(const TradeAccounts *at, const Trade *t) {
   return emit_event(at->event_authority, to - EVENT);
 }
 
-NOINLINE u64 run_trade(bool buys) {
+NOINLINE u64 run_trade(Kind kind) {
+  bool buys = kind != KIND_SELL;
   u64 shift = buys ? 2 : 0;
   if (CONTEXT->account_count < 24 + shift) return ERROR_MISSING_ACCOUNTS;
   if (CONTEXT->data_len < 24) return ERROR_UNKNOWN_INSTRUCTION;
@@ -196,8 +224,10 @@ NOINLINE u64 run_trade(bool buys) {
       .creator_authority = a + 18, .fee_config = a + 19 + shift, .pool_v2 = a + 21 + shift,
       .buyback_recipient = a + 22 + shift, .buyback_account = a + 23 + shift,
   };
+  CONTEXT->system_program = a + 13;
+  CONTEXT->ata_program = a + 14;
   TRY(check_trade_accounts(&at));
-  Trade t = {.buys = buys, .amount = read_u64(CONTEXT->data + 8), .limit = read_u64(CONTEXT->data + 16)};
+  Trade t = {.kind = kind, .buys = buys, .amount = read_u64(CONTEXT->data + 8), .limit = read_u64(CONTEXT->data + 16)};
   t.base_reserve = token_amount(at.pool_base);
   t.quote_reserve = token_amount(at.pool_quote);
   t.priced_quote = t.quote_reserve + read_u64(at.pool->data + POOL_VIRTUAL_QUOTE);
@@ -208,24 +238,29 @@ NOINLINE u64 run_trade(bool buys) {
   read_fees(at.fee_config->data, muldiv(t.priced_quote, t.supply, t.base_reserve), &t);
   if (is_zero_key((Key *)(at.pool->data + POOL_COIN_CREATOR))) t.creator_bps = 0;
   TRY(price_trade(&t));
+  TRY(ensure_creator_account(&at));
   TRY(settle(&at, &t));
   return emit_trade(&at, &t);
 }
 
 #include "create_pool.h"
 
-u64 entrypoint(u8 *input) {
+NOINLINE u64 run(u8 *input) {
   TRY(read_input(input));
   const u8 *data = CONTEXT->data;
   if (has_discriminator(data, EVENT_CPI))
     return CONTEXT->account_count && ACCOUNTS[0].is_signer ? 0 : ERROR_NOT_AUTHORIZED;
+  if (has_discriminator(data, POOL_BUY)) {
+    LOG("Instruction: Buy");
+    return run_trade(KIND_BUY);
+  }
   if (has_discriminator(data, POOL_BUY_EXACT_QUOTE_IN)) {
     LOG("Instruction: BuyExactQuoteIn");
-    return run_trade(true);
+    return run_trade(KIND_BUY_EXACT_QUOTE_IN);
   }
   if (has_discriminator(data, POOL_SELL)) {
     LOG("Instruction: Sell");
-    return run_trade(false);
+    return run_trade(KIND_SELL);
   }
   if (has_discriminator(data, CREATE_POOL)) {
     LOG("Instruction: CreatePool");
@@ -233,3 +268,5 @@ u64 entrypoint(u8 *input) {
   }
   return ERROR_UNKNOWN_INSTRUCTION;
 }
+
+u64 entrypoint(u8 *input) { return told(run(input)); }

@@ -12,7 +12,15 @@ from bot.localnet.chain import SLOTS_PER_EPOCH
 from bot.localnet.faucet import MAX_AIRDROP_LAMPORTS
 from bot.localnet.landing import priority_fee
 from bot.localnet.rpc.node import API_VERSION, RpcNode
-from bot.localnet.rpc.params import BLOCK_NOT_AVAILABLE, Params, RpcError, invalid, parse_hash, parse_pubkey
+from bot.localnet.rpc.params import (
+    BLOCK_NOT_AVAILABLE,
+    SLOT_SKIPPED,
+    Params,
+    RpcError,
+    invalid,
+    parse_hash,
+    parse_pubkey,
+)
 
 FEATURE_SET = 3_294_202_862
 SLOT_S = 0.4
@@ -65,6 +73,8 @@ def get_block_time(node: RpcNode, params: Params) -> Any:
     for block in node.view.blocks:
         if block.slot == slot:
             return block.block_time_s
+    if node.chain.was_skipped(slot):
+        raise RpcError(SLOT_SKIPPED, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")
     return node.view.position.time_s - int(behind * SLOT_S)
 
 

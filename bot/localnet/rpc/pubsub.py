@@ -174,14 +174,16 @@ class Session:
 
     def on_block(self, blocks: dict[Commitment, Block | None]) -> None:
         """Deliver what the newest blocks bring to this session."""
-        view = self._pubsub.node.view
+        view, chain = self._pubsub.node.view, self._pubsub.node.chain
         if view.is_cut_off or self._pubsub.node.faults.get(STREAM_SILENT) is not None:
             return
         for subscription in list(self._subscriptions.values()):
             if subscription.kind == "slot":
-                self._tell_in_turn(subscription.notification(self._slot()))
+                if not chain.was_skipped(chain.position.slot):
+                    self._tell_in_turn(subscription.notification(self._slot()))
             elif subscription.kind == "root":
-                self._tell_in_turn(subscription.notification(self._pubsub.node.chain.slot_at("finalized")))
+                if not chain.was_skipped(root := chain.slot_at("finalized")):
+                    self._tell_in_turn(subscription.notification(root))
             elif not view.is_empty:
                 block = blocks[subscription.commitment]
                 if block is not None:
@@ -213,7 +215,8 @@ class Session:
                     self._fire_signature(subscription, status)
             elif subscription.kind == "logs":
                 if subscription.subject is None or subscription.subject in record.account_keys:
-                    value = {"signature": record.signature, "err": record.error, "logs": list(record.logs)}
+                    logs = self._pubsub.node.view.told_logs(record.logs)
+                    value = {"signature": record.signature, "err": record.error, "logs": logs}
                     self._tell_in_turn(subscription.notification(_in_context(block, value)))
             else:
                 for value in self._account_values(subscription, landed):

@@ -78,7 +78,7 @@ def _simulation_value(
     meta = simulation.meta
     value: dict[str, Any] = {
         "err": simulation.error,
-        "logs": [] if meta is None else meta.logs(),
+        "logs": [] if meta is None else node.view.told_logs(meta.logs()),
         "accounts": None,
         "unitsConsumed": 0 if meta is None else meta.compute_units_consumed(),
         "returnData": None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solders.account import Account
 from solders.hash import Hash
@@ -19,6 +19,7 @@ from bot.localnet.addresses import RECENT_BLOCKHASHES, SYSVAR_PROGRAM
 from bot.localnet.blockhashes import LISTED, MAX_AGE_BLOCKS, listing
 from bot.localnet.chain import Chain, Commitment, Position, height_at, slot_at
 from bot.localnet.faults import EMPTY, GENESIS, STALE, FaultTable
+from bot.localnet.log_lines import told_lines
 from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
 from bot.localnet.store import Store
 from bot.localnet.tokens import TokenAccount, token_account
@@ -48,6 +49,7 @@ class View:
 
     While `stale` is on it is the chain of the moment when the fault began. While `empty` is on slots and heights go on,
     and there are no accounts, no transactions and no statuses. While `genesis` is on it is said to be another chain.
+    While `cut-logs` is on every log is cut.
     """
 
     def __init__(self, chain: Chain, store: Store, faults: FaultTable) -> None:
@@ -177,7 +179,13 @@ class View:
 
     def transaction(self, signature: Signature) -> ExecutedTransaction | None:
         record = None if self.is_empty else self._gone(signature) or self._store.transaction(signature)
-        return record if record is not None and record.slot <= self.position.slot else None
+        if record is None or record.slot > self.position.slot:
+            return None
+        return replace(record, logs=tuple(self.told_logs(record.logs)))
+
+    def told_logs(self, lines: Iterable[str]) -> list[str]:
+        """The log of a transaction as this endpoint tells it: whole, or cut while `cut-logs` is on."""
+        return told_lines(lines, self._faults)
 
     def transactions_of(
         self,
