@@ -73,6 +73,7 @@ from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
     AccountHandlers,
+    ModeHandlers,
     PreferenceHandlers,
     TokenHandlers,
     TradeHandlers,
@@ -80,7 +81,7 @@ from bot.telegram.handlers import (
     make_chat,
 )
 from bot.tree import TradingBot
-from bot.users import Registrar
+from bot.users import ModeSwitch, Registrar
 from bot.vault.local_vault import LocalVault
 
 log = structlog.get_logger()
@@ -305,12 +306,14 @@ async def _run_tree(
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
     changed, closed = bot.hunt.sniper_changed, bot.desk.pipeline.closed_by_loss
+    modes = ModeSwitch(store, adapters.vault, clock, profile.modes, bot.hunt.mode_changed)
     chat = make_chat(
         AccountHandlers(store, adapters.chain, clock, registrar.register, changed, board.words.line, closed),
         TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
         WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
         TokenHandlers(store, adapters.chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
+        modes=ModeHandlers(modes, store, adapters.chain),
         words=board.words,
     )
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))

@@ -49,6 +49,12 @@ COMMANDS: tuple[Command, ...] = (
         "info", "MINT", "all that is known of a token: name, price, changes, maker, age, holders, and your position"
     ),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
+    Command(
+        "mode",
+        "[live|dry_run]",
+        "whether your orders move money, or are priced and signed like those and never sent; with a mode, change it",
+        enters_with=1,
+    ),
     Command("snipe", "", "your sniper: its thresholds and what it looked at today"),
     Command("track", "ADDRESS [LABEL]", "follow a wallet; its trades become signals"),
     Command("untrack", "ADDRESS", "follow a wallet no more"),

@@ -82,8 +82,8 @@ class SendRejected(BotError):
     """An endpoint refused a transaction before it could land; nothing was charged.
 
     `kind` is one of `simulation` (it would fail now), `expired` (the blockhash is too old), `invalid` (malformed or
-    badly signed), `untrusted` (an aggregator proposed another trade than it was asked for; nothing was signed). A
-    transaction that was `already_processed` is not rejected: go and look at it.
+    badly signed), `untrusted` (an aggregator proposed another trade than it was asked for; nothing was signed), `routed` (a
+    dry run makes none by an aggregator's offer). A transaction that was `already_processed` is not rejected: go and look at it.
     """
 
     def __init__(self, kind: str, message: str, *, program_error: int | None = None) -> None:

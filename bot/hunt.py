@@ -27,7 +27,7 @@ from bot.errors import Unavailable
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
-from bot.ports import Chain, Desk, Store, WalletHistory, WalletNews
+from bot.ports import Chain, Desk, Store, WalletHistory, WalletNews, wallet_in
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion
 from bot.trading.units import span
@@ -97,6 +97,17 @@ class Hunt:
         with _asked_of_a_hunt_that_may_end():
             await self._sniper_changed(user_id)
 
+    async def mode_changed(self, user_id: str) -> None:
+        """Let a user's sniper buy in the mode that he is in now; raises Unavailable as above.
+
+        An order that the sniper before it has handed over is the executor's, and stays in the mode that it was made in.
+        """
+        with _asked_of_a_hunt_that_may_end():
+            snipers = self.supervisor("hunt", "snipers")
+            if any(child.id == user_id for child in snipers.which_children()):
+                await snipers.terminate_child(user_id)
+            await self._sniper_changed(user_id)
+
     async def tracking_changed(self) -> None:
         """One scanner for each address that anybody follows, none for the others; raises Unavailable as above."""
         with _asked_of_a_hunt_that_may_end():
@@ -108,7 +119,7 @@ class Hunt:
         wanted = (await self.store.settings(user_id)).snipe_enabled
         if wanted and not running:
             user = next(user for user in await self.store.users() if user.id == user_id)
-            wallet = (await self.store.wallets(user_id))[0]
+            wallet = wallet_in(await self.store.wallets(user_id), user.mode)
             sniper = Sniper(user, wallet, self.store, self.desk, self.clock)
             with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
                 await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))

@@ -1,6 +1,6 @@
 """What the profiles differ in: whose money moves, on which cluster, through which adapters. Nowhere else is it asked.
 
-The router of D-02 is here: it alone chooses an adapter by the mode.
+The router of D-02 is made here: `bot/chain/mode_router.py` alone chooses an adapter by the mode of a wallet.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from bot import settings
 from bot.adapters import Adapters
+from bot.chain.dry_run import DryRunChain
+from bot.chain.mode_router import ModeRouter
 from bot.chain.paper import PaperChain
 from bot.chain.paper_books import PaperBooks
 from bot.chain.paper_rules import LandingModel
@@ -41,16 +43,20 @@ MAINNET_SLOT_MS = 400
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`is_local` brings a chain, money and demo users of its own, may make its key, and lets the console speak for anybody."""
+    """`is_local` brings a chain, money and demo users of its own, may make its key, and lets the console speak for anybody.
+
+    A new user is in `mode`, which is the most that the profile allows; `modes` are those that he may choose.
+    """
 
     name: str
     mode: Mode
     is_local: bool
+    modes: tuple[Mode, ...]
 
 
 PROFILES = {
-    "local": Profile("local", Mode.LIVE, is_local=True),
-    "paper": Profile("paper", Mode.PAPER, is_local=False),
+    "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN)),
+    "paper": Profile("paper", Mode.PAPER, is_local=False, modes=(Mode.PAPER,)),
 }
 
 
@@ -122,8 +128,8 @@ def cluster_name(profile: Profile, genesis_hash: str) -> str:
 
 
 async def refuse_other_modes(store: Store, profile: Profile) -> None:
-    """Raise StartupError where users of another mode are in the database: their money is of another kind."""
-    others = [f"{user.handle} ({user.mode.value})" for user in await store.users() if user.mode is not profile.mode]
+    """Raise StartupError where users of a mode that the profile has not are in the database: their money is of another kind."""
+    others = [f"{user.handle} ({user.mode.value})" for user in await store.users() if user.mode not in profile.modes]
     if others:
         raise StartupError(
             f"the database has users of another mode, {', '.join(others[:3])}; profile {profile.name} needs a --data-dir"
@@ -132,9 +138,7 @@ async def refuse_other_modes(store: Store, profile: Profile) -> None:
 
 
 def traded_chain(profile: Profile, real: Chain, store: Store, clock: Clock, paper: settings.Paper) -> Chain:
-    """The chain that orders go to: the real one, or the one that fills virtual wallets at its prices."""
-    if profile.mode is not Mode.PAPER:
-        return real
+    """The chain that orders go to: the one that fills virtual wallets at the real one's prices, or the router of modes."""
     model = LandingModel(
         latency_ms=paper.latency_ms,
         landing_bps=settings.basis_points(paper.landing_percent),
@@ -142,7 +146,11 @@ def traded_chain(profile: Profile, real: Chain, store: Store, clock: Clock, pape
         slots_max=paper.slots_max,
         seed=paper.seed,
     )
-    return PaperChain(real, PaperBooks(store, settings.lamports(paper.start_sol)), model, clock)
+    start_lamports = settings.lamports(paper.start_sol)
+    if profile.mode is Mode.PAPER:
+        return PaperChain(real, PaperBooks(store, start_lamports), model, clock)
+    dry_run = DryRunChain(real, PaperBooks(store, start_lamports, Mode.DRY_RUN), model, clock)
+    return ModeRouter(real, dry_run, store)
 
 
 def key_ring(options: Options, say: Callable[[str], None]) -> KeyRing:

@@ -377,12 +377,13 @@ def _open(overview: Overview) -> int:
 
 
 def available(bot: TradingBot, overview: Overview, mode: Mode) -> Spendable | None:
-    """What the wallets hold, less orders on their way and the reserve for exits; None before each was looked at."""
-    balances = bot.balances.seen()
-    if len(balances) < overview.wallets:
+    """What a mode's wallets hold, less its orders on their way and the reserve for exits; None before each was looked at."""
+    seen_of_all = bot.balances.seen()
+    if len(seen_of_all) < overview.wallets:
         return None
+    balances = [seen for seen in seen_of_all if seen.mode is mode]
     now_ms = bot.adapters.clock.now_ms()
-    reserved = sum(one.reserved_lamports for one in overview.modes if one.mode is mode)
-    kept = reserved + _open(overview) * EXIT_RESERVE_LAMPORTS
+    sums = next(one for one in overview.modes if one.mode is mode)
+    kept = sums.reserved_lamports + sums.open_positions * EXIT_RESERVE_LAMPORTS
     oldest_ms = min((seen.at_ms for seen in balances), default=now_ms)
     return Spendable(max(sum(seen.lamports for seen in balances) - kept, 0), round((now_ms - oldest_ms) / 1000, 1))

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.execution.story import steps_of
-from bot.ports import SnipeRun, User
+from bot.ports import SnipeRun, User, wallet_in
 from bot.refusal import CannotError
 from bot.trading.intent import Context, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
@@ -85,13 +85,14 @@ class Tracer:
 
     async def _checks(self, user: User, settings: UserSettings) -> tuple[Check, ...] | Refused:
         """The gates of the money for a snipe of a token that he does not hold; Refused where they cannot be looked at."""
-        wallets = await self.bot.adapters.store.wallets(user.id)
-        if not wallets:
+        try:
+            wallet = wallet_in(await self.bot.adapters.store.wallets(user.id), user.mode)
+        except LookupError:
             return Refused("no_wallet", "the user has no wallet")
         request = TradeRequest(
             key=f"diag:{self.bot.adapters.clock.new_id()}",
             user_id=user.id,
-            wallet_id=wallets[0].id,
+            wallet_id=wallet.id,
             mode=user.mode,
             side=Side.BUY,
             mint="",
@@ -102,7 +103,7 @@ class Tracer:
             reason="diag",
             spend_lamports=settings.snipe_max_lamports,
         )
-        return await self.bot.desk.pipeline.entry_checks(request, wallets[0])
+        return await self.bot.desk.pipeline.entry_checks(request, wallet)
 
 
 def _check(check: Check) -> Record:

@@ -1,4 +1,4 @@
-"""Making users: a person who consented gets a wallet, a sealed key and settings, all in one transaction."""
+"""Making users, each with a wallet, a sealed key and settings in one transaction; and the mode that each trades in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from bot.clock import Clock
 from bot.commands import CONSENT_VERSION
 from bot.errors import Conflict
-from bot.ports import Store, User, Vault, Wallet
+from bot.ports import Store, User, Vault, Wallet, wallet_in
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 
@@ -51,10 +51,41 @@ class Registrar:
     async def _create(self, handle: str, telegram_id: int | None, settings: UserSettings) -> User:
         user = User(self.clock.new_id(), handle, telegram_id, self.mode, CONSENT_VERSION)
         address, key = await self.vault.create_key(user.id)
-        wallet = Wallet(self.clock.new_id(), user.id, address)
+        wallet = Wallet(self.clock.new_id(), user.id, address, self.mode)
         if not await self.store.create_user(user, wallet, key, settings):
             raise Conflict(f"the user {handle} was made by somebody else at this moment; try again")
         log.info("user_created", user=user.id, handle=handle, wallet=wallet.id, address=address)
         if self.fund is not None:
             await self.fund(address)
         return user
+
+
+@dataclass(frozen=True, slots=True)
+class ModeSwitch:
+    """Lets users change between the modes of the profile, the greatest first. `changed` restarts what buys for a user."""
+
+    store: Store
+    vault: Vault
+    clock: Clock
+    modes: tuple[Mode, ...]
+    changed: Callable[[str], Awaitable[None]]
+
+    async def enter(self, user: User, mode: Mode) -> Wallet:
+        """Let a user trade in another mode from now on; the wallet that he does it with, made now if he has none.
+
+        What he holds and what is on its way stay in the mode in which they began. Raises StoreUnavailable, after which the
+        mode may have changed or not, and Unavailable while the hunt is down, which looks itself for everybody's mode.
+        """
+        wallets = await self.store.wallets(user.id)
+        if all(wallet.mode is not mode for wallet in wallets):
+            address, key = await self.vault.create_key(user.id)
+            await self.store.add_wallet(Wallet(self.clock.new_id(), user.id, address, mode), key)
+            wallets = await self.store.wallets(user.id)
+        await self.store.set_mode(user.id, mode)
+        facts: dict[str, object] = {"from": user.mode.value, "to": mode.value}
+        log.warning("mode_changed", user=user.id, **facts)
+        await self.changed(
+            user.id
+        )  # also for one who asks for his mode: the answer to his first question may have been lost
+        await self.store.audit(user.id, "mode changed", facts, self.clock.now_ms())
+        return wallet_in(wallets, mode)

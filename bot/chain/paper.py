@@ -15,25 +15,21 @@ import trio
 from bot.chain.paper_books import Landing, PaperBooks
 from bot.chain.paper_order import PaperOrder, assemble, message_of, read_order, signature_of
 from bot.chain.paper_rules import LandingModel, Outcome, Purse, carry_out
+from bot.chain.read_through import ReadThrough
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, Chain, EndpointHealth, Routing, SwapOrder, WalletBalances
-from bot.trading.curve import Fees, QuoteError
+from bot.ports import Blockhash, Routing, SwapOrder, WalletBalances
+from bot.trading.curve import QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.fill import LandedTransaction
-from bot.trading.holders import Holders
 from bot.trading.intent import AttemptState, Side
-from bot.trading.metadata import TokenMetadata
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
-from bot.trading.route import Route
-from bot.trading.token_check import MintFacts
-from bot.trading.venue import Venue, quote_buy, quote_sell, wraps_sol
+from bot.trading.venue import quote_buy, quote_sell, wraps_sol
 
 FINAL_AFTER_S = 13.0  # 32 slots
 MAX_LANDINGS = 20_000  # landings that are still told of by name; older ones are in the rows
 UNITS_BUY, UNITS_SELL, UNITS_POOL = 90_000, 65_000, 160_000  # about what trades of the kind use on mainnet
 TIP_ACCOUNT = "the virtual wallet's block engine"
-ENDPOINT = "paper"
 
 log = structlog.get_logger()
 
@@ -47,10 +43,9 @@ class _OnItsWay:
 
 
 @dataclass(slots=True, repr=False)
-class PaperChain:
+class PaperChain(ReadThrough):
     """Reads of `real`, fills by `model` into the virtual wallets of `books`. A landing is never taken back."""
 
-    real: Chain
     books: PaperBooks
     model: LandingModel
     clock: Clock
@@ -60,53 +55,6 @@ class PaperChain:
 
     def __repr__(self) -> str:
         return f"<PaperChain {self.real!r}>"
-
-    # Reads of the real cluster
-
-    async def venue(self, mint: str) -> Venue:
-        return await self.real.venue(mint)
-
-    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
-        return await self.real.venues(mints)
-
-    async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:
-        return await self.real.routes(mints)
-
-    async def offer(self, mint: str, side: Side, amount: int, slippage_bps: int) -> Route:
-        return await self.real.offer(mint, side, amount, slippage_bps)
-
-    async def mint_facts(self, mint: str) -> MintFacts:
-        return await self.real.mint_facts(mint)
-
-    async def metadata(self, mint: str) -> TokenMetadata | None:
-        return await self.real.metadata(mint)
-
-    async def holders(self, mint: str, creator: str) -> Holders:
-        return await self.real.holders(mint, creator)
-
-    async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
-        return await self.real.canary(program, mints)
-
-    async def fees(self) -> Fees:
-        return await self.real.fees()
-
-    async def latest_blockhash(self) -> Blockhash:
-        return await self.real.latest_blockhash()
-
-    async def short_blockhash(self) -> Blockhash:
-        return await self.real.short_blockhash()
-
-    async def market_unit_price(self, mint: str) -> int:
-        return await self.real.market_unit_price(mint)
-
-    async def finalized_height(self) -> int:
-        return await self.real.finalized_height()
-
-    async def probe(self) -> str:
-        return await self.real.probe()
-
-    def health(self) -> list[EndpointHealth]:
-        return self.real.health()
 
     # Virtual wallets
 
@@ -139,6 +87,10 @@ class PaperChain:
 
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
         return assemble(message, signature)
+
+    def order_of(self, raw: bytes) -> tuple[PaperOrder, str]:
+        """The order that an attempt's bytes hold, and the attempt's name; raises DecodeError for other bytes."""
+        return read_order(raw), signature_of(raw)
 
     def tip_account(self, mint: str) -> str | None:  # noqa: ARG002 - no tip goes anywhere
         return TIP_ACCOUNT
@@ -176,13 +128,19 @@ class PaperChain:
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:  # noqa: ARG002 - there is no route
         """Let the landing model have the order, once. Nothing leaves the process."""
         await trio.lowlevel.checkpoint()
-        order, signature = read_order(raw), signature_of(raw)
+        order, signature = self.order_of(raw)
         if signature in self._on_way or signature in self._landings:
             return
         due_ms = self.model.due_ms(signature)
         due_s = None if due_ms is None else trio.current_time() + due_ms / 1000
         self._on_way[signature] = _OnItsWay(order, due_s)
-        log.info("paper_order_on_its_way", signature=signature, mint=order.mint, lands_in_ms=due_ms)
+        log.info(
+            "virtual_order_on_its_way",
+            mode=self.books.mode.value,
+            signature=signature,
+            mint=order.mint,
+            lands_in_ms=due_ms,
+        )
 
     # What became of them
 
@@ -209,7 +167,8 @@ class PaperChain:
         except StoreUnavailable as error:
             raise ChainUnavailable(f"the rows of paper landings cannot be read: {error}") from error
         return [
-            (Sighting(ENDPOINT, 0 if one is None else one.slot, 0 if one is None else one.slot, one),) for one in found
+            (Sighting(self.books.mode.value, 0 if one is None else one.slot, 0 if one is None else one.slot, one),)
+            for one in found
         ]
 
     async def landed(
@@ -313,7 +272,8 @@ class PaperChain:
         while len(self._landings) > MAX_LANDINGS:
             self._landings.popitem(last=False)
         log.info(
-            "paper_order_landed",
+            "virtual_order_landed",
+            mode=self.books.mode.value,
             signature=signature,
             mint=order.mint,
             slot=landing.slot,

@@ -48,7 +48,8 @@ class PaperBooks:
     async def wallet(self, address: str) -> Wallet | None:
         """The virtual wallet of an address; None for one that is not ours. Raises StoreUnavailable."""
         if address not in self._wallets:
-            self._wallets = {wallet.address: wallet for wallet in await self.store.wallets()}
+            wallets = await self.store.wallets()
+            self._wallets = {wallet.address: wallet for wallet in wallets if wallet.mode is self.mode}
         return self._wallets.get(address)
 
     async def purse(self, wallet: Wallet) -> Purse:

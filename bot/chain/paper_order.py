@@ -46,23 +46,26 @@ class PaperOrder(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.msgpack.Decoder(PaperOrder)
 
 
+def paper_order(order: SwapOrder, blockhash: Blockhash, nonce: str) -> PaperOrder:
+    """What decides the fill of an order under this blockhash."""
+    return PaperOrder(
+        address=order.wallet_address,
+        mint=order.mint,
+        is_buy=order.side is Side.BUY,
+        spend_lamports=order.spend_lamports,
+        token_raw=order.token_raw,
+        limit_raw=order.limit_raw,
+        network_fee_lamports=SIGNATURE_FEE_LAMPORTS + order.priority_fee_lamports,
+        tip_lamports=order.tip_lamports,
+        blockhash=blockhash.value,
+        last_valid_block_height=blockhash.last_valid_block_height,
+        nonce=nonce,
+    )
+
+
 def message_of(order: SwapOrder, blockhash: Blockhash, nonce: str) -> bytes:
     """The bytes in the place of a transaction's message."""
-    return MARK + msgspec.msgpack.encode(
-        PaperOrder(
-            address=order.wallet_address,
-            mint=order.mint,
-            is_buy=order.side is Side.BUY,
-            spend_lamports=order.spend_lamports,
-            token_raw=order.token_raw,
-            limit_raw=order.limit_raw,
-            network_fee_lamports=SIGNATURE_FEE_LAMPORTS + order.priority_fee_lamports,
-            tip_lamports=order.tip_lamports,
-            blockhash=blockhash.value,
-            last_valid_block_height=blockhash.last_valid_block_height,
-            nonce=nonce,
-        )
-    )
+    return MARK + msgspec.msgpack.encode(paper_order(order, blockhash, nonce))
 
 
 def signature_of(message: bytes) -> str:

@@ -51,7 +51,7 @@ from bot.ports.tracking import (
     WalletTold,
     WalletTransaction,
 )
-from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet
+from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet, wallet_in
 
 __all__ = [
     "LEASE_S",
@@ -151,4 +151,5 @@ __all__ = [
     "WalletSignal",
     "WalletTold",
     "WalletTransaction",
+    "wallet_in",
 ]

@@ -29,11 +29,23 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A wallet that the bot signs for. `address` is base58; the sealed key lives beside it and never leaves the vault."""
+    """A wallet that the bot signs for. `address` is base58; the sealed key lives beside it and never leaves the vault.
+
+    It trades in one mode for as long as it lives, and a user has at most one of each.
+    """
 
     id: str
     user_id: str
     address: str
+    mode: Mode
+
+
+def wallet_in(wallets: Sequence[Wallet], mode: Mode) -> Wallet:
+    """The wallet of a mode among a user's; raises LookupError where he has none of it."""
+    for wallet in wallets:
+        if wallet.mode is mode:
+            return wallet
+    raise LookupError(f"there is no wallet of mode {mode.value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,15 @@ class UserStore(Protocol):
     async def user_by_telegram_id(self, telegram_id: int) -> User | None: ...
 
     async def save_consent(self, user_id: str, version: str) -> None: ...
+
+    async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
+        """Give a user a wallet of one more mode; False, changing nothing, where he has one of it.
+
+        Raises LookupError for an unknown user, Conflict for an id or address that is taken.
+        """
+
+    async def set_mode(self, user_id: str, mode: Mode) -> None:
+        """What the user trades in from now on. Raises LookupError for an unknown user, Conflict where he has no such wallet."""
 
     async def wallets(self, user_id: str | None = None) -> list[Wallet]:
         """The wallets of one user, or all, oldest first."""

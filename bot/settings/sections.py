@@ -273,7 +273,7 @@ class Tracking(Section):
 
 
 class Paper(Section):
-    """Virtual wallets of profile paper, and how their orders land on the real market.
+    """Virtual wallets of profile paper and of mode dry_run, and how their orders land on the real market.
 
     Each wallet starts with `start_sol`. Bytes take `latency_ms` to a leader and then `slots_min` to `slots_max` slots;
     `landing_percent` of them land at all. `seed` makes what becomes of them repeatable.

@@ -42,6 +42,7 @@ from bot.storage.rules import (
     in_mode,
     no_message,
     no_position,
+    no_wallet_in,
     other_cluster,
     storable,
 )
@@ -65,8 +66,7 @@ class MemoryUsers(MemoryTables):
         telegram_ids = {row.telegram_id for row in self._users.values()} - {None}
         if user.id in self._users or user.telegram_id in telegram_ids:
             raise Conflict(f"user {user.id} or the Telegram id of {user.handle} exists already")
-        if wallet.id in self._wallets or wallet.address in {row.address for row in self._wallets.values()}:
-            raise Conflict(f"wallet {wallet.id} or its address {wallet.address} exists already")
+        self._refuse_taken(wallet)
         self._users[user.id] = user
         self._wallets[wallet.id] = wallet
         self._keys[wallet.id] = key
@@ -88,6 +88,28 @@ class MemoryUsers(MemoryTables):
     async def save_consent(self, user_id: str, version: str) -> None:
         await trio.lowlevel.checkpoint()
         self._users[user_id] = replace(self._user(user_id), consent_version=version)
+
+    async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
+        await trio.lowlevel.checkpoint()
+        self._user(wallet.user_id)
+        if any((row.user_id, row.mode) == (wallet.user_id, wallet.mode) for row in self._wallets.values()):
+            return False
+        self._refuse_taken(wallet)
+        self._wallets[wallet.id] = wallet
+        self._keys[wallet.id] = key
+        return True
+
+    async def set_mode(self, user_id: str, mode: Mode) -> None:
+        await trio.lowlevel.checkpoint()
+        user = self._user(user_id)
+        if all((row.user_id, row.mode) != (user_id, mode) for row in self._wallets.values()):
+            raise no_wallet_in(user_id, mode)
+        self._users[user_id] = replace(user, mode=mode)
+
+    def _refuse_taken(self, wallet: Wallet) -> None:
+        """Raises Conflict for a wallet whose id or address another one has."""
+        if wallet.id in self._wallets or wallet.address in {row.address for row in self._wallets.values()}:
+            raise Conflict(f"wallet {wallet.id} or its address {wallet.address} exists already")
 
     async def wallets(self, user_id: str | None = None) -> list[Wallet]:
         await trio.lowlevel.checkpoint()

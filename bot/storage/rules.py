@@ -261,9 +261,11 @@ def check_signal(signal: WalletSignal) -> None:
 
 
 def check_owner(user: User, wallet: Wallet) -> None:
-    """Raises ValueError when a new user's wallet names another user."""
+    """Raises ValueError when a new user's wallet names another user, or trades in another mode than he does."""
     if wallet.user_id != user.id:
         raise ValueError(f"wallet {wallet.id} belongs to user {wallet.user_id}, not to {user.id}")
+    if wallet.mode is not user.mode:
+        raise ValueError(f"wallet {wallet.id} is of mode {wallet.mode.value}, its user's mode is {user.mode.value}")
 
 
 def no_message(message_id: str) -> LookupError:
@@ -314,6 +316,11 @@ def no_user(user_id: str) -> LookupError:
 def no_wallet(user_id: str, wallet_id: str) -> LookupError:
     """The error of a request for a wallet that its user does not have."""
     return LookupError(f"user {user_id} has no wallet {wallet_id}")
+
+
+def no_wallet_in(user_id: str, mode: Mode) -> Conflict:
+    """The error of a mode that a user has no wallet of."""
+    return Conflict(f"user {user_id} has no wallet of mode {mode.value}")
 
 
 def wrong_state(intent_id: str, state: IntentState, target: IntentState) -> Conflict:

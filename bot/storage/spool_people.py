@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.ports import SealedKey, Store, User, Wallet
 from bot.storage.spool_charge import Charge, listed
+from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 
 
@@ -59,6 +60,18 @@ class SpooledPeople:
         self._memory.know_users(
             [replace(user, consent_version=version) for user in self._memory.all_users() if user.id == user_id]
         )
+
+    async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
+        added = await self._store.add_wallet(wallet, key)
+        if added:
+            self._memory.know_wallets([wallet])
+            self._memory.know_key(wallet.id, key)
+        return added
+
+    async def set_mode(self, user_id: str, mode: Mode) -> None:
+        """What memory knows stays valid until the database has said that it changed."""
+        await self._store.set_mode(user_id, mode)
+        self._memory.know_users([replace(user, mode=mode) for user in self._memory.all_users() if user.id == user_id])
 
     async def wallets(self, user_id: str | None = None) -> list[Wallet]:
         wallets = await self._charge.read(

@@ -11,7 +11,7 @@ from bot.errors import KeyUnavailable
 from bot.ports import SealedKey, User, Wallet
 from bot.storage.database import Database, Repository, Row
 from bot.storage.read_together import ReadTogether
-from bot.storage.rules import check_owner, check_settings, no_user
+from bot.storage.rules import check_owner, check_settings, no_user, no_wallet_in
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 
@@ -22,8 +22,13 @@ on conflict (handle) do nothing
 returning id
 """
 INSERT_WALLET = """
-insert into user_wallets (id, user_id, address, master_key_id, wrapped_data_key, ciphertext)
-values ($1, $2, $3, $4, $5, $6)
+insert into user_wallets (id, user_id, address, mode, master_key_id, wrapped_data_key, ciphertext)
+values ($1, $2, $3, $4, $5, $6, $7)
+"""
+INSERT_ONE_MORE_WALLET = f"""
+{INSERT_WALLET.rstrip()}
+on conflict (user_id, mode) do nothing
+returning id
 """
 # The columns stand in the order of the fields of UserSettings.
 INSERT_SETTINGS = """
@@ -65,8 +70,15 @@ SELECT_USERS = "select * from users order by seq"
 SELECT_USER_BY_HANDLE = "select * from users where handle = $1"
 SELECT_USER_BY_TELEGRAM_ID = "select * from users where telegram_id = $1"
 UPDATE_CONSENT = "update users set consent_version = $2, consented_at = now() where id = $1 returning id"
+# Locked, so that nobody gives a user a wallet of a mode, or another mode, while somebody else does.
+LOCK_USER = "select 1 from users where id = $1 for update"
+UPDATE_MODE = """
+update users set mode = $2
+where id = $1 and exists (select 1 from user_wallets where user_id = $1 and user_wallets.mode = $2)
+returning id
+"""
 SELECT_WALLETS = """
-select id, user_id, address from user_wallets where $1::text is null or user_id = $1 order by seq
+select id, user_id, address, mode from user_wallets where $1::text is null or user_id = $1 order by seq
 """
 SELECT_KEY = "select master_key_id, wrapped_data_key, ciphertext from user_wallets where id = $1"
 
@@ -99,9 +111,15 @@ class Users(Repository):
         """Raises LookupError for an unknown user."""
         await self._database.write(_save_consent, user_id, version)
 
+    async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
+        return await self._database.write(_add_wallet, wallet, key)
+
+    async def set_mode(self, user_id: str, mode: Mode) -> None:
+        await self._database.write(_set_mode, user_id, mode)
+
     async def wallets(self, user_id: str | None = None) -> list[Wallet]:
         rows = await self._database.read(_fetch, SELECT_WALLETS, user_id)
-        return [Wallet(row["id"], row["user_id"], row["address"]) for row in rows]
+        return [Wallet(row["id"], row["user_id"], row["address"], Mode(row["mode"])) for row in rows]
 
     async def sealed_key(self, wallet_id: str) -> SealedKey:
         rows = await self._database.read(_fetch, SELECT_KEY, wallet_id)
@@ -151,17 +169,35 @@ async def _create(
     )
     if inserted is None:
         return False
-    await connection.execute(
-        INSERT_WALLET,
+    await connection.execute(INSERT_WALLET, *_wallet_row(wallet, key))
+    await connection.execute(INSERT_SETTINGS, user.id, *astuple(settings))
+    return True
+
+
+def _wallet_row(wallet: Wallet, key: SealedKey) -> tuple[str | bytes, ...]:
+    """A wallet's columns in the order of INSERT_WALLET."""
+    return (
         wallet.id,
         wallet.user_id,
         wallet.address,
+        wallet.mode.value,
         key.master_key_id,
         key.wrapped_data_key,
         key.ciphertext,
     )
-    await connection.execute(INSERT_SETTINGS, user.id, *astuple(settings))
-    return True
+
+
+async def _add_wallet(connection: asyncpg.Connection, wallet: Wallet, key: SealedKey) -> bool:
+    if await connection.fetchval(LOCK_USER, wallet.user_id) is None:
+        raise no_user(wallet.user_id)
+    return await connection.fetchval(INSERT_ONE_MORE_WALLET, *_wallet_row(wallet, key)) is not None
+
+
+async def _set_mode(connection: asyncpg.Connection, user_id: str, mode: Mode) -> None:
+    if await connection.fetchval(LOCK_USER, user_id) is None:
+        raise no_user(user_id)
+    if await connection.fetchval(UPDATE_MODE, user_id, mode.value) is None:
+        raise no_wallet_in(user_id, mode)
 
 
 async def _save_consent(connection: asyncpg.Connection, user_id: str, version: str) -> None:

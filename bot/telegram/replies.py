@@ -27,6 +27,7 @@ def mode_label(mode: str) -> str:
 
 _DEPOSITS = {
     "paper": "It is virtual: what it holds is play money from the start, and SOL sent there is not seen.",
+    "dry_run": "It is virtual: its orders are signed and never sent, and what it holds is play money; send no SOL there.",
     "live": "Deposit SOL there.",
 }
 

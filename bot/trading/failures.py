@@ -53,6 +53,7 @@ WRONG_MARKET = frozenset({CURVE_COMPLETE, 2006, 3007, 3012})
 _REJECTED = {
     "expired": "it was made too long ago for the network to take it",
     "simulation": "the network says that it would fail now",
+    "routed": "a dry run tries no token that trades by an aggregator's offers alone; nothing was sent",
 }
 _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (

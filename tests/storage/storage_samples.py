@@ -23,7 +23,7 @@ async def enrol(
 ) -> Wallet:
     """A user `u-<name>` with a wallet `w-<name>`."""
     user = User(f"u-{name}", name, telegram_id, Mode.PAPER, "consent-1")
-    wallet = Wallet(f"w-{name}", user.id, f"Address-{name}")
+    wallet = Wallet(f"w-{name}", user.id, f"Address-{name}", user.mode)
     assert await store.create_user(user, wallet, KEY, settings or UserSettings())
     return wallet
 

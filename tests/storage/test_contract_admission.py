@@ -131,7 +131,9 @@ async def test_an_intent_id_is_used_once(store: Store) -> None:
         await ask(store, buy("other", wallet), intent_id="i-k")
 
 
-@pytest.mark.parametrize("wallet", [Wallet("w-ada", "u-bob", "x"), Wallet("w-none", "u-ada", "x")])
+@pytest.mark.parametrize(
+    "wallet", [Wallet("w-ada", "u-bob", "x", Mode.PAPER), Wallet("w-none", "u-ada", "x", Mode.PAPER)]
+)
 async def test_a_wallet_that_the_user_does_not_have_is_refused(store: Store, wallet: Wallet) -> None:
     await enrol(store, "ada")
     await enrol(store, "bob")

@@ -13,7 +13,7 @@ from bot.trading.limits import UserSettings
 from tests.storage.storage_samples import KEY, enrol
 
 USER = User("u-ada", "ada", 42, Mode.LIVE, "consent-1")
-WALLET = Wallet("w-ada", "u-ada", "Address-ada")
+WALLET = Wallet("w-ada", "u-ada", "Address-ada", Mode.LIVE)
 CHANGED = UserSettings(
     max_trade_lamports=1,
     max_position_lamports=2,
@@ -65,7 +65,7 @@ async def test_a_created_user_is_found_by_handle_and_telegram_id(store: Store) -
 
 async def test_a_taken_handle_changes_nothing(store: Store) -> None:
     await enrol(store, "ada")
-    other = Wallet("w-2", "u-2", "Address-2")
+    other = Wallet("w-2", "u-2", "Address-2", Mode.LIVE)
     assert not await store.create_user(replace(USER, id="u-2"), other, KEY, CHANGED)
     assert [user.id for user in await store.users()] == ["u-ada"]
     assert [wallet.id for wallet in await store.wallets()] == ["w-ada"]
@@ -75,10 +75,10 @@ async def test_a_taken_handle_changes_nothing(store: Store) -> None:
 @pytest.mark.parametrize(
     ("user", "wallet"),
     [
-        (replace(USER, handle="eve"), Wallet("w-2", "u-ada", "Address-2")),
-        (replace(USER, handle="eve", id="u-2"), Wallet("w-2", "u-2", "Address-2")),
-        (replace(USER, handle="eve", id="u-2", telegram_id=7), Wallet("w-ada", "u-2", "Address-2")),
-        (replace(USER, handle="eve", id="u-2", telegram_id=7), Wallet("w-2", "u-2", "Address-ada")),
+        (replace(USER, handle="eve"), Wallet("w-2", "u-ada", "Address-2", Mode.LIVE)),
+        (replace(USER, handle="eve", id="u-2"), Wallet("w-2", "u-2", "Address-2", Mode.LIVE)),
+        (replace(USER, handle="eve", id="u-2", telegram_id=7), Wallet("w-ada", "u-2", "Address-2", Mode.LIVE)),
+        (replace(USER, handle="eve", id="u-2", telegram_id=7), Wallet("w-2", "u-2", "Address-ada", Mode.LIVE)),
     ],
     ids=["user id", "telegram id", "wallet id", "address"],
 )
@@ -161,3 +161,37 @@ async def test_what_is_not_there_is_said_to_be_missing(store: Store) -> None:
         await store.save_settings("u-nobody", UserSettings(), by="eve")
     with pytest.raises(LookupError):
         await store.save_consent("u-nobody", "consent-2")
+
+
+async def test_a_user_has_one_wallet_of_each_mode_and_trades_in_one_of_them(store: Store) -> None:
+    await store.create_user(USER, WALLET, KEY, CHANGED)
+    with pytest.raises(Conflict, match="no wallet of mode dry_run"):
+        await store.set_mode("u-ada", Mode.DRY_RUN)
+    dry, key = Wallet("w-dry", "u-ada", "Address-dry", Mode.DRY_RUN), replace(KEY, ciphertext=b"dry")
+    assert await store.add_wallet(dry, key)
+    assert not await store.add_wallet(replace(dry, id="w-other", address="Address-other"), KEY)
+    assert await store.wallets("u-ada") == [WALLET, dry]
+    assert await store.sealed_key("w-dry") == key
+    assert await store.users() == [USER]
+    await store.set_mode("u-ada", Mode.DRY_RUN)
+    assert await store.users() == [replace(USER, mode=Mode.DRY_RUN)]
+    await store.set_mode("u-ada", Mode.LIVE)
+    assert await store.user_by_handle("ada") == USER
+
+
+async def test_a_wallet_is_added_to_a_known_user_under_an_id_and_address_of_its_own(store: Store) -> None:
+    await store.create_user(USER, WALLET, KEY, CHANGED)
+    for taken in (replace(WALLET, mode=Mode.PAPER), replace(WALLET, id="w-2", mode=Mode.PAPER)):
+        with pytest.raises(Conflict):
+            await store.add_wallet(taken, KEY)
+    with pytest.raises(LookupError):
+        await store.add_wallet(Wallet("w-2", "u-nobody", "Address-2", Mode.LIVE), KEY)
+    with pytest.raises(LookupError):
+        await store.set_mode("u-nobody", Mode.LIVE)
+    assert await store.wallets() == [WALLET]
+
+
+async def test_a_new_user_trades_in_the_mode_of_his_wallet(store: Store) -> None:
+    with pytest.raises(ValueError, match="its user's mode is live"):
+        await store.create_user(USER, replace(WALLET, mode=Mode.PAPER), KEY, CHANGED)
+    assert await store.users() == []

@@ -12,6 +12,7 @@ from bot.execution.leadership import MARGIN_MS, SETTLE_MS, UNSEEN_MS, Candidate,
 from bot.ports import LEASE_S, Leader, Party, Wallet
 from bot.storage.memory import MemoryStore
 from bot.storage.memory_lease import MemoryLeases, SharedMemory
+from bot.trading.intent import Mode
 from bot.trading.trading_state import Cause
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
@@ -42,7 +43,7 @@ class Bot:
 
 
 def _wallet(address: str) -> Wallet:
-    return Wallet("w", "u", address)
+    return Wallet("w", "u", address, Mode.LIVE)
 
 
 async def test_a_paused_leader_that_wakes_up_can_neither_write_nor_sign(autojump_clock: MockClock) -> None:

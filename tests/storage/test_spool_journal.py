@@ -18,10 +18,11 @@ from bot.storage.rules import planned_intent
 from bot.storage.spool_codec import DamagedError, Kept, Record, Sent, Signed, encode, scan
 from bot.storage.spool_header import OLD_HEADER as HEADER
 from bot.storage.spool_journal import GIVEN_BACK_BYTES, RESERVED_BYTES, FileJournal, Journal, MemoryJournal
+from bot.trading.intent import Mode
 from bot.trading.trading_state import Binds, Cause
 from tests.storage.storage_samples import NOW_MS, attempt, sell
 
-WALLET = Wallet("w-ada", "u-ada", "Address-ada")
+WALLET = Wallet("w-ada", "u-ada", "Address-ada", Mode.PAPER)
 KEPT = Kept(Cause("panic", "user:u-ada", NOW_MS, "u-ada", "by his own command", Binds.AUTOMATED))
 
 

@@ -13,7 +13,7 @@ from bot.ports import Store, Wallet
 from bot.storage.address import DatabaseAddress
 from bot.storage.store import PostgresStore
 from bot.storage.together import MOST
-from bot.trading.intent import Intent, IntentState
+from bot.trading.intent import Intent, IntentState, Mode
 from bot.trading.risk_gate import Refused
 from tests.storage.books import entries
 from tests.storage.server_thread import empty_store
@@ -68,7 +68,7 @@ async def state_of(store: Store, intent_id: str) -> IntentState | None:
 
 async def test_of_many_admissions_one_refused_and_one_impossible_stop_no_other(store: Store) -> None:
     wallets = await holders(store, 6)
-    stranger = Wallet("w-nobody", "u-nobody", "Address-nobody")
+    stranger = Wallet("w-nobody", "u-nobody", "Address-nobody", Mode.PAPER)
     refuse: list[dict[str, Any]] = [{} for _ in wallets]
     refuse[2] = {"gate": lambda _: Refused("no", "not this one")}
     work = [

@@ -18,6 +18,7 @@ from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
     AccountHandlers,
+    ModeHandlers,
     PreferenceHandlers,
     TokenHandlers,
     TradeHandlers,
@@ -26,12 +27,14 @@ from bot.telegram.handlers import (
 )
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
-from bot.users import Registrar
+from bot.users import ModeSwitch, Registrar
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import gateway_running
 from tests.whole import virtual
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot
+
+MODES = (Mode.LIVE, Mode.DRY_RUN)
 
 
 @dataclass(slots=True)
@@ -115,6 +118,9 @@ async def bot_on_telegram(
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
             TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
+            modes=ModeHandlers(
+                ModeSwitch(store, bot.adapters.vault, clock, MODES, bot.hunt.mode_changed), store, chain
+            ),
             words=board.words,
         )
         await open_for_entries(bot)

@@ -62,6 +62,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.asks("/settings max_trade 5000", "The operator's limit counts instead: 1 SOL")
         await talk.asks("/settings max_trade", "(0.001 SOL to 10000 SOL). The operator's limit counts instead: 1 SOL")
         await talk.asks("/settings use_stop_loss off", "stop_loss = off")
+        await talk.asks("/mode", "[live] Your mode is live")
         leader = Crowd(talk.world.chain)._trader(3)
         await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
         await talk.asks(f"/track {leader.pubkey()}", "You follow")

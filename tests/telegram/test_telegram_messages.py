@@ -39,7 +39,7 @@ class Post:
 
     async def enrol(self, name: str, telegram_id: int | None) -> User:
         user = User(f"u-{name}", name, telegram_id, Mode.LIVE, "consent")
-        wallet = Wallet(f"w-{name}", user.id, f"Address-{name}")
+        wallet = Wallet(f"w-{name}", user.id, f"Address-{name}", user.mode)
         assert await self.store.create_user(user, wallet, SealedKey("k", b"", b""), UserSettings())
         if telegram_id is not None:
             self.telegram.say(telegram_id, "/start agree")

@@ -15,6 +15,7 @@ from solders.signature import Signature
 
 from bot.errors import KeyUnavailable
 from bot.ports import SealedKey, Wallet
+from bot.trading.intent import Mode
 from bot.vault.envelope import open_sealed, seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
@@ -23,7 +24,7 @@ MASTER = MasterKey("local-1", bytes(range(32)))
 SEED = bytes(range(100, 132))
 ADDRESS = str(Keypair.from_seed(SEED).pubkey())
 USER = "user-1"
-WALLET = Wallet("wallet-1", USER, ADDRESS)
+WALLET = Wallet("wallet-1", USER, ADDRESS, Mode.LIVE)
 SEALED = seal(MASTER, USER, ADDRESS, SEED)
 MESSAGE = b"a message of an intent"
 
@@ -107,7 +108,7 @@ async def test_a_fresh_key_signs_for_its_address() -> None:
     address, sealed = await vault.create_key(USER)
     again, _ = await vault.create_key(USER)
     assert address != again
-    signature = await vault.sign(Wallet("w", USER, address), sealed, "intent-1", MESSAGE)
+    signature = await vault.sign(Wallet("w", USER, address, Mode.LIVE), sealed, "intent-1", MESSAGE)
     opened = bytes(open_sealed(MASTER, USER, address, sealed))
     assert Signature.from_bytes(signature).verify(Keypair.from_seed(opened).pubkey(), MESSAGE)
     assert str(Keypair.from_seed(opened).pubkey()) == address

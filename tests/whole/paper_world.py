@@ -24,10 +24,9 @@ from bot.trading.units import LAMPORTS_PER_SOL
 from bot.users import Registrar
 from bot.vault.unsigned_vault import UnsignedVault
 from tests.chain.chain_doubles import InProcessTransport, in_process_sources
-from tests.whole.virtual import World
+from tests.whole.virtual import SURE, World
 
 START_LAMPORTS = 10 * LAMPORTS_PER_SOL
-SURE = LandingModel(landing_bps=10_000)
 
 
 class CountingTransport(InProcessTransport):

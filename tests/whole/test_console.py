@@ -14,6 +14,7 @@ from bot.localnet.inprocess import InProcessChain
 from bot.status import StatusBoard
 from bot.telegram.handlers import (
     AccountHandlers,
+    ModeHandlers,
     PreferenceHandlers,
     TokenHandlers,
     TradeHandlers,
@@ -24,9 +25,10 @@ from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.trading_state import OUTFLOW
 from bot.tree import TradingBot
-from bot.users import Registrar
+from bot.users import ModeSwitch, Registrar
 from tests.whole.virtual import World, make_world, open_for_entries, pausing, running_bot, until
 
+MODES = (Mode.LIVE, Mode.DRY_RUN)
 NO_DATABASE = "That cannot be answered right now: the database is away."
 
 
@@ -52,6 +54,9 @@ async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
             PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
             WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
             TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
+            modes=ModeHandlers(
+                ModeSwitch(store, bot.adapters.vault, clock, MODES, bot.hunt.mode_changed), store, chain
+            ),
             words=board.words,
         )
         await open_for_entries(bot)

@@ -88,7 +88,7 @@ class Scene:
 
 
 async def held_raw(world: World, wallet: Wallet, mint: str) -> int:
-    balances = await world.adapters().chain.balances(wallet.address)
+    balances = await world.cluster().balances(wallet.address)
     return balances.token_raw.get(mint, 0)
 
 

@@ -15,6 +15,7 @@ from bot.clock import Clock, virtual_clock
 from bot.execution.alerts import Alert, Turn, halted, outflow, outflow_over, pause_over, paused, quarantined
 from bot.ports import Wallet, WalletMove
 from bot.telegram.gateway_memory import MemoryTelegram
+from bot.trading.intent import Mode
 from bot.trading.trading_state import GLOBAL, Cause, Halt
 
 OPERATOR = 99
@@ -61,7 +62,7 @@ async def test_an_outflow_names_its_user_and_every_transaction_in_sol(autojump_c
         await trio.sleep(1)
         for user_id in (ADA, BEN):
             known[BEN] = "ben"  # registered after the bot began
-            wallet = Wallet(f"wallet of {user_id}", user_id, "addr")
+            wallet = Wallet(f"wallet of {user_id}", user_id, "addr", Mode.LIVE)
             await trio.sleep(1)
             alerts.tell(
                 outflow(wallet, [WalletMove("sig-0", 1, -100_000_000, paid=True), *(fee(n) for n in range(1, 7))])

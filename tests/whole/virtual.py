@@ -12,8 +12,13 @@ import trio
 from actors.runtime import Report, Start, Supervision
 from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
+from bot.chain.dry_run import DryRunChain
 from bot.chain.endpoints import Endpoints
+from bot.chain.mode_router import ModeRouter
+from bot.chain.paper_books import PaperBooks
+from bot.chain.paper_rules import LandingModel
 from bot.chain.pool_news import PumpPoolNews
+from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
@@ -24,7 +29,7 @@ from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.market.memory import MemorySolPrice
-from bot.ports import Store, User, Wallet
+from bot.ports import Chain, Store, User, Wallet
 from bot.recorder.memory import MemoryRecording
 from bot.shutdown import OrderlyStop, open_tree
 from bot.storage.memory import MemoryStore
@@ -51,6 +56,8 @@ from tests.chain.chain_doubles import (
 from tests.whole.outages import CutStore
 
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
+VIRTUAL_LAMPORTS = 5 * LAMPORTS_PER_SOL  # of a wallet of mode dry_run
+SURE = LandingModel(landing_bps=10_000)  # every order of a dry run lands
 
 
 class MemoryHalt:
@@ -114,9 +121,11 @@ class World:
         chain = RoutedChain(endpoints, engines, router)
         stream = in_process_sources(self.chain, chain, self.clock, self.sources)
         spooled = SpooledStore(cast(Store, self.database), self.journal, overtaken=self.overtaken)
+        store = spooled.as_store
+        dry_run = DryRunChain(chain, PaperBooks(store, VIRTUAL_LAMPORTS, Mode.DRY_RUN), SURE, self.clock)
         return Adapters(
-            spooled.as_store,
-            chain,
+            store,
+            ModeRouter(chain, dry_run, store),
             stream,
             PumpWallets(endpoints),
             self.vault,
@@ -135,6 +144,10 @@ class World:
         if not self.wallets_by_stream:
             return None
         return GeyserWallets(in_process_geyser(self.chain), silence_s=2, per_call=100)
+
+    def cluster(self) -> Chain:
+        """What the chain shows of a wallet, whoever asks and whatever the database says."""
+        return PumpChain(Endpoints([RpcClient(InProcessTransport(self.chain), 2.5)], self.clock))
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
         """A user with a funded wallet."""

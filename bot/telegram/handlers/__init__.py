@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.account import AccountHandlers
+from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
@@ -18,6 +19,7 @@ def make_chat(
     watching: WatchingHandlers,
     tokens: TokenHandlers,
     *,
+    modes: ModeHandlers,
     words: Words,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
@@ -27,6 +29,7 @@ def make_chat(
         "wallet": account.wallet,
         "status": account.status,
         "balance": account.balance,
+        "mode": modes.mode,
         "settings": preferences.settings,
         "snipe": preferences.snipe,
         "pause": preferences.pause,
@@ -51,4 +54,12 @@ def make_chat(
     return Chat(handlers, words)
 
 
-__all__ = ["AccountHandlers", "PreferenceHandlers", "TokenHandlers", "TradeHandlers", "WatchingHandlers", "make_chat"]
+__all__ = [
+    "AccountHandlers",
+    "ModeHandlers",
+    "PreferenceHandlers",
+    "TokenHandlers",
+    "TradeHandlers",
+    "WatchingHandlers",
+    "make_chat",
+]

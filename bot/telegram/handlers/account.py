@@ -10,7 +10,7 @@ import structlog
 from bot.clock import Clock, day_of, day_start_ms
 from bot.commands import COMMANDS, CONSENT_TEXT, CONSENT_VERSION, Command
 from bot.errors import StoreUnavailable
-from bot.ports import Chain, Store, User
+from bot.ports import Chain, Store, User, wallet_in
 from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import deposit_words, mode_label
@@ -49,7 +49,7 @@ class AccountHandlers:
             raise wrong_usage(command)
         user = incoming.user
         if user is not None and user.consent_version == CONSENT_VERSION:
-            wallet = (await self.store.wallets(user.id))[0]
+            wallet = wallet_in(await self.store.wallets(user.id), user.mode)
             mode = user.mode.value
             return (
                 f"You are set up as {user.handle} {mode_label(mode)}, wallet {wallet.address}. {deposit_words(mode)}"
@@ -63,7 +63,7 @@ class AccountHandlers:
         if incoming.telegram_id is None:
             return "This console speaks for nobody in particular; start it with --as TELEGRAM_ID."
         user = await self.register(incoming.telegram_id)
-        wallet = (await self.store.wallets(user.id))[0]
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
         mode = user.mode.value
         return (
             f"{mode_label(mode)} Your wallet is {wallet.address}. {deposit_words(mode)}"
@@ -79,13 +79,13 @@ class AccountHandlers:
         if arguments:
             raise wrong_usage(command)
         user = known(incoming)
-        positions = len(await self.store.open_positions(user.id))
+        positions = await self.store.open_positions(user.id)
         lines = []
         for wallet in await self.store.wallets(user.id):
             balances = await self.chain.balances(wallet.address)
-            kept = kept_for_exits(positions + 1)
+            kept = kept_for_exits(sum(one.wallet_id == wallet.id for one in positions) + 1)
             lines.append(
-                f"{mode_label(user.mode.value)} {wallet.address}\n"
+                f"{mode_label(wallet.mode.value)} {wallet.address}\n"
                 f"balance {format_sol(balances.lamports)} SOL, kept for exits {format_sol(kept)} SOL,"
                 f" tokens of {len([raw for raw in balances.token_raw.values() if raw])} mints"
             )
@@ -99,7 +99,7 @@ class AccountHandlers:
         for wallet in await self.store.wallets(user.id):
             held = {one.mint for one in await self.store.open_positions(user.id) if one.wallet_id == wallet.id}
             balances = await self.chain.balances(wallet.address)
-            lines.append(f"{mode_label(user.mode.value)} {format_sol(balances.lamports)} SOL in {wallet.address}")
+            lines.append(f"{mode_label(wallet.mode.value)} {format_sol(balances.lamports)} SOL in {wallet.address}")
             lines += [
                 f"  {format_tokens(raw)} of {mint}{'' if mint in held else ELSEWHERE}"
                 for mint, raw in sorted(balances.token_raw.items())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
-from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet
+from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet, wallet_in
 from bot.telegram.chat import Incoming, Words
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
@@ -57,7 +57,6 @@ class TradeHandlers:
         request = self._order(
             incoming,
             wallet,
-            user.mode,
             side=Side.BUY,
             mint=key_of(arguments[0]),
             slippage_bps=settings.slippage_buy_bps,
@@ -71,6 +70,7 @@ class TradeHandlers:
             raise wrong_usage(command)
         user, wallet, settings = await self._trader(incoming)
         mint, amount = key_of(arguments[0]), arguments[1]
+        wallet = await self._holder(wallet, mint)
         token_raw, share_bps = 0, 0
         try:
             if amount.lower() == "all":
@@ -84,7 +84,6 @@ class TradeHandlers:
         request = self._order(
             incoming,
             wallet,
-            user.mode,
             side=Side.SELL,
             mint=mint,
             slippage_bps=settings.slippage_sell_bps,
@@ -97,10 +96,10 @@ class TradeHandlers:
     async def _ordered(self, user: User, settings: UserSettings, request: TradeRequest) -> str:
         """Trade at once, or show what it would be and wait for the user's word, as he has set it."""
         if not settings.require_confirmation:
-            return _told(user, await self.desk.submit(request))
+            return _told(request.mode, await self.desk.submit(request))
         preview = await self.desk.preview(request)
         if isinstance(preview, Refused):
-            return _told(user, preview)
+            return _told(request.mode, preview)
         now_ms = self.clock.now_ms()
         code = offer_code(self.clock.new_id())
         shown = replace(
@@ -122,10 +121,15 @@ class TradeHandlers:
         request = self.offers.take(user.id, code, now_ms)
         if request is None:
             return self._no_offer(user, code, now_ms)
+        if request.side is Side.BUY and request.mode is not user.mode:
+            return (
+                f"{mode_label(user.mode.value)} That card is of mode {request.mode.value}, and you are in {user.mode.value} now."
+                " Nothing was sent; send the command again."
+            )
         outcome = await self.desk.submit(request)
         if isinstance(outcome, Refused) and outcome.code not in NOT_KNOWN:
             self.offers.open_again(user.id, code)
-        return _told(user, outcome)
+        return _told(request.mode, outcome)
 
     async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
@@ -210,13 +214,20 @@ class TradeHandlers:
 
     async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
         user = known(incoming)
-        return user, (await self.store.wallets(user.id))[0], await self.store.settings(user.id)
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        return user, wallet, await self.store.settings(user.id)
+
+    async def _holder(self, wallet: Wallet, mint: str) -> Wallet:
+        """Which of a user's wallets sells: that of his mode, unless a position in another mode is all that there is."""
+        held = {row.wallet_id for row in await self.store.open_positions(wallet.user_id) if row.mint == mint}
+        if not held or wallet.id in held:
+            return wallet
+        return next(one for one in await self.store.wallets(wallet.user_id) if one.id in held)
 
     def _order(
         self,
         incoming: Incoming,
         wallet: Wallet,
-        mode: Mode,
         *,
         side: Side,
         mint: str,
@@ -230,7 +241,7 @@ class TradeHandlers:
             key=incoming.key,
             user_id=wallet.user_id,
             wallet_id=wallet.id,
-            mode=mode,
+            mode=wallet.mode,
             side=side,
             mint=mint,
             context=Context.MANUAL_COMMAND,
@@ -244,8 +255,8 @@ class TradeHandlers:
         )
 
 
-def _told(user: User, outcome: Submitted | Refused) -> str:
-    label = mode_label(user.mode.value)
+def _told(mode: Mode, outcome: Submitted | Refused) -> str:
+    label = mode_label(mode.value)
     if isinstance(outcome, Refused):
         return f"{label} Not done: {outcome.reason}."
     return f"{label} Sent: {outcome.text}. The result follows when the chain shows it."
