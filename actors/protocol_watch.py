@@ -60,6 +60,11 @@ class ProtocolWatch:
         self._close(program, why)
         self._bursts.set()
 
+    def unreadable(self, program: str, why: str) -> None:
+        """Its transactions tell nothing that can be read; the looks find the same until they do again."""
+        self._close(program, why)
+        self._bursts.set()
+
     async def _look(self, program: str) -> float:
         """One look at a program; the seconds until the next one."""
         closed = self.stands(DRIFT, f"{OF_PROGRAM}{program}")

@@ -10,6 +10,7 @@ from actors.dollar_keeper import UsdRules
 from actors.price_historian import HistoryRules
 from actors.runtime import Context, Ignore, IgnoreType
 from bot.clock import Clock
+from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.execution.scan_schedule import ScanRule
 from bot.ports import (
@@ -47,6 +48,7 @@ class Adapters:
     `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
     `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `router` is the aggregator, and
     `wallet_news` tells what followed wallets do, where one is configured;
+    `event_reads` is where the streams count what they can read of each program's transactions.
     `scan_rule` says how often those are read that it does not tell of.
     """
 
@@ -65,6 +67,7 @@ class Adapters:
     market_rules: MarketRules = field(default_factory=MarketRules)
     router: Router | None = None
     wallet_news: WalletNews | None = None
+    event_reads: EventReads = field(default_factory=EventReads)
     scan_rule: ScanRule = field(default_factory=ScanRule)
 
 

@@ -25,15 +25,17 @@ from bot.alarm import Alarm
 from bot.chain.batches import open_transport
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
+from bot.chain.transport import Transport
 from bot.clock import system_clock
 from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, scan_rule, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
+from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation
 from bot.garbage import relax_collector
 from bot.left_on_disk import spooled_store
 from bot.live_gates import refuse_live
-from bot.local_chain import refuse_taken_port
+from bot.local_chain import LocalChainAddress, refuse_taken_port
 from bot.market.sol_price import open_sol_price
 from bot.operator import Operator
 from bot.panels import Panels
@@ -198,32 +200,31 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         cluster = await foundation.chain() if profile.is_local else await real_cluster(chosen.rpc)
         spooled = spooled_store(kept, options.directory / JOURNAL_FILE, await patience.through(succession.inherit))
         store = spooled.as_store
-        transports = [
-            await opened.enter_async_context(open_transport(url, batch=batch))
-            for url, batch in zip(cluster.http_urls, routes.batches(chosen.rpc, len(cluster.http_urls)), strict=True)
-        ]
+        transports = await _transports(opened, cluster, chosen.rpc)
         endpoints = await opened.enter_async_context(routes.pool(transports, cluster.genesis_hash, clock, options))
         chain, engines, router = await opened.enter_async_context(routes.chain(endpoints, clock, chosen, cluster))
         vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
         local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
+        reads = EventReads()
         adapters = Adapters(
             store=store,
             chain=traded_chain(profile, chain, store, clock, chosen.paper),
-            stream=routes.launch_stream(cluster, endpoints, chain, clock, chosen, slot_ms=slot_ms),
+            stream=routes.launch_stream(cluster, endpoints, chain, clock, chosen, slot_ms=slot_ms, reads=reads),
             history=PumpWallets(endpoints),
             vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,
             spool=spooled,
             leadership=succession.leadership,
             engines=engines,
-            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc),
+            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, reads),
             recording=await opened.enter_async_context(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
             sol_price=await opened.enter_async_context(open_sol_price(usd_url(chosen.usd, local_url))),
             router=router,
             wallet_news=routes.wallet_news(cluster, chosen, slot_ms=slot_ms),
             scan_rule=scan_rule(chosen.tracking),
+            event_reads=reads,
         )
         registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
@@ -241,6 +242,15 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             stop=stop,
             loop=loop,
         )
+
+
+async def _transports(opened: AsyncExitStack, cluster: LocalChainAddress, chosen: settings.Rpc) -> list[Transport]:
+    """A connection to each endpoint in its order, open as long as `opened` is."""
+    batches = routes.batches(chosen, len(cluster.http_urls))
+    return [
+        await opened.enter_async_context(open_transport(url, batch=batch))
+        for url, batch in zip(cluster.http_urls, batches, strict=True)
+    ]
 
 
 def _led_store(

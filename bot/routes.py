@@ -35,6 +35,7 @@ from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock
 from bot.compose import engine_rates, router_key
 from bot.errors import StartupError
+from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
 from bot.market.pumpportal import open_portal
 from bot.ports import LaunchHints, LaunchSource
@@ -138,9 +139,9 @@ def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc) ->
     ]
 
 
-def pool_news(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc) -> PumpPoolNews:
+def pool_news(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, reads: EventReads) -> PumpPoolNews:
     """Word of trades in pools over the same addresses."""
-    return PumpPoolNews(_streams(urls, endpoints, chosen))
+    return PumpPoolNews(_streams(urls, endpoints, chosen), reads)
 
 
 def launch_stream(
@@ -151,8 +152,12 @@ def launch_stream(
     chosen: settings.Settings,
     *,
     slot_ms: int,
+    reads: EventReads,
 ) -> LaunchSources:
-    """Launches from all sources of the settings. Raises StartupError where one cannot be had, or none tells of trades."""
+    """Launches from all sources of the settings; `reads` counts what they can read.
+
+    Raises StartupError where one cannot be had, or none tells of trades.
+    """
 
     def logs() -> LaunchSource:
         return PumpLaunchStream(
@@ -161,6 +166,7 @@ def launch_stream(
             chain.signatures_since,
             clock,
             silence_s=max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000),
+            reads=reads,
         )
 
     def pumpportal() -> LaunchSource:
@@ -169,7 +175,8 @@ def launch_stream(
 
     def grpc() -> LaunchSource:
         silence_s = max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
-        return GeyserLaunches(_geyser(chosen.streams, cluster.grpc_url), chain.newest_slot, clock, silence_s=silence_s)
+        call = _geyser(chosen.streams, cluster.grpc_url)
+        return GeyserLaunches(call, chain.newest_slot, clock, silence_s=silence_s, reads=reads)
 
     makers: dict[str, Callable[[], LaunchSource]] = {"logs": logs, "grpc": grpc, "pumpportal": pumpportal}
     sources = [makers[name]() for name in chosen.streams.sources if name != POLLING]

@@ -165,6 +165,7 @@ class TradingBot:
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
         errors.on_burst = self.protocol_watch.burst
+        self.adapters.event_reads.on_unreadable = self.protocol_watch.unreadable
         self.flattener = Flattener(
             guard=self.guard,
             store=store,
@@ -293,7 +294,9 @@ class TradingBot:
         )
 
     def _protocol_watch(self) -> ProtocolWatch:
-        check = ProtocolCheck(self.adapters.store, self.adapters.chain, self._young_coins)
+        check = ProtocolCheck(
+            self.adapters.store, self.adapters.chain, self._young_coins, self.adapters.event_reads.problem
+        )
         return ProtocolWatch(
             programs=OWN_PROGRAMS,
             look=check.look,

@@ -13,11 +13,13 @@ import trio
 
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.geyser import Ping, SlotTold, TransactionTold, decode_update, ping_request, subscribe_request
-from bot.chain.pumpfun import launchpad_events
+from bot.chain.pumpfun import launchpad_events, tells_launch_or_trade
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.event_reads import EventReads
 from bot.ports import Listener
 from bot.trading.launch import LaunchpadEvent
+from bot.trading.venue import PUMPFUN
 
 NAME = "grpc"
 MAX_LATE_SLOTS = 25  # ten seconds; launches that are older are too old to be hunted
@@ -56,11 +58,20 @@ class GeyserLaunches:
     name = NAME
     complete = True
 
-    def __init__(self, open_call: OpenCall, newest_slot: Callable[[], int], clock: Clock, *, silence_s: float) -> None:
+    def __init__(
+        self,
+        open_call: OpenCall,
+        newest_slot: Callable[[], int],
+        clock: Clock,
+        *,
+        silence_s: float,
+        reads: EventReads | None = None,
+    ) -> None:
         self._open = open_call
         self._newest_of_endpoints = newest_slot
         self._clock = clock
         self._silence_s = silence_s
+        self._reads = reads or EventReads()
         self._slot = 0
         self._replay = True
         self._counts = GeyserStatistics()
@@ -116,6 +127,16 @@ class GeyserLaunches:
     def _events(self, told: TransactionTold) -> list[LaunchpadEvent]:
         """Raises DecodeError for a launch or trade that is cut short."""
         self._counts.transactions += 1
+        is_readable = False
+        try:
+            events = self._decoded(told)
+            is_readable = tells_launch_or_trade(told.payloads)
+        finally:
+            if not told.truncated:
+                self._reads.seen(PUMPFUN, is_readable=is_readable)
+        return events
+
+    def _decoded(self, told: TransactionTold) -> list[LaunchpadEvent]:
         if told.truncated:
             raise DecodeError(f"the log of {told.signature} was cut, and its inner instructions were not told")
         late_slots = self._newest_of_endpoints() - told.slot

@@ -16,13 +16,15 @@ import trio
 from bot.chain import wire
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.event_queue import EventQueue, reading
-from bot.chain.pumpfun import events_in_logs, launchpad_events
+from bot.chain.pumpfun import events_in_logs, launchpad_events, tells_launch_or_trade
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.event_reads import EventReads
 from bot.ports import Listener
 from bot.trading.launch import StreamEvent
+from bot.trading.venue import PUMPFUN
 
 MAX_LOOKUPS = 32
 LOOKUP_TRIES = 6
@@ -92,6 +94,7 @@ class PumpLaunchStream:
         clock: Clock,
         *,
         silence_s: float = SILENCE_S,
+        reads: EventReads | None = None,
     ) -> None:
         self._sources = tuple(sources) if isinstance(sources, Sequence) else (sources,)
         if not self._sources:
@@ -100,6 +103,7 @@ class PumpLaunchStream:
         self._fetch_since = fetch_since
         self._clock = clock
         self._silence_s = silence_s
+        self._reads = reads or EventReads()
         self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
         self._newest: tuple[str, int] | None = None
@@ -315,6 +319,7 @@ class PumpLaunchStream:
         if told.value.err is not None:
             self._counts.failed_transactions += 1
             return
+        is_readable = False
         try:
             logged = events_in_logs(told.value.logs)
             if logged.truncated:
@@ -322,8 +327,10 @@ class PumpLaunchStream:
                 self._look_up(told, connection)
                 return
             await self._hand_on(logged.payloads, told, connection)
+            is_readable = tells_launch_or_trade(logged.payloads)
         except DecodeError as error:
             self._lose(told, str(error))
+        self._reads.seen(PUMPFUN, is_readable=is_readable)
 
     async def _hand_on(
         self,

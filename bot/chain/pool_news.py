@@ -15,6 +15,8 @@ from bot.chain.pool_layouts import BUY_EVENT, SELL_EVENT, decode_pool_trade
 from bot.chain.pumpfun import events_in_logs
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.event_reads import EventReads
+from bot.trading.venue import PUMPSWAP
 
 _logs = msgspec.json.Decoder(wire.InContext[wire.Logs])
 
@@ -24,8 +26,9 @@ log = structlog.get_logger()
 class PumpPoolNews:
     """One connection at a time, with one subscription for each pool; after a loss the next endpoint is asked."""
 
-    def __init__(self, sources: Sequence[Subscriptions]) -> None:
+    def __init__(self, sources: Sequence[Subscriptions], reads: EventReads | None = None) -> None:
         self._sources = tuple(sources)
+        self._reads = reads or EventReads()
         self._next = 0
 
     def __repr__(self) -> str:
@@ -38,7 +41,7 @@ class PumpPoolNews:
 
         async def deliver(notification: Notification) -> None:
             await trio.lowlevel.checkpoint()
-            for mint in _traded_in(notification, mint_of):
+            for mint in _traded_in(notification, mint_of, self._reads):
                 traded(mint)
 
         try:
@@ -48,7 +51,7 @@ class PumpPoolNews:
             raise
 
 
-def _traded_in(notification: Notification, mint_of: Mapping[str, str]) -> set[str]:
+def _traded_in(notification: Notification, mint_of: Mapping[str, str], reads: EventReads) -> set[str]:
     """The followed mints that a transaction traded; all of them where its log was cut or cannot be read."""
     if notification.method != "logsNotification":
         return set()
@@ -60,5 +63,10 @@ def _traded_in(notification: Notification, mint_of: Mapping[str, str]) -> set[st
         pools = {str(decode_pool_trade(one).pool) for one in logged.payloads if one[:8] in {BUY_EVENT, SELL_EVENT}}
     except (msgspec.DecodeError, DecodeError) as error:
         log.warning("pool_log_not_read", reason=str(error))
+        if isinstance(error, DecodeError):  # and not an endpoint that speaks nonsense
+            reads.seen(PUMPSWAP, is_readable=False)
         return set(mint_of.values())
-    return set(mint_of.values()) if logged.truncated else {mint_of[pool] for pool in pools if pool in mint_of}
+    if logged.truncated:
+        return set(mint_of.values())
+    reads.seen(PUMPSWAP, is_readable=bool(pools))
+    return {mint_of[pool] for pool in pools if pool in mint_of}

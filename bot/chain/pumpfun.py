@@ -138,6 +138,11 @@ def launchpad_events(
     return found
 
 
+def tells_launch_or_trade(payloads: Iterable[bytes]) -> bool:
+    """Whether any payload is the launchpad's event of a launch or of a trade, whatever the coin is quoted in."""
+    return any(payload[:8] in {layouts.CREATE_EVENT, layouts.TRADE_EVENT} for payload in payloads)
+
+
 def _launch(event: layouts.CreateEvent, signature: str, slot: int, seen_at_ms: int, source: str) -> TokenLaunch | None:
     """The launch's creator is who signed it; the curve's creator is who earns its fees. They are mostly the same."""
     if not layouts.is_sol(event.quote_mint) or event.virtual_token_raw == 0:

@@ -37,17 +37,25 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolCheck:
-    """`coins` names tokens that were launched a moment ago, the best first; the chain remembers older ones, the oldest last."""
+    """`coins` names tokens that were launched a moment ago, the best first; the chain remembers older ones, the oldest last.
+
+    `unread` tells why a program's events count as unreadable, None where they do not.
+    """
 
     store: Store
     chain: Chain
     coins: Callable[[], Sequence[str]]
+    unread: Callable[[str], str | None]
 
     async def look(self, program: str) -> Looked:
-        """Layouts of the program's own accounts and of some coins, then a buy and a sale in a simulation, where it can be.
+        """Whether its events can be read, layouts of the program's own accounts and of some coins, then a simulated trade.
+
+        That is a buy and a sale, where it can be.
 
         Raises ChainUnavailable or StoreUnavailable: then nothing is known.
         """
+        if (why := self.unread(program)) is not None:
+            return Looked(why)
         try:
             mints = await self.chain.canary(program, self.coins())
         except DecodeError as error:

@@ -1,7 +1,8 @@
-"""Whether a program of the chain has changed under us, as far as the errors of our own orders tell.
+"""Whether a program of the chain has changed under us, as far as the errors of our own orders and its events tell.
 
 Programs are upgraded without notice. An order that fails for its price or its wallet says nothing; errors that nobody
-here has read of, at several coins at once, say that the program asks for something else now. Pure.
+here has read of, at several coins at once, say that the program asks for something else now. Its events are how everybody's
+trades are seen: transactions of which hardly one tells a trade say that it tells them otherwise now. Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.trading.failures import FROZEN, LAUNCHPAD_ERRORS, NOT_ENOUGH, POOL_ERRORS
-from bot.trading.units import counted
+from bot.trading.units import BPS, counted
 
 ACCOUNTS_MISSING = 6062  # it is known, and means that the program wants an account that we did not name
 ORDINARY = ({*LAUNCHPAD_ERRORS, *POOL_ERRORS, NOT_ENOUGH, FROZEN}) - {ACCOUNTS_MISSING}
@@ -19,6 +20,12 @@ LATEST = 10  # orders that are judged together
 STRANGE_MIN = 3
 COINS_MIN = 2  # one coin can be odd by itself
 WITHIN_MS = 600_000
+
+READ_LATEST = 200  # transactions that are judged together
+READ_WITHIN_S = 300.0
+READ_MIN = 50
+# Most transactions that name a program trade there. The rest claim fees and the like, or only carry its address.
+READ_SHARE_MIN_BPS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +53,10 @@ def burst(outcomes: Sequence[Outcome], now_ms: int) -> str | None:
         f"{len(strange)} of the latest {counted(len(latest), 'order')} there failed with errors that are not known here"
         f" ({codes})"
     )
+
+
+def unreadable(readable: int, seen: int) -> str | None:
+    """Why a program's entries pause: of at least 50 transactions less than a fifth told a launch or a trade."""
+    if seen < READ_MIN or readable * BPS >= seen * READ_SHARE_MIN_BPS:
+        return None
+    return f"of the latest {seen} transactions there only {readable} told a launch or a trade that can be read here"

@@ -25,6 +25,7 @@ from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
+from bot.execution.event_reads import EventReads
 from bot.localnet.geyser import Refusal
 from bot.localnet.inprocess import (
     GeyserStream,
@@ -255,14 +256,22 @@ def in_process_geyser(net: InProcessChain) -> OpenCall:
 
 
 def in_process_sources(
-    net: InProcessChain, chain: PumpChain, clock: Clock, names: Sequence[str] = ("logs",), *, key: bool = True
+    net: InProcessChain,
+    chain: PumpChain,
+    clock: Clock,
+    names: Sequence[str] = ("logs",),
+    *,
+    key: bool = True,
+    reads: EventReads | None = None,
 ) -> LaunchSources:
     """Sources of launches by their names in the settings, over the first endpoint; `key` is one for PumpPortal."""
     made: dict[str, LaunchSource] = {
-        "logs": PumpLaunchStream(InProcessSubscriptions(net), chain.events_of, chain.signatures_since, clock),
+        "logs": PumpLaunchStream(
+            InProcessSubscriptions(net), chain.events_of, chain.signatures_since, clock, reads=reads
+        ),
         "pumpportal": HintedLaunches(in_process_portal(net, key=key), chain.recorded, clock, per_second=READS_PER_S),
     }
-    made["grpc"] = GeyserLaunches(in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S)
+    made["grpc"] = GeyserLaunches(in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S, reads=reads)
     rule = PollingRule(interval_s=1.0, per_second=READS_PER_S, follow_s=FOLLOW_S)
     polling = PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
     streams = [made[name] for name in names if name != "polling"]

@@ -16,6 +16,9 @@ from bot.chain import addresses as at
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.errors import ChainUnavailable
+from bot.execution.event_reads import EventReads
+from bot.trading.drift import READ_MIN
+from bot.trading.venue import PUMPSWAP
 from tests.chain.test_chain_pools import trade_event
 
 MINTS = [str(Pubkey(bytes([number]) * 32)) for number in (21, 22)]
@@ -55,10 +58,10 @@ def trade_in(mint: str) -> list[str]:
     ]
 
 
-async def heard(*told: Notification) -> list[str]:
+async def heard(*told: Notification, reads: EventReads | None = None) -> list[str]:
     mints: list[str] = []
     with pytest.raises(ChainUnavailable):
-        await PumpPoolNews([Told(*told)]).follow(MINTS, mints.append)
+        await PumpPoolNews([Told(*told)], reads).follow(MINTS, mints.append)
     return mints
 
 
@@ -66,6 +69,17 @@ async def test_a_trade_is_told_for_its_own_mint_alone(autojump_clock: MockClock)
     assert await heard(logs(*trade_in(MINTS[1])), logs(*trade_in(MINTS[0]))) == [MINTS[1], MINTS[0]]
     assert await heard(logs(*trade_in(str(Pubkey.new_unique())))) == []
     assert await heard(logs(*trade_in(MINTS[0]), err="it failed"), logs(method="slotNotification")) == []
+
+
+async def test_what_can_be_read_of_the_pools_program_is_counted(autojump_clock: MockClock) -> None:
+    unread = logs(f"Program {POOL} invoke [1]", "Program data: AAAA", f"Program {POOL} success")
+    cut = logs(f"Program {POOL} invoke [1]", "Log truncated")
+    reads = EventReads()
+    await heard(*[unread] * READ_MIN, reads=reads)
+    assert reads.problem(PUMPSWAP) is not None
+    reads = EventReads()
+    await heard(logs(*trade_in(MINTS[0])), *[unread] * 4, *[cut] * READ_MIN, *[unread] * READ_MIN, reads=reads)
+    assert f"of the latest {READ_MIN + 5} transactions there only 1 told" in str(reads.problem(PUMPSWAP))
 
 
 async def test_what_cannot_be_read_may_have_been_a_trade_of_any(autojump_clock: MockClock) -> None:

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from bot.chain.pump_chain import PumpChain
 from bot.clock import system_clock
 from bot.errors import StartupError
+from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
 from bot.localnet.inprocess import InProcessChain
 from bot.routes import launch_stream
@@ -27,7 +28,7 @@ def _names(cluster: LocalChainAddress, **streams: Any) -> list[tuple[str, str]]:
     """The sources by name and state that these settings make."""
     pool = endpoints([InProcessTransport(InProcessChain(seed=1))], system_clock())
     settings = Settings(streams=Streams(**streams))
-    made = launch_stream(cluster, pool, PumpChain(pool), system_clock(), settings, slot_ms=400)
+    made = launch_stream(cluster, pool, PumpChain(pool), system_clock(), settings, slot_ms=400, reads=EventReads())
     return [(one.name, one.state) for one in made.sources()]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.trading.drift import ORDINARY, STRANGE_MIN, WITHIN_MS, Outcome, burst, is_strange
+from bot.trading.drift import ORDINARY, STRANGE_MIN, WITHIN_MS, Outcome, burst, is_strange, unreadable
 
 NOW_MS = 10 * WITHIN_MS
 STRANGE = 6_099
@@ -51,3 +52,10 @@ def test_no_burst_without_enough_strange_errors(found: list[Outcome]) -> None:
         strange = [one for one in found if is_strange(one.code)]
         assert len(strange) >= STRANGE_MIN
         assert len({one.mint for one in strange}) > 1
+
+
+@pytest.mark.parametrize(
+    ("readable", "seen", "closes"), [(0, 49, False), (0, 50, True), (9, 50, True), (10, 50, False)]
+)
+def test_a_program_whose_trades_cannot_be_read_any_more_is_noticed(readable: int, seen: int, closes: bool) -> None:
+    assert (unreadable(readable, seen) is not None) is closes

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 import trio
 from solders.account import Account
 from solders.keypair import Keypair
 from trio.testing import MockClock
 
+from bot.chain import layouts
+from bot.execution.event_reads import EventReads
 from bot.execution.ordered_causes import DRIFT
 from bot.localnet.addresses import GLOBAL_ACCOUNT
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted
+from bot.trading.drift import READ_LATEST, READ_MIN, READ_WITHIN_S
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Refused
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -137,3 +141,47 @@ async def test_an_operator_can_open_a_closed_program(autojump_clock: MockClock) 
         assert is_closed(bot), "without a coin to trade in a simulation nothing shows that it is well"
         assert await bot.guard.resume_by_operator()
         assert not is_closed(bot)
+
+
+@pytest.mark.parametrize("source", ["logs", "grpc"])
+async def test_trades_that_cannot_be_read_any_more_close_a_program_until_they_can(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    world.sources = (source,)
+    async with running_bot(world, policy=POLICY) as bot:
+        await open_for_entries(bot)
+        mint, _ = await two_coins(world)
+        crowd = Crowd(world.chain)
+        with monkeypatch.context() as upgraded:
+            upgraded.setattr(layouts, "TRADE_EVENT", b"tradev2.")
+            for number in range(READ_MIN):
+                crowd.buy(mint, 10 + number, TENTH)
+                await trio.sleep(0.1)
+            await until(lambda: is_closed(bot), within_s=5)
+            [alert] = [line for line in world.alerts if "pumpfun is not as it was" in line]
+            assert "told a launch or a trade that can be read here" in alert
+            await trio.sleep(90)
+            assert is_closed(bot)
+            assert not bot.guard.stands(DRIFT, "program:pumpswap")
+        for number in range(READ_MIN):
+            crowd.buy(mint, 100 + number, TENTH)
+            await trio.sleep(0.1)
+        await until(lambda: not is_closed(bot), within_s=120)
+        assert world.reports == []
+
+
+async def test_pool_logs_count_and_old_ones_are_forgotten(autojump_clock: MockClock) -> None:
+    told: list[tuple[str, str]] = []
+    reads = EventReads(lambda program, why: told.append((program, why)))
+    for _ in range(READ_MIN):
+        reads.seen("pumpswap", is_readable=False)
+    assert [program for program, _ in told] == ["pumpswap"]
+    assert reads.problem("pumpswap") is not None
+    assert reads.problem("pumpfun") is None
+    await trio.sleep(READ_WITHIN_S + 1)
+    assert reads.problem("pumpswap") is None
+    for number in range(READ_LATEST * 2):
+        reads.seen("pumpswap", is_readable=number % 5 == 0)
+    assert reads.problem("pumpswap") is None
+    assert len(told) == 1

@@ -25,6 +25,7 @@ from bot.chain.swaps import PumpWallets
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.console import ConsoleMessenger
+from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
@@ -119,7 +120,8 @@ class World:
         engines = in_process_engines(self.chain, self.clock)
         router = in_process_router(self.chain, endpoints, self.clock)
         chain = RoutedChain(endpoints, engines, router)
-        stream = in_process_sources(self.chain, chain, self.clock, self.sources)
+        reads = EventReads()
+        stream = in_process_sources(self.chain, chain, self.clock, self.sources, reads=reads)
         spooled = SpooledStore(cast(Store, self.database), self.journal, overtaken=self.overtaken)
         store = spooled.as_store
         dry_run = DryRunChain(chain, PaperBooks(store, VIRTUAL_LAMPORTS, Mode.DRY_RUN), SURE, self.clock)
@@ -133,11 +135,12 @@ class World:
             spool=spooled,
             engines=engines,
             leadership=self.leadership,
-            pools=PumpPoolNews([InProcessSubscriptions(self.chain)]),
+            pools=PumpPoolNews([InProcessSubscriptions(self.chain)], reads),
             recording=self.recording,
             sol_price=self.sol_price,
             router=router,
             wallet_news=self._wallet_news(),
+            event_reads=reads,
         )
 
     def _wallet_news(self) -> GeyserWallets | None:
