@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 import trio
 
-from actors.executor import Again, Executor, Trade
+from actors.executor import Again, Close, Executor, Trade
 from actors.runtime import (
     ActorDead,
     ActorFailed,
@@ -23,6 +23,7 @@ from actors.runtime import (
     SupervisorError,
 )
 from bot.errors import ChainUnavailable, Unavailable
+from bot.execution.closings import Closings
 from bot.execution.lanes import exit_lane
 from bot.execution.pipeline import Pipeline
 from bot.ports import Preview, Submitted, UserStore, Wallet
@@ -45,6 +46,7 @@ class ExecutorDesk:
 
     store: UserStore
     pipeline: Pipeline
+    closings: Closings
     executors: Callable[[], Supervisor]
     rescue: Callable[[], Supervisor]
     child: Callable[[str, Executor], ChildSpec]
@@ -65,7 +67,14 @@ class ExecutorDesk:
         """A turn of the same executor, so that a wallet never has two signers."""
         return await self._turn(intent.request, Again(intent, rung))
 
-    async def _turn(self, request: TradeRequest, message: Trade | Again) -> Submitted | Refused:
+    async def close(self, request: TradeRequest) -> Submitted | Refused:
+        """A turn behind whatever waits for this wallet, for accounts that nobody waits for."""
+        if refused := self.closings.refused_now(request):
+            await trio.lowlevel.checkpoint()
+            return refused
+        return await self._turn(request, Close(request))
+
+    async def _turn(self, request: TradeRequest, message: Trade | Again | Close) -> Submitted | Refused:
         try:
             wallet = await self._wallet_of(request)
             supervisor = self.executors()
@@ -140,6 +149,6 @@ class ExecutorDesk:
         if supervisor.state_of(wallet.id) is not None:
             return
         try:
-            await supervisor.start_child(self.child(wallet.id, Executor(wallet, self.pipeline)))
+            await supervisor.start_child(self.child(wallet.id, Executor(wallet, self.pipeline, self.closings)))
         except AlreadyStarted:
             return

@@ -8,6 +8,7 @@ import structlog
 
 from actors.runtime import Actor, Context
 from bot.errors import LeaseLost, StoreUnavailable
+from bot.execution.closings import Closings
 from bot.execution.pipeline import Pipeline
 from bot.ports import Wallet
 from bot.trading.intent import Intent, TradeRequest
@@ -33,17 +34,26 @@ class Again:
     rung: Rung
 
 
-class Executor(Actor[None, Trade | Again]):
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Emptied token accounts that are to be closed."""
+
+    request: TradeRequest
+
+
+class Executor(Actor[None, Trade | Again | Close]):
     """Its turn makes the risk gate's answer hold until the intent is written. Sales come in on the control lane."""
 
-    def __init__(self, wallet: Wallet, pipeline: Pipeline) -> None:
-        self._wallet, self._pipeline = wallet, pipeline
+    def __init__(self, wallet: Wallet, pipeline: Pipeline, closings: Closings) -> None:
+        self._wallet, self._pipeline, self._closings = wallet, pipeline, closings
 
-    async def handle(self, ctx: Context, state: None, message: Trade | Again) -> None:
-        request = message.request if isinstance(message, Trade) else message.intent.request
+    async def handle(self, ctx: Context, state: None, message: Trade | Again | Close) -> None:
+        request = message.intent.request if isinstance(message, Again) else message.request
         try:
             if isinstance(message, Trade):
                 ctx.reply(await self._pipeline.submit(request, self._wallet, message.rung))
+            elif isinstance(message, Close):
+                ctx.reply(await self._closings.submit(request, self._wallet))
             else:
                 ctx.reply(await self._pipeline.again(message.intent, self._wallet, message.rung))
         except StoreUnavailable as error:

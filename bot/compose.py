@@ -71,6 +71,7 @@ def policy(chosen: settings.Settings) -> Policy:
         price_max_age_ms=round(trading.price_max_age_s * 1000),
         audit_interval_s=trading.audit_interval_s,
         probe_interval_s=trading.probe_interval_s,
+        close_emptied_after_s=trading.close_emptied_after_s if trading.close_emptied_accounts else None,
     )
 
 

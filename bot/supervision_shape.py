@@ -39,6 +39,7 @@ STATIC = (
     "launch_watcher",
     "hunt_keeper",
     "wallet_stream",
+    "account_closer",
     "recorder",
     "price_historian",
     "dollar_keeper",

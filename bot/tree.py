@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from actors.account_closer import AccountCloser
 from actors.block_engine import BlockEngineLink
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.control_socket import ControlSocket
@@ -43,8 +44,10 @@ from bot.care import MoneyCare
 from bot.errors import Unavailable
 from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
+from bot.execution.closings import Closings
 from bot.execution.compare_watch import CompareWatch
 from bot.execution.confirm import Confirmer
+from bot.execution.emptied_book import EmptiedBook
 from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.finality import Finality
@@ -94,6 +97,7 @@ class TradingBot:
     in_flight: InFlight = field(default_factory=InFlight)
     prices: PriceBook = field(default_factory=PriceBook)
     balances: BalanceBook = field(default_factory=BalanceBook)
+    emptied: EmptiedBook = field(default_factory=EmptiedBook)
     looks: dict[str, MonitorLook] = field(default_factory=dict)
     health: dict[str, Health] = field(default_factory=dict)
     root: Supervisor | None = None
@@ -200,6 +204,7 @@ class TradingBot:
         return ExecutorDesk(
             store,
             Pipeline(store, chain, keys, clock, self.policy, self.in_flight, prices, looks, covering, errors, units),
+            Closings(store, chain, keys, clock, self.in_flight, covering),
             executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
@@ -255,6 +260,14 @@ class TradingBot:
             "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
             "hunt_keeper": self.hunt_keeper.run,
             "wallet_stream": WalletStreamLink(self.adapters.wallet_news, self.hunt.followed).run,
+            "account_closer": AccountCloser(
+                store,
+                clock,
+                self.emptied,
+                self.desk.close,
+                after_s=self.policy.close_emptied_after_s,
+                interval_s=self.policy.audit_interval_s,
+            ).run,
             **self.market.starts(),
         }
         return self.supervision.tree(self.starts)
@@ -281,7 +294,7 @@ class TradingBot:
         return ReconcilerActor(
             store=store,
             confirmer=self.confirmer,
-            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers),
+            reconciler=Reconciler(store, chain, clock, self.in_flight, self.balances, ledgers, self.emptied),
             policy=self.policy,
             watch=self.care.watch,
             judge=self.care.judge,

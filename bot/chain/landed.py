@@ -99,6 +99,7 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
         trade=trade,
         compute_units=meta.compute_units_consumed,
         tip_lamports=0 if failure else _given_away(record, keys, address),
+        closed=_closed(meta, address),
     )
     return replace(landed, trade=_by_balances(landed)) if routed else landed
 
@@ -162,6 +163,15 @@ def _own_balances(balances: list[wire.TokenBalance] | None, address: str, mint: 
         }
     except ValueError:
         raise DecodeError(f"a token balance of {mint} is not a whole number") from None
+
+
+def _closed(meta: wire.Meta, address: str) -> dict[str, int]:
+    """By mint what was in those token accounts of a wallet that are not there any more."""
+    return {
+        balance.mint: _at(meta.pre_balances, balance.account_index)
+        for balance in meta.pre_token_balances or ()
+        if balance.owner == address and _at(meta.post_balances, balance.account_index) == 0
+    }
 
 
 def _evidence(trade: layouts.TradeEvent) -> TradeEvidence:

@@ -67,7 +67,7 @@ def decode_mint(data: bytes) -> MintFacts:
         raise DecodeError(f"{len(data)} bytes are no mint")
     if data[45] != 1:
         raise DecodeError("the mint is not initialised")
-    extensions = dict(_extensions(data))
+    extensions = dict(extensions_of(data))
     fee = extensions.get(TRANSFER_FEE_CONFIG)
     hook = extensions.get(TRANSFER_HOOK, b"")
     return MintFacts(
@@ -97,7 +97,7 @@ def decode_metadata(data: bytes) -> TokenMetadata | None:
     """
     if len(data) <= MINT_LENGTH:
         return None
-    extension = dict(_extensions(data)).get(TOKEN_METADATA)
+    extension = dict(extensions_of(data)).get(TOKEN_METADATA)
     if extension is None:
         return None
     texts, at = [], 64
@@ -118,8 +118,11 @@ def _option(data: bytes, at: int) -> bool:
     return tag == 1
 
 
-def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and bytes of each extension; type 0 ends them, as does the end of the account."""
+def extensions_of(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and bytes of each extension of a mint or a token account; type 0 ends them, as does the end of the account.
+
+    Raises DecodeError for one that is cut short or stands there twice.
+    """
     at, seen = EXTENSIONS_AT, set[int]()
     while at + 2 <= len(data):
         kind = int.from_bytes(data[at : at + 2], "little")
@@ -128,7 +131,7 @@ def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
         end = at + 4 + int.from_bytes(data[at + 2 : at + 4], "little")
         value = data[at + 4 : end]
         if end > len(data) or at + 4 > len(data) or len(value) < LENGTHS.get(kind, 0) or kind in seen:
-            raise DecodeError(f"the mint's extension {kind} at byte {at} is cut short or stands there twice")
+            raise DecodeError(f"the extension {kind} at byte {at} is cut short or stands there twice")
         seen.add(kind)
         yield kind, value
         at = end

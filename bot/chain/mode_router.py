@@ -14,7 +14,8 @@ import trio
 from bot.chain.dry_run import DryRunChain, is_dry_run, is_dry_run_name
 from bot.chain.read_through import ReadThrough
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, Chain, Routing, Store, SwapOrder, WalletBalances
+from bot.ports import Blockhash, Chain, ClosingOrder, Routing, Store, SwapOrder, WalletBalances
+from bot.trading.closing import EmptyAccount
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Mode
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
@@ -52,7 +53,16 @@ class ModeRouter(ReadThrough):
     async def holding(self, address: str, mint: str) -> WalletBalances:
         return await (await self._chain_of(address)).holding(address, mint)
 
+    async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:
+        return await (await self._chain_of(address)).closable(address, mints)
+
     # Orders
+
+    def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
+        """Raises SendRejected for a wallet that is not known to be of mode live: only such have accounts on the chain."""
+        if self._modes.get(order.wallet_address) is not Mode.LIVE:
+            raise SendRejected("invalid", f"{order.wallet_address} is no wallet of mode live; nothing is made for it")
+        return self.real.build_closing(order, blockhash)
 
     def tip_account(self, mint: str) -> str | None:
         return self.real.tip_account(mint)

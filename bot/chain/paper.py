@@ -18,7 +18,8 @@ from bot.chain.paper_rules import LandingModel, Outcome, Purse, carry_out
 from bot.chain.read_through import ReadThrough
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, Routing, SwapOrder, WalletBalances
+from bot.ports import Blockhash, ClosingOrder, Routing, SwapOrder, WalletBalances
+from bot.trading.closing import EmptyAccount
 from bot.trading.curve import QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.fill import LandedTransaction
@@ -57,6 +58,14 @@ class PaperChain(ReadThrough):
         return f"<PaperChain {self.real!r}>"
 
     # Virtual wallets
+
+    async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:  # noqa: ARG002 - none
+        """A virtual wallet has no token accounts on the chain."""
+        await trio.lowlevel.checkpoint()
+        return ()
+
+    def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:  # noqa: ARG002 - none is ever made
+        raise SendRejected("invalid", "a virtual wallet has no token accounts to close")
 
     async def balances(self, address: str) -> WalletBalances:
         """What a virtual wallet holds by its own rows; of any other address what the cluster shows."""

@@ -11,7 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import canaries, histories, holders, layouts, transactions, wire
+from bot.chain import canaries, closings, histories, holders, layouts, transactions, wire
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
@@ -26,7 +26,8 @@ from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
-from bot.ports import Blockhash, EndpointHealth, Routing, SwapOrder, WalletBalances
+from bot.ports import Blockhash, ClosingOrder, EndpointHealth, Routing, SwapOrder, WalletBalances
+from bot.trading.closing import EmptyAccount
 from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
@@ -275,6 +276,12 @@ class PumpChain:
         await self._config.fresh()
         if order.mint not in self._coins:
             await self._read_coins([at.key_from(order.mint)], "processed")
+
+    async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:
+        return await closings.closable(self._endpoints, self._reads, address, mints)
+
+    def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
+        return closings.build_closing(order, Hash.from_string(blockhash.value))
 
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
         known = self._pools.latest(CANARY_COINS)

@@ -138,6 +138,19 @@ class WitnessedReads:
                 self._endpoints.distrust(name, f"at slot {slot} it did not know {signature} of slot {status.slot}")
         return [status or known.get(signature) for signature, status in zip(signatures, found, strict=True)]
 
+    async def twice(self, addresses: Sequence[str]) -> list[dict[str, AccountData | None]]:
+        """Accounts as two endpoints show them, the second at no older slot; the only one alone is asked once.
+
+        For what is done about an account that is there, and would be wrong if it were another. Raises ChainUnavailable.
+        """
+        name, (slot, found) = await self._endpoints.first_named(lambda client: client.accounts(addresses, "confirmed"))
+        if self._alone:
+            return [found]
+        _, others = await self._second(
+            name, lambda client: client.accounts(addresses, "confirmed", not_before=slot), "a witness is asked for"
+        )
+        return [found, others]
+
     # Wallets
 
     def landed(self, address: str, mint: str, landed: LandedTransaction) -> None:

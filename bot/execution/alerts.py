@@ -258,10 +258,15 @@ def unwatched(position: Position, reason: str) -> Alert:
     return Alert("unwatched", text, QUARANTINED, urgent=True)
 
 
+def _token_of(intent: Intent) -> str:
+    """The token of an order; a closing has several."""
+    return intent.request.mint or ", ".join(intent.request.closes)
+
+
 def evidence_strange(intent: Intent, signature: str, trouble: str) -> Alert:
     """A landed transaction of ours is not the trade that it was signed for; the books do without a fill."""
     text = (
-        f"Transaction {signature} of user {intent.request.user_id} in {intent.request.mint} landed and is not the"
+        f"Transaction {signature} of user {intent.request.user_id} in {_token_of(intent)} landed and is not the"
         f" {intent.request.side} it was signed for ({trouble}). No fill was written; the books take tokens and SOL from the"
         " chain."
     )

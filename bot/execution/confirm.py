@@ -20,7 +20,8 @@ from bot.execution.messages import expired_message, failed_message, fill_message
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.units_book import UnitsBook
-from bot.ports import Chain, Routing, Settled, Store
+from bot.ports import Chain, OutboxMessage, Routing, Settled, Store
+from bot.trading.closing import check_closed
 from bot.trading.failures import program_failure
 from bot.trading.fill import Brought, EvidenceError, LandedTransaction, brought_by, fill_from
 from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Protection, Side
@@ -49,6 +50,11 @@ def _fill_event(intent: Intent) -> str:
     if intent.request.side is Side.SELL:
         return "sell_filled"
     return "snipe_filled" if intent.request.context is Context.SNIPER else "buy_filled"
+
+
+def _told(intent: Intent, message: OutboxMessage) -> OutboxMessage | None:
+    """What its user hears of an order without a trade; of a closing nothing, which is tried again later."""
+    return None if intent.request.side is Side.CLOSE else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +206,9 @@ class Confirmer:
         landed = await self.chain.landed(entry.attempt.signature, entry.address, request.mint)
         if landed is None:
             return
+        if request.side is Side.CLOSE:
+            await self._settle_closing(entry, landed, is_final=is_final)
+            return
         try:
             if entry.decided:
                 raise EvidenceError(f"{landed.signature} succeeded beside the attempt that filled its order")
@@ -231,6 +240,26 @@ class Confirmer:
         )
         await self.settled(settled)
         self.balances.moved(intent.request.wallet_id, fill.wallet_delta_lamports, fill.slot)
+        self.in_flight.filled(entry.attempt.signature)
+
+    async def _settle_closing(self, entry: Followed, landed: LandedTransaction, *, is_final: bool) -> None:
+        """Accounts were closed: what came back and what it cost is booked, and nobody is told."""
+        intent = entry.intent
+        try:
+            check_closed(landed, intent.request.closes)
+        except EvidenceError as error:
+            await self._strange(entry, landed, error, is_final=is_final)
+            return
+        await self.store.settle_closing(intent.id, landed, now_ms=self.clock.now_ms())
+        log.info(
+            "accounts_closed",
+            intent=intent.id,
+            signature=landed.signature,
+            accounts=len(landed.closed),
+            wallet_delta_lamports=landed.wallet_delta_lamports,
+            slot=landed.slot,
+        )
+        self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
         self.in_flight.filled(entry.attempt.signature)
 
     async def _fail(self, entry: Followed) -> None:
@@ -289,7 +318,7 @@ class Confirmer:
             signature=signature,
             slot=landed.slot,
             legs=legs,
-            message=failed_message(self.clock, intent, landed, failure, brought),
+            message=_told(intent, failed_message(self.clock, intent, landed, failure, brought)),
             brought=brought,
         )
         self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
@@ -331,7 +360,8 @@ class Confirmer:
         signature = entry.attempt.signature
         if not entry.absences and self._is_last_hope(entry):
             await self.store.mark_unknown(entry.intent.id)
-            await self.store.post(unknown_message(self.clock, entry.intent, signature))
+            if entry.intent.request.side is not Side.CLOSE:
+                await self.store.post(unknown_message(self.clock, entry.intent, signature))
             log.warning("intent_unknown", intent=entry.intent.id, signature=signature)
         found = await self.chain.search_absences(signature)
         if isinstance(found, SignatureStatus):
@@ -352,7 +382,7 @@ class Confirmer:
             "never landed, proven by the chain's history",
             now_ms=self.clock.now_ms(),
             signature=signature,
-            message=expired_message(self.clock, intent, signature),
+            message=_told(intent, expired_message(self.clock, intent, signature)),
         )
         event = "intent_expired" if ended else "attempt_expired"
         log.warning(event, intent=intent.id, signature=signature, mint=intent.request.mint)

@@ -17,7 +17,7 @@ from bot.execution.alerts import Alert
 from bot.execution.in_flight import InFlight
 from bot.execution.messages import rolled_back_message
 from bot.ports import Chain, LandedAttempt, Reversed, Settled, Store
-from bot.trading.intent import Attempt, IntentState
+from bot.trading.intent import Attempt, IntentState, Side
 from bot.trading.recovery import Landing, Sighting, landing_of
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class Finality:
             landed_slot=_slot_of(landed.attempt),
             evidence=evidence,
             now_ms=self.clock.now_ms(),
-            message=lambda one: rolled_back_message(self.clock, one, signature),
+            message=lambda one: None if _is_closing(one) else rolled_back_message(self.clock, one, signature),
         )
         if not done:
             return
@@ -103,7 +103,8 @@ class Finality:
             )
             if one.intent.state is not IntentState.FILLED:
                 self.in_flight.reopen(one.intent)
-        self.alert(alerts.rolled_back(landed.intent, signature, evidence, len(done)))
+        if not all(_is_closing(one) for one in done):
+            self.alert(alerts.rolled_back(landed.intent, signature, evidence, len(done)))
         await self.adopt()
         await self._watched_again(done)
 
@@ -112,6 +113,11 @@ class Finality:
         positions = {one.position.id: one.position for one in done if one.position is not None}
         for position in positions.values():
             await self.settled(Settled(position, 0))
+
+
+def _is_closing(reversed_: Reversed) -> bool:
+    """Nobody was told of a closing, and nobody is told that it was taken back: it is followed again, and that is all."""
+    return reversed_.intent.request.side is Side.CLOSE
 
 
 def _slot_of(attempt: Attempt) -> int:

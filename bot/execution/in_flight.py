@@ -265,11 +265,15 @@ class InFlight:
         """How many attempts of a wallet have had their outcome, or lost it again: what it holds may differ since."""
         return self._outcomes[wallet_id]
 
+    def follows(self, wallet_id: str) -> bool:
+        """Whether anything of a wallet is followed, decided or not."""
+        return wallet_id in self._of_wallets
+
     def may_take(self, wallet_id: str) -> int:
         """The most lamports that what is on its way may still take from a wallet; what sales bring is not counted."""
         entries = self._of_wallet(wallet_id)
         buys = {one.intent.id: one.intent for one in entries if one.intent.request.side is Side.BUY}
-        fees = sum(one.attempt.fee_lamports for one in entries if one.intent.request.side is Side.SELL)
+        fees = sum(one.attempt.fee_lamports for one in entries if one.intent.request.side is not Side.BUY)
         return fees + sum(intent.reserved_lamports for intent in buys.values())
 
     def wallet_ids(self) -> frozenset[str]:

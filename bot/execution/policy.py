@@ -18,7 +18,8 @@ class Policy:
     on top. By an aggregator's offer it is `compute_units_route`, and a sale is simulated too: nobody knows before what such
     an order uses, nor whether it is what was asked for. `planned_max_age_ms` is how long an intent may stay unsigned before
     its maker is taken for dead. The priority fee is what the market pays, from `priority_fee_lamports` up to what the
-    order's user allows and the operator's ceiling.
+    order's user allows and the operator's ceiling. A token account that was seen empty for `close_emptied_after_s` is closed,
+    None keeps all of them.
     """
 
     ceilings: Ceilings
@@ -36,3 +37,4 @@ class Policy:
     audit_interval_s: float = 30.0
     finality_interval_s: float = 5.0
     canary_interval_s: float = 3_600.0
+    close_emptied_after_s: float | None = 600.0

@@ -13,6 +13,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.execution.balance_book import BalanceBook
+from bot.execution.emptied_book import EmptiedBook
 from bot.execution.finality import LANDINGS_AT_ONCE
 from bot.execution.in_flight import InFlight
 from bot.execution.ledger_audit import LedgerAudit, is_deep
@@ -38,6 +39,7 @@ class Reconciler:
     in_flight: InFlight
     balances: BalanceBook
     ledgers: LedgerAudit
+    emptied: EmptiedBook
     _suspected: dict[str, int] = field(default_factory=dict)
 
     async def wallet(self, wallet: Wallet) -> bool:
@@ -50,6 +52,7 @@ class Reconciler:
         before, ledger = await self._positions(wallet), await self.store.wallet_ledger(wallet.id)
         look = await self.chain.balances(wallet.address)
         self.balances.looked(wallet, look, self.clock.now_ms())
+        self.emptied.looked(wallet.id, look, self.clock.now_ms())
         moving = await under_way(self.store, self.chain, wallet, look.slot)
         if moving is None or not await self._still(wallet, before, ledger):
             return False

@@ -59,6 +59,10 @@ def _wish(story: OrderStory) -> Iterator[Step]:
             yield Step(run.seen_at_ms, "seen", f"launch of {run.mint} by {run.launch_signature}")
         yield Step(run.created_at_ms, "signal", f"run {run.id}: {run.reason}")
     request = intent.request
+    if request.side is Side.CLOSE:
+        accounts = f"the emptied accounts of {', '.join(request.closes)}"
+        yield Step(intent.created_at_ms, "admitted", f"close {accounts}: {request.reason}; intent {intent.id}")
+        return
     if request.side is Side.BUY:
         amount = f"for {format_sol(request.spend_lamports)} SOL"
     else:
@@ -106,7 +110,9 @@ def costs_of(entry: Entry) -> list[str]:
     """Where the lamports of an order went, one account a line; they sum to what its wallet changed."""
     lines = []
     for leg in entry.legs:
-        if leg.account is Account.RESULT and leg.lamports < 0:
+        if entry.kind is EntryKind.CLOSING and leg.account is Account.OUTSIDE:
+            lines.append(f"{format_sol(-leg.lamports)} SOL of rent back that no order of this bot had paid")
+        elif leg.account is Account.RESULT and leg.lamports < 0:
             lines.append(f"{format_sol(-leg.lamports)} SOL gained on the tokens")
         elif leg.account in ACCOUNTS:
             from_there = " back" if leg.lamports < 0 else ""

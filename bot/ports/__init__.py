@@ -8,7 +8,7 @@ There is one file per noun. Other rooms import every name from here, so that a n
 
 from __future__ import annotations
 
-from bot.ports.chain import Blockhash, Chain, EndpointHealth, PoolNews, SwapOrder, WalletBalances
+from bot.ports.chain import Blockhash, Chain, ClosingOrder, EndpointHealth, PoolNews, SwapOrder, WalletBalances
 from bot.ports.chat import (
     MAX_UPDATES,
     Button,
@@ -20,6 +20,7 @@ from bot.ports.chat import (
     ChatUpdate,
     OtherUpdate,
 )
+from bot.ports.closings import ClosingStore
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
@@ -69,6 +70,8 @@ __all__ = [
     "ChatReply",
     "ChatText",
     "ChatUpdate",
+    "ClosingOrder",
+    "ClosingStore",
     "Connections",
     "Day",
     "Desk",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from bot.ports.engines import Routing
+from bot.trading.closing import EmptyAccount
 from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
@@ -59,6 +60,15 @@ class SwapOrder:
     close_account: bool = False
     tip_lamports: int = 0
     tip_account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingOrder:
+    """Emptied token accounts of one wallet to be closed by one transaction; nothing of it happens where one is not empty."""
+
+    wallet_address: str
+    accounts: tuple[EmptyAccount, ...]
+    priority_fee_lamports: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,14 @@ class Chain(Protocol):
     async def holding(self, address: str, mint: str) -> WalletBalances:
         """Lamports and what a sale of this token can sell; `token_raw` may leave out every other token."""
 
+    async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:
+        """Which of a wallet's own token accounts of these mints two endpoints show empty, and a simulation would close.
+
+        What cannot be closed for good is left out: an account of wrapped SOL, a frozen one, one with fees withheld in it or
+        with an extension that is not known to be harmless, one that somebody else may close. At most what one transaction
+        closes. Raises SendRejected where the simulation fails as a whole.
+        """
+
     async def latest_blockhash(self) -> Blockhash: ...
 
     async def short_blockhash(self) -> Blockhash:
@@ -154,7 +172,10 @@ class Chain(Protocol):
         """What every endpoint's history says of each signature, in few calls; one Sighting per endpoint that answered."""
 
     async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
-        """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet."""
+        """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet.
+
+        A closing is of no one mint, which is empty then.
+        """
 
     def tip_account(self, mint: str) -> str | None:
         """Where an order of this mint tips a block engine; None when none is configured or none answers."""
@@ -189,6 +210,9 @@ class Chain(Protocol):
 
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
         """The message bytes to be signed by the wallet alone."""
+
+    def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
+        """The message bytes of a closing, to be signed by the wallet alone."""
 
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
         """Wire bytes and the base58 signature of a signed message."""

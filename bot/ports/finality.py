@@ -34,7 +34,8 @@ class Reversed:
     position: Position | None
 
 
-MakeReversal = Callable[[Reversed], OutboxMessage]
+# None where its user is owed nothing.
+MakeReversal = Callable[[Reversed], OutboxMessage | None]
 
 
 class FinalityStore(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.ports.closings import ClosingStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
 from bot.ports.intents import IntentStore
@@ -68,6 +69,7 @@ class ProgramStore(Protocol):
 class Store(
     UserStore,
     IntentStore,
+    ClosingStore,
     FinalityStore,
     PositionStore,
     LedgerStore,

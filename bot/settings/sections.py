@@ -72,6 +72,8 @@ class Trading(Section):
     `min_trade_sol` is the least that a buy spends: below it the fees of the way in and out eat what it could win.
     `max_slippage_percent` bounds entries, never exits. `always_check_tokens` takes the choice to buy tokens that
     somebody can freeze or tax from every user. `min_curve_sol` is the SOL that must be in a token's curve.
+    A token account that was empty for `close_emptied_after_s` is closed, so that its rent comes back, unless
+    `close_emptied_accounts` is off.
     `flatten_at_loss_percent` of a user's limit of a day's loss, lost in a day, sells everything of his, whatever he set.
     """
 
@@ -92,6 +94,8 @@ class Trading(Section):
     confirm_interval_s: float = Field(default=0.3, gt=0, le=10)
     resend_interval_s: float = Field(default=2.0, gt=0, le=60)
     audit_interval_s: float = Field(default=30.0, gt=0, le=3600)
+    close_emptied_accounts: bool = True
+    close_emptied_after_s: float = Field(default=600.0, ge=60, le=604_800)
     probe_interval_s: float = Field(default=1.0, gt=0, le=60)
 
 

@@ -29,7 +29,7 @@ SELECT_BY_KEYS = "select * from intents where key = any($1::text[])"
 # $1 wallet, $2 mint, $3 mode, $4 user, $5 start of the user's day. See WalletFacts for what each column means.
 SELECT_FACTS = """
 with moving as (
-    select mint, side, reserved_lamports from intents
+    select mint, side, reserved_lamports, closes from intents
     where wallet_id = $1 and mode = $3 and state in ('planned', 'signed', 'sent', 'unknown')
 ),
 held as (
@@ -43,7 +43,7 @@ select
     ) as open_positions,
     (select coalesce(sum(cost_lamports), 0) from held where mint = $2)
     + (select coalesce(sum(reserved_lamports), 0) from moving where mint = $2) as mint_cost_lamports,
-    (select count(*) from moving where mint = $2) + (
+    (select count(*) from moving where mint = $2 or $2 = any(closes)) + (
         select count(*) from intents
         inner join attempts on intents.id = attempts.intent_id and attempts.state in ('signed', 'sent')
         where intents.wallet_id = $1 and intents.mint = $2 and intents.mode = $3 and intents.state = 'filled'
@@ -64,9 +64,10 @@ select
 INSERT_INTENT = """
 insert into intents (
     id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
-    spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at, min_token_raw
+    spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at, min_token_raw,
+    closes
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 on conflict (key) do nothing
 returning id
 """
@@ -101,7 +102,7 @@ async def admit_all(connection: asyncpg.Connection, admissions: Sequence[Admissi
     verdicts = await _judged(connection, new) if new else {}
     intents = {intent.id: intent for intent in verdicts.values() if isinstance(intent, Intent)}
     inserted = {
-        row["id"] for row in await connection.fetchmany(INSERT_INTENT, [_columns(one) for one in intents.values()])
+        row["id"] for row in await connection.fetchmany(INSERT_INTENT, [columns_of(one) for one in intents.values()])
     }
     for intent in intents.values():
         if intent.id in inserted:
@@ -153,7 +154,7 @@ async def _judged(connection: asyncpg.Connection, admissions: Sequence[Admission
     return verdicts
 
 
-def _columns(intent: Intent) -> tuple[object, ...]:
+def columns_of(intent: Intent) -> tuple[object, ...]:
     """An intent as the arguments of INSERT_INTENT."""
     request = intent.request
     return (
@@ -178,4 +179,5 @@ def _columns(intent: Intent) -> tuple[object, ...]:
         intent.reserved_lamports,
         intent.created_at_ms,
         request.min_token_raw,
+        list(request.closes),
     )

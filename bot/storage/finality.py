@@ -22,6 +22,7 @@ from bot.storage.reversal_rules import (
     reopened,
     reversal_entry,
     taken_back,
+    undoes,
 )
 from bot.storage.rules import no_position, storable, unknown_signature, wrong_state
 from bot.storage.snipe_runs import follow_intent
@@ -173,10 +174,11 @@ async def _undo(
     back = taken_back(attempt)
     await connection.execute(TAKE_BACK_ATTEMPT, back.signature, back.state, back.rollbacks)
     # Its fill by another attempt stands: then only this one is followed again.
-    if trade is not None or intent.state is not IntentState.FILLED:
+    if trade is not None or undoes(intent, attempt):
         intent = await _reopen(connection, intent)
     told = Reversed(intent, back, slot, None if trade is None else _fill_of(trade), position)
-    await put_message(connection, asked.message(told))
+    if (message := asked.message(told)) is not None:
+        await put_message(connection, message)
     return told
 
 

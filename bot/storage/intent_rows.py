@@ -183,6 +183,7 @@ def intent_from(row: Row) -> Intent:
         min_token_raw=row["min_token_raw"],
         keep_account=row["keep_account"],
         position_id=row["position_id"],
+        closes=tuple(row["closes"]),
     )
     return Intent(
         id=row["id"],

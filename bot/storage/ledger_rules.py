@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.ports import WalletMove
-from bot.trading.fill import Brought, Fill
+from bot.trading.fill import Brought, Fill, LandedTransaction
 from bot.trading.intent import Attempt, Intent, Side
 from bot.trading.ledger import (
     Entry,
@@ -14,6 +14,7 @@ from bot.trading.ledger import (
     Leg,
     at_cost,
     legs_of_brought,
+    legs_of_closing,
     legs_of_lost,
     legs_of_outside,
     legs_of_sold_outside,
@@ -62,6 +63,19 @@ def fee_entry(intent: Intent, attempt: Attempt | None, slot: int | None, legs: S
         signature=None if attempt is None else attempt.signature,
         slot=slot,
         landing=0 if attempt is None else attempt.rollbacks,
+    )
+
+
+def closing_entry(intent: Intent, landed: LandedTransaction, locked_lamports: Mapping[str, int], landing: int) -> Entry:
+    """The entry of emptied accounts that were closed; see `legs_of_closing` for `locked_lamports`."""
+    return Entry(
+        EntryKind.CLOSING,
+        intent.request.wallet_id,
+        legs_of_closing(landed, locked_lamports),
+        intent_id=intent.id,
+        signature=landed.signature,
+        slot=landed.slot,
+        landing=landing,
     )
 
 

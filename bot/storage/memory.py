@@ -14,6 +14,7 @@ import trio
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
+from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_ledger import MemoryLedger
@@ -26,7 +27,6 @@ from bot.storage.memory_tracking import MemoryTracking
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
     CLUSTER_BOUND,
-    FAILED_TRADES,
     HALT_LATCHED,
     HALT_REARMED,
     PAUSE_CLEARED,
@@ -40,6 +40,7 @@ from bot.storage.rules import (
     encode_payload,
     halt_facts,
     in_mode,
+    is_failed_trade,
     no_message,
     no_position,
     no_wallet_in,
@@ -170,7 +171,7 @@ class MemoryPositions(MemoryTables):
         failed = [
             intent
             for intent in self._intents.values()
-            if intent.state in FAILED_TRADES
+            if is_failed_trade(intent)
             and self._closed_at_ms[intent.id] >= since_ms
             and user_id in (None, intent.request.user_id)
             and in_mode(intent.request.mode, mode)
@@ -196,7 +197,7 @@ class MemoryPositions(MemoryTables):
         return UserDay(
             realized_lamports=self._results(since_ms, user.id, user.mode),
             failures_in_row=sum(
-                intent.state in FAILED_TRADES
+                is_failed_trade(intent)
                 and (intent.request.user_id, intent.request.mode) == (user.id, user.mode)
                 and self._closed_at_ms[intent.id] >= since_ms
                 and self._closed_at_ms[intent.id] > filled_ms
@@ -362,6 +363,7 @@ class MemoryProgram(MemoryTables):
 
 class MemoryStore(
     MemoryUsers,
+    MemoryClosings,
     MemoryFinality,
     MemoryPositions,
     MemoryLedger,

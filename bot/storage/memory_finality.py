@@ -19,9 +19,10 @@ from bot.storage.reversal_rules import (
     reopened,
     reversal_entry,
     taken_back,
+    undoes,
 )
 from bot.storage.rules import storable, unknown_signature
-from bot.trading.intent import TERMINAL, Attempt, IntentState
+from bot.trading.intent import TERMINAL, Attempt
 from bot.trading.ledger import EntryKind
 
 
@@ -100,11 +101,12 @@ class MemoryFinality(MemoryIntents):
         back = taken_back(attempt)
         self._put_attempt(back)
         # Its fill by another attempt stands: then only this one is followed again.
-        if trade is not None or intent.state is not IntentState.FILLED:
+        if trade is not None or undoes(intent, attempt):
             if intent.state in TERMINAL:
                 del self._closed_at_ms[intent.id]
             intent = reopened(intent)
             self._put_intent(intent)
         told = Reversed(intent, back, slot, None if trade is None else trade.fill, position)
-        self._put_message(message(told))
+        if (owed := message(told)) is not None:
+            self._put_message(owed)
         return told

@@ -285,6 +285,7 @@ class MemoryIntents(MemoryTables):
             if (row.request.wallet_id, row.request.mode) == (request.wallet_id, request.mode)
         ]
         of_mint = [row for row in moving if row.request.mint == request.mint]
+        closing = [row for row in moving if request.mint in row.request.closes]
         held = [
             row
             for row in self._positions.values()
@@ -297,7 +298,7 @@ class MemoryIntents(MemoryTables):
             open_positions=len(held) + len(coming),
             mint_cost_lamports=sum(row.cost_lamports for row in held_of_mint)
             + sum(row.reserved_lamports for row in of_mint),
-            mint_in_flight=len(of_mint) + self._unproven_exits(request),
+            mint_in_flight=len(of_mint) + len(closing) + self._unproven_exits(request),
             mint_sells_in_flight=sum(row.request.side is Side.SELL for row in of_mint),
             mint_held_raw=sum(row.token_raw for row in held_of_mint),
             realized_today_lamports=self._results(day_start_ms, request.user_id, request.mode),

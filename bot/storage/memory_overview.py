@@ -9,7 +9,7 @@ import trio
 
 from bot.ports import Connections, ModeSums, OutboxMessage, Overview, Owner
 from bot.storage.memory_tables import MemoryTables
-from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload
+from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, is_failed_trade
 from bot.trading.intent import IntentState, Mode, Side
 from bot.trading.ledger import Account
 from bot.trading.position import Position, PositionState
@@ -46,7 +46,7 @@ class MemoryOverview(MemoryTables):
             for row in self._intents.values()
             if row.state in FAILED_TRADES and row.request.mode is mode and self._closed_at_ms[row.id] >= since_ms
         }
-        paid_lamports = -sum(
+        paid_lamports = self._closing_costs(since_ms, mode=mode) - sum(
             leg.lamports
             for entry in self.ledger
             if entry.intent_id in failed
@@ -62,7 +62,7 @@ class MemoryOverview(MemoryTables):
             unproven=sum(row.state is IntentState.UNKNOWN for row in moving),
             buys=sum(fill.side is Side.BUY for fill in fills),
             sells=sum(fill.side is Side.SELL for fill in fills),
-            failed=len(failed),
+            failed=sum(is_failed_trade(self._intents[intent_id]) for intent_id in failed),
             won=sum(row.realized_lamports > 0 for row in closed),
             lost=sum(row.realized_lamports <= 0 for row in closed),
             realized_lamports=self._results(since_ms, mode=mode),

@@ -9,7 +9,8 @@ import trio
 from bot.ports import Booked, Landed, OrderStory, SentAttempt, Told
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import run_of
-from bot.trading.intent import Intent
+from bot.trading.intent import Intent, IntentState
+from bot.trading.position import Position
 
 
 class MemoryStories(MemoryTables):
@@ -64,4 +65,16 @@ class MemoryStories(MemoryTables):
             word in {intent.id, intent.request.position_id}
             or word in self._attempts_by_intent.get(intent.id, {})
             or (intent.id, word) in filled
+            or self._closed_account_of(intent, self._positions.get(word))
+        )
+
+    @staticmethod
+    def _closed_account_of(intent: Intent, position: Position | None) -> bool:
+        """Whether a closing took the account that this position had been in, or paid for trying to."""
+        return (
+            position is not None
+            and position.mint in intent.request.closes
+            and (intent.request.wallet_id, intent.request.mode) == (position.wallet_id, position.mode)
+            and intent.state in {IntentState.FILLED, IntentState.FAILED}
+            and intent.created_at_ms >= position.opened_at_ms
         )

@@ -23,8 +23,8 @@ from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
-from bot.trading.intent import Attempt, Intent, Mode, TradeRequest
-from bot.trading.ledger import Entry
+from bot.trading.intent import Attempt, Intent, IntentState, Mode, Side, TradeRequest
+from bot.trading.ledger import Account, Entry
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
 from bot.trading.trading_state import Cause, Halt
@@ -162,7 +162,26 @@ class MemoryTables:
             for row in self._adjustments
             if row.at_ms >= since_ms and _is_of(self._positions[row.position_id], user_id, mode)
         )
-        return trades + adjusted + sum(row.wallet_lamports for row in self.ledger if row.intent_id in failed)
+        unfilled = sum(row.wallet_lamports for row in self.ledger if row.intent_id in failed)
+        return trades + adjusted + unfilled - self._closing_costs(since_ms, user_id, mode)
+
+    def _closing_costs(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> int:
+        """What the network took for closings that succeeded; rent that came back is nobody's gain."""
+        closed = {
+            row.id
+            for row in self._intents.values()
+            if row.state is IntentState.FILLED
+            and row.request.side is Side.CLOSE
+            and self._closed_at_ms[row.id] >= since_ms
+            and _is_of(row.request, user_id, mode)
+        }
+        return sum(
+            leg.lamports
+            for row in self.ledger
+            if row.intent_id in closed
+            for leg in row.legs
+            if leg.account in {Account.NETWORK_FEE, Account.PRIORITY_FEE}
+        )
 
     def _ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         booked = {entry.signature for entry in self.ledger if entry.wallet_id == wallet_id}

@@ -36,7 +36,7 @@ select
     closed.won,
     closed.lost,
     made.realized_lamports,
-    traded.fees_lamports + unfilled.paid_lamports as fees_lamports
+    traded.fees_lamports + unfilled.paid_lamports + closings.paid_lamports as fees_lamports
 from unnest($2::text[]) with ordinality as asked (mode, place)
 cross join lateral (
     select count(*) as open_positions, coalesce(sum(cost_lamports), 0) as deployed_lamports
@@ -70,12 +70,19 @@ cross join lateral (
     where at >= $1 and results.mode = asked.mode
 ) as made
 cross join lateral (
-    select count(distinct intents.id) as failed, coalesce(-sum(ledger_legs.lamports), 0) as paid_lamports
+    select
+        count(distinct intents.id) filter (where intents.side <> 'close') as failed,
+        coalesce(-sum(ledger_legs.lamports), 0) as paid_lamports
     from intents
     left join ledger_entries on ledger_entries.intent_id = intents.id
     left join ledger_legs on ledger_legs.entry_id = ledger_entries.id and ledger_legs.account = 'wallet'
     where intents.state in ('failed', 'expired') and intents.closed_at >= $1 and intents.mode = asked.mode
 ) as unfilled
+cross join lateral (
+    select coalesce(sum(closing_costs.lamports), 0) as paid_lamports
+    from closing_costs
+    where closing_costs.at >= $1 and closing_costs.mode = asked.mode
+) as closings
 cross join lateral (
     select
         count(*) filter (where positions.realized_lamports > 0) as won,

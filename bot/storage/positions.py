@@ -92,6 +92,7 @@ select
         select count(*) from intents
         where
             intents.state in ('failed', 'expired')
+            and intents.side <> 'close'
             and intents.closed_at >= $1
             and ($2::text is null or intents.user_id = $2)
             and ($3::text is null or intents.mode = $3)
@@ -114,11 +115,13 @@ select
         select count(*) from intents
         where
             intents.user_id = users.id and intents.mode = users.mode and intents.state in ('failed', 'expired')
+            and intents.side <> 'close'
             and intents.closed_at >= asked.since
             and intents.closed_at > coalesce(
                 (
                     select max(filled.closed_at) from intents as filled
                     where filled.user_id = users.id and filled.mode = users.mode and filled.state = 'filled'
+                    and filled.side <> 'close'
                 ),
                 '-infinity'
             )

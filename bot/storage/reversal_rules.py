@@ -103,6 +103,14 @@ def reopened(intent: Intent) -> Intent:
     return replace(intent, state=IntentState.SENT, reserved_lamports=reserved, failure=None)
 
 
+def undoes(intent: Intent, attempt: Attempt) -> bool:
+    """Whether an intent is on its way again without the landing of this attempt, which had no trade.
+
+    A fill by another attempt stands. What closed accounts is no trade and has filled its intent itself.
+    """
+    return intent.state is not IntentState.FILLED or attempt.state is AttemptState.LANDED
+
+
 def taken_back(attempt: Attempt) -> Attempt:
     """An attempt whose landing was taken back: it has left, and may land again."""
     return replace(

@@ -97,6 +97,12 @@ _UNFILLED = frozenset({IntentState.FAILED, IntentState.EXPIRED, IntentState.CANC
 # These ends count as a failed trade of the day; a cancelled intent never left the house.
 FAILED_TRADES = frozenset({IntentState.FAILED, IntentState.EXPIRED})
 
+
+def is_failed_trade(intent: Intent) -> bool:
+    """Whether an intent counts as a failed trade; a closing of emptied accounts is no trade."""
+    return intent.state in FAILED_TRADES and intent.request.side is not Side.CLOSE
+
+
 # A sniper's buy takes one of the day's places while it is in flight and when it filled; without a fill it gives it back.
 SNIPE_GIVEN_BACK = _UNFILLED
 

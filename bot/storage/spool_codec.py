@@ -163,7 +163,10 @@ def _damaged(data: bytes, at: int, good: int) -> DamagedError:
 def _fields(record: Record) -> dict[str, Any]:
     if isinstance(record, Signed):
         attempt = {**asdict(record.attempt), "raw": base64.b64encode(record.attempt.raw).decode("ascii")}
-        return {"kind": "signed", "intent": asdict(record.intent), "attempt": attempt}
+        intent = asdict(record.intent)
+        # Closings are never recorded here, and a program from before them reads this journal too.
+        del intent["request"]["closes"]
+        return {"kind": "signed", "intent": intent, "attempt": attempt}
     if isinstance(record, Sent):
         return {"kind": "sent", **asdict(record)}
     return {"kind": "kept", "cause": asdict(record.cause)}

@@ -15,7 +15,7 @@ from bot.storage.rules import attempt_at_close, is_recorded
 from bot.storage.spool_charge import Charge, listed
 from bot.storage.spool_codec import Sent, Signed
 from bot.storage.spool_entries import Ended, Filled, Peak, Planned, Unproven
-from bot.trading.fill import Brought, Fill
+from bot.trading.fill import Brought, Fill, LandedTransaction
 from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Side, TradeRequest
 from bot.trading.ledger import Leg
 from bot.trading.limits import Ceilings
@@ -69,7 +69,7 @@ class SpooledOrders:
                     if isinstance(admitted, Intent):
                         self._memory.know_intent(admitted)
                     return admitted
-            if request.side is Side.BUY or not self._memory.knows(request.user_id, request.wallet_id):
+            if request.side is not Side.SELL or not self._memory.knows(request.user_id, request.wallet_id):
                 raise self._charge.refusal()
             admitted = await self._memory.admit(request, **known)
             if isinstance(admitted, Intent) and admitted.id == intent_id:
@@ -231,6 +231,37 @@ class SpooledOrders:
                 self._memory.know_reversed(one)
             return done
 
+    async def plan_closing(
+        self, request: TradeRequest, *, intent_id: str, now_ms: int, reserved_lamports: int
+    ) -> Intent | None:
+        """In the database alone: nobody waits for it, and it needs what was traded before."""
+        async with self._charge.writing():
+            if self._charge.away is not None:
+                raise self._charge.refusal()
+            try:
+                intent = await self._store.plan_closing(
+                    request, intent_id=intent_id, now_ms=now_ms, reserved_lamports=reserved_lamports
+                )
+            except StoreUnavailable as error:
+                self._charge.lost(error)
+                raise
+            if intent is not None:
+                self._memory.know_intent(intent)
+            return intent
+
+    async def settle_closing(self, intent_id: str, landed: LandedTransaction, *, now_ms: int) -> bool:
+        """In the database alone; it is followed until then."""
+        async with self._charge.writing():
+            if self._charge.away is not None:
+                raise self._charge.refusal()
+            try:
+                settled = await self._store.settle_closing(intent_id, landed, now_ms=now_ms)
+            except StoreUnavailable as error:
+                self._charge.lost(error)
+                raise
+            self._memory.know_state(intent_id, IntentState.FILLED)
+            return settled
+
     def _known(self, intent_id: str) -> Intent:
         intent = self._memory.intent_by_id(intent_id)
         if intent is None:
@@ -240,7 +271,7 @@ class SpooledOrders:
     def _exit(self, intent_id: str) -> Intent:
         """The intent of an exit: nothing else is signed or sent from memory."""
         intent = self._known(intent_id)
-        if intent.request.side is Side.BUY:
+        if intent.request.side is not Side.SELL:
             raise self._charge.refusal()
         return intent
 

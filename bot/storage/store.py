@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from bot.storage.address import DatabaseAddress
 from bot.storage.audit import Audit
+from bot.storage.closings import Closings
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
 from bot.storage.flattens import Flattens
@@ -28,6 +29,7 @@ from bot.storage.users import Users
 class PostgresStore(
     Users,
     Intents,
+    Closings,
     Finality,
     Positions,
     Ledger,

@@ -21,6 +21,18 @@ where
     or position_id = $1
     or id in (select intent_id from attempts where signature = $1)
     or id in (select intent_id from settled_trades where position_id = $1)
+    or id in (
+        select closings.id from intents as closings
+        inner join positions
+            on closings.wallet_id = positions.wallet_id
+            and closings.mode = positions.mode
+            and positions.mint = any(closings.closes)
+        where
+            positions.id = $1
+            and closings.side = 'close'
+            and closings.state in ('filled', 'failed')
+            and closings.created_at >= positions.opened_at
+    )
 order by created_at, seq
 """
 SELECT_RUN = "select * from snipe_runs where id = $1"

@@ -52,10 +52,12 @@ def _beside_orders(position: Position, stories: Sequence[OrderStory]) -> list[st
         )
     legs = [leg for story in stories for booked in story.booked for leg in booked.entry.legs]
     rent = sum(leg.lamports for leg in legs if leg.account is Account.RENT)
-    if rent > 0 and position.state is PositionState.CLOSED:
+    was_closed = any(story.intent.request.side is Side.CLOSE for story in stories if story.booked)
+    if rent > 0 and position.state is PositionState.CLOSED and not was_closed:
         lines.append(
-            f"{format_sol(rent)} SOL of rent is still in the emptied token account; it is no part of the result, and the next"
-            " trade of this token uses that account again."
+            f"{format_sol(rent)} SOL of rent is still in the emptied token account; it is no part of the result. An"
+            " account that stays empty is closed after a while, and the rent comes back; the next trade of this token uses it"
+            " otherwise."
         )
     return lines
 
@@ -103,7 +105,11 @@ def _order_lines(story: OrderStory) -> list[str]:
     request, landed = story.intent.request, story.landed
     verb = "Bought" if request.side is Side.BUY else "Sold"
     because = _because(story.intent)
-    if landed is not None:
+    if request.side is Side.CLOSE and story.intent.state is IntentState.FILLED:
+        others = len(request.closes) - 1
+        beside = f", with {counted(others, 'other')} of this wallet" if others else ""
+        lines = [f"The emptied token account was closed{beside}, and its rent came back."]
+    elif landed is not None:
         lines = [f"{verb} {format_tokens(landed.token_raw)} tokens ({because}), transaction {short(landed.signature)}."]
     elif story.intent.state in UNFILLED:
         at = rfc3339_s(story.intent.created_at_ms)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bot.trading.intent import Side
 
@@ -15,6 +16,7 @@ class LandedTransaction:
     `rent_delta_lamports` is the change of lamports locked in the wallet's own token account of the mint (positive: locked).
     `trade` is the launchpad's event inside it, absent when the transaction failed or traded nothing of this mint.
     `tip_lamports` is what the wallet gave a block engine in it, `compute_units` what it used, None where nobody says it.
+    `closed` has by mint the lamports that were in each of the wallet's token accounts that it closed.
     """
 
     signature: str
@@ -29,6 +31,7 @@ class LandedTransaction:
     trade: TradeEvidence | None
     tip_lamports: int = 0
     compute_units: int | None = None
+    closed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Mode(StrEnum):
 class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
+    CLOSE = "close"  # no trade: emptied token accounts are closed, and their rent comes back
 
 
 class Context(StrEnum):
@@ -49,7 +50,7 @@ class IntentState(StrEnum):
     SIGNED = "signed"  # an attempt's bytes are committed; nothing is known to have left
     SENT = "sent"  # bytes may have left
     UNKNOWN = "unknown"  # sent, past its last valid height, not yet proven either way
-    FILLED = "filled"  # a fill is settled
+    FILLED = "filled"  # a fill is settled, or what a closing brought back is booked
     FAILED = "failed"  # landed with an error, or could not be built or sent
     EXPIRED = "expired"  # proven never to have landed
     CANCELLED = "cancelled"  # given up before anything was signed
@@ -102,6 +103,9 @@ class TradeRequest:
     unless `keep_account` is set, because anybody who sends dust to the account makes the closing fail.
     `causation_id` is the id of what led here: a snipe run, a command, a position. `min_token_raw` is the least tokens
     that a buyer was shown before he confirmed; he never gets fewer, however the price has moved since.
+
+    A closing trades nothing and names no `mint`: `closes` are the mints of the emptied token accounts that one transaction
+    closes.
     """
 
     key: str
@@ -121,11 +125,17 @@ class TradeRequest:
     keep_account: bool = False
     position_id: str | None = None
     min_token_raw: int = 0
+    closes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.slippage_bps <= BPS:
             raise ValueError(f"slippage_bps {self.slippage_bps} is outside 0..{BPS}")
-        if self.side is Side.BUY:
+        if (self.side is Side.CLOSE) != bool(self.closes):
+            raise ValueError("a closing names the mints of the accounts that it closes, and nothing else names any")
+        if self.side is Side.CLOSE:
+            if self.mint or self.spend_lamports or self.token_raw or self.share_bps or self.min_token_raw:
+                raise ValueError("a closing trades nothing")
+        elif self.side is Side.BUY:
             if self.spend_lamports <= 0 or self.token_raw or self.share_bps:
                 raise ValueError("a buy names spend_lamports and no quantity to sell")
             if self.min_token_raw < 0:

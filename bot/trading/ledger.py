@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,10 +36,11 @@ class Account(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """Why there is an entry; the first two belong to an order, the others name their evidence, a reversal has both."""
+    """Why there is an entry; the first three belong to an order, the others name their evidence, a reversal has both."""
 
     FILL = "fill"
     FEE = "fee"
+    CLOSING = "closing"  # rent that came back from emptied token accounts, and what closing them cost
     OPENING = "opening"
     DEPOSIT = "deposit"
     OUTFLOW = "outflow"
@@ -104,6 +105,23 @@ def legs_of_fill(fill: Fill) -> tuple[Leg, ...]:
 def legs_of_failed(network_fee_lamports: int) -> tuple[Leg, ...]:
     """The legs of a transaction that landed with an error: the network keeps its fee."""
     return _without_zeros((Leg(Account.WALLET, -network_fee_lamports), *_network_legs(network_fee_lamports)))
+
+
+def legs_of_closing(landed: LandedTransaction, locked_lamports: Mapping[str, int]) -> tuple[Leg, ...]:
+    """The legs of a transaction that closed emptied token accounts and did nothing else.
+
+    `locked_lamports` is by mint what the ledger says that the wallet has locked as rent. Whatever came back beyond it had
+    been put in by somebody else, or before the books began.
+    """
+    rent_lamports = sum(min(back, max(0, locked_lamports.get(mint, 0))) for mint, back in landed.closed.items())
+    return _without_zeros(
+        (
+            Leg(Account.WALLET, landed.wallet_delta_lamports),
+            *_network_legs(landed.network_fee_lamports),
+            Leg(Account.RENT, -rent_lamports),
+            Leg(Account.OUTSIDE, rent_lamports - sum(landed.closed.values())),
+        )
+    )
 
 
 def legs_of_strange(landed: LandedTransaction) -> tuple[Leg, ...]:

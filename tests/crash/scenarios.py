@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import trio
 
+from actors.trading_guard import TradingGuard
 from bot.localnet import elsewhere
-from bot.trading.intent import Attempt, AttemptState, Context
+from bot.trading.intent import Attempt, AttemptState, Context, Mode, TradeRequest
 from bot.trading.pool import Pool
 from bot.trading.trading_state import OUTFLOW, Halt
 from bot.trading.units import BPS
 from tests.crash.stage import CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
-from tests.storage.storage_samples import let_in
+from tests.simulation.doors import Call
+from tests.storage.storage_samples import close, let_in
 from tests.whole.ledgers import Owner, exact
 from tests.whole.virtual import until
 
@@ -215,6 +218,55 @@ async def _taken_back(stage: Stage) -> None:
     await stage.final()
 
 
+async def _leave_an_account(stage: Stage) -> None:
+    """A token is bought and all of it sold, and its account stays."""
+    await stage.hold()
+    await stage.living.desk.submit(replace(stage.request(share_bps=BPS), keep_account=True))
+    await stage.final()
+
+
+def _closing(stage: Stage) -> TradeRequest:
+    stage.orders += 1
+    return close(f"close-{stage.orders}", stage.wallet, stage.mint, mode=Mode.LIVE)
+
+
+async def _close(stage: Stage) -> None:
+    await stage.living.desk.close(_closing(stage))
+    await stage.final()
+
+
+async def _close_and_take_back(stage: Stage) -> None:
+    """The network takes the closing back, and the same bytes land again."""
+    await stage.living.desk.close(_closing(stage))
+    await stage.settled()
+    chain = stage.world.chain
+    newest = max(row.attempt.landed_slot or 0 for row in await stage.world.store.unfinal(9))
+    chain.fork(chain.cluster.chain.position.slot - newest + 1, lost_percent=0)
+    await stage.final()
+
+
+@dataclass(frozen=True, slots=True)
+class _PausesWhenPlanned:
+    """An operator who pauses everybody's entries for the moment in which a closing is planned."""
+
+    guard: TradingGuard
+
+    async def before(self, call: Call) -> None:
+        if call.method == "plan_closing":
+            self.guard.pause("operator", by="operator", why="a drill")
+
+    async def after(self, call: Call, answer: Any) -> None:
+        return
+
+
+async def _close_and_pause(stage: Stage) -> None:
+    life, guard = stage.world.life, stage.living.guard
+    life.watches = (*life.watches, _PausesWhenPlanned(guard))
+    await stage.living.desk.close(_closing(stage))
+    guard.resume("operator")
+    await stage.settled()
+
+
 async def _nothing(_: Stage) -> None:
     await trio.lowlevel.checkpoint()
 
@@ -222,8 +274,10 @@ async def _nothing(_: Stage) -> None:
 _SENT = Doom("Pipeline._submit: store.mark_sent", after=True)
 _PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
 _LEFT = Doom("Pipeline._send: chain.send", after=True)
+_CLOSING = Doom("Closings._sign: store.record_attempt", after=True)
 _SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
 
+CLOSINGS = ("Closings._submit", "Closings._sign", "Closings._let_go")
 BY_OTHERS = ("Reconciler._moved", "Reconciler._position")
 LEDGER = (
     "LedgerAudit._open",
@@ -268,6 +322,10 @@ SCENARIOS = (
     ),
     Scenario("never lands", Stage.new_token, _never_lands, only=("Confirmer._ask_history", "Confirmer._expire")),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
+    Scenario("close", _leave_an_account, _close, only=(*CLOSINGS, "Confirmer._settle_closing")),
+    Scenario("close and pause", _leave_an_account, _close_and_pause, only=("Closings._give_up",)),
+    Scenario("boot with a signed closing", _leave_an_account, _close, _CLOSING, only=("Confirmer._settle_closing",)),
+    Scenario("closing taken back", _leave_an_account, _close_and_take_back, only=FINALITY, forks=True),
     Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
     Scenario(
         "ours after all",

@@ -99,7 +99,7 @@ class Safety:
                 self._may_leave(call.arguments[0])
             elif call.method == "record_attempt":
                 self._may_be_signed(call)
-            elif call.method == "settle":
+            elif call.method in {"settle", "settle_closing"}:
                 self._landed(call.arguments[1].signature)
 
     def _reaches_the_rows(self, call: Call) -> None:
@@ -258,8 +258,8 @@ class Safety:
         self.recorded += 1
         if not isinstance(record, Signed):
             return
-        if record.intent.request.side is Side.BUY:
-            raise Violation(f"buy {record.intent.id} is signed from memory")
+        if record.intent.request.side is not Side.SELL:
+            raise Violation(f"{record.intent.request.side} {record.intent.id} is signed from memory")
         if record.attempt.signature in self._in_journal():
             raise Violation(f"{record.attempt.signature} is recorded twice")
 

@@ -69,6 +69,7 @@ class Kind(Enum):
     OUTSIDE_IN = auto()  # somebody sends SOL to a user's wallet
     OUTSIDE_OUT = auto()  # somebody who has a user's key sends SOL away
     OUTSIDE_SALE = auto()  # somebody who has a user's key sells a share of what he holds of a token
+    OPENS_ACCOUNT = auto()  # a trader opens an account of a token for a user, who then has it empty
     ACKNOWLEDGES = auto()  # the user says that it was he
     RESTART = auto()  # an operator starts a part of the bot again
     BUG_AT_CALL = auto()  # an actor raises at a call of the money path, or hangs there for a while
@@ -136,6 +137,7 @@ def plan_of(seed: int) -> Plan:
     events += _lies(Random(f"{seed}/lies"))
     events += _outsiders(Random(f"{seed}/outsiders"), len(users))
     events += _engine(Random(f"{seed}/engine"))
+    events += _left_empty(Random(f"{seed}/accounts"), len(users), tokens)
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
 
@@ -264,6 +266,13 @@ def _outsiders(draw: Random, users: int) -> Iterator[Event]:
     for _ in range(draw.choice((0, 1, 3))):
         share_bps = draw.choice((BPS, BPS, BPS // 3))
         yield Event(_moment(draw), Kind.OUTSIDE_SALE, user=user, token=draw.randrange(100), amount=share_bps)
+
+
+def _left_empty(draw: Random, users: int, tokens: int) -> Iterator[Event]:
+    """Token accounts that a user has never asked for; what he buys and sells through them is another matter."""
+    for _ in range(draw.choice((0, 1, 2, 4))):
+        user, token, trader = draw.randrange(users), draw.randrange(tokens), draw.choice(TRADERS)
+        yield Event(_moment(draw), Kind.OPENS_ACCOUNT, user=user, token=token, trader=trader)
 
 
 def _engine(draw: Random) -> Iterator[Event]:

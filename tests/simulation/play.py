@@ -16,7 +16,7 @@ from bot.errors import BotError, StartupError, Unavailable
 from bot.localnet.chain import Chain
 from bot.ports import User, Wallet
 from bot.supervision_verbs import SupervisionVerbs
-from bot.trading.intent import TradeRequest
+from bot.trading.intent import Side, TradeRequest
 from bot.trading.limits import HOLD
 from bot.trading.trading_state import Halt
 from bot.tree import TradingBot
@@ -39,6 +39,7 @@ WELL_WITHIN_S = 300.0  # an order that never lands is proven expired after about
 FLAT_WITHIN_S = 150.0
 LOOK_S = 0.5
 BOOT_REST_S = 1.0  # between a boot that failed and the next
+CLOSED_AFTER_S = 5.0
 DWELL_MS = 1_000  # it doubles with each relapse
 EVERYBODY = ""
 
@@ -79,6 +80,7 @@ def _texts(group: BaseExceptionGroup[Violation]) -> list[str]:
 async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
     """The world of a plan, with its users and traders funded, before the first life."""
     world = make_door_world(plan.seed)
+    world.close_emptied_after_s = CLOSED_AFTER_S
     world.rules = {name: replace(rule, dwell_ms=DWELL_MS) for name, rule in default_rules().items()}
     await world.store.bind_genesis(world.chain.call("getGenesisHash"))
     crowd = Crowd(world.chain)
@@ -204,6 +206,10 @@ class Simulation:
                 does = {Kind.CROWD_SELLS: self.crowd.sell_all, Kind.COMPLETES: self.crowd.finish}
                 trade = does.get(event.kind, self.crowd.sell_all_in_pool)
                 trade(self.tokens[event.token], event.trader, creator=CREATOR)
+            case Kind.OPENS_ACCOUNT:
+                if event.token in self.tokens:
+                    address = self.users[event.user][1].address
+                    self.crowd.open_account(self.tokens[event.token], event.trader, address)
             case Kind.LIE:
                 chain.set_fault(event.name, for_s=event.lasts_s, endpoint=event.endpoint)
             case Kind.OUTSIDE_IN:
@@ -382,5 +388,7 @@ class Simulation:
         store, seconds = self.world.store, round(trio.current_time())
         self.counts.update(f"{trade.fill.side}s" for trade in store._trades.values())
         self.counts.update(f"intents {intent.state}" for intent in store._intents.values())
+        closings = [row for row in store._intents.values() if row.request.side is Side.CLOSE]
+        self.counts.update(f"closings {row.state}" for row in closings)
         told = {"records of the journal": self.safety.recorded, "reversals": len(store._reversals)}
         self.counts.update(told, seconds=seconds)

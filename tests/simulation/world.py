@@ -85,6 +85,7 @@ class DoorWorld(World):
     halt_file: MemoryHalt = field(default_factory=MemoryHalt)
     spooled: SpooledStore | None = None
     made: Adapters | None = None
+    close_emptied_after_s: float | None = 600.0
 
     def adapters(self) -> Adapters:
         """Those of the life of the moment."""
@@ -143,7 +144,8 @@ class DoorWorld(World):
         with life.scope:
             self.made, endpoints = self._made()
             await endpoints.admit(await self.store.genesis_hash())
-            async with living_bot(self, policy=Policy(ceilings=ceilings), observe_s=observe_s) as bot:
+            policy = Policy(ceilings=ceilings, close_emptied_after_s=self.close_emptied_after_s)
+            async with living_bot(self, policy=policy, observe_s=observe_s) as bot:
                 await body(bot)
         life.dead = True
 

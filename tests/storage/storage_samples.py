@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bot.ports import MakeMessage, OutboxMessage, SealedKey, Settled, SnipeRun, Store, User, Wallet
-from bot.trading.fill import Fill
+from bot.trading.fill import Fill, LandedTransaction
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, Mode, Protection, Side, TradeRequest
 from bot.trading.ledger import legs_of_fill
 from bot.trading.limits import Ceilings, UserSettings
@@ -79,6 +79,41 @@ def sell(
         token_raw=token_raw,
         share_bps=0 if token_raw else 10_000,
         position_id="position-1",
+    )
+
+
+def close(key: str, wallet: Wallet, *mints: str, mode: Mode = Mode.PAPER) -> TradeRequest:
+    """A closing of the emptied accounts of these mints."""
+    return TradeRequest(
+        key=key,
+        user_id=wallet.user_id,
+        wallet_id=wallet.id,
+        mode=mode,
+        side=Side.CLOSE,
+        mint="",
+        context=Context.AUTOMATED,
+        slippage_bps=0,
+        protection=Protection.OPEN,
+        causation_id=wallet.id,
+        reason="emptied accounts",
+        closes=mints,
+    )
+
+
+def closed(signature: str, closed_lamports: Mapping[str, int], *, fee_lamports: int = 6_000) -> LandedTransaction:
+    """What the chain shows of a transaction that closed accounts with so much in them."""
+    return LandedTransaction(
+        signature=signature,
+        slot=77,
+        block_time_s=NOW_MS // 1000,
+        error=None,
+        program_error=None,
+        network_fee_lamports=fee_lamports,
+        wallet_delta_lamports=sum(closed_lamports.values()) - fee_lamports,
+        token_delta_raw=0,
+        rent_delta_lamports=0,
+        trade=None,
+        closed=closed_lamports,
     )
 
 

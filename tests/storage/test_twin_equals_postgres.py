@@ -21,7 +21,8 @@ from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import admit
 from tests.storage.books import entries
 from tests.storage.server_thread import empty_store
-from tests.storage.storage_samples import NOW_MS, attempt, buy, enrol, fill_of, message, run, sell, told
+from tests.storage.storage_samples import NOW_MS, attempt, buy, closed, enrol, fill_of, message, run, sell, told
+from tests.storage.storage_samples import close as close_accounts
 
 NUMBERS = st.integers(0, 4)
 MINTS = ["MintOne", "MintTwo"]
@@ -50,6 +51,7 @@ class Act:
 STEPS = (
     *("buy", "snipe", "sell", "sign", "sign_again", "send", "send_again", "unknown", "fail", "expire", "cancel"),
     "write_off",
+    *("close", "settle_closing"),
     *("settle", "settle_again", "adjust", "peak", "run", "expire_runs", "reverse", "reverse_again", "finalize"),
 )
 ROADS = (
@@ -63,6 +65,11 @@ ROADS = (
     ("buy", "sign", "send", "write_off", "reverse", "settle"),
     ("snipe", "sign", "send", "write_off"),
     ("sell", "sign", "send", "settle", "reverse", "fail"),
+    ("buy", "sign", "send", "settle", "finalize"),
+    ("sell", "sign", "send", "settle", "finalize"),
+    ("close", "sign", "send", "settle_closing"),
+    ("close", "sign", "send", "settle_closing", "reverse", "settle_closing"),
+    ("close", "sign", "send", "unknown", "fail", "reverse", "expire"),
     ("sell", "sign", "send", "sign_again", "send_again", "settle_again", "fail", "reverse", "reverse_again", "settle"),
 )
 
@@ -95,6 +102,11 @@ async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
     match act.what:
         case "buy" | "snipe" | "sell":
             return await ask_real_gate(store, act, wallet)
+        case "close":
+            return await plan_closing(store, act, wallet)
+        case "settle_closing":
+            landed = closed(signature, {act.mint: act.size, "Left": 3}, fee_lamports=act.size % 7)
+            return await store.settle_closing(intent_id, landed, now_ms=NOW_MS + act.size)
         case "sign":
             await store.record_attempt(attempt(intent_id, signature))
         case "sign_again":
@@ -141,6 +153,13 @@ async def ask_real_gate(store: Store, act: Act, wallet: Wallet) -> Answer:
         day_start_ms=NOW_MS,
         gate=partial(admit, request),
     )
+
+
+async def plan_closing(store: Store, act: Act, wallet: Wallet) -> Answer:
+    """Of a mint that may be traded, and of one that nobody trades."""
+    request = close_accounts(f"k{act.number}", wallet, act.mint, "Left")
+    intent_id = f"i{act.number}"
+    return await store.plan_closing(request, intent_id=intent_id, now_ms=NOW_MS + act.size, reserved_lamports=act.size)
 
 
 async def close(store: Store, act: Act, wallet: Wallet) -> bool:

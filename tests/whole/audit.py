@@ -152,6 +152,8 @@ def no_lost_fill(case: Case) -> Iterator[str]:
             yield f"{signature} was signed by wallet {wallet['address']} and is no attempt in the books"
         elif not landed.succeeded or case.pending(signature):
             continue
+        elif case.intent_of[signature]["side"] == "close":
+            continue  # it trades nothing; `closings_bring_back_rent` looks at it
         elif not landed.on_launchpad:
             yield f"{signature} of wallet {wallet['address']} is no trade on the launchpad"
         elif trade is None:
@@ -177,8 +179,26 @@ def no_invented_fill(case: Case) -> Iterator[str]:
             yield f"trade {signature} belongs to intent {trade['intent_id']}, which is not filled"
     traded = {trade["intent_id"] for trade in case.books.trades}
     for intent in case.books.intents:
-        if intent["state"] == "filled" and intent["id"] not in traded:
+        if intent["state"] == "filled" and intent["side"] != "close" and intent["id"] not in traded:
             yield f"intent {intent['id']} is filled and has no trade"
+
+
+def closings_bring_back_rent(case: Case) -> Iterator[str]:
+    """A closing that landed moved no tokens, brought SOL back, is filled, and has an entry; one that is filled landed."""
+    landed = {
+        case.intent_of[signature]["id"]: one
+        for signature, (_, one) in case.signed.items()
+        if one.succeeded and signature in case.intent_of and case.intent_of[signature]["side"] == "close"
+    }
+    kinds = {entry["signature"]: entry["kind"] for entry in case.books.entries if entry["kind"] == "closing"}
+    for intent in case.books.intents:
+        if intent["side"] != "close" or (case.unresolved and intent["state"] in IN_FLIGHT):
+            continue
+        one = landed.get(intent["id"])
+        if (intent["state"] == "filled") != (one is not None):
+            yield f"closing {intent['id']} is {intent['state']}, the chain shows {one}"
+        elif one is not None and (one.tokens or one.lamports <= 0 or one.signature not in kinds):
+            yield f"closing {one.signature} moved {dict(one.tokens)} and {one.lamports} lamports, its entry is missing or wrong"
 
 
 def one_landed_attempt_per_intent(case: Case) -> Iterator[str]:
@@ -319,6 +339,7 @@ RULES: tuple[Callable[[Case], Iterator[str]], ...] = (
     positions_equal_balances,
     no_lost_fill,
     no_invented_fill,
+    closings_bring_back_rent,
     one_landed_attempt_per_intent,
     one_buy_per_snipe,
     ledger_balances,

@@ -97,6 +97,12 @@ class Crowd:
         touches_target = AccountMeta(target, is_signer=False, is_writable=False)
         self._send([Instruction(TOKEN_2022_PROGRAM, data, [*accounts, touches_target])], [owner])
 
+    def open_account(self, mint: str, trader: int, address: str) -> None:
+        """Open an account of a mint for somebody's wallet, who has not asked for it, and pay its rent."""
+        payer, key = self._trader(trader), Pubkey.from_string(mint)
+        opened = create_associated_token(payer.pubkey(), Pubkey.from_string(address), key, TOKEN_2022_PROGRAM)
+        self._send([opened], [payer])
+
     def let_freeze(self, mint: str) -> None:
         """Give somebody the power to freeze a token's holders, by decree: no launch of the launchpad has it."""
         key = Pubkey.from_string(mint)

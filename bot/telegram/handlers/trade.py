@@ -161,7 +161,11 @@ class TradeHandlers:
             raise wrong_usage(command)
         user = known(incoming)
         rows = await self.store.recent_positions(user.id, _CLOSED_SHOWN + len(await self.store.open_positions(user.id)))
-        on_their_way = [intent for intent, _ in await self.store.in_flight() if intent.request.user_id == user.id]
+        on_their_way = [
+            intent
+            for intent, _ in await self.store.in_flight()
+            if intent.request.user_id == user.id and intent.request.side is not Side.CLOSE
+        ]
         if not rows and not on_their_way:
             return f"{mode_label(user.mode.value)} No positions yet."
         try:

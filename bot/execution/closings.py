@@ -1,0 +1,133 @@
+"""The first half of the road of a closing: emptied token accounts of a wallet are proven empty, signed for, and sent.
+
+The steps and what a crash leaves between them are those of an order; from the sent bytes on `confirm.py` follows it. Nobody
+waits for a closing, so that it gives way to everything: a pause, a freeze, anything on its way in the wallet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+import trio
+
+from bot.clock import Clock
+from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
+from bot.execution.in_flight import Followed, InFlight
+from bot.execution.quoting import not_sent
+from bot.execution.sealed_keys import SealedKeys
+from bot.ports import Chain, ClosingOrder, Routing, Store, Submitted, Wallet
+from bot.trading.closing import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, EmptyAccount, worth_closing
+from bot.trading.failures import order_failure
+from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, TradeRequest
+from bot.trading.risk_gate import Refused, refuse_paused
+
+log = structlog.get_logger()
+
+NOTHING = Refused("nothing_to_close", "no account is proven empty, free of orders and worth the fee")
+BUSY = Refused("in_flight", "something of this wallet is on its way")
+
+
+@dataclass(frozen=True, slots=True)
+class Closings:
+    """`pause_causes` tells which causes cover a user's request of this origin now."""
+
+    store: Store
+    chain: Chain
+    keys: SealedKeys
+    clock: Clock
+    in_flight: InFlight
+    pause_causes: Callable[[str, Context, str | None], tuple[str, ...]]
+
+    def refused_now(self, request: TradeRequest) -> Refused | None:
+        """What keeps a closing out before anybody is asked for anything."""
+        causes = self.pause_causes(request.user_id, request.context, None)
+        return refuse_paused(request, causes) or (BUSY if self.in_flight.follows(request.wallet_id) else None)
+
+    async def submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
+        """Close those accounts of a request that are proven empty, inside the turn of its wallet.
+
+        The bytes have left when it returns. Raises StoreUnavailable when the database is away: what was begun is then in
+        the rows, and the rescuer goes on from them.
+        """
+        intent_id = self.clock.new_id()
+        try:
+            return await self._submit(request, wallet, intent_id)
+        except BaseException:
+            self.in_flight.abandon(intent_id)
+            raise
+
+    async def _submit(self, request: TradeRequest, wallet: Wallet, intent_id: str) -> Submitted | Refused:
+        if refused := self.refused_now(request):
+            return refused
+        try:
+            worth = worth_closing(await self.chain.closable(wallet.address, request.closes))
+        except (ChainUnavailable, DecodeError, SendRejected) as error:
+            log.info("closing_not_judged", wallet=wallet.id, reason=str(error))
+            return not_sent(error)
+        if not worth:
+            return NOTHING
+        asked = replace(request, closes=tuple({account.mint: None for account in worth}))
+        intent = await self.store.plan_closing(
+            asked, intent_id=intent_id, now_ms=self.clock.now_ms(), reserved_lamports=FEE_LAMPORTS
+        )
+        if intent is None:
+            return NOTHING
+        accounts = tuple(account for account in worth if account.mint in intent.request.closes)
+        log.info("closing_planned", intent=intent.id, wallet=wallet.id, accounts=len(accounts))
+        trouble: Exception | None = None
+        try:
+            attempt = await self._sign(intent, wallet, accounts)
+        except (SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
+            trouble = error
+        if trouble is not None:  # outside of the handler: a stop that arrives now covers up no error
+            await self._give_up(intent, order_failure(trouble))
+            return not_sent(trouble)
+        return await self._let_go(intent, wallet, attempt)
+
+    async def _sign(self, intent: Intent, wallet: Wallet, accounts: tuple[EmptyAccount, ...]) -> Attempt:
+        """Sign and commit the bytes, on a blockhash with little life left, so that its outcome is known soon."""
+        blockhash = await self.chain.short_blockhash()
+        message = self.chain.build_closing(ClosingOrder(wallet.address, accounts, PRIORITY_FEE_LAMPORTS), blockhash)
+        causes = self.pause_causes(intent.request.user_id, intent.request.context, None)
+        if refused := refuse_paused(intent.request, causes):
+            raise Conflict(refused.reason)
+        raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
+        attempt = Attempt(
+            signature=signature,
+            intent_id=intent.id,
+            number=1,
+            raw=raw,
+            last_valid_block_height=blockhash.last_valid_block_height,
+            token_raw=0,
+            limit_raw=0,
+            state=AttemptState.SIGNED,
+            created_at_ms=self.clock.now_ms(),
+            fee_lamports=FEE_LAMPORTS,
+        )
+        await self.store.record_attempt(attempt)
+        log.info("attempt_signed", intent=intent.id, number=1, signature=signature, fee_lamports=FEE_LAMPORTS)
+        return attempt
+
+    async def _let_go(self, intent: Intent, wallet: Wallet, attempt: Attempt) -> Submitted:
+        """The row says that the bytes leave, somebody follows them, and they leave."""
+        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
+        sent = replace(intent, state=IntentState.SENT)
+        self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
+        self.in_flight.count(intent.id, [attempt])
+        routing = Routing(protected=False, user_id=intent.request.user_id, side=intent.request.side)
+        try:
+            await self.chain.send(attempt.raw, routing)
+        except (Unavailable, SendRejected) as error:
+            log.warning("send_failed", intent=intent.id, signature=attempt.signature, reason=str(error))
+        else:
+            log.info("attempt_sent", intent=intent.id, signature=attempt.signature, protected=False)
+        return Submitted(sent, f"closing {len(intent.request.closes)} emptied token accounts")
+
+    async def _give_up(self, intent: Intent, failure: str) -> None:
+        log.info("closing_given_up", intent=intent.id, reason=failure)
+        try:
+            await self.store.close_unfilled(intent.id, IntentState.CANCELLED, failure, now_ms=self.clock.now_ms())
+        except Conflict as error:
+            log.warning("intent_moved_on", intent=intent.id, reason=str(error))
