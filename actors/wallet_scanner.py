@@ -67,9 +67,13 @@ class Followed:
 
     def hint(self, trade: CurveTrade) -> None:
         """A trade was seen on the stream; it counts once the trader's own history shows it."""
-        scanner = self.scanners.get(trade.trader)
+        self.hinted(trade.trader, trade.signature)
+
+    def hinted(self, address: str, signature: str) -> None:
+        """Somebody says that a transaction names this wallet; it counts once the wallet's own history shows it."""
+        scanner = self.scanners.get(address)
         if scanner is not None:
-            scanner.hint(trade.signature)
+            scanner.hint(signature)
 
     def told(self, told: WalletTold) -> None:
         """A transaction that counts by itself. One that no scanner takes is found in the wallet's history."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 import trio
 
@@ -31,6 +32,8 @@ from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
 from bot.chain.transport import Transport, open_http_transport
 from bot.chain.unit_prices import FeeHints
+from bot.chain.wallet_hints import NAME as HELIUS
+from bot.chain.wallet_hints import EnhancedHints
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock
 from bot.compose import engine_rates, router_key
@@ -38,7 +41,7 @@ from bot.errors import StartupError
 from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
 from bot.market.pumpportal import open_portal
-from bot.ports import LaunchHints, LaunchSource
+from bot.ports import LaunchHints, LaunchSource, WalletNews
 from bot.start import Options
 from bot.supervision_sections import breaker_rule
 
@@ -188,12 +191,24 @@ def launch_stream(
     return LaunchSources(sources, clock, polling)
 
 
-def wallet_news(cluster: LocalChainAddress, chosen: settings.Settings, *, slot_ms: int) -> GeyserWallets | None:
-    """What followed wallets do, from the source of the settings; None where their histories are polled."""
+def wallet_news(
+    cluster: LocalChainAddress, chosen: settings.Settings, *, slot_ms: int, is_local: bool
+) -> WalletNews | None:
+    """What followed wallets do, from the source of the settings; None where their histories are polled and no more.
+
+    Raises StartupError for a source without an address.
+    """
     if chosen.tracking.source == POLLING:
         return None
-    call = _geyser(chosen.streams, cluster.grpc_url, "tracking.source")
     silence_s = max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
+    if chosen.tracking.source == HELIUS:
+        wish = chosen.tracking.helius_url
+        own_url = cluster.ws_urls[0] if is_local else ""
+        url = own_url if wish is None else wish.get_secret_value()
+        if urlsplit(url).scheme not in {"ws", "wss"}:
+            raise StartupError("tracking.source names helius; give its address in tracking.helius_url, ws:// or wss://")
+        return EnhancedHints(WebSocketSubscriptions(url), silence_s=silence_s)
+    call = _geyser(chosen.streams, cluster.grpc_url, "tracking.source")
     return GeyserWallets(call, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
 
 

@@ -211,7 +211,7 @@ def _scanners(followed: Record) -> str:
     expected = UNKNOWN if followed["expected"] is None else followed["expected"]
     waiting = f", {followed['waiting']} of them waiting: {followed['trouble']}" if followed["waiting"] else ""
     stream = _wallet_stream(followed)
-    others = " at the others" if stream else ""
+    others = " at the others" if followed.get("told") else ""
     every = "" if followed.get("every_s") is None else f"each looked at every {_age(followed['every_s'])} or sooner, "
     look = f"{every}oldest look{others} {_age(followed['oldest_look_s'], 'ago', 'none')}"
     return f"{followed['live']} of {expected} ({stream}{look}{waiting})"
@@ -225,6 +225,8 @@ def _wallet_stream(followed: Record) -> str:
     ill = f", {stream['calls'] - stream['calls_up']} of {stream['calls']} calls not up: {stream['detail']}"
     trouble = ill if stream["calls_up"] < stream["calls"] and stream["detail"] else ""
     heard = _age(stream["age_s"], "ago", "not yet")
+    if not stream["is_believed"]:
+        return f"hints of {stream['name']}, heard {heard}{trouble}; "
     return f"{followed['told']} told by {stream['name']}, heard {heard}{trouble}; "
 
 

@@ -147,7 +147,7 @@ class WalletNewsHealth:
 
     Of `calls` that it needs for `wallets`, `calls_up` stand. `age_s` is how long ago the one of them that was silent the
     longest gave a sign of life, None before the first. `told` counts transactions, `lost` updates that could not be read;
-    `detail` says why a call is not up.
+    `detail` says why a call is not up. One that is not `is_believed` gives hints alone.
     """
 
     name: str
@@ -158,6 +158,7 @@ class WalletNewsHealth:
     told: int
     lost: int
     detail: str = ""
+    is_believed: bool = True
 
 
 class WalletListener(Protocol):
@@ -165,6 +166,9 @@ class WalletListener(Protocol):
 
     def told(self, told: WalletTold) -> None:
         """Take one transaction; it may have been told before."""
+
+    def hinted(self, address: str, signature: str) -> None:
+        """A transaction is said to name this wallet; whoever says so is not believed."""
 
     def covers(self, addresses: Collection[str], slot: int) -> None:
         """Whatever these wallets do after this slot is told; what they did until then has to be read elsewhere."""
@@ -174,7 +178,7 @@ class WalletListener(Protocol):
 
 
 class WalletNews(Protocol):
-    """A source that tells what many wallets do as soon as it is confirmed."""
+    """A source that tells what many wallets do as soon as it is confirmed, or at least that they did something."""
 
     def want(self, addresses: Collection[str]) -> None:
         """Tell of these wallets from now on, and of no others."""

@@ -267,9 +267,14 @@ class Tracking(Section):
     only where the stream may have missed something; it needs the library h2. A call carries at most `wallets_per_call` of
     them, which is the most accounts that the server takes in one filter; for more wallets there are more calls. Profile
     local has a stand-in.
+
+    `helius` is polling that is hinted at: the WebSocket at `helius_url`, with its key in it, names transactions by
+    `transactionSubscribe`, and the scanner of a wallet that is named reads that wallet's history at once. Nothing of what it
+    says is believed. Profile local asks its own chain, which speaks the same.
     """
 
-    source: Literal["polling", "grpc"] = "polling"
+    source: Literal["polling", "grpc", "helius"] = "polling"
+    helius_url: SecretStr | None = None
     poll_interval_s: float = Field(default=30.0, ge=1, le=86_400)
     requests_per_second: float = Field(default=100.0, gt=0, le=10_000)
     credit_share_percent: Decimal = Field(default=Decimal(25), ge=1, le=100, decimal_places=2)

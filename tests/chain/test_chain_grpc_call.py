@@ -45,6 +45,9 @@ async def test_ten_thousand_wallets_are_followed_over_one_call(localnet: dict[st
     covered, told = trio.Event(), trio.Event()
 
     class Ear:
+        def hinted(self, address: str, signature: str) -> None:
+            raise AssertionError(f"{address} hinted by {signature}")
+
         def covers(self, addresses: Collection[str], slot: int) -> None:
             assert len(addresses) in {1, 9_999}
             assert slot > 0

@@ -43,6 +43,9 @@ class Heard:
     def told(self, told: WalletTold) -> None:
         self.news.append(told)
 
+    def hinted(self, address: str, signature: str) -> None:
+        raise AssertionError(f"{address} hinted by {signature}")
+
     def covers(self, addresses: Collection[str], slot: int) -> None:
         self.covered |= dict.fromkeys(addresses, slot)
 

@@ -10,13 +10,16 @@ from pydantic import SecretStr, ValidationError
 from trio.testing import MockClock
 
 from bot.chain.pump_chain import PumpChain
+from bot.chain.wallet_hints import EnhancedHints
+from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import system_clock
 from bot.errors import StartupError
 from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
 from bot.localnet.inprocess import InProcessChain
-from bot.routes import launch_stream
-from bot.settings import Settings, Streams
+from bot.ports import WalletNews
+from bot.routes import launch_stream, wallet_news
+from bot.settings import Settings, Streams, Tracking
 from tests.chain.chain_doubles import InProcessTransport
 from tests.chain.chain_scenario import endpoints
 
@@ -77,3 +80,21 @@ def test_a_row_of_sources_that_means_nothing_is_refused(sources: tuple[str, ...]
 
 def test_the_environment_names_sources_with_commas() -> None:
     assert Streams.model_validate({"sources": "logs, polling"}).sources == ("logs", "polling")
+
+
+async def test_followed_wallets_are_heard_of_as_the_settings_say(autojump_clock: MockClock) -> None:
+    def made(cluster: LocalChainAddress, *, is_local: bool = False, **tracking: Any) -> WalletNews | None:
+        settings = Settings(tracking=Tracking(**tracking))
+        return wallet_news(cluster, settings, slot_ms=400, is_local=is_local)
+
+    assert made(REAL) is None
+    assert isinstance(made(LOCAL, source="grpc"), GeyserWallets)
+    assert isinstance(made(REAL, source="helius", is_local=True), EnhancedHints)
+    key = SecretStr("wss://a.test/?api-key=s3kret")
+    hints = made(REAL, source="helius", helius_url=key)
+    assert "s3kret" not in repr(hints)
+    with pytest.raises(StartupError, match=r"tracking\.source names grpc; give its address in streams\.grpc_url"):
+        made(REAL, source="grpc")
+    for url in (None, SecretStr("https://a.test")):
+        with pytest.raises(StartupError, match=r"give its address in tracking\.helius_url"):
+            made(REAL, source="helius", helius_url=url)

@@ -1,7 +1,7 @@
 """Subscriptions of the local node: what to tell whom when a block is produced. Sans-IO; sockets are a shell over this.
 
 Kinds and shapes follow Agave's pubsub: slot, root, signature, logs, account and program subscriptions, each at the
-commitment that it asks for.
+commitment that it asks for. Beside them it speaks `transactionSubscribe`, as the endpoints of one provider do.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bot.localnet.faults import REORDER, STREAM_SILENT
 from bot.localnet.records import Block, Landed, TransactionStatus
 from bot.localnet.rpc.account_encoding import matches_filters
 from bot.localnet.rpc.dispatch import Dispatcher, error_answer
+from bot.localnet.rpc.enhanced import TransactionFilter, told_transaction, transaction_details, transaction_filter
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.params import METHOD_NOT_FOUND, Config, Params, RpcError, invalid, parse_pubkey, parse_signature
 
@@ -38,6 +39,7 @@ class Subscription:
     key: Pubkey | None
     commitment: Commitment
     config: Config
+    filter: TransactionFilter | None = None
 
     def notification(self, result: Any) -> Message:
         """The message that carries `result` to the subscriber."""
@@ -163,11 +165,15 @@ class Session:
             subject = str(params.signature(0))
         elif kind == "logs":
             subject = _mentioned(params.value(0))
-        elif kind not in ("slot", "root"):
+        elif kind not in ("slot", "root", "transaction"):
             raise RpcError(METHOD_NOT_FOUND, "Method not found")
         config = params.config(1)
         number = self._pubsub.next_number()
-        subscription = Subscription(number, kind, subject, key, config.commitment(), config)
+        wanted = None
+        if kind == "transaction":
+            wanted = transaction_filter(params.value(0))
+            transaction_details(config)
+        subscription = Subscription(number, kind, subject, key, config.commitment(), config, wanted)
         self._subscriptions[number] = subscription
         self._fresh.append(subscription)
         return number
@@ -218,6 +224,10 @@ class Session:
                     logs = self._pubsub.node.view.told_logs(record.logs)
                     value = {"signature": record.signature, "err": record.error, "logs": logs}
                     self._tell_in_turn(subscription.notification(_in_context(block, value)))
+            elif subscription.filter is not None:
+                if subscription.filter.matches(record):
+                    told = told_transaction(record, transaction_details(subscription.config))
+                    self._tell_in_turn(subscription.notification(told))
             else:
                 for value in self._account_values(subscription, landed):
                     self._tell_in_turn(subscription.notification(_in_context(block, value)))
