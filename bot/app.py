@@ -22,20 +22,19 @@ from actors.systemd_notifier import SystemdNotifier
 from bot import control, keys, liveness, routes, settings
 from bot.adapters import Adapters, Chats
 from bot.alarm import Alarm
-from bot.chain.batches import open_transport
+from bot.api_keys import ApiKeys, read_keys
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
-from bot.chain.transport import Transport
 from bot.clock import system_clock
 from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, scan_rule, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
 from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
-from bot.foundation import Foundation
+from bot.foundation import Foundation, foundation_of
 from bot.garbage import relax_collector
 from bot.left_on_disk import spooled_store
 from bot.live_gates import refuse_live
-from bot.local_chain import LocalChainAddress, refuse_taken_port
+from bot.local_chain import refuse_taken_port
 from bot.market.sol_price import open_sol_price
 from bot.operator import Operator
 from bot.panels import Panels
@@ -177,32 +176,23 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
     """Open every adapter in its order, run the tree until asked to stop, and close everything in reverse."""
     clock = system_clock()
     chosen, profile = options.settings, profile_of(options.profile)
-    url = chosen.database.url
-    foundation = Foundation(
-        directory=options.directory,
-        database_url=url.get_secret_value() if url else None,
-        localnet=chosen.localnet,
-        market=options.market,
-        speed=options.speed,
-        say=say,
-        report=stop.noting(log_report),
-    )
+    foundation = foundation_of(options, say, stop.noting(log_report))
     async with AsyncExitStack() as opened:
+        enter = opened.enter_async_context
         opened.callback(stop.finished)
         opened.callback(stop.closed, SERVERS, SERVERS_MS)
-        database = await opened.enter_async_context(foundation.running())
+        database = await enter(foundation.running())
         opened.callback(stop.closed, CONNECTIONS, CONNECTIONS_MS)
         patience = DatabasePatience(succession.door, clock, say)
-        kept = await patience.through(lambda: opened.enter_async_context(_led_store(options, succession, database)))
+        kept = await patience.through(lambda: enter(_led_store(options, succession, database)))
         opened.push_async_callback(lambda: succession.resign(stop.unwatched_s()))
-        keeping = await opened.enter_async_context(trio.open_nursery())
-        keeping.start_soon(succession.keep, stop.up)
-        cluster = await foundation.chain() if profile.is_local else await real_cluster(chosen.rpc)
+        api_keys = read_keys(chosen, is_local=profile.is_local)
+        await enter(_kept(succession, stop, api_keys))
+        cluster = await foundation.chain() if profile.is_local else await real_cluster(chosen.rpc, api_keys)
         spooled = spooled_store(kept, options.directory / JOURNAL_FILE, await patience.through(succession.inherit))
         store = spooled.as_store
-        transports = await _transports(opened, cluster, chosen.rpc)
-        endpoints = await opened.enter_async_context(routes.pool(transports, cluster.genesis_hash, clock, options))
-        chain, engines, router = await opened.enter_async_context(routes.chain(endpoints, clock, chosen, cluster))
+        post, endpoints = await enter(routes.pool(cluster, clock, options, api_keys))
+        chain, engines, router = await enter(routes.chain(endpoints, clock, chosen, cluster, api_keys))
         vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
         local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
@@ -210,26 +200,28 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         adapters = Adapters(
             store=store,
             chain=traded_chain(profile, chain, store, clock, chosen.paper),
-            stream=routes.launch_stream(cluster, endpoints, chain, clock, chosen, slot_ms=slot_ms, reads=reads),
+            stream=routes.launch_stream(
+                cluster, endpoints, chain, clock, chosen, keys=api_keys, slot_ms=slot_ms, reads=reads
+            ),
             history=PumpWallets(endpoints),
             vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,
             spool=spooled,
             leadership=succession.leadership,
             engines=engines,
-            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, reads),
-            recording=await opened.enter_async_context(recording(chosen.recorder, options.directory)),
+            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, api_keys, reads),
+            recording=await enter(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
-            sol_price=await opened.enter_async_context(open_sol_price(usd_url(chosen.usd, local_url))),
+            sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url))),
             router=router,
             wallet_news=routes.wallet_news(cluster, chosen, slot_ms=slot_ms, is_local=profile.is_local),
             scan_rule=scan_rule(chosen.tracking),
             event_reads=reads,
         )
-        registrar = registrar_of(profile, adapters, chain, transports[0].post, chosen)
+        registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
             say(line)
-        chat_api = await opened.enter_async_context(_telegram(chosen.telegram))
+        chat_api = await enter(_telegram(chosen.telegram))
         return await _run_tree(
             options,
             adapters,
@@ -244,13 +236,14 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         )
 
 
-async def _transports(opened: AsyncExitStack, cluster: LocalChainAddress, chosen: settings.Rpc) -> list[Transport]:
-    """A connection to each endpoint in its order, open as long as `opened` is."""
-    batches = routes.batches(chosen, len(cluster.http_urls))
-    return [
-        await opened.enter_async_context(open_transport(url, batch=batch))
-        for url, batch in zip(cluster.http_urls, batches, strict=True)
-    ]
+@asynccontextmanager
+async def _kept(succession: Succession, stop: OrderlyStop, api_keys: ApiKeys) -> AsyncIterator[None]:
+    """The lease is renewed until the tree does it, and the files of keys are looked after."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(succession.keep, stop.up)
+        nursery.start_soon(api_keys.keep)
+        yield
+        nursery.cancel_scope.cancel()
 
 
 def _led_store(

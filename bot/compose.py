@@ -17,6 +17,7 @@ from actors.dollar_keeper import UsdRules
 from actors.price_historian import HistoryRules
 from bot import settings
 from bot.adapters import MarketRules
+from bot.chain.key_file import Key
 from bot.errors import ChainUnavailable, StartupError
 from bot.execution.policy import Policy
 from bot.execution.scan_schedule import ScanRule
@@ -75,10 +76,13 @@ def policy(chosen: settings.Settings) -> Policy:
     )
 
 
-def engine_rates(chosen: settings.Settings, local_url: str) -> list[tuple[str, float]]:
-    """The block engine's regions with the requests a second of each: the local chain's, then those of the settings."""
-    configured = [(url, chosen.block_engine.requests_per_s) for url in chosen.block_engine.urls]
-    return [(local_url, chosen.localnet.engine_requests_per_s), *configured]
+def engine_regions(chosen: settings.Settings, local_url: str, key: Key | None) -> list[tuple[str, float, Key | None]]:
+    """The block engine's regions with the requests a second of each: the local chain's, then those of the settings.
+
+    The key is for the latter alone.
+    """
+    configured = [(url, chosen.block_engine.requests_per_s, key) for url in chosen.block_engine.urls]
+    return [(local_url, chosen.localnet.engine_requests_per_s, None), *configured]
 
 
 def recording(chosen: settings.Recorder, directory: Path) -> AbstractAsyncContextManager[FileRecording | None]:
@@ -107,19 +111,6 @@ def usd_url(chosen: settings.Usd, local_url: str | None) -> str | None:
     if chosen.url is not None:
         return chosen.url.get_secret_value()
     return None if local_url is None else f"{local_url}/price/v3"
-
-
-def router_key(chosen: settings.Jupiter) -> str | None:
-    """The aggregator's key from its file; None where none is named. The key is in no error."""
-    if chosen.key_file is None:
-        return None
-    try:
-        key = chosen.key_file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise StartupError(f"{chosen.key_file}: Jupiter's key cannot be read; check jupiter.key_file") from None
-    if not re.fullmatch(r"[!-~]{1,200}", key):
-        raise StartupError(f"{chosen.key_file}: holds no key; put the one line from Jupiter's portal there")
-    return key
 
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:

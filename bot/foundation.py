@@ -16,6 +16,7 @@ from bot.local_chain import LocalChainAddress, LocalChainProcess, outside_chain
 from bot.replayed_market import as_text
 from bot.settings import Localnet
 from bot.shutdown import DATABASE_SERVER_MS, LOCAL_CHAIN_MS
+from bot.start import Options
 from bot.storage.address import DatabaseAddress, address_of_url
 
 # A server that comes back is no emergency; one that does not stay up for a minute is.
@@ -108,3 +109,17 @@ class Foundation:
 def _port_of(address: LocalChainAddress | None) -> int | None:
     """The port of the last incarnation: whoever holds its URL must find the next one there."""
     return None if address is None else int(address.http_urls[0].rstrip("/").rpartition(":")[2])
+
+
+def foundation_of(options: Options, say: Callable[[str], None], report: Callable[[Report], None]) -> Foundation:
+    """The servers that the bot brings itself, as its options want them."""
+    url = options.settings.database.url
+    return Foundation(
+        directory=options.directory,
+        database_url=url.get_secret_value() if url else None,
+        localnet=options.settings.localnet,
+        market=options.market,
+        speed=options.speed,
+        say=say,
+        report=report,
+    )

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import trio
 
 from bot import settings
+from bot.api_keys import read_keys
 from bot.chain.transport import redacted
 from bot.clock import Clock, day_of
 from bot.compose import telegram_token
@@ -176,7 +177,7 @@ def refuse_live(options: Options, clock: Clock, environment: Mapping[str, str] =
 def _facts(options: Options, clock: Clock, environment: Mapping[str, str]) -> LiveFacts:
     chosen = options.settings
     key_id, key_trouble = _key(chosen, environment)
-    genesis_hash, genesis_trouble = _genesis(chosen.rpc)
+    genesis_hash, genesis_trouble = _genesis(chosen)
     return LiveFacts(
         is_root=os.geteuid() == 0,
         master_key_id=key_id,
@@ -206,11 +207,12 @@ def _key(chosen: settings.Settings, environment: Mapping[str, str]) -> tuple[str
         return None, str(error)
 
 
-def _genesis(chosen: settings.Rpc) -> tuple[str | None, str]:
+def _genesis(chosen: settings.Settings) -> tuple[str | None, str]:
     """The genesis hash that the first endpoint tells, or why nobody does."""
-    if not chosen.urls:
+    if not chosen.rpc.urls:
         return None, "there is no endpoint to ask"
     try:
-        return trio.run(genesis_of, [url.get_secret_value() for url in chosen.urls]), ""
+        urls = [url.get_secret_value() for url in chosen.rpc.urls]
+        return trio.run(genesis_of, urls, read_keys(chosen, is_local=False)), ""
     except StartupError as error:
         return None, str(error)

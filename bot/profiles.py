@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bot import settings
 from bot.adapters import Adapters
+from bot.api_keys import ApiKeys
 from bot.chain.dry_run import DryRunChain
 from bot.chain.mode_router import ModeRouter
 from bot.chain.paper import PaperChain
@@ -101,20 +102,20 @@ def _stream_url(url: str) -> str:
     return parts._replace(scheme=scheme, netloc=f"{host}:{parts.port + 1}").geturl()
 
 
-async def real_cluster(chosen: settings.Rpc) -> LocalChainAddress:
-    """Where the endpoints of the settings answer, and the genesis hash that the first of them tells.
+async def real_cluster(chosen: settings.Rpc, keys: ApiKeys) -> LocalChainAddress:
+    """Where the endpoints of the settings answer, with the marks of keys, and the genesis hash that the first of them tells.
 
     Raises StartupError where none answers.
     """
     http_urls, ws_urls = tuple(url.get_secret_value() for url in chosen.urls), stream_urls(chosen)
-    return LocalChainAddress(http_urls, ws_urls, await genesis_of(http_urls), "")
+    return LocalChainAddress(http_urls, ws_urls, await genesis_of(http_urls, keys), "")
 
 
-async def genesis_of(urls: Sequence[str]) -> str:
+async def genesis_of(urls: Sequence[str], keys: ApiKeys) -> str:
     """The genesis hash that the first endpoint to answer tells; raises StartupError where none does."""
     troubles = []
-    for url in urls:
-        async with open_http_transport(url) as transport:
+    for place, url in enumerate(urls):
+        async with open_http_transport(url, key=keys.of_endpoint(place)) as transport:
             try:
                 return await RpcClient(transport, RPC_DEADLINE_S).genesis_hash()
             except ChainUnavailable as error:

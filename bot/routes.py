@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import trio
 
 from bot import settings
+from bot.api_keys import ApiKeys
 from bot.chain.addresses import LANDMARK
 from bot.chain.allowance import AllowanceRule
+from bot.chain.batches import open_transport
 from bot.chain.block_engines import BlockEngines, open_engines
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoints import Endpoints
@@ -36,7 +38,7 @@ from bot.chain.wallet_hints import NAME as HELIUS
 from bot.chain.wallet_hints import EnhancedHints
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock
-from bot.compose import engine_rates, router_key
+from bot.compose import engine_regions
 from bot.errors import StartupError
 from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
@@ -44,6 +46,8 @@ from bot.market.pumpportal import open_portal
 from bot.ports import LaunchHints, LaunchSource, WalletNews
 from bot.start import Options
 from bot.supervision_sections import breaker_rule
+
+Post = Callable[[bytes], Awaitable[bytes]]
 
 RPC_DEADLINE_S = 2.5
 CREDIT_FILE = "rpc-credits.json"
@@ -55,18 +59,17 @@ LOCAL_ROUTER_REQUESTS_PER_S = 20.0
 
 @asynccontextmanager
 async def chain(
-    endpoints: Endpoints, clock: Clock, chosen: settings.Settings, cluster: LocalChainAddress
+    endpoints: Endpoints, clock: Clock, chosen: settings.Settings, cluster: LocalChainAddress, keys: ApiKeys
 ) -> AsyncIterator[tuple[PumpChain, BlockEngines | None, Jupiter | None]]:
     """The chain, with block engines where the cluster is the local one, and with advice on fees and the aggregator if any.
 
-    The aggregator is that of the settings, else the local chain's. Raises StartupError for a URL that is none or a key that
-    cannot be read.
+    The aggregator is that of the settings, else the local chain's. Raises StartupError for a URL that is none.
     """
     async with AsyncExitStack() as opened:
         engines = None
         if cluster.engine_url:
-            rates = engine_rates(chosen, cluster.engine_url)
-            engines = await opened.enter_async_context(open_engines(rates, clock))
+            regions = engine_regions(chosen, cluster.engine_url, keys.of_engine)
+            engines = await opened.enter_async_context(open_engines(regions, clock))
         hints = None
         if chosen.helius.url is not None:
             advisor = open_http_transport(chosen.helius.url.get_secret_value(), max_in_flight=4)
@@ -76,7 +79,7 @@ async def chain(
         if not url:
             yield PumpChain(endpoints, engines, hints), engines, None
             return
-        api = await opened.enter_async_context(open_http_api(url, router_key(wish)))
+        api = await opened.enter_async_context(open_http_api(url, keys.of_router))
         rate = LOCAL_ROUTER_REQUESTS_PER_S if wish.url is None else wish.requests_per_s
         router = Jupiter(JupiterClient(api), rate, clock, endpoints.newest_slot)
         yield RoutedChain(endpoints, engines, router, hints), engines, router
@@ -84,16 +87,34 @@ async def chain(
 
 @asynccontextmanager
 async def pool(
-    transports: Sequence[Transport], genesis_hash: str, clock: Clock, options: Options
-) -> AsyncIterator[Endpoints]:
-    """The pool over these endpoints, each asked which chain it serves; what was asked this month is kept at the end.
+    cluster: LocalChainAddress, clock: Clock, options: Options, keys: ApiKeys
+) -> AsyncIterator[tuple[Post, Endpoints]]:
+    """The pool over a cluster's endpoints, each asked which chain it serves, and the bare way to the first of them.
 
-    Raises ChainUnavailable when nobody answers, StartupError when all who answer serve another chain or when the settings
-    name an endpoint that is not there.
+    What was asked this month is kept at the end. Raises ChainUnavailable when nobody answers, StartupError when all who
+    answer serve another chain or when the settings name an endpoint that is not there, or a URL that is none.
     """
     chosen = options.settings.rpc
+    sizes = batches(chosen, len(cluster.http_urls))
+    async with AsyncExitStack() as opened:
+        transports = [
+            await opened.enter_async_context(open_transport(url, batch=size, key=keys.of_endpoint(place)))
+            for place, (url, size) in enumerate(zip(cluster.http_urls, sizes, strict=True))
+        ]
+        endpoints = _pool_over(transports, clock, options, keys)
+        await endpoints.admit(cluster.genesis_hash)
+        try:
+            yield transports[0].post, endpoints
+        finally:
+            with trio.CancelScope(shield=True):
+                await endpoints.keep_credits()
+
+
+def _pool_over(transports: Sequence[Transport], clock: Clock, options: Options, keys: ApiKeys) -> Endpoints:
+    chosen = options.settings.rpc
+    clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
     endpoints = Endpoints(
-        [RpcClient(transport, RPC_DEADLINE_S) for transport in transports],
+        clients,
         clock,
         breaker_rule(options.supervision),
         max_lag_slots=chosen.max_lag_slots,
@@ -102,12 +123,10 @@ async def pool(
         credit_file=CreditFile(options.directory / CREDIT_FILE),
         landmark=LANDMARK,
     )
-    await endpoints.admit(genesis_hash)
-    try:
-        yield endpoints
-    finally:
-        with trio.CancelScope(shield=True):
-            await endpoints.keep_credits()
+    for place, client in enumerate(clients):
+        client.note = keys.note(place)
+        keys.tell(place, partial(endpoints.new_key, place))
+    return endpoints
 
 
 def allowances(chosen: settings.Rpc, count: int) -> list[AllowanceRule]:
@@ -132,19 +151,21 @@ def batches(chosen: settings.Rpc, count: int) -> list[int]:
     return [told.get(f"rpc-{place}", usual) for place in range(1, count + 1)]
 
 
-def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc) -> list[OwnSubscriptions]:
+def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, keys: ApiKeys) -> list[OwnSubscriptions]:
     """Those of the addresses whose endpoint has the role for it, heard while it serves our chain."""
     rules = allowances(chosen, len(urls))
     return [
-        OwnSubscriptions(WebSocketSubscriptions(url), partial(endpoints.refuses, place))
+        OwnSubscriptions(WebSocketSubscriptions(url, key=keys.of_endpoint(place)), partial(endpoints.refuses, place))
         for place, (url, rule) in enumerate(zip(urls, rules, strict=True))
         if "stream" in rule.roles
     ]
 
 
-def pool_news(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, reads: EventReads) -> PumpPoolNews:
+def pool_news(
+    urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, keys: ApiKeys, reads: EventReads
+) -> PumpPoolNews:
     """Word of trades in pools over the same addresses."""
-    return PumpPoolNews(_streams(urls, endpoints, chosen), reads)
+    return PumpPoolNews(_streams(urls, endpoints, chosen, keys), reads)
 
 
 def launch_stream(
@@ -154,6 +175,7 @@ def launch_stream(
     clock: Clock,
     chosen: settings.Settings,
     *,
+    keys: ApiKeys,
     slot_ms: int,
     reads: EventReads,
 ) -> LaunchSources:
@@ -164,7 +186,7 @@ def launch_stream(
 
     def logs() -> LaunchSource:
         return PumpLaunchStream(
-            _streams(cluster.ws_urls, endpoints, chosen.rpc),
+            _streams(cluster.ws_urls, endpoints, chosen.rpc, keys),
             chain.events_of,
             chain.signatures_since,
             clock,

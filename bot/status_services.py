@@ -37,6 +37,7 @@ def services(bot: TradingBot) -> Record:
             "breaker": endpoint.breaker,
             "latency_ms": endpoint.latency_ms,
             "error_bps": endpoint.error_bps,
+            "methods_left_alone": list(endpoint.methods_left_alone),
             "detail": endpoint.detail,
         }
         for endpoint in bot.adapters.chain.health()

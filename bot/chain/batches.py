@@ -15,9 +15,9 @@ import msgspec
 import structlog
 import trio
 
-from bot.chain.endpoint import UNHEALTHY_CODES
-from bot.chain.rpc import RATE_CODES
-from bot.chain.transport import TooMuchAtOnce, Transport, one_line, open_http_transport
+from bot.chain.key_file import Key
+from bot.chain.rpc_errors import FORBIDDEN_STATUSES, RATE_CODES, UNHEALTHY_CODES
+from bot.chain.transport import StatusRefused, TooMuchAtOnce, Transport, one_line, open_http_transport
 from bot.chain.wire import ErrorBody
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane
@@ -66,6 +66,7 @@ class _Asked:
 
     body: bytes
     id: bytes
+    method: str
     taken: trio.Event = field(default_factory=trio.Event)
     told: trio.Event = field(default_factory=trio.Event)
     answer: bytes = b""
@@ -142,7 +143,7 @@ class BatchingTransport:
         """The answer to one request. One that is refused fails alone; a batch that fails, fails each that is in it."""
         request = _request.decode(body)
         lane = self._lanes.setdefault((in_exit_lane(), request.method == "sendTransaction"), _Lane())
-        asked = _Asked(body, bytes(request.id))
+        asked = _Asked(body, bytes(request.id), request.method)
         lane.waiting.append(asked)
         if lane.under_way < UNDER_WAY:
             self._start(lane)
@@ -202,6 +203,20 @@ class BatchingTransport:
             left = deque(asked)
             while left:
                 await self._ask([left.popleft() for _ in range(min(self._most, len(left)))])
+        except StatusRefused as error:
+            if error.status not in FORBIDDEN_STATUSES or len({one.method for one in asked}) == 1:
+                raise
+            await self._ask_by_method(asked)
+
+    async def _ask_by_method(self, asked: Sequence[_Asked]) -> None:
+        """A request that is refused for a method in it is made again, a request for each method: the others are good."""
+        for method in sorted({one.method for one in asked}):
+            alike = [one for one in asked if one.method == method]
+            try:
+                await self._ask(alike)
+            except ChainUnavailable as error:
+                for one in alike:
+                    one.fail(error)
 
     def _take_fewer_than(self, refused: int, reason: str) -> None:
         if self._most >= refused:
@@ -252,7 +267,10 @@ async def batching(inner: Transport, most: int) -> AsyncIterator[Transport]:
 
 
 @asynccontextmanager
-async def open_transport(url: str, *, batch: int) -> AsyncIterator[Transport]:
-    """An endpoint that takes batches of up to so many requests; raises StartupError for a URL that is none."""
-    async with open_http_transport(url) as http, batching(http, batch) as transport:
+async def open_transport(url: str, *, batch: int, key: Key | None = None) -> AsyncIterator[Transport]:
+    """An endpoint that takes batches of up to so many requests; raises StartupError for a URL that is none.
+
+    `key` is for the mark in the URL.
+    """
+    async with open_http_transport(url, key=key) as http, batching(http, batch) as transport:
         yield transport

@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from bot.chain.engine_client import MAX_STATUSES, EngineClient, open_engine
+from bot.chain.key_file import Key
 from bot.chain.transport import RateLimited
 from bot.chain.turns import Parcel, Turns
 from bot.clock import Clock
@@ -201,9 +202,9 @@ class BlockEngines:
 
 
 @asynccontextmanager
-async def open_engines(regions: Sequence[tuple[str, float]], clock: Clock) -> AsyncIterator[BlockEngines]:
-    """Regions by the root of their URL and their rate, for the time of the block; StartupError for a URL that is none."""
+async def open_engines(regions: Sequence[tuple[str, float, Key | None]], clock: Clock) -> AsyncIterator[BlockEngines]:
+    """Regions by the root of their URL, their rate and their key, for the time of the block; StartupError for no URL."""
     async with AsyncExitStack() as opened:
         yield BlockEngines(
-            [Region(await opened.enter_async_context(open_engine(url)), rate) for url, rate in regions], clock
+            [Region(await opened.enter_async_context(open_engine(url, key)), rate) for url, rate, key in regions], clock
         )

@@ -8,7 +8,7 @@ from typing import Literal
 BreakerState = Literal["closed", "open", "half_open"]
 
 WAIT_MIN_S = 0.25  # some peers say 0, and would be asked without pause
-WAIT_MAX_S = 60.0  # a longer Retry-After is cut to this; the trial question hears it again
+REST_S = 60.0  # for so long of what it asked for not even an exit tries a peer that wants to be left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Breaker:
         self._next_s = rule.reset_s
         self._trial = False
         self._asked_to_wait = False
+        self._rests_until_s = 0.0
 
     def state(self, now_s: float) -> BreakerState:
         """`half_open` once the time is over: one trial question is let through or under way."""
@@ -49,8 +50,12 @@ class Breaker:
         return state == "closed" or (state == "half_open" and not self._trial)
 
     def must_wait(self, now_s: float) -> bool:
-        """Whether the peer itself asked to be left alone until later, which even a last resort honours."""
+        """Whether the peer itself asked to be left alone until later."""
         return self._asked_to_wait and self.state(now_s) == "open"
+
+    def must_rest(self, now_s: float) -> bool:
+        """The same, for an exit with nobody else to ask: it honours the first `REST_S`, and as much after each refusal."""
+        return self.must_wait(now_s) and now_s < self._rests_until_s
 
     def left_s(self, now_s: float) -> float:
         """Seconds until the trial; 0 when it may be asked."""
@@ -84,6 +89,8 @@ class Breaker:
     def failed(self, now_s: float, *, is_trial: bool, at_once: bool = False) -> None:
         """No usable answer. `at_once` opens without a second failure: the peer said itself that it cannot serve."""
         self.failures_in_row += 1
+        if self.must_wait(now_s):
+            return  # a trial that failed makes what the peer asked for no shorter
         if is_trial or (self._until_s is None and (at_once or self.failures_in_row >= self.rule.max_failures)):
             open_s = min(self._next_s, self.rule.reset_max_s)
             self._until_s = now_s + open_s
@@ -91,7 +98,8 @@ class Breaker:
             self._asked_to_wait = False
 
     def asked_to_wait(self, now_s: float, wait_s: float) -> None:
-        """The peer refused for its rate: leave it alone for as long as it said, within reason."""
+        """The peer refused for its rate: leave it alone for as long as it said."""
         self.failures_in_row += 1
-        self._until_s = max(self._until_s or 0.0, now_s + min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S))
+        self._until_s = max(self._until_s or 0.0, now_s + max(wait_s, WAIT_MIN_S))
+        self._rests_until_s = now_s + REST_S
         self._asked_to_wait = True

@@ -12,10 +12,21 @@ import trio
 
 from bot.chain.allowance import Allowance, AllowanceRule
 from bot.chain.breaker import Breaker, BreakerRule
-from bot.chain.rpc import EndpointBehind, EndpointBlind, RpcClient, RpcFault, SlotNotReached
+from bot.chain.latencies import Latencies
+from bot.chain.not_asked import MethodRests, NotAsked, OverBudget, asks_failing_methods
+from bot.chain.rpc import RpcClient
+from bot.chain.rpc_errors import (
+    NODE_UNHEALTHY,
+    EndpointBehind,
+    EndpointBlind,
+    MethodFailed,
+    RpcFault,
+    is_about_the_question,
+    refuses_key,
+)
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
-from bot.errors import BotError, BudgetSpent, ChainUnavailable
+from bot.errors import BotError, ChainUnavailable
 from bot.execution.lanes import exit_lane, in_exit_lane, may_exceed_budget
 from bot.ports import EndpointHealth
 
@@ -31,6 +42,12 @@ REFUSED_EVERY_S = 2.0  # the same of one that serves another chain now
 SPENT_PROBE_EVERY_S = 600.0  # how often one is asked how it fares whose month is used, as long as it fares well
 DISTRUST_S = 60.0  # how long an endpoint that was caught in a lie is asked last
 
+# How long an endpoint may be silent before the next one is asked beside it. The first answer counts.
+PATIENCE_S = 0.25
+# The same for reads that an exit waits for: the endpoint's own p95 within these bounds, and the second until that is known.
+HEDGE_LEAST_S = 0.05
+HEDGE_S = 0.1
+
 # How much the newest call counts in the moving averages.
 WEIGHT = 0.2
 LATENCY_STEP_S = (
@@ -38,19 +55,7 @@ LATENCY_STEP_S = (
 )
 ERROR_COST_S = 1.0  # an endpoint that always fails ranks with one that takes this much longer
 
-# Answers that tell of the endpoint's own state (Agave custom_error.rs): behind, block or status not there yet, internal.
-UNHEALTHY_CODES = frozenset({-32004, -32005, -32014, -32603})
-NODE_UNHEALTHY = -32005
-
 log = structlog.get_logger()
-
-
-class NotAsked(ChainUnavailable):
-    """The question never left: the lane is full or the endpoint is left alone. It says nothing new about the endpoint."""
-
-
-class OverBudget(NotAsked, BudgetSpent):
-    """The question never left, because the endpoint may be asked by exits alone now."""
 
 
 class Endpoint:
@@ -70,12 +75,15 @@ class Endpoint:
         self._breaker = Breaker(breaker)
         self._ordinary = trio.CapacityLimiter(ORDINARY_CALLS)
         self._latency_s: float | None = None
+        self._latencies = Latencies()
         self._error_rate = 0.0
         self._healthy = False
         self._since_ms = clock.now_ms()
         self._detail = "not asked yet"
         self._refused = False
         self._failed_by_lag = False
+        self._key_refused = False
+        self._keys_used = 1
         self._distrusted_until_s = 0.0
         self._lie = ""
 
@@ -84,6 +92,8 @@ class Endpoint:
         if not_its_role := self.allowance.refuses(method):
             raise NotAsked(f"{self.name}: {not_its_role}")
         now_s, for_exit = trio.current_time(), may_exceed_budget()
+        if rests := self.client.methods.refuses(method, now_s, anyway=asks_failing_methods()):
+            raise MethodRests(f"{self.name}: {rests}")
         if over := self.allowance.take(now_s=now_s, month=self._month(), for_exit=for_exit):
             raise OverBudget(f"{self.name}: {over}")
 
@@ -130,6 +140,17 @@ class Endpoint:
         return self._breaker.must_wait(trio.current_time())
 
     @property
+    def rests(self) -> bool:
+        """The same, for an exit with nobody else to ask: it tries once in a while, however long it was asked to wait."""
+        return self._breaker.must_rest(trio.current_time())
+
+    @property
+    def hedge_after_s(self) -> float:
+        """How long an exit waits for this endpoint before it asks another one beside it."""
+        p95_s = self._latencies.p95_s
+        return HEDGE_S if p95_s is None else min(max(p95_s, HEDGE_LEAST_S), PATIENCE_S)
+
+    @property
     def cost(self) -> int:
         """Lower is better to ask; steps of `LATENCY_STEP_S` of expected waiting, errors counted as waiting."""
         row = self._breaker.failures_in_row
@@ -147,6 +168,14 @@ class Endpoint:
     def set_breaker(self, rule: BreakerRule) -> None:
         """Follow another rule from the next failure on."""
         self._breaker.rule = rule
+
+    def new_key(self) -> None:
+        """It is asked with another key from now on, of which nothing is known yet, not even which chain that leads to."""
+        self._breaker = Breaker(self._breaker.rule)
+        self._keys_used += 1
+        self._genesis_told_at_s = None
+        self._key_refused = False
+        self.client.methods.forget()
 
     @property
     def is_spent(self) -> bool:
@@ -204,14 +233,16 @@ class Endpoint:
             detail = self.client.why_blind
         elif self.is_distrusted and not detail:
             detail = self._lie
-        if told := self.allowance.told(trio.current_time(), self._month()):
-            detail = f"{detail}; {told}" if detail else told
+        now_s = trio.current_time()
+        left_alone = self.client.methods.told(now_s)
+        told = [detail, self.client.note(), self.allowance.told(now_s, self._month()), *left_alone]
         return EndpointHealth(
             name=self.name,
             healthy=self._healthy and not behind and not self.is_distrusted and not self.client.blind,
             since_ms=self._since_ms,
             slot=self.client.last_slot,
-            detail=detail,
+            detail="; ".join(part for part in told if part),
+            methods_left_alone=left_alone,
             state=self._state(behind=behind),
             lag_slots=lag_slots,
             roles=tuple(sorted(self.allowance.rule.roles)),
@@ -230,6 +261,8 @@ class Endpoint:
             return "blind"
         if self.asked_to_wait:
             return "resting"
+        if not self._healthy and self._key_refused:
+            return "unauthorized"
         if not self._healthy and not (behind and self._failed_by_lag):
             return "down"
         if behind:
@@ -240,16 +273,18 @@ class Endpoint:
         """Put a question to this endpoint and note how it fared; raises what the question raises, and NotAsked."""
         async with self._lane():
             # Others may have been quicker since this endpoint was chosen.
-            if self.asked_to_wait or not (self.admits or in_exit_lane()):
+            if not self.admits and (self.rests or not in_exit_lane()):
                 raise NotAsked(self.why_not)
-            asked_at_s = trio.current_time()
-            is_trial = self._breaker.begin(asked_at_s)
+            asked_at_s, key_number, breaker = trio.current_time(), self._keys_used, self._breaker
+            is_trial = breaker.begin(asked_at_s)
             try:
                 answer = await question(self.client)
-            except NotAsked:
+            except (NotAsked, MethodFailed):
                 raise
             except BotError as error:
-                if isinstance(error, ChainUnavailable) and not _is_about_the_question(error):
+                if key_number != self._keys_used:
+                    pass  # what became of the old key says nothing about the new one
+                elif isinstance(error, ChainUnavailable) and not is_about_the_question(error):
                     self._failed(error, is_trial=is_trial)
                 else:
                     self._answered(asked_at_s, is_trial=is_trial)
@@ -258,7 +293,7 @@ class Endpoint:
                 self._overtaken(asked_at_s)
                 raise
             finally:
-                self._breaker.end(is_trial=is_trial)
+                breaker.end(is_trial=is_trial)
             self._answered(asked_at_s, is_trial=is_trial)
             return answer
 
@@ -303,6 +338,7 @@ class Endpoint:
 
     def _answered(self, asked_at_s: float, *, is_trial: bool) -> None:
         took_s = trio.current_time() - asked_at_s
+        self._latencies.add(took_s)
         self._latency_s = took_s if self._latency_s is None else _average(self._latency_s, took_s)
         self._error_rate = _average(self._error_rate, 0.0)
         self._breaker.succeeded(is_trial=is_trial)
@@ -312,17 +348,19 @@ class Endpoint:
     def _overtaken(self, asked_at_s: float) -> None:
         """Given up before it answered: it is at least as slow as that, which shows only when it is more than was known."""
         waited_s = trio.current_time() - asked_at_s
+        self._latencies.add(waited_s)
         if waited_s > (self._latency_s or 0.0):
             self._latency_s = waited_s
 
     def _failed(self, error: ChainUnavailable, *, is_trial: bool = False) -> None:
         now_s = trio.current_time()
         self._failed_by_lag = isinstance(error, EndpointBehind)
+        self._key_refused = refuses_key(error)
         self._error_rate = _average(self._error_rate, 1.0)
         if isinstance(error, RateLimited):
             self._breaker.asked_to_wait(now_s, error.wait_s)
         else:
-            unfit = isinstance(error, EndpointBehind | EndpointBlind)
+            unfit = isinstance(error, EndpointBehind | EndpointBlind) or self._key_refused
             unfit = unfit or (isinstance(error, RpcFault) and error.code == NODE_UNHEALTHY)
             self._breaker.failed(now_s, is_trial=is_trial, at_once=unfit)
         if self._breaker.state(now_s) == "closed":
@@ -349,13 +387,6 @@ def left_of_month_s(now_ms: int) -> float:
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
     return (datetime(year, month, 1, tzinfo=UTC) - now).total_seconds()
-
-
-def _is_about_the_question(error: ChainUnavailable) -> bool:
-    """An answer that tells nothing of the endpoint's own state: it is well, and will not answer this, or not yet."""
-    if isinstance(error, SlotNotReached):
-        return True
-    return isinstance(error, RpcFault) and error.code not in UNHEALTHY_CODES
 
 
 def _average(known: float, new: float) -> float:

@@ -15,19 +15,17 @@ import trio
 from bot.chain.allowance import AllowanceRule
 from bot.chain.breaker import BreakerRule
 from bot.chain.credit_file import CreditFile, Used
-from bot.chain.endpoint import Endpoint, OverBudget, Question
+from bot.chain.endpoint import PATIENCE_S, Endpoint, Question
+from bot.chain.not_asked import MethodRests, OverBudget, even_failing_methods
 from bot.chain.race import Judge, Outcome, race
-from bot.chain.rpc import RpcClient, SlotNotReached
+from bot.chain.rpc import RpcClient
+from bot.chain.rpc_errors import SlotNotReached
 from bot.clock import Clock
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, StartupError
 from bot.execution.lanes import in_exit_lane
 from bot.ports import EndpointHealth
 
 Answer = TypeVar("Answer")
-
-# How long an endpoint may be silent before the next one is asked beside it. The first answer counts.
-PATIENCE_S = 0.25
-HEDGE_S = 0.1  # for the reads that an exit waits for
 
 # After one endpoint took a transaction, how long the others have to take it too.
 SEND_GRACE_S = 0.25
@@ -99,6 +97,10 @@ class Endpoints:
         for endpoint in self._endpoints:
             if endpoint.name == name:
                 endpoint.distrust(reason)
+
+    def new_key(self, place: int) -> None:
+        """The endpoint at this place of the settings, from 0, is asked with another key from now on."""
+        self._endpoints[place].new_key()
 
     # What was asked of whom
 
@@ -222,13 +224,14 @@ class Endpoints:
         """Who may be asked, the best first, then who is on trial, then who was caught in a lie; `besides` are left out.
 
         Who is behind is asked only when everybody is. When everybody is left alone, an exit still asks those who did
-        not ask for it themselves. Who does not show what is always there is asked for nothing, and may be handed bytes.
+        not ask for it themselves in the last minute. Who does not show what is always there is asked for nothing, and
+        may be handed bytes.
         """
         ours = [one for one in self._endpoints if self._is_ours(one) and one.name not in besides]
         ours = [one for one in ours if even_blind or not one.client.blind]
         found = [endpoint for endpoint in ours if endpoint.admits]
         if not found and in_exit_lane():
-            found = [endpoint for endpoint in ours if not endpoint.asked_to_wait]
+            found = [endpoint for endpoint in ours if not endpoint.rests]
         if not found:
             raise ChainUnavailable(self._why_nobody(besides))
         found = [endpoint for endpoint in found if not self._lags(endpoint)] or found
@@ -283,7 +286,16 @@ class Endpoints:
         async def ask(endpoint: Endpoint) -> Answer:
             return await endpoint.ask(question)
 
-        return await race(self._candidates(besides), ask, is_final, patience_s=HEDGE_S if hedge else PATIENCE_S)
+        def patience_s(endpoint: Endpoint) -> float:
+            return endpoint.hedge_after_s if hedge else PATIENCE_S
+
+        outcomes = await race(self._candidates(besides), ask, is_final, patience_s=patience_s)
+        resting = [outcome.peer for outcome in outcomes if isinstance(outcome.error, MethodRests)]
+        if resting and all(isinstance(outcome.error, ChainUnavailable) for outcome in outcomes):
+            # Who is spared for failing at this is better than nobody.
+            with even_failing_methods():
+                outcomes += await race(resting, ask, is_final, patience_s=patience_s)
+        return outcomes
 
     async def every(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
         """What each endpoint answered or raised, asked at the same time, as (name, answer) in order.
@@ -306,7 +318,8 @@ class Endpoints:
             return await endpoint.ask(question)
 
         asked = self._candidates(even_blind=even_blind)
-        outcomes = await race(asked, ask, is_enough, patience_s=0, grace_s=SEND_GRACE_S)
+        with even_failing_methods():
+            outcomes = await race(asked, ask, is_enough, patience_s=lambda _: 0.0, grace_s=SEND_GRACE_S)
         by_endpoint = {outcome.peer: outcome for outcome in outcomes}
         told: list[tuple[str, Answer | BotError]] = []
         for endpoint in self._endpoints:

@@ -16,6 +16,7 @@ import msgspec
 import trio
 
 from bot.chain import wire
+from bot.chain.key_file import Key
 from bot.chain.transport import DEFAULT_WAIT_S, RateLimited, Transport, one_line, open_http_transport
 from bot.errors import ChainUnavailable, SendRejected
 
@@ -29,6 +30,7 @@ DEADLINE_S = 3.0
 # Its own code for a request beyond its rate, where it answers with status 200.
 RATE_CODES = frozenset({429, -32097, -32429})
 INVALID_PARAMS = -32602
+KEY_HEADER = b"x-jito-auth"
 
 _envelope = msgspec.json.Decoder(wire.Envelope)
 _text = msgspec.json.Decoder(str)
@@ -99,11 +101,16 @@ class EngineClient:
 
 
 @asynccontextmanager
-async def open_engine(url: str) -> AsyncIterator[EngineClient]:
-    """One region's client for the time of the block; `url` is its root, without a path. StartupError for one that is none."""
+async def open_engine(url: str, key: Key | None = None) -> AsyncIterator[EngineClient]:
+    """One region's client for the time of the block; `url` is its root, without a path. StartupError for one that is none.
+
+    `key` goes with each request as the header `x-jito-auth`.
+    """
     async with AsyncExitStack() as opened:
         bundles, tip_accounts, inflight = [
-            await opened.enter_async_context(open_http_transport(url.rstrip("/") + path, max_in_flight=2))
+            await opened.enter_async_context(
+                open_http_transport(url.rstrip("/") + path, max_in_flight=2, key=key, key_header=KEY_HEADER)
+            )
             for path in (BUNDLES, TIP_ACCOUNTS, INFLIGHT)
         ]
         yield EngineClient(bundles, tip_accounts, inflight)

@@ -12,6 +12,7 @@ from typing import Protocol
 import httpx
 import trio
 
+from bot.chain.key_file import Key
 from bot.chain.transport import HttpTransport, refusal
 
 MAX_IN_FLIGHT = 4
@@ -35,10 +36,9 @@ class Api(Protocol):
 class HttpApi(HttpTransport):
     """`base` is the URL that paths stand behind; `key` goes with every question as the header `x-api-key`."""
 
-    def __init__(self, base: str, key: str | None) -> None:
-        super().__init__(base.rstrip("/"), MAX_IN_FLIGHT)
+    def __init__(self, base: str, key: Key | None) -> None:
+        super().__init__(base.rstrip("/"), MAX_IN_FLIGHT, key=key, key_header=b"x-api-key")
         self._base = base.rstrip("/")
-        self._key = key
 
     def __repr__(self) -> str:
         return f"<HttpApi {self.name}>"
@@ -48,9 +48,7 @@ class HttpApi(HttpTransport):
 
     async def _ask(self, pool: httpx.AsyncHTTPTransport, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         url = httpx.URL(self._base + path)
-        headers = dict(self._headers)
-        if self._key is not None:
-            headers[b"x-api-key"] = self._key.encode("ascii")
+        _, headers = self._address()
         timeout = httpx.Timeout(None, pool=1.0).as_dict()
         content = body if method == "POST" else None
         request = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": timeout})
@@ -61,7 +59,7 @@ class HttpApi(HttpTransport):
 
 
 @asynccontextmanager
-async def open_http_api(base: str, key: str | None) -> AsyncIterator[HttpApi]:
+async def open_http_api(base: str, key: Key | None) -> AsyncIterator[HttpApi]:
     """An interface for the time of the block; raises StartupError for a URL that is none."""
     api = HttpApi(base, key)
     try:

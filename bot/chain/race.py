@@ -35,13 +35,13 @@ async def race(
     ask: Ask[Peer, Answer],
     is_final: Judge[Peer, Answer],
     *,
-    patience_s: float,
+    patience_s: Callable[[Peer], float],
     grace_s: float = 0.0,
 ) -> list[Outcome[Peer, Answer]]:
     """Outcomes in the order of their arrival; with a final one the race is over and who still runs is cancelled.
 
-    The first peer is asked at once, each next one when a peer failed or nothing was heard for `patience_s`; 0 asks all
-    at the same time. Those under way at the final outcome have `grace_s` to finish.
+    The first peer is asked at once, each next one when a peer failed or nothing was heard for the `patience_s` that the
+    one asked last deserves; 0 asks the next at the same time. Those under way at the final outcome have `grace_s` to finish.
     """
     outcomes: list[Outcome[Peer, Answer]] = []
     send, receive = trio.open_memory_channel[Outcome[Peer, Answer]](len(peers))
@@ -56,10 +56,14 @@ async def race(
     started = 0
     async with trio.open_nursery() as nursery:
         while len(outcomes) < len(peers):
-            for _ in range(len(waiting) if patience_s == 0 else min(1, len(waiting))):
-                nursery.start_soon(run, waiting.popleft())
+            wait_s = math.inf
+            while waiting:
+                asked = waiting.popleft()
+                nursery.start_soon(run, asked)
                 started += 1
-            with trio.move_on_after(patience_s if waiting else math.inf):
+                if waiting and (wait_s := patience_s(asked)) > 0:
+                    break
+            with trio.move_on_after(wait_s if waiting else math.inf):
                 outcomes.append(await receive.receive())
                 if is_final(outcomes[-1]):
                     break

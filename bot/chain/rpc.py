@@ -1,7 +1,7 @@
-"""The JSON-RPC client of one endpoint: requests, deadlines, typed answers and error codes.
+"""The methods of one RPC endpoint: their parameters, their typed answers, and how old an answer may be.
 
-Codes and shapes: Agave `rpc-client-api/src/custom_error.rs` and its RPC documentation. Whatever goes wrong is
-ChainUnavailable; a coded answer is its subclass RpcFault, so that the few callers who care can tell.
+Shapes: Agave's RPC documentation. Whatever goes wrong is ChainUnavailable; `rpc_errors` has its kinds, so that the few
+callers who care can tell.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -18,9 +17,10 @@ import trio
 
 from bot.chain import wire
 from bot.chain.allowance import HISTORY_SEARCH
-from bot.chain.outcome import failure_of
-from bot.chain.transport import DEFAULT_WAIT_S, RateLimited, Transport, one_line
-from bot.errors import ChainUnavailable, SendRejected
+from bot.chain.json_rpc import JsonRpc
+from bot.chain.rpc_errors import EndpointBehind, EndpointBlind, RpcFault, SlotNotReached, already_processed, rejection
+from bot.chain.transport import Transport, one_line
+from bot.errors import ChainUnavailable
 
 Answer = TypeVar("Answer")
 Commitment = Literal["processed", "confirmed", "finalized"]
@@ -29,15 +29,6 @@ MAX_ACCOUNTS = 100
 MAX_STATUSES = 256
 TOKEN_ACCOUNT_PREFIX_BYTES = 72  # mint, owner and amount
 
-PREFLIGHT_FAILURE = -32002
-NEVER_VALID = frozenset({-32003, -32013, -32602})  # bad signature, signature count, malformed or too large
-
-SLOT_NOT_REACHED = -32016
-
-# Providers that answer 200 to a request beyond its rate put it into the error; neither code is Agave's.
-RATE_CODES = frozenset({429, -32429})
-
-_envelope = msgspec.json.Decoder(wire.Envelope)
 _text = msgspec.json.Decoder(str)
 _number = msgspec.json.Decoder(int)
 _balance = msgspec.json.Decoder(wire.InContext[int])
@@ -51,27 +42,6 @@ _statuses = msgspec.json.Decoder(wire.InContext[list[wire.Status | None]])
 _simulation = msgspec.json.Decoder(wire.InContext[wire.Simulation])
 _signatures = msgspec.json.Decoder(list[wire.SignatureInfo])
 _transaction = msgspec.json.Decoder(wire.TransactionRecord | None)
-
-
-class RpcFault(ChainUnavailable):
-    """The endpoint answered with a JSON-RPC error. `data` is that error's own, None where it has none."""
-
-    def __init__(self, message: str, code: int, data: Any) -> None:
-        super().__init__(message)
-        self.code = code
-        self.data = data
-
-
-class EndpointBehind(ChainUnavailable):
-    """The endpoint answered from a slot so old that nothing may be decided by it."""
-
-
-class EndpointBlind(ChainUnavailable):
-    """The endpoint does not show the landmark, an account that every cluster has: what it says is gone may be there."""
-
-
-class SlotNotReached(ChainUnavailable):
-    """The endpoint is well and has not come as far as the question asks (`minContextSlot`); a moment later it has."""
 
 
 def _let_pass(method: str) -> None:
@@ -101,15 +71,14 @@ class RpcClient:
     `last_slot` is the slot that the latest answer named, `heard_at_s` the trio time of that answer and `lag_slots` how far
     it was behind `newest_slot` then. `still_s` is how long its slot had stood when it was asked for it last.
 
-    `least_slot` says, when a question leaves, how old its answer may be, and `gate` raises for a method that may not be
-    asked now. Whoever keeps several clients sets these two, `newest_slot` and `landmark`, the address of an account that
-    every cluster has: it is asked for beside other accounts, and `blind` says that it was not there.
+    `methods` knows which methods fail here while others answer. `least_slot` says, when a question leaves, how old its
+    answer may be, and `gate` raises for a method that may not be asked now. Whoever keeps several clients sets these two,
+    `newest_slot` and `landmark`, the address of an account that every cluster has: it is asked for beside other accounts,
+    and `blind` says that it was not there. `note` is what there is to say of its credentials, empty while all is well.
     """
 
     def __init__(self, transport: Transport, deadline_s: float) -> None:
-        self._transport = transport
-        self._deadline_s = deadline_s
-        self._ids = count(1)
+        self._rpc = JsonRpc(transport, deadline_s)
         self.last_slot: int | None = None
         self.heard_at_s = 0.0
         self.lag_slots: int | None = None
@@ -119,6 +88,8 @@ class RpcClient:
         self.newest_slot: Callable[[], int] = lambda: 0
         self.least_slot: Callable[[], int] = lambda: 0
         self.gate: Callable[[str], None] = _let_pass
+        self.methods = self._rpc.methods
+        self.note: Callable[[], str] = lambda: ""
         self.landmark = ""
         self.blind = False
 
@@ -127,28 +98,13 @@ class RpcClient:
 
     @property
     def name(self) -> str:
-        return self._transport.name
+        return self._rpc.name
 
-    async def _call(self, method: str, params: list[Any], decoder: msgspec.json.Decoder[Answer]) -> Answer:
+    async def _call(
+        self, method: str, params: list[Any], decoder: msgspec.json.Decoder[Answer], *, known_as: str = ""
+    ) -> Answer:
         self.gate(method)
-        body = msgspec.json.encode({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
-        with trio.move_on_after(self._deadline_s) as scope:
-            answer = await self._transport.post(body)
-        if scope.cancelled_caught:
-            raise ChainUnavailable(f"{self.name}: {method}: no answer within {self._deadline_s:g} s")
-        try:
-            envelope = _envelope.decode(answer)
-            if envelope.error is None:
-                return decoder.decode(envelope.result)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise ChainUnavailable(f"{self.name}: {method}: the answer is not what the method returns") from None
-        error = envelope.error
-        text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"
-        if error.code in RATE_CODES:
-            raise RateLimited(text, DEFAULT_WAIT_S)
-        if error.code == SLOT_NOT_REACHED:
-            raise SlotNotReached(text)
-        raise RpcFault(text, error.code, error.data)
+        return await self._rpc.call(method, params, decoder, known_as=known_as)
 
     async def _call_in_context(
         self,
@@ -157,6 +113,7 @@ class RpcClient:
         decoder: msgspec.json.Decoder[wire.InContext[Answer]],
         *,
         not_before: int = 0,
+        known_as: str = "",
     ) -> tuple[int, Answer]:
         """The slot of the answer and its value.
 
@@ -164,7 +121,7 @@ class RpcClient:
         `not_before`, which the caller needs.
         """
         least_slot = self.least_slot()
-        answer = await self._call(method, params, decoder)
+        answer = await self._call(method, params, decoder, known_as=known_as)
         slot = answer.context.slot
         self._heard(slot)
         if slot < least_slot:
@@ -300,12 +257,13 @@ class RpcClient:
         """One entry per signature; without `search_history` only the node's recent status cache is asked."""
         if search_history:
             self.gate(HISTORY_SEARCH)
+        known_as = HISTORY_SEARCH if search_history else ""
         found: list[wire.Status | None] = []
         slots: list[int] = []
         for start in range(0, len(signatures), MAX_STATUSES):
             chunk = list(signatures[start : start + MAX_STATUSES])
             params = [chunk, {"searchTransactionHistory": search_history}]
-            slot, values = await self._call_in_context("getSignatureStatuses", params, _statuses)
+            slot, values = await self._call_in_context("getSignatureStatuses", params, _statuses, known_as=known_as)
             if len(values) != len(chunk):
                 raise self._garbled("getSignatureStatuses", f"{len(values)} statuses for {len(chunk)} signatures")
             slots.append(slot)
@@ -369,31 +327,13 @@ class RpcClient:
         try:
             await self._call("sendTransaction", [base64.b64encode(raw).decode(), config], _text)
         except RpcFault as fault:
-            rejected = _rejection(fault)
+            rejected = rejection(fault)
             if rejected is not None:
                 raise rejected from None
-            if not _already_processed(fault):
+            if not already_processed(fault):
                 raise
 
 
 def _at_least(config: dict[str, Any], slot: int) -> dict[str, Any]:
     """A request's options, with `minContextSlot` where the answer may not be from before `slot`."""
     return {**config, "minContextSlot": slot} if slot > 0 else config
-
-
-def _already_processed(fault: RpcFault) -> bool:
-    return fault.code == PREFLIGHT_FAILURE and "already been processed" in str(fault)
-
-
-def _rejection(fault: RpcFault) -> SendRejected | None:
-    """What a refusal to send means; None for trouble of the endpoint's own and for a transaction that is there already."""
-    if fault.code in NEVER_VALID:
-        return SendRejected("invalid", str(fault))
-    if fault.code != PREFLIGHT_FAILURE or _already_processed(fault):
-        return None
-    failure = failure_of(fault.data.get("err")) if isinstance(fault.data, dict) else None
-    if (failure is not None and failure.text == "BlockhashNotFound") or "Blockhash not found" in str(fault):
-        return SendRejected("expired", str(fault))
-    if failure is None:
-        return SendRejected("simulation", str(fault))
-    return SendRejected("simulation", f"it would fail: {failure.said_to_people}", program_error=failure.program_error)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import trio
 
 from bot.chain.endpoints import Endpoints
-from bot.chain.rpc import MAX_ACCOUNTS, AccountData, Commitment, SlotNotReached
+from bot.chain.rpc import MAX_ACCOUNTS, AccountData, Commitment
+from bot.chain.rpc_errors import SlotNotReached
 from bot.execution.lanes import in_exit_lane
 
 # A read that takes longer than this holds up the next one no more.

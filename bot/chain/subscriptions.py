@@ -18,6 +18,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
 
 from bot.chain import wire
+from bot.chain.key_file import Key, filled
 from bot.chain.transport import one_line, redacted
 from bot.errors import ChainUnavailable
 
@@ -93,10 +94,11 @@ class OwnSubscriptions:
 
 
 class WebSocketSubscriptions:
-    """One WebSocket connection per `follow`, opened within `connect_timeout_s`."""
+    """One WebSocket connection per `follow`, opened within `connect_timeout_s`; `key` is for the mark in the URL."""
 
-    def __init__(self, url: str, *, connect_timeout_s: float = 5.0) -> None:
+    def __init__(self, url: str, *, key: Key | None = None, connect_timeout_s: float = 5.0) -> None:
         self._url = url
+        self._key = key
         self._name = redacted(url)
         self._connect_timeout_s = connect_timeout_s
 
@@ -129,7 +131,7 @@ class WebSocketSubscriptions:
 
     async def _session(self, wanted: Sequence[Subscribe], deliver: Deliver, subscribed: Opened) -> NoReturn:
         async with open_websocket_url(
-            self._url,
+            filled(self._url, self._key),
             message_queue_size=MESSAGE_QUEUE,
             max_message_size=MAX_MESSAGE_BYTES,
             disconnect_timeout=CLOSE_TIMEOUT_S,

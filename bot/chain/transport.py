@@ -1,7 +1,7 @@
 """How a JSON-RPC request reaches an endpoint: the protocol, and httpx behind it.
 
-Endpoint URLs carry credentials in path, query or user part. Nothing here puts a URL into an error or a log: an endpoint is
-known by host and port.
+Endpoint URLs carry credentials in path, query or user part, or have the mark of a key that is read from a file. Nothing
+here puts a URL into an error or a log: an endpoint is known by host and port.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
+from bot.chain.key_file import Key, filled
+from bot.chain.retry_after import retry_after_s
+from bot.clock import system_clock
 from bot.errors import ChainUnavailable, StartupError
 
 Answer = TypeVar("Answer")
@@ -40,8 +43,20 @@ class RateLimited(ChainUnavailable):
         self.wait_s = wait_s
 
 
-class TooMuchAtOnce(ChainUnavailable):
+class StatusRefused(ChainUnavailable):
+    """The endpoint answered with an HTTP `status` other than 200."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TooMuchAtOnce(StatusRefused):
     """The endpoint does not take a request as it is, HTTP status 400 or 413: a batch may be too large for it."""
+
+
+class KeyRefused(StatusRefused):
+    """The endpoint does not take the key of its URL or header: HTTP status 401."""
 
 
 class Transport(Protocol):
@@ -94,14 +109,29 @@ class HttpTransport:
 
     Without the limiter httpx 0.28.1 on trio loses pool slots for ever when queued requests are cancelled, which a deadline
     on every call does all the time.
+
+    `key` is the key for the URL's mark, or for the header `key_header`; each request carries the one of when it leaves.
     """
 
-    def __init__(self, url: str, max_in_flight: int) -> None:
+    def __init__(self, url: str, max_in_flight: int, *, key: Key | None = None, key_header: bytes = b"") -> None:
         self._name = redacted(url)
-        self._url = httpx.URL(url)
-        self._headers = _headers(self._url)
+        self._template = url
+        self._key, self._key_header = key, key_header
+        self._used_key: str | None = None
+        self._address()
         self._limiter = trio.CapacityLimiter(max_in_flight)
         self._pool = self._new_pool()
+
+    def _address(self) -> tuple[httpx.URL, list[tuple[bytes, bytes]]]:
+        """The URL and what each request says of itself, its length apart, with the key of now."""
+        key = None if self._key is None else self._key()
+        if key is None or key != self._used_key:
+            self._used_key = key
+            self._url = httpx.URL(self._template if self._key_header else filled(self._template, self._key))
+            self._headers = _headers(self._url)
+            if key is not None and self._key_header:
+                self._headers.append((self._key_header, key.encode("ascii")))
+        return self._url, self._headers
 
     def _new_pool(self) -> httpx.AsyncHTTPTransport:
         connections = int(self._limiter.total_tokens) + SPARE_CONNECTIONS
@@ -133,8 +163,9 @@ class HttpTransport:
             raise ChainUnavailable(f"{self._name}: the connection pool was stuck and has been renewed")
 
     async def _exchange(self, pool: httpx.AsyncHTTPTransport, body: bytes) -> bytes:
-        headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
-        request = httpx.Request("POST", self._url, headers=headers, stream=_Body(body), extensions=_TIMEOUTS)
+        url, told = self._address()
+        headers = [*told, (b"Content-Length", b"%d" % len(body))]
+        request = httpx.Request("POST", url, headers=headers, stream=_Body(body), extensions=_TIMEOUTS)
         async with aclosing(await pool.handle_async_request(request)) as response:
             if response.status_code != httpx.codes.OK:
                 raise refusal(self._name, response)
@@ -159,7 +190,7 @@ class HttpTransport:
 
 
 def _headers(url: httpx.URL) -> list[tuple[bytes, bytes]]:
-    """What each request to this endpoint says of itself, its length apart; credentials of the URL's user part included."""
+    """What is the same in each request to this endpoint; credentials of the URL's user part included."""
     headers = [
         (b"Host", url.netloc),
         (b"Accept", b"application/json"),
@@ -174,25 +205,29 @@ def _headers(url: httpx.URL) -> list[tuple[bytes, bytes]]:
 
 
 def refusal(name: str, response: httpx.Response) -> ChainUnavailable:
-    """What a status other than 200 means. Retry-After counts as whole seconds; its other form, a date, as not given."""
-    wait = response.headers.get("retry-after", "")
-    told = wait.isascii() and wait.isdecimal() and len(wait) <= len("86400")
-    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        text = "429, too many requests" + (f", retry after {wait} s" if told else "")
-        return RateLimited(f"{name}: {text}", float(wait) if told else DEFAULT_WAIT_S)
-    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and told:
-        return RateLimited(f"{name}: HTTP status 503, retry after {wait} s", float(wait))
-    if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}:
-        return TooMuchAtOnce(f"{name}: HTTP status {response.status_code}")
-    return ChainUnavailable(f"{name}: HTTP status {response.status_code}")
+    """What a status other than 200 means; a Retry-After counts in both of its forms."""
+    status, headers = response.status_code, response.headers
+    wait_s = retry_after_s(headers.get("retry-after", ""), headers.get("date", ""), system_clock().now_ms())
+    after = "" if wait_s is None else f", retry after {wait_s:g} s"
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return RateLimited(f"{name}: 429, too many requests{after}", DEFAULT_WAIT_S if wait_s is None else wait_s)
+    if status == httpx.codes.SERVICE_UNAVAILABLE and wait_s is not None:
+        return RateLimited(f"{name}: HTTP status 503{after}", wait_s)
+    if status in {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE}:
+        return TooMuchAtOnce(f"{name}: HTTP status {status}", status)
+    if status == httpx.codes.UNAUTHORIZED:
+        return KeyRefused(f"{name}: HTTP status 401, its key is not accepted", status)
+    return StatusRefused(f"{name}: HTTP status {status}", status)
 
 
 @asynccontextmanager
-async def open_http_transport(url: str, *, max_in_flight: int = 16) -> AsyncIterator[HttpTransport]:
+async def open_http_transport(
+    url: str, *, max_in_flight: int = 16, key: Key | None = None, key_header: bytes = b""
+) -> AsyncIterator[HttpTransport]:
     """An endpoint's transport for the time of the block; raises StartupError for a URL that is none."""
     for library in ("httpx", "httpcore"):
         logging.getLogger(library).setLevel(logging.WARNING)  # at INFO they log URLs
-    transport = HttpTransport(url, max_in_flight)
+    transport = HttpTransport(url, max_in_flight, key=key, key_header=key_header)
     try:
         yield transport
     finally:

@@ -22,7 +22,8 @@ from bot.chain import wire
 from bot.chain.endpoint import Question
 from bot.chain.endpoints import Endpoints
 from bot.chain.holdings import KnownHoldings
-from bot.chain.rpc import TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient, SlotNotReached
+from bot.chain.rpc import TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient
+from bot.chain.rpc_errors import SlotNotReached
 from bot.chain.shared_accounts import SharedAccounts
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane, order_lane

@@ -14,7 +14,7 @@ from bot.clock import rfc3339_s
 from bot.ports import Wallet, WalletMove
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import ENDPOINTS, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, page_for
+from bot.trading.runbooks import EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted, format_sol
 
@@ -299,31 +299,6 @@ def exit_stuck(position: Position, tries: int, reason: str) -> Alert:
         f" time because {reason}. It is tried again twice a minute, and its owner was told."
     )
     return Alert("exit_stuck", text, EXITS)
-
-
-def endpoint_untrusted(name: str, what: str, left: int) -> Alert:
-    """An RPC endpoint serves another chain or said what others prove wrong; `left` is how many others can be asked."""
-    text = f"The RPC endpoint {name} is not believed: {what}. {counted(left, 'other endpoint')} can be asked."
-    return Alert(f"endpoint {name}", text, ENDPOINTS, Turn.BEGINS, urgent=left == 0)
-
-
-def endpoint_trusted(name: str) -> Alert:
-    """An endpoint that was not believed has told nothing wrong for a while, or serves our chain again."""
-    return Alert(f"endpoint {name}", f"The RPC endpoint {name} is believed again.", ENDPOINTS, Turn.ENDS)
-
-
-def endpoint_spent(name: str, what: str, left: int) -> Alert:
-    """An RPC endpoint may be asked by exits alone for the rest of the month; `left` is how many others anybody may ask."""
-    text = (
-        f"The RPC endpoint {name}: {what}. {counted(left, 'other endpoint')} can be asked for entries, books and what is"
-        " shown; raise its requests_per_month when its provider's plan allows it, and start the bot again."
-    )
-    return Alert(f"budget {name}", text, ENDPOINTS, Turn.BEGINS)
-
-
-def endpoint_unspent(name: str) -> Alert:
-    """A new month has begun."""
-    return Alert(f"budget {name}", f"The RPC endpoint {name} may be asked by everybody again.", ENDPOINTS, Turn.ENDS)
 
 
 def engine_away(why: str) -> Alert:

@@ -1,4 +1,4 @@
-"""Tells operators of RPC endpoints that are of another chain, blind, caught in a lie, or whose month is used.
+"""Tells operators of RPC endpoints that are of another chain, blind, caught in a lie, without a key, or whose month is used.
 
 Where nobody is left whom all but exits may ask, it closes entries.
 """
@@ -9,13 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bot.execution.alerts import Alert, endpoint_spent, endpoint_trusted, endpoint_unspent, endpoint_untrusted
+from bot.execution.alerts import Alert
+from bot.execution.endpoint_alerts import (
+    endpoint_authorized,
+    endpoint_spent,
+    endpoint_trusted,
+    endpoint_unauthorized,
+    endpoint_unspent,
+    endpoint_untrusted,
+)
 from bot.ports import EndpointHealth
 from bot.trading.trading_state import RPC_BUDGET
 
 UNTRUSTED = frozenset({"refused", "blind", "distrusted"})
 WATCH = "rpc watch"
-AWAY = frozenset({"refused", "down"})
+AWAY = frozenset({"refused", "unauthorized", "down"})
 ALL_SPENT = "the requests of this month are used, but for exits"
 
 
@@ -37,6 +45,7 @@ class EndpointWatch:
     alert: Callable[[Alert], None]
     guard: Guard
     _told: set[str] = field(default_factory=set)
+    _unauthorized: set[str] = field(default_factory=set)
     _spent: set[str] = field(default_factory=set)
 
     def look(self, endpoints: Sequence[EndpointHealth]) -> None:
@@ -48,7 +57,18 @@ class EndpointWatch:
             elif one.healthy and one.name in self._told:
                 self._told.discard(one.name)
                 self.alert(endpoint_trusted(one.name))
+        self._look_at_keys(endpoints)
         self._look_at_budgets(endpoints)
+
+    def _look_at_keys(self, endpoints: Sequence[EndpointHealth]) -> None:
+        for one in endpoints:
+            if one.state == "unauthorized" and one.name not in self._unauthorized:
+                self._unauthorized.add(one.name)
+                left = sum(other.healthy for other in endpoints if other.name != one.name)
+                self.alert(endpoint_unauthorized(one.name, one.detail.removeprefix(f"{one.name}: "), left))
+            elif one.healthy and one.name in self._unauthorized:
+                self._unauthorized.discard(one.name)
+                self.alert(endpoint_authorized(one.name))
 
     def _look_at_budgets(self, endpoints: Sequence[EndpointHealth]) -> None:
         """Entries that nobody would answer are paused, so that everything says so; exits ask all the same."""

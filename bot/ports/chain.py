@@ -77,10 +77,12 @@ class EndpointHealth:
 
     `breaker` is `closed`, `open` or `half_open`, or `refused` for one that serves another chain and is never asked.
     `state` is `up`, `behind` (too many slots behind the best), `blind` (it does not show what every cluster has),
-    `distrusted` (it said what others proved wrong), `resting` (it asked to be left alone), `down`, or `refused`.
+    `distrusted` (it said what others proved wrong), `resting` (it asked to be left alone), `unauthorized` (it does not
+    take its key), `down`, or `refused`.
     `lag_slots` is None before its first answer.
     `credit_left` is None where no monthly budget is set; `spent` says that what is left of it is for exits alone.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
+    `methods_left_alone` has a sentence for each method that fails there while others answer; it is not asked for those.
     """
 
     name: str
@@ -97,6 +99,7 @@ class EndpointHealth:
     asked_this_month: int = 0
     latency_ms: int | None = None
     error_bps: int = 0
+    methods_left_alone: tuple[str, ...] = ()
 
 
 class Chain(Protocol):

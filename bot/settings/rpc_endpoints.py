@@ -10,6 +10,7 @@ from bot.settings.sections import Rpc, RpcEndpoint, Settings
 
 # How many endpoints a role needs where there are as many; what is gone, or was never there, must be said by two.
 NEEDED: Final = {"read": 2, "history": 2, "send": 1, "stream": 1}
+MARK: Final = "{key}"  # where the key of an endpoint's file stands in its address
 FIRST: Final = ("rpc", "endpoints", "0")
 
 
@@ -31,6 +32,7 @@ def endpoint_faults(chosen: Rpc, count: int | None) -> Iterator[tuple[tuple[str,
         elif count is not None and one.name not in names:
             yield path, f"there is no {one.name}{_near_miss(one.name, names)}; there are {', '.join(names) or 'none'}"
         seen.add(one.name)
+    yield from _key_faults(chosen)
     if count is None or not chosen.endpoints or not seen <= set(names):
         return
     listed = {one.name: one.roles for one in chosen.endpoints}
@@ -39,6 +41,18 @@ def endpoint_faults(chosen: Rpc, count: int | None) -> Iterator[tuple[tuple[str,
         having = sum(role in listed.get(name, everything) for name in names)
         if having < min(count, needed):
             yield FIRST, _left_undone(role, having, min(count, needed))
+
+
+def _key_faults(chosen: Rpc) -> Iterator[tuple[tuple[str, ...], str]]:
+    """A key without its place in the address, and a place without a key. The addresses themselves are in no fault."""
+    with_file = {one.name: place for place, one in enumerate(chosen.endpoints) if one.key_file is not None}
+    for number, url in enumerate(chosen.urls, start=1):
+        name, has_mark = f"rpc-{number}", MARK in url.get_secret_value()
+        if name in with_file and not has_mark:
+            path = ("rpc", "endpoints", str(with_file[name]), "key_file")
+            yield path, f"the address of {name} in rpc.urls has no {MARK}, where the key belongs"
+        elif has_mark and name not in with_file:
+            yield ("rpc", "urls"), f"the address of {name} has {MARK}, and no key_file of [[rpc.endpoints]] fills it"
 
 
 def _near_miss(name: str, names: list[str]) -> str:

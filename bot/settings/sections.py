@@ -140,9 +140,11 @@ class BlockEngine(Section):
     """Regions of a block engine, each by the root of its URL; profile local has its local chain's engine beside them.
 
     `requests_per_s` is the rate of each region for all users together; they take turns, and sales come first.
+    `key_file` holds the engine's key in one line, for `x-jito-auth`; it is read again when it changes.
     """
 
     urls: tuple[str, ...] = Field(default=(), max_length=16)
+    key_file: Path | None = None
     requests_per_s: float = Field(default=1.0, gt=0, le=100)
 
 
@@ -159,7 +161,8 @@ class Jupiter(Section):
     """The aggregator for tokens with neither a curve nor a pool of their own; profile local has its local chain's stand-in.
 
     `url` is the root that `/quote` and `/swap-instructions` stand behind, `https://api.jup.ag/swap/v2`; without one such
-    tokens are not traded. `key_file` holds the interface's key in one line. `requests_per_s` is what the key allows.
+    tokens are not traded. `key_file` holds the interface's key in one line, and is read again when it changes.
+    `requests_per_s` is what the key allows.
     """
 
     url: SecretStr | None = None
@@ -190,9 +193,13 @@ class RpcEndpoint(Section):
     `exit_share_percent` of each budget is kept for exits, which are not refused even when all of it is used. Up to `batch`
     requests that are made at once share an HTTP request; each still counts as one. 1 is for an endpoint that takes no
     batches; the local chain does.
+
+    `key_file` holds the endpoint's key in one line, for the place of `{key}` in its address in `rpc.urls` and `rpc.ws_urls`.
+    It is read again every second: what is asked after a change carries the new key, and no restart is needed.
     """
 
     name: str
+    key_file: Path | None = None
     roles: tuple[Literal["read", "send", "stream", "history"], ...] = ("read", "send", "stream", "history")
     requests_per_second: int | None = Field(default=None, ge=1, le=1_000_000)
     requests_per_month: int | None = Field(default=None, ge=1, le=10**12)

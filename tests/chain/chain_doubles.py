@@ -109,7 +109,10 @@ def in_process_router(
 
 
 class FaultyDoor(InProcessTransport):
-    """A door that can also hang, be late, refuse, and lie about its slot or its chain; it keeps what it was asked."""
+    """A door that can also hang, be late, refuse, and lie about its slot or its chain; it keeps what it was asked.
+
+    `of_methods` is how it fails at single methods: an error is raised, bytes are the answer, None hangs.
+    """
 
     def __init__(self, chain: InProcessChain, name: str) -> None:
         super().__init__(chain, name)
@@ -121,18 +124,24 @@ class FaultyDoor(InProcessTransport):
         self.refusal: ChainUnavailable | None = None
         self.slots_behind = 0
         self.genesis: str | None = None
+        self.of_methods: dict[str, ChainUnavailable | bytes | None] = {}
 
     async def post(self, body: bytes) -> bytes:
         method = msgspec.json.decode(body)["method"]
         self.asked.append(method)
         self.asked_at_s.append(trio.current_time())
+        trouble = self.of_methods.get(method, b"")
         try:
-            await trio.sleep(math.inf if self.hangs else self.delay_s)
+            await trio.sleep(math.inf if self.hangs or trouble is None else self.delay_s)
         except trio.Cancelled:
             self.cut_off += 1
             raise
         if self.refusal is not None:
             raise self.refusal
+        if isinstance(trouble, ChainUnavailable):
+            raise trouble
+        if trouble:
+            return trouble
         answer = msgspec.json.decode(await super().post(body))
         if method == "getGenesisHash" and self.genesis is not None:
             answer["result"] = self.genesis

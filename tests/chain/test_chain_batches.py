@@ -10,8 +10,9 @@ import trio
 import trio.testing
 
 from bot.chain.batches import PATIENCE_S, batching
-from bot.chain.rpc import RpcClient, RpcFault
-from bot.chain.transport import RateLimited, TooMuchAtOnce
+from bot.chain.rpc import RpcClient
+from bot.chain.rpc_errors import RpcFault
+from bot.chain.transport import RateLimited, StatusRefused, TooMuchAtOnce
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
 
@@ -169,11 +170,39 @@ async def test_batches_too_large_for_a_gateway_become_smaller(autojump_clock: No
     class Gateway(Node):
         async def post(self, body: bytes) -> bytes:
             if body.count(b"jsonrpc") > 3:
-                raise TooMuchAtOnce("node:1: HTTP status 413")
+                raise TooMuchAtOnce("node:1: HTTP status 413", 413)
             return await super().post(body)
 
     node = Gateway()
     assert sorted(await _outcomes(node, 30), key=str) == sorted(range(1, 31), key=str)
+
+
+async def test_a_method_that_is_not_allowed_spoils_no_other_of_its_batch(autojump_clock: None) -> None:
+    class Gateway(Node):
+        async def post(self, body: bytes) -> bytes:
+            answer = await super().post(body)
+            if "getGenesisHash" in self.asked[-1]:
+                raise StatusRefused("node:1: HTTP status 403", 403)
+            return answer
+
+    node, heights = Gateway(), list[int]()
+    async with batching(node, 100) as transport:
+        client = RpcClient(transport, 3.0)
+
+        async def ask_forbidden() -> None:
+            with pytest.raises(ChainUnavailable, match="403"):
+                await client.genesis_hash()
+
+        async def ask() -> None:
+            heights.append(await client.block_height("finalized"))
+
+        async with trio.open_nursery() as nursery:
+            for question in (ask, ask, ask_forbidden, ask_forbidden, ask, ask, ask):
+                nursery.start_soon(question)
+            await trio.testing.wait_all_tasks_blocked()
+            node.go.set()
+    assert len(heights) == 5
+    assert sum("getGenesisHash" in asked for asked in node.asked) <= 4
 
 
 async def test_an_endpoint_that_fails_fails_each_caller(autojump_clock: None) -> None:

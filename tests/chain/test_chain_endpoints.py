@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from bot.chain.breaker import BreakerRule
-from bot.chain.endpoints import PATIENCE_S
+from bot.chain.endpoint import PATIENCE_S
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.clock import virtual_clock

@@ -33,7 +33,7 @@ async def test_the_key_goes_with_each_question_and_into_nobodys_words(nursery: t
     nursery.start_soon(trio.serve_listeners, serve, listeners)
     port = listeners[0].socket.getsockname()[1]
     with trio.fail_after(10):
-        async with open_http_api(f"http://127.0.0.1:{port}/swap/v2/", KEY) as api:
+        async with open_http_api(f"http://127.0.0.1:{port}/swap/v2/", lambda: KEY) as api:
             with pytest.raises(RouterUnavailable) as refused:
                 await JupiterClient(api).quote(SOL, str(MINT), 1, 50)
             assert KEY not in f"{refused.value!r} {api!r}"

@@ -11,8 +11,8 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from trio.testing import MockClock
 
-from bot.chain.endpoint import ORDINARY_CALLS
-from bot.chain.endpoints import HEDGE_S, MAX_LAG_SLOTS, PATIENCE_S, SEND_GRACE_S, Endpoints
+from bot.chain.endpoint import HEDGE_S, ORDINARY_CALLS, PATIENCE_S
+from bot.chain.endpoints import MAX_LAG_SLOTS, SEND_GRACE_S, Endpoints
 from bot.chain.pump_chain import PumpChain
 from bot.chain.transport import RateLimited
 from bot.clock import virtual_clock

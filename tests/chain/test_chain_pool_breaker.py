@@ -7,12 +7,13 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chain.breaker import WAIT_MAX_S, Breaker, BreakerRule
+from bot.chain.breaker import REST_S, Breaker, BreakerRule
 
 Event = tuple[Literal["answer", "failure", "limit", "cut off"], int]
 
 RULE = BreakerRule()
 ROUNDING_S = 1e-6
+LONGEST_WAIT_S = 500.0
 EVENTS = st.lists(
     st.tuples(st.sampled_from(("answer", "failure", "limit", "cut off")), st.integers(0, 5_000)), max_size=40
 )
@@ -38,8 +39,8 @@ def test_it_admits_again_in_bounded_time_and_one_answer_to_a_trial_closes_it(eve
             breaker.asked_to_wait(now_s, pause_ms / 10)
             assert breaker.must_wait(now_s)
         breaker.end(is_trial=is_trial)
-        assert breaker.left_s(now_s) <= max(RULE.reset_max_s, WAIT_MAX_S) + ROUNDING_S
-    assert breaker.admits(now_s + WAIT_MAX_S + ROUNDING_S)
+        assert breaker.left_s(now_s) <= LONGEST_WAIT_S + ROUNDING_S
+    assert breaker.admits(now_s + LONGEST_WAIT_S + ROUNDING_S)
 
 
 def test_each_failed_trial_doubles_the_time_up_to_its_limit() -> None:
@@ -61,3 +62,15 @@ def test_an_answer_to_a_question_from_before_the_opening_does_not_close_it() -> 
     breaker.failed(0.0, is_trial=False, at_once=True)
     breaker.succeeded(is_trial=early)
     assert breaker.state(0.5) == "open"
+
+
+def test_what_the_peer_asked_for_is_not_cut_and_a_failed_trial_of_an_exit_makes_it_no_shorter() -> None:
+    breaker = Breaker(RULE)
+    breaker.asked_to_wait(0.0, 10 * REST_S)
+    assert breaker.must_rest(REST_S - 1)
+    assert not breaker.must_rest(REST_S)
+    is_trial = breaker.begin(REST_S)
+    breaker.failed(REST_S, is_trial=is_trial)
+    breaker.end(is_trial=is_trial)
+    assert breaker.must_wait(10 * REST_S - 1)
+    assert breaker.admits(10 * REST_S)

@@ -8,7 +8,8 @@ from solders.pubkey import Pubkey
 from trio.testing import MockClock
 
 from bot.chain.endpoints import Endpoints
-from bot.chain.rpc import MAX_ACCOUNTS, SlotNotReached
+from bot.chain.rpc import MAX_ACCOUNTS
+from bot.chain.rpc_errors import SlotNotReached
 from bot.chain.shared_accounts import PATIENCE_S, Seen, SharedAccounts
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable

@@ -10,13 +10,16 @@ import httpx
 import pytest
 import trio
 
-from bot.chain.rpc import RpcClient, RpcFault
+from bot.chain.rpc import RpcClient
+from bot.chain.rpc_errors import RpcFault
 from bot.chain.transport import SPARE_CONNECTIONS, HttpTransport, open_http_transport, redacted
 from bot.errors import ChainUnavailable, StartupError
 
 SECRET = "s3cr3t-api-key"
 TEST_DEADLINE_S = 10
 CALL_DEADLINE_S = 0.2
+TOLD_AT = "Sun, 06 Nov 1994 08:49:37 GMT"  # on a server whose clock is not ours
+NINETY_S_LATER = "Sun, 06 Nov 1994 08:51:07 GMT"
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
 
@@ -98,6 +101,14 @@ async def test_an_endpoint_that_refuses_connections() -> None:
     ("answer", "told"),
     [
         (_http("429 Too Many Requests", b"{}", "retry-after: 7\r\n"), "429, too many requests, retry after 7 s"),
+        (
+            _http("429 Too Many Requests", b"", f"date: {TOLD_AT}\r\nretry-after: {NINETY_S_LATER}\r\n"),
+            "429, too many requests, retry after 90 s",
+        ),
+        (
+            _http("503 Service Unavailable", b"", f"date: {TOLD_AT}\r\nretry-after: {NINETY_S_LATER}\r\n"),
+            "HTTP status 503, retry after 90 s",
+        ),
         (_http("503 Service Unavailable", b""), "HTTP status 503"),
         (_http("302 Found", b"", "location: http://127.0.0.1:1/\r\n"), "HTTP status 302"),
         (b"220 mail.example.test ESMTP\r\n", "RemoteProtocolError"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import get_args
 
 from pydantic import BaseModel, SecretStr
 
@@ -81,14 +82,22 @@ def _file_rows() -> Iterator[str]:
         model = section.annotation
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
-        yield f"### [{name}]\n"
-        if model.__doc__ and model.__doc__ is not BaseModel.__doc__:
-            yield "\n".join(line.strip() for line in model.__doc__.strip().splitlines()) + "\n"
-        yield "| key | default |"
-        yield "|---|---|"
+        yield from _section_rows(f"[{name}]", model)
         for key, field in model.model_fields.items():
-            yield f"| `{key}` | {_shown(field.default)} |"
-        yield ""
+            for part in get_args(field.annotation):
+                if isinstance(part, type) and issubclass(part, BaseModel):
+                    yield from _section_rows(f"[[{name}.{key}]]", part)
+
+
+def _section_rows(title: str, model: type[BaseModel]) -> Iterator[str]:
+    yield f"### {title}\n"
+    if model.__doc__ and model.__doc__ is not BaseModel.__doc__:
+        yield "\n".join(line.strip() for line in model.__doc__.strip().splitlines()) + "\n"
+    yield "| key | default |"
+    yield "|---|---|"
+    for key, field in model.model_fields.items():
+        yield f"| `{key}` | {'must be given' if field.is_required() else _shown(field.default)} |"
+    yield ""
 
 
 def _shown(value: object) -> str:

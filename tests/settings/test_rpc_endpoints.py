@@ -70,3 +70,23 @@ def test_a_fault_of_an_endpoint_is_told_with_its_place_and_the_near_miss(tmp_pat
         load(file, {})
     [line] = str(refused.value).splitlines()
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("urls", "endpoints", "told"),
+    [
+        ("'https://a.example/k'", "name = 'rpc-1'\nkey_file = '/k'", "rpc.endpoints.0.key_file: the address of rpc-1 "),
+        ("'https://a.example/{key}'", "name = 'rpc-1'", "rpc.urls: the address of rpc-1 has {key}, and no key_file "),
+    ],
+)
+def test_a_key_and_its_place_in_the_address_belong_together(
+    tmp_path: Path, urls: str, endpoints: str, told: str
+) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(f"[rpc]\nurls = [{urls}]\n[[rpc.endpoints]]\n{endpoints}\n")
+    with pytest.raises(StartupError) as refused:
+        load(file, {}, profile="paper")
+    assert told in str(refused.value)
+    assert "a.example" not in str(refused.value)
+    file.write_text("[rpc]\nurls = ['https://a.example/{key}']\n[[rpc.endpoints]]\nname = 'rpc-1'\nkey_file = '/k'\n")
+    assert load(file, {}, profile="paper").rpc.endpoints[0].key_file == Path("/k")

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from trio.testing import MockClock
 
+from bot.api_keys import ApiKeys
 from bot.chain.pump_chain import PumpChain
 from bot.chain.wallet_hints import EnhancedHints
 from bot.chain.wallet_stream import GeyserWallets
@@ -31,7 +32,16 @@ def _names(cluster: LocalChainAddress, **streams: Any) -> list[tuple[str, str]]:
     """The sources by name and state that these settings make."""
     pool = endpoints([InProcessTransport(InProcessChain(seed=1))], system_clock())
     settings = Settings(streams=Streams(**streams))
-    made = launch_stream(cluster, pool, PumpChain(pool), system_clock(), settings, slot_ms=400, reads=EventReads())
+    made = launch_stream(
+        cluster,
+        pool,
+        PumpChain(pool),
+        system_clock(),
+        settings,
+        keys=ApiKeys(),
+        slot_ms=400,
+        reads=EventReads(),
+    )
     return [(one.name, one.state) for one in made.sources()]
 
 

@@ -1,0 +1,115 @@
+"""A provider's key in a file of one line, read again when the file changes, so that a new key is used without a restart.
+
+What is asked from then on carries the new key; what is on its way ends with the old one, which is not kept. No key is in an
+error, a log, a status line or a repr.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+
+import structlog
+import trio
+
+from bot.errors import StartupError
+
+# The current key, asked for whenever a request is made.
+Key = Callable[[], str]
+
+MARK = "{key}"  # where it stands in a URL
+MAX_BYTES = 1_000
+LOOK_EVERY_S = 1.0
+LOOK_WITHIN_S = 2.0
+_FORM = re.compile(r"[!-~]{1,500}")
+
+log = structlog.get_logger()
+
+
+class KeyUnreadableError(Exception):
+    """The file cannot be read, or holds no key; the text says which and nothing of its content."""
+
+
+class KeyFile:
+    """The key in `path`; `setting` is what names the file, and who uses it is told when it changes.
+
+    Raises StartupError for a file that holds none. Later such a file changes nothing but `trouble`: whoever replaces a file
+    in two steps leaves it empty for a moment.
+    """
+
+    def __init__(self, path: Path, setting: str) -> None:
+        self._path = path
+        self._setting = setting
+        try:
+            self._text = _content(path)
+        except KeyUnreadableError as error:
+            raise StartupError(f"{setting}: {error}; put the key there, alone on one line") from None
+        self._seen = self._text
+        self._using: list[Callable[[], None]] = []
+        self.trouble = ""
+        self._reading = trio.CapacityLimiter(1)
+
+    def __repr__(self) -> str:
+        return f"<KeyFile {self._setting}>"
+
+    def text(self) -> str:
+        """The key that is used now."""
+        return self._text
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        """Call this after each change."""
+        self._using.append(changed)
+
+    async def look(self) -> None:
+        """Read the file again. A new key counts once it was read twice: one that is being written is not whole."""
+        with trio.move_on_after(LOOK_WITHIN_S) as scope:
+            try:
+                found = await trio.to_thread.run_sync(
+                    _content, self._path, abandon_on_cancel=True, limiter=self._reading
+                )
+            except KeyUnreadableError as error:
+                self._in_trouble(str(error))
+                return
+        if scope.cancelled_caught:
+            self._in_trouble(f"{self._path} was not read within {LOOK_WITHIN_S:g} s")
+            return
+        self.trouble = ""
+        is_whole, self._seen = found == self._seen, found
+        if is_whole and found != self._text:
+            self._text = found
+            log.info("key_changed", setting=self._setting, file=self._path.name)
+            for changed in self._using:
+                changed()
+
+    def _in_trouble(self, what: str) -> None:
+        if not self.trouble:
+            log.warning("key_not_read", setting=self._setting, reason=what)
+        self.trouble = f"{self._setting}: {what}; the key from before is used"
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES)
+    except OSError as error:
+        raise KeyUnreadableError(f"{path} cannot be read: {error.strerror}") from None
+    text = raw.decode("latin-1").strip()
+    if not _FORM.fullmatch(text):
+        raise KeyUnreadableError(f"{path} holds no key")
+    return text
+
+
+def filled(template: str, key: Key | None) -> str:
+    """A URL with the key in its place."""
+    return template if key is None else template.replace(MARK, quote(key(), safe=""))
+
+
+async def keep(files: Sequence[KeyFile]) -> NoReturn:
+    """Look at each file every second, until cancelled."""
+    while True:
+        await trio.sleep(LOOK_EVERY_S)
+        for one in files:
+            await one.look()
