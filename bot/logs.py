@@ -93,7 +93,8 @@ def _journal_priority(_: object, method: str, rendered: Any) -> str:
 
 def configure(level: str, *, file: Path | None = None) -> None:
     """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`)."""
-    for noisy in ("httpx", "httpcore", "trio-websocket", "hypercorn"):
+    # hpack tells each header of HTTP/2 and gRPC, keys among them, where everything is logged.
+    for noisy in ("httpx", "httpcore", "hpack", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Libraries log through `logging`; their records become the same JSON, on one line, with their traceback inside.
     common: list[structlog.typing.Processor] = [

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 import trio
 
+from bot.chain import wire
 from bot.chain.key_file import Key
 from bot.chain.rpc_errors import FORBIDDEN_STATUSES, RATE_CODES, UNHEALTHY_CODES
 from bot.chain.transport import StatusRefused, TooMuchAtOnce, Transport, one_line, open_http_transport
@@ -192,7 +193,7 @@ class BatchingTransport:
         try:
             answer = await self._inner.post(b"[" + b",".join(one.body for one in asked) + b"]")
             _tell(self.name, asked, answer)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             raise ChainUnavailable(f"{self.name}: the answer to a batch of {len(asked)} cannot be read") from None
         except (TooMuchAtOnce, WholeRefused) as error:
             if isinstance(error, WholeRefused) and error.code in _SAID_OF_ITSELF:

@@ -89,7 +89,7 @@ class EngineClient:
             envelope = _envelope.decode(answer)
             if envelope.error is None:
                 return decoder.decode(envelope.result)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             raise ChainUnavailable(f"{self.name}: {method}: the answer is not what the method returns") from None
         error = envelope.error
         text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"

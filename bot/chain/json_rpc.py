@@ -79,7 +79,7 @@ class JsonRpc:
             envelope = _envelope.decode(answer)
             if envelope.error is None:
                 return decoder.decode(envelope.result)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             raise NotAnAnswer(f"{self.name}: {method}: the answer is not what the method returns") from None
         error = envelope.error
         text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"

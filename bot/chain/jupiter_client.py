@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
+from bot.chain import wire
 from bot.chain.http_api import Api
 from bot.chain.transport import RateLimited, one_line
 from bot.chain.wire import Wire
@@ -185,7 +186,7 @@ class JupiterClient:
     def _decoded(self, decoder: msgspec.json.Decoder[Answer], raw: bytes, what: str) -> Answer:
         try:
             return decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             raise RouterUnavailable(f"{self.name}: {what}: the answer is not what it returns") from None
 
 
@@ -197,4 +198,6 @@ def impact_bps(quote: Quote) -> int:
             raise InvalidOperation
     except InvalidOperation:
         raise RouterUnavailable("Jupiter: a price impact that is no number") from None
-    return min(max(int((share * BPS).to_integral_value(rounding="ROUND_CEILING")), 0), BPS)
+    # Within its bounds before it is counted: an exponent of a billion would fill the memory.
+    share = min(max(share, Decimal(0)), Decimal(1))
+    return int((share * BPS).to_integral_value(rounding="ROUND_CEILING"))

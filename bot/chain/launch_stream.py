@@ -311,7 +311,7 @@ class PumpLaunchStream:
             if notification.method != "logsNotification":
                 return
             told = _logs.decode(notification.result)
-        except msgspec.DecodeError:
+        except wire.UNREADABLE:
             raise ChainUnavailable(f"{connection.name}: a notification of another shape") from None
         self._note_slot(connection, told.context.slot)
         self._newest = connection.newest = (told.value.signature, told.context.slot)

@@ -61,7 +61,7 @@ def _traded_in(notification: Notification, mint_of: Mapping[str, str], reads: Ev
             return set()
         logged = events_in_logs(told.logs)
         pools = {str(decode_pool_trade(one).pool) for one in logged.payloads if one[:8] in {BUY_EVENT, SELL_EVENT}}
-    except (msgspec.DecodeError, DecodeError) as error:
+    except (*wire.UNREADABLE, DecodeError) as error:
         log.warning("pool_log_not_read", reason=str(error))
         if isinstance(error, DecodeError):  # and not an endpoint that speaks nonsense
             reads.seen(PUMPSWAP, is_readable=False)

@@ -30,8 +30,8 @@ MAX_STATUSES = 256
 TOKEN_ACCOUNT_PREFIX_BYTES = 72  # mint, owner and amount
 
 _text = msgspec.json.Decoder(str)
-_number = msgspec.json.Decoder(int)
-_balance = msgspec.json.Decoder(wire.InContext[int])
+_number = msgspec.json.Decoder(wire.Natural)
+_balance = msgspec.json.Decoder(wire.InContext[wire.Natural])
 _account = msgspec.json.Decoder(wire.InContext[wire.Account | None])
 _accounts = msgspec.json.Decoder(wire.InContext[list[wire.Account | None]])
 _keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])

@@ -159,5 +159,5 @@ class WebSocketSubscriptions:
     def _decode(self, message: str | bytes) -> wire.Frame:
         try:
             return _frame.decode(message)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             raise ChainUnavailable(f"{self._name}: a message that is no JSON-RPC") from None

@@ -72,7 +72,7 @@ class FeeHints:
             if envelope.error is not None:
                 raise ChainUnavailable(f"{self._transport.name}: {one_line(envelope.error.message)}")
             told = _estimate.decode(envelope.result).priority_fee_estimate
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             raise ChainUnavailable(f"{self._transport.name}: the answer is no estimate") from None
         if not (told.is_finite() and 0 <= told <= MOST_MICRO_LAMPORTS):
             raise ChainUnavailable(f"{self._transport.name}: an estimate of {one_line(str(told))} is none")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 Value = TypeVar("Value")
+
+# What a decoder raises for bytes that are not of its shape; the last is for what is nested too deeply to be read at all.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+# Slots, lamports, fees and indices. A negative index would count from the end.
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+# The decimal digits of raw units, a u64.
+Digits = Annotated[str, msgspec.Meta(max_length=20)]
 
 
 class Wire(msgspec.Struct, frozen=True, rename="camel"):
@@ -27,7 +35,7 @@ class Envelope(Wire, frozen=True):
 
 
 class Context(Wire, frozen=True):
-    slot: int
+    slot: Natural
 
 
 class InContext(Wire, Generic[Value], frozen=True):
@@ -40,7 +48,7 @@ class Account(Wire, frozen=True):
 
     owner: str
     data: tuple[str, str]
-    lamports: int = 0
+    lamports: Natural = 0
 
 
 class KeyedAccount(Wire, frozen=True):
@@ -50,17 +58,17 @@ class KeyedAccount(Wire, frozen=True):
 
 class LatestBlockhash(Wire, frozen=True):
     blockhash: str
-    last_valid_block_height: int
+    last_valid_block_height: Natural
 
 
 class PrioritizationFee(Wire, frozen=True):
     """The least price in micro-lamports per compute unit that one block's transactions paid; 0 where none did."""
 
-    prioritization_fee: int
+    prioritization_fee: Natural
 
 
 class Status(Wire, frozen=True):
-    slot: int
+    slot: Natural
     err: Any = None
     confirmation_status: str | None = None
 
@@ -69,34 +77,34 @@ class Simulation(Wire, frozen=True):
     """`accounts` are those that were asked for, as the transaction would leave them."""
 
     err: Any = None
-    units_consumed: int | None = None
+    units_consumed: Natural | None = None
     accounts: list[Account | None] | None = None
 
 
 class TokenAmount(Wire, frozen=True):
-    amount: str
+    amount: Digits
 
 
 class LargestAccount(Wire, frozen=True):
     address: str
-    amount: str
+    amount: Digits
 
 
 class TokenBalance(Wire, frozen=True):
-    account_index: int
+    account_index: Natural
     mint: str
     ui_token_amount: TokenAmount
     owner: str | None = None
 
 
 class Instruction(Wire, frozen=True):
-    program_id_index: int
-    accounts: list[int]
+    program_id_index: Natural
+    accounts: list[Natural]
     data: str
 
 
 class InnerInstructions(Wire, frozen=True):
-    index: int
+    index: Natural
     instructions: list[Instruction]
 
 
@@ -108,22 +116,22 @@ class LoadedAddresses(Wire, frozen=True):
 class Meta(Wire, frozen=True):
     """Members that a node may leave null are optional: old ledgers recorded less."""
 
-    fee: int
-    pre_balances: list[int]
-    post_balances: list[int]
+    fee: Natural
+    pre_balances: list[Natural]
+    post_balances: list[Natural]
     err: Any = None
     pre_token_balances: list[TokenBalance] | None = None
     post_token_balances: list[TokenBalance] | None = None
     inner_instructions: list[InnerInstructions] | None = None
     log_messages: list[str] | None = None
     loaded_addresses: LoadedAddresses | None = None
-    compute_units_consumed: int | None = None
+    compute_units_consumed: Natural | None = None
 
 
 class Header(Wire, frozen=True):
     """The first so many accounts of a transaction signed it."""
 
-    num_required_signatures: int
+    num_required_signatures: Natural
 
 
 class Message(Wire, frozen=True):
@@ -144,7 +152,7 @@ class Transaction(Wire, frozen=True):
 class TransactionRecord(Wire, frozen=True):
     """A `getTransaction` answer in encoding `json`."""
 
-    slot: int
+    slot: Natural
     transaction: Transaction
     meta: Meta | None
     block_time: int | None = None
@@ -154,7 +162,7 @@ class SignatureInfo(Wire, frozen=True):
     """An entry of a `getSignaturesForAddress` answer."""
 
     signature: str
-    slot: int
+    slot: Natural
     err: Any = None
 
 
@@ -174,7 +182,7 @@ class Logs(Wire, frozen=True):
 
 
 class SlotInfo(Wire, frozen=True):
-    slot: int
+    slot: Natural
 
 
 class Params(Wire, frozen=True):

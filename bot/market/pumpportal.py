@@ -81,7 +81,7 @@ def decode(frame: str | bytes) -> Heard:
     """
     try:
         told = _decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise DecodeError(f"{NAME}: a message of another shape: {error}") from None
     if told.errors is not None:
         raise Refused(f"{NAME}: it refuses: {' '.join(str(told.errors).split())[:200]}")

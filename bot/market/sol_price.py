@@ -17,7 +17,7 @@ SOL = "So11111111111111111111111111111111111111112"
 ANSWER_WITHIN_S = 5.0
 ANSWER_BYTES_MAX = 100_000
 MICRO = 1_000_000
-MICRO_USD_MAX = 1_000_000 * MICRO  # a SOL of more than a million dollars is an error of the source
+USD_MAX = 1_000_000  # a SOL of more than a million dollars is an error of the source
 
 
 class JupiterSolPrice:
@@ -35,7 +35,8 @@ class JupiterSolPrice:
                     body = await _read(answer)
                     status = answer.status_code
             except (httpx.HTTPError, httpx.StreamError) as error:
-                raise DollarsUnavailable(f"{self.name}: {type(error).__name__}") from error
+                # The library's text may quote the URL, which may hold a key; its class says enough.
+                raise DollarsUnavailable(f"{self.name}: {type(error).__name__}") from None
             if status != httpx.codes.OK:
                 raise DollarsUnavailable(f"{self.name}: HTTP status {status}")
             return micro_usd_of(body, self.name)
@@ -56,10 +57,10 @@ def micro_usd_of(body: bytes, name: str) -> int:
     try:
         prices = msgspec.json.decode(body, type=dict[str, dict[str, msgspec.Raw]])
         price = Decimal(bytes(prices[SOL]["usdPrice"]).decode())
-    except (msgspec.MsgspecError, KeyError, InvalidOperation, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, KeyError, InvalidOperation, UnicodeDecodeError, RecursionError) as error:
         raise DollarsUnavailable(f"{name}: its answer holds no price of SOL") from error
-    if not price.is_finite() or not 0 < price * MICRO <= MICRO_USD_MAX:
-        raise DollarsUnavailable(f"{name}: {price} USD is no price of SOL")
+    if not price.is_finite() or not 0 < price <= USD_MAX:
+        raise DollarsUnavailable(f"{name}: {str(price)[:40]} USD is no price of SOL")
     return max(round(price * MICRO), 1)
 
 

@@ -67,7 +67,7 @@ async def liars(count: int = 3, landmark: str = "") -> AsyncIterator[Liars]:
         nursery.cancel_scope.cancel()
 
 
-async def _bought(liars: Liars) -> tuple[Keypair, str, int]:
+async def bought(liars: Liars) -> tuple[Keypair, str, int]:
     """A wallet that holds a coin."""
     trader = await liars.world.funded()
     mint = await liars.world.launched(await liars.world.funded())
@@ -75,7 +75,7 @@ async def _bought(liars: Liars) -> tuple[Keypair, str, int]:
     return trader, mint, landed.token_delta_raw
 
 
-async def _sold(liars: Liars, trader: Keypair, mint: str, token_raw: int) -> None:
+async def sold(liars: Liars, trader: Keypair, mint: str, token_raw: int) -> None:
     with exit_lane(), trio.fail_after(30):
         landed = await liars.world.landed(trader, await liars.world.sell_order(trader, mint, token_raw))
     assert (landed.error, landed.token_delta_raw) == (None, -token_raw)
@@ -86,14 +86,14 @@ async def test_with_one_of_three_endpoints_at_fault_nothing_is_falsely_gone_and_
     autojump_clock: MockClock, fault: str
 ) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie(fault, **({"delay_ms": 60_000} if fault == "rpc-slow" else {}))
         for _ in range(30):
             assert await scene.world.held(trader, mint) == held
             assert await scene.chain.venue(mint)
             assert mint in await scene.chain.venues([mint])
             await scene.probe()
-        await _sold(scene, trader, mint, held)
+        await sold(scene, trader, mint, held)
         assert await scene.world.held(trader, mint) == 0
 
 
@@ -111,7 +111,7 @@ async def test_what_no_endpoint_knows_yet_does_not_make_other_orders_wait_for_a_
 
 async def test_a_program_that_starts_beside_an_empty_endpoint_believes_the_others(autojump_clock: MockClock) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie("empty")
         clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=2)
         doors = [InProcessTransport(scene.net, f"rpc-{number + 1}", number) for number in range(3)]
@@ -123,7 +123,7 @@ async def test_a_program_that_starts_beside_an_empty_endpoint_believes_the_other
 
 async def test_two_endpoints_that_say_that_nothing_exists_are_no_witnesses(autojump_clock: MockClock) -> None:
     async with liars(2, LANDMARK) as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         never_sent = str(Keypair().sign_message(b"never sent"))
         assert len(await scene.chain.sightings([never_sent])) == 1
         for endpoint in ("rpc-1", "rpc-2"):
@@ -149,7 +149,7 @@ async def test_an_endpoint_that_shows_nothing_is_told_and_the_other_one_serves(a
     async with liars(2, LANDMARK) as scene:
         told: list[Alert] = []
         watch = EndpointWatch(told.append, NoBudget())
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie("empty", for_s=20)
         for _ in range(30):
             assert await scene.chain.venue(mint)
@@ -157,14 +157,14 @@ async def test_an_endpoint_that_shows_nothing_is_told_and_the_other_one_serves(a
             watch.look(scene.chain.health())
         assert [alert.turn for alert in told] == [Turn.BEGINS, Turn.ENDS]
         assert "every cluster has" in told[0].text
-        await _sold(scene, trader, mint, held)
+        await sold(scene, trader, mint, held)
 
 
 async def test_of_two_endpoints_that_contradict_each_other_neither_makes_a_wallet_flat(
     autojump_clock: MockClock,
 ) -> None:
     async with liars(2) as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie("empty")
         assert await scene.world.held(trader, mint) == held
         scene.lie("rpc-down", "rpc-2")
@@ -176,7 +176,7 @@ async def test_of_two_endpoints_that_contradict_each_other_neither_makes_a_walle
 
 async def test_an_order_that_landed_is_never_proved_absent_by_liars(autojump_clock: MockClock) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         raw, signature = await scene.world.signed(trader, await scene.world.sell_order(trader, mint, held // 2))
         await scene.chain.send(raw)
         await scene.world.settled(signature)
@@ -197,7 +197,7 @@ async def test_a_landed_order_is_seen_at_once_although_the_endpoint_in_front_kno
     autojump_clock: MockClock,
 ) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie("empty")
         order = await scene.world.sell_order(trader, mint, held // 2)
         raw, signature = await scene.world.signed(trader, order)
@@ -229,7 +229,7 @@ async def test_an_endpoint_that_stands_still_is_shown_as_behind_and_asked_no_mor
 
 async def test_a_wallet_is_never_looked_at_from_before_its_newest_transaction(autojump_clock: MockClock) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie("stale")
         order = await scene.world.sell_order(trader, mint, held // 2)
         landed = await scene.world.landed(trader, order)
@@ -241,10 +241,10 @@ async def test_a_wallet_is_never_looked_at_from_before_its_newest_transaction(au
 async def test_a_look_from_before_what_became_known_meanwhile_is_no_lie(autojump_clock: MockClock) -> None:
     """The wallet sold between a look and that of its witness: whoever was asked first told the truth of his slot."""
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         address = str(trader.pubkey())
         before = await scene.chain.balances(address)
-        await _sold(scene, trader, mint, held // 2)
+        await sold(scene, trader, mint, held // 2)
         after = await scene.chain.balances(address)
         assert await scene.chain._reads._settled(address, LIAR, before, "rpc-2", after) == after
         assert scene.states() == ["up", "up", "up"]
@@ -254,7 +254,7 @@ async def test_a_wallet_that_was_really_emptied_is_believed_once_two_endpoints_s
     autojump_clock: MockClock,
 ) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         assert await scene.world.held(trader, mint) == held
         scene.net.cluster.fund(trader.pubkey(), 5)
         assert (await scene.chain.balances(str(trader.pubkey()))).lamports == 5
@@ -303,7 +303,7 @@ async def test_an_endpoint_that_was_away_is_asked_for_its_chain_before_it_counts
 
 async def test_a_liar_is_believed_again_after_a_minute_without_a_lie(autojump_clock: MockClock) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         scene.lie("empty", for_s=1)
         assert await scene.world.held(trader, mint) == held
         assert scene.states()[0] == "distrusted"
@@ -315,7 +315,7 @@ async def test_a_liar_is_believed_again_after_a_minute_without_a_lie(autojump_cl
 @pytest.mark.parametrize("fault", ["empty", "stale", "rpc-slow", "rate-limit"])
 async def test_the_look_before_a_sale_shows_what_is_there_whoever_lies(autojump_clock: MockClock, fault: str) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         address = str(trader.pubkey())
         await scene.chain.balances(address)
         newest = (await scene.chain.balances(address)).slot
@@ -329,9 +329,9 @@ async def test_the_look_before_a_sale_shows_what_is_there_whoever_lies(autojump_
 
 async def test_the_look_before_a_sale_does_not_show_what_was_sold_already(autojump_clock: MockClock) -> None:
     async with liars() as scene:
-        trader, mint, held = await _bought(scene)
+        trader, mint, held = await bought(scene)
         await scene.chain.balances(str(trader.pubkey()))
         scene.lie("stale")
-        await _sold(scene, trader, mint, held)
+        await sold(scene, trader, mint, held)
         with exit_lane():
             assert (await scene.chain.holding(str(trader.pubkey()), mint)).token_raw.get(mint, 0) == 0

@@ -56,7 +56,12 @@ def test_whatever_is_no_price_is_unavailable(body: bytes) -> None:
         micro_usd_of(body, "x")
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "1e12", "null", '"NaN"', '"147"', "{}"])
+def test_a_price_that_nests_too_deeply_is_unavailable() -> None:
+    with pytest.raises(DollarsUnavailable):
+        micro_usd_of(f'{{"{SOL}": {{"usdPrice": '.encode() + b"[" * 100_000, "x")
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "1e12", "1e999999", "1e999999999", "null", '"NaN"', '"147"', "{}"])
 def test_a_price_that_makes_no_sense_is_unavailable(price: str) -> None:
     with pytest.raises(DollarsUnavailable):
         micro_usd_of(f'{{"{SOL}": {{"usdPrice": {price}}}}}'.encode(), "x")

@@ -45,3 +45,25 @@ def test_a_line_is_one_line_and_says_what_was_logged(tmp_path: Path, value: obje
         root.setLevel(level)
         structlog.configure(**configured)
     assert json.loads(line)["value"] == read
+
+
+def test_who_logs_everything_logs_no_address_and_no_header(tmp_path: Path) -> None:
+    root, before = logging.getLogger(), list(logging.getLogger().handlers)
+    level, configured = root.level, structlog.get_config()
+    try:
+        logs.configure("debug", file=tmp_path / "bot.log")
+        for library in (
+            "httpx",
+            "httpcore.connection",
+            "httpcore.http11",
+            "hpack.hpack",
+            "hpack.table",
+            "trio-websocket",
+        ):
+            assert not logging.getLogger(library).isEnabledFor(logging.INFO)
+        for handler in root.handlers:
+            handler.close()
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        structlog.configure(**configured)
