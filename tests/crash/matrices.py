@@ -19,7 +19,7 @@ from tests.whole.real_market import LAUNCH_GAP_MS, write_busy_market
 
 SEED = 1
 ROW = "{:<50} {:<24} {}"
-LIFE_AT_MOST_S = 50.0
+LIFE_AT_MOST_S = 70.0
 FLAT_WITHIN_S = 300.0
 NOT_REACHED = "not reached"
 

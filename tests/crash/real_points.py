@@ -18,10 +18,10 @@ from tests.whole.real import FAST, RealBot
 from tests.whole.real_evidence import Node, rows_of_running
 
 DOOMED = (sys.executable, "-m", "tests.crash.doomed")
-DIES_WITHIN_S = 40.0
-# A life that has not ended by itself after this long gets the trouble that brings lost and failed transactions about: for
-# a while nothing that is sent lands.
+# A life that has not ended by itself after this long gets what leads to its point, by default the trouble that brings lost
+# transactions about: for a while nothing that is sent lands. And again, so many times.
 TROUBLE_AFTER_S = 12.0
+TROUBLES = 4
 TROUBLE = ("localnet", "fault", "drop-tx", "--for", "3s")
 FORK = ("localnet", "fault", "fork", "--slots", "20", "--lost-percent", "100")
 # Only the first life of a data directory comes to these.
@@ -84,7 +84,7 @@ def _provoke(bot: RealBot, point: str) -> None:
 
 def _give(bot: RealBot) -> None:
     """SOL that no order brings comes to a wallet."""
-    [wallet, *_] = rows_of_running(bot.directory, "select address from wallets order by address")
+    [wallet, *_] = rows_of_running(bot.directory, "select address from user_wallets order by address")
     record = json.loads((bot.directory / "localnet" / "localnet.json").read_text())
     Node(record["http_url"]).call("requestAirdrop", wallet["address"], GIFT_LAMPORTS)
 
@@ -93,9 +93,10 @@ def _live(bot: RealBot, market: Sequence[str], doom: Doom) -> bool:
     environment = {POINT: doom.point, AFTER: str(int(doom.after)), COUNT: "1"}
     bot.start(*market, program=DOOMED, environment=environment)
     code = bot.ended_by_itself(within_s=TROUBLE_AFTER_S)
-    if code is None:
-        _provoke(bot, doom.point)
-        code = bot.ended_by_itself(within_s=DIES_WITHIN_S)
+    for _ in range(TROUBLES):
+        if code is None:
+            _provoke(bot, doom.point)
+            code = bot.ended_by_itself(within_s=TROUBLE_AFTER_S)
     if code is None:
         bot.kill()
         return False
