@@ -17,8 +17,8 @@ from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
-from bot.execution.messages import outflow_message, outflow_was_ours_message
-from bot.ports import LedgerCheck, OutboxMessage, Store, Wallet, WalletBalances, WalletHistory, WalletLedger, WalletMove
+from bot.execution.messages import lost_lamports, outflow_message, outflow_was_ours_message
+from bot.ports import LedgerCheck, Store, Wallet, WalletBalances, WalletHistory, WalletLedger, WalletMove
 from bot.trading.ledger import Entry, EntryKind, legs_of_outside
 from bot.trading.units import format_sol
 
@@ -162,16 +162,17 @@ class LedgerAudit:
         return True
 
     async def freeze(self, wallet: Wallet, moves: Sequence[WalletMove]) -> None:
-        """Freeze a wallet whose key made these transactions elsewhere, and tell operators; once for each of them."""
+        """Freeze a wallet whose key made these transactions elsewhere, tell its user and operators; once for each of them."""
         seen = self._seen.setdefault(wallet.id, _Seen())
         fresh = [move for move in moves if move.signature not in seen.frozen_for]
         if not fresh:
             return
         signatures = [move.signature for move in fresh]
         reason = await self.freeze_user(wallet.user_id, _not_signed_here(signatures[-1]))
+        await self.store.post(outflow_message(self.clock, wallet, fresh, reason))
         seen.frozen_for |= dict.fromkeys(signatures, reason)
         self.alert(alerts.outflow(wallet, fresh))
-        log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=_lost_by(fresh))
+        log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports(fresh))
 
     async def _explain(
         self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, unsettled: frozenset[str]
@@ -185,9 +186,7 @@ class LedgerAudit:
         if not moves:
             return bool(known)
         entries = [_entry_of(wallet, move) for move in moves]
-        outflows = [move for move in moves if move.used_the_key]
-        message = self._outflow_message(wallet, outflows) if outflows else None
-        if await self.store.book(entries, booked_lamports=ledger.booked_lamports, message=message):
+        if await self.store.book(entries, booked_lamports=ledger.booked_lamports):
             log.info("ledger_completed", wallet=wallet.id, entries=len(entries))
         self._suspected.pop(wallet.id, None)
         return True
@@ -260,10 +259,6 @@ class LedgerAudit:
                 log.warning("outflow_was_ours", wallet=wallet.id, reason=reason)
                 await self.store.post(outflow_was_ours_message(self.clock, wallet, reason))
 
-    def _outflow_message(self, wallet: Wallet, outflows: Sequence[WalletMove]) -> OutboxMessage:
-        reason = self._seen[wallet.id].frozen_for[outflows[0].signature]
-        return outflow_message(self.clock, wallet, outflows, _lost_by(outflows), reason)
-
     async def _note(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> None:
         """Remember a comparison for status, keep it in the database when it says something new, and tell a change."""
         now_ms = self.clock.now_ms()
@@ -286,10 +281,6 @@ class LedgerAudit:
 def is_deep(move: WalletMove, look: WalletBalances) -> bool:
     """Whether a transaction lies so far behind a look that the network does not take it back any more."""
     return move.slot + DEEP_SLOTS <= look.slot
-
-
-def _lost_by(moves: Sequence[WalletMove]) -> int:
-    return -sum(min(move.lamports, 0) for move in moves)
 
 
 def _forget_oldest(kept: dict[str, Any]) -> None:

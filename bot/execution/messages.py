@@ -210,10 +210,13 @@ def _of_halt(clock: Clock, halt: Halt, user_id: str, kind: str, payload: dict[st
     )
 
 
-def outflow_message(
-    clock: Clock, wallet: Wallet, moves: Sequence[WalletMove], lamports: int, frozen_for: str
-) -> OutboxMessage:
-    """The wallet's key was used elsewhere; `lamports` left with it, and others may have come in.
+def lost_lamports(moves: Sequence[WalletMove]) -> int:
+    """What left a wallet in these transactions; what came in by others of them is not counted against it."""
+    return -sum(min(move.lamports, 0) for move in moves)
+
+
+def outflow_message(clock: Clock, wallet: Wallet, moves: Sequence[WalletMove], frozen_for: str) -> OutboxMessage:
+    """The wallet's key was used elsewhere by these transactions, and the wallet is frozen for this reason since.
 
     Told once for each time that the wallet is frozen, for a reason of its own, however much leaves meanwhile.
     """
@@ -221,7 +224,12 @@ def outflow_message(
         id=f"outflow:{wallet.id}:{frozen_for}",
         user_id=wallet.user_id,
         kind="outflow",
-        payload={"address": wallet.address, "signatures": [move.signature for move in moves], "lamports": lamports},
+        payload={
+            "address": wallet.address,
+            "signatures": [move.signature for move in moves],
+            "lamports": lost_lamports(moves),
+            "mints": sorted({mint for move in moves for mint, raw in move.token_raw.items() if raw < 0}),
+        },
         urgent=True,
         trace_id=wallet.id,
         created_at_ms=clock.now_ms(),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports.outbox import OutboxMessage
 from bot.trading.ledger import Entry
 
 
@@ -46,12 +45,8 @@ class LedgerStore(Protocol):
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         """Which of these transactions are explained: attempts of our orders, and those with an entry or an adjustment."""
 
-    async def book(
-        self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
-    ) -> bool:
+    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
         """Write what no order of ours explains, all entries of one wallet, in one transaction that holds its row.
-
-        `message` is what its user is owed about it, written in the same transaction.
 
         False, and nothing is written, when the wallet's ledger does not sum to `booked_lamports` any more, or one of
         the entries is there already: then somebody else wrote meanwhile, and the chain is to be looked at again.

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bot.ports import LedgerCheck, OutboxMessage, WalletLedger
+from bot.ports import LedgerCheck, WalletLedger
 from bot.storage.database import Repository
-from bot.storage.outbox import put_message
 from bot.storage.rules import check_legs, storable
 from bot.trading.ledger import Entry
 
@@ -67,12 +66,10 @@ class Ledger(Repository):
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         return await self._database.read(ours, wallet_id, list(signatures))
 
-    async def book(
-        self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
-    ) -> bool:
+    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
         for entry in entries:
             check_legs(entry.legs)
-        return await self._database.write(_book, list(entries), booked_lamports, message)
+        return await self._database.write(_book, list(entries), booked_lamports)
 
     async def keep_check(self, check: LedgerCheck) -> None:
         """Raises LookupError for a wallet that does not exist."""
@@ -122,9 +119,7 @@ async def ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[
     return {row["signature"] for row in await connection.fetch(SELECT_OURS, wallet_id, signatures)}
 
 
-async def _book(
-    connection: asyncpg.Connection, entries: list[Entry], booked_lamports: int, message: OutboxMessage | None
-) -> bool:
+async def _book(connection: asyncpg.Connection, entries: list[Entry], booked_lamports: int) -> bool:
     for wallet_id in {entry.wallet_id for entry in entries}:
         if await connection.fetchval(LOCK_WALLET, wallet_id) is None:
             raise LookupError(f"there is no wallet {wallet_id}")
@@ -135,8 +130,6 @@ async def _book(
             return False
     for entry in entries:
         await write_entry(connection, entry)
-    if message is not None:
-        await put_message(connection, message)
     return True
 
 

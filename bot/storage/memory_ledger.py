@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import trio
 
-from bot.ports import LedgerCheck, OutboxMessage, WalletLedger
+from bot.ports import LedgerCheck, WalletLedger
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import check_legs
 from bot.trading.ledger import Entry, EntryKind
@@ -24,9 +24,7 @@ class MemoryLedger(MemoryTables):
         await trio.lowlevel.checkpoint()
         return self._ours(wallet_id, signatures)
 
-    async def book(
-        self, entries: Sequence[Entry], *, booked_lamports: int, message: OutboxMessage | None = None
-    ) -> bool:
+    async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
         await trio.lowlevel.checkpoint()
         for entry in entries:
             check_legs(entry.legs)
@@ -36,8 +34,6 @@ class MemoryLedger(MemoryTables):
             signatures = [entry.signature for entry in entries if entry.signature is not None]
             if self._booked(wallet_id) != booked_lamports or self._ours(wallet_id, signatures):
                 return False
-        if message is not None:
-            self._put_message(message)
         self.ledger += entries
         return True
 

@@ -246,12 +246,16 @@ def _rearmed(facts: Mapping[str, object]) -> str:
 
 
 def _outflow(facts: Mapping[str, object]) -> str:
-    signatures = facts["signatures"]
+    signatures, mints = facts["signatures"], facts["mints"]
     assert isinstance(signatures, list)
+    assert isinstance(mints, list)
+    lamports = _int(facts, "lamports")
+    what = [f"{format_sol(lamports)} SOL"] if lamports or not mints else []
+    what += [f"tokens of {mint}" for mint in mints]
     return (
-        f"{format_sol(_int(facts, 'lamports'))} SOL left your wallet {facts['address']} by {', '.join(signatures)}, which this"
-        " bot did not sign. The wallet is frozen: nothing is bought or sold, your stops do not work, and what leaves after"
-        " this is booked without another message. If it was you: /ack_outflow. If not, somebody else has the key: deposit"
+        f"Your wallet {facts['address']} lost {' and '.join(what)} by {', '.join(signatures)}, which this bot did not sign. The"
+        " wallet is frozen: nothing is bought or sold, your stops do not work, and what leaves after this is booked without"
+        " another message. If it was you: /ack_outflow. If not, somebody else has the key: deposit"
         " nothing more and tell the operator; /ack_outflow and then /panic sells what you hold, so that you can move it with"
         " your own key."
     )

@@ -40,8 +40,11 @@ POOL_ERRORS = {
 ROUTER_ERRORS = {6001: ("SlippageToleranceExceeded", "the price moved past the limit")}
 # The code that the system program and both token programs give to whoever has not enough.
 NOT_ENOUGH = 1
-# The code of both token programs for an account that the mint's authority has frozen.
+# The code of both token programs for an account that the mint's authority has frozen, and for one that is to be closed
+# and is not empty.
 FROZEN = 17
+NOT_EMPTY = 11
+ANCHOR_FROM = 100  # the smallest code of a program that is written with Anchor, as the launchpad is
 
 # What a sale says that failed by its price alone.
 PRICE_CODES = frozenset({6001, 6003, 6004})
@@ -80,8 +83,11 @@ def program_failure(code: int | None) -> str:
         return "the wallet does not hold enough for it"
     if code == FROZEN:
         return "somebody who may has frozen the token in your wallet"
+    if code == NOT_EMPTY:
+        return "somebody sent tokens to the account that it closes"
     named = LAUNCHPAD_ERRORS.get(code) or POOL_ERRORS.get(code) or ROUTER_ERRORS.get(code)
-    return named[1] if named else f"the launchpad refused it (its error {code})"
+    who = "the launchpad" if code >= ANCHOR_FROM else "the token program"
+    return named[1] if named else f"{who} refused it (its error {code})"
 
 
 def after_failed_sale(code: int | None) -> str:

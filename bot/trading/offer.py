@@ -41,29 +41,40 @@ class Offers:
 
     _open: OrderedDict[str, Offer] = field(default_factory=OrderedDict)
     _taken: Counter[str] = field(default_factory=Counter)  # confirmations of which something came, or may still come
+    _under_way: Counter[str] = field(default_factory=Counter)  # confirmations that have no answer yet
 
     def put(self, offer: Offer, now_ms: int) -> None:
-        """Keep an offer until it expires."""
-        for key in [key for key, old in self._open.items() if now_ms >= old.expires_at_ms]:
-            self._forget(key)
+        """Keep an offer until it expires, and until its confirmations have their answer."""
+        for key, old in list(self._open.items()):
+            if now_ms >= old.expires_at_ms and not self._under_way[key]:
+                self._forget(key)
         self._open[offer.request.key] = offer
         while len(self._open) > OFFERS_MAX:
             self._forget(next(iter(self._open)))
 
     def take(self, user_id: str, code: str, now_ms: int) -> TradeRequest | None:
-        """The request of an offer that this user has and that has not expired; again and again the same one."""
+        """The request of an offer that this user has and that has not expired; again and again the same one.
+
+        Whoever takes it says with `answered` what came of it.
+        """
         key = offer_key(user_id, code)
         offer = self._open.get(key)
         if offer is None or now_ms >= offer.expires_at_ms:
             return None
         self._taken[key] += 1
+        self._under_way[key] += 1
         return offer.request
 
-    def open_again(self, user_id: str, code: str) -> None:
-        """Nothing came of one confirmation: until its time is over the offer can be confirmed again, and cancelled."""
+    def answered(self, user_id: str, code: str, *, nothing_came: bool) -> None:
+        """One confirmation has its answer. An offer of which nothing came can be confirmed again in its time, and cancelled."""
         key = offer_key(user_id, code)
         if key in self._open:
-            self._taken[key] -= 1
+            self._under_way[key] -= 1
+            self._taken[key] -= nothing_came
+
+    def is_taken(self, user_id: str, code: str) -> bool:
+        """Whether this user has confirmed this offer, and something came of it or may still come."""
+        return self._taken[offer_key(user_id, code)] > 0
 
     def has_expired(self, user_id: str, code: str, now_ms: int) -> bool:
         """Whether this user had this offer and let its time go by; unknown again once others have been made."""
@@ -80,4 +91,4 @@ class Offers:
 
     def _forget(self, key: str) -> None:
         del self._open[key]
-        del self._taken[key]
+        del self._taken[key], self._under_way[key]

@@ -36,6 +36,7 @@ NOT_HERE = (
     "Confirmer._ask_history",  # nothing has landed for 150 blocks
     "Confirmer._expire",
     "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
+    "LedgerAudit.freeze",  # somebody else uses the key of a wallet
     "Pipeline.preview",  # somebody asks for a card
     "Closings._submit",  # an account has been empty for minutes, and a sale of everything leaves none
     "Closings._sign",

@@ -271,7 +271,7 @@ async def _nothing(_: Stage) -> None:
     await trio.lowlevel.checkpoint()
 
 
-_SENT = Doom("Pipeline._submit: store.mark_sent", after=True)
+_SENT = Doom("Pipeline._let_go: store.mark_sent", after=True)
 _PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
 _LEFT = Doom("Pipeline._send: chain.send", after=True)
 _CLOSING = Doom("Closings._sign: store.record_attempt", after=True)
@@ -283,6 +283,7 @@ LEDGER = (
     "LedgerAudit._open",
     "LedgerAudit._explain",
     "LedgerAudit.foreign",
+    "LedgerAudit.freeze",
     "LedgerAudit._note",
     "OrderedCauses._end",
 )

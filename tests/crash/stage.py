@@ -40,6 +40,9 @@ class Doom:
     point: str
     after: bool
 
+    def __post_init__(self) -> None:
+        assert self.point in points(), f"the money path has no point {self.point!r}"
+
     def __str__(self) -> str:
         return f"{'after' if self.after else 'before'} {self.point}"
 

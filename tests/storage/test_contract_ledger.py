@@ -42,15 +42,6 @@ async def test_orders_and_what_came_from_outside_sum_to_the_wallet(store: Store)
     assert (await store.wallet_ledger("w-ada")).booked_lamports == 1_250 - COST + 590
 
 
-async def test_what_a_user_is_owed_is_written_with_the_entries(store: Store) -> None:
-    await enrol(store)
-    owed = message("m", "u-ada")
-    assert not await store.book([outside(-5, "out")], booked_lamports=9, message=owed)
-    assert await store.due(9) == []
-    assert await store.book([outside(-5, "out")], booked_lamports=0, message=owed)
-    assert await store.due(9) == [owed]
-
-
 async def test_nothing_is_booked_on_a_sum_that_has_moved(store: Store) -> None:
     wallet = await enrol(store)
     await bought(store, "k", wallet)

@@ -51,11 +51,21 @@ def test_what_was_confirmed_in_vain_can_be_cancelled_unless_another_confirmation
     offers.put(an_offer(), 0)
     assert offers.take("u-ada", CODE, 1) is not None
     assert offers.take("u-ada", CODE, 1) is not None
-    offers.open_again("u-ada", CODE)
+    offers.answered("u-ada", CODE, nothing_came=True)
     assert not offers.cancel("u-ada", CODE)
-    offers.open_again("u-ada", CODE)
+    offers.answered("u-ada", CODE, nothing_came=True)
     assert offers.cancel("u-ada", CODE)
     assert offers.take("u-ada", CODE, 2) is None
+
+
+def test_a_confirmation_under_way_is_known_beyond_the_minute_of_its_card() -> None:
+    offers = Offers()
+    offers.put(an_offer(), 0)
+    assert offers.take("u-ada", CODE, OFFER_MS - 1) is not None
+    offers.put(an_offer(code="ffffffff", made_at_ms=OFFER_MS), OFFER_MS)
+    assert offers.is_taken("u-ada", CODE)
+    offers.answered("u-ada", CODE, nothing_came=True)
+    assert not offers.is_taken("u-ada", CODE)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["put", "take", "cancel"]), st.integers(0, 9), st.integers(0, OFFER_MS))))
@@ -67,7 +77,8 @@ def test_no_more_is_kept_than_is_open(acts: list[tuple[str, int, int]]) -> None:
         if act == "put":
             offers.put(an_offer(code=code, made_at_ms=now_ms), now_ms)
         elif act == "take":
-            offers.take("u-ada", code, now_ms)
+            if offers.take("u-ada", code, now_ms) is not None:
+                offers.answered("u-ada", code, nothing_came=False)
         else:
             offers.cancel("u-ada", code)
         assert set(offers._taken) <= set(offers._open)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from bot.console import Console, ConsoleMessenger
@@ -23,9 +25,11 @@ from bot.telegram.handlers import (
 )
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.offer import offer_key
 from bot.trading.trading_state import OUTFLOW
 from bot.tree import TradingBot
 from bot.users import ModeSwitch, Registrar
+from tests.whole.crowd import Crowd
 from tests.whole.virtual import World, make_world, open_for_entries, pausing, running_bot, until
 
 MODES = (Mode.LIVE, Mode.DRY_RUN)
@@ -101,3 +105,29 @@ async def test_a_conversation_can_begin_while_the_database_is_away(autojump_cloc
         assert "send /start first" in await stranger("/wallet")
         with pytest.raises(BotError, match="there is no user 'nobody'"):
             await console.open({"as": "nobody"}, world.told.append)
+
+
+async def test_a_card_that_waits_for_its_turn_is_told_to_be_confirmed_and_not_to_be_gone(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with console_of(world) as (_, console):
+        crowd = Crowd(world.chain)
+        mint = crowd.launch()
+        await trio.sleep(2)
+        one, other = [await console.open({"as": "demo-1"}, world.told.append) for _ in range(2)]
+        card = await one(f"/buy {mint} 0.05")
+        code = re.search(r"/confirm (\w{8})", card)
+        assert code is not None, card
+        world.chain.set_fault("rpc-slow", for_s=90, delay_ms=1_500)
+        answers: list[str] = []
+        async with trio.open_nursery() as nursery:
+
+            async def confirm() -> None:
+                answers.append(await one(f"/confirm {code[1]}"))
+
+            nursery.start_soon(confirm)
+            await trio.sleep(0.1)
+            assert not answers
+            assert "You have confirmed that already" in await other(f"/cancel {code[1]}")
+        assert await world.store.intent_of(offer_key((await world.store.users())[0].id, code[1])) is not None

@@ -58,6 +58,9 @@ async def test_a_sale_with_the_wallets_key_is_adopted_with_its_proceeds_and_free
         before = (await bot.adapters.chain.balances(here.wallet.address)).lamports
         _, signature = await Owner(world, here.wallet).sells(bot.adapters.chain, here.held.mint, here.held.token_raw)
         await until(lambda: "outflow" in pausing(bot), within_s=120)
+        await until(
+            lambda: any(f"lost tokens of {here.held.mint} by {signature}" in one for one in world.told), within_s=2
+        )
         await exact(bot, world)
         brought = (await bot.adapters.chain.balances(here.wallet.address)).lamports - before
         after = await here.holder()
@@ -69,7 +72,7 @@ async def test_a_sale_with_the_wallets_key_is_adopted_with_its_proceeds_and_free
             lambda: any(signature in line and "which count in the result" in line for line in world.told), within_s=10
         )
         assert any(f"tokens of {here.held.mint} left" in line for line in world.alerts)
-        assert not any("-0" in line for line in world.told if "left your wallet" in line)
+        assert not any("-0" in line for line in world.told if " lost " in line)
         stories = [await world.store.order_story(one) for one in await world.store.orders_of(here.held.id)]
         words = story_text(after, [one for one in stories if one is not None])
         assert "without an order of this bot" in words

@@ -107,7 +107,10 @@ class PreferenceHandlers:
             raise wrong_usage(command)
         if not await self.pauses.acknowledge_outflow(known(incoming).id):
             return "Nothing has left your wallet without this bot; there is nothing to say yes to."
-        return "Noted: it was you. What left is in the books, and your wallet is not frozen any more; see /status."
+        return (
+            "Noted: all that left your wallet until now was you. It is in the books, or will be within a minute, and your wallet"
+            " is not frozen any more; see /status."
+        )
 
 
 def _counts_for(row: Setting) -> str:

@@ -121,14 +121,18 @@ class TradeHandlers:
         request = self.offers.take(user.id, code, now_ms)
         if request is None:
             return self._no_offer(user, code, now_ms)
-        if request.side is Side.BUY and request.mode is not user.mode:
-            return (
-                f"{mode_label(user.mode.value)} That card is of mode {request.mode.value}, and you are in {user.mode.value} now."
-                " Nothing was sent; send the command again."
-            )
-        outcome = await self.desk.submit(request)
-        if isinstance(outcome, Refused) and outcome.code not in NOT_KNOWN:
-            self.offers.open_again(user.id, code)
+        nothing_came = True
+        try:
+            if request.side is Side.BUY and request.mode is not user.mode:
+                return (
+                    f"{mode_label(user.mode.value)} That card is of mode {request.mode.value}, and you are in"
+                    f" {user.mode.value} now. Nothing was sent; send the command again."
+                )
+            nothing_came = False
+            outcome = await self.desk.submit(request)
+            nothing_came = isinstance(outcome, Refused) and outcome.code not in NOT_KNOWN
+        finally:
+            self.offers.answered(user.id, code, nothing_came=nothing_came)
         return _told(request.mode, outcome)
 
     async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
@@ -149,6 +153,8 @@ class TradeHandlers:
 
     def _no_offer(self, user: User, code: str, now_ms: int) -> str:
         label = mode_label(user.mode.value)
+        if self.offers.is_taken(user.id, code):
+            return f"{label} You have confirmed that already; it is being sent, or was. Its result is told; see /positions."
         if self.offers.has_expired(user.id, code, now_ms):
             return f"{label} That offer has expired. Nothing was sent; send the command again."
         return (
