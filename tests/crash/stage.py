@@ -15,7 +15,7 @@ from bot.trading.intent import TradeRequest
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
-from tests.crash.points import point_at
+from tests.crash.points import point_at, points
 from tests.simulation.doors import Call, Life
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
