@@ -76,7 +76,9 @@ def as_text(value: Value) -> str:
 
 
 def varint(value: int) -> bytes:
-    """A number of at most 64 bits, not negative, as the format writes it."""
+    """A number of at most 64 bits, not negative, as the format writes it; most have one byte."""
+    if value < 0x80:
+        return bytes((value,))
     written = bytearray()
     while value > 0x7F:
         written.append(value & 0x7F | 0x80)

@@ -172,7 +172,8 @@ class _Shard:
                         self._tell(update, listener)
                     elif update is not None and self._is_new(update, listener):
                         silence.deadline = trio.current_time() + self._silence_s
-                    if self.changed.is_set():
+                    # A server takes the latest of several requests alone, and with it no replay that an earlier one wanted.
+                    if self.changed.is_set() and self._replays_from is None:
                         if not self.wallets:
                             self.slot = 0
                             return

@@ -24,7 +24,7 @@ SUBSCRIBE = "/geyser.Geyser/Subscribe"
 COMMITMENTS: tuple[Commitment, ...] = ("processed", "confirmed", "finalized")
 PING = text(6, b"")
 
-INVALID_ARGUMENT, INTERNAL = 3, 13
+INVALID_ARGUMENT, OUT_OF_RANGE = 3, 11
 MAX_FILTER_ACCOUNTS = 50_000  # of one filter, for each way to name them; operators choose theirs
 
 
@@ -129,7 +129,7 @@ class GeyserSession:
                 return
             self._request = _request(asked)
         except Malformed as error:
-            raise Refusal(INVALID_ARGUMENT, str(error)) from None
+            raise Refusal(INVALID_ARGUMENT, f"failed to create filter: {error}") from None
         if self._request.from_slot is not None and not self._geyser.is_silent:
             self._replay(self._request.from_slot)
 
@@ -157,7 +157,7 @@ class GeyserSession:
         kept = [block for block in chain.blocks if block.slot <= newest_slot]
         if not kept or from_slot < kept[0].slot:
             first = kept[0].slot if kept else newest_slot
-            raise Refusal(INTERNAL, f"broadcast from {from_slot} is not available, last available: {first}")
+            raise Refusal(OUT_OF_RANGE, f"broadcast from {from_slot} is not available, last available: {first}")
         for block in kept:
             if block.slot >= from_slot:
                 self._tell_transactions(block)
@@ -203,7 +203,7 @@ def _entries(values: list[int | bytes]) -> Iterator[tuple[str, bytes]]:
 def _transactions(name: str, body: dict[int, list[int | bytes]]) -> _Transactions:
     def keys(field: int) -> frozenset[str]:
         if len(body.get(field, [])) > MAX_FILTER_ACCOUNTS:
-            raise Malformed(f"Max amount of pubkeys reached, only {MAX_FILTER_ACCOUNTS} allowed")
+            raise Malformed(f"Max amount of Pubkeys reached, only {MAX_FILTER_ACCOUNTS} allowed")
         return frozenset(_raw(value).decode("utf-8", "replace") for value in body.get(field, []))
 
     failed = bool(body[2][-1]) if 2 in body else None

@@ -30,9 +30,23 @@ LAUNCHES = 900
 # Prices that no push brings are polled several times a second, as quickly as the rest of these intervals.
 SOURCES = """[streams]
 sources = ["logs", "grpc", "pumpportal"]
+
+[tracking]
+source = "grpc"
 """
 SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]") + SOURCES
 SLOT_MS = 50
+FOLLOWED = """
+    select w.address from user_wallets w join users u on u.id = w.user_id where u.handle = 'demo-2'
+"""
+# Trades of that wallet, between its first and its newest signal, that are no signals.
+UNHEARD = """
+    select t.signature from trades t
+    join user_wallets w on w.id = t.wallet_id
+    join tracked_wallets f on f.address = w.address
+    where t.slot > (select min(s.slot) from wallet_signals s)
+    and not exists (select from wallet_signals s where s.signature = t.signature)
+"""
 TRADES_IN_TROUBLE = 10  # of each side; some seconds of this market
 LEVEL_CHANGES = {"entries_paused", "service_down", "halt_latched"}
 
@@ -217,7 +231,14 @@ def test_trouble_of_one_endpoint_is_no_trouble_for_whoever_trades(
 
 
 def test_a_lost_stream_closes_entries_and_no_exit(trading: RealBot, troubles: list[Trouble]) -> None:
-    """Slow: positions come due and leave by prices that are polled while nothing is pushed."""
+    """Slow: positions come due and leave by prices that are polled while nothing is pushed.
+
+    A user follows another one's wallet, and hears of its trades by the stream, or by its history while that is away.
+    """
+    [followed] = rows_of_running(trading.directory, FOLLOWED)
+    told = trading.say("demo-1", f"/track {followed['address']}")
+    assert any("its trades are recorded from now on, checked every 30 s" in line for line in told), told
+    trading.until("the wallet told", lambda status: status["wallets_followed"]["told"] == 1)
     trading.until("all sources up", lambda status: set(sources(status).values()) == {"up"})
     with trouble(trading, troubles, "stream-silent", "--source", "logs"):
         status = trading.until("one is silent", lambda status: sources(status)["logs"] == "down")
@@ -232,6 +253,10 @@ def test_a_lost_stream_closes_entries_and_no_exit(trading: RealBot, troubles: li
         assert status["launches_seen"] == seen
     until_it_trades_again(trading)
     assert trading.status()["launches_seen"] > seen
+    trading.until("the wallet told again", lambda status: status["wallets_followed"]["told"] == 1)
+    trading.until("no trade unheard", lambda _: not rows_of_running(trading.directory, UNHEARD))
+    assert rows_of_running(trading.directory, "select * from wallet_signals")
+    trading.say("demo-1", f"/untrack {followed['address']}")
     mints = [event["mint"] for event in trading.log() if event["event"] == "token_detected"]
     assert len(mints) == len(set(mints))
 
