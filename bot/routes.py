@@ -192,6 +192,7 @@ def launch_stream(
             clock,
             silence_s=max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000),
             reads=reads,
+            newest_slot=chain.newest_slot,
         )
 
     def pumpportal() -> LaunchSource:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import trio
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.geyser import Ping, SlotTold, TransactionTold, decode_update, ping_request, subscribe_request
 from bot.chain.pumpfun import launchpad_events, tells_launch_or_trade
+from bot.chain.silence import Silence
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.event_reads import EventReads
@@ -51,8 +51,9 @@ class GeyserStatistics:
 class GeyserLaunches:
     """One call at a time. After a loss the next one begins with the slot that was told last, where the server has it.
 
-    No new slot for `silence_s` means that the call is dead, however often the server pings. `newest_slot` is that of the
-    RPC endpoints, 0 while it is not known: by it a replayed event counts as seen when it happened.
+    No new slot for `silence_s` means that the call is dead, however often the server pings, unless `newest_slot` shows that
+    the chain stands. That is the RPC endpoints', 0 while it is not known; by it a replayed event counts as seen when it
+    happened.
     """
 
     name = NAME
@@ -81,7 +82,10 @@ class GeyserLaunches:
 
     async def follow(self, listener: Listener) -> NoReturn:
         began_slot = self._slot
-        with trio.CancelScope(deadline=trio.current_time() + self._silence_s) as silence:
+        silence = Silence(self._silence_s, self._newest_of_endpoints, began_slot)
+        trouble = f"nothing heard for {self._silence_s:g} s, not even a new slot"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(silence.end, nursery.cancel_scope)
             from_slot = self._from_slot()
             try:
                 async with self._open() as call:
@@ -91,8 +95,9 @@ class GeyserLaunches:
             except ChainUnavailable as error:
                 # A server that no longer has a slot refuses the whole call: the next one asks for no replay.
                 self._replay = from_slot is None or self._slot > began_slot
-                raise ChainUnavailable(f"{NAME}: {error}") from None
-        raise ChainUnavailable(f"{NAME}: nothing heard for {self._silence_s:g} s, not even a new slot")
+                trouble = str(error)
+            nursery.cancel_scope.cancel()
+        raise ChainUnavailable(f"{NAME}: {trouble}")
 
     def _from_slot(self) -> int | None:
         """Where a replay begins; None for the first call, and where the last one was refused."""
@@ -102,16 +107,14 @@ class GeyserLaunches:
         self._counts.replays += 1
         return max(self._slot, self._newest_of_endpoints() - MAX_LATE_SLOTS)
 
-    async def _take(self, message: bytes, call: Call, listener: Listener, silence: trio.CancelScope) -> None:
+    async def _take(self, message: bytes, call: Call, listener: Listener, silence: Silence) -> None:
         try:
             update = decode_update(message)
             if isinstance(update, TransactionTold):
                 events = self._events(update)
-                # While a slow listener holds us up the call is not silent.
-                left_s, silence.deadline = silence.deadline - trio.current_time(), math.inf
-                for event in events:
-                    await listener.tell(event)
-                silence.deadline = trio.current_time() + left_s
+                with silence.held_up():
+                    for event in events:
+                        await listener.tell(event)
                 return
         except DecodeError as error:
             self._counts.lost += 1
@@ -120,7 +123,7 @@ class GeyserLaunches:
         if isinstance(update, SlotTold) and update.slot > self._slot:
             self._slot = update.slot
             listener.alive()
-            silence.deadline = trio.current_time() + self._silence_s
+            silence.heard(update.slot)
         elif isinstance(update, Ping):
             await call.send(ping_request())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +16,7 @@ from bot.chain import wire
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.event_queue import EventQueue, reading
 from bot.chain.pumpfun import events_in_logs, launchpad_events, tells_launch_or_trade
+from bot.chain.silence import Silence
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
@@ -80,7 +80,7 @@ class PumpLaunchStream:
     One that is lost or silent is replaced by the next endpoint, and a block ends when none can be had. `fetch_events`
     reads the event payloads of a transaction (`PumpChain.events_of`), for logs that were cut; `fetch_since` lists what was
     missed while nobody was followed. No new slot heard for `silence_s` means that a connection is dead, however open it
-    looks and whatever it repeats.
+    looks and whatever it repeats, unless `newest_slot`, that of the endpoints, shows that the chain stands.
     """
 
     name = "logs"
@@ -95,6 +95,7 @@ class PumpLaunchStream:
         *,
         silence_s: float = SILENCE_S,
         reads: EventReads | None = None,
+        newest_slot: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sources = tuple(sources) if isinstance(sources, Sequence) else (sources,)
         if not self._sources:
@@ -104,6 +105,7 @@ class PumpLaunchStream:
         self._clock = clock
         self._silence_s = silence_s
         self._reads = reads or EventReads()
+        self._newest_of_endpoints = newest_slot
         self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
         self._newest: tuple[str, int] | None = None
@@ -268,7 +270,8 @@ class PumpLaunchStream:
 
     async def _follow(self, source: Subscriptions, connection: _Connection) -> ChainUnavailable:
         """What ended the connection."""
-        silence = trio.CancelScope(deadline=trio.current_time() + self._silence_s)
+        silence = Silence(self._silence_s, self._newest_of_endpoints, self._newest_slot)
+        trouble = ChainUnavailable(f"{source.name}: nothing heard for {self._silence_s:g} s, not even a new slot")
 
         def opened() -> None:
             connection.opened_at_s = trio.current_time()
@@ -276,19 +279,19 @@ class PumpLaunchStream:
         async def deliver(notification: Notification) -> None:
             self._counts.heard += 1
             moved_at_s = connection.heard_at_s
-            # While a slow consumer holds us up the connection is not silent.
-            left_s, silence.deadline = silence.deadline - trio.current_time(), math.inf
-            await self._take(notification, connection)
-            silence.deadline = trio.current_time() + (
-                left_s if connection.heard_at_s == moved_at_s else self._silence_s
-            )
+            with silence.held_up():
+                await self._take(notification, connection)
+            if connection.heard_at_s != moved_at_s:
+                silence.heard(connection.slot)
 
-        try:
-            with silence:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(silence.end, nursery.cancel_scope)
+            try:
                 await source.follow(WANTED, deliver, opened)
-        except ChainUnavailable as error:
-            return error
-        return ChainUnavailable(f"{source.name}: nothing heard for {self._silence_s:g} s, not even a new slot")
+            except ChainUnavailable as error:
+                trouble = error
+            nursery.cancel_scope.cancel()
+        return trouble
 
     def _note_slot(self, connection: _Connection, slot: int) -> None:
         """A slot was told. Only a new one is a sign of life; the first of a connection has to be new to the stream."""

@@ -58,7 +58,8 @@ class QueueFull(Exception):
 class Position:
     """Where a chain stands: everything beside its accounts and history that a restart has to know.
 
-    `slot` is the newest slot, which has no block of its own directly after a fork.
+    `slot` is the newest slot, which has no block of its own directly after a fork, nor while leaders are away: so many
+    slots as `skipped` says have passed since then.
     """
 
     slot: int
@@ -66,6 +67,7 @@ class Position:
     time_s: int
     transactions: int
     forks: tuple[ForkPoint, ...] = ()
+    skipped: int = 0
 
 
 def slot_at(position: Position, commitment: Commitment) -> int:
@@ -213,7 +215,8 @@ class Chain:
     def skip_slot(self, time_s: int) -> None:
         """Let a slot pass without a block: what waits goes on waiting, and no height is used up."""
         time_s = max(time_s, self.position.time_s)
-        self.position = replace(self.position, slot=self.position.slot + 1, time_s=time_s)
+        position = self.position
+        self.position = replace(position, slot=position.slot + 1, time_s=time_s, skipped=position.skipped + 1)
         self._set_clock(time_s)
 
     def produce_block(self, time_s: int, price_jumps_for: Callable[[str], bool] = lambda _: False) -> Block:

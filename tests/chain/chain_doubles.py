@@ -276,7 +276,12 @@ def in_process_sources(
     """Sources of launches by their names in the settings, over the first endpoint; `key` is one for PumpPortal."""
     made: dict[str, LaunchSource] = {
         "logs": PumpLaunchStream(
-            InProcessSubscriptions(net), chain.events_of, chain.signatures_since, clock, reads=reads
+            InProcessSubscriptions(net),
+            chain.events_of,
+            chain.signatures_since,
+            clock,
+            newest_slot=chain.newest_slot,
+            reads=reads,
         ),
         "pumpportal": HintedLaunches(in_process_portal(net, key=key), chain.recorded, clock, per_second=READS_PER_S),
     }

@@ -167,7 +167,16 @@ class OutageWorld(World):
             store=self.spooled.as_store,
             chain=chain,
             stream=LaunchSources(
-                [PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)], self.clock
+                [
+                    PumpLaunchStream(
+                        subscriptions,
+                        chain.events_of,
+                        chain.signatures_since,
+                        self.clock,
+                        newest_slot=chain.newest_slot,
+                    )
+                ],
+                self.clock,
             ),
             history=PumpWallets(endpoints),
             vault=self.vault,

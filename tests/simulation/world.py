@@ -110,7 +110,16 @@ class DoorWorld(World):
             store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),
             stream=LaunchSources(
-                [PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, self.clock)], self.clock
+                [
+                    PumpLaunchStream(
+                        subscriptions,
+                        chain.events_of,
+                        chain.signatures_since,
+                        self.clock,
+                        newest_slot=chain.newest_slot,
+                    )
+                ],
+                self.clock,
             ),
             history=PumpWallets(endpoints),
             vault=cast(Vault, Door("vault", self.vault, self.life)),

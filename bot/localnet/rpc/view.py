@@ -117,8 +117,9 @@ class View:
         return self._chain.blocks if past is None else past.blocks
 
     def slot_at(self, commitment: Commitment) -> int:
-        """The newest slot at a commitment level."""
-        return slot_at(self.position, commitment)
+        """The newest slot at a commitment level: a node knows of none without a block before the next one with a block."""
+        position = self.position
+        return min(slot_at(position, commitment), position.slot - position.skipped)
 
     def height_at(self, commitment: Commitment) -> int:
         """The newest block height at a commitment level."""

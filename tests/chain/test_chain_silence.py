@@ -1,0 +1,137 @@
+"""A stream that tells no new slot: dead where the chain went on without it, and not where a leader is away."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.chain.geyser_stream import GeyserLaunches
+from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
+from bot.chain.pump_chain import PumpChain
+from bot.chain.silence import SLOT_S, SLOTS_WAITED_FOR, Silence
+from bot.clock import virtual_clock
+from bot.errors import ChainUnavailable
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import LaunchSource
+from tests.chain.chain_doubles import InProcessSubscriptions, in_process_geyser
+from tests.chain.chain_scenario import EPOCH_MS, virtual_world
+
+LONGEST_S = SILENCE_S + SLOTS_WAITED_FOR * SLOT_S
+SLOT_MS = 450  # slots of a real cluster are a little longer than they should be
+
+
+async def _ends_after_s(newest: list[int], *, told: int, at_s: tuple[float, ...] = ()) -> float:
+    """When a connection ends that told the slot `told` before, and the next one at each of these moments."""
+    began_s = trio.current_time()
+    silence = Silence(SILENCE_S, lambda: newest[0], told)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(silence.end, nursery.cancel_scope)
+        for moment_s in at_s:
+            await trio.sleep_until(began_s + moment_s)
+            told += 1
+            silence.heard(told)
+        await trio.sleep_forever()
+    return trio.current_time() - began_s
+
+
+async def test_a_connection_that_the_chain_went_on_without_is_dead_at_once(autojump_clock: MockClock) -> None:
+    assert await _ends_after_s([11], told=10) == pytest.approx(SILENCE_S)
+
+
+async def test_so_is_one_where_nobody_knows_of_the_chain(autojump_clock: MockClock) -> None:
+    assert await _ends_after_s([0], told=10) == pytest.approx(SILENCE_S)
+
+
+async def test_while_the_chain_stands_another_leader_is_waited_for_and_no_longer(autojump_clock: MockClock) -> None:
+    assert await _ends_after_s([10], told=10) == pytest.approx(LONGEST_S)
+
+
+async def test_a_slot_in_time_begins_the_patience_anew(autojump_clock: MockClock) -> None:
+    assert await _ends_after_s([10], told=10, at_s=(LONGEST_S - 0.1,)) == pytest.approx(2 * LONGEST_S - 0.1)
+
+
+async def test_the_patience_ends_when_the_chain_goes_on_without_it(autojump_clock: MockClock) -> None:
+    newest = [10]
+
+    async def go_on() -> None:
+        await trio.sleep(SILENCE_S + SLOT_S / 2)
+        newest[0] = 11
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(go_on)
+        assert await _ends_after_s(newest, told=10) == pytest.approx(SILENCE_S + SLOT_S)
+
+
+async def test_time_in_a_slow_listener_is_no_silence(autojump_clock: MockClock) -> None:
+    began_s = trio.current_time()
+    silence = Silence(SILENCE_S, lambda: 0, 10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(silence.end, nursery.cancel_scope)
+        await trio.sleep(1)
+        with silence.held_up():
+            await trio.sleep(60)
+        await trio.sleep_forever()
+    assert trio.current_time() - began_s == pytest.approx(60 + SILENCE_S)
+
+
+class Heard:
+    """Who listens to a source, and until when there was something to listen to."""
+
+    def __init__(self) -> None:
+        self.mints: list[str] = []
+        self.ended_at_s: float | None = None
+
+    async def tell(self, event: object) -> None:
+        await trio.lowlevel.checkpoint()
+        self.mints.append(str(getattr(event, "mint", "")))
+
+    def alive(self) -> None:
+        pass
+
+    async def follow(self, source: LaunchSource) -> None:
+        with pytest.raises(ChainUnavailable, match="not even a new slot"):
+            await source.follow(self)
+        self.ended_at_s = trio.current_time()
+
+
+def _source(name: str, net: InProcessChain, chain: PumpChain) -> LaunchSource:
+    clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
+    if name == "grpc":
+        return GeyserLaunches(in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S)
+    subscriptions = InProcessSubscriptions(net)
+    return PumpLaunchStream(
+        subscriptions, chain.events_of, chain.signatures_since, clock, newest_slot=chain.newest_slot
+    )
+
+
+@pytest.mark.parametrize("name", ["logs", "grpc"])
+async def test_leaders_who_are_away_end_no_stream_and_a_silent_one_ends_beside_them(
+    autojump_clock: MockClock, name: str
+) -> None:
+    net = InProcessChain(seed=33, slot_ms=SLOT_MS)
+    heard = Heard()
+    async with virtual_world(net) as world:
+
+        async def probe() -> None:
+            while True:
+                await trio.sleep(1)
+                await world.chain.probe()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(probe)
+            creator = await world.funded()
+            nursery.start_soon(heard.follow, _source(name, net, world.chain))
+            await trio.sleep(2)
+            net.set_fault("skip-slots", for_s=3_600)
+            await trio.sleep(60)
+            mint = await world.launched(creator)
+            await trio.sleep(10)
+            assert mint in heard.mints
+            assert heard.ended_at_s is None
+            net.set_fault("stream-silent", for_s=3_600)
+            silent_at_s = trio.current_time()
+            await trio.sleep(LONGEST_S + 1)
+            assert heard.ended_at_s is not None
+            assert heard.ended_at_s <= silent_at_s + LONGEST_S
+            nursery.cancel_scope.cancel()
