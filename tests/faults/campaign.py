@@ -30,11 +30,12 @@ from tests.whole.real_market import LAUNCH_GAP_MS, write_busy_market
 SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]\ndemo_fund_sol = 1000").replace(
     "[demo]", "[demo]\nsnipe_sol = 0.02\nsnipe_max_daily = 1000000"
 )
-SUPERVISION = supervision_file(dwell_s=0.001)  # it doubles with each relapse within an hour
+SUPERVISION = supervision_file(dwell_s=0.01)  # the least that is taken; it doubles with each relapse within an hour
 USERS = ("demo-1", "demo-2")
 ENDPOINTS = ("all", "rpc-1", "rpc-2")
 LIAR = "rpc-1"
-LIES = ("stale", "empty", "genesis", "reorder", "flood")
+LIES = ("stale", "empty", "genesis", "reorder", "flood", "cut-logs")
+WEATHER = ("skip-slots", "fail-tx")  # of the chain itself, on an ordinary day
 MOST_AT_ONCE = 4
 BEGINS_WITHIN_S = 6.0
 # Shorter than the 30 s after which an RPC outage halts the bot, longer than the 150 blocks that an order lives.
@@ -158,8 +159,8 @@ def _drawn(draw: random.Random) -> list[Trouble]:
 
 
 def _drawn_fault(draw: random.Random, at_s: float) -> Trouble:
-    """A fault of the chain's endpoints, of one or of all."""
-    name = draw.choice(("rpc-down", "rpc-slow", "rate-limit", "stream-drop", "drop-tx"))
+    """A fault of the chain's endpoints, of one or of all, or of the chain itself."""
+    name = draw.choice(("rpc-down", "rpc-slow", "rate-limit", "stream-drop", "drop-tx", *WEATHER))
     lasts_s = draw.uniform(SHORTEST_S, LONGEST_S)
     words = ["localnet", "fault", name, "--for", f"{lasts_s:.1f}s", "--endpoint", draw.choice(ENDPOINTS)]
     if name == "rpc-slow":
