@@ -95,11 +95,13 @@ async def pool(
     answer serve another chain or when the settings name an endpoint that is not there, or a URL that is none.
     """
     chosen = options.settings.rpc
-    sizes = batches(chosen, len(cluster.http_urls))
+    wishes = enumerate(listed(chosen, len(cluster.http_urls)))
     async with AsyncExitStack() as opened:
         transports = [
-            await opened.enter_async_context(open_transport(url, batch=size, key=keys.of_endpoint(place)))
-            for place, (url, size) in enumerate(zip(cluster.http_urls, sizes, strict=True))
+            await opened.enter_async_context(
+                open_transport(url, batch=wish.batch, http2=wish.http2, key=keys.of_endpoint(place))
+            )
+            for url, (place, wish) in zip(cluster.http_urls, wishes, strict=True)
         ]
         endpoints = _pool_over(transports, clock, options, keys)
         await endpoints.admit(cluster.genesis_hash)
@@ -144,11 +146,11 @@ def allowances(chosen: settings.Rpc, count: int) -> list[AllowanceRule]:
     return list(rules.values())
 
 
-def batches(chosen: settings.Rpc, count: int) -> list[int]:
-    """How many requests each endpoint takes at once, in order."""
-    told = {one.name: one.batch for one in chosen.endpoints}
-    usual: int = settings.RpcEndpoint.model_fields["batch"].default
-    return [told.get(f"rpc-{place}", usual) for place in range(1, count + 1)]
+def listed(chosen: settings.Rpc, count: int) -> list[settings.RpcEndpoint]:
+    """What the settings say of each endpoint, in order; of one that is not listed, the defaults."""
+    told = {one.name: one for one in chosen.endpoints}
+    names = [f"rpc-{place}" for place in range(1, count + 1)]
+    return [told.get(name) or settings.RpcEndpoint(name=name) for name in names]
 
 
 def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, keys: ApiKeys) -> list[OwnSubscriptions]:

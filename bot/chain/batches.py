@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -268,10 +268,19 @@ async def batching(inner: Transport, most: int) -> AsyncIterator[Transport]:
 
 
 @asynccontextmanager
-async def open_transport(url: str, *, batch: int, key: Key | None = None) -> AsyncIterator[Transport]:
+async def open_transport(
+    url: str, *, batch: int, key: Key | None = None, http2: bool = False
+) -> AsyncIterator[Transport]:
     """An endpoint that takes batches of up to so many requests; raises StartupError for a URL that is none.
 
     `key` is for the mark in the URL.
     """
-    async with open_http_transport(url, key=key) as http, batching(http, batch) as transport:
+    opened: AbstractAsyncContextManager[Transport]
+    if http2:
+        from bot.chain.http2_transport import open_http2_transport
+
+        opened = open_http2_transport(url, key=key)
+    else:
+        opened = open_http_transport(url, key=key)
+    async with opened as http, batching(http, batch) as transport:
         yield transport

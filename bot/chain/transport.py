@@ -167,9 +167,12 @@ class HttpTransport:
         headers = [*told, (b"Content-Length", b"%d" % len(body))]
         request = httpx.Request("POST", url, headers=headers, stream=_Body(body), extensions=_TIMEOUTS)
         async with aclosing(await pool.handle_async_request(request)) as response:
-            if response.status_code != httpx.codes.OK:
-                raise refusal(self._name, response)
-            return await self._body(response)
+            return await self._taken(response)
+
+    async def _taken(self, response: httpx.Response) -> bytes:
+        if response.status_code != httpx.codes.OK:
+            raise refusal(self._name, response)
+        return await self._body(response)
 
     async def _body(self, response: httpx.Response) -> bytes:
         answer = bytearray()

@@ -192,7 +192,8 @@ class RpcEndpoint(Section):
 
     `exit_share_percent` of each budget is kept for exits, which are not refused even when all of it is used. Up to `batch`
     requests that are made at once share an HTTP request; each still counts as one. 1 is for an endpoint that takes no
-    batches; the local chain does.
+    batches; the local chain does. With `http2` all requests share one connection where the endpoint offers that: over TLS it
+    chooses, and with http:// it is spoken to so at once.
 
     `key_file` holds the endpoint's key in one line, for the place of `{key}` in its address in `rpc.urls` and `rpc.ws_urls`.
     It is read again every second: what is asked after a change carries the new key, and no restart is needed.
@@ -205,6 +206,7 @@ class RpcEndpoint(Section):
     requests_per_month: int | None = Field(default=None, ge=1, le=10**12)
     exit_share_percent: Decimal = Field(default=Decimal(20), ge=0, le=90, decimal_places=2)
     batch: int = Field(default=100, ge=1, le=100)
+    http2: bool = False
 
 
 class Rpc(Section):

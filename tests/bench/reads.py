@@ -1,6 +1,7 @@
 """Reads of balances over HTTP from a chain in a process of its own: one after the other, and many at once.
 
-The floor is what one would write without this program: an httpx client, a request per read, its JSON in and out.
+The floor is what one would write without this program: an httpx client, a request per read, its JSON in and out. What HTTP/2
+costs is held against ours over HTTP/1.1.
 """
 
 from __future__ import annotations
@@ -46,16 +47,25 @@ def reads(draw: random.Random) -> list[Line]:
             rate,
             goal=ratio_of_at_least(LEAST_RATIO_AT_ONCE),
         ),
+        *(
+            line(rounds, f"the same over HTTP/2, {how}", f"ours over HTTP/2 by {readers}", f"ours by {readers}", rate)
+            for how, readers in (("one after the other", 1), (f"{AT_ONCE} at once", AT_ONCE))
+        ),
     ]
 
 
 async def _measure(root: Path, draw: random.Random) -> Rounds:
     async with remote_chain(root) as chain, httpx.AsyncClient(trust_env=False) as plain:
         url = chain.address.http_urls[0]
-        async with open_transport(url, batch=BATCH) as transport:
+        async with (
+            open_transport(url, batch=BATCH) as transport,
+            open_transport(url, batch=BATCH, http2=True) as over_http2,
+        ):
             ours = Reader("ours", partial(RpcClient(transport, RPC_DEADLINE_S).balance, WALLET, "confirmed"))
+            newer = RpcClient(over_http2, RPC_DEADLINE_S)
+            other = Reader("ours over HTTP/2", partial(newer.balance, WALLET, "confirmed"))
             floor = Reader("plain httpx", partial(_plain, plain, url, count(1)))
-            turns = [partial(one.turn, readers) for one in (ours, floor) for readers in (1, AT_ONCE)]
+            turns = [partial(one.turn, readers) for one in (ours, other, floor) for readers in (1, AT_ONCE)]
             return await compete_inside(turns, rounds=ROUNDS, draw=draw)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StartupError
-from bot.routes import allowances, batches
+from bot.routes import allowances, listed
 from bot.settings import Rpc, RpcEndpoint, load
 
 
@@ -22,7 +22,7 @@ def test_a_listed_endpoint_has_its_roles_and_budgets_and_the_others_have_none() 
 
 def test_an_endpoint_takes_as_many_requests_at_once_as_its_settings_say() -> None:
     alone = RpcEndpoint(name="rpc-2", batch=1)
-    assert batches(Rpc(endpoints=(alone,)), 3) == [100, 1, 100]
+    assert [one.batch for one in listed(Rpc(endpoints=(alone,)), 3)] == [100, 1, 100]
 
 
 @pytest.mark.parametrize(

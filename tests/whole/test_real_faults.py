@@ -34,7 +34,11 @@ sources = ["logs", "grpc", "pumpportal"]
 [tracking]
 source = "grpc"
 """
-SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]") + SOURCES
+ENDPOINTS = """[[rpc.endpoints]]
+name = "rpc-2"
+http2 = true
+"""
+SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]") + SOURCES + ENDPOINTS
 SLOT_MS = 50
 FOLLOWED = """
     select w.address from user_wallets w join users u on u.id = w.user_id where u.handle = 'demo-2'

@@ -1,8 +1,9 @@
-"""JSON-RPC over HTTP/1.1: h11 for the protocol, trio for the bytes."""
+"""JSON-RPC over HTTP/1.1: h11 for the protocol, trio for the bytes. A client that begins in HTTP/2 is answered in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import h11
@@ -14,6 +15,7 @@ from bot.localnet.faults import RPC_DOWN, FaultKind, FaultTable
 RECEIVE_BYTES = 65_536
 MAX_BODY_BYTES = 1_000_000
 IDLE_S = 300
+HTTP2_BEGINS = b"PRI * HTTP/2.0"
 RATE_LIMITED_ANSWER = b'{"jsonrpc":"2.0","error":{"code":429,"message":"Too many requests"},"id":null}'
 
 Answer = Callable[[bytes], bytes]
@@ -57,7 +59,26 @@ class HttpDoor:
         await self._connections.run(stream, self._requests)
 
     async def _requests(self, stream: trio.SocketStream) -> None:
+        first = b""
+        with trio.move_on_after(IDLE_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            first = bytes(await stream.receive_some(RECEIVE_BYTES))
+        if first.startswith(HTTP2_BEGINS):
+            await self._requests_in_http2(stream, first)
+        elif first:
+            await self._requests_in_http1(stream, first)
+
+    async def _requests_in_http2(self, stream: trio.SocketStream, first: bytes) -> None:
+        from bot.localnet.doors.http2 import Http2Session
+
+        async def respond(method: bytes, target: bytes, body: bytes) -> Response:
+            await self._connections.delay()
+            return self._respond(h11.Request(method=method, target=target, headers=[("host", "localnet")]), body)
+
+        await Http2Session(stream, respond, MAX_BODY_BYTES).run(first)
+
+    async def _requests_in_http1(self, stream: trio.SocketStream, first: bytes) -> None:
         connection = h11.Connection(h11.SERVER)
+        connection.receive_data(first)
         try:
             while True:
                 with trio.move_on_after(IDLE_S) as idle:
