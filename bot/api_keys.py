@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from bot import settings
-from bot.chain.key_file import Key, KeyFile, keep
+from bot.chain.key_file import LOOK_EVERY_S, Key, KeyFile, keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,9 @@ class ApiKeys:
         if (file := self._file(place)) is not None:
             file.tell(changed)
 
-    async def keep(self) -> NoReturn:
-        """Look after all files until cancelled."""
-        await keep([file for file in (*self.endpoints, self.engine, self.router) if file is not None])
+    async def keep(self, every_s: float = LOOK_EVERY_S) -> None:
+        """Look at all files so often until cancelled; returns at once where there are none."""
+        await keep([file for file in (*self.endpoints, self.engine, self.router) if file is not None], every_s)
 
     def _file(self, place: int) -> KeyFile | None:
         return self.endpoints[place] if place < len(self.endpoints) else None

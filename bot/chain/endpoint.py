@@ -294,7 +294,8 @@ class Endpoint:
                 raise
             finally:
                 breaker.end(is_trial=is_trial)
-            self._answered(asked_at_s, is_trial=is_trial)
+            if key_number == self._keys_used:
+                self._answered(asked_at_s, is_trial=is_trial)
             return answer
 
     @asynccontextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote
 
 import structlog
@@ -107,9 +106,9 @@ def filled(template: str, key: Key | None) -> str:
     return template if key is None else template.replace(MARK, quote(key(), safe=""))
 
 
-async def keep(files: Sequence[KeyFile]) -> NoReturn:
-    """Look at each file every second, until cancelled."""
-    while True:
-        await trio.sleep(LOOK_EVERY_S)
+async def keep(files: Sequence[KeyFile], every_s: float = LOOK_EVERY_S) -> None:
+    """Look at each file so often until cancelled; without any there is nothing to do."""
+    while files:
+        await trio.sleep(every_s)
         for one in files:
             await one.look()
