@@ -11,7 +11,6 @@ from trio.testing import MockClock
 
 from bot.chain.endpoint import PATIENCE_S
 from bot.chain.method_health import (
-    ALWAYS,
     FAILED_REST_S,
     FORBIDDEN_REST_MAX_S,
     FORBIDDEN_REST_S,
@@ -155,6 +154,15 @@ async def test_what_it_knows_of_the_past_may_fail_while_it_answers_for_now(autoj
     assert [door.asked for door in pool.doors] == [["getSignatureStatuses"]] * 2
 
 
+def test_bytes_are_handed_to_whoever_failed_to_take_some() -> None:
+    methods = MethodHealth()
+    for _ in range(2 * IN_A_ROW):
+        methods.answered("getSlot", 0.0)
+        assert methods.failed("sendTransaction", 0.0, 0.0, "it failed") is None
+        assert methods.forbidden("sendTransaction", 0.0, 0.0, "it is not served") is None
+    assert methods.refuses("sendTransaction", 0.0, anyway=False) is None
+
+
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(("getSlot", "sendTransaction", "getTransaction", "getBalance")),
@@ -181,7 +189,7 @@ def test_a_method_is_asked_again_in_bounded_time_and_what_everybody_is_asked_alw
             methods.failed(method, now_s, now_s, "it failed")
         else:
             methods.forbidden(method, now_s, now_s, "it is not served")
-        assert all(methods.refuses(one, now_s, anyway=False) is None for one in ALWAYS)
+        assert all(methods.refuses(one, now_s, anyway=False) is None for one in ("getSlot", "sendTransaction"))
         assert not methods.told(now_s + FORBIDDEN_REST_MAX_S)
 
 

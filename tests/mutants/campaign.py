@@ -18,11 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from tests.mutants.chain_mutants import CHAIN_MUTANTS
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("bot", "actors", "tests", "supervision.toml", "pyproject.toml")
-EVERY_TEST = tuple(dict.fromkeys(test for mutant in MUTANTS for test in mutant.tests))
+ALL = (*MUTANTS, *CHAIN_MUTANTS)
+EVERY_TEST = tuple(dict.fromkeys(test for mutant in ALL for test in mutant.tests))
 UNCHANGED = Mutant("the source as it is", (), EVERY_TEST)
 SEEDS = 60
 WITHIN_S = 900.0
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="seeds of the simulation for each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     arguments = parser.parse_args(argv)
-    chosen = [mutant for mutant in MUTANTS if arguments.only in (None, mutant.name)]
+    chosen = [mutant for mutant in ALL if arguments.only in (None, mutant.name)]
     print(ROW.format("mutant", "caught by", "which said"), flush=True)
     survived: list[str] = []
     with ThreadPoolExecutor(arguments.jobs) as pool:

@@ -1,0 +1,85 @@
+"""Classic mistakes of whoever asks endpoints: whose trouble a failure is, how long to wait, which key to use."""
+
+from __future__ import annotations
+
+from tests.mutants.mutants import Edit, Mutant
+
+CHAIN_MUTANTS = (
+    Mutant(
+        "believes that an endpoint is down where one method of it fails",
+        (
+            Edit(
+                "bot/chain/method_health.py",
+                "        if method in ALWAYS or not self._is_alive(method, now_s):\n",
+                "        if True:\n",
+            ),
+        ),
+        ("tests/chain/test_chain_method_health.py",),
+    ),
+    Mutant(
+        "leaves an endpoint alone for bytes that it failed to take",
+        (
+            Edit(
+                "bot/chain/method_health.py",
+                'ALWAYS = FOR_ALL | {"sendTransaction"}\n',
+                "ALWAYS = FOR_ALL\n",
+            ),
+        ),
+        ("tests/chain/test_chain_method_health.py",),
+    ),
+    Mutant(
+        "asks an endpoint again before the rest that it asked for is over",
+        (
+            Edit(
+                "bot/chain/breaker.py",
+                "        if self.must_wait(now_s):\n            return",
+                "        if False:\n            return",
+            ),
+        ),
+        ("tests/chain/test_chain_pool_breaker.py",),
+    ),
+    Mutant(
+        "goes back to the old key where the new one is refused",
+        (
+            Edit(
+                "bot/chain/transport.py",
+                "        if key is None or key != self._used_key:\n",
+                "        if self._used_key is None:\n",
+            ),
+        ),
+        ("tests/chain/test_chain_keys.py",),
+    ),
+    Mutant(
+        "uses a key that is being written",
+        (
+            Edit(
+                "bot/chain/key_file.py",
+                "        if is_whole and found != self._text:\n",
+                "        if found != self._text:\n",
+            ),
+        ),
+        ("tests/chain/test_chain_keys.py::test_a_key_that_is_being_written_is_not_used_by_half",),
+    ),
+    Mutant(
+        "lets an answer that nests too deeply end whoever reads it",
+        (
+            Edit(
+                "bot/chain/wire.py",
+                "UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)\n",
+                "UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)\n",
+            ),
+        ),
+        ("tests/chain/test_chain_rpc_fuzz.py::test_no_answer_breaks_a_reader",),
+    ),
+    Mutant(
+        "keeps the window of answers that were given up over HTTP/2",
+        (
+            Edit(
+                "bot/chain/http2_connection.py",
+                "            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)\n",
+                "            pass\n",
+            ),
+        ),
+        ("tests/chain/test_chain_http2.py::test_given_up_answers_hold_up_no_later_one_and_cost_no_connection",),
+    ),
+)
