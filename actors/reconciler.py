@@ -25,6 +25,8 @@ CAUSE = "reconcile"
 BOOT_REST_S = 0.5
 JUDGE_INTERVAL_S = 5.0
 WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
+WATCHED_PER_S = 5_000  # with more positions each is checked later, because all are read for it
+WATCHED_AT_ONCE = 200
 # A run without a decision for this long lost its sniper. One whose order is taken after all follows that order again.
 RUN_MAX_AGE_MS = 10_000
 
@@ -71,7 +73,7 @@ class ReconcilerActor:
                 pending = await self._audit(pending)
                 self.reconciled = self.reconciled or not pending
                 audit_at_s = trio.current_time() + self.policy.audit_interval_s
-            await trio.sleep(WATCH_INTERVAL_S)
+            await trio.sleep(max(WATCH_INTERVAL_S, len(positions) / WATCHED_PER_S))
 
     async def run_while_halted(self, ctx: Context) -> None:
         """Compare every wallet now and then, in place of `run`: what is sold in a halt, and what leaves by others' hands.
@@ -114,7 +116,9 @@ class ReconcilerActor:
         positions: list[Position] = []
         try:
             positions = await self.store.open_positions()
-            for position in positions:
+            for number, position in enumerate(positions):
+                if number % WATCHED_AT_ONCE == 0:
+                    await trio.lowlevel.checkpoint()  # who is watched already is looked up without one
                 await self.watch(position.id)
             self.check.look(positions)
         except Unavailable as error:

@@ -48,32 +48,28 @@ class Sniper(Actor[None, Look]):
         settings = await self._store.settings(self._user.id)
         if not settings.snipe_enabled:
             return
+        verdict = judge(opinion, settings)
+        if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
+            verdict = Ignored("late", f"the opinion waited {(now_ms - opinion.at_ms) / 1000:.1f} s")
+        # One row, whatever the verdict: an entry waits for each commit before its own.
         run = SnipeRun(
             id=self._clock.new_id(),
             user_id=self._user.id,
             mint=opinion.mint,
             epoch=settings.snipe_epoch,
-            status="ANALYZED",
-            reason="; ".join(opinion.reasons),
+            status="SKIPPED" if isinstance(verdict, Ignored) else "MONITORING",
+            reason=verdict.reason,
             confidence_bps=opinion.confidence_bps,
             launch_signature=message.launch.signature,
             created_at_ms=now_ms,
             seen_at_ms=message.launch.seen_at_ms,
         )
-        if not await self._store.open_run(run):
-            return
-        verdict = judge(opinion, settings)
-        if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
-            verdict = Ignored("late", f"the opinion waited {(now_ms - opinion.at_ms) / 1000:.1f} s")
-        if isinstance(verdict, Ignored):
-            await self._store.set_run(run.id, "SKIPPED", verdict.reason)
-            return
-        await self._buy(run, verdict, settings)
+        if await self._store.open_run(run) and isinstance(verdict, Signal):
+            await self._buy(run, verdict, settings)
 
     async def _buy(self, run: SnipeRun, signal: Signal, settings: UserSettings) -> None:
         bound = log.bind(user=self._user.id, mint=run.mint, run=run.id)
         bound.info("snipe_signal", spend_lamports=signal.spend_lamports, reason=signal.reason)
-        await self._store.set_run(run.id, "MONITORING", signal.reason)
         outcome = await self._desk.submit(
             TradeRequest(
                 key=f"snipe:{run.user_id}:{run.mint}:{run.epoch}",

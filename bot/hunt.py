@@ -104,7 +104,7 @@ class Hunt:
         """
         with _asked_of_a_hunt_that_may_end():
             snipers = self.supervisor("hunt", "snipers")
-            if any(child.id == user_id for child in snipers.which_children()):
+            if snipers.state_of(user_id) is not None:
                 await snipers.terminate_child(user_id)
             await self._sniper_changed(user_id)
 
@@ -115,7 +115,7 @@ class Hunt:
 
     async def _sniper_changed(self, user_id: str) -> None:
         snipers = self.supervisor("hunt", "snipers")
-        running = any(child.id == user_id for child in snipers.which_children())
+        running = snipers.state_of(user_id) is not None
         wanted = (await self.store.settings(user_id)).snipe_enabled
         if wanted and not running:
             user = next(user for user in await self.store.users() if user.id == user_id)

@@ -71,6 +71,10 @@ class SeenBlockhashes:
         self.reaches_back = True
         return True
 
+    def newest(self, now_s: float) -> Blockhash | None:
+        """The latest that was told; None where that was too long ago."""
+        return self._seen[-1] if self._seen and now_s - self._seen_at_s <= FRESH_S else None
+
     def short_lived(self, now_s: float) -> Blockhash | None:
         """The oldest with at least EXIT_LIFE_BLOCKS left; None when the newest that is known is too old to tell."""
         if now_s - self._seen_at_s > FRESH_S:
@@ -93,7 +97,10 @@ class Blockhashes:
         self._look_back_at_s = float("-inf")
 
     async def latest(self) -> Blockhash:
-        """The newest confirmed one. Raises ChainUnavailable."""
+        """The newest confirmed one, as it was at most FRESH_S ago: usually the last probe has it. Raises ChainUnavailable."""
+        return self._seen.newest(trio.current_time()) or await self._ask()
+
+    async def _ask(self) -> Blockhash:
         found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"), hedge=True)
         latest = Blockhash(found.blockhash, found.last_valid_block_height)
         self._seen.learn(latest, trio.current_time())
@@ -108,13 +115,13 @@ class Blockhashes:
             known = self._seen.short_lived(trio.current_time())
             if known is not None and self._seen.reaches_back:
                 return known
-            latest = await self.latest() if known is None else known
+            latest = await self._ask() if known is None else known
             await self._look_back()
             return self._seen.short_lived(trio.current_time()) or latest
 
     async def remember(self) -> None:
         """Look at the newest, and at those before where they are missing, so that an exit need not. Raises ChainUnavailable."""
-        await self.latest()
+        await self._ask()
         async with self._lock:
             await self._look_back()
 

@@ -21,7 +21,7 @@ from bot.trading.intent import Mode
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(repr=False)
 class ModeRouter(ReadThrough):
     """`real` for wallets of mode live, `dry_run` for those of mode dry_run."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -59,14 +59,18 @@ class PriceBook:
             del self._entries[mint]
 
     def push(self, mint: str, point: PricePoint) -> None:
-        """Take newer reserves; older slots are ignored, a later trade of the same slot counts."""
+        """Take newer reserves; older slots are ignored, a later trade of the same slot counts.
+
+        What was only read again wakes nobody: most tokens that are held are hardly traded.
+        """
         entry = self._entries.get(mint)
         if entry is None or (entry.point is not None and point.venue.slot < entry.point.venue.slot):
             return
-        entry.point = point
+        known, entry.point = entry.point, point
         entry.doubted = False
-        entry.changed.set()
-        entry.changed = trio.Event()
+        if known is None or replace(known.venue, slot=point.venue.slot) != point.venue:
+            entry.changed.set()
+            entry.changed = trio.Event()
 
     def latest(self, mint: str) -> PricePoint | None:
         entry = self._entries.get(mint)

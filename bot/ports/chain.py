@@ -155,7 +155,8 @@ class Chain(Protocol):
         closes. Raises SendRejected where the simulation fails as a whole.
         """
 
-    async def latest_blockhash(self) -> Blockhash: ...
+    async def latest_blockhash(self) -> Blockhash:
+        """The newest confirmed one, or the one of a second ago: it costs a few slots of its life, and nobody is asked."""
 
     async def short_blockhash(self) -> Blockhash:
         """A blockhash with about 30 blocks of life left, or more where the chain is younger (money path 3)."""

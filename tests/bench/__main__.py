@@ -20,12 +20,15 @@ from bot import logs
 from bot.garbage import relax_collector
 from tests.bench.admin import admin
 from tests.bench.crowd import crowd
+from tests.bench.entry import entry
 from tests.bench.flatten import flatten
 from tests.bench.footprint import footprint
+from tests.bench.launch import launch, launch_alone
 from tests.bench.lifecycle import restart, spawn, stop, storm
 from tests.bench.mail import mail
 from tests.bench.market import decode, features
 from tests.bench.measure import wall_s
+from tests.bench.positions import positions
 from tests.bench.reads import reads
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
@@ -42,8 +45,12 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "admin": admin,
     "features": features,
     "decode": decode,
+    "positions": positions,
     "reads": reads,
     "trade": trade,
+    "entry": entry,
+    "launch": launch,
+    "launch_alone": launch_alone,
     "flatten": flatten,
     "storage": storage,
 }

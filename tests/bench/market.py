@@ -83,7 +83,7 @@ def _busy_launch(draw: random.Random) -> tuple[Sequence[CurveTrade], TokenLaunch
 
 def decode(draw: random.Random) -> list[Line]:
     """From a websocket frame to the domain's record, against msgspec reading the frame's envelope alone."""
-    launch, buy = _frames()
+    launch, buy = frames()
     turns = [
         lambda: _decode_events("launch", launch, TokenLaunch),
         lambda: _decode_envelope("envelope of a launch", launch),
@@ -124,7 +124,7 @@ def _decode_envelope(name: str, frame: str) -> Metrics:
     return {name: (cpu_s() - began) / DECODES}
 
 
-def _frames() -> tuple[str, str]:
+def frames() -> tuple[str, str]:
     """The notifications of a launch and of a buy as the local chain's node tells them."""
 
     async def main() -> tuple[str, str]:

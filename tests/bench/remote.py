@@ -43,7 +43,7 @@ CALL_WITHIN_S = 10
 POLL_S = 0.05
 RPC_DEADLINE_S = 2.5
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-SLOT_S = 0.4
+SLOT_MS = 400
 
 
 @dataclass(slots=True)
@@ -84,14 +84,15 @@ class RemoteChain:
 
 
 @asynccontextmanager
-async def remote_chain(directory: Path) -> AsyncIterator[RemoteChain]:
-    """A chain without a market of its own for as long as the block runs."""
-    process = LocalChainProcess(directory, 0, ["--no-market", "--endpoints", str(ENDPOINTS), "--seed", "1"])
+async def remote_chain(directory: Path, *, batch: int = BATCH, slot_ms: int = SLOT_MS) -> AsyncIterator[RemoteChain]:
+    """A chain without a market of its own for as long as the block runs; `batch` requests go to it at once."""
+    options = ["--no-market", "--endpoints", str(ENDPOINTS), "--seed", "1", "--slot-ms", str(slot_ms)]
+    process = LocalChainProcess(directory, 0, options)
     try:
         address = await process.start()
         async with AsyncExitStack() as opened:
             transports = [
-                await opened.enter_async_context(open_transport(url, batch=BATCH)) for url in address.http_urls
+                await opened.enter_async_context(open_transport(url, batch=batch)) for url in address.http_urls
             ]
             clock = system_clock()
             endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S) for one in transports], clock)

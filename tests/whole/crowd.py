@@ -58,14 +58,14 @@ class Crowd:
         self._send([instruction], [owner, mint])
         return str(mint.pubkey())
 
-    def buy(self, mint: str, trader: int, lamports: int, *, creator: int = 1) -> None:
-        """A buy of exactly `lamports`, whatever it brings."""
+    def buy(self, mint: str, trader: int, lamports: int, *, creator: int = 1) -> str:
+        """A buy of exactly `lamports`, whatever it brings; its signature."""
         owner, key = self._trader(trader), Pubkey.from_string(mint)
         buy = buy_exact_quote_in_v2(
             key, owner.pubkey(), _keypair(creator).pubkey(), spend_lamports=lamports, min_token_raw=1
         )
         account = create_associated_token(owner.pubkey(), owner.pubkey(), key, TOKEN_2022_PROGRAM)
-        self._send([account, buy], [owner])
+        return self._send([account, buy], [owner])
 
     def sell_all(self, mint: str, trader: int, *, creator: int = 1) -> None:
         """A sale of everything that the trader holds, at any price."""
@@ -167,10 +167,11 @@ class Crowd:
             self.chain.step(2)
         return keypair
 
-    def _send(self, instructions: list[Instruction], signers: list[Keypair]) -> None:
+    def _send(self, instructions: list[Instruction], signers: list[Keypair]) -> str:
         blockhash = self.chain.call("getLatestBlockhash")["value"]["blockhash"]
         message = MessageV0.try_compile(signers[0].pubkey(), instructions, [], Hash.from_string(blockhash))
         raw = bytes(VersionedTransaction(message, signers))
         self.chain.call(
             "sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True}
         )
+        return str(VersionedTransaction.from_bytes(raw).signatures[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import trio
@@ -100,6 +100,27 @@ async def test_what_was_traded_is_read_before_what_is_merely_old(autojump_clock:
         assert book.older_than(50) == ["traded", "new", "older", "old"]
         assert book.watched() == 4
         book.unfollow("asked about")
+
+
+async def test_a_price_that_was_only_read_again_is_fresh_and_wakes_nobody(autojump_clock: MockClock) -> None:
+    book, woken = PriceBook(), 0
+
+    async def watch() -> None:
+        nonlocal woken
+        while True:
+            await book.changed("mint")
+            woken += 1
+
+    with book.watching("mint"):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            await trio.sleep(1)
+            for venue, seen_at_ms in ((curve(7), 70), (curve(8), 80), (replace(curve(9), complete=True), 90)):
+                book.push("mint", PricePoint(venue, seen_at_ms))
+                await trio.sleep(1)
+                assert book.oldest_seen_ms() == seen_at_ms
+            nursery.cancel_scope.cancel()
+    assert woken == 2, "the first and the other one"
 
 
 async def test_nobody_decides_by_what_was_only_followed(autojump_clock: MockClock) -> None:
