@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from bot.adapters import Chats
+from bot.chain.mode_router import ModeRouter
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatReply, ChatUpdate, Routing, Submitted, User, Wallet
@@ -157,7 +158,7 @@ async def test_executor_that_hangs_in_a_send_is_cut_and_the_next_life_takes_its_
         async with trio.open_nursery() as nursery:
             async with running_bot(world, stop=OrderlyStop(world.told.append)) as bot:
                 await open_for_entries(bot)
-                bot.adapters.chain.send = hang  # type: ignore[method-assign]
+                cast(ModeRouter, bot.adapters.chain).real.send = hang  # type: ignore[method-assign]
                 nursery.start_soon(bot.desk.submit, buy(user, wallet, mint, "one"))
                 await until(lambda: bool(bot.in_flight.all()), within_s=10)
                 nursery.start_soon(bot.desk.submit, buy(user, wallet, mint, "behind it"))

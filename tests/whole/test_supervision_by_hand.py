@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -16,6 +16,7 @@ from trio.testing import MockClock
 
 from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
 from actors.runtime.testing import Cast
+from bot.chain.mode_router import ModeRouter
 from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Routing, Submitted, TrackedWallet, User, Wallet
@@ -214,13 +215,14 @@ async def test_a_restart_of_money_whose_executor_does_not_drain_leaves_begun_wri
     """The executor hangs in a send, and whoever is stopped after it must not be killed in the middle of a write."""
     async with scene(database=SlowStore) as here:
         position_id, mint = await here.position()
-        send, here.bot.adapters.chain.send = here.bot.adapters.chain.send, hang  # type: ignore[method-assign]
+        cluster = cast(ModeRouter, here.bot.adapters.chain).real
+        send, cluster.send = cluster.send, hang  # type: ignore[method-assign]
         async with trio.open_nursery() as nursery:
             sale = order(here.user, here.wallet, mint, key="sale", share_bps=BPS)
             nursery.start_soon(here.bot.desk.submit, sale)
             await until(lambda: bool(here.bot.in_flight.all()), within_s=10)
             assert "was running and is running now" in await here.restart("root/money", confirmed=True)
-        here.bot.adapters.chain.send = send  # type: ignore[method-assign]
+        cluster.send = send  # type: ignore[method-assign]
         await closed(here.world, 1)
         await until(lambda: position_id not in here.bot.looks, within_s=10)
         assert here.bot.guard.level == 1
