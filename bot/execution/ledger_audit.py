@@ -31,6 +31,10 @@ KEEP_EVERY_MS = 600_000  # an unchanged comparison is kept this often
 DEEP_SLOTS = 32  # a transaction with as many confirmed slots behind it is final (Solana, "commitment")
 
 
+# What others did to a wallet, or why nobody can say.
+Others = Sequence[WalletMove] | ChainUnavailable
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerState:
     """How the ledgers of all wallets stood when each was last compared.
@@ -97,19 +101,24 @@ class LedgerAudit:
         wallet: Wallet,
         ledger: WalletLedger,
         balances: WalletBalances,
+        known: Others,
         *,
         apart_slots: int = 1,
         unsettled: frozenset[str] = frozenset(),
     ) -> bool:
         """Hold a wallet's ledger against a look at the chain; False while its books have not begun.
 
-        To be called with a ledger and a look without what unsettled orders of the wallet did. Two looks that show the same
-        difference count when they are `apart_slots` apart. What others did to a token of `unsettled`, the mints of orders
-        that have no outcome in the books, is booked after it, with the position that it moved. Raises StoreUnavailable, and
-        ChainUnavailable when the history that would explain a difference cannot be read.
+        To be called with a ledger and a look without what unsettled orders of the wallet did, and with what `read` gave. Two
+        looks that show the same difference count when they are `apart_slots` apart. What others did to a token of
+        `unsettled`, the mints of orders that have no outcome in the books, is booked after it, with the position that it
+        moved. Raises StoreUnavailable, and ChainUnavailable when the history that would explain a difference cannot be read.
         """
         missing, is_open = balances.lamports - ledger.booked_lamports, ledger.opened_slot is not None
-        if is_open and await self._explained(wallet, ledger, balances, missing, unsettled):
+        if isinstance(known, ChainUnavailable):
+            if missing:
+                raise known
+            known = []
+        if is_open and await self._explain(wallet, ledger, balances, known, unsettled):
             return True  # the next look says what is left
         if missing == 0 and is_open:
             self._suspected.pop(wallet.id, None)
@@ -126,22 +135,13 @@ class LedgerAudit:
         await self._note(wallet, ledger, balances)
         return True
 
-    async def _explained(
-        self,
-        wallet: Wallet,
-        ledger: WalletLedger,
-        balances: WalletBalances,
-        missing: int,
-        unsettled: frozenset[str],
-    ) -> bool:
-        """Book what others did; a history that cannot be read holds up only who needs it, for a difference."""
+    async def read(self, wallet: Wallet) -> Others:
+        """See `foreign`. A history that cannot be read holds up only who needs it, for a difference."""
         try:
-            return await self._explain(wallet, ledger, balances, unsettled)
+            return await self.foreign(wallet)
         except ChainUnavailable as error:
-            if missing:
-                raise
             log.info("history_not_read", wallet=wallet.id, reason=str(error))
-            return False
+            return error
 
     async def _open(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> bool:
         """The books of a wallet begin with what it holds beyond the orders that they know."""
@@ -175,16 +175,21 @@ class LedgerAudit:
         log.warning("outflow_adopted", wallet=wallet.id, signatures=signatures, lamports=lost_lamports(fresh))
 
     async def _explain(
-        self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances, unsettled: frozenset[str]
+        self,
+        wallet: Wallet,
+        ledger: WalletLedger,
+        balances: WalletBalances,
+        known: Sequence[WalletMove],
+        unsettled: frozenset[str],
     ) -> bool:
         """Book what others' transactions changed in lamports, up to a look; False when there is nothing to book or to await.
 
         A transaction is booked once the network does not take it back any more; its wallet is frozen before that.
         """
-        known = [move for move in await self.foreign(wallet) if move.lamports and move.slot <= balances.slot]
-        moves = [move for move in known if is_deep(move, balances) and unsettled.isdisjoint(move.token_raw)]
+        paid = [move for move in known if move.lamports and move.slot <= balances.slot]
+        moves = [move for move in paid if is_deep(move, balances) and unsettled.isdisjoint(move.token_raw)]
         if not moves:
-            return bool(known)
+            return bool(paid)
         entries = [_entry_of(wallet, move) for move in moves]
         if await self.store.book(entries, booked_lamports=ledger.booked_lamports):
             log.info("ledger_completed", wallet=wallet.id, entries=len(entries))
@@ -192,17 +197,19 @@ class LedgerAudit:
         return True
 
     async def foreign(self, wallet: Wallet) -> list[WalletMove]:
-        """What others' transactions changed in the wallet that no entry tells of yet, oldest first.
+        """What others' transactions changed in the wallet since its books began that no entry tells of yet, oldest first.
 
         Every transaction is looked at once for as long as this process runs, whatever the balance says: what left may
         have come back. The history may lie behind a look at the balance, so that a little more of it is read each time.
         The wallet is frozen at the first look at one that took its key; one that the network took back is left out.
         """
         ledger = await self.store.wallet_ledger(wallet.id)
+        if ledger.opened_slot is None:
+            return []
         seen = self._seen.setdefault(wallet.id, _Seen())
         if not seen.read_to_slot and ledger.check is not None and ledger.check.is_exact:
             seen.read_to_slot = ledger.check.slot
-        since_slot = max(ledger.opened_slot or 0, seen.read_to_slot - OVERLAP_SLOTS)
+        since_slot = max(ledger.opened_slot, seen.read_to_slot - OVERLAP_SLOTS)
         found: list[str] = []
         listed: dict[str, int] = {}
         newest_slot = seen.read_to_slot

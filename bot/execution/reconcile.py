@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.clock import Clock
+from bot.errors import ChainUnavailable
 from bot.execution.balance_book import BalanceBook
 from bot.execution.emptied_book import EmptiedBook
 from bot.execution.finality import LANDINGS_AT_ONCE
@@ -45,10 +46,13 @@ class Reconciler:
     async def wallet(self, wallet: Wallet) -> bool:
         """Look once; True when positions equal the chain, its ledger has begun and nothing of the wallet is unresolved.
 
+        What others did is looked at first: whatever keeps the rest from being compared, a stolen key freezes its wallet.
+
         A ledger that differs is told to operators and pauses nobody: limits are held against the chain's own balance.
 
         Raises ChainUnavailable or StoreUnavailable when a side cannot be asked: then nothing is concluded.
         """
+        known = await self.ledgers.read(wallet)
         before, ledger = await self._positions(wallet), await self.store.wallet_ledger(wallet.id)
         look = await self.chain.balances(wallet.address)
         self.balances.looked(wallet, look, self.clock.now_ms())
@@ -60,11 +64,15 @@ class Reconciler:
         if self._differs(before, ledger, balances) and not await self._stands(wallet):
             return False
         agrees = all([await self._position(wallet, position, balances, moving) for position in before])
+        if not agrees and isinstance(known, ChainUnavailable):
+            raise known
         if not agrees or await self._positions(wallet) != before:
             return False  # what moved tokens may have moved SOL, and is booked: the next look compares both
         undecided = moving.undecided or wallet.id in self.in_flight.wallet_ids()
         apart_slots = BUSY_APART_SLOTS if undecided or moving.mints else 1
-        compared = await self.ledgers.compare(wallet, ledger, balances, apart_slots=apart_slots, unsettled=moving.mints)
+        compared = await self.ledgers.compare(
+            wallet, ledger, balances, known, apart_slots=apart_slots, unsettled=moving.mints
+        )
         return compared and not undecided
 
     async def _still(self, wallet: Wallet, before: Sequence[Position], ledger: WalletLedger) -> bool:

@@ -13,10 +13,11 @@ from bot.trading.position import PositionState
 from bot.trading.trading_state import Halt, State
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
+from tests.whole.crowd import Crowd
 from tests.whole.ledgers import Owner, exact
 from tests.whole.test_one_trade import order
-from tests.whole.test_outside_trades import Scene, scene
-from tests.whole.virtual import World, make_world, pausing, running_bot, until
+from tests.whole.test_outside_trades import BY_HAND, Scene, scene
+from tests.whole.virtual import World, bought, make_world, open_for_entries, pausing, running_bot, until
 
 OFTEN = Policy(ceilings=Ceilings(), audit_interval_s=5.0)
 NOTHING_LANDS_S = 600.0
@@ -55,6 +56,48 @@ async def test_a_wallet_with_an_order_on_its_way_is_compared_all_the_same(autoju
         await exact(bot, world)
         booked, held = await booked_and_held(bot, here)
         assert booked == held
+
+
+async def test_dust_that_comes_all_the_time_hides_no_theft(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world, policy=OFTEN) as bot:
+        here = await scene(world, bot)
+        crowd = Crowd(world.chain)
+        crowd.buy(here.held.mint, 7, LAMPORTS_PER_SOL)
+        await trio.sleep(2)
+
+        async def dust() -> None:
+            while True:
+                crowd.give(here.held.mint, 7, here.wallet.address, 1)
+                await trio.sleep(2)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(dust)
+            await trio.sleep(20)
+            signature = await Owner(world, here.wallet).sends(LITTLE)
+            await until(lambda: "outflow" in pausing(bot), within_s=2 * OFTEN.audit_interval_s)
+            await until(lambda: any(signature in line and "not sign" in line for line in world.told), within_s=2)
+            nursery.cancel_scope.cancel()
+        await exact(bot, world)
+
+
+async def test_what_came_before_the_books_of_a_wallet_begin_is_in_them_once(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world, policy=OFTEN) as bot:
+        await open_for_entries(bot)
+        crowd = Crowd(world.chain)
+        mint = crowd.launch()
+        crowd.buy(mint, 7, LAMPORTS_PER_SOL)
+        await trio.sleep(2)
+        user, wallet = await world.user("newcomer", BY_HAND)
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=LITTLE))
+        await bought(world, 1)
+        crowd.give(mint, 7, wallet.address, 1)
+        await exact(bot, world)
+        await trio.sleep(10 * OFTEN.audit_interval_s)
+        await exact(bot, world)
+        assert kinds(world) == [], "neither the deposit nor the tokens are an entry beside the opening"
+        assert not any("does not explain" in line for line in world.alerts)
 
 
 async def test_tokens_that_others_sell_beside_an_exit_on_its_way_are_adopted_from_their_transaction(

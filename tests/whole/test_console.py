@@ -27,10 +27,12 @@ from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.offer import offer_key
 from bot.trading.trading_state import OUTFLOW
+from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from bot.users import ModeSwitch, Registrar
 from tests.whole.crowd import Crowd
-from tests.whole.virtual import World, make_world, open_for_entries, pausing, running_bot, until
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import World, bought, make_world, open_for_entries, pausing, running_bot, until
 
 MODES = (Mode.LIVE, Mode.DRY_RUN)
 NO_DATABASE = "That cannot be answered right now: the database is away."
@@ -131,3 +133,18 @@ async def test_a_card_that_waits_for_its_turn_is_told_to_be_confirmed_and_not_to
             assert not answers
             assert "You have confirmed that already" in await other(f"/cancel {code[1]}")
         assert await world.store.intent_of(offer_key((await world.store.users())[0].id, code[1])) is not None
+
+
+async def test_another_time_zone_forgets_no_loss_of_the_day(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with console_of(world) as (bot, console):
+        mint = Crowd(world.chain).launch()
+        await trio.sleep(2)
+        reply = await console.open({"as": "demo-1"}, world.told.append)
+        assert "timezone = Europe/Berlin" in await reply("/settings timezone Europe/Berlin")
+        [user] = await world.store.users()
+        [wallet] = await world.store.wallets()
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 100))
+        await bought(world, 1)
+        assert "Not changed: you have traded" in await reply("/settings timezone Australia/Eucla")
+        assert (await world.store.settings(user.id)).timezone == "Europe/Berlin"

@@ -77,7 +77,8 @@ class Desk:
         """A look at the chain some slots after the one before."""
         self.slot += later
         ledger = await self.store.wallet_ledger(self.wallet.id)
-        return await self.audit.compare(self.wallet, ledger, WalletBalances(self.slot, lamports, {}))
+        known = await self.audit.read(self.wallet)
+        return await self.audit.compare(self.wallet, ledger, WalletBalances(self.slot, lamports, {}), known)
 
     def lands(self, lamports: int, signature: str = "s") -> None:
         self.history.moves.append(WalletMove(signature, self.slot + 1, lamports, paid=lamports < 0))

@@ -56,9 +56,20 @@ class PreferenceHandlers:
             changed = with_value(current, row, row.parse(" ".join(arguments[1:])))
         except AmountError as error:
             raise UsageError(str(error)) from None
+        if changed.timezone != current.timezone and await self._has_traded(user.id, current):
+            return (
+                "Not changed: you have traded since your day began at midnight, and what a day may cost counts until it ends."
+                f" Change it before the first trade of a day; now it is {current.timezone}."
+            )
         await self.store.save_settings(user.id, changed, by=user.id)
         await self.snipers_changed(user.id)
         return f"{row.name} = {row.format(value_of(changed, row))}; {_counts_for(row)}.{self._operators(changed, row)}"
+
+    async def _has_traded(self, user_id: str, settings: UserSettings) -> bool:
+        """Whether this day of his counts something against his limits: another midnight would forget it."""
+        now_ms = self.clock.now_ms()
+        day = await self.store.day(day_start_ms(day_of(now_ms, settings.timezone), settings.timezone), user_id)
+        return bool(day.buys or day.sells or day.realized_lamports)
 
     def _line(self, current: UserSettings, row: Setting) -> str:
         shown = row.format(value_of(current, row))
