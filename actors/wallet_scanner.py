@@ -24,7 +24,6 @@ from bot.trading.launch import CurveTrade
 
 log = structlog.get_logger()
 
-TOLD_POLL_S = 3_600.0  # between two looks at the history of a wallet that the stream tells of
 PAGE = 100
 BACKLOG_MAX = 1_000  # transactions that are read back after a gap; about one busy hour of an automatic trader
 HINTED_POLL_S = 0.5  # a hint comes at `processed`, the history shows the transaction at `confirmed`
@@ -194,9 +193,9 @@ class WalletScanner:
         if self._hints or self._unshown or (self._is_new and math.isinf(self._checked_at_s)):
             return 0.0
         if self.is_told or self.address not in self.followed.covered:
-            interval_s = TOLD_POLL_S if self.is_told else self.schedule.interval_s(self.address)
-            if self._checked_at_s + interval_s > now_s:
-                return self._checked_at_s + interval_s - now_s
+            rest_s = self._checked_at_s + self.schedule.interval_s(self.address) - now_s
+            if rest_s > 0:
+                return rest_s
         if self._turn_at_s is None:
             self._turn_at_s = self.schedule.book()
         return self._turn_at_s - now_s

@@ -1,7 +1,7 @@
 """How often each followed wallet's history is read, within what the endpoints' credit leaves for it.
 
-The wallets that trade most are read most often, none more often than is asked for, and those that a stream tells of do not
-count. The looks themselves stand in one queue, so that ten thousand wallets that are due at once ask one after another.
+The wallets that trade most are read most often, none more often than is asked for, and those that a stream tells of hardly
+ever. The looks themselves stand in one queue, so that ten thousand wallets that are due at once ask one after another.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import trio
 from bot.trading.units import BPS
 
 HALF_LIFE_S = 3_600.0  # after which a transaction counts half
+TOLD_WEIGHT = 0.01  # of a wallet that a stream tells of, beside 1 of one that rests
 WEIGHT_MAX = 16.0  # how many times as often the busiest wallets are read as those that rest
 UTILISATION = 0.9  # the rest is for looks that a hint asks for
 WEIGHED_EVERY_S = 10.0
@@ -34,12 +35,12 @@ class _Activity:
         return self.count * math.exp2((self.at_s - now_s) / HALF_LIFE_S)
 
     def weight(self, now_s: float) -> float:
-        return 0.0 if self.is_told else min(WEIGHT_MAX, 1.0 + self.faded(now_s))
+        return TOLD_WEIGHT if self.is_told else min(WEIGHT_MAX, 1.0 + self.faded(now_s))
 
 
 @dataclass(frozen=True, slots=True)
 class ScanRule:
-    """`least_s` is the least time between two looks at a wallet.
+    """`least_s` is the least time between two looks at a wallet, `told_least_s` at one that a stream tells of.
 
     All looks together make at most `requests_per_s` requests, and no more than `credit_share_bps` of what the endpoints'
     budgets leave to others than exits.
@@ -48,6 +49,7 @@ class ScanRule:
     least_s: float = 30.0
     requests_per_s: float = 100.0
     credit_share_bps: int = 2_500
+    told_least_s: float = 3_600.0
 
 
 @dataclass(slots=True)
@@ -102,11 +104,14 @@ class ScanSchedule:
     def interval_s(self, address: str) -> float:
         """Seconds between two looks at this wallet, as things are; those of a wallet at rest for one that is not read."""
         wallet = self._wallets.get(address)
-        return self._interval_s(1.0 if wallet is None else wallet.weight(trio.current_time()))
+        if wallet is None:
+            return self.longest_interval_s()
+        least_s = self.rule.told_least_s if wallet.is_told else self.rule.least_s
+        return max(least_s, self._share_s(wallet.weight(trio.current_time())))
 
     def longest_interval_s(self) -> float:
-        """The same for a wallet that does not trade."""
-        return self._interval_s(1.0)
+        """The same for a wallet that does not trade and that no stream tells of."""
+        return max(self.rule.least_s, self._share_s(1.0))
 
     def book(self, *, is_urgent: bool = False) -> float:
         """The time of the next free turn, which is taken by this; one that is urgent is now and puts the others back."""
@@ -115,9 +120,10 @@ class ScanSchedule:
         self._next_s = turn_s + self._cost / self.requests_per_s()
         return now_s if is_urgent else turn_s
 
-    def _interval_s(self, weight: float) -> float:
+    def _share_s(self, weight: float) -> float:
+        """Seconds between the looks that a wallet of this weight has of all that may be made."""
         looks_per_s = UTILISATION * self.requests_per_s() / self._cost
-        return max(self.rule.least_s, self._all_weights() / (looks_per_s * max(weight, 1.0)))
+        return self._all_weights() / (looks_per_s * weight)
 
     def _all_weights(self) -> float:
         """Summed anew now and then, because activity fades by itself."""

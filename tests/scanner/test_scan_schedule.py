@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 from hypothesis import given
@@ -49,7 +51,11 @@ async def test_wallets_that_the_stream_tells_of_leave_their_share_to_the_others(
     made = schedule(wallets=10_000)
     for number in range(9_000):
         made.told(str(number), by_stream=True)
-    assert made.longest_interval_s() == pytest.approx(1_000 / 9)
+    assert made.longest_interval_s() == pytest.approx((1_000 + 90) / 9)
+    assert made.interval_s("0") == pytest.approx((1_000 + 90) / 9 * 100)
+    made.rule = replace(RULE, requests_per_s=1_000)
+    assert made.interval_s("0") == made.rule.told_least_s
+    made.rule = RULE
     made.told("0", by_stream=False)
     for number in range(1, 9_001):
         made.leave(str(number))
@@ -72,14 +78,17 @@ async def test_a_month_that_is_used_stops_nearly_everything(autojump_clock: Mock
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), max_size=60),
     st.floats(0.5, 500, allow_nan=False),
     st.integers(1, 40),
+    st.sets(st.integers(0, 40)),
 )
 def test_all_looks_together_never_ask_for_more_than_there_is(
-    looked: list[tuple[int, int]], credit: float, wallets: int
+    looked: list[tuple[int, int]], credit: float, wallets: int, told: set[int]
 ) -> None:
     async def main() -> None:
         made = schedule(credit, wallets=wallets)
         for wallet, transactions in looked:
             made.looked(str(wallet), transactions)
+        for wallet in told:
+            made.told(str(wallet), by_stream=True)
         looks_per_s = sum(1 / made.interval_s(str(number)) for number in range(wallets))
         assert looks_per_s * made._cost <= made.requests_per_s() + 1e-9
 

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 import actors.wallet_scanner as module
+from bot.execution.scan_schedule import ScanRule
 from bot.ports import WalletTold
 from bot.trading.intent import Side
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -15,11 +16,9 @@ from tests.scanner.scanner_world import FRIEND, LEADER, scanner_world, scanners
 TENTH = LAMPORTS_PER_SOL // 10
 
 
-async def test_what_the_stream_tells_is_recorded_and_nobody_is_asked(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TOLD_POLL_S", 100.0)
+async def test_what_the_stream_tells_is_recorded_and_nobody_is_asked(autojump_clock: MockClock) -> None:
     async with scanner_world() as world, scanners(world, poll_s=1) as life:
+        life.schedule.rule = ScanRule(least_s=1, told_least_s=100)
         scanner = await life.follow()
         await life.told(LEADER)
         world.door.asked.clear()
@@ -36,7 +35,7 @@ async def test_what_the_stream_tells_is_recorded_and_nobody_is_asked(
         scanner.hint(bought.signature)
         await trio.sleep(5)
         assert world.door.asked == []
-        await trio.sleep(module.TOLD_POLL_S)
+        await trio.sleep(100)
         assert world.door.asked == ["getSignaturesForAddress"]
         assert len(await world.signals()) == 2
         assert world.reports == []
