@@ -32,7 +32,7 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
-from bot.chain.transport import Transport, open_http_transport
+from bot.chain.transport import open_http_transport
 from bot.chain.unit_prices import FeeHints
 from bot.chain.wallet_hints import NAME as HELIUS
 from bot.chain.wallet_hints import EnhancedHints
@@ -95,15 +95,19 @@ async def pool(
     answer serve another chain or when the settings name an endpoint that is not there, or a URL that is none.
     """
     chosen = options.settings.rpc
-    wishes = enumerate(listed(chosen, len(cluster.http_urls)))
+    wishes = listed(chosen, len(cluster.http_urls))
     async with AsyncExitStack() as opened:
         transports = [
             await opened.enter_async_context(
                 open_transport(url, batch=wish.batch, http2=wish.http2, key=keys.of_endpoint(place))
             )
-            for url, (place, wish) in zip(cluster.http_urls, wishes, strict=True)
+            for place, (url, wish) in enumerate(zip(cluster.http_urls, wishes, strict=True))
         ]
-        endpoints = _pool_over(transports, clock, options, keys)
+        clients = [
+            RpcClient(transport, RPC_DEADLINE_S, at_once=wish.batch)
+            for transport, wish in zip(transports, wishes, strict=True)
+        ]
+        endpoints = _pool_over(clients, clock, options, keys)
         await endpoints.admit(cluster.genesis_hash)
         try:
             yield transports[0].post, endpoints
@@ -112,16 +116,15 @@ async def pool(
                 await endpoints.keep_credits()
 
 
-def _pool_over(transports: Sequence[Transport], clock: Clock, options: Options, keys: ApiKeys) -> Endpoints:
+def _pool_over(clients: Sequence[RpcClient], clock: Clock, options: Options, keys: ApiKeys) -> Endpoints:
     chosen = options.settings.rpc
-    clients = [RpcClient(transport, RPC_DEADLINE_S) for transport in transports]
     endpoints = Endpoints(
         clients,
         clock,
         breaker_rule(options.supervision),
         max_lag_slots=chosen.max_lag_slots,
         max_still_s=max(chosen.max_still_s, STILL_SLOTS * options.settings.localnet.slot_ms / 1000),
-        allowances=allowances(chosen, len(transports)),
+        allowances=allowances(chosen, len(clients)),
         credit_file=CreditFile(options.directory / CREDIT_FILE),
         landmark=LANDMARK,
     )

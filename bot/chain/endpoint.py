@@ -33,7 +33,8 @@ from bot.ports import EndpointHealth
 Answer = TypeVar("Answer")
 Question = Callable[[RpcClient], Awaitable[Answer]]
 
-# A transport has 16 connections (`open_http_transport`); what is left of them is for exits and probes.
+# A transport has 16 connections (`open_http_transport`); what is left of them is for exits and probes. Where calls share a
+# request, as many times more are under way: a launch lets every user's entry ask at once.
 ORDINARY_CALLS = 12
 LANE_WAIT_S = 1.0
 PROBE_WITHIN_S = 2.0
@@ -73,7 +74,7 @@ class Endpoint:
         self._genesis_told_at_s: float | None = None
         self._clock = clock
         self._breaker = Breaker(breaker)
-        self._ordinary = trio.CapacityLimiter(ORDINARY_CALLS)
+        self._ordinary = trio.CapacityLimiter(ORDINARY_CALLS * client.at_once)
         self._latency_s: float | None = None
         self._latencies = Latencies()
         self._error_rate = 0.0
@@ -307,7 +308,7 @@ class Endpoint:
         with trio.move_on_after(LANE_WAIT_S) as waiting:
             await self._ordinary.acquire()
         if waiting.cancelled_caught:
-            raise NotAsked(f"{self.name}: {ORDINARY_CALLS} calls are under way")
+            raise NotAsked(f"{self.name}: {self._ordinary.total_tokens:g} calls are under way")
         try:
             yield
         finally:

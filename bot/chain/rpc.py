@@ -75,10 +75,12 @@ class RpcClient:
     answer may be, and `gate` raises for a method that may not be asked now. Whoever keeps several clients sets these two,
     `newest_slot` and `landmark`, the address of an account that every cluster has: it is asked for beside other accounts,
     and `blind` says that it was not there. `note` is what there is to say of its credentials, empty while all is well.
+    `at_once` calls share a request of the transport.
     """
 
-    def __init__(self, transport: Transport, deadline_s: float) -> None:
+    def __init__(self, transport: Transport, deadline_s: float, *, at_once: int = 1) -> None:
         self._rpc = JsonRpc(transport, deadline_s)
+        self.at_once = at_once
         self.last_slot: int | None = None
         self.heard_at_s = 0.0
         self.lag_slots: int | None = None

@@ -23,7 +23,7 @@ SELECT_POSITION = "select * from positions where id = $1"
 SELECT_POSITIONS = "select * from positions where id = any($1::text[])"
 SELECT_OPEN = """
 select * from positions
-where state = 'open' and ($1::text is null or user_id = $1)
+where state = 'open' and ($1::text[] is null or user_id = any($1))
 order by opened_at, seq
 """
 SELECT_RECENT = """
@@ -155,6 +155,7 @@ class Positions(Repository):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._positions_read = ReadTogether(self._positions_of)
+        self._open_read = ReadTogether(self._open_of)
 
     async def position(self, position_id: str) -> Position | None:
         return await self._positions_read.read(position_id)
@@ -164,7 +165,15 @@ class Positions(Repository):
 
     async def open_positions(self, user_id: str | None = None) -> list[Position]:
         """Oldest first."""
-        return await self._database.read(_open, user_id)
+        if user_id is not None:
+            return await self._open_read.read(user_id) or []
+        return await self._database.read(_open, None)
+
+    async def _open_of(self, user_ids: list[str]) -> dict[str, list[Position]]:
+        found: dict[str, list[Position]] = {}
+        for position in await self._database.read(_open, user_ids):
+            found.setdefault(position.user_id, []).append(position)
+        return found
 
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
@@ -258,9 +267,9 @@ async def _note_peak(connection: asyncpg.Connection, position_id: str, peak_lamp
         raise no_position(position_id)
 
 
-async def _open(connection: asyncpg.Connection, user_id: str | None) -> list[Position]:
+async def _open(connection: asyncpg.Connection, user_ids: list[str] | None) -> list[Position]:
     """Made of their rows here, in the island's thread: ten thousand of them would hold up whoever else runs in trio's."""
-    return [position_from(row) for row in await connection.fetch(SELECT_OPEN, user_id)]
+    return [position_from(row) for row in await connection.fetch(SELECT_OPEN, user_ids)]
 
 
 async def _some(connection: asyncpg.Connection, position_ids: list[str]) -> dict[str, Position]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from bot.ports import SnipeRun
-from bot.storage.database import Repository, Row
+from bot.storage.database import Database, Repository, Row
 from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, no_run, run_of, storable
+from bot.storage.together import Together
 from bot.trading.intent import Intent
 
 INSERT_RUN = """
@@ -41,12 +44,16 @@ returning id
 
 
 class SnipeRuns(Repository):
-    """Implements `SnipeStore`."""
+    """Implements `SnipeStore`. A launch makes a row for each user at the same moment; they share their commits."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._openings = Together(database, _open_all, lambda run: (run.id, (run.user_id, run.mint, run.epoch)))
 
     async def open_run(self, run: SnipeRun) -> bool:
         """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
         check_run_status(run.status)
-        return await self._database.write(_open, run)
+        return await self._openings.write(run)
 
     async def set_run(self, run_id: str, status: str, reason: str) -> None:
         """Raises LookupError for an unknown run."""
@@ -68,9 +75,16 @@ async def follow_intent(connection: asyncpg.Connection, intent: Intent) -> None:
         await connection.execute(UPDATE_RUN, run_id, RUN_STATUS_OF[intent.state], intent.failure)
 
 
-async def _open(connection: asyncpg.Connection, run: SnipeRun) -> bool:
-    inserted = await connection.fetchval(
-        INSERT_RUN,
+async def _open_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> list[bool]:
+    """Whether each is new."""
+    opened = await connection.fetchmany(INSERT_RUN, [_row_of(run) for run in runs])
+    ids = {row["id"] for row in opened}
+    return [run.id in ids for run in runs]
+
+
+def _row_of(run: SnipeRun) -> tuple[str | int | None, ...]:
+    """A run's columns in the order of INSERT_RUN."""
+    return (
         run.id,
         run.user_id,
         run.mint,
@@ -82,7 +96,6 @@ async def _open(connection: asyncpg.Connection, run: SnipeRun) -> bool:
         run.created_at_ms,
         run.seen_at_ms,
     )
-    return inserted is not None
 
 
 async def _set(connection: asyncpg.Connection, run_id: str, status: str, reason: str) -> None:

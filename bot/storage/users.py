@@ -78,7 +78,7 @@ where id = $1 and exists (select 1 from user_wallets where user_id = $1 and user
 returning id
 """
 SELECT_WALLETS = """
-select id, user_id, address, mode from user_wallets where $1::text is null or user_id = $1 order by seq
+select id, user_id, address, mode from user_wallets where $1::text[] is null or user_id = any($1) order by seq
 """
 SELECT_KEY = "select master_key_id, wrapped_data_key, ciphertext from user_wallets where id = $1"
 
@@ -89,6 +89,7 @@ class Users(Repository):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._settings_read = ReadTogether(self.many_settings)
+        self._wallets_read = ReadTogether(self._wallets_of)
 
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
         """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
@@ -118,8 +119,15 @@ class Users(Repository):
         await self._database.write(_set_mode, user_id, mode)
 
     async def wallets(self, user_id: str | None = None) -> list[Wallet]:
-        rows = await self._database.read(_fetch, SELECT_WALLETS, user_id)
-        return [Wallet(row["id"], row["user_id"], row["address"], Mode(row["mode"])) for row in rows]
+        if user_id is not None:
+            return await self._wallets_read.read(user_id) or []
+        return [_wallet(row) for row in await self._database.read(_fetch, SELECT_WALLETS, None)]
+
+    async def _wallets_of(self, user_ids: list[str]) -> dict[str, list[Wallet]]:
+        found: dict[str, list[Wallet]] = {}
+        for row in await self._database.read(_fetch, SELECT_WALLETS, user_ids):
+            found.setdefault(row["user_id"], []).append(_wallet(row))
+        return found
 
     async def sealed_key(self, wallet_id: str) -> SealedKey:
         rows = await self._database.read(_fetch, SELECT_KEY, wallet_id)
@@ -221,6 +229,10 @@ async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | 
 def _settings(row: Row) -> UserSettings:
     """The settings of a whole row, whose columns are the user's id and the fields of UserSettings."""
     return UserSettings(**{name: value for name, value in row.items() if name != "user_id"})
+
+
+def _wallet(row: Row) -> Wallet:
+    return Wallet(row["id"], row["user_id"], row["address"], Mode(row["mode"]))
 
 
 def _user(row: Row) -> User:

@@ -42,7 +42,7 @@ from tests.bench.taps import PortTap, SocketTap
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import living_bot
 
-TRIALS = 60
+TRIALS = 50
 UNCOUNTED = 5
 SLOT_MS = 200
 BUYERS = 9  # with the last of them the rules call it a strong buy

@@ -95,7 +95,7 @@ async def remote_chain(directory: Path, *, batch: int = BATCH, slot_ms: int = SL
                 await opened.enter_async_context(open_transport(url, batch=batch)) for url in address.http_urls
             ]
             clock = system_clock()
-            endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S) for one in transports], clock)
+            endpoints = Endpoints([RpcClient(one, RPC_DEADLINE_S, at_once=batch) for one in transports], clock)
             await endpoints.admit(address.genesis_hash)
             pid = json.loads((directory / "localnet.json").read_text())["pid"]
             yield RemoteChain(address, endpoints, pid, clock)

@@ -8,13 +8,20 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from bot.chain.batches import PATIENCE_S, batching
+from bot.chain.endpoint import ORDINARY_CALLS
+from bot.chain.endpoints import Endpoints
+from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.rpc_errors import RpcFault
 from bot.chain.transport import RateLimited, StatusRefused, TooMuchAtOnce
+from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
+from bot.localnet.inprocess import InProcessChain
+from tests.chain.chain_doubles import FaultyDoor
 
 Reply = Callable[[list[dict[str, object]]], object]
 
@@ -268,3 +275,18 @@ async def test_an_endpoint_that_takes_no_batches_is_asked_one_by_one() -> None:
     node = Node()
     async with batching(node, 1) as transport:
         assert transport is node
+
+
+async def test_as_many_more_calls_are_under_way_as_share_a_request(autojump_clock: MockClock) -> None:
+    """A launch lets the entry of every user ask at once; they wait for nothing that a batch has room for."""
+    net = InProcessChain(seed=41)
+    net.step(3)
+    door = FaultyDoor(net, "a:1")
+    door.delay_s = 0.5
+    clock = virtual_clock(trio.current_time, epoch_ms=10**12, seed=1)
+    chain = PumpChain(Endpoints([RpcClient(door, 2.5, at_once=10)], clock))
+    async with trio.open_nursery() as nursery:
+        for _ in range(10 * ORDINARY_CALLS + 1):
+            nursery.start_soon(chain.finalized_height)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(door.asked) == 10 * ORDINARY_CALLS
