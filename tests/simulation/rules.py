@@ -13,7 +13,7 @@ import trio
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from bot.errors import StoreUnavailable
+from bot.errors import ChainUnavailable, StoreUnavailable
 from bot.localnet.addresses import bonding_curve
 from bot.ports import Submitted
 from bot.trading.limits import Ceilings, UserSettings
@@ -89,8 +89,8 @@ def a_pause_that_comes_while_a_buy_is_judged_binds_it() -> str:
         mint = crowd.launch()
         await trio.sleep(2)
         world.life.watches = (_PausesOn("balances", bot),)
-        outcome = await bot.desk.submit(order(user, wallet, mint, spend_lamports=SPEND_LAMPORTS))
-        if isinstance(outcome, Submitted):
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=SPEND_LAMPORTS))
+        if world.store._intents:
             said.append("a buy was admitted though entries had been paused since it was asked for")
 
     _play(scene, Ceilings())
@@ -137,6 +137,42 @@ def books_wait_for_orders_on_their_way() -> str:
 
     _play(scene, Ceilings())
     return "; ".join(adjusted)
+
+
+def a_read_that_fails_says_nothing_of_what_a_wallet_holds() -> str:
+    """While nobody says what a wallet holds its positions stay as they are, though all else can be asked."""
+    adjusted: list[str] = []
+
+    async def scene(world: DoorWorld, bot: TradingBot) -> None:
+        user, wallet = await world.user("demo-1", CALM)
+        mint = Crowd(world.chain).launch()
+        await trio.sleep(2)
+        await bot.desk.submit(order(user, wallet, mint, key="in", spend_lamports=SPEND_LAMPORTS))
+        await trio.sleep(3)
+        await exact(bot, world)
+        world.life.watches = (_NoBalances(adjusted),)
+        for _ in range(4):
+            bot.supervisor("money").kill("reconciler")  # the next one compares every wallet until it agrees
+            await trio.sleep(10)
+
+    _play(scene, Ceilings())
+    return "; ".join(adjusted)
+
+
+@dataclass(frozen=True, slots=True)
+class _NoBalances:
+    """A chain that does not say what wallets hold; it notes who adjusts a position all the same."""
+
+    adjusted: list[str]
+
+    async def before(self, call: Call) -> None:
+        if call.method == "balances":
+            raise ChainUnavailable("nobody says what the wallet holds")
+        if call.method == "adjust":
+            self.adjusted.append(f"position {call.arguments[0]} is adjusted by a read that failed")
+
+    async def after(self, call: Call, answer: Any) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +224,7 @@ def _play(scene: Scene, ceilings: Ceilings) -> None:
 RULES: dict[str, Callable[[], str]] = {
     "two turns at once": two_turns_at_once_keep_the_limits,
     "a pause in between": a_pause_that_comes_while_a_buy_is_judged_binds_it,
+    "a read that fails": a_read_that_fails_says_nothing_of_what_a_wallet_holds,
     "books wait": books_wait_for_orders_on_their_way,
     "what cannot be sold": what_cannot_be_sold_holds_up_nothing_else,
 }
