@@ -289,7 +289,13 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         guard = self.guard
         ledgers = LedgerAudit(
-            store, self.adapters.history, clock, guard.freeze_user, guard.unfreeze_user, self.alerts.tell
+            store,
+            self.adapters.history,
+            clock,
+            guard.freeze_user,
+            guard.unfreeze_user,
+            guard.frozen_by,
+            self.alerts.tell,
         )
         return ReconcilerActor(
             store=store,

@@ -28,6 +28,7 @@ PAGE = 100
 OVERLAP_SLOTS = 150  # an endpoint that lies behind lists a transaction later than another shows its balance
 MAX_PAGES = 20  # further back a difference is not looked for; it stays one
 KEEP_EVERY_MS = 600_000  # an unchanged comparison is kept this often
+NOT_SIGNED_HERE = " was not signed here; see /ack_outflow"
 DEEP_SLOTS = 32  # a transaction with as many confirmed slots behind it is final (Solana, "commitment")
 
 
@@ -53,13 +54,14 @@ class _Seen:
     """How far a wallet's history was read, and which transactions of the last part need no second look.
 
     `unbooked` are others' transactions without an entry; those that moved tokens alone may never need one. `frozen_for`
-    has why the wallet was frozen for each that took its key.
+    has why the wallet was frozen for each that took its key, `harmless` what is in the books and did not take it.
     """
 
     read_to_slot: int = 0
     done: dict[str, None] = field(default_factory=dict)
     unbooked: dict[str, WalletMove] = field(default_factory=dict)
     frozen_for: dict[str, str] = field(default_factory=dict)
+    harmless: dict[str, None] = field(default_factory=dict)
 
     def taken_back(self, listed: dict[str, int], since_slot: int) -> list[str]:
         """What was listed after this slot and is not any more, or in another slot: the network took it back."""
@@ -75,8 +77,8 @@ class LedgerAudit:
     """Compares one wallet at a time. A difference is acted on only when two looks in a row show the same one.
 
     `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his, and returns the reason that
-    it is frozen for, which is the first one; `unfreeze_user` ends the freeze that has this reason, and no other. `alert`
-    tells operators.
+    it is frozen for, which is the first one; `unfreeze_user` ends the freeze that has this reason, and no other;
+    `frozen_by` is the reason of the freeze that stands, of an earlier process too. `alert` tells operators.
     """
 
     store: Store
@@ -84,6 +86,7 @@ class LedgerAudit:
     clock: Clock
     freeze_user: Callable[[str, str], Awaitable[str]]
     unfreeze_user: Callable[[str, str], Awaitable[bool]]
+    frozen_by: Callable[[str], str | None]
     alert: Callable[[Alert], None]
     _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
@@ -250,21 +253,46 @@ class LedgerAudit:
         return moves
 
     async def _unfreeze(self, wallet: Wallet, seen: _Seen) -> None:
-        """End a freeze once all that this process has frozen the wallet for turned out to be orders of this bot.
+        """End a freeze once all that the wallet was frozen for turned out to be orders of this bot.
 
-        Their bytes were in the journal of a bot that died, and came later. A freeze from before this process stays.
+        Their bytes were in the journal of a bot that died, and came later.
         """
-        reasons = set(seen.frozen_for.values())
-        if not reasons or not reasons <= {_not_signed_here(signature) for signature in seen.frozen_for}:
+        reason = self.frozen_by(wallet.user_id)
+        if reason is None:
+            return
+        here = {_not_signed_here(signature) for signature in seen.frozen_for}
+        if reason not in here and not await self._was_ours_before(wallet, seen, reason):
             return
         for signature in seen.frozen_for:
             if not await self.store.orders_of(signature):
                 return
         seen.frozen_for.clear()
-        for reason in reasons:
-            if await self.unfreeze_user(wallet.user_id, reason):
-                log.warning("outflow_was_ours", wallet=wallet.id, reason=reason)
-                await self.store.post(outflow_was_ours_message(self.clock, wallet, reason))
+        if await self.unfreeze_user(wallet.user_id, reason):
+            log.warning("outflow_was_ours", wallet=wallet.id, reason=reason)
+            await self.store.post(outflow_was_ours_message(self.clock, wallet, reason))
+
+    async def _was_ours_before(self, wallet: Wallet, seen: _Seen, reason: str) -> bool:
+        """Whether an earlier process froze this wallet for orders of this bot alone, as far as the books can say.
+
+        A freeze names one transaction, and nobody remembers the others that it stood for. What took the wallet's key
+        without us is in the books as a movement from outside: any that stands there, however old, keeps the freeze.
+        """
+        if not await self._is_order_of(wallet, _named_in(reason)):
+            return False
+        outside = [one for one in await self.store.outside(wallet.id) if one not in seen.harmless]
+        for signature in outside[:PAGE]:
+            move = await self.history.moved(signature, wallet.address)
+            if move is None or move.used_the_key:
+                return False
+            seen.harmless[signature] = None
+        return len(outside) <= PAGE
+
+    async def _is_order_of(self, wallet: Wallet, signature: str) -> bool:
+        for intent_id in await self.store.orders_of(signature):
+            intent = await self.store.intent(intent_id)
+            if intent is not None and intent.request.wallet_id == wallet.id:
+                return True
+        return False
 
     async def _note(self, wallet: Wallet, ledger: WalletLedger, balances: WalletBalances) -> None:
         """Remember a comparison for status, keep it in the database when it says something new, and tell a change."""
@@ -302,7 +330,12 @@ def _says_something_new(check: LedgerCheck, kept: LedgerCheck | None) -> bool:
 
 
 def _not_signed_here(signature: str) -> str:
-    return f"{signature} was not signed here; see /ack_outflow"
+    return f"{signature}{NOT_SIGNED_HERE}"
+
+
+def _named_in(reason: str) -> str:
+    """The transaction that a freeze names; empty for a reason that names none."""
+    return reason.removesuffix(NOT_SIGNED_HERE) if reason.endswith(NOT_SIGNED_HERE) else ""
 
 
 def _entry_of(wallet: Wallet, move: WalletMove) -> Entry:

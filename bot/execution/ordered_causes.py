@@ -128,7 +128,11 @@ class OrderedCauses(ABC):
         The reason for which it is frozen: that of the first time, for as long as it is.
         """
         await self.pause_user(user_id, OUTFLOW, by=RECONCILER, why=why)
-        return next((cause.why for cause in self._freezes(user_id)), why)
+        return self.frozen_by(user_id) or why
+
+    def frozen_by(self, user_id: str) -> str | None:
+        """Why his wallet is frozen, None where it is not."""
+        return next((cause.why for cause in self._freezes(user_id)), None)
 
     async def acknowledge_outflow(self, user_id: str) -> bool:
         """The user says that what left was moved by himself; False when nothing waits for that."""

@@ -45,6 +45,9 @@ class LedgerStore(Protocol):
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         """Which of these transactions are explained: attempts of our orders, and those with an entry or an adjustment."""
 
+    async def outside(self, wallet_id: str) -> list[str]:
+        """The transactions that the books of a wallet hold for no order of ours, by an entry or an adjustment that stands."""
+
     async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
         """Write what no order of ours explains, all entries of one wallet, in one transaction that holds its row.
 

@@ -42,6 +42,24 @@ from adjustments
 inner join positions on adjustments.position_id = positions.id
 where positions.wallet_id = $1 and adjustments.signature = any($2::text[])
 """
+SELECT_OUTSIDE = """
+select booked.signature from ledger_entries as booked
+where
+    booked.wallet_id = $1 and booked.intent_id is null and booked.signature is not null and booked.kind <> 'reversal'
+    and not exists (
+        select 1 from ledger_entries as later
+        where
+            later.wallet_id = $1 and later.signature = booked.signature
+            and later.intent_id is null and later.kind = 'reversal'
+    )
+union
+select adjustments.signature
+from adjustments
+inner join positions on adjustments.position_id = positions.id
+where
+    positions.wallet_id = $1 and adjustments.signature is not null and adjustments.reverses is null
+    and not exists (select 1 from adjustments as later where later.reverses = adjustments.id)
+"""
 # Whoever changes what a wallet holds takes its row first; see positions.py.
 LOCK_WALLET = "select id from user_wallets where id = $1 for no key update"
 UPSERT_CHECK = """
@@ -65,6 +83,9 @@ class Ledger(Repository):
 
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         return await self._database.read(ours, wallet_id, list(signatures))
+
+    async def outside(self, wallet_id: str) -> list[str]:
+        return await self._database.read(_outside, wallet_id)
 
     async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
         for entry in entries:
@@ -117,6 +138,10 @@ async def ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[
     They are attempts of our orders, have an entry, or have put a quantity right: tokens alone that came in make no entry.
     """
     return {row["signature"] for row in await connection.fetch(SELECT_OURS, wallet_id, signatures)}
+
+
+async def _outside(connection: asyncpg.Connection, wallet_id: str) -> list[str]:
+    return sorted(row["signature"] for row in await connection.fetch(SELECT_OUTSIDE, wallet_id))
 
 
 async def _book(connection: asyncpg.Connection, entries: list[Entry], booked_lamports: int) -> bool:

@@ -24,6 +24,17 @@ class MemoryLedger(MemoryTables):
         await trio.lowlevel.checkpoint()
         return self._ours(wallet_id, signatures)
 
+    async def outside(self, wallet_id: str) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        foreign = [row for row in self._entries_of(wallet_id) if row.intent_id is None and row.signature is not None]
+        undone = {row.signature for row in foreign if row.kind is EntryKind.REVERSAL}
+        adjusted = {
+            row.signature
+            for row in self._adjustments
+            if row.wallet_id == wallet_id and row.signature and not row.undone
+        }
+        return sorted({row.signature for row in foreign if row.signature and row.signature not in undone} | adjusted)
+
     async def book(self, entries: Sequence[Entry], *, booked_lamports: int) -> bool:
         await trio.lowlevel.checkpoint()
         for entry in entries:

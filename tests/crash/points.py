@@ -31,6 +31,7 @@ NO_POINT = {
     "Finality._watched_again: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
     "LedgerAudit.foreign: self.history.transactions": "reads the chain",
     "LedgerAudit.foreign: self.history.moved": "reads the chain",
+    "LedgerAudit._was_ours_before: self.history.moved": "reads the chain",
     "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.news: self._news.setdefault(intent_id, trio.Event()).wait": "waits in memory; whoever waits owes nothing",
     "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",

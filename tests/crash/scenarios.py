@@ -182,12 +182,15 @@ async def _sold_by_others(stage: Stage) -> None:
     await stage.living.guard.acknowledge_outflow(stage.user.id)
 
 
-async def _sold_by_others_and_ours_after_all(stage: Stage) -> None:
+async def _sold_by_others_and_ours_after_all(stage: Stage, *, forgotten: bool = False) -> None:
     """What was taken for the owner's sale turns out to be an exit that only the journal of a dead bot knew."""
     store, chain, now_ms = stage.world.store, stage.living.adapters.chain, stage.world.clock.now_ms
     [held] = await store.open_positions()
     raw, signature = await Owner(stage.world, stage.wallet).sells(chain, held.mint, held.token_raw)
     await stage.flat()
+    if forgotten:
+        await exact(stage.living, stage.world)
+        stage.living.reconciler.reconciler.ledgers._seen.clear()
     request = stage.request(share_bps=BPS)
     await store.admit(
         request,
@@ -207,6 +210,11 @@ async def _sold_by_others_and_ours_after_all(stage: Stage) -> None:
     with trio.fail_after(SETTLED_WITHIN_S):
         while any(cause.name == OUTFLOW for cause in stage.living.guard.causes()):
             await trio.sleep(0.5)
+
+
+async def _sold_by_others_before_a_restart_and_ours_after_all(stage: Stage) -> None:
+    """The same, and whoever froze the wallet has forgotten for which transactions, as a restart does."""
+    await _sold_by_others_and_ours_after_all(stage, forgotten=True)
 
 
 async def _taken_back(stage: Stage) -> None:
@@ -333,6 +341,13 @@ SCENARIOS = (
         Stage.hold,
         _sold_by_others_and_ours_after_all,
         only=("LedgerAudit._unfreeze",),
+        clean=False,
+    ),
+    Scenario(
+        "ours after a restart",
+        Stage.hold,
+        _sold_by_others_before_a_restart_and_ours_after_all,
+        only=("LedgerAudit._was_ours_before", "LedgerAudit._is_order_of"),
         clean=False,
     ),
     Scenario("sold by others", Stage.hold, _sold_by_others, only=BY_OTHERS, clean=False),

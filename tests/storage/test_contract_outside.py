@@ -126,3 +126,18 @@ async def test_sol_alone_that_stood_as_from_outside_is_reversed_by_a_fill_and_by
     )
     assert (await store.wallet_ledger(wallet.id)).booked_lamports == booked_then
     assert booked_then == booked + fill.wallet_delta_lamports - 5_000 - 410
+
+
+async def test_what_the_books_hold_for_no_order_is_named_until_it_is_undone(store: Store) -> None:
+    wallet, other = await enrol(store), await enrol(store, "bob")
+    await bought(store, "k", wallet)
+    opening = Entry(EntryKind.OPENING, wallet.id, legs_of_outside(7), slot=1, evidence="it held 7")
+    deposit = Entry(EntryKind.DEPOSIT, wallet.id, legs_of_outside(5), signature="in", slot=8, evidence="it came in")
+    booked = (await store.wallet_ledger(wallet.id)).booked_lamports
+    assert await store.book([opening, deposit], booked_lamports=booked)
+    await adopted(store, wallet, "s-out", lamports=0)
+    assert await store.outside(wallet.id) == ["in", "s-out"]
+    assert await store.outside(other.id) == []
+    request, fill = await an_exit(store, wallet)
+    await settled(store, request, fill)
+    assert await store.outside(wallet.id) == ["in"]

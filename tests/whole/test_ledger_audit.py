@@ -61,10 +61,17 @@ class Desk:
 
     async def open(self) -> None:
         self.wallet = await enrol(self.store)
-        self.audit = LedgerAudit(self.store, self.history, self.clock, self.freeze, self.unfreeze, self.alerts.append)
+        self.audit = LedgerAudit(
+            self.store, self.history, self.clock, self.freeze, self.unfreeze, lambda _: None, self.alerts.append
+        )
         await self.look(1_000)
         await self.look(1_000)
         assert (await self.store.wallet_ledger(self.wallet.id)).opened_slot == self.slot
+
+    def auditor(self) -> LedgerAudit:
+        return LedgerAudit(
+            self.store, self.history, self.clock, self.freeze, self.unfreeze, lambda _: None, self.alerts.append
+        )
 
     async def freeze(self, user_id: str, why: str) -> str:
         self.frozen.append(user_id)
@@ -98,7 +105,9 @@ async def desk(autojump_clock: MockClock) -> Desk:
 async def test_books_begin_when_two_looks_agree(autojump_clock: MockClock) -> None:
     desk = Desk(make_world(InProcessChain(seed=1)).clock)
     desk.wallet = await enrol(desk.store)
-    desk.audit = LedgerAudit(desk.store, desk.history, desk.clock, desk.freeze, desk.unfreeze, desk.alerts.append)
+    desk.audit = LedgerAudit(
+        desk.store, desk.history, desk.clock, desk.freeze, desk.unfreeze, lambda _: None, desk.alerts.append
+    )
     assert not await desk.look(5)
     assert not await desk.look(7)
     assert not await desk.look(7, later=0), "the same look twice is one look"

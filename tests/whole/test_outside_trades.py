@@ -51,6 +51,28 @@ async def scene(world: World, bot: TradingBot) -> Scene:
     return Scene(world, user, wallet, held)
 
 
+async def journal_comes(world: World, bot: TradingBot, here: Scene, raw: bytes, signature: str) -> None:
+    """What the journal of a bot that died knew becomes rows: an exit of the wallet with these bytes."""
+    request = order(here.user, here.wallet, here.held.mint, key="journal", share_bps=BPS)
+    intent = await world.store.admit(
+        request,
+        intent_id="journal",
+        now_ms=world.clock.now_ms(),
+        wallet_lamports=0,
+        unrealized_lamports=0,
+        ceilings=bot.desk.pipeline.policy.ceilings,
+        pause_causes=(),
+        day_start_ms=0,
+        gate=let_in,
+    )
+    assert isinstance(intent, Intent)
+    height = await bot.adapters.chain.finalized_height()
+    await world.store.record_attempt(
+        Attempt(signature, intent.id, 1, raw, height, here.held.token_raw, 1, AttemptState.SIGNED, world.clock.now_ms())
+    )
+    await world.store.mark_sent(signature, world.clock.now_ms())
+
+
 async def test_a_sale_with_the_wallets_key_is_adopted_with_its_proceeds_and_freezes(autojump_clock: MockClock) -> None:
     world = make_world(InProcessChain(seed=1))
     async with running_bot(world) as bot:
@@ -88,26 +110,7 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
         await until(lambda: "outflow" in pausing(bot), within_s=120)
         await exact(bot, world)
         adopted = await here.holder()
-        request = order(here.user, here.wallet, here.held.mint, key="journal", share_bps=BPS)
-        intent = await world.store.admit(
-            request,
-            intent_id="journal",
-            now_ms=world.clock.now_ms(),
-            wallet_lamports=0,
-            unrealized_lamports=0,
-            ceilings=bot.desk.pipeline.policy.ceilings,
-            pause_causes=(),
-            day_start_ms=0,
-            gate=let_in,
-        )
-        assert isinstance(intent, Intent)
-        height = await bot.adapters.chain.finalized_height()
-        await world.store.record_attempt(
-            Attempt(
-                signature, intent.id, 1, raw, height, here.held.token_raw, 1, AttemptState.SIGNED, world.clock.now_ms()
-            )
-        )
-        await world.store.mark_sent(signature, world.clock.now_ms())
+        await journal_comes(world, bot, here, raw, signature)
         with trio.fail_after(60):
             while (ended := await world.store.intent("journal")) is None or ended.state is not IntentState.FILLED:
                 await trio.sleep(0.5)
@@ -126,6 +129,45 @@ async def test_a_dead_bots_exit_that_was_adopted_settles_exactly_when_its_journa
         await until(lambda: any("was sold by this bot after all" in line for line in world.alerts), within_s=10)
         balance = (await bot.adapters.chain.balances(here.wallet.address)).lamports
         assert (await world.store.wallet_ledger(here.wallet.id)).booked_lamports == balance
+
+
+async def test_a_freeze_for_an_own_exit_ends_by_itself_also_when_a_restart_lies_between(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        here = await scene(world, bot)
+        raw, signature = await Owner(world, here.wallet).sells(bot.adapters.chain, here.held.mint, here.held.token_raw)
+        await until(lambda: "outflow" in pausing(bot), within_s=120)
+        world.chain.call("requestAirdrop", here.wallet.address, 12_345)
+        await exact(bot, world)
+    async with running_bot(world) as bot:
+        await exact(bot, world)
+        assert "outflow" in pausing(bot)
+        await journal_comes(world, bot, here, raw, signature)
+        await until(lambda: "outflow" not in pausing(bot), within_s=120)
+        await until(
+            lambda: any("Nobody else has used the key of your wallet" in line for line in world.told), within_s=10
+        )
+        await exact(bot, world)
+
+
+async def test_a_freeze_that_stood_for_a_theft_too_stays_after_a_restart(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        here = await scene(world, bot)
+        raw, signature = await Owner(world, here.wallet).sells(bot.adapters.chain, here.held.mint, here.held.token_raw)
+        await until(lambda: "outflow" in pausing(bot), within_s=120)
+        await Owner(world, here.wallet).sends(54_321)
+        await exact(bot, world)
+    async with running_bot(world) as bot:
+        await exact(bot, world)
+        await journal_comes(world, bot, here, raw, signature)
+        await exact(bot, world)
+        await trio.sleep(120)
+        assert "outflow" in pausing(bot)
+        assert not any("Nobody else has used the key of your wallet" in line for line in world.told)
+        assert await bot.guard.acknowledge_outflow(here.user.id)
 
 
 async def test_what_was_sold_elsewhere_before_the_books_knew_of_its_purchase_is_adopted_with_its_proceeds(
