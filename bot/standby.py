@@ -151,7 +151,9 @@ class Succession:
         await _until(watched)
         gap_ms = gap_ms or self._gap_ms(lease.unwatched_ms)
         log.info("positions_unwatched", ms=gap_ms, before=lease.before, epoch=lease.epoch, waited=bool(self._before))
-        self.say(f"positions were unwatched for {gap_ms / 1000:.1f} s; before this bot led {lease.before}")
+        self.say(
+            f"positions were unwatched for {gap_ms / 1000:.1f} s, since the bot that led before ended: {lease.before}"
+        )
 
     def _gap_ms(self, unwatched_ms: int) -> int:
         """From the last sign of the leader before to this moment."""

@@ -268,7 +268,7 @@ def adjustment_message(
             "cost_lost_lamports": position.cost_lamports * missing_raw // max(position.token_raw, 1),
             **brought,
         },
-        urgent=True,
+        urgent=missing_raw > 0,
         trace_id=position.id,
         created_at_ms=clock.now_ms(),
     )

@@ -139,6 +139,13 @@ def _rolled_back(facts: Mapping[str, object]) -> str:
 
 
 def _adjustment(facts: Mapping[str, object]) -> str:
+    came_raw = _int(facts, "chain_token_raw") - _int(facts, "books_token_raw")
+    if came_raw > 0:
+        by = f" by transaction {facts['signature']}" if facts.get("signature") is not None else ""
+        return (
+            f"{mode_label(str(facts['mode']))} {format_tokens(came_raw)} tokens of {short(str(facts['mint']))} came into your"
+            f" wallet{by}, which is no order of this bot. They are sold with your position."
+        )
     lost_lamports = facts.get("cost_lost_lamports")
     cost = f" The missing ones had cost {format_sol(lost_lamports)} SOL." if isinstance(lost_lamports, int) else ""
     signature, lamports = facts.get("signature"), facts.get("lamports")
@@ -210,7 +217,7 @@ def _held_in_halt(facts: Mapping[str, object]) -> str:
         return "You hold no position."
     what = counted(positions, "open position")
     if facts["on_critical"] == HOLD:
-        return f"Your {what}: kept, with its exit plan, as your setting on_critical = hold says."
+        return f"Your {what}: kept, the exit plan too, as your setting on_critical = hold says."
     return f"Your {what}: sold as soon as the chain takes it, as your setting on_critical = flatten says."
 
 

@@ -9,7 +9,7 @@ from bot.execution.story import costs_of
 from bot.ports import OrderStory, SnipeRun
 from bot.telegram.replies import mode_label, short
 from bot.trading.intent import Intent, IntentState, Side
-from bot.trading.ledger import Account, EntryKind
+from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.position import Position, PositionState
 from bot.trading.units import counted, format_sol, format_tokens
 
@@ -55,9 +55,9 @@ def _beside_orders(position: Position, stories: Sequence[OrderStory]) -> list[st
     was_closed = any(story.intent.request.side is Side.CLOSE for story in stories if story.booked)
     if rent > 0 and position.state is PositionState.CLOSED and not was_closed:
         lines.append(
-            f"{format_sol(rent)} SOL of rent is still in the emptied token account; it is no part of the result. An"
-            " account that stays empty is closed after a while, and the rent comes back; the next trade of this token uses it"
-            " otherwise."
+            f"{format_sol(rent)} SOL of rent is still in the token account, which may hold what others sent; it is no part of"
+            " the result. An account that stays empty is closed after a while, and the rent comes back; the next trade of this"
+            " token uses it otherwise."
         )
     return lines
 
@@ -125,9 +125,15 @@ def _order_lines(story: OrderStory) -> list[str]:
                 f" {format_sol(booked.entry.wallet_lamports, signed=True)} SOL. The proof: {booked.entry.evidence}."
             )
             continue
-        lines.append(f"  Your wallet: {format_sol(booked.entry.wallet_lamports, signed=True)} SOL; of it")
+        of = "" if landed is None or booked.entry.signature == landed.signature else _by_another(booked.entry)
+        lines.append(f"  Your wallet{of}: {format_sol(booked.entry.wallet_lamports, signed=True)} SOL; of it")
         lines += [f"    {line}" for line in costs_of(booked.entry)]
     return lines
+
+
+def _by_another(entry: Entry) -> str:
+    """The fee of an attempt that landed with an error beside the one that filled the order."""
+    return f", for another attempt, {short(entry.signature or '')}, which landed and traded nothing"
 
 
 def not_bought_text(word: str, runs: Sequence[SnipeRun]) -> str:

@@ -245,6 +245,8 @@ async def test_all_that_was_traded_on_top_goes_and_comes_back_with_it(autojump_c
             with trio.fail_after(EXPIRED_WITHIN_S):
                 while (await scene.intent(key)).state in IN_FLIGHT:
                     await trio.sleep(0.5)
+        told = await scene.positions()
+        assert "result 0 SOL" not in told, told
         await scene.sound()
 
 

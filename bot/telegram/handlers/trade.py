@@ -195,7 +195,8 @@ class TradeHandlers:
         if position.state is not PositionState.CLOSED or position.realized_lamports:
             return False
         stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
-        return any(stories) and not any(story is not None and story.landed is not None for story in stories)
+        landed = [story.landed for story in stories if story is not None and story.landed is not None]
+        return any(stories) and all(one.position_id != position.id for one in landed)
 
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
