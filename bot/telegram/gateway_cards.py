@@ -6,7 +6,7 @@ import re
 
 from bot.commands import CONSENT_TEXT
 from bot.ports import Button, OutboxMessage
-from bot.telegram.replies import short
+from bot.telegram.words import short
 
 MAX_UNITS = 4096  # UTF-16 units of one message
 MAX_BUTTONS = 8

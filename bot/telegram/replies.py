@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
+from bot.telegram.outside_words import adjustment, outflow, outflow_was_ours
+from bot.telegram.words import int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
@@ -14,16 +16,6 @@ from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
 from bot.trading.units import counted, format_percent, format_sol, format_tokens
 from bot.trading.venue import quote_sell
-
-
-def short(mint: str) -> str:
-    """A key that a person can compare: its two ends."""
-    return f"{mint[:6]}…{mint[-4:]}"
-
-
-def mode_label(mode: str) -> str:
-    return f"[{mode}]"
-
 
 _DEPOSITS = {
     "paper": "It is virtual: what it holds is play money from the start, and SOL sent there is not seen.",
@@ -46,16 +38,19 @@ def _fill(facts: Mapping[str, object]) -> str:
     label, mint, tokens = (
         mode_label(str(facts["mode"])),
         short(str(facts["mint"])),
-        format_tokens(_int(facts, "token_raw")),
+        format_tokens(int_of(facts, "token_raw")),
     )
     if facts["side"] == "buy":
-        return f"{label} Bought {tokens} tokens of {mint} for {format_sol(_int(facts, 'cost_lamports'))} SOL, all fees included."
+        cost = format_sol(int_of(facts, "cost_lamports"))
+        return f"{label} Bought {tokens} tokens of {mint} for {cost} SOL, all fees included."
     text = (
-        f"{label} Sold {tokens} tokens of {mint} for {format_sol(_int(facts, 'proceeds_lamports'))} SOL net,"
-        f" result {format_sol(_int(facts, 'realized_lamports'), signed=True)} SOL ({facts['reason']})."
+        f"{label} Sold {tokens} tokens of {mint} for {format_sol(int_of(facts, 'proceeds_lamports'))} SOL net,"
+        f" result {format_sol(int_of(facts, 'realized_lamports'), signed=True)} SOL ({facts['reason']})."
     )
     if facts["position_closed"]:
-        text += f" Position closed at {format_sol(_int(facts, 'position_realized_lamports'), signed=True)} SOL in all."
+        text += (
+            f" Position closed at {format_sol(int_of(facts, 'position_realized_lamports'), signed=True)} SOL in all."
+        )
     return text
 
 
@@ -71,8 +66,8 @@ def _failed(facts: Mapping[str, object]) -> str:
 def _brought(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The buy of {short(str(facts['mint']))} landed, but not as the trade that it was"
-        f" signed for, and is no trade in your books. It brought {format_tokens(_int(facts, 'brought_token_raw'))} tokens for"
-        f" {format_sol(_int(facts, 'brought_for_lamports'))} SOL all the same (transaction {facts['signature']}). They are a"
+        f" signed for, and is no trade in your books. It brought {format_tokens(int_of(facts, 'brought_token_raw'))} tokens for"
+        f" {format_sol(int_of(facts, 'brought_for_lamports'))} SOL all the same (transaction {facts['signature']}). They are a"
         " position now, with your exits, and /positions shows it."
     )
 
@@ -138,32 +133,6 @@ def _rolled_back(facts: Mapping[str, object]) -> str:
     )
 
 
-def _adjustment(facts: Mapping[str, object]) -> str:
-    came_raw = _int(facts, "chain_token_raw") - _int(facts, "books_token_raw")
-    if came_raw > 0:
-        by = f" by transaction {facts['signature']}" if facts.get("signature") is not None else ""
-        return (
-            f"{mode_label(str(facts['mode']))} {format_tokens(came_raw)} tokens of {short(str(facts['mint']))} came into your"
-            f" wallet{by}, which is no order of this bot. They are sold with your position."
-        )
-    lost_lamports = facts.get("cost_lost_lamports")
-    cost = f" The missing ones had cost {format_sol(lost_lamports)} SOL." if isinstance(lost_lamports, int) else ""
-    signature, lamports = facts.get("signature"), facts.get("lamports")
-    by = f" Transaction {signature} did it, which is no order of this bot." if signature is not None else ""
-    if isinstance(lamports, int) and lamports > 0:
-        by += f" It brought {format_sol(lamports)} SOL, which count in the result."
-    frozen = (
-        " It was signed with your wallet's key, so the wallet is frozen, your stops too: /ack_outflow if it was you."
-        if facts.get("signed")
-        else ""
-    )
-    return (
-        f"{mode_label(str(facts['mode']))} The chain shows {format_tokens(_int(facts, 'chain_token_raw'))} tokens of"
-        f" {short(str(facts['mint']))}, the books had {format_tokens(_int(facts, 'books_token_raw'))}. The books now follow"
-        f" the chain.{cost}{by}{frozen} If you did not move them yourself, withdraw your money."
-    )
-
-
 def _monitor_lost(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The monitor of your position in {short(str(facts['mint']))} is out of order. A"
@@ -179,7 +148,7 @@ def _breaker(facts: Mapping[str, object]) -> str:
 
 
 def _loss_flatten(facts: Mapping[str, object]) -> str:
-    positions = _int(facts, "positions")
+    positions = int_of(facts, "positions")
     sold = (
         f"Everything that you hold is being sold ({counted(positions, 'position')})"
         if positions
@@ -212,7 +181,7 @@ def _halted(facts: Mapping[str, object]) -> str:
 
 def _held_in_halt(facts: Mapping[str, object]) -> str:
     """What becomes of a user's positions, as he has chosen it."""
-    positions = _int(facts, "positions")
+    positions = int_of(facts, "positions")
     if not positions:
         return "You hold no position."
     what = counted(positions, "open position")
@@ -222,7 +191,7 @@ def _held_in_halt(facts: Mapping[str, object]) -> str:
 
 
 def _flattened(facts: Mapping[str, object]) -> str:
-    positions = _int(facts, "positions")
+    positions = int_of(facts, "positions")
     sold = f"sells what you hold ({counted(positions, 'position')})" if positions else "lets you hold nothing new"
     return (
         f"An operator of this bot {sold} and has paused your entries: {facts['why']}. The money stays in your wallet. Only"
@@ -233,8 +202,8 @@ def _flattened(facts: Mapping[str, object]) -> str:
 def _program_flattened(facts: Mapping[str, object]) -> str:
     return (
         f"An operator of this bot sells what everybody holds of tokens that trade on {facts['program']}, of yours"
-        f" {counted(_int(facts, 'positions'), 'position')}, and nothing is bought there: {facts['why']}. The money stays in your"
-        " wallet; everything else goes on."
+        f" {counted(int_of(facts, 'positions'), 'position')}, and nothing is bought there: {facts['why']}. The money stays in"
+        " your wallet; everything else goes on."
     )
 
 
@@ -252,37 +221,14 @@ def _rearmed(facts: Mapping[str, object]) -> str:
     )
 
 
-def _outflow(facts: Mapping[str, object]) -> str:
-    signatures, mints = facts["signatures"], facts["mints"]
-    assert isinstance(signatures, list)
-    assert isinstance(mints, list)
-    lamports = _int(facts, "lamports")
-    what = [f"{format_sol(lamports)} SOL"] if lamports or not mints else []
-    what += [f"tokens of {mint}" for mint in mints]
-    return (
-        f"Your wallet {facts['address']} lost {' and '.join(what)} by {', '.join(signatures)}, which this bot did not sign. The"
-        " wallet is frozen: nothing is bought or sold, your stops do not work, and what leaves after this is booked without"
-        " another message. If it was you: /ack_outflow. If not, somebody else has the key: deposit"
-        " nothing more and tell the operator; /ack_outflow and then /panic sells what you hold, so that you can move it with"
-        " your own key."
-    )
-
-
-def _outflow_was_ours(facts: Mapping[str, object]) -> str:
-    return (
-        f"Nobody else has used the key of your wallet {facts['address']}: what left it was sold by this bot, whose records of it"
-        " came later. It is not frozen any more, and your stops work again."
-    )
-
-
 _TEXTS = {
     "halted": _halted,
     "flattened": _flattened,
     "program_flattened": _program_flattened,
     "overtaken": _overtaken,
     "rearmed": _rearmed,
-    "outflow": _outflow,
-    "outflow_was_ours": _outflow_was_ours,
+    "outflow": outflow,
+    "outflow_was_ours": outflow_was_ours,
     "monitor_lost": _monitor_lost,
     "breaker": _breaker,
     "loss_flatten": _loss_flatten,
@@ -293,15 +239,9 @@ _TEXTS = {
     "exit_stuck": _exit_stuck,
     "awaits_pool": _awaits_pool,
     "awaits_router": _awaits_router,
-    "adjustment": _adjustment,
+    "adjustment": adjustment,
     "rolled_back": _rolled_back,
 }
-
-
-def _int(facts: Mapping[str, object], key: str) -> int:
-    value = facts[key]
-    assert isinstance(value, int)
-    return value
 
 
 def taken_back_line(position: Position, *, may_land: bool) -> str:

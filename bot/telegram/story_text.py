@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.clock import rfc3339_s
 from bot.execution.story import costs_of
 from bot.ports import OrderStory, SnipeRun
-from bot.telegram.replies import mode_label, short
+from bot.telegram.words import mode_label, short
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.position import Position, PositionState

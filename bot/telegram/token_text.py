@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.ports import Token
 from bot.telegram.foreign import foreign
-from bot.telegram.replies import short
+from bot.telegram.words import short
 from bot.trading.pool import Pool
 from bot.trading.position import Position
 from bot.trading.route import Route

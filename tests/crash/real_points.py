@@ -23,6 +23,7 @@ DOOMED = (sys.executable, "-m", "tests.crash.doomed")
 TROUBLE_AFTER_S = 12.0
 TROUBLES = 4
 TROUBLE = ("localnet", "fault", "drop-tx", "--for", "3s")
+FAILURES = ("localnet", "fault", "fail-tx", "--for", "3s")
 FORK = ("localnet", "fault", "fork", "--slots", "20", "--lost-percent", "100")
 # Only the first life of a data directory comes to these.
 FIRST = ("LedgerAudit._open: store.book",)
@@ -70,6 +71,8 @@ def _provoke(bot: RealBot, point: str) -> None:
     match point.split(":", maxsplit=1)[0]:
         case "Finality._reverse":
             bot.command(*FORK)
+        case "Confirmer._fail" | "Confirmer._without_fill":
+            bot.command(*FAILURES)
         case "closed_by_loss":
             bot.command("chat", "--as", "demo-1", text="/status\n")
         case "Pipeline.entry_checks":

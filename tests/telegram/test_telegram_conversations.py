@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from bot.commands import COMMANDS
-from bot.telegram.replies import short
+from bot.telegram.words import short
 from bot.trading.intent import Side
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.whole.crowd import Crowd

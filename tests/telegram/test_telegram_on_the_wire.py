@@ -18,7 +18,7 @@ from bot.errors import ChatUnavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.telegram.client import open_telegram
 from bot.telegram.gateway_pacing import Pace, PacedChat
-from bot.telegram.replies import short
+from bot.telegram.words import short
 from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
 from tests.telegram.gateway_world import PlainDoor, gateway_running, until
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, token_on_the_market

@@ -13,7 +13,8 @@ from bot.errors import StoreUnavailable
 from bot.ports import Chain, Store, User, wallet_in
 from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
-from bot.telegram.replies import deposit_words, mode_label
+from bot.telegram.replies import deposit_words
+from bot.telegram.words import mode_label
 from bot.trading.risk_gate import kept_for_exits
 from bot.trading.units import counted, format_sol, format_tokens
 

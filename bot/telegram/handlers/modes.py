@@ -10,7 +10,7 @@ from bot.ports import Chain, Store, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label
+from bot.telegram.words import mode_label
 from bot.trading.intent import Mode
 from bot.trading.units import counted, format_sol
 

@@ -13,7 +13,7 @@ from bot.ports import Store
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import short
+from bot.telegram.words import short
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import ExitPlan
 from bot.trading.setting import Setting

@@ -14,7 +14,7 @@ from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import wrong_usage
-from bot.telegram.replies import safety_line, short
+from bot.telegram.replies import safety_line
 from bot.telegram.token_text import (
     CHANGES,
     change_line,
@@ -25,6 +25,7 @@ from bot.telegram.token_text import (
     uri_lines,
     venue_line,
 )
+from bot.telegram.words import short
 from bot.trading.price_change import change_bps, price_of
 from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.venue import Venue, awaits_pool

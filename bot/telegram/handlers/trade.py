@@ -13,7 +13,8 @@ from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet, w
 from bot.telegram.chat import Incoming, Words
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import mode_label, offer_card, order_line, order_result, position_line, taken_back_line
+from bot.telegram.replies import offer_card, order_line, order_result, position_line, taken_back_line
+from bot.telegram.words import mode_label
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings

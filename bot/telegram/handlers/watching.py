@@ -12,8 +12,8 @@ from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import short
 from bot.telegram.story_text import not_bought_text, story_text
+from bot.telegram.words import short
 
 LABEL_LENGTH = 32
 POSITIONS_SEARCHED = 1_000  # of a user, the latest
