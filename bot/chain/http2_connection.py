@@ -60,7 +60,10 @@ class Answer:
 
 
 class Connection:
-    """Requests over `stream`; `run` does all reading and writing. `name` is safe to print. Bodies are cut off at `most_bytes`."""
+    """Requests over `stream`; `run` does all reading and writing. `name` is safe to print.
+
+    An answer of more than `most_bytes` is an error.
+    """
 
     def __init__(self, stream: trio.abc.Stream, name: str, most_bytes: int) -> None:
         self._stream = stream

@@ -118,6 +118,7 @@ class HttpTransport:
         self._template = url
         self._key, self._key_header = key, key_header
         self._used_key: str | None = None
+        self._built: tuple[httpx.URL, list[tuple[bytes, bytes]]] | None = None
         self._address()
         self._limiter = trio.CapacityLimiter(max_in_flight)
         self._pool = self._new_pool()
@@ -125,13 +126,13 @@ class HttpTransport:
     def _address(self) -> tuple[httpx.URL, list[tuple[bytes, bytes]]]:
         """The URL and what each request says of itself, its length apart, with the key of now."""
         key = None if self._key is None else self._key()
-        if key is None or key != self._used_key:
-            self._used_key = key
-            self._url = httpx.URL(self._template if self._key_header else filled(self._template, self._key))
-            self._headers = _headers(self._url)
+        if self._built is None or key != self._used_key:
+            url = httpx.URL(self._template if self._key_header else filled(self._template, self._key))
+            headers = _headers(url)
             if key is not None and self._key_header:
-                self._headers.append((self._key_header, key.encode("ascii")))
-        return self._url, self._headers
+                headers.append((self._key_header, key.encode("ascii")))
+            self._used_key, self._built = key, (url, headers)
+        return self._built
 
     def _new_pool(self) -> httpx.AsyncHTTPTransport:
         connections = int(self._limiter.total_tokens) + SPARE_CONNECTIONS

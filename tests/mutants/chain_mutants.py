@@ -43,8 +43,8 @@ CHAIN_MUTANTS = (
         (
             Edit(
                 "bot/chain/transport.py",
-                "        if key is None or key != self._used_key:\n",
-                "        if self._used_key is None:\n",
+                "        if self._built is None or key != self._used_key:\n",
+                "        if self._built is None:\n",
             ),
         ),
         ("tests/chain/test_chain_keys.py",),
