@@ -97,10 +97,6 @@ class DryRunChain(PaperChain):
             self._built.popitem(last=False)
         return message
 
-    def has_built(self, message: bytes) -> bool:
-        """Whether this message is an order of a dry run."""
-        return message in self._built
-
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
         """The attempt's bytes and name. Raises SendRejected unless the order's wallet has signed this message."""
         order = self._built.get(message)

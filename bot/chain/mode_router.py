@@ -13,6 +13,7 @@ import trio
 
 from bot.chain.dry_run import DryRunChain, is_dry_run, is_dry_run_name
 from bot.chain.read_through import ReadThrough
+from bot.chain.transactions import payer_of
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
 from bot.ports import Blockhash, Chain, ClosingOrder, Routing, Store, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
@@ -81,7 +82,9 @@ class ModeRouter(ReadThrough):
         return (self.dry_run if mode is Mode.DRY_RUN else self.real).build(order, blockhash)
 
     def assemble(self, message: bytes, signature: bytes) -> tuple[bytes, str]:
-        return (self.dry_run if self.dry_run.has_built(message) else self.real).assemble(message, signature)
+        """Bytes for the cluster are made for wallets of mode live alone; raises SendRejected as both chains do."""
+        is_live = self._modes.get(payer_of(message)) is Mode.LIVE
+        return (self.real if is_live else self.dry_run).assemble(message, signature)
 
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:
         await (self.dry_run if is_dry_run(raw) else self.real).send(raw, routing)

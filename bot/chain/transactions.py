@@ -154,6 +154,11 @@ def assemble(message: bytes, signature: bytes) -> tuple[bytes, str]:
     return unsigned_wire(message)[:1] + signature + message, str(signed)
 
 
+def payer_of(message: bytes) -> str:
+    """The address that pays for a message and signs it."""
+    return str(from_bytes_versioned(message).account_keys[0])
+
+
 def unsigned_wire(message: bytes) -> bytes:
     """Wire bytes with an empty signature, which is what a simulation takes."""
     return b"\x01" + bytes(Signature.LENGTH) + message

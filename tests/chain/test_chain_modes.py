@@ -9,7 +9,7 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from trio.testing import MockClock
 
-from bot.chain.dry_run import MARK, is_dry_run, is_dry_run_name, name_of, read_attempt
+from bot.chain.dry_run import MARK, MAX_BUILT, is_dry_run, is_dry_run_name, name_of, read_attempt
 from bot.errors import ChainUnavailable, DecodeError, SendRejected
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Blockhash, SwapOrder
@@ -100,6 +100,11 @@ async def test_a_dry_order_is_assembled_with_its_wallets_signature_alone(autojum
     assert name == name_of(raw)
     assert signature in read_attempt(raw).transaction
     assert read_attempt(raw).order.address == dry_address
+    for number in range(1, MAX_BUILT + 1):  # so many others are built before this one is signed
+        newer = Blockhash(str(Hash(number.to_bytes(32, "big"))), 151)
+        chain.build(_buy(dry_address, mint, venue), newer)
+    with pytest.raises(SendRejected, match="no order of a dry run"):
+        chain.assemble(message, signature)
 
 
 async def test_the_modes_are_asked_apart_and_answered_in_order(autojump_clock: MockClock) -> None:
