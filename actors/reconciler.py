@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -133,7 +134,6 @@ class ReconcilerActor:
 
     async def _audit(self, pending: set[str]) -> set[str]:
         """Look at each wallet once, and end the runs that nobody decides any more; the wallets whose users must wait."""
-        waiting: set[str] = set()
         try:
             wallets = await self.store.wallets()
             if expired := await self.store.expire_runs(self.reconciler.clock.now_ms() - RUN_MAX_AGE_MS):
@@ -141,10 +141,14 @@ class ReconcilerActor:
         except Unavailable as error:
             log.warning("wallets_unavailable", reason=str(error))
             return pending
+        waiting = {wallet.id for wallet in wallets if wallet.id in pending}
+        left = Counter(wallet.user_id for wallet in wallets if wallet.id in pending)
         for wallet in wallets:
-            if not await self._look(wallet) and wallet.id in pending:
-                waiting.add(wallet.id)
-            elif wallet.id in pending:
+            if not await self._look(wallet) or wallet.id not in waiting:
+                continue
+            waiting.discard(wallet.id)
+            left[wallet.user_id] -= 1
+            if not left[wallet.user_id]:  # a user may have a wallet of each mode
                 self.resume(wallet.user_id)
                 self._waiting.discard(wallet.user_id)
         return waiting

@@ -10,11 +10,12 @@ from trio.testing import MockClock
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import User, Wallet
 from bot.telegram.story_text import story_text
-from bot.trading.intent import Attempt, AttemptState, Intent, IntentState
+from bot.trading.intent import Attempt, AttemptState, Intent, IntentState, Mode
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
+from bot.users import ModeSwitch
 from tests.storage.storage_samples import let_in
 from tests.whole.crowd import Crowd
 from tests.whole.ledgers import Owner, exact
@@ -218,3 +219,20 @@ async def test_tokens_that_are_sent_in_again_and_again_cost_nothing_and_lose_not
         assert (await world.store.day(0)).realized_lamports == 0
         assert len(world.store._adjustments) == len(gifts)
         assert await world.books_equal_chain()
+
+
+async def test_a_user_with_two_wallets_waits_for_both_to_be_compared(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        here = await scene(world, bot)
+        switch = ModeSwitch(world.store, world.vault, world.clock, (Mode.LIVE, Mode.DRY_RUN), bot.hunt.mode_changed)
+        await switch.enter(here.user, Mode.DRY_RUN)
+        await exact(bot, world)
+        chain = bot.adapters.chain
+    _, signature = await Owner(world, here.wallet).sells(chain, here.held.mint, here.held.token_raw)
+    world.chain.step(2)
+    async with running_bot(world) as bot:
+        await until(lambda: any(signature in line for line in world.told), within_s=20)
+        assert "reconcile" in pausing(bot), "one wallet equals the chain, the other does not yet"
+        await until(lambda: "reconcile" not in pausing(bot), within_s=60)
+        assert (await here.holder()).state is PositionState.CLOSED
