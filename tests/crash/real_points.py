@@ -24,6 +24,7 @@ TROUBLE_AFTER_S = 12.0
 TROUBLES = 4
 TROUBLE = ("localnet", "fault", "drop-tx", "--for", "3s")
 FAILURES = ("localnet", "fault", "fail-tx", "--for", "3s")
+HONEYPOTS = ("localnet", "fault", "honeypot", "--for", "10s")
 FORK = ("localnet", "fault", "fork", "--slots", "20", "--lost-percent", "100")
 # Only the first life of a data directory comes to these.
 FIRST = ("LedgerAudit._open: store.book",)
@@ -39,6 +40,7 @@ NOT_HERE = (
     "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
     "LedgerAudit.freeze",  # somebody else uses the key of a wallet
     "Pipeline.preview",  # somebody asks for a card
+    "Quoting.warnings",
     "Closings._submit",  # an account has been empty for minutes, and a sale of everything leaves none
     "Closings._sign",
     "Closings._let_go",
@@ -73,6 +75,8 @@ def _provoke(bot: RealBot, point: str) -> None:
             bot.command(*FORK)
         case "Confirmer._fail" | "Confirmer._without_fill":
             bot.command(*FAILURES)
+        case "Pipeline._give_up":
+            bot.command(*HONEYPOTS)
         case "closed_by_loss":
             bot.command("chat", "--as", "demo-1", text="/status\n")
         case "Pipeline.entry_checks":
