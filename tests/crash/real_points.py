@@ -84,10 +84,21 @@ def _provoke(bot: RealBot, point: str) -> None:
         case "OrderedCauses._order" | "OrderedCauses._end":
             bot.command("pause", "--why", "a drill")
             bot.command("resume")
+        case "Quoting._offer_to_buy":
+            _trade_elsewhere(bot)
+        case "Quoting._sale" if point.endswith("chain.offer"):
+            _trade_elsewhere(bot)
         case "LedgerAudit._explain":
             _give(bot)
         case _:
             bot.command(*TROUBLE)
+
+
+def _trade_elsewhere(bot: RealBot) -> None:
+    """Buy a token that only the aggregator finds a market for, and sell what an earlier time has bought."""
+    mint = json.loads(bot.command("localnet", "status", "--json").stdout)["token_elsewhere"]
+    lines = ("/settings require_confirmation off", f"/sell {mint} all", f"/buy {mint} 0.05")
+    bot.command("chat", "--as", "demo-1", text="".join(f"{line}\n" for line in lines))
 
 
 def _give(bot: RealBot) -> None:
