@@ -87,17 +87,17 @@ async def test_exits_go_on_where_scanners_have_used_up_the_second(autojump_clock
     refused = 0
     for _ in range(20):
         try:
-            await chain.latest_blockhash()
+            await chain.finalized_height()
         except ChainUnavailable:
             refused += 1
     assert refused == 12
     with exit_lane():
         for _ in range(20):
-            await chain.latest_blockhash()
+            await chain.finalized_height()
     assert trio.current_time() == 0
     assert all(health.breaker == "closed" for health in chain.health())
     await trio.sleep(1)
-    assert await chain.latest_blockhash()
+    await chain.finalized_height()
     assert sum(len(door.asked) for door in doors) == 8 + 20 + 1
 
 
@@ -108,7 +108,7 @@ async def test_a_used_month_is_told_and_leaves_only_exits_orders_on_their_way_an
     chain = PumpChain(pool)
     with pytest.raises(BudgetSpent, match="the 20 requests of this month are used, but for exits"):
         for _ in range(20):
-            await chain.latest_blockhash()
+            await chain.finalized_height()
     [health] = chain.health()
     assert (health.spent, health.healthy, health.state) == (True, True, "up")
     assert health.detail == "the 20 requests of this month are used, but for exits"
@@ -118,7 +118,7 @@ async def test_a_used_month_is_told_and_leaves_only_exits_orders_on_their_way_an
         await trio.sleep(1)
     assert len(door.asked) - asked <= 4
     with exit_lane():
-        await chain.latest_blockhash()
+        await chain.finalized_height()
     with order_lane():
         await chain.statuses(["5" * 86 + "1"])
 

@@ -38,7 +38,7 @@ async def test_whoever_a_halt_concerns_hears_of_it_once_and_of_its_end(autojump_
         assert "an operator ordered it (the launchpad is being upgraded)" in told
         assert "1 open position: sold as soon as the chain takes it" in told
         [told] = heard(world, "holder", "Trading is halted")
-        assert "1 open position: kept, with its exit plan" in told
+        assert "1 open position: kept, the exit plan too" in told
         [told] = heard(world, "sniper", "Trading is halted")
         assert "Your sniper buys nothing either. You hold no position." in told
         assert not heard(world, "holder", "The halt is over")

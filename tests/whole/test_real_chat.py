@@ -116,6 +116,8 @@ TYPED = (
     ("/resume now", "usage: /resume"),
     ("/ack_outflow", "Nothing has left your wallet without this bot"),
     ("/ack_outflow now", "usage: /ack_outflow"),
+    ("/mode", "Your mode is live."),
+    ("/mode sideways", "here a user's mode is one of: live, dry_run"),
     ("/snipe_enable", "The sniper is on: up to 0.1 SOL a token"),
     ("/snipe_enable 5", "usage: /snipe_enable"),
     ("/snipe_disable", "The sniper is off; open positions keep their exits."),

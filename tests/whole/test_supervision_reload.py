@@ -155,7 +155,7 @@ async def test_a_shorter_patience_makes_a_long_outage_critical_at_once(autojump_
 
 MOVED = (
     ('"database_link", "rpc_pool"', '"rpc_pool"'),
-    ('"hunt_keeper", "records"]', '"hunt_keeper", "records", "database_link"]'),
+    ('"account_closer", "records"]', '"account_closer", "records", "database_link"]'),
 )
 SWAPPED = (
     ('template = "sniper"', 'template = "wallet"'),
