@@ -47,6 +47,7 @@ NOT_HERE = (
     "Closings._give_up",
     "Confirmer._settle_closing",
     "Reconciler._position",  # somebody else moves the wallet's tokens
+    "Reconciler._moved",
 )
 # Many lives of busy snipers: a user's day has no end here.
 SETTINGS = FAST + "snipe_max_daily = 1000000\n"
@@ -75,6 +76,9 @@ def _provoke(bot: RealBot, point: str) -> None:
             bot.command(*FORK)
         case "Confirmer._fail" | "Confirmer._without_fill":
             bot.command(*FAILURES)
+        case "Quoting._refuse_holders":
+            for user in ("demo-1", "demo-2"):
+                bot.command("chat", "--as", user, text="/settings max_top_holders 99%\n")
         case "Pipeline._give_up":
             bot.command(*HONEYPOTS)
         case "closed_by_loss":
@@ -96,7 +100,7 @@ def _provoke(bot: RealBot, point: str) -> None:
 
 def _trade_elsewhere(bot: RealBot) -> None:
     """Buy a token that only the aggregator finds a market for, and sell what an earlier time has bought."""
-    mint = json.loads(bot.command("localnet", "status", "--json").stdout)["token_elsewhere"]
+    mint = json.loads(bot.command("localnet", "status", "--json").stdout)["status"]["token_elsewhere"]
     lines = ("/settings require_confirmation off", f"/sell {mint} all", f"/buy {mint} 0.05")
     bot.command("chat", "--as", "demo-1", text="".join(f"{line}\n" for line in lines))
 
