@@ -88,7 +88,7 @@ def _campaign(bot: RealBot, rounds: Sequence[Sequence[Trouble]]) -> list[str]:
     launches = int((len(rounds) + 2) * ROUND_AT_MOST_S * 1000 / LAUNCH_GAP_MS)
     write_busy_market(bot.directory / "busy.csv", launches)
     _start(bot)
-    bot.until("a filled sale", lambda status: status["trades_today"]["sells"] >= 1)
+    bot.until("a filled sale", lambda status: (status["trades_today"]["sells"] or 0) >= 1)
     for number, troubles in enumerate(rounds, 1):
         print(f"round {number}: " + "; ".join(f"{one.at_s:.1f} s {one.told}" for one in troubles), flush=True)
         started_s = time.monotonic()

@@ -61,7 +61,7 @@ def trading() -> Iterator[RealBot]:
     with real_bot(SETTINGS) as bot:
         write_busy_market(bot.directory / "busy.csv", LAUNCHES)
         start(bot)
-        bot.until("a filled sale", lambda status: status["trades_today"]["sells"] >= 1)
+        bot.until("a filled sale", lambda status: (status["trades_today"]["sells"] or 0) >= 1)
         yield bot
 
 

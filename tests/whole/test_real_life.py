@@ -32,8 +32,8 @@ def lived() -> Iterator[Lived]:
     """From nothing to the first filled buy and its sale, then SIGTERM."""
     with real_bot(SETTINGS) as bot:
         bot.start()
-        bot.until("a filled buy", lambda status: status["trades_today"]["buys"] >= 1)
-        last = bot.until("a filled sale", lambda status: status["trades_today"]["sells"] >= 1)
+        bot.until("a filled buy", lambda status: (status["trades_today"]["buys"] or 0) >= 1)
+        last = bot.until("a filled sale", lambda status: (status["trades_today"]["sells"] or 0) >= 1)
         bot.stop()
         books = read_books(bot.directory)
         yield Lived(bot, last, books, read_evidence(bot.directory, [row["address"] for row in books.wallets]))

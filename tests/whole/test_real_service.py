@@ -100,7 +100,7 @@ def test_unit_is_ready_alive_and_stopped_in_order_while_its_orders_hang() -> Non
         assert len(children) >= 2
         assert not any(b"NOTIFY_SOCKET" in environment_of(pid) for pid in children)
 
-        bot.until("a filled buy", lambda status: status["trades_today"]["buys"] >= 1)
+        bot.until("a filled buy", lambda status: (status["trades_today"]["buys"] or 0) >= 1)
         _break(bot, "drop-tx")
         landing = bot.unresolved_intents().keys()
         bot.until("an order that cannot land", lambda _: "sent" in _of_others(bot.unresolved_intents(), landing))
