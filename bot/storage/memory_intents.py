@@ -112,7 +112,9 @@ class MemoryIntents(MemoryTables):
 
     async def in_flight(self) -> list[tuple[Intent, list[Attempt]]]:
         await trio.lowlevel.checkpoint()
-        rows = list(self._moving.values())
+        rows = [
+            intent for intent in self._intents.values() if intent.id in self._moving
+        ]  # in the order of their making
         rows.sort(key=lambda intent: intent.created_at_ms)
         return [(intent, self._attempts_of(intent.id)) for intent in rows]
 

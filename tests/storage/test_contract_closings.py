@@ -163,6 +163,7 @@ async def test_a_closing_that_the_network_took_back_is_on_its_way_again_and_book
     await sent_closing(store, wallet, FREE)
     landed = closed("s-c", {FREE: RENT})
     await store.settle_closing("i-c", landed, now_ms=NOW_MS)
+    assert await plan(store, wallet, "Another", key="beside") is not None
 
     def quietly(_: Reversed) -> None:
         return None
