@@ -214,7 +214,9 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             market_rules=market_rules(chosen),
             sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url))),
             router=router,
-            wallet_news=routes.wallet_news(cluster, chosen, slot_ms=slot_ms, is_local=profile.is_local),
+            wallet_news=routes.wallet_news(
+                cluster, endpoints.newest_slot, chosen, slot_ms=slot_ms, is_local=profile.is_local
+            ),
             scan_rule=scan_rule(chosen.tracking),
             event_reads=reads,
         )

@@ -220,11 +220,16 @@ def launch_stream(
 
 
 def wallet_news(
-    cluster: LocalChainAddress, chosen: settings.Settings, *, slot_ms: int, is_local: bool
+    cluster: LocalChainAddress,
+    newest_slot: Callable[[], int],
+    chosen: settings.Settings,
+    *,
+    slot_ms: int,
+    is_local: bool,
 ) -> WalletNews | None:
     """What followed wallets do, from the source of the settings; None where their histories are polled and no more.
 
-    Raises StartupError for a source without an address.
+    `newest_slot` is that of the RPC endpoints. Raises StartupError for a source without an address.
     """
     if chosen.tracking.source == POLLING:
         return None
@@ -235,9 +240,9 @@ def wallet_news(
         url = own_url if wish is None else wish.get_secret_value()
         if urlsplit(url).scheme not in {"ws", "wss"}:
             raise StartupError("tracking.source names helius; give its address in tracking.helius_url, ws:// or wss://")
-        return EnhancedHints(WebSocketSubscriptions(url), silence_s=silence_s)
+        return EnhancedHints(WebSocketSubscriptions(url), newest_slot, silence_s=silence_s)
     call = _geyser(chosen.streams, cluster.grpc_url, "tracking.source")
-    return GeyserWallets(call, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
+    return GeyserWallets(call, newest_slot, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
 
 
 def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> PolledLaunches:

@@ -21,38 +21,60 @@ class Silence:
     """The patience with one connection, from now on.
 
     No new slot for `silence_s` ends it, unless `newest_slot`, that of the endpoints, 0 while it is not known, is none that
-    the stream has not told. `slot` is the newest that it told before.
+    the stream has not told. `slot` is the newest that it told before. A stream at another commitment than theirs tells of the
+    chain as it was up to `behind_slots` before: it is judged by what they had seen so much earlier.
     """
 
-    def __init__(self, silence_s: float, newest_slot: Callable[[], int], slot: int) -> None:
+    def __init__(self, silence_s: float, newest_slot: Callable[[], int], slot: int, *, behind_slots: int = 0) -> None:
         self._silence_s = silence_s
         self._newest_slot = newest_slot
         self._slot = slot
-        self._waited_for = 0
-        self._scope = trio.CancelScope(deadline=trio.current_time() + silence_s)
+        self._behind_slots = behind_slots
+        self._heard_at_s = trio.current_time()
+        self._scope = trio.CancelScope(deadline=self._first_look_at_s())
 
     def heard(self, slot: int) -> None:
         """The stream told a new slot."""
-        self._slot, self._waited_for = slot, 0
-        self._scope.deadline = trio.current_time() + self._silence_s
+        self._slot, self._heard_at_s = slot, trio.current_time()
+        self._scope.deadline = self._first_look_at_s()
 
     @contextmanager
     def held_up(self) -> Iterator[None]:
         """While a slow listener holds the reader up the connection is not silent."""
-        left_s, self._scope.deadline = self._scope.deadline - trio.current_time(), math.inf
+        since_s, deadline_s, self._scope.deadline = trio.current_time(), self._scope.deadline, math.inf
         yield
-        self._scope.deadline = trio.current_time() + left_s
+        held_s = trio.current_time() - since_s
+        self._heard_at_s += held_s
+        self._scope.deadline = deadline_s + held_s
 
     async def end(self, connection: trio.CancelScope) -> None:
         """Cancel the connection's scope once it counts as dead."""
         while True:
-            with self._scope:
-                await trio.sleep_forever()
-            if self._waited_for == SLOTS_WAITED_FOR or not self._chain_stands():
+            await self._pass()
+            if trio.current_time() < self._first_look_at_s():  # a slot came just as the time was up
+                self._scope = trio.CancelScope(deadline=self._first_look_at_s())
+                continue
+            slot, has_gone_on = self._slot, self._newest_slot() > self._slot + self._behind_slots
+            is_known = self._newest_slot() > 0
+            if self._behind_slots:
+                await self._pass(self._behind_slots * SLOT_S)
+                if self._slot != slot:
+                    continue
+            if has_gone_on or not is_known or self._is_long():
                 connection.cancel()
                 return
-            self._waited_for += 1
             self._scope = trio.CancelScope(deadline=trio.current_time() + SLOT_S)
 
-    def _chain_stands(self) -> bool:
-        return 0 < self._newest_slot() <= self._slot
+    async def _pass(self, seconds: float | None = None) -> None:
+        """Wait until the deadline, or for so long, and in both cases for as much longer as a new slot gives."""
+        if seconds is not None:
+            self._scope = trio.CancelScope(deadline=trio.current_time() + seconds)
+        with self._scope:
+            await trio.sleep_forever()
+
+    def _first_look_at_s(self) -> float:
+        return self._heard_at_s + self._silence_s - self._behind_slots * SLOT_S
+
+    def _is_long(self) -> bool:
+        waited_s = trio.current_time() - self._heard_at_s - self._silence_s
+        return waited_s >= (SLOTS_WAITED_FOR - 0.5) * SLOT_S

@@ -6,13 +6,15 @@ helius.dev/docs, "transactionSubscribe" (2026).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NoReturn
 
 import msgspec
 import structlog
 import trio
 
+from bot.chain import wire
+from bot.chain.silence import Silence
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.chain.wire import Wire
 from bot.errors import ChainUnavailable
@@ -60,17 +62,21 @@ class _Told(Wire, frozen=True):
 
 
 _told = msgspec.json.Decoder(_Told)
+_slot = msgspec.json.Decoder(wire.SlotInfo)
 
 
 class EnhancedHints:
     """The port `WalletNews`, without ever covering a wallet: one connection for all, opened anew when they change.
 
-    No new slot for `silence_s` means that the connection is dead.
+    No new slot for `silence_s` means that the connection is dead, unless `newest_slot`, that of the RPC endpoints, 0 while it
+    is not known, shows that the chain stands.
     """
 
-    def __init__(self, source: Subscriptions, *, silence_s: float) -> None:
+    def __init__(self, source: Subscriptions, newest_slot: Callable[[], int], *, silence_s: float) -> None:
         self._source = source
+        self._newest_slot = newest_slot
         self._silence_s = silence_s
+        self._slot = 0
         self._wallets: frozenset[str] = frozenset()
         self._changed = trio.Event()
         self._heard_at_s: float | None = None
@@ -135,22 +141,33 @@ class EnhancedHints:
         return troubles[0] if troubles else ""
 
     async def _hear(self, listener: WalletListener) -> str:
-        silence = trio.CancelScope(deadline=trio.current_time() + self._silence_s)
+        silence = Silence(self._silence_s, self._newest_slot, self._slot)
+        trouble = f"{self._source.name}: nothing heard for {self._silence_s:g} s, not even a new slot"
 
         async def deliver(notification: Notification) -> None:
             await trio.lowlevel.checkpoint()
             if notification.method == "slotNotification":
-                self._heard_at_s, self._trouble = trio.current_time(), ""
-                silence.deadline = self._heard_at_s + self._silence_s
+                self._note_slot(notification.result, silence)
             elif notification.method == "transactionNotification":
                 self._hint(notification.result, listener)
 
-        try:
-            with silence:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(silence.end, nursery.cancel_scope)
+            try:
                 await self._source.follow([SLOTS, *self._wanted()], deliver, lambda: None)
-        except ChainUnavailable as error:
-            return str(error)
-        return f"{self._source.name}: nothing heard for {self._silence_s:g} s, not even a new slot"
+            except ChainUnavailable as error:
+                trouble = str(error)
+            nursery.cancel_scope.cancel()
+        return trouble
+
+    def _note_slot(self, result: msgspec.Raw, silence: Silence) -> None:
+        try:
+            slot = _slot.decode(result).slot
+        except wire.UNREADABLE:
+            raise ChainUnavailable(f"{self._source.name}: a notification of another shape") from None
+        if slot > self._slot:
+            self._slot, self._heard_at_s, self._trouble = slot, trio.current_time(), ""
+            silence.heard(slot)
 
     def _wanted(self) -> Iterator[Subscribe]:
         wallets = sorted(self._wallets)
@@ -161,7 +178,7 @@ class EnhancedHints:
     def _hint(self, result: msgspec.Raw, listener: WalletListener) -> None:
         try:
             told = _told.decode(result)
-        except msgspec.DecodeError as error:
+        except wire.UNREADABLE as error:
             self._unread += 1
             log.warning("wallet_hint_not_read", reason=str(error))
             return

@@ -6,7 +6,7 @@ calls. Wallets that come and go change the filter of a call that stands, which l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NoReturn
 
 import structlog
@@ -16,6 +16,7 @@ from bot.chain.geyser import CONFIRMED, Ping, SlotTold, ping_request, subscribe_
 from bot.chain.geyser_records import RecordTold, decode_confirmed
 from bot.chain.geyser_stream import Call, OpenCall
 from bot.chain.landed import account_keys
+from bot.chain.silence import Silence
 from bot.chain.swaps import swaps_in
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import WalletListener, WalletNewsHealth, WalletTold
@@ -27,15 +28,22 @@ RECONNECT_MAX_S = 5.0
 SETTLE_S = 2.0
 # A call that is away for longer leaves its wallets to whoever reads their histories.
 LOST_AFTER_S = 10.0
+# A slot is confirmed by votes in later blocks: while leaders are away the last ones before them stay unconfirmed.
+CONFIRMED_BEHIND_SLOTS = 2
 
 log = structlog.get_logger()
 
 
 class GeyserWallets:
-    """As many calls as the wallets need, `per_call` of them in each; every one is opened again by itself."""
+    """As many calls as the wallets need, `per_call` of them in each; every one is opened again by itself.
 
-    def __init__(self, open_call: OpenCall, *, silence_s: float, per_call: int) -> None:
+    Wallets may be still for days: it is the slots that show that a call lives. No new one for `silence_s` means that it is
+    dead, unless `newest_slot`, that of the RPC endpoints, 0 while it is not known, shows that the chain stands.
+    """
+
+    def __init__(self, open_call: OpenCall, newest_slot: Callable[[], int], *, silence_s: float, per_call: int) -> None:
         self._open = open_call
+        self._newest_slot = newest_slot
         self._silence_s = silence_s
         self._per_call = per_call
         self._shards: list[_Shard] = []
@@ -56,7 +64,8 @@ class GeyserWallets:
             shard.wallets.update(new[:room])
             new = new[room:]
         for start in range(0, len(new), self._per_call):
-            self._shards.append(_Shard(self._open, self._silence_s, set(new[start : start + self._per_call])))
+            wallets = set(new[start : start + self._per_call])
+            self._shards.append(_Shard(self._open, self._newest_slot, self._silence_s, wallets))
         for shard in self._shards:
             shard.changed.set()
         self._more.set()
@@ -95,7 +104,9 @@ class GeyserWallets:
 class _Shard:
     """One call. `wallets` are to be in its filter; `slot` is the newest that it told, 0 before the first."""
 
-    def __init__(self, open_call: OpenCall, silence_s: float, wallets: set[str]) -> None:
+    def __init__(
+        self, open_call: OpenCall, newest_slot: Callable[[], int], silence_s: float, wallets: set[str]
+    ) -> None:
         self.wallets = wallets
         self.changed = trio.Event()
         self.slot = 0
@@ -103,6 +114,7 @@ class _Shard:
         self.unread = 0
         self.detail = ""
         self._open = open_call
+        self._newest_slot = newest_slot
         self._silence_s = silence_s
         self._heard_at_s: float | None = None
         self._covered: set[str] = set()
@@ -158,27 +170,39 @@ class _Shard:
 
     async def _follow(self, listener: WalletListener) -> None:
         """Until nobody is wanted any more. Raises ChainUnavailable when the call is lost or silent."""
+        silence = Silence(self._silence_s, self._newest_slot, self.slot, behind_slots=CONFIRMED_BEHIND_SLOTS)
+        trouble: str | None = f"{NAME}: nothing heard for {self._silence_s:g} s, not even a new slot"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(silence.end, nursery.cancel_scope)
+            try:
+                await self._hear(listener, silence)
+                trouble = None
+            except ChainUnavailable as error:
+                trouble = str(error)
+            nursery.cancel_scope.cancel()
+        if trouble is not None:
+            raise ChainUnavailable(trouble)
+
+    async def _hear(self, listener: WalletListener, silence: Silence) -> None:
         self._replays_from, self._has_asked = self.slot or None, False
-        with trio.CancelScope(deadline=trio.current_time() + self._silence_s) as silence:
-            async with self._open() as call:
-                self._settling.clear()
-                await self._ask(call, self._replays_from)
-                self._has_asked = True
-                while True:
-                    update = self._read(await call.receive())
-                    if isinstance(update, Ping):
-                        await call.send(ping_request())
-                    elif isinstance(update, RecordTold):
-                        self._tell(update, listener)
-                    elif update is not None and self._is_new(update, listener):
-                        silence.deadline = trio.current_time() + self._silence_s
-                    # A server takes the latest of several requests alone, and with it no replay that an earlier one wanted.
-                    if self.changed.is_set() and self._replays_from is None:
-                        if not self.wallets:
-                            self.slot = 0
-                            return
-                        await self._ask(call, None)
-        raise ChainUnavailable(f"{NAME}: nothing heard for {self._silence_s:g} s, not even a new slot")
+        async with self._open() as call:
+            self._settling.clear()
+            await self._ask(call, self._replays_from)
+            self._has_asked = True
+            while True:
+                update = self._read(await call.receive())
+                if isinstance(update, Ping):
+                    await call.send(ping_request())
+                elif isinstance(update, RecordTold):
+                    self._tell(update, listener)
+                elif update is not None and self._is_new(update, listener):
+                    silence.heard(update.slot)
+                # A server takes the latest of several requests alone, and with it no replay that an earlier one wanted.
+                if self.changed.is_set() and self._replays_from is None:
+                    if not self.wallets:
+                        self.slot = 0
+                        return
+                    await self._ask(call, None)
 
     async def _ask(self, call: Call, from_slot: int | None) -> None:
         """Have the filter hold the wallets of now."""

@@ -64,7 +64,7 @@ async def test_ten_thousand_wallets_are_followed_over_one_call(localnet: dict[st
                 told.set()
 
     subscribe = partial(open_call, target_of(localnet["grpc_url"]), SUBSCRIBE)
-    news = GeyserWallets(subscribe, silence_s=10, per_call=10_000)
+    news = GeyserWallets(subscribe, lambda: 0, silence_s=10, per_call=10_000)
     with trio.fail_after(30):
         async with real_world(localnet["http_url"], localnet["ws_url"]) as world, trio.open_nursery() as nursery:
             wallet = await world.funded()

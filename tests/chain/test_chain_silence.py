@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -10,21 +12,23 @@ from bot.chain.geyser_stream import GeyserLaunches
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.silence import SLOT_S, SLOTS_WAITED_FOR, Silence
+from bot.chain.wallet_hints import EnhancedHints
+from bot.chain.wallet_stream import CONFIRMED_BEHIND_SLOTS, GeyserWallets
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import LaunchSource
-from tests.chain.chain_doubles import InProcessSubscriptions, in_process_geyser
+from bot.ports import LaunchSource, WalletNews, WalletTold
+from tests.chain.chain_doubles import InProcessSubscriptions, in_process_geyser, in_process_slot
 from tests.chain.chain_scenario import EPOCH_MS, virtual_world
 
 LONGEST_S = SILENCE_S + SLOTS_WAITED_FOR * SLOT_S
 SLOT_MS = 450  # slots of a real cluster are a little longer than they should be
 
 
-async def _ends_after_s(newest: list[int], *, told: int, at_s: tuple[float, ...] = ()) -> float:
+async def _ends_after_s(newest: list[int], *, told: int, at_s: tuple[float, ...] = (), behind: int = 0) -> float:
     """When a connection ends that told the slot `told` before, and the next one at each of these moments."""
     began_s = trio.current_time()
-    silence = Silence(SILENCE_S, lambda: newest[0], told)
+    silence = Silence(SILENCE_S, lambda: newest[0], told, behind_slots=behind)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(silence.end, nursery.cancel_scope)
         for moment_s in at_s:
@@ -61,6 +65,24 @@ async def test_the_patience_ends_when_the_chain_goes_on_without_it(autojump_cloc
     async with trio.open_nursery() as nursery:
         nursery.start_soon(go_on)
         assert await _ends_after_s(newest, told=10) == pytest.approx(SILENCE_S + SLOT_S)
+
+
+async def test_who_tells_later_is_dead_as_soon_where_the_chain_went_on_before(autojump_clock: MockClock) -> None:
+    assert await _ends_after_s([13], told=10, behind=2) == pytest.approx(SILENCE_S)
+    assert await _ends_after_s([12], told=10, behind=2) == pytest.approx(LONGEST_S + 2 * SLOT_S)
+
+
+async def test_who_tells_later_has_time_to_tell_what_only_just_happened(autojump_clock: MockClock) -> None:
+    newest = [12]
+
+    async def go_on() -> None:
+        await trio.sleep(SILENCE_S - 0.1)
+        newest[0] = 17
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(go_on)
+        in_time_s = SILENCE_S + SLOT_S
+        assert await _ends_after_s(newest, told=10, behind=2, at_s=(in_time_s,)) == pytest.approx(in_time_s + SILENCE_S)
 
 
 async def test_time_in_a_slow_listener_is_no_silence(autojump_clock: MockClock) -> None:
@@ -135,3 +157,55 @@ async def test_leaders_who_are_away_end_no_stream_and_a_silent_one_ends_beside_t
             assert heard.ended_at_s is not None
             assert heard.ended_at_s <= silent_at_s + LONGEST_S
             nursery.cancel_scope.cancel()
+
+
+class Ear:
+    """Who listens to news of wallets that do nothing; `gaps` counts what was said to be lost."""
+
+    def __init__(self) -> None:
+        self.gaps = 0
+
+    def told(self, told: WalletTold) -> None:
+        raise AssertionError(told)
+
+    def hinted(self, address: str, signature: str) -> None:
+        raise AssertionError(f"{address} hinted by {signature}")
+
+    def covers(self, addresses: Collection[str], slot: int) -> None:
+        pass
+
+    def lost(self, addresses: Collection[str], slot: int) -> None:
+        self.gaps += 1
+
+
+def _news(name: str, net: InProcessChain) -> WalletNews:
+    if name == "grpc":
+        return GeyserWallets(in_process_geyser(net), in_process_slot(net), silence_s=SILENCE_S, per_call=10)
+    return EnhancedHints(InProcessSubscriptions(net), in_process_slot(net), silence_s=SILENCE_S)
+
+
+@pytest.mark.parametrize("name", ["grpc", "helius"])
+async def test_still_wallets_and_leaders_who_are_away_end_no_stream_of_wallets_and_silence_does(
+    autojump_clock: MockClock, name: str
+) -> None:
+    net, ear = InProcessChain(seed=33, slot_ms=SLOT_MS), Ear()
+    news, troubles = _news(name, net), set[str]()
+    news.want(["4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"])
+
+    async def look_for(seconds: float) -> None:
+        for _ in range(round(seconds / 0.25)):
+            await trio.sleep(0.25)
+            troubles.add(news.health().detail)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(net.run)
+        nursery.start_soon(news.follow, ear)
+        await look_for(5)
+        net.set_fault("skip-slots", for_s=3_600)
+        await look_for(60)
+        assert (troubles, news.health().calls_up, ear.gaps) == ({""}, 1, 0)
+        net.set_fault("stream-silent", for_s=3_600)
+        await look_for(LONGEST_S + CONFIRMED_BEHIND_SLOTS * SLOT_S)
+        assert "nothing heard for 2 s, not even a new slot" in " ".join(troubles)
+        assert news.health().calls_up == 0
+        nursery.cancel_scope.cancel()

@@ -25,7 +25,7 @@ from bot.clock import virtual_clock
 from bot.errors import DecodeError
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import WalletTold
-from tests.chain.chain_doubles import InProcessTransport, in_process_geyser
+from tests.chain.chain_doubles import InProcessTransport, in_process_geyser, in_process_slot
 from tests.chain.chain_scenario import EPOCH_MS, SOL
 from tests.whole.crowd import Crowd
 
@@ -123,7 +123,7 @@ async def world(*, per_call: int = 100) -> AsyncIterator[World]:
     for trader in (1, LEADER, FRIEND, STRANGER):
         crowd._trader(trader)
     calls = Counted(in_process_geyser(net))
-    made = World(net, crowd, calls, GeyserWallets(calls.open, silence_s=2, per_call=per_call))
+    made = World(net, crowd, calls, GeyserWallets(calls.open, in_process_slot(net), silence_s=2, per_call=per_call))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(net.run)
         nursery.start_soon(made.news.follow, made.heard)
@@ -215,7 +215,7 @@ async def test_a_long_outage_is_said_and_so_is_its_end(autojump_clock: MockClock
 async def test_a_server_that_cannot_or_will_not_replay_leaves_a_gap_that_is_said(autojump_clock: MockClock) -> None:
     slots = [_slot(slot) for slot in range(100, 110)]
     script = _Script([*slots, None], [_slot(300), *[_slot(slot) for slot in range(301, 320)]])
-    news, heard = GeyserWallets(script.open, silence_s=2, per_call=10), Heard()
+    news, heard = GeyserWallets(script.open, lambda: 0, silence_s=2, per_call=10), Heard()
     news.want(["a"])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(news.follow, heard)

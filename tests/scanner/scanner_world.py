@@ -25,7 +25,13 @@ from bot.localnet.launchpad import sell_v2
 from bot.ports import WalletSignal
 from bot.storage.memory import MemoryStore
 from bot.trading.launch import CurveTrade
-from tests.chain.chain_doubles import FaultyDoor, InProcessSubscriptions, InProcessTransport, in_process_geyser
+from tests.chain.chain_doubles import (
+    FaultyDoor,
+    InProcessSubscriptions,
+    InProcessTransport,
+    in_process_geyser,
+    in_process_slot,
+)
 from tests.whole.crowd import Crowd
 
 LEADER, FRIEND = 2, 3
@@ -154,7 +160,9 @@ async def scanners(
     """One life: what is started here stops with it."""
     spec = SupervisorSpec("wallet_scanners", "dynamic")
     async with open_supervisor(spec, report=world.reports.append) as supervisor, trio.open_nursery() as nursery:
-        news = GeyserWallets(in_process_geyser(world.chain), silence_s=2, per_call=per_call)
+        news = GeyserWallets(
+            in_process_geyser(world.chain), in_process_slot(world.chain), silence_s=2, per_call=per_call
+        )
         schedule = ScanSchedule(ScanRule(least_s=poll_s), world.history().credit_per_s)
         life = Scanners(world, supervisor, schedule, news)
         nursery.start_soon(news.follow, life.followed)

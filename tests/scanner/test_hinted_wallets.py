@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from bot.chain.wallet_hints import EnhancedHints
 from bot.localnet.addresses import LAUNCHPAD_PROGRAM
 from bot.trading.units import LAMPORTS_PER_SOL
-from tests.chain.chain_doubles import InProcessSubscriptions
+from tests.chain.chain_doubles import InProcessSubscriptions, in_process_slot
 from tests.scanner.scanner_world import FRIEND, LEADER, Scanners, ScannerWorld, scanner_world, scanners
 
 TENTH = LAMPORTS_PER_SOL // 10
@@ -21,7 +21,7 @@ TENTH = LAMPORTS_PER_SOL // 10
 
 @asynccontextmanager
 async def hinted(world: ScannerWorld, life: Scanners) -> AsyncIterator[EnhancedHints]:
-    hints = EnhancedHints(InProcessSubscriptions(world.chain), silence_s=2)
+    hints = EnhancedHints(InProcessSubscriptions(world.chain), in_process_slot(world.chain), silence_s=2)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hints.follow, life.followed)
         yield hints
@@ -84,7 +84,7 @@ async def test_what_cannot_be_read_is_counted_and_both_places_of_the_accounts_ar
 ) -> None:
     async with scanner_world() as world, scanners(world, poll_s=3_600) as life:
         scanner = await life.follow()
-        hints = EnhancedHints(InProcessSubscriptions(world.chain), silence_s=2)
+        hints = EnhancedHints(InProcessSubscriptions(world.chain), in_process_slot(world.chain), silence_s=2)
         hints.want([scanner.address])
         keys = [{"pubkey": scanner.address, "signer": True}]
         for wrong in (b"{}", b'{"signature": 1}', b"[]"):

@@ -139,14 +139,14 @@ class World:
             recording=self.recording,
             sol_price=self.sol_price,
             router=router,
-            wallet_news=self._wallet_news(),
+            wallet_news=self._wallet_news(endpoints),
             event_reads=reads,
         )
 
-    def _wallet_news(self) -> GeyserWallets | None:
+    def _wallet_news(self, endpoints: Endpoints) -> GeyserWallets | None:
         if not self.wallets_by_stream:
             return None
-        return GeyserWallets(in_process_geyser(self.chain), silence_s=2, per_call=100)
+        return GeyserWallets(in_process_geyser(self.chain), endpoints.newest_slot, silence_s=2, per_call=100)
 
     def cluster(self) -> Chain:
         """What the chain shows of a wallet, whoever asks and whatever the database says."""
