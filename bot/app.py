@@ -209,7 +209,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             spool=spooled,
             leadership=succession.leadership,
             engines=engines,
-            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, api_keys, reads),
+            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, keys=api_keys, slot_ms=slot_ms, reads=reads),
             recording=await enter(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
             sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url))),

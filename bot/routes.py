@@ -167,10 +167,22 @@ def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, ke
 
 
 def pool_news(
-    urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, keys: ApiKeys, reads: EventReads
+    urls: Sequence[str],
+    endpoints: Endpoints,
+    chosen: settings.Rpc,
+    *,
+    keys: ApiKeys,
+    slot_ms: int,
+    reads: EventReads,
 ) -> PumpPoolNews:
     """Word of trades in pools over the same addresses."""
-    return PumpPoolNews(_streams(urls, endpoints, chosen, keys), reads)
+    sources = _streams(urls, endpoints, chosen, keys)
+    return PumpPoolNews(sources, endpoints.newest_slot, silence_s=_silence_s(slot_ms), reads=reads)
+
+
+def _silence_s(slot_ms: int) -> float:
+    """For how long a stream that is judged by its slots may tell no new one."""
+    return max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
 
 
 def launch_stream(
@@ -195,7 +207,7 @@ def launch_stream(
             chain.events_of,
             chain.signatures_since,
             clock,
-            silence_s=max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000),
+            silence_s=_silence_s(slot_ms),
             reads=reads,
             newest_slot=chain.newest_slot,
         )
@@ -205,9 +217,8 @@ def launch_stream(
         return HintedLaunches(hints, chain.recorded, clock, per_second=chosen.streams.reads_per_second)
 
     def grpc() -> LaunchSource:
-        silence_s = max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
         call = _geyser(chosen.streams, cluster.grpc_url)
-        return GeyserLaunches(call, chain.newest_slot, clock, silence_s=silence_s, reads=reads)
+        return GeyserLaunches(call, chain.newest_slot, clock, silence_s=_silence_s(slot_ms), reads=reads)
 
     makers: dict[str, Callable[[], LaunchSource]] = {"logs": logs, "grpc": grpc, "pumpportal": pumpportal}
     sources = [makers[name]() for name in chosen.streams.sources if name != POLLING]
@@ -233,7 +244,7 @@ def wallet_news(
     """
     if chosen.tracking.source == POLLING:
         return None
-    silence_s = max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
+    silence_s = _silence_s(slot_ms)
     if chosen.tracking.source == HELIUS:
         wish = chosen.tracking.helius_url
         own_url = cluster.ws_urls[0] if is_local else ""

@@ -13,23 +13,41 @@ from bot.chain import addresses as at
 from bot.chain import wire
 from bot.chain.pool_layouts import BUY_EVENT, SELL_EVENT, decode_pool_trade
 from bot.chain.pumpfun import events_in_logs
+from bot.chain.silence import Silence
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.event_reads import EventReads
 from bot.trading.venue import PUMPSWAP
 
+SLOTS = Subscribe("slotSubscribe", [])
+
 _logs = msgspec.json.Decoder(wire.InContext[wire.Logs])
+_slot = msgspec.json.Decoder(wire.SlotInfo)
 
 log = structlog.get_logger()
 
 
 class PumpPoolNews:
-    """One connection at a time, with one subscription for each pool; after a loss the next endpoint is asked."""
+    """One connection at a time, with one subscription for each pool; after a loss the next endpoint is asked.
 
-    def __init__(self, sources: Sequence[Subscriptions], reads: EventReads | None = None) -> None:
+    Pools may be still for hours: slots show that the connection lives. No new one for `silence_s` means that it is dead, unless
+    `newest_slot`, that of the endpoints, 0 while it is not known, shows that the chain stands.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Subscriptions],
+        newest_slot: Callable[[], int],
+        *,
+        silence_s: float,
+        reads: EventReads | None = None,
+    ) -> None:
         self._sources = tuple(sources)
+        self._newest_slot = newest_slot
+        self._silence_s = silence_s
         self._reads = reads or EventReads()
         self._next = 0
+        self._slot = 0
 
     def __repr__(self) -> str:
         return f"<PumpPoolNews {', '.join(source.name for source in self._sources)}>"
@@ -38,17 +56,34 @@ class PumpPoolNews:
         mint_of = {str(at.canonical_pool(at.key_from(mint))): mint for mint in mints}
         wanted = [Subscribe("logsSubscribe", [{"mentions": [pool]}, {"commitment": "confirmed"}]) for pool in mint_of]
         source = self._sources[self._next]
+        silence = Silence(self._silence_s, self._newest_slot, self._slot)
+        trouble = f"{source.name}: nothing heard for {self._silence_s:g} s, not even a new slot"
 
         async def deliver(notification: Notification) -> None:
             await trio.lowlevel.checkpoint()
+            if notification.method == "slotNotification":
+                self._note_slot(notification.result, source.name, silence)
             for mint in _traded_in(notification, mint_of, self._reads):
                 traded(mint)
 
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(silence.end, nursery.cancel_scope)
+            try:
+                await source.follow([SLOTS, *wanted], deliver, lambda: None)
+            except ChainUnavailable as error:
+                trouble = str(error)
+            nursery.cancel_scope.cancel()
+        self._next = (self._next + 1) % len(self._sources)
+        raise ChainUnavailable(trouble)
+
+    def _note_slot(self, result: msgspec.Raw, name: str, silence: Silence) -> None:
         try:
-            await source.follow(wanted, deliver, lambda: None)
-        except ChainUnavailable:
-            self._next = (self._next + 1) % len(self._sources)
-            raise
+            slot = _slot.decode(result).slot
+        except wire.UNREADABLE:
+            raise ChainUnavailable(f"{name}: a notification of another shape") from None
+        if slot > self._slot:
+            self._slot = slot
+            silence.heard(slot)
 
 
 def _traded_in(notification: Notification, mint_of: Mapping[str, str], reads: EventReads) -> set[str]:

@@ -135,7 +135,7 @@ class World:
             spool=spooled,
             engines=engines,
             leadership=self.leadership,
-            pools=PumpPoolNews([InProcessSubscriptions(self.chain)], reads),
+            pools=PumpPoolNews([InProcessSubscriptions(self.chain)], endpoints.newest_slot, silence_s=2, reads=reads),
             recording=self.recording,
             sol_price=self.sol_price,
             router=router,
