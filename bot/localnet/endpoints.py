@@ -8,7 +8,27 @@ from dataclasses import dataclass
 
 from bot.localnet.chain import Chain
 from bot.localnet.faucet import Faucet
-from bot.localnet.faults import DROP_TX, KINDS, LOGS, FaultError, FaultTable, RateGate
+from bot.localnet.faults import (
+    BUNDLE_DROP,
+    CUT_LOGS,
+    DROP_TX,
+    ENGINE_DOWN,
+    GRPC,
+    JUPITER_DOWN,
+    JUPITER_LIES,
+    KINDS,
+    LOGS,
+    PORTAL,
+    RATE_LIMIT,
+    RPC_DOWN,
+    RPC_SLOW,
+    STREAM_DROP,
+    STREAM_SILENT,
+    FaultError,
+    FaultKind,
+    FaultTable,
+    RateGate,
+)
 from bot.localnet.rpc.dispatch import Dispatcher
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.pubsub import PubSub
@@ -18,6 +38,13 @@ from bot.localnet.store import Store
 ALL = "all"
 ENGINE = "engine"
 ROUTER = "jupiter"
+# The faults that each service beside the RPC endpoints can have; another one would be on there and do nothing.
+_TAKEN = {
+    ENGINE: (ENGINE_DOWN, BUNDLE_DROP, DROP_TX, RPC_SLOW, RATE_LIMIT),
+    ROUTER: (JUPITER_DOWN, JUPITER_LIES, RPC_SLOW, RATE_LIMIT),
+    PORTAL: (STREAM_DROP, STREAM_SILENT, RPC_DOWN, RPC_SLOW),
+    GRPC: (STREAM_DROP, STREAM_SILENT, CUT_LOGS, RPC_DOWN),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +75,8 @@ class Faults:
     """The faults of several endpoints, of the block engine, of further sources of launches and of the aggregator.
 
     They are switched for one by its name or for all. `all` are the RPC endpoints, and for `drop-tx` the engine too, for
-    faults of streams every source. A fault of the engine's or the aggregator's own kind goes there, whatever endpoint is
-    named.
+    faults of streams every source that can have them. A fault of the engine's or the aggregator's own kind goes there. What
+    would have no effect where it is asked for is refused.
     """
 
     def __init__(
@@ -65,19 +92,24 @@ class Faults:
         self._router = router
 
     def set(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
-        """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist."""
-        kind = KINDS.get(name)
+        """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist or go together."""
         chosen = self._chosen(endpoint)
-        if kind is not None and kind.of_engine:
-            chosen = [self._engine]
-        elif kind is not None and kind.of_router:
-            chosen = [self._router]
-        elif kind is DROP_TX and endpoint == ALL:
-            chosen.append(self._engine)
-        elif kind is not None and kind.of_streams and endpoint == ALL:
-            chosen += self._sources.values()
+        if (kind := KINDS.get(name)) is not None:
+            _refuse_without_effect(kind, endpoint)
+            if kind.of_engine:
+                chosen = [self._engine]
+            elif kind.of_router:
+                chosen = [self._router]
+            elif endpoint == ALL:
+                chosen += self._beside(kind)
         for table in chosen:
             table.set(name, for_s=for_s, delay_ms=delay_ms)
+
+    def _beside(self, kind: FaultKind) -> list[FaultTable]:
+        """Which services, beside the endpoints, have a fault that is asked for everywhere."""
+        if kind is DROP_TX:
+            return [self._engine]
+        return [table for name, table in self._sources.items() if kind.of_streams and kind in _TAKEN[name]]
 
     def clear(self, endpoint: str = ALL) -> int:
         """Switch every fault off, those of all services beside the endpoints with all; says how many were on."""
@@ -101,3 +133,16 @@ class Faults:
             meant = f", perhaps {close[0]}" if close else ""
             raise FaultError(f"unknown endpoint {endpoint}{meant}; known: {', '.join(known)}")
         return [self._tables[endpoint]]
+
+
+def _refuse_without_effect(kind: FaultKind, endpoint: str) -> None:
+    """Raises FaultError for a fault that is not of the endpoint it is asked for at; the text says what would do."""
+    if kind.of_chain and endpoint != ALL:
+        raise FaultError(f"{kind.name} is a fault of the whole chain, not of {endpoint}; leave the endpoint out")
+    for service, is_its in ((ENGINE, kind.of_engine), (ROUTER, kind.of_router)):
+        if is_its and endpoint not in {ALL, service}:
+            raise FaultError(f"{kind.name} is a fault of {service}, not of {endpoint}; leave the endpoint out")
+    taken = _TAKEN.get(endpoint)
+    if taken is not None and kind not in taken:
+        names = ", ".join(sorted(one.name for one in taken))
+        raise FaultError(f"{kind.name} has no effect at {endpoint}, which takes {names}")

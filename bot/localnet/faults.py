@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class FaultKind:
     """A fault that can be asked for. `needs_delay` says whether it takes a delay per request.
 
-    `of_engine` says that it is the block engine's, `of_router` that it is the aggregator's, whatever endpoint is named;
-    `of_streams` that all of it means every source of launches, not the endpoints' own alone.
+    `of_engine` says that it is the block engine's, `of_router` that it is the aggregator's, `of_chain` that it is the whole
+    chain's: these are not asked for at an endpoint. `of_streams` says that all of it means every source of launches, not the
+    endpoints' own alone.
     """
 
     name: str
@@ -20,6 +21,7 @@ class FaultKind:
     of_engine: bool = False
     of_streams: bool = False
     of_router: bool = False
+    of_chain: bool = False
 
 
 RPC_DOWN = FaultKind("rpc-down", "connections are closed at once and websockets dropped")
@@ -33,10 +35,12 @@ REORDER = FaultKind("reorder", "every second notification is told after the one 
 STREAM_DROP = FaultKind("stream-drop", "websockets are dropped and refused, HTTP goes on", of_streams=True)
 STREAM_SILENT = FaultKind("stream-silent", "streams stay open and tell nothing", of_streams=True)
 DROP_TX = FaultKind("drop-tx", "transactions are accepted and never land")
-FAIL_TX = FaultKind("fail-tx", "trades land and fail: the price is out of their bounds, and their fee is gone")
-SKIP_SLOTS = FaultKind("skip-slots", "every second leader is away: four slots of eight have no block")
+FAIL_TX = FaultKind(
+    "fail-tx", "trades land and fail: the price is out of their bounds, and their fee is gone", of_chain=True
+)
+SKIP_SLOTS = FaultKind("skip-slots", "every second leader is away: four slots of eight have no block", of_chain=True)
 CUT_LOGS = FaultKind("cut-logs", "logs are cut before the first event, with `Log truncated`", of_streams=True)
-HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold")
+HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold", of_chain=True)
 ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
 BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
 JUPITER_DOWN = FaultKind("jupiter-down", "the aggregator takes no connection", of_router=True)
@@ -46,7 +50,6 @@ JUPITER_LIES = FaultKind(
     of_router=True,
 )
 _OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
-# Of the chain itself, whichever endpoint is named.
 _OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT)
 _OF_SERVICES = (STREAM_DROP, STREAM_SILENT, CUT_LOGS, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
 KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_CHAIN, *_OF_SERVICES)}

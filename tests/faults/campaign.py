@@ -162,7 +162,10 @@ def _drawn_fault(draw: random.Random, at_s: float) -> Trouble:
     """A fault of the chain's endpoints, of one or of all, or of the chain itself."""
     name = draw.choice(("rpc-down", "rpc-slow", "rate-limit", "stream-drop", "drop-tx", *WEATHER))
     lasts_s = draw.uniform(SHORTEST_S, LONGEST_S)
-    words = ["localnet", "fault", name, "--for", f"{lasts_s:.1f}s", "--endpoint", draw.choice(ENDPOINTS)]
+    endpoint = draw.choice(ENDPOINTS)
+    words = ["localnet", "fault", name, "--for", f"{lasts_s:.1f}s"]
+    if name not in WEATHER:
+        words += ["--endpoint", endpoint]
     if name == "rpc-slow":
         words += ["--delay-ms", str(draw.randint(50, SLOWEST_MS))]
     return Trouble(at_s, " ".join(words[2:]), partial(_ordered, words=words), lasts_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -79,6 +80,45 @@ async def test_a_fault_of_one_endpoint_leaves_the_others_as_they_are(autojump_cl
 def test_a_fault_of_an_endpoint_that_does_not_exist_is_refused_with_the_names_that_do() -> None:
     with pytest.raises(FaultError, match=r"known: rpc-1, rpc-2, engine, .*all"):
         InProcessChain(endpoints=2).set_fault("rpc-down", for_s=1, endpoint="rpc-3")
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "told"),
+    [
+        ("fail-tx", "rpc-1", "fail-tx is a fault of the whole chain, not of rpc-1; leave the endpoint out"),
+        ("skip-slots", "grpc", "is a fault of the whole chain"),
+        ("honeypot", "logs", "is a fault of the whole chain"),
+        ("engine-down", "rpc-1", "engine-down is a fault of engine, not of rpc-1; leave the endpoint out"),
+        ("jupiter-lies", "engine", "is a fault of jupiter, not of engine"),
+        ("stale", "engine", "stale has no effect at engine, which takes bundle-drop, drop-tx, engine-down, "),
+        ("cut-logs", "pumpportal", "has no effect at pumpportal"),
+        ("rpc-slow", "grpc", "has no effect at grpc"),
+        ("drop-tx", "jupiter", "has no effect at jupiter"),
+    ],
+)
+async def test_a_fault_without_effect_where_it_is_asked_for_is_refused(
+    autojump_clock: object, name: str, endpoint: str, told: str
+) -> None:
+    await trio.lowlevel.checkpoint()
+    chain = InProcessChain(seed=6)
+    with pytest.raises(FaultError, match=re.escape(told)):
+        chain.set_fault(name, for_s=1, delay_ms=1, endpoint=endpoint)
+    assert chain.cluster.all_faults.active() == []
+
+
+async def test_every_fault_can_be_asked_for_everywhere_and_is_on_only_where_it_has_an_effect(
+    autojump_clock: object,
+) -> None:
+    chain = InProcessChain(seed=6)
+    for name in KINDS:
+        chain.set_fault(name, for_s=60, delay_ms=1)
+    on = {(str(one["endpoint"]), str(one["name"])) for one in chain.cluster.all_faults.active()}
+    assert {name for _, name in on} == set(KINDS)
+    assert sorted(name for at, name in on if at == "engine") == ["bundle-drop", "drop-tx", "engine-down"]
+    assert sorted(name for at, name in on if at == "pumpportal") == ["stream-drop", "stream-silent"]
+    await trio.lowlevel.checkpoint()
+    for at, name in on - {("rpc-1", one) for one in ("fail-tx", "skip-slots", "honeypot")}:
+        chain.set_fault(name, for_s=60, delay_ms=1, endpoint=at)
 
 
 def test_the_page_about_the_local_chain_explains_every_fault() -> None:
