@@ -16,8 +16,8 @@ from bot.execution.lanes import order_lane
 
 log = structlog.get_logger()
 
-# How long the orders of a flatten wait to be asked about while others of it are still to be signed.
-SIGNING_FIRST_S = 5.0
+# How long the fills of a flatten wait for the books while others of it are still to be signed.
+SIGNING_FIRST_S = 10.0
 
 
 def _nothing_waits() -> int | None:
@@ -65,7 +65,7 @@ class ConfirmationWatcher:
         while True:
             try:
                 with order_lane():
-                    await self.confirmer.round(before_ms=self._waiting_since_ms(until_s))
+                    await self.confirmer.round(settle_before_ms=self._waiting_since_ms(until_s))
                 if trio.current_time() >= adopt_at_s or self.confirmer.in_flight.abandoned():
                     await self.confirmer.adopt(policy.planned_max_age_ms)
                     adopt_at_s = trio.current_time() + policy.rescue_interval_s

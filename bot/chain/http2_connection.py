@@ -84,6 +84,7 @@ class Connection:
         self._written = trio.Event()
         self._heard_at_s = trio.current_time()
         self._scope = trio.CancelScope()
+        self._why_closed = "the connection was closed"
         self.is_open = True
 
     def __repr__(self) -> str:
@@ -91,7 +92,7 @@ class Connection:
 
     async def run(self) -> None:
         """Read and write until the peer hangs up, breaks the protocol, or `close`; who still waits is told."""
-        trouble = "the connection was closed"
+        trouble = ""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -103,7 +104,7 @@ class Connection:
         finally:
             self.is_open = False
             for exchange in self._exchanges.values():
-                exchange.fail(LostError(trouble))
+                exchange.fail(LostError(trouble or self._why_closed))
             await trio.aclose_forcefully(self._stream)
 
     def close(self) -> None:
@@ -139,7 +140,9 @@ class Connection:
     def _give_up(self, number: int, exchange: _Exchange) -> None:
         """Let the peer stop; who has said nothing at all since the request left is perhaps not there any more."""
         self._reset(number)
-        if trio.current_time() - max(exchange.sent_at_s, self._heard_at_s) >= SILENT_S:
+        silent_s = trio.current_time() - max(exchange.sent_at_s, self._heard_at_s)
+        if silent_s >= SILENT_S:
+            self._why_closed = f"no answer and not a byte for {silent_s:.1f} s, so its connection was given up"
             self.close()
 
     def _reset(self, number: int) -> None:

@@ -28,7 +28,7 @@ from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, 
 from bot.trading.ladder import is_quoted_again
 from bot.trading.landing import is_open
 from bot.trading.ledger import Leg, legs_of_failed, legs_of_fill, legs_of_strange
-from bot.trading.recovery import SignatureStatus, Step, next_step
+from bot.trading.recovery import SignatureStatus, Step, has_succeeded, next_step
 
 log = structlog.get_logger()
 
@@ -43,6 +43,9 @@ QUOTED_AGAIN_WITHIN_S = 5.0
 
 # Orders that take a step beside each other: enough to share transactions, few enough for what the endpoints bear.
 ORDERS_AT_ONCE = 50
+
+# Orders whose fills one round takes to the books, oldest first: the others are asked for again soon.
+SETTLED_AT_MOST = 200
 
 
 def _fill_event(intent: Intent) -> str:
@@ -126,18 +129,17 @@ class Confirmer:
         else:
             log.warning("intent_given_up", intent=intent.id, reason=reason)
 
-    async def round(self, before_ms: int | None = None) -> None:
+    async def round(self, settle_before_ms: int | None = None) -> None:
         """Ask once about everything that is followed and take each attempt's next step.
 
-        With `before_ms`, milliseconds since 1970, only about orders that were made before that moment.
+        With `settle_before_ms`, milliseconds since 1970, only fills of orders that were made before that moment are settled.
+        What waits for its settlement is known to have landed, so that nobody signs it again meanwhile.
 
         One order's trouble delays no other: what a purchase needs of the database says nothing about an exit. Orders take
         their steps beside each other, so that what they write shares its transactions; the attempts of one order take
         turns. A chain that cannot be asked ends the round.
         """
-        entries = [
-            entry for entry in self.in_flight.all() if before_ms is None or entry.intent.created_at_ms < before_ms
-        ]
+        entries = self.in_flight.all()
         if not entries:
             return
         asked_at_s = trio.current_time()
@@ -147,11 +149,17 @@ class Confirmer:
             log.warning("statuses_unavailable", followed=len(entries), reason=str(error))
             return
         height = await self._finalized_height() if None in statuses else None
-        pairs = zip(entries, statuses, strict=True)
-        self.in_flight.missed((entry.attempt.signature for entry, status in pairs if status is None), asked_at_s)
         orders: dict[str, list[tuple[str, SignatureStatus | None]]] = {}
-        for asked, status in zip(entries, statuses, strict=True):
-            orders.setdefault(asked.intent.id, []).append((asked.attempt.signature, status))
+        to_settle = set[str]()
+        for entry, status in zip(entries, statuses, strict=True):
+            intent, signature = entry.intent, entry.attempt.signature
+            self.in_flight.looked_for(signature, asked_at_s, is_there=status is not None)
+            if has_succeeded(status):
+                waits = settle_before_ms is not None and intent.created_at_ms >= settle_before_ms
+                if waits or (len(to_settle) == SETTLED_AT_MOST and intent.id not in to_settle):
+                    continue
+                to_settle.add(intent.id)
+            orders.setdefault(intent.id, []).append((signature, status))
         at_once = trio.CapacityLimiter(ORDERS_AT_ONCE)
         async with trio.open_nursery() as nursery:
             for attempts in orders.values():
@@ -205,6 +213,8 @@ class Confirmer:
             return  # what it sold is settled first
         landed = await self.chain.landed(entry.attempt.signature, entry.address, request.mint)
         if landed is None:
+            # Somebody told of it whom nobody bears out: it may have to be signed again.
+            self.in_flight.looked_for(entry.attempt.signature, trio.current_time(), is_there=False)
             return
         if request.side is Side.CLOSE:
             await self._settle_closing(entry, landed, is_final=is_final)

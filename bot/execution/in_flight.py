@@ -33,8 +33,8 @@ class Followed:
 
     `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
     followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent.
-    `error` is the error that it landed with, while its order may still be quoted again. `missed_at_s` is when the chain was
-    asked for it last and did not know it.
+    `error` is the error that it landed with, while its order may still be quoted again. `looked_for_at_s` is when the chain
+    was asked for it last, `is_there` what it said then.
     """
 
     intent: Intent
@@ -45,7 +45,8 @@ class Followed:
     decided: bool = False
     strange_reads: int = 0
     error: LandedError | None = None
-    missed_at_s: float | None = None
+    looked_for_at_s: float | None = None
+    is_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +127,21 @@ class InFlight:
                 absences=(*followed.absences, *absences),
             )
 
-    def missed(self, signatures: Iterable[str], asked_at_s: float) -> None:
-        """The chain was asked for these at that moment, and does not know them."""
-        for signature in signatures:
-            if followed := self._followed.get(signature):
-                self._followed[signature] = replace(followed, missed_at_s=asked_at_s)
+    def looked_for(self, signature: str, asked_at_s: float, *, is_there: bool) -> None:
+        """The chain was asked for an attempt at that moment, and knows it or does not."""
+        if followed := self._followed.get(signature):
+            self._followed[signature] = replace(followed, looked_for_at_s=asked_at_s, is_there=is_there)
 
     def is_missing(self, intent_id: str, since_s: float) -> bool:
         """Whether none of an intent's attempts was there when the chain was asked for it at that moment or later."""
-        return all(one.missed_at_s is not None and one.missed_at_s >= since_s for one in self.attempts_of(intent_id))
+        return all(
+            one.looked_for_at_s is not None and one.looked_for_at_s >= since_s and not one.is_there
+            for one in self.attempts_of(intent_id)
+        )
+
+    def is_there(self, intent_id: str) -> bool:
+        """Whether the chain showed one of an intent's attempts when it was asked for it last: it is only to be settled."""
+        return any(one.is_there and one.error is None for one in self.attempts_of(intent_id))
 
     def read_again(self, signature: str) -> int:
         """Count one more reading of a landed transaction that is not the trade of its intent; how many there were."""
@@ -298,17 +305,19 @@ class InFlight:
     async def given_time(self, intent_id: str, slots_s: float) -> None:
         """Until there are news of an intent, or its bytes had their slots and were then asked for in vain.
 
-        What nobody has asked for yet is not missing. Where the chain cannot be asked, twice the slots are enough.
+        What nobody has asked for yet is not missing, and neither is what the chain shows. Where the chain cannot be asked,
+        twice the slots are enough.
         """
         began_s = trio.current_time()
         with trio.move_on_after(slots_s):
             await self.news(intent_id)
             return
-        with trio.move_on_after(slots_s):
-            while not self.is_missing(intent_id, began_s + slots_s - LOOK_S):
-                with trio.move_on_after(LOOK_S):
-                    await self.news(intent_id)
-                    return
+        while not self.is_missing(intent_id, began_s + slots_s - LOOK_S):
+            if trio.current_time() >= began_s + 2 * slots_s and not self.is_there(intent_id):
+                return
+            with trio.move_on_after(LOOK_S):
+                await self.news(intent_id)
+                return
 
     async def arrival(self) -> None:
         """Wait until there is something to follow or to take up."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from bot.ports import OutboxMessage
-from bot.storage.database import Repository, Row
+from bot.storage.database import Database, Repository, Row
 from bot.storage.rules import decode_payload, encode_payload, no_message, no_user, storable
+from bot.storage.together import Together
 
 # The user's row is looked at first, so that an unknown user is an error for a repeated id too.
 SELECT_USER_ID = "select id from users where id = $1"
@@ -22,7 +25,12 @@ order by urgent desc, created_at, seq
 limit $1
 """
 # A second delivery keeps the first moment.
-UPDATE_DELIVERED = "update outbox set delivered_at = coalesce(delivered_at, $2) where id = $1 returning id"
+UPDATE_DELIVERED = """
+update outbox set delivered_at = coalesce(outbox.delivered_at, told.at)
+from unnest($1::text[], $2::timestamptz[]) as told (id, at)
+where outbox.id = told.id
+returning outbox.id
+"""
 # The first reason stays.
 UPDATE_UNDELIVERABLE = """
 update outbox
@@ -35,6 +43,10 @@ returning id
 class Outbox(Repository):
     """Implements `OutboxStore`."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._deliveries = Together(database, _delivered, lambda told: (told[0],))
+
     async def post(self, message: OutboxMessage) -> None:
         """The same id again changes nothing."""
         await self._database.write(put_message, message)
@@ -44,7 +56,7 @@ class Outbox(Repository):
 
     async def delivered(self, message_id: str, now_ms: int) -> None:
         """Raises LookupError for an unknown message; again for the same one changes nothing."""
-        await self._database.write(_delivered, message_id, now_ms)
+        await self._deliveries.write((message_id, now_ms))
 
     async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
         """Raises LookupError for an unknown message; again for the same one changes nothing."""
@@ -73,9 +85,14 @@ async def _due(connection: asyncpg.Connection, limit: int) -> list[Row]:
     return rows
 
 
-async def _delivered(connection: asyncpg.Connection, message_id: str, now_ms: int) -> None:
-    if await connection.fetchval(UPDATE_DELIVERED, message_id, now_ms) is None:
-        raise no_message(message_id)
+async def _delivered(connection: asyncpg.Connection, told: Sequence[tuple[str, int]]) -> list[None]:
+    """Messages with the moment of each."""
+    moments = dict(told)
+    known = {row["id"] for row in await connection.fetch(UPDATE_DELIVERED, list(moments), list(moments.values()))}
+    for message_id in moments:
+        if message_id not in known:
+            raise no_message(message_id)
+    return [None] * len(told)
 
 
 async def _undeliverable(connection: asyncpg.Connection, message_id: str, why: str, now_ms: int) -> None:

@@ -86,6 +86,11 @@ class Step(StrEnum):
     EXPIRE = "expire"  # proven never to have landed
 
 
+def has_succeeded(status: SignatureStatus | None) -> bool:
+    """Whether a transaction landed without an error, in a block that the cluster has voted for."""
+    return status is not None and status.settled and status.error is None
+
+
 def next_step(
     last_valid_block_height: int,
     status: SignatureStatus | None,
@@ -98,10 +103,10 @@ def next_step(
 
     `endpoints` is how many are configured: with two or more, two different ones must have searched in vain.
     """
+    if has_succeeded(status):
+        return Step.SETTLE
     if status is not None:
-        if not status.settled:
-            return Step.WAIT
-        return Step.SETTLE if status.error is None else Step.FAIL
+        return Step.FAIL if status.settled else Step.WAIT
     if finalized_height is None or finalized_height <= last_valid_block_height:
         return Step.SEND_AGAIN
     return Step.EXPIRE if _proven_absent(last_valid_block_height, absences, endpoints) else Step.ASK_HISTORY

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import certifi
+import h2.config
+import h2.connection
+import h2.events
+import httpx
 import msgspec
 import pytest
 import trio
@@ -37,6 +41,7 @@ from tests.chain.chain_scenario import SOL, World
 
 WITHIN_S = 20
 SECRET = "s3cr3t-api-key"
+HEADERS = [(b":method", b"POST"), (b":path", b"/"), (b":scheme", b"http"), (b":authority", b"a")]
 Answer = tuple[int, bytes, int | None]
 Respond = Callable[[bytes, bytes, bytes], Awaitable[Answer]]
 Serve = Callable[[trio.SocketStream], Awaitable[None]]
@@ -174,6 +179,41 @@ async def test_a_peer_that_says_nothing_any_more_is_left_for_a_new_connection() 
             await client.finalized_slot()
         assert await client.finalized_slot() == 7
     assert (len(heard), hangs) == (2, True)
+
+
+async def test_whoever_waits_beside_one_that_gives_a_silent_peer_up_is_told_why(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ours, _theirs = trio.testing.memory_stream_pair()
+    connection = Connection(ours, "a:1", 1_000)
+    question = HEADERS, b"{}"
+
+    async def gives_up() -> None:
+        with trio.move_on_after(SILENT_S + 0.5):
+            await connection.ask(*question)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.run)
+        nursery.start_soon(gives_up)
+        with pytest.raises(LostError, match=r"no answer and not a byte for 1\.5 s"):
+            await connection.ask(*question)
+
+
+async def test_a_request_that_is_given_up_with_its_last_byte_ends_no_connection_of_the_local_chain() -> None:
+    client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
+    client.initiate_connection()
+    client.send_headers(1, HEADERS, end_stream=True)
+    client.reset_stream(1)
+    client.send_headers(3, HEADERS, end_stream=True)
+    answered = set[int]()
+    async with listening(speaking_http2(lambda *_: _now(slot()))) as url:
+        stream = await trio.open_tcp_stream("127.0.0.1", httpx.URL(url).port or 0)
+        async with stream:
+            await stream.send_all(client.data_to_send())
+            while not answered:
+                told = client.receive_data(bytes(await stream.receive_some(65_536)))
+                answered |= {event.stream_id for event in told if isinstance(event, h2.events.StreamEnded)}
+    assert answered == {3}
 
 
 async def test_a_connection_that_ends_is_followed_by_another_and_the_question_is_asked_again() -> None:

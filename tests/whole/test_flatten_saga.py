@@ -9,6 +9,7 @@ import msgspec
 import trio
 from trio.testing import MockClock
 
+from actors.position_monitor import WAIT_S
 from bot.adapters import Adapters
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_stream import PumpLaunchStream
@@ -184,27 +185,32 @@ class ListeningWorld(World):
         return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
 
 
-async def test_reading_back_the_first_exits_takes_no_time_from_signing_the_last(autojump_clock: MockClock) -> None:
+async def test_the_first_exits_take_no_time_from_signing_the_last_and_are_not_signed_again_meanwhile(
+    autojump_clock: MockClock,
+) -> None:
     made = make_world(InProcessChain(seed=1))
     world = ListeningWorld(made.chain, made.clock)
     crowd = Crowd(world.chain)
     user, wallet = await world.user("demo-1", KEEPS)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
-        mints = [crowd.launch() for _ in range(4)]
+        mints = [crowd.launch() for _ in range(5)]
         await trio.sleep(1)
         for mint in mints:
             await bot.desk.submit(asks_for(user, wallet, mint, key=mint, spend_lamports=LAMPORTS_PER_SOL // 10))
         await bought(world, len(mints))
         await trio.sleep(1)
         assert world.node is not None
-        world.chain.set_fault("rpc-slow", for_s=60, delay_ms=300)
+        world.chain.set_fault("rpc-slow", for_s=60, delay_ms=450)
         world.node.asked.clear()
         halt(bot)
+        began_s = trio.current_time()
         await until(lambda: not gc.isenabled(), within_s=5)
         await until(lambda: not bot.care.book.is_signing and bool(bot.care.book.orders()), within_s=30)
         assert world.node.asked.count("sendTransaction") >= len(mints)
+        assert trio.current_time() > began_s + 2 * WAIT_S, "the first exits have had their slots twice"
         assert "getTransaction" not in world.node.asked
+        assert "getTokenAccountsByOwner" not in world.node.asked
         await until(gc.isenabled, within_s=10)
         await closed(world, len(mints), within_s=60)
         assert await world.books_equal_chain()

@@ -108,17 +108,29 @@ def until_down_and_up(bot: RealBot, service: str) -> None:
     assert since(up, service) > since(down, service)
 
 
-def until_it_trades_again(bot: RealBot) -> None:
-    """Wait until entries are open and one more buy and one more sale have filled.
+def resume_tripped(bot: RealBot, status: Status) -> None:
+    """So many orders in a row may have failed that a user's breaker trips, at its next look: whoever it pauses resumes."""
+    for cause in status["causes"]:
+        if cause["cause"] == "breaker":
+            bot.say(cause["user"], "/resume")
 
-    So many orders in a row may have failed that the users' breaker trips, at its next look: whoever it pauses resumes.
-    """
-    before = bot.until_open()["trades_today"]
+
+def until_open(bot: RealBot) -> Status:
+    """Wait until entries are open for everybody."""
+
+    def is_open(status: Status) -> bool:
+        resume_tripped(bot, status)
+        return status["state"] == "OPEN" and status["reconciled"] and not status["causes"]
+
+    return bot.until("open for entries", is_open)
+
+
+def until_it_trades_again(bot: RealBot) -> None:
+    """Wait until entries are open and one more buy and one more sale have filled."""
+    before = until_open(bot)["trades_today"]
 
     def trades(status: Status) -> bool:
-        for cause in status["causes"]:
-            if cause["cause"] == "breaker":
-                bot.say(cause["user"], "/resume")
+        resume_tripped(bot, status)
         return all(status["trades_today"][side] > before[side] for side in ("buys", "sells"))
 
     bot.until("further trades", trades)
@@ -314,7 +326,7 @@ def test_operators_pause_outlives_a_kill_and_ends_by_resume(trading: RealBot) ->
     status = trading.until("exits go on", lambda status: status["positions"]["open"] == 0)
     assert status["trades_today"]["buys"] == bought
     ordered_to(trading, "resume")
-    trading.until_open()
+    until_open(trading)
 
 
 def test_halt_outlives_a_kill_in_the_middle_of_the_flatten(trading: RealBot) -> None:

@@ -68,7 +68,7 @@ class Http2Session:
             if stream is not None and len(stream.body) <= self._body_max:
                 stream.body += event.data
         elif isinstance(event, h2.events.StreamEnded):
-            nursery.start_soon(self._answer, event.stream_id)
+            nursery.start_soon(self._answer, event.stream_id, self._streams[event.stream_id])
         elif isinstance(event, h2.events.StreamReset):
             if (gone := self._streams.pop(event.stream_id, None)) is not None:
                 gone.scope.cancel()
@@ -76,8 +76,7 @@ class Http2Session:
             for number in list(self._streams):
                 self._push(number)
 
-    async def _answer(self, number: int) -> None:
-        stream = self._streams[number]
+    async def _answer(self, number: int, stream: _Stream) -> None:
         with stream.scope:
             status, body, retry_after_s = await self._respond(stream.method, stream.target, bytes(stream.body))
             if number not in self._streams:
