@@ -171,8 +171,7 @@ class Pipeline:
         return await self._let_go(admitted, wallet, order, attempt)
 
     async def _let_go(self, intent: Intent, wallet: Wallet, order: SwapOrder, attempt: Attempt) -> Submitted:
-        """The row says that the bytes leave, somebody follows them, and they leave."""
-        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
+        """The row says already that the bytes leave; somebody follows them, and they leave."""
         sent = replace(intent, state=IntentState.SENT)
         self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
         self.in_flight.count(intent.id, [attempt])
@@ -332,7 +331,9 @@ class Pipeline:
         return replace(order, compute_unit_limit=min(order.compute_unit_limit, used + used // 5))
 
     async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder, *, sells_all: bool) -> Attempt:
-        """Sign and commit the bytes. Nothing has left before the row is there.
+        """Sign, and commit the bytes and that they leave. Nothing has left before that row is there.
+
+        It says `sent` at once: bytes that stayed after all are harmless, and an order waits for one commit less.
 
         An exit stands on a blockhash with little life left: what does not land is proven dead that much sooner.
         """
@@ -351,7 +352,7 @@ class Pipeline:
             last_valid_block_height=blockhash.last_valid_block_height,
             token_raw=order.token_raw,
             limit_raw=order.limit_raw,
-            state=AttemptState.SIGNED,
+            state=AttemptState.SENT,
             created_at_ms=self.clock.now_ms(),
             sells_all=sells_all,
             fee_lamports=SIGNATURE_FEE_LAMPORTS + order.priority_fee_lamports,

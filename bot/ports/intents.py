@@ -72,7 +72,8 @@ class IntentStore(Protocol):
     async def record_attempt(self, attempt: Attempt) -> None:
         """Commit an attempt's bytes and move its intent to `signed`; raises Conflict when the intent cannot be signed.
 
-        A sale of a whole balance may be signed again at once, anything else only once no attempt of it may land.
+        Of an attempt that is `sent` the same commit says that its bytes are about to leave, and its intent is `sent`. A
+        sale of a whole balance may be signed again at once, anything else only once no attempt of it may land.
         """
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import asyncpg
 
 from bot.storage.database import Row
-from bot.storage.rules import no_attempt, no_intent, wrong_state
+from bot.storage.rules import RUN_STATUS_OF, no_attempt, no_intent, wrong_state
 from bot.storage.snipe_runs import follow_intent
 from bot.trading.intent import (
     Attempt,
@@ -41,9 +41,9 @@ SELECT_ATTEMPTS = "select * from attempts where intent_id = any($1::text[]) orde
 INSERT_ATTEMPT = """
 insert into attempts (
     signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, error, created_at,
-    sells_all, fee_lamports
+    sells_all, fee_lamports, sent_at
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
 UPDATE_ATTEMPT = """
 update attempts
@@ -97,14 +97,18 @@ async def move_intents(
     *,
     sources: frozenset[IntentState] | None = None,
 ) -> None:
-    """`move_intent` for several that do not end by it: each is guarded by its own state, and one Conflict undoes all."""
+    """`move_intent` for several that do not end by it: each is guarded by its own state, and one Conflict undoes all.
+
+    A snipe run that says already what it would say then is left alone.
+    """
     allowed, asked = sorted(sources_of(target) if sources is None else sources), list(intents)
     rows = await connection.fetchmany(MOVE_INTENT, [(intent.id, target, allowed, None, None) for intent in asked])
     moved = {row["id"]: intent_from(row) for row in rows}
     for intent in asked:
         if intent.id not in moved:
             raise wrong_state(intent.id, intent.state, target)
-        await follow_intent(connection, moved[intent.id])
+        if RUN_STATUS_OF[intent.state] != RUN_STATUS_OF[target]:
+            await follow_intent(connection, moved[intent.id])
 
 
 async def attempts_of(connection: asyncpg.Connection, intent_id: str) -> list[Attempt]:
@@ -121,7 +125,7 @@ async def attempts_by_intent(connection: asyncpg.Connection, intent_ids: Iterabl
 
 
 async def insert_attempts(connection: asyncpg.Connection, attempts: Iterable[Attempt]) -> None:
-    """Write attempts; a Conflict when the signature or number of one is there."""
+    """Write attempts; a Conflict when the signature or number of one is there. Who is `sent` leaves as it is made."""
     await connection.executemany(
         INSERT_ATTEMPT,
         [
@@ -138,6 +142,7 @@ async def insert_attempts(connection: asyncpg.Connection, attempts: Iterable[Att
                 attempt.created_at_ms,
                 attempt.sells_all,
                 attempt.fee_lamports,
+                attempt.created_at_ms if attempt.state is AttemptState.SENT else None,
             )
             for attempt in attempts
         ],

@@ -221,7 +221,10 @@ async def _record_attempts(connection: asyncpg.Connection, attempts: Sequence[At
         if not is_recorded(intents[attempt.intent_id], recorded[attempt.intent_id], attempt)
     ]
     await insert_attempts(connection, new)
-    await move_intents(connection, [intents[attempt.intent_id] for attempt in new], IntentState.SIGNED)
+    for state, target in ((AttemptState.SIGNED, IntentState.SIGNED), (AttemptState.SENT, IntentState.SENT)):
+        moving = [intents[attempt.intent_id] for attempt in new if attempt.state is state]
+        if moving:
+            await move_intents(connection, moving, target, sources=sources_of(IntentState.SIGNED))
     return [None] * len(attempts)
 
 

@@ -136,7 +136,10 @@ class MemoryIntents(MemoryTables):
         if attempt.signature in self._attempts:
             raise Conflict(f"attempt {attempt.signature} exists already")
         self._put_attempt(attempt)
-        self._put_intent(replace(intent, state=IntentState.SIGNED))
+        leaves = attempt.state is AttemptState.SENT
+        if leaves:
+            self._sent_at_ms[attempt.signature] = attempt.created_at_ms
+        self._put_intent(replace(intent, state=IntentState.SENT if leaves else IntentState.SIGNED))
 
     async def mark_sent(self, signature: str, now_ms: int) -> None:
         """Raises LookupError for an unknown signature and Conflict when its intent ended without it."""
@@ -329,12 +332,15 @@ class MemoryIntents(MemoryTables):
         return self._intents[intent_id]
 
     def _put_intent(self, intent: Intent) -> None:
-        """Write an intent and let its snipe run follow."""
+        """Write an intent and let its snipe run follow, unless that says already what it would say then."""
+        before = self._intents.get(intent.id)
         self._intents[intent.id] = intent
         if intent.state in TERMINAL:
             self._moving.pop(intent.id, None)
         else:
             self._moving[intent.id] = intent
+        if before is not None and RUN_STATUS_OF[before.state] == RUN_STATUS_OF[intent.state]:
+            return
         run = self._runs.get(run_of(intent.request) or "")
         if run is not None:
             reason = run.reason if intent.failure is None else intent.failure

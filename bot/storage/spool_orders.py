@@ -113,7 +113,8 @@ class SpooledOrders:
                 return
             # A cancellation between the two would leave bytes on the disk that memory takes for never signed.
             with trio.CancelScope(shield=True):
-                await self._charge.record(Signed(intent, attempt))
+                # The journal has it as `signed`, as every version of this program writes it; read back, it may have left.
+                await self._charge.record(Signed(intent, replace(attempt, state=AttemptState.SIGNED)))
                 await self._memory.record_attempt(attempt)
             log.info("exit_in_journal", intent=intent.id, signature=attempt.signature)
 

@@ -75,8 +75,7 @@ STAGES = (
     ("admission commit", "admit ends"),
     ("reserves, fee, both simulations, blockhash", "sign begins"),
     ("sign", "sign ends"),
-    ("attempt commit", "record_attempt ends"),
-    ("row that it leaves", "mark_sent ends"),
+    ("commit of the attempt that leaves", "record_attempt ends"),
     ("write", "written"),
 )
 ASKED = frozenset(

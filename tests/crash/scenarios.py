@@ -279,11 +279,10 @@ async def _nothing(_: Stage) -> None:
     await trio.lowlevel.checkpoint()
 
 
-_SENT = Doom("Pipeline._let_go: store.mark_sent", after=True)
+_SENT = Doom("Pipeline._sign: store.record_attempt", after=True)
 _PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
 _LEFT = Doom("Pipeline._send: chain.send", after=True)
 _CLOSING = Doom("Closings._sign: store.record_attempt", after=True)
-_SIGNED = Doom("Pipeline._sign: store.record_attempt", after=True)
 
 CLOSINGS = ("Closings._submit", "Closings._sign", "Closings._let_go")
 BY_OTHERS = ("Reconciler._moved", "Reconciler._position")
@@ -317,8 +316,8 @@ SCENARIOS = (
     Scenario("given up", Stage.new_token, _unknown_token),
     Scenario("look ahead", Stage.new_token, _look_ahead),
     Scenario("boot with a planned buy", Stage.new_token, _buy, _PLANNED),
-    Scenario("boot with a signed buy", Stage.new_token, _buy, _SIGNED),
-    Scenario("boot with a sent sale", Stage.hold, _sell, _SENT),
+    Scenario("boot with a buy that never left", Stage.new_token, _buy, _SENT),
+    Scenario("boot with a sale that never left", Stage.hold, _sell, _SENT),
     Scenario("compared before it is settled", Stage.new_token, _compared_before_it_is_settled, only=COMPARED),
     # By then the endpoints' caches of statuses have forgotten it, and only their history knows that it landed.
     Scenario(

@@ -27,7 +27,7 @@ SCENARIOS = (
     "flatten",
     "sold too late",
     "boot with a planned buy",
-    "boot with a signed buy",
+    "boot with a buy that never left",
     "boot long after a landed buy",
     "taken back",
 )

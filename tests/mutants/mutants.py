@@ -52,7 +52,6 @@ MUTANTS = (
                 "        await trio.sleep(1.0)\n"
                 "        if (await self.chain.statuses([attempt.signature]))[0] is None:\n"
                 "            attempt = await self._sign(intent, wallet, order, sells_all=False)\n"
-                "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
                 "            told = await self._send(intent, attempt, order)\n"
                 "        return Submitted(sent, told)\n",
             ),
@@ -78,11 +77,10 @@ MUTANTS = (
             ),
             Edit(
                 PIPELINE,
-                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n        sent =",
+                "        sent = replace(intent, state=IntentState.SENT)\n",
                 "        told = await self._send(intent, attempt, order)\n"
                 "        await self.store.record_attempt(attempt)\n"
-                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
-                "        sent =",
+                "        sent = replace(intent, state=IntentState.SENT)\n",
             ),
             Edit(
                 PIPELINE,
@@ -164,12 +162,13 @@ MUTANTS = (
     Mutant(
         "sends before the row says so",
         (
+            Edit(PIPELINE, "            state=AttemptState.SENT,\n", "            state=AttemptState.SIGNED,\n"),
             Edit(
                 PIPELINE,
-                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n        sent =",
+                "        sent = replace(intent, state=IntentState.SENT)\n",
                 "        told = await self._send(intent, attempt, order)\n"
                 "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
-                "        sent =",
+                "        sent = replace(intent, state=IntentState.SENT)\n",
             ),
             Edit(
                 PIPELINE,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from bot.errors import Conflict
 from bot.ports import Store, Wallet
-from bot.trading.intent import TERMINAL, AttemptState, Context, Intent, IntentState, sources_of
+from bot.trading.intent import TERMINAL, AttemptState, Context, Intent, IntentState, TradeRequest, sources_of
 from bot.trading.ledger import Account, Leg, legs_of_failed
 from tests.storage.books import entries
 from tests.storage.storage_samples import (
@@ -70,6 +71,39 @@ async def test_intents_on_their_way_are_listed_oldest_first_with_attempts_in_ord
     await store.record_attempt(attempt("i-exit", "s-2", number=2))
     listed = [(intent.id, [row.signature for row in rows]) for intent, rows in await store.in_flight()]
     assert listed == [("i-early", []), ("i-exit", ["s-exit", "s-2"]), ("i-late", [])]
+
+
+@pytest.mark.parametrize("make", [buy, sell])
+async def test_one_commit_says_of_an_attempt_that_it_is_there_and_leaves(
+    store: Store, make: Callable[..., TradeRequest]
+) -> None:
+    wallet = await enrol(store)
+    intent = await planned(store, make("k", wallet))
+    leaving = replace(attempt(intent.id, "s-k"), state=AttemptState.SENT)
+    await store.record_attempt(leaving)
+    assert await store.in_flight() == [(replace(intent, state=IntentState.SENT), [leaving])]
+    story = await store.order_story(intent.id)
+    assert story is not None
+    assert [row.sent_at_ms for row in story.attempts] == [leaving.created_at_ms]
+    await store.record_attempt(leaving)
+    await store.mark_sent("s-k", NOW_MS + 9)
+    assert await store.order_story(intent.id) == story
+
+
+async def test_an_exit_on_its_way_that_leaves_again_stays_sent(store: Store) -> None:
+    wallet = await enrol(store)
+    await sent(store, sell("k", wallet))
+    await store.record_attempt(replace(attempt("i-k", "s-2", number=2), state=AttemptState.SENT))
+    [(intent, rows)] = await store.in_flight()
+    assert (intent.state, [row.state for row in rows]) == (IntentState.SENT, [AttemptState.SENT] * 2)
+
+
+@pytest.mark.parametrize("state", sorted(set(IntentState) - sources_of(IntentState.SIGNED)))
+async def test_no_attempt_leaves_where_signing_is_not_legal(store: Store, state: IntentState) -> None:
+    await brought_to(store, state, await enrol(store))
+    with pytest.raises(Conflict):
+        await store.record_attempt(replace(attempt("i-k", "s-9", number=9), state=AttemptState.SENT))
+    assert await state_of(store, "i-k") is state
 
 
 async def test_the_same_attempt_again_changes_nothing(store: Store) -> None:
