@@ -250,12 +250,19 @@ async def _stopped(supervisor: Supervisor, child_id: str) -> None:
     waited for beyond that, up to its own deadline.
     """
     patience_s = supervisor.get_childspec(child_id).shutdown_s / 2
+    trouble: SupervisorError | None = None
 
     async def lose_patience() -> None:
         await trio.sleep(patience_s)
-        await supervisor.terminate_child(child_id)
+        with suppress(SupervisorError):  # whoever drains hears it
+            await supervisor.terminate_child(child_id)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lose_patience)
-        await supervisor.terminate_child(child_id, mode="drain")
+        try:
+            await supervisor.terminate_child(child_id, mode="drain")
+        except SupervisorError as error:  # raised below, where the nursery does not put it into a group
+            trouble = error
         nursery.cancel_scope.cancel()
+    if trouble is not None:
+        raise trouble

@@ -103,6 +103,8 @@ class UnitPrices:
 
     async def _read(self, market: str) -> int:
         advice: list[int] = []
+        asked: list[int] = []
+        trouble: ChainUnavailable | None = None
 
         async def advise(hints: FeeHints) -> None:
             advice.append(await hints.unit_price(market))
@@ -110,7 +112,13 @@ class UnitPrices:
         async with trio.open_nursery() as nursery:
             if self._hints is not None:
                 nursery.start_soon(advise, self._hints)
-            asked = await self._endpoints.first(lambda client: client.prioritization_fees([market]), hedge=True)
+            try:
+                asked = await self._endpoints.first(lambda client: client.prioritization_fees([market]), hedge=True)
+            except ChainUnavailable as error:  # raised below, where the nursery does not put it into a group
+                trouble = error
+                nursery.cancel_scope.cancel()
+        if trouble is not None:
+            raise trouble
         paid = sorted(asked)
         price = max(paid[len(paid) * 3 // 4] if paid else 0, *advice, 0)
         self._prices[market] = (price, trio.current_time())

@@ -82,6 +82,17 @@ async def test_what_is_no_advice_is_none_and_its_giver_rests(result: object, aut
     assert advisor.asked == 2
 
 
+async def test_a_chain_that_cannot_be_asked_is_one_typed_error_with_advice_and_without(
+    autojump_clock: MockClock,
+) -> None:
+    net = InProcessChain(seed=3)
+    net.set_fault("rpc-down", for_s=60)
+    endpoints = Endpoints([RpcClient(InProcessTransport(net), 3.0)], Clock(lambda: 0, lambda: "id"))
+    for hints in (None, FeeHints(Advisor({"priorityFeeEstimate": 5}, late_s=0.1))):
+        with pytest.raises(ChainUnavailable):
+            await UnitPrices(endpoints, hints).of(MARKET)
+
+
 async def test_nobody_waits_for_advice(autojump_clock: MockClock) -> None:
     began_s = trio.current_time()
     assert await prices(Advisor({"priorityFeeEstimate": 5}, late_s=60)).of(MARKET) == 0

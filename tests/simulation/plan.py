@@ -18,6 +18,7 @@ TRADERS = tuple(range(2, 22))
 CREATOR = 1
 ENDPOINTS = ("all", "rpc-2", "rpc-3")  # rpc-1 is for the people, the market and the checkers
 LIES = ("stale", "empty", "genesis")
+WEATHER = ("skip-slots", "fail-tx", "cut-logs", "reorder")
 MOST_FORKED_SLOTS = 30
 MOST_MONEY_CALLS = 60  # a crash at a call of the money path comes after at most this many
 # The actors that are killed, by the path of their supervisor; one that has no name is any of the children there.
@@ -138,6 +139,7 @@ def plan_of(seed: int) -> Plan:
     events += _outsiders(Random(f"{seed}/outsiders"), len(users))
     events += _engine(Random(f"{seed}/engine"))
     events += _left_empty(Random(f"{seed}/accounts"), len(users), tokens)
+    events += _weather(Random(f"{seed}/weather"))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
 
@@ -240,6 +242,18 @@ def _faults(draw: Random) -> Iterator[Event]:
     for _ in range(draw.choice((0, 0, 1, 2))):
         slots, lost_percent = draw.randint(1, MOST_FORKED_SLOTS), draw.choice((0, 50, 100))
         yield Event(_moment(draw), Kind.FORK, amount=slots, lost_percent=lost_percent)
+
+
+def _weather(draw: Random) -> Iterator[Event]:
+    """What a chain does on an ordinary day: leaders who are away, trades that fail, cut logs, news out of order."""
+    for _ in range(draw.choice((0, 0, 1, 2, 3))):
+        yield Event(
+            _moment(draw),
+            Kind.CHAIN_FAULT,
+            name=draw.choice(WEATHER),
+            endpoint="all",
+            lasts_s=round(draw.choice((draw.uniform(0.5, 10), draw.uniform(20, 100))), 1),
+        )
 
 
 def _lies(draw: Random) -> Iterator[Event]:
