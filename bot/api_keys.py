@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 from bot import settings
 from bot.chain.key_file import LOOK_EVERY_S, Key, KeyFile, keep
 
+# Services beside the RPC endpoints, each by the key of the settings that names its file.
+ENGINE: Final = "block_engine.key_file"
+ROUTER: Final = "jupiter.key_file"
+FEE_HINTS: Final = "helius.key_file"
+GRPC: Final = "streams.grpc_token_file"
+PORTAL: Final = "streams.pumpportal_key_file"
+WALLET_HINTS: Final = "tracking.helius_key_file"
+DOLLARS: Final = "usd.key_file"
+TELEGRAM: Final = "telegram.token_file"
+SERVICES: Final = (ENGINE, ROUTER, FEE_HINTS, GRPC, PORTAL, WALLET_HINTS, DOLLARS, TELEGRAM)
+
+_TOKEN = re.compile(r"(?P<bot>[0-9]+):[A-Za-z0-9_-]+")
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """`endpoints` has one entry for each RPC endpoint of the settings; None is for what needs no key."""
+    """`endpoints` has one entry for each RPC endpoint of the settings, None for one that needs no key; `services` the others."""
 
     endpoints: tuple[KeyFile | None, ...] = ()
-    engine: KeyFile | None = None
-    router: KeyFile | None = None
+    services: Mapping[str, KeyFile] = field(default_factory=dict)
 
     def of_endpoint(self, place: int) -> Key | None:
         """The key of the endpoint at this place of the settings, from 0."""
         return _text(self._file(place))
 
-    @property
-    def of_engine(self) -> Key | None:
-        return _text(self.engine)
-
-    @property
-    def of_router(self) -> Key | None:
-        return _text(self.router)
+    def of_service(self, setting: str) -> Key | None:
+        """The key in the file that this setting names; None where it names none."""
+        return _text(self.services.get(setting))
 
     def note(self, place: int) -> Callable[[], str]:
         """What there is to say of the file of an endpoint's key, empty while it is read."""
@@ -39,9 +50,14 @@ class ApiKeys:
         if (file := self._file(place)) is not None:
             file.tell(changed)
 
+    def tell_service(self, setting: str, changed: Callable[[], None]) -> None:
+        """Call this after each change of the key that this setting names."""
+        if (file := self.services.get(setting)) is not None:
+            file.tell(changed)
+
     async def keep(self, every_s: float = LOOK_EVERY_S) -> None:
         """Look at all files so often until cancelled; returns at once where there are none."""
-        await keep([file for file in (*self.endpoints, self.engine, self.router) if file is not None], every_s)
+        await keep([*(file for file in self.endpoints if file is not None), *self.services.values()], every_s)
 
     def _file(self, place: int) -> KeyFile | None:
         return self.endpoints[place] if place < len(self.endpoints) else None
@@ -54,12 +70,27 @@ def read_keys(chosen: settings.Settings, *, is_local: bool) -> ApiKeys:
     """
     files = {one.name: one.key_file for one in chosen.rpc.endpoints if not is_local and one.key_file is not None}
     names = [f"rpc-{place}" for place in range(1, len(chosen.rpc.urls) + 1)]
-    engine, router = chosen.block_engine.key_file, chosen.jupiter.key_file
     return ApiKeys(
         tuple(KeyFile(files[name], f"key_file of {name}") if name in files else None for name in names),
-        None if engine is None else KeyFile(engine, "block_engine.key_file"),
-        None if router is None else KeyFile(router, "jupiter.key_file"),
+        {setting: _key_file(path, setting) for setting in SERVICES if (path := _named(chosen, setting)) is not None},
     )
+
+
+def _named(chosen: settings.Settings, setting: str) -> Path | None:
+    section, _, name = setting.partition(".")
+    path: Path | None = getattr(getattr(chosen, section), name)
+    return path
+
+
+def _key_file(path: Path, setting: str) -> KeyFile:
+    return KeyFile(path, setting, _of_another_bot if setting == TELEGRAM else None)
+
+
+def _of_another_bot(before: str, now: str) -> str:
+    """Why a token of Telegram does not take the place of another one: nobody has ever written to another bot."""
+    known, given = _TOKEN.fullmatch(before), _TOKEN.fullmatch(now)
+    is_the_same = known is not None and given is not None and known["bot"] == given["bot"]
+    return "" if is_the_same else "it holds no token of this bot"
 
 
 def _text(file: KeyFile | None) -> Key | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 import trio
+from pydantic import SecretStr
 
 from actors.failure_policy import FailurePolicy, log_report
 from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
@@ -22,7 +23,7 @@ from actors.systemd_notifier import SystemdNotifier
 from bot import control, keys, liveness, routes, settings
 from bot.adapters import Adapters, Chats
 from bot.alarm import Alarm
-from bot.api_keys import ApiKeys, read_keys
+from bot.api_keys import DOLLARS, TELEGRAM, ApiKeys, read_keys
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
 from bot.clock import system_clock
@@ -212,10 +213,15 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, keys=api_keys, slot_ms=slot_ms, reads=reads),
             recording=await enter(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
-            sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url))),
+            sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url), api_keys.of_service(DOLLARS))),
             router=router,
             wallet_news=routes.wallet_news(
-                cluster, endpoints.newest_slot, chosen, slot_ms=slot_ms, is_local=profile.is_local
+                cluster,
+                endpoints.newest_slot,
+                chosen,
+                keys=api_keys,
+                slot_ms=slot_ms,
+                is_local=profile.is_local,
             ),
             scan_rule=scan_rule(chosen.tracking),
             event_reads=reads,
@@ -223,7 +229,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
             say(line)
-        chat_api = await enter(_telegram(chosen.telegram))
+        chat_api = await enter(_telegram(chosen.telegram, api_keys))
         return await _run_tree(
             options,
             adapters,
@@ -271,8 +277,8 @@ async def _ready_books(
 
 
 @asynccontextmanager
-async def _telegram(chosen: settings.Telegram) -> AsyncIterator[ChatApi | None]:
-    """The chat service, None without a token. The library behind it is loaded only when there is one."""
+async def _telegram(chosen: settings.Telegram, api_keys: ApiKeys) -> AsyncIterator[ChatApi | None]:
+    """The chat service, None without a token. Only with one is the library behind it loaded; a new one is used at once."""
     token = telegram_token(chosen)
     if token is None:
         yield None
@@ -280,6 +286,8 @@ async def _telegram(chosen: settings.Telegram) -> AsyncIterator[ChatApi | None]:
     from bot.telegram.client import open_telegram
 
     async with open_telegram(token, base_url=chosen.base_url) as client:
+        if (current := api_keys.of_service(TELEGRAM)) is not None:
+            api_keys.tell_service(TELEGRAM, lambda: client.use(SecretStr(current())))
         yield PacedChat(client)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
 import trio
+from pydantic import SecretStr
 
 from bot import settings
-from bot.api_keys import ApiKeys
+from bot.api_keys import ENGINE, FEE_HINTS, GRPC, PORTAL, ROUTER, WALLET_HINTS, ApiKeys
 from bot.chain.addresses import LANDMARK
 from bot.chain.allowance import AllowanceRule
 from bot.chain.batches import open_transport
@@ -18,13 +19,15 @@ from bot.chain.block_engines import BlockEngines, open_engines
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoints import Endpoints
 from bot.chain.geyser import SUBSCRIBE
-from bot.chain.geyser_stream import GeyserLaunches, OpenCall
+from bot.chain.geyser_stream import Call, GeyserLaunches, OpenCall
 from bot.chain.hinted_launches import HintedLaunches
 from bot.chain.http_api import open_http_api
 from bot.chain.jupiter import Jupiter
 from bot.chain.jupiter_client import JupiterClient
+from bot.chain.key_file import Key
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
+from bot.chain.new_key import NewKey, RenewedHints, RenewedSource
 from bot.chain.polled_launches import NAME as POLLING
 from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pool_news import PumpPoolNews
@@ -68,18 +71,20 @@ async def chain(
     async with AsyncExitStack() as opened:
         engines = None
         if cluster.engine_url:
-            regions = engine_regions(chosen, cluster.engine_url, keys.of_engine)
+            regions = engine_regions(chosen, cluster.engine_url, keys.of_service(ENGINE))
             engines = await opened.enter_async_context(open_engines(regions, clock))
         hints = None
         if chosen.helius.url is not None:
-            advisor = open_http_transport(chosen.helius.url.get_secret_value(), max_in_flight=4)
+            advisor = open_http_transport(
+                chosen.helius.url.get_secret_value(), max_in_flight=4, key=keys.of_service(FEE_HINTS)
+            )
             hints = FeeHints(await opened.enter_async_context(advisor))
         wish = chosen.jupiter
         url = wish.url.get_secret_value() if wish.url is not None else cluster.jupiter_url
         if not url:
             yield PumpChain(endpoints, engines, hints), engines, None
             return
-        api = await opened.enter_async_context(open_http_api(url, keys.of_router))
+        api = await opened.enter_async_context(open_http_api(url, keys.of_service(ROUTER)))
         rate = LOCAL_ROUTER_REQUESTS_PER_S if wish.url is None else wish.requests_per_s
         router = Jupiter(JupiterClient(api), rate, clock, endpoints.newest_slot)
         yield RoutedChain(endpoints, engines, router, hints), engines, router
@@ -213,12 +218,14 @@ def launch_stream(
         )
 
     def pumpportal() -> LaunchSource:
-        hints = _portal(chosen.streams, cluster.pumpportal_url)
+        new_key = _told(keys, PORTAL)
+        hints = RenewedHints(_portal(chosen.streams, cluster.pumpportal_url, keys), new_key)
         return HintedLaunches(hints, chain.recorded, clock, per_second=chosen.streams.reads_per_second)
 
     def grpc() -> LaunchSource:
-        call = _geyser(chosen.streams, cluster.grpc_url)
-        return GeyserLaunches(call, chain.newest_slot, clock, silence_s=_silence_s(slot_ms), reads=reads)
+        call = _geyser(chosen.streams, cluster.grpc_url, keys)
+        source = GeyserLaunches(call, chain.newest_slot, clock, silence_s=_silence_s(slot_ms), reads=reads)
+        return RenewedSource(source, _told(keys, GRPC))
 
     makers: dict[str, Callable[[], LaunchSource]] = {"logs": logs, "grpc": grpc, "pumpportal": pumpportal}
     sources = [makers[name]() for name in chosen.streams.sources if name != POLLING]
@@ -235,6 +242,7 @@ def wallet_news(
     newest_slot: Callable[[], int],
     chosen: settings.Settings,
     *,
+    keys: ApiKeys,
     slot_ms: int,
     is_local: bool,
 ) -> WalletNews | None:
@@ -251,9 +259,19 @@ def wallet_news(
         url = own_url if wish is None else wish.get_secret_value()
         if urlsplit(url).scheme not in {"ws", "wss"}:
             raise StartupError("tracking.source names helius; give its address in tracking.helius_url, ws:// or wss://")
-        return EnhancedHints(WebSocketSubscriptions(url), newest_slot, silence_s=silence_s)
-    call = _geyser(chosen.streams, cluster.grpc_url, "tracking.source")
-    return GeyserWallets(call, newest_slot, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
+        source = WebSocketSubscriptions(url, key=keys.of_service(WALLET_HINTS))
+        return EnhancedHints(source, newest_slot, silence_s=silence_s)
+    call = _geyser(chosen.streams, cluster.grpc_url, keys, "tracking.source")
+    news = GeyserWallets(call, newest_slot, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
+    keys.tell_service(GRPC, news.key_changed)
+    return news
+
+
+def _told(keys: ApiKeys, setting: str) -> NewKey:
+    """When the key changes that this setting names."""
+    new_key = NewKey()
+    keys.tell_service(setting, new_key.came)
+    return new_key
 
 
 def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> PolledLaunches:
@@ -266,8 +284,10 @@ def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> Polle
     return PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
 
 
-def _geyser(chosen: settings.Streams, local_url: str | None, named_by: str = "streams.sources") -> OpenCall:
-    """A Geyser stream at the address of the settings, else the stand-in beside the local chain."""
+def _geyser(
+    chosen: settings.Streams, local_url: str | None, keys: ApiKeys, named_by: str = "streams.sources"
+) -> OpenCall:
+    """A Geyser stream at the address of the settings, else the local chain's; each call carries the token of that moment."""
     try:
         from bot.chain import grpc_call
     except ImportError:
@@ -275,14 +295,23 @@ def _geyser(chosen: settings.Streams, local_url: str | None, named_by: str = "st
     url = local_url if chosen.grpc_url is None else chosen.grpc_url.get_secret_value()
     if url is None:
         raise StartupError(f"{named_by} names grpc; give its address in streams.grpc_url")
-    metadata = [] if chosen.grpc_token is None else [("x-token", chosen.grpc_token.get_secret_value())]
-    return partial(grpc_call.open_call, grpc_call.target_of(url), SUBSCRIBE, metadata)
+    target, token = grpc_call.target_of(url), keys.of_service(GRPC) or _fixed(chosen.grpc_token)
+
+    def open_call() -> AbstractAsyncContextManager[Call]:
+        return grpc_call.open_call(target, SUBSCRIBE, [] if token is None else [("x-token", token())])
+
+    return open_call
 
 
-def _portal(chosen: settings.Streams, local_url: str | None) -> LaunchHints:
+def _fixed(secret: SecretStr | None) -> Key | None:
+    """A key that stands in the settings themselves and never changes."""
+    return None if secret is None else secret.get_secret_value
+
+
+def _portal(chosen: settings.Streams, local_url: str | None, keys: ApiKeys) -> LaunchHints:
     """PumpPortal at the address of the settings, else its stand-in beside the local chain."""
     url = chosen.pumpportal_url or local_url
     if url is None:
         raise StartupError("streams.sources names pumpportal; give its address in streams.pumpportal_url")
-    key = None if chosen.pumpportal_key is None else chosen.pumpportal_key.get_secret_value()
+    key = keys.of_service(PORTAL) or _fixed(chosen.pumpportal_key)
     return open_portal(url, key, silence_s=chosen.pumpportal_silence_s)

@@ -40,6 +40,14 @@ OpenCall = Callable[[], AbstractAsyncContextManager[Call]]
 
 
 @dataclass(slots=True)
+class _Line:
+    """What one call tells; `slot` is its newest, or the one that was told before it."""
+
+    slot: int
+    silence: Silence
+
+
+@dataclass(slots=True)
 class GeyserStatistics:
     """Counts since the source was made: `transactions` told, `lost` ones that could not be read, `replays` asked for."""
 
@@ -49,7 +57,7 @@ class GeyserStatistics:
 
 
 class GeyserLaunches:
-    """One call at a time. After a loss the next one begins with the slot that was told last, where the server has it.
+    """One call for each `follow`, which begins with the slot that was told last, where the server has it.
 
     No new slot for `silence_s` means that the call is dead, however often the server pings, unless `newest_slot` shows that
     the chain stands. That is the RPC endpoints', 0 while it is not known; by it a replayed event counts as seen when it
@@ -82,19 +90,19 @@ class GeyserLaunches:
 
     async def follow(self, listener: Listener) -> NoReturn:
         began_slot = self._slot
-        silence = Silence(self._silence_s, self._newest_of_endpoints, began_slot)
+        line = _Line(began_slot, Silence(self._silence_s, self._newest_of_endpoints, began_slot))
         trouble = f"nothing heard for {self._silence_s:g} s, not even a new slot"
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(silence.end, nursery.cancel_scope)
+            nursery.start_soon(line.silence.end, nursery.cancel_scope)
             from_slot = self._from_slot()
             try:
                 async with self._open() as call:
                     await call.send(subscribe_request([str(PUMP_PROGRAM)], from_slot))
                     while True:
-                        await self._take(await call.receive(), call, listener, silence)
+                        await self._take(await call.receive(), call, line, listener)
             except ChainUnavailable as error:
                 # A server that no longer has a slot refuses the whole call: the next one asks for no replay.
-                self._replay = from_slot is None or self._slot > began_slot
+                self._replay = from_slot is None or line.slot > began_slot
                 trouble = str(error)
             nursery.cancel_scope.cancel()
         raise ChainUnavailable(f"{NAME}: {trouble}")
@@ -107,12 +115,12 @@ class GeyserLaunches:
         self._counts.replays += 1
         return max(self._slot, self._newest_of_endpoints() - MAX_LATE_SLOTS)
 
-    async def _take(self, message: bytes, call: Call, listener: Listener, silence: Silence) -> None:
+    async def _take(self, message: bytes, call: Call, line: _Line, listener: Listener) -> None:
         try:
             update = decode_update(message)
             if isinstance(update, TransactionTold):
                 events = self._events(update)
-                with silence.held_up():
+                with line.silence.held_up():
                     for event in events:
                         await listener.tell(event)
                 return
@@ -120,10 +128,10 @@ class GeyserLaunches:
             self._counts.lost += 1
             log.warning("geyser_update_lost", reason=str(error))
             return
-        if isinstance(update, SlotTold) and update.slot > self._slot:
-            self._slot = update.slot
+        if isinstance(update, SlotTold) and update.slot > line.slot:
+            line.slot, self._slot = update.slot, max(self._slot, update.slot)
             listener.alive()
-            silence.heard(update.slot)
+            line.silence.heard(update.slot)
         elif isinstance(update, Ping):
             await call.send(ping_request())
 

@@ -36,12 +36,14 @@ class KeyFile:
     """The key in `path`; `setting` is what names the file, and who uses it is told when it changes.
 
     Raises StartupError for a file that holds none. Later such a file changes nothing but `trouble`: whoever replaces a file
-    in two steps leaves it empty for a moment.
+    in two steps leaves it empty for a moment. So does a key of which `refuses`, given the one that is used and that one, says
+    why it cannot take its place; without a reason it says nothing.
     """
 
-    def __init__(self, path: Path, setting: str) -> None:
+    def __init__(self, path: Path, setting: str, refuses: Callable[[str, str], str] | None = None) -> None:
         self._path = path
         self._setting = setting
+        self._refuses = refuses or (lambda _before, _now: "")
         try:
             self._text = _content(path)
         except KeyUnreadableError as error:
@@ -74,6 +76,9 @@ class KeyFile:
                 return
         if scope.cancelled_caught:
             self._in_trouble(f"{self._path} was not read within {LOOK_WITHIN_S:g} s")
+            return
+        if reason := self._refuses(self._text, found):
+            self._in_trouble(f"{self._path}: {reason}")
             return
         self.trouble = ""
         is_whole, self._seen = found == self._seen, found

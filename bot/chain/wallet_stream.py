@@ -70,6 +70,11 @@ class GeyserWallets:
             shard.changed.set()
         self._more.set()
 
+    def key_changed(self) -> None:
+        """Open each call again, under the new key; what is told meanwhile is replayed, and else said to be lost."""
+        for shard in self._shards:
+            shard.open_again()
+
     async def follow(self, listener: WalletListener) -> NoReturn:
         """As the port says; whoever stops it hears that everything is lost."""
         try:
@@ -120,6 +125,7 @@ class _Shard:
         self._covered: set[str] = set()
         self._settling: dict[str, float] = {}  # since when a wallet's filter is relied on
         self._replays_from: int | None = None  # asked for, and not answered yet
+        self._call = trio.CancelScope()
         self._has_asked = False
 
     def age_s(self) -> float | None:
@@ -131,6 +137,10 @@ class _Shard:
         self.wallets &= wanted
         self._covered &= wanted
         self._settling = {one: at_s for one, at_s in self._settling.items() if one in wanted}
+
+    def open_again(self) -> None:
+        """End the call, if there is one, as if it had been asked for anew."""
+        self._call.cancel()
 
     def end(self, listener: WalletListener) -> None:
         """Nobody follows it any more."""
@@ -175,7 +185,8 @@ class _Shard:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(silence.end, nursery.cancel_scope)
             try:
-                await self._hear(listener, silence)
+                with trio.CancelScope() as self._call:
+                    await self._hear(listener, silence)
                 trouble = None
             except ChainUnavailable as error:
                 trouble = str(error)

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NoReturn, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -109,7 +108,7 @@ Connect = Callable[[], AbstractAsyncContextManager[Line]]
 
 
 class PumpPortal:
-    """One connection for each `follow`; `connect` opens it.
+    """One connection for each `follow`; `connect` opens it, and the trades of young tokens are followed on each.
 
     Nothing but news tells of this service that it lives: it stands from the first, and counts as lost after `silence_s`
     without any.
@@ -120,6 +119,7 @@ class PumpPortal:
     def __init__(self, connect: Connect, *, tells_trades: bool, silence_s: float) -> None:
         self._connect = connect
         self._silence_s = silence_s
+        self._young = YoungTokens()
         self.tells_trades = tells_trades
 
     async def follow(self, hinted: Hinted, alive: Alive) -> NoReturn:
@@ -141,10 +141,11 @@ class PumpPortal:
         raise trouble or ChainUnavailable(f"{NAME}: the connection ended without a reason")
 
     async def _session(self, hinted: Hinted, alive: Alive, patience: trio.CancelScope) -> NoReturn:
-        young = YoungTokens()
         async with self._connect() as line:
             await _ask(line, "subscribeNewToken")
             await _ask(line, "subscribeMigration")
+            if self.tells_trades and (mints := self._young.mints(trio.current_time())):
+                await _ask(line, "subscribeTokenTrade", mints)
             patience.deadline = trio.current_time() + self._silence_s
             while True:
                 try:
@@ -162,17 +163,23 @@ class PumpPortal:
                 if heard.hint is not None:
                     await hinted(heard.hint)
                     if self.tells_trades and heard.hint.kind == "create":
-                        await _follow_trades(line, young, heard.hint.mint)
+                        await _follow_trades(line, self._young, heard.hint.mint)
                 patience.deadline = trio.current_time() + self._silence_s
 
 
-def open_portal(url: str, key: str | None, *, silence_s: float) -> PumpPortal:
-    """The service at a WebSocket address; raises StartupError for a text that is none. The key is in no error."""
+def open_portal(url: str, key: Callable[[], str] | None, *, silence_s: float) -> PumpPortal:
+    """The service at a WebSocket address; raises StartupError for a text that is none.
+
+    Each connection carries the `key` of when it is opened, which is in no error.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"ws", "wss"} or not parts.hostname:
         raise StartupError("streams.pumpportal_url must begin with ws:// or wss:// and name a host")
-    whole = url if key is None else f"{url}{'&' if parts.query else '?'}api-key={quote(key, safe='')}"
-    return PumpPortal(partial(_connected, whole), tells_trades=key is not None, silence_s=silence_s)
+
+    def connect() -> AbstractAsyncContextManager[Line]:
+        return _connected(url if key is None else f"{url}{'&' if parts.query else '?'}api-key={quote(key(), safe='')}")
+
+    return PumpPortal(connect, tells_trades=key is not None, silence_s=silence_s)
 
 
 @asynccontextmanager
@@ -203,6 +210,10 @@ class YoungTokens:
 
     def __init__(self) -> None:
         self._since_s: OrderedDict[str, float] = OrderedDict()
+
+    def mints(self, now_s: float) -> list[str]:
+        """Those that are still young."""
+        return [one for one, since_s in self._since_s.items() if since_s >= now_s - YOUNG_S]
 
     def add(self, mint: str, now_s: float) -> list[str]:
         """Follow one more; the mints that need not be followed any more."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal, InvalidOperation
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -17,21 +17,35 @@ SOL = "So11111111111111111111111111111111111111112"
 ANSWER_WITHIN_S = 5.0
 ANSWER_BYTES_MAX = 100_000
 MICRO = 1_000_000
+MARK = "{key}"  # where a key stands in the address; without a place there it goes into the header x-api-key
 USD_MAX = 1_000_000  # a SOL of more than a million dollars is an error of the source
 
 
 class JupiterSolPrice:
-    """Implements `SolPrice`. `url` is the interface's address without the question; it may hold a key and is never shown."""
+    """Implements `SolPrice`. `url` is the interface's address without the question; it may hold a key and is never shown.
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+    With a `key` each question carries the one of that moment.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, url: str, key: Callable[[], str] | None = None) -> None:
         self._client = client
-        self._url = httpx.URL(url).copy_merge_params({"ids": SOL})
-        self.name = self._url.host
+        self._template = url
+        self._key = key
+        self.name = self._question()[0].host
+
+    def _question(self) -> tuple[httpx.URL, dict[str, str]]:
+        url, headers = self._template, {}
+        if self._key is not None and MARK in url:
+            url = url.replace(MARK, quote(self._key(), safe=""))
+        elif self._key is not None:
+            headers["x-api-key"] = self._key()
+        return httpx.URL(url).copy_merge_params({"ids": SOL}), headers
 
     async def micro_usd(self) -> int:
+        url, headers = self._question()
         with trio.move_on_after(ANSWER_WITHIN_S):
             try:
-                async with self._client.stream("GET", self._url) as answer:
+                async with self._client.stream("GET", url, headers=headers) as answer:
                     body = await _read(answer)
                     status = answer.status_code
             except (httpx.HTTPError, httpx.StreamError) as error:
@@ -65,8 +79,10 @@ def micro_usd_of(body: bytes, name: str) -> int:
 
 
 @asynccontextmanager
-async def open_sol_price(url: str | None) -> AsyncIterator[JupiterSolPrice | None]:
-    """The source at `url`, None without one; raises StartupError for a text that is no URL of it."""
+async def open_sol_price(
+    url: str | None, key: Callable[[], str] | None = None
+) -> AsyncIterator[JupiterSolPrice | None]:
+    """The source at `url`, which is asked with `key`; None without a `url`. Raises StartupError for a text that is none."""
     if url is None:
         yield None
         return
@@ -74,4 +90,4 @@ async def open_sol_price(url: str | None) -> AsyncIterator[JupiterSolPrice | Non
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise StartupError("usd.url is no http:// or https:// address; give that of a price interface, or leave it out")
     async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False) as client:
-        yield JupiterSolPrice(client, url)
+        yield JupiterSolPrice(client, url, key)

@@ -17,30 +17,22 @@ from pydantic import ValidationError
 from bot.errors import StartupError
 from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
 from bot.settings.places import fault_lines, lines_of, locate, place_of, toml_place
+from bot.settings.providers import BlockEngine, Helius, Jupiter, Rpc, RpcEndpoint, Streams, Tracking, Usd
 from bot.settings.rpc_endpoints import endpoint_count, endpoint_faults
+from bot.settings.section import CREDENTIALS, basis_points, lamports
 from bot.settings.sections import (
-    BlockEngine,
     Database,
     Demo,
-    Helius,
-    Jupiter,
     Localnet,
     Logs,
     NewUsers,
     Paper,
     PriceHistory,
     Recorder,
-    Rpc,
-    RpcEndpoint,
     Settings,
-    Streams,
     Telegram,
-    Tracking,
     Trading,
-    Usd,
     Wallets,
-    basis_points,
-    lamports,
 )
 
 __all__ = [
@@ -97,7 +89,9 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, prof
     overlay = read_environment(environment)
     overlay.hold_against(tree, name)
     try:
-        settings = Settings.model_validate(_merged(tree, overlay.tree))
+        settings = Settings.model_validate(
+            _merged(tree, overlay.tree), context={CREDENTIALS: environment.get(CREDENTIALS)}
+        )
     except ValidationError as error:
         raise StartupError("\n".join(fault_lines(name, text, overlay.variables, error))) from None
     if faults := list(endpoint_faults(settings.rpc, endpoint_count(settings, profile))):

@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterator
 from typing import Final
 
-from bot.settings.sections import Rpc, RpcEndpoint, Settings
+from bot.settings.providers import MARK, Rpc, RpcEndpoint
+from bot.settings.sections import Settings
 
 # How many endpoints a role needs where there are as many; what is gone, or was never there, must be said by two.
 NEEDED: Final = {"read": 2, "history": 2, "send": 1, "stream": 1}
-MARK: Final = "{key}"  # where the key of an endpoint's file stands in its address
 FIRST: Final = ("rpc", "endpoints", "0")
 
 

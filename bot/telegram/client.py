@@ -88,11 +88,20 @@ class GuardedRequest(HTTPXRequest):
 class TelegramClient:
     """Implements `bot.ports.ChatApi`. Use `open_telegram`, which opens and closes its connections."""
 
-    def __init__(self, bot: telegram.Bot, polling: GuardedRequest, call_s: float) -> None:
-        self._bot, self._polling, self._call_s = bot, polling, call_s
+    def __init__(
+        self, make_bot: Callable[[SecretStr], telegram.Bot], token: SecretStr, polling: GuardedRequest, call_s: float
+    ) -> None:
+        self._make_bot, self._bot = make_bot, make_bot(token)
+        self._polling, self._call_s = polling, call_s
+        self._poll = trio.CancelScope()
 
     def __repr__(self) -> str:
         return "<TelegramClient>"
+
+    def use(self, token: SecretStr) -> None:
+        """Make every call from now on with another token of the same bot. A poll that waits begins again under it."""
+        self._bot = self._make_bot(token)
+        self._poll.cancel()
 
     async def whoami(self) -> str:
         """The bot's username, without the @."""
@@ -109,7 +118,9 @@ class TelegramClient:
                 return self._what_can_be_read()
             return [_update(update) for update in updates]
 
-        return await _called(poll, self._call_s + wait_s)
+        while True:
+            with trio.CancelScope() as self._poll:
+                return await _called(poll, self._call_s + wait_s)
 
     async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
         message = await _called(
@@ -177,8 +188,11 @@ async def open_telegram(
         for request in (calls, polling):
             await request.initialize()
             stack.push_async_callback(_close, request)
-        bot = telegram.Bot(token.get_secret_value(), base_url, request=calls, get_updates_request=polling)
-        yield TelegramClient(bot, polling, call_s)
+
+        def make_bot(token: SecretStr) -> telegram.Bot:
+            return telegram.Bot(token.get_secret_value(), base_url, request=calls, get_updates_request=polling)
+
+        yield TelegramClient(make_bot, token, polling, call_s)
 
 
 async def _close(request: GuardedRequest) -> None:

@@ -199,7 +199,7 @@ async def test_the_service_is_heard_over_its_socket(localnet: dict[str, Any]) ->
 
     with trio.fail_after(20):
         async with real_world(localnet["http_url"], localnet["ws_url"]) as world, trio.open_nursery() as nursery:
-            portal = open_portal(localnet["pumpportal_url"], "a key", silence_s=60)
+            portal = open_portal(localnet["pumpportal_url"], lambda: "a key", silence_s=60)
             nursery.start_soon(portal.follow, hinted, stands.set)
             creator, mints = await world.funded(), set()
             while not named.is_set():  # nothing tells when the service has taken the subscription

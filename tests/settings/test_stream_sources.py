@@ -95,7 +95,7 @@ def test_the_environment_names_sources_with_commas() -> None:
 async def test_followed_wallets_are_heard_of_as_the_settings_say(autojump_clock: MockClock) -> None:
     def made(cluster: LocalChainAddress, *, is_local: bool = False, **tracking: Any) -> WalletNews | None:
         settings = Settings(tracking=Tracking(**tracking))
-        return wallet_news(cluster, lambda: 0, settings, slot_ms=400, is_local=is_local)
+        return wallet_news(cluster, lambda: 0, settings, keys=ApiKeys(), slot_ms=400, is_local=is_local)
 
     assert made(REAL) is None
     assert isinstance(made(LOCAL, source="grpc"), GeyserWallets)

@@ -69,6 +69,7 @@ class FakeBotApi:
 
     def __init__(self, schema: Schema | None = None) -> None:
         self.url = ""
+        self.token = TOKEN
         self.schema = schema
         self.complaints: list[str] = []
         self.calls: list[tuple[str, Json]] = []
@@ -170,7 +171,7 @@ class FakeBotApi:
     async def answer(self, request: Request) -> Response:
         """One request on the wire: `/bot<token>/<method>`."""
         token, _, method = request.url.path.removeprefix("/bot").partition("/")
-        if token != TOKEN:
+        if token != self.token:
             return JSONResponse(Refusal(401, "Unauthorized").answer, 401)
         try:
             parameters = {name: self._read(name, text) for name, text in (await request.form()).items()}

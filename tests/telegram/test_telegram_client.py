@@ -76,6 +76,24 @@ async def test_a_token_that_telegram_does_not_know(fake: FakeBotApi) -> None:
     assert other not in told
 
 
+async def test_a_new_token_is_used_at_once_and_a_poll_that_waits_begins_again_under_it(fake: FakeBotApi) -> None:
+    new, heard = "123456:another-one", list[ChatText]()
+
+    async def poll(client: TelegramClient) -> None:
+        heard.extend(update for update in await client.updates(None, 60) if isinstance(update, ChatText))
+
+    async with _client(fake) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(poll, client)
+        await fake.polled.wait()
+        fake.token, fake.polled = new, trio.Event()
+        assert "refused the bot's token" in await _unavailable(client)
+        client.use(SecretStr(new))
+        await fake.polled.wait()
+        fake.say(ADA, "/status")
+        await until(lambda: [one.text for one in heard] == ["/status"])
+        assert await client.send(ADA, "hello") > 0
+
+
 async def test_an_empty_token_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(ValueError, match="token is empty"):
         async with open_telegram(SecretStr("")):
