@@ -292,6 +292,16 @@ def rolled_back(intent: Intent, signature: str, evidence: str, reversed_orders: 
     return Alert("rolled_back", text, FINALITY, urgent=True)
 
 
+def reversal_refused(intent: Intent, signature: str, reason: str) -> Alert:
+    """The network took back a transaction, and the books refuse to."""
+    text = (
+        f"Transaction {signature} of user {intent.request.user_id} in {intent.request.mint} was taken back by the network, and"
+        f" that cannot be written into the books ({reason}). It is tried again every few seconds; until then the books show"
+        " a trade that is not there."
+    )
+    return Alert(f"reverse {signature}", text, FINALITY, urgent=True)
+
+
 def exit_stuck(position: Position, tries: int, reason: str) -> Alert:
     """Every rung of an exit has failed."""
     text = (

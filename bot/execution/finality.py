@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot.clock import Clock
+from bot.errors import Conflict
 from bot.execution import alerts
 from bot.execution.alerts import Alert
 from bot.execution.in_flight import InFlight
@@ -80,13 +81,19 @@ class Finality:
     async def _reverse(self, landed: LandedAttempt, evidence: str) -> None:
         """Take one landing back, with what was booked on top of it, and follow all of it again, as a restart would."""
         signature = landed.attempt.signature
-        done = await self.store.reverse(
-            signature,
-            landed_slot=_slot_of(landed.attempt),
-            evidence=evidence,
-            now_ms=self.clock.now_ms(),
-            message=lambda one: None if _is_closing(one) else rolled_back_message(self.clock, one, signature),
-        )
+        try:
+            done = await self.store.reverse(
+                signature,
+                landed_slot=_slot_of(landed.attempt),
+                evidence=evidence,
+                now_ms=self.clock.now_ms(),
+                message=lambda one: None if _is_closing(one) else rolled_back_message(self.clock, one, signature),
+            )
+        except Conflict as error:
+            # Something else is booked where this one was; the next pass finds both anew.
+            log.error("landing_not_reversed", signature=signature, evidence=evidence, reason=str(error))
+            self.alert(alerts.reversal_refused(landed.intent, signature, str(error)))
+            return
         if not done:
             return
         self._denials.pop(signature, None)

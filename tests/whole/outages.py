@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from actors.runtime import ChildStatistics, Supervisor, SupervisorStatistics
-from bot.errors import StoreUnavailable
+from bot.errors import Conflict, StoreUnavailable
 from bot.storage.memory import MemoryStore
 from bot.tree import TradingBot
 
@@ -18,14 +18,15 @@ class CutStore:
     """The store in memory behind a connection that can be cut or hang.
 
     While it is away every call raises StoreUnavailable, while it hangs none is answered. The calls named in `broken` raise
-    what nobody expects of a store; with one named in `loses` it goes away after that was carried out and before it is
-    answered.
+    what nobody expects of a store, those named in `refused` find the rows in another state than they need; with one named in
+    `loses` it goes away after that was carried out and before it is answered.
     """
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.is_away = self.hangs = False
         self.broken: set[str] = set()
+        self.refused: set[str] = set()
         self.loses: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -41,6 +42,8 @@ class CutStore:
                 raise StoreUnavailable("the database is away")
             if name in self.broken:
                 raise ZeroDivisionError(f"a bug in {name}")
+            if name in self.refused:
+                raise Conflict(f"{name} found another state")
             answer = await method(*arguments, **named)
             if name in self.loses:
                 self.loses.discard(name)

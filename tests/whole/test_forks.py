@@ -24,6 +24,7 @@ from bot.tree import TradingBot
 from tests.simulation.books import audit
 from tests.whole.crowd import Crowd
 from tests.whole.ledgers import exact
+from tests.whole.outages import incarnations
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot, until
 
@@ -181,6 +182,25 @@ async def test_a_buy_that_lands_again_settles_exactly_once_more(autojump_clock: 
         await scene.sound()
         assert (await scene.world.store.day(0)).buys == 1
     assert sum("Bought" in line for line in scene.world.told) == 2
+
+
+async def test_a_reversal_that_the_books_refuse_is_told_tried_again_and_ends_nobody(autojump_clock: MockClock) -> None:
+    async with playing() as scene:
+        await scene.buy()
+        before = incarnations(scene.bot)
+        scene.world.database.refused.add("reverse")
+        scene.world.chain.set_fault("drop-tx", for_s=200)
+        scene.world.chain.fork(scene.slots_since("in"), lost_percent=100)
+        refused = "cannot be written into the books (reverse found another state)"
+        await until(lambda: any(refused in line for line in scene.world.alerts), within_s=PROVEN_WITHIN_S)
+        await trio.sleep(20)
+        assert scene.world.store._reversals == []
+        assert incarnations(scene.bot) == before
+        scene.world.database.refused.clear()
+        await scene.reversed()
+        await scene.becomes("in", IntentState.EXPIRED, within_s=EXPIRED_WITHIN_S)
+        scene.world.chain.cluster.all_faults.clear()
+        await scene.sound()
 
 
 async def test_a_sale_that_is_taken_back_opens_its_position_with_its_monitor(autojump_clock: MockClock) -> None:
