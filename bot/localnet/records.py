@@ -89,6 +89,16 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """What is kept of a block beside its transactions."""
+
+    slot: int
+    height: int
+    block_time_s: int
+    blockhash: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionStatus:
     """What a status query needs to know of an executed transaction."""
 

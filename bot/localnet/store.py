@@ -22,12 +22,13 @@ from solders.signature import Signature
 
 from bot.localnet.chain import Position
 from bot.localnet.errors import LocalnetError
-from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
+from bot.localnet.records import Block, BlockHeader, ExecutedTransaction, TransactionStatus
 
 FORMAT = 2
 # The market's own transactions are forgotten first; everybody else's stay twenty times as long.
 HISTORY_TRANSACTIONS = 100_000
 OTHERS_KEPT_TIMES = 20
+BLOCKS_KEPT = 100_000
 PRUNE_EVERY_BLOCKS = 256
 
 SCHEMA = """
@@ -39,6 +40,10 @@ create table if not exists accounts (
 create table if not exists transactions (
   id integer primary key, signature blob not null unique, slot integer not null, time_s integer not null,
   error text, short_lived integer not null, record blob not null
+);
+create index if not exists transactions_by_slot on transactions (slot);
+create table if not exists blocks (
+  slot integer primary key, height integer not null, time_s integer not null, blockhash text not null
 );
 create table if not exists address_transactions (
   address integer not null, id integer not null, primary key (address, id)
@@ -147,6 +152,8 @@ class Store:
         try:
             if block is not None:
                 self._insert_transactions(block, short_lived)
+                header = (block.slot, block.height, block.block_time_s, block.blockhash)
+                database.execute("insert into blocks values (?, ?, ?, ?)", header)
             self._write_accounts(accounts)
             self._write_pending(pending)
             gone = [(key,) for key, value in market.items() if value is None]
@@ -170,6 +177,7 @@ class Store:
         try:
             gone = database.execute("select id, record from transactions where slot > ?", (stayed_slot,)).fetchall()
             self._forget(gone)
+            database.execute("delete from blocks where slot > ?", (stayed_slot,))
             self._write_accounts(accounts)
             self._write_pending(pending)
             self.set_meta(position=msgspec.to_builtins(position))
@@ -220,11 +228,17 @@ class Store:
             )
 
     def _prune(self) -> None:
-        """Drop the oldest transactions beyond the bound, index entries first."""
+        """Drop the oldest transactions beyond the bound, index entries first, and blocks that are not whole any more."""
         (newest,) = self._database.execute("select coalesce(max(id), 0) from transactions").fetchone()
+        last = newest - self._history_transactions
+        self._database.execute(
+            "delete from blocks where slot <= (select max(slot) from blocks) - ?"
+            " or slot <= (select slot from transactions where id <= ? order by id desc limit 1)",
+            (BLOCKS_KEPT, last),
+        )
         rows = self._database.execute(
             "select id, record from transactions where id <= ? and (short_lived or id <= ?)",
-            (newest - self._history_transactions, newest - self._history_transactions * OTHERS_KEPT_TIMES),
+            (last, newest - self._history_transactions * OTHERS_KEPT_TIMES),
         ).fetchall()
         self._forget(rows)
 
@@ -256,6 +270,34 @@ class Store:
             "select record from transactions where signature = ?", (bytes(signature),)
         ).fetchone()
         return None if row is None else self._decode_record(zlib.decompress(row[0]))
+
+    def block(self, slot: int) -> BlockHeader | None:
+        """The block of a slot; None where there was none, or where it is not whole any more."""
+        return self._one_block("select * from blocks where slot = ?", slot)
+
+    def block_before(self, slot: int) -> BlockHeader | None:
+        """The newest block before a slot that is still known."""
+        return self._one_block("select * from blocks where slot < ? order by slot desc limit 1", slot)
+
+    def first_block(self) -> BlockHeader | None:
+        """The oldest block that is still known."""
+        return self._one_block("select * from blocks where slot >= ? order by slot limit 1", 0)
+
+    def _one_block(self, query: str, slot: int) -> BlockHeader | None:
+        row = self._database.execute(query, (slot,)).fetchone()
+        return None if row is None else BlockHeader(*row)
+
+    def slots_with_blocks(self, first: int, last: int, limit: int) -> list[int]:
+        """The slots of a range that have a block, ascending, at most so many."""
+        rows = self._database.execute(
+            "select slot from blocks where slot between ? and ? order by slot limit ?", (first, last, limit)
+        )
+        return [slot for (slot,) in rows.fetchall()]
+
+    def transactions_in(self, slot: int) -> list[ExecutedTransaction]:
+        """The transactions of a slot in their order."""
+        rows = self._database.execute("select record from transactions where slot = ? order by id", (slot,)).fetchall()
+        return [self._decode_record(zlib.decompress(record)) for (record,) in rows]
 
     def transactions_of(
         self, address: Pubkey, *, newest_slot: int, before: Signature | None, until: Signature | None, limit: int

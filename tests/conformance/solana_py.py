@@ -131,6 +131,24 @@ class Driver:
         assert history[0].signature == signature
         return f"{SENT_LAMPORTS} lamports and a fee of {FEE_LAMPORTS}"
 
+    async def reads_blocks(self) -> str:
+        """A block with a transaction in it, its signatures alone, and which slots have one."""
+        known = (await self.http.get_signatures_for_address(self.friend, limit=1, commitment=Confirmed)).value[0]
+        found = (await self.http.get_blocks(known.slot - 1, known.slot)).value
+        while known.slot not in found:  # asked at finalized, some slots behind
+            await asyncio.sleep(0.1)
+            found = (await self.http.get_blocks(known.slot - 1, known.slot)).value
+        for encoding in ("json", "jsonParsed", "base64"):
+            block = (await self.http.get_block(known.slot, encoding, 0)).value
+            assert block is not None
+            assert block.transactions is not None
+            assert block.block_time == (await self.http.get_block_time(known.slot)).value
+            before = (await self.http.get_block(block.parent_slot, encoding, 0)).value
+            assert before is not None
+            assert before.blockhash == block.previous_blockhash
+        assert known.slot >= (await self.http.get_first_available_block()).value
+        return f"{len(block.transactions)} transactions in slot {known.slot}"
+
     async def hears(self) -> str:
         """Subscriptions to slots, logs, an account and a signature, over one connection."""
         async with SolanaWsClient(self.ws_url) as stream:
@@ -243,6 +261,7 @@ async def main() -> int:
         await driver.does("airdrop", driver.airdrop)
         await driver.does("transfer, and the transaction in each encoding", driver.transfers)
         await driver.does("subscriptions", driver.hears)
+        await driver.does("a block in each encoding, and which slots have one", driver.reads_blocks)
         for name, program in (("SPL Token", TOKEN_PROGRAM_ID), ("Token-2022", TOKEN_2022_PROGRAM_ID)):
             await driver.does(f"a mint and an account of {name}", partial(driver.mints, name, program))
         await driver.does("program accounts by length and content", driver.filters)

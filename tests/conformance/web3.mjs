@@ -239,6 +239,27 @@ await does("history of an address, and a transaction in each encoding", async ()
   return `in slot ${told.slot}, ${value[0].confirmationStatus}`;
 });
 
+await does("a block, and which slots have one", async () => {
+  const [newest] = await connection.getSignaturesForAddress(friend.publicKey, { limit: 1 });
+  const known = { commitment: "confirmed", maxSupportedTransactionVersion: 0 };
+  const block = await connection.getBlock(newest.slot, known);
+  const told = block.transactions.find((one) => one.transaction.signatures[0] === newest.signature);
+  assert.equal(told.meta.err, null);
+  assert.equal(block.blockTime, await connection.getBlockTime(newest.slot));
+  const parsed = await connection.getParsedBlock(newest.slot, known);
+  assert.ok(parsed.transactions.some((one) => one.transaction.signatures[0] === newest.signature));
+  const bare = await connection.getBlock(newest.slot, { ...known, transactionDetails: "none" });
+  assert.equal(bare.blockhash, block.blockhash);
+  const { signatures } = await connection.getBlockSignatures(newest.slot, "confirmed");
+  assert.ok(signatures.includes(newest.signature));
+  const slots = await connection.getBlocks(block.parentSlot, newest.slot, "confirmed");
+  assert.deepEqual([slots[0], slots.at(-1)], [block.parentSlot, newest.slot]);
+  assert.equal((await connection.getBlock(block.parentSlot, known)).blockhash, block.previousBlockhash);
+  assert.ok((await connection.getFirstAvailableBlock()) <= block.parentSlot);
+  assert.match((await refusalOf(connection.getBlock(newest.slot + 10_000, known))).message, /Block not available/);
+  return `${signatures.length} transactions in slot ${newest.slot}`;
+});
+
 await does("accounts by the dozen, and simulation with accounts", async () => {
   const [mine, nobody] = await connection.getMultipleAccountsInfo([payer.publicKey, Keypair.generate().publicKey]);
   assert.equal(nobody, null);

@@ -12,18 +12,9 @@ from bot.localnet.chain import SLOTS_PER_EPOCH
 from bot.localnet.faucet import MAX_AIRDROP_LAMPORTS
 from bot.localnet.landing import priority_fee
 from bot.localnet.rpc.node import API_VERSION, RpcNode
-from bot.localnet.rpc.params import (
-    BLOCK_NOT_AVAILABLE,
-    SLOT_SKIPPED,
-    Params,
-    RpcError,
-    invalid,
-    parse_hash,
-    parse_pubkey,
-)
+from bot.localnet.rpc.params import Params, invalid, parse_hash, parse_pubkey
 
 FEATURE_SET = 3_294_202_862
-SLOT_S = 0.4
 
 
 def get_health(_node: RpcNode, _params: Params) -> Any:
@@ -62,20 +53,6 @@ def get_epoch_info(node: RpcNode, params: Params) -> Any:
         "slotsInEpoch": SLOTS_PER_EPOCH,
         "transactionCount": node.view.position.transactions,
     }
-
-
-def get_block_time(node: RpcNode, params: Params) -> Any:
-    """Exact for recent blocks; estimated from the slot distance for older ones."""
-    slot = params.integer(0)
-    behind = node.view.position.slot - slot
-    if behind < 0:
-        raise RpcError(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
-    for block in node.view.blocks:
-        if block.slot == slot:
-            return block.block_time_s
-    if node.chain.was_skipped(slot):
-        raise RpcError(SLOT_SKIPPED, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")
-    return node.view.position.time_s - int(behind * SLOT_S)
 
 
 def get_latest_blockhash(node: RpcNode, params: Params) -> Any:
@@ -160,7 +137,6 @@ METHODS = {
     "getBlockHeight": get_block_height,
     "getTransactionCount": get_transaction_count,
     "getEpochInfo": get_epoch_info,
-    "getBlockTime": get_block_time,
     "getLatestBlockhash": get_latest_blockhash,
     "isBlockhashValid": is_blockhash_valid,
     "getFeeForMessage": get_fee_for_message,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bot.localnet.rpc import account_methods, cluster_methods, transaction_methods
+from bot.localnet.rpc import account_methods, block_methods, cluster_methods, transaction_methods
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.params import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Params, RpcError, invalid
 
@@ -15,6 +15,7 @@ Method = Callable[[RpcNode, Params], Any]
 METHODS: dict[str, Method] = {
     **cluster_methods.METHODS,
     **account_methods.METHODS,
+    **block_methods.METHODS,
     **transaction_methods.METHODS,
 }
 

@@ -81,19 +81,35 @@ def _plain_message(record: ExecutedTransaction, message: VersionedMessage) -> di
     }
 
 
-def _parsed_message(record: ExecutedTransaction, message: VersionedMessage) -> dict[str, Any]:
+def _parsed_keys(record: ExecutedTransaction, message: VersionedMessage) -> list[dict[str, Any]]:
     signers = message.header.num_required_signatures
+    return [
+        {
+            "pubkey": key,
+            "writable": writable,
+            "signer": index < signers,
+            "source": "transaction" if index < record.static_count else "lookupTable",
+        }
+        for index, (key, writable) in enumerate(zip(record.account_keys, record.writable, strict=True))
+    ]
+
+
+def encode_accounts(record: ExecutedTransaction) -> dict[str, Any]:
+    """`transaction` and `meta` of a transaction of which no more than its accounts is asked for."""
+    transaction = VersionedTransaction.from_bytes(record.raw)
+    signatures = [str(signature) for signature in transaction.signatures]
+    kept = ("err", "status", "fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances")
+    meta = encode_meta(record, "json")
+    return {
+        "transaction": {"signatures": signatures, "accountKeys": _parsed_keys(record, transaction.message)},
+        "meta": {name: meta[name] for name in kept},
+    }
+
+
+def _parsed_message(record: ExecutedTransaction, message: VersionedMessage) -> dict[str, Any]:
     keys = record.account_keys
     return {
-        "accountKeys": [
-            {
-                "pubkey": key,
-                "writable": writable,
-                "signer": index < signers,
-                "source": "transaction" if index < record.static_count else "lookupTable",
-            }
-            for index, (key, writable) in enumerate(zip(keys, record.writable, strict=True))
-        ],
+        "accountKeys": _parsed_keys(record, message),
         "recentBlockhash": str(message.recent_blockhash),
         "instructions": [
             parse_instruction(

@@ -12,7 +12,7 @@ from solders.transaction import VersionedTransaction
 from bot.localnet.chain import QueueFull, Simulation
 from bot.localnet.execution import inner_records, resolve_keys
 from bot.localnet.faults import DROP_TX
-from bot.localnet.records import TransactionStatus
+from bot.localnet.records import ExecutedTransaction, TransactionStatus
 from bot.localnet.rpc import base58
 from bot.localnet.rpc.node import RpcNode
 from bot.localnet.rpc.params import (
@@ -188,6 +188,18 @@ def get_transaction(node: RpcNode, params: Params) -> Any:
     record = node.view.transaction(signature)
     if record is None or record.slot > node.view.slot_at(commitment):
         return None
+    encoding = config.text("encoding", "json")
+    return {
+        "slot": record.slot,
+        "transaction": encode_transaction(record, encoding),
+        "meta": encode_meta(record, encoding),
+        "blockTime": record.block_time_s,
+        **version_for(record, config),
+    }
+
+
+def version_for(record: ExecutedTransaction, config: Config) -> dict[str, Any]:
+    """The member `version`, for who said which versions he knows; raises RpcError for one that he does not know."""
     version = message_version(VersionedTransaction.from_bytes(record.raw).message)
     supported = config.integer("maxSupportedTransactionVersion")
     if version is not None and (supported is None or version > supported):
@@ -196,16 +208,7 @@ def get_transaction(node: RpcNode, params: Params) -> Any:
             f"Transaction version ({version}) is not supported by the requesting client. Please try the request again"
             f' with the following configuration parameter: "maxSupportedTransactionVersion": {version}',
         )
-    encoding = config.text("encoding", "json")
-    answer = {
-        "slot": record.slot,
-        "transaction": encode_transaction(record, encoding),
-        "meta": encode_meta(record, encoding),
-        "blockTime": record.block_time_s,
-    }
-    if supported is not None:
-        answer["version"] = "legacy" if version is None else version
-    return answer
+    return {} if supported is None else {"version": "legacy" if version is None else version}
 
 
 def get_signatures_for_address(node: RpcNode, params: Params) -> Any:

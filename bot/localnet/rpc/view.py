@@ -20,7 +20,7 @@ from bot.localnet.blockhashes import LISTED, MAX_AGE_BLOCKS, listing
 from bot.localnet.chain import Chain, Commitment, Position, height_at, slot_at
 from bot.localnet.faults import EMPTY, GENESIS, STALE, FaultTable
 from bot.localnet.log_lines import told_lines
-from bot.localnet.records import Block, ExecutedTransaction, TransactionStatus
+from bot.localnet.records import Block, BlockHeader, ExecutedTransaction, TransactionStatus
 from bot.localnet.store import Store
 from bot.localnet.tokens import TokenAccount, token_account
 
@@ -182,6 +182,27 @@ class View:
         record = None if self.is_empty else self._gone(signature) or self._store.transaction(signature)
         if record is None or record.slot > self.position.slot:
             return None
+        return self._told(record)
+
+    def block(self, slot: int) -> BlockHeader | None:
+        """The block of a slot; None for a slot that had none, is still to come or is not kept any more."""
+        if slot > self.position.slot:
+            return None
+        for block in self.blocks:
+            if block.slot == slot:
+                return BlockHeader(block.slot, block.height, block.block_time_s, block.blockhash)
+        return self._store.block(slot)
+
+    def transactions_in(self, slot: int) -> list[ExecutedTransaction]:
+        """The transactions of a block in their order."""
+        if self.is_empty:
+            return []
+        for block in self.blocks:
+            if block.slot == slot:
+                return [self._told(landed.record) for landed in block.transactions]
+        return [self._told(record) for record in self._store.transactions_in(slot)]
+
+    def _told(self, record: ExecutedTransaction) -> ExecutedTransaction:
         return replace(record, logs=tuple(self.told_logs(record.logs)))
 
     def told_logs(self, lines: Iterable[str]) -> list[str]:
