@@ -13,11 +13,12 @@ from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
-import trio
 
 from bot.chain import wire
+from bot.chain.json_rpc import ask_once
 from bot.chain.key_file import Key
-from bot.chain.transport import DEFAULT_WAIT_S, RateLimited, Transport, one_line, open_http_transport
+from bot.chain.rpc_errors import RpcFault
+from bot.chain.transport import Transport, open_http_transport
 from bot.errors import ChainUnavailable, SendRejected
 
 Answer = TypeVar("Answer")
@@ -27,12 +28,9 @@ TIP_ACCOUNTS = "/api/v1/getTipAccounts"
 INFLIGHT = "/api/v1/getInflightBundleStatuses"
 MAX_STATUSES = 5
 DEADLINE_S = 3.0
-# Its own code for a request beyond its rate, where it answers with status 200.
-RATE_CODES = frozenset({429, -32097, -32429})
 INVALID_PARAMS = -32602
 KEY_HEADER = b"x-jito-auth"
 
-_envelope = msgspec.json.Decoder(wire.Envelope)
 _text = msgspec.json.Decoder(str)
 _texts = msgspec.json.Decoder(list[str])
 _inflight = msgspec.json.Decoder(wire.InContext[list[wire.InflightBundle] | None])
@@ -80,24 +78,12 @@ class EngineClient:
     async def _call(
         self, transport: Transport, method: str, params: list[Any], decoder: msgspec.json.Decoder[Answer]
     ) -> Answer:
-        body = msgspec.json.encode({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
-        with trio.move_on_after(DEADLINE_S) as scope:
-            answer = await transport.post(body)
-        if scope.cancelled_caught:
-            raise ChainUnavailable(f"{self.name}: {method}: no answer within {DEADLINE_S:g} s")
         try:
-            envelope = _envelope.decode(answer)
-            if envelope.error is None:
-                return decoder.decode(envelope.result)
-        except wire.UNREADABLE:
-            raise ChainUnavailable(f"{self.name}: {method}: the answer is not what the method returns") from None
-        error = envelope.error
-        text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"
-        if error.code in RATE_CODES:
-            raise RateLimited(text, DEFAULT_WAIT_S)
-        if error.code == INVALID_PARAMS:
-            raise _Refused(text)
-        raise ChainUnavailable(text)
+            return await ask_once(transport, method, params, decoder, number=next(self._ids), deadline_s=DEADLINE_S)
+        except RpcFault as fault:
+            if fault.code == INVALID_PARAMS:
+                raise _Refused(str(fault)) from None
+            raise
 
 
 @asynccontextmanager

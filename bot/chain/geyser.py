@@ -154,7 +154,7 @@ def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> Transac
             writable.append(as_bytes(value))
         elif number == 13:
             readonly.append(as_bytes(value))
-    keys = [*_account_keys(transaction), *writable, *readonly]
+    keys = [*static_keys(transaction), *writable, *readonly]
     payloads = events_in_instructions(one for group in inner for one in _event_calls(group, keys))
     if payloads or not logs:
         return TransactionTold(signature, slot, payloads)
@@ -162,7 +162,8 @@ def _told(signature: str, slot: int, transaction: bytes, meta: bytes) -> Transac
     return TransactionTold(signature, slot, logged.payloads, logged.truncated and not inner)
 
 
-def _account_keys(transaction: bytes) -> Iterator[bytes]:
+def static_keys(transaction: bytes) -> Iterator[bytes]:
+    """The accounts that a transaction's message names itself."""
     for number, value in fields(transaction):
         if number == 2:
             for inside, key in fields(as_bytes(value)):
@@ -175,19 +176,35 @@ def _event_calls(group: bytes, keys: Sequence[bytes]) -> Iterator[InnerInstructi
     for number, value in fields(group):
         if number != 2:
             continue
-        program, accounts, data = 0, b"", b""
-        for inside, part in fields(as_bytes(value)):
-            if inside == 1:
-                program = as_int(part)
-            elif inside == 2:
-                accounts = as_bytes(part)
-            elif inside == 3:
-                data = as_bytes(part)
+        program, accounts, data = instruction_parts(as_bytes(value))
         if data[:8] == layouts.EVENT_CPI:
             yield InnerInstruction(_key(keys, program), tuple(_key(keys, index) for index in accounts[:1]), data)
 
 
+def instruction_parts(instruction: bytes) -> tuple[int, bytes, bytes]:
+    """The index of its program, those of its accounts, and its data.
+
+    An instruction of the transaction and an invoked one begin with the same members.
+    """
+    program, accounts, data = 0, b"", b""
+    for number, value in fields(instruction):
+        if number == 1:
+            program = as_int(value)
+        elif number == 2:
+            accounts = as_bytes(value)
+        elif number == 3:
+            data = as_bytes(value)
+    return program, accounts, data
+
+
 def _key(keys: Sequence[bytes], index: int) -> str:
-    if index >= len(keys) or len(keys[index]) != 32:
+    if index >= len(keys):
         raise DecodeError(f"index {index} points at no account of {len(keys)}")
-    return str(Pubkey.from_bytes(keys[index]))
+    return address(keys[index])
+
+
+def address(raw: bytes) -> str:
+    """An account's address in base58; raises DecodeError for what is none."""
+    if len(raw) != 32:
+        raise DecodeError(f"an account of a Geyser stream has {len(raw)} bytes")
+    return str(Pubkey.from_bytes(raw))

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from solders.pubkey import Pubkey
-
 from bot.chain import base58, wire
-from bot.chain.geyser import CONFIRMED, Ping, SlotTold, slot_and_status, transaction_parts
+from bot.chain.geyser import (
+    CONFIRMED,
+    Ping,
+    SlotTold,
+    address,
+    instruction_parts,
+    slot_and_status,
+    static_keys,
+    transaction_parts,
+)
 from bot.chain.protobuf import as_bytes, as_int, as_text, fields
-from bot.errors import DecodeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +58,12 @@ def _record_told(data: bytes) -> RecordTold | None:
 
 
 def _message(transaction: bytes) -> wire.Message:
-    keys: list[str] = []
     instructions: list[wire.Instruction] = []
     for number, value in fields(transaction):
-        if number != 2:
-            continue
-        for inside, part in fields(as_bytes(value)):
-            if inside == 2:
-                keys.append(_key(as_bytes(part)))
-            elif inside == 4:
-                instructions.append(_instruction(as_bytes(part)))
-    return wire.Message(keys, instructions)
+        if number == 2:
+            message = fields(as_bytes(value))
+            instructions += [_instruction(as_bytes(part)) for inside, part in message if inside == 4]
+    return wire.Message([address(key) for key in static_keys(transaction)], instructions)
 
 
 def _meta(data: bytes) -> wire.Meta | None:
@@ -83,7 +84,7 @@ def _meta(data: bytes) -> wire.Meta | None:
         elif number in {7, 8}:
             (before if number == 7 else after).append(_token_balance(as_bytes(value)))
         elif number in {12, 13}:
-            (writable if number == 12 else readonly).append(_key(as_bytes(value)))
+            (writable if number == 12 else readonly).append(address(as_bytes(value)))
     return wire.Meta(
         fee=0,
         pre_balances=[],
@@ -107,15 +108,7 @@ def _group(data: bytes) -> wire.InnerInstructions:
 
 
 def _instruction(data: bytes) -> wire.Instruction:
-    """Both an instruction of the transaction and an invoked one: they begin with the same members."""
-    program, accounts, body = 0, b"", b""
-    for number, value in fields(data):
-        if number == 1:
-            program = as_int(value)
-        elif number == 2:
-            accounts = as_bytes(value)
-        elif number == 3:
-            body = as_bytes(value)
+    program, accounts, body = instruction_parts(data)
     return wire.Instruction(program, list(accounts), base58.encode(body))
 
 
@@ -131,9 +124,3 @@ def _token_balance(data: bytes) -> wire.TokenBalance:
         elif number == 4:
             owner = as_text(value)
     return wire.TokenBalance(index, mint, wire.TokenAmount(amount), owner)
-
-
-def _key(raw: bytes) -> str:
-    if len(raw) != 32:
-        raise DecodeError(f"an account of a Geyser stream has {len(raw)} bytes")
-    return str(Pubkey.from_bytes(raw))

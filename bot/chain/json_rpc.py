@@ -32,6 +32,38 @@ log = structlog.get_logger()
 _envelope = msgspec.json.Decoder(wire.Envelope)
 
 
+async def ask_once(
+    transport: Transport,
+    method: str,
+    params: list[Any],
+    decoder: msgspec.json.Decoder[Answer],
+    *,
+    number: int,
+    deadline_s: float,
+) -> Answer:
+    """The answer to the question with this number.
+
+    Raises NotAnAnswer, RpcFault for an error of JSON-RPC, RateLimited for one that means its rate, and what the transport raises.
+    """
+    name = transport.name
+    body = msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+    with trio.move_on_after(deadline_s) as scope:
+        answer = await transport.post(body)
+    if scope.cancelled_caught:
+        raise NotAnAnswer(f"{name}: {method}: no answer within {deadline_s:g} s")
+    try:
+        envelope = _envelope.decode(answer)
+        if envelope.error is None:
+            return decoder.decode(envelope.result)
+    except wire.UNREADABLE:
+        raise NotAnAnswer(f"{name}: {method}: the answer is not what the method returns") from None
+    error = envelope.error
+    text = f"{name}: {method}: {one_line(error.message)} ({error.code})"
+    if error.code in RATE_CODES:
+        raise RateLimited(text, DEFAULT_WAIT_S)
+    raise RpcFault(text, error.code, error.data)
+
+
 class JsonRpc:
     """Calls of any method, each within `deadline_s`. `methods` knows which of them fail while others answer."""
 
@@ -70,24 +102,14 @@ class JsonRpc:
         return answer
 
     async def _ask(self, method: str, params: list[Any], decoder: msgspec.json.Decoder[Answer]) -> Answer:
-        body = msgspec.json.encode({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params})
-        with trio.move_on_after(self._deadline_s) as scope:
-            answer = await self._transport.post(body)
-        if scope.cancelled_caught:
-            raise NotAnAnswer(f"{self.name}: {method}: no answer within {self._deadline_s:g} s")
         try:
-            envelope = _envelope.decode(answer)
-            if envelope.error is None:
-                return decoder.decode(envelope.result)
-        except wire.UNREADABLE:
-            raise NotAnAnswer(f"{self.name}: {method}: the answer is not what the method returns") from None
-        error = envelope.error
-        text = f"{self.name}: {method}: {one_line(error.message)} ({error.code})"
-        if error.code in RATE_CODES:
-            raise RateLimited(text, DEFAULT_WAIT_S)
-        if error.code == SLOT_NOT_REACHED:
-            raise SlotNotReached(text)
-        raise RpcFault(text, error.code, error.data)
+            return await ask_once(
+                self._transport, method, params, decoder, number=next(self._ids), deadline_s=self._deadline_s
+            )
+        except RpcFault as fault:
+            if fault.code == SLOT_NOT_REACHED:
+                raise SlotNotReached(str(fault)) from None
+            raise
 
     def _is_of_the_method(self, method: str, error: ChainUnavailable, asked_at_s: float) -> bool:
         """Note how a method failed; whether that says something about it alone, and nothing about the endpoint."""

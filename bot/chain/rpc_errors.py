@@ -16,8 +16,8 @@ NEVER_VALID = frozenset({-32003, -32013, -32602})  # bad signature, signature co
 
 SLOT_NOT_REACHED = -32016
 
-# Providers that answer 200 to a request beyond its rate put it into the error; neither code is Agave's.
-RATE_CODES = frozenset({429, -32429})
+# Providers that answer 200 to a request beyond its rate put it into the error; no code is Agave's, the last is Jito's.
+RATE_CODES = frozenset({429, -32429, -32097})
 
 # Answers that tell of the endpoint's own state: behind, block or status not there yet, internal.
 UNHEALTHY_CODES = frozenset({-32004, -32005, -32014, -32603})
