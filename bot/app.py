@@ -26,6 +26,7 @@ from bot.alarm import Alarm
 from bot.api_keys import DOLLARS, TELEGRAM, ApiKeys, read_keys
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
+from bot.chat_door import chat_of
 from bot.clock import system_clock
 from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, scan_rule, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
@@ -73,17 +74,8 @@ from bot.systemd import ServiceManager
 from bot.take_up import lease_keeper
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
-from bot.telegram.handlers import (
-    AccountHandlers,
-    ModeHandlers,
-    PreferenceHandlers,
-    TokenHandlers,
-    TradeHandlers,
-    WatchingHandlers,
-    make_chat,
-)
 from bot.tree import TradingBot
-from bot.users import ModeSwitch, Registrar
+from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 
 log = structlog.get_logger()
@@ -318,17 +310,7 @@ async def _run_tree(
     )
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
-    changed, closed = bot.hunt.sniper_changed, bot.desk.pipeline.closed_by_loss
-    modes = ModeSwitch(store, adapters.vault, clock, profile.modes, bot.hunt.mode_changed)
-    chat = make_chat(
-        AccountHandlers(store, adapters.chain, clock, registrar.register, changed, board.words.line, closed),
-        TradeHandlers(store, adapters.chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
-        PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
-        WatchingHandlers(store, adapters.chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
-        TokenHandlers(store, adapters.chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
-        modes=ModeHandlers(modes, store, adapters.chain),
-        words=board.words,
-    )
+    chat = chat_of(bot, board, registrar, profile.modes)
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))
     panels = Panels(bot, profile.mode)
     keeper = StatusKeeper((board.facts, panels.details), panels.lag)

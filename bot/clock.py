@@ -10,7 +10,8 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 
@@ -61,3 +62,43 @@ def rfc3339_s(at_ms: int) -> str:
 def rfc3339(at_ms: int) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class SpanUnit(StrEnum):
+    """Of what length the spans of a user's calendar are; a week begins on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A whole day, week or month of a calendar in one zone: its first day, its first millisecond and the one after it."""
+
+    first_day: str
+    start_ms: int
+    end_ms: int
+
+
+def spans_until(now_ms: int, unit: SpanUnit, count: int, zone: str = "UTC") -> list[Span]:
+    """The latest `count` spans of a user's calendar, oldest first; each ends where the next begins, the last holds `now_ms`."""
+    today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
+    starts = [_after(_first_day(today, unit), unit)]
+    while len(starts) <= count:
+        starts.insert(0, _first_day(starts[0] - timedelta(days=1), unit))
+    bounds = [day_start_ms(start.isoformat(), zone) for start in starts]
+    firsts = [start.isoformat() for start in starts]
+    return [Span(*one) for one in zip(firsts, bounds, bounds[1:], strict=False)]
+
+
+def _first_day(day: date, unit: SpanUnit) -> date:
+    if unit is SpanUnit.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if unit is SpanUnit.MONTH else day
+
+
+def _after(first_day: date, unit: SpanUnit) -> date:
+    """The first day of the span after this one's."""
+    lengths = {SpanUnit.DAY: 1, SpanUnit.WEEK: 7, SpanUnit.MONTH: 32}
+    return _first_day(first_day + timedelta(days=lengths[unit]), unit)

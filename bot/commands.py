@@ -44,6 +44,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
     Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
+    Command(
+        "profit",
+        "[day|week|month] [MODE]",
+        "what you made and lost today, this week and this month; with a word, a line for each day, week or month",
+    ),
+    Command("stats", "[day|week|month] [MODE]", "your result by what ended the trades: take-profit, stop-loss, you"),
+    Command("my_stats", "[MODE]", "your trades at a glance: how many, how many with a gain, best, worst, by whom"),
+    Command(
+        "performance", "[MODE]", "what you have at risk, how much of it in one token, your fees, and where your SOL is"
+    ),
     Command("price", "MINT", "a token's price, market cap, how far its curve is and how its price has changed"),
     Command(
         "info", "MINT", "all that is known of a token: name, price, changes, maker, age, holders, and your position"

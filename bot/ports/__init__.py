@@ -8,6 +8,7 @@ There is one file per noun. Other rooms import every name from here, so that a n
 
 from __future__ import annotations
 
+from bot.ports.books import BookedEntry, BookStore, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.ports.chain import Blockhash, Chain, ClosingOrder, EndpointHealth, PoolNews, SwapOrder, WalletBalances
 from bot.ports.chat import (
     MAX_UPDATES,
@@ -60,7 +61,9 @@ __all__ = [
     "STANDBY_S",
     "BlockEngines",
     "Blockhash",
+    "BookStore",
     "Booked",
+    "BookedEntry",
     "Brought",
     "Button",
     "ButtonPress",
@@ -70,6 +73,7 @@ __all__ = [
     "ChatReply",
     "ChatText",
     "ChatUpdate",
+    "ClosedSums",
     "ClosingOrder",
     "ClosingStore",
     "Connections",
@@ -107,13 +111,16 @@ __all__ = [
     "Owner",
     "Party",
     "PastPrice",
+    "PeriodSums",
     "PoolNews",
     "PositionStore",
     "Preview",
     "PricePoint",
     "Prices",
     "ProgramStore",
+    "ReasonSums",
     "RecordingState",
+    "ResultSums",
     "Reversed",
     "Router",
     "RouterHealth",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.ports.books import BookStore
 from bot.ports.closings import ClosingStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
@@ -73,6 +74,7 @@ class Store(
     FinalityStore,
     PositionStore,
     LedgerStore,
+    BookStore,
     SnipeStore,
     OutboxStore,
     TrackingStore,

@@ -14,6 +14,7 @@ import trio
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
+from bot.storage.memory_books import MemoryBooks
 from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
@@ -367,6 +368,7 @@ class MemoryStore(
     MemoryFinality,
     MemoryPositions,
     MemoryLedger,
+    MemoryBooks,
     MemorySnipes,
     MemoryOutbox,
     MemoryTracking,

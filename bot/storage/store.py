@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from bot.storage.address import DatabaseAddress
 from bot.storage.audit import Audit
+from bot.storage.books import Books
 from bot.storage.closings import Closings
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
@@ -33,6 +34,7 @@ class PostgresStore(
     Finality,
     Positions,
     Ledger,
+    Books,
     SnipeRuns,
     Outbox,
     Tracking,

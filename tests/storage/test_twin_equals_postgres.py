@@ -16,7 +16,7 @@ from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
 from bot.trading.fill import Brought
 from bot.trading.intent import Context, IntentState, Side, TradeRequest
-from bot.trading.ledger import legs_of_failed, legs_of_fill, legs_of_outside
+from bot.trading.ledger import Account, legs_of_failed, legs_of_fill, legs_of_outside
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import admit
 from tests.storage.books import entries
@@ -240,7 +240,20 @@ async def state_of(store: Store, wallet: Wallet) -> dict[str, Answer]:
         "unfinal": await store.unfinal(99),
         "unproven": await store.unproven(),
         "sums": (await store.overview(NOW_MS)).modes,
+        "books": await books_of(store, wallet),
     }
+
+
+async def books_of(store: Store, wallet: Wallet) -> list[Answer]:
+    """What a user is told of his own books. The twin has no clock for entries that are of no order, and no row numbers."""
+    mine = (wallet.user_id, wallet.mode)
+    booked = [replace(row, number=0, at_ms=0) for row in await store.booked(*mine, 99)]
+    bounds = [0, NOW_MS, NOW_MS + 300, NOW_MS + 500_000, NOW_MS + 10**9]
+    periods = await store.period_sums(*mine, bounds)
+    results = [await store.result_sums(*mine, since, 9) for since in (0, NOW_MS + 300)]
+    assert results[0].realized_lamports == sum(one.realized_lamports for one in periods)
+    assert (await store.ledger_sums(*mine)).get(Account.WALLET, 0) == sum(row.entry.wallet_lamports for row in booked)
+    return [booked, periods, results, await store.closed_sums(*mine), await store.ledger_sums(*mine)]
 
 
 async def compare(server: DatabaseAddress, acts: list[Act]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 
+from bot.chat_door import chat_of
 from bot.console import ConsoleMessenger
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatApi
@@ -16,18 +17,9 @@ from bot.status import StatusBoard
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
-from bot.telegram.handlers import (
-    AccountHandlers,
-    ModeHandlers,
-    PreferenceHandlers,
-    TokenHandlers,
-    TradeHandlers,
-    WatchingHandlers,
-    make_chat,
-)
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
-from bot.users import ModeSwitch, Registrar
+from bot.users import Registrar
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import gateway_running
 from tests.whole import virtual
@@ -101,28 +93,10 @@ async def bot_on_telegram(
 
     monkeypatch.setattr(virtual, "ConsoleMessenger", messenger)
     async with running_bot(world) as bot:
-        store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
+        store, clock = bot.adapters.store, bot.adapters.clock
         registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
-        chat = make_chat(
-            AccountHandlers(
-                store,
-                chain,
-                clock,
-                registrar.register,
-                bot.hunt.sniper_changed,
-                board.words.line,
-                bot.desk.pipeline.closed_by_loss,
-            ),
-            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
-            PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
-            WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
-            TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
-            modes=ModeHandlers(
-                ModeSwitch(store, bot.adapters.vault, clock, MODES, bot.hunt.mode_changed), store, chain
-            ),
-            words=board.words,
-        )
+        chat = chat_of(bot, board, registrar, MODES)
         await open_for_entries(bot)
         async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:
             yield bot

@@ -6,9 +6,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.clock import SpanUnit
 from bot.commands import COMMANDS
+from bot.telegram.handlers.books import SHOWN
 from bot.telegram.words import short
 from bot.trading.intent import Side
+from bot.trading.units import format_sol
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
@@ -52,6 +55,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         told = await talk.asks(f"/info {mint}", "calls itself Token 1 (T1)")
         assert "You hold no position in it." in told
         assert "Launched" in told
+        await hears_his_books(talk)
         await talk.asks("/settings", "stop_loss = 10 %")
         await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
         await talk.asks(
@@ -88,6 +92,32 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.hears("Position closed")
         assert await talk.world.books_equal_chain()
     assert set(talk.said) == {command.name for command in COMMANDS}
+
+
+async def hears_his_books(talk: Talk) -> None:
+    """After one buy and two sales, the last of which closed the position."""
+    result = (await talk.world.store.day(0)).realized_lamports
+    told = format_sol(result, signed=True)
+    profit = await talk.asks("/profit", "[live] Your result, in days of UTC:")
+    assert profit.count(f"{told} SOL; 1 buy, 2 sales; fees") == 4, profit  # today, this week, this month, ever
+    assert "yesterday: nothing" in profit
+    for unit, day in (("day", "2026"), ("week", "week from "), ("month", "2026-")):
+        listed = await talk.asks(f"/profit {unit}", f"Your result of the last {SHOWN[SpanUnit(unit)]} {unit}s")
+        assert f"{day}" in listed
+        assert listed.count(f"{told} SOL; 1 buy, 2 sales") == 1, listed
+    stats = await talk.asks("/stats", "by what ended the trades, since the beginning")
+    assert f"by hand: 2 sales, 0 with a gain, {told} SOL" in stats
+    assert f"in all {told} SOL" in stats
+    await talk.asks("/stats week", "this week, since ")
+    mine = await talk.asks("/my_stats", "1 closed position: 0 with a gain (0 %)")
+    assert f"worst {told} SOL" in mine
+    performance = await talk.asks("/performance", "You hold no position")
+    assert f"result {told} SOL" in performance
+    assert "Between the two" not in performance, performance
+    for wrong in ("/profit year", "/profit day week", "/stats " + "9" * 25, "/my_stats \u202e*_`", "/performance <b>"):
+        await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
+    await talk.asks("/profit paper", "you have no books of mode paper; yours are of: live")
+    await talk.asks("/profit live dry_run", "one mode at a time")
 
 
 async def test_wrong_commands_are_answered_with_what_is_right(

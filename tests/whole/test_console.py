@@ -10,26 +10,18 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.chat_door import chat_of
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError
 from bot.localnet.inprocess import InProcessChain
 from bot.status import StatusBoard
-from bot.telegram.handlers import (
-    AccountHandlers,
-    ModeHandlers,
-    PreferenceHandlers,
-    TokenHandlers,
-    TradeHandlers,
-    WatchingHandlers,
-    make_chat,
-)
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.offer import offer_key
 from bot.trading.trading_state import OUTFLOW
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
-from bot.users import ModeSwitch, Registrar
+from bot.users import Registrar
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import World, bought, make_world, open_for_entries, pausing, running_bot, until
@@ -43,28 +35,10 @@ async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
     """The console of a bot that is open for entries and has the user demo-1."""
     await world.user("demo-1", UserSettings())
     async with running_bot(world) as bot:
-        store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
+        store, clock = bot.adapters.store, bot.adapters.clock
         registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
-        chat = make_chat(
-            AccountHandlers(
-                store,
-                chain,
-                clock,
-                registrar.register,
-                bot.hunt.sniper_changed,
-                board.words.line,
-                bot.desk.pipeline.closed_by_loss,
-            ),
-            TradeHandlers(store, chain, bot.desk, clock, bot.panic, bot.hunt.sniper_changed, board.words),
-            PreferenceHandlers(store, clock, bot.guard, bot.hunt.sniper_changed, bot.policy.ceilings),
-            WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
-            TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
-            modes=ModeHandlers(
-                ModeSwitch(store, bot.adapters.vault, clock, MODES, bot.hunt.mode_changed), store, chain
-            ),
-            words=board.words,
-        )
+        chat = chat_of(bot, board, registrar, MODES)
         await open_for_entries(bot)
         yield bot, Console(store, clock, chat, ConsoleMessenger(world.told.append))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.account import AccountHandlers
+from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
@@ -19,6 +20,7 @@ def make_chat(
     watching: WatchingHandlers,
     tokens: TokenHandlers,
     *,
+    books: BookHandlers,
     modes: ModeHandlers,
     words: Words,
 ) -> Chat:
@@ -29,6 +31,10 @@ def make_chat(
         "wallet": account.wallet,
         "status": account.status,
         "balance": account.balance,
+        "profit": books.profit,
+        "stats": books.stats,
+        "my_stats": books.my_stats,
+        "performance": books.performance,
         "mode": modes.mode,
         "settings": preferences.settings,
         "snipe": preferences.snipe,
@@ -56,6 +62,7 @@ def make_chat(
 
 __all__ = [
     "AccountHandlers",
+    "BookHandlers",
     "ModeHandlers",
     "PreferenceHandlers",
     "TokenHandlers",

@@ -1,0 +1,212 @@
+"""A user's own books: what he made and lost, by time and by reason. Every figure is of the ledger and of fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.clock import Clock, SpanUnit, day_of, spans_until
+from bot.commands import Command
+from bot.ports import PeriodSums, Store, User
+from bot.telegram.book_text import (
+    PROFIT_MEANS,
+    balance_lines,
+    closed_lines,
+    exposure_lines,
+    fee_lines,
+    period_text,
+    result_lines,
+)
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.telegram.words import mode_label
+from bot.trading.intent import Mode
+from bot.trading.ledger import Account
+from bot.trading.limits import UserSettings
+from bot.trading.position import Position
+from bot.trading.units import counted, format_sol
+
+# A moment after everything: a block's clock may stand ahead of ours, and what it made belongs to the last span.
+END_MS = 253_370_764_800_000
+REASONS_SHOWN = 20
+READS_MAX = 3  # of books that go on being written
+SHOWN = {SpanUnit.DAY: 14, SpanUnit.WEEK: 8, SpanUnit.MONTH: 12}
+IN_WORDS = {SpanUnit.DAY: "today", SpanUnit.WEEK: "this week", SpanUnit.MONTH: "this month"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose books, of which mode, and the other words of a command."""
+
+    user: User
+    settings: UserSettings
+    mode: Mode
+    words: tuple[str, ...]
+    others: tuple[Mode, ...]
+
+    @property
+    def label(self) -> str:
+        """What every answer begins with."""
+        return mode_label(self.mode.value)
+
+    def elsewhere(self, command: Command) -> list[str]:
+        """That there are books of other modes too."""
+        named = " or ".join(f"/{command.name} {one.value}" for one in self.others)
+        return [f"This is of mode {self.mode.value} alone; your other books: {named}."] if named else []
+
+
+async def asked_books(store: Store, incoming: Incoming, arguments: Sequence[str]) -> Asked:
+    """A word that is a mode says which of a user's books are meant, else those of his own mode."""
+    user = known(incoming)
+    modes = [wallet.mode for wallet in await store.wallets(user.id)]
+    words = [word.lower() for word in arguments]
+    named = [one for one in Mode if one.value in words]
+    if len(named) > 1:
+        raise UsageError("one mode at a time; give one of them")
+    mode = named[0] if named else user.mode
+    if mode not in modes:
+        yours = ", ".join(one.value for one in modes)
+        raise UsageError(f"you have no books of mode {mode.value}; yours are of: {yours}")
+    return Asked(
+        user,
+        await store.settings(user.id),
+        mode,
+        tuple(word for word in words if word != mode.value or not named),
+        tuple(one for one in modes if one is not mode),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BookHandlers:
+    """`/profit`, `/stats`, `/my_stats` and `/performance`."""
+
+    store: Store
+    clock: Clock
+
+    async def profit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        asked = await asked_books(self.store, incoming, arguments)
+        unit = _unit(asked, command)
+        lines = await (self._overview(asked) if unit is None else self._listed(asked, unit))
+        return "\n".join([*lines, PROFIT_MEANS, *asked.elsewhere(command)])
+
+    async def _overview(self, asked: Asked) -> list[str]:
+        now_ms, zone = self.clock.now_ms(), asked.settings.timezone
+        yesterday, today = spans_until(now_ms, SpanUnit.DAY, 2, zone)
+        [week], [month] = (spans_until(now_ms, unit, 1, zone) for unit in (SpanUnit.WEEK, SpanUnit.MONTH))
+        begins = sorted({0, yesterday.start_ms, today.start_ms, week.start_ms, month.start_ms})
+        pieces = await self.store.period_sums(asked.user.id, asked.mode, [*begins, END_MS])
+
+        def since(start_ms: int, end_ms: int = END_MS) -> str:
+            inside = [sums for begin, sums in zip(begins, pieces, strict=True) if start_ms <= begin < end_ms]
+            return period_text(sum(inside, PeriodSums()))
+
+        return [
+            f"{asked.label} Your result, in days of {zone}:",
+            f"today, {today.first_day}: {since(today.start_ms)}",
+            f"yesterday: {since(yesterday.start_ms, today.start_ms)}",
+            f"this week, since Monday {week.first_day}: {since(week.start_ms)}",
+            f"this month, since {month.first_day}: {since(month.start_ms)}",
+            f"since the beginning: {since(0)}",
+            "/profit day, /profit week and /profit month have a line for each.",
+        ]
+
+    async def _listed(self, asked: Asked, unit: SpanUnit) -> list[str]:
+        zone = asked.settings.timezone
+        spans = spans_until(self.clock.now_ms(), unit, SHOWN[unit], zone)
+        bounds = [*(span.start_ms for span in spans), END_MS]
+        sums = await self.store.period_sums(asked.user.id, asked.mode, bounds)
+        lines = [
+            f"{_span_name(span.first_day, unit)}: {period_text(one)}"
+            for span, one in zip(reversed(spans), reversed(sums), strict=True)
+            if not one.is_empty
+        ]
+        which = counted(SHOWN[unit], unit.value)
+        return [
+            f"{asked.label} Your result of the last {which}, in days of {zone}, the latest first:",
+            *(lines or ["nothing was traded in any of them"]),
+            *([f"in all: {period_text(sum(sums, PeriodSums()))}"] if len(lines) > 1 else []),
+        ]
+
+    async def stats(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        asked = await asked_books(self.store, incoming, arguments)
+        unit = _unit(asked, command)
+        since_ms, named = 0, "since the beginning"
+        if unit is not None:
+            [span] = spans_until(self.clock.now_ms(), unit, 1, asked.settings.timezone)
+            since_ms, named = span.start_ms, f"{IN_WORDS[unit]}, since {span.first_day} in {asked.settings.timezone}"
+        sums = await self.store.result_sums(asked.user.id, asked.mode, since_ms, REASONS_SHOWN)
+        lines = result_lines(sums) or ["nothing was sold or paid for"]
+        return "\n".join(
+            [
+                f"{asked.label} Your result by what ended the trades, {named}:",
+                *lines,
+                f"in all {format_sol(sums.realized_lamports, signed=True)} SOL, as /profit has it.",
+                *asked.elsewhere(command),
+            ]
+        )
+
+    async def my_stats(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        asked = await asked_books(self.store, incoming, arguments)
+        if asked.words:
+            raise wrong_usage(command)
+        user_id, mode = asked.user.id, asked.mode
+        [whole] = await self.store.period_sums(user_id, mode, [0, END_MS])
+        held = [row for row in await self.store.open_positions(user_id) if row.mode is mode]
+        today = day_of(self.clock.now_ms(), asked.settings.timezone)
+        sniper = "on" if asked.settings.snipe_enabled else "off"
+        return "\n".join(
+            [
+                f"{asked.label} Since the beginning: {period_text(whole)}.",
+                *closed_lines(await self.store.closed_sums(user_id, mode)),
+                f"Now, {today}: {counted(len(held), 'open position')} at a cost of"
+                f" {format_sol(sum(row.cost_lamports for row in held))} SOL; sniper {sniper};"
+                f" {counted(len(await self.store.tracked(user_id)), 'followed wallet')}.",
+                *asked.elsewhere(command),
+            ]
+        )
+
+    async def performance(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        asked = await asked_books(self.store, incoming, arguments)
+        if asked.words:
+            raise wrong_usage(command)
+        held, ledger, whole = await self._of_one_moment(asked.user.id, asked.mode)
+        return "\n".join(
+            [
+                f"{asked.label} Your books since the beginning.",
+                *exposure_lines(held, ledger),
+                *fee_lines(ledger, whole.buys + whole.sells),
+                *balance_lines(held, ledger, whole.realized_lamports),
+                *asked.elsewhere(command),
+            ]
+        )
+
+    async def _of_one_moment(
+        self, user_id: str, mode: Mode
+    ) -> tuple[list[Position], Mapping[Account, int], PeriodSums]:
+        """What is held, the ledger and the result; read again where something was booked in between."""
+        ledger = await self.store.ledger_sums(user_id, mode)
+        for _ in range(READS_MAX):
+            held = [row for row in await self.store.open_positions(user_id) if row.mode is mode]
+            [whole] = await self.store.period_sums(user_id, mode, [0, END_MS])
+            before, ledger = ledger, await self.store.ledger_sums(user_id, mode)
+            if ledger == before:
+                break
+        return held, ledger, whole
+
+
+def _unit(asked: Asked, command: Command) -> SpanUnit | None:
+    """The span that was asked for; None for none. Raises UsageError for anything else."""
+    if not asked.words:
+        return None
+    found = [unit for unit in SpanUnit if asked.words == (unit.value,)]
+    if not found:
+        raise wrong_usage(command)
+    return found[0]
+
+
+def _span_name(first_day: str, unit: SpanUnit) -> str:
+    """`2026-11-21`, `week from 2026-11-16` or `2026-11`."""
+    if unit is SpanUnit.MONTH:
+        return first_day.rpartition("-")[0]
+    return f"week from {first_day}" if unit is SpanUnit.WEEK else first_day
