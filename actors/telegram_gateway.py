@@ -335,6 +335,8 @@ class TelegramGateway:
             for number, part in enumerate(reply.parts):
                 buttons = reply.buttons if number == last else ()
                 await self._say_part(chat_id, part, buttons, announced if number == 0 else None)
+            if reply.document is not None:
+                await _until_taken(partial(self._api.send_document, chat_id, reply.document), REPLY_S)
         except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
             log.warning("reply_lost", reason=str(error))
 

@@ -54,6 +54,11 @@ def day_start_ms(day: str, zone: str = "UTC") -> int:
     return round(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
+def minute_of(at_ms: int, zone: str = "UTC") -> str:
+    """A moment in a user's zone as `YYYY-MM-DD HH:MM`, for people."""
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
+
 def rfc3339_s(at_ms: int) -> str:
     """A moment as RFC 3339 in UTC in whole seconds, for sentences."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")

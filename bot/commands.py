@@ -45,6 +45,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
     Command(
+        "history", "[COUNT|csv] [MODE]", "the latest entries of your ledger; csv sends every fill and fee as a file"
+    ),
+    Command(
         "profit",
         "[day|week|month] [MODE]",
         "what you made and lost today, this week and this month; with a word, a line for each day, week or month",

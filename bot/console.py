@@ -119,7 +119,9 @@ class _Conversation:
         if self.user is None:
             with suppress(Unavailable):  # a newcomer, whose next line looks again
                 await self.look()
-        return answer
+        if answer.document is None:
+            return answer.text
+        return f"{answer.text}\n{answer.document.content.decode(errors='replace')}"
 
     async def look(self) -> None:
         """Look up who speaks, and let him hear his messages."""

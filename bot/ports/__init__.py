@@ -19,6 +19,7 @@ from bot.ports.chat import (
     ChatReply,
     ChatText,
     ChatUpdate,
+    Document,
     OtherUpdate,
 )
 from bot.ports.closings import ClosingStore
@@ -79,6 +80,7 @@ __all__ = [
     "Connections",
     "Day",
     "Desk",
+    "Document",
     "EndpointHealth",
     "EngineHealth",
     "FinalityStore",

@@ -56,6 +56,14 @@ class Button:
     data: str
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file for somebody's chat: the name under which it is kept, and its bytes, which no repr shows."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
 class ChatApi(Protocol):
     """The chat service. Every method raises ChatUnavailable, ChatForbidden or ChatRejected; see there who must act."""
 
@@ -72,6 +80,9 @@ class ChatApi(Protocol):
     async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
         """Send a text of 1 to 4096 UTF-16 units with buttons below each other; returns its message id."""
 
+    async def send_document(self, chat_id: int, document: Document) -> int:
+        """Send a file of 1 byte to 50 MB; returns its message id."""
+
     async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
         """Replace the text and the buttons of a message of ours; one that reads so already counts as edited."""
 
@@ -87,10 +98,11 @@ class ChatApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """What is said in answer to a text: one message per part, the buttons under the last."""
+    """What is said in answer to a text: one message per part, the buttons under the last, and then the file, if any."""
 
     parts: tuple[str, ...]
     buttons: tuple[Button, ...] = ()
+    document: Document | None = None
 
 
 class ChatDoor(Protocol):

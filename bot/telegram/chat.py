@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
 from bot.commands import CONSENT_TEXT, CONSENT_VERSION, Command
 from bot.errors import BudgetSpent, ChainUnavailable, RouterUnavailable, StoreUnavailable, Unavailable
-from bot.ports import User
+from bot.ports import Document, User
 from bot.telegram.parsing import Parsed, UsageError, parse
 from bot.trading.failures import order_failure
 
@@ -45,7 +45,15 @@ class Words(Protocol):
         """Where an order is kept that is not in the database yet, as a further sentence; empty where it is."""
 
 
-Handler = Callable[[Incoming, tuple[str, ...], Command], Awaitable[str]]
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to a text, and a file beside it where one was asked for."""
+
+    text: str
+    document: Document | None = None
+
+
+Handler = Callable[[Incoming, tuple[str, ...], Command], Awaitable[str | Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +63,30 @@ class Chat:
     handlers: dict[str, Handler]
     words: Words
 
-    async def answer(self, incoming: Incoming) -> str:
+    async def answer(self, incoming: Incoming) -> Answer:
         """The reply to one text. Wrong usage and services that are away become a line that says what to do."""
         try:
             parsed = parse(incoming.text)
             return await self._run(incoming, parsed)
         except UsageError as error:
-            return str(error)
+            return Answer(str(error))
         except Unavailable as error:
-            return self._with_freeze(incoming, self.unavailable(error, incoming.key))
+            return Answer(self._with_freeze(incoming, self.unavailable(error, incoming.key)))
 
-    async def _run(self, incoming: Incoming, parsed: Parsed) -> str:
+    async def _run(self, incoming: Incoming, parsed: Parsed) -> Answer:
         if parsed.command.role != "anyone":
             if incoming.user is None:
-                return "You have no wallet here yet; send /start first."
+                return Answer("You have no wallet here yet; send /start first.")
             if incoming.user.consent_version != CONSENT_VERSION:
-                return f"The terms have changed.\n{CONSENT_TEXT}"
+                return Answer(f"The terms have changed.\n{CONSENT_TEXT}")
         log.info(
             "command", name=parsed.command.name, key=incoming.key, user=incoming.user.id if incoming.user else None
         )
         told = await self.handlers[parsed.command.name](incoming, parsed.arguments, parsed.command)
-        return self._with_freeze(incoming, told) if parsed.command.name in TOLD_OF_FREEZE else told
+        answer = Answer(told) if isinstance(told, str) else told
+        if parsed.command.name in TOLD_OF_FREEZE:
+            answer = replace(answer, text=self._with_freeze(incoming, answer.text))
+        return answer
 
     def _with_freeze(self, incoming: Incoming, told: str) -> str:
         """An answer that speaks of a user's money as if it could be moved, and below it that it cannot."""

@@ -23,10 +23,11 @@ from telegram import error as foreign
 from telegram.request import HTTPXRequest
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, OtherUpdate
+from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, Document, OtherUpdate
 
 BASE_URL = "https://api.telegram.org/bot"
 CALL_S = 10.0  # the usual deadline of a call; a long poll gets its wait on top
+FILE_S = 30.0  # what a call with a file has on top
 MAX_IN_FLIGHT = 16
 # A pool slot may stay lost when a connect is cancelled (httpx 0.28.1); spare ones keep the limiter from waiting on it.
 SPARE_CONNECTIONS = 4
@@ -126,6 +127,13 @@ class TelegramClient:
         message = await _called(
             lambda: self._bot.send_message(chat_id, text, reply_markup=_keyboard(buttons), link_preview_options=_PLAIN),
             self._call_s,
+        )
+        return message.message_id
+
+    async def send_document(self, chat_id: int, document: Document) -> int:
+        message = await _called(
+            lambda: self._bot.send_document(chat_id, document.content, filename=document.name),
+            self._call_s + FILE_S,
         )
         return message.message_id
 

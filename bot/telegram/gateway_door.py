@@ -28,7 +28,7 @@ class TelegramDoor:
         except Unavailable as error:
             return ChatReply((self.chat.unavailable(error, key),))
         reply = await self.chat.answer(Incoming(user, telegram_id, text, key))
-        return ChatReply(parts(reply), buttons_under(reply))
+        return ChatReply(parts(reply.text), buttons_under(reply.text), reply.document)
 
 
 @dataclass(frozen=True, slots=True)

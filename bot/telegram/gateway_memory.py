@@ -14,10 +14,11 @@ import trio
 
 from bot.clock import Clock
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, OtherUpdate
+from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, Document, OtherUpdate
 from bot.telegram.gateway_cards import MAX_UNITS, units
 
 MAX_DATA_BYTES = 64
+MAX_FILE_BYTES = 50_000_000
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -29,6 +30,7 @@ class Shown:
     ours: bool
     text: str = field(repr=False)
     buttons: tuple[Button, ...] = ()
+    document: Document | None = None
 
 
 class MemoryTelegram:
@@ -136,6 +138,14 @@ class MemoryTelegram:
         self._check_message(text, buttons)
         kind = self._chats[chat_id][0]
         return self._put(chat_id, kind, Shown(self._next_message(), ours=True, text=text, buttons=tuple(buttons)))
+
+    async def send_document(self, chat_id: int, document: Document) -> int:
+        await self._called("send_document")
+        self._check_chat(chat_id)
+        if not 1 <= len(document.content) <= MAX_FILE_BYTES:
+            raise ChatRejected("Telegram refused the request: file must be non-empty and no larger than 50 MB")
+        kind = self._chats[chat_id][0]
+        return self._put(chat_id, kind, Shown(self._next_message(), ours=True, text="", document=document))
 
     async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
         await self._called("edit")

@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 
 from bot.errors import ChatUnavailable
-from bot.ports import Button, ChatApi, ChatUpdate
+from bot.ports import Button, ChatApi, ChatUpdate, Document
 
 PATIENCE_S = 3.0  # a chat that asked for a longer rest is not waited for; the sender hears when to come again
 FORGET_ABOVE = 1_000  # chats in the books before those at rest are forgotten
@@ -64,6 +64,9 @@ class PacedChat:
 
     async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
         return await self._in_turn(chat_id, partial(self._api.send, chat_id, text, buttons))
+
+    async def send_document(self, chat_id: int, document: Document) -> int:
+        return await self._in_turn(chat_id, partial(self._api.send_document, chat_id, document))
 
     async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
         await self._in_turn(chat_id, partial(self._api.edit, chat_id, message_id, text, buttons))

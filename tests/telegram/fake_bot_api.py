@@ -19,12 +19,14 @@ from typing import Any
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.ports import Button
-from bot.telegram.gateway_memory import Shown
+from bot.ports import Document
+from bot.telegram.gateway_memory import MAX_FILE_BYTES, Shown
+from tests.telegram.bot_api_messages import buttons_of, optional, person
 from tests.telegram.bot_api_schema import Schema
 
 Json = dict[str, Any]
@@ -39,6 +41,7 @@ _OUR_NAMES = {
     "whoami": "getMe",
     "updates": "getUpdates",
     "send": "sendMessage",
+    "send_document": "sendDocument",
     "edit": "editMessageText",
     "delete": "deleteMessage",
     "answer_press": "answerCallbackQuery",
@@ -75,6 +78,7 @@ class FakeBotApi:
         self.calls: list[tuple[str, Json]] = []
         self.commands: dict[str, str] = {}
         self._chats: dict[int, Chat] = {}
+        self._files: dict[int, Document] = {}
         self._pending: list[Json] = []
         self._arrived = trio.Event()
         self._polling: trio.CancelScope | None = None
@@ -92,13 +96,13 @@ class FakeBotApi:
 
     def say(self, user_id: int, text: str, *, chat_id: int | None = None, chat_type: str = "private") -> int:
         chat = self._chat(user_id if chat_id is None else chat_id, chat_type)
-        message = self._new_message(chat, _person(user_id), text)
+        message = self._new_message(chat, person(user_id), text)
         self._push("message", message)
         return int(message["message_id"])
 
     def show_picture(self, user_id: int, caption: str) -> None:
         """Somebody sends a picture with a caption."""
-        message = self._new_message(self._chat(user_id, "private"), _person(user_id), "")
+        message = self._new_message(self._chat(user_id, "private"), person(user_id), "")
         del message["text"]
         picture = {"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}
         self._push("message", message | {"photo": [picture], "caption": caption})
@@ -110,11 +114,11 @@ class FakeBotApi:
 
     def press(self, chat_id: int, label: str) -> None:
         for message in reversed(self._chats[chat_id].messages.values()):
-            for button in _buttons(message):
+            for button in buttons_of(message):
                 if button.label == label:
                     query_id = f"q{self._updates}"
                     self._queries[query_id] = False
-                    query = {"id": query_id, "from": _person(chat_id), "message": message, "chat_instance": "1"}
+                    query = {"id": query_id, "from": person(chat_id), "message": message, "chat_instance": "1"}
                     self._push("callback_query", query | {"data": button.data})
                     return
         raise LookupError(f"no button {label!r} in chat {chat_id}")
@@ -128,7 +132,13 @@ class FakeBotApi:
     def messages(self, chat_id: int) -> list[Shown]:
         chat = self._chats.get(chat_id)
         return [
-            Shown(one["message_id"], one["from"]["id"] == ME["id"], one.get("text", ""), _buttons(one))
+            Shown(
+                one["message_id"],
+                one["from"]["id"] == ME["id"],
+                one.get("text", ""),
+                buttons_of(one),
+                self._files.get(one["message_id"]),
+            )
             for one in (chat.messages.values() if chat else ())
         ]
 
@@ -174,7 +184,8 @@ class FakeBotApi:
         if token != self.token:
             return JSONResponse(Refusal(401, "Unauthorized").answer, 401)
         try:
-            parameters = {name: self._read(name, text) for name, text in (await request.form()).items()}
+            async with request.form() as form:
+                parameters = {name: await self._read(name, value) for name, value in form.items()}
             if method in self._held:
                 await self._held[method].wait()
             if self._faults.get(method):
@@ -183,12 +194,15 @@ class FakeBotApi:
         except Refusal as refusal:
             return JSONResponse(refusal.answer, int(refusal.answer["error_code"]))
 
-    def _read(self, name: str, text: Any) -> Any:
+    async def _read(self, name: str, text: Any) -> Any:
+        if isinstance(text, UploadFile):
+            return Document(text.filename or "", await text.read())
         return int(text) if name in _INTEGERS else json.loads(text) if name in _JSON else text
 
     async def _call(self, method: str, parameters: Json) -> Any:
         self.calls.append((method, parameters))
-        if self.schema is not None and (found := self.schema.complaints_about_request(method, parameters)):
+        told = {name: one.name if isinstance(one, Document) else one for name, one in parameters.items()}
+        if self.schema is not None and (found := self.schema.complaints_about_request(method, told)):
             raise self._complaint("; ".join(found))
         model = getattr(self, f"m_{method}", None)
         if model is None:
@@ -241,6 +255,16 @@ class FakeBotApi:
         self._check(chat_id, text, reply_markup)
         return self._new_message(self._chats[chat_id], ME, text, reply_markup), "Message"
 
+    async def m_sendDocument(self, *, chat_id: int, document: Document) -> tuple[Json, str]:
+        self._check_chat(chat_id)
+        if not 1 <= len(document.content) <= MAX_FILE_BYTES:
+            raise Refusal(400, "Bad Request: file must be non-empty")
+        message = self._new_message(self._chats[chat_id], ME, "")
+        del message["text"]
+        message["document"] = {"file_id": "f", "file_unique_id": "u", "file_name": document.name}
+        self._files[message["message_id"]] = document
+        return message, "Message"
+
     async def m_editMessageText(
         self,
         *,
@@ -263,7 +287,7 @@ class FakeBotApi:
                 " same as a current content and reply markup of the message",
             )
         message.pop("reply_markup", None)
-        message |= {"text": text, "edit_date": int(time.time())} | _optional(reply_markup=reply_markup)
+        message |= {"text": text, "edit_date": int(time.time())} | optional(reply_markup=reply_markup)
         return message, "Message"
 
     async def m_deleteMessage(self, *, chat_id: int, message_id: int) -> tuple[bool, str]:
@@ -300,7 +324,7 @@ class FakeBotApi:
             raise Refusal(400, "Bad Request: message text is empty")
         if len(text.encode("utf-16-le")) > 2 * 4096:
             raise Refusal(400, "Bad Request: message is too long")
-        for button in _buttons({"reply_markup": reply_markup or {}}):
+        for button in buttons_of({"reply_markup": reply_markup or {}}):
             if not button.label:
                 raise Refusal(400, "Bad Request: inline keyboard button text is empty")
             if not 1 <= len(button.data.encode()) <= 64:
@@ -324,7 +348,7 @@ class FakeBotApi:
             "chat": chat.about,
             "date": int(time.time()),
             "text": text,
-            **_optional(reply_markup=reply_markup),
+            **optional(reply_markup=reply_markup),
         }
         chat.messages[self._messages] = message
         return message
@@ -338,19 +362,6 @@ class FakeBotApi:
     def _wake(self) -> None:
         self._arrived.set()
         self._arrived = trio.Event()
-
-
-def _person(user_id: int) -> Json:
-    return {"id": user_id, "is_bot": False, "first_name": f"Person {user_id}"}
-
-
-def _buttons(message: Json) -> tuple[Button, ...]:
-    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-    return tuple(Button(one["text"], one["callback_data"]) for row in rows for one in row)
-
-
-def _optional(**values: Any) -> Json:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 async def _answer(response: Response) -> Response:

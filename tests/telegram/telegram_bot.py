@@ -12,7 +12,7 @@ import trio
 from bot.chat_door import chat_of
 from bot.console import ConsoleMessenger
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import ChatApi
+from bot.ports import ChatApi, Document
 from bot.status import StatusBoard
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -62,6 +62,15 @@ class Talk:
         """Say something and hear an answer with these words in it."""
         self.say(text)
         return await self.hears(words, within_s=within_s)
+
+    async def gets_file(self, *, within_s: float = 30) -> Document:
+        """The latest file in the chat."""
+        with trio.fail_after(within_s):
+            while True:
+                files = [shown.document for shown in self.telegram.messages(self.person) if shown.document is not None]
+                if files:
+                    return files[-1]
+                await trio.sleep(0.1)
 
     async def confirms(self, words: str, *, within_s: float = 30) -> str:
         """Wait for a card, confirm it, and hear an answer with these words in it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clock import SpanUnit, day_of, spans_until
-from bot.ports import ClosedSums, PeriodSums, ReasonSums, ResultSums
+from bot.ports import BookedEntry, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.telegram.book_text import balance_lines, closed_lines, exposure_lines, result_lines
-from bot.trading.intent import Context
-from bot.trading.ledger import Account
+from bot.telegram.history_text import COLUMN_OF, history_line, table
+from bot.trading.intent import Context, Side
+from bot.trading.ledger import Account, Entry, EntryKind, Leg
 from bot.trading.units import format_sol
 from tests.telegram.commands_page import page
 
@@ -98,6 +102,45 @@ def test_somebody_without_positions_risks_nothing() -> None:
 
 def test_the_page_of_commands_is_written_from_the_table() -> None:
     assert PAGE.read_text("utf-8") == page(), "run: python -m tests.telegram.commands_page > docs/commands.md"
+
+
+ENTRIES = st.builds(
+    BookedEntry,
+    number=st.integers(1, 10**6),
+    at_ms=YEARS_MS,
+    entry=st.builds(
+        Entry,
+        kind=st.sampled_from(EntryKind),
+        wallet_id=st.just("w"),
+        legs=st.lists(st.builds(Leg, st.sampled_from(Account), LAMPORTS), max_size=6).map(tuple),
+        evidence=st.none() | st.text(max_size=400),
+    ),
+    side=st.none() | st.sampled_from(Side),
+    mint=st.sampled_from(("", "MintOne00000")),
+    token_raw=st.integers(0, 2**64 - 1),
+    reason=st.text(max_size=400),
+)
+
+
+@given(rows=st.lists(ENTRIES, max_size=12), carried=st.dictionaries(st.sampled_from(Account), LAMPORTS, max_size=5))
+def test_the_table_sums_to_the_ledger_to_the_lamport(rows: list[BookedEntry], carried: dict[Account, int]) -> None:
+    content = table(rows, mode="live", zone="Asia/Kathmandu", carried=carried)
+    read = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    assert len(read) == len(rows) + bool(carried)
+    for account, column in COLUMN_OF.items():
+        booked = sum(leg.lamports for row in rows for leg in row.entry.legs if leg.account is account)
+        in_file = sum((Decimal(row[column] or "0") for row in read), Decimal(0))
+        assert in_file * 10**9 == booked + carried.get(account, 0)
+    for row in read:
+        assert not row["note"].startswith(("=", "+", "-", "@"))
+        assert row["note"].isprintable()
+
+
+@given(row=ENTRIES, zone=st.sampled_from(ZONES))
+def test_an_entry_is_one_line_that_says_what_it_did_to_the_wallet(row: BookedEntry, zone: str) -> None:
+    line = history_line(row, zone)
+    assert len(line.splitlines()) == 1
+    assert f"  {format_sol(row.entry.wallet_lamports, signed=True)} SOL" in line
 
 
 def _lamports(line: str) -> int:

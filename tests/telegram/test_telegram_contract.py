@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.ports import Button, ButtonPress, ChatText, OtherUpdate
+from bot.ports import Button, ButtonPress, ChatText, Document, OtherUpdate
 from tests.telegram.conftest import Service
 
 ADA, BOB, GROUP = 7, 8, -100
@@ -147,6 +147,26 @@ async def test_the_longest_message_and_the_longest_button_are_taken(service: Ser
     await service.api.send(ADA, "🦊" * 2048, (Button("Sell", "x" * 64),))
 
 
+async def test_a_file_comes_as_it_was_sent(service: Service) -> None:
+    service.people.say(ADA, "/history csv")
+    document = Document("history-live-2026-11-21.csv", "mint,SOL\r\n🦊,-0.1\r\n".encode())
+    sent = await service.api.send_document(ADA, document)
+    shown = service.people.messages(ADA)[-1]
+    assert (shown.message_id, shown.ours, shown.text, shown.document) == (sent, True, "", document)
+    assert "SOL" not in repr(document)
+
+
+async def test_a_file_for_nobody_and_an_empty_one_are_refused(service: Service) -> None:
+    with pytest.raises(ChatRejected, match="Chat not found"):
+        await service.api.send_document(BOB, Document("a.csv", b"a"))
+    service.people.say(ADA, "/start")
+    with pytest.raises(ChatRejected):
+        await service.api.send_document(ADA, Document("a.csv", b""))
+    service.people.block(ADA)
+    with pytest.raises(ChatForbidden, match="blocked"):
+        await service.api.send_document(ADA, Document("a.csv", b"a"))
+
+
 async def test_the_commands_are_set_or_refused(service: Service) -> None:
     await service.api.set_commands({"buy": "buy a token", "sell": "sell it"})
     assert service.people.commands == {"buy": "buy a token", "sell": "sell it"}
@@ -164,7 +184,9 @@ async def test_a_request_to_wait_says_for_how_long(service: Service) -> None:
     await service.api.send(ADA, "hello")
 
 
-@pytest.mark.parametrize("method", ["whoami", "updates", "send", "edit", "delete", "answer_press", "set_commands"])
+@pytest.mark.parametrize(
+    "method", ["whoami", "updates", "send", "send_document", "edit", "delete", "answer_press", "set_commands"]
+)
 async def test_a_lost_call_is_told_as_such_and_the_next_one_works(service: Service, method: str) -> None:
     service.people.say(ADA, "/start")
     sent = await service.api.send(ADA, "hello", (Button("Go", "/go"),))
@@ -175,6 +197,7 @@ async def test_a_lost_call_is_told_as_such_and_the_next_one_works(service: Servi
         "whoami": partial(service.api.whoami),
         "updates": partial(service.api.updates, None, 1),
         "send": partial(service.api.send, ADA, "again"),
+        "send_document": partial(service.api.send_document, ADA, Document("a.csv", b"a")),
         "edit": partial(service.api.edit, ADA, sent, "again"),
         "delete": partial(service.api.delete, ADA, sent),
         "answer_press": partial(service.api.answer_press, press.query_id),

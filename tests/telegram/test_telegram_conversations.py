@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from decimal import Decimal
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -9,9 +13,10 @@ from trio.testing import MockClock
 from bot.clock import SpanUnit
 from bot.commands import COMMANDS
 from bot.telegram.handlers.books import SHOWN
+from bot.telegram.history_text import COLUMN_OF
 from bot.telegram.words import short
 from bot.trading.intent import Side
-from bot.trading.units import format_sol
+from bot.trading.units import LAMPORTS_PER_SOL, format_sol
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
@@ -96,6 +101,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
 
 async def hears_his_books(talk: Talk) -> None:
     """After one buy and two sales, the last of which closed the position."""
+    await hears_his_history(talk)
     result = (await talk.world.store.day(0)).realized_lamports
     told = format_sol(result, signed=True)
     profit = await talk.asks("/profit", "[live] Your result, in days of UTC:")
@@ -118,6 +124,26 @@ async def hears_his_books(talk: Talk) -> None:
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
     await talk.asks("/profit paper", "you have no books of mode paper; yours are of: live")
     await talk.asks("/profit live dry_run", "one mode at a time")
+
+
+async def hears_his_history(talk: Talk) -> None:
+    """The same entries to read, and as a file whose columns sum to what the ledger says."""
+    told = await talk.asks("/history", "[live] The latest of your ledger, in the time of UTC:")
+    assert told.count("sold ") == 2, told
+    assert told.count("bought ") == 1, told
+    assert (await talk.asks("/history 1", "The latest of your ledger")).count("sold ") == 1
+    for wrong in ("0", "51", "999999999", "-1", "\u0661", "csv csv", "=1+1", "*_`["):
+        await talk.asks(f"/history {wrong}", "usage: /history [COUNT|csv] [MODE] (how many entries, 1 to 50")
+    await talk.asks("/history csv", "The column wallet_sol sums to")
+    document = await talk.gets_file()
+    assert document.name.startswith("history-live-2")
+    rows = list(csv.DictReader(io.StringIO(document.content.decode())))
+    assert {row["side"] for row in rows} >= {"buy", "sell"}
+    [user] = await talk.world.store.users()
+    ledger = await talk.world.store.ledger_sums(user.id, user.mode)
+    for account, column in COLUMN_OF.items():
+        in_file = sum(Decimal(row[column] or "0") for row in rows)
+        assert in_file * LAMPORTS_PER_SOL == ledger.get(account, 0), column
 
 
 async def test_wrong_commands_are_answered_with_what_is_right(

@@ -31,6 +31,7 @@ def make_chat(
         "wallet": account.wallet,
         "status": account.status,
         "balance": account.balance,
+        "history": books.history,
         "profit": books.profit,
         "stats": books.stats,
         "my_stats": books.my_stats,

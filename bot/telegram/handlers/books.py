@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.clock import Clock, SpanUnit, day_of, spans_until
 from bot.commands import Command
-from bot.ports import PeriodSums, Store, User
+from bot.ports import BookedEntry, Document, PeriodSums, Store, User
 from bot.telegram.book_text import (
     PROFIT_MEANS,
     balance_lines,
@@ -17,8 +18,9 @@ from bot.telegram.book_text import (
     period_text,
     result_lines,
 )
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.account import known
+from bot.telegram.history_text import history_line, table, table_words
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.words import mode_label
 from bot.trading.intent import Mode
@@ -30,8 +32,11 @@ from bot.trading.units import counted, format_sol
 # A moment after everything: a block's clock may stand ahead of ours, and what it made belongs to the last span.
 END_MS = 253_370_764_800_000
 REASONS_SHOWN = 20
+HISTORY_SHOWN, HISTORY_MOST = 10, 50
+TABLE_PAGE, TABLE_MOST = 1_000, 20_000
 READS_MAX = 3  # of books that go on being written
 SHOWN = {SpanUnit.DAY: 14, SpanUnit.WEEK: 8, SpanUnit.MONTH: 12}
+_COUNT = re.compile(r"[0-9]{1,3}")
 IN_WORDS = {SpanUnit.DAY: "today", SpanUnit.WEEK: "this week", SpanUnit.MONTH: "this month"}
 
 
@@ -79,7 +84,7 @@ async def asked_books(store: Store, incoming: Incoming, arguments: Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class BookHandlers:
-    """`/profit`, `/stats`, `/my_stats` and `/performance`."""
+    """`/history`, `/profit`, `/stats`, `/my_stats` and `/performance`."""
 
     store: Store
     clock: Clock
@@ -127,6 +132,47 @@ class BookHandlers:
             *(lines or ["nothing was traded in any of them"]),
             *([f"in all: {period_text(sum(sums, PeriodSums()))}"] if len(lines) > 1 else []),
         ]
+
+    async def history(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
+        asked = await asked_books(self.store, incoming, arguments)
+        if asked.words == ("csv",):
+            return await self._table(asked)
+        limit = HISTORY_SHOWN
+        if asked.words:
+            [word, *more] = asked.words
+            if more or not _COUNT.fullmatch(word) or not 1 <= int(word) <= HISTORY_MOST:
+                raise UsageError(
+                    f"usage: {command.usage} (how many entries, 1 to {HISTORY_MOST}, or csv for all of them)"
+                )
+            limit = int(word)
+        rows = await self.store.booked(asked.user.id, asked.mode, limit)
+        zone = asked.settings.timezone
+        if not rows:
+            return "\n".join([f"{asked.label} Nothing is in your books yet.", *asked.elsewhere(command)])
+        return "\n".join(
+            [
+                f"{asked.label} The latest of your ledger, in the time of {zone}:",
+                *(history_line(row, zone) for row in rows),
+                "/history csv sends every fill and fee as a file.",
+                *asked.elsewhere(command),
+            ]
+        )
+
+    async def _table(self, asked: Asked) -> Answer:
+        """Every entry up to the newest of this moment, as many as fit; what is older is carried forward in one row."""
+        user_id, mode, zone = asked.user.id, asked.mode, asked.settings.timezone
+        rows: list[BookedEntry] = []
+        page = await self.store.booked(user_id, mode, TABLE_PAGE)
+        while page and len(rows) < TABLE_MOST:
+            rows += page
+            page = await self.store.booked(user_id, mode, TABLE_PAGE, page[-1].number)
+        if not rows:
+            return Answer(f"{asked.label} Nothing is in your books yet, so there is nothing to send.")
+        carried = await self.store.ledger_sums(user_id, mode, rows[-1].number) if page else {}
+        wallet_lamports = carried.get(Account.WALLET, 0) + sum(row.entry.wallet_lamports for row in rows)
+        content = table(rows, mode=mode.value, zone=zone, carried=carried)
+        name = f"history-{mode.value}-{day_of(self.clock.now_ms(), zone)}.csv"
+        return Answer(f"{asked.label} {table_words(rows, carried, wallet_lamports)}", Document(name, content))
 
     async def stats(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         asked = await asked_books(self.store, incoming, arguments)

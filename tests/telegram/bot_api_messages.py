@@ -1,0 +1,22 @@
+"""Small parts of the Bot API's JSON, as the fake makes and reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.ports import Button
+
+Json = dict[str, Any]
+
+
+def person(user_id: int) -> Json:
+    return {"id": user_id, "is_bot": False, "first_name": f"Person {user_id}"}
+
+
+def buttons_of(message: Json) -> tuple[Button, ...]:
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return tuple(Button(one["text"], one["callback_data"]) for row in rows for one in row)
+
+
+def optional(**values: Any) -> Json:
+    return {name: value for name, value in values.items() if value is not None}
