@@ -35,6 +35,7 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
+from bot.chain.tip_floor import PATH as TIP_FLOOR
 from bot.chain.transport import open_http_transport
 from bot.chain.unit_prices import FeeHints
 from bot.chain.wallet_hints import NAME as HELIUS
@@ -72,7 +73,8 @@ async def chain(
         engines = None
         if cluster.engine_url:
             regions = engine_regions(chosen, cluster.engine_url, keys.of_service(ENGINE))
-            engines = await opened.enter_async_context(open_engines(regions, clock))
+            floor_url = chosen.block_engine.tip_floor_url or cluster.engine_url + TIP_FLOOR
+            engines = await opened.enter_async_context(open_engines(regions, floor_url, clock))
         hints = None
         if chosen.helius.url is not None:
             advisor = open_http_transport(

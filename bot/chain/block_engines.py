@@ -18,6 +18,7 @@ import trio
 
 from bot.chain.engine_client import MAX_STATUSES, EngineClient, open_engine
 from bot.chain.key_file import Key
+from bot.chain.tip_floor import TipFloor, open_tip_floor
 from bot.chain.transport import RateLimited
 from bot.chain.turns import Parcel, Turns
 from bot.clock import Clock
@@ -73,9 +74,13 @@ class _Region:
 
 
 class BlockEngines:
-    """The port of that name over regions in the order of the settings. Without any nothing can be sent protected."""
+    """The port of that name over regions in the order of the settings. Without any nothing can be sent protected.
 
-    def __init__(self, regions: Sequence[Region], clock: Clock) -> None:
+    `floor` says what tips land.
+    """
+
+    def __init__(self, regions: Sequence[Region], clock: Clock, floor: TipFloor | None = None) -> None:
+        self._floor = floor
         self._clock = clock
         self._regions = [_Region(one.client, 1 / one.requests_per_s, clock.now_ms()) for one in regions]
         self._turns = Turns()
@@ -101,6 +106,10 @@ class BlockEngines:
             return None
         return self._tip_accounts[sum(mint.encode()) % len(self._tip_accounts)]
 
+    def landing_tip(self) -> int | None:
+        """The tip in lamports that mostly lands; None while nobody says it."""
+        return None if self._floor is None else self._floor.lamports()
+
     def offer(self, raw: bytes, routing: Routing) -> None:
         """Let signed bytes wait for their turn; raises ChainUnavailable when no region is configured or too many wait."""
         if not self._regions:
@@ -114,6 +123,8 @@ class BlockEngines:
         async with trio.open_nursery() as nursery:
             for region in self._regions:
                 nursery.start_soon(self._serve, region)
+            if self._floor is not None:
+                nursery.start_soon(self._floor.keep)
             ready()
             await trio.sleep_forever()
         raise AssertionError("a nursery that sleeps for ever has ended")
@@ -202,9 +213,17 @@ class BlockEngines:
 
 
 @asynccontextmanager
-async def open_engines(regions: Sequence[tuple[str, float, Key | None]], clock: Clock) -> AsyncIterator[BlockEngines]:
-    """Regions by the root of their URL, their rate and their key, for the time of the block; StartupError for no URL."""
+async def open_engines(
+    regions: Sequence[tuple[str, float, Key | None]], floor_url: str | None, clock: Clock
+) -> AsyncIterator[BlockEngines]:
+    """Regions by the root of their URL, their rate and their key, for the time of the block; StartupError for no URL.
+
+    `floor_url` is that of the feed of landed tips, None without one.
+    """
     async with AsyncExitStack() as opened:
+        floor = await opened.enter_async_context(open_tip_floor(floor_url))
         yield BlockEngines(
-            [Region(await opened.enter_async_context(open_engine(url, key)), rate) for url, rate, key in regions], clock
+            [Region(await opened.enter_async_context(open_engine(url, key)), rate) for url, rate, key in regions],
+            clock,
+            floor,
         )

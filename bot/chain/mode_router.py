@@ -68,6 +68,9 @@ class ModeRouter(ReadThrough):
     def tip_account(self, mint: str) -> str | None:
         return self.real.tip_account(mint)
 
+    def landing_tip(self) -> int | None:
+        return self.real.landing_tip()
+
     async def compute_units(self, order: SwapOrder) -> int:
         return await (await self._chain_of(order.wallet_address)).compute_units(order)
 

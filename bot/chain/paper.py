@@ -104,6 +104,9 @@ class PaperChain(ReadThrough):
     def tip_account(self, mint: str) -> str | None:  # noqa: ARG002 - no tip goes anywhere
         return TIP_ACCOUNT
 
+    def landing_tip(self) -> int | None:
+        return self.real.landing_tip()
+
     async def compute_units(self, order: SwapOrder) -> int:
         """Units that trades of the kind use; raises SendRejected where the order would fail at the reserves of now."""
         venue, fees = await self.real.venue(order.mint), await self.real.fees()

@@ -314,6 +314,9 @@ class PumpChain:
     def tip_account(self, mint: str) -> str | None:
         return None if self._engines is None else self._engines.tip_account(mint)
 
+    def landing_tip(self) -> int | None:
+        return None if self._engines is None else self._engines.landing_tip()
+
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:
         """One endpoint that takes the bytes is enough; protected ones wait for a block engine and go by nothing else.
 

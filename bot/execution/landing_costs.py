@@ -49,7 +49,8 @@ class LandingCosts:
         While no engine answers, what may go by every route after a while does so at once, and what may not is refused:
         raises CannotPrepareError.
         """
-        lamports = tip_lamports(settings, request.side, request.protection, self.policy.ceilings)
+        landing = self.chain.landing_tip()
+        lamports = tip_lamports(settings, request.side, request.protection, self.policy.ceilings, landing)
         account = self.chain.tip_account(request.mint) if lamports else None
         if account is not None:
             return lamports, account

@@ -1,7 +1,7 @@
 """The stand-in of a block engine: bundles with a tip, landed whole or not at all, and its own JSON-RPC methods.
 
-Methods, shapes and the wording of refusals follow the Jito block engine's documentation of February 2026. It has no
-auction: every bundle that it takes lands in the next block if all of it succeeds there. It forgets what waits when the
+Methods, shapes, the wording of refusals and the feed of tips follow the Jito block engine's documentation of February 2026. It
+has no auction: every bundle that it takes lands in the next block if all of it succeeds there. It forgets what waits when the
 process ends, as a real one does.
 """
 
@@ -11,6 +11,8 @@ import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -35,6 +37,10 @@ from bot.localnet.rpc.transaction_methods import decode_transaction, signatures_
 from bot.localnet.store import Store
 
 MIN_TIP_LAMPORTS = 1_000
+LAMPORTS_PER_SOL = 1_000_000_000
+TIP_FLOOR = b"/api/v1/bundles/tip_floor"
+TIPS_TOLD = 200
+PERCENTILES = (25, 50, 75, 95, 99)
 MAX_TRANSACTIONS = 5
 MAX_STATUSES = 5
 REMEMBERED = 2_000
@@ -88,6 +94,22 @@ class BlockEngine:
         except msgspec.DecodeError:
             return msgspec.json.encode(error_answer(None, PARSE_ERROR, "Parse error"))
         return msgspec.json.encode(self._handle(request))
+
+    def shown(self, target: bytes) -> bytes | None:
+        """The feed of the tips that landed lately; None for another target."""
+        return msgspec.json.encode(self._tip_floor()) if target.partition(b"?")[0] == TIP_FLOOR else None
+
+    def _tip_floor(self) -> list[dict[str, Any]]:
+        """Percentiles of the tips of the latest bundles that landed, in SOL as the real feed has them; zeros before the first."""
+        latest = (known.bundle for known in reversed(self._known.values()))
+        landed = (one.tip_lamports for one in latest if self._store.has(one.transactions[0][0].signatures[0]))
+        tips = sorted(islice(landed, TIPS_TOLD))
+        told: dict[str, Any] = {"time": datetime.fromtimestamp(self._chain.position.time_s, UTC).isoformat()}
+        for percent in PERCENTILES:
+            lamports = tips[min(len(tips) * percent // 100, len(tips) - 1)] if tips else 0
+            told[f"landed_tips_{percent}th_percentile"] = lamports / LAMPORTS_PER_SOL
+        told["ema_landed_tips_50th_percentile"] = told["landed_tips_50th_percentile"]
+        return [told]
 
     def _handle(self, request: Any) -> dict[str, Any]:
         if not isinstance(request, dict) or not isinstance(request.get("params", []), list):

@@ -94,7 +94,13 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
                 websocket = WebSocketDoor(endpoint.faults, endpoint.pubsub.open_at)
                 nursery.start_soon(trio.serve_listeners, http.serve, pair.http)
                 nursery.start_soon(trio.serve_listeners, websocket.serve, pair.websocket)
-            bundles = HttpDoor(cluster.engine.faults, cluster.engine, cluster.engine.handle_bytes, shut_by=ENGINE_DOWN)
+            bundles = HttpDoor(
+                cluster.engine.faults,
+                cluster.engine,
+                cluster.engine.handle_bytes,
+                shut_by=ENGINE_DOWN,
+                show=cluster.engine.shown,
+            )
             nursery.start_soon(trio.serve_listeners, bundles.serve, engine.http)
             portal = WebSocketDoor(cluster.portal.faults, cluster.portal.open)
             nursery.start_soon(trio.serve_listeners, portal.serve, engine.websocket)

@@ -184,6 +184,9 @@ class Chain(Protocol):
     def tip_account(self, mint: str) -> str | None:
         """Where an order of this mint tips a block engine; None when none is configured or none answers."""
 
+    def landing_tip(self) -> int | None:
+        """The tip in lamports that three of four bundles that landed lately did not exceed; None while nobody says it."""
+
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:
         """Hand the bytes to every RPC endpoint, or let them wait for their turn at a block engine where they are protected.
 

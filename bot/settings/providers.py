@@ -29,10 +29,13 @@ class BlockEngine(Section):
 
     `requests_per_s` is the rate of each region for all users together; they take turns, and sales come first.
     `key_file` holds the engine's key in one line, for `x-jito-auth`; it is read again when it changes.
+    `tip_floor_url` is a feed of the tips that landed lately, as `/api/v1/bundles/tip_floor` tells it: an order in fee mode auto
+    tips no more than what mostly lands. Profile local asks its local chain's engine.
     """
 
     urls: tuple[str, ...] = Field(default=(), max_length=16)
     key_file: SecretFile | None = None
+    tip_floor_url: str | None = None
     requests_per_s: float = Field(default=1.0, gt=0, le=100)
 
 

@@ -28,7 +28,7 @@ class FeeBounds:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """One side's wishes. `fee_lamports` is the most in mode auto and the very fee in mode fixed."""
+    """One side's wishes. `fee_lamports` and `tip_lamports` are the most in mode auto, and the very fee and tip in mode fixed."""
 
     fee_mode: str
     fee_lamports: int
@@ -73,11 +73,24 @@ def fee_bounds(settings: UserSettings, side: Side, ceilings: Ceilings, floor_lam
     return FeeBounds(min(floor_lamports, cap_lamports), cap_lamports)
 
 
-def tip_lamports(settings: UserSettings, side: Side, protection: Protection, ceilings: Ceilings) -> int:
-    """What a block engine gets when the order succeeds; an open order goes by none and tips none."""
+def tip_lamports(
+    settings: UserSettings,
+    side: Side,
+    protection: Protection,
+    ceilings: Ceilings,
+    landing_lamports: int | None = None,
+) -> int:
+    """What a block engine gets when the order succeeds; an open order goes by none and tips none.
+
+    No more than `landing_lamports`, which is what mostly lands and None where nobody says it; a fixed tip does not move.
+    """
     if protection is Protection.OPEN:
         return 0
-    return max(min(landing_of(settings, side).tip_lamports, ceilings.max_tip_lamports), LEAST_TIP_LAMPORTS)
+    wish = landing_of(settings, side)
+    tip = min(wish.tip_lamports, ceilings.max_tip_lamports)
+    if landing_lamports is not None and wish.fee_mode != FIXED:
+        tip = min(tip, landing_lamports)
+    return max(tip, LEAST_TIP_LAMPORTS)
 
 
 def is_open(protection: Protection, age_ms: int) -> bool:

@@ -22,10 +22,13 @@ from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pump_chain import PumpChain
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
+from bot.chain.tip_floor import PATH as TIP_FLOOR
+from bot.chain.tip_floor import TipFloor
 from bot.chain.transport import RateLimited
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.execution.event_reads import EventReads
+from bot.localnet.faults import ENGINE_DOWN
 from bot.localnet.geyser import Refusal
 from bot.localnet.inprocess import (
     GeyserStream,
@@ -80,7 +83,24 @@ class InProcessEngine:
 def in_process_engines(chain: InProcessChain, clock: Clock, *, requests_per_s: float = 100.0) -> BlockEngines:
     """The chain's block engine as one region."""
     door = InProcessEngine(chain)
-    return BlockEngines([Region(EngineClient(door, door, door), requests_per_s)], clock)
+    floor = TipFloor(InProcessTips(chain))
+    return BlockEngines([Region(EngineClient(door, door, door), requests_per_s)], clock, floor)
+
+
+class InProcessTips:
+    """The feed of landed tips of the chain's block engine."""
+
+    name = "in-process:5"
+
+    def __init__(self, chain: InProcessChain) -> None:
+        self._chain = chain
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        await trio.lowlevel.checkpoint()
+        assert (method, path, body) == ("GET", "", b"")
+        if self._chain.cluster.engine.faults.get(ENGINE_DOWN) is not None:
+            raise ChainUnavailable(f"{self.name}: the engine is down")
+        return 200, self._chain.cluster.engine.shown(TIP_FLOOR.encode()) or b""
 
 
 class InProcessRouter:

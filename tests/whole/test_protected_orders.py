@@ -7,12 +7,13 @@ from dataclasses import replace
 import trio
 from trio.testing import MockClock
 
+from bot.chain.tip_floor import LOOK_EVERY_S
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
 from bot.trading.intent import AttemptState, Protection, TradeRequest
 from bot.trading.landing import PROTECTED_MS
 from bot.trading.ledger import Account
-from bot.trading.limits import UserSettings
+from bot.trading.limits import FIXED, UserSettings
 from bot.trading.risk_gate import Refused
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
@@ -61,6 +62,22 @@ async def test_a_protected_trade_tips_once_and_the_books_have_it_apart(autojump_
         await exact(bot, world)
         [region] = bot.adapters.engines.health() if bot.adapters.engines else []
         assert region.taken >= 2
+
+
+async def test_who_wishes_for_more_than_what_lands_tips_what_lands(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    modest, _ = await world.user("demo-1", replace(HOLD, tip_buy_lamports=20_000))
+    rich, _ = await world.user("demo-2", replace(HOLD, tip_buy_lamports=500_000))
+    fixed, _ = await world.user("demo-3", replace(HOLD, tip_buy_lamports=90_000, fee_mode_buy=FIXED))
+    async with running_bot(world) as bot:
+        mint = await a_token(world, bot)
+        for number, user in enumerate((modest, rich, fixed), start=1):
+            [wallet] = await world.store.wallets(user.id)
+            await bot.desk.submit(buying(user, wallet, mint, Protection.PROTECTED, key=f"in {number}"))
+            await bought(world, number)
+            await trio.sleep(LOOK_EVERY_S + 1)
+        assert tips(world) == [20_000, 20_000, 90_000]
+        await exact(bot, world)
 
 
 async def test_a_protected_order_whose_bundles_vanish_waits_and_takes_no_other_route(
