@@ -33,7 +33,8 @@ from bot.console import Console, ConsoleMessenger
 from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation, foundation_of
-from bot.garbage import relax_collector
+from bot.garbage import collect_often
+from bot.interpreter import tune_interpreter
 from bot.left_on_disk import spooled_store
 from bot.live_gates import refuse_live
 from bot.local_chain import refuse_taken_port
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         FileJournal(directory / JOURNAL_FILE).records()
         open_log(options.settings.logs.level, directory)
         try:
-            relax_collector()
+            tune_interpreter()
             return trio.run(_main, options)
         except BaseExceptionGroup as group:
             raise one_error(group) from group
@@ -136,6 +137,7 @@ async def _main(options: Options) -> int:
             loop_watchdog(liveness.LOOP_STALL_S, log_report, liveness.log_loop_stall) as loop,
         ):
             nursery.start_soon(_on_signals, signals, stop, nursery.cancel_scope)
+            nursery.start_soon(collect_often)
             if options.manager is not None:
                 nursery.start_soon(liveness.ask_for_boot_time, options.manager.tell, stop.up, lambda: door.line)
             nursery.start_soon(door.serve)

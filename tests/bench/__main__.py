@@ -17,7 +17,7 @@ from pathlib import Path
 import trio
 
 from bot import logs
-from bot.garbage import relax_collector
+from bot.interpreter import tune_interpreter
 from tests.bench.admin import admin
 from tests.bench.crowd import crowd
 from tests.bench.entry import entry
@@ -33,6 +33,7 @@ from tests.bench.reads import reads
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
 from tests.bench.trade import trade
+from tests.bench.wallets import wallets
 
 BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "mail": mail,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "features": features,
     "decode": decode,
     "positions": positions,
+    "wallets": wallets,
     "reads": reads,
     "trade": trade,
     "entry": entry,
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
     print(_machine(chosen.seed), flush=True)
-    relax_collector()  # as `bot run` does
+    tune_interpreter()  # as `bot run` does
     lines: list[Line] = []
     try:
         with tempfile.TemporaryDirectory() as folder:

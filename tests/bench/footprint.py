@@ -5,7 +5,6 @@ Run as a program it is that process: it starts so many children of one sort and 
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import subprocess
@@ -17,7 +16,7 @@ import trio
 import trio.testing
 
 from actors.runtime import Actor, ChildSpec, Context, SupervisorSpec, open_supervisor
-from bot.garbage import relax_collector
+from bot.garbage import collect_everything, relax_collector
 from tests.bench.measure import Metrics, compete
 from tests.bench.peers import PykkaActor
 from tests.bench.table import Line, at_most, kibibytes, line
@@ -103,7 +102,7 @@ def _measure_pykka() -> float:
 
 def resident_bytes() -> int:
     """Memory of this process that is in RAM, after a collection."""
-    gc.collect()
+    collect_everything()
     pages = Path("/proc/self/statm").read_text("ascii").split()[STATM_RESIDENT]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 

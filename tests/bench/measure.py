@@ -6,7 +6,6 @@ compared is therefore the ratio within one round, and of the rounds the median.
 
 from __future__ import annotations
 
-import gc
 import random
 import time
 from collections import defaultdict
@@ -14,6 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeVar
+
+from bot.garbage import collect_everything
 
 Metrics = Mapping[str, float]
 """What one turn measured, by name: seconds per operation, or whatever unit its benchmark prints."""
@@ -90,7 +91,7 @@ def _schedule(
     for counts in [False] * warm_up + [True] * rounds:
         for turn in draw.sample(turns, len(turns)):
             # What one turn left behind is not collected on the next one's account.
-            gc.collect()
+            collect_everything()
             yield counts, turn
 
 

@@ -29,6 +29,7 @@ from bot.chain.paper_books import PaperBooks
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.clock import Clock, system_clock
+from bot.garbage import collect_often
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import LaunchStream, SourceHealth, Store, User, Wallet
 from bot.storage.embedded import embedded_postgres
@@ -132,14 +133,14 @@ def lag_lines(what: str, floor_name: str, ours: Lagged, floor: Lagged) -> list[L
     ]
 
 
-async def measured(settle_s: float = SETTLES_S) -> Lagged:
-    """Look for MEASURED_S, once everything has settled."""
+async def measured(settle_s: float = SETTLES_S, for_s: float = MEASURED_S) -> Lagged:
+    """Look for so many seconds, once everything has settled."""
     await trio.sleep(settle_s)
     lag = Lag()
     began_s, cpu_began_s = wall_s(), cpu_s()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lag.watch)
-        await trio.sleep(MEASURED_S)
+        await trio.sleep(for_s)
         nursery.cancel_scope.cancel()
     return Lagged(lag.late_s, (cpu_s() - cpu_began_s) / (wall_s() - began_s))
 
@@ -275,6 +276,7 @@ async def _measure_bot(root: Path, draw: random.Random, mints: Sequence[str]) ->
         world = PositionsWorld(chain, store, mints, draw)
         await _fill(world, store, mints)
         nursery.start_soon(chain.run)
+        nursery.start_soon(collect_often)
         async with living_bot(world) as bot:
             with trio.fail_after(READY_WITHIN_S):
                 while not (bot.guard.state is State.OPEN and bot.reconciler.reconciled and len(bot.looks) == POSITIONS):

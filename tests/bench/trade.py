@@ -7,7 +7,6 @@ machine and all that is burned is the CPU time of the code itself.
 from __future__ import annotations
 
 import base64
-import gc
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 import trio
 from trio.testing import MockClock
 
+from bot.garbage import collect_everything
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.records import Block
 from bot.ports import Submitted, User, Wallet
@@ -74,7 +74,7 @@ def trade(draw: random.Random) -> list[Line]:
 def _run() -> Metrics:
     """One turn for all, because the chain alone executes what the bot has made."""
     traded = trio.run(_trade_and_idle, clock=MockClock(autojump_threshold=0))
-    gc.collect()
+    collect_everything()
     executing_s, producing_s = _replay(traded)
     return {
         "trade": traded.trading_s / TRADES,
