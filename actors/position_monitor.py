@@ -15,6 +15,7 @@ from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
 from bot.execution.alerts import Alert, exit_stuck
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
+from bot.execution.look_rounds import look_after_s
 from bot.execution.messages import awaits_pool_message, awaits_router_message, exit_stuck_message
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
@@ -33,8 +34,7 @@ from bot.trading.venue import awaits_pool, quote_sell
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0  # the longest time without a look at the exit plan and at the row, pushed price or not
-LOOKS_PER_S = 2_000  # of all monitors together; with more positions each looks later
+LOOK_S = 1.0  # between two tries to read the row of a position that nobody watches yet
 RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with each failure in a row
 RETRY_MAX_S = 4.0
 ROUTER_RETRY_MAX_S = 10.0  # while the aggregator is away, which may last
@@ -174,7 +174,7 @@ class PositionMonitor:
 
     async def _watch(self, position: Position) -> None:
         tries = _Tries()
-        reread_at_s = trio.current_time() + self._look_s
+        reread_at_s = self._next_look_s()
         while position.state is PositionState.OPEN:
             position, decided = await self._decide(position)
             if decided is None:
@@ -186,12 +186,11 @@ class PositionMonitor:
                 await self._rest(position, tries)
             if decided is not None or trio.current_time() >= reread_at_s:
                 position = await self._reread(position)
-                reread_at_s = trio.current_time() + self._look_s
+                reread_at_s = self._next_look_s()
 
-    @property
-    def _look_s(self) -> float:
-        """Until the next look at the row and at what falls due by time: longer where thousands of positions are open."""
-        return max(LOOK_S, len(self.looks) / LOOKS_PER_S)
+    def _next_look_s(self) -> float:
+        """When the row, and what falls due by time, are looked at next, pushed price or not."""
+        return trio.current_time() + look_after_s(self.position_id, len(self.looks))
 
     async def _rest(self, position: Position, tries: _Tries) -> None:
         """Before the next exit is decided; a long wait for a pool ends when it opens."""

@@ -26,7 +26,8 @@ LAUNCHED_FOR_MS = 60_000
 TOLD_LATELY_MS = 30_000
 UNCHANGED_MS = 60_000  # a price that stands still is written this often
 TOKENS_WAIT_MAX = 5_000
-BATCH_MAX = 1_000  # also what is worked out at a time, so that ten thousand positions hold up nobody
+BATCH_MAX = 1_000
+WORKED_OUT_AT_ONCE = 200  # points, so that ten thousand positions hold up nobody
 FORGET_EVERY_S = 3_600.0
 REST_AFTER_TROUBLE_S = 5.0
 
@@ -165,15 +166,19 @@ class PriceHistorian:
                 if self._new.get(token.mint) is token:
                     del self._new[token.mint]
         newest = self.prices.newest()
-        watched = {mint for mint, _ in newest}
-        self._last = {mint: point for mint, point in self._last.items() if mint in watched}
+        for mint in self._last.keys() - {mint for mint, _ in newest}:
+            del self._last[mint]
         for start in range(0, len(newest), BATCH_MAX):
             await self._write_points(newest[start : start + BATCH_MAX], now_ms)
 
     async def _write_points(self, newest: list[tuple[str, PricePoint]], now_ms: int) -> None:
         """A point for each token whose price has changed, or stood still for a while; none from old reserves."""
-        points = [_past(mint, point, now_ms) for mint, point in newest if point.seen_at_ms > now_ms - UNCHANGED_MS]
-        changed = [point for point in points if self._is_news(point)]
+        changed: list[PastPrice] = []
+        for start in range(0, len(newest), WORKED_OUT_AT_ONCE):
+            await trio.lowlevel.checkpoint()
+            some = newest[start : start + WORKED_OUT_AT_ONCE]
+            points = [_past(mint, point, now_ms) for mint, point in some if point.seen_at_ms > now_ms - UNCHANGED_MS]
+            changed += [point for point in points if self._is_news(point)]
         self._last.update((point.mint, point) for point in changed)
         try:
             await self.store.add_prices(changed)

@@ -33,6 +33,7 @@ TOLD_MAX = 256  # transactions that the stream told and that wait to be recorded
 RECENT_MAX = 64  # signatures that are remembered, for a stream that repeats itself
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 30.0
+WAKE_AT_ONCE = 50  # scanners: when ten thousand are to look at what has changed, they do not all do so in one moment
 UNSHOWN_TRIES = 10  # looks at a listed transaction that no endpoint shows, before it is given up
 
 
@@ -59,6 +60,7 @@ class Followed:
 
     scanners: dict[str, WalletScanner] = field(default_factory=dict)
     covered: dict[str, int] = field(default_factory=dict)
+    _to_wake: deque[str] = field(default_factory=deque)
 
     def keep_only(self, wanted: Collection[str]) -> None:
         """Nobody follows the other wallets any more; what the stream says of them later counts anew."""
@@ -99,10 +101,17 @@ class Followed:
         self._wake(addresses)
 
     def _wake(self, addresses: Collection[str]) -> None:
-        for address in addresses:
-            scanner = self.scanners.get(address)
-            if scanner is not None:
-                scanner.wake()
+        """Wake some, of whom each wakes the next one before it does anything else, until all are awake."""
+        self._to_wake.extend(addresses)
+        for _ in range(min(WAKE_AT_ONCE, len(addresses))):
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Wake the next one that rests; the others look at what has changed before they rest again."""
+        while self._to_wake:
+            scanner = self.scanners.get(self._to_wake.popleft())
+            if scanner is not None and scanner.wake_in_turn():
+                return
 
 
 @dataclass(slots=True, repr=False)
@@ -124,6 +133,8 @@ class WalletScanner:
     _is_new: bool | None = None
     _checked_at_s: float = -math.inf
     _turn_at_s: float | None = None
+    _rests: bool = False
+    _passes_on: bool = False
     _read_until_slot: int = -1  # the slot that the history was read at, as far as the stream asked for one
 
     @property
@@ -152,6 +163,18 @@ class WalletScanner:
         """Look whether there is something to do."""
         self._woken.set()
 
+    def wake_in_turn(self) -> bool:
+        """The same; whether it rested and is now to wake the next one."""
+        passes_on = self._rests and not self._woken.is_set()
+        self._passes_on = self._passes_on or passes_on
+        self.wake()
+        return passes_on
+
+    def _pass_on(self) -> None:
+        if self._passes_on:
+            self._passes_on = False
+            self.followed.pass_on()
+
     async def run(self, ctx: Context) -> None:
         self._begin_again()
         self.followed.scanners[self.address] = self
@@ -174,7 +197,9 @@ class WalletScanner:
                     continue
                 rest_s, self.look.trouble = RETRY_MIN_S, ""
                 await self._rest()
+                self._pass_on()
         finally:
+            self._pass_on()
             self.schedule.leave(self.address)
             del self.followed.scanners[self.address]
 
@@ -220,7 +245,11 @@ class WalletScanner:
             await trio.sleep(HINTED_POLL_S)
             return
         with trio.move_on_after(due_in_s):
-            await self._woken.wait()
+            self._rests = True
+            try:
+                await self._woken.wait()
+            finally:
+                self._rests = False
 
     async def _record_told(self) -> None:
         """What the stream told since the last time. Until the history has been read the cursor stays where it is."""

@@ -80,7 +80,7 @@ class MoneyCare:
 
     def orphans(self) -> list[str]:
         """The positions whose own monitor is quarantined, for the fallback monitor."""
-        return [child.id for child in self.supervisor(*MONEY).which_children() if child.state == "quarantined"]
+        return list(self.supervisor(*MONEY).ids("quarantined"))
 
     # ------------------------------------------------------------------------------------------------------- positions
 

@@ -130,7 +130,7 @@ class Hunt:
     async def _tracking_changed(self) -> None:
         scanners = self.supervisor("hunt", "wallet_scanners")
         wanted = {wallet.address for wallet in await self.store.tracked()}
-        running = {child.id for child in scanners.which_children()}
+        running = set(scanners.ids())
         self.followed.keep_only(wanted)
         if self.wallet_news is not None:
             self.wallet_news.want(wanted)

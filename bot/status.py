@@ -283,10 +283,9 @@ class StatusBoard:
 
     def _running(self, *path: str) -> int:
         try:
-            children = self._bot.supervisor(*path).which_children()
+            return len(self._bot.supervisor(*path).ids("running"))
         except Unavailable:
             return 0
-        return sum(child.state == "running" for child in children)
 
     # ------------------------------------------------------------------------------------------------- what is asked
 

@@ -227,6 +227,11 @@ class Supervisor:
         """Return the children in start order."""
         return tuple(child.info for child in self._engine.children.values())
 
+    def ids(self, state: ChildState | None = None) -> tuple[str, ...]:
+        """Return the ids of the children in start order, or of those in one state, without a record for each of them."""
+        children = self._engine.children.items()
+        return tuple(child_id for child_id, child in children if state is None or child.state == state)
+
     def state_of(self, child_id: str) -> ChildState | None:
         """Return the state of a child, None for one that is not known; of ten thousand as quickly as of one."""
         child = self._engine.children.get(child_id)

@@ -55,6 +55,12 @@ def bonding_curve(mint: Pubkey) -> Pubkey:
     return _derived([b"bonding-curve", bytes(mint)], PUMP_PROGRAM)
 
 
+@lru_cache(maxsize=32_768)
+def curve_address(mint: str) -> str:
+    """The same as text, of a mint as text: thousands of them are asked for every second. Raises like `key_from`."""
+    return str(bonding_curve(key_from(mint)))
+
+
 @lru_cache(maxsize=8192)
 def creator_vault(creator: Pubkey) -> Pubkey:
     """Where a coin's creator fee goes; `creator` is the one named by the curve account."""

@@ -102,7 +102,11 @@ class Call:
         await self.flush()
 
     async def receive(self) -> bytes:
-        """The next message. Raises CallEnded behind the last one, ChainUnavailable when the connection is lost."""
+        """The next message. Raises CallEnded behind the last one, ChainUnavailable when the connection is lost.
+
+        Others run between two messages that came together: a block may bring a hundred.
+        """
+        await trio.lowlevel.checkpoint()
         while not self._messages:
             if self._ended:
                 raise self._end()

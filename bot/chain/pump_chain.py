@@ -62,6 +62,7 @@ class PumpChain:
         self._coins: OrderedDict[str, transactions.CoinFacts] = OrderedDict()
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
         self._pools = Pools(endpoints, shared)
+        self._decoding = trio.Lock()
 
     def __repr__(self) -> str:
         return f"<PumpChain {self._endpoints!r}>"
@@ -101,11 +102,10 @@ class PumpChain:
     # Reserves and fees
 
     async def venue(self, mint: str) -> Venue:
-        key = at.key_from(mint)
-        if (pool := await self._known_pool(key)) is not None:
+        if (pool := await self._known_pool(at.key_from(mint))) is not None:
             return pool
-        slot, accounts = await self._read_coins([key], "confirmed")
-        account = accounts[str(at.bonding_curve(key))]
+        slot, accounts = await self._read_coins([mint], "confirmed")
+        account = accounts[at.curve_address(mint)]
         if account is None:
             raise LookupError(f"{mint} has no bonding curve")
         curve = curve_in(account, slot)
@@ -114,22 +114,16 @@ class PumpChain:
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
         if not mints:
             return {}
-        keys = {mint: at.key_from(mint) for mint in mints}
-        migrated = {key: program for mint, key in keys.items() if (program := self._pools.token_program_of(mint))}
+        migrated = {at.key_from(mint): program for mint in mints if (program := self._pools.token_program_of(mint))}
         found: dict[str, Venue] = {**await self._pools.read(migrated, "confirmed")}
-        others = {mint: key for mint, key in keys.items() if mint not in found}
+        others = [mint for mint in dict.fromkeys(mints) if mint not in found]
         if not others:
             return found
-        slot, accounts = await self._read_coins(list(others.values()), "confirmed")
-        curves: dict[str, Curve] = {}
-        for mint, key in others.items():
-            account = accounts[str(at.bonding_curve(key))]
-            if account is None:
-                continue
-            try:
-                curves[mint] = curve_in(account, slot)
-            except DecodeError as error:
-                log.warning("curve_left_out", mint=mint, reason=str(error))
+        slot, accounts = await self._read_coins(others, "confirmed")
+        async with self._decoding:
+            # Answers that came together are decoded one after the other, and whoever else is ready runs in between.
+            await trio.lowlevel.checkpoint()
+            curves = _curves_in(accounts, slot, others)
         return {**found, **curves, **await self._pools_of(curves)}
 
     async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:  # noqa: ARG002 - it has none for any
@@ -153,14 +147,14 @@ class PumpChain:
         return await self._pools.read(programs, "confirmed")
 
     async def _read_coins(
-        self, mints: Sequence[Pubkey], commitment: Commitment
+        self, mints: Sequence[str], commitment: Commitment
     ) -> tuple[int, dict[str, AccountData | None]]:
         """The curve accounts of mints, and the mints themselves where their facts are not known yet."""
-        new = [mint for mint in mints if str(mint) not in self._coins]
-        addresses = [str(at.bonding_curve(mint)) for mint in mints] + [str(mint) for mint in new]
+        new = [mint for mint in mints if mint not in self._coins]
+        addresses = [at.curve_address(mint) for mint in mints] + new
         slot, accounts = await self._reads.accounts(addresses, commitment)
         for mint in new:
-            self._learn(str(mint), accounts[str(mint)], accounts[str(at.bonding_curve(mint))])
+            self._learn(mint, accounts[mint], accounts[at.curve_address(mint)])
         return slot, accounts
 
     def _learn(self, mint: str, mint_account: AccountData | None, curve_account: AccountData | None) -> None:
@@ -275,7 +269,7 @@ class PumpChain:
             return
         await self._config.fresh()
         if order.mint not in self._coins:
-            await self._read_coins([at.key_from(order.mint)], "processed")
+            await self._read_coins([order.mint], "processed")
 
     async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:
         return await closings.closable(self._endpoints, self._reads, address, mints)
@@ -386,3 +380,17 @@ class PumpChain:
         """The slot of a confirmed transaction with those payloads, for one that somebody named."""
         record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
         return None if record is None else (record.slot, event_payloads(record))
+
+
+def _curves_in(accounts: Mapping[str, AccountData | None], slot: int, mints: Sequence[str]) -> dict[str, Curve]:
+    """The curves of those coins that have one which can be read."""
+    curves: dict[str, Curve] = {}
+    for mint in mints:
+        account = accounts[at.curve_address(mint)]
+        if account is None:
+            continue
+        try:
+            curves[mint] = curve_in(account, slot)
+        except DecodeError as error:
+            log.warning("curve_left_out", mint=mint, reason=str(error))
+    return curves

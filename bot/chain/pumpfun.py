@@ -27,7 +27,8 @@ _TEXT = "Program log: "
 _DATA = "Program data: "
 _TRUNCATED = "Log truncated"
 # Who may emit an event, and who signs for it when it is repeated as a call.
-_EMITTERS = {str(PUMP_PROGRAM): str(EVENT_AUTHORITY), str(POOL_PROGRAM): str(POOL_EVENT_AUTHORITY)}
+_PUMP = str(PUMP_PROGRAM)
+_EMITTERS = {_PUMP: str(EVENT_AUTHORITY), str(POOL_PROGRAM): str(POOL_EVENT_AUTHORITY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def curve_from(account: layouts.CurveAccount, slot: int) -> Curve:
 
 def curve_in(account: AccountData, slot: int) -> Curve:
     """The reserves of a curve account; raises DecodeError for one of another program or layout."""
-    if account.owner != str(PUMP_PROGRAM):
+    if account.owner != _PUMP:
         raise DecodeError(f"the curve account belongs to {account.owner}, not to the launchpad")
     return curve_from(layouts.decode_curve(account.data), slot)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+import trio
 
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, DecodeError
@@ -23,6 +24,7 @@ from bot.trading.venue import quote_sell
 
 log = structlog.get_logger()
 
+QUOTED_AT_ONCE = 200  # positions, so that ten thousand of them hold up nobody
 DAY_AND_MORE_MS = 25 * 3_600_000  # a day has 25 hours where the clocks go back
 
 
@@ -78,7 +80,7 @@ class LossRules:
         judged = {user_id: user for user_id, user in users.items() if user_id in to_pause | to_sell}
         since_ms = {user_id: day_start_ms(days[user_id], settings[user_id].timezone) for user_id in judged}
         results = await self.store.user_days(since_ms)
-        unrealized = self._unrealized(positions, judged, await self._fees())
+        unrealized = await self._unrealized(positions, judged, await self._fees())
         held = Counter(position.user_id for position in positions)
         for user_id in judged:
             facts = (results[user_id], unrealized.get(user_id, 0), settings[user_id], ceilings)
@@ -115,12 +117,14 @@ class LossRules:
         except (ChainUnavailable, DecodeError):
             return None
 
-    def _unrealized(
+    async def _unrealized(
         self, positions: Sequence[Position], users: Mapping[str, User], fees: Fees | None
     ) -> dict[str, int]:
         """By user, what selling all would bring beyond its cost, as far as prices are known; his own mode alone."""
         sums: dict[str, int] = {}
-        for position in positions:
+        for number, position in enumerate(positions):
+            if number % QUOTED_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
             user, point = users.get(position.user_id), self.prices.latest(position.mint)
             if user is None or position.mode is not user.mode or point is None or fees is None:
                 continue

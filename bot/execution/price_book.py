@@ -11,14 +11,26 @@ import trio
 from bot.ports import PricePoint
 from bot.trading.pool import Pool
 
+DRAWER_MS = (
+    250  # watched mints lie together by when they were last seen, so that nobody goes over all to find the old ones
+)
+
 
 @dataclass(slots=True)
 class _Entry:
+    """`drawer` is the number of the one that a watched mint lies in, None for one that nobody watches."""
+
     watchers: int = 0
     followers: int = 0
     point: PricePoint | None = None
     doubted: bool = False
+    drawer: int | None = None
     changed: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def seen_at_ms(self) -> int:
+        """When its reserves were last seen, 0 for never."""
+        return 0 if self.point is None else self.point.seen_at_ms
 
 
 @dataclass(slots=True)
@@ -26,6 +38,8 @@ class PriceBook:
     """Implements `bot.ports.Prices`. Only watched and followed mints are kept, so that a busy market costs no memory."""
 
     _entries: dict[str, _Entry] = field(default_factory=dict)
+    _drawers: dict[int, dict[str, _Entry]] = field(default_factory=dict)
+    _doubted: dict[str, _Entry] = field(default_factory=dict)
     _doubts: trio.Event = field(default_factory=trio.Event)
 
     @contextmanager
@@ -37,11 +51,14 @@ class PriceBook:
         entry = self._entries.setdefault(mint, _Entry())
         if entry.watchers == 0:
             entry.point, entry.doubted = None, False
+            self._put(mint, entry)
         entry.watchers += 1
         try:
             yield
         finally:
             entry.watchers -= 1
+            if entry.watchers == 0:
+                self._take_out(mint, entry)
             self._let_go(mint, entry)
 
     def follow(self, mint: str) -> None:
@@ -67,7 +84,8 @@ class PriceBook:
         if entry is None or (entry.point is not None and point.venue.slot < entry.point.venue.slot):
             return
         known, entry.point = entry.point, point
-        entry.doubted = False
+        if entry.watchers:
+            self._put(mint, entry)
         if known is None or replace(known.venue, slot=point.venue.slot) != point.venue:
             entry.changed.set()
             entry.changed = trio.Event()
@@ -79,17 +97,44 @@ class PriceBook:
     async def changed(self, mint: str) -> None:
         await self._entries[mint].changed.wait()
 
+    def _put(self, mint: str, entry: _Entry) -> None:
+        """Lay a watched mint where it belongs by when it was seen; nobody doubts what was just read."""
+        entry.doubted = False
+        self._doubted.pop(mint, None)
+        number = entry.seen_at_ms // DRAWER_MS
+        if number != entry.drawer:
+            self._take_out(mint, entry)
+            entry.drawer = number
+            self._drawers.setdefault(number, {})[mint] = entry
+
+    def _take_out(self, mint: str, entry: _Entry) -> None:
+        """A mint that is watched no more, or lies elsewhere from now on."""
+        self._doubted.pop(mint, None)
+        if entry.drawer is None:
+            return
+        drawer = self._drawers[entry.drawer]
+        del drawer[mint]
+        if not drawer:
+            del self._drawers[entry.drawer]
+        entry.drawer = None
+
     def older_than(self, seen_before_ms: int) -> list[str]:
         """Watched mints whose reserves were last seen before this moment, or never, or have changed since.
 
         Those that have changed come first, then those that were never seen, then the oldest.
         """
-        stale = [
-            (not entry.doubted, entry.point.seen_at_ms if entry.point else 0, mint)
-            for mint, entry in self._entries.items()
-            if entry.watchers and (entry.point is None or entry.doubted or entry.point.seen_at_ms < seen_before_ms)
-        ]
-        return [mint for _, _, mint in sorted(stale)]
+        stale = _oldest_first(self._doubted)
+        for number in sorted(self._drawers):
+            if number * DRAWER_MS >= max(seen_before_ms, 1):
+                break
+            in_drawer = self._drawers[number].items()
+            old = {
+                mint: entry
+                for mint, entry in in_drawer
+                if not entry.doubted and (entry.point is None or entry.point.seen_at_ms < seen_before_ms)
+            }
+            stale += _oldest_first(old)
+        return stale
 
     def in_pools(self) -> list[str]:
         """The watched mints that trade in their pools, in order."""
@@ -101,6 +146,8 @@ class PriceBook:
         entry = self._entries.get(mint)
         if entry is not None:
             entry.doubted = True
+            if entry.watchers:
+                self._doubted[mint] = entry
             self._doubts.set()
 
     async def doubts(self) -> None:
@@ -122,3 +169,7 @@ class PriceBook:
     def watched(self) -> int:
         """How many mints are watched."""
         return sum(entry.watchers > 0 for entry in self._entries.values())
+
+
+def _oldest_first(entries: dict[str, _Entry]) -> list[str]:
+    return [mint for mint, _ in sorted(entries.items(), key=lambda one: (one[1].seen_at_ms, one[0]))]

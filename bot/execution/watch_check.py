@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -19,9 +19,13 @@ MISSING_AFTER_MS = 5_000
 
 @dataclass(slots=True)
 class WatchCheck:
-    """`watched` gives the positions that somebody looks after now; `now_ms` is milliseconds since 1970."""
+    """`monitored` are the positions that have a monitor now, `others` gives those that somebody else looks after.
 
-    watched: Callable[[], AbstractSet[str]]
+    `now_ms` is milliseconds since 1970.
+    """
+
+    monitored: Container[str]
+    others: Callable[[], AbstractSet[str]]
     alert: Callable[[Alert], None]
     now_ms: Callable[[], int]
     _missing_since_ms: dict[str, int] = field(default_factory=dict)
@@ -29,8 +33,8 @@ class WatchCheck:
 
     def look(self, open_positions: Sequence[Position]) -> None:
         """Take one look; the alert stands from the first position that is missed until none is."""
-        now_ms, watched = self.now_ms(), self.watched()
-        alone = [position for position in open_positions if position.id not in watched]
+        now_ms, others = self.now_ms(), self.others()
+        alone = [one for one in open_positions if one.id not in self.monitored and one.id not in others]
         self._missing_since_ms = {one.id: self._missing_since_ms.get(one.id, now_ms) for one in alone}
         missing = [one for one in alone if now_ms - self._missing_since_ms[one.id] >= MISSING_AFTER_MS]
         if missing and not self._told:

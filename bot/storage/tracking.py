@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from bot.ports import TrackedWallet, WalletCursor, WalletSignal
-from bot.storage.database import Repository, Row
+from bot.storage.database import Database, Repository, Row
+from bot.storage.read_together import ReadTogether
 from bot.storage.rules import check_signal, storable
 from bot.trading.intent import Side
 
@@ -22,7 +23,7 @@ where address = $1 and not exists (select 1 from tracked_wallets where tracked_w
 SELECT_TRACKED = """
 select user_id, address, label, since from tracked_wallets where $1::text is null or user_id = $1 order by seq
 """
-SELECT_CURSOR = "select address, signature, slot from wallet_cursors where address = $1"
+SELECT_CURSORS = "select address, signature, slot from wallet_cursors where address = any($1::text[])"
 # A cursor never goes back.
 UPSERT_CURSOR = """
 insert into wallet_cursors (address, signature, slot) values ($1, $2, $3)
@@ -41,6 +42,10 @@ SELECT_SIGNALS = "select * from wallet_signals where address = $1 order by slot 
 class Tracking(Repository):
     """Implements `TrackingStore`."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._cursors_read = ReadTogether(self._cursors_of)
+
     async def track(self, wallet: TrackedWallet) -> bool:
         return await self._database.write(_track, wallet)
 
@@ -52,7 +57,10 @@ class Tracking(Repository):
         return [TrackedWallet(row["user_id"], row["address"], row["label"], row["since"]) for row in rows]
 
     async def cursor(self, address: str) -> WalletCursor | None:
-        return await self._database.read(_cursor, address)
+        return await self._cursors_read.read(address)
+
+    async def _cursors_of(self, addresses: list[str]) -> dict[str, WalletCursor]:
+        return await self._database.read(_cursors, addresses)
 
     async def move_cursor(self, cursor: WalletCursor) -> None:
         await self._database.write(_move_cursor, cursor)
@@ -83,9 +91,9 @@ async def _tracked(connection: asyncpg.Connection, user_id: str | None) -> list[
     return rows
 
 
-async def _cursor(connection: asyncpg.Connection, address: str) -> WalletCursor | None:
-    row = await connection.fetchrow(SELECT_CURSOR, address)
-    return None if row is None else WalletCursor(row["address"], row["signature"], row["slot"])
+async def _cursors(connection: asyncpg.Connection, addresses: list[str]) -> dict[str, WalletCursor]:
+    rows = await connection.fetch(SELECT_CURSORS, addresses)
+    return {row["address"]: WalletCursor(row["address"], row["signature"], row["slot"]) for row in rows}
 
 
 async def _move_cursor(connection: asyncpg.Connection, cursor: WalletCursor) -> None:

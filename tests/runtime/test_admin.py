@@ -37,6 +37,7 @@ async def test_start_child_returns_the_id_and_appends_to_the_order(autojump_cloc
     async with open_supervisor(top(cast, "a")) as sup:
         assert await sup.start_child(ChildSpec("b", cast.steady)) == "b"
         assert sup.which_children() == (ChildInfo("a", "running", "worker", 1), ChildInfo("b", "running", "worker", 1))
+        assert (sup.ids(), sup.ids("running"), sup.ids("quarantined")) == (("a", "b"), ("a", "b"), ())
         cast.probe.clear()
     assert cast.probe.story() == ["end b", "end a"]
 
