@@ -54,7 +54,7 @@ from bot.ports.tracking import (
     WalletTold,
     WalletTransaction,
 )
-from bot.ports.users import SealedKey, User, UserStore, Vault, Wallet, wallet_in
+from bot.ports.users import ChangeSettings, SealedKey, User, UserStore, Vault, Wallet, wallet_in
 
 __all__ = [
     "LEASE_S",
@@ -69,6 +69,7 @@ __all__ = [
     "Button",
     "ButtonPress",
     "Chain",
+    "ChangeSettings",
     "ChatApi",
     "ChatDoor",
     "ChatReply",

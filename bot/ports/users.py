@@ -5,12 +5,15 @@ No private key comes in here except sealed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+
+# Other settings made of the stored ones; pure, and raises AmountError where they do not go together.
+ChangeSettings = Callable[[UserSettings], UserSettings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,12 @@ class UserStore(Protocol):
     async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
         """The settings of many users in one look; unknown users are left out."""
 
-    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
-        """Replace a user's settings, keeping the old row in the history with who changed it."""
+    async def change_settings(self, user_id: str, change: ChangeSettings, by: str) -> UserSettings:
+        """Make other settings of a user's settings, and give those back; the old row is kept with who changed it.
+
+        `change` gets the stored ones and is called while nobody else changes them, so that of two changes at once none
+        is lost. What it raises changes nothing.
+        """
 
 
 class Vault(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
+from bot.ports import ChangeSettings, Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.memory_books import MemoryBooks
 from bot.storage.memory_closings import MemoryClosings
@@ -132,12 +132,14 @@ class MemoryUsers(MemoryTables):
         await trio.lowlevel.checkpoint()
         return {user_id: self._settings[user_id] for user_id in user_ids if user_id in self._settings}
 
-    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:  # noqa: ARG002
+    async def change_settings(self, user_id: str, change: ChangeSettings, by: str) -> UserSettings:  # noqa: ARG002
         """The history, which `by` goes to, is read by people in SQL; the twin keeps none."""
         await trio.lowlevel.checkpoint()
-        check_settings(settings)
         self._user(user_id)
+        settings = change(self._settings[user_id])
+        check_settings(settings)
         self._settings[user_id] = settings
+        return settings
 
 
 class MemoryPositions(MemoryTables):

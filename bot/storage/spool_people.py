@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from bot.ports import SealedKey, Store, User, Wallet
+from bot.ports import ChangeSettings, SealedKey, Store, User, Wallet
 from bot.storage.spool_charge import Charge, listed
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -100,7 +100,8 @@ class SpooledPeople:
             self._memory.know_settings(user_id, settings)
         return found
 
-    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
+    async def change_settings(self, user_id: str, change: ChangeSettings, by: str) -> UserSettings:
         """What memory knows stays valid until the database has said that it changed."""
-        await self._store.save_settings(user_id, settings, by)
+        settings = await self._store.change_settings(user_id, change, by)
         self._memory.know_settings(user_id, settings)
+        return settings

@@ -8,7 +8,7 @@ from dataclasses import astuple
 import asyncpg
 
 from bot.errors import KeyUnavailable
-from bot.ports import SealedKey, User, Wallet
+from bot.ports import ChangeSettings, SealedKey, User, Wallet
 from bot.storage.database import Database, Repository, Row
 from bot.storage.read_together import ReadTogether
 from bot.storage.rules import check_owner, check_settings, no_user, no_wallet_in
@@ -59,8 +59,9 @@ from user_settings
 where user_id = $1
 """
 SELECT_MANY_SETTINGS = "select * from user_settings where user_id = any($1::text[])"
-# The lock makes two changes of one user's settings two rows of history.
-LOCK_SETTINGS = "select 1 from user_settings where user_id = $1 for update"
+# Two changes of one user's settings follow each other, and nobody gives a user a wallet of a mode, or another mode, while
+# somebody else does. The settings' own row is replaced, and so holds no lock.
+LOCK_USER = "select 1 from users where id = $1 for no key update"
 KEEP_OLD_SETTINGS = """
 insert into user_settings_history (user_id, replaced_by, settings)
 select user_id, $2, to_jsonb(user_settings) - 'user_id' from user_settings where user_id = $1
@@ -70,8 +71,6 @@ SELECT_USERS = "select * from users order by seq"
 SELECT_USER_BY_HANDLE = "select * from users where handle = $1"
 SELECT_USER_BY_TELEGRAM_ID = "select * from users where telegram_id = $1"
 UPDATE_CONSENT = "update users set consent_version = $2, consented_at = now() where id = $1 returning id"
-# Locked, so that nobody gives a user a wallet of a mode, or another mode, while somebody else does.
-LOCK_USER = "select 1 from users where id = $1 for update"
 UPDATE_MODE = """
 update users set mode = $2
 where id = $1 and exists (select 1 from user_wallets where user_id = $1 and user_wallets.mode = $2)
@@ -146,9 +145,8 @@ class Users(Repository):
         rows = await self._database.read(_fetch, SELECT_MANY_SETTINGS, list(user_ids))
         return {row["user_id"]: _settings(row) for row in rows}
 
-    async def save_settings(self, user_id: str, settings: UserSettings, by: str) -> None:
-        check_settings(settings)
-        await self._database.write(_save_settings, user_id, settings, by)
+    async def change_settings(self, user_id: str, change: ChangeSettings, by: str) -> UserSettings:
+        return await self._database.write(_change_settings, user_id, change, by)
 
 
 async def settings_of(connection: asyncpg.Connection, user_id: str) -> UserSettings:
@@ -213,12 +211,17 @@ async def _save_consent(connection: asyncpg.Connection, user_id: str, version: s
         raise no_user(user_id)
 
 
-async def _save_settings(connection: asyncpg.Connection, user_id: str, settings: UserSettings, by: str) -> None:
-    if await connection.fetchval(LOCK_SETTINGS, user_id) is None:
+async def _change_settings(
+    connection: asyncpg.Connection, user_id: str, change: ChangeSettings, by: str
+) -> UserSettings:
+    if await connection.fetchval(LOCK_USER, user_id) is None:
         raise no_user(user_id)
+    settings = change(await settings_of(connection, user_id))
+    check_settings(settings)
     await connection.execute(KEEP_OLD_SETTINGS, user_id, by)
     await connection.execute(DELETE_SETTINGS, user_id)
     await connection.execute(INSERT_SETTINGS, user_id, *astuple(settings))
+    return settings
 
 
 async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | list[str] | None) -> list[Row]:

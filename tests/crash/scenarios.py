@@ -55,7 +55,7 @@ async def _buy_by_itself(stage: Stage) -> None:
 
 async def _limit_holders(stage: Stage) -> None:
     """The user buys only what few do not own already."""
-    await stage.world.store.save_settings(stage.user.id, replace(CALM, max_top_holders_bps=9_000), "test")
+    await stage.world.store.change_settings(stage.user.id, lambda _: replace(CALM, max_top_holders_bps=9_000), "test")
     await stage.new_token()
 
 
@@ -96,9 +96,9 @@ async def _stop_loss(stage: Stage) -> None:
 
 async def _hold_with_stop(stage: Stage) -> None:
     store = stage.world.store
-    await store.save_settings(stage.user.id, replace(CALM, stop_loss_bps=1_000), "test")
+    await store.change_settings(stage.user.id, lambda _: replace(CALM, stop_loss_bps=1_000), "test")
     await stage.hold()
-    await store.save_settings(stage.user.id, CALM, "test")
+    await store.change_settings(stage.user.id, lambda _: CALM, "test")
 
 
 async def _sell_too_late(stage: Stage) -> None:

@@ -364,7 +364,9 @@ class Simulation:
         for user, _ in self.users:
             settings = self.world.store._settings[user.id]
             if settings.snipe_enabled:
-                await self.world.store.save_settings(user.id, replace(settings, snipe_enabled=False), "simulation")
+                await self.world.store.change_settings(
+                    user.id, lambda stored: replace(stored, snipe_enabled=False), "simulation"
+                )
                 await self.living.hunt.sniper_changed(user.id)
 
     def _unwell(self) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import Store, User, Wallet
+from bot.ports import ChangeSettings, Store, User, Wallet
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.units import AmountError
 from tests.storage.storage_samples import KEY, enrol
 
 USER = User("u-ada", "ada", 42, Mode.LIVE, "consent-1")
@@ -107,9 +109,35 @@ async def test_a_wallet_of_somebody_else_is_refused(store: Store) -> None:
 
 async def test_settings_are_replaced_whole(store: Store) -> None:
     await enrol(store, "ada")
-    await store.save_settings("u-ada", CHANGED, by="ada")
+    await store.change_settings("u-ada", lambda _: CHANGED, by="ada")
     assert await store.settings("u-ada") == CHANGED
-    await store.save_settings("u-ada", UserSettings(), by="operator")
+    await store.change_settings("u-ada", lambda _: UserSettings(), by="operator")
+    assert await store.settings("u-ada") == UserSettings()
+
+
+async def test_of_changes_of_settings_at_once_none_is_lost(store: Store) -> None:
+    await enrol(store, "ada")
+    changes: list[ChangeSettings] = [
+        lambda stored: replace(stored, snipe_enabled=not stored.snipe_enabled),
+        lambda stored: replace(stored, max_trade_lamports=stored.max_trade_lamports + 1),
+        lambda stored: replace(stored, max_trade_lamports=stored.max_trade_lamports + 2),
+    ]
+    async with trio.open_nursery() as nursery:
+        for change in changes:
+            nursery.start_soon(store.change_settings, "u-ada", change, "ada")
+    before, after = UserSettings(), await store.settings("u-ada")
+    assert after.snipe_enabled is not before.snipe_enabled
+    assert after.max_trade_lamports == before.max_trade_lamports + 3
+
+
+async def test_a_change_of_settings_that_is_refused_changes_nothing(store: Store) -> None:
+    await enrol(store, "ada")
+
+    def refuse(_: UserSettings) -> UserSettings:
+        raise AmountError("the two do not go together")
+
+    with pytest.raises(AmountError, match="go together"):
+        await store.change_settings("u-ada", refuse, by="ada")
     assert await store.settings("u-ada") == UserSettings()
 
 
@@ -133,7 +161,7 @@ async def test_settings_are_replaced_whole(store: Store) -> None:
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:
     await enrol(store, "ada")
     with pytest.raises(ValueError, match="outside"):
-        await store.save_settings("u-ada", broken, by="ada")
+        await store.change_settings("u-ada", lambda _: broken, by="ada")
     with pytest.raises(ValueError, match="outside"):
         await store.create_user(replace(USER, id="u-2", handle="bob"), replace(WALLET, user_id="u-2"), KEY, broken)
     assert await store.settings("u-ada") == UserSettings()
@@ -143,7 +171,7 @@ async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken
 async def test_a_time_zone_that_nobody_knows_is_refused(store: Store, zone: str) -> None:
     await enrol(store, "ada")
     with pytest.raises(ValueError, match="no time zone"):
-        await store.save_settings("u-ada", UserSettings(timezone=zone), by="ada")
+        await store.change_settings("u-ada", lambda _: UserSettings(timezone=zone), by="ada")
 
 
 async def test_consent_is_renewed(store: Store) -> None:
@@ -158,7 +186,7 @@ async def test_what_is_not_there_is_said_to_be_missing(store: Store) -> None:
     with pytest.raises(LookupError):
         await store.settings("u-nobody")
     with pytest.raises(LookupError):
-        await store.save_settings("u-nobody", UserSettings(), by="eve")
+        await store.change_settings("u-nobody", lambda _: UserSettings(), by="eve")
     with pytest.raises(LookupError):
         await store.save_consent("u-nobody", "consent-2")
 

@@ -147,7 +147,7 @@ async def test_replaced_settings_are_kept_with_who_replaced_them(database: Datab
     with trio.fail_after(DEADLINE_S):
         async with open_store(database) as store:
             await enrol(store, settings=UserSettings(snipe_epoch=4))
-            await store.save_settings("u-ada", UserSettings(), by="operator")
+            await store.change_settings("u-ada", lambda _: UserSettings(), by="operator")
     [row] = await run_sql(
         database, "select user_id, replaced_by, settings ->> 'snipe_epoch' as epoch from user_settings_history"
     )

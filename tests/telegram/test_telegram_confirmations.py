@@ -206,6 +206,8 @@ async def test_who_wants_no_cards_trades_at_once(autojump_clock: MockClock, monk
         await agreed(talk)
         user = (await talk.world.store.users())[0]
         settings = await talk.world.store.settings(user.id)
-        await talk.world.store.save_settings(user.id, replace(settings, require_confirmation=False), by=user.id)
+        await talk.world.store.change_settings(
+            user.id, lambda _: replace(settings, require_confirmation=False), by=user.id
+        )
         await talk.asks(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await bought(talk.world, 1)

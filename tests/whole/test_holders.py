@@ -43,10 +43,10 @@ async def test_a_token_that_few_own_is_refused_and_one_that_few_came_to_own_is_s
         assert isinstance(refused, Refused)
         assert refused.code == "holders"
         assert "its ten largest holders have" in refused.reason
-        await world.store.save_settings(user.id, replace(LIMITED, max_top_holders_bps=9_000), by=user.id)
+        await world.store.change_settings(user.id, lambda _: replace(LIMITED, max_top_holders_bps=9_000), by=user.id)
         assert isinstance(await bot.desk.submit(order(user, wallet, mint, key="then", spend_lamports=TENTH)), Submitted)
         await bought(world, 2)
-        await world.store.save_settings(user.id, LIMITED, by=user.id)
+        await world.store.change_settings(user.id, lambda _: LIMITED, by=user.id)
         assert isinstance(await bot.desk.submit(order(user, wallet, mint, key="out", share_bps=10_000)), Submitted)
         await closed(world, 1)
         assert await world.books_equal_chain()

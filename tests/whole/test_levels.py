@@ -117,7 +117,7 @@ async def test_who_holds_no_longer_is_sold_while_halted(autojump_clock: MockCloc
         world.chain.set_fault("rpc-down", for_s=35)
         await until(lambda: bot.guard.state is State.HALTED, within_s=120)
         (held,) = await world.store.open_positions()
-        await world.store.save_settings(held.user_id, KEEPS, by=held.user_id)
+        await world.store.change_settings(held.user_id, lambda _: KEEPS, by=held.user_id)
         await closed(world, 1)
 
 

@@ -80,7 +80,7 @@ async def test_a_buy_by_hand_is_refused_with_the_reason_and_a_sale_never_is(auto
         await bot.desk.submit(order(bold, bold_wallet, mint, key="bold", spend_lamports=TENTH))
         await bought(world, 1)
 
-        await world.store.save_settings(bold.id, UserSettings(max_hold_s=None), by=bold.id)
+        await world.store.change_settings(bold.id, lambda _: UserSettings(max_hold_s=None), by=bold.id)
         out = await bot.desk.submit(order(bold, bold_wallet, mint, key="out", share_bps=10_000))
         assert isinstance(out, Submitted)
         await until(lambda: any("Position closed" in line for line in world.told), within_s=30)

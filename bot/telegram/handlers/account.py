@@ -141,8 +141,9 @@ class AccountHandlers:
         if arguments:
             raise wrong_usage(command)
         user = known(incoming)
-        settings = await self.store.settings(user.id)
-        await self.store.save_settings(user.id, replace(settings, snipe_enabled=on), by=user.id)
+        settings = await self.store.change_settings(
+            user.id, lambda stored: replace(stored, snipe_enabled=on), by=user.id
+        )
         await self.snipers_changed(user.id)
         if not on:
             return "The sniper is off; open positions keep their exits."

@@ -53,7 +53,8 @@ class PreferenceHandlers:
             row = setting_named(arguments[0])
             if len(arguments) == 1:
                 return self._line(current, row)
-            changed = with_value(current, row, row.parse(" ".join(arguments[1:])))
+            wanted = row.parse(" ".join(arguments[1:]))
+            changed = with_value(current, row, wanted)
         except AmountError as error:
             raise UsageError(str(error)) from None
         if changed.timezone != current.timezone and await self._has_traded(user.id, current):
@@ -61,7 +62,12 @@ class PreferenceHandlers:
                 "Not changed: you have traded since your day began at midnight, and what a day may cost counts until it ends."
                 f" Change it before the first trade of a day; now it is {current.timezone}."
             )
-        await self.store.save_settings(user.id, changed, by=user.id)
+        try:
+            changed = await self.store.change_settings(
+                user.id, lambda stored: with_value(stored, row, wanted), by=user.id
+            )
+        except AmountError as error:  # another change came in between, and the two do not go together
+            raise UsageError(str(error)) from None
         await self.snipers_changed(user.id)
         return f"{row.name} = {row.format(value_of(changed, row))}; {_counts_for(row)}.{self._operators(changed, row)}"
 

@@ -202,11 +202,11 @@ class TradeHandlers:
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
             raise wrong_usage(command)
-        user, _, settings = await self._trader(incoming)
+        user, _, _ = await self._trader(incoming)
         selling = await self.sell_everything(user.id)
         sniper = "The sniper is off and your entries are paused"
         try:
-            await self.store.save_settings(user.id, replace(settings, snipe_enabled=False), by=user.id)
+            await self.store.change_settings(user.id, lambda stored: replace(stored, snipe_enabled=False), by=user.id)
             await self.snipers_changed(user.id)
         except StoreUnavailable:
             # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.
