@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
 
 from bot.status import StatusBoard
 from bot.telegram.chat import Chat
 from bot.telegram.handlers import (
+    About,
+    AboutHandlers,
     AccountHandlers,
     BookHandlers,
     ModeHandlers,
     PreferenceHandlers,
+    Pulse,
     TokenHandlers,
     TradeHandlers,
     WatchingHandlers,
     make_chat,
 )
+from bot.trace import Tracer
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
 from bot.users import ModeSwitch, Registrar
+
+DISTRIBUTION = "trading-bot"
 
 
 def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode]) -> Chat:
@@ -32,7 +40,21 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
         WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
         TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
+        about=AboutHandlers(
+            store,
+            clock,
+            About(version(DISTRIBUTION), board.cluster),
+            partial(_pulse, bot, board),
+            board.words.line,
+            Tracer(bot).diag,
+        ),
         books=BookHandlers(store, clock),
         modes=ModeHandlers(switch, store, chain),
         words=board.words,
     )
+
+
+def _pulse(bot: TradingBot, board: StatusBoard) -> Pulse:
+    """A service that nothing has been asked of yet, or that is not in use, is left out."""
+    services = {name: health.healthy for name, health in bot.health.items() if health.since_ms}
+    return Pulse(bot.guard.state, bot.guard.level, board.uptime_s, services)

@@ -30,6 +30,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("start", "[agree]", "what this bot does with your money, and consent", role="anyone"),
     Command("help", "", "all commands", role="anyone"),
     Command("wallet", "", "your deposit address, balance and what of it can be spent"),
+    Command("wallets", "", "your wallets, one for each mode: address, what is in use, and whether the books are exact"),
+    Command("deposit", "[MODE]", "the address to send SOL to, and when it counts"),
     Command(
         "buy",
         "MINT SOL",
@@ -42,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("cancel", "CODE", "take such an order back"),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
+    Command("orders", "", "your orders on the way: how far each is, and what happens next"),
     Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
     Command(
@@ -69,6 +72,9 @@ COMMANDS: tuple[Command, ...] = (
         enters_with=1,
     ),
     Command("snipe", "", "your sniper: its thresholds and what it looked at today"),
+    Command(
+        "diag", "", "what stands between your sniper and a buy now: each gate with its number, and its latest looks"
+    ),
     Command("track", "ADDRESS [LABEL]", "follow a wallet; its trades become signals"),
     Command("untrack", "ADDRESS", "follow a wallet no more"),
     Command("pause", "", "pause your own entries until /resume; exits go on"),
@@ -80,6 +86,8 @@ COMMANDS: tuple[Command, ...] = (
         enters_with=0,
     ),
     Command("status", "", "whether the bot trades, what pauses it, and your day"),
+    Command("health", "", "whether the bot is up, and what it depends on", role="anyone"),
+    Command("version", "", "which bot this is, and on which chain it trades", role="anyone"),
     Command("snipe_enable", "", "let the sniper buy new launches for you within your limits", enters_with=0),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
     Command("panic", "", "stop your sniper and sell every open position now"),

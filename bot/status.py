@@ -81,6 +81,16 @@ class StatusBoard:
         self._started_ms = bot.adapters.clock.now_ms()
         self.facts = Kept(self._ask, bot.adapters.clock)
 
+    @property
+    def uptime_s(self) -> float:
+        """How long this process has served, in seconds with tenths."""
+        return round((self._bot.adapters.clock.now_ms() - self._started_ms) / 1000, 1)
+
+    @property
+    def cluster(self) -> str:
+        """What the bot trades on, `local` for a chain of its own."""
+        return self._cluster
+
     async def status(self) -> Record:
         """The record of `bot status --json`; within `LOOK_S`, whatever the database does.
 
@@ -99,7 +109,7 @@ class StatusBoard:
             "causes": [self._cause(cause, owners) for cause in causes],
             "mode": self._mode.value,
             "cluster": self._cluster,
-            "uptime_s": round((now_ms - self._started_ms) / 1000, 1),
+            "uptime_s": self.uptime_s,
             "reconciled": self._bot.reconciler.reconciled,
             **self._numbers(overview),
             "facts": self._facts(known, overview),

@@ -18,7 +18,8 @@ log = structlog.get_logger()
 
 # What speaks of a user's money as if it could be moved; /status, /buy and /sell say themselves that it cannot.
 TOLD_OF_FREEZE = frozenset(
-    {"wallet", "balance", "positions", "panic", "pause", "resume", "snipe", "snipe_enable", "snipe_disable"}
+    {"wallet", "wallets", "deposit", "balance", "orders", "positions", "panic", "pause", "resume"}
+    | {"snipe", "snipe_enable", "snipe_disable"}
 )
 
 

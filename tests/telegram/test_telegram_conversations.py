@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from decimal import Decimal
+from importlib.metadata import version
 
 import pytest
 import trio
@@ -61,6 +62,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         assert "You hold no position in it." in told
         assert "Launched" in told
         await hears_his_books(talk)
+        await hears_of_wallets_and_the_bot(talk)
         await talk.asks("/settings", "stop_loss = 10 %")
         await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
         await talk.asks(
@@ -124,6 +126,25 @@ async def hears_his_books(talk: Talk) -> None:
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
     await talk.asks("/profit paper", "you have no books of mode paper; yours are of: live")
     await talk.asks("/profit live dry_run", "one mode at a time")
+
+
+async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
+    [user] = await talk.world.store.users()
+    [wallet] = await talk.world.store.wallets(user.id)
+    told = await talk.asks("/wallets", f"[live] {wallet.address}, in use")
+    assert "0 open positions at a cost of 0 SOL" in told
+    told = await talk.asks("/deposit", "on this bot's own local chain, where SOL is play money")
+    assert wallet.address in told.splitlines()
+    await talk.asks("/deposit paper", "you have no books of mode paper")
+    await talk.asks("/orders", "No order of yours is on its way")
+    told = await talk.asks("/health", "Trading is OPEN, level 1")
+    assert "the books: up; the chain: up; news of launches: up" in told, told
+    assert "For you: OPEN, level 1: entries are open for you" in told
+    await talk.asks("/version", f"trading-bot {version('trading-bot')}, on a local chain of its own.")
+    told = await talk.asks("/diag", "[live] Your sniper is off; paused by nothing. /snipe_enable switches it on.")
+    assert "For a token that you do not hold, in this order:" in told
+    for wrong in ("/wallets all", "/deposit 1", "/orders *", "/health x", "/version 9999999999", "/diag \u202e"):
+        await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
 
 
 async def hears_his_history(talk: Talk) -> None:
@@ -192,12 +213,48 @@ async def test_a_restart_in_the_middle_of_an_order_tells_its_result_afterwards(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await _agree(talk)
+        talk.world.chain.set_fault("drop-tx", for_s=4)
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
+        told = await talk.asks("/orders", "1 order on the way")
+        assert f"[live] buy of {short(mint)} for 0.1 SOL (by hand)" in told, told
+        assert "sent, not yet proven; signed once" in told, told
+        assert "Next: the same bytes go out again" in told, told
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.hears("Bought")
+        await talk.hears("Bought", within_s=60)
         await talk.orders(f"/sell {mint} all", "Sent: selling")
         await talk.hears("Position closed")
         assert await talk.world.books_equal_chain()
+
+
+async def test_nobody_sees_anything_of_another_user(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(8)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await _agree(talk)
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        talk.world.chain.set_fault("drop-tx", for_s=20)
+        await talk.orders(f"/sell {mint} 50%", "Sent: selling")
+        other = Talk(talk.world, talk.telegram, person=8)
+        await other.asks("/orders", "You have no wallet here yet; send /start first.")
+        await other.asks("/health", "Trading is OPEN")
+        await _agree(other)
+        await other.asks("/orders", "No order of yours is on its way")
+        await other.asks("/history", "Nothing is in your books yet")
+        await other.asks("/history csv", "so there is nothing to send")
+        await other.asks("/profit", "since the beginning: nothing")
+        await other.asks("/profit day", "nothing was traded in any of them")
+        await other.asks("/stats", "nothing was sold or paid for")
+        await other.asks("/my_stats", "No position of yours has closed yet")
+        await other.asks("/performance", "You hold no position")
+        told = await other.asks("/wallets", ", in use")
+        [mine] = await talk.world.store.wallets((await talk.world.store.users())[0].id)
+        assert mine.address not in told
+        told = await talk.asks("/performance", "At risk: ")
+        assert f"100 % of it in {short(mint)}" in told, told
+        assert "Between the two" not in told, told
+        shown = [shown for shown in talk.telegram.messages(other.person) if shown.ours]
+        assert all(short(mint) not in one.text and one.document is None for one in shown)
 
 
 async def test_orders_go_on_for_somebody_who_blocked_the_bot(

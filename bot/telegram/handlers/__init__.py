@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler, Words
+from bot.telegram.handlers.about import About, AboutHandlers, Pulse
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.modes import ModeHandlers
@@ -20,6 +21,7 @@ def make_chat(
     watching: WatchingHandlers,
     tokens: TokenHandlers,
     *,
+    about: AboutHandlers,
     books: BookHandlers,
     modes: ModeHandlers,
     words: Words,
@@ -29,6 +31,12 @@ def make_chat(
         "start": account.start,
         "help": account.help,
         "wallet": account.wallet,
+        "wallets": about.wallets,
+        "deposit": about.deposit,
+        "orders": about.orders,
+        "health": about.health,
+        "version": about.version,
+        "diag": about.diag,
         "status": account.status,
         "balance": account.balance,
         "history": books.history,
@@ -62,10 +70,13 @@ def make_chat(
 
 
 __all__ = [
+    "About",
+    "AboutHandlers",
     "AccountHandlers",
     "BookHandlers",
     "ModeHandlers",
     "PreferenceHandlers",
+    "Pulse",
     "TokenHandlers",
     "TradeHandlers",
     "WatchingHandlers",

@@ -1,0 +1,165 @@
+"""What a user asks of his wallets and orders, and anybody of the bot itself. Nothing here names a machine or an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.ports import Store, User, WalletLedger
+from bot.telegram.chat import Incoming
+from bot.telegram.diag_text import diag_text
+from bot.telegram.handlers.account import known
+from bot.telegram.handlers.books import asked_books
+from bot.telegram.order_text import order_lines
+from bot.telegram.parsing import wrong_usage
+from bot.telegram.replies import deposit_words
+from bot.telegram.token_text import age
+from bot.telegram.words import mode_label
+from bot.trading.intent import Mode
+from bot.trading.risk_gate import kept_for_exits
+from bot.trading.units import counted, format_sol, span
+
+ORDERS_SHOWN = 20
+LOCAL = "local"
+SERVICES = {
+    "database": "the books",
+    "rpc": "the chain",
+    "stream": "news of launches",
+    "telegram": "Telegram",
+    "engine": "protected orders",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the bot is: its version, and the cluster that it trades on, `local` for a chain of its own."""
+
+    version: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How the bot is now: its trading state, how long it has run, and by name whether each service in use answers."""
+
+    state: str
+    level: int
+    uptime_s: float
+    services: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class AboutHandlers:
+    """`diagnose` gives what stands between a user's sniper and a buy; see `bot/trace.py` for the record."""
+
+    store: Store
+    clock: Clock
+    about: About
+    pulse: Callable[[], Pulse]
+    status_line: Callable[[str], str]
+    diagnose: Callable[[User], Awaitable[dict[str, Any]]]
+
+    async def orders(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        mine = [one for one in await self.store.in_flight() if one[0].request.user_id == user.id]
+        if not mine:
+            label = mode_label(user.mode.value)
+            return f"{label} No order of yours is on its way. /history has what was done, /positions what you hold."
+        now_ms = self.clock.now_ms()
+        lines = [counted(len(mine), "order") + " on the way, the oldest first:"]
+        for intent, attempts in mine[:ORDERS_SHOWN]:
+            lines += order_lines(intent, attempts, now_ms)
+        if len(mine) > ORDERS_SHOWN:
+            lines.append(f"{len(mine) - ORDERS_SHOWN} more are not shown.")
+        return "\n".join(lines)
+
+    async def wallets(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        positions = await self.store.open_positions(user.id)
+        lines = []
+        for wallet in await self.store.wallets(user.id):
+            held = [row for row in positions if row.wallet_id == wallet.id]
+            used = ", in use" if wallet.mode is user.mode else ", kept: /mode changes to it"
+            cost = format_sol(sum(row.cost_lamports for row in held))
+            lines += [
+                f"{mode_label(wallet.mode.value)} {wallet.address}{used}",
+                f"  {counted(len(held), 'open position')} at a cost of {cost} SOL;"
+                f" {self._compared(await self.store.wallet_ledger(wallet.id))}.",
+            ]
+        return "\n".join([*lines, "/balance looks at what the chain shows, /deposit says how to put SOL in."])
+
+    def _compared(self, ledger: WalletLedger) -> str:
+        """What the ledger says, and what the latest comparison with the chain found."""
+        check = ledger.check
+        if check is None:
+            return "its books have not been compared with the chain yet, which is done within a minute"
+        told = f"{format_sol(ledger.booked_lamports)} SOL by the ledger"
+        ago = age(self.clock.now_ms() - check.at_ms)
+        if check.is_exact:
+            return f"{told}, exact to the lamport when compared with the chain {ago} ago"
+        difference = format_sol(check.chain_lamports - check.booked_lamports, signed=True)
+        return f"{told}; {ago} ago the chain showed {difference} SOL beside it, which is being looked into"
+
+    async def deposit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        asked = await asked_books(self.store, incoming, arguments)
+        if asked.words:
+            raise wrong_usage(command)
+        [wallet] = [one for one in await self.store.wallets(asked.user.id) if one.mode is asked.mode]
+        if asked.mode is not Mode.LIVE:
+            return f"{asked.label} {deposit_words(asked.mode.value)}\n{wallet.address}"
+        return "\n".join([f"{asked.label} {self._where()}", wallet.address, *self._counts()])
+
+    def _where(self) -> str:
+        if self.about.cluster == LOCAL:
+            return (
+                "Your deposit address on this bot's own local chain, where SOL is play money. Send nothing to it from another"
+                " network: it does not arrive here."
+            )
+        return f"Your deposit address. Send SOL to it on Solana ({self.about.cluster}) and on no other network:"
+
+    def _counts(self) -> list[str]:
+        return [
+            "What arrives is yours to trade as soon as the chain shows it; /balance looks, /history has it within a minute.",
+            f"{format_sol(kept_for_exits(1))} SOL are kept aside for the sale of a first position, so send more than that."
+            " Tokens that you send there are kept and never sold by this bot.",
+        ]
+
+    async def health(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        pulse = self.pulse()
+        told = [
+            f"{name}: {'up' if pulse.services[key] else 'DOWN'}"
+            for key, name in SERVICES.items()
+            if key in pulse.services
+        ]
+        lines = [
+            f"The bot has been up for {span(pulse.uptime_s)}. Trading is {pulse.state}, level {pulse.level}.",
+            f"{'; '.join(told) or 'no service has been asked yet'}.",
+        ]
+        if pulse.level > 1:
+            lines.append(
+                "Something is out of order; operators are told, and positions keep their exits where they can."
+            )
+        if incoming.user is not None:
+            lines.append(f"For you: {self.status_line(incoming.user.id)}")
+        return "\n".join(lines)
+
+    async def version(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        chain = "a local chain of its own" if self.about.cluster == LOCAL else f"Solana, {self.about.cluster}"
+        return f"trading-bot {self.about.version}, on {chain}."
+
+    async def diag(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        return f"{mode_label(user.mode.value)} {diag_text(await self.diagnose(user))}"
