@@ -25,7 +25,12 @@ MINT_RETRY_S = 0.25  # a launch is told of before its accounts are confirmed
 LINGER_S = 3.0  # buys that follow the opinion are quoted from pushed reserves for this long
 
 
+# From this confidence on a token may soon be bought; what entries need of the chain is asked for, again and again.
+PROMISING_BPS = 4_000
+REHEARSED_EVERY_S = 2.0
+
 ReadMint = Callable[[str], Awaitable[MintFacts]]
+Rehearse = Callable[[str], Awaitable[None]]
 
 
 @dataclass(slots=True, repr=False)
@@ -33,7 +38,8 @@ class TokenTracker:
     """Publishes as soon as the opinion is a strong buy, else at the end of `observe_s` whatever it is.
 
     Meanwhile it reads the mint, once for all users. A strong opinion waits for that: an order for a token whose
-    accounts are not confirmed could not be made either.
+    accounts are not confirmed could not be made either. Once the token is promising, `rehearse` asks the chain for what
+    entries need; nobody waits for it.
     """
 
     launch: TokenLaunch
@@ -42,11 +48,13 @@ class TokenTracker:
     prices: PriceBook
     opinions: OpinionBook
     read_mint: ReadMint
+    rehearse: Rehearse
     publish: Callable[[TokenLaunch, Opinion], None]
     done: bool = False
     _window: TokenWindow = field(init=False)
     _hazards: tuple[str, ...] | None = None
     _changed: trio.Event = field(default_factory=trio.Event)
+    _promising: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
         self._window = TokenWindow(self.launch)
@@ -66,6 +74,7 @@ class TokenTracker:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read_mint)
+                nursery.start_soon(self._rehearse)
                 opinion = await self._observe()
                 nursery.cancel_scope.cancel()
         finally:
@@ -86,12 +95,20 @@ class TokenTracker:
         while True:
             opinion = rule_opinion(self._window.features(self.clock.now_ms()))
             self.opinions.note(self.launch, opinion)
+            if opinion.confidence_bps >= PROMISING_BPS and self._hazards is not None:
+                self._promising.set()
             strong = opinion.action is Action.BUY and opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
             if (strong and self._hazards is not None) or trio.current_time() >= deadline_s:
                 return opinion
             self._changed = trio.Event()
             with trio.move_on_at(deadline_s):
                 await self._changed.wait()
+
+    async def _rehearse(self) -> None:
+        await self._promising.wait()
+        while True:
+            await self.rehearse(self.launch.mint)
+            await trio.sleep(REHEARSED_EVERY_S)
 
     async def _read_mint(self) -> None:
         while True:

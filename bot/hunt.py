@@ -26,8 +26,9 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
+from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
-from bot.ports import Chain, Desk, Store, WalletHistory, WalletNews, wallet_in
+from bot.ports import Chain, Desk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion
 from bot.trading.units import span
@@ -62,6 +63,7 @@ class Hunt:
     supervision: Supervision
     prices: PriceBook
     desk: Desk
+    rehearser: Rehearser
     observe_s: float
     supervisor: Callable[..., Supervisor]
     wallet_news: WalletNews | None = None
@@ -70,6 +72,7 @@ class Hunt:
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
+    _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
 
     def __post_init__(self) -> None:
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
@@ -121,11 +124,14 @@ class Hunt:
             user = next(user for user in await self.store.users() if user.id == user_id)
             wallet = wallet_in(await self.store.wallets(user_id), user.mode)
             sniper = Sniper(user, wallet, self.store, self.desk, self.clock)
+            self._hunters[user_id] = wallet
             with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
                 await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
         elif running and not wanted:
             # At once: an order that it has handed over is the executor's, and its run follows the intent.
             await snipers.terminate_child(user_id)
+        if not wanted:
+            self._hunters.pop(user_id, None)
 
     async def _tracking_changed(self) -> None:
         scanners = self.supervisor("hunt", "wallet_scanners")
@@ -162,7 +168,16 @@ class Hunt:
     async def track(self, launch: TokenLaunch) -> Tracker | None:
         """Start the tracker of a new token; None where there are too many, it has one, or the hunt is being restarted."""
         read_mint = self.chain.mint_facts
-        tracker = TokenTracker(launch, self.observe_s, self.clock, self.prices, self.opinions, read_mint, self._publish)
+        tracker = TokenTracker(
+            launch,
+            self.observe_s,
+            self.clock,
+            self.prices,
+            self.opinions,
+            read_mint,
+            self._rehearse,
+            self._publish,
+        )
         try:
             trackers = self.supervisor("hunt", "token_trackers")
             await trackers.start_child(self.supervision.child("token_tracker", id=launch.mint, start=tracker.run))
@@ -170,6 +185,10 @@ class Hunt:
             log.info("token_not_tracked", mint=launch.mint, reason=str(error))
             return None
         return tracker
+
+    async def _rehearse(self, mint: str) -> None:
+        if self._hunters:
+            await self.rehearser.rehearse(mint, list(self._hunters.values()))
 
     def _publish(self, launch: TokenLaunch, opinion: Opinion) -> None:
         """One opinion to every sniper; a sniper that is behind loses it, which status shows as a dropped message."""

@@ -61,6 +61,7 @@ from bot.execution.price_book import PriceBook
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.protocol_check import ProtocolCheck
 from bot.execution.reconcile import Reconciler
+from bot.execution.rehearsal import Rehearser
 from bot.execution.route_watch import RouterWatch, RouteWatch
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.units_book import UnitsBook
@@ -154,6 +155,7 @@ class TradingBot:
             chain=chain,
             clock=clock,
             in_flight=self.in_flight,
+            balances=self.balances,
             adopt=lambda: self.confirmer.adopt(self.policy.planned_max_age_ms),
             settled=settled,
             alert=told,
@@ -191,6 +193,15 @@ class TradingBot:
             supervision=self.supervision,
             prices=self.prices,
             desk=self.desk,
+            rehearser=Rehearser(
+                ports.chain,
+                ports.clock,
+                self.policy,
+                self.prices,
+                self.balances,
+                self.desk.pipeline.trials,
+                self.desk.pipeline.rehearsals,
+            ),
             observe_s=self.observe_s,
             supervisor=self.supervisor,
             wallet_news=ports.wallet_news,
@@ -203,7 +214,20 @@ class TradingBot:
         covering, prices = self.guard.covering, self.prices
         return ExecutorDesk(
             store,
-            Pipeline(store, chain, keys, clock, self.policy, self.in_flight, prices, looks, covering, errors, units),
+            Pipeline(
+                store,
+                chain,
+                keys,
+                clock,
+                self.policy,
+                self.in_flight,
+                prices,
+                looks,
+                covering,
+                errors,
+                units,
+                balances=self.balances,
+            ),
             Closings(store, chain, keys, clock, self.in_flight, covering),
             executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),

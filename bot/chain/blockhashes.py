@@ -18,6 +18,7 @@ from bot.ports import Blockhash
 LIFE_BLOCKS = 150  # a blockhash is valid for so many blocks after its own
 EXIT_LIFE_BLOCKS = 30
 FRESH_S = 1.5  # how old the newest may be for the height to be known well enough
+NEWEST_S = 3.0  # how old it may be for a buy, whose bytes live for a minute
 MEMORY = 300
 GAP_BLOCKS = 25  # so many blocks without a look leave no blockhash with the right life for ten seconds
 
@@ -73,7 +74,7 @@ class SeenBlockhashes:
 
     def newest(self, now_s: float) -> Blockhash | None:
         """The latest that was told; None where that was too long ago."""
-        return self._seen[-1] if self._seen and now_s - self._seen_at_s <= FRESH_S else None
+        return self._seen[-1] if self._seen and now_s - self._seen_at_s <= NEWEST_S else None
 
     def short_lived(self, now_s: float) -> Blockhash | None:
         """The oldest with at least EXIT_LIFE_BLOCKS left; None when the newest that is known is too old to tell."""
@@ -97,7 +98,7 @@ class Blockhashes:
         self._look_back_at_s = float("-inf")
 
     async def latest(self) -> Blockhash:
-        """The newest confirmed one, as it was at most FRESH_S ago: usually the last probe has it. Raises ChainUnavailable."""
+        """The newest confirmed one, as it was at most NEWEST_S ago: usually the last probe has it. Raises ChainUnavailable."""
         return self._seen.newest(trio.current_time()) or await self._ask()
 
     async def _ask(self) -> Blockhash:

@@ -15,7 +15,7 @@ from bot.chain.dry_run import DryRunChain, is_dry_run, is_dry_run_name
 from bot.chain.read_through import ReadThrough
 from bot.chain.transactions import payer_of
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, Chain, ClosingOrder, Routing, Store, SwapOrder, WalletBalances
+from bot.ports import Blockhash, Chain, ClosingOrder, Routing, SeenLamports, Store, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Mode
@@ -50,6 +50,12 @@ class ModeRouter(ReadThrough):
 
     async def balances(self, address: str) -> WalletBalances:
         return await (await self._chain_of(address)).balances(address)
+
+    async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
+        dry = [address for address in addresses if await self._mode_of(address) is Mode.DRY_RUN]
+        found = await self.dry_run.lamports(dry) if dry else {}
+        real = [address for address in addresses if self._modes.get(address) is not Mode.DRY_RUN]
+        return found | (await self.real.lamports(real) if real else {})
 
     async def holding(self, address: str, mint: str) -> WalletBalances:
         return await (await self._chain_of(address)).holding(address, mint)

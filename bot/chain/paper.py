@@ -18,7 +18,7 @@ from bot.chain.paper_rules import LandingModel, Outcome, Purse, carry_out
 from bot.chain.read_through import ReadThrough
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, ClosingOrder, Routing, SwapOrder, WalletBalances
+from bot.ports import Blockhash, ClosingOrder, Routing, SeenLamports, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import QuoteError
 from bot.trading.failures import program_failure
@@ -77,6 +77,11 @@ class PaperChain(ReadThrough):
             return await self.real.balances(address)
         purse = await self.books.purse(wallet)
         return WalletBalances(self._slot(address), purse.lamports, dict(purse.token_raw))
+
+    async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
+        """Virtual wallets are read one after the other: their books are no farther than the database."""
+        looks = {address: await self.balances(address) for address in addresses}
+        return {address: SeenLamports(look.slot, look.lamports) for address, look in looks.items()}
 
     async def holding(self, address: str, mint: str) -> WalletBalances:  # noqa: ARG002 - the books hold all of it
         return await self.balances(address)

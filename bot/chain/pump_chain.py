@@ -21,12 +21,12 @@ from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_in
-from bot.chain.rpc import AccountData, Commitment
+from bot.chain.rpc import MAX_ACCOUNTS, AccountData, Commitment
 from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import WitnessedReads
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
-from bot.ports import Blockhash, ClosingOrder, EndpointHealth, Routing, SwapOrder, WalletBalances
+from bot.ports import Blockhash, ClosingOrder, EndpointHealth, Routing, SeenLamports, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
@@ -41,6 +41,7 @@ from bot.trading.venue import PUMPSWAP, Venue
 
 MAX_COINS = 20_000
 CANARY_COINS = 5
+WALLETS_AT_ONCE = MAX_ACCOUNTS - 1  # the landmark is asked for with them
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
 log = structlog.get_logger()
@@ -218,6 +219,16 @@ class PumpChain:
     async def balances(self, address: str) -> WalletBalances:
         """Lamports and tokens, never from before a transaction of the wallet that is known; less than known needs two."""
         return await self._reads.balances(address)
+
+    async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
+        """One that an endpoint does not show needs a second one that does not show it either."""
+        found: dict[str, SeenLamports] = {}
+        for start in range(0, len(addresses), WALLETS_AT_ONCE):
+            asked = addresses[start : start + WALLETS_AT_ONCE]
+            slot, accounts = await self._reads.accounts(asked, "confirmed")
+            for address, account in accounts.items():
+                found[address] = SeenLamports(slot, 0 if account is None else account.lamports)
+        return found
 
     async def holding(self, address: str, mint: str) -> WalletBalances:
         """The whole look for a token whose program is not known yet."""

@@ -15,6 +15,7 @@ from bot.clock import Clock
 from bot.errors import Conflict
 from bot.execution import alerts
 from bot.execution.alerts import Alert
+from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import InFlight
 from bot.execution.messages import rolled_back_message
 from bot.ports import Chain, LandedAttempt, Reversed, Settled, Store
@@ -34,6 +35,7 @@ class Finality:
     chain: Chain
     clock: Clock
     in_flight: InFlight
+    balances: BalanceBook
     adopt: Callable[[], Awaitable[object]]
     settled: Callable[[Settled], Awaitable[None]]
     alert: Callable[[Alert], None]
@@ -108,6 +110,7 @@ class Finality:
                 because=signature,
                 evidence=evidence,
             )
+            self.balances.forget(one.intent.request.wallet_id)
             if one.intent.state is not IntentState.FILLED:
                 self.in_flight.reopen(one.intent)
         if not all(_is_closing(one) for one in done):

@@ -23,6 +23,7 @@ from bot.errors import (
     SendRejected,
     Unavailable,
 )
+from bot.execution.balance_book import BalanceBook
 from bot.execution.day_loss import closed_by_loss, unrealized
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.in_flight import Followed, InFlight
@@ -31,6 +32,7 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting, not_sent
+from bot.execution.rehearsal import BALANCE_HOLDS_MS, Rehearsals
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.signed_again import may_be_closing, refused_beside
@@ -79,6 +81,8 @@ class Pipeline:
     errors: ProgramErrors
     units: UnitsBook = field(default_factory=UnitsBook)
     trials: SaleTrials = field(default_factory=SaleTrials)
+    balances: BalanceBook = field(default_factory=BalanceBook)
+    rehearsals: Rehearsals = field(default_factory=Rehearsals)
 
     async def submit(self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
         """Take one request as far as its bytes having left, inside the turn of its wallet.
@@ -252,7 +256,7 @@ class Pipeline:
 
     @property
     def _quoting(self) -> Quoting:
-        return Quoting(self.chain, self.prices, self.policy.ceilings, self.holdings)
+        return Quoting(self.chain, self.prices, self.policy, self.holdings, self.clock)
 
     async def _admit(
         self, request: TradeRequest, wallet: Wallet, settings: UserSettings, intent_id: str, gate: Gate
@@ -260,7 +264,7 @@ class Pipeline:
         wallet_lamports = unrealized_lamports = 0
         if request.side is Side.BUY:
             try:
-                wallet_lamports = (await self.chain.balances(wallet.address)).lamports
+                wallet_lamports = await self._lamports(request, wallet)
                 unrealized_lamports = await unrealized(
                     self.store, self.chain, self.prices, request.user_id, request.mode
                 )
@@ -279,6 +283,14 @@ class Pipeline:
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
             gate=gate,
         )
+
+    async def _lamports(self, request: TradeRequest, wallet: Wallet) -> int:
+        """What the wallet holds: of a sniper's as it was seen some seconds ago, and what our own orders changed since."""
+        if request.context is Context.SNIPER:
+            since_ms = self.clock.now_ms() - BALANCE_HOLDS_MS
+            if (known := self.balances.recent(wallet.id, since_ms)) is not None:
+                return known
+        return (await self.chain.balances(wallet.address)).lamports
 
     async def _prepare(
         self, intent: Intent, wallet: Wallet, settings: UserSettings, rung: Rung
@@ -312,18 +324,30 @@ class Pipeline:
         )
         if request.side is Side.BUY:
             tries_sale = request.context is not Context.MANUAL_COMMAND and checks_tokens(settings, self.policy.ceilings)
-            order = await self._simulated(order, tries_sale=tries_sale)
+            order = self._rehearsed(request, order) or await self._simulated(request, order, tries_sale=tries_sale)
         elif isinstance(order.venue, Route):
-            order = await self._simulated(order, tries_sale=False)
+            order = await self._simulated(request, order, tries_sale=False)
         elif rung.simulated:
             await self.chain.compute_units(order)
         return order, priced.sells_all
 
-    async def _simulated(self, order: SwapOrder, *, tries_sale: bool) -> SwapOrder:
-        """Every buy, and every order by an offer, which is checked there: one that would fail costs nothing, its limit fits."""
+    def _rehearsed(self, request: TradeRequest, order: SwapOrder) -> SwapOrder | None:
+        """A sniper's buy of a token whose buy and sale were simulated a moment ago needs no simulation of its own.
+
+        Its wallet may have to open more accounts than that of the rehearsal, so that its limit is half as much again.
+        """
+        if request.context is not Context.SNIPER:
+            return None
+        units = self.rehearsals.units(request.mint, request.mode)
+        return (
+            None if units is None else replace(order, compute_unit_limit=min(order.compute_unit_limit, units * 3 // 2))
+        )
+
+    async def _simulated(self, request: TradeRequest, order: SwapOrder, *, tries_sale: bool) -> SwapOrder:
+        """Every other buy, and every order by an offer, which is checked there: one that would fail costs nothing."""
         try:
             if tries_sale:
-                await self.trials.prove(self.chain, order)
+                await self.trials.prove(self.chain, order, request.mode)
             used = await self.chain.compute_units(order)
         except SendRejected as error:
             self.errors.ended(order.mint, error.program_error)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected
 from bot.execution.exit_balances import ExitBalances
+from bot.execution.policy import Policy
 from bot.ports import Chain, Prices, Wallet
-from bot.trading.curve import AwaitsPoolError, Fees, Quote, QuoteError
+from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
 from bot.trading.failures import order_failure
 from bot.trading.intent import Context, Side, TradeRequest
-from bot.trading.limits import Ceilings, UserSettings, checks_tokens, effective_floor, entry_slippage_bps
+from bot.trading.limits import UserSettings, checks_tokens, effective_floor, entry_slippage_bps
 from bot.trading.pool import Pool
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS, Refused
 from bot.trading.route import Route
@@ -72,17 +74,18 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Quoting:
-    """Reads what a price hangs on. `ceilings` bound what the user's settings say."""
+    """Reads what a price hangs on. The policy's ceilings bound what the user's settings say."""
 
     chain: Chain
     prices: Prices
-    ceilings: Ceilings
+    policy: Policy
     holdings: ExitBalances
+    clock: Clock
 
     async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """Quote against the reserves of this moment. Raises CannotPrepareError, ChainUnavailable or DecodeError."""
         try:
-            venue = await self._venue(request.mint)
+            venue = self._told(request) or await self._venue(request.mint)
             if request.side is Side.BUY:
                 await self._refuse_token(request, settings, venue)
                 return await self._buy(request, venue)
@@ -118,7 +121,7 @@ class Quoting:
             )
         if request.context is Context.SNIPER and isinstance(venue, Pool):
             raise CannotPrepareError("the coin has left its curve; the sniper buys on curves only", "in_pool")
-        if checks_tokens(settings, self.ceilings) and (found := await self.hazards(request.mint)):
+        if checks_tokens(settings, self.policy.ceilings) and (found := await self.hazards(request.mint)):
             raise CannotPrepareError(
                 f"this token is not safe: {'; '.join(found)}. The setting check_honeypots decides whether such tokens are"
                 " refused",
@@ -126,7 +129,7 @@ class Quoting:
             )
         await self._refuse_holders(request, settings, venue)
         mine = settings.min_curve_lamports if request.context is Context.MANUAL_COMMAND else 0
-        floor = effective_floor(mine, self.ceilings.min_curve_lamports, "least liquidity")
+        floor = effective_floor(mine, self.policy.ceilings.min_curve_lamports, "least liquidity")
         if venue.liquidity_lamports < floor.value:
             raise CannotPrepareError(
                 f"the market of this token holds {format_sol(venue.liquidity_lamports)} SOL, below {floor.rule} of"
@@ -154,7 +157,7 @@ class Quoting:
             )
 
     async def _buy(self, request: TradeRequest, venue: Venue) -> Priced:
-        slippage_bps = entry_slippage_bps(request.slippage_bps, self.ceilings)
+        slippage_bps = entry_slippage_bps(request.slippage_bps, self.policy.ceilings)
         if isinstance(venue, Route):
             venue = await self._offer_to_buy(request, venue, slippage_bps)
         quote = quote_buy(venue, request.spend_lamports, await self.chain.fees())
@@ -198,6 +201,15 @@ class Quoting:
             sells_all=sells_all,
             wallet_lamports=balances.lamports - (POOL_LOAN_LAMPORTS if wraps_sol(venue) else 0),
         )
+
+    def _told(self, request: TradeRequest) -> Venue | None:
+        """The reserves of a curve that its latest event told, young enough for a sniper to buy by without asking again."""
+        if request.context is not Context.SNIPER:
+            return None
+        point = self.prices.latest(request.mint)
+        if point is None or self.clock.now_ms() - point.seen_at_ms > self.policy.price_max_age_ms:
+            return None
+        return point.venue if isinstance(point.venue, Curve) and not point.venue.complete else None
 
     async def _venue(self, mint: str) -> Venue:
         """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""

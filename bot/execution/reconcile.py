@@ -55,7 +55,7 @@ class Reconciler:
         known = await self.ledgers.read(wallet)
         before, ledger = await self._positions(wallet), await self.store.wallet_ledger(wallet.id)
         look = await self.chain.balances(wallet.address)
-        self.balances.looked(wallet, look, self.clock.now_ms())
+        self.balances.looked(wallet, look.lamports, look.slot, self.clock.now_ms())
         self.emptied.looked(wallet.id, look, self.clock.now_ms())
         moving = await under_way(self.store, self.chain, wallet, look.slot)
         if moving is None or not await self._still(wallet, before, ledger):

@@ -15,6 +15,7 @@ import trio
 from bot.errors import ChainUnavailable, SendRejected
 from bot.execution.quoting import CannotPrepareError
 from bot.ports import Chain, SwapOrder
+from bot.trading.intent import Mode
 
 log = structlog.get_logger()
 
@@ -39,15 +40,15 @@ class _Trial:
 class SaleTrials:
     """Bounded in tokens. A sale that brings less than half of what it cost counts as none: that is what a tax takes."""
 
-    _trials: OrderedDict[str, _Trial] = field(default_factory=OrderedDict)
+    _trials: OrderedDict[tuple[str, Mode], _Trial] = field(default_factory=OrderedDict)
 
-    async def prove(self, chain: Chain, order: SwapOrder) -> None:
-        """Return when what this order buys could be sold again at once.
+    async def prove(self, chain: Chain, order: SwapOrder, mode: Mode) -> None:
+        """Return when what this order buys could be sold again at once; what a virtual wallet sells proves nothing for another.
 
         Raises CannotPrepareError: `unsellable` when it could not, `untried` when nobody could say within a second.
         SendRejected when the buy itself would fail.
         """
-        trial = self._trial(order.mint)
+        trial = self._trial(order.mint, mode)
         async with trial.turn:
             if trio.current_time() >= trial.holds_until_s:
                 trial.why_not = await self._tried(chain, order)
@@ -78,9 +79,9 @@ class SaleTrials:
         log.info("sale_tried", mint=order.mint, sells=why_not is None, reason=why_not)
         return why_not
 
-    def _trial(self, mint: str) -> _Trial:
-        trial = self._trials.setdefault(mint, _Trial())
-        self._trials.move_to_end(mint)
+    def _trial(self, mint: str, mode: Mode) -> _Trial:
+        trial = self._trials.setdefault((mint, mode), _Trial())
+        self._trials.move_to_end((mint, mode))
         while len(self._trials) > TOKENS_MAX:
             self._trials.popitem(last=False)
         return trial

@@ -9,7 +9,16 @@ There is one file per noun. Other rooms import every name from here, so that a n
 from __future__ import annotations
 
 from bot.ports.books import BookedEntry, BookStore, ClosedSums, PeriodSums, ReasonSums, ResultSums
-from bot.ports.chain import Blockhash, Chain, ClosingOrder, EndpointHealth, PoolNews, SwapOrder, WalletBalances
+from bot.ports.chain import (
+    Blockhash,
+    Chain,
+    ClosingOrder,
+    EndpointHealth,
+    PoolNews,
+    SeenLamports,
+    SwapOrder,
+    WalletBalances,
+)
 from bot.ports.chat import (
     MAX_UPDATES,
     Button,
@@ -130,6 +139,7 @@ __all__ = [
     "Routing",
     "SealedKey",
     "Seen",
+    "SeenLamports",
     "SentAttempt",
     "Settled",
     "Snapshot",

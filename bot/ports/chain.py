@@ -40,6 +40,14 @@ class WalletBalances:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenLamports:
+    """The lamports that the chain shows for a wallet at `slot`."""
+
+    slot: int
+    lamports: int
+
+
+@dataclass(frozen=True, slots=True)
 class SwapOrder:
     """One trade to be built, on the token's curve, in its pool, or by an aggregator's offer.
 
@@ -143,6 +151,9 @@ class Chain(Protocol):
         """The fees of coins on the curve; a pool's venue carries its own."""
 
     async def balances(self, address: str) -> WalletBalances: ...
+
+    async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
+        """The lamports of many wallets in as few calls as the endpoint allows; one that does not exist has 0."""
 
     async def holding(self, address: str, mint: str) -> WalletBalances:
         """Lamports and what a sale of this token can sell; `token_raw` may leave out every other token."""

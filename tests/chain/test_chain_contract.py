@@ -75,6 +75,16 @@ async def test_a_wallet_that_nobody_funded_has_nothing(world: World, clock: None
     assert balances.slot > 0
 
 
+async def test_the_lamports_of_many_wallets_are_those_of_each(world: World, clock: None) -> None:
+    funded, nobody = str((await world.funded(3 * SOL)).pubkey()), str(Keypair().pubkey())
+    others = [str(Keypair().pubkey()) for _ in range(100)]
+    found = await world.chain.lamports([nobody, *others, funded])
+    assert found.keys() == {funded, nobody, *others}
+    assert (found[funded].lamports, found[nobody].lamports) == (3 * SOL, 0)
+    assert all(one.slot > 0 for one in found.values())
+    assert await world.chain.lamports([]) == {}
+
+
 async def test_the_stream_tells_of_a_launch_and_of_each_trade(world: World, clock: None) -> None:
     creator, trader = await world.funded(), await world.funded()
     async with world.stream.events() as events:

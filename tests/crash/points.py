@@ -21,6 +21,7 @@ PORTS = ("store", "chain", "vault")
 OFF_THE_ROAD = {
     "loss_rules.py": "a user's automation is paused in one write; a crash after it loses the message, which /status repeats",
     "protocol_check.py": "looks at layouts and simulates beside the road; it writes nothing and signs nothing",
+    "rehearsal.py": "asks and simulates beside the road while a token is watched; it writes nothing and signs nothing",
     "leadership.py": "the lease of the process is renewed beside the road; losing it ends the process, at any moment",
 }
 # "function: what is awaited" -> why it is no crash point of its own.
