@@ -25,6 +25,7 @@ from actors.runtime import (
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.closings import Closings
 from bot.execution.lanes import exit_lane
+from bot.execution.look_ahead import LookAhead
 from bot.execution.pipeline import Pipeline
 from bot.ports import Preview, Submitted, UserStore, Wallet
 from bot.trading.failures import order_failure
@@ -118,7 +119,7 @@ class ExecutorDesk:
         try:
             wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
             with exit_lane() if request.side is Side.SELL else nullcontext():
-                return await self.pipeline.preview(request, wallets[request.wallet_id])
+                return await LookAhead(self.pipeline).preview(request, wallets[request.wallet_id])
         except ChainUnavailable as error:
             log.warning("preview_without_route", mint=request.mint, reason=str(error))
             return Refused("unavailable", order_failure(error))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.clock import day_of, day_start_ms, rfc3339
+from bot.execution.look_ahead import LookAhead
 from bot.execution.story import steps_of
 from bot.ports import SnipeRun, User, wallet_in
 from bot.refusal import CannotError
@@ -103,7 +104,7 @@ class Tracer:
             reason="diag",
             spend_lamports=settings.snipe_max_lamports,
         )
-        return await self.bot.desk.pipeline.entry_checks(request, wallet)
+        return await LookAhead(self.bot.desk.pipeline).entry_checks(request, wallet)
 
 
 def _check(check: Check) -> Record:

@@ -193,15 +193,7 @@ class TradingBot:
             supervision=self.supervision,
             prices=self.prices,
             desk=self.desk,
-            rehearser=Rehearser(
-                ports.chain,
-                ports.clock,
-                self.policy,
-                self.prices,
-                self.balances,
-                self.desk.pipeline.trials,
-                self.desk.pipeline.rehearsals,
-            ),
+            rehearser=Rehearser(self.desk.pipeline),
             observe_s=self.observe_s,
             supervisor=self.supervisor,
             wallet_news=ports.wallet_news,
@@ -211,23 +203,10 @@ class TradingBot:
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         keys, looks = SealedKeys(store, self.adapters.vault), ExitBalances(chain, self.in_flight)
-        covering, prices = self.guard.covering, self.prices
+        covering, books = self.guard.covering, (self.in_flight, self.prices, looks, self.balances)
         return ExecutorDesk(
             store,
-            Pipeline(
-                store,
-                chain,
-                keys,
-                clock,
-                self.policy,
-                self.in_flight,
-                prices,
-                looks,
-                covering,
-                errors,
-                units,
-                balances=self.balances,
-            ),
+            Pipeline(store, chain, keys, clock, self.policy, *books, covering, errors, units),
             Closings(store, chain, keys, clock, self.in_flight, covering),
             executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),

@@ -19,7 +19,6 @@ from bot.errors import (
     Conflict,
     DecodeError,
     KeyUnavailable,
-    RouterUnavailable,
     SendRejected,
     Unavailable,
 )
@@ -32,34 +31,25 @@ from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting, not_sent
-from bot.execution.rehearsal import BALANCE_HOLDS_MS, Rehearsals
+from bot.execution.rehearsals import BALANCE_HOLDS_MS, Rehearsals
 from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.signed_again import may_be_closing, refused_beside
 from bot.execution.units_book import Kind, UnitsBook, kind_of
-from bot.ports import Chain, Gate, Preview, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
+from bot.ports import Chain, Gate, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings, checks_tokens
-from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit, entry_checks, refuse_frozen, refuse_paused
+from bot.trading.risk_gate import Refused, admit, refuse_frozen, refuse_paused
 from bot.trading.route import Route
 from bot.trading.units import format_sol, format_tokens
-from bot.trading.venue import impact_bps, program_of
+from bot.trading.venue import program_of
 
 log = structlog.get_logger()
 
 PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
-
-
-_WOULD_DO = "would_do"
-
-
-def _only_judge(request: TradeRequest, facts: RiskSnapshot) -> Refused:
-    """The gate for a look ahead: it judges as the gate does and admits nothing, so that nothing is written."""
-    verdict = admit(request, facts)
-    return verdict if isinstance(verdict, Refused) else Refused(_WOULD_DO, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +67,11 @@ class Pipeline:
     in_flight: InFlight
     prices: Prices
     holdings: ExitBalances
+    balances: BalanceBook
     pause_causes: PauseCauses
     errors: ProgramErrors
     units: UnitsBook = field(default_factory=UnitsBook)
     trials: SaleTrials = field(default_factory=SaleTrials)
-    balances: BalanceBook = field(default_factory=BalanceBook)
     rehearsals: Rehearsals = field(default_factory=Rehearsals)
 
     async def submit(self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
@@ -146,7 +136,7 @@ class Pipeline:
             bound.info("order_refused", code=refused.code, reason=refused.reason)
             return refused
         settings = await self.store.settings(request.user_id)
-        admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))
+        admitted = await self.judged_by(request, wallet, settings, intent_id, partial(admit, request))
         if isinstance(admitted, Refused):
             bound.info("order_refused", code=admitted.code, reason=admitted.reason)
             return admitted
@@ -191,62 +181,17 @@ class Pipeline:
         program = None if point is None else program_of(point.venue)
         return self.pause_causes(request.user_id, request.context, program)
 
-    async def _priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
+    async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """The quote of an entry says where it trades, and so whether a pause of that program keeps it out."""
-        priced = await self._quoting.priced(request, wallet, settings)
+        priced = await self.quoting.priced(request, wallet, settings)
         causes = self.pause_causes(request.user_id, request.context, program_of(priced.venue))
         if refused := refuse_paused(request, causes):
             raise CannotPrepareError(refused.reason, refused.code)
         return priced
 
-    async def preview(self, request: TradeRequest, wallet: Wallet) -> Preview | Refused:
-        """What the request would do now, by the same gate and the same quote; nothing is written, reserved or sent.
-
-        Raises StoreUnavailable or ChainUnavailable.
-        """
-        settings = await self.store.settings(request.user_id)
-        judged = await self._admit(request, wallet, settings, self.clock.new_id(), partial(_only_judge, request))
-        if isinstance(judged, Intent):
-            return Refused("exists", f"this order exists already and is {judged.state}")
-        if judged.code != _WOULD_DO:
-            return judged
-        try:
-            priced = await self._priced(request, wallet, settings)
-            warnings = await self._quoting.warnings(request.mint) if request.side is Side.BUY else ()
-            kind = Kind(request.side, program_of(priced.venue), priced.close_account)
-            units = self.units.limit(kind, self._costs.most_units(request.side, priced.venue))
-            fee_lamports = await self._costs.first_fee(request, settings, units)
-            tip, _ = self._costs.tip(request, settings)
-        except (CannotPrepareError, DecodeError, SendRejected, RouterUnavailable) as error:
-            log.info("preview_refused", mint=request.mint, reason=str(error))
-            return not_sent(error)
-        return Preview(
-            wallet_address=wallet.address,
-            quote=priced.quote,
-            limit_raw=priced.limit_raw,
-            impact_bps=impact_bps(priced.venue, priced.quote),
-            network_fee_lamports=SIGNATURE_FEE_LAMPORTS + fee_lamports,
-            tip_lamports=tip,
-            warnings=warnings,
-        )
-
     @property
-    def _costs(self) -> LandingCosts:
+    def costs(self) -> LandingCosts:
         return LandingCosts(self.chain, self.policy, self.in_flight)
-
-    async def entry_checks(self, request: TradeRequest, wallet: Wallet) -> tuple[Check, ...] | Refused:
-        """Every gate that an entry would meet now, with its number; nothing is written. Raises StoreUnavailable."""
-        found: list[RiskSnapshot] = []
-
-        def keep(facts: RiskSnapshot) -> Refused:
-            found.append(facts)
-            return Refused(_WOULD_DO, "")
-
-        settings = await self.store.settings(request.user_id)
-        judged = await self._admit(request, wallet, settings, self.clock.new_id(), keep)
-        if found:
-            return entry_checks(request, found[0])
-        return judged if isinstance(judged, Refused) else Refused("exists", f"this order exists and is {judged.state}")
 
     async def closed_by_loss(self, user: User) -> str | None:
         """How the loss of a user's day closes his entries; None where it does not. Raises StoreUnavailable."""
@@ -255,10 +200,10 @@ class Pipeline:
         )
 
     @property
-    def _quoting(self) -> Quoting:
+    def quoting(self) -> Quoting:
         return Quoting(self.chain, self.prices, self.policy, self.holdings, self.clock)
 
-    async def _admit(
+    async def judged_by(
         self, request: TradeRequest, wallet: Wallet, settings: UserSettings, intent_id: str, gate: Gate
     ) -> Intent | Refused:
         wallet_lamports = unrealized_lamports = 0
@@ -297,13 +242,13 @@ class Pipeline:
     ) -> tuple[SwapOrder, bool]:
         """The order at the reserves of this moment, and whether it sells the token account's whole balance."""
         request = intent.request
-        priced = await self._priced(request, wallet, settings)
-        tip, tip_account = self._costs.tip(request, settings)
+        priced = await self.priced(request, wallet, settings)
+        tip, tip_account = self.costs.tip(request, settings)
         kind = Kind(request.side, program_of(priced.venue), priced.close_account)
-        most_units = self._costs.most_units(request.side, priced.venue)
+        most_units = self.costs.most_units(request.side, priced.venue)
         # A sale that did not land, or failed, asks for all that it may: want of units is no reason to fail again.
         units = most_units if rung.doublings else self.units.limit(kind, most_units)
-        fee_lamports = await self._costs.fee(
+        fee_lamports = await self.costs.fee(
             intent, settings, rung, wallet_lamports=priced.wallet_lamports, tip=tip, units=units
         )
         if not isinstance(priced.venue, Route):  # whose errors are those of many programs

@@ -39,7 +39,7 @@ NOT_HERE = (
     "Confirmer._expire",
     "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
     "LedgerAudit.freeze",  # somebody else uses the key of a wallet
-    "Pipeline.preview",  # somebody asks for a card
+    "LookAhead.preview",  # somebody asks for a card
     "Quoting.warnings",
     "Closings._submit",  # an account has been empty for minutes, and a sale of everything leaves none
     "Closings._sign",
@@ -83,7 +83,7 @@ def _provoke(bot: RealBot, point: str) -> None:
             bot.command(*HONEYPOTS)
         case "closed_by_loss":
             bot.command("chat", "--as", "demo-1", text="/status\n")
-        case "Pipeline.entry_checks":
+        case "LookAhead.entry_checks":
             bot.command("diag", "--user", "demo-1")
         case "OrderedCauses._order" | "OrderedCauses._end":
             bot.command("pause", "--why", "a drill")

@@ -8,6 +8,7 @@ from typing import Any
 import trio
 
 from actors.trading_guard import TradingGuard
+from bot.execution.look_ahead import LookAhead
 from bot.localnet import elsewhere
 from bot.trading.intent import Attempt, AttemptState, Context, Mode, TradeRequest
 from bot.trading.pool import Pool
@@ -154,7 +155,7 @@ async def _unknown_token(stage: Stage) -> None:
 async def _look_ahead(stage: Stage) -> None:
     """What `/buy` shows before it asks, and the gates that `bot diag` and /status read; none writes anything."""
     await stage.living.desk.preview(stage.request())
-    await stage.living.desk.pipeline.entry_checks(stage.request(), stage.wallet)
+    await LookAhead(stage.living.desk.pipeline).entry_checks(stage.request(), stage.wallet)
     await stage.living.desk.pipeline.closed_by_loss(stage.user)
 
 

@@ -94,9 +94,9 @@ MUTANTS = (
         (
             Edit(
                 PIPELINE,
-                "        request = intent.request\n        priced = await self._priced(request, wallet, settings)\n",
+                "        request = intent.request\n        priced = await self.priced(request, wallet, settings)\n",
                 "        request = intent.request\n"
-                "        priced = await self._priced(request, wallet, settings)\n"
+                "        priced = await self.priced(request, wallet, settings)\n"
                 "        held = await self.store.open_positions(request.user_id)\n"
                 "        if costs := [row.cost_lamports for row in held if row.mint == request.mint]:\n"
                 "            if request.side is Side.SELL:\n"
@@ -144,18 +144,21 @@ MUTANTS = (
         (
             Edit(
                 PIPELINE,
-                "        admitted = await self._admit(request, wallet, settings, intent_id, partial(admit, request))\n",
-                "        judged = await self._admit(request, wallet, settings, intent_id, partial(_only_judge, request))\n"
-                "        if isinstance(judged, Refused) and judged.code != _WOULD_DO:\n"
+                "        admitted = await self.judged_by(request, wallet, settings, intent_id, partial(admit, request))\n",
+                "        found: list[RiskSnapshot] = []\n"
+                "        await self.judged_by(\n"
+                "            request, wallet, settings, intent_id, lambda seen: found.append(seen) or Refused('no', '')\n"
+                "        )\n"
+                "        if found and isinstance(judged := admit(request, found[0]), Refused):\n"
                 "            return judged\n"
-                "        admitted = await self._admit(\n"
+                "        admitted = await self.judged_by(\n"
                 "            request, wallet, settings, intent_id, lambda _: Admitted(request.spend_lamports)\n"
                 "        )\n",
             ),
             Edit(
                 PIPELINE,
-                "from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit",
-                "from bot.trading.risk_gate import Admitted, Check, Refused, RiskSnapshot, admit",
+                "from bot.trading.risk_gate import Refused, admit",
+                "from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot, admit",
             ),
         ),
     ),

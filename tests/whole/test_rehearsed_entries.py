@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from bot.execution.balance_book import BalanceBook
-from bot.execution.rehearsal import HOLDS_S, Rehearsals
+from bot.execution.rehearsals import HOLDS_S, Rehearsals
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Wallet
 from bot.trading.intent import Mode, Protection
