@@ -21,7 +21,7 @@ from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
 from bot.chain.pumpfun import curve_in
-from bot.chain.rpc import MAX_ACCOUNTS, AccountData, Commitment
+from bot.chain.rpc import AccountData, Commitment
 from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import WitnessedReads
@@ -41,7 +41,6 @@ from bot.trading.venue import PUMPSWAP, Venue
 
 MAX_COINS = 20_000
 CANARY_COINS = 5
-WALLETS_AT_ONCE = MAX_ACCOUNTS - 1  # the landmark is asked for with them
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
 log = structlog.get_logger()
@@ -221,14 +220,7 @@ class PumpChain:
         return await self._reads.balances(address)
 
     async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
-        """One that an endpoint does not show needs a second one that does not show it either."""
-        found: dict[str, SeenLamports] = {}
-        for start in range(0, len(addresses), WALLETS_AT_ONCE):
-            asked = addresses[start : start + WALLETS_AT_ONCE]
-            slot, accounts = await self._reads.accounts(asked, "confirmed")
-            for address, account in accounts.items():
-                found[address] = SeenLamports(slot, 0 if account is None else account.lamports)
-        return found
+        return await self._reads.lamports(addresses)
 
     async def holding(self, address: str, mint: str) -> WalletBalances:
         """The whole look for a token whose program is not known yet."""

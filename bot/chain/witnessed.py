@@ -22,12 +22,12 @@ from bot.chain import wire
 from bot.chain.endpoint import Question
 from bot.chain.endpoints import Endpoints
 from bot.chain.holdings import KnownHoldings
-from bot.chain.rpc import TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient
+from bot.chain.rpc import MAX_ACCOUNTS, TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient
 from bot.chain.rpc_errors import SlotNotReached
 from bot.chain.shared_accounts import SharedAccounts
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane, order_lane
-from bot.ports import WalletBalances
+from bot.ports import SeenLamports, WalletBalances
 from bot.trading.fill import LandedTransaction
 
 Answer = TypeVar("Answer")
@@ -41,6 +41,8 @@ STATUSES_WITHIN_S = 0.25
 
 # How long a second endpoint may take over a look that shows nothing less than is known, or over an exit's look.
 WITNESS_WITHIN_S = 0.5
+
+WALLETS_AT_ONCE = MAX_ACCOUNTS - 1  # the landmark is asked for with them
 
 # A status this many slots old that an endpoint does not know is no matter of a moment.
 CERTAIN_AFTER_SLOTS = 8
@@ -174,6 +176,15 @@ class WitnessedReads:
             look = await self._confirmed(address, name, look)
         self._known.believe(address, look)
         return look
+
+    async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
+        """Of many wallets in few requests; one that an endpoint does not show needs a second one that does not show it either."""
+        found: dict[str, SeenLamports] = {}
+        for start in range(0, len(addresses), WALLETS_AT_ONCE):
+            slot, accounts = await self.accounts(addresses[start : start + WALLETS_AT_ONCE], "confirmed")
+            for address, account in accounts.items():
+                found[address] = SeenLamports(slot, 0 if account is None else account.lamports)
+        return found
 
     async def holding(self, address: str, mint: str, token_program: Pubkey) -> WalletBalances:
         """What a sale of one token needs: the wallet's lamports, and what its own account of the token holds.
