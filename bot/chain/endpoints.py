@@ -260,20 +260,42 @@ class Endpoints:
         """
         return _settle(await self._race(question, _is_more_than_trouble, hedge=hedge))
 
-    async def first_known(self, question: Question[Answer | None], *, hedge: bool = False) -> Answer | None:
-        """The first answer that is not None; None when every endpoint that answered knew nothing.
-
-        Raises ChainUnavailable when not one answered.
-        """
-        return _settle(await self._race(question, _is_known, hedge=hedge))
+    async def first_known(self, question: Question[Answer | None]) -> Answer | None:
+        """The first answer that is not None; None when all who answered knew nothing. Raises ChainUnavailable for no answer."""
+        return _settle(await self._race(question, _is_known, hedge=False))
 
     async def first_named(
         self, question: Question[Answer], *, hedge: bool = False, besides: Collection[str] = ()
     ) -> tuple[str, Answer]:
         """As `first`, with the name of who answered; `besides` are the names of who is not asked."""
         outcomes = await self._race(question, _is_more_than_trouble, hedge=hedge, besides=besides)
-        answer = _settle(outcomes)
-        return outcomes[-1].peer.name, answer
+        return outcomes[-1].peer.name, _settle(outcomes)
+
+    async def known_by_two(
+        self, question: Question[Answer | None], *, within_s: float, besides: Collection[str] = ()
+    ) -> tuple[list[tuple[str, Answer]], int]:
+        """What two endpoints know, by name, and how many answered that they know nothing.
+
+        Two are asked at once; the second has `within_s` after the first, and may be missing. With 0 one is enough.
+        """
+        known: list[tuple[str, Answer]] = []
+        denials = 0
+        waiting = trio.CancelScope()
+
+        def is_enough(outcome: Outcome[Endpoint, Answer | None]) -> bool:
+            nonlocal denials
+            if outcome.answer is not None:
+                known.append((outcome.peer.name, outcome.answer))
+                waiting.deadline = trio.current_time() + within_s
+            elif outcome.error is None:
+                denials += 1
+            return len(known) == 2 or (bool(known) and within_s == 0)
+
+        with waiting:
+            outcomes = await self._race(question, is_enough, hedge=True, besides=besides, pair=True)
+            if not known:
+                _settle(outcomes)
+        return known, denials
 
     async def _race(
         self,
@@ -282,14 +304,18 @@ class Endpoints:
         *,
         hedge: bool,
         besides: Collection[str] = (),
+        pair: bool = False,
     ) -> list[Outcome[Endpoint, Answer]]:
+        candidates = self._candidates(besides)
+
         async def ask(endpoint: Endpoint) -> Answer:
             return await endpoint.ask(question)
 
         def patience_s(endpoint: Endpoint) -> float:
-            return endpoint.hedge_after_s if hedge else PATIENCE_S
+            patience_s = endpoint.hedge_after_s if hedge else PATIENCE_S
+            return 0.0 if pair and endpoint is candidates[0] else patience_s
 
-        outcomes = await race(self._candidates(besides), ask, is_final, patience_s=patience_s)
+        outcomes = await race(candidates, ask, is_final, patience_s=patience_s)
         resting = [outcome.peer for outcome in outcomes if isinstance(outcome.error, MethodRests)]
         if resting and all(isinstance(outcome.error, ChainUnavailable) for outcome in outcomes):
             # Who is spared for failing at this is better than nobody.

@@ -124,8 +124,8 @@ class ModeRouter(ReadThrough):
         await trio.lowlevel.checkpoint()
         return [found[signature] for signature in signatures]
 
-    async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
-        return await self._chain_for(signature).landed(signature, address, mint)
+    async def landed(self, signature: str, address: str, mint: str, raw: bytes = b"") -> LandedTransaction | None:
+        return await self._chain_for(signature).landed(signature, address, mint, raw)
 
 
 def _apart(signatures: Sequence[str]) -> tuple[list[str], list[str]]:

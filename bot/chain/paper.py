@@ -193,6 +193,7 @@ class PaperChain(ReadThrough):
         signature: str,
         address: str,  # noqa: ARG002 - the order knows its wallet
         mint: str,  # noqa: ARG002 - and its mint
+        raw: bytes = b"",  # noqa: ARG002 - and its bytes
     ) -> LandedTransaction | None:
         await trio.lowlevel.checkpoint()
         landing = self._landings.get(signature)

@@ -15,7 +15,8 @@ from bot.chain import canaries, closings, histories, holders, layouts, transacti
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
-from bot.chain.landed import event_payloads, landed_from
+from bot.chain.evidence import LandedEvidence
+from bot.chain.landed import event_payloads
 from bot.chain.launchpad_config import LaunchpadConfig
 from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
@@ -55,6 +56,7 @@ class PumpChain:
         self._endpoints = endpoints
         shared = SharedAccounts(endpoints)
         self._reads = WitnessedReads(endpoints, shared)
+        self._evidence = LandedEvidence(endpoints, self._reads.said)
         self._engines = engines
         self._config = LaunchpadConfig(self._reads)
         self._blockhashes = Blockhashes(endpoints)
@@ -347,14 +349,10 @@ class PumpChain:
     async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
         return await histories.sightings(self._endpoints, signatures)
 
-    async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
-        record = await self._endpoints.first_known(
-            lambda client: client.transaction(signature, "confirmed"), hedge=True
-        )
-        if record is None:
-            return None
-        landed = landed_from(record, signature, address, mint)
-        self._reads.landed(address, mint, landed)
+    async def landed(self, signature: str, address: str, mint: str, raw: bytes = b"") -> LandedTransaction | None:
+        landed = await self._evidence.read(signature, address, mint, raw)
+        if landed is not None:
+            self._reads.landed(address, mint, landed)
         return landed
 
     async def signatures_since(self, signature: str) -> list[tuple[str, int]]:

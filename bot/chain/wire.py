@@ -135,11 +135,12 @@ class Header(Wire, frozen=True):
 
 
 class Message(Wire, frozen=True):
-    """`instructions` are those of the transaction itself, not what programs invoked."""
+    """`instructions` are those of the transaction itself, not what programs invoked; `account_keys` its own alone."""
 
     account_keys: list[str]
     instructions: list[Instruction] = []
     header: Header | None = None
+    recent_blockhash: str = ""
 
 
 class Transaction(Wire, frozen=True):

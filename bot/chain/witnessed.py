@@ -21,6 +21,7 @@ from bot.chain import addresses as at
 from bot.chain import wire
 from bot.chain.endpoint import Question
 from bot.chain.endpoints import Endpoints
+from bot.chain.evidence import SaidStatuses
 from bot.chain.holdings import KnownHoldings
 from bot.chain.rpc import MAX_ACCOUNTS, TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient
 from bot.chain.rpc_errors import SlotNotReached
@@ -60,6 +61,7 @@ class WitnessedReads:
         self._endpoints = endpoints
         self._shared = shared
         self._known = KnownHoldings()
+        self.said = SaidStatuses(endpoints)
 
     @property
     def _alone(self) -> bool:
@@ -120,6 +122,7 @@ class WitnessedReads:
         name, (slot, found) = await self._endpoints.first_named(
             lambda client: client.signature_statuses(signatures, search_history=False)
         )
+        self.said.heard(name, signatures, found)
         unknown = [signature for signature, status in zip(signatures, found, strict=True) if status is None]
         if not unknown or self._alone:
             return found
@@ -127,9 +130,10 @@ class WitnessedReads:
         reason = f"no answer within {STATUSES_WITHIN_S:g} s"
         with trio.move_on_after(STATUSES_WITHIN_S):
             try:
-                _, (_, others) = await self._other(
+                other, (_, others) = await self._other(
                     lambda client: client.signature_statuses(unknown, search_history=False), name
                 )
+                self.said.heard(other, unknown, others)
             except ChainUnavailable as error:
                 reason = str(error)
         if not others:

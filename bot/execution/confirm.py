@@ -16,6 +16,7 @@ from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected, St
 from bot.execution.alerts import Alert, evidence_strange, settle_refused
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
+from bot.execution.landings import believed, is_left_to_its_follower
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
@@ -37,9 +38,6 @@ STRANGE_READS = 20
 
 # One that the books refuse so often in a row is told: another step of the same order may have come first, once.
 REFUSALS_TOLD = 3
-
-# How long a sale that landed with an error waits for whoever follows it to sign it again.
-QUOTED_AGAIN_WITHIN_S = 5.0
 
 # Orders that take a step beside each other: enough to share transactions, few enough for what the endpoints bear.
 ORDERS_AT_ONCE = 50
@@ -196,9 +194,10 @@ class Confirmer:
             case Step.WAIT:
                 return
             case Step.SETTLE:
-                await self._settle(entry, is_final=status is not None and status.finalized)
+                await self._conclude(entry, is_final=status is not None and status.finalized)
             case Step.FAIL:
-                await self._fail(entry)
+                if not is_left_to_its_follower(entry):
+                    await self._conclude(entry, is_final=False)
             case Step.SEND_AGAIN:
                 await self._send_again(entry)
             case Step.ASK_HISTORY:
@@ -206,16 +205,19 @@ class Confirmer:
             case Step.EXPIRE:
                 await self._expire(entry)
 
-    async def _settle(self, entry: Followed, *, is_final: bool) -> None:
+    async def _conclude(self, entry: Followed, *, is_final: bool) -> None:
+        """It is said to have landed: its records count, and no status. It may have landed again in another block since."""
+        landed = await believed(self.chain, self.in_flight, entry)
+        if landed is not None and landed.error is not None:
+            await self._fail(entry, landed)
+        elif landed is not None:
+            await self._settle(entry, landed, is_final=is_final and landed.borne_out)
+
+    async def _settle(self, entry: Followed, landed: LandedTransaction, *, is_final: bool) -> None:
         intent = entry.intent
         request = intent.request
         if request.side is Side.SELL and self.in_flight.rebuys(request.wallet_id, request.mint):
             return  # what it sold is settled first
-        landed = await self.chain.landed(entry.attempt.signature, entry.address, request.mint)
-        if landed is None:
-            # Somebody told of it whom nobody bears out: it may have to be signed again.
-            self.in_flight.looked_for(entry.attempt.signature, trio.current_time(), is_there=False)
-            return
         if request.side is Side.CLOSE:
             await self._settle_closing(entry, landed, is_final=is_final)
             return
@@ -272,17 +274,13 @@ class Confirmer:
         self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
         self.in_flight.filled(entry.attempt.signature)
 
-    async def _fail(self, entry: Followed) -> None:
-        """A sale that may go on is left to whoever follows it, for a moment: what he signs beside it keeps its intent."""
+    async def _fail(self, entry: Followed, landed: LandedTransaction) -> None:
+        """It landed with an error."""
         intent, signature = entry.intent, entry.attempt.signature
-        error = entry.error
-        if error is not None and not error.tried and trio.current_time() < error.since_s + QUOTED_AGAIN_WITHIN_S:
-            return
-        landed = await self.chain.landed(signature, entry.address, intent.request.mint)
-        if landed is None:
+        if is_left_to_its_follower(entry):
             return
         goes_on = entry.attempt.sells_all and not entry.decided
-        if error is None and goes_on and is_quoted_again(intent.request, landed.program_error):
+        if entry.error is None and goes_on and is_quoted_again(intent.request, landed.program_error):
             log.info("sale_to_be_quoted_again", intent=intent.id, signature=signature, reason=landed.error)
             self.in_flight.landed_with_error(signature, landed.program_error)
         else:
@@ -301,6 +299,9 @@ class Confirmer:
         the transaction as its evidence, once nobody can take that back any more.
         """
         intent, signature = entry.intent, entry.attempt.signature
+        if not landed.borne_out:
+            log.warning("evidence_strange_of_one_endpoint", intent=intent.id, signature=signature, reason=str(trouble))
+            return
         reads = self.in_flight.read_again(signature)
         log.warning("evidence_strange", intent=intent.id, signature=signature, reads=reads, reason=str(trouble))
         brought = brought_by(landed, intent.request.side, self.clock.new_id())

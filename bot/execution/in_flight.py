@@ -32,7 +32,8 @@ class Followed:
     """One attempt that somebody must follow to its end. `sent_at_s` is trio time of the last send, None if unknown.
 
     `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
-    followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent.
+    followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent,
+    `lone_reads` how often what it did was shown by one endpoint of several alone.
     `error` is the error that it landed with, while its order may still be quoted again. `looked_for_at_s` is when the chain
     was asked for it last, `is_there` what it said then.
     """
@@ -44,6 +45,7 @@ class Followed:
     absences: tuple[Absence, ...] = ()
     decided: bool = False
     strange_reads: int = 0
+    lone_reads: int = 0
     error: LandedError | None = None
     looked_for_at_s: float | None = None
     is_there: bool = False
@@ -148,6 +150,12 @@ class InFlight:
         followed = self._followed[signature]
         self._followed[signature] = replace(followed, strange_reads=followed.strange_reads + 1)
         return followed.strange_reads + 1
+
+    def read_alone(self, signature: str) -> int:
+        """Count one more reading of a landed transaction that one endpoint alone shows; how many there were."""
+        followed = self._followed[signature]
+        self._followed[signature] = replace(followed, lone_reads=followed.lone_reads + 1)
+        return followed.lone_reads + 1
 
     def landed_with_error(self, signature: str, code: int | None) -> None:
         """Whoever follows this order may sign it again now; its intent goes on with that, and ends without."""

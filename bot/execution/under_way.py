@@ -45,8 +45,8 @@ async def under_way(store: Store, chain: Chain, wallet: Wallet, slot: int) -> Un
     may_land = [(intent, attempt) for intent, attempts in mine for attempt in attempts if attempt.state in MAY_LAND]
     lamports, token_raw = 0, Counter[str]()
     for intent, attempt in await _landed_by(chain, may_land, slot) if may_land else ():
-        done = await chain.landed(attempt.signature, wallet.address, intent.request.mint)
-        if done is None:
+        done = await chain.landed(attempt.signature, wallet.address, intent.request.mint, attempt.raw)
+        if done is None or not done.borne_out:
             return None
         lamports += done.wallet_delta_lamports
         if intent.request.side is not Side.CLOSE:  # which moves no tokens, and has no one mint

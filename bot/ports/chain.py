@@ -186,10 +186,12 @@ class Chain(Protocol):
     async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
         """What every endpoint's history says of each signature, in few calls; one Sighting per endpoint that answered."""
 
-    async def landed(self, signature: str, address: str, mint: str) -> LandedTransaction | None:
+    async def landed(self, signature: str, address: str, mint: str, raw: bytes = b"") -> LandedTransaction | None:
         """What a landed transaction did to this wallet and mint; None when no endpoint shows it yet.
 
-        A closing is of no one mint, which is empty then.
+        A closing is of no one mint, which is empty then. `raw` are its signed bytes: a record that is not of them is a lie,
+        and its endpoint is distrusted. `borne_out` is False in what one endpoint of several alone shows; two that contradict
+        each other without a third to decide raise ChainUnavailable.
         """
 
     def tip_account(self, mint: str) -> str | None:

@@ -16,7 +16,8 @@ class LandedTransaction:
     `rent_delta_lamports` is the change of lamports locked in the wallet's own token account of the mint (positive: locked).
     `trade` is the launchpad's event inside it, absent when the transaction failed or traded nothing of this mint.
     `tip_lamports` is what the wallet gave a block engine in it, `compute_units` what it used, None where nobody says it.
-    `closed` has by mint the lamports that were in each of the wallet's token accounts that it closed.
+    `closed` has by mint the lamports that were in each of the wallet's token accounts that it closed. `borne_out` says
+    that a second endpoint shows the same, or that there is no other to ask; `denied` that another one does not show it.
     """
 
     signature: str
@@ -32,6 +33,8 @@ class LandedTransaction:
     tip_lamports: int = 0
     compute_units: int | None = None
     closed: Mapping[str, int] = field(default_factory=dict)
+    borne_out: bool = True
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ async def test_when_all_are_slower_than_the_patience_the_first_answer_still_coun
 
 
 async def test_reads_that_exits_wait_for_are_hedged_sooner(autojump_clock: MockClock) -> None:
-    for read in ("balances", "blockhash", "landed"):
+    for read in ("balances", "blockhash"):
         pool = pool_of()
         pool.doors[0].hangs = True
         started = trio.current_time()
@@ -117,10 +117,6 @@ async def test_reads_that_exits_wait_for_are_hedged_sooner(autojump_clock: MockC
                 await pool.chain.balances(WALLET)
             case "blockhash":
                 await pool.chain.latest_blockhash()
-            case "landed":
-                # The other endpoint does not know the transaction, and this one might: it is waited for.
-                with trio.move_on_after(2 * HEDGE_S):
-                    await pool.chain.landed(SIGNATURE, WALLET, WALLET)
         assert pool.doors[1].asked_at_s[0] - started == pytest.approx(HEDGE_S)
 
 

@@ -6,12 +6,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.chain.endpoint import HEDGE_S
 from bot.chain.latencies import ENOUGH
 from bot.chain.rpc import RpcClient
 from bot.chain.transport import RateLimited
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
-from tests.chain.test_chain_pool import pool_of
+from tests.chain.test_chain_pool import SIGNATURE, WALLET, pool_of
 
 
 async def test_a_long_retry_after_is_honoured_whole_and_an_exit_with_nobody_else_tries_once_a_minute(
@@ -51,3 +52,13 @@ async def test_an_exit_waits_for_an_endpoint_as_long_as_that_one_usually_takes(a
     assert trio.current_time() - started == pytest.approx(usual_s)
     assert pool.doors[1].asked[asked:] == ["getLatestBlockhash"]
     assert pool.chain.health()[1].asked_this_month == counted + 1
+
+
+async def test_what_a_transaction_did_is_asked_of_two_at_the_same_time(autojump_clock: MockClock) -> None:
+    pool = pool_of()
+    pool.doors[0].hangs = True
+    started = trio.current_time()
+    # The other endpoint does not know the transaction, and this one might: it is waited for.
+    with trio.move_on_after(2 * HEDGE_S):
+        await pool.chain.landed(SIGNATURE, WALLET, WALLET)
+    assert pool.doors[1].asked_at_s[0] == started

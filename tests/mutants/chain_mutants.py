@@ -82,4 +82,20 @@ CHAIN_MUTANTS = (
         ),
         ("tests/chain/test_chain_http2.py::test_given_up_answers_hold_up_no_later_one_and_cost_no_connection",),
     ),
+    Mutant(
+        "believes what one endpoint says that an order did",
+        (
+            Edit(
+                "bot/chain/evidence.py",
+                "        if len(seen) == 1:\n",
+                "        if seen:\n            return first\n        if len(seen) == 1:\n",
+            ),
+        ),
+        ("tests/whole/test_lying_records.py",),
+    ),
+    Mutant(
+        "fails a buy by the word of one endpoint",
+        (Edit("bot/execution/landings.py", "    if is_buy and not succeeded:\n        return False\n", ""),),
+        ("tests/trading/test_landings.py",),
+    ),
 )

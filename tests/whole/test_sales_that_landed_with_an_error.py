@@ -7,7 +7,7 @@ from dataclasses import replace
 import trio
 from trio.testing import MockClock
 
-from bot.execution.confirm import QUOTED_AGAIN_WITHIN_S
+from bot.execution.landings import QUOTED_AGAIN_WITHIN_S
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
 from bot.trading.intent import Attempt, AttemptState, IntentState

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -113,10 +113,13 @@ class World:
     def __post_init__(self) -> None:
         self.database = CutStore(self.store)
 
+    def doors(self) -> Sequence[InProcessTransport]:
+        """The endpoints that the bot is given."""
+        return [InProcessTransport(self.chain, f"in-process:{1 + number}", number) for number in range(self.endpoints)]
+
     def adapters(self) -> Adapters:
         """Fresh adapters, as a new process would make them."""
-        doors = [InProcessTransport(self.chain, f"in-process:{1 + number}", number) for number in range(self.endpoints)]
-        endpoints = Endpoints([RpcClient(door, 2.5) for door in doors], self.clock)
+        endpoints = Endpoints([RpcClient(door, 2.5) for door in self.doors()], self.clock)
         engines = in_process_engines(self.chain, self.clock)
         router = in_process_router(self.chain, endpoints, self.clock)
         chain = RoutedChain(endpoints, engines, router)
