@@ -66,6 +66,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
     Command(
+        "alerts",
+        "[KIND|all on|silent|off]",
+        "what you are told of, and how loudly; what is about money can be silent and never off",
+    ),
+    Command(
         "mode",
         "[live|dry_run]",
         "whether your orders move money, or are priced and signed like those and never sent; with a mode, change it",

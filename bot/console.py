@@ -35,7 +35,8 @@ class ConsoleMessenger:
         if push not in listeners:
             listeners.append(push)
 
-    async def deliver(self, user: User, message: OutboxMessage) -> None:
+    async def deliver(self, user: User, message: OutboxMessage, *, silent: bool = False) -> None:  # noqa: ARG002
+        """A console has no sound."""
         text = message_text(message)
         self.say(f"{user.handle}: {text}")
         for push in list(self._listeners.get(user.id, ())):

@@ -8,6 +8,7 @@ There is one file per noun. Other rooms import every name from here, so that a n
 
 from __future__ import annotations
 
+from bot.ports.alerts import AlertStore
 from bot.ports.books import BookedEntry, BookStore, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.ports.chain import (
     Blockhash,
@@ -69,6 +70,7 @@ __all__ = [
     "LEASE_S",
     "MAX_UPDATES",
     "STANDBY_S",
+    "AlertStore",
     "BlockEngines",
     "Blockhash",
     "BookStore",

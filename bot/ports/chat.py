@@ -77,8 +77,11 @@ class ChatApi(Protocol):
         poll at a time: a second one ends the first with ChatUnavailable.
         """
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
-        """Send a text of 1 to 4096 UTF-16 units with buttons below each other; returns its message id."""
+    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
+        """Send a text of 1 to 4096 UTF-16 units with buttons below each other; returns its message id.
+
+        A `silent` one makes no sound where it arrives.
+        """
 
     async def send_document(self, chat_id: int, document: Document) -> int:
         """Send a file of 1 byte to 50 MB; returns its message id."""

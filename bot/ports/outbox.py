@@ -33,12 +33,12 @@ class OutboxStore(Protocol):
     async def delivered(self, message_id: str, now_ms: int) -> None: ...
 
     async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:
-        """The message can never reach its reader; it is not due any more, so that nobody waits behind it."""
+        """The message can never reach its reader, or he wants none of its kind; it is not due any more."""
 
 
 class Messenger(Protocol):
-    async def deliver(self, user: User, message: OutboxMessage) -> None:
-        """Hand one message to the user's chat.
+    async def deliver(self, user: User, message: OutboxMessage, *, silent: bool = False) -> None:
+        """Hand one message to the user's chat, without a sound where he wants none.
 
         Raises Unavailable when the chat cannot be reached now, Undeliverable when it never will be for this message.
         """

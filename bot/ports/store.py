@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bot.ports.alerts import AlertStore
 from bot.ports.books import BookStore
 from bot.ports.closings import ClosingStore
 from bot.ports.finality import FinalityStore
@@ -77,6 +78,7 @@ class Store(
     BookStore,
     SnipeStore,
     OutboxStore,
+    AlertStore,
     TrackingStore,
     TokenStore,
     OverviewStore,

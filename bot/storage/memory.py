@@ -14,6 +14,7 @@ import trio
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import ChangeSettings, Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
+from bot.storage.memory_alerts import MemoryAlerts
 from bot.storage.memory_books import MemoryBooks
 from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
@@ -373,6 +374,7 @@ class MemoryStore(
     MemoryBooks,
     MemorySnipes,
     MemoryOutbox,
+    MemoryAlerts,
     MemoryTracking,
     MemoryTokens,
     MemoryOverview,

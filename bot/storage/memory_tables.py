@@ -21,6 +21,7 @@ from bot.ports import (
 from bot.storage.position_rules import Adjusted
 from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
+from bot.trading.alerting import AlertLevel
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
 from bot.trading.intent import Attempt, Intent, IntentState, Mode, Side, TradeRequest
@@ -115,6 +116,7 @@ class MemoryTables:
         self._outbox: dict[str, OutboxMessage] = {}
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
+        self._alert_levels: dict[str, dict[str, AlertLevel]] = {}
         self._tracked: dict[tuple[str, str], TrackedWallet] = {}
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}

@@ -43,6 +43,7 @@ PAUSE_SET = "pause set"
 PAUSE_CLEARED = "pause cleared"
 HALT_LATCHED = "halt latched"
 HALT_REARMED = "halt rearmed"
+ALERTS_SET = "alerts set"
 PROGRAM = "program"
 
 # Settings that are shares of something. A take profit may be above 100 %.

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.storage.address import DatabaseAddress
+from bot.storage.alerts import Alerts
 from bot.storage.audit import Audit
 from bot.storage.books import Books
 from bot.storage.closings import Closings
@@ -37,6 +38,7 @@ class PostgresStore(
     Books,
     SnipeRuns,
     Outbox,
+    Alerts,
     Tracking,
     Tokens,
     Overviews,

@@ -123,11 +123,17 @@ class TelegramClient:
             with trio.CancelScope() as self._poll:
                 return await _called(poll, self._call_s + wait_s)
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
-        message = await _called(
-            lambda: self._bot.send_message(chat_id, text, reply_markup=_keyboard(buttons), link_preview_options=_PLAIN),
-            self._call_s,
-        )
+    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
+        def send() -> Awaitable[telegram.Message]:
+            return self._bot.send_message(
+                chat_id,
+                text,
+                reply_markup=_keyboard(buttons),
+                link_preview_options=_PLAIN,
+                disable_notification=silent or None,
+            )
+
+        message = await _called(send, self._call_s)
         return message.message_id
 
     async def send_document(self, chat_id: int, document: Document) -> int:

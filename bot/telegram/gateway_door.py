@@ -42,19 +42,19 @@ class TelegramMessenger:
     api: ChatApi
     console: Messenger
 
-    async def deliver(self, user: User, message: OutboxMessage) -> None:
+    async def deliver(self, user: User, message: OutboxMessage, *, silent: bool = False) -> None:
         refused = None
         try:
             if user.telegram_id is not None:
-                await self._send(user.telegram_id, message)
+                await self._send(user.telegram_id, message, silent=silent)
         except (ChatForbidden, ChatRejected) as error:
             refused = str(error)
         await self.console.deliver(user, message)
         if refused is not None:
             raise Undeliverable(refused)
 
-    async def _send(self, chat_id: int, message: OutboxMessage) -> None:
+    async def _send(self, chat_id: int, message: OutboxMessage, *, silent: bool) -> None:
         *first, last = parts(message_text(message))
         for part in first:
-            await self.api.send(chat_id, part)
-        await self.api.send(chat_id, last, buttons_of(message))
+            await self.api.send(chat_id, part, silent=silent)
+        await self.api.send(chat_id, last, buttons_of(message), silent=silent)

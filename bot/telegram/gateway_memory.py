@@ -24,13 +24,14 @@ _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as somebody in the chat sees it now; `ours` says that the bot wrote it."""
+    """A message as somebody in the chat sees it now; `ours` says that the bot wrote it, `silent` that it made no sound."""
 
     message_id: int
     ours: bool
     text: str = field(repr=False)
     buttons: tuple[Button, ...] = ()
     document: Document | None = None
+    silent: bool = False
 
 
 class MemoryTelegram:
@@ -132,12 +133,13 @@ class MemoryTelegram:
         self._polling = None
         return self._pending[:MAX_UPDATES]
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
+    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
         await self._called("send")
         self._check_chat(chat_id)
         self._check_message(text, buttons)
         kind = self._chats[chat_id][0]
-        return self._put(chat_id, kind, Shown(self._next_message(), ours=True, text=text, buttons=tuple(buttons)))
+        shown = Shown(self._next_message(), ours=True, text=text, buttons=tuple(buttons), silent=silent)
+        return self._put(chat_id, kind, shown)
 
     async def send_document(self, chat_id: int, document: Document) -> int:
         await self._called("send_document")

@@ -62,8 +62,8 @@ class PacedChat:
     async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
         return await self._api.updates(offset, wait_s)
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = ()) -> int:
-        return await self._in_turn(chat_id, partial(self._api.send, chat_id, text, buttons))
+    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
+        return await self._in_turn(chat_id, partial(self._api.send, chat_id, text, buttons, silent=silent))
 
     async def send_document(self, chat_id: int, document: Document) -> int:
         return await self._in_turn(chat_id, partial(self._api.send_document, chat_id, document))

@@ -242,6 +242,7 @@ _TEXTS = {
     "adjustment": adjustment,
     "rolled_back": _rolled_back,
 }
+MESSAGE_KINDS = frozenset(_TEXTS)
 
 
 def taken_back_line(position: Position, *, may_land: bool) -> str:

@@ -9,10 +9,12 @@ import trio
 
 from bot.errors import Conflict, KeyUnavailable
 from bot.ports import ChangeSettings, Store, User, Wallet
+from bot.trading.alerting import AlertLevel
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.units import AmountError
-from tests.storage.storage_samples import KEY, enrol
+from tests.storage.books import audited
+from tests.storage.storage_samples import KEY, NOW_MS, enrol
 
 USER = User("u-ada", "ada", 42, Mode.LIVE, "consent-1")
 WALLET = Wallet("w-ada", "u-ada", "Address-ada", Mode.LIVE)
@@ -51,6 +53,24 @@ CHANGED = UserSettings(
     unlanded_sell="wait",
     max_top_holders_bps=18,
 )
+
+
+async def test_how_loudly_users_want_to_hear_is_kept_for_each_and_audited(store: Store) -> None:
+    ada, bob = await enrol(store, "ada"), await enrol(store, "bob")
+    assert await store.alert_levels([ada.user_id, bob.user_id]) == {}
+    await store.set_alert_levels(ada.user_id, {"fills": AlertLevel.SILENT, "expired": AlertLevel.OFF}, NOW_MS)
+    await store.set_alert_levels(bob.user_id, {"fills": AlertLevel.ON}, NOW_MS)
+    await store.set_alert_levels(ada.user_id, {"expired": AlertLevel.ON}, NOW_MS + 1)
+    assert await store.alert_levels([ada.user_id, bob.user_id, "nobody"]) == {
+        ada.user_id: {"fills": AlertLevel.SILENT, "expired": AlertLevel.ON},
+        bob.user_id: {"fills": AlertLevel.ON},
+    }
+    assert await store.alert_levels([]) == {}
+    with pytest.raises(LookupError):
+        await store.set_alert_levels("nobody", {"fills": AlertLevel.ON}, NOW_MS)
+    told = [(one.at_ms, one.by, one.action, one.detail) for one in await audited(store)]
+    assert told[0] == (NOW_MS, ada.user_id, "alerts set", {"fills": "silent", "expired": "off"})
+    assert len(told) == 3
 
 
 async def test_a_created_user_is_found_by_handle_and_telegram_id(store: Store) -> None:

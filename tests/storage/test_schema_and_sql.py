@@ -24,6 +24,7 @@ from bot.storage.address import DatabaseAddress
 from bot.storage.migrate import FOLDER
 from bot.storage.rules import FAILED_TRADES, RUN_STATUSES, RUN_STATUSES_BEFORE_INTENT
 from bot.storage.store import open_store
+from bot.trading.alerting import AlertLevel
 from bot.trading.flatten import FlattenState
 from bot.trading.intent import IN_FLIGHT, AttemptState, Context, IntentState, Mode, Protection, Side
 from bot.trading.ledger import EntryKind
@@ -56,6 +57,7 @@ CHECKED_COLUMNS: list[tuple[str, str, Iterable[StrEnum]]] = [
     ("wallet_signals", "side", TRADED),
     ("ledger_entries", "kind", EntryKind),
     ("flatten_positions", "state", FlattenState),
+    ("alert_levels", "level", AlertLevel),
 ]
 SELECT_CHECK = """
 select pg_get_constraintdef(oid) as rule from pg_constraint

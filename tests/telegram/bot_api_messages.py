@@ -1,4 +1,4 @@
-"""Small parts of the Bot API's JSON, as the fake makes and reads them."""
+"""Small parts of the Bot API's JSON and its refusals, as the fake makes and reads them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import Any
 from bot.ports import Button
 
 Json = dict[str, Any]
+
+
+class Refusal(Exception):
+    """An answer with `ok` false, in Telegram's words."""
+
+    def __init__(self, code: int, description: str, **parameters: int) -> None:
+        super().__init__(description)
+        self.answer: Json = {"ok": False, "error_code": code, "description": description}
+        if parameters:
+            self.answer["parameters"] = parameters
 
 
 def person(user_id: int) -> Json:

@@ -26,16 +26,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.ports import Document
 from bot.telegram.gateway_memory import MAX_FILE_BYTES, Shown
-from tests.telegram.bot_api_messages import buttons_of, optional, person
+from tests.telegram.bot_api_messages import Json, Refusal, buttons_of, optional, person
 from tests.telegram.bot_api_schema import Schema
 
-Json = dict[str, Any]
 TOKEN = "123456:not-a-secret-of-anybody"
 ME: Json = {"id": 1, "is_bot": True, "first_name": "Bot", "username": "fake_bot"}
 
 # Parameters that arrive as text and are something else; every other one is a text.
 _INTEGERS = {"chat_id", "message_id", "offset", "limit", "timeout"}
-_JSON = {"reply_markup", "commands", "scope", "allowed_updates", "link_preview_options"}
+_JSON = {"reply_markup", "commands", "scope", "allowed_updates", "link_preview_options", "disable_notification"}
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _OUR_NAMES = {
     "whoami": "getMe",
@@ -47,16 +46,6 @@ _OUR_NAMES = {
     "answer_press": "answerCallbackQuery",
     "set_commands": "setMyCommands",
 }
-
-
-class Refusal(Exception):
-    """An answer with `ok` false, in Telegram's words."""
-
-    def __init__(self, code: int, description: str, **parameters: int) -> None:
-        super().__init__(description)
-        self.answer: Json = {"ok": False, "error_code": code, "description": description}
-        if parameters:
-            self.answer["parameters"] = parameters
 
 
 @dataclass
@@ -79,6 +68,7 @@ class FakeBotApi:
         self.commands: dict[str, str] = {}
         self._chats: dict[int, Chat] = {}
         self._files: dict[int, Document] = {}
+        self._silent: set[int] = set()
         self._pending: list[Json] = []
         self._arrived = trio.Event()
         self._polling: trio.CancelScope | None = None
@@ -138,6 +128,7 @@ class FakeBotApi:
                 one.get("text", ""),
                 buttons_of(one),
                 self._files.get(one["message_id"]),
+                one["message_id"] in self._silent,
             )
             for one in (chat.messages.values() if chat else ())
         ]
@@ -250,10 +241,19 @@ class FakeBotApi:
         return self._pending[:limit], "Array of Update"
 
     async def m_sendMessage(
-        self, *, chat_id: int, text: str, reply_markup: Json | None = None, link_preview_options: Json | None = None
+        self,
+        *,
+        chat_id: int,
+        text: str,
+        reply_markup: Json | None = None,
+        link_preview_options: Json | None = None,
+        disable_notification: bool = False,
     ) -> tuple[Json, str]:
         self._check(chat_id, text, reply_markup)
-        return self._new_message(self._chats[chat_id], ME, text, reply_markup), "Message"
+        message = self._new_message(self._chats[chat_id], ME, text, reply_markup)
+        if disable_notification:
+            self._silent.add(message["message_id"])
+        return message, "Message"
 
     async def m_sendDocument(self, *, chat_id: int, document: Document) -> tuple[Json, str]:
         self._check_chat(chat_id)

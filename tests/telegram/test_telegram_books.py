@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from bot.clock import SpanUnit, day_of, spans_until
 from bot.ports import BookedEntry, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.telegram.book_text import balance_lines, closed_lines, exposure_lines, result_lines
+from bot.telegram.gateway_cards import MAX_UNITS, parts, units
+from bot.telegram.handlers.books import HISTORY_MOST
 from bot.telegram.history_text import COLUMN_OF, history_line, table
 from bot.trading.intent import Context, Side
 from bot.trading.ledger import Account, Entry, EntryKind, Leg
@@ -141,6 +143,14 @@ def test_an_entry_is_one_line_that_says_what_it_did_to_the_wallet(row: BookedEnt
     line = history_line(row, zone)
     assert len(line.splitlines()) == 1
     assert f"  {format_sol(row.entry.wallet_lamports, signed=True)} SOL" in line
+
+
+@given(row=ENTRIES)
+def test_the_longest_book_comes_in_messages_that_telegram_takes(row: BookedEntry) -> None:
+    lines = [history_line(row, "Europe/Berlin")] * HISTORY_MOST
+    messages = parts("\n".join(lines))
+    assert all(units(message) <= MAX_UNITS for message in messages)
+    assert "\n".join(messages).splitlines() == lines
 
 
 def _lamports(line: str) -> int:

@@ -76,6 +76,13 @@ async def test_a_text_is_sent_with_its_buttons_and_a_press_comes_back_once(servi
         await service.api.answer_press(press.query_id)
 
 
+async def test_a_silent_text_makes_no_sound(service: Service) -> None:
+    service.people.say(ADA, "/alerts fills silent")
+    await service.api.send(ADA, "Bought.", silent=True)
+    await service.api.send(ADA, "Sold.")
+    assert [shown.silent for shown in service.people.messages(ADA) if shown.ours] == [True, False]
+
+
 async def test_an_edit_replaces_text_and_buttons_and_may_be_repeated(service: Service) -> None:
     service.people.say(ADA, "/buy A 1")
     sent = await service.api.send(ADA, "Working on it…", (Button("Stop", "/panic"),))

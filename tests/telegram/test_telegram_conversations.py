@@ -16,6 +16,7 @@ from bot.commands import COMMANDS
 from bot.telegram.handlers.books import SHOWN
 from bot.telegram.history_text import COLUMN_OF
 from bot.telegram.words import short
+from bot.trading.alerting import ALERT_KINDS
 from bot.trading.intent import Side
 from bot.trading.units import LAMPORTS_PER_SOL, format_sol
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
@@ -63,6 +64,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         assert "Launched" in told
         await hears_his_books(talk)
         await hears_of_wallets_and_the_bot(talk)
+        await hears_how_loudly_he_is_told(talk)
         await talk.asks("/settings", "stop_loss = 10 %")
         await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
         await talk.asks(
@@ -145,6 +147,24 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     assert "For a token that you do not hold, in this order:" in told
     for wrong in ("/wallets all", "/deposit 1", "/orders *", "/health x", "/version 9999999999", "/diag \u202e"):
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
+
+
+async def hears_how_loudly_he_is_told(talk: Talk) -> None:
+    told = await talk.asks("/alerts", "What you are told of, and how loudly:")
+    assert all(f"{kind.name} = on - " in told for kind in ALERT_KINDS)
+    await talk.asks("/alerts expired off", "expired = off: it does not come")
+    await talk.asks(
+        "/alerts fills off", "fills is about money, which is never off; /alerts fills silent takes its sound"
+    )
+    await talk.asks("/alerts FILLS silent", "fills = silent: it comes without a sound, from now on.")
+    told = await talk.asks("/alerts", "fills = silent")
+    assert "expired = off" in told
+    for wrong in ("/alerts fills", "/alerts a b c"):
+        await talk.asks(wrong, "usage: /alerts [KIND|all on|silent|off]")
+    await talk.asks("/alerts \u202e*_` off", "there is no such kind; it is one of: fills, failures")
+    await talk.asks("/alerts fills 99999999999", "there is no such level; it is one of: on, silent, off")
+    await talk.asks("/alerts all off", "Not changed, because they are about money and never off: fills, failures")
+    await talk.asks("/alerts all on", "fills, failures, expired, waiting, exits, books, brakes, halts = on")
 
 
 async def hears_his_history(talk: Talk) -> None:

@@ -18,6 +18,7 @@ from bot.storage.memory import MemoryStore
 from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
+from bot.trading.alerting import AlertLevel
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from tests.telegram.gateway_world import make_clock, until
@@ -105,6 +106,24 @@ async def test_who_blocked_the_bot_delays_nobody_and_is_not_tried_again(autojump
         await post.owe(ada, 9)
         await until(lambda: post.told(ADA) == ["10"])
     assert len(post.console) == 5
+
+
+async def test_each_reader_is_told_as_loudly_as_he_wants(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada, bob = await post.enrol("ada", ADA), await post.enrol("bob", BOB)
+    await post.store.set_alert_levels(ada.id, {"fills": AlertLevel.SILENT, "expired": AlertLevel.OFF}, 1)
+    async with post.sending():
+        for user in (ada, bob):
+            facts: dict[str, object] = {"mode": "live", "mint": MINT, "side": "buy"}
+            await post.store.post(OutboxMessage(f"{user.id}-x", user.id, "order_expired", facts, False, "trace", 0))
+            await post.owe(user, 1)
+        await until(lambda: len(post.console) == 3)
+        assert await post.store.due(9) == []
+        await post.store.set_alert_levels(ada.id, {"fills": AlertLevel.ON}, 2)
+        await post.owe(ada, 2)
+        await until(lambda: len(post.console) == 4)
+    assert [shown.silent for shown in post.telegram.messages(ADA) if shown.ours] == [True, False]
+    assert [shown.silent for shown in post.telegram.messages(BOB) if shown.ours] == [False, False]
 
 
 async def test_who_never_spoke_to_the_bot_cannot_be_told(autojump_clock: MockClock) -> None:

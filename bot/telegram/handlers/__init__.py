@@ -6,6 +6,7 @@ from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.about import About, AboutHandlers, Pulse
 from bot.telegram.handlers.account import AccountHandlers
+from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
@@ -22,6 +23,7 @@ def make_chat(
     tokens: TokenHandlers,
     *,
     about: AboutHandlers,
+    alerts: AlertHandlers,
     books: BookHandlers,
     modes: ModeHandlers,
     words: Words,
@@ -46,6 +48,7 @@ def make_chat(
         "performance": books.performance,
         "mode": modes.mode,
         "settings": preferences.settings,
+        "alerts": alerts.alerts,
         "snipe": preferences.snipe,
         "pause": preferences.pause,
         "resume": preferences.resume,
@@ -73,6 +76,7 @@ __all__ = [
     "About",
     "AboutHandlers",
     "AccountHandlers",
+    "AlertHandlers",
     "BookHandlers",
     "ModeHandlers",
     "PreferenceHandlers",

@@ -1,0 +1,73 @@
+"""What a user may be told of, in kinds, and how loudly he wants to hear of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AlertLevel(StrEnum):
+    """`SILENT` comes without a sound; `OFF` does not come at all."""
+
+    ON = "on"
+    SILENT = "silent"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertKind:
+    """One kind as a user names it. `messages` are the kinds of outbox messages that belong to it.
+
+    What is about money can be made silent and never switched off: nobody is to lose any without hearing of it.
+    """
+
+    name: str
+    messages: tuple[str, ...]
+    help: str
+    is_money: bool
+
+    @property
+    def levels(self) -> tuple[AlertLevel, ...]:
+        """What a user may choose."""
+        return tuple(level for level in AlertLevel if not (self.is_money and level is AlertLevel.OFF))
+
+
+ALERT_KINDS: tuple[AlertKind, ...] = (
+    AlertKind("fills", ("fill",), "what was bought and sold", is_money=True),
+    AlertKind("failures", ("order_failed",), "orders that landed with an error and cost their fee", is_money=True),
+    AlertKind("expired", ("order_expired", "overtaken"), "orders that never landed and cost nothing", is_money=False),
+    AlertKind(
+        "waiting",
+        ("order_unknown", "awaits_pool", "awaits_router"),
+        "what is not proven yet, or waits for a pool or a route",
+        is_money=False,
+    ),
+    AlertKind(
+        "exits", ("exit_stuck", "monitor_lost"), "positions that cannot be sold or watched as usual", is_money=True
+    ),
+    AlertKind(
+        "books",
+        ("adjustment", "rolled_back", "outflow", "outflow_was_ours"),
+        "what the network took back, and what moved without an order",
+        is_money=True,
+    ),
+    AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),
+    AlertKind(
+        "halts",
+        ("halted", "flattened", "program_flattened", "rearmed"),
+        "halts of the whole bot, what operators sell, and when trading begins again",
+        is_money=True,
+    ),
+)
+KIND_OF: dict[str, AlertKind] = {message: kind for kind in ALERT_KINDS for message in kind.messages}
+
+
+def level_of(levels: Mapping[str, AlertLevel], message: str) -> AlertLevel:
+    """How loudly a message of this kind is told to somebody who has set these levels, by names of AlertKind.
+
+    What nobody has set is on, and so is a message that belongs to no kind.
+    """
+    kind = KIND_OF.get(message)
+    level = AlertLevel.ON if kind is None else levels.get(kind.name, AlertLevel.ON)
+    return AlertLevel.SILENT if level is AlertLevel.OFF and kind is not None and kind.is_money else level
