@@ -37,6 +37,7 @@ FEE_CONFIG_DISCRIMINATOR = bytes.fromhex("8f3492bbdb7b4c9b")
 FEE_CONFIG_LENGTH = 4097
 CURVE_DISCRIMINATOR = bytes.fromhex("17b7f83760d8ac60")
 
+CREATE = bytes.fromhex("181ec828051c0777")
 CREATE_V2 = bytes.fromhex("d6904cec5f8b31b4")
 BUY_V2 = bytes.fromhex("b817ee6167c5d33d")
 BUY_EXACT_QUOTE_IN_V2 = bytes.fromhex("c2ab1c46684d5b2f")
@@ -198,6 +199,29 @@ def create_v2(mint: Pubkey, creator: Pubkey, *, name: str, symbol: str, uri: str
         _writable(at.MAYHEM_SOL_VAULT),
         _writable(at.derive(at.MAYHEM_PROGRAM, b"mayhem-state", bytes(mint))),
         _writable(at.associated_token(at.MAYHEM_SOL_VAULT, mint)),
+        _readonly(at.EVENT_AUTHORITY),
+        _readonly(at.LAUNCHPAD_PROGRAM),
+    ]
+    return Instruction(at.LAUNCHPAD_PROGRAM, data, accounts)
+
+
+def create(mint: Pubkey, creator: Pubkey, *, name: str, symbol: str, uri: str) -> Instruction:
+    """Launch a coin the older way: its mint is one of SPL Token. Signers: the mint and the creator."""
+    curve = at.bonding_curve(mint)
+    data = CREATE + _text(name) + _text(symbol) + _text(uri) + bytes(creator)
+    accounts = [
+        _signer(mint),
+        _readonly(at.MINT_AUTHORITY),
+        _writable(curve),
+        _writable(at.associated_token(curve, mint, at.TOKEN_PROGRAM)),
+        _readonly(at.GLOBAL_ACCOUNT),
+        _readonly(at.METADATA_PROGRAM),
+        _writable(at.derive(at.METADATA_PROGRAM, b"metadata", bytes(at.METADATA_PROGRAM), bytes(mint))),
+        _signer(creator),
+        _readonly(at.SYSTEM_PROGRAM),
+        _readonly(at.TOKEN_PROGRAM),
+        _readonly(at.ASSOCIATED_TOKEN_PROGRAM),
+        _readonly(at.RENT_SYSVAR),
         _readonly(at.EVENT_AUTHORITY),
         _readonly(at.LAUNCHPAD_PROGRAM),
     ]

@@ -85,10 +85,12 @@ class World:
         except ChainUnavailable:
             return None
 
-    async def launched(self, creator: Keypair, *, name: str = "Coin", symbol: str = "COIN") -> str:
-        """A new coin on its curve; returns its mint."""
-        mint = Keypair()
-        instruction = launchpad.create_v2(
+    async def launched(
+        self, creator: Keypair, *, name: str = "Coin", symbol: str = "COIN", legacy: bool = False
+    ) -> str:
+        """A new coin on its curve; returns its mint, which is one of SPL Token for a `legacy` launch."""
+        mint, create = Keypair(), launchpad.create if legacy else launchpad.create_v2
+        instruction = create(
             mint.pubkey(), creator.pubkey(), name=name, symbol=symbol, uri="https://example.test/coin.json"
         )
         blockhash = Hash.from_string((await self.chain.latest_blockhash()).value)

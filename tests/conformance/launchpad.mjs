@@ -2,7 +2,7 @@
 // instruction, quote every trade and decode every event. What they quote must be what the chain then does, to the lamport.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { NATIVE_MINT, TOKEN_2022_PROGRAM_ID, getAssociatedTokenAddressSync } from "@solana/spl-token";
+import { NATIVE_MINT, TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID, getAssociatedTokenAddressSync } from "@solana/spl-token";
 import {
   AddressLookupTableProgram,
   ComputeBudgetProgram,
@@ -244,6 +244,30 @@ await does("pump-sdk trades by the older instructions too", async () => {
   const [sold] = tradesOf(await sent(sale, [trader]));
   assert.ok(sold.solAmount.sub(sold.fee).sub(sold.creatorFee).eq(brings));
   return `${lamports(cost)} paid, ${lamports(brings)} received`;
+});
+
+await does("pump-sdk launches a coin of SPL Token by the older create, and trades it", async () => {
+  const coin = Keypair.generate();
+  const about = { ...(await launch(coin)), user: creator.publicKey };
+  const created = await sent([await PUMP_SDK.createInstruction(about)], [creator, coin]);
+  const [event] = eventsOf(created, "CreateEvent", (data) => PUMP_SDK.decodeCreateEventBc(data));
+  assert.ok(event.mint.equals(coin.publicKey) && event.tokenProgram.equals(TOKEN_PROGRAM_ID));
+  const trade = { mint: coin.publicKey, user: trader.publicKey, slippage: 0, tokenProgram: TOKEN_PROGRAM_ID };
+  const state = await online.fetchBuyState(coin.publicKey, trader.publicKey, TOKEN_PROGRAM_ID);
+  const common = { global: globalAccount, feeConfig, mintSupply: state.bondingCurve.tokenTotalSupply };
+  const { bondingCurve } = state;
+  const amount = new BN(2_000_000_000_000);
+  const quoteMint = NATIVE_MINT;
+  const quoteAmount = pumpSdk.getBuySolAmountFromTokenAmount({ ...common, bondingCurve, amount, quoteMint });
+  const buy = await PUMP_SDK.buyV2Instructions({ ...state, ...trade, global: globalAccount, amount, quoteAmount });
+  const [bought] = tradesOf(await sent(buy, [trader]));
+  assert.ok(bought.solAmount.add(bought.fee).add(bought.creatorFee).eq(quoteAmount));
+  const after = await online.fetchSellState(coin.publicKey, trader.publicKey, TOKEN_PROGRAM_ID);
+  const brings = pumpSdk.getSellSolAmountFromTokenAmount({ ...common, bondingCurve: after.bondingCurve, amount });
+  const sale = { ...after, ...trade, global: globalAccount, amount, quoteAmount: brings };
+  const [sold] = tradesOf(await sent(await PUMP_SDK.sellV2Instructions(sale), [trader]));
+  assert.ok(sold.solAmount.sub(sold.fee).sub(sold.creatorFee).eq(brings));
+  return `${lamports(quoteAmount)} paid, ${lamports(brings)} received`;
 });
 
 await does("a buy beyond its limit is refused as 6002", async () => {

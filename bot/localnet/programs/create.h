@@ -1,9 +1,10 @@
 // create_v2: a Token-2022 mint with its metadata on it, its whole supply in the curve, and no authority left.
+// create, the older one: the same with a mint of SPL Token. Its metadata is an account of another program, which is not here.
 #pragma once
 #include "context.h"
 
 // The length of a mint with a metadata pointer, before the metadata is appended to it.
-enum { MINT_LENGTH = 234, METADATA_FIXED = 4 + 32 + 32 + 4 };
+enum { PLAIN_MINT_LENGTH = 82, MINT_LENGTH = 234, METADATA_FIXED = 4 + 32 + 32 + 4 };
 
 // Token-2022 instructions.
 enum {
@@ -19,7 +20,7 @@ typedef struct {
   const u8 *texts;  // name, symbol and uri, each behind its length
   u64 texts_len;
   Key *creator;
-  bool mayhem;
+  bool legacy, mayhem;
 } Launch;
 
 NOINLINE u64 read_launch(Launch *launch) {
@@ -36,14 +37,17 @@ NOINLINE u64 read_launch(Launch *launch) {
   // What follows the creator is positional and may be left out.
   const u8 *rest = data + launch->texts_len + 32;
   if (rest > end) return ERROR_UNKNOWN_INSTRUCTION;
+  if (launch->legacy) return 0;
   launch->mayhem = rest < end && rest[0];
   bool cashback = rest + 1 < end && rest[1];
   return cashback ? ERROR_CASHBACK_DEPRECATED : 0;
 }
 
-// The mint's account, its metadata pointer, and the mint itself with the program's authority on it.
-NOINLINE u64 create_mint(const Launch *launch) {
+// A mint's account, and where its metadata will stand.
+NOINLINE u64 create_mint_account(const Launch *launch) {
   Key *token_program = CONTEXT->token_program->key;
+  if (launch->legacy)
+    return create_account(launch->user, launch->mint, PLAIN_MINT_LENGTH, PLAIN_MINT_LENGTH, token_program);
   u64 whole = MINT_LENGTH + METADATA_FIXED + launch->texts_len;
   TRY(create_account(launch->user, launch->mint, MINT_LENGTH, whole, token_program));
   Meta mint = {launch->mint->key, true, false};
@@ -52,7 +56,15 @@ NOINLINE u64 create_mint(const Launch *launch) {
   data[1] = 0;
   sol_memset_(data + 2, 0, 32);
   write_key(data + 34, launch->mint->key);
-  TRY(invoke(token_program, &mint, 1, data, 66));
+  return invoke(token_program, &mint, 1, data, 66);
+}
+
+// The mint with the program's authority on it.
+NOINLINE u64 create_mint(const Launch *launch) {
+  TRY(create_mint_account(launch));
+  Key *token_program = CONTEXT->token_program->key;
+  Meta mint = {launch->mint->key, true, false};
+  u8 *data = SCRATCH;
   data[0] = TOKEN_INITIALIZE_MINT2;
   data[1] = DECIMALS;
   write_key(data + 2, launch->mint_authority->key);
@@ -73,15 +85,21 @@ NOINLINE u64 create_curve(const Launch *launch, const Signer *curve_signer) {
   return invoke(launch->ata_program->key, metas, 6, &create, 1);
 }
 
-// Metadata, the whole supply into the curve, and the mint authority removed.
-NOINLINE u64 fill_mint(const Launch *launch, const Signer *mint_signer) {
-  Key *token_program = CONTEXT->token_program->key, *mint = launch->mint->key, *authority = launch->mint_authority->key;
+NOINLINE u64 write_metadata(const Launch *launch, const Signer *mint_signer) {
+  Key *mint = launch->mint->key, *authority = launch->mint_authority->key;
   u8 *data = SCRATCH;
   write_u64(data, read_u64(TOKEN_METADATA_INITIALIZE));
   sol_memcpy_(data + 8, launch->texts, launch->texts_len);
   Meta metadata[4] = {{mint, true, false}, {authority, false, false}, {mint, false, false}, {authority, false, true}};
   CONTEXT->signer = mint_signer;
-  TRY(invoke(token_program, metadata, 4, data, 8 + launch->texts_len));
+  return invoke(CONTEXT->token_program->key, metadata, 4, data, 8 + launch->texts_len);
+}
+
+// Metadata, the whole supply into the curve, and the mint authority removed.
+NOINLINE u64 fill_mint(const Launch *launch, const Signer *mint_signer) {
+  Key *token_program = CONTEXT->token_program->key, *mint = launch->mint->key, *authority = launch->mint_authority->key;
+  u8 *data = SCRATCH;
+  if (!launch->legacy) TRY(write_metadata(launch, mint_signer));
   data[0] = TOKEN_MINT_TO;
   write_u64(data + 1, read_u64(launch->global->data + GLOBAL_SUPPLY));
   Meta supply[3] = {{mint, true, false}, {launch->curve_tokens->key, true, false}, {authority, false, true}};
@@ -131,15 +149,17 @@ NOINLINE u64 emit_create(const Launch *launch) {
   return emit_event(launch->event_authority, to - EVENT);
 }
 
-NOINLINE u64 run_create(void) {
-  if (CONTEXT->account_count < 16) return ERROR_MISSING_ACCOUNTS;
+NOINLINE u64 run_create(bool legacy) {
+  if (CONTEXT->account_count < (legacy ? 14 : 16)) return ERROR_MISSING_ACCOUNTS;
   Account *a = CONTEXT->accounts;
+  // The older instruction names the metadata's program and account before its user, and the rent behind the programs.
+  Account *named = legacy ? a + 7 : a + 5;
   Launch launch = {
-      .mint = a, .mint_authority = a + 1, .curve = a + 2, .curve_tokens = a + 3, .global = a + 4, .user = a + 5,
-      .ata_program = a + 8, .event_authority = a + 14,
+      .mint = a, .mint_authority = a + 1, .curve = a + 2, .curve_tokens = a + 3, .global = a + 4, .user = named,
+      .ata_program = named + 3, .event_authority = legacy ? a + 12 : a + 14, .legacy = legacy,
   };
-  CONTEXT->system_program = a + 6;
-  CONTEXT->token_program = a + 7;
+  CONTEXT->system_program = named + 1;
+  CONTEXT->token_program = named + 2;
   CONTEXT->mint = launch.mint;
   TRY(read_launch(&launch));
 

@@ -272,7 +272,11 @@ NOINLINE u64 run(u8 *input) {
   }
   if (has_discriminator(data, CREATE_V2)) {
     LOG("Instruction: CreateV2");
-    return run_create();
+    return run_create(false);
+  }
+  if (has_discriminator(data, CREATE)) {
+    LOG("Instruction: Create");
+    return run_create(true);
   }
   if (has_discriminator(data, MIGRATE_V2)) {
     LOG("Instruction: MigrateV2");
