@@ -92,6 +92,11 @@ def canonical_pool(mint: Pubkey) -> Pubkey:
     return _derived(seeds, POOL_PROGRAM)
 
 
+def share_mint(pool: Pubkey) -> Pubkey:
+    """The mint of the shares in a pool."""
+    return _derived([b"pool_lp_mint", bytes(pool)], POOL_PROGRAM)
+
+
 @lru_cache(maxsize=8192)
 def pool_v2(mint: Pubkey) -> Pubkey:
     """The second account of a canonical pool, which trades name behind the described ones."""

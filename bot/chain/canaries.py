@@ -15,7 +15,17 @@ from bot.chain.rpc import AccountData
 from bot.errors import DecodeError
 from bot.trading.venue import PUMPSWAP
 
+COINS = 5
+
 Shown = Mapping[str, AccountData | None]
+
+
+def some_of(coins: Sequence[str]) -> list[str]:
+    """A few coins to look at, the latest last.
+
+    Older ones are among them: whoever launches many traps at once has not launched those.
+    """
+    return [*coins[:: max(1, len(coins) // COINS)][:COINS], *coins[-COINS:]]
 
 
 async def look(endpoints: Endpoints, program: str, mints: Sequence[str]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ MIN_CONFIG_LENGTH = 907
 class PoolAccount:
     """A `Pool` account. `creator` opened it; `coin_creator` earns the creator fee. Reserves are in the two vaults.
 
+    `shares_raw` counts the shares in it that were ever made and not withdrawn, those of `share_mint` that were burnt included.
     The price counts `virtual_quote_lamports` on top of the vault. `creator_fee_bps` is 0 where the tier decides.
     """
 
@@ -39,6 +40,8 @@ class PoolAccount:
     quote_mint: Pubkey
     base_vault: Pubkey
     quote_vault: Pubkey
+    share_mint: Pubkey
+    shares_raw: int
     coin_creator: Pubkey
     is_mayhem: bool
     is_cashback: bool
@@ -51,15 +54,16 @@ def decode_pool(data: bytes) -> PoolAccount:
     expect(data, POOL, "a pool account")
     reader = Reader(data, "a pool account", 11)
     creator, base_mint, quote_mint = reader.key(), reader.key(), reader.key()
-    reader.skip(32)  # the LP mint
-    base_vault, quote_vault = reader.key(), reader.key()
-    reader.skip(8)  # LP supply
+    share_mint, base_vault, quote_vault = reader.key(), reader.key(), reader.key()
+    shares_raw = reader.u64()
     return PoolAccount(
         creator=creator,
         base_mint=base_mint,
         quote_mint=quote_mint,
         base_vault=base_vault,
         quote_vault=quote_vault,
+        share_mint=share_mint,
+        shares_raw=shares_raw,
         coin_creator=reader.key() if reader.has(32) else Pubkey.default(),
         is_mayhem=reader.flag() if reader.has(1) else False,
         is_cashback=reader.flag() if reader.has(1) else False,

@@ -11,7 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import canaries, closings, histories, holders, layouts, transactions, wire
+from bot.chain import canaries, closings, histories, holders, layouts, pool_locks, transactions, wire
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
@@ -33,6 +33,7 @@ from bot.trading.curve import Curve, Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import Side
+from bot.trading.liquidity import LiquidityLock
 from bot.trading.metadata import TokenMetadata
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
@@ -41,7 +42,6 @@ from bot.trading.token_check import MintFacts, hazards
 from bot.trading.venue import PUMPSWAP, Venue
 
 MAX_COINS = 20_000
-CANARY_COINS = 5
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
 
 log = structlog.get_logger()
@@ -204,6 +204,10 @@ class PumpChain:
     async def holders(self, mint: str, creator: str) -> Holders:
         return await holders.read(self._endpoints, mint, creator)
 
+    async def liquidity_lock(self, mint: str) -> LiquidityLock | None:
+        is_in_pool = self._pools.token_program_of(mint) is not None
+        return await pool_locks.read(self._endpoints, mint) if is_in_pool else None
+
     def _remember_plain(self, mint: str, facts: MintFacts) -> None:
         if hazards(facts):
             return
@@ -283,11 +287,8 @@ class PumpChain:
         return closings.build_closing(order, Hash.from_string(blockhash.value))
 
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
-        known = self._pools.latest(CANARY_COINS)
-        if program != PUMPSWAP:
-            coins = list(self._coins)
-            # Older ones as well: whoever launches many traps at once has not launched those.
-            known = [*coins[:: max(1, len(coins) // CANARY_COINS)][:CANARY_COINS], *coins[-CANARY_COINS:]]
+        is_pools = program == PUMPSWAP
+        known = self._pools.latest(canaries.COINS) if is_pools else canaries.some_of(list(self._coins))
         return await canaries.look(self._endpoints, program, list(dict.fromkeys([*mints, *reversed(known)])))
 
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:

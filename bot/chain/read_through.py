@@ -9,6 +9,7 @@ from bot.ports import Blockhash, Chain, EndpointHealth
 from bot.trading.curve import Fees
 from bot.trading.holders import Holders
 from bot.trading.intent import Side
+from bot.trading.liquidity import LiquidityLock
 from bot.trading.metadata import TokenMetadata
 from bot.trading.route import Route
 from bot.trading.token_check import MintFacts
@@ -41,6 +42,9 @@ class ReadThrough:
 
     async def holders(self, mint: str, creator: str) -> Holders:
         return await self.real.holders(mint, creator)
+
+    async def liquidity_lock(self, mint: str) -> LiquidityLock | None:
+        return await self.real.liquidity_lock(mint)
 
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
         return await self.real.canary(program, mints)

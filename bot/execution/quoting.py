@@ -112,7 +112,14 @@ class Quoting:
             facts = await self.chain.mint_facts(mint)
         except (LookupError, DecodeError):
             return (UNREADABLE,)
-        return hazards(facts) + cautions(facts)
+        return hazards(facts) + cautions(facts) + await self._withdrawable(mint)
+
+    async def _withdrawable(self, mint: str) -> tuple[str, ...]:
+        try:
+            lock = await self.chain.liquidity_lock(mint)
+        except DecodeError:
+            return ("who can withdraw the liquidity of its pool cannot be read",)
+        return () if lock is None else lock.cautions
 
     async def _refuse_token(self, request: TradeRequest, settings: UserSettings, venue: Venue) -> None:
         if request.context is not Context.MANUAL_COMMAND and isinstance(venue, Route):

@@ -15,6 +15,7 @@ from bot.trading.curve import Fees
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import Side
+from bot.trading.liquidity import LiquidityLock
 from bot.trading.metadata import TokenMetadata
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route
@@ -146,6 +147,12 @@ class Chain(Protocol):
 
     async def holders(self, mint: str, creator: str) -> Holders:
         """The largest holders of a token and what its creator holds; raises LookupError, DecodeError."""
+
+    async def liquidity_lock(self, mint: str) -> LiquidityLock | None:
+        """What of the liquidity of a token's own pool can be withdrawn; None for one that was not seen in such a pool.
+
+        Raises DecodeError.
+        """
 
     async def fees(self) -> Fees:
         """The fees of coins on the curve; a pool's venue carries its own."""

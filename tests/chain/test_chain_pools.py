@@ -261,7 +261,7 @@ def test_every_trade_fits_a_packet(side: Side, is_cashback: bool, accounts: int)
     assert size <= PACKET_BYTES
 
 
-async def _migrated(world: World) -> tuple[str, Keypair]:
+async def migrated(world: World) -> tuple[str, Keypair]:
     """A coin in its pool, and a wallet that holds some of it."""
     creator, buyer = await world.funded(10 * SOL), await world.funded(200 * SOL)
     mint = await world.launched(creator)
@@ -297,7 +297,7 @@ async def test_a_coin_moves_from_its_curve_over_nowhere_to_its_pool(autojump_clo
 
 async def test_trades_in_a_pool_do_what_was_quoted_to_the_lamport(autojump_clock: MockClock) -> None:
     async with virtual_world() as world:
-        mint, buyer = await _migrated(world)
+        mint, buyer = await migrated(world)
         pool = await world.chain.venue(mint)
         quote = quote_buy(pool, SOL, Fees())
         held_raw = await world.held(buyer, mint)
@@ -327,7 +327,7 @@ async def test_trades_in_a_pool_do_what_was_quoted_to_the_lamport(autojump_clock
 
 async def test_a_simulation_says_what_a_trade_in_a_pool_uses_and_why_it_would_fail(autojump_clock: MockClock) -> None:
     async with virtual_world() as world:
-        mint, buyer = await _migrated(world)
+        mint, buyer = await migrated(world)
         order = await world.buy_order(buyer, mint, SOL)
         assert 10_000 < await world.chain.compute_units(order) < 200_000
         with pytest.raises(SendRejected) as refused:
@@ -340,7 +340,7 @@ async def test_a_simulation_says_what_a_trade_in_a_pool_uses_and_why_it_would_fa
 async def test_wrapped_sol_that_somebody_left_in_the_wallet_is_explained(autojump_clock: MockClock) -> None:
     net = InProcessChain(seed=7)
     async with virtual_world(net) as world:
-        mint, buyer = await _migrated(world)
+        mint, buyer = await migrated(world)
         accounts = net.cluster.chain.accounts
         template = accounts.get(at.wrapped_sol(at.canonical_pool(Pubkey.from_string(mint))))
         assert template is not None

@@ -8,9 +8,12 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from solders.account import Account
 from trio.testing import MockClock
 
 from actors import price_historian
+from bot.chain import addresses as at
+from bot.localnet.inprocess import InProcessChain
 from bot.ports import Token
 from bot.telegram.foreign import foreign
 from bot.telegram.token_text import age, change_line, dollar_line, name_line, origin_line, uri_lines
@@ -58,6 +61,17 @@ def test_what_is_not_known_is_said_to_be_so() -> None:
     ]
 
 
+def _let_withdraw_all(chain: InProcessChain, mint: str) -> None:
+    """Let somebody hold nearly all shares in a token's pool, by decree."""
+    accounts = chain.cluster.chain.accounts
+    key = at.share_mint(at.canonical_pool(at.key_from(mint)))
+    account = accounts.get(key)
+    assert account is not None
+    supply = (4_192_900_000_000).to_bytes(8, "little")
+    data = account.data[:36] + supply + account.data[44:]
+    accounts.put(key, Account(account.lamports, data, account.owner, False, account.rent_epoch))
+
+
 async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +107,15 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
         await talk.asks(f"/price {mint}", "at 150.00 USD for a SOL")
         await trio.sleep(60)
         await talk.asks(f"/price {mint}", "What that is in dollars is not known now.")
+        crowd.finish(mint, 3)
+        await trio.sleep(30)
+        said = await talk.asks(f"/info {mint}", "The liquidity of its pool is locked for good")
+        assert "SOL in its pool, its curve is complete" in said
+        _let_withdraw_all(talk.world.chain, mint)
+        await talk.asks(f"/price {mint}", "99.99 % of its pool's liquidity can be withdrawn at any moment")
+        await talk.asks("/settings require_confirmation on", "require_confirmation = on")
+        card = await talk.asks(f"/buy {mint} 0.1", f"Buy {mint} for 0.1 SOL")
+        assert "99.99 % of its pool's liquidity can be withdrawn at any moment" in card
         await talk.asks("/info", "usage: /info MINT")
         await talk.asks(f"/info {'1' * 32}", "is no token of the launchpad")
 

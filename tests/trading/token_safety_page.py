@@ -17,6 +17,10 @@ nobody here knows is refused, and so is a mint that cannot be read: {UNREADABLE}
 What nobody ordered by hand is tried as well: a buy and the sale behind it are simulated in one transaction, and the token
 is not bought where the sale fails, brings less than half, or cannot be simulated within a second.
 
+A coin that has left its curve trades in a pool. The shares in it that its migration made are burnt, so that this liquidity is
+locked for good; what others add they can withdraw at any moment. /price and /info say how much that is, by the pool's own count
+of shares beside the supply of their mint, and the card of /buy warns from a tenth on.
+
 | verdict | what is said | why |
 |---|---|---|
 """

@@ -21,11 +21,14 @@ enum {
   POOL_LP_MINT = 107,
   POOL_BASE_ACCOUNT = 139,
   POOL_QUOTE_ACCOUNT = 171,
+  POOL_SHARES = 203,
   POOL_COIN_CREATOR = 211,
   POOL_MAYHEM = 243,
   POOL_VIRTUAL_QUOTE = 245,
   POOL_LENGTH = 301,
 };
+
+enum { SHARE_MINT_LENGTH = 82, SHARE_DECIMALS = 9 };
 
 // The global configuration.
 enum {
@@ -35,6 +38,7 @@ enum {
 };
 
 static const u8 SEED_POOL[] = "pool";
+static const u8 SEED_SHARES[] = "pool_lp_mint";
 static const u8 SEED_POOL_V2[] = "pool-v2";
 static const u8 SEED_CREATOR_AUTHORITY[] = "creator_vault";
 

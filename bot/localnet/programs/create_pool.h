@@ -1,17 +1,44 @@
-// create_pool: the pool's account, its two vaults, and the first liquidity in them.
+// create_pool: the pool's account, its two vaults, the first liquidity in them, and the mint of shares in it. The shares
+// of a migration are burnt at once on mainnet; here they are counted and not made.
 #pragma once
 #include "amm_layout.h"
 
 typedef struct {
   Account *pool, *creator, *base_mint, *quote_mint, *lp_mint, *user_base, *user_quote, *pool_base, *pool_quote;
-  Account *base_program, *quote_program, *event_authority;
-  u64 base, quote;
+  Account *base_program, *quote_program, *token_2022, *event_authority;
+  u64 base, quote, shares;
   u8 bump;
 } NewPool;
 
 NOINLINE u64 fill_vault(const NewPool *n, Account *from, Account *vault, u64 amount) {
   TRY(create_token_account(n->creator, vault, n->pool, n->pool));
   return transfer_tokens(from, vault, n->creator, amount);
+}
+
+INLINE u64 square_root(u64 of) {
+  u64 root = 0;
+  for (u64 bit = 1ULL << 31; bit; bit >>= 1)
+    if ((root | bit) * (root | bit) <= of) root |= bit;
+  return root;
+}
+
+NOINLINE u64 create_share_mint(const NewPool *n) {
+  Key expected;
+  u8 bump;
+  Seed seed = {SEED_SHARES, SEED_LEN(SEED_SHARES)};
+  find_address(&seed, n->pool->key, &expected, &bump);
+  if (!same_key(&expected, n->lp_mint->key)) return ERROR_SEEDS;
+  Seed seeds[3] = {seed, {(u8 *)n->pool->key, 32}, {&bump, 1}};
+  Signer signer = {seeds, 3};
+  CONTEXT->signer = &signer;
+  TRY(create_account(n->creator, n->lp_mint, SHARE_MINT_LENGTH, SHARE_MINT_LENGTH, n->token_2022->key));
+  Meta mint = {n->lp_mint->key, true, false};
+  u8 data[35];
+  data[0] = 20;  // InitializeMint2
+  data[1] = SHARE_DECIMALS;
+  write_key(data + 2, n->pool->key);
+  data[34] = 0;
+  return invoke(n->token_2022->key, &mint, 1, data, sizeof(data));
 }
 
 NOINLINE void write_pool(const NewPool *n) {
@@ -27,6 +54,7 @@ NOINLINE void write_pool(const NewPool *n) {
   write_key(pool + POOL_LP_MINT, n->lp_mint->key);
   write_key(pool + POOL_BASE_ACCOUNT, n->pool_base->key);
   write_key(pool + POOL_QUOTE_ACCOUNT, n->pool_quote->key);
+  write_u64(pool + POOL_SHARES, n->shares);
   write_key(pool + POOL_COIN_CREATOR, (Key *)(data + 26));
   pool[POOL_MAYHEM] = data[58];
 }
@@ -41,7 +69,8 @@ NOINLINE u64 emit_create_pool(const NewPool *n) {
   to = put_u8(to, n->base_mint->data[MINT_DECIMALS]);
   to = put_u8(to, n->quote_mint->data[MINT_DECIMALS]);
   for (int i = 0; i < 2; i++) to = put_u64(put_u64(to, n->base), n->quote);
-  for (int i = 0; i < 3; i++) to = put_u64(to, 0);  // minimum and initial liquidity, LP tokens
+  to = put_u64(to, 0);  // minimum liquidity
+  to = put_u64(put_u64(to, n->shares), n->shares);
   to = put_u8(to, n->bump);
   to = put_key(to, n->pool->key);
   to = put_key(to, n->lp_mint->key);
@@ -61,8 +90,8 @@ NOINLINE u64 run_create_pool(void) {
   Account *a = CONTEXT->accounts;
   NewPool n = {
       .pool = a, .creator = a + 2, .base_mint = a + 3, .quote_mint = a + 4, .lp_mint = a + 5, .user_base = a + 6,
-      .user_quote = a + 7, .pool_base = a + 9, .pool_quote = a + 10, .base_program = a + 13, .quote_program = a + 14,
-      .event_authority = a + 16,
+      .user_quote = a + 7, .pool_base = a + 9, .pool_quote = a + 10, .token_2022 = a + 12, .base_program = a + 13,
+      .quote_program = a + 14, .event_authority = a + 16,
   };
   n.base = read_u64(CONTEXT->data + 10);
   n.quote = read_u64(CONTEXT->data + 18);
@@ -87,6 +116,8 @@ NOINLINE u64 run_create_pool(void) {
   CONTEXT->mint = n.quote_mint;
   CONTEXT->token_program = n.quote_program;
   TRY(fill_vault(&n, n.user_quote, n.pool_quote, n.quote));
+  TRY(create_share_mint(&n));
+  n.shares = square_root(n.base) * square_root(n.quote);
   write_pool(&n);
   return emit_create_pool(&n);
 }

@@ -1,6 +1,6 @@
 // migrate_v2: what is left of a complete curve becomes a pool of the pool program. Whoever asks for it pays nothing but
-// his transaction; the accounts are paid from the migration fee that the curve keeps back. LP tokens, which mainnet burns
-// at once, are not made.
+// his transaction; the accounts are paid from the migration fee that the curve keeps back. Shares in the pool, which mainnet
+// burns at once, are not made.
 #pragma once
 #include "context.h"
 

@@ -26,6 +26,7 @@ from bot.telegram.token_text import (
     venue_line,
 )
 from bot.telegram.words import short
+from bot.trading.pool import Pool
 from bot.trading.price_change import change_bps, price_of
 from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.venue import Venue, awaits_pool
@@ -66,6 +67,7 @@ class TokenHandlers:
             dollar_line(venue.market_cap_lamports, self.micro_usd()),
             await self._changes(mint, venue),
             await self._safety(mint),
+            *await self._lock(mint, venue),
             await self._holders(mint, venue.creator),
         ]
         return "\n".join(lines)
@@ -87,6 +89,7 @@ class TokenHandlers:
             origin_line(token, self.clock.now_ms()),
             *position_lines(mine),
             await self._safety(mint),
+            *await self._lock(mint, venue),
             await self._holders(mint, venue.creator),
             *uri_lines(token),
         ]
@@ -139,6 +142,16 @@ class TokenHandlers:
         except (LookupError, DecodeError):
             return safety_line((UNREADABLE,))
         return safety_line(hazards(facts), cautions(facts))
+
+    async def _lock(self, mint: str, venue: Venue) -> list[str]:
+        """Whether the liquidity of its pool can be withdrawn; nothing for a token without a pool of its own."""
+        if not isinstance(venue, Pool):
+            return []
+        try:
+            lock = await self.chain.liquidity_lock(mint)
+        except (DecodeError, ChainUnavailable):
+            return ["Who can withdraw the liquidity of its pool cannot be read now."]
+        return [] if lock is None else [lock.line]
 
     async def _holders(self, mint: str, creator: str) -> str:
         try:
