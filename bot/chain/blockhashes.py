@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import structlog
 import trio
@@ -21,6 +22,10 @@ FRESH_S = 1.5  # how old the newest may be for the height to be known well enoug
 NEWEST_S = 3.0  # how old it may be for a buy, whose bytes live for a minute
 MEMORY = 300
 GAP_BLOCKS = 25  # so many blocks without a look leave no blockhash with the right life for ten seconds
+
+BLOCKS_PER_S = 5.0  # twice the cluster's, and more than it ever made
+WITNESS_WITHIN_S = 0.5
+DECIDING = 3  # endpoints whose word is enough for anything
 
 LOOK_BACK_WITHIN_S = 0.5  # an exit waits no longer for the blockhashes of the time before
 LOOK_BACK_EVERY_S = 2.0
@@ -72,6 +77,13 @@ class SeenBlockhashes:
         self.reaches_back = True
         return True
 
+    def follows(self, blockhash: Blockhash, now_s: float) -> bool:
+        """Whether the chain can have come from the newest known to this one in the time between."""
+        if not self._seen:
+            return False
+        blocks = blockhash.last_valid_block_height - self._seen[-1].last_valid_block_height
+        return -GAP_BLOCKS <= blocks <= GAP_BLOCKS + (now_s - self._seen_at_s) * BLOCKS_PER_S
+
     def newest(self, now_s: float) -> Blockhash | None:
         """The latest that was told; None where that was too long ago."""
         return self._seen[-1] if self._seen and now_s - self._seen_at_s <= NEWEST_S else None
@@ -82,6 +94,15 @@ class SeenBlockhashes:
             return None
         least = self._seen[-1].last_valid_block_height - LIFE_BLOCKS + EXIT_LIFE_BLOCKS
         return next(one for one in self._seen if one.last_valid_block_height >= least)
+
+
+def _agreed(answers: Mapping[str, Blockhash]) -> list[str]:
+    """The names of two whose heights are a few blocks apart at most; empty where there are none."""
+    names = sorted(answers, key=lambda name: answers[name].last_valid_block_height)
+    for lower, higher in pairwise(names):
+        if answers[higher].last_valid_block_height - answers[lower].last_valid_block_height <= GAP_BLOCKS:
+            return [lower, higher]
+    return []
 
 
 class Blockhashes:
@@ -102,10 +123,42 @@ class Blockhashes:
         return self._seen.newest(trio.current_time()) or await self._ask()
 
     async def _ask(self) -> Blockhash:
-        found = await self._endpoints.first(lambda client: client.latest_blockhash("confirmed"), hedge=True)
-        latest = Blockhash(found.blockhash, found.last_valid_block_height)
+        """What one endpoint says, where it goes on from what is known; else as another one bears it out."""
+        name, latest = await self._told_by_other()
+        if not self._seen.follows(latest, trio.current_time()):
+            latest = await self._borne_out(name, latest)
         self._seen.learn(latest, trio.current_time())
         return latest
+
+    async def _told_by_other(self, *besides: str) -> tuple[str, Blockhash]:
+        name, found = await self._endpoints.first_named(
+            lambda client: client.latest_blockhash("confirmed"), hedge=True, besides=besides
+        )
+        return name, Blockhash(found.blockhash, found.last_valid_block_height)
+
+    async def _borne_out(self, name: str, told: Blockhash) -> Blockhash:
+        """A height that starts or breaks the row, as two endpoints tell it; of two that contradict each other a third decides.
+
+        Without one the lower counts: what is signed on it is asked for too early, which proves nothing, and not too late.
+        Where nobody else answers soon its word is all there is.
+        """
+        answers = {name: told}
+        with trio.move_on_after(WITNESS_WITHIN_S):
+            try:
+                while len(answers) < DECIDING and not _agreed(answers):
+                    other, latest = await self._told_by_other(*answers)
+                    answers[other] = latest
+            except ChainUnavailable as error:
+                log.debug("blockhash_not_witnessed", endpoint=name, reason=str(error))
+        agreed = _agreed(answers)
+        if not agreed:
+            return min(answers.values(), key=lambda one: one.last_valid_block_height)
+        for liar in answers.keys() - set(agreed):
+            height = answers[liar].last_valid_block_height
+            self._endpoints.distrust(
+                liar, f"it said that its newest blockhash is good to block {height}, two others not"
+            )
+        return answers[agreed[0]]
 
     async def short(self) -> Blockhash:
         """One with about EXIT_LIFE_BLOCKS left, usually without asking anybody. Raises ChainUnavailable.

@@ -12,30 +12,37 @@ from bot.errors import BotError, ChainUnavailable
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 
 
-async def search_absences(endpoints: Endpoints, signature: str) -> SignatureStatus | tuple[Absence, ...]:
-    """A status when any endpoint knows it, else one Absence per endpoint that answered.
+async def search_absences(
+    endpoints: Endpoints, signature: str, blockhash: str
+) -> SignatureStatus | tuple[Absence, ...]:
+    """A status when any endpoint knows it, else one Absence per endpoint that does not and takes its blockhash no more.
 
-    Each endpoint's finalized height is read before its history is asked, so that an absence cannot be too young. Raises
-    ChainUnavailable when no endpoint answered.
+    The height to which bytes are good is what one endpoint said when they were signed; each witness has to say for itself
+    that they are too old. Its finalized height is read before its history is asked, so that an absence cannot be too young.
+    Raises ChainUnavailable when no endpoint answered.
     """
 
-    async def ask(client: RpcClient) -> SignatureStatus | Absence:
+    async def ask(client: RpcClient) -> SignatureStatus | Absence | None:
         finalized_height = await client.block_height("finalized")
+        may_land = await client.takes_blockhash(blockhash)
         slot, found = await client.signature_statuses([signature], search_history=True)
         if found[0] is None:
             await client.prove_sight()
-        return status_of(found[0]) or Absence(client.name, slot, finalized_height)
+        return status_of(found[0]) or (None if may_land else Absence(client.name, slot, finalized_height))
 
     absences: list[Absence] = []
     troubles: list[str] = []
+    takers = 0
     for _, outcome in await endpoints.every(ask):
         if isinstance(outcome, SignatureStatus):
             return outcome
         if isinstance(outcome, Absence):
             absences.append(outcome)
+        elif outcome is None:
+            takers += 1
         else:
             troubles.append(str(outcome))
-    if not absences:
+    if not absences and not takers:
         raise ChainUnavailable("; ".join(troubles))
     return tuple(absences)
 

@@ -112,8 +112,8 @@ class ModeRouter(ReadThrough):
         await trio.lowlevel.checkpoint()
         return [found[signature] for signature in signatures]
 
-    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
-        return await self._chain_for(signature).search_absences(signature)
+    async def search_absences(self, signature: str, raw: bytes) -> SignatureStatus | tuple[Absence, ...]:
+        return await self._chain_for(signature).search_absences(signature, raw)
 
     async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
         real, virtual = _apart(signatures)

@@ -165,7 +165,11 @@ class PaperChain(ReadThrough):
         await self._land_due()
         return [self._status(signature) for signature in signatures]
 
-    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
+    async def search_absences(  # its landings are decided here, by no blockhash
+        self,
+        signature: str,
+        raw: bytes,  # noqa: ARG002
+    ) -> SignatureStatus | tuple[Absence, ...]:
         """As the cluster's endpoints would tell: a status, or one absence for each that has told its slot."""
         await self._land_due()
         if (status := self._status(signature)) is not None:

@@ -344,8 +344,8 @@ class PumpChain:
             return []
         return [histories.status_of(status) for status in await self._reads.statuses(signatures)]
 
-    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
-        return await histories.search_absences(self._endpoints, signature)
+    async def search_absences(self, signature: str, raw: bytes) -> SignatureStatus | tuple[Absence, ...]:
+        return await histories.search_absences(self._endpoints, signature, transactions.blockhash_of(raw))
 
     async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
         return await histories.sightings(self._endpoints, signatures)

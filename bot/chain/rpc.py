@@ -36,6 +36,7 @@ _account = msgspec.json.Decoder(wire.InContext[wire.Account | None])
 _accounts = msgspec.json.Decoder(wire.InContext[list[wire.Account | None]])
 _keyed_accounts = msgspec.json.Decoder(wire.InContext[list[wire.KeyedAccount]])
 _largest_accounts = msgspec.json.Decoder(wire.InContext[list[wire.LargestAccount]])
+_valid = msgspec.json.Decoder(wire.InContext[bool])
 _blockhash = msgspec.json.Decoder(wire.InContext[wire.LatestBlockhash])
 _prioritization_fees = msgspec.json.Decoder(list[wire.PrioritizationFee])
 _statuses = msgspec.json.Decoder(wire.InContext[list[wire.Status | None]])
@@ -168,6 +169,12 @@ class RpcClient:
     async def latest_blockhash(self, commitment: Commitment) -> wire.LatestBlockhash:
         _, value = await self._call_in_context("getLatestBlockhash", [{"commitment": commitment}], _blockhash)
         return value
+
+    async def takes_blockhash(self, blockhash: str) -> bool:
+        """Whether a transaction on this blockhash may still get into a block, as this endpoint's newest one has it."""
+        params = [blockhash, {"commitment": "processed"}]
+        _, valid = await self._call_in_context("isBlockhashValid", params, _valid)
+        return valid
 
     async def prioritization_fees(self, accounts: Sequence[str]) -> list[int]:
         """Micro-lamports per unit of the recent blocks where a transaction that wrote all these accounts paid anything."""

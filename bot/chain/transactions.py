@@ -17,6 +17,7 @@ from solders.instruction import AccountMeta, Instruction
 from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from solders.transaction import VersionedTransaction
 
 from bot.chain import addresses as at
 from bot.chain import layouts
@@ -157,6 +158,14 @@ def assemble(message: bytes, signature: bytes) -> tuple[bytes, str]:
 def payer_of(message: bytes) -> str:
     """The address that pays for a message and signs it."""
     return str(from_bytes_versioned(message).account_keys[0])
+
+
+def blockhash_of(raw: bytes) -> str:
+    """The blockhash that signed bytes stand on; raises DecodeError for bytes that are no transaction."""
+    try:
+        return str(VersionedTransaction.from_bytes(raw).message.recent_blockhash)
+    except ValueError:
+        raise DecodeError(f"{len(raw)} bytes are no transaction") from None
 
 
 def unsigned_wire(message: bytes) -> bytes:

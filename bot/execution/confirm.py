@@ -16,20 +16,19 @@ from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected, St
 from bot.execution.alerts import Alert, evidence_strange, settle_refused
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
-from bot.execution.landings import believed, is_left_to_its_follower
+from bot.execution.landings import believed, is_left_to_its_follower, routing_of
 from bot.execution.messages import expired_message, failed_message, fill_message, unknown_message
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.units_book import UnitsBook
-from bot.ports import Chain, OutboxMessage, Routing, Settled, Store
+from bot.ports import Chain, OutboxMessage, Settled, Store
 from bot.trading.closing import check_closed
 from bot.trading.failures import program_failure
 from bot.trading.fill import Brought, EvidenceError, LandedTransaction, brought_by, fill_from
-from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Protection, Side
+from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Side
 from bot.trading.ladder import is_quoted_again
-from bot.trading.landing import is_open
 from bot.trading.ledger import Leg, legs_of_failed, legs_of_fill, legs_of_strange
-from bot.trading.recovery import SignatureStatus, Step, has_succeeded, next_step
+from bot.trading.recovery import Absence, SignatureStatus, Step, has_succeeded, next_step
 
 log = structlog.get_logger()
 
@@ -349,41 +348,40 @@ class Confirmer:
             await self.store.mark_sent(signature, self.clock.now_ms())
         self.in_flight.note(signature, sent_at_s=now_s)
         try:
-            await self.chain.send(entry.attempt.raw, self._routing(entry))
+            await self.chain.send(entry.attempt.raw, routing_of(entry, self.clock.now_ms()))
         except SendRejected as error:
             log.info("resend_rejected", intent=entry.intent.id, signature=signature, kind=error.kind, reason=str(error))
         else:
             log.info("attempt_sent_again", intent=entry.intent.id, signature=signature)
 
-    def _routing(self, entry: Followed) -> Routing:
-        """The routes of the order's protection; one that is protected at first takes every route after its slots.
-
-        These are the same bytes, so that they cannot land twice by it.
-        """
-        request = entry.intent.request
-        opened = is_open(request.protection, self.clock.now_ms() - entry.attempt.created_at_ms)
-        if opened and request.protection is Protection.PROTECTED_FIRST:
-            log.info("protection_opened", intent=entry.intent.id, signature=entry.attempt.signature)
-        return Routing(protected=not opened, user_id=request.user_id, side=request.side)
-
     async def _ask_history(self, entry: Followed) -> None:
         """Too old to land and not known: unknown until it is proven, and said so in the row."""
         signature = entry.attempt.signature
-        if not entry.absences and self._is_last_hope(entry):
-            await self.store.mark_unknown(entry.intent.id)
-            if entry.intent.request.side is not Side.CLOSE:
-                await self.store.post(unknown_message(self.clock, entry.intent, signature))
-            log.warning("intent_unknown", intent=entry.intent.id, signature=signature)
-        found = await self.chain.search_absences(signature)
+        trouble: ChainUnavailable | None = None
+        found: SignatureStatus | tuple[Absence, ...] = ()
+        try:
+            found = await self.chain.search_absences(signature, entry.attempt.raw)
+        except ChainUnavailable as error:
+            trouble = error
+        if trouble is not None:
+            await self._tell_unknown(entry)
+            raise trouble
         if isinstance(found, SignatureStatus):
             await self._step(entry, found, None)
+        elif not found:
+            log.info("blockhash_still_taken", intent=entry.intent.id, signature=signature)
+            await self._send_again(entry)
         else:
+            await self._tell_unknown(entry)
             self.in_flight.note(signature, absences=found)
 
-    def _is_last_hope(self, entry: Followed) -> bool:
-        """Whether no other attempt of an undecided intent is younger: then the intent itself is unknown."""
-        heights = [other.attempt.last_valid_block_height for other in self.in_flight.attempts_of(entry.intent.id)]
-        return not entry.decided and entry.attempt.last_valid_block_height >= max(heights, default=0)
+    async def _tell_unknown(self, entry: Followed) -> None:
+        if entry.absences or not self.in_flight.is_last_hope(entry):
+            return
+        await self.store.mark_unknown(entry.intent.id)
+        if entry.intent.request.side is not Side.CLOSE:
+            await self.store.post(unknown_message(self.clock, entry.intent, entry.attempt.signature))
+        log.warning("intent_unknown", intent=entry.intent.id, signature=entry.attempt.signature)
 
     async def _expire(self, entry: Followed) -> None:
         intent, signature = entry.intent, entry.attempt.signature

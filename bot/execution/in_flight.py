@@ -263,6 +263,11 @@ class InFlight:
         """The followed attempts of one intent, oldest first."""
         return [self._followed[signature] for signature in self._signatures.get(intent_id, ())]
 
+    def is_last_hope(self, entry: Followed) -> bool:
+        """Whether no other attempt of an undecided intent is younger: then the intent itself is unknown with it."""
+        heights = [other.attempt.last_valid_block_height for other in self.attempts_of(entry.intent.id)]
+        return not entry.decided and entry.attempt.last_valid_block_height >= max(heights, default=0)
+
     def exit_of(self, position_id: str) -> Intent | None:
         """The exit of a position that is on its way, if one is; a sale by hand is its user's own affair."""
         return self._exits.get(position_id)

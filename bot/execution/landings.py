@@ -1,4 +1,4 @@
-"""Which record of a landed transaction the books may follow: what two endpoints show, and rarely what one alone shows."""
+"""How an order's bytes go out again, and which record of what landed the books may follow: rarely what one alone shows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import structlog
 import trio
 
 from bot.execution.in_flight import Followed, InFlight
-from bot.ports import Chain
+from bot.ports import Chain, Routing
 from bot.trading.fill import LandedTransaction
-from bot.trading.intent import Side
+from bot.trading.intent import Protection, Side
+from bot.trading.landing import is_open
 
 log = structlog.get_logger()
 
@@ -56,3 +57,15 @@ def is_left_to_its_follower(entry: Followed) -> bool:
     """A sale that may go on after its error, for a moment: what its follower signs beside it keeps its intent."""
     error = entry.error
     return error is not None and not error.tried and trio.current_time() < error.since_s + QUOTED_AGAIN_WITHIN_S
+
+
+def routing_of(entry: Followed, now_ms: int) -> Routing:
+    """The routes of the order's protection; one that is protected at first takes every route after its slots.
+
+    These are the same bytes, so that they cannot land twice by it.
+    """
+    request = entry.intent.request
+    opened = is_open(request.protection, now_ms - entry.attempt.created_at_ms)
+    if opened and request.protection is Protection.PROTECTED_FIRST:
+        log.info("protection_opened", intent=entry.intent.id, signature=entry.attempt.signature)
+    return Routing(protected=not opened, user_id=request.user_id, side=request.side)

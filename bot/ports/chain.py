@@ -187,8 +187,12 @@ class Chain(Protocol):
 
     async def finalized_height(self) -> int: ...
 
-    async def search_absences(self, signature: str) -> SignatureStatus | tuple[Absence, ...]:
-        """Ask every endpoint's history. A status when any knows it, else one Absence per endpoint that answered."""
+    async def search_absences(self, signature: str, raw: bytes) -> SignatureStatus | tuple[Absence, ...]:
+        """Ask every endpoint's history for the signature of these bytes. A status when any knows it.
+
+        Else one Absence per endpoint that does not, and to which the blockhash of the bytes is too old: who still takes them
+        attests nothing.
+        """
 
     async def sightings(self, signatures: Sequence[str]) -> list[tuple[Sighting, ...]]:
         """What every endpoint's history says of each signature, in few calls; one Sighting per endpoint that answered."""

@@ -9,6 +9,11 @@ from typing import Any, NoReturn
 
 import msgspec
 import trio
+from solders.hash import Hash
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
 
 from bot.chain.block_engines import BlockEngines, Region
 from bot.chain.endpoints import Endpoints
@@ -40,6 +45,13 @@ from bot.localnet.inprocess import (
 )
 from bot.market.pumpportal import Line, PumpPortal
 from bot.ports import LaunchSource
+
+# The bytes of a transaction on a blockhash that no chain ever had.
+NEVER_SENT = bytes(
+    VersionedTransaction.populate(
+        Message.new_with_blockhash([], Pubkey.default(), Hash.new_unique()), [Signature.default()]
+    )
+)
 
 
 class InProcessTransport:

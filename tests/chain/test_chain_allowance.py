@@ -20,7 +20,7 @@ from bot.clock import virtual_clock
 from bot.errors import BudgetSpent, ChainUnavailable
 from bot.execution.lanes import exit_lane, order_lane
 from bot.localnet.inprocess import InProcessChain
-from tests.chain.chain_doubles import FaultyDoor
+from tests.chain.chain_doubles import NEVER_SENT, FaultyDoor
 from tests.chain.chain_scenario import EPOCH_MS
 
 MONTH = "2026-11"
@@ -70,7 +70,7 @@ async def test_an_endpoint_is_asked_for_what_it_is_there_for(autojump_clock: Moc
     chain = PumpChain(pool)
     await chain.latest_blockhash()
     await chain.events_of("5" * 86 + "1")
-    await chain.search_absences("5" * 86 + "1")
+    await chain.search_absences("5" * 86 + "1", NEVER_SENT)
     assert "getLatestBlockhash" not in doors[0].asked
     assert "getTransaction" not in doors[0].asked
     assert "getSignatureStatuses" not in doors[0].asked

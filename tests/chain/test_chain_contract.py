@@ -18,6 +18,7 @@ from bot.trading.intent import Side
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.recovery import Absence, SignatureStatus
 from bot.trading.route import Route, RouteError
+from tests.chain.chain_doubles import NEVER_SENT
 from tests.chain.chain_scenario import SOL, World, real_world, unknown_mint, virtual_world
 
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
@@ -232,7 +233,7 @@ async def test_a_signature_that_nobody_sent_is_absent(world: World, clock: None)
     assert await world.chain.statuses([signature]) == [None]
     assert await world.chain.landed(signature, str(trader.pubkey()), mint) is None
     height = await world.chain.finalized_height()
-    absences = await world.chain.search_absences(signature)
+    absences = await world.chain.search_absences(signature, NEVER_SENT)
     assert isinstance(absences, tuple)
     (absence,) = absences
     assert isinstance(absence, Absence)
@@ -244,7 +245,7 @@ async def test_history_knows_what_landed(world: World, clock: None) -> None:
     creator, trader = await world.funded(), await world.funded()
     mint = await world.launched(creator)
     landed = await world.landed(trader, await world.buy_order(trader, mint, SOL))
-    found = await world.chain.search_absences(landed.signature)
+    found = await world.chain.search_absences(landed.signature, NEVER_SENT)
     assert isinstance(found, SignatureStatus)
     assert (found.slot, found.error, found.settled) == (landed.slot, None, True)
 

@@ -20,7 +20,7 @@ from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable, SendRejected
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.recovery import Absence, SignatureStatus, Step, next_step
-from tests.chain.chain_doubles import InProcessTransport
+from tests.chain.chain_doubles import NEVER_SENT, InProcessTransport
 from tests.chain.chain_scenario import EPOCH_MS, SOL, endpoints, pump_chain, virtual_world
 
 SIGNATURE = "5" * 87
@@ -182,14 +182,15 @@ async def test_two_endpoints_prove_that_a_transaction_never_landed(autojump_cloc
     async with virtual_world(net) as world:
         trader, creator = await world.funded(), await world.funded()
         mint = await world.launched(creator)
-        _, signature = await world.signed(trader, await world.buy_order(trader, mint, SOL))
+        raw, signature = await world.signed(trader, await world.buy_order(trader, mint, SOL))
         last_valid = (await world.chain.latest_blockhash()).last_valid_block_height
         chain = _chain(InProcessTransport(net, "a:1"), InProcessTransport(net, "b:1"))
-        young = await chain.search_absences(signature)
+        assert await chain.search_absences(signature, raw) == (), "its bytes may still land"
+        young = await chain.search_absences(signature, NEVER_SENT)
         assert isinstance(young, tuple)
         assert next_step(last_valid, None, last_valid + 1, young, endpoints=2) is Step.ASK_HISTORY
         net.step(200)
-        absences = await chain.search_absences(signature)
+        absences = await chain.search_absences(signature, raw)
         assert isinstance(absences, tuple)
         assert {absence.endpoint for absence in absences} == {"a:1", "b:1"}
         height = await chain.finalized_height()
@@ -200,12 +201,12 @@ async def test_an_endpoint_that_fails_gives_no_absence(autojump_clock: MockClock
     net = InProcessChain(seed=22)
     net.step()
     down = Peer("b:1", error={"code": -32011, "message": "Transaction history is not available from this node"})
-    absences = await _chain(InProcessTransport(net, "a:1"), down).search_absences(SIGNATURE[:86] + "1")
+    absences = await _chain(InProcessTransport(net, "a:1"), down).search_absences(SIGNATURE[:86] + "1", NEVER_SENT)
     assert isinstance(absences, tuple)
     assert [absence.endpoint for absence in absences] == ["a:1"]
     assert isinstance(absences[0], Absence)
     with pytest.raises(ChainUnavailable):
-        await _chain(down).search_absences(SIGNATURE)
+        await _chain(down).search_absences(SIGNATURE, NEVER_SENT)
 
 
 async def test_an_outage_of_the_cluster_ends_in_one_typed_error(autojump_clock: MockClock) -> None:

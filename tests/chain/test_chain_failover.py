@@ -14,6 +14,7 @@ from bot.chain.transport import KeyRefused, RateLimited, StatusRefused
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
 from bot.trading.recovery import Absence
+from tests.chain.chain_doubles import NEVER_SENT
 from tests.chain.test_chain_lies import LIAR, Liars, bought, liars, sold
 from tests.chain.test_chain_pool import WALLET, Pool, pool_of
 
@@ -142,7 +143,7 @@ async def test_an_order_that_landed_does_not_expire_whatever_one_of_three_says(
         scene.net.step(400)
         for _ in range(3):
             await scene.probe()
-            found = await scene.chain.search_absences(signature)
+            found = await scene.chain.search_absences(signature, NEVER_SENT)
             absent = [one for one in found if isinstance(one, Absence)] if isinstance(found, tuple) else []
             assert len(absent) < 2
 

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 import trio
 from solders.keypair import Keypair
 from trio.testing import MockClock
 
 from bot.chain.addresses import LANDMARK
+from bot.chain.blockhashes import GAP_BLOCKS, LIFE_BLOCKS
 from bot.chain.endpoint import DISTRUST_S, GENESIS_EVERY_S
 from bot.chain.endpoints import MAX_LAG_SLOTS, Endpoints
 from bot.chain.pump_chain import PumpChain
@@ -22,7 +24,7 @@ from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.lanes import exit_lane
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.recovery import Absence
-from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport
+from tests.chain.chain_doubles import NEVER_SENT, InProcessSubscriptions, InProcessTransport
 from tests.chain.chain_scenario import EPOCH_MS, SOL, World, endpoints, launch_stream
 
 LIAR = "rpc-1"  # the one that is asked first
@@ -52,12 +54,30 @@ class Liars:
             await trio.sleep(1)
 
 
+class Misstating(InProcessTransport):
+    """An endpoint that says of each blockhash that it is good to another block than it is."""
+
+    by_blocks = 0
+
+    async def post(self, body: bytes) -> bytes:
+        answer = await super().post(body)
+        if b"getLatestBlockhash" in body:
+            told = msgspec.json.decode(answer)
+            told["result"]["value"]["lastValidBlockHeight"] += self.by_blocks
+            answer = msgspec.json.encode(told)
+        return answer
+
+
 @asynccontextmanager
-async def liars(count: int = 3, landmark: str = "") -> AsyncIterator[Liars]:
+async def liars(
+    count: int = 3, landmark: str = "", *, first: type[InProcessTransport] = InProcessTransport
+) -> AsyncIterator[Liars]:
     net = InProcessChain(seed=7, endpoints=count)
     net.step(40)
     clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
-    transports = [InProcessTransport(net, f"rpc-{number + 1}", number) for number in range(count)]
+    transports = [
+        (InProcessTransport if number else first)(net, f"rpc-{number + 1}", number) for number in range(count)
+    ]
     pool = endpoints(transports, clock, landmark)
     chain = PumpChain(pool)
     async with trio.open_nursery() as nursery:
@@ -133,7 +153,7 @@ async def test_two_endpoints_that_say_that_nothing_exists_are_no_witnesses(autoj
         with pytest.raises(ChainUnavailable):
             await scene.chain.venue(mint)
         with pytest.raises(ChainUnavailable):
-            await scene.chain.search_absences(never_sent)
+            await scene.chain.search_absences(never_sent, NEVER_SENT)
         with pytest.raises(ChainUnavailable):
             await scene.chain.sightings([never_sent])
         with pytest.raises(ChainUnavailable, match="every cluster has"):
@@ -174,6 +194,36 @@ async def test_of_two_endpoints_that_contradict_each_other_neither_makes_a_walle
             await scene.chain.venue(mint)
 
 
+@pytest.mark.parametrize("by_blocks", [-150, 100_000], ids=["too low", "too high"])
+async def test_a_misstated_height_of_a_blockhash_is_caught_by_two_others(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, by_blocks: int
+) -> None:
+    monkeypatch.setattr(Misstating, "by_blocks", by_blocks)
+    async with liars(first=Misstating) as scene:
+        height = scene.net.call("getBlockHeight", {"commitment": "processed"})
+        for _ in range(3):
+            blockhash = await scene.chain.latest_blockhash()
+            assert abs(blockhash.last_valid_block_height - LIFE_BLOCKS - height) < GAP_BLOCKS
+            await trio.sleep(2)
+        assert scene.states()[0] == "distrusted"
+
+
+@pytest.mark.parametrize("count", [2, 3])
+async def test_bytes_that_may_still_land_are_not_proven_absent_by_a_height_that_one_endpoint_told(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    async with liars(count, first=Misstating) as scene:
+        trader, mint, held = await bought(scene)
+        raw, signature = await scene.world.signed(trader, await scene.world.sell_order(trader, mint, held))
+        monkeypatch.setattr(Misstating, "by_blocks", -150)
+        scene.net.step(60)
+        assert await scene.chain.search_absences(signature, raw) == ()
+        scene.net.step(LIFE_BLOCKS)
+        absences = await scene.chain.search_absences(signature, raw)
+        assert isinstance(absences, tuple)
+        assert len(absences) == count
+
+
 async def test_an_order_that_landed_is_never_proved_absent_by_liars(autojump_clock: MockClock) -> None:
     async with liars() as scene:
         trader, mint, held = await bought(scene)
@@ -184,11 +234,11 @@ async def test_an_order_that_landed_is_never_proved_absent_by_liars(autojump_clo
         scene.lie("rpc-down", "rpc-2")
         scene.net.step(400)
         await scene.probe(3)
-        found = await scene.chain.search_absences(signature)
+        found = await scene.chain.search_absences(signature, NEVER_SENT)
         assert not isinstance(found, tuple)
         scene.lie("rpc-down", "rpc-3")
         with trio.fail_after(60):
-            absences = await scene.chain.search_absences(signature)
+            absences = await scene.chain.search_absences(signature, NEVER_SENT)
         assert isinstance(absences, tuple)
         assert [one.endpoint for one in absences if isinstance(one, Absence)] == ["rpc-1"]
 

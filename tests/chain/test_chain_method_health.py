@@ -20,6 +20,7 @@ from bot.chain.method_health import (
 from bot.chain.transport import StatusRefused
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
+from tests.chain.chain_doubles import NEVER_SENT
 from tests.chain.test_chain_pool import DEAD, SIGNATURE, WALLET, Pool, pool_of
 
 METHOD = "getLatestBlockhash"
@@ -134,11 +135,11 @@ async def test_a_proof_of_absence_hears_an_endpoint_whose_method_fails_now_and_t
     for _ in range(IN_A_ROW):
         await pool.endpoints.probe()
         with pytest.raises(ChainUnavailable, match="HTTP status 500"):
-            await pool.chain.search_absences(SIGNATURE)
+            await pool.chain.search_absences(SIGNATURE, NEVER_SENT)
     assert pool.chain.health()[0].methods_left_alone
     for door in pool.doors:
         door.of_methods.clear()
-    absences = await pool.chain.search_absences(SIGNATURE)
+    absences = await pool.chain.search_absences(SIGNATURE, NEVER_SENT)
     assert isinstance(absences, tuple)
     assert len(absences) == 2
 

@@ -20,7 +20,7 @@ from bot.errors import ChainUnavailable, StartupError
 from bot.execution.lanes import exit_lane
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.recovery import Absence
-from tests.chain.chain_doubles import FaultyDoor
+from tests.chain.chain_doubles import NEVER_SENT, FaultyDoor
 from tests.chain.chain_scenario import CALL_DEADLINE_S, EPOCH_MS, SOL, endpoints
 
 DEAD = ChainUnavailable("a:1: ConnectError")
@@ -237,7 +237,7 @@ async def test_nothing_is_decided_by_an_endpoint_that_lags_behind_the_newest_slo
     assert lagging.slot is not None
     assert newest - lagging.slot > MAX_LAG_SLOTS
     pool.forget()
-    absences = await pool.chain.search_absences(SIGNATURE)
+    absences = await pool.chain.search_absences(SIGNATURE, NEVER_SENT)
     assert isinstance(absences, tuple)
     assert [absence.endpoint for absence in absences] == ["b:1"]
     assert pool.doors[0].asked == []
@@ -387,6 +387,6 @@ async def test_a_proof_of_absence_takes_every_endpoint_that_answers(autojump_clo
     pool = pool_of(3)
     pool.doors[2].refusal = ChainUnavailable("c:1: ConnectError")
     pool.doors[1].delay_s = 1.0
-    absences = await pool.chain.search_absences(SIGNATURE)
+    absences = await pool.chain.search_absences(SIGNATURE, NEVER_SENT)
     assert isinstance(absences, tuple)
     assert [absence.endpoint for absence in absences if isinstance(absence, Absence)] == ["a:1", "b:1"]

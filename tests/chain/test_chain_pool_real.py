@@ -12,6 +12,7 @@ import trio
 from bot.localnet.client import ask
 from bot.trading.fill import fill_from
 from bot.trading.intent import Side
+from tests.chain.chain_doubles import NEVER_SENT
 from tests.chain.chain_scenario import SOL, World, real_pool
 
 DEADLINE_S = 30
@@ -87,6 +88,6 @@ async def test_the_stream_goes_on_at_the_other_endpoint(localnet: dict[str, Any]
 async def test_a_history_search_hears_both_endpoints(localnet: dict[str, Any]) -> None:
     with trio.fail_after(DEADLINE_S):
         async with real_pool(localnet) as (world, _):
-            absences = await world.chain.search_absences("5" * 86 + "1")
+            absences = await world.chain.search_absences("5" * 86 + "1", NEVER_SENT)
     assert isinstance(absences, tuple)
     assert [absence.endpoint for absence in absences] == [health.name for health in world.chain.health()]

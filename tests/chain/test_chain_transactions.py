@@ -31,6 +31,7 @@ from bot.trading.fill import fill_from
 from bot.trading.intent import Side
 from bot.trading.units import ceil_div
 from tests.chain.borsh import Idl
+from tests.chain.chain_doubles import NEVER_SENT
 from tests.chain.chain_scenario import SOL, World, virtual_world
 
 VECTORS = Path(__file__).parents[1] / "data" / "vectors.json"
@@ -252,7 +253,7 @@ async def test_bytes_of_an_old_blockhash_never_land_and_are_proven_absent(autoju
         await world.chain.send(raw)
         net.step(3)
         assert await world.held(trader, mint) == 0
-        (absence,) = await world.chain.search_absences(signature)
+        (absence,) = await world.chain.search_absences(signature, NEVER_SENT)
         assert absence.finalized_height > blockhash.last_valid_block_height
 
 

@@ -36,6 +36,7 @@ LEFT_BY = {
 # The real market leads to these only after minutes, or never; the matrix in virtual time plays them.
 NOT_HERE = (
     "Confirmer._ask_history",  # nothing has landed for 150 blocks
+    "Confirmer._tell_unknown",  # the same
     "Confirmer._expire",
     "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
     "LedgerAudit.freeze",  # somebody else uses the key of a wallet
