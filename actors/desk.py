@@ -27,9 +27,9 @@ from bot.execution.closings import Closings
 from bot.execution.lanes import exit_lane
 from bot.execution.look_ahead import LookAhead
 from bot.execution.pipeline import Pipeline
-from bot.ports import Preview, Submitted, UserStore, Wallet
+from bot.ports import Preview, Snipe, Submitted, UserStore, Wallet
 from bot.trading.failures import order_failure
-from bot.trading.intent import Intent, Side, TradeRequest
+from bot.trading.intent import Context, Intent, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
 
@@ -40,7 +40,7 @@ TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
 
 @dataclass(slots=True)
 class ExecutorDesk:
-    """Implements `bot.ports.Desk`. `executors` gives the running dynamic supervisor, `child` its child's spec.
+    """Implements `bot.ports.Desk` and `SnipeDesk`. `executors` gives the running dynamic supervisor, `child` its child's spec.
 
     A wallet whose executor is quarantined buys nothing; its exits are served below `rescue`.
     """
@@ -63,6 +63,13 @@ class ExecutorDesk:
             await trio.lowlevel.checkpoint()
             return refused
         return await self._turn(request, Trade(request, rung))
+
+    async def snipe(self, request: TradeRequest, snipe: Snipe) -> Submitted | Refused:
+        """The same for a sniper, whose run is written with the intent."""
+        if refused := self.pipeline.refused_now(request):
+            await trio.lowlevel.checkpoint()
+            return refused
+        return await self._turn(request, Trade(request, FIRST_RUNG, snipe))
 
     async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
         """A turn of the same executor, so that a wallet never has two signers."""
@@ -106,9 +113,13 @@ class ExecutorDesk:
         return answer
 
     async def _wallet_of(self, request: TradeRequest) -> Wallet:
-        """A wallet never changes: that of an exit is asked for once. An entry asks each time, while nothing has begun yet."""
+        """A wallet never changes: that of an exit or a snipe is asked for once.
+
+        Other entries ask each time, while nothing has begun yet.
+        """
         known = self._wallets.get(request.wallet_id)
-        if known is not None and known.user_id == request.user_id and request.side is Side.SELL:
+        waits = request.side is Side.SELL or request.context is Context.SNIPER
+        if known is not None and known.user_id == request.user_id and waits:
             return known
         wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}
         self._wallets[request.wallet_id] = wallets[request.wallet_id]

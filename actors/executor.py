@@ -10,7 +10,7 @@ from actors.runtime import Actor, Context
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.execution.closings import Closings
 from bot.execution.pipeline import Pipeline
-from bot.ports import Wallet
+from bot.ports import Snipe, Wallet
 from bot.trading.intent import Intent, TradeRequest
 from bot.trading.ladder import Rung
 from bot.trading.risk_gate import Refused
@@ -20,10 +20,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A request to be taken as far as its bytes having left."""
+    """A request to be taken as far as its bytes having left; a sniper's comes with its look."""
 
     request: TradeRequest
     rung: Rung
+    snipe: Snipe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Executor(Actor[None, Trade | Again | Close]):
         request = message.intent.request if isinstance(message, Again) else message.request
         try:
             if isinstance(message, Trade):
-                ctx.reply(await self._pipeline.submit(request, self._wallet, message.rung))
+                ctx.reply(await self._pipeline.submit(request, self._wallet, message.rung, message.snipe))
             elif isinstance(message, Close):
                 ctx.reply(await self._closings.submit(request, self._wallet))
             else:

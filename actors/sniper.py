@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
+import trio
 
 from actors.runtime import Actor, Context
 from bot.clock import Clock
 from bot.errors import Unavailable
-from bot.ports import Desk, SnipeRun, Store, Submitted, User, Wallet
+from bot.ports import Snipe, SnipeDesk, SnipeRun, Store, Submitted, User, Wallet
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.launch import TokenLaunch
-from bot.trading.limits import UserSettings
 from bot.trading.signal import Ignored, Opinion, Signal, judge
 
 log = structlog.get_logger()
@@ -31,9 +31,9 @@ class Look:
 
 
 class Sniper(Actor[None, Look]):
-    """Every look becomes a snipe run with its reason; the run's id is the causation of the buy."""
+    """Every look becomes a snipe run with its reason; the run's id is the causation of the buy, and written with it."""
 
-    def __init__(self, user: User, wallet: Wallet, store: Store, desk: Desk, clock: Clock) -> None:
+    def __init__(self, user: User, wallet: Wallet, store: Store, desk: SnipeDesk, clock: Clock) -> None:
         self._user, self._wallet, self._store, self._desk, self._clock = user, wallet, store, desk, clock
 
     async def handle(self, ctx: Context, state: None, message: Look) -> None:
@@ -45,13 +45,12 @@ class Sniper(Actor[None, Look]):
     async def _look(self, message: Look) -> None:
         opinion = message.opinion
         now_ms = self._clock.now_ms()
-        settings = await self._store.settings(self._user.id)
+        read_at_s, settings = trio.current_time(), await self._store.settings(self._user.id)
         if not settings.snipe_enabled:
             return
         verdict = judge(opinion, settings)
         if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
             verdict = Ignored("late", f"the opinion waited {(now_ms - opinion.at_ms) / 1000:.1f} s")
-        # One row, whatever the verdict: an entry waits for each commit before its own.
         run = SnipeRun(
             id=self._clock.new_id(),
             user_id=self._user.id,
@@ -64,29 +63,34 @@ class Sniper(Actor[None, Look]):
             created_at_ms=now_ms,
             seen_at_ms=message.launch.seen_at_ms,
         )
-        if await self._store.open_run(run) and isinstance(verdict, Signal):
-            await self._buy(run, verdict, settings)
+        if isinstance(verdict, Signal):
+            await self._buy(Snipe(run, settings, read_at_s), verdict)
+        else:
+            await self._store.open_run(run)
 
-    async def _buy(self, run: SnipeRun, signal: Signal, settings: UserSettings) -> None:
+    async def _buy(self, snipe: Snipe, signal: Signal) -> None:
+        run, settings = snipe.run, snipe.settings
         bound = log.bind(user=self._user.id, mint=run.mint, run=run.id)
         bound.info("snipe_signal", spend_lamports=signal.spend_lamports, reason=signal.reason)
-        outcome = await self._desk.submit(
-            TradeRequest(
-                key=f"snipe:{run.user_id}:{run.mint}:{run.epoch}",
-                user_id=run.user_id,
-                wallet_id=self._wallet.id,
-                mode=self._user.mode,
-                side=Side.BUY,
-                mint=run.mint,
-                context=TradeContext.SNIPER,
-                slippage_bps=settings.slippage_buy_bps,
-                protection=protection_of(settings, Side.BUY),
-                causation_id=run.id,
-                reason=signal.reason,
-                spend_lamports=signal.spend_lamports,
-            )
+        request = TradeRequest(
+            key=f"snipe:{run.user_id}:{run.mint}:{run.epoch}",
+            user_id=run.user_id,
+            wallet_id=self._wallet.id,
+            mode=self._user.mode,
+            side=Side.BUY,
+            mint=run.mint,
+            context=TradeContext.SNIPER,
+            slippage_bps=settings.slippage_buy_bps,
+            protection=protection_of(settings, Side.BUY),
+            causation_id=run.id,
+            reason=signal.reason,
+            spend_lamports=signal.spend_lamports,
         )
-        if not isinstance(outcome, Submitted):
-            bound.info("snipe_refused", code=outcome.code, reason=outcome.reason)
-            status = "FAILED" if outcome.code in {"not_sent", "no_route", "unknown"} else "SKIPPED"
-            await self._store.set_run(run.id, status, outcome.reason)
+        outcome = await self._desk.snipe(request, snipe)
+        if isinstance(outcome, Submitted):
+            return
+        bound.info("snipe_refused", code=outcome.code, reason=outcome.reason)
+        status = "FAILED" if outcome.code in {"not_sent", "no_route", "unknown"} else "SKIPPED"
+        # One that was looked at before, or may have its intent all the same, keeps the row that it has.
+        tell = self._store.open_run if outcome.code == "unknown" else self._store.end_run
+        await tell(replace(run, status=status, reason=outcome.reason))

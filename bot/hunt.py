@@ -28,7 +28,7 @@ from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
-from bot.ports import Chain, Desk, Store, Wallet, WalletHistory, WalletNews, wallet_in
+from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion
 from bot.trading.units import span
@@ -62,7 +62,7 @@ class Hunt:
     clock: Clock
     supervision: Supervision
     prices: PriceBook
-    desk: Desk
+    desk: SnipeDesk
     rehearser: Rehearser
     observe_s: float
     supervisor: Callable[..., Supervisor]

@@ -36,7 +36,7 @@ from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.signed_again import may_be_closing, refused_beside
 from bot.execution.units_book import Kind, UnitsBook, kind_of
-from bot.ports import Chain, Gate, Prices, Routing, Store, Submitted, SwapOrder, User, Wallet
+from bot.ports import Chain, Gate, Prices, Routing, Snipe, SnipeRun, Store, Submitted, SwapOrder, User, Wallet
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
@@ -48,6 +48,8 @@ from bot.trading.units import format_sol, format_tokens
 from bot.trading.venue import program_of
 
 log = structlog.get_logger()
+
+SETTINGS_HOLD_S = 1.0  # those that a sniper judged by serve its order too; the gate reads them in its own transaction
 
 PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
 
@@ -74,10 +76,13 @@ class Pipeline:
     trials: SaleTrials = field(default_factory=SaleTrials)
     rehearsals: Rehearsals = field(default_factory=Rehearsals)
 
-    async def submit(self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
+    async def submit(
+        self, request: TradeRequest, wallet: Wallet, rung: Rung = FIRST_RUNG, snipe: Snipe | None = None
+    ) -> Submitted | Refused:
         """Take one request as far as its bytes having left, inside the turn of its wallet.
 
-        `rung` says what an exit pays and whether it is simulated; its slippage is the request's. A request that was
+        `rung` says what an exit pays and whether it is simulated; its slippage is the request's. The run of `snipe` is
+        written with the intent. A request that was
         submitted before under the same key is not traded again; its intent is given back. Raises StoreUnavailable when
         the database is away: the outcome is then in the rows, and the rescuer goes on from them.
         """
@@ -85,8 +90,8 @@ class Pipeline:
         try:
             if request.side is Side.SELL:
                 with exit_lane():
-                    return await self._submit(request, wallet, intent_id, rung)
-            return await self._submit(request, wallet, intent_id, rung)
+                    return await self._submit(request, wallet, intent_id, rung, None)
+            return await self._submit(request, wallet, intent_id, rung, snipe)
         except BaseException:
             # Interrupted: nobody takes this order further, and while it looks planned it blocks the token's next sale.
             self.in_flight.abandon(intent_id)
@@ -129,14 +134,20 @@ class Pipeline:
             )
             return await self._let_go(intent, wallet, order, attempt)
 
-    async def _submit(self, request: TradeRequest, wallet: Wallet, intent_id: str, rung: Rung) -> Submitted | Refused:
+    async def _submit(
+        self, request: TradeRequest, wallet: Wallet, intent_id: str, rung: Rung, snipe: Snipe | None
+    ) -> Submitted | Refused:
         bound = log.bind(user=request.user_id, mint=request.mint, side=request.side, causation=request.causation_id)
         if refused := self.refused_now(request):
             # It waited for its turn since before the pause.
             bound.info("order_refused", code=refused.code, reason=refused.reason)
             return refused
-        settings = await self.store.settings(request.user_id)
-        admitted = await self.judged_by(request, wallet, settings, intent_id, partial(admit, request))
+        if snipe is not None and trio.current_time() - snipe.read_at_s <= SETTINGS_HOLD_S:
+            settings = snipe.settings
+        else:
+            settings = await self.store.settings(request.user_id)
+        run, gate = None if snipe is None else snipe.run, partial(admit, request)
+        admitted = await self.judged_by(request, wallet, settings, intent_id, gate, run=run)
         if isinstance(admitted, Refused):
             bound.info("order_refused", code=admitted.code, reason=admitted.reason)
             return admitted
@@ -204,7 +215,14 @@ class Pipeline:
         return Quoting(self.chain, self.prices, self.policy, self.holdings, self.clock)
 
     async def judged_by(
-        self, request: TradeRequest, wallet: Wallet, settings: UserSettings, intent_id: str, gate: Gate
+        self,
+        request: TradeRequest,
+        wallet: Wallet,
+        settings: UserSettings,
+        intent_id: str,
+        gate: Gate,
+        *,
+        run: SnipeRun | None = None,
     ) -> Intent | Refused:
         wallet_lamports = unrealized_lamports = 0
         if request.side is Side.BUY:
@@ -227,6 +245,7 @@ class Pipeline:
             pause_causes=self._causes(request),
             day_start_ms=day_start_ms(day_of(now_ms, settings.timezone), settings.timezone),
             gate=gate,
+            run=run,
         )
 
     async def _lamports(self, request: TradeRequest, wallet: Wallet) -> int:

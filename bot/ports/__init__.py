@@ -37,7 +37,7 @@ from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
-from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, Submitted
+from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, SnipeDesk, Submitted
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
@@ -46,7 +46,7 @@ from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, O
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
 from bot.ports.routing import Router, RouterHealth
-from bot.ports.snipes import SnipeRun, SnipeStore
+from bot.ports.snipes import Snipe, SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.store import ProgramStore, Store
 from bot.ports.stories import Booked, Landed, OrderStory, SentAttempt, StoryStore, Told
@@ -145,6 +145,8 @@ __all__ = [
     "SentAttempt",
     "Settled",
     "Snapshot",
+    "Snipe",
+    "SnipeDesk",
     "SnipeRun",
     "SnipeStore",
     "SolPrice",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports.outbox import OutboxMessage
+from bot.ports.snipes import Snipe, SnipeRun
 from bot.trading.curve import Quote
 from bot.trading.fill import Brought, Fill
 from bot.trading.intent import Attempt, Intent, IntentState, TradeRequest
@@ -48,11 +49,14 @@ class IntentStore(Protocol):
         pause_causes: Sequence[str],
         day_start_ms: int,
         gate: Gate,
+        run: SnipeRun | None = None,
     ) -> Intent | Refused:
         """Judge and write in one transaction that holds the wallet's row: snapshot, `gate`, intent `planned`, reservation.
 
         `unrealized_lamports` is what sales of the user's open positions would bring now beyond their cost.
         A request whose key already has an intent returns that intent as it stands, whatever its state, and writes nothing.
+        A sniper's buy may bring its `run`, which is then written with the intent, in the status that the intent gives it;
+        of a refused one it is not. Refused as `seen` where its user has another run for the mint and epoch.
         """
 
     async def intent(self, intent_id: str) -> Intent | None: ...
@@ -156,3 +160,10 @@ class Desk(Protocol):
 
     async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
         """Sign an exit on its way once more, beside what it signed before; refused where only one of them is not certain."""
+
+
+class SnipeDesk(Protocol):
+    """The same port as a sniper sees it."""
+
+    async def snipe(self, request: TradeRequest, snipe: Snipe) -> Submitted | Refused:
+        """As `Desk.submit`; the run of the snipe is written with the intent, and not at all where there is none."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.trading.limits import UserSettings
+
 
 @dataclass(frozen=True, slots=True)
 class SnipeRun:
@@ -25,11 +27,24 @@ class SnipeRun:
     seen_at_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Snipe:
+    """A look that became a request. `settings` are those that it was judged by, read at trio time `read_at_s`."""
+
+    run: SnipeRun
+    settings: UserSettings
+    read_at_s: float
+
+
 class SnipeStore(Protocol):
     async def open_run(self, run: SnipeRun) -> bool:
         """False when this user already has a run for the mint and epoch; nothing is written then."""
 
-    async def set_run(self, run_id: str, status: str, reason: str) -> None: ...
+    async def end_run(self, run: SnipeRun) -> None:
+        """Write what became of a look: its status and reason where the run is there already, else the whole of it.
+
+        Another run of this user for the mint and epoch stays as it is, and then nothing is written.
+        """
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]: ...
 

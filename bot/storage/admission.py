@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from bot.ports import Gate
+from bot.ports import Gate, SnipeRun
 from bot.storage.intent_rows import intent_from
-from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot
-from bot.storage.snipe_runs import follow_intent
+from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot, run_of, run_with, seen_before
+from bot.storage.snipe_runs import follow_intent, insert_runs
 from bot.storage.users import settings_of_all
 from bot.trading.intent import Intent, TradeRequest
 from bot.trading.limits import Ceilings
@@ -86,6 +86,7 @@ class Admission:
     pause_causes: tuple[str, ...]
     day_start_ms: int
     gate: Gate
+    run: SnipeRun | None = None
 
 
 async def admit_all(connection: asyncpg.Connection, admissions: Sequence[Admission]) -> list[Intent | Refused]:
@@ -100,17 +101,35 @@ async def admit_all(connection: asyncpg.Connection, admissions: Sequence[Admissi
     existing = {row["key"]: intent_from(row) for row in await connection.fetch(SELECT_BY_KEYS, keys)}
     new = [admission for admission in admissions if admission.request.key not in existing]
     verdicts = await _judged(connection, new) if new else {}
+    opened = await _open_runs(connection, new, verdicts)
     intents = {intent.id: intent for intent in verdicts.values() if isinstance(intent, Intent)}
     inserted = {
         row["id"] for row in await connection.fetchmany(INSERT_INTENT, [columns_of(one) for one in intents.values()])
     }
     for intent in intents.values():
         if intent.id in inserted:
-            await follow_intent(connection, intent)
+            if run_of(intent.request) not in opened:
+                await follow_intent(connection, intent)
         else:
             # The same key came through another wallet's turn, at the same moment.
             verdicts[intent.request.key] = intent_from(await connection.fetchrow(SELECT_BY_KEY, intent.request.key))
     return [existing.get(key) or verdicts[key] for key in keys]
+
+
+async def _open_runs(
+    connection: asyncpg.Connection, admissions: Sequence[Admission], verdicts: dict[str, Intent | Refused]
+) -> set[str]:
+    """Write the runs that admitted requests brought; who has looked at the token before is refused after all."""
+    runs = {
+        intent.request.key: run_with(intent, admission.run)
+        for admission in admissions
+        if admission.run is not None and isinstance(intent := verdicts[admission.request.key], Intent)
+    }
+    opened = await insert_runs(connection, list(runs.values())) if runs else set()
+    for key, run in runs.items():
+        if run.id not in opened:
+            verdicts[key] = seen_before()
+    return opened
 
 
 async def _lock_wallets(connection: asyncpg.Connection, requests: Sequence[TradeRequest]) -> None:

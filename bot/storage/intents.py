@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
+from bot.ports import Gate, MakeMessage, OutboxMessage, Settled, SnipeRun
 from bot.storage.admission import SELECT_BY_KEY, Admission, admit_all
 from bot.storage.brought import take_in
 from bot.storage.database import Database, Repository, Row
@@ -88,6 +88,7 @@ class Intents(Repository):
         pause_causes: Sequence[str],
         day_start_ms: int,
         gate: Gate,
+        run: SnipeRun | None = None,
     ) -> Intent | Refused:
         """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         admission = Admission(
@@ -100,6 +101,7 @@ class Intents(Repository):
             pause_causes=tuple(pause_causes),
             day_start_ms=day_start_ms,
             gate=gate,
+            run=run,
         )
         return await self._admissions.write(admission)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict
-from bot.ports import Gate, MakeMessage, OutboxMessage, Settled
+from bot.ports import Gate, MakeMessage, OutboxMessage, Settled, SnipeRun
 from bot.storage.ledger_rules import brought_entry, fee_entry, fill_entry, ours_after_all
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables, MemoryTrade
 from bot.storage.position_rules import (
@@ -39,6 +39,8 @@ from bot.storage.rules import (
     planned_intent,
     risk_snapshot,
     run_of,
+    run_with,
+    seen_before,
     storable,
     unknown_signature,
     wrong_state,
@@ -76,6 +78,7 @@ class MemoryIntents(MemoryTables):
         pause_causes: Sequence[str],
         day_start_ms: int,
         gate: Gate,
+        run: SnipeRun | None = None,
     ) -> Intent | Refused:
         """Raises LookupError for a wallet that the user does not have, Conflict when `intent_id` is taken."""
         await trio.lowlevel.checkpoint()
@@ -95,9 +98,13 @@ class MemoryIntents(MemoryTables):
         verdict = gate(snapshot)
         if isinstance(verdict, Refused):
             return verdict
+        intent = planned_intent(request, intent_id, verdict.reserved_lamports, now_ms)
+        if run is not None and self._has_looked(run):
+            return seen_before()
         if intent_id in self._intents:
             raise Conflict(f"intent {intent_id} exists already")
-        intent = planned_intent(request, intent_id, verdict.reserved_lamports, now_ms)
+        if run is not None:
+            self._put_run(run_with(intent, run))
         self._intent_of_key[request.key] = intent_id
         self._put_intent(intent)
         return intent

@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import trio
 
-from bot.errors import Conflict
 from bot.ports import SnipeRun
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import (
     RUN_LEFT_BEHIND,
     RUN_STATUSES_BEFORE_INTENT,
     check_run_status,
-    no_run,
     run_of,
     storable,
 )
@@ -26,20 +24,20 @@ class MemorySnipes(MemoryTables):
         await trio.lowlevel.checkpoint()
         check_run_status(run.status)
         self._user(run.user_id)
-        if any((row.user_id, row.mint, row.epoch) == (run.user_id, run.mint, run.epoch) for row in self._runs.values()):
+        if self._has_looked(run):
             return False
-        if run.id in self._runs:
-            raise Conflict(f"snipe run {run.id} exists already")
-        self._runs[run.id] = replace(run, reason=storable(run.reason))
+        self._put_run(replace(run, reason=storable(run.reason)))
         return True
 
-    async def set_run(self, run_id: str, status: str, reason: str) -> None:
-        """Raises LookupError for an unknown run."""
+    async def end_run(self, run: SnipeRun) -> None:
+        """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
+        known = self._runs.get(run.id)
+        if known is None or (known.user_id, known.mint, known.epoch) != (run.user_id, run.mint, run.epoch):
+            await self.open_run(run)
+            return
         await trio.lowlevel.checkpoint()
-        check_run_status(status)
-        if run_id not in self._runs:
-            raise no_run(run_id)
-        self._runs[run_id] = replace(self._runs[run_id], status=status, reason=storable(reason))
+        check_run_status(run.status)
+        self._runs[run.id] = replace(known, status=run.status, reason=storable(run.reason))
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
         """Oldest first."""

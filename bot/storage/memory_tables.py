@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.errors import Conflict
 from bot.ports import (
     LedgerCheck,
     OutboxMessage,
@@ -134,6 +135,18 @@ class MemoryTables:
             f"<{type(self).__name__} users={len(self._users)} intents={len(self._intents)}"
             f" positions={len(self._positions)} owed={sum(self._is_due(message_id) for message_id in self._outbox)}>"
         )
+
+    def _has_looked(self, run: SnipeRun) -> bool:
+        """Whether its user has a run for its mint and epoch."""
+        return any(
+            (row.user_id, row.mint, row.epoch) == (run.user_id, run.mint, run.epoch) for row in self._runs.values()
+        )
+
+    def _put_run(self, run: SnipeRun) -> None:
+        """Write a new run; raises Conflict when its id is taken."""
+        if run.id in self._runs:
+            raise Conflict(f"snipe run {run.id} exists already")
+        self._runs[run.id] = run
 
     def _user(self, user_id: str) -> User:
         """Raises LookupError for an unknown user."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import asyncpg
 
 from bot.ports import SnipeRun
 from bot.storage.database import Database, Repository, Row
-from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, no_run, run_of, storable
+from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, run_of, storable
 from bot.storage.together import Together
 from bot.trading.intent import Intent
 
@@ -19,6 +19,11 @@ insert into snipe_runs (
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (user_id, mint, epoch) do nothing
 returning id
+"""
+END_RUN = f"""
+{INSERT_RUN.partition("on conflict")[0]}
+on conflict (user_id, mint, epoch) do update set status = excluded.status, reason = excluded.reason
+where snipe_runs.id = excluded.id
 """
 UPDATE_RUN = "update snipe_runs set status = $2, reason = coalesce($3, reason) where id = $1 returning id"
 SELECT_RUNS_SINCE = """
@@ -48,17 +53,18 @@ class SnipeRuns(Repository):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._openings = Together(database, _open_all, lambda run: (run.id, (run.user_id, run.mint, run.epoch)))
+        self._openings = Together(database, _open_all, _apart)
+        self._endings = Together(database, _end_all, _apart)
 
     async def open_run(self, run: SnipeRun) -> bool:
         """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
         check_run_status(run.status)
         return await self._openings.write(run)
 
-    async def set_run(self, run_id: str, status: str, reason: str) -> None:
-        """Raises LookupError for an unknown run."""
-        check_run_status(status)
-        await self._database.write(_set, run_id, status, storable(reason))
+    async def end_run(self, run: SnipeRun) -> None:
+        """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
+        check_run_status(run.status)
+        await self._endings.write(run)
 
     async def runs_since(self, user_id: str, since_ms: int) -> list[SnipeRun]:
         """Oldest first."""
@@ -75,11 +81,24 @@ async def follow_intent(connection: asyncpg.Connection, intent: Intent) -> None:
         await connection.execute(UPDATE_RUN, run_id, RUN_STATUS_OF[intent.state], intent.failure)
 
 
+async def insert_runs(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> set[str]:
+    """Inside a unit of work: write runs, and the ids of those that are new."""
+    return {row["id"] for row in await connection.fetchmany(INSERT_RUN, [_row_of(run) for run in runs])}
+
+
+def _apart(run: SnipeRun) -> tuple[Hashable, ...]:
+    return run.id, (run.user_id, run.mint, run.epoch)
+
+
 async def _open_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> list[bool]:
     """Whether each is new."""
-    opened = await connection.fetchmany(INSERT_RUN, [_row_of(run) for run in runs])
-    ids = {row["id"] for row in opened}
-    return [run.id in ids for run in runs]
+    opened = await insert_runs(connection, runs)
+    return [run.id in opened for run in runs]
+
+
+async def _end_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> list[None]:
+    await connection.executemany(END_RUN, [_row_of(run) for run in runs])
+    return [None] * len(runs)
 
 
 def _row_of(run: SnipeRun) -> tuple[str | int | None, ...]:
@@ -96,11 +115,6 @@ def _row_of(run: SnipeRun) -> tuple[str | int | None, ...]:
         run.created_at_ms,
         run.seen_at_ms,
     )
-
-
-async def _set(connection: asyncpg.Connection, run_id: str, status: str, reason: str) -> None:
-    if await connection.fetchval(UPDATE_RUN, run_id, status, reason) is None:
-        raise no_run(run_id)
 
 
 async def _since(connection: asyncpg.Connection, user_id: str, since_ms: int) -> list[Row]:

@@ -10,7 +10,17 @@ import structlog
 import trio
 
 from bot.errors import StoreUnavailable
-from bot.ports import Gate, MakeMessage, MakeReversal, OutboxMessage, Reversed, Settled, Store, WalletMove
+from bot.ports import (
+    Gate,
+    MakeMessage,
+    MakeReversal,
+    OutboxMessage,
+    Reversed,
+    Settled,
+    SnipeRun,
+    Store,
+    WalletMove,
+)
 from bot.storage.rules import attempt_at_close, is_recorded
 from bot.storage.spool_charge import Charge, listed
 from bot.storage.spool_codec import Sent, Signed
@@ -47,6 +57,7 @@ class SpooledOrders:
         pause_causes: Sequence[str],
         day_start_ms: int,
         gate: Gate,
+        run: SnipeRun | None = None,
     ) -> Intent | Refused:
         """From memory only sales are judged, and by the same gate."""
         known: dict[str, Any] = {
@@ -62,7 +73,7 @@ class SpooledOrders:
         async with self._charge.writing():
             if self._charge.away is None:
                 try:
-                    admitted = await self._store.admit(request, **known)
+                    admitted = await self._store.admit(request, **known, run=run)
                 except StoreUnavailable as error:
                     self._charge.lost(error)
                 else:

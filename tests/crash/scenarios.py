@@ -10,6 +10,7 @@ import trio
 from actors.trading_guard import TradingGuard
 from bot.execution.look_ahead import LookAhead
 from bot.localnet import elsewhere
+from bot.ports import Snipe, SnipeRun
 from bot.trading.intent import Attempt, AttemptState, Context, Mode, TradeRequest
 from bot.trading.pool import Pool
 from bot.trading.trading_state import OUTFLOW, Halt
@@ -49,8 +50,14 @@ async def _compared_before_it_is_settled(stage: Stage) -> None:
 
 
 async def _buy_by_itself(stage: Stage) -> None:
-    """What nobody ordered by hand is sold in a simulation first."""
-    await stage.living.desk.submit(replace(stage.request(), context=Context.SNIPER))
+    """What nobody ordered by hand is sold in a simulation first, and its run is written with it."""
+    settings, now_ms = await stage.world.store.settings(stage.user.id), stage.world.clock.now_ms()
+    request = replace(stage.request(), context=Context.SNIPER)
+    request = replace(request, causation_id=f"run-{request.key}")
+    run = SnipeRun(
+        request.causation_id, stage.user.id, stage.mint, 0, "MONITORING", "a signal", 9_000, "launch", now_ms
+    )
+    await stage.living.desk.snipe(request, Snipe(run, settings, trio.current_time()))
     await stage.settled()
 
 

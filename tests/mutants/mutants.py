@@ -144,7 +144,7 @@ MUTANTS = (
         (
             Edit(
                 PIPELINE,
-                "        admitted = await self.judged_by(request, wallet, settings, intent_id, partial(admit, request))\n",
+                "        admitted = await self.judged_by(request, wallet, settings, intent_id, gate, run=run)\n",
                 "        found: list[RiskSnapshot] = []\n"
                 "        await self.judged_by(\n"
                 "            request, wallet, settings, intent_id, lambda seen: found.append(seen) or Refused('no', '')\n"
@@ -152,7 +152,7 @@ MUTANTS = (
                 "        if found and isinstance(judged := admit(request, found[0]), Refused):\n"
                 "            return judged\n"
                 "        admitted = await self.judged_by(\n"
-                "            request, wallet, settings, intent_id, lambda _: Admitted(request.spend_lamports)\n"
+                "            request, wallet, settings, intent_id, lambda _: Admitted(request.spend_lamports), run=run\n"
                 "        )\n",
             ),
             Edit(

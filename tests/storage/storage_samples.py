@@ -134,6 +134,7 @@ async def ask(
     pause_causes: tuple[str, ...] = (),
     day_start_ms: int = 0,
     gate: Callable[[RiskSnapshot], Admitted | Refused] = let_in,
+    run: SnipeRun | None = None,
 ) -> Intent | Refused:
     """`admit` with what most tests do not care about filled in; the intent's id is `i-<key>`."""
     return await store.admit(
@@ -146,6 +147,7 @@ async def ask(
         pause_causes=pause_causes,
         day_start_ms=day_start_ms,
         gate=gate,
+        run=run,
     )
 
 

@@ -9,7 +9,7 @@ import trio
 
 from bot.errors import Conflict
 from bot.ports import Store, Wallet
-from bot.trading.intent import Context, Intent, IntentState, Mode
+from bot.trading.intent import Context, Intent, IntentState, Mode, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot
 from tests.storage.storage_samples import (
@@ -30,6 +30,11 @@ from tests.storage.storage_samples import (
 )
 
 DAY_MS = 86_400_000
+
+
+def snipe_of(wallet: Wallet, run_id: str, *, key: str = "k") -> TradeRequest:
+    """A sniper's buy that a run led to."""
+    return buy(key, wallet, context=Context.SNIPER, causation_id=run_id)
 
 
 async def test_the_first_request_is_judged_on_an_empty_book(store: Store) -> None:
@@ -225,6 +230,71 @@ async def test_admission_takes_its_snipe_run_along(store: Store) -> None:
     assert [row.status for row in await store.runs_since(wallet.user_id, 0)] == ["EXECUTING"]
 
 
+async def test_a_run_is_written_with_the_intent_that_it_led_to(store: Store) -> None:
+    wallet = await enrol(store)
+    looked = run("run-1", wallet.user_id, status="MONITORING")
+    intent = await ask(store, snipe_of(wallet, "run-1"), run=looked)
+    assert isinstance(intent, Intent)
+    assert await store.runs_since(wallet.user_id, 0) == [replace(looked, status="EXECUTING")]
+    assert await ask(store, snipe_of(wallet, "run-1"), intent_id="i-again", run=looked) == intent
+    await store.close_unfilled(intent.id, IntentState.CANCELLED, "no route", now_ms=NOW_MS)
+    [ended] = await store.runs_since(wallet.user_id, 0)
+    assert (ended.status, ended.reason) == ("FAILED", "no route")
+
+
+async def test_a_refused_snipe_leaves_no_run(store: Store) -> None:
+    wallet = await enrol(store)
+    looked = run("run-1", wallet.user_id)
+    refused = await ask(store, snipe_of(wallet, "run-1"), gate=lambda _: Refused("funds", "no"), run=looked)
+    assert refused == Refused("funds", "no")
+    assert await store.runs_since(wallet.user_id, 0) == []
+    assert await store.in_flight() == []
+
+
+async def test_who_has_looked_at_a_token_before_does_not_snipe_it_again(store: Store) -> None:
+    wallet = await enrol(store)
+    first = run("run-1", wallet.user_id, status="SKIPPED")
+    await store.open_run(first)
+    refused = await ask(store, snipe_of(wallet, "run-2"), run=run("run-2", wallet.user_id))
+    assert isinstance(refused, Refused)
+    assert refused.code == "seen"
+    assert await store.in_flight() == []
+    assert await store.runs_since(wallet.user_id, 0) == [first]
+
+
+async def test_a_run_of_another_request_or_with_a_taken_id_is_refused_and_writes_nothing(store: Store) -> None:
+    wallet = await enrol(store)
+    await store.open_run(run("run-1", wallet.user_id))
+    with pytest.raises(Conflict):
+        await ask(store, snipe_of(wallet, "run-1"), run=run("run-1", wallet.user_id, mint="M2"))
+    with pytest.raises(ValueError, match="not that of intent"):
+        await ask(store, buy("by-hand", wallet), run=run("run-2", wallet.user_id, mint="M2"))
+    assert await store.in_flight() == []
+    assert len(await store.runs_since(wallet.user_id, 0)) == 1
+
+
+async def test_of_many_snipes_at_once_each_has_its_own_run_or_its_own_refusal(store: Store) -> None:
+    wallets = [await enrol(store, f"user{number}") for number in range(5)]
+    await store.open_run(run("old", wallets[3].user_id))
+    answers: dict[int, Intent | Refused] = {}
+
+    async def one(number: int) -> None:
+        wallet = wallets[number]
+        gate = (lambda _: Refused("funds", "no")) if number == 1 else let_in
+        looked = run(f"run-{number}", wallet.user_id)
+        asked = snipe_of(wallet, f"run-{number}", key=f"k{number}")
+        answers[number] = await ask(store, asked, gate=gate, run=looked)
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            for number in range(5):
+                nursery.start_soon(one, number)
+    refused = {number: answer.code for number, answer in answers.items() if isinstance(answer, Refused)}
+    assert refused == {1: "funds", 3: "seen"}
+    runs = [row.id for wallet in wallets for row in await store.runs_since(wallet.user_id, 0)]
+    assert runs == ["run-0", "run-2", "old", "run-4"]
+
+
 async def test_only_a_snipers_buy_moves_a_run(store: Store) -> None:
     wallet = await enrol(store)
     await store.open_run(run("run-1", wallet.user_id))
@@ -234,8 +304,7 @@ async def test_only_a_snipers_buy_moves_a_run(store: Store) -> None:
 
 async def test_text_that_no_database_can_hold_is_made_storable(store: Store) -> None:
     wallet = await enrol(store)
-    await store.open_run(run("run-1", wallet.user_id))
-    await store.set_run("run-1", "SKIPPED", "named \0 and \ud800")
+    await store.end_run(replace(run("run-1", wallet.user_id), reason="named \0 and \ud800"))
     assert [row.reason for row in await store.runs_since(wallet.user_id, 0)] == ["named \ufffd and \ufffd"]
 
 

@@ -31,13 +31,16 @@ async def test_runs_are_listed_from_a_moment_on_oldest_first(store: Store) -> No
     assert [row.id for row in await store.runs_since(wallet.user_id, 20)] == ["r-2", "r-0"]
 
 
-async def test_a_run_changes_status_and_reason(store: Store) -> None:
+async def test_what_became_of_a_look_is_written_whether_its_run_is_there_or_not(store: Store) -> None:
     wallet = await enrol(store)
+    ended = replace(run("r-1", wallet.user_id), status="SKIPPED", reason="too risky")
     await store.open_run(run("r-1", wallet.user_id))
-    await store.set_run("r-1", "SKIPPED", "too risky")
-    assert await store.runs_since(wallet.user_id, 0) == [
-        replace(run("r-1", wallet.user_id), status="SKIPPED", reason="too risky")
-    ]
+    await store.end_run(replace(ended, confidence_bps=1, created_at_ms=NOW_MS + 1))
+    assert await store.runs_since(wallet.user_id, 0) == [ended]
+    other = replace(run("r-2", wallet.user_id, epoch=2), status="FAILED")
+    await store.end_run(other)
+    await store.end_run(run("r-3", wallet.user_id, epoch=2))
+    assert await store.runs_since(wallet.user_id, 0) == [ended, other]
 
 
 async def test_runs_that_cannot_be_are_refused(store: Store) -> None:
@@ -46,9 +49,11 @@ async def test_runs_that_cannot_be_are_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="not the status"):
         await store.open_run(run("r-2", wallet.user_id, mint="M2", status="DREAMING"))
     with pytest.raises(ValueError, match="not the status"):
-        await store.set_run("r-1", "DREAMING", "no")
+        await store.end_run(run("r-1", wallet.user_id, status="DREAMING"))
     with pytest.raises(LookupError):
-        await store.set_run("r-none", "SKIPPED", "no")
+        await store.end_run(run("r-2", "u-none"))
+    with pytest.raises(Conflict):
+        await store.end_run(run("r-1", wallet.user_id, mint="M2"))
     with pytest.raises(LookupError):
         await store.open_run(run("r-2", "u-none"))
     with pytest.raises(Conflict):

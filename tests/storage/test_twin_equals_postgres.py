@@ -60,6 +60,7 @@ ROADS = (
     ("sell", "sign", "send", "settle"),
     ("sell", "sign", "send", "sign_again", "send_again", "settle_again"),
     ("snipe", "sign", "send", "fail"),
+    ("look", "sign", "send", "settle"),
     ("buy", "sign", "send", "settle", "reverse", "settle"),
     ("snipe", "sign", "send", "fail", "reverse", "settle"),
     ("buy", "sign", "send", "write_off", "reverse", "settle"),
@@ -91,7 +92,7 @@ def request_of(act: Act, wallet: Wallet) -> TradeRequest:
     key = f"k{act.number}"
     if act.what == "sell":
         return sell(key, wallet, mint=act.mint)
-    snipe = act.what == "snipe"
+    snipe = act.what in {"snipe", "look"}
     context = Context.SNIPER if snipe else Context.MANUAL_COMMAND
     causation_id = f"run-{act.number}" if snipe else "command"
     return buy(key, wallet, mint=act.mint, spend_lamports=act.size, context=context, causation_id=causation_id)
@@ -100,7 +101,7 @@ def request_of(act: Act, wallet: Wallet) -> TradeRequest:
 async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
     intent_id, signature = f"i{act.number}", f"s{act.number}"
     match act.what:
-        case "buy" | "snipe" | "sell":
+        case "buy" | "snipe" | "look" | "sell":
             return await ask_real_gate(store, act, wallet)
         case "close":
             return await plan_closing(store, act, wallet)
@@ -142,6 +143,7 @@ async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
 
 async def ask_real_gate(store: Store, act: Act, wallet: Wallet) -> Answer:
     request = request_of(act, wallet)
+    looked = run(f"run-{act.number}", wallet.user_id, mint=f"M{act.size % 3}") if act.what == "look" else None
     return await store.admit(
         request,
         intent_id=f"i{act.number}",
@@ -152,6 +154,7 @@ async def ask_real_gate(store: Store, act: Act, wallet: Wallet) -> Answer:
         pause_causes=(),
         day_start_ms=NOW_MS,
         gate=partial(admit, request),
+        run=looked,
     )
 
 

@@ -16,8 +16,9 @@ async def test_a_run_that_nobody_decides_any_more_ends_by_itself(autojump_clock:
     user, _ = await world.user("demo-1", UserSettings())
     async with running_bot(world) as bot:
         await open_for_entries(bot)
-        run = SnipeRun("run", user.id, "mint", 0, "ANALYZED", "a crowd", 8_000, "launch", world.clock.now_ms())
+        run = SnipeRun(
+            "run", user.id, "mint", 0, "MONITORING", "a strong signal", 8_000, "launch", world.clock.now_ms()
+        )
         await world.store.open_run(run)
-        await world.store.set_run("run", "MONITORING", "a strong signal")
         await trio.sleep(60)
         assert [row.status for row in await world.store.runs_since(user.id, 0)] == ["EXPIRED"]
