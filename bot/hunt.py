@@ -30,7 +30,7 @@ from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
-from bot.trading.signal import Opinion
+from bot.trading.signal import Opinion, drawn
 from bot.trading.units import span
 
 log = structlog.get_logger()
@@ -197,8 +197,9 @@ class Hunt:
         except Unavailable as error:
             log.info("opinion_without_snipers", mint=launch.mint, reason=str(error))
             return
-        for child in snipers.which_children():
+        look = Look(launch, opinion)
+        for user_id in drawn(launch.mint, [child.id for child in snipers.which_children()]):
             try:
-                snipers.ref(child.id).tell(Look(launch, opinion))
+                snipers.ref(user_id).tell(look)
             except (ActorDead, MailboxFull) as error:
-                log.info("look_dropped", user=child.id, mint=launch.mint, reason=str(error))
+                log.info("look_dropped", user=user_id, mint=launch.mint, reason=str(error))

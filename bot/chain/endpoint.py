@@ -36,7 +36,7 @@ Question = Callable[[RpcClient], Awaitable[Answer]]
 # A transport has 16 connections (`open_http_transport`); what is left of them is for exits and probes. Where calls share a
 # request, as many times more are under way: a launch lets every user's entry ask at once.
 ORDINARY_CALLS = 12
-LANE_WAIT_S = 1.0
+LANE_WAIT_S = 5.0  # in the order in which they came; whoever waits longer turns to the next endpoint, or hears so
 PROBE_WITHIN_S = 2.0
 GENESIS_EVERY_S = 30.0  # a provider may put another node behind a name at any time
 REFUSED_EVERY_S = 2.0  # the same of one that serves another chain now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import trio
@@ -18,7 +19,9 @@ class SealedKeys:
 
     store: Store
     vault: Vault
-    _kept: dict[str, tuple[float, SealedKey]] = field(default_factory=dict)
+    _kept: OrderedDict[str, tuple[float, SealedKey]] = field(
+        default_factory=OrderedDict
+    )  # with when it was read, oldest first
 
     async def sign(self, wallet: Wallet, intent_id: str, message: bytes) -> bytes:
         """The wallet's signature (64 bytes) of a message of this intent.
@@ -34,8 +37,11 @@ class SealedKeys:
 
     async def _of(self, wallet_id: str) -> SealedKey:
         now_s = trio.current_time()
-        for known in [known for known, (read_s, _) in self._kept.items() if now_s - read_s >= KEPT_S]:
-            del self._kept[known]
-        if wallet_id not in self._kept:
-            self._kept[wallet_id] = (now_s, await self.store.sealed_key(wallet_id))
-        return self._kept[wallet_id][1]
+        while self._kept and now_s - next(iter(self._kept.values()))[0] >= KEPT_S:
+            self._kept.popitem(last=False)
+        if (kept := self._kept.get(wallet_id)) is not None:
+            return kept[1]
+        key = await self.store.sealed_key(wallet_id)
+        self._kept[wallet_id] = (now_s, key)
+        self._kept.move_to_end(wallet_id)
+        return key

@@ -79,7 +79,7 @@ returning id
 SELECT_WALLETS = """
 select id, user_id, address, mode from user_wallets where $1::text[] is null or user_id = any($1) order by seq
 """
-SELECT_KEY = "select master_key_id, wrapped_data_key, ciphertext from user_wallets where id = $1"
+SELECT_KEYS = "select id, master_key_id, wrapped_data_key, ciphertext from user_wallets where id = any($1::text[])"
 
 
 class Users(Repository):
@@ -89,6 +89,7 @@ class Users(Repository):
         super().__init__(database)
         self._settings_read = ReadTogether(self.many_settings)
         self._wallets_read = ReadTogether(self._wallets_of)
+        self._keys_read = ReadTogether(self._keys_of)
 
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
         """Write all four, or nothing and False when the handle exists; Conflict for any other thing that exists."""
@@ -129,10 +130,14 @@ class Users(Repository):
         return found
 
     async def sealed_key(self, wallet_id: str) -> SealedKey:
-        rows = await self._database.read(_fetch, SELECT_KEY, wallet_id)
-        if not rows:
+        found = await self._keys_read.read(wallet_id)
+        if found is None:
             raise KeyUnavailable(f"there is no key of a wallet {wallet_id}")
-        return SealedKey(rows[0]["master_key_id"], rows[0]["wrapped_data_key"], rows[0]["ciphertext"])
+        return found
+
+    async def _keys_of(self, wallet_ids: list[str]) -> dict[str, SealedKey]:
+        rows = await self._database.read(_fetch, SELECT_KEYS, wallet_ids)
+        return {row["id"]: SealedKey(row["master_key_id"], row["wrapped_data_key"], row["ciphertext"]) for row in rows}
 
     async def settings(self, user_id: str) -> UserSettings:
         """Raises LookupError for an unknown user."""

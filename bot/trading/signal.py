@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 from bot.trading.limits import UserSettings
 from bot.trading.sizing import snipe_size
@@ -79,3 +81,8 @@ def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
     if spend_lamports <= 0:
         return Ignored("size", "your amounts and 1 % of the curve's virtual SOL leave nothing to spend")
     return Signal(spend_lamports, f"confidence {confidence}: {'; '.join(opinion.reasons)}")
+
+
+def drawn(mint: str, user_ids: Iterable[str]) -> list[str]:
+    """In which order users are told of an opinion: drawn anew for each token, so that nobody is always the first."""
+    return sorted(user_ids, key=lambda user_id: sha256(f"{mint} {user_id}".encode()).digest())

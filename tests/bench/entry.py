@@ -70,9 +70,9 @@ POLICY = Policy(ceilings=Ceilings(max_open_positions=10 * TRIALS))
 STAGES = (
     ("decode", "decoded"),
     ("opinion", "settings begins"),
-    ("the sniper's look and its row", "open_run ends"),
-    ("desk, settings, what the wallet holds", "admit begins"),
-    ("admission commit", "admit ends"),
+    ("the sniper's look", "settings ends"),
+    ("desk, gate's facts, open positions", "admit begins"),
+    ("commit of run and intent", "admit ends"),
     ("reserves, fee, both simulations, blockhash", "sign begins"),
     ("sign", "sign ends"),
     ("commit of the attempt that leaves", "record_attempt ends"),
@@ -256,7 +256,7 @@ async def _until_decoded(marks: Marks, count: int) -> None:
 
 def _read(marks: Marks, tap: SocketTap) -> Entered:
     """The stages of the first send since the marks were cleared."""
-    sniped_s = next(moment for moment, name in marks.moments if name == "open_run begins")
+    sniped_s = next(moment for moment, name in marks.moments if name == "settings begins")
     decoded_s, signature = max(event for event in marks.events if event[0] <= sniped_s)
     at_s = [tap.last_byte_s(signature, decoded_s), decoded_s]
     for _, name in STAGES[1:-1]:

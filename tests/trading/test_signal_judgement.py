@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.trading.limits import UserSettings
-from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Ignored, Opinion, Signal, judge
+from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Ignored, Opinion, Signal, drawn, judge
 from bot.trading.sizing import snipe_size
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
@@ -109,3 +109,11 @@ def test_a_snipe_never_exceeds_the_users_amounts_nor_one_percent_of_the_curve(
     size = snipe_size(settings, virtual_quote_lamports)
     most = (settings.snipe_max_lamports, settings.max_trade_lamports, virtual_quote_lamports // 100)
     assert size == min(most)
+
+
+def test_each_token_is_drawn_anew_and_everybody_is_told_once() -> None:
+    users = [f"user-{number}" for number in range(50)]
+    orders = [drawn(f"mint-{number}", users) for number in range(200)]
+    assert all(sorted(order) == sorted(users) for order in orders)
+    assert drawn("mint-0", reversed(users)) == orders[0], "who registered first is no matter"
+    assert len({order[0] for order in orders}) > len(users) // 2, "nobody is always the first"
