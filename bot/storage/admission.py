@@ -9,7 +9,8 @@ import asyncpg
 
 from bot.ports import Gate, SnipeRun
 from bot.storage.intent_rows import intent_from
-from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot, run_of, run_with, seen_before
+from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot, run_of
+from bot.storage.run_rules import run_with, seen_before
 from bot.storage.snipe_runs import follow_intent, insert_runs
 from bot.storage.users import settings_of_all
 from bot.trading.intent import Intent, TradeRequest

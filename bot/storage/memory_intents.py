@@ -39,12 +39,11 @@ from bot.storage.rules import (
     planned_intent,
     risk_snapshot,
     run_of,
-    run_with,
-    seen_before,
     storable,
     unknown_signature,
     wrong_state,
 )
+from bot.storage.run_rules import run_with, seen_before
 from bot.trading.fill import Brought, Fill
 from bot.trading.intent import (
     MAY_LAND,

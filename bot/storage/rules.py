@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bot.errors import Conflict
-from bot.ports import SnipeRun, User, Wallet, WalletSignal
+from bot.ports import User, Wallet, WalletSignal
 from bot.trading.intent import (
     IN_FLIGHT,
     MAY_LAND,
@@ -25,7 +25,7 @@ from bot.trading.intent import (
 )
 from bot.trading.ledger import Leg
 from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, Ceilings, UserSettings, is_time_zone
-from bot.trading.risk_gate import Refused, RiskSnapshot
+from bot.trading.risk_gate import RiskSnapshot
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import BPS
 
@@ -84,8 +84,6 @@ RUN_STATUS_OF: dict[IntentState, str] = {
     IntentState.EXPIRED: "EXPIRED",
     IntentState.CANCELLED: "FAILED",
 }
-
-SEEN = "seen"  # the code of a refusal
 
 # What an intent's end without a fill says about the attempt that is named with it.
 _ATTEMPT_AT_CLOSE: dict[IntentState, AttemptState] = {
@@ -171,18 +169,6 @@ def run_of(request: TradeRequest) -> str | None:
     """The id of the snipe run that a request belongs to; None for everything but a sniper's buy."""
     is_snipe = request.context is Context.SNIPER and request.side is Side.BUY
     return request.causation_id if is_snipe else None
-
-
-def seen_before() -> Refused:
-    """The refusal of a snipe whose user has looked at the token before, in the same epoch."""
-    return Refused(SEEN, "this token was looked at before")
-
-
-def run_with(intent: Intent, run: SnipeRun) -> SnipeRun:
-    """A snipe run as it is written with its intent. Raises ValueError for the run of another request."""
-    if run.id != run_of(intent.request):
-        raise ValueError(f"run {run.id} is not that of intent {intent.id}")
-    return replace(run, status=RUN_STATUS_OF[intent.state], reason=storable(run.reason))
 
 
 def is_recorded(intent: Intent, attempts: Sequence[Attempt], attempt: Attempt) -> bool:
