@@ -311,23 +311,6 @@ async def test_ordinary_calls_leave_room_for_exits(autojump_clock: MockClock) ->
     assert len(door.asked) == ORDINARY_CALLS + 4
 
 
-async def test_calls_that_have_no_room_wait_for_it_in_the_order_in_which_they_came(autojump_clock: MockClock) -> None:
-    pool = pool_of(1)
-    pool.doors[0].delay_s = 0.5
-    served: list[int] = []
-
-    async def ask(number: int) -> None:
-        await pool.chain.finalized_height()
-        served.append(number)
-
-    async with trio.open_nursery() as nursery:
-        for number in range(5 * ORDINARY_CALLS):
-            nursery.start_soon(ask, number)
-            await trio.testing.wait_all_tasks_blocked()
-    turns = [sorted(served[start : start + ORDINARY_CALLS]) for start in range(0, len(served), ORDINARY_CALLS)]
-    assert turns == [list(range(start, start + ORDINARY_CALLS)) for start in range(0, len(served), ORDINARY_CALLS)]
-
-
 async def test_who_waits_too_long_for_its_turn_goes_to_the_next_endpoint(autojump_clock: MockClock) -> None:
     pool = pool_of()
     pool.doors[0].hangs = True

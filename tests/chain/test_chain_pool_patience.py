@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bot.chain.endpoint import HEDGE_S
+from bot.chain.endpoint import HEDGE_S, ORDINARY_CALLS
 from bot.chain.latencies import ENOUGH
 from bot.chain.rpc import RpcClient
 from bot.chain.transport import RateLimited
@@ -62,3 +62,20 @@ async def test_what_a_transaction_did_is_asked_of_two_at_the_same_time(autojump_
     with trio.move_on_after(2 * HEDGE_S):
         await pool.chain.landed(SIGNATURE, WALLET, WALLET)
     assert pool.doors[1].asked_at_s[0] == started
+
+
+async def test_calls_that_have_no_room_wait_for_it_in_the_order_in_which_they_came(autojump_clock: MockClock) -> None:
+    pool = pool_of(1)
+    pool.doors[0].delay_s = 0.5
+    served: list[int] = []
+
+    async def ask(number: int) -> None:
+        await pool.chain.finalized_height()
+        served.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(5 * ORDINARY_CALLS):
+            nursery.start_soon(ask, number)
+            await trio.testing.wait_all_tasks_blocked()
+    turns = [sorted(served[start : start + ORDINARY_CALLS]) for start in range(0, len(served), ORDINARY_CALLS)]
+    assert turns == [list(range(start, start + ORDINARY_CALLS)) for start in range(0, len(served), ORDINARY_CALLS)]
