@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 
 import pytest
 import trio
@@ -19,6 +22,8 @@ from bot.localnet.inprocess import InProcessChain
 from bot.telegram.client import open_telegram
 from bot.telegram.gateway_pacing import Pace, PacedChat
 from bot.telegram.words import short
+from bot.trading.ledger import Account
+from bot.trading.units import format_sol
 from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
 from tests.telegram.gateway_world import PlainDoor, gateway_running, until
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, token_on_the_market
@@ -52,6 +57,7 @@ async def test_consent_a_buy_a_restart_and_a_sale_by_a_button(
         await talk.hears("Your wallet is")
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")
+        await talk.asks("/alerts fills silent", "fills = silent")
         assert fake.commands == {command.name: command.help for command in COMMANDS}
     async with _api(fake) as api, bot_on_telegram(talk, monkeypatch, api=api):
         fake.ask_to_wait("send", 1)
@@ -59,7 +65,31 @@ async def test_consent_a_buy_a_restart_and_a_sale_by_a_button(
         talk.press(f"Sell all of {short(mint)}")
         await talk.confirms("Sent: selling")
         await talk.hears("Position closed")
+        assert next(shown for shown in fake.messages(ADA) if "Position closed" in shown.text).silent
         assert await talk.world.books_equal_chain()
+        await hears_all_of_his_books(talk)
+
+
+async def hears_all_of_his_books(talk: Talk) -> None:
+    """Every command that reads them, over HTTP, and the file as it came."""
+    await talk.asks("/orders", "No order of yours is on its way")
+    await talk.asks("/history csv", "The column wallet_sol sums to")
+    document = await talk.gets_file()
+    rows = list(csv.DictReader(io.StringIO(document.content.decode())))
+    [user] = await talk.world.store.users()
+    ledger = await talk.world.store.ledger_sums(user.id, user.mode)
+    assert sum(Decimal(row["wallet_sol"] or "0") for row in rows) * 10**9 == ledger[Account.WALLET]
+    result = format_sol((await talk.world.store.day(0)).realized_lamports, signed=True)
+    await talk.asks("/profit", f"since the beginning: {result} SOL; 1 buy, 1 sale")
+    await talk.asks("/profit week", f"{result} SOL; 1 buy, 1 sale")
+    await talk.asks("/stats", f"in all {result} SOL, as /profit has it.")
+    await talk.asks("/my_stats", "1 closed position")
+    await talk.asks("/performance", f"result {result} SOL")
+    await talk.asks("/wallets", ", in use")
+    await talk.asks("/deposit", "where SOL is play money")
+    await talk.asks("/health", "the chain: up")
+    await talk.asks("/version", "on a local chain of its own")
+    await talk.asks("/diag", "Your sniper is off")
 
 
 async def test_a_block_an_edit_a_key_and_a_group(fake: FakeBotApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 
-from bot.ports import OutboxMessage
+from bot.ports import Document, OutboxMessage
+from bot.telegram.history_text import COLUMN_OF
 from bot.telegram.replies import message_text
-from tests.telegram.fake_bot_api import TOKEN
+from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
 from tests.whole.audit import audit
 from tests.whole.real import FAST, RealBot, Status, real_bot, supervision_file
 from tests.whole.real_evidence import Row, rows_of_running
@@ -21,6 +25,16 @@ BUYS = ("/settings slippage_buy 15%", "/settings snipe_daily 2")
 LAUNCHES = 400
 PAUSE_AFTER_S = 3
 OWED = "select outbox.* from outbox inner join users on users.id = user_id where telegram_id = {chat_id} order by outbox.seq"
+
+BOOKED = """
+select account, sum(lamports) as lamports
+from ledger_legs
+inner join ledger_entries on ledger_entries.id = entry_id
+inner join user_wallets on user_wallets.id = wallet_id
+inner join users on users.id = user_id
+where telegram_id = {chat_id} and ledger_entries.id <= {until}
+group by account
+"""
 
 
 def start(bot: RealBot) -> None:
@@ -48,6 +62,30 @@ def next_buy(bot: RealBot, telegram: TelegramOutside, chat_id: int) -> None:
 def owed(bot: RealBot, chat_id: int) -> Sequence[Row]:
     """All messages to a user in the order in which he is to hear them."""
     return rows_of_running(bot.directory, OWED.format(chat_id=chat_id))
+
+
+def files(fake: FakeBotApi, chat_id: int) -> list[Document]:
+    return [shown.document for shown in fake.messages(chat_id) if shown.document is not None]
+
+
+def table_of(telegram: TelegramOutside, chat_id: int) -> list[dict[str, str]]:
+    content = telegram.do(lambda fake: files(fake, chat_id)[-1].content).decode()
+    return list(csv.DictReader(io.StringIO(content)))
+
+
+def in_the_table(table: Sequence[dict[str, str]]) -> dict[str, int]:
+    """What each column sums to in lamports, by its account; zeros are left out."""
+    sums = {
+        account.value: sum(int(Decimal(row[column] or "0") * 10**9) for row in table)
+        for account, column in COLUMN_OF.items()
+    }
+    return {account: lamports for account, lamports in sums.items() if lamports}
+
+
+def in_the_ledger(bot: RealBot, chat_id: int, *, until: int) -> dict[str, int]:
+    """The same from the rows themselves, of entries up to the newest of the table."""
+    rows = rows_of_running(bot.directory, BOOKED.format(chat_id=chat_id, until=until))
+    return {row["account"]: int(row["lamports"]) for row in rows if row["lamports"]}
 
 
 def is_done(row: Row) -> bool:
@@ -109,6 +147,10 @@ def test_an_outage_of_telegram_with_a_kill_in_it_loses_and_doubles_no_message() 
             bot.snipers_off()
             bot.until_flat()
             bot.until("all told", lambda _: all(is_done(row) for chat_id in (ADA, BOB) for row in owed(bot, chat_id)))
+            telegram.asks(ADA, "/history csv", "The column wallet_sol sums to")
+            telegram.until("the file has come", lambda: bool(telegram.do(lambda fake: files(fake, ADA))))
+            table = table_of(telegram, ADA)
+            assert in_the_table(table) == in_the_ledger(bot, ADA, until=max(int(row["number"]) for row in table))
             wanted = [text_of(row) for row in owed(bot, ADA)]
             assert [text for text in telegram.texts(ADA) if text in set(wanted)] == wanted
             bot.stop()
