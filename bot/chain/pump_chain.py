@@ -11,7 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import canaries, closings, histories, holders, layouts, pool_locks, transactions, wire
+from bot.chain import canaries, closings, histories, holders, layouts, metaplex, pool_locks, transactions, wire
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
@@ -189,7 +189,7 @@ class PumpChain:
         return facts
 
     async def metadata(self, mint: str) -> TokenMetadata | None:
-        return decode_metadata(await self._mint_account(mint))
+        return decode_metadata(await self._mint_account(mint)) or await metaplex.read(self._endpoints, mint)
 
     async def _mint_account(self, mint: str) -> bytes:
         key = str(at.key_from(mint))

@@ -16,7 +16,14 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from bot.localnet import aggregator, elsewhere, launchpad, liquidity
-from bot.localnet.addresses import LAUNCHPAD_PROGRAM, POOL_PROGRAM, ROUTER_PROGRAM, SYSTEM_PROGRAM, TIP_ACCOUNTS
+from bot.localnet.addresses import (
+    LAUNCHPAD_PROGRAM,
+    METADATA_PROGRAM,
+    POOL_PROGRAM,
+    ROUTER_PROGRAM,
+    SYSTEM_PROGRAM,
+    TIP_ACCOUNTS,
+)
 from bot.localnet.aggregator import Aggregator
 from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
 from bot.localnet.endpoints import Faults, make_endpoints
@@ -95,6 +102,7 @@ class Cluster:
                 (LAUNCHPAD_PROGRAM, load_program("pump")),
                 (POOL_PROGRAM, load_program("pump_amm")),
                 (ROUTER_PROGRAM, load_program("jupiter")),
+                (METADATA_PROGRAM, load_program("metadata")),
             ],
             position=position,
             stored_accounts=() if new else self.store.accounts(),

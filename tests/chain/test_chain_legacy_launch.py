@@ -8,16 +8,22 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from solders.account import Account
 from solders.pubkey import Pubkey
 from trio.testing import MockClock
 
 from bot.chain import addresses as at
+from bot.chain import metaplex
 from bot.chain.geyser_stream import GeyserLaunches
 from bot.chain.launch_sources import LaunchSources
 from bot.clock import virtual_clock
+from bot.errors import DecodeError
 from bot.localnet import launchpad
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.launch import CurveTrade, TokenLaunch
+from bot.trading.metadata import TokenMetadata
 from bot.trading.token_check import cautions, hazards
 from tests.chain.chain_doubles import in_process_geyser
 from tests.chain.chain_scenario import EPOCH_MS, SOL, real_world, virtual_world
@@ -81,6 +87,60 @@ async def test_it_is_bought_and_sold_to_the_lamport_over_sockets(localnet: dict[
     with trio.fail_after(30):
         async with real_world(localnet["http_url"], localnet["ws_url"]) as world:
             await trades_to_the_lamport(world)
+
+
+async def test_its_name_stands_in_an_account_of_metaplex(autojump_clock: MockClock) -> None:
+    net = InProcessChain(seed=12)
+    async with virtual_world(net) as world:
+        creator = await world.funded()
+        old = await world.launched(creator, name="An old one", symbol="OLD", legacy=True)
+        new = await world.launched(creator, name="A new one", symbol="NEW")
+        uri = "https://example.test/coin.json"
+        assert await world.chain.metadata(old) == TokenMetadata("An old one", "OLD", uri)
+        assert await world.chain.metadata(new) == TokenMetadata("A new one", "NEW", uri)
+        accounts, key = net.cluster.chain.accounts, metaplex.address_of(at.key_from(old))
+        account = accounts.get(key)
+        assert account is not None
+        accounts.put(key, Account(account.lamports, account.data, at.PUMP_PROGRAM, False, account.rent_epoch))
+        with pytest.raises(DecodeError, match="belongs to"):
+            await world.chain.metadata(old)
+        accounts.put(key, None)
+        assert await world.chain.metadata(old) is None
+
+
+MINT = Pubkey.new_unique()
+
+
+def packed(*texts: bytes, mint: Pubkey = MINT, kind: int = 4) -> bytes:
+    """An account as Metaplex lays it out, each text padded to its length there."""
+    padded = [text.ljust(length, b"\0") for text, length in zip(texts, (32, 10, 200), strict=True)]
+    body = b"".join(len(one).to_bytes(4, "little") + one for one in padded)
+    return bytes([kind]) + bytes(32) + bytes(mint) + body + bytes(288)
+
+
+def test_padding_is_no_part_of_a_name_and_strange_letters_are_replaced() -> None:
+    told = metaplex.decode(packed(b"Name", b"SYM", b"uri"), MINT)
+    assert told == TokenMetadata("Name", "SYM", "uri")
+    assert metaplex.decode(packed(b"\xff\xfe", b"", b""), MINT) == TokenMetadata("\ufffd\ufffd", "", "")
+    assert len(packed(b"", b"", b"")) == 607
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", packed(b"", b"", b"", kind=6), packed(b"", b"", b"", mint=Pubkey.new_unique()), packed(b"", b"", b"")[:300]],
+)
+def test_what_is_no_metadata_of_the_mint_is_refused(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        metaplex.decode(data, MINT)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_metadata_or_the_decode_error(tail: bytes) -> None:
+    try:
+        told = metaplex.decode(bytes([4]) + bytes(32) + bytes(MINT) + tail, MINT)
+    except DecodeError:
+        return
+    assert len(told.name) <= len(tail)
 
 
 def test_the_instruction_is_that_of_the_interface_description(shared_data: Path) -> None:

@@ -1,7 +1,8 @@
 """Programs of the local chain: our own C sources beside what they were built into.
 
-`pump.c` stands in for the launchpad, `pump_amm.c` for the pools that its coins migrate to and `jupiter.c` for the
-aggregator's. Their built forms are committed with their hashes; `build.py` makes the same bytes again.
+`pump.c` stands in for the launchpad, `pump_amm.c` for the pools that its coins migrate to, `jupiter.c` for the
+aggregator's and `metadata.c` for Metaplex's. Their built forms are committed with their hashes; `build.py` makes the same
+bytes again.
 """
 
 from __future__ import annotations

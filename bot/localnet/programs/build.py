@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.localnet.programs import HERE
 from bot.localnet.programs.link import LinkError, link
 
-NAMES = ("pump", "pump_amm", "jupiter")
+NAMES = ("pump", "pump_amm", "jupiter", "metadata")
 # SBPF v0 has no 32-bit jumps, hence -mcpu=v1; jump tables and unwind tables would need writable or unknown sections.
 FLAGS = [
     "-target",

@@ -1,5 +1,5 @@
 // create_v2: a Token-2022 mint with its metadata on it, its whole supply in the curve, and no authority left.
-// create, the older one: the same with a mint of SPL Token. Its metadata is an account of another program, which is not here.
+// create, the older one: the same with a mint of SPL Token, whose metadata is an account of another program.
 #pragma once
 #include "context.h"
 
@@ -13,10 +13,13 @@ enum {
   TOKEN_INITIALIZE_MINT2 = 20,
   TOKEN_METADATA_POINTER = 39,
 };
+// Metaplex's; behind the texts stand the seller's fee, three options, whether it can be changed, and one more option.
+enum { CREATE_METADATA_V3 = 33, METADATA_REST = 7 };
 static const u8 TOKEN_METADATA_INITIALIZE[8] = {210, 225, 30, 162, 88, 184, 77, 141};
 
 typedef struct {
   Account *mint, *mint_authority, *curve, *curve_tokens, *global, *user, *ata_program, *event_authority;
+  Account *metadata_program, *metadata, *rent;  // of the older instruction alone
   const u8 *texts;  // name, symbol and uri, each behind its length
   u64 texts_len;
   Key *creator;
@@ -95,11 +98,27 @@ NOINLINE u64 write_metadata(const Launch *launch, const Signer *mint_signer) {
   return invoke(CONTEXT->token_program->key, metadata, 4, data, 8 + launch->texts_len);
 }
 
+// An account of Metaplex's: CreateMetadataAccountV3 with no creators, and nothing that can be changed later.
+NOINLINE u64 create_metadata_account(const Launch *launch, const Signer *mint_signer) {
+  u8 *data = SCRATCH;
+  data[0] = CREATE_METADATA_V3;
+  sol_memcpy_(data + 1, launch->texts, launch->texts_len);
+  sol_memset_(data + 1 + launch->texts_len, 0, METADATA_REST);
+  Meta metas[7] = {
+      {launch->metadata->key, true, false},         {launch->mint->key, false, false},
+      {launch->mint_authority->key, false, true},   {launch->user->key, true, true},
+      {launch->mint_authority->key, false, false},  {CONTEXT->system_program->key, false, false},
+      {launch->rent->key, false, false},
+  };
+  CONTEXT->signer = mint_signer;
+  return invoke(launch->metadata_program->key, metas, 7, data, 1 + launch->texts_len + METADATA_REST);
+}
+
 // Metadata, the whole supply into the curve, and the mint authority removed.
 NOINLINE u64 fill_mint(const Launch *launch, const Signer *mint_signer) {
   Key *token_program = CONTEXT->token_program->key, *mint = launch->mint->key, *authority = launch->mint_authority->key;
   u8 *data = SCRATCH;
-  if (!launch->legacy) TRY(write_metadata(launch, mint_signer));
+  TRY(launch->legacy ? create_metadata_account(launch, mint_signer) : write_metadata(launch, mint_signer));
   data[0] = TOKEN_MINT_TO;
   write_u64(data + 1, read_u64(launch->global->data + GLOBAL_SUPPLY));
   Meta supply[3] = {{mint, true, false}, {launch->curve_tokens->key, true, false}, {authority, false, true}};
@@ -157,6 +176,7 @@ NOINLINE u64 run_create(bool legacy) {
   Launch launch = {
       .mint = a, .mint_authority = a + 1, .curve = a + 2, .curve_tokens = a + 3, .global = a + 4, .user = named,
       .ata_program = named + 3, .event_authority = legacy ? a + 12 : a + 14, .legacy = legacy,
+      .metadata_program = a + 5, .metadata = a + 6, .rent = a + 11,
   };
   CONTEXT->system_program = named + 1;
   CONTEXT->token_program = named + 2;
