@@ -57,8 +57,9 @@ class ResultSums:
     """A result since a moment, divided by what made it: the parts sum to `realized_lamports`.
 
     `by_reason` has the most frequent reasons of sales, as many as were asked for. `sold_lamports` is all sales,
-    `untraded_lamports` what orders took that traded nothing, `closings_lamports` what closing emptied accounts cost,
-    `moved_lamports` what tokens had cost that left without an order, less what came in for them.
+    `untraded_lamports` what orders took that traded nothing and attempts that landed beside a fill, `closings_lamports` what
+    closing emptied accounts cost, `moved_lamports` what tokens had cost that left without an order, less what came in for
+    them.
     """
 
     by_reason: tuple[ReasonSums, ...]

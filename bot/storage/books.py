@@ -65,6 +65,12 @@ from (
     where
         closing_costs.user_id = $1 and closing_costs.mode = $2
         and closing_costs.at >= $4::timestamptz and closing_costs.at < $5::timestamptz
+    union all
+    select width_bucket(fees_beside.at, $3::timestamptz[]), 0, 0, 0, 0, fees_beside.lamports
+    from fees_beside
+    where
+        fees_beside.user_id = $1 and fees_beside.mode = $2
+        and fees_beside.at >= $4::timestamptz and fees_beside.at < $5::timestamptz
 ) as told
 group by span
 """
@@ -100,6 +106,9 @@ select
         where
             intents.user_id = $1 and intents.mode = $2 and intents.state in ('failed', 'expired')
             and intents.closed_at >= $3 and ledger_legs.account = 'wallet'
+    ) - (
+        select coalesce(sum(fees_beside.lamports), 0) from fees_beside
+        where fees_beside.user_id = $1 and fees_beside.mode = $2 and fees_beside.at >= $3
     ) as untraded_lamports,
     (
         select coalesce(-sum(closing_costs.lamports), 0) from closing_costs

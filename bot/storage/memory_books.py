@@ -47,6 +47,8 @@ class MemoryBooks(MemoryTables):
                     fees_lamports=trading + fill.network_fee_lamports + fill.tip_lamports + fill.other_lamports,
                 ),
             )
+            if beside := self._beside({trade.intent.id: fill.signature})[trade.intent.id]:
+                yield trade.at_ms, PeriodSums(realized_lamports=-beside, fees_lamports=beside)
         for intent in self._ended(user_id, mode):
             at_ms, paid = self._closed_at_ms[intent.id], self._paid(intent)
             failed = int(is_failed_trade(intent))
@@ -65,11 +67,13 @@ class MemoryBooks(MemoryTables):
                 sales[trade.intent.request.reason].append(trade.realized_lamports)
         reasons = [ReasonSums(reason, len(of), sum(one > 0 for one in of), sum(of)) for reason, of in sales.items()]
         reasons.sort(key=lambda one: (-one.sales, one.reason))
+        beside = self._beside({row.intent.id: row.fill.signature for row in trades})
         ended = [row for row in self._ended(user_id, mode) if self._closed_at_ms[row.id] >= since_ms]
         return ResultSums(
             by_reason=tuple(reasons[:limit]),
             sold_lamports=sum(row.realized_lamports for row in trades),
-            untraded_lamports=-sum(self._paid(row) for row in ended if row.state in FAILED_TRADES),
+            untraded_lamports=-sum(beside.values())
+            - sum(self._paid(row) for row in ended if row.state in FAILED_TRADES),
             closings_lamports=-sum(self._paid(row) for row in ended if row.state not in FAILED_TRADES),
             moved_lamports=sum(
                 row.lamports

@@ -46,7 +46,8 @@ class MemoryOverview(MemoryTables):
             for row in self._intents.values()
             if row.state in FAILED_TRADES and row.request.mode is mode and self._closed_at_ms[row.id] >= since_ms
         }
-        paid_lamports = self._closing_costs(since_ms, mode=mode) - sum(
+        paid_lamports = self._closing_costs(since_ms, mode=mode) + self._fees_beside(since_ms, mode=mode)
+        paid_lamports -= sum(
             leg.lamports
             for entry in self.ledger
             if entry.intent_id in failed

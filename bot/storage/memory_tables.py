@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.errors import Conflict
@@ -26,7 +27,7 @@ from bot.trading.alerting import AlertLevel
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
 from bot.trading.intent import Attempt, Intent, IntentState, Mode, Side, TradeRequest
-from bot.trading.ledger import Account, Entry
+from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
 from bot.trading.trading_state import Cause, Halt
@@ -178,7 +179,33 @@ class MemoryTables:
             if row.at_ms >= since_ms and _is_of(self._positions[row.position_id], user_id, mode)
         )
         unfilled = sum(row.wallet_lamports for row in self.ledger if row.intent_id in failed)
-        return trades + adjusted + unfilled - self._closing_costs(since_ms, user_id, mode)
+        paid = self._closing_costs(since_ms, user_id, mode) + self._fees_beside(since_ms, user_id, mode)
+        return trades + adjusted + unfilled - paid
+
+    def _fees_beside(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> int:
+        """What attempts took that landed with an error beside the one that filled their order."""
+        filled_by = {
+            row.intent.id: row.fill.signature
+            for row in self._trades.values()
+            if row.at_ms >= since_ms and _is_of(row.intent.request, user_id, mode)
+        }
+        return sum(self._beside(filled_by).values())
+
+    def _beside(self, filled_by: Mapping[str, str]) -> Counter[str]:
+        """By order what it paid for attempts beside the one that filled it; what the network took back cost nothing."""
+        paid: dict[tuple[str, str | None, int], int] = {}
+        for entry in self.ledger:
+            order = entry.intent_id or ""
+            if order not in filled_by or entry.signature == filled_by[order]:
+                continue
+            if entry.kind is EntryKind.FEE:
+                paid[order, entry.signature, entry.landing] = -entry.wallet_lamports
+            elif entry.kind is EntryKind.REVERSAL:
+                paid.pop((order, entry.signature, entry.landing), None)
+        sums: Counter[str] = Counter()
+        for (order, _, _), lamports in paid.items():
+            sums[order] += lamports
+        return sums
 
     def _closing_costs(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> int:
         """What the network took for closings that succeeded; rent that came back is nobody's gain."""

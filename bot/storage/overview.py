@@ -36,7 +36,7 @@ select
     closed.won,
     closed.lost,
     made.realized_lamports,
-    traded.fees_lamports + unfilled.paid_lamports + closings.paid_lamports as fees_lamports
+    traded.fees_lamports + unfilled.paid_lamports + closings.paid_lamports + beside.paid_lamports as fees_lamports
 from unnest($2::text[]) with ordinality as asked (mode, place)
 cross join lateral (
     select count(*) as open_positions, coalesce(sum(cost_lamports), 0) as deployed_lamports
@@ -83,6 +83,11 @@ cross join lateral (
     from closing_costs
     where closing_costs.at >= $1 and closing_costs.mode = asked.mode
 ) as closings
+cross join lateral (
+    select coalesce(sum(fees_beside.lamports), 0) as paid_lamports
+    from fees_beside
+    where fees_beside.at >= $1 and fees_beside.mode = asked.mode
+) as beside
 cross join lateral (
     select
         count(*) filter (where positions.realized_lamports > 0) as won,

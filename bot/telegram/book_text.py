@@ -66,7 +66,7 @@ def result_lines(sums: ResultSums) -> list[str]:
     ]
     others = (
         ("other reasons", sums.sold_lamports - sum(one.realized_lamports for one in sums.by_reason)),
-        ("orders that traded nothing", sums.untraded_lamports),
+        ("what was sent and traded nothing", sums.untraded_lamports),
         ("closing emptied token accounts", sums.closings_lamports),
         ("tokens that left without an order", sums.moved_lamports),
     )
@@ -153,8 +153,8 @@ def balance_lines(positions: Sequence[Position], ledger: Mapping[Account, int], 
         lines.append("What the wallet held before its first order is not in the books yet; it is within a minute.")
     if between := put_in + realized_lamports - wallet - held_lamports - rent:
         lines.append(
-            f"Between the two stand {format_sol(between)} SOL: fees of attempts that landed beside the one that filled their"
-            " order, and what came or went as something else than its order."
+            f"Between the two stand {format_sol(between)} SOL, which came or went as something else than their order; /history"
+            " has each of them."
         )
     return lines
 

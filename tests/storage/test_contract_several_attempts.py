@@ -46,6 +46,7 @@ async def close(store: Store, wallet: Wallet, state: IntentState, signature: str
         "no fill",
         now_ms=NOW_MS,
         signature=signature,
+        slot=7 if state is IntentState.FAILED else None,
         legs=legs_of_failed(5_000) if state is IntentState.FAILED else (),
         message=message(f"m-{signature}", wallet.user_id),
     )
@@ -99,3 +100,14 @@ async def test_the_fee_of_an_attempt_that_landed_after_the_fill_is_booked_once(s
     for _ in range(2):
         assert not await close(store, wallet, IntentState.FAILED, "s-k")
     assert [legs for _, signature, legs in await entries(store) if signature == "s-k"] == [legs_of_failed(5_000)]
+    mine = (wallet.user_id, wallet.mode)
+    sums = await store.result_sums(*mine, 0, 9)
+    assert sums.untraded_lamports == -5_000
+    [day] = await store.period_sums(*mine, [0, NOW_MS * 2])
+    assert day.realized_lamports == sums.realized_lamports == (await store.day(0, *mine)).realized_lamports
+    assert day.fees_lamports == 20 + 5_000
+    of_mode = next(one for one in (await store.overview(0)).modes if one.mode is wallet.mode)
+    assert (of_mode.realized_lamports, of_mode.fees_lamports) == (day.realized_lamports, day.fees_lamports)
+    assert await store.reverse("s-k", landed_slot=7, evidence="slot 99", now_ms=NOW_MS, message=lambda _: None)
+    assert (await store.day(0, *mine)).realized_lamports == day.realized_lamports + 5_000
+    assert (await store.period_sums(*mine, [0, NOW_MS * 2]))[0].fees_lamports == 20
