@@ -17,13 +17,14 @@ from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.alerts import Alert, on_fallback, unwatched
+from bot.execution.borne_out import BorneOut
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
 from bot.execution.lanes import exit_lane
 from bot.execution.messages import awaits_pool_message, monitor_lost_message
 from bot.ports import Chain, Desk, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
-from bot.trading.exits import decide_exit
+from bot.trading.exits import Exit, decide_exit
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
 from bot.trading.ladder import rung_of
@@ -48,6 +49,7 @@ class FallbackMonitor:
     in_flight: InFlight
     orphans: Callable[[], list[str]]
     alert: Callable[[Alert], None]
+    borne_out: BorneOut
     watched: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _tries: dict[str, int] = field(default_factory=dict)  # exits that left or could not be made, by position
@@ -138,8 +140,8 @@ class FallbackMonitor:
 
     async def _judge(self, position: Position, venue: Venue, fees: Fees) -> None:
         try:
-            worth_lamports = quote_sell(venue, position.token_raw, fees).received_lamports
-            await self._decide(position, worth_lamports)
+            quote_sell(venue, position.token_raw, fees)
+            await self._decide(position, venue, fees)
         except AwaitsPoolError:
             if position.id not in self._awaiting:
                 await self.store.post(awaits_pool_message(self.clock, position))
@@ -157,13 +159,21 @@ class FallbackMonitor:
         else:
             self._given_up.discard(position.id)
 
-    async def _decide(self, position: Position, worth_lamports: int) -> None:
-        safe = replace(position, plan=replace(position.plan, take_profit_bps=None))
-        decided = decide_exit(safe, worth_lamports, self.clock.now_ms())
-        if decided is None:
-            return
+    async def _decide(self, position: Position, venue: Venue, fees: Fees) -> None:
         if self.in_flight.exit_of(position.id) is not None:
             return  # on its way, and followed by whoever signs it again
+        safe = replace(position, plan=replace(position.plan, take_profit_bps=None))
+
+        def decide(shown: Venue) -> Exit | None:
+            try:
+                worth_lamports = quote_sell(shown, position.token_raw, fees).received_lamports
+            except QuoteError:
+                return None
+            return decide_exit(safe, worth_lamports, self.clock.now_ms())
+
+        decided = await self.borne_out.exit_of(position.mint, venue, decide)
+        if decided is None:
+            return
         settings = await self.store.settings(position.user_id)
         tries = self._tries.get(position.id, 0)
         rung = rung_of(tries, settings.slippage_sell_bps, decided.reason, simulated=tries > 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 
 import structlog
 import trio
@@ -13,6 +12,8 @@ from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, StoreUnavailable, Unavailable
 from bot.execution.alerts import Alert, exit_stuck
+from bot.execution.borne_out import BorneOut
+from bot.execution.exit_tries import RETRY_MAX_S, Left, Outcome, Tries
 from bot.execution.flatten import NOT_ABOUT_TOKEN
 from bot.execution.in_flight import InFlight
 from bot.execution.look_rounds import look_after_s
@@ -20,25 +21,21 @@ from bot.execution.messages import awaits_pool_message, awaits_router_message, e
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.ports import Chain, Desk, Store, Submitted
-from bot.trading.curve import AwaitsPoolError, QuoteError
+from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
-from bot.trading.ladder import LAST_RUNG, WAIT_SLOTS, Rung, rung_of
+from bot.trading.ladder import WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.units import BPS
-from bot.trading.venue import awaits_pool, quote_sell
+from bot.trading.venue import Venue, awaits_pool, quote_sell
 
 log = structlog.get_logger()
 
 LOOK_S = 1.0  # between two tries to read the row of a position that nobody watches yet
-RETRY_S = 0.25  # after an exit that was refused or did not fill, doubling with each failure in a row
-RETRY_MAX_S = 4.0
-ROUTER_RETRY_MAX_S = 10.0  # while the aggregator is away, which may last
-STUCK_RETRY_S = 30.0  # once every rung has failed and its owner was told
 WAIT_S = WAIT_SLOTS * SLOT_MS / 1000  # for the bytes of one rung
 OUTCOME_S = 120.0  # the longest wait for one exit's outcome before the position is looked at anew
 
@@ -54,79 +51,6 @@ class MonitorLook:
     checked_at_ms: int
     told_of_wait: bool = False
     told_of_router: bool = False
-
-
-class _Outcome(Enum):
-    FILLED = auto()
-    NOT_FILLED = auto()  # it left, and did not sell
-    REFUSED = auto()  # it did not leave, for a reason of price, fee or token
-    WAITS = auto()  # it did not leave, because a service or its turn has to be waited for
-    FROZEN = auto()  # it did not leave, because the wallet is frozen until its owner says that he emptied it
-    NO_ROUTER = auto()  # it did not leave, because the aggregator is away or not to be trusted
-    NO_POOL = auto()  # its coin has left its curve, and nobody can trade it before its pool opens
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What became of one exit, why for people, and which rung it had reached."""
-
-    outcome: _Outcome
-    reason: str = ""
-    climbs: int = 0
-    may_be_closing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Tries:
-    """Failed exits in a row. Each that says something climbs a rung.
-
-    `keeps_account` is set once one landed and failed by what may be the closing of its token account, to which somebody
-    may have sent dust: the next ones leave that open. One that never landed, or failed by its price, says nothing of it.
-
-    `reason` is why the last one failed, for people; `told_at` is the number of climbs at which they hear next. A coin
-    without a pool says nothing of the price, so that waiting for one climbs no rung.
-    """
-
-    failures: int = 0
-    climbs: int = 0
-    was_sent: bool = False
-    keeps_account: bool = False
-    reason: str = ""
-    told_at: int = LAST_RUNG + 1
-    awaits_pool: bool = False
-    is_frozen: bool = False
-    awaits_router: bool = False
-
-    def after(self, left: _Left) -> _Tries:
-        if left.outcome is _Outcome.FILLED:
-            return _Tries()
-        if left.outcome in {_Outcome.WAITS, _Outcome.NO_POOL, _Outcome.FROZEN, _Outcome.NO_ROUTER}:
-            return replace(
-                self,
-                failures=self.failures + 1,
-                awaits_pool=left.outcome is _Outcome.NO_POOL,
-                is_frozen=left.outcome is _Outcome.FROZEN,
-                awaits_router=left.outcome is _Outcome.NO_ROUTER,
-            )
-        return replace(
-            self,
-            failures=self.failures + 1,
-            climbs=max(self.climbs, left.climbs) + 1,
-            was_sent=self.was_sent or left.outcome is _Outcome.NOT_FILLED,
-            keeps_account=self.keeps_account or left.may_be_closing,
-            reason=left.reason,
-            awaits_pool=False,
-            is_frozen=False,
-            awaits_router=False,
-        )
-
-    @property
-    def rest_s(self) -> float:
-        """How long to wait before the next exit is decided."""
-        most_s = ROUTER_RETRY_MAX_S if self.awaits_router else RETRY_MAX_S
-        if self.climbs > LAST_RUNG or self.awaits_pool:
-            most_s = STUCK_RETRY_S
-        return min(RETRY_S * (1 << min(self.failures, 10)), most_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +97,7 @@ class PositionMonitor:
             return position
 
     async def _watch(self, position: Position) -> None:
-        tries = _Tries()
+        tries = Tries()
         reread_at_s = self._next_look_s()
         while position.state is PositionState.OPEN:
             position, decided = await self._decide(position)
@@ -192,13 +116,17 @@ class PositionMonitor:
         """When the row, and what falls due by time, are looked at next, pushed price or not."""
         return trio.current_time() + look_after_s(self.position_id, len(self.looks))
 
-    async def _rest(self, position: Position, tries: _Tries) -> None:
+    async def _rest(self, position: Position, tries: Tries) -> None:
         """Before the next exit is decided; a long wait for a pool ends when it opens."""
         least_s = min(tries.rest_s, RETRY_MAX_S)
         await trio.sleep(least_s)
         with trio.move_on_after(tries.rest_s - least_s):
             while tries.awaits_pool and self._awaits_pool(position):
                 await self.prices.changed(position.mint)
+
+    @property
+    def _borne_out(self) -> BorneOut:
+        return BorneOut(self.chain, self.prices, self.clock)
 
     def _awaits_pool(self, position: Position) -> bool:
         point = self.prices.latest(position.mint)
@@ -222,19 +150,30 @@ class PositionMonitor:
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
-            proceeds_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+            quote_sell(point.venue, position.token_raw, fees)
         except AwaitsPoolError:
             await self._tell_of_wait(position)
             return position, None
         except (QuoteError, ChainUnavailable) as error:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
             return position, None
-        position = await self._at_its_peak(position, proceeds_lamports)
-        return position, decide_exit(position, proceeds_lamports, self.clock.now_ms())
+        position = await self._at_its_peak(position, point.venue, fees)
 
-    async def _at_its_peak(self, position: Position, proceeds_lamports: int) -> Position:
-        """Remember the highest quote, where a trailing stop counts from it."""
-        if position.plan.trailing_stop_bps is None or proceeds_lamports <= position.peak_lamports:
+        def decide(venue: Venue) -> Exit | None:
+            worth_lamports = _worth(position, venue, fees)
+            return None if worth_lamports is None else decide_exit(position, worth_lamports, self.clock.now_ms())
+
+        return position, await self._borne_out.exit_of(position.mint, point.venue, decide)
+
+    async def _at_its_peak(self, position: Position, venue: Venue, fees: Fees) -> Position:
+        """Remember the highest quote, where a trailing stop counts from it; never one that a single endpoint made up."""
+        peak_lamports = position.peak_lamports
+        if position.plan.trailing_stop_bps is None or (_worth(position, venue, fees) or 0) <= peak_lamports:
+            return position
+        proceeds_lamports = await self._borne_out.least(
+            position.mint, venue, lambda shown: _worth(position, shown, fees) or 0
+        )
+        if proceeds_lamports <= peak_lamports:
             return position
         try:
             await self.store.note_peak(position.id, proceeds_lamports, token_raw=position.token_raw)
@@ -242,7 +181,7 @@ class PositionMonitor:
             log.warning("peak_not_noted", position=position.id, reason=str(error))
         return replace(position, peak_lamports=proceeds_lamports)
 
-    async def _leave(self, position: Position, decided: Exit, tries: _Tries) -> _Left:
+    async def _leave(self, position: Position, decided: Exit, tries: Tries) -> Left:
         """Submit one exit, or take up the one on its way, and follow it to its end."""
         # A freeze may last for days: what is tried again and again meanwhile is told once.
         (log.debug if tries.is_frozen else log.info)(
@@ -267,19 +206,19 @@ class PositionMonitor:
             climbs = await self._follow(position, intent, decided, settings.slippage_sell_bps, tries.climbs)
             after = await self._reread(position)
             if after.token_raw < position.token_raw:
-                return _Left(_Outcome.FILLED)
+                return Left(Outcome.FILLED)
             ended = await self.store.intent(intent.id)
         except Unavailable as error:
             log.warning("exit_not_submitted", position=position.id, reason=str(error))
-            return _Left(_Outcome.WAITS, str(error))
+            return Left(Outcome.WAITS, str(error))
         failure = ended.failure if ended is not None else None
         if failure is not None and program_failure(CURVE_COMPLETE) in failure:
-            return _Left(_Outcome.NO_POOL, failure)
+            return Left(Outcome.NO_POOL, failure)
         landed = ended is not None and ended.state is IntentState.FAILED
         may_be_closing = landed and not any(words in (failure or "") for words in PRICE_FAILURES)
-        return _Left(_Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs, may_be_closing)
+        return Left(Outcome.NOT_FILLED, failure or "it is not proven what became of it", climbs, may_be_closing)
 
-    async def _refused(self, position: Position, refused: Refused, tries: _Tries) -> _Left:
+    async def _refused(self, position: Position, refused: Refused, tries: Tries) -> Left:
         """An exit that did not leave: whether it says something of the token, or of who has to be waited for."""
         is_known = tries.is_frozen and refused.code == FROZEN
         (log.debug if is_known else log.warning)(
@@ -287,14 +226,14 @@ class PositionMonitor:
         )
         if refused.code == AWAITS_POOL:
             await self._tell_of_wait(position)
-            return _Left(_Outcome.NO_POOL, refused.reason)
+            return Left(Outcome.NO_POOL, refused.reason)
         if refused.code in {NO_ROUTER, UNTRUSTED}:
             await self._tell_of_router(position, refused.reason)
-            return _Left(_Outcome.NO_ROUTER, refused.reason)
+            return Left(Outcome.NO_ROUTER, refused.reason)
         if refused.code == FROZEN:
-            return _Left(_Outcome.FROZEN, refused.reason)
+            return Left(Outcome.FROZEN, refused.reason)
         waits = refused.code in NOT_ABOUT_TOKEN
-        return _Left(_Outcome.WAITS if waits else _Outcome.REFUSED, refused.reason)
+        return Left(Outcome.WAITS if waits else Outcome.REFUSED, refused.reason)
 
     async def _follow(self, position: Position, intent: Intent, decided: Exit, slippage_bps: int, climbs: int) -> int:
         """Wait for the exit's outcome; one that does not land in its rung's time is signed again on the next.
@@ -326,7 +265,7 @@ class PositionMonitor:
         return climbs
 
     def _request(
-        self, position: Position, decided: Exit, rung: Rung, tries: _Tries, protection: Protection
+        self, position: Position, decided: Exit, rung: Rung, tries: Tries, protection: Protection
     ) -> TradeRequest:
         """Everything is the balance on the chain, dust from outside included, unless a buy of it may still land.
 
@@ -378,7 +317,7 @@ class PositionMonitor:
             return
         look.told_of_router = True
 
-    async def _told(self, position: Position, tries: _Tries) -> _Tries:
+    async def _told(self, position: Position, tries: Tries) -> Tries:
         """Nobody waits for an exit in silence: when every rung has failed, its owner and the operator hear why.
 
         They hear it again whenever the tries have doubled.
@@ -393,3 +332,11 @@ class PositionMonitor:
             log.warning("exit_stuck_not_told", position=position.id, reason=str(error))
             return tries
         return replace(tries, told_at=tries.climbs * 2)
+
+
+def _worth(position: Position, venue: Venue, fees: Fees) -> int | None:
+    """What selling all of it would bring, in lamports; None where nothing can be sold there."""
+    try:
+        return quote_sell(venue, position.token_raw, fees).received_lamports
+    except QuoteError:
+        return None

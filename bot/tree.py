@@ -44,6 +44,7 @@ from bot.care import MoneyCare
 from bot.errors import Unavailable
 from bot.execution.alerts import spool_trouble
 from bot.execution.balance_book import BalanceBook
+from bot.execution.borne_out import BorneOut
 from bot.execution.closings import Closings
 from bot.execution.compare_watch import CompareWatch
 from bot.execution.confirm import Confirmer
@@ -163,8 +164,9 @@ class TradingBot:
         self.care.desk, self.care.confirmer, self.care.finality = self.desk, self.confirmer, self.finality
         self.reconciler = self._reconciler()
         self.care.compare = self.reconciler.run_while_halted
+        borne = BorneOut(chain, self.prices, clock)
         self.fallback = FallbackMonitor(
-            store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell
+            store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell, borne
         )
         self.hunt = self._hunt()
         self.market = MarketData(self.adapters, self.prices, self.alerts.tell)

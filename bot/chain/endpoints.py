@@ -323,12 +323,12 @@ class Endpoints:
                 outcomes += await race(resting, ask, is_final, patience_s=patience_s)
         return outcomes
 
-    async def every(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
+    async def every(self, question: Question[Answer], *, soon: bool = False) -> list[tuple[str, Answer | BotError]]:
         """What each endpoint answered or raised, asked at the same time, as (name, answer) in order.
 
-        Whoever is left alone now counts as one that raised ChainUnavailable.
+        Who is left alone counts as one that raised ChainUnavailable; so does, if `soon`, who is `SEND_GRACE_S` later than another.
         """
-        return await self._all_at_once(question, _never)
+        return await self._all_at_once(question, _is_answer if soon else _never)
 
     async def all_until_taken(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
         """As `every`, but once one endpoint has answered the others have `SEND_GRACE_S` to do so as well.

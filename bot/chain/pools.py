@@ -83,7 +83,7 @@ class Pools:
                 continue
             try:
                 account = _account_from(mint, program, shown[0])
-                found[str(mint)] = _pool_from(account, shown[1:], config.tiers, slot)
+                found[str(mint)] = _pool_from(account, shown[1:], config.tiers, slot, seen.name)
             except DecodeError as error:
                 log.warning("pool_left_out", mint=str(mint), reason=str(error))
             else:
@@ -92,6 +92,22 @@ class Pools:
         while len(self._known) > MAX_POOLS:
             self._known.popitem(last=False)
         return found
+
+    def addresses(self, mint: str) -> list[str]:
+        """The accounts that a pool which was read before is decoded from; raises LookupError for another one."""
+        program = self.token_program_of(mint)
+        if program is None:
+            raise LookupError(f"the pool of {mint} has not been read yet")
+        return [str(key) for key in _accounts_of(at.key_from(mint), program)]
+
+    async def decoded(self, mint: str, accounts: Mapping[str, AccountData | None], slot: int, told_by: str) -> Pool:
+        """The pool in these accounts. Raises LookupError as `addresses`, DecodeError, ChainUnavailable."""
+        pool, *others = (accounts[address] for address in self.addresses(mint))
+        program = self._known[mint].token_program
+        if pool is None:
+            raise DecodeError("the pool account is missing")
+        config = await self.fresh_config()
+        return _pool_from(_account_from(at.key_from(mint), program, pool), others, config.tiers, slot, told_by)
 
     async def fresh_config(self) -> _Config:
         """The pool program's settings, at most a minute old. Raises DecodeError when the cluster has no such program."""
@@ -152,7 +168,11 @@ def _account_from(mint: Pubkey, token_program: Pubkey, shown: AccountData) -> po
 
 
 def _pool_from(
-    account: pool_layouts.PoolAccount, others: list[AccountData | None], tiers: tuple[PoolFeeTier, ...], slot: int
+    account: pool_layouts.PoolAccount,
+    others: list[AccountData | None],
+    tiers: tuple[PoolFeeTier, ...],
+    slot: int,
+    told_by: str,
 ) -> Pool:
     """The reserves of both vaults, and the fees at the market cap that follows from them.
 
@@ -172,6 +192,7 @@ def _pool_from(
         fees=replace(fees, creator_bps=_creator_bps(account, fees)),
         creator=str(account.coin_creator),
         slot=slot,
+        told_by=told_by,
     )
 
 

@@ -21,11 +21,12 @@ from bot.chain.launchpad_config import LaunchpadConfig
 from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
+from bot.chain.price_witness import PriceWitness, curves_in
 from bot.chain.pumpfun import curve_in
 from bot.chain.rpc import AccountData, Commitment
 from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.unit_prices import FeeHints, UnitPrices
-from bot.chain.witnessed import WitnessedReads
+from bot.chain.witnessed import Told, WitnessedReads
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
 from bot.ports import Blockhash, ClosingOrder, EndpointHealth, Routing, SeenLamports, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
@@ -39,7 +40,7 @@ from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route, RouteError
 from bot.trading.token_check import MintFacts, hazards
-from bot.trading.venue import PUMPSWAP, Venue
+from bot.trading.venue import PUMPSWAP, OwnVenue, Venue
 
 MAX_COINS = 20_000
 MAX_SIGNATURES = 1_000  # the largest page that nodes give
@@ -65,6 +66,7 @@ class PumpChain:
         self._plain_mints: OrderedDict[str, MintFacts] = OrderedDict()
         self._pools = Pools(endpoints, shared)
         self._decoding = trio.Lock()
+        self._witness = PriceWitness(endpoints, shared, self._pools)
 
     def __repr__(self) -> str:
         return f"<PumpChain {self._endpoints!r}>"
@@ -106,11 +108,12 @@ class PumpChain:
     async def venue(self, mint: str) -> Venue:
         if (pool := await self._known_pool(at.key_from(mint))) is not None:
             return pool
-        slot, accounts = await self._read_coins([mint], "confirmed")
-        account = accounts[at.curve_address(mint)]
+        told = await self._read_coins([mint], "confirmed")
+        address = at.curve_address(mint)
+        account = told.accounts[address]
         if account is None:
             raise LookupError(f"{mint} has no bonding curve")
-        curve = curve_in(account, slot)
+        curve = curve_in(account, told.slot, told.by[address])
         return (await self._pools_of({mint: curve})).get(mint, curve)
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
@@ -121,12 +124,18 @@ class PumpChain:
         others = [mint for mint in dict.fromkeys(mints) if mint not in found]
         if not others:
             return found
-        slot, accounts = await self._read_coins(others, "confirmed")
+        told = await self._read_coins(others, "confirmed")
         async with self._decoding:
             # Answers that came together are decoded one after the other, and whoever else is ready runs in between.
             await trio.lowlevel.checkpoint()
-            curves = _curves_in(accounts, slot, others)
+            curves = curves_in(told, others)
         return {**found, **curves, **await self._pools_of(curves)}
+
+    async def venue_besides(self, mint: str, told: OwnVenue) -> OwnVenue:
+        return await self._witness.besides(mint, told)
+
+    async def looks(self, mint: str, told: OwnVenue) -> list[OwnVenue]:
+        return await self._witness.looks(mint, told)
 
     async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:  # noqa: ARG002 - it has none for any
         """The launchpad alone knows no way for other tokens."""
@@ -148,16 +157,14 @@ class PumpChain:
         programs = {at.key_from(mint): self._coins[mint].token_program for mint in complete}
         return await self._pools.read(programs, "confirmed")
 
-    async def _read_coins(
-        self, mints: Sequence[str], commitment: Commitment
-    ) -> tuple[int, dict[str, AccountData | None]]:
+    async def _read_coins(self, mints: Sequence[str], commitment: Commitment) -> Told:
         """The curve accounts of mints, and the mints themselves where their facts are not known yet."""
         new = [mint for mint in mints if mint not in self._coins]
         addresses = [at.curve_address(mint) for mint in mints] + new
-        slot, accounts = await self._reads.accounts(addresses, commitment)
+        told = await self._reads.told(addresses, commitment)
         for mint in new:
-            self._learn(mint, accounts[mint], accounts[at.curve_address(mint)])
-        return slot, accounts
+            self._learn(mint, told.accounts[mint], told.accounts[at.curve_address(mint)])
+        return told
 
     def _learn(self, mint: str, mint_account: AccountData | None, curve_account: AccountData | None) -> None:
         """Remember what never changes of a coin. Accounts of other programs teach nothing; reading them says why."""
@@ -382,17 +389,3 @@ class PumpChain:
         """The slot of a confirmed transaction with those payloads, for one that somebody named."""
         record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
         return None if record is None else (record.slot, event_payloads(record))
-
-
-def _curves_in(accounts: Mapping[str, AccountData | None], slot: int, mints: Sequence[str]) -> dict[str, Curve]:
-    """The curves of those coins that have one which can be read."""
-    curves: dict[str, Curve] = {}
-    for mint in mints:
-        account = accounts[at.curve_address(mint)]
-        if account is None:
-            continue
-        try:
-            curves[mint] = curve_in(account, slot)
-        except DecodeError as error:
-            log.warning("curve_left_out", mint=mint, reason=str(error))
-    return curves

@@ -96,8 +96,8 @@ def events_in_instructions(instructions: Iterable[InnerInstruction]) -> tuple[by
     )
 
 
-def curve_from(account: layouts.CurveAccount, slot: int) -> Curve:
-    """The reserves of an account read at `slot`; raises DecodeError for a coin that is not quoted in SOL."""
+def curve_from(account: layouts.CurveAccount, slot: int, told_by: str = "") -> Curve:
+    """The reserves of an account read at `slot` from `told_by`; raises DecodeError for a coin that is not quoted in SOL."""
     if not layouts.is_sol(account.quote_mint):
         raise DecodeError(f"the coin is quoted in {account.quote_mint}, only SOL is traded here")
     if account.virtual_token_raw == 0 and not account.complete:
@@ -110,14 +110,15 @@ def curve_from(account: layouts.CurveAccount, slot: int) -> Curve:
         complete=account.complete,
         creator=str(account.creator),
         slot=slot,
+        told_by=told_by,
     )
 
 
-def curve_in(account: AccountData, slot: int) -> Curve:
+def curve_in(account: AccountData, slot: int, told_by: str = "") -> Curve:
     """The reserves of a curve account; raises DecodeError for one of another program or layout."""
     if account.owner != _PUMP:
         raise DecodeError(f"the curve account belongs to {account.owner}, not to the launchpad")
-    return curve_from(layouts.decode_curve(account.data), slot)
+    return curve_from(layouts.decode_curve(account.data), slot, told_by)
 
 
 def launchpad_events(

@@ -13,7 +13,7 @@ from bot.trading.liquidity import LiquidityLock
 from bot.trading.metadata import TokenMetadata
 from bot.trading.route import Route
 from bot.trading.token_check import MintFacts
-from bot.trading.venue import Venue
+from bot.trading.venue import OwnVenue, Venue
 
 
 @dataclass(slots=True, repr=False)
@@ -27,6 +27,12 @@ class ReadThrough:
 
     async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
         return await self.real.venues(mints)
+
+    async def venue_besides(self, mint: str, told: OwnVenue) -> OwnVenue:
+        return await self.real.venue_besides(mint, told)
+
+    async def looks(self, mint: str, told: OwnVenue) -> list[OwnVenue]:
+        return await self.real.looks(mint, told)
 
     async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:
         return await self.real.routes(mints)

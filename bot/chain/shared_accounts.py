@@ -60,32 +60,37 @@ class SharedAccounts:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
-        self._queues: dict[tuple[bool, Commitment], _Queue] = {}
+        self._queues: dict[tuple[bool, Commitment, str], _Queue] = {}
 
-    async def read(self, addresses: Sequence[str], commitment: Commitment, *, not_before: int = 0) -> Seen:
+    async def read(
+        self, addresses: Sequence[str], commitment: Commitment, *, not_before: int = 0, besides: str = ""
+    ) -> Seen:
         """The accounts as one endpoint shows them, asked for after this call began, at no older slot than `not_before`.
 
-        More accounts than one request takes are asked for alone. Raises ChainUnavailable, SlotNotReached for one.
+        The endpoint `besides` is not asked. More accounts than one request takes are asked for alone. Raises
+        ChainUnavailable, SlotNotReached for one.
         """
         if len(addresses) > MAX_ACCOUNTS:
-            return await self._ask(addresses, commitment, not_before)
-        queue = self._queues.setdefault((in_exit_lane(), commitment), _Queue())
+            return await self._ask(addresses, commitment, not_before, besides)
+        queue = self._queues.setdefault((in_exit_lane(), commitment, besides), _Queue())
         while True:
             read = queue.newest
             if read is not None and queue.is_open and read.has_room_for(addresses):
                 read.join(addresses, not_before)
                 await read.done.wait()
             else:
-                read = await self._make(queue, addresses, commitment, not_before)
+                read = await self._make(queue, addresses, commitment, not_before, besides)
             if read.seen is not None:
                 return Seen(read.seen.name, read.seen.slot, {one: read.seen.accounts[one] for one in addresses})
             if isinstance(read.error, SlotNotReached) and not_before < read.not_before:
                 # It was too early for somebody else.
-                return await self._ask(addresses, commitment, not_before)
+                return await self._ask(addresses, commitment, not_before, besides)
             if read.error is not None:
                 raise read.error
 
-    async def _make(self, queue: _Queue, addresses: Sequence[str], commitment: Commitment, not_before: int) -> _Read:
+    async def _make(
+        self, queue: _Queue, addresses: Sequence[str], commitment: Commitment, not_before: int, besides: str
+    ) -> _Read:
         """Open a read, wait for the one before it, close it and ask."""
         before = queue.newest
         read = queue.newest = _Read()
@@ -98,7 +103,7 @@ class SharedAccounts:
                 with trio.move_on_after(PATIENCE_S):
                     await before.done.wait()
             self._close(queue, read)
-            read.seen = await self._ask(list(read.addresses), commitment, read.not_before)
+            read.seen = await self._ask(list(read.addresses), commitment, read.not_before, besides)
         except Exception as error:  # handed to everybody in it, who raises it
             read.error = error
         finally:
@@ -110,8 +115,10 @@ class SharedAccounts:
         if queue.newest is read:
             queue.is_open = False
 
-    async def _ask(self, addresses: Sequence[str], commitment: Commitment, not_before: int) -> Seen:
+    async def _ask(self, addresses: Sequence[str], commitment: Commitment, not_before: int, besides: str) -> Seen:
         name, (slot, found) = await self._endpoints.first_named(
-            lambda client: client.accounts(addresses, commitment, not_before=not_before), hedge=True
+            lambda client: client.accounts(addresses, commitment, not_before=not_before),
+            hedge=True,
+            besides={besides} if besides else (),
         )
         return Seen(name, slot, found)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -51,6 +52,15 @@ CERTAIN_AFTER_SLOTS = 8
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Accounts by address, None for one that two endpoints do not show; the oldest slot, and who showed each."""
+
+    slot: int
+    accounts: dict[str, AccountData | None]
+    by: dict[str, str]
+
+
 class WitnessedReads:
     """Reads through the pool that believe an absence only when a second endpoint confirms it.
 
@@ -72,16 +82,22 @@ class WitnessedReads:
     async def accounts(
         self, addresses: Sequence[str], commitment: Commitment
     ) -> tuple[int, dict[str, AccountData | None]]:
-        """The oldest slot and the accounts by address, None for one that two endpoints do not show.
+        """The oldest slot and the accounts by address, None for one that two endpoints do not show; raises as `told`."""
+        told = await self.told(addresses, commitment)
+        return told.slot, told.accounts
+
+    async def told(self, addresses: Sequence[str], commitment: Commitment) -> Told:
+        """The accounts, and who showed them.
 
         Raises ChainUnavailable when one is missing and nobody else can say whether it is there.
         """
         seen = await self._shared.read(addresses, commitment)
         name, slot, found = seen.name, seen.slot, seen.accounts
         missing = [address for address, account in found.items() if account is None]
+        by = dict.fromkeys(found, name)
         if not missing or self._alone:
-            return slot, found
-        seen_at, others = await self._second(
+            return Told(slot, found, by)
+        second, (seen_at, others) = await self._second_named(
             name, lambda client: client.accounts(missing, commitment), f"{len(missing)} account(s) missing"
         )
         there = [address for address, account in others.items() if account is not None]
@@ -89,15 +105,18 @@ class WitnessedReads:
             self._endpoints.distrust(
                 name, f"at slot {slot} it did not show {there[0]}, which another one had at {seen_at}"
             )
-        return min(slot, seen_at), {**found, **others}
+        return Told(min(slot, seen_at), {**found, **others}, by | dict.fromkeys(others, second))
 
     async def _second(self, first: str, question: Question[Answer], what: str) -> Answer:
         """The answer of an endpoint other than `first`; the error says what stays unproven."""
+        _, answer = await self._second_named(first, question, what)
+        return answer
+
+    async def _second_named(self, first: str, question: Question[Answer], what: str) -> tuple[str, Answer]:
         try:
-            _, answer = await self._patiently(lambda: self._other(question, first))
+            return await self._patiently(lambda: self._other(question, first))
         except ChainUnavailable as error:
             raise ChainUnavailable(f"{first}: {what}, and nobody else can say: {error}") from None
-        return answer
 
     async def _other(self, question: Question[Answer], *besides: str) -> tuple[str, Answer]:
         return await self._endpoints.first_named(question, hedge=True, besides=besides)

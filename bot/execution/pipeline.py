@@ -29,6 +29,7 @@ from bot.execution.in_flight import Followed, InFlight
 from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
+from bot.execution.price_book import PriceBook
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.quoting import CannotPrepareError, Priced, Quoting, not_sent
 from bot.execution.rehearsals import BALANCE_HOLDS_MS, Rehearsals
@@ -36,7 +37,7 @@ from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.signed_again import may_be_closing, refused_beside
 from bot.execution.units_book import Kind, UnitsBook, kind_of
-from bot.ports import Chain, Gate, Prices, Routing, Snipe, SnipeRun, Store, Submitted, SwapOrder, User, Wallet
+from bot.ports import Chain, Gate, Routing, Snipe, SnipeRun, Store, Submitted, SwapOrder, User, Wallet
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
@@ -67,7 +68,7 @@ class Pipeline:
     clock: Clock
     policy: Policy
     in_flight: InFlight
-    prices: Prices
+    prices: PriceBook
     holdings: ExitBalances
     balances: BalanceBook
     pause_causes: PauseCauses

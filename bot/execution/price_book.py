@@ -10,6 +10,7 @@ import trio
 
 from bot.ports import PricePoint
 from bot.trading.pool import Pool
+from bot.trading.venue import Venue, told_by
 
 DRAWER_MS = (
     250  # watched mints lie together by when they were last seen, so that nobody goes over all to find the old ones
@@ -25,6 +26,7 @@ class _Entry:
     point: PricePoint | None = None
     doubted: bool = False
     drawer: int | None = None
+    told: dict[str, PricePoint] = field(default_factory=dict)
     changed: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -52,6 +54,7 @@ class PriceBook:
         if entry.watchers == 0:
             entry.point, entry.doubted = None, False
             self._put(mint, entry)
+            entry.told.clear()
         entry.watchers += 1
         try:
             yield
@@ -84,6 +87,7 @@ class PriceBook:
         if entry is None or (entry.point is not None and point.venue.slot < entry.point.venue.slot):
             return
         known, entry.point = entry.point, point
+        entry.told[told_by(point.venue)] = point
         if entry.watchers:
             self._put(mint, entry)
         if known is None or replace(known.venue, slot=point.venue.slot) != point.venue:
@@ -93,6 +97,30 @@ class PriceBook:
     def latest(self, mint: str) -> PricePoint | None:
         entry = self._entries.get(mint)
         return entry.point if entry is not None and entry.watchers else None
+
+    def otherwise(self, mint: str, told: str, since_ms: int) -> PricePoint | None:
+        """The newest reserves of a mint that others than the endpoint `told` have shown, seen since then; None for none."""
+        entry = self._entries.get(mint)
+        others = [] if entry is None else [point for name, point in entry.told.items() if name != told]
+        lately = [point for point in others if point.seen_at_ms >= since_ms]
+        return max(lately, key=lambda point: (point.venue.slot, point.seen_at_ms), default=None)
+
+    def told_by_all(self, mint: str) -> Venue | None:
+        """The last reserves of a mint that were no single endpoint's word; None where there were none."""
+        entry = self._entries.get(mint)
+        point = None if entry is None else entry.told.get("")
+        return None if point is None else point.venue
+
+    def correct(self, mint: str, wrong: Venue, right: PricePoint) -> None:
+        """Take out what one endpoint told falsely, whatever slot it named; `right` counts from now on."""
+        entry = self._entries.get(mint)
+        if entry is None:
+            return
+        if entry.told.get(told_by(wrong)) is not None:
+            del entry.told[told_by(wrong)]
+        if entry.point is not None and entry.point.venue == wrong:
+            entry.point = None
+        self.push(mint, right)
 
     async def changed(self, mint: str) -> None:
         await self._entries[mint].changed.wait()

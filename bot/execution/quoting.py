@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected
+from bot.execution.borne_out import BorneOut
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.policy import Policy
-from bot.ports import Chain, Prices, Wallet
+from bot.execution.price_book import PriceBook
+from bot.ports import Chain, Wallet
 from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
+from bot.trading.exits import AT_ANY_PRICE
 from bot.trading.failures import order_failure
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.limits import UserSettings, checks_tokens, effective_floor, entry_slippage_bps
@@ -77,7 +80,7 @@ class Quoting:
     """Reads what a price hangs on. The policy's ceilings bound what the user's settings say."""
 
     chain: Chain
-    prices: Prices
+    prices: PriceBook
     policy: Policy
     holdings: ExitBalances
     clock: Clock
@@ -85,7 +88,7 @@ class Quoting:
     async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """Quote against the reserves of this moment. Raises CannotPrepareError, ChainUnavailable or DecodeError."""
         try:
-            venue = self._told(request) or await self._venue(request.mint)
+            venue = self._told(request) or await self._venue(request)
             if request.side is Side.BUY:
                 await self._refuse_token(request, settings, venue)
                 return await self._buy(request, venue)
@@ -209,17 +212,35 @@ class Quoting:
             wallet_lamports=balances.lamports - (POOL_LOAN_LAMPORTS if wraps_sol(venue) else 0),
         )
 
+    @property
+    def _borne_out(self) -> BorneOut:
+        return BorneOut(self.chain, self.prices, self.clock)
+
     def _told(self, request: TradeRequest) -> Venue | None:
-        """The reserves of a curve that its latest event told, young enough for a sniper to buy by without asking again."""
+        """The reserves of a curve that its latest event told, young enough for a sniper to buy by without asking again.
+
+        What was polled since has to be the same within the slippage, so that no endpoint's word alone makes a bound.
+        """
         if request.context is not Context.SNIPER:
             return None
         point = self.prices.latest(request.mint)
         if point is None or self.clock.now_ms() - point.seen_at_ms > self.policy.price_max_age_ms:
             return None
-        return point.venue if isinstance(point.venue, Curve) and not point.venue.complete else None
+        if not isinstance(point.venue, Curve) or point.venue.complete:
+            return None
+        is_known = self._borne_out.is_known(request.mint, point.venue, request.slippage_bps)
+        return point.venue if is_known else None
 
-    async def _venue(self, mint: str) -> Venue:
-        """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed."""
-        confirmed = await self.chain.venue(mint)
-        pushed = self.prices.latest(mint)
-        return pushed.venue if pushed is not None and pushed.venue.slot > confirmed.slot else confirmed
+    async def _venue(self, request: TradeRequest) -> Venue:
+        """The newest reserves: the account as confirmed, or the event of a later slot that the stream has pushed.
+
+        One endpoint's word that others contradict by more than the slippage makes no bound. What has to be sold at any price
+        asks nobody else: its bound ends at nothing anyway.
+        """
+        confirmed = await self.chain.venue(request.mint)
+        pushed = self.prices.latest(request.mint)
+        newest = pushed.venue if pushed is not None and pushed.venue.slot > confirmed.slot else confirmed
+        if request.reason in AT_ANY_PRICE:
+            return newest
+        is_sale = request.side is Side.SELL
+        return await self._borne_out.quoted(request.mint, newest, request.slippage_bps, is_sale=is_sale)

@@ -20,7 +20,7 @@ from bot.trading.metadata import TokenMetadata
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route
 from bot.trading.token_check import MintFacts
-from bot.trading.venue import Venue
+from bot.trading.venue import OwnVenue, Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,19 @@ class Chain(Protocol):
         """The same of many mints in as few calls as the endpoint allows; unknown mints are left out.
 
         No aggregator is asked: of tokens with neither curve nor pool there is what `routes` found lately.
+        """
+
+    async def venue_besides(self, mint: str, told: OwnVenue) -> OwnVenue:
+        """The reserves of the same curve or pool as an endpoint shows them that did not tell `told`, at `processed`.
+
+        At no older slot than `told`, where anybody has come as far. Raises ChainUnavailable where nobody else can be asked,
+        DecodeError, LookupError where the account is not there.
+        """
+
+    async def looks(self, mint: str, told: OwnVenue) -> list[OwnVenue]:
+        """The reserves of that curve or pool as every endpoint shows them that answers at once, each at its own slot.
+
+        An endpoint that two others contradict at the same slot is distrusted. Raises ChainUnavailable where nobody answers.
         """
 
     async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:

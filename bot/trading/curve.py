@@ -6,7 +6,7 @@ results and recorded mainnet trades to the lamport. Amounts are lamports and raw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.trading.units import BPS, bps_ceil
 
@@ -41,7 +41,10 @@ class Fees:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Reserves of one bonding curve at one slot. `creator` is its base58 key; a zero creator earns no fee."""
+    """Reserves of one bonding curve at one slot. `creator` is its base58 key; a zero creator earns no fee.
+
+    `told_by` is the endpoint whose word alone this is; empty for what the stream told, or two endpoints alike.
+    """
 
     virtual_token_raw: int
     virtual_quote_lamports: int
@@ -50,6 +53,7 @@ class Curve:
     complete: bool
     creator: str
     slot: int
+    told_by: str = field(default="", compare=False)
 
     @property
     def market_cap_lamports(self) -> int:

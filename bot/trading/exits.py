@@ -17,6 +17,15 @@ class ExitReason(StrEnum):
     FLATTEN = "flatten"
     PANIC = "panic"
 
+    @property
+    def is_by_price(self) -> bool:
+        """Whether a price decided it, and a false one would."""
+        return self in {ExitReason.TAKE_PROFIT, ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP}
+
+
+# The reasons, as a request names them, of sales that have to be made whatever they bring.
+AT_ANY_PRICE = frozenset({ExitReason.FLATTEN.value, ExitReason.PANIC.value})
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:

@@ -7,7 +7,7 @@ account of the pool program. Amounts are lamports and raw token units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.trading.curve import Quote, QuoteError
 from bot.trading.units import BPS, bps_ceil, ceil_div
@@ -44,7 +44,8 @@ class Pool:
     """Reserves of one pool at one slot, and the fees that its program takes there.
 
     `quote_lamports` is what the vault holds; the price also counts `virtual_quote_lamports`, which nobody can take out
-    and which may be negative. `creator` is the base58 key of whoever earns the creator fee.
+    and which may be negative. `creator` is the base58 key of whoever earns the creator fee. `told_by` is the endpoint whose
+    word alone this is; empty where two endpoints told it alike.
     """
 
     token_raw: int
@@ -54,6 +55,7 @@ class Pool:
     fees: PoolFees
     creator: str
     slot: int
+    told_by: str = field(default="", compare=False)
 
     @property
     def priced_lamports(self) -> int:

@@ -102,6 +102,18 @@ async def _stop_loss(stage: Stage) -> None:
     await stage.flat()
 
 
+async def _stop_loss_after_a_lie(stage: Stage) -> None:
+    """The endpoint that is asked first tells half of the SOL in the curve, which sells nothing; then the price falls."""
+    stage.prices.told_bps = BPS // 2
+    try:
+        await until(lambda: stage.prices.lies > 0, within_s=10)
+        await trio.sleep(3)
+        stage.prices.told_bps = BPS
+        await _stop_loss(stage)
+    finally:
+        stage.prices.told_bps, stage.prices.lies = BPS, 0
+
+
 async def _hold_with_stop(stage: Stage) -> None:
     store = stage.world.store
     await store.change_settings(stage.user.id, lambda _: replace(CALM, stop_loss_bps=1_000), "test")
@@ -315,6 +327,9 @@ SCENARIOS = (
     Scenario("flatten", Stage.hold, _flatten),
     Scenario("pause and resume", Stage.hold, _pause_and_resume),
     Scenario("stop loss", _hold_with_stop, _stop_loss),
+    Scenario(
+        "stop loss after a lie", _hold_with_stop, _stop_loss_after_a_lie, only=("BorneOut._second", "BorneOut._looks")
+    ),
     Scenario("buy more", Stage.hold, _buy),
     Scenario("sold too late", Stage.hold, _sell_too_late),
     Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Pipeline._send", "Confirmer._settle")),

@@ -17,8 +17,9 @@ from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.crash.points import point_at, points
 from tests.simulation.doors import Call, Life
-from tests.simulation.world import DoorWorld, make_door_world
+from tests.simulation.world import ENDPOINTS, DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
+from tests.whole.false_prices import FalsePrices
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import until
 
@@ -79,12 +80,16 @@ Act = Callable[["Stage"], Awaitable[None]]
 
 @dataclass(slots=True)
 class Stage:
-    """One world with one user. `mint` is the token of the episode, `bot` the bot of the life that goes on."""
+    """One world with one user. `mint` is the token of the episode, `bot` the bot of the life that goes on.
+
+    The endpoint that is asked first tells the reserves that `prices` say.
+    """
 
     world: DoorWorld
     crowd: Crowd
     user: User
     wallet: Wallet
+    prices: FalsePrices
     mint: str = ""
     bot: TradingBot | None = None
     orders: int = 0
@@ -173,9 +178,11 @@ class Stage:
 async def make_stage(seed: int) -> Stage:
     """A stage with one funded user who wants nothing by himself."""
     world = make_door_world(seed)
+    prices = FalsePrices(liar=ENDPOINTS[0], delay_s=0.0)
+    world.door = prices.door
     await world.store.bind_genesis(world.chain.call("getGenesisHash"))
     user, wallet = await world.user("demo-1", CALM)
-    return Stage(world, Crowd(world.chain), user, wallet)
+    return Stage(world, Crowd(world.chain), user, wallet, prices)
 
 
 @dataclass(frozen=True, slots=True)

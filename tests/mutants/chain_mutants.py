@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.mutants.mutants import Edit, Mutant
 
+BORNE_OUT = "bot/execution/borne_out.py"
+FALSE_PRICES = "tests/whole/test_false_prices.py"
+
 CHAIN_MUTANTS = (
     Mutant(
         "believes that an endpoint is down where one method of it fails",
@@ -97,5 +100,43 @@ CHAIN_MUTANTS = (
         "fails a buy by the word of one endpoint",
         (Edit("bot/execution/landings.py", "    if is_buy and not succeeded:\n        return False\n", ""),),
         ("tests/trading/test_landings.py",),
+    ),
+    Mutant(
+        "sells by a price that one endpoint alone tells",
+        (
+            Edit(
+                BORNE_OUT,
+                "        if decided is None or not decided.reason.is_by_price or isinstance(told, Route) or not told.told_by:\n",
+                "        if True:\n",
+            ),
+        ),
+        (f"{FALSE_PRICES}::test_false_reserves_of_one_endpoint_sell_nothing",),
+    ),
+    Mutant(
+        "believes the second endpoint where two contradict each other about a price",
+        (
+            Edit(
+                BORNE_OUT,
+                "            looks = await self._looks(mint, told) or [told, second]\n        right = _majority",
+                "            looks = [second]\n        right = _majority",
+            ),
+        ),
+        (f"{FALSE_PRICES}::test_a_crash_that_only_polling_shows_sells_although_another_endpoint_denies_it",),
+    ),
+    Mutant(
+        "makes the bound of an order of what one endpoint alone tells",
+        (
+            Edit(
+                BORNE_OUT,
+                "        if self.is_known(mint, told, tolerance_bps):\n",
+                "        if True:\n",
+            ),
+        ),
+        (f"{FALSE_PRICES}::test_the_bound_of_a_buy_lies_within_the_slippage_of_the_true_price",),
+    ),
+    Mutant(
+        "remembers a peak that one endpoint made up",
+        (Edit(BORNE_OUT, "        return min(worth_now, worth(second))\n", "        return worth_now\n"),),
+        (f"{FALSE_PRICES}::test_a_false_peak_stops_nobody_once_the_lie_is_over",),
     ),
 )

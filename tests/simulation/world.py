@@ -94,8 +94,7 @@ class DoorWorld(World):
 
     def _made(self) -> tuple[Adapters, Endpoints]:
         clients = [
-            RpcClient(InProcessTransport(self.chain, f"rpc-{number + 1}", number), RPC_DEADLINE_S)
-            for number in ENDPOINTS
+            RpcClient(self.door(self.chain, f"rpc-{number + 1}", number), RPC_DEADLINE_S) for number in ENDPOINTS
         ]
         endpoints = Endpoints(clients, self.clock, landmark=LANDMARK)
         engines = in_process_engines(self.chain, self.clock)

@@ -22,6 +22,7 @@ from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
+from bot.chain.transport import Transport
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.console import ConsoleMessenger
@@ -107,15 +108,16 @@ class World:
     sources: tuple[str, ...] = ("logs",)
     wallets_by_stream: bool = False
     endpoints: int = 1
+    door: Callable[[InProcessChain, str, int], Transport] = InProcessTransport
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
 
     def __post_init__(self) -> None:
         self.database = CutStore(self.store)
 
-    def doors(self) -> Sequence[InProcessTransport]:
+    def doors(self) -> Sequence[Transport]:
         """The endpoints that the bot is given."""
-        return [InProcessTransport(self.chain, f"in-process:{1 + number}", number) for number in range(self.endpoints)]
+        return [self.door(self.chain, f"in-process:{1 + number}", number) for number in range(self.endpoints)]
 
     def adapters(self) -> Adapters:
         """Fresh adapters, as a new process would make them."""
