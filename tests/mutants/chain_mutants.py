@@ -139,4 +139,48 @@ CHAIN_MUTANTS = (
         (Edit(BORNE_OUT, "        return min(worth_now, worth(second))\n", "        return worth_now\n"),),
         (f"{FALSE_PRICES}::test_a_false_peak_stops_nobody_once_the_lie_is_over",),
     ),
+    Mutant(
+        "leaves a stream under the old key before one under the new key tells anything",
+        (
+            Edit(
+                "bot/chain/new_key.py",
+                "        with trio.CancelScope() as self._scopes[number]:\n",
+                "        self._lives(number)\n        with trio.CancelScope() as self._scopes[number]:\n",
+            ),
+        ),
+        ("tests/chain/test_chain_new_key.py",),
+    ),
+    Mutant(
+        "takes leaders who are away for the silence of a stream that tells what is confirmed",
+        (
+            Edit(
+                "bot/chain/silence.py",
+                "            if self._behind_slots:\n                await",
+                "            if False:\n                await",
+            ),
+        ),
+        ("tests/chain/test_chain_silence.py",),
+    ),
+    Mutant(
+        "tips what others tip where its user wishes for less",
+        (
+            Edit(
+                "bot/trading/landing.py",
+                "        tip = min(tip, landing_lamports)\n",
+                "        tip = landing_lamports\n",
+            ),
+        ),
+        ("tests/chain/test_chain_tip_floor.py",),
+    ),
+    Mutant(
+        "calls liquidity locked that somebody can withdraw",
+        (
+            Edit(
+                "bot/chain/pool_locks.py",
+                '    return LiquidityLock(account.shares_raw, int.from_bytes(shares[36:44], "little"))\n',
+                "    return LiquidityLock(account.shares_raw, 0)\n",
+            ),
+        ),
+        ("tests/chain/test_chain_pool_locks.py",),
+    ),
 )
