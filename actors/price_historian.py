@@ -135,8 +135,8 @@ class PriceHistorian:
     async def _look_again(self) -> None:
         """Read what nobody has told of for a while, all tracked tokens at once; not in the lane of exits."""
         before_ms = self.clock.now_ms() - TOLD_LATELY_MS
-        told = {mint for mint, point in self.prices.newest() if point.seen_at_ms > before_ms}
-        silent = [mint for mint in self._tracked if mint not in told]
+        points = {mint: self.prices.newest_of(mint) for mint in self._tracked}
+        silent = [mint for mint, point in points.items() if point is None or point.seen_at_ms <= before_ms]
         if not silent:
             return
         try:
@@ -166,8 +166,9 @@ class PriceHistorian:
                 if self._new.get(token.mint) is token:
                     del self._new[token.mint]
         newest = self.prices.newest()
-        for mint in self._last.keys() - {mint for mint, _ in newest}:
-            del self._last[mint]
+        if len(self._last) > 2 * len(newest):
+            known = dict(newest)
+            self._last = {mint: point for mint, point in self._last.items() if mint in known}
         for start in range(0, len(newest), BATCH_MAX):
             await self._write_points(newest[start : start + BATCH_MAX], now_ms)
 

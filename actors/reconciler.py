@@ -27,7 +27,7 @@ BOOT_REST_S = 0.5
 JUDGE_INTERVAL_S = 5.0
 WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
 WATCHED_PER_S = 5_000  # with more positions each is checked later, because all are read for it
-WATCHED_AT_ONCE = 200
+WATCHED_AT_ONCE = 50  # monitors that are started together; their rows are read with one question
 # A run without a decision for this long lost its sniper. One whose order is taken after all follows that order again.
 RUN_MAX_AGE_MS = 10_000
 
@@ -117,14 +117,29 @@ class ReconcilerActor:
         positions: list[Position] = []
         try:
             positions = await self.store.open_positions()
-            for number, position in enumerate(positions):
-                if number % WATCHED_AT_ONCE == 0:
-                    await trio.lowlevel.checkpoint()  # who is watched already is looked up without one
-                await self.watch(position.id)
+            alone = [position.id for position in positions if not self.check.is_watched(position.id)]
+            for start in range(0, len(alone), WATCHED_AT_ONCE):
+                await self._watch_some(alone[start : start + WATCHED_AT_ONCE])
             self.check.look(positions)
         except Unavailable as error:
             log.warning("positions_unavailable", reason=str(error))
         return positions
+
+    async def _watch_some(self, position_ids: Sequence[str]) -> None:
+        """Have these watched, all at once; raises Unavailable when any of them could not be read."""
+        troubles: list[Unavailable] = []
+
+        async def watch(position_id: str) -> None:
+            try:
+                await self.watch(position_id)
+            except Unavailable as error:
+                troubles.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for position_id in position_ids:
+                nursery.start_soon(watch, position_id)
+        if troubles:
+            raise troubles[0]
 
     async def _judge(self, positions: Sequence[Position]) -> None:
         try:

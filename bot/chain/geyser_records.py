@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.chain import base58, wire
+from bot.chain import wire
 from bot.chain.geyser import (
     CONFIRMED,
     Ping,
@@ -109,7 +109,7 @@ def _group(data: bytes) -> wire.InnerInstructions:
 
 def _instruction(data: bytes) -> wire.Instruction:
     program, accounts, body = instruction_parts(data)
-    return wire.Instruction(program, list(accounts), base58.encode(body))
+    return wire.HeardInstruction(program, list(accounts), "", body)
 
 
 def _token_balance(data: bytes) -> wire.TokenBalance:

@@ -49,13 +49,18 @@ def account_keys(record: wire.TransactionRecord) -> list[str]:
     return record.transaction.message.account_keys + (loaded.writable + loaded.readonly if loaded else [])
 
 
+def data_of(instruction: wire.Instruction) -> bytes:
+    """What an instruction says; raises DecodeError for a text that is not base58."""
+    return instruction.raw if isinstance(instruction, wire.HeardInstruction) else base58.decode(instruction.data)
+
+
 def _inner_instructions(keys: list[str], groups: Iterable[wire.InnerInstructions]) -> Iterable[InnerInstruction]:
     for group in groups:
         for instruction in group.instructions:
             yield InnerInstruction(
                 program=_at(keys, instruction.program_id_index),
                 accounts=tuple(_at(keys, index) for index in instruction.accounts),
-                data=base58.decode(instruction.data),
+                data=data_of(instruction),
             )
 
 
@@ -129,7 +134,7 @@ def _given_away(record: wire.TransactionRecord, keys: list[str], address: str) -
     for instruction in record.transaction.message.instructions:
         if _at(keys, instruction.program_id_index) != SYSTEM_PROGRAM:
             continue
-        data = base58.decode(instruction.data)
+        data = data_of(instruction)
         if len(data) != TRANSFER_BYTES or data[:4] != SYSTEM_TRANSFER or len(instruction.accounts) < 2:
             continue
         source, target = (_at(keys, index) for index in instruction.accounts[:2])

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.chain import base58, wire
+from bot.chain import wire
 from bot.chain.addresses import TOKEN_PROGRAMS, WRAPPED_SOL_MINT
+from bot.chain.landed import data_of
 from bot.errors import DecodeError
 
 PROGRAM = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8"
@@ -71,7 +72,7 @@ def _user_accounts(instruction: wire.Instruction, keys: Sequence[str]) -> tuple[
     """The user's source, his destination and himself, by index; None for an instruction that is no swap of this program."""
     if _key(keys, instruction.program_id_index) != PROGRAM:
         return None
-    data, accounts = base58.decode(instruction.data), instruction.accounts
+    data, accounts = data_of(instruction), instruction.accounts
     if len(data) < SWAP_BYTES or data[0] not in _TAGS:
         return None
     if data[0] in _SHORT:
@@ -102,7 +103,7 @@ def _transfers(
 def _transfer(instruction: wire.Instruction, keys: Sequence[str]) -> _Transfer | None:
     if _key(keys, instruction.program_id_index) not in _TOKEN_PROGRAMS:
         return None
-    data, accounts = base58.decode(instruction.data), instruction.accounts
+    data, accounts = data_of(instruction), instruction.accounts
     if len(data) < 9 or data[0] not in {_TRANSFER, _TRANSFER_CHECKED}:
         return None
     places = (0, 1) if data[0] == _TRANSFER else (0, 2)

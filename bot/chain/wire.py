@@ -103,6 +103,12 @@ class Instruction(Wire, frozen=True):
     data: str
 
 
+class HeardInstruction(Instruction, frozen=True):
+    """An instruction of a stream that tells bytes: they are in `raw`, and `data` is empty. No JSON is ever read as one."""
+
+    raw: bytes = b""
+
+
 class InnerInstructions(Wire, frozen=True):
     index: Natural
     instructions: list[Instruction]

@@ -183,6 +183,11 @@ class PriceBook:
         await self._doubts.wait()
         self._doubts = trio.Event()
 
+    def newest_of(self, mint: str) -> PricePoint | None:
+        """The newest point of a mint that is watched or followed; None where none is known."""
+        entry = self._entries.get(mint)
+        return None if entry is None else entry.point
+
     def newest(self) -> list[tuple[str, PricePoint]]:
         """The newest point of every watched or followed mint that has one."""
         return [(mint, entry.point) for mint, entry in self._entries.items() if entry.point is not None]
@@ -200,4 +205,5 @@ class PriceBook:
 
 
 def _oldest_first(entries: dict[str, _Entry]) -> list[str]:
-    return [mint for mint, _ in sorted(entries.items(), key=lambda one: (one[1].seen_at_ms, one[0]))]
+    """By when each was seen; those of one moment in the order in which they were told."""
+    return sorted(entries, key=lambda mint: entries[mint].seen_at_ms)

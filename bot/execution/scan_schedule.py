@@ -19,6 +19,7 @@ TOLD_WEIGHT = 0.01  # of a wallet that a stream tells of, beside 1 of one that r
 WEIGHT_MAX = 16.0  # how many times as often the busiest wallets are read as those that rest
 UTILISATION = 0.9  # the rest is for looks that a hint asks for
 WEIGHED_EVERY_S = 10.0
+CREDIT_EVERY_S = 1.0  # what the endpoints' budgets leave is worked out this often, however many scanners ask
 COST_MEMORY = 100  # looks, over which the requests of a look are averaged
 REQUESTS_PER_S_MIN = 0.01  # also of a month that is used: the endpoints refuse then, and say why
 
@@ -63,6 +64,8 @@ class ScanSchedule:
     _weighed_at_s: float = -math.inf
     _cost: float = 1.0
     _next_s: float = -math.inf
+    _credit: float | None = None
+    _credit_at_s: float = -math.inf
 
     def enter(self, address: str) -> None:
         """A wallet is read from now on."""
@@ -96,7 +99,10 @@ class ScanSchedule:
 
     def requests_per_s(self) -> float:
         """What all looks together may ask for now."""
-        credit = self.credit_per_s()
+        now_s = trio.current_time()
+        if now_s >= self._credit_at_s + CREDIT_EVERY_S:
+            self._credit, self._credit_at_s = self.credit_per_s(), now_s
+        credit = self._credit
         most = self.rule.requests_per_s
         share = most if credit is None else credit * self.rule.credit_share_bps / BPS
         return max(REQUESTS_PER_S_MIN, min(most, share))

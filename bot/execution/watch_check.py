@@ -31,6 +31,10 @@ class WatchCheck:
     _missing_since_ms: dict[str, int] = field(default_factory=dict)
     _told: bool = False
 
+    def is_watched(self, position_id: str) -> bool:
+        """Whether somebody looks after this position now."""
+        return position_id in self.monitored or position_id in self.others()
+
     def look(self, open_positions: Sequence[Position]) -> None:
         """Take one look; the alert stands from the first position that is missed until none is."""
         now_ms, others = self.now_ms(), self.others()

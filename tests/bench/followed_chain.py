@@ -66,10 +66,10 @@ class FollowedMarket:
                 yield self._pool.launch(mint, creator, chain, name="Coin", symbol="COIN", uri="https://example.invalid")
         elif (self._directory / "go").exists():
             for _ in range(TRADES_PER_S * slot_ms // 1_000):
-                trader, mint = self._draw.choice(self._pool.traders), self._draw.choice(self._mints).pubkey()
+                trader, coin = self._draw.choice(self._pool.traders), self._draw.choice(self._mints).pubkey()
                 bought = self._pool.buy(
                     trader,
-                    mint,
+                    coin,
                     creator.pubkey(),
                     chain,
                     spend_lamports=SPEND_LAMPORTS,

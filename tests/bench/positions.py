@@ -258,11 +258,17 @@ class PositionsWorld(World):
 
 
 def _samples(chain: InProcessChain) -> tuple[bytes, bytes]:
-    """The accounts of a token that was just launched, as the node tells them: its curve and its mint."""
-    mint = Crowd(chain).launch()
+    """The accounts of a token in which there is money enough for a sale, as the node tells them: its curve and its mint."""
+    crowd = Crowd(chain)
+    mint = crowd.launch()
+    chain.step(2)
+    crowd.buy(mint, 2, 2 * LAMPORTS_PER_SOL)
     chain.step(2)
     asked = [str(bonding_curve(Pubkey.from_string(mint))), mint]
-    curve, of_mint = chain.call("getMultipleAccounts", asked, {"encoding": "base64"})["value"]
+    config = {"encoding": "base64", "commitment": "processed"}
+    curve, of_mint = chain.call("getMultipleAccounts", asked, config)["value"]
+    assert curve is not None, "an answer without the curve would cost nothing to decode"
+    assert of_mint is not None, "whose mint is not known is asked for it again and again"
     return msgspec.json.encode(curve), msgspec.json.encode(of_mint)
 
 

@@ -239,11 +239,9 @@ class _Quiet:
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[StreamEvent]]:
         await trio.lowlevel.checkpoint()
-        yield self._none()
-
-    async def _none(self) -> AsyncIterator[StreamEvent]:
-        await trio.sleep_forever()
-        yield  # type: ignore[misc]  # never
+        send, receive = trio.open_memory_channel[StreamEvent](0)
+        with send:
+            yield receive
 
     def sources(self) -> Sequence[SourceHealth]:
         return [SourceHealth("logs", "up", 0, 0.0, 0, 0)]
@@ -260,7 +258,7 @@ class FollowedWorld(RemoteWorld):
         made, url = super().adapters(), self.remote.address.grpc_url
         assert url is not None, "the chain has no Geyser stream; install h2"
         opened = partial(self.taps.open, partial(open_call, target_of(url), SUBSCRIBE))
-        news = GeyserWallets(opened, silence_s=SILENCE_S, per_call=TRADERS)
+        news = GeyserWallets(opened, self.remote.endpoints.newest_slot, silence_s=SILENCE_S, per_call=TRADERS)
         return replace(
             made,
             store=cast(Store, _NotingStore(made.store, self.taps)),
@@ -336,14 +334,16 @@ async def _busy() -> tuple[Lagged, tuple[float, float]]:
 
 
 async def _one_more(bot: TradingBot, store: PostgresStore, user_id: str) -> float:
-    """The longest lag while somebody has one more wallet followed, beside all the others and their trades."""
+    """The longest lag while somebody has a wallet followed again, beside all the others and their trades."""
     lag = Lag()
-    address = followed_chain.wallets(SEED + 1)[0]
+    address = followed_chain.wallets(SEED)[0]
+    await store.untrack(user_id, address)
+    await bot.hunt.tracking_changed()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lag.watch)
         await store.track(TrackedWallet(user_id, address, "", 0))
         await bot.hunt.tracking_changed()
-        await _until_told(bot, TRADERS + 1)
+        await _until_told(bot, TRADERS)
         nursery.cancel_scope.cancel()
     return max(lag.late_s)
 

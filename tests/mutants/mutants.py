@@ -222,7 +222,7 @@ MUTANTS = (
     ),
     Mutant(
         "watches nothing that a life before it bought",
-        (Edit(RECONCILER, "                await self.watch(position.id)\n", "                pass\n"),),
+        (Edit(RECONCILER, "                await self.watch(position_id)\n", "                pass\n"),),
     ),
     Mutant(
         "leaves an order that was never signed",

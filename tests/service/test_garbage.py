@@ -58,6 +58,7 @@ async def test_what_lives_is_set_aside_and_looked_at_no_more(autojump_clock: Moc
 async def test_a_ring_that_outlived_a_look_goes_when_memory_has_doubled(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(garbage, "STARTS_WITHIN_S", 5.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(garbage.collect_often)
         living = Ring()

@@ -52,12 +52,14 @@ def test_old_prices_are_told_in_the_order_in_which_they_are_to_be_read(
             elif what == "doubt":
                 book.doubt(mint)
                 doubted |= {mint} & watching.keys()
-        stale = [
-            (mint not in doubted, seen_ms[mint], mint)
+        stale = {
+            mint: (mint not in doubted, seen_ms[mint])
             for mint in watching
             if mint in doubted or seen_ms[mint] == 0 or seen_ms[mint] < before_ms
-        ]
-        assert book.older_than(before_ms) == [mint for _, _, mint in sorted(stale)]
+        }
+        told = book.older_than(before_ms)
+        assert sorted(told) == sorted(stale)
+        assert [stale[mint] for mint in told] == sorted(stale.values())
         await trio.lowlevel.checkpoint()
 
     trio.run(main, clock=MockClock())
