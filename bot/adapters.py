@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -50,6 +51,7 @@ class Adapters:
     `wallet_news` tells what followed wallets do, where one is configured;
     `event_reads` is where the streams count what they can read of each program's transactions.
     `scan_rule` says how often those are read that it does not tell of.
+    `key_troubles` says what is wrong with files of providers' keys, by the setting that names each.
     """
 
     store: Store
@@ -69,6 +71,7 @@ class Adapters:
     wallet_news: WalletNews | None = None
     event_reads: EventReads = field(default_factory=EventReads)
     scan_rule: ScanRule = field(default_factory=ScanRule)
+    key_troubles: Callable[[], Mapping[str, str]] = dict
 
 
 async def absent(_: Context) -> IgnoreType:

@@ -55,6 +55,11 @@ class ApiKeys:
         if (file := self.services.get(setting)) is not None:
             file.tell(changed)
 
+    def troubles(self) -> dict[str, str]:
+        """What is wrong with files of keys now, by the setting that names each; nothing of their content."""
+        files = [*(file for file in self.endpoints if file is not None), *self.services.values()]
+        return {file.setting: file.trouble for file in files if file.trouble}
+
     async def keep(self, every_s: float = LOOK_EVERY_S) -> None:
         """Look at all files so often until cancelled; returns at once where there are none."""
         await keep([*(file for file in self.endpoints if file is not None), *self.services.values()], every_s)

@@ -219,6 +219,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             ),
             scan_rule=scan_rule(chosen.tracking),
             event_reads=reads,
+            key_troubles=api_keys.troubles,
         )
         registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():

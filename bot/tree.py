@@ -129,8 +129,8 @@ class TradingBot:
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
-        endpoints, router = EndpointWatch(self.alerts.tell, self.guard), RouterWatch(self.alerts.tell, clock.now_ms)
-        self.route_watch = RouteWatch(endpoints, router)
+        endpoints = EndpointWatch(self.alerts.tell, self.guard, self.adapters.key_troubles)
+        self.route_watch = RouteWatch(endpoints, RouterWatch(self.alerts.tell, clock.now_ms))
         self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
         self.care = MoneyCare(
             store=store,

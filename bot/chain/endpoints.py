@@ -326,7 +326,7 @@ class Endpoints:
     async def every(self, question: Question[Answer], *, soon: bool = False) -> list[tuple[str, Answer | BotError]]:
         """What each endpoint answered or raised, asked at the same time, as (name, answer) in order.
 
-        Who is left alone counts as one that raised ChainUnavailable; so does, if `soon`, who is `SEND_GRACE_S` later than another.
+        Who is left alone counts as one that raised ChainUnavailable; so does, if `soon`, who is `SEND_GRACE_S` behind another.
         """
         return await self._all_at_once(question, _is_answer if soon else _never)
 

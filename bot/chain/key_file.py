@@ -56,6 +56,11 @@ class KeyFile:
     def __repr__(self) -> str:
         return f"<KeyFile {self._setting}>"
 
+    @property
+    def setting(self) -> str:
+        """What names the file."""
+        return self._setting
+
     def text(self) -> str:
         """The key that is used now."""
         return self._text

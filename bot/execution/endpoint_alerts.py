@@ -32,6 +32,17 @@ def endpoint_authorized(name: str) -> Alert:
     return Alert(f"key {name}", f"The RPC endpoint {name} takes its key again.", ENDPOINTS, Turn.ENDS)
 
 
+def key_file_unread(setting: str, what: str) -> Alert:
+    """A file with a key cannot be read, or holds none that can be used; what was read before is used."""
+    text = f"A provider's key cannot be taken from its file: {what}. It is read again every second."
+    return Alert(f"file {setting}", text, ENDPOINTS, Turn.BEGINS)
+
+
+def key_file_read(setting: str) -> Alert:
+    """The file holds a key again."""
+    return Alert(f"file {setting}", f"The file of {setting} holds a key again.", ENDPOINTS, Turn.ENDS)
+
+
 def endpoint_spent(name: str, what: str, left: int) -> Alert:
     """An RPC endpoint may be asked by exits alone for the rest of the month; `left` is how many others anybody may ask."""
     text = (

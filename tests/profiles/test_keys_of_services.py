@@ -23,6 +23,8 @@ from bot.chain.protobuf import bytes_field, number_field
 from bot.chain.pump_chain import PumpChain
 from bot.clock import system_clock
 from bot.errors import DollarsUnavailable, StartupError
+from bot.execution.alerts import Alert
+from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.event_reads import EventReads
 from bot.keys import KEY_VARIABLE
 from bot.local_chain import LocalChainAddress
@@ -169,6 +171,39 @@ async def test_a_token_of_another_bot_of_telegram_is_not_taken(tmp_path: Path) -
     await replaced(path, BOT_TOKEN.replace("abc", "xyz"))
     assert await found(keys, TELEGRAM) == BOT_TOKEN.replace("abc", "xyz")
     assert keys.services[TELEGRAM].trouble == ""
+
+
+class NoBudget:
+    """A guard that nobody asks to close anything."""
+
+    def pause(self, name: str, *, by: str, why: str) -> None:
+        raise AssertionError(name)
+
+    def resume(self, name: str) -> None:
+        assert name == "rpc_budget"
+
+
+async def test_an_operator_hears_of_a_file_that_stays_without_a_key_once_and_of_its_end(tmp_path: Path) -> None:
+    path, told = tmp_path / "usd", list[Alert]()
+    path.write_text(OLD)
+    wish = {"usd": {"url": "https://a.test/{key}", "key_file": path}}
+    keys = read_keys(Settings.model_validate(wish), is_local=True)
+    watch = EndpointWatch(told.append, NoBudget(), keys.troubles)
+
+    async def looked_after(content: str, looks: int) -> list[str]:
+        await replaced(path, content)
+        for _ in range(looks):
+            await found(keys, DOLLARS)
+            watch.look([])
+        return [alert.turn.name for alert in told]
+
+    assert await looked_after("", 1) == []
+    assert await looked_after(OLD, 1) == [], "somebody replaced it in two steps"
+    assert await looked_after("not a key", 5) == ["BEGINS"]
+    assert await looked_after(NEW, 3) == ["BEGINS", "ENDS"]
+    assert "usd.key_file: " in told[0].text
+    assert "holds no key; the key from before is used" in told[0].text
+    assert not [key for key in (OLD, NEW, "not a key") if key in f"{told}"]
 
 
 async def test_whoever_tells_what_a_sol_costs_hears_the_key_of_now(tmp_path: Path) -> None:
