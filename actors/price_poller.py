@@ -6,6 +6,7 @@ comes of them is word that something was traded; what the pool holds then is rea
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.ports import Chain, PoolNews, PricePoint
 from bot.trading.route import Route
+from bot.trading.venue import Venue, told_by
 
 log = structlog.get_logger()
 
@@ -28,6 +30,10 @@ POOLS_MAX = 100  # followed at a time; what is more is only polled
 BATCH = 100
 READS_AT_ONCE = 8
 LOOK_S = 1.0
+# Each third time somebody else is asked, so that nobody alone can hide that a price has fallen. An odd number: most tokens
+# are read every other time.
+ASK_OTHERS_EVERY = 3
+OTHERS_WITHIN_S = 0.5
 LEAST_REST_S = 0.1  # trades in a burst are read together
 
 
@@ -66,13 +72,14 @@ class PricePoller:
 
     async def _poll(self, elsewhere: set[str]) -> None:
         rest_s = self.policy.price_max_age_ms / 4000
-        while True:
+        for number in itertools.count():
+            others = number % ASK_OTHERS_EVERY == 0
             stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
             batches = iter([stale[start : start + BATCH] for start in range(0, len(stale), BATCH)])
             lost: list[tuple[int, str]] = []
             async with trio.open_nursery() as nursery:
                 for _ in range(READS_AT_ONCE):
-                    nursery.start_soon(self._read, batches, lost, elsewhere)
+                    nursery.start_soon(self._read, batches, lost, elsewhere, others)
             missing = sum(mints for mints, _ in lost)
             if lost:
                 log.warning("prices_unavailable", mints=missing, reason=lost[-1][1])
@@ -82,15 +89,19 @@ class PricePoller:
                 with trio.move_on_after(max(rest_s - LEAST_REST_S, 0)):
                     await self.prices.doubts()
 
-    async def _read(self, batches: Iterator[list[str]], lost: list[tuple[int, str]], elsewhere: set[str]) -> None:
+    async def _read(
+        self, batches: Iterator[list[str]], lost: list[tuple[int, str]], elsewhere: set[str], others: bool
+    ) -> None:
         """Read batch after batch, each with one request; what nobody answered is `lost`, how many and why.
 
-        What has no venue of its own goes `elsewhere`.
+        With `others` an endpoint is asked that did not tell the last prices. What has no venue of its own goes `elsewhere`.
         """
         for mints in batches:
             try:
-                with exit_lane():
-                    venues = await self.chain.venues(mints)
+                venues = await self._from_others(mints) if others else {}
+                if not venues:
+                    with exit_lane():
+                        venues = await self.chain.venues(mints)
             except ChainUnavailable as error:
                 lost.append((len(mints), str(error)))
                 continue
@@ -101,6 +112,17 @@ class PricePoller:
                 self.prices.push(mint, point)
                 self.read(mint, point)
             elsewhere.update(set(mints) - own.keys())
+
+    async def _from_others(self, mints: list[str]) -> dict[str, Venue]:
+        """Within the budgets of whoever is asked; nothing where he refuses or is late."""
+        point = self.prices.latest(mints[0])
+        teller = "" if point is None else told_by(point.venue)
+        with trio.move_on_after(OTHERS_WITHIN_S):
+            try:
+                return await self.chain.venues(mints, teller) if teller else {}
+            except ChainUnavailable as error:
+                log.debug("prices_not_told_by_others", mints=len(mints), reason=str(error))
+        return {}
 
     async def _hear(self, pools: PoolNews) -> None:
         """Follow the pools of watched mints, anew whenever they are others."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 
+from bot.execution.borne_out import BorneOut
 from bot.status import StatusBoard
 from bot.telegram.chat import Chat
 from bot.telegram.handlers import (
@@ -40,7 +41,9 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
         WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
-        TokenHandlers(store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd),
+        TokenHandlers(
+            store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd, BorneOut(chain, bot.prices, clock)
+        ),
         about=AboutHandlers(
             store,
             clock,

@@ -58,7 +58,7 @@ class Pools:
         """The mints whose pools were read for the first time last."""
         return list(self._known)[-number:]
 
-    async def read(self, coins: Mapping[Pubkey, Pubkey], commitment: Commitment) -> dict[str, Pool]:
+    async def read(self, coins: Mapping[Pubkey, Pubkey], commitment: Commitment, besides: str = "") -> dict[str, Pool]:
         """The pools of these mints, each with its token program; a mint without a pool, or with a strange one, is left out.
 
         All accounts of one pool are of the same slot. On a cluster without a
@@ -73,7 +73,7 @@ class Pools:
             log.warning("pools_not_read", mints=len(coins), reason=str(error))
             return {}
         asked = [str(key) for mint, program in coins.items() for key in _accounts_of(mint, program)]
-        seen = await self._shared.read(asked, commitment)
+        seen = await self._shared.read(asked, commitment, besides=besides)
         slot, accounts = seen.slot, seen.accounts
         found: dict[str, Pool] = {}
         for mint, program in coins.items():

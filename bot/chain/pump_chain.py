@@ -116,15 +116,15 @@ class PumpChain:
         curve = curve_in(account, told.slot, told.by[address])
         return (await self._pools_of({mint: curve})).get(mint, curve)
 
-    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
+    async def venues(self, mints: Sequence[str], besides: str = "") -> dict[str, Venue]:
         if not mints:
             return {}
         migrated = {at.key_from(mint): program for mint in mints if (program := self._pools.token_program_of(mint))}
-        found: dict[str, Venue] = {**await self._pools.read(migrated, "confirmed")}
+        found: dict[str, Venue] = {**await self._pools.read(migrated, "confirmed", besides)}
         others = [mint for mint in dict.fromkeys(mints) if mint not in found]
         if not others:
             return found
-        told = await self._read_coins(others, "confirmed")
+        told = await self._read_coins(others, "confirmed", besides)
         async with self._decoding:
             # Answers that came together are decoded one after the other, and whoever else is ready runs in between.
             await trio.lowlevel.checkpoint()
@@ -157,11 +157,11 @@ class PumpChain:
         programs = {at.key_from(mint): self._coins[mint].token_program for mint in complete}
         return await self._pools.read(programs, "confirmed")
 
-    async def _read_coins(self, mints: Sequence[str], commitment: Commitment) -> Told:
+    async def _read_coins(self, mints: Sequence[str], commitment: Commitment, besides: str = "") -> Told:
         """The curve accounts of mints, and the mints themselves where their facts are not known yet."""
         new = [mint for mint in mints if mint not in self._coins]
         addresses = [at.curve_address(mint) for mint in mints] + new
-        told = await self._reads.told(addresses, commitment)
+        told = await self._reads.told(addresses, commitment, besides)
         for mint in new:
             self._learn(mint, told.accounts[mint], told.accounts[at.curve_address(mint)])
         return told

@@ -25,8 +25,8 @@ class ReadThrough:
     async def venue(self, mint: str) -> Venue:
         return await self.real.venue(mint)
 
-    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
-        return await self.real.venues(mints)
+    async def venues(self, mints: Sequence[str], besides: str = "") -> dict[str, Venue]:
+        return await self.real.venues(mints, besides)
 
     async def venue_besides(self, mint: str, told: OwnVenue) -> OwnVenue:
         return await self.real.venue_besides(mint, told)

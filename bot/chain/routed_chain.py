@@ -89,8 +89,8 @@ class RoutedChain(PumpChain):
             raise nowhere
         return route
 
-    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
-        found = await super().venues(mints)
+    async def venues(self, mints: Sequence[str], besides: str = "") -> dict[str, Venue]:
+        found = await super().venues(mints, besides)
         for mint in mints:
             if mint not in found and (route := self._jupiter.known(mint)) is not None:
                 found[mint] = route

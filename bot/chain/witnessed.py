@@ -86,12 +86,12 @@ class WitnessedReads:
         told = await self.told(addresses, commitment)
         return told.slot, told.accounts
 
-    async def told(self, addresses: Sequence[str], commitment: Commitment) -> Told:
-        """The accounts, and who showed them.
+    async def told(self, addresses: Sequence[str], commitment: Commitment, besides: str = "") -> Told:
+        """The accounts, and who showed them; the endpoint `besides` is not the first to be asked.
 
         Raises ChainUnavailable when one is missing and nobody else can say whether it is there.
         """
-        seen = await self._shared.read(addresses, commitment)
+        seen = await self._shared.read(addresses, commitment, besides=besides)
         name, slot, found = seen.name, seen.slot, seen.accounts
         missing = [address for address, account in found.items() if account is None]
         by = dict.fromkeys(found, name)

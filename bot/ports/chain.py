@@ -121,10 +121,11 @@ class Chain(Protocol):
         LookupError when nobody trades the mint, DecodeError for a strange curve, RouterUnavailable.
         """
 
-    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
-        """The same of many mints in as few calls as the endpoint allows; unknown mints are left out.
+    async def venues(self, mints: Sequence[str], besides: str = "") -> dict[str, Venue]:
+        """The same of many mints in as few calls as the endpoint allows, not asked of the endpoint `besides`.
 
-        No aggregator is asked: of tokens with neither curve nor pool there is what `routes` found lately.
+        Unknown mints are left out. No aggregator is asked: of tokens with neither curve nor pool there is what `routes` found
+        lately.
         """
 
     async def venue_besides(self, mint: str, told: OwnVenue) -> OwnVenue:

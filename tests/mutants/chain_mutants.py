@@ -135,6 +135,11 @@ CHAIN_MUTANTS = (
         (f"{FALSE_PRICES}::test_the_bound_of_a_buy_lies_within_the_slippage_of_the_true_price",),
     ),
     Mutant(
+        "polls prices of one endpoint alone",
+        (Edit("actors/price_poller.py", "            others = number % ASK_OTHERS_EVERY == 0\n", "            others = False\n"),),
+        (f"{FALSE_PRICES}::test_false_reserves_of_a_pool_sell_nothing_and_hide_no_crash",),
+    ),
+    Mutant(
         "remembers a peak that one endpoint made up",
         (Edit(BORNE_OUT, "        return min(worth_now, worth(second))\n", "        return worth_now\n"),),
         (f"{FALSE_PRICES}::test_a_false_peak_stops_nobody_once_the_lie_is_over",),

@@ -1,4 +1,4 @@
-"""Endpoints of which one tells other reserves of every curve than there are."""
+"""Endpoints of which one tells other reserves of every curve and pool than there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import trio
 
+from bot.chain.addresses import WRAPPED_SOL_MINT
 from bot.chain.layouts import BONDING_CURVE
 from bot.chain.transport import Transport
 from bot.localnet.inprocess import InProcessChain
@@ -17,6 +18,7 @@ from bot.trading.units import BPS
 from tests.chain.chain_doubles import InProcessTransport
 
 DELAY_S = 0.03  # so that they are asked in their order
+AMOUNT, AMOUNT_AT = struct.Struct("<Q"), 64  # of a token account; a pool's SOL is wrapped in one
 RESERVES = struct.Struct("<QQQQ")  # virtual and real tokens, with the lamports of each behind it
 
 
@@ -78,11 +80,18 @@ class _Liar:
         if not isinstance(data, list):
             return
         raw = bytearray(base64.b64decode(data[0]))
-        if raw[:8] != BONDING_CURVE:
+        if raw[:8] == BONDING_CURVE:
+            self._lie_about_curve(raw)
+        elif raw[:32] == bytes(WRAPPED_SOL_MINT) and len(raw) > AMOUNT_AT:
+            (lamports,) = AMOUNT.unpack_from(raw, AMOUNT_AT)
+            AMOUNT.pack_into(raw, AMOUNT_AT, lamports * self.prices.told_bps // BPS)
+        else:
             return
+        data[0] = base64.b64encode(bytes(raw)).decode()
+        self.prices.lies += 1
+
+    def _lie_about_curve(self, raw: bytearray) -> None:
         token_raw, lamports, real_token_raw, real_lamports = RESERVES.unpack_from(raw, 8)
         told_lamports = lamports * self.prices.told_bps // BPS
         told_real_lamports = max(real_lamports + told_lamports - lamports, real_lamports)
         RESERVES.pack_into(raw, 8, token_raw, told_lamports, real_token_raw, told_real_lamports)
-        data[0] = base64.b64encode(bytes(raw)).decode()
-        self.prices.lies += 1

@@ -8,10 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.chain.endpoint import DISTRUST_S
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Submitted, User, Wallet
 from bot.trading.intent import Attempt, Side
 from bot.trading.limits import UserSettings
+from bot.trading.pool import Pool
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, bps_floor
 from bot.trading.venue import quote_buy
 from bot.tree import TradingBot
@@ -72,6 +74,31 @@ async def test_false_reserves_of_one_endpoint_sell_nothing(
         assert prices.lies > 0
         assert not sales(world)
         assert endpoints == 2 or state_of_liar(bot) == "distrusted"
+
+
+async def test_false_reserves_of_a_pool_sell_nothing_and_hide_no_crash(autojump_clock: MockClock) -> None:
+    world, prices = lying_world(3)
+    user, wallet = await world.user("demo-1", STOP)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        crowd.finish(mint, 7)
+        with trio.fail_after(60):
+            while (point := bot.prices.latest(mint)) is None or not isinstance(point.venue, Pool):
+                await trio.sleep(0.4)
+        await trio.sleep(5)
+        for told_bps in (HALF_BPS // 5, BPS * 1_000):
+            prices.told_bps = told_bps
+            await trio.sleep(15)
+            assert not sales(world)
+        assert prices.lies > 0
+        world.chain.set_fault("stream-drop", for_s=300)
+        prices.told_bps = BPS
+        await trio.sleep(DISTRUST_S + 5)
+        assert state_of_liar(bot) == "up"
+        prices.told_bps = BPS * 1_000
+        crowd.sell_all_in_pool(mint, 7)
+        await closed(world, 1, within_s=15)
 
 
 async def test_a_false_peak_stops_nobody_once_the_lie_is_over(autojump_clock: MockClock) -> None:

@@ -45,7 +45,7 @@ class FarChain:
     reads: int = 0
     _now: int = 0
 
-    async def venues(self, mints: Sequence[str]) -> dict[str, Venue]:
+    async def venues(self, mints: Sequence[str], besides: str = "") -> dict[str, Venue]:
         self.reads += 1
         self._now += 1
         self.largest, self.most_at_once = max(self.largest, len(mints)), max(self.most_at_once, self._now)

@@ -9,6 +9,7 @@ from typing import Protocol
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, DecodeError, StoreUnavailable
+from bot.execution.borne_out import BorneOut
 from bot.ports import Chain, Store, Token
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
@@ -31,6 +32,7 @@ from bot.trading.price_change import change_bps, price_of
 from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.venue import Venue, awaits_pool
 
+TOLD_ALIKE_BPS = 200  # how far a price that is shown may be from what a second endpoint tells
 POINT_MAX_AGE_MS = 90_000  # a past price stands for so long: one that stands still is written every minute
 
 
@@ -56,6 +58,7 @@ class TokenHandlers:
     clock: Clock
     watch: TokenWatch
     micro_usd: Callable[[], int | None]
+    borne_out: BorneOut
 
     async def price(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         mint, venue = await self._venue(arguments, command)
@@ -101,7 +104,7 @@ class TokenHandlers:
             raise wrong_usage(command)
         mint = key_of(arguments[0])
         try:
-            venue = await self.chain.venue(mint)
+            venue = await self.borne_out.quoted(mint, await self.chain.venue(mint), TOLD_ALIKE_BPS)
         except (LookupError, DecodeError):
             return mint, f"{short(mint)} is no token of the launchpad; check the address."
         if awaits_pool(venue):
