@@ -31,7 +31,7 @@ EVENTS_SHOWN = 20
 TOKENS_SHOWN = 12
 LEVELS_SHOWN = 20
 RATE_S = 2.0  # rates are over at least this long, however many look
-EVENTS = ("fill", "order_failed", "order_expired", "rolled_back", "adjustment", "monitor_lost")
+EVENTS = ("fill", "order_failed", "order_expired", "rolled_back", "landed_after_all", "adjustment", "monitor_lost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ from bot.execution.finality import Finality
 from bot.execution.halt_on_disk import HaltKeeper, HaltOnDisk
 from bot.execution.health import Health
 from bot.execution.in_flight import InFlight
+from bot.execution.landed_after_all import LandedAfterAll
 from bot.execution.ledger_audit import LedgerAudit
 from bot.execution.pipeline import Pipeline
 from bot.execution.policy import Policy
@@ -151,16 +152,12 @@ class TradingBot:
         self.confirmer = Confirmer(
             store, chain, clock, self.policy, self.in_flight, self.balances, settled, told, errors, units
         )
-        self.finality = Finality(
-            store=store,
-            chain=chain,
-            clock=clock,
-            in_flight=self.in_flight,
-            balances=self.balances,
-            adopt=lambda: self.confirmer.adopt(self.policy.planned_max_age_ms),
-            settled=settled,
-            alert=told,
-        )
+
+        async def adopt() -> int:
+            return await self.confirmer.adopt(self.policy.planned_max_age_ms)
+
+        after_all = LandedAfterAll(store, chain, clock, self.in_flight, self.balances, adopt, told)
+        self.finality = Finality(store, chain, clock, self.in_flight, self.balances, adopt, settled, told, after_all)
         self.care.desk, self.care.confirmer, self.care.finality = self.desk, self.confirmer, self.finality
         self.reconciler = self._reconciler()
         self.care.compare = self.reconciler.run_while_halted
@@ -301,6 +298,7 @@ class TradingBot:
             guard.unfreeze_user,
             guard.frozen_by,
             self.alerts.tell,
+            self.finality.after_all.listed,
         )
         return ReconcilerActor(
             store=store,

@@ -292,6 +292,15 @@ def rolled_back(intent: Intent, signature: str, evidence: str, reversed_orders: 
     return Alert("rolled_back", text, FINALITY, urgent=True)
 
 
+def landed_after_all(intent: Intent, signature: str, evidence: str) -> Alert:
+    """An order that the books had given up has landed."""
+    text = (
+        f"Transaction {signature} of user {intent.request.user_id} in {intent.request.mint} has landed after all, and the books"
+        f" had its order ended without a trade: {evidence}. It is followed again and booked as what it did; its owner was told."
+    )
+    return Alert("landed_after_all", text, FINALITY, urgent=True)
+
+
 def reversal_refused(intent: Intent, signature: str, reason: str) -> Alert:
     """The network took back a transaction, and the books refuse to."""
     text = (

@@ -17,10 +17,11 @@ from bot.execution import alerts
 from bot.execution.alerts import Alert
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import InFlight
+from bot.execution.landed_after_all import LandedAfterAll
 from bot.execution.messages import rolled_back_message
 from bot.ports import Chain, LandedAttempt, Reversed, Settled, Store
-from bot.trading.intent import Attempt, IntentState, Side
-from bot.trading.recovery import Landing, Sighting, landing_of
+from bot.trading.intent import Attempt, AttemptState, IntentState, Side
+from bot.trading.recovery import Landing, Sighting, has_succeeded, landing_of
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class Finality:
     adopt: Callable[[], Awaitable[object]]
     settled: Callable[[Settled], Awaitable[None]]
     alert: Callable[[Alert], None]
+    after_all: LandedAfterAll
     _denials: dict[str, tuple[Sighting, ...]] = field(default_factory=dict)
 
     async def look(self) -> None:
@@ -48,6 +50,8 @@ class Finality:
             self._denials.clear()
             return
         seen = await self.chain.sightings([one.attempt.signature for one in landed])
+        if await self._opened_again(landed, seen):
+            return  # the next pass goes on with the rows as they are now
         endpoints = sum(one.breaker != "refused" for one in self.chain.health())
         final: list[tuple[str, int]] = []
         gone: list[tuple[LandedAttempt, str]] = []
@@ -64,6 +68,14 @@ class Finality:
             log.info("landings_final", signatures=[signature for signature, _ in final])
         for one, evidence in gone:
             await self._reverse(one, evidence)
+
+    async def _opened_again(self, landed: Sequence[LandedAttempt], seen: Sequence[Sequence[Sighting]]) -> bool:
+        """Open what the books have as failed and somebody shows without an error, where it is proven; whether there was any."""
+        opened = False
+        for one, sightings in zip(landed, seen, strict=True):
+            if one.attempt.state is AttemptState.LANDED_ERROR and any(has_succeeded(look.status) for look in sightings):
+                opened = await self.after_all.take_up(one) or opened
+        return opened
 
     def _verdict(self, attempt: Attempt, sightings: Sequence[Sighting], endpoints: int) -> Landing:
         """From this look and the denials before it; one endpoint that has it in its slot ends what others denied."""

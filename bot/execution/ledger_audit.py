@@ -79,6 +79,7 @@ class LedgerAudit:
     `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his, and returns the reason that
     it is frozen for, which is the first one; `unfreeze_user` ends the freeze that has this reason, and no other;
     `frozen_by` is the reason of the freeze that stands, of an earlier process too. `alert` tells operators.
+    `listed` hears which orders of ours a history lists: one that the books have given up is followed again.
     """
 
     store: Store
@@ -88,6 +89,7 @@ class LedgerAudit:
     unfreeze_user: Callable[[str, str], Awaitable[bool]]
     frozen_by: Callable[[str], str | None]
     alert: Callable[[Alert], None]
+    listed: Callable[[Sequence[str]], Awaitable[None]]
     _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _checks: dict[str, LedgerCheck] = field(default_factory=dict)
@@ -231,6 +233,8 @@ class LedgerAudit:
             found += [signature] if signature in listed else []
         asked = [*seen.unbooked, *found]
         ours = await self.store.ours(wallet.id, asked) if asked else set()
+        if ours:
+            await self.listed(sorted(ours))
         for signature in ours:
             seen.unbooked.pop(signature, None)
         for signature in reversed(found):

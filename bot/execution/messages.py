@@ -99,6 +99,13 @@ def rolled_back_message(clock: Clock, reversed_: Reversed, because: str) -> Outb
     return replace(message, id=f"rolled_back:{signature}:{reversed_.attempt.rollbacks}")
 
 
+def landed_after_all_message(clock: Clock, reversed_: Reversed) -> OutboxMessage:
+    """What was told of an order's end was wrong: its transaction has landed after all."""
+    signature = reversed_.attempt.signature
+    message = _message(clock, reversed_.intent, "landed_after_all", {"signature": signature}, urgent=True)
+    return replace(message, id=f"landed_after_all:{signature}:{reversed_.attempt.rollbacks}")
+
+
 def monitor_lost_message(clock: Clock, position: Position) -> OutboxMessage:
     """A position's own monitor is out of order; a simpler one looks after it."""
     return OutboxMessage(

@@ -43,6 +43,9 @@ where
 order by attempts.landed_slot, attempts.signature
 limit $2
 """
+SELECT_NEVER_LANDED = """
+select * from attempts where signature = any($1::text[]) and state = 'expired' order by signature
+"""
 SELECT_INTENTS = "select * from intents where id = any($1::text[])"
 SELECT_ATTEMPT = "select * from attempts where signature = $1"
 FINALIZE = """
@@ -106,7 +109,7 @@ class _Reversal:
     """The arguments of `FinalityStore.reverse` as one record."""
 
     signature: str
-    landed_slot: int
+    landed_slot: int | None
     evidence: str
     now_ms: int
     message: MakeReversal
@@ -118,12 +121,15 @@ class Finality(Repository):
     async def unfinal(self, limit: int, wallet_id: str | None = None) -> list[LandedAttempt]:
         return await self._database.read(_unfinal, limit, wallet_id)
 
+    async def never_landed(self, signatures: Sequence[str]) -> list[LandedAttempt]:
+        return await self._database.read(_never_landed, list(signatures)) if signatures else []
+
     async def finalize(self, landed: Sequence[tuple[str, int]]) -> None:
         if landed:
             await self._database.write(_finalize, list(landed))
 
     async def reverse(
-        self, signature: str, *, landed_slot: int, evidence: str, now_ms: int, message: MakeReversal
+        self, signature: str, *, landed_slot: int | None, evidence: str, now_ms: int, message: MakeReversal
     ) -> list[Reversed]:
         check_evidence(evidence)
         return await self._database.write(
@@ -133,10 +139,18 @@ class Finality(Repository):
 
 async def _unfinal(connection: asyncpg.Connection, limit: int, wallet_id: str | None) -> list[LandedAttempt]:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        attempts = [attempt_from(row) for row in await connection.fetch(SELECT_UNFINAL, wallet_id, limit)]
-        rows = await connection.fetch(SELECT_INTENTS, list({attempt.intent_id for attempt in attempts}))
+        return await _with_intents(connection, await connection.fetch(SELECT_UNFINAL, wallet_id, limit))
+
+
+async def _never_landed(connection: asyncpg.Connection, signatures: list[str]) -> list[LandedAttempt]:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        return await _with_intents(connection, await connection.fetch(SELECT_NEVER_LANDED, signatures))
+
+
+async def _with_intents(connection: asyncpg.Connection, attempts: Sequence[Row]) -> list[LandedAttempt]:
+    rows = await connection.fetch(SELECT_INTENTS, list({row["intent_id"] for row in attempts}))
     intents = {row["id"]: intent_from(row) for row in rows}
-    return [LandedAttempt(intents[attempt.intent_id], attempt) for attempt in attempts]
+    return [LandedAttempt(intents[row["intent_id"]], attempt_from(row)) for row in attempts]
 
 
 async def _finalize(connection: asyncpg.Connection, landed: list[tuple[str, int]]) -> None:

@@ -22,7 +22,7 @@ from bot.storage.reversal_rules import (
     undoes,
 )
 from bot.storage.rules import storable, unknown_signature
-from bot.trading.intent import TERMINAL, Attempt
+from bot.trading.intent import TERMINAL, Attempt, AttemptState
 from bot.trading.ledger import EntryKind
 
 
@@ -39,6 +39,11 @@ class MemoryFinality(MemoryIntents):
         found = [one for one in found if wallet_id in (None, one.intent.request.wallet_id)]
         return sorted(found, key=lambda one: (one.attempt.landed_slot or 0, one.attempt.signature))[:limit]
 
+    async def never_landed(self, signatures: Sequence[str]) -> list[LandedAttempt]:
+        await trio.lowlevel.checkpoint()
+        found = [self._attempts[signature] for signature in sorted(set(signatures)) if signature in self._attempts]
+        return [LandedAttempt(self._intents[row.intent_id], row) for row in found if row.state is AttemptState.EXPIRED]
+
     async def finalize(self, landed: Sequence[tuple[str, int]]) -> None:
         await trio.lowlevel.checkpoint()
         for signature, slot in landed:
@@ -47,7 +52,7 @@ class MemoryFinality(MemoryIntents):
                 self._put_attempt(replace(attempt, final=True))
 
     async def reverse(
-        self, signature: str, *, landed_slot: int, evidence: str, now_ms: int, message: MakeReversal
+        self, signature: str, *, landed_slot: int | None, evidence: str, now_ms: int, message: MakeReversal
     ) -> list[Reversed]:
         await trio.lowlevel.checkpoint()
         check_evidence(evidence)

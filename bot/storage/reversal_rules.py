@@ -1,4 +1,4 @@
-"""What a landing that the network took back does to the rows: the rules that both stores share. No I/O, no SQL."""
+"""What a landing that the network took back, or an expiry that was none, does to the rows; both stores share these rules."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ class Settledness:
     moved: Moved
 
 
-def has_landed_there(attempt: Attempt, landed_slot: int) -> bool:
-    """Whether the books have this attempt landed in this slot, and may still take it back."""
+def has_landed_there(attempt: Attempt, landed_slot: int | None) -> bool:
+    """Whether the books have this attempt landed in this slot, or never (None), and may still take that back."""
+    if landed_slot is None:
+        return attempt.state is AttemptState.EXPIRED
     return attempt.state in LANDED and attempt.landed_slot == landed_slot and not attempt.final
 
 
@@ -112,7 +114,7 @@ def undoes(intent: Intent, attempt: Attempt) -> bool:
 
 
 def taken_back(attempt: Attempt) -> Attempt:
-    """An attempt whose landing was taken back: it has left, and may land again."""
+    """An attempt whose landing or expiry was taken back: it has left, and may land, again."""
     return replace(
         attempt, state=AttemptState.SENT, error=None, landed_slot=None, final=False, rollbacks=attempt.rollbacks + 1
     )

@@ -226,7 +226,7 @@ class SpooledOrders:
             return settled
 
     async def reverse(
-        self, signature: str, *, landed_slot: int, evidence: str, now_ms: int, message: MakeReversal
+        self, signature: str, *, landed_slot: int | None, evidence: str, now_ms: int, message: MakeReversal
     ) -> list[Reversed]:
         """The books take back in the database alone; from then on memory follows these orders as well."""
         async with self._charge.writing():

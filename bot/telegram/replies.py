@@ -133,6 +133,14 @@ def _rolled_back(facts: Mapping[str, object]) -> str:
     )
 
 
+def _landed_after_all(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} (transaction"
+        f" {short(str(facts['signature']))}) was told to have traded nothing. It has landed after all: the network shows it now."
+        " It is booked as what it did, and you are told."
+    )
+
+
 def _monitor_lost(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The monitor of your position in {short(str(facts['mint']))} is out of order. A"
@@ -241,6 +249,7 @@ _TEXTS = {
     "awaits_router": _awaits_router,
     "adjustment": adjustment,
     "rolled_back": _rolled_back,
+    "landed_after_all": _landed_after_all,
 }
 MESSAGE_KINDS = frozenset(_TEXTS)
 

@@ -41,6 +41,7 @@ EVENT_WORDS = {
     "order_failed": "failed",
     "order_expired": "expired",
     "rolled_back": "taken back",
+    "landed_after_all": "landed late",
     "adjustment": "adjusted",
 }
 

@@ -48,8 +48,8 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
     ),
     AlertKind(
         "books",
-        ("adjustment", "rolled_back", "outflow", "outflow_was_ours"),
-        "what the network took back, and what moved without an order",
+        ("adjustment", "rolled_back", "landed_after_all", "outflow", "outflow_was_ours"),
+        "what the network took back or brought late, and what moved without an order",
         is_money=True,
     ),
     AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),

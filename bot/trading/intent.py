@@ -69,7 +69,7 @@ MAY_LAND = frozenset({AttemptState.SIGNED, AttemptState.SENT})
 TERMINAL = frozenset({IntentState.FILLED, IntentState.FAILED, IntentState.EXPIRED, IntentState.CANCELLED})
 IN_FLIGHT = frozenset(IntentState) - TERMINAL
 
-# From an end there is one way back: the network took back the block that the order had landed in.
+# From an end there is one way back: the network took back the block that the order had landed in, or it landed after all.
 LEGAL: dict[IntentState, frozenset[IntentState]] = {
     IntentState.PLANNED: frozenset({IntentState.SIGNED, IntentState.FAILED, IntentState.CANCELLED}),
     IntentState.SIGNED: frozenset(

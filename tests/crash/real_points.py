@@ -40,6 +40,7 @@ NOT_HERE = (
     "Confirmer._ask_history",  # nothing has landed for 150 blocks
     "Confirmer._tell_unknown",  # the same
     "Confirmer._expire",
+    "LandedAfterAll.take_up",  # endpoints lied about an order until it was given up
     "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
     "LedgerAudit.freeze",  # somebody else uses the key of a wallet
     "LookAhead.preview",  # somebody asks for a card

@@ -15,7 +15,8 @@ from bot.trading.intent import Attempt, AttemptState, Context, Mode, TradeReques
 from bot.trading.pool import Pool
 from bot.trading.trading_state import OUTFLOW, Halt
 from bot.trading.units import BPS
-from tests.crash.stage import CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
+from tests.crash.given_up import given_up_and_landed
+from tests.crash.stage import AFTER_ALL, CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
 from tests.simulation.doors import Call
 from tests.storage.storage_samples import close, let_in
 from tests.whole.ledgers import Owner, exact
@@ -358,6 +359,7 @@ SCENARIOS = (
         only=("Confirmer._ask_history", "Confirmer._tell_unknown", "Confirmer._expire"),
     ),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
+    Scenario("given up and landed", Stage.new_token, given_up_and_landed, only=AFTER_ALL, forks=True),
     Scenario("close", _leave_an_account, _close, only=(*CLOSINGS, "Confirmer._settle_closing")),
     Scenario("close and pause", _leave_an_account, _close_and_pause, only=("Closings._give_up",)),
     Scenario("boot with a signed closing", _leave_an_account, _close, _CLOSING, only=("Confirmer._settle_closing",)),

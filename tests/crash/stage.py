@@ -31,6 +31,7 @@ CALM = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
 CEILINGS = Ceilings(max_open_positions=10_000)
 # Points that every scenario passes now and then, and that one plays.
 FINALITY = ("Finality.look", "Finality._reverse", "Reconciler._stands")
+AFTER_ALL = ("LandedAfterAll.listed", "LandedAfterAll.take_up")
 COMPARED = ("under_way", "_landed_by", "Reconciler._still")
 
 
@@ -207,4 +208,4 @@ class Scenario:
     def is_for(self, point: str) -> bool:
         """Whether a crash at this point is played here. Points that every scenario passes now and then have their own."""
         function = point.split(":", maxsplit=1)[0]
-        return function in self.only if self.only else function not in {*FINALITY, *COMPARED}
+        return function in self.only if self.only else function not in {*FINALITY, *COMPARED, *AFTER_ALL}

@@ -136,7 +136,13 @@ CHAIN_MUTANTS = (
     ),
     Mutant(
         "polls prices of one endpoint alone",
-        (Edit("actors/price_poller.py", "            others = number % ASK_OTHERS_EVERY == 0\n", "            others = False\n"),),
+        (
+            Edit(
+                "actors/price_poller.py",
+                "            others = number % ASK_OTHERS_EVERY == 0\n",
+                "            others = False\n",
+            ),
+        ),
         (f"{FALSE_PRICES}::test_false_reserves_of_a_pool_sell_nothing_and_hide_no_crash",),
     ),
     Mutant(
@@ -187,5 +193,16 @@ CHAIN_MUTANTS = (
             ),
         ),
         ("tests/chain/test_chain_pool_locks.py",),
+    ),
+    Mutant(
+        "leaves an order given up that has landed all the same",
+        (
+            Edit(
+                "bot/execution/ledger_audit.py",
+                "        if ours:\n            await self.listed(sorted(ours))\n",
+                "",
+            ),
+        ),
+        ("tests/whole/test_lying_records.py",),
     ),
 )

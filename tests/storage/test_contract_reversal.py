@@ -292,3 +292,41 @@ async def test_a_reversal_names_its_evidence_and_an_attempt(store: Store, wallet
         await store.reverse("s-in", landed_slot=SLOT, evidence="", now_ms=NOW_MS, message=told)
     with pytest.raises(LookupError):
         await take_back(store, f"s-{MINT}")
+
+
+async def never_landed(store: Store, key: str, wallet: Wallet) -> None:
+    await sent(store, buy(key, wallet))
+    await store.close_unfilled(f"i-{key}", IntentState.EXPIRED, "proven", now_ms=NOW_MS + 1, signature=f"s-{key}")
+
+
+async def test_an_expiry_that_was_none_is_taken_back_once_and_settles(store: Store, wallet: Wallet) -> None:
+    await never_landed(store, "in", wallet)
+    [given_up] = await store.never_landed(["s-in", "s-other"])
+    assert (given_up.intent.state, given_up.attempt.state) == (IntentState.EXPIRED, AttemptState.EXPIRED)
+    assert await take_back(store, "s-in") == [], "it has landed nowhere"
+    [back] = await store.reverse("s-in", landed_slot=None, evidence=EVIDENCE, now_ms=NOW_MS + 5, message=told)
+    assert (back.intent.state, back.attempt.state, back.fill, back.position) == (
+        IntentState.SENT,
+        AttemptState.SENT,
+        None,
+        None,
+    )
+    assert back.intent.reserved_lamports == 500 + ENTRY_OVERHEAD_LAMPORTS
+    assert await store.in_flight() == [(back.intent, [back.attempt])]
+    assert await store.never_landed(["s-in"]) == []
+    assert await store.reverse("s-in", landed_slot=None, evidence=EVIDENCE, now_ms=NOW_MS + 6, message=told) == []
+    assert [owed.id for owed in await store.due(9)][-1] == "back-s-in"
+    request = buy("in", wallet)
+    for _ in range(2):
+        assert (await settled(store, request, fill_of(request))).position.state is PositionState.OPEN
+    assert (await store.day(0)).buys == 1
+    assert await store.in_flight() == []
+
+
+async def test_what_landed_or_is_on_its_way_has_no_expiry_to_take_back(store: Store, wallet: Wallet) -> None:
+    await bought(store, "in", wallet)
+    await sent(store, buy("out", wallet))
+    assert await store.never_landed(["s-in", "s-out"]) == []
+    assert await store.never_landed([]) == []
+    for signature in ("s-in", "s-out"):
+        assert await store.reverse(signature, landed_slot=None, evidence=EVIDENCE, now_ms=NOW_MS, message=told) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -62,7 +63,14 @@ class Desk:
     async def open(self) -> None:
         self.wallet = await enrol(self.store)
         self.audit = LedgerAudit(
-            self.store, self.history, self.clock, self.freeze, self.unfreeze, lambda _: None, self.alerts.append
+            self.store,
+            self.history,
+            self.clock,
+            self.freeze,
+            self.unfreeze,
+            lambda _: None,
+            self.alerts.append,
+            self.listed,
         )
         await self.look(1_000)
         await self.look(1_000)
@@ -70,8 +78,18 @@ class Desk:
 
     def auditor(self) -> LedgerAudit:
         return LedgerAudit(
-            self.store, self.history, self.clock, self.freeze, self.unfreeze, lambda _: None, self.alerts.append
+            self.store,
+            self.history,
+            self.clock,
+            self.freeze,
+            self.unfreeze,
+            lambda _: None,
+            self.alerts.append,
+            self.listed,
         )
+
+    async def listed(self, signatures: Sequence[str]) -> None:
+        """No order of these tests is given up."""
 
     async def freeze(self, user_id: str, why: str) -> str:
         self.frozen.append(user_id)
@@ -106,7 +124,14 @@ async def test_books_begin_when_two_looks_agree(autojump_clock: MockClock) -> No
     desk = Desk(make_world(InProcessChain(seed=1)).clock)
     desk.wallet = await enrol(desk.store)
     desk.audit = LedgerAudit(
-        desk.store, desk.history, desk.clock, desk.freeze, desk.unfreeze, lambda _: None, desk.alerts.append
+        desk.store,
+        desk.history,
+        desk.clock,
+        desk.freeze,
+        desk.unfreeze,
+        lambda _: None,
+        desk.alerts.append,
+        desk.listed,
     )
     assert not await desk.look(5)
     assert not await desk.look(7)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from bot.ports import Submitted
 from bot.trading.intent import IntentState
+from bot.trading.ledger import legs_of_failed
 from bot.trading.units import BPS
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
@@ -34,6 +37,8 @@ LIES: dict[str, dict[str, Lie]] = {
     "other instructions": {RECORD: other_record},
 }
 SETTLED_WITHIN_S = 8.0
+TAKEN_UP_WITHIN_S = 90.0
+LOST_S = 1.0
 
 
 def liar_state(bot: TradingBot) -> str:
@@ -147,3 +152,53 @@ async def test_an_exit_is_settled_by_one_endpoint_while_the_others_are_away(auto
         world.honest_delay_s = 0.1
         await until(lambda: not bot.in_flight.all(), within_s=30)
         await checked(world, bot)
+
+
+async def given_up(world: LyingWorld, bot: TradingBot, intent_id: str, state: IntentState) -> bytes:
+    """Liars had the books end an order without a trade while its bytes were on their way; the bytes."""
+    [attempt] = [row for row in world.store._attempts.values() if row.intent_id == intent_id]
+    failed = state is IntentState.FAILED
+    await world.store.close_unfilled(
+        intent_id,
+        state,
+        "a lie",
+        now_ms=world.clock.now_ms(),
+        signature=attempt.signature,
+        slot=world.chain.cluster.chain.position.slot if failed else None,
+        legs=legs_of_failed(attempt.fee_lamports) if failed else (),
+    )
+    bot.in_flight.resolve(attempt.signature)
+    return attempt.raw
+
+
+@pytest.mark.parametrize("ended", [IntentState.EXPIRED, IntentState.FAILED])
+@pytest.mark.parametrize("what", ["buy", "sale"])
+async def test_an_order_that_was_given_up_and_has_landed_is_settled_once_and_told(
+    autojump_clock: MockClock, ended: IntentState, what: str
+) -> None:
+    world = lying_world()
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        if what == "sale":
+            await bot.desk.submit(order(user, wallet, mint, spend_lamports=TENTH))
+            await bought(world, 1)
+        world.chain.set_fault("drop-tx", for_s=LOST_S)
+        share, spend = (BPS, 0) if what == "sale" else (0, TENTH)
+        made = await bot.desk.submit(order(user, wallet, mint, key="lost", share_bps=share, spend_lamports=spend))
+        assert isinstance(made, Submitted)
+        raw = await given_up(world, bot, made.intent.id, ended)
+        await trio.sleep(LOST_S)
+        sent = base64.b64encode(raw).decode()
+        world.chain.call("sendTransaction", sent, {"encoding": "base64", "skipPreflight": True})
+        with trio.fail_after(TAKEN_UP_WITHIN_S):
+            while (now := await world.store.intent(made.intent.id)) is None or now.state is not IntentState.FILLED:
+                await trio.sleep(0.1)
+        day = await world.store.day(0)
+        assert (day.buys, day.sells) == (1, 1 if what == "sale" else 0)
+        await checked(world, bot)
+    assert sum("has landed after all" in line for line in world.told) == 1, world.told
+    assert any("has landed after all" in line for line in world.alerts)
