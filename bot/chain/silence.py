@@ -49,26 +49,27 @@ class Silence:
 
     async def end(self, connection: trio.CancelScope) -> None:
         """Cancel the connection's scope once it counts as dead."""
+        look_at_s = self._first_look_at_s()
         while True:
-            await self._pass()
-            if trio.current_time() < self._first_look_at_s():  # a slot came just as the time was up
-                self._scope = trio.CancelScope(deadline=self._first_look_at_s())
+            await self._pass(look_at_s)
+            look_at_s = self._first_look_at_s()
+            if trio.current_time() < look_at_s:  # a slot came just as the time was up
                 continue
             slot, has_gone_on = self._slot, self._newest_slot() > self._slot + self._behind_slots
             is_known = self._newest_slot() > 0
             if self._behind_slots:
-                await self._pass(self._behind_slots * SLOT_S)
+                await self._pass(trio.current_time() + self._behind_slots * SLOT_S)
+                look_at_s = self._first_look_at_s()
                 if self._slot != slot:
                     continue
             if has_gone_on or not is_known or self._is_long():
                 connection.cancel()
                 return
-            self._scope = trio.CancelScope(deadline=trio.current_time() + SLOT_S)
+            look_at_s = trio.current_time() + SLOT_S
 
-    async def _pass(self, seconds: float | None = None) -> None:
-        """Wait until the deadline, or for so long, and in both cases for as much longer as a new slot gives."""
-        if seconds is not None:
-            self._scope = trio.CancelScope(deadline=trio.current_time() + seconds)
+    async def _pass(self, until_s: float) -> None:
+        """Wait until then, and for as much longer as a new slot or a slow listener gives."""
+        self._scope = trio.CancelScope(deadline=until_s)
         with self._scope:
             await trio.sleep_forever()
 

@@ -85,6 +85,38 @@ async def test_who_tells_later_has_time_to_tell_what_only_just_happened(autojump
         assert await _ends_after_s(newest, told=10, behind=2, at_s=(in_time_s,)) == pytest.approx(in_time_s + SILENCE_S)
 
 
+@pytest.mark.parametrize("told_at_s", [0.5, 1.1, 1.2, 1.3, 1.9])
+@pytest.mark.parametrize("behind", [0, 2])
+async def test_a_slot_at_any_moment_begins_the_patience_anew(
+    autojump_clock: MockClock, told_at_s: float, behind: int
+) -> None:
+    ended_s = await _ends_after_s([100], told=10, behind=behind, at_s=(told_at_s,))
+    assert ended_s == pytest.approx(told_at_s + SILENCE_S)
+
+
+async def test_slots_that_come_late_again_and_again_end_nothing_while_the_chain_is_as_late(
+    autojump_clock: MockClock,
+) -> None:
+    moments_s = [2.7 * (number + 1) for number in range(20)]
+    newest = [10]
+
+    async def go_on() -> None:
+        for moment_s in moments_s:
+            await trio.sleep_until(began_s + moment_s - 0.35)
+            newest[0] += 5
+
+    began_s = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(go_on)
+        silence = Silence(SILENCE_S, lambda: newest[0], 10, behind_slots=2)
+        nursery.start_soon(silence.end, nursery.cancel_scope)
+        for number, moment_s in enumerate(moments_s, start=1):
+            await trio.sleep_until(began_s + moment_s)
+            silence.heard(10 + 5 * number)
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began_s == pytest.approx(moments_s[-1])
+
+
 async def test_time_in_a_slow_listener_is_no_silence(autojump_clock: MockClock) -> None:
     began_s = trio.current_time()
     silence = Silence(SILENCE_S, lambda: 0, 10)
