@@ -60,7 +60,8 @@ class HandOver:
         raise self._trouble or ChainUnavailable(f"{self._name}: it ended without a reason")
 
     async def _stand(self, everything: trio.CancelScope) -> None:
-        if (trouble := await self._one(0)) is not None:
+        trouble = await self._one(0)
+        if self._standing == 0:
             self._end(trouble, everything)
 
     async def _take_over(self, number: int, everything: trio.CancelScope) -> None:

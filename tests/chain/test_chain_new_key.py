@@ -131,6 +131,29 @@ async def test_the_loss_of_the_old_line_ends_both_so_that_whoever_follows_begins
         assert lines.open == []
 
 
+async def test_an_old_line_that_is_lost_in_the_moment_in_which_it_is_left_ends_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    new_key, lost, followed_by = NewKey(), trio.Event(), list[int]()
+
+    async def follow(lives: Callable[[], None]) -> None:
+        followed_by.append(len(followed_by))
+        if len(followed_by) == 1:
+            await lost.wait()
+            raise ChainUnavailable("lost")
+        lost.set()  # the old line wakes up with its loss, and not with its end
+        lives()
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(HandOver("lines", new_key, follow).run)
+        await trio.sleep(1)
+        new_key.came()
+        await trio.sleep(60)
+        assert followed_by == [0, 1]
+        nursery.cancel_scope.cancel()
+
+
 @dataclass
 class Guarded:
     """A stand-in that accepts calls under one key; `calls` are those that stand, by their key."""
