@@ -145,6 +145,7 @@ where
 group by ledger_legs.account
 having sum(ledger_legs.lamports) <> 0
 """
+# A user has one wallet of a mode; named so, its entries are read from an index, newest first, and no others.
 SELECT_BOOKED = """
 select
     ledger_entries.*,
@@ -157,8 +158,7 @@ select
         when ledger_entries.kind = 'reversal' then ledger_entries.written_at
         else coalesce(intents.closed_at, ledger_entries.written_at)
     end as at
-from user_wallets
-inner join ledger_entries on user_wallets.id = ledger_entries.wallet_id
+from ledger_entries
 left join intents on ledger_entries.intent_id = intents.id
 left join positions on ledger_entries.position_id = positions.id
 left join settled_trades
@@ -167,7 +167,9 @@ left join settled_trades
         and ledger_entries.landing = settled_trades.landing
         and ledger_entries.intent_id = settled_trades.intent_id
 where
-    user_wallets.user_id = $1 and user_wallets.mode = $2
+    ledger_entries.wallet_id = (
+        select user_wallets.id from user_wallets where user_wallets.user_id = $1 and user_wallets.mode = $2
+    )
     and ($3::bigint is null or ledger_entries.id < $3)
 order by ledger_entries.id desc
 limit $4
