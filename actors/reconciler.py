@@ -26,7 +26,7 @@ CAUSE = "reconcile"
 BOOT_REST_S = 0.5
 JUDGE_INTERVAL_S = 5.0
 WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
-WATCHED_PER_S = 5_000  # with more positions each is checked later, because all are read for it
+WATCHED_PER_S = 2_000  # with more positions each is checked later, because all are read for it
 WATCHED_AT_ONCE = 50  # monitors that are started together; their rows are read with one question
 # A run without a decision for this long lost its sniper. One whose order is taken after all follows that order again.
 RUN_MAX_AGE_MS = 10_000

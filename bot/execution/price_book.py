@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any
 
 import trio
 
 from bot.ports import PricePoint
+from bot.trading.curve import Curve
 from bot.trading.pool import Pool
+from bot.trading.route import Route
 from bot.trading.venue import Venue, told_by
 
 DRAWER_MS = (
@@ -90,7 +94,7 @@ class PriceBook:
         entry.told[told_by(point.venue)] = point
         if entry.watchers:
             self._put(mint, entry)
-        if known is None or replace(known.venue, slot=point.venue.slot) != point.venue:
+        if known is None or _has_moved(known.venue, point.venue):
             entry.changed.set()
             entry.changed = trio.Event()
 
@@ -207,3 +211,15 @@ class PriceBook:
 def _oldest_first(entries: dict[str, _Entry]) -> list[str]:
     """By when each was seen; those of one moment in the order in which they were told."""
     return sorted(entries, key=lambda mint: entries[mint].seen_at_ms)
+
+
+_ALL_BUT_SLOT: dict[type, Callable[[Venue], Any]] = {
+    kind: attrgetter(*(one.name for one in fields(kind) if one.compare and one.name != "slot"))
+    for kind in (Curve, Pool, Route)
+}
+
+
+def _has_moved(known: Venue, now: Venue) -> bool:
+    """Whether more than the slot is another; of thousands a second no copy is made for it."""
+    all_but_slot = _ALL_BUT_SLOT[type(now)]
+    return type(known) is not type(now) or all_but_slot(known) != all_but_slot(now)
