@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
+import trio
 
 from actors.launch_watcher import Hunted, Tracker
 from actors.runtime import (
@@ -14,6 +15,7 @@ from actors.runtime import (
     AlreadyPresent,
     AlreadyStarted,
     MailboxFull,
+    MaxChildren,
     NotFound,
     Supervision,
     Supervisor,
@@ -35,6 +37,7 @@ from bot.trading.units import span
 
 log = structlog.get_logger()
 
+STARTED_AT_ONCE = 50  # scanners
 POPULATED = ("token_trackers", "snipers", "wallet_scanners")  # the dynamic supervisors below the hunt
 
 
@@ -142,10 +145,33 @@ class Hunt:
             self.wallet_news.want(wanted)
         for address in running - wanted:
             await scanners.terminate_child(address)
-        for address in wanted - running:
+        new = sorted(wanted - running)
+        for start in range(0, len(new), STARTED_AT_ONCE):
+            try:
+                await self._follow(scanners, new[start : start + STARTED_AT_ONCE])
+            except MaxChildren as error:
+                # Whoever is followed stays so, and others may come and go; status says how many are expected.
+                log.warning("wallets_not_followed", followed=len(self.followed.scanners), reason=str(error))
+                return
+
+    async def _follow(self, scanners: Supervisor, addresses: Sequence[str]) -> None:
+        """Start scanners, all of these at once; raises the SupervisorError of one that could not be started."""
+        refused: list[SupervisorError] = []
+
+        async def start(address: str) -> None:
             scanner = WalletScanner(address, self.store, self.history, self.clock, self.followed, self.schedule)
-            with suppress(AlreadyStarted, AlreadyPresent):
+            try:
                 await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
+            except (AlreadyStarted, AlreadyPresent):
+                pass  # another change was quicker
+            except SupervisorError as error:
+                refused.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for address in addresses:
+                nursery.start_soon(start, address)
+        if refused:
+            raise refused[0]
 
     def scanned(self, address: str) -> str:
         """How old what is known of a followed wallet gets, as the end of a sentence."""
