@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import asyncpg
 
@@ -36,6 +37,8 @@ set
 where id = $1 and state = any($3::text[])
 returning *
 """
+# The same for several that go on; none of them ends by it.
+MOVE_INTENTS = "update intents set state = $2 where id = any($1::text[]) and state = any($3::text[]) returning id"
 SELECT_SIGNED = "select * from attempts where signature = any($1::text[])"
 SELECT_ATTEMPTS = "select * from attempts where intent_id = any($1::text[]) order by number"
 INSERT_ATTEMPT = """
@@ -102,13 +105,13 @@ async def move_intents(
     A snipe run that says already what it would say then is left alone.
     """
     allowed, asked = sorted(sources_of(target) if sources is None else sources), list(intents)
-    rows = await connection.fetchmany(MOVE_INTENT, [(intent.id, target, allowed, None, None) for intent in asked])
-    moved = {row["id"]: intent_from(row) for row in rows}
+    rows = await connection.fetch(MOVE_INTENTS, [intent.id for intent in asked], target, allowed)
+    moved = {row["id"] for row in rows}
     for intent in asked:
         if intent.id not in moved:
             raise wrong_state(intent.id, intent.state, target)
         if RUN_STATUS_OF[intent.state] != RUN_STATUS_OF[target]:
-            await follow_intent(connection, moved[intent.id])
+            await follow_intent(connection, replace(intent, state=target))
 
 
 async def attempts_of(connection: asyncpg.Connection, intent_id: str) -> list[Attempt]:
