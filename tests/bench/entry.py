@@ -73,7 +73,7 @@ STAGES = (
     ("the sniper's look", "settings ends"),
     ("desk, gate's facts, open positions", "admit begins"),
     ("commit of run and intent", "admit ends"),
-    ("reserves, fee, both simulations, blockhash", "sign begins"),
+    ("the order, from what is known", "sign begins"),
     ("sign", "sign ends"),
     ("commit of the attempt that leaves", "record_attempt ends"),
     ("write", "written"),
