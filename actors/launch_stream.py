@@ -13,6 +13,7 @@ from bot.errors import ChainUnavailable
 from bot.execution.health import Health
 from bot.execution.price_book import PriceBook
 from bot.ports import LaunchStream, PricePoint
+from bot.trading.landing import SLOT_MS
 from bot.trading.launch import CurveLeft, LaunchpadEvent, StreamEvent
 
 RECONNECT_MIN_S = 0.2
@@ -52,5 +53,6 @@ class LaunchStreamLink:
         if isinstance(event, CurveLeft):
             self.prices.doubt(event.mint)
             return
-        self.prices.push(event.mint, PricePoint(event.curve, event.seen_at_ms))
+        is_late = self.clock.now_ms() - event.seen_at_ms > SLOT_MS
+        self.prices.push(event.mint, PricePoint(event.curve, event.seen_at_ms, is_late))
         self.hunt(event)

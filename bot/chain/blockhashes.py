@@ -23,8 +23,8 @@ NEWEST_S = 3.0  # how old it may be for a buy, whose bytes live for a minute
 MEMORY = 300
 GAP_BLOCKS = 25  # so many blocks without a look leave no blockhash with the right life for ten seconds
 
-BLOCKS_PER_S = 5.0  # twice the cluster's, and more than it ever made
-WITNESS_WITHIN_S = 0.5
+BLOCKS_PER_S = 50.0  # the cluster makes 2.5; a local chain may be as quick as this
+WITNESS_WITHIN_S = 0.25
 DECIDING = 3  # endpoints whose word is enough for anything
 
 LOOK_BACK_WITHIN_S = 0.5  # an exit waits no longer for the blockhashes of the time before

@@ -224,7 +224,7 @@ class Quoting:
         if request.context is not Context.SNIPER:
             return None
         point = self.prices.latest(request.mint)
-        if point is None or self.clock.now_ms() - point.seen_at_ms > self.policy.price_max_age_ms:
+        if point is None or point.is_late or self.clock.now_ms() - point.seen_at_ms > self.policy.price_max_age_ms:
             return None
         if not isinstance(point.venue, Curve) or point.venue.complete:
             return None

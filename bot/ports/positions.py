@@ -69,10 +69,14 @@ class PositionStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PricePoint:
-    """The newest reserves of a mint, where it trades, and when they were seen, in milliseconds since 1970."""
+    """The newest reserves of a mint, where it trades, and when they were seen, in milliseconds since 1970.
+
+    `is_late` says that they come from an event that was told slots after it happened: more may have happened since.
+    """
 
     venue: Venue
     seen_at_ms: int
+    is_late: bool = False
 
 
 class Prices(Protocol):

@@ -45,7 +45,7 @@ async def test_a_storm_of_ordered_restarts_makes_nobody_else_fail(autojump_clock
     crowd, chance = Crowd(world.chain), random.Random(1)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
-        world.chain.set_fault("rpc-slow", for_s=80_000, delay_ms=150)
+        world.chain.set_fault("rpc-slow", for_s=80_000, delay_ms=100)
         verbs = SupervisionVerbs(bot, lambda: None)
         async with trio.open_nursery() as nursery:
 
