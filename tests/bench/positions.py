@@ -250,6 +250,7 @@ class PositionsWorld(World):
             stream=cast(LaunchStream, updates),
             engines=None,
             pools=None,
+            recording=None,  # its twin in memory goes over all that was recorded; the real one works in threads
             router=None,
         )
 
