@@ -150,8 +150,9 @@ class Confirmer:
         to_settle = set[str]()
         for entry, status in zip(entries, statuses, strict=True):
             intent, signature = entry.intent, entry.attempt.signature
-            self.in_flight.looked_for(signature, asked_at_s, is_there=status is not None)
-            if has_succeeded(status):
+            succeeded = has_succeeded(status)
+            self.in_flight.looked_for(signature, asked_at_s, is_there=status is not None, has_succeeded=succeeded)
+            if succeeded:
                 waits = settle_before_ms is not None and intent.created_at_ms >= settle_before_ms
                 if waits or (len(to_settle) == SETTLED_AT_MOST and intent.id not in to_settle):
                     continue
@@ -215,7 +216,7 @@ class Confirmer:
     async def _settle(self, entry: Followed, landed: LandedTransaction, *, is_final: bool) -> None:
         intent = entry.intent
         request = intent.request
-        if request.side is Side.SELL and self.in_flight.rebuys(request.wallet_id, request.mint):
+        if request.side is Side.SELL and self.in_flight.owes_buy(request.wallet_id, request.mint):
             return  # what it sold is settled first
         if request.side is Side.CLOSE:
             await self._settle_closing(entry, landed, is_final=is_final)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +12,7 @@ from bot.trading.intent import Attempt, AttemptState, Intent, Side
 from bot.trading.ladder import Tally
 from bot.trading.recovery import Absence
 
+ENDED_KEPT = 4_096
 LOOK_S = 1.0  # between two looks at whether what should have landed was asked for
 
 
@@ -35,7 +36,7 @@ class Followed:
     followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent,
     `lone_reads` how often what it did was shown by one endpoint of several alone.
     `error` is the error that it landed with, while its order may still be quoted again. `looked_for_at_s` is when the chain
-    was asked for it last, `is_there` what it said then.
+    was asked for it last, `is_there` what it said then, `has_succeeded` that it has landed without an error.
     """
 
     intent: Intent
@@ -49,6 +50,7 @@ class Followed:
     error: LandedError | None = None
     looked_for_at_s: float | None = None
     is_there: bool = False
+    has_succeeded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class InFlight:
     _arrival: trio.Event = field(default_factory=trio.Event)
     stuck: dict[str, Stuck] = field(default_factory=dict)  # by signature, what the database refuses again and again
     _outcomes: Counter[str] = field(default_factory=Counter)  # by wallet
+    _ended: OrderedDict[str, None] = field(default_factory=OrderedDict)  # signatures that had their outcome lately
 
     def follow(self, followed: Followed) -> None:
         """Follow an attempt; one that is followed already keeps its send time and evidence.
@@ -129,10 +132,12 @@ class InFlight:
                 absences=(*followed.absences, *absences),
             )
 
-    def looked_for(self, signature: str, asked_at_s: float, *, is_there: bool) -> None:
+    def looked_for(self, signature: str, asked_at_s: float, *, is_there: bool, has_succeeded: bool = False) -> None:
         """The chain was asked for an attempt at that moment, and knows it or does not."""
         if followed := self._followed.get(signature):
-            self._followed[signature] = replace(followed, looked_for_at_s=asked_at_s, is_there=is_there)
+            self._followed[signature] = replace(
+                followed, looked_for_at_s=asked_at_s, is_there=is_there, has_succeeded=has_succeeded
+            )
 
     def is_missing(self, intent_id: str, since_s: float) -> bool:
         """Whether none of an intent's attempts was there when the chain was asked for it at that moment or later."""
@@ -207,10 +212,13 @@ class InFlight:
             self.count(intent.id, [other.attempt])
             self._undecide(intent)
 
-    def rebuys(self, wallet_id: str, mint: str) -> bool:
-        """Whether a buy of this mint by this wallet, which the network took back, may land again."""
+    def owes_buy(self, wallet_id: str, mint: str) -> bool:
+        """Whether a buy of this mint by this wallet is settled before any sale of it.
+
+        One that has landed, or that the network took back, so that it may land again.
+        """
         return any(
-            followed.attempt.rollbacks
+            (followed.attempt.rollbacks or followed.has_succeeded)
             and followed.intent.request.side is Side.BUY
             and followed.intent.request.mint == mint
             for followed in self._of_wallet(wallet_id)
@@ -222,7 +230,14 @@ class InFlight:
         if intent.request.side is Side.SELL and intent.request.position_id is not None:
             self._exits[intent.request.position_id] = intent
 
+    def has_ended(self, signature: str) -> bool:
+        """Whether these bytes had their outcome lately."""
+        return signature in self._ended and signature not in self._followed
+
     def _forget(self, signature: str) -> Followed | None:
+        self._ended[signature] = None
+        if len(self._ended) > ENDED_KEPT:
+            self._ended.popitem(last=False)
         followed = self._followed.pop(signature, None)
         if followed is not None:
             wallet_id = followed.intent.request.wallet_id

@@ -37,7 +37,7 @@ from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.signed_again import may_be_closing, refused_beside
 from bot.execution.units_book import Kind, UnitsBook, kind_of
-from bot.ports import Chain, Gate, Routing, Snipe, SnipeRun, Store, Submitted, SwapOrder, User, Wallet
+from bot.ports import Blockhash, Chain, Gate, Routing, Snipe, SnipeRun, Store, Submitted, SwapOrder, User, Wallet
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
@@ -326,13 +326,15 @@ class Pipeline:
 
         An exit stands on a blockhash with little life left: what does not land is proven dead that much sooner.
         """
-        if order.side is Side.SELL:
-            blockhash = await self.chain.short_blockhash()
-        else:
-            blockhash = await self.chain.latest_blockhash()
-        message = self.chain.build(order, blockhash)
-        self._refuse_frozen(intent.request)
-        raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
+        for is_short in (True, False) if order.side is Side.SELL else (False,):
+            if is_short:
+                blockhash = await self.chain.short_blockhash()
+            else:
+                blockhash = await self.chain.latest_blockhash()
+            raw, signature = await self._signed(intent, wallet, order, blockhash)
+            # The same sale on the same blockhash, by an order that has had its end, cannot land any more: then the newest.
+            if not self.in_flight.has_ended(signature):
+                break
         attempt = Attempt(
             signature=signature,
             intent_id=intent.id,
@@ -349,6 +351,14 @@ class Pipeline:
         self.units.signed(attempt.signature, kind_of(order))
         await self.store.record_attempt(attempt)
         return attempt
+
+    async def _signed(
+        self, intent: Intent, wallet: Wallet, order: SwapOrder, blockhash: Blockhash
+    ) -> tuple[bytes, str]:
+        """Bytes and signature of an order."""
+        message = self.chain.build(order, blockhash)
+        self._refuse_frozen(intent.request)
+        return self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
 
     def _refuse_frozen(self, request: TradeRequest) -> None:
         """The last look before the key is used. Raises CannotPrepareError for a wallet that was frozen since the gate."""

@@ -154,6 +154,30 @@ async def test_an_exit_is_settled_by_one_endpoint_while_the_others_are_away(auto
         await checked(world, bot)
 
 
+async def test_a_sale_of_what_a_buy_brought_that_waits_for_its_witness_is_settled_after_it(
+    autojump_clock: MockClock,
+) -> None:
+    world = lying_world()
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", HOLD)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        await bot.desk.submit(order(user, wallet, mint, spend_lamports=TENTH))
+        await bought(world, 1)
+        world.honest_delay_s = 60.0
+        await bot.desk.submit(order(user, wallet, mint, key="more", spend_lamports=2 * TENTH))
+        await trio.sleep(1.5)
+        sold = await bot.desk.submit(order(user, wallet, mint, key="half", share_bps=BPS // 2))
+        assert isinstance(sold, Submitted)
+        assert bot.in_flight.owes_buy(wallet.id, mint), "the buy has landed and is not settled"
+        await until(lambda: not bot.in_flight.all(), within_s=60)
+        world.honest_delay_s = 0.1
+        assert len(await world.store.open_positions()) == 1
+        await checked(world, bot)
+
+
 async def given_up(world: LyingWorld, bot: TradingBot, intent_id: str, state: IntentState) -> bytes:
     """Liars had the books end an order without a trade while its bytes were on their way; the bytes."""
     [attempt] = [row for row in world.store._attempts.values() if row.intent_id == intent_id]
