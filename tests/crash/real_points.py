@@ -43,6 +43,8 @@ NOT_HERE = (
     "LandedAfterAll.take_up",  # endpoints lied about an order until it was given up
     "LedgerAudit._unfreeze",  # an exit of a dead bot whose journal comes after its landing
     "LedgerAudit.freeze",  # somebody else uses the key of a wallet
+    "LedgerAudit._was_ours_before",  # the same, before a restart
+    "LedgerAudit._is_order_of",
     "LookAhead.preview",  # somebody asks for a card
     "Quoting.warnings",
     "Closings._submit",  # an account has been empty for minutes, and a sale of everything leaves none
