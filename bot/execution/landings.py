@@ -15,6 +15,8 @@ log = structlog.get_logger()
 
 # How often what one endpoint of several alone shows is read before it is booked; a buy's failure never is.
 LONE_READS = 10
+# The same for a purchase that nobody denies: until it is booked its position has no stop.
+UNDENIED_READS = 2
 
 # How long a sale that landed with an error waits for whoever follows it to sign it again.
 QUOTED_AGAIN_WITHIN_S = 5.0
@@ -50,7 +52,9 @@ def is_enough_alone(landed: LandedTransaction, *, is_buy: bool, reads: int) -> b
     succeeded = landed.error is None
     if is_buy and not succeeded:
         return False
-    return reads >= LONE_READS or (succeeded and not is_buy and not landed.denied)
+    if succeeded and not landed.denied:
+        return not is_buy or reads >= UNDENIED_READS
+    return reads >= LONE_READS
 
 
 def is_left_to_its_follower(entry: Followed) -> bool:

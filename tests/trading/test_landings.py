@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.chain.evidence import agreed_on
-from bot.execution.landings import LONE_READS, is_enough_alone
+from bot.execution.landings import LONE_READS, UNDENIED_READS, is_enough_alone
 from bot.trading.fill import LandedTransaction, TradeEvidence
 
 BOUGHT = LandedTransaction(
@@ -60,5 +60,7 @@ def test_one_endpoint_alone_settles_a_sale_at_once_a_buy_later_and_never_fails_a
     assert not is_enough_alone(FAILED, is_buy=False, reads=1)
     assert is_enough_alone(FAILED, is_buy=False, reads=LONE_READS)
     assert not is_enough_alone(BOUGHT, is_buy=True, reads=1)
-    assert is_enough_alone(BOUGHT, is_buy=True, reads=LONE_READS)
+    assert is_enough_alone(BOUGHT, is_buy=True, reads=UNDENIED_READS)
+    assert not is_enough_alone(replace(BOUGHT, denied=True), is_buy=True, reads=UNDENIED_READS)
+    assert is_enough_alone(replace(BOUGHT, denied=True), is_buy=True, reads=LONE_READS)
     assert not is_enough_alone(FAILED, is_buy=True, reads=10 * LONE_READS)

@@ -168,7 +168,7 @@ async def test_a_sale_of_what_a_buy_brought_that_waits_for_its_witness_is_settle
         await bought(world, 1)
         world.honest_delay_s = 60.0
         await bot.desk.submit(order(user, wallet, mint, key="more", spend_lamports=2 * TENTH))
-        await trio.sleep(1.5)
+        await until(lambda: bot.in_flight.owes_buy(wallet.id, mint), within_s=5)
         sold = await bot.desk.submit(order(user, wallet, mint, key="half", share_bps=BPS // 2))
         assert isinstance(sold, Submitted)
         assert bot.in_flight.owes_buy(wallet.id, mint), "the buy has landed and is not settled"
