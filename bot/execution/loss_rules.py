@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,19 +12,24 @@ import trio
 from bot.clock import Clock, day_of, day_start_ms
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.alerts import Alert, loss_flatten
+from bot.execution.borne_out import BorneOut
+from bot.execution.lanes import exit_lane
 from bot.execution.messages import breaker_message, loss_flatten_message
 from bot.execution.ordered_causes import BREAKER, LOSS_RULE, PANIC, OrderedCauses
-from bot.ports import Chain, Prices, Store, User
+from bot.execution.price_book import PriceBook
+from bot.ports import Chain, Store, User
 from bot.trading.breaker import breaker_trips, flatten_trips
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import Position
 from bot.trading.trading_state import Binds
-from bot.trading.venue import quote_sell
+from bot.trading.venue import Venue, quote_sell
 
 log = structlog.get_logger()
 
 QUOTED_AT_ONCE = 200  # positions, so that ten thousand of them hold up nobody
+# What two endpoints may differ by before a loss that one of them tells is not believed.
+TOLERANCE_BPS = 500
 DAY_AND_MORE_MS = 25 * 3_600_000  # a day has 25 hours where the clocks go back
 
 
@@ -61,7 +66,7 @@ class LossRules:
     store: Store
     chain: Chain
     clock: Clock
-    prices: Prices
+    prices: PriceBook
     causes: OrderedCauses
     alert: Callable[[Alert], None]
     _breaker: _Rule = field(default_factory=lambda: _Rule(BREAKER))
@@ -80,14 +85,27 @@ class LossRules:
         judged = {user_id: user for user_id, user in users.items() if user_id in to_pause | to_sell}
         since_ms = {user_id: day_start_ms(days[user_id], settings[user_id].timezone) for user_id in judged}
         results = await self.store.user_days(since_ms)
-        unrealized = await self._unrealized(positions, judged, await self._fees())
         held = Counter(position.user_id for position in positions)
-        for user_id in judged:
+        fees = await self._fees()
+        unrealized = await self._unrealized(positions, judged, fees, self._price_of)
+
+        def verdicts(user_id: str) -> tuple[str | None, str | None]:
             facts = (results[user_id], unrealized.get(user_id, 0), settings[user_id], ceilings)
-            if user_id in to_pause and (why := breaker_trips(*facts)) is not None:
-                await self._pause(user_id, why)
-            if user_id in to_sell and (why := flatten_trips(*facts)) is not None:
-                await self._sell(user_id, why, held[user_id])
+            return (
+                breaker_trips(*facts) if user_id in to_pause else None,
+                flatten_trips(*facts) if user_id in to_sell else None,
+            )
+
+        tripped = {user_id: judged[user_id] for user_id in judged if any(verdicts(user_id))}
+        if tripped:
+            venues = await self._borne_out([position.mint for position in positions if position.user_id in tripped])
+            unrealized = await self._unrealized(positions, tripped, fees, venues.get)
+        for user_id in tripped:
+            pauses, sells = verdicts(user_id)
+            if pauses is not None:
+                await self._pause(user_id, pauses)
+            if sells is not None:
+                await self._sell(user_id, sells, held[user_id])
 
     async def _remember(self, settings: Mapping[str, UserSettings]) -> None:
         """Whoever ended a rule's order before this process began has decided about that day of his all the same."""
@@ -117,19 +135,48 @@ class LossRules:
         except (ChainUnavailable, DecodeError):
             return None
 
+    def _price_of(self, mint: str) -> Venue | None:
+        point = self.prices.latest(mint)
+        return None if point is None else point.venue
+
+    async def _borne_out(self, mints: Iterable[str]) -> Mapping[str, Venue]:
+        """What those mints' reserves are by more than one endpoint's word, where a second one answers in time.
+
+        Where two contradict each other and nobody decides, the higher price: positions have stops of their own, and what a
+        rule sells cannot be bought back.
+        """
+        told = {mint: venue for mint in mints if (venue := self._price_of(mint)) is not None}
+        witness = BorneOut(self.chain, self.prices, self.clock)
+        at_once = trio.CapacityLimiter(QUOTED_AT_ONCE)
+        venues: dict[str, Venue] = {}
+
+        async def ask(mint: str, venue: Venue) -> None:
+            async with at_once:
+                venues[mint] = await witness.quoted(mint, venue, TOLERANCE_BPS, is_sale=True)
+
+        with exit_lane():
+            async with trio.open_nursery() as nursery:
+                for mint, venue in told.items():
+                    nursery.start_soon(ask, mint, venue)
+        return venues
+
     async def _unrealized(
-        self, positions: Sequence[Position], users: Mapping[str, User], fees: Fees | None
+        self,
+        positions: Sequence[Position],
+        users: Mapping[str, User],
+        fees: Fees | None,
+        venue_of: Callable[[str], Venue | None],
     ) -> dict[str, int]:
         """By user, what selling all would bring beyond its cost, as far as prices are known; his own mode alone."""
         sums: dict[str, int] = {}
         for number, position in enumerate(positions):
             if number % QUOTED_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
-            user, point = users.get(position.user_id), self.prices.latest(position.mint)
-            if user is None or position.mode is not user.mode or point is None or fees is None:
+            user, venue = users.get(position.user_id), venue_of(position.mint)
+            if user is None or position.mode is not user.mode or venue is None or fees is None:
                 continue
             try:
-                worth_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+                worth_lamports = quote_sell(venue, position.token_raw, fees).received_lamports
             except QuoteError:
                 continue
             sums[user.id] = sums.get(user.id, 0) + worth_lamports - position.cost_lamports

@@ -98,6 +98,8 @@ def _provoke(bot: RealBot, point: str) -> None:
             _trade_elsewhere(bot)
         case "Quoting._sale" if point.endswith("chain.offer"):
             _trade_elsewhere(bot)
+        case "Pipeline._lamports" | "Pipeline._simulated" | "Quoting._withdrawable":
+            _buy_by_hand(bot)
         case "LedgerAudit._explain":
             _give(bot)
         case _:
@@ -108,6 +110,13 @@ def _trade_elsewhere(bot: RealBot) -> None:
     """Buy a token that only the aggregator finds a market for, and sell what an earlier time has bought."""
     mint = json.loads(bot.command("localnet", "status", "--json").stdout)["status"]["token_elsewhere"]
     lines = ("/settings require_confirmation off", f"/sell {mint} all", f"/buy {mint} 0.05")
+    bot.command("chat", "--as", "demo-1", text="".join(f"{line}\n" for line in lines))
+
+
+def _buy_by_hand(bot: RealBot) -> None:
+    """Buy what a sniper has bought: an order by hand is not rehearsed, and asks the chain."""
+    rows = rows_of_running(bot.directory, "select mint from intents where side = 'buy' order by seq desc limit 1")
+    lines = ["/settings require_confirmation off", *(f"/buy {row['mint']} 0.01" for row in rows)]
     bot.command("chat", "--as", "demo-1", text="".join(f"{line}\n" for line in lines))
 
 

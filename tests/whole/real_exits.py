@@ -116,6 +116,20 @@ def _curve_after(node: Node, mint: str, since_slot: int) -> Iterator[tuple[int, 
                 yield record["slot"], int(balance["uiTokenAmount"]["amount"])
 
 
+def story_of(late: Sequence[Due], books: Books, events: Sequence[Mapping[str, Any]]) -> str:
+    """What the log says of the positions of late exits and of their coins, for whoever has to find out why."""
+    lines: list[str] = []
+    for due in late:
+        row = next(row for row in books.positions if row["id"] == due.position_id)
+        names = {row["id"], row["mint"]}
+        names |= {
+            event["intent"] for event in events if event["event"] == "intent_planned" and event["mint"] == row["mint"]
+        }
+        lines.append(f"{due}: {dict(row)}")
+        lines += [str(event) for event in events if names & {one for one in event.values() if isinstance(one, str)}]
+    return "\n".join(lines)
+
+
 def moment_ms(event: Mapping[str, Any]) -> int:
     """When an event was logged, in milliseconds since the epoch."""
     return round(datetime.fromisoformat(event["timestamp"]).timestamp() * 1000)

@@ -20,12 +20,13 @@ from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.false_prices import FalsePrices
 from tests.whole.test_one_trade import order
-from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot
+from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, pausing, running_bot, until
 
 HOLD = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
 STOP = replace(HOLD, stop_loss_bps=1_500)
 GAIN = replace(HOLD, take_profit_bps=5_000)
 TRAIL = replace(HOLD, trailing_stop_bps=2_500)
+LOSS = replace(HOLD, daily_loss_limit_lamports=LAMPORTS_PER_SOL // 100, flatten_at_loss_bps=BPS * 2)
 TENTH = LAMPORTS_PER_SOL // 10
 HALF_BPS = BPS // 2
 THREEFOLD_BPS = BPS * 3
@@ -112,6 +113,26 @@ async def test_a_false_peak_stops_nobody_once_the_lie_is_over(autojump_clock: Mo
         prices.told_bps = BPS
         await trio.sleep(60)
         assert not sales(world)
+
+
+@pytest.mark.parametrize("endpoints", [3, 2])
+async def test_a_loss_that_one_endpoint_makes_up_neither_pauses_nor_sells_and_a_true_one_does_both(
+    autojump_clock: MockClock, endpoints: int
+) -> None:
+    world, prices = lying_world(endpoints)
+    user, wallet = await world.user("demo-1", LOSS)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        prices.told_bps = HALF_BPS
+        await trio.sleep(30)
+        assert prices.lies > 0
+        assert not sales(world)
+        assert pausing(bot) == set()
+        prices.told_bps = BPS
+        crowd.sell_all(mint, 7)
+        await until(lambda: pausing(bot) == {"breaker", "panic"}, within_s=15)
+        await closed(world, 1, within_s=15)
 
 
 @pytest.mark.parametrize("endpoints", [3, 2, 1])

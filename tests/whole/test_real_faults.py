@@ -21,7 +21,7 @@ from bot.trading.recovery import ABSENCE_SPACING_SLOTS
 from tests.whole.audit import findings
 from tests.whole.real import FAST, Event, RealBot, Status, real_bot
 from tests.whole.real_evidence import Node, Row, read_books, read_evidence, rows_of_running, running_chain
-from tests.whole.real_exits import Trouble, due_exits
+from tests.whole.real_exits import Trouble, due_exits, story_of
 from tests.whole.real_market import write_busy_market
 
 pytestmark = pytest.mark.slow
@@ -357,7 +357,8 @@ def test_nothing_was_lost_doubled_or_told_in_the_log_that_is_secret(trading: Rea
     assert findings(books, read_evidence(trading.directory, [row["address"] for row in books.wallets])) == []
     with running_chain(trading.directory / "localnet") as url:
         due = due_exits(books, trading.log(), troubles, Node(url), SLOT_MS)
-    assert [one for one in due if one.is_late] == []
+    late = [one for one in due if one.is_late]
+    assert late == [], story_of(late, books, trading.log())
     assert {one.trouble for one in due} == {one.name for one in troubles}
     secrets = [
         (trading.directory / "postgres" / "password").read_text().strip(),
