@@ -45,7 +45,7 @@ class Sniper(Actor[None, Look]):
     async def _look(self, message: Look) -> None:
         opinion = message.opinion
         now_ms = self._clock.now_ms()
-        read_at_s, settings = trio.current_time(), await self._store.settings(self._user.id)
+        read_at_s, settings = trio.current_time(), await self._store.remembered_settings(self._user.id)
         if not settings.snipe_enabled:
             return
         verdict = judge(opinion, settings)

@@ -19,7 +19,7 @@ async def unrealized(store: Store, chain: Chain, prices: Prices, user_id: str, m
     """
     total = 0
     fees = await chain.fees()
-    for position in await store.open_positions(user_id):
+    for position in await store.remembered_positions(user_id):
         point = prices.latest(position.mint)
         if position.mode is not mode or point is None:
             continue

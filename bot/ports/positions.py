@@ -32,6 +32,9 @@ class PositionStore(Protocol):
 
     async def open_positions(self, user_id: str | None = None) -> list[Position]: ...
 
+    async def remembered_positions(self, user_id: str) -> list[Position]:
+        """A user's open positions, for whoever is in a hurry: of a store that saw every change of them, nobody is asked."""
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, then the latest closed."""
 

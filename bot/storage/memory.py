@@ -129,6 +129,9 @@ class MemoryUsers(MemoryTables):
         self._user(user_id)
         return self._settings[user_id]
 
+    async def remembered_settings(self, user_id: str) -> UserSettings:
+        return await self.settings(user_id)
+
     async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
         await trio.lowlevel.checkpoint()
         return {user_id: self._settings[user_id] for user_id in user_ids if user_id in self._settings}
@@ -155,6 +158,9 @@ class MemoryPositions(MemoryTables):
         await trio.lowlevel.checkpoint()
         rows = [row for row in self._positions.values() if row.state is PositionState.OPEN]
         return sorted((row for row in rows if user_id in (None, row.user_id)), key=lambda row: row.opened_at_ms)
+
+    async def remembered_positions(self, user_id: str) -> list[Position]:
+        return await self.open_positions(user_id)
 
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""

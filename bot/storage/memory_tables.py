@@ -21,6 +21,7 @@ from bot.ports import (
     WalletSignal,
 )
 from bot.storage.position_rules import Adjusted
+from bot.storage.position_table import PositionTable
 from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
 from bot.trading.alerting import AlertLevel
@@ -113,7 +114,7 @@ class MemoryTables:
         self._adjustments: list[MemoryAdjustment] = []
         self._reversals: list[MemoryReversal] = []
         self._reversed_at_ms: dict[tuple[str | None, int], int] = {}  # by signature and landing
-        self._positions: dict[str, Position] = {}
+        self._positions = PositionTable()
         self._runs: dict[str, SnipeRun] = {}
         self._outbox: dict[str, OutboxMessage] = {}
         self._delivered: dict[str, int] = {}

@@ -175,6 +175,10 @@ class Positions(Repository):
             found.setdefault(position.user_id, []).append(position)
         return found
 
+    async def remembered_positions(self, user_id: str) -> list[Position]:
+        """It remembers nothing."""
+        return await self.open_positions(user_id)
+
     async def recent_positions(self, user_id: str, limit: int) -> list[Position]:
         """Open ones first, the newest of them first; then the closed ones, the latest closed first."""
         return await self._database.read(_recent, user_id, limit)

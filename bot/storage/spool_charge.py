@@ -270,7 +270,9 @@ class Charge:
             if wallet.id not in owners:
                 continue
             if self.memory.settings_of(wallet.user_id) is None:
-                self.memory.know_settings(wallet.user_id, await self._store.settings(wallet.user_id))
+                settings = await self._store.settings(wallet.user_id)
+                if self.memory.settings_of(wallet.user_id) is None:  # nobody has changed them meanwhile
+                    self.memory.know_settings(wallet.user_id, settings)
             if self.memory.key_of(wallet.id) is None:
                 self.memory.know_key(wallet.id, await self._store.sealed_key(wallet.id))
 

@@ -301,6 +301,12 @@ class SpooledOrders:
             lambda: self._store.open_positions(user_id), lambda: self._memory.open_of(user_id)
         )
 
+    async def remembered_positions(self, user_id: str) -> list[Position]:
+        """Memory follows every change of them, since exits depend on it, whoever is in charge."""
+        await self._charge.ready()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return self._memory.open_of(user_id)
+
     async def note_peak(self, position_id: str, peak_lamports: int, *, token_raw: int) -> None:
         async with self._charge.writing():
             if self._charge.away is None:

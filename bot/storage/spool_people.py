@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+import trio
+
+from bot.errors import StoreUnavailable
 from bot.ports import ChangeSettings, SealedKey, Store, User, Wallet
 from bot.storage.spool_charge import Charge, listed
 from bot.trading.intent import Mode
@@ -18,6 +21,8 @@ class SpooledPeople:
         self._store = store
         self._charge = charge
         self._memory = charge.memory
+        self._changes = 0  # of anybody's settings that are over, however they ended
+        self._uncertain: set[str] = set()  # whose last change of settings got no answer
 
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
         made = await self._store.create_user(user, wallet, key, settings)
@@ -86,22 +91,48 @@ class SpooledPeople:
         return key
 
     async def settings(self, user_id: str) -> UserSettings:
+        began = self._changes
         settings = await self._charge.read(
             lambda: self._store.settings(user_id), lambda: self._memory.settings_of(user_id)
         )
-        self._memory.know_settings(user_id, settings)
+        self._know_settings({user_id: settings}, began)
         return settings
 
+    async def remembered_settings(self, user_id: str) -> UserSettings:
+        """Memory has each change by this process, the only one that writes; nobody is asked while the last one is certain."""
+        known = None if user_id in self._uncertain else self._memory.settings_of(user_id)
+        if known is None or self._charge.away is not None:
+            return await self.settings(user_id)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return known
+
     async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
+        began = self._changes
         found = await self._charge.read(
             lambda: self._store.many_settings(user_ids), lambda: self._memory.settings_of_all(user_ids)
         )
-        for user_id, settings in found.items():
-            self._memory.know_settings(user_id, settings)
+        self._know_settings(found, began)
         return found
 
+    def _know_settings(self, found: Mapping[str, UserSettings], began: int) -> None:
+        """Remember what was read, unless somebody changed settings since the reading began: it may be from before that."""
+        if began != self._changes:
+            return
+        for user_id, settings in found.items():
+            self._memory.know_settings(user_id, settings)
+
     async def change_settings(self, user_id: str, change: ChangeSettings, by: str) -> UserSettings:
-        """What memory knows stays valid until the database has said that it changed."""
-        settings = await self._store.change_settings(user_id, change, by)
+        """What memory knows stays valid until the database has said that it changed.
+
+        A change that got no answer may come about at any time: until the next one his settings are read each time.
+        """
+        try:
+            settings = await self._store.change_settings(user_id, change, by)
+        except StoreUnavailable:
+            self._uncertain.add(user_id)
+            raise
+        finally:
+            self._changes += 1
+        self._uncertain.discard(user_id)
         self._memory.know_settings(user_id, settings)
         return settings

@@ -60,8 +60,8 @@ class StandIn(MemoryIntents):
 
     def open_of(self, user_id: str | None) -> list[Position]:
         """Oldest first."""
-        rows = [row for row in self._positions.values() if row.state is PositionState.OPEN]
-        return sorted((row for row in rows if user_id in (None, row.user_id)), key=lambda row: row.opened_at_ms)
+        known = self._positions.values() if user_id is None else self._positions.of_user(user_id)
+        return sorted((row for row in known if row.state is PositionState.OPEN), key=lambda row: row.opened_at_ms)
 
     def intent_by_id(self, intent_id: str) -> Intent | None:
         return self._intents.get(intent_id)
@@ -160,7 +160,7 @@ class StandIn(MemoryIntents):
         if position.state is PositionState.OPEN:
             self._positions[position.id] = position
         else:
-            self._positions.pop(position.id, None)
+            self._positions.discard(position.id)
 
     def note_peak(self, position_id: str, peak_lamports: int, token_raw: int) -> None:
         """The highest quote seen for what is held; of a position that is not known here nothing."""

@@ -146,6 +146,10 @@ class Users(Repository):
             raise no_user(user_id)
         return found
 
+    async def remembered_settings(self, user_id: str) -> UserSettings:
+        """It remembers nothing; raises LookupError for an unknown user."""
+        return await self.settings(user_id)
+
     async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
         rows = await self._database.read(_fetch, SELECT_MANY_SETTINGS, list(user_ids))
         return {row["user_id"]: _settings(row) for row in rows}

@@ -69,8 +69,8 @@ POLICY = Policy(ceilings=Ceilings(max_open_positions=10 * TRIALS))
 # The stages in their order, each ended by a moment: what was begun or ended then, at which port.
 STAGES = (
     ("decode", "decoded"),
-    ("opinion", "settings begins"),
-    ("the sniper's look", "settings ends"),
+    ("opinion", "remembered_settings begins"),
+    ("the sniper's look", "remembered_settings ends"),
     ("desk, gate's facts, open positions", "admit begins"),
     ("commit of run and intent", "admit ends"),
     ("the order, from what is known", "sign begins"),
@@ -256,7 +256,7 @@ async def _until_decoded(marks: Marks, count: int) -> None:
 
 def _read(marks: Marks, tap: SocketTap) -> Entered:
     """The stages of the first send since the marks were cleared."""
-    sniped_s = next(moment for moment, name in marks.moments if name == "settings begins")
+    sniped_s = next(moment for moment, name in marks.moments if name == "remembered_settings begins")
     decoded_s, signature = max(event for event in marks.events if event[0] <= sniped_s)
     at_s = [tap.last_byte_s(signature, decoded_s), decoded_s]
     for _, name in STAGES[1:-1]:
