@@ -22,6 +22,6 @@ class Alarm:
         if self.chat is None or self.chat_id is None:
             return
         try:
-            await self.chat.send(self.chat_id, text)
+            await self.chat.send(self.chat_id, text, urgent=True)
         except (ChatForbidden, ChatRejected) as error:
             raise Undeliverable(f"the operator's chat {self.chat_id} cannot be written to: {error}") from error

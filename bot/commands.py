@@ -10,7 +10,8 @@ class Command:
     """One chat command. `arguments` is its usage after the name; `role` is the least role that may use it.
 
     `enters_with` is the number of arguments from which on it buys or lets something buy, None for one that never does:
-    such a command is not done when it arrives late.
+    such a command is not done when it arrives late. An `urgent` one waits for no other command of its user, and takes
+    those that would enter back.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Command:
     role: str = "user"
     aliases: tuple[str, ...] = ()
     enters_with: int | None = None
+    urgent: bool = False
 
     @property
     def usage(self) -> str:
@@ -95,7 +97,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("version", "", "which bot this is, and on which chain it trades", role="anyone"),
     Command("snipe_enable", "", "let the sniper buy new launches for you within your limits", enters_with=0),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
-    Command("panic", "", "stop your sniper and sell every open position now"),
+    Command("panic", "", "stop your sniper and sell every open position now", urgent=True),
 )
 
 BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

@@ -77,16 +77,26 @@ class ChatApi(Protocol):
         poll at a time: a second one ends the first with ChatUnavailable.
         """
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        silent: bool = False,
+        urgent: bool = False,
+    ) -> int:
         """Send a text of 1 to 4096 UTF-16 units with buttons below each other; returns its message id.
 
-        A `silent` one makes no sound where it arrives.
+        A `silent` one makes no sound where it arrives; an `urgent` one goes before what waits for its turn.
         """
 
     async def send_document(self, chat_id: int, document: Document) -> int:
         """Send a file of 1 byte to 50 MB; returns its message id."""
 
-    async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
+    async def edit(
+        self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = (), *, urgent: bool = False
+    ) -> None:
         """Replace the text and the buttons of a message of ours; one that reads so already counts as edited."""
 
     async def delete(self, chat_id: int, message_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +28,8 @@ class OutboxMessage:
 class OutboxStore(Protocol):
     async def post(self, message: OutboxMessage) -> None: ...
 
-    async def due(self, limit: int) -> list[OutboxMessage]:
-        """Undelivered messages, urgent first, then oldest first."""
+    async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
+        """Undelivered messages to everybody but the users `besides`, urgent first, then oldest first."""
 
     async def delivered(self, message_id: str, now_ms: int) -> None: ...
 

@@ -6,7 +6,7 @@ answers. Nothing here survives the process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -264,9 +264,9 @@ class MemoryOutbox(MemoryTables):
         await trio.lowlevel.checkpoint()
         self._put_message(message)
 
-    async def due(self, limit: int) -> list[OutboxMessage]:
+    async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
         await trio.lowlevel.checkpoint()
-        rows = [row for row in self._outbox.values() if self._is_due(row.id)]
+        rows = [row for row in self._outbox.values() if self._is_due(row.id) and row.user_id not in besides]
         rows.sort(key=lambda row: (not row.urgent, row.created_at_ms))
         return [replace(row, payload=decode_payload(encode_payload(row.payload))) for row in rows[:limit]]
 

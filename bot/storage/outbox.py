@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import asyncpg
 
@@ -20,7 +20,7 @@ on conflict (id) do nothing
 """
 SELECT_DUE = """
 select * from outbox
-where delivered_at is null and undeliverable_at is null
+where delivered_at is null and undeliverable_at is null and user_id <> all($2::text[])
 order by urgent desc, created_at, seq
 limit $1
 """
@@ -51,8 +51,8 @@ class Outbox(Repository):
         """The same id again changes nothing."""
         await self._database.write(put_message, message)
 
-    async def due(self, limit: int) -> list[OutboxMessage]:
-        return [message_of(row) for row in await self._database.read(_due, limit)]
+    async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
+        return [message_of(row) for row in await self._database.read(_due, limit, list(besides))]
 
     async def delivered(self, message_id: str, now_ms: int) -> None:
         """Raises LookupError for an unknown message; again for the same one changes nothing."""
@@ -80,8 +80,8 @@ async def put_message(connection: asyncpg.Connection, message: OutboxMessage) ->
     )
 
 
-async def _due(connection: asyncpg.Connection, limit: int) -> list[Row]:
-    rows: list[Row] = await connection.fetch(SELECT_DUE, limit)
+async def _due(connection: asyncpg.Connection, limit: int, besides: list[str]) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_DUE, limit, besides)
     return rows
 
 

@@ -123,7 +123,15 @@ class TelegramClient:
             with trio.CancelScope() as self._poll:
                 return await _called(poll, self._call_s + wait_s)
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        silent: bool = False,
+        urgent: bool = False,  # noqa: ARG002 - nothing waits here
+    ) -> int:
         def send() -> Awaitable[telegram.Message]:
             return self._bot.send_message(
                 chat_id,
@@ -143,7 +151,15 @@ class TelegramClient:
         )
         return message.message_id
 
-    async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
+    async def edit(
+        self,
+        chat_id: int,
+        message_id: int,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        urgent: bool = False,  # noqa: ARG002 - nothing waits here
+    ) -> None:
         def edit() -> Awaitable[object]:
             return self._bot.edit_message_text(
                 text, chat_id, message_id, reply_markup=_keyboard(buttons), link_preview_options=_PLAIN

@@ -56,5 +56,5 @@ class TelegramMessenger:
     async def _send(self, chat_id: int, message: OutboxMessage, *, silent: bool) -> None:
         *first, last = parts(message_text(message))
         for part in first:
-            await self.api.send(chat_id, part, silent=silent)
-        await self.api.send(chat_id, last, buttons_of(message), silent=silent)
+            await self.api.send(chat_id, part, silent=silent, urgent=message.urgent)
+        await self.api.send(chat_id, last, buttons_of(message), silent=silent, urgent=message.urgent)

@@ -133,7 +133,15 @@ class MemoryTelegram:
         self._polling = None
         return self._pending[:MAX_UPDATES]
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        silent: bool = False,
+        urgent: bool = False,  # noqa: ARG002 - nothing waits here
+    ) -> int:
         await self._called("send")
         self._check_chat(chat_id)
         self._check_message(text, buttons)
@@ -149,7 +157,15 @@ class MemoryTelegram:
         kind = self._chats[chat_id][0]
         return self._put(chat_id, kind, Shown(self._next_message(), ours=True, text="", document=document))
 
-    async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
+    async def edit(
+        self,
+        chat_id: int,
+        message_id: int,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        urgent: bool = False,  # noqa: ARG002 - nothing waits here
+    ) -> None:
         await self._called("edit")
         self._check_chat(chat_id)
         self._check_message(text, buttons)

@@ -1,14 +1,18 @@
 """Telegram's limits kept on our side: about one message a second into a chat, thirty a second in all.
 
 Figures: https://core.telegram.org/bots/faq, "My bot is hitting limits". Whoever sends goes through here, replies and
-messages alike, because the limits are the bot's and not the sender's.
+messages alike, because the limits are the bot's and not the sender's. What is urgent, an alert or the answer to a /panic,
+goes before everything else that waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from heapq import heapify, heappop, heappush
+from itertools import count
+from math import inf
 from typing import TypeVar
 
 import trio
@@ -35,6 +39,56 @@ class Pace:
         return max(now_s, busy_until_s - (self.burst - 1) / self.per_s), busy_until_s + 1 / self.per_s
 
 
+@dataclass(order=True, slots=True)
+class _Turn:
+    """One who waits. Turns sort by who goes first: the urgent ones, then whoever came first."""
+
+    late: bool
+    number: int
+    is_first: trio.Event = field(default_factory=trio.Event, compare=False)
+
+
+@dataclass(slots=True)
+class Turns:
+    """Lets callers through at a pace, the urgent ones first and otherwise in the order in which they came."""
+
+    pace: Pace
+    busy_until_s: float = 0.0
+    _waiting: list[_Turn] = field(default_factory=list)
+    _numbers: count[int] = field(default_factory=count)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def take(self, *, urgent: bool = False) -> None:
+        """Wait for a turn."""
+        turn = _Turn(not urgent, next(self._numbers))
+        heappush(self._waiting, turn)
+        try:
+            await trio.lowlevel.checkpoint()
+            while True:
+                now_s = trio.current_time()
+                at_s, busy_until_s = self.pace.book(self.busy_until_s, now_s)
+                is_first = self._waiting[0] is turn
+                if is_first and at_s <= now_s:
+                    self.busy_until_s = busy_until_s
+                    return
+                turn.is_first = trio.Event()
+                with trio.move_on_at(at_s if is_first else inf):
+                    await turn.is_first.wait()
+        finally:
+            self._leave(turn)
+
+    def _leave(self, turn: _Turn) -> None:
+        if self._waiting[0] is turn:
+            heappop(self._waiting)
+        else:
+            self._waiting.remove(turn)
+            heapify(self._waiting)
+        if self._waiting:
+            self._waiting[0].is_first.set()
+
+
 CHAT_PACE = Pace(per_s=1, burst=3)
 BOT_PACE = Pace(per_s=30, burst=5)
 
@@ -47,9 +101,9 @@ class PacedChat:
     """
 
     def __init__(self, api: ChatApi, *, chat: Pace = CHAT_PACE, bot: Pace = BOT_PACE) -> None:
-        self._api, self._chat_pace, self._bot_pace = api, chat, bot
-        self._chats: dict[int, float] = {}
-        self._bot = 0.0
+        self._api, self._chat_pace = api, chat
+        self._chats: dict[int, Turns] = {}
+        self._bot = Turns(bot)
         self._held: dict[int, float] = {}
         self._all_held = 0.0
 
@@ -62,14 +116,26 @@ class PacedChat:
     async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
         return await self._api.updates(offset, wait_s)
 
-    async def send(self, chat_id: int, text: str, buttons: Sequence[Button] = (), *, silent: bool = False) -> int:
-        return await self._in_turn(chat_id, partial(self._api.send, chat_id, text, buttons, silent=silent))
+    async def send(
+        self,
+        chat_id: int,
+        text: str,
+        buttons: Sequence[Button] = (),
+        *,
+        silent: bool = False,
+        urgent: bool = False,
+    ) -> int:
+        call = partial(self._api.send, chat_id, text, buttons, silent=silent, urgent=urgent)
+        return await self._in_turn(chat_id, call, urgent=urgent)
 
     async def send_document(self, chat_id: int, document: Document) -> int:
         return await self._in_turn(chat_id, partial(self._api.send_document, chat_id, document))
 
-    async def edit(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> None:
-        await self._in_turn(chat_id, partial(self._api.edit, chat_id, message_id, text, buttons))
+    async def edit(
+        self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = (), *, urgent: bool = False
+    ) -> None:
+        call = partial(self._api.edit, chat_id, message_id, text, buttons, urgent=urgent)
+        await self._in_turn(chat_id, call, urgent=urgent)
 
     async def delete(self, chat_id: int, message_id: int) -> None:
         await self._api.delete(chat_id, message_id)
@@ -80,13 +146,12 @@ class PacedChat:
     async def set_commands(self, commands: Mapping[str, str]) -> None:
         await self._api.set_commands(commands)
 
-    async def _in_turn(self, chat_id: int, call: Callable[[], Awaitable[Result]]) -> Result:
+    async def _in_turn(self, chat_id: int, call: Callable[[], Awaitable[Result]], *, urgent: bool = False) -> Result:
         self._forget()
         self._refuse_long_rest(chat_id)
-        at_s, self._chats[chat_id] = self._chat_pace.book(self._chats.get(chat_id, 0), trio.current_time())
-        await trio.sleep_until(max(at_s, self._held.get(chat_id, 0), self._all_held))
-        at_s, self._bot = self._bot_pace.book(self._bot, trio.current_time())
-        await trio.sleep_until(at_s)
+        await self._chats.setdefault(chat_id, Turns(self._chat_pace)).take(urgent=urgent)
+        await trio.sleep_until(max(self._held.get(chat_id, 0), self._all_held))
+        await self._bot.take(urgent=urgent)
         self._refuse_long_rest(chat_id)
         try:
             return await call()
@@ -110,4 +175,6 @@ class PacedChat:
     def _forget(self) -> None:
         if len(self._chats) > FORGET_ABOVE:
             now_s = trio.current_time()
-            self._chats = {chat: busy_s for chat, busy_s in self._chats.items() if busy_s > now_s}
+            self._chats = {
+                chat: turns for chat, turns in self._chats.items() if len(turns) or turns.busy_until_s > now_s
+            }

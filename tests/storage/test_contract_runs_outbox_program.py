@@ -96,6 +96,16 @@ async def test_urgent_messages_come_first_then_the_oldest(store: Store) -> None:
     assert [owed.id for owed in await store.due(2)] == ["alert", "old"]
 
 
+async def test_messages_of_users_who_are_left_out_take_no_place_from_others(store: Store) -> None:
+    ada, bob = await enrol(store, "ada"), await enrol(store, "bob")
+    for number in range(3):
+        await store.post(message(f"ada-{number}", ada.user_id, at_ms=number))
+    await store.post(message("bob-0", bob.user_id, at_ms=9))
+    assert [owed.id for owed in await store.due(2, [ada.user_id])] == ["bob-0"]
+    assert [owed.id for owed in await store.due(9, {ada.user_id, "u-none"})] == ["bob-0"]
+    assert await store.due(9, [ada.user_id, bob.user_id]) == []
+
+
 async def test_a_delivered_message_is_not_due_again(store: Store) -> None:
     wallet = await enrol(store)
     await store.post(message("m-1", wallet.user_id))

@@ -10,9 +10,10 @@ import trio
 from trio.testing import MockClock
 
 from actors import telegram_gateway
-from actors.telegram_gateway import (
-    BURST,
-    COMMAND_S,
+from actors.telegram_gateway import COMMAND_S, MAX_WAITING, POLL_S
+from bot.commands import COMMANDS
+from bot.execution.chat_intake import BURST
+from bot.execution.chat_words import (
     FAILED,
     FLOOD,
     GROUP,
@@ -20,12 +21,9 @@ from actors.telegram_gateway import (
     KEY_STAYS,
     LATE,
     LATE_PRESS,
-    MAX_WAITING,
-    POLL_S,
     TOO_SLOW,
     WORKING,
 )
-from bot.commands import COMMANDS
 from bot.ports import Button, ChatReply, ChatText
 from bot.telegram.gateway_memory import MemoryTelegram
 from tests.telegram.gateway_world import PlainDoor, gateway_running, make_clock, until
@@ -70,9 +68,9 @@ async def test_a_command_that_hangs_is_given_up_and_the_next_one_runs(autojump_c
     telegram = MemoryTelegram(clock)
     async with gateway_running(telegram, door, clock) as life:
         telegram.say(ADA, f"/wait {AN_HOUR_S}")
-        telegram.say(ADA, "/panic")
-        await until(lambda: door.done == ["/panic"], within_s=COMMAND_S + 5)
-        assert life.shown(ADA) == [TOO_SLOW, "did /panic"]
+        telegram.say(ADA, "/sell A all")
+        await until(lambda: door.done == ["/sell A all"], within_s=COMMAND_S + 5)
+        assert life.shown(ADA) == [TOO_SLOW, "did /sell A all"]
 
 
 async def test_what_takes_long_is_announced_and_the_reply_takes_its_place(autojump_clock: MockClock) -> None:
@@ -160,7 +158,7 @@ async def test_an_edited_command_is_not_run_again(autojump_clock: MockClock) -> 
 async def test_an_update_stays_unconfirmed_until_it_was_taken(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telegram_gateway, "MAX_CHATS", 2)
+    monkeypatch.setattr(telegram_gateway, "MAX_CHATS_WAITING", 2)
     clock, door = make_clock(), PlainDoor()
     telegram = MemoryTelegram(clock)
     async with gateway_running(telegram, door, clock):

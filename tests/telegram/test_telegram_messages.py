@@ -160,3 +160,32 @@ async def test_nothing_is_lost_while_telegram_is_away(autojump_clock: MockClock)
         assert post.console == []
         post.telegram.go_away(away=False)
         await until(lambda: post.told(ADA) == post.told(BOB) == ["1", "2", "3"])
+
+
+async def test_an_alert_waits_for_none_of_many_messages(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada, bob = await post.enrol("ada", ADA), await post.enrol("bob", BOB)
+    for number in range(500):
+        await post.owe(ada, number)
+    async with post.sending():
+        await until(lambda: len(post.told(ADA)) == 10)
+        await post.owe(ada, 700, urgent=True)
+        await post.owe(bob, 1)
+        await until(lambda: post.told(BOB) == ["2"], within_s=1)
+        await until(lambda: "701" in post.told(ADA), within_s=5)
+        assert post.told(ADA)[:10] == [str(number + 1) for number in range(10)]
+
+
+async def test_a_chat_that_is_resting_is_not_asked_for_again_and_again(autojump_clock: MockClock) -> None:
+    post = Post()
+    users = [await post.enrol(f"u{number}", 100 + number) for number in range(60)]
+    for number in range(50):
+        await post.owe(users[0], number)
+    async with post.sending():
+        post.telegram.ask_to_wait("send", 90)
+        await trio.sleep(1)
+        for user in users[1:]:
+            await post.owe(user, 3)
+        await until(lambda: all(post.told(100 + number) == ["4"] for number in range(1, 60)), within_s=10)
+        await until(lambda: len(post.told(100)) == 50, within_s=200)
+        assert post.told(100) == [str(number + 1) for number in range(50)]

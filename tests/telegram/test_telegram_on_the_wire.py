@@ -14,10 +14,10 @@ import trio
 from pydantic import SecretStr
 
 from actors import telegram_gateway
-from actors.telegram_gateway import GROUP, KEY_DELETED, WORKING
 from bot.clock import system_clock
 from bot.commands import COMMANDS
 from bot.errors import ChatUnavailable
+from bot.execution.chat_words import GROUP, KEY_DELETED, WORKING
 from bot.localnet.inprocess import InProcessChain
 from bot.telegram.client import open_telegram
 from bot.telegram.gateway_pacing import Pace, PacedChat

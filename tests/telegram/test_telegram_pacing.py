@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 from hypothesis import given
@@ -35,8 +37,8 @@ class Moments:
         self.at: dict[int, list[float]] = {}
         self._began = trio.current_time()
 
-    async def send(self, chat_id: int) -> None:
-        await self.paced.send(chat_id, "hello")
+    async def send(self, chat_id: int, *, urgent: bool = False) -> None:
+        await self.paced.send(chat_id, "hello", urgent=urgent)
         self.at.setdefault(chat_id, []).append(round(trio.current_time() - self._began, 3))
 
 
@@ -84,6 +86,35 @@ async def test_all_chats_together_stay_below_thirty_a_second(autojump_clock: Moc
     done = sorted(at for [at] in moments.at.values())
     assert all(sum(start <= at < start + 1 for at in done) <= 35 for start in done)
     assert done[-1] == pytest.approx((len(people) - 5) / 30, abs=0.01)
+
+
+async def test_what_is_urgent_goes_before_a_thousand_that_wait(autojump_clock: MockClock) -> None:
+    people = range(100, 1100)
+    moments = Moments(PacedChat(_telegram(ADA, *people)))
+    async with trio.open_nursery() as nursery:
+        for person in people:
+            nursery.start_soon(moments.send, person)
+        for _ in range(60):
+            nursery.start_soon(moments.send, ADA)
+        await trio.sleep(2.01)
+        nursery.start_soon(partial(moments.send, ADA, urgent=True))
+        nursery.start_soon(partial(moments.send, people[-1], urgent=True))
+    assert moments.at[people[-1]][0] == pytest.approx(2.1, abs=0.1)
+    assert moments.at[ADA][0] == pytest.approx(3, abs=0.1)
+    done = sorted(at for ats in moments.at.values() for at in ats)
+    assert all(sum(start <= at < start + 1 for at in done) <= 35 for start in done[::30])
+
+
+async def test_who_gives_up_its_turn_holds_up_nobody(autojump_clock: MockClock) -> None:
+    moments = Moments(PacedChat(_telegram(ADA)))
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(moments.send, ADA)
+        await trio.sleep(0.1)
+        with trio.move_on_after(0.5):
+            await moments.send(ADA)
+        await moments.send(ADA)
+    assert moments.at[ADA] == [0, 0, 0, 1]
 
 
 async def test_a_chat_that_asked_to_wait_is_left_alone_for_that_long(autojump_clock: MockClock) -> None:
