@@ -117,7 +117,7 @@ class TelegramGateway:
         """Set the command list once Telegram answers. It is a help to users, so polling does not wait for it."""
         try:
             name = await until_taken(self._api.whoami, inf)
-            await until_taken(partial(self._api.set_commands, {one.name: one.help for one in COMMANDS}), inf)
+            await until_taken(partial(self._api.set_commands, _offered()), inf)
             log.info("telegram_introduced", name=name)
         except (ChatRejected, ChatForbidden) as error:
             log.error("telegram_commands_refused", reason=str(error))
@@ -366,3 +366,8 @@ def _place_in_batch(update: ChatUpdate) -> tuple[bool, int]:
     """Urgent commands first, because a place for something else may have to be waited for; then in the order of sending."""
     waits = isinstance(update, OtherUpdate) or not is_urgent(_text_of(update))
     return waits, update.update_id
+
+
+def _offered() -> dict[str, str]:
+    """The commands that every private chat is offered, with their help; what is for a role is in /help of those who have it."""
+    return {command.name: command.help for command in COMMANDS if not command.is_privileged}

@@ -28,7 +28,7 @@ from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
 from bot.chat_door import chat_of
 from bot.clock import system_clock
-from bot.compose import bind_cluster, demo_users, market_rules, policy, recording, scan_rule, telegram_token, usd_url
+from bot.compose import bind_cluster, known_people, market_rules, policy, recording, scan_rule, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
 from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
@@ -222,7 +222,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             key_troubles=api_keys.troubles,
         )
         registrar = registrar_of(profile, adapters, chain, post, chosen)
-        for line in await patience.through(partial(demo_users, registrar, chosen)) if profile.is_local else ():
+        for line in await patience.through(partial(known_people, registrar, chosen, is_local=profile.is_local)):
             say(line)
         chat_api = await enter(_telegram(chosen.telegram, api_keys))
         return await _run_tree(

@@ -16,6 +16,7 @@ from bot.telegram.handlers import (
     AlertHandlers,
     BookHandlers,
     ModeHandlers,
+    PeopleHandlers,
     PreferenceHandlers,
     Pulse,
     TokenHandlers,
@@ -23,6 +24,7 @@ from bot.telegram.handlers import (
     WatchingHandlers,
     make_chat,
 )
+from bot.telegram.roles import role_of
 from bot.trace import Tracer
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
@@ -35,9 +37,20 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     """Every command of the table; `modes` are those that a user may choose between."""
     store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
     changed, closed = bot.hunt.sniper_changed, bot.desk.pipeline.closed_by_loss
+    roles = role_of(store)
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed)
     return make_chat(
-        AccountHandlers(store, chain, clock, registrar.register, changed, board.words.line, closed),
+        AccountHandlers(
+            store,
+            chain,
+            clock,
+            registrar.register,
+            registrar.admission.admits,
+            changed,
+            board.words.line,
+            closed,
+            roles,
+        ),
         TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words),
         PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
         WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
@@ -55,6 +68,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
         modes=ModeHandlers(switch, store, chain),
+        people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         words=board.words,
     )
 

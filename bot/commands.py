@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.trading.roles import Role
+
+ANYONE = "anyone"
+USER = "user"
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One chat command. `arguments` is its usage after the name; `role` is the least role that may use it.
+    """One chat command. `arguments` is its usage after the name; `role` is who may use it.
+
+    That is `anyone`, every `user`, or users from a role on, named as in bot/trading/roles.py.
 
     `enters_with` is the number of arguments from which on it buys or lets something buy, None for one that never does:
     such a command is not done when it arrives late. An `urgent` one waits for no other command of its user, and takes
@@ -17,7 +24,7 @@ class Command:
     name: str
     arguments: str
     help: str
-    role: str = "user"
+    role: str = USER
     aliases: tuple[str, ...] = ()
     enters_with: int | None = None
     urgent: bool = False
@@ -27,10 +34,15 @@ class Command:
         """How it is typed."""
         return f"/{self.name} {self.arguments}".rstrip()
 
+    @property
+    def is_privileged(self) -> bool:
+        """Whether being a user is not enough for it."""
+        return self.role not in {ANYONE, USER}
+
 
 COMMANDS: tuple[Command, ...] = (
-    Command("start", "[agree]", "what this bot does with your money, and consent", role="anyone"),
-    Command("help", "", "all commands", role="anyone"),
+    Command("start", "[agree]", "what this bot does with your money, and consent", role=ANYONE),
+    Command("help", "", "all commands", role=ANYONE),
     Command("wallet", "", "your deposit address, balance and what of it can be spent"),
     Command("wallets", "", "your wallets, one for each mode: address, what is in use, and whether the books are exact"),
     Command("deposit", "[MODE]", "the address to send SOL to, and when it counts"),
@@ -93,11 +105,19 @@ COMMANDS: tuple[Command, ...] = (
         enters_with=0,
     ),
     Command("status", "", "whether the bot trades, what pauses it, and your day"),
-    Command("health", "", "whether the bot is up, and what it depends on", role="anyone"),
-    Command("version", "", "which bot this is, and on which chain it trades", role="anyone"),
+    Command("health", "", "whether the bot is up, and what it depends on", role=ANYONE),
+    Command("version", "", "which bot this is, and on which chain it trades", role=ANYONE),
     Command("snipe_enable", "", "let the sniper buy new launches for you within your limits", enters_with=0),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
     Command("panic", "", "stop your sniper and sell every open position now", urgent=True),
+    Command("users", "[HANDLE]", "who uses this bot: role, mode, sniper and open positions of each", role=Role.ADMIN),
+    Command(
+        "role",
+        "HANDLE basic|premium|admin|operator",
+        "give somebody a role; none is above your own, and he is told",
+        role=Role.ADMIN,
+    ),
+    Command("broadcast", "TEXT", "tell every user something, once each", role=Role.ADMIN),
 )
 
 BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from bot.local_chain import airdrop
 from bot.ports import Chain, Store
 from bot.recorder.files import FileRecording, Keep, open_recording
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.roles import RoleLimits
 from bot.users import Registrar
 
 _TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{35}")
@@ -63,6 +65,7 @@ def policy(chosen: settings.Settings) -> Policy:
         flatten_at_loss_bps=(
             None if trading.flatten_at_loss_percent is None else settings.basis_points(trading.flatten_at_loss_percent)
         ),
+        roles=role_limits(chosen.roles),
     )
     return Policy(
         ceilings=ceilings,
@@ -73,6 +76,43 @@ def policy(chosen: settings.Settings) -> Policy:
         audit_interval_s=trading.audit_interval_s,
         probe_interval_s=trading.probe_interval_s,
         close_emptied_after_s=trading.close_emptied_after_s if trading.close_emptied_accounts else None,
+    )
+
+
+def role_limits(chosen: settings.Roles) -> tuple[RoleLimits, RoleLimits, RoleLimits, RoleLimits]:
+    """The limits of each role, in the order of Role."""
+
+    def limits(trade: Decimal | None, position: Decimal | None, loss: Decimal | None, exposure: Decimal) -> RoleLimits:
+        trade_max, position_max, loss_max = (
+            None if sol is None else settings.lamports(sol) for sol in (trade, position, loss)
+        )
+        return RoleLimits(trade_max, position_max, loss_max, settings.lamports(exposure))
+
+    return (
+        limits(
+            chosen.basic_max_trade_sol,
+            chosen.basic_max_position_sol,
+            chosen.basic_max_daily_loss_sol,
+            chosen.basic_max_exposure_sol,
+        ),
+        limits(
+            chosen.premium_max_trade_sol,
+            chosen.premium_max_position_sol,
+            chosen.premium_max_daily_loss_sol,
+            chosen.premium_max_exposure_sol,
+        ),
+        limits(
+            chosen.admin_max_trade_sol,
+            chosen.admin_max_position_sol,
+            chosen.admin_max_daily_loss_sol,
+            chosen.admin_max_exposure_sol,
+        ),
+        limits(
+            chosen.operator_max_trade_sol,
+            chosen.operator_max_position_sol,
+            chosen.operator_max_daily_loss_sol,
+            chosen.operator_max_exposure_sol,
+        ),
     )
 
 
@@ -219,3 +259,11 @@ async def demo_users(registrar: Registrar, chosen: settings.Settings) -> list[st
         for is_on, handles in snipers.items()
         if handles
     ]
+
+
+async def known_people(registrar: Registrar, chosen: settings.Settings, *, is_local: bool) -> list[str]:
+    """Those whom the settings name: the operators, and in profile local the demo users. Returns lines for the console."""
+    raised = [
+        f"{handle} is an operator from now on, as the settings say" for handle in await registrar.name_operators()
+    ]
+    return raised + (await demo_users(registrar, chosen) if is_local else [])

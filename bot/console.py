@@ -11,10 +11,9 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import BotError, Unavailable
-from bot.ports import OutboxMessage, Store, User
+from bot.ports import OutboxMessage, Store, User, telegram_id_of
 from bot.telegram.chat import Chat, Incoming
 from bot.telegram.replies import message_text
-from bot.users import telegram_id_of
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from bot.errors import BotError, StoreUnavailable
 from bot.execution.messages import flattened_message, program_flattened_message
 from bot.execution.ordered_causes import BREAKER, IN_MEMORY, ON_THIS_DISK, OPERATOR, PANIC, PAUSED_BY_USER
 from bot.panels import Panels
-from bot.ports import Desk, Store, User
+from bot.ports import Desk, Store, User, telegram_id_of
 from bot.refusal import CannotError, typed_reason, who
 from bot.status import OF_USER, OWNERS_MAX, StatusBoard
 from bot.supervision_operator import SupervisionOperator
@@ -24,7 +24,6 @@ from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Cause, Halt, 
 from bot.trading.units import counted
 from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
-from bot.users import telegram_id_of
 
 log = structlog.get_logger()
 

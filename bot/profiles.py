@@ -30,7 +30,7 @@ from bot.ports import Chain, Store, Vault
 from bot.routes import RPC_DEADLINE_S
 from bot.start import Options
 from bot.trading.intent import Mode
-from bot.users import Registrar
+from bot.users import Admission, Registrar
 from bot.vault.unsigned_vault import UnsignedVault
 
 MAINNET = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
@@ -199,4 +199,8 @@ def registrar_of(
         profile.mode,
         play_money if profile.is_local else None,
         new_user_settings(chosen),
+        Admission(
+            chosen.telegram.operator_ids,
+            frozenset(chosen.telegram.allowed_ids) if chosen.telegram.registration == "allowlist" else None,
+        ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -13,19 +13,24 @@ from bot.errors import Conflict
 from bot.ports import Store, User, Vault, Wallet, wallet_in
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.roles import ROLE_GIVEN, Role
 
 log = structlog.get_logger()
 
 Fund = Callable[[str], Awaitable[None]]
 
+SETTINGS_FILE = "settings file"  # who gives a role where no person does
 
-TELEGRAM_ID_DIGITS = 16  # Telegram's ids have at most 52 significant bits
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may become a user, by Telegram id: `allowed` and operators, everybody where that is None."""
 
-def telegram_id_of(text: str) -> int | None:
-    """The Telegram id that a text is; None for one that is none, such as a handle."""
-    is_id = text.isascii() and text.isdecimal() and len(text) <= TELEGRAM_ID_DIGITS
-    return int(text) if is_id else None
+    operators: frozenset[int] = frozenset()
+    allowed: frozenset[int] | None = None
+
+    def admits(self, telegram_id: int) -> bool:
+        return self.allowed is None or telegram_id in self.allowed | self.operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,27 @@ class Registrar:
     mode: Mode
     fund: Fund | None
     newcomer: UserSettings = field(default_factory=UserSettings)
+    admission: Admission = field(default_factory=Admission)
 
     async def register(self, telegram_id: int) -> User:
-        """Make the user of a Telegram id who has just consented."""
-        return await self._create(f"tg-{telegram_id}", telegram_id, self.newcomer)
+        """Make the user of a Telegram id who has just consented. Raises Conflict for one who is not admitted."""
+        if not self.admission.admits(telegram_id):
+            raise Conflict(f"the Telegram id {telegram_id} is not among telegram.allowed_ids")
+        is_operator = telegram_id in self.admission.operators
+        newcomer = replace(self.newcomer, role=Role.OPERATOR) if is_operator else self.newcomer
+        return await self._create(f"tg-{telegram_id}", telegram_id, newcomer)
+
+    async def name_operators(self) -> list[str]:
+        """Give the role to those whom the settings name and who are users already; their handles."""
+        named = [user for user in await self.store.users() if user.telegram_id in self.admission.operators]
+        settings = await self.store.many_settings([user.id for user in named])
+        raised = [user for user in named if settings[user.id].role != Role.OPERATOR]
+        for user in raised:
+            await self.store.change_settings(user.id, _as_operator, by=SETTINGS_FILE)
+            facts: dict[str, object] = {"user": user.id, "from": settings[user.id].role, "to": Role.OPERATOR.value}
+            await self.store.audit(SETTINGS_FILE, ROLE_GIVEN, facts, self.clock.now_ms())
+            log.warning("role_given", user=user.id, role=Role.OPERATOR.value, by=SETTINGS_FILE)
+        return [user.handle for user in raised]
 
     async def ensure(self, handle: str, settings: UserSettings) -> User:
         """The user of this handle, made now if there is none; an empty wallet is funded again."""
@@ -58,6 +80,10 @@ class Registrar:
         if self.fund is not None:
             await self.fund(address)
         return user
+
+
+def _as_operator(settings: UserSettings) -> UserSettings:
+    return replace(settings, role=Role.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Set
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
-from bot.ports.outbox import Messenger, OutboxMessage, OutboxStore
+from bot.ports.outbox import BROADCAST, Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
@@ -64,9 +64,10 @@ from bot.ports.tracking import (
     WalletTold,
     WalletTransaction,
 )
-from bot.ports.users import ChangeSettings, SealedKey, User, UserStore, Vault, Wallet, wallet_in
+from bot.ports.users import ChangeSettings, SealedKey, User, UserStore, Vault, Wallet, telegram_id_of, wallet_in
 
 __all__ = [
+    "BROADCAST",
     "LEASE_S",
     "MAX_UPDATES",
     "STANDBY_S",
@@ -178,5 +179,6 @@ __all__ = [
     "WalletSignal",
     "WalletTold",
     "WalletTransaction",
+    "telegram_id_of",
     "wallet_in",
 ]

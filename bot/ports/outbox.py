@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports.users import User
+
+BROADCAST = "broadcast"  # the kind of what an admin tells everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,11 @@ class OutboxMessage:
 class OutboxStore(Protocol):
     async def post(self, message: OutboxMessage) -> None: ...
 
+    async def post_all(self, messages: Sequence[OutboxMessage]) -> None:
+        """Write all of them or none; one whose id is there already is left as it is. Raises LookupError for an unknown user."""
+
     async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
-        """Undelivered messages to everybody but the users `besides`, urgent first, then oldest first."""
+        """Undelivered messages to all but the users `besides`: urgent ones first, BROADCAST ones last, each oldest first."""
 
     async def delivered(self, message_id: str, now_ms: int) -> None: ...
 

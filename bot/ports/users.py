@@ -12,6 +12,8 @@ from typing import Protocol
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 
+TELEGRAM_ID_DIGITS = 16  # Telegram's ids have at most 52 significant bits
+
 # Other settings made of the stored ones; pure, and raises AmountError where they do not go together.
 ChangeSettings = Callable[[UserSettings], UserSettings]
 
@@ -41,6 +43,12 @@ class Wallet:
     user_id: str
     address: str
     mode: Mode
+
+
+def telegram_id_of(text: str) -> int | None:
+    """The Telegram id that a text is; None for one that is none, such as a handle."""
+    is_id = text.isascii() and text.isdecimal() and len(text) <= TELEGRAM_ID_DIGITS
+    return int(text) if is_id else None
 
 
 def wallet_in(wallets: Sequence[Wallet], mode: Mode) -> Wallet:

@@ -58,7 +58,11 @@ KNOWN_NAMES = (
         "TAKE_PROFIT_PERCENTAGE", "the take-profit that new users start with", ("new_users", "take_profit_percent")
     ),
     KnownName("TELEGRAM_BOT_TOKEN", "the token from BotFather; telegram.token_file holds it more safely"),
-    KnownName("ADMIN_CHAT_ID", "the chat that an operator's alerts go to", ("telegram", "operator_chat_id")),
+    KnownName(
+        "ADMIN_CHAT_ID",
+        "the chat that an operator's alerts go to; where it is a person's own chat, he is an operator",
+        ("telegram", "operator_chat_id"),
+    ),
     KnownName(
         "SOLANA_RPC_URL",
         "rpc.urls names the endpoints of profile paper; profile local asks its own chain alone",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -32,6 +32,11 @@ def basis_points(percent: Decimal) -> int:
 def split(value: object) -> object:
     """A list as the environment gives it: one text with commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+# People by their own ids, which are positive; the environment gives them with commas between.
+TelegramId = Annotated[int, Field(gt=0, lt=2**53)]
+TelegramIds = Annotated[tuple[TelegramId, ...], BeforeValidator(split), Field(max_length=10_000)]
 
 
 def _among_credentials(value: Path, info: ValidationInfo) -> Path:

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from bot.settings.providers import BlockEngine, Helius, Jupiter, Rpc, Streams, Tracking, Usd
-from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone
+from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
 
 
 class Database(Section):
@@ -59,6 +59,31 @@ class Trading(Section):
     probe_interval_s: float = Field(default=1.0, gt=0, le=60)
 
 
+class Roles(Section):
+    """Limits of each role, beside the operator's in [trading] and each user's own: the least of the three counts.
+
+    A limit that is left out is not set by the role. `max_exposure_sol` is the most that somebody of the role has in open
+    positions and in buys on their way, in all of them together and in one mode. /role changes somebody's role.
+    """
+
+    basic_max_trade_sol: Sol | None = None
+    basic_max_position_sol: Sol | None = None
+    basic_max_daily_loss_sol: Sol | None = None
+    basic_max_exposure_sol: Sol = Decimal(100)
+    premium_max_trade_sol: Sol | None = None
+    premium_max_position_sol: Sol | None = None
+    premium_max_daily_loss_sol: Sol | None = None
+    premium_max_exposure_sol: Sol = Decimal(1_000)
+    admin_max_trade_sol: Sol | None = None
+    admin_max_position_sol: Sol | None = None
+    admin_max_daily_loss_sol: Sol | None = None
+    admin_max_exposure_sol: Sol = Decimal(1_000)
+    operator_max_trade_sol: Sol | None = None
+    operator_max_position_sol: Sol | None = None
+    operator_max_daily_loss_sol: Sol | None = None
+    operator_max_exposure_sol: Sol = Decimal(1_000)
+
+
 class NewUsers(Section):
     """The settings that a new user starts with; who is there already keeps his own.
 
@@ -90,11 +115,23 @@ class Telegram(Section):
 
     The file is read again every second: a new token of the same bot is used without a restart.
     `operator_chat_id` is the chat that hears of levels, halts and what was given up; the console hears of them anyway.
+    `operators` are Telegram ids of people who have the role operator, from the next start on; where `operator_chat_id` is
+    somebody's private chat, whose id is his own, he is one of them. /role gives the other roles.
+    With `registration = "allowlist"` only `allowed_ids` and operators get a wallet here; who has one keeps it.
     """
 
     token_file: SecretFile | None = None
     operator_chat_id: int | None = None
+    operators: TelegramIds = ()
+    registration: Literal["open", "allowlist"] = "open"
+    allowed_ids: TelegramIds = ()
     base_url: str = "https://api.telegram.org/bot"
+
+    @property
+    def operator_ids(self) -> frozenset[int]:
+        """Everybody who is an operator by the settings. A group's chat id is negative, and nobody's own."""
+        own = self.operator_chat_id
+        return frozenset(self.operators) | ({own} if own is not None and own > 0 else set())
 
 
 class Localnet(Section):
@@ -192,6 +229,7 @@ class Settings(Section):
     database: Database = Database()
     wallets: Wallets = Wallets()
     trading: Trading = Trading()
+    roles: Roles = Roles()
     new_users: NewUsers = NewUsers()
     telegram: Telegram = Telegram()
     block_engine: BlockEngine = BlockEngine()

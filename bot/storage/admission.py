@@ -44,6 +44,8 @@ select
     ) as open_positions,
     (select coalesce(sum(cost_lamports), 0) from held where mint = $2)
     + (select coalesce(sum(reserved_lamports), 0) from moving where mint = $2) as mint_cost_lamports,
+    (select coalesce(sum(cost_lamports), 0) from held)
+    + (select coalesce(sum(reserved_lamports), 0) from moving) as exposure_lamports,
     (select count(*) from moving where mint = $2 or $2 = any(closes)) + (
         select count(*) from intents
         inner join attempts on intents.id = attempts.intent_id and attempts.state in ('signed', 'sent')

@@ -12,7 +12,7 @@ from dataclasses import replace
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import ChangeSettings, Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
+from bot.ports import BROADCAST, ChangeSettings, Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.memory_alerts import MemoryAlerts
 from bot.storage.memory_books import MemoryBooks
@@ -264,10 +264,18 @@ class MemoryOutbox(MemoryTables):
         await trio.lowlevel.checkpoint()
         self._put_message(message)
 
+    async def post_all(self, messages: Sequence[OutboxMessage]) -> None:
+        await trio.lowlevel.checkpoint()
+        for message in messages:
+            self._user(message.user_id)
+            encode_payload(message.payload)
+        for message in messages:
+            self._put_message(message)
+
     async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
         await trio.lowlevel.checkpoint()
         rows = [row for row in self._outbox.values() if self._is_due(row.id) and row.user_id not in besides]
-        rows.sort(key=lambda row: (not row.urgent, row.created_at_ms))
+        rows.sort(key=lambda row: (not row.urgent, row.kind == BROADCAST, row.created_at_ms))
         return [replace(row, payload=decode_payload(encode_payload(row.payload))) for row in rows[:limit]]
 
     async def delivered(self, message_id: str, now_ms: int) -> None:

@@ -309,6 +309,7 @@ class MemoryIntents(MemoryTables):
             open_positions=len(held) + len(coming),
             mint_cost_lamports=sum(row.cost_lamports for row in held_of_mint)
             + sum(row.reserved_lamports for row in of_mint),
+            exposure_lamports=sum(row.cost_lamports for row in held) + sum(row.reserved_lamports for row in moving),
             mint_in_flight=len(of_mint) + len(closing) + self._unproven_exits(request),
             mint_sells_in_flight=sum(row.request.side is Side.SELL for row in of_mint),
             mint_held_raw=sum(row.token_raw for row in held_of_mint),

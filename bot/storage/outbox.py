@@ -13,6 +13,7 @@ from bot.storage.together import Together
 
 # The user's row is looked at first, so that an unknown user is an error for a repeated id too.
 SELECT_USER_ID = "select id from users where id = $1"
+SELECT_USER_IDS = "select id from users where id = any($1::text[])"
 INSERT_MESSAGE = """
 insert into outbox (id, user_id, kind, payload, urgent, trace_id, created_at)
 values ($1, $2, $3, $4, $5, $6, $7)
@@ -21,7 +22,7 @@ on conflict (id) do nothing
 SELECT_DUE = """
 select * from outbox
 where delivered_at is null and undeliverable_at is null and user_id <> all($2::text[])
-order by urgent desc, created_at, seq
+order by urgent desc, kind = 'broadcast', created_at, seq
 limit $1
 """
 # A second delivery keeps the first moment.
@@ -51,6 +52,9 @@ class Outbox(Repository):
         """The same id again changes nothing."""
         await self._database.write(put_message, message)
 
+    async def post_all(self, messages: Sequence[OutboxMessage]) -> None:
+        await self._database.write(_put_messages, messages)
+
     async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
         return [message_of(row) for row in await self._database.read(_due, limit, list(besides))]
 
@@ -65,15 +69,28 @@ class Outbox(Repository):
 
 async def put_message(connection: asyncpg.Connection, message: OutboxMessage) -> None:
     """Write a message inside a unit of work; one whose id is there already is left as it is."""
-    payload = encode_payload(message.payload)
+    row = _row_of(message)
     if await connection.fetchval(SELECT_USER_ID, message.user_id) is None:
         raise no_user(message.user_id)
-    await connection.execute(
-        INSERT_MESSAGE,
+    await connection.execute(INSERT_MESSAGE, *row)
+
+
+async def _put_messages(connection: asyncpg.Connection, messages: Sequence[OutboxMessage]) -> None:
+    rows = [_row_of(message) for message in messages]
+    user_ids = {message.user_id for message in messages}
+    known = {row["id"] for row in await connection.fetch(SELECT_USER_IDS, list(user_ids))}
+    for user_id in user_ids - known:
+        raise no_user(user_id)
+    await connection.executemany(INSERT_MESSAGE, rows)
+
+
+def _row_of(message: OutboxMessage) -> tuple[str | bool | int, ...]:
+    """A message as the arguments of INSERT_MESSAGE."""
+    return (
         message.id,
         message.user_id,
         message.kind,
-        payload,
+        encode_payload(message.payload),
         message.urgent,
         message.trace_id,
         message.created_at_ms,

@@ -26,6 +26,7 @@ from bot.trading.intent import (
 from bot.trading.ledger import Leg
 from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, Ceilings, UserSettings, is_time_zone
 from bot.trading.risk_gate import RiskSnapshot
+from bot.trading.roles import Role
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import BPS
 
@@ -69,6 +70,7 @@ _WORDS = {
     "protection_sell": PROTECTIONS,
     "unlanded_buy": UNLANDED,
     "unlanded_sell": UNLANDED,
+    "role": tuple(Role),
 }
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
@@ -119,6 +121,7 @@ class WalletFacts:
     reserved_lamports: int
     open_positions: int
     mint_cost_lamports: int
+    exposure_lamports: int
     mint_in_flight: int
     mint_sells_in_flight: int
     mint_held_raw: int
@@ -144,6 +147,7 @@ def risk_snapshot(
         reserved_lamports=facts.reserved_lamports,
         open_positions=facts.open_positions,
         mint_cost_lamports=facts.mint_cost_lamports,
+        exposure_lamports=facts.exposure_lamports,
         mint_in_flight=facts.mint_in_flight,
         mint_sells_in_flight=facts.mint_sells_in_flight,
         mint_held_raw=facts.mint_held_raw,

@@ -39,11 +39,11 @@ insert into user_settings (
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps
+    max_top_holders_bps, role
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36
 )
 """
 SELECT_SETTINGS = """
@@ -54,7 +54,7 @@ select
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps
+    max_top_holders_bps, role
 from user_settings
 where user_id = $1
 """

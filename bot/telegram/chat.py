@@ -8,11 +8,12 @@ from typing import Protocol
 
 import structlog
 
-from bot.commands import CONSENT_TEXT, CONSENT_VERSION, Command
+from bot.commands import ANYONE, CONSENT_TEXT, CONSENT_VERSION, Command
 from bot.errors import BudgetSpent, ChainUnavailable, RouterUnavailable, StoreUnavailable, Unavailable
 from bot.ports import Document, User
 from bot.telegram.parsing import Parsed, UsageError, parse
 from bot.trading.failures import order_failure
+from bot.trading.roles import Role
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class Chat:
 
     handlers: dict[str, Handler]
     words: Words
+    role_of: Callable[[str], Awaitable[Role]]
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The reply to one text. Wrong usage and services that are away become a line that says what to do."""
@@ -75,11 +77,13 @@ class Chat:
             return Answer(self._with_freeze(incoming, self.unavailable(error, incoming.key)))
 
     async def _run(self, incoming: Incoming, parsed: Parsed) -> Answer:
-        if parsed.command.role != "anyone":
+        if parsed.command.role != ANYONE:
             if incoming.user is None:
                 return Answer("You have no wallet here yet; send /start first.")
             if incoming.user.consent_version != CONSENT_VERSION:
                 return Answer(f"The terms have changed.\n{CONSENT_TEXT}")
+            if refused := await self._refused(incoming.user, parsed.command):
+                return Answer(refused)
         log.info(
             "command", name=parsed.command.name, key=incoming.key, user=incoming.user.id if incoming.user else None
         )
@@ -88,6 +92,18 @@ class Chat:
         if parsed.command.name in TOLD_OF_FREEZE:
             answer = replace(answer, text=self._with_freeze(incoming, answer.text))
         return answer
+
+    async def _refused(self, user: User, command: Command) -> str | None:
+        """Why a user's role is not enough for a command; it hangs on who speaks and never on the chat that he speaks in."""
+        if not command.is_privileged:
+            return None
+        held = await self.role_of(user.id)
+        if held.rank >= Role(command.role).rank:
+            return None
+        log.warning("command_refused", name=command.name, user=user.id, role=held.value)
+        return (
+            f"/{command.name} is for people with the role {command.role}; yours is {held}. Ask whoever runs this bot."
+        )
 
     def _with_freeze(self, incoming: Incoming, told: str) -> str:
         """An answer that speaks of a user's money as if it could be moved, and below it that it cannot."""

@@ -229,7 +229,20 @@ def _rearmed(facts: Mapping[str, object]) -> str:
     )
 
 
+def _broadcast(facts: Mapping[str, object]) -> str:
+    return f"From whoever runs this bot: {facts['text']}"
+
+
+def _role_given(facts: Mapping[str, object]) -> str:
+    return (
+        f"Your role here is {facts['role']} from now on; it was {facts['was']}. /help lists what you may use, and /settings"
+        " your limits."
+    )
+
+
 _TEXTS = {
+    "broadcast": _broadcast,
+    "role_given": _role_given,
     "halted": _halted,
     "flattened": _flattened,
     "program_flattened": _program_flattened,

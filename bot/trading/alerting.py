@@ -59,6 +59,7 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         "halts of the whole bot, what operators sell, and when trading begins again",
         is_money=True,
     ),
+    AlertKind("news", ("broadcast", "role_given"), "what admins tell everybody, and your role here", is_money=False),
 )
 KIND_OF: dict[str, AlertKind] = {message: kind for kind in ALERT_KINDS for message in kind.messages}
 

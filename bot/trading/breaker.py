@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.trading.limits import Ceilings, Limit, UserSettings, effective
+from bot.trading.limits import Ceilings, UserSettings, day_loss_limit
 from bot.trading.units import BPS, format_percent, format_sol
 
 LOSS_MULTIPLE = 2  # of the limit of a day's loss, which closes entries at once of it
@@ -24,7 +24,7 @@ class UserDay:
 
 def breaker_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings, ceilings: Ceilings) -> str | None:
     """Why a user's automation is paused, None when it goes on. `unrealized_lamports` is what selling now would add."""
-    limit = _limit(settings, ceilings)
+    limit = day_loss_limit(settings, ceilings)
     loss_lamports = -day.realized_lamports - unrealized_lamports
     if loss_lamports >= LOSS_MULTIPLE * limit.value:
         return (
@@ -41,7 +41,7 @@ def flatten_trips(day: UserDay, unrealized_lamports: int, settings: UserSettings
     multiples = [bps for bps in (settings.flatten_at_loss_bps, ceilings.flatten_at_loss_bps) if bps is not None]
     if not multiples:
         return None
-    limit, multiple_bps = _limit(settings, ceilings), min(multiples)
+    limit, multiple_bps = day_loss_limit(settings, ceilings), min(multiples)
     loss_lamports = -day.realized_lamports - unrealized_lamports
     if loss_lamports * BPS < limit.value * multiple_bps:
         return None
@@ -57,7 +57,3 @@ def _times(loss_lamports: int, limit_lamports: int) -> str:
         return "beyond"
     times, rest = divmod(loss_lamports, limit_lamports)
     return f"{'more than ' if rest else ''}{times} times"
-
-
-def _limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
-    return effective(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports, "limit of a day's loss")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from bot.trading.position import ExitPlan
+from bot.trading.roles import DEFAULT_LIMITS, Role, RoleLimits
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
 # What a critical failure does with a user's positions: sell them all, or leave them to their owner.
@@ -37,7 +38,8 @@ class UserSettings:
     tokens that somebody can freeze, tax or take; `min_curve_lamports` is the liquidity rule of entries by hand.
     `flatten_at_loss_bps` counts in the limit of a day's loss: 30,000 sells everything at three times that loss.
     `max_top_holders_bps` is the most of the supply that the ten largest holders may have, curve and pool apart.
-    The last ten before it say how buys and sales land (`bot/trading/landing.py`).
+    The ten before it say how buys and sales land (`bot/trading/landing.py`). `role` is one of Role; admins give it, and the
+    user cannot change it. It stands here so that limits by role are judged with all others, in the same transaction.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -74,6 +76,7 @@ class UserSettings:
     protection_sell: str = OPEN
     unlanded_sell: str = OPEN
     max_top_holders_bps: int | None = None
+    role: str = Role.BASIC
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -102,7 +105,7 @@ class Ceilings:
 
     `max_slippage_bps` bounds entries only: an exit that must not slip may not happen at all. `min_curve_lamports` and
     `always_check_tokens` are floors of the user's settings of these names. `flatten_at_loss_bps` binds whoever set a
-    greater one or none.
+    greater one or none. `roles` are the limits of each role, in the order of Role.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -116,6 +119,11 @@ class Ceilings:
     min_curve_lamports: int = 0
     always_check_tokens: bool = False
     flatten_at_loss_bps: int | None = None
+    roles: tuple[RoleLimits, RoleLimits, RoleLimits, RoleLimits] = DEFAULT_LIMITS
+
+    def of_role(self, role: str) -> RoleLimits:
+        """What everybody of this role may risk."""
+        return self.roles[Role(role).rank]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +134,51 @@ class Limit:
     rule: str
 
 
-def effective(mine: int, ceiling: int, name: str) -> Limit:
-    """The least of the user's own limit and the operator's."""
-    if ceiling < mine:
-        return Limit(ceiling, f"the operator's {name}")
-    return Limit(mine, f"your {name}")
+def effective(mine: int, ceiling: int, name: str, *, by_role: int | None = None, role: str = Role.BASIC) -> Limit:
+    """The least of the user's own limit, his role's and the operator's; of equal ones the user's own, then his role's."""
+    least = Limit(mine, f"your {name}")
+    if by_role is not None and by_role < least.value:
+        least = Limit(by_role, f"your role's {name} ({role})")
+    return Limit(ceiling, f"the operator's {name}") if ceiling < least.value else least
+
+
+def trade_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
+    """The most that one buy of a user spends."""
+    return effective(
+        settings.max_trade_lamports,
+        ceilings.max_trade_lamports,
+        "limit per trade",
+        by_role=ceilings.of_role(settings.role).max_trade_lamports,
+        role=settings.role,
+    )
+
+
+def position_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
+    """The most that a user has in one token."""
+    return effective(
+        settings.max_position_lamports,
+        ceilings.max_position_lamports,
+        "limit per position",
+        by_role=ceilings.of_role(settings.role).max_position_lamports,
+        role=settings.role,
+    )
+
+
+def day_loss_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
+    """The loss of a day that closes a user's entries."""
+    return effective(
+        settings.daily_loss_limit_lamports,
+        ceilings.max_daily_loss_lamports,
+        "limit of a day's loss",
+        by_role=ceilings.of_role(settings.role).max_daily_loss_lamports,
+        role=settings.role,
+    )
+
+
+def exposure_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
+    """The most that a user has in open positions and in buys on their way, in one mode."""
+    most = ceilings.of_role(settings.role).max_exposure_lamports
+    return Limit(most, f"your role's limit of what is at risk ({settings.role})")
 
 
 def effective_floor(mine: int, floor: int, name: str) -> Limit:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.landing import fee_bounds, tip_lamports
-from bot.trading.limits import Ceilings, UserSettings, effective
+from bot.trading.limits import Ceilings, UserSettings, day_loss_limit, exposure_limit, position_limit, trade_limit
 from bot.trading.trading_state import OUTFLOW, in_words
 from bot.trading.units import counted, format_sol
 
@@ -43,7 +43,8 @@ class RiskSnapshot:
     `pause_causes` are those that cover this user. `reserved_lamports` is what the wallet's other in-flight buys hold.
     `open_positions` counts the wallet's open positions and its in-flight buys of tokens that it does not hold yet: each
     of them will have to pay for an exit.
-    `mint_cost_lamports` is the cost of what the wallet holds of this mint plus what is reserved for it.
+    `mint_cost_lamports` is the cost of what the wallet holds of this mint plus what is reserved for it,
+    `exposure_lamports` the same of every mint.
     `mint_in_flight` counts the wallet's unresolved intents of this mint, either side, `mint_sells_in_flight` its sales
     among them. `loss_today_lamports` is the user's net loss of his day, realised and unrealised (0 when in profit).
     """
@@ -55,6 +56,7 @@ class RiskSnapshot:
     reserved_lamports: int
     open_positions: int
     mint_cost_lamports: int
+    exposure_lamports: int
     mint_in_flight: int
     mint_sells_in_flight: int
     mint_held_raw: int
@@ -160,7 +162,7 @@ def _trade_floor(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 
 def _trade_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    limit = effective(facts.settings.max_trade_lamports, facts.ceilings.max_trade_lamports, "limit per trade")
+    limit = trade_limit(facts.settings, facts.ceilings)
     if request.spend_lamports <= limit.value:
         return None
     return Refused(
@@ -171,7 +173,7 @@ def _trade_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 
 def _position_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    limit = effective(facts.settings.max_position_lamports, facts.ceilings.max_position_lamports, "limit per position")
+    limit = position_limit(facts.settings, facts.ceilings)
     total = facts.mint_cost_lamports + request.spend_lamports
     if total <= limit.value:
         return None
@@ -181,13 +183,25 @@ def _position_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None
     )
 
 
+def _exposure(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    limit = exposure_limit(facts.settings, facts.ceilings)
+    total = facts.exposure_lamports + request.spend_lamports
+    if total <= limit.value:
+        return None
+    return Refused(
+        "exposure",
+        f"{format_sol(total)} SOL would be in open positions and orders on their way, above {limit.rule} of"
+        f" {format_sol(limit.value)} SOL; sell something first, or ask an admin for another role",
+    )
+
+
 def _daily_loss(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     return refuse_loss(facts.loss_today_lamports, facts.settings, facts.ceilings)
 
 
 def refuse_loss(loss_lamports: int, settings: UserSettings, ceilings: Ceilings) -> Refused | None:
     """What the loss of a user's day, realised and unrealised, says of every entry."""
-    limit = effective(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports, "limit of a day's loss")
+    limit = day_loss_limit(settings, ceilings)
     if loss_lamports < limit.value:
         return None
     return Refused(
@@ -236,6 +250,7 @@ _ENTRY_CHECKS = (
     _trade_floor,
     _trade_size,
     _position_size,
+    _exposure,
     _daily_loss,
     _snipe_count,
     _open_positions,
@@ -249,19 +264,10 @@ def entry_checks(request: TradeRequest, facts: RiskSnapshot) -> tuple[Check, ...
     numbers = (
         ("pause causes", len(facts.pause_causes), 0, False),
         ("least of a trade", spend, ceilings.min_trade_lamports, True),
-        ("most of a trade", spend, min(settings.max_trade_lamports, ceilings.max_trade_lamports), True),
-        (
-            "most of a position",
-            facts.mint_cost_lamports + spend,
-            min(settings.max_position_lamports, ceilings.max_position_lamports),
-            True,
-        ),
-        (
-            "loss today",
-            facts.loss_today_lamports,
-            min(settings.daily_loss_limit_lamports, ceilings.max_daily_loss_lamports),
-            True,
-        ),
+        ("most of a trade", spend, trade_limit(settings, ceilings).value, True),
+        ("most of a position", facts.mint_cost_lamports + spend, position_limit(settings, ceilings).value, True),
+        ("most at risk", facts.exposure_lamports + spend, exposure_limit(settings, ceilings).value, True),
+        ("loss today", facts.loss_today_lamports, day_loss_limit(settings, ceilings).value, True),
         ("snipes today", facts.snipes_today, settings.snipe_max_daily, False),
         ("open positions", facts.open_positions, ceilings.max_open_positions, False),
         ("funds that are free", spend, _free_lamports(request, facts), True),

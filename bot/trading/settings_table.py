@@ -5,7 +5,7 @@ Whoever shows or changes settings reads this table and nothing else. Pure: text 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,6 +21,7 @@ _GAIN_MOST_BPS = 1_000 * BPS  # the thousandfold of the cost
 _SLIPPAGE_MOST_BPS = 9_500
 _DAY_S = 86_400
 
+OPERATORS = "the operator's limit"
 _FEE_MOST = LAMPORTS_PER_SOL // 20
 # The fees of a sale stay within the reserve that is kept aside for it.
 _SELL_FEE_MOST = EXIT_RESERVE_LAMPORTS - 100_000
@@ -271,19 +272,28 @@ def with_value(settings: UserSettings, setting: Setting, value: Value) -> UserSe
     return replace(settings, **changed)
 
 
-def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> Value:
-    """The operator's value where it binds instead of the user's own, else None."""
+@dataclass(frozen=True, slots=True)
+class Overruling:
+    """What counts instead of a user's own value, and by whose word."""
+
+    value: Value
+    by: str
+
+
+def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> Overruling | None:
+    """What the operator, or the user's role, sets where that binds instead of the user's own value."""
     mine = value_of(settings, setting)
     if isinstance(mine, str):
         return None
     if setting.ceiling:
-        limit: Value = getattr(ceilings, setting.ceiling)
-        if limit is None:
-            return None
-        assert isinstance(limit, int)
-        return limit if mine is None or limit < mine else None
+        by_role: int | None = getattr(ceilings.of_role(settings.role), setting.ceiling, None)
+        limits = [(by_role, f"your role ({settings.role})"), (getattr(ceilings, setting.ceiling), OPERATORS)]
+        binding = [
+            Overruling(value, by) for value, by in limits if value is not None and (mine is None or value < mine)
+        ]
+        return min(binding, key=lambda one: one.value or 0, default=None)
     if setting.floor:
         limit = getattr(ceilings, setting.floor)
         assert isinstance(limit, int)
-        return limit if limit > (mine or 0) else None
+        return Overruling(limit, OPERATORS) if limit > (mine or 0) else None
     return None

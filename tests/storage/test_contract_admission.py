@@ -52,6 +52,7 @@ async def test_the_first_request_is_judged_on_an_empty_book(store: Store) -> Non
         reserved_lamports=0,
         open_positions=0,
         mint_cost_lamports=0,
+        exposure_lamports=0,
         mint_in_flight=0,
         mint_sells_in_flight=0,
         mint_held_raw=0,
@@ -151,6 +152,7 @@ async def test_an_intent_on_its_way_reserves_and_blocks_its_mint(store: Store) -
     await planned(store, buy("k", wallet))
     here = await seen_by_gate(store, buy("k2", wallet))
     assert (here.reserved_lamports, here.mint_cost_lamports, here.mint_in_flight) == (RESERVED, RESERVED, 1)
+    assert here.exposure_lamports == RESERVED
     assert here.open_positions == 1  # it will have to be left again
     elsewhere = await seen_by_gate(store, buy("k3", wallet, mint="MintTwo"))
     assert (elsewhere.reserved_lamports, elsewhere.mint_cost_lamports, elsewhere.mint_in_flight) == (RESERVED, 0, 0)
@@ -179,9 +181,11 @@ async def test_a_position_counts_with_its_cost_and_tokens(store: Store) -> None:
     seen = await seen_by_gate(store, buy("k2", wallet))
     assert (seen.open_positions, seen.mint_held_raw, seen.mint_cost_lamports) == (1, 1_000, position.cost_lamports)
     assert (seen.reserved_lamports, seen.mint_in_flight) == (0, 0)
+    assert seen.exposure_lamports == position.cost_lamports
     await planned(store, buy("k3", wallet))  # more of the same token opens no second position
     assert (await seen_by_gate(store, buy("k4", wallet, mint="MintTwo"))).open_positions == 1
     await planned(store, buy("k5", wallet, mint="MintTwo"))
+    assert (await seen_by_gate(store, buy("k6", wallet))).exposure_lamports == position.cost_lamports + 2 * RESERVED
     assert (await seen_by_gate(store, buy("k6", wallet, mint="MintThree"))).open_positions == 2
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import Conflict
-from bot.ports import Store
+from bot.ports import BROADCAST, Store
 from bot.trading.intent import Context
 from bot.trading.trading_state import GLOBAL, Binds, Cause
 from tests.storage.storage_samples import NOW_MS, buy, enrol, message, planned, run, sent
@@ -104,6 +104,22 @@ async def test_messages_of_users_who_are_left_out_take_no_place_from_others(stor
     assert [owed.id for owed in await store.due(2, [ada.user_id])] == ["bob-0"]
     assert [owed.id for owed in await store.due(9, {ada.user_id, "u-none"})] == ["bob-0"]
     assert await store.due(9, [ada.user_id, bob.user_id]) == []
+
+
+async def test_what_everybody_is_told_is_written_whole_or_not_at_all_and_is_due_last(store: Store) -> None:
+    ada, bob = await enrol(store, "ada"), await enrol(store, "bob")
+    news = [replace(message(f"n-{one.user_id}", one.user_id, text="hello"), kind=BROADCAST) for one in (ada, bob)]
+    with pytest.raises(LookupError):
+        await store.post_all([*news, replace(news[0], id="n-nobody", user_id="u-nobody")])
+    with pytest.raises(TypeError):
+        await store.post_all([*news, message("n-odd", ada.user_id, what=object())])
+    assert await store.due(9) == []
+    await store.post_all(news)
+    await store.delivered(news[0].id, NOW_MS)
+    await store.post_all(news)
+    await store.post(message("later", ada.user_id, at_ms=NOW_MS + 1))
+    assert [owed.id for owed in await store.due(9)] == ["later", news[1].id]
+    await store.post_all([])
 
 
 async def test_a_delivered_message_is_not_due_again(store: Store) -> None:

@@ -52,6 +52,7 @@ CHANGED = UserSettings(
     protection_sell="protected",
     unlanded_sell="wait",
     max_top_holders_bps=18,
+    role="admin",
 )
 
 
@@ -176,6 +177,7 @@ async def test_a_change_of_settings_that_is_refused_changes_nothing(store: Store
         UserSettings(unlanded_buy="never"),
         UserSettings(tip_sell_lamports=-1),
         UserSettings(max_top_holders_bps=10_001),
+        UserSettings(role="king"),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:

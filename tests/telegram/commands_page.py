@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands import COMMANDS
+from bot.commands import COMMANDS, Command
 
 HEAD = """# Chat commands
 
@@ -13,9 +13,13 @@ The same on Telegram and in `bot chat`. The table is `bot/commands.py`, from whi
 """
 
 
+def _for_whom(command: Command) -> str:
+    return f" (from the role {command.role} on)" if command.is_privileged else ""
+
+
 def page() -> str:
     """The whole page."""
-    rows = (f"| `{one.usage.replace('|', chr(92) + '|')}` | {one.help} |\n" for one in COMMANDS)
+    rows = (f"| `{one.usage.replace('|', chr(92) + '|')}` | {one.help}{_for_whom(one)} |\n" for one in COMMANDS)
     return HEAD + "".join(rows)
 
 

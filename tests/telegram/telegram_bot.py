@@ -11,6 +11,7 @@ import trio
 
 from bot.chat_door import chat_of
 from bot.console import ConsoleMessenger
+from bot.execution.policy import Policy
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import ChatApi, Document
 from bot.status import StatusBoard
@@ -19,7 +20,7 @@ from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
-from bot.users import Registrar
+from bot.users import Admission, Registrar
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import gateway_running
 from tests.whole import virtual
@@ -91,7 +92,12 @@ def make_talk(seed: int) -> Talk:
 
 @asynccontextmanager
 async def bot_on_telegram(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch, *, api: ChatApi | None = None
+    talk: Talk,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    api: ChatApi | None = None,
+    admission: Admission | None = None,
+    policy: Policy | None = None,
 ) -> AsyncIterator[TradingBot]:
     """One life of the bot with its gateway; entries are open when the block begins. Without an API it is the twin."""
     world = talk.world
@@ -101,9 +107,11 @@ async def bot_on_telegram(
         return TelegramMessenger(api, ConsoleMessenger(say))
 
     monkeypatch.setattr(virtual, "ConsoleMessenger", messenger)
-    async with running_bot(world) as bot:
+    async with running_bot(world, policy=policy) as bot:
         store, clock = bot.adapters.store, bot.adapters.clock
-        registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
+        registrar = Registrar(
+            store, bot.adapters.vault, clock, Mode.LIVE, world._fund, admission=admission or Admission()
+        )
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
         chat = chat_of(bot, board, registrar, MODES)
         await open_for_entries(bot)

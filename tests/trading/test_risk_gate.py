@@ -22,6 +22,7 @@ from bot.trading.risk_gate import (
     entry_checks,
     kept_for_exits,
 )
+from bot.trading.roles import RoleLimits
 from bot.trading.trading_state import OUTFLOW
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.trading.trading_samples import facts, request
@@ -47,12 +48,18 @@ any_facts = st.builds(
     reserved_lamports=amounts,
     open_positions=counts,
     mint_cost_lamports=amounts,
+    exposure_lamports=amounts,
     mint_in_flight=st.integers(0, 2),
     mint_sells_in_flight=st.integers(0, 1),
     mint_held_raw=st.integers(0, 10**15),
     loss_today_lamports=amounts,
     snipes_today=counts,
 )
+
+
+NARROW = RoleLimits(max_position_lamports=SOL // 2, max_daily_loss_lamports=SOL // 2)
+WIDE = (RoleLimits(), RoleLimits(), RoleLimits())
+BY_ROLE = Ceilings(roles=(RoleLimits(max_trade_lamports=TENTH - 1), *WIDE))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +73,11 @@ any_facts = st.builds(
         ("position_size", {"settings": UserSettings(max_position_lamports=TENTH - 1)}),
         ("position_size", {"ceilings": Ceilings(max_position_lamports=TENTH - 1)}),
         ("position_size", {"mint_cost_lamports": SOL - TENTH + 1}),
+        ("trade_size", {"ceilings": BY_ROLE}),
+        ("position_size", {"mint_cost_lamports": SOL // 2, "ceilings": replace(BY_ROLE, roles=(NARROW, *WIDE))}),
+        ("exposure", {"exposure_lamports": 100 * SOL - TENTH + 1}),
         ("daily_loss", {"loss_today_lamports": 5 * SOL}),
+        ("daily_loss", {"loss_today_lamports": SOL // 2, "ceilings": replace(BY_ROLE, roles=(NARROW, *WIDE))}),
         ("daily_loss", {"loss_today_lamports": SOL, "ceilings": Ceilings(max_daily_loss_lamports=SOL)}),
         ("daily_loss", {"loss_today_lamports": SOL, "settings": UserSettings(daily_loss_limit_lamports=SOL)}),
         ("snipes_today", {"snipes_today": 10}),
@@ -89,6 +100,9 @@ def test_each_rule_refuses_a_buy_with_its_own_code_and_a_reason(code: str, chang
         {"settings": UserSettings(max_trade_lamports=TENTH, max_position_lamports=TENTH)},
         {"ceilings": Ceilings(max_trade_lamports=TENTH, max_position_lamports=TENTH)},
         {"mint_cost_lamports": SOL - TENTH},
+        {"exposure_lamports": 100 * SOL - TENTH},
+        {"exposure_lamports": 1_000 * SOL - TENTH, "settings": UserSettings(role="premium")},
+        {"ceilings": BY_ROLE, "settings": UserSettings(role="premium")},
         {"loss_today_lamports": 5 * SOL - 1},
         {"snipes_today": 9},
         {"open_positions": 49},
@@ -116,11 +130,16 @@ def test_a_refusal_names_whose_limit_it_was() -> None:
     assert isinstance(theirs, Refused)
     assert "your limit per trade" in mine.reason
     assert "the operator's limit per trade" in theirs.reason
+    his = admit(request(), facts(ceilings=BY_ROLE))
+    assert isinstance(his, Refused)
+    assert "your role's limit per trade (basic)" in his.reason
 
 
-@given(user=amounts, ceiling=amounts)
-def test_the_effective_limit_is_the_least(user: int, ceiling: int) -> None:
-    assert effective(user, ceiling, "limit").value == min(user, ceiling)
+@given(user=amounts, ceiling=amounts, by_role=amounts | st.none())
+def test_the_effective_limit_is_the_least(user: int, ceiling: int, by_role: int | None) -> None:
+    limit = effective(user, ceiling, "limit", by_role=by_role)
+    assert limit.value == min(user, ceiling, ceiling if by_role is None else by_role)
+    assert limit.rule.startswith("your limit") is (limit.value == user)
 
 
 @given(known=any_facts, share_bps=st.integers(1, 10_000))
@@ -168,6 +187,7 @@ def test_an_admitted_buy_keeps_every_limit(known: RiskSnapshot, spend: int) -> N
     assert spend <= min(known.settings.max_trade_lamports, known.ceilings.max_trade_lamports)
     most = min(known.settings.max_position_lamports, known.ceilings.max_position_lamports)
     assert known.mint_cost_lamports + spend <= most
+    assert known.exposure_lamports + spend <= 100 * SOL
     assert known.loss_today_lamports < known.settings.daily_loss_limit_lamports
     assert known.snipes_today < known.settings.snipe_max_daily
     assert known.open_positions < known.ceilings.max_open_positions

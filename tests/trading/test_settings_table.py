@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.roles import RoleLimits
 from bot.trading.setting import Setting, Unit, Value
-from bot.trading.settings_table import SETTINGS, overruled, setting_named, value_of, with_value
+from bot.trading.settings_table import (
+    OPERATORS,
+    SETTINGS,
+    Overruling,
+    overruled,
+    setting_named,
+    value_of,
+    with_value,
+)
 from bot.trading.units import LAMPORTS_PER_SOL, AmountError
 
 DEFAULTS = UserSettings()
@@ -26,7 +35,7 @@ def values(setting: Setting) -> st.SearchStrategy[Value]:
 
 
 def test_every_field_that_has_an_effect_is_in_the_table_once() -> None:
-    shown = {field.name for field in fields(UserSettings)} - {"snipe_epoch"}
+    shown = {field.name for field in fields(UserSettings)} - {"snipe_epoch", "role"}
     assert sorted(setting.field for setting in SETTINGS) == sorted(shown)
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
 
@@ -125,7 +134,17 @@ def test_the_operator_binds_where_the_user_is_beyond_him_and_nowhere_else(
     bound = overruled(mine, setting, replace(Ceilings(), **{setting.ceiling or setting.floor: limit}))
     value = value_of(mine, setting)
     beyond = value is None or (value > limit if setting.ceiling else value < limit)
-    assert bound == (limit if beyond else None)
+    assert bound == (Overruling(limit, OPERATORS) if beyond else None)
+
+
+def test_a_role_binds_where_it_sets_less_than_the_user_and_the_operator() -> None:
+    row, sol = setting_named("max_trade"), LAMPORTS_PER_SOL
+    narrow = replace(Ceilings(), roles=(RoleLimits(max_trade_lamports=sol // 2), *Ceilings().roles[1:]))
+    assert overruled(UserSettings(), row, narrow) == Overruling(sol // 2, "your role (basic)")
+    assert overruled(UserSettings(role="premium"), row, narrow) is None
+    assert overruled(UserSettings(max_trade_lamports=sol // 4), row, narrow) is None
+    lower = replace(narrow, max_trade_lamports=sol // 4)
+    assert overruled(UserSettings(), row, lower) == Overruling(sol // 4, OPERATORS)
 
 
 def test_what_the_operator_has_no_say_in_is_never_overruled() -> None:

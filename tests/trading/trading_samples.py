@@ -89,6 +89,7 @@ def facts(**changed: Any) -> RiskSnapshot:
         "reserved_lamports": 0,
         "open_positions": 0,
         "mint_cost_lamports": 0,
+        "exposure_lamports": 0,
         "mint_in_flight": 0,
         "mint_sells_in_flight": 0,
         "mint_held_raw": 0,

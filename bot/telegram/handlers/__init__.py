@@ -9,6 +9,7 @@ from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.modes import ModeHandlers
+from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
@@ -26,6 +27,7 @@ def make_chat(
     alerts: AlertHandlers,
     books: BookHandlers,
     modes: ModeHandlers,
+    people: PeopleHandlers,
     words: Words,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
@@ -66,10 +68,13 @@ def make_chat(
         "positions": trade.positions,
         "why": watching.why,
         "panic": trade.panic,
+        "users": people.users,
+        "role": people.role,
+        "broadcast": people.broadcast,
     }
     if missing := {command.name for command in COMMANDS} ^ set(handlers):
         raise ValueError(f"commands and handlers differ: {', '.join(sorted(missing))}")
-    return Chat(handlers, words)
+    return Chat(handlers, words, people.role_of)
 
 
 __all__ = [
@@ -79,6 +84,7 @@ __all__ = [
     "AlertHandlers",
     "BookHandlers",
     "ModeHandlers",
+    "PeopleHandlers",
     "PreferenceHandlers",
     "Pulse",
     "TokenHandlers",

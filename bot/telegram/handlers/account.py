@@ -14,12 +14,18 @@ from bot.ports import Chain, Store, User, wallet_in
 from bot.telegram.chat import Incoming
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import deposit_words
+from bot.telegram.roles import RoleOf
 from bot.telegram.words import mode_label
 from bot.trading.risk_gate import kept_for_exits
+from bot.trading.roles import Role
 from bot.trading.units import counted, format_sol, format_tokens
 
 log = structlog.get_logger()
 
+NOT_INVITED = (
+    "This bot takes only people whom its operator has invited, and you are not among them. Ask him to add your Telegram id"
+    " {telegram_id} to telegram.allowed_ids of his settings; nothing was stored about you."
+)
 # Of a token in /balance that no position holds.
 ELSEWHERE = ", from elsewhere: no position, so /sell does not sell it"
 
@@ -41,9 +47,11 @@ class AccountHandlers:
     chain: Chain
     clock: Clock
     register: Callable[[int], Awaitable[User]]
+    admits: Callable[[int], bool]
     snipers_changed: Callable[[str], Awaitable[None]]
     status_line: Callable[[str, str], str]
     closed_by_loss: Callable[[User], Awaitable[str | None]]
+    role_of: RoleOf
 
     async def start(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments not in {(), ("agree",)}:
@@ -56,6 +64,9 @@ class AccountHandlers:
                 f"You are set up as {user.handle} {mode_label(mode)}, wallet {wallet.address}. {deposit_words(mode)}"
                 " See /help."
             )
+        stranger = None if user is not None else incoming.telegram_id
+        if stranger is not None and not self.admits(stranger):
+            return NOT_INVITED.format(telegram_id=stranger)
         if not arguments:
             return CONSENT_TEXT
         if user is not None:
@@ -71,10 +82,13 @@ class AccountHandlers:
             " Then /buy, or /snipe_enable; see /help."
         )
 
-    async def help(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def help(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """What whoever asks may use."""
         if arguments:
             raise wrong_usage(command)
-        return "\n".join(f"{entry.usage} - {entry.help}" for entry in COMMANDS)
+        rank = 0 if incoming.user is None else (await self.role_of(incoming.user.id)).rank
+        mine = [entry for entry in COMMANDS if not entry.is_privileged or Role(entry.role).rank <= rank]
+        return "\n".join(f"{entry.usage} - {entry.help}" for entry in mine)
 
     async def wallet(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

@@ -69,7 +69,7 @@ class PreferenceHandlers:
         except AmountError as error:  # another change came in between, and the two do not go together
             raise UsageError(str(error)) from None
         await self.snipers_changed(user.id)
-        return f"{row.name} = {row.format(value_of(changed, row))}; {_counts_for(row)}.{self._operators(changed, row)}"
+        return f"{row.name} = {row.format(value_of(changed, row))}; {_counts_for(row)}.{self._effective(changed, row)}"
 
     async def _has_traded(self, user_id: str, settings: UserSettings) -> bool:
         """Whether this day of his counts something against his limits: another midnight would forget it."""
@@ -79,12 +79,14 @@ class PreferenceHandlers:
 
     def _line(self, current: UserSettings, row: Setting) -> str:
         shown = row.format(value_of(current, row))
-        return f"{row.name} = {shown} - {row.help} ({row.bounds}).{self._operators(current, row)}"
+        return f"{row.name} = {shown} - {row.help} ({row.bounds}).{self._effective(current, row)}"
 
-    def _operators(self, current: UserSettings, row: Setting) -> str:
-        """The operator's limit, where that is what counts."""
+    def _effective(self, current: UserSettings, row: Setting) -> str:
+        """What counts instead of the user's own value, and by whose word; nothing where his own counts."""
         limit = overruled(current, row, self.ceilings)
-        return "" if limit is None else f" The operator's limit counts instead: {row.format(limit)}."
+        if limit is None:
+            return ""
+        return f" Effective {row.format(limit.value)}, by {limit.by}; yours is {row.format(value_of(current, row))}."
 
     async def snipe(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
