@@ -57,6 +57,7 @@ from bot.profiles import (
     traded_chain,
 )
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
+from bot.signing_bounds import signing_bounds
 from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, one_error, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
@@ -77,6 +78,7 @@ from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
 from bot.tree import TradingBot
 from bot.users import Registrar
+from bot.vault.guard import SigningGuard
 from bot.vault.local_vault import LocalVault
 
 log = structlog.get_logger()
@@ -266,9 +268,9 @@ async def _ready_books(
     await patience.through(partial(refuse_other_modes, store, profile_of(options.profile)))
     await patience.through(spooled.catch_up)
     master_key = await patience.through(partial(keys.master_key, store, key_ring(options, say)))
-    vault = LocalVault(master_key, succession.leadership.check)
-    await patience.through(partial(keys.prove, store, vault, master_key))
-    return vault
+    await patience.through(partial(keys.prove, store, master_key))
+    bounds = signing_bounds(options.settings, is_local=profile_of(options.profile).is_local)
+    return LocalVault(master_key, SigningGuard(bounds, system_clock()), succession.leadership.check)
 
 
 @asynccontextmanager

@@ -100,5 +100,9 @@ class KeyUnavailable(BotError):
     """A wallet key cannot be used: the master key is missing, is another one, or the row was tampered with."""
 
 
+class SigningRefused(KeyUnavailable):
+    """The vault signs no such message: it is no trade that its policy knows, or takes more than it may."""
+
+
 class Conflict(BotError):
     """A guarded transition found the row in another state than it expected and changed nothing."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import structlog
 
 from bot.errors import KeyUnavailable, StartupError
-from bot.ports import Store, Vault
-from bot.vault.local_vault import LocalVault
+from bot.ports import Store
+from bot.vault.local_vault import check_key
 from bot.vault.master_key import LOCAL_PREFIX, MasterKey, make_local_key, master_key_from_environment, read_master_key
 
 log = structlog.get_logger()
@@ -68,11 +68,10 @@ def _made(own: Path, say: Callable[[str], None]) -> MasterKey:
 async def open_wallets(store: Store, ring: KeyRing) -> None:
     """Raise StartupError unless the key that this bot would use opens this database's wallets, where it has any."""
     if await store.wallets():
-        key = await master_key(store, ring)
-        await prove(store, LocalVault(key), key)
+        await prove(store, await master_key(store, ring))
 
 
-async def prove(store: Store, vault: Vault, key: MasterKey) -> None:
+async def prove(store: Store, key: MasterKey) -> None:
     """Refuse a key with the right id and other bytes: StartupError when it opens none of the wallets that are tried.
 
     A single wallet that does not open is that wallet's trouble and no proof of a wrong key.
@@ -80,7 +79,7 @@ async def prove(store: Store, vault: Vault, key: MasterKey) -> None:
     wallets = (await store.wallets())[:WALLETS_TRIED]
     for wallet in wallets:
         try:
-            await vault.sign(wallet, await store.sealed_key(wallet.id), "start", b"")
+            check_key(key, wallet, await store.sealed_key(wallet.id))
         except KeyUnavailable as error:
             log.warning("wallet_does_not_open", wallet=wallet.id, reason=str(error))
         else:

@@ -26,7 +26,7 @@ MOST_LAMPORTS = LAMPORTS_PER_SOL  # D-12: live starts from one SOL a trade
 HOSTS = 2
 CONFIRMATION = "real money may be lost"
 HAS_SIGNING_POLICY = (
-    False  # the vault signs whatever the pipeline asks for; until a policy bounds that, live is refused
+    False  # the vault has one, in the process that asks it; until it is a process of its own, live is refused
 )
 
 

@@ -17,7 +17,7 @@ from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, 
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.quoting import not_sent
 from bot.execution.sealed_keys import SealedKeys
-from bot.ports import Chain, ClosingOrder, Routing, Store, Submitted, Wallet
+from bot.ports import Chain, ClosingOrder, Routing, Signing, Store, Submitted, Wallet
 from bot.trading.closing import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, EmptyAccount, worth_closing
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, TradeRequest
@@ -93,7 +93,7 @@ class Closings:
         causes = self.pause_causes(intent.request.user_id, intent.request.context, None)
         if refused := refuse_paused(intent.request, causes):
             raise Conflict(refused.reason)
-        raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
+        raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, "", message)))
         attempt = Attempt(
             signature=signature,
             intent_id=intent.id,

@@ -37,7 +37,20 @@ from bot.execution.sale_trials import SaleTrials
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.signed_again import may_be_closing, refused_beside
 from bot.execution.units_book import Kind, UnitsBook, kind_of
-from bot.ports import Blockhash, Chain, Gate, Routing, Snipe, SnipeRun, Store, Submitted, SwapOrder, User, Wallet
+from bot.ports import (
+    Blockhash,
+    Chain,
+    Gate,
+    Routing,
+    Signing,
+    Snipe,
+    SnipeRun,
+    Store,
+    Submitted,
+    SwapOrder,
+    User,
+    Wallet,
+)
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
@@ -83,9 +96,8 @@ class Pipeline:
         """Take one request as far as its bytes having left, inside the turn of its wallet.
 
         `rung` says what an exit pays and whether it is simulated; its slippage is the request's. The run of `snipe` is
-        written with the intent. A request that was
-        submitted before under the same key is not traded again; its intent is given back. Raises StoreUnavailable when
-        the database is away: the outcome is then in the rows, and the rescuer goes on from them.
+        written with the intent. A request that was submitted before under the same key is not traded again; its intent is
+        given back. Raises StoreUnavailable when the database is away: the rescuer goes on from the rows then.
         """
         intent_id = self.clock.new_id()
         try:
@@ -323,7 +335,6 @@ class Pipeline:
         """Sign, and commit the bytes and that they leave. Nothing has left before that row is there.
 
         It says `sent` at once: bytes that stayed after all are harmless, and an order waits for one commit less.
-
         An exit stands on a blockhash with little life left: what does not land is proven dead that much sooner.
         """
         for is_short in (True, False) if order.side is Side.SELL else (False,):
@@ -358,7 +369,7 @@ class Pipeline:
         """Bytes and signature of an order."""
         message = self.chain.build(order, blockhash)
         self._refuse_frozen(intent.request)
-        return self.chain.assemble(message, await self.keys.sign(wallet, intent.id, message))
+        return self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, order.mint, message)))
 
     def _refuse_frozen(self, request: TradeRequest) -> None:
         """The last look before the key is used. Raises CannotPrepareError for a wallet that was frozen since the gate."""

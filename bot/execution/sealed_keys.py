@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import trio
 
 from bot.errors import KeyUnavailable
-from bot.ports import SealedKey, Store, Vault, Wallet
+from bot.ports import SealedKey, Signing, Store, Vault, Wallet
 
 KEPT_S = 30.0  # a key that was sealed anew is read within this time
 
@@ -23,14 +23,14 @@ class SealedKeys:
         default_factory=OrderedDict
     )  # with when it was read, oldest first
 
-    async def sign(self, wallet: Wallet, intent_id: str, message: bytes) -> bytes:
-        """The wallet's signature (64 bytes) of a message of this intent.
+    async def sign(self, wallet: Wallet, asked: Signing) -> bytes:
+        """The wallet's signature (64 bytes) of a message of an intent.
 
         Raises KeyUnavailable, after which its row is read again, StoreUnavailable and LeaseLost.
         """
         key = await self._of(wallet.id)
         try:
-            return await self.vault.sign(wallet, key, intent_id, message)
+            return await self.vault.sign(wallet, key, asked)
         except KeyUnavailable:
             self._kept.pop(wallet.id, None)
             raise

@@ -64,7 +64,17 @@ from bot.ports.tracking import (
     WalletTold,
     WalletTransaction,
 )
-from bot.ports.users import ChangeSettings, SealedKey, User, UserStore, Vault, Wallet, telegram_id_of, wallet_in
+from bot.ports.users import (
+    ChangeSettings,
+    SealedKey,
+    Signing,
+    User,
+    UserStore,
+    Vault,
+    Wallet,
+    telegram_id_of,
+    wallet_in,
+)
 
 __all__ = [
     "BROADCAST",
@@ -145,6 +155,7 @@ __all__ = [
     "SeenLamports",
     "SentAttempt",
     "Settled",
+    "Signing",
     "Snapshot",
     "Snipe",
     "SnipeDesk",

@@ -72,6 +72,15 @@ class SealedKey:
     ciphertext: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """A message to be signed, for which intent, and which token it trades: a mint in base58, empty where it only closes."""
+
+    intent_id: str
+    mint: str
+    message: bytes
+
+
 class UserStore(Protocol):
     async def create_user(self, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings) -> bool:
         """Write user, wallet, sealed key and settings in one transaction; False when the handle exists, changing nothing."""
@@ -123,5 +132,8 @@ class Vault(Protocol):
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         """A fresh keypair: its base58 address and the sealed private key. The key itself is not kept."""
 
-    async def sign(self, wallet: Wallet, key: SealedKey, intent_id: str, message: bytes) -> bytes:
-        """The wallet's ed25519 signature (64 bytes) of a message of this intent; raises KeyUnavailable."""
+    async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
+        """The wallet's ed25519 signature (64 bytes) of a message of an intent.
+
+        Raises KeyUnavailable, and SigningRefused for a message that the vault's policy does not know or that takes too much.
+        """

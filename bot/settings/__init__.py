@@ -33,6 +33,7 @@ from bot.settings.sections import (
     Settings,
     Telegram,
     Trading,
+    Vault,
     Wallets,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "Tracking",
     "Trading",
     "Usd",
+    "Vault",
     "Wallets",
     "basis_points",
     "endpoint_faults",

@@ -26,6 +26,19 @@ class Wallets(Section):
     master_key_file: SecretFile | None = None
 
 
+class Vault(Section):
+    """What the vault signs in a wallet's day (UTC), whatever it is asked for (docs/vault.md).
+
+    `max_day_sol` bounds what one wallet's buys spend with their fees, counted without what its sales bring back;
+    `max_day_costs_sol` the fees and tips of its sales. What one order may take follows from [trading]. `tip_accounts` are
+    the block engines' own, to which alone SOL is sent; left out, they are the eight of Jito on mainnet.
+    """
+
+    max_day_sol: Sol = Decimal(100)
+    max_day_costs_sol: Sol = Decimal(2)
+    tip_accounts: tuple[str, ...] = Field(default=(), max_length=64)
+
+
 class Trading(Section):
     """Ceilings and floors for everybody, over each user's own limits, and how orders are sent.
 
@@ -228,6 +241,7 @@ class PriceHistory(Section):
 class Settings(Section):
     database: Database = Database()
     wallets: Wallets = Wallets()
+    vault: Vault = Vault()
     trading: Trading = Trading()
     roles: Roles = Roles()
     new_users: NewUsers = NewUsers()

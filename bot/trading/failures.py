@@ -13,6 +13,7 @@ from bot.errors import (
     KeyUnavailable,
     RouterUnavailable,
     SendRejected,
+    SigningRefused,
 )
 
 # The launchpad's errors that a trade of ours can meet; names and codes from the interface description of SDK 2.0.0.
@@ -69,6 +70,7 @@ _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
         " shortly",
     ),
     (ChainUnavailable, "no route to the chain answers now; nothing was sent, try again shortly"),
+    (SigningRefused, "the vault does not sign it; the operator has to look, and nothing was sent"),
     (KeyUnavailable, "the wallet's key cannot be used now; the operator has to look"),
     (DecodeError, "what the chain says of this token cannot be read; nothing was sent"),
     (Conflict, "the order went on in another way meanwhile; see /positions"),

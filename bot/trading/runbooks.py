@@ -12,6 +12,7 @@ STANDBY = "runbooks/standby.md"
 DRIFT = "runbooks/protocol-drift.md"
 FINALITY = "runbooks/finality.md"
 RECORDING = "runbooks/recording.md"
+VAULT = "runbooks/vault.md"
 TREE = "runbooks/supervision.md"
 
 RUNBOOKS = {

@@ -5,27 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import structlog
 import trio
-from solders.keypair import Keypair
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from solders.pubkey import Pubkey
 
-from bot.errors import KeyUnavailable
-from bot.ports import SealedKey, Wallet
-from bot.vault.envelope import open_sealed, seal
+from bot.errors import KeyUnavailable, SigningRefused
+from bot.ports import SealedKey, Signing, Wallet
+from bot.vault.envelope import open_sealed, overwrite, seal
+from bot.vault.guard import SigningGuard
 from bot.vault.master_key import MasterKey
+
+log = structlog.get_logger()
 
 SEED_BYTES = 32
 
 
 class LocalVault:
-    """Signs with keys that it opens for the moment of signing.
+    """Signs what its guard lets through, with keys that it opens for the moment of one signature.
 
-    What can be overwritten is overwritten. Copies that Python and the signing library make inside cannot be; SECURITY.md
-    says what that means.
+    What can be overwritten is overwritten. Copies that the libraries make inside are theirs; SECURITY.md says what that
+    means.
     """
 
-    def __init__(self, master_key: MasterKey, fence: Callable[[], None] | None = None) -> None:
+    def __init__(self, master_key: MasterKey, guard: SigningGuard, fence: Callable[[], None] | None = None) -> None:
         """`fence` raises LeaseLost when this process may not sign; without one nobody else could be signing."""
-        self._master_key = master_key
+        self._master_key, self._guard = master_key, guard
         self._fence = fence
 
     def __repr__(self) -> str:
@@ -35,12 +40,12 @@ class LocalVault:
         await trio.lowlevel.checkpoint()
         seed = bytearray(os.urandom(SEED_BYTES))
         try:
-            address = str(Keypair.from_seed(bytes(seed)).pubkey())
+            address = _address_of(Ed25519PrivateKey.from_private_bytes(seed))
             return address, seal(self._master_key, user_id, address, seed)
         finally:
-            _overwrite(seed)
+            overwrite(seed)
 
-    async def sign(self, wallet: Wallet, key: SealedKey, intent_id: str, message: bytes) -> bytes:
+    async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """Refuses a row whose key is not the wallet's, even where the seal holds. Raises LeaseLost behind the fence.
 
         The fence is asked once more behind the signature: who was frozen in between hands none out.
@@ -48,24 +53,41 @@ class LocalVault:
         await trio.lowlevel.checkpoint()
         if self._fence is not None:
             self._fence()
-        seed = open_sealed(self._master_key, wallet.user_id, wallet.address, key)
-        try:
-            if len(seed) != SEED_BYTES:
-                raise KeyUnavailable(
-                    f"wallet {wallet.address} holds {len(seed)} bytes, no key; intent {intent_id} is not signed"
-                )
-            keypair = Keypair.from_seed(bytes(seed))
-        finally:
-            _overwrite(seed)
-        if str(keypair.pubkey()) != wallet.address:
-            raise KeyUnavailable(
-                f"the key of wallet {wallet.address} is another wallet's; intent {intent_id} is not signed"
-            )
-        signature = bytes(keypair.sign_message(message))
+        signature = self.sign_now(wallet, key, asked)
         if self._fence is not None:
             self._fence()
         return signature
 
+    def sign_now(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
+        """The same without a fence, in one go: nobody else's message is judged in between. Raises as `sign`."""
+        try:
+            outlay = self._guard.judge(wallet.address, asked)
+            private_key = _opened(self._master_key, wallet, key)
+            self._guard.charge(wallet.address, asked, outlay)
+        except SigningRefused as error:
+            log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
+            raise
+        return private_key.sign(asked.message)
 
-def _overwrite(secret: bytearray) -> None:
-    secret[:] = bytes(len(secret))
+
+def check_key(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> None:
+    """Raise KeyUnavailable unless the row opens and holds the wallet's own key. Nothing is signed."""
+    _opened(master_key, wallet, key)
+
+
+def _opened(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> Ed25519PrivateKey:
+    """The wallet's key, whose only copies here are the library's own; raises KeyUnavailable."""
+    seed = open_sealed(master_key, wallet.user_id, wallet.address, key)
+    try:
+        if len(seed) != SEED_BYTES:
+            raise KeyUnavailable(f"wallet {wallet.address} holds {len(seed)} bytes, no key; nothing is signed with it")
+        private_key = Ed25519PrivateKey.from_private_bytes(seed)
+    finally:
+        overwrite(seed)
+    if _address_of(private_key) != wallet.address:
+        raise KeyUnavailable(f"the key of wallet {wallet.address} is another wallet's; nothing is signed with it")
+    return private_key
+
+
+def _address_of(private_key: Ed25519PrivateKey) -> str:
+    return str(Pubkey.from_bytes(private_key.public_key().public_bytes_raw()))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import trio
 
-from bot.ports import SealedKey, Vault, Wallet
+from bot.ports import SealedKey, Signing, Vault, Wallet
 
 NO_SIGNATURE = bytes(64)
 
@@ -31,8 +31,7 @@ class UnsignedVault:
         self,
         wallet: Wallet,  # noqa: ARG002 - nothing is signed
         key: SealedKey,  # noqa: ARG002
-        intent_id: str,  # noqa: ARG002
-        message: bytes,  # noqa: ARG002
+        asked: Signing,  # noqa: ARG002
     ) -> bytes:
         """Zeros, behind the same fence as a signature: a bot that lost its lease fills no paper order either."""
         await trio.lowlevel.checkpoint()

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from bot.chain.dry_run import MARK, MAX_BUILT, is_dry_run, is_dry_run_name, name_of, read_attempt
 from bot.errors import ChainUnavailable, DecodeError, SendRejected
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import Blockhash, SwapOrder
+from bot.ports import Blockhash, Signing, SwapOrder
 from bot.trading.curve import Curve
 from bot.trading.intent import Mode, Side
 from bot.trading.limits import UserSettings
@@ -94,7 +94,9 @@ async def test_a_dry_order_is_assembled_with_its_wallets_signature_alone(autojum
     with pytest.raises(SendRejected, match="not the wallet's"):
         chain.assemble(message, bytes(Keypair.from_seed(bytes(32)).sign_message(message)))
     [wallet] = [wallet for wallet in await world.store.wallets() if wallet.address == dry_address]
-    signature = await world.vault.sign(wallet, await world.store.sealed_key(wallet.id), "intent", message)
+    signature = await world.vault.sign(
+        wallet, await world.store.sealed_key(wallet.id), Signing("intent", mint, message)
+    )
     raw, name = chain.assemble(message, signature)
     assert is_dry_run(raw)
     assert name == name_of(raw)

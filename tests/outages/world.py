@@ -195,4 +195,4 @@ def make_outage_world(seed: int) -> OutageWorld:
     """A new world with two endpoints whose clock follows trio's."""
     chain = InProcessChain(seed=seed, endpoints=3)
     clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
-    return OutageWorld(chain, clock, vault=SeededVault(seed))
+    return OutageWorld(chain, clock, vault=SeededVault(seed, clock))

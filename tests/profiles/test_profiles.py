@@ -26,6 +26,7 @@ from bot.trading.limits import UserSettings
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
+from tests.vault.vault_samples import guard
 from tests.whole.virtual import make_world
 
 PAPER, LOCAL = PROFILES["paper"], PROFILES["local"]
@@ -63,7 +64,7 @@ async def test_paper_takes_a_key_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mode", "refused_by"), [(Mode.LIVE, PAPER), (Mode.PAPER, LOCAL)])
 async def test_a_database_of_another_mode_is_refused(mode: Mode, refused_by: object) -> None:
     world = make_world(InProcessChain(seed=1))
-    vault = LocalVault(MasterKey("test", bytes(32)))
+    vault = LocalVault(MasterKey("test", bytes(32)), guard())
     await Registrar(world.store, vault, world.clock, mode, None).ensure("anna", UserSettings())
     with pytest.raises(StartupError, match=rf"users of another mode, anna \({mode.value}\); profile"):
         await refuse_other_modes(world.store, PAPER if refused_by is PAPER else LOCAL)

@@ -25,7 +25,7 @@ from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions
 from bot.chain.swaps import PumpWallets
-from bot.clock import virtual_clock
+from bot.clock import Clock, virtual_clock
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Chain, SealedKey, Store, Vault
@@ -35,7 +35,6 @@ from bot.trading.limits import Ceilings
 from bot.tree import TradingBot
 from bot.vault.envelope import seal
 from bot.vault.local_vault import LocalVault
-from bot.vault.master_key import MasterKey
 from tests.chain.chain_doubles import (
     InProcessSubscriptions,
     InProcessTransport,
@@ -43,12 +42,12 @@ from tests.chain.chain_doubles import (
     in_process_router,
 )
 from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
-from tests.whole.virtual import MemoryHalt, World, living_bot
+from tests.vault.vault_samples import guard
+from tests.whole.virtual import MASTER_KEY, MemoryHalt, World, living_bot
 
 ENDPOINTS = (1, 2)  # the bot's; the first one of all never lies
 RPC_DEADLINE_S = 2.5
 Body = Callable[[TradingBot], Awaitable[None]]
-MASTER_KEY = MasterKey("test", bytes(range(32)))
 
 
 class PastFaults(InProcessTransport):
@@ -65,8 +64,8 @@ class PastFaults(InProcessTransport):
 class SeededVault(LocalVault):
     """The vault, with keys that follow from a seed."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(MASTER_KEY)
+    def __init__(self, seed: int, clock: Clock) -> None:
+        super().__init__(MASTER_KEY, guard(clock))
         self._seed, self._made = seed, 0
 
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
@@ -162,4 +161,4 @@ def make_door_world(seed: int) -> DoorWorld:
     """A new world; two of one seed are the same in everything."""
     chain = InProcessChain(seed=seed, endpoints=len(ENDPOINTS) + 1)
     clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
-    return DoorWorld(chain, clock, vault=SeededVault(seed))
+    return DoorWorld(chain, clock, vault=SeededVault(seed, clock))

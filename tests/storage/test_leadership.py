@@ -17,6 +17,7 @@ from bot.trading.trading_state import Cause
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from tests.storage.lease_samples import WRITES
+from tests.vault.vault_samples import closing, guard
 
 OLD, NEW = Party("old", "the old bot"), Party("new", "the new bot")
 
@@ -27,7 +28,9 @@ class Bot:
     def __init__(self, shared: SharedMemory) -> None:
         self.leases = MemoryLeases(shared, WRITES)
         self.leadership = Leadership(virtual_clock(trio.current_time, epoch_ms=0, seed=1))
-        self.vault = LocalVault(MasterKey("test", bytes(range(32))), self.leadership.check)
+        self.vault = LocalVault(
+            MasterKey("test", bytes(range(32))), guard(self.leadership.clock), self.leadership.check
+        )
 
     async def lead(self, party: Party, after_epoch: int) -> None:
         asked_ms = self.leadership.clock.boottime_ms()
@@ -39,7 +42,7 @@ class Bot:
     async def sign(self) -> bytes:
         """Sign with a fresh key of the vault's own."""
         address, key = await self.vault.create_key("u")
-        return await self.vault.sign(_wallet(address), key, "i", b"message")
+        return await self.vault.sign(_wallet(address), key, closing(address))
 
 
 def _wallet(address: str) -> Wallet:

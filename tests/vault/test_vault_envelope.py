@@ -19,6 +19,7 @@ from bot.trading.intent import Mode
 from bot.vault.envelope import open_sealed, seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
+from tests.vault.vault_samples import closing, guard
 
 MASTER = MasterKey("local-1", bytes(range(32)))
 SEED = bytes(range(100, 132))
@@ -26,7 +27,8 @@ ADDRESS = str(Keypair.from_seed(SEED).pubkey())
 USER = "user-1"
 WALLET = Wallet("wallet-1", USER, ADDRESS, Mode.LIVE)
 SEALED = seal(MASTER, USER, ADDRESS, SEED)
-MESSAGE = b"a message of an intent"
+ASKED = closing(ADDRESS)
+MESSAGE = ASKED.message
 
 
 def test_a_sealed_key_opens_for_its_user_and_wallet() -> None:
@@ -97,20 +99,21 @@ def test_another_master_key_is_named_and_refused() -> None:
 
 
 async def test_a_signature_is_the_wallets_and_both_libraries_agree() -> None:
-    signature = await LocalVault(MASTER).sign(WALLET, SEALED, "intent-1", MESSAGE)
+    signature = await LocalVault(MASTER, guard()).sign(WALLET, SEALED, ASKED)
     assert len(signature) == 64
     assert Signature.from_bytes(signature).verify(Keypair.from_seed(SEED).pubkey(), MESSAGE)
     assert signature == Ed25519PrivateKey.from_private_bytes(SEED).sign(MESSAGE)
 
 
 async def test_a_fresh_key_signs_for_its_address() -> None:
-    vault = LocalVault(MASTER)
+    vault = LocalVault(MASTER, guard())
     address, sealed = await vault.create_key(USER)
     again, _ = await vault.create_key(USER)
     assert address != again
-    signature = await vault.sign(Wallet("w", USER, address, Mode.LIVE), sealed, "intent-1", MESSAGE)
+    asked = closing(address)
+    signature = await vault.sign(Wallet("w", USER, address, Mode.LIVE), sealed, asked)
     opened = bytes(open_sealed(MASTER, USER, address, sealed))
-    assert Signature.from_bytes(signature).verify(Keypair.from_seed(opened).pubkey(), MESSAGE)
+    assert Signature.from_bytes(signature).verify(Keypair.from_seed(opened).pubkey(), asked.message)
     assert str(Keypair.from_seed(opened).pubkey()) == address
 
 
@@ -118,16 +121,16 @@ async def test_a_fresh_key_signs_for_its_address() -> None:
 async def test_a_row_that_opens_to_another_key_signs_nothing(content: bytes) -> None:
     sealed = seal(MASTER, USER, ADDRESS, content)
     with pytest.raises(KeyUnavailable):
-        await LocalVault(MASTER).sign(WALLET, sealed, "intent-1", MESSAGE)
+        await LocalVault(MASTER, guard()).sign(WALLET, sealed, ASKED)
 
 
 async def test_no_key_shows_in_a_repr_or_in_an_error() -> None:
-    vault = LocalVault(MASTER)
+    vault = LocalVault(MASTER, guard())
     shown = [repr(MASTER), str(MASTER), repr(vault)]
     tampered = replace(SEALED, ciphertext=SEALED.ciphertext[:-1] + b"\x00")
     for wallet, sealed in ((WALLET, tampered), (replace(WALLET, user_id="user-2"), SEALED)):
         with pytest.raises(KeyUnavailable) as raised:
-            await vault.sign(wallet, sealed, "intent-1", MESSAGE)
+            await vault.sign(wallet, sealed, ASKED)
         assert raised.value.__suppress_context__
         shown.append("".join(traceback.format_exception(raised.value)))
     for secret in (MASTER.key, SEED):

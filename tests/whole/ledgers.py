@@ -14,7 +14,8 @@ from solders.system_program import TransferParams, transfer
 from bot.ports import Chain, SwapOrder, Wallet
 from bot.trading.intent import Side
 from bot.tree import TradingBot
-from tests.whole.virtual import World, until
+from tests.vault.vault_samples import sign_by_hand
+from tests.whole.virtual import MASTER_KEY, World, until
 
 AWAY = str(Pubkey.from_bytes(bytes(range(32))))
 VERSIONED = bytes([0x80])  # what comes before a message of version 0
@@ -36,7 +37,7 @@ class Owner:
         )
         blockhash = Hash.from_string(chain.call("getLatestBlockhash")["value"]["blockhash"])
         message = VERSIONED + bytes(MessageV0.try_compile(params["from_pubkey"], [transfer(params)], [], blockhash))
-        signature = await self.world.vault.sign(self.wallet, key, "by hand", message)
+        signature = sign_by_hand(MASTER_KEY, self.wallet, key, message)
         raw = bytes([1]) + signature + message
         chain.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True})
         chain.step(2)
@@ -58,7 +59,7 @@ class Owner:
             close_account=not part,
         )
         message = chain.build(sale, await chain.latest_blockhash())
-        raw, signature = chain.assemble(message, await self.world.vault.sign(self.wallet, key, "by hand", message))
+        raw, signature = chain.assemble(message, sign_by_hand(MASTER_KEY, self.wallet, key, message))
         await chain.send(raw)
         return raw, signature
 

@@ -31,13 +31,13 @@ from bot.trading.trading_state import Cause, Halt
 from bot.trading.units import BPS
 from bot.tree import TradingBot
 from bot.vault.local_vault import LocalVault
-from bot.vault.master_key import MasterKey
 from tests.storage.lease_samples import WRITES
+from tests.vault.vault_samples import closing, guard
 from tests.whole.crowd import Crowd
 from tests.whole.test_levels import KEEPS, with_position
 from tests.whole.test_one_trade import order
 from tests.whole.test_operator_flattens import operator_of
-from tests.whole.virtual import World, living_bot, make_world, open_for_entries, pausing, running_bot, until
+from tests.whole.virtual import MASTER_KEY, World, living_bot, make_world, open_for_entries, pausing, running_bot, until
 
 STANDS_STILL_S = 60
 
@@ -58,7 +58,7 @@ class Process:
         clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=seed)
         leadership = Leadership(clock)
         store = cast(MemoryStore, MemoryLeases(shared, WRITES))
-        vault = LocalVault(MasterKey("test", bytes(range(32))), leadership.check)
+        vault = LocalVault(MASTER_KEY, guard(clock), leadership.check)
         world = World(chain, clock, store=store, vault=vault)
         directory.mkdir(exist_ok=True)
         if before is not None:
@@ -144,7 +144,9 @@ async def test_a_leader_that_stood_still_wakes_up_and_can_neither_write_nor_sign
                 assert await shared.store.intent_of("late") is None
                 assert old.succession.leadership.over.is_set()
                 with pytest.raises(LeaseLost, match="another bot leads on this database"):
-                    await old.world.vault.sign(wallet, await shared.store.sealed_key(wallet.id), "late", b"late")
+                    await old.world.vault.sign(
+                        wallet, await shared.store.sealed_key(wallet.id), closing(wallet.address)
+                    )
                 with pytest.raises(LeaseLost, match="another bot leads on this database"):
                     await old.world.database.save_cause(Cause("operator", "global", 1, "operator", "late"))
                 await trio.sleep(STANDS_STILL_S)

@@ -55,8 +55,10 @@ from tests.chain.chain_doubles import (
     in_process_router,
     in_process_sources,
 )
+from tests.vault.vault_samples import guard
 from tests.whole.outages import CutStore
 
+MASTER_KEY = MasterKey("test", bytes(range(32)))
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
 VIRTUAL_LAMPORTS = 5 * LAMPORTS_PER_SOL  # of a wallet of mode dry_run
 SURE = LandingModel(landing_bps=10_000)  # every order of a dry run lands
@@ -92,7 +94,7 @@ class World:
     chain: InProcessChain
     clock: Clock
     store: MemoryStore = field(default_factory=MemoryStore)
-    vault: LocalVault = field(default_factory=lambda: LocalVault(MasterKey("test", bytes(range(32)))))
+    vault: LocalVault = field(default_factory=lambda: LocalVault(MASTER_KEY, guard()))
     told: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
