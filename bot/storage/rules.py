@@ -61,6 +61,9 @@ _SHARES = frozenset(
 # A sale of no share at all, or a trail of no width, is no setting.
 _ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps", "flatten_at_loss_bps"})
 
+# Settings that are several amounts.
+SEVERAL = ("preset_buys_lamports", "preset_sells_bps")
+
 # Settings that are one of some words.
 _WORDS = {
     "on_critical": ON_CRITICAL,
@@ -249,6 +252,10 @@ def check_settings(settings: UserSettings) -> None:
         least, most = int(name in _ABOVE_ZERO), BPS if name in _SHARES else MAX_I64
         if not least <= value <= most:
             raise ValueError(f"{name} {value} is outside {least}..{most}")
+    for name, most in zip(SEVERAL, (MAX_I64, BPS), strict=True):
+        amounts = getattr(settings, name)
+        if not amounts or not all(1 <= amount <= most for amount in amounts):
+            raise ValueError(f"{name} {amounts} is outside 1..{most}, or nothing")
     for name, words in _WORDS.items():
         word = getattr(settings, name)
         if word not in words:

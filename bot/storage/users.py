@@ -11,7 +11,7 @@ from bot.errors import KeyUnavailable
 from bot.ports import ChangeSettings, SealedKey, User, Wallet
 from bot.storage.database import Database, Repository, Row
 from bot.storage.read_together import ReadTogether
-from bot.storage.rules import check_owner, check_settings, no_user, no_wallet_in
+from bot.storage.rules import SEVERAL, check_owner, check_settings, no_user, no_wallet_in
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 
@@ -39,11 +39,11 @@ insert into user_settings (
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role
+    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
 )
 """
 SELECT_SETTINGS = """
@@ -54,7 +54,7 @@ select
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role
+    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps
 from user_settings
 where user_id = $1
 """
@@ -163,7 +163,7 @@ async def settings_of(connection: asyncpg.Connection, user_id: str) -> UserSetti
     row = await connection.fetchrow(SELECT_SETTINGS, user_id)
     if row is None:
         raise no_user(user_id)
-    return UserSettings(**row)
+    return _settings(row)
 
 
 async def settings_of_all(connection: asyncpg.Connection, user_ids: Sequence[str]) -> dict[str, UserSettings]:
@@ -239,8 +239,11 @@ async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | 
 
 
 def _settings(row: Row) -> UserSettings:
-    """The settings of a whole row, whose columns are the user's id and the fields of UserSettings."""
-    return UserSettings(**{name: value for name, value in row.items() if name != "user_id"})
+    """The settings of a row, whose columns are the fields of UserSettings, and the user's id in a whole one."""
+    values = {name: value for name, value in row.items() if name != "user_id"}
+    for several in SEVERAL:
+        values[several] = tuple(values[several])
+    return UserSettings(**values)
 
 
 def _wallet(row: Row) -> Wallet:

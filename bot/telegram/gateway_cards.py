@@ -9,12 +9,12 @@ from bot.ports import Button, OutboxMessage
 from bot.telegram.words import short
 
 MAX_UNITS = 4096  # UTF-16 units of one message
-MAX_BUTTONS = 8
+MAX_BUTTONS = 12
 
 # The line of a card that asks for the user's word; see `replies.offer_card`.
 _CONFIRM_LINE = re.compile(r"^\s*/confirm ([0-9a-f]{8})$", re.MULTILINE)
-# A line of a reply that is a command to sell; see `replies.position_line`.
-_SELL_LINE = re.compile(r"^\s*/sell ([1-9A-HJ-NP-Za-km-z]{32,44}) all$", re.MULTILINE)
+# A line of a reply that is an order; see `replies.position_line` and `token_text.preset_lines`.
+_ORDER_LINE = re.compile(r"^\s*/(buy|sell) ([1-9A-HJ-NP-Za-km-z]{32,44}) (all|[0-9.]{1,14}%?)$", re.MULTILINE)
 
 
 def units(text: str) -> int:
@@ -48,12 +48,19 @@ def _short_lines(text: str) -> list[str]:
 
 
 def buttons_under(reply: str) -> tuple[Button, ...]:
-    """The buttons of a reply: consent to the terms, the word about an order, and a sale for each position it lists."""
+    """The buttons of a reply: consent to the terms, the word about an order, and each order that stands on a line of it."""
     if reply.endswith(CONSENT_TEXT):
         return (Button("I agree", "/start agree"),)
     if offered := _CONFIRM_LINE.search(reply):
         return (Button("Confirm", f"/confirm {offered[1]}"), Button("Cancel", f"/cancel {offered[1]}"))
-    return tuple(sell_button(mint) for mint in _SELL_LINE.findall(reply)[:MAX_BUTTONS])
+    return tuple(_order_button(*found) for found in _ORDER_LINE.findall(reply)[:MAX_BUTTONS])
+
+
+def _order_button(side: str, mint: str, amount: str) -> Button:
+    if amount == "all":
+        return sell_button(mint)
+    label = f"Buy {amount} SOL" if side == "buy" else f"Sell {amount}"
+    return Button(label, f"/{side} {mint} {amount}")
 
 
 def sell_button(mint: str) -> Button:

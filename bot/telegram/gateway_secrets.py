@@ -37,7 +37,8 @@ def _holds_bytes(text: str) -> bool:
 def _is_phrase(text: str) -> bool:
     """A recovery phrase, alone, behind a command or behind a colon: whoever sends those words has sent the key.
 
-    Behind a command may be its own words first, as in `/start agree`; no command has twelve such words of its own.
+    Behind a command may be its own words first, as in `/start agree`. Only /broadcast may have twelve such words of its own,
+    and an admin whose text ends with them has to put it otherwise.
     """
     if _COMMAND.match(text):
         words = _WORD.findall(_COMMAND.sub("", text))

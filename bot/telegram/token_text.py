@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.ports import Token
 from bot.telegram.foreign import foreign
 from bot.telegram.words import short
+from bot.trading.limits import UserSettings
 from bot.trading.pool import Pool
 from bot.trading.position import Position
 from bot.trading.route import Route
@@ -95,6 +96,13 @@ def position_lines(mine: Sequence[Position]) -> list[str]:
         f"You hold {format_tokens(one.token_raw)} tokens, which cost {format_sol(one.cost_lamports)} SOL ({one.mode.value})."
         for one in mine
     ]
+
+
+def preset_lines(mint: str, settings: UserSettings, *, holds: bool) -> list[str]:
+    """The orders of the user's presets, a line for each, so that a chat with buttons makes a button of it."""
+    buys = [f"  /buy {mint} {format_sol(lamports).replace(',', '')}" for lamports in settings.preset_buys_lamports]
+    sells = [f"  /sell {mint} {format_percent(bps).replace(' ', '')}" for bps in settings.preset_sells_bps]
+    return [*buys, *(sells if holds else [])]
 
 
 def uri_lines(token: Token) -> list[str]:

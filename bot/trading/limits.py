@@ -40,6 +40,7 @@ class UserSettings:
     `max_top_holders_bps` is the most of the supply that the ten largest holders may have, curve and pool apart.
     The ten before it say how buys and sales land (`bot/trading/landing.py`). `role` is one of Role; admins give it, and the
     user cannot change it. It stands here so that limits by role are judged with all others, in the same transaction.
+    The presets are what the buttons below a token's card buy and sell, in the order in which they stand there.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -77,6 +78,8 @@ class UserSettings:
     unlanded_sell: str = OPEN
     max_top_holders_bps: int | None = None
     role: str = Role.BASIC
+    preset_buys_lamports: tuple[int, ...] = (LAMPORTS_PER_SOL // 10, LAMPORTS_PER_SOL // 2, LAMPORTS_PER_SOL)
+    preset_sells_bps: tuple[int, ...] = (BPS // 4, BPS // 2, BPS)
 
     @property
     def exit_plan(self) -> ExitPlan:

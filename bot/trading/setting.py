@@ -6,14 +6,15 @@ Pure: text in, a value or the reason why not out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.trading.limits import is_time_zone
 from bot.trading.units import AmountError, format_percent, format_sol, parse_sol
 
-Value = int | bool | str | None
+Value = int | bool | str | tuple[int, ...] | None
 
+SEVERAL_MOST = 6
 OFF = "off"
 ON = "on"
 _ON_WORDS = frozenset({ON, "yes", "true"})
@@ -29,7 +30,7 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,31}){0,2}"
 
 
 class Unit(StrEnum):
-    """How a value is typed and shown. A percent is kept as basis points, SOL as lamports."""
+    """How a value is typed and shown. A percent is kept as basis points, SOL as lamports; of the last two there are several."""
 
     SOL = "sol"
     PERCENT = "percent"
@@ -37,6 +38,8 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     SWITCH = "switch"
     TEXT = "text"
+    SEVERAL_SOL = "several sol"
+    SEVERAL_PERCENT = "several percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Setting:
             return f"{ON} or {OFF}"
         if self.unit is Unit.TEXT:
             return " or ".join(self.words) or "a time zone"
+        if self._one is not None:
+            return f"up to {SEVERAL_MOST} of {self._one.bounds}, with spaces between"
         return f"{self.format(self.least)} to {self.format(self.most)}" + (f", or {OFF}" if self.optional else "")
 
     def parse(self, text: str) -> Value:
@@ -78,6 +83,8 @@ class Setting:
             return _parse_switch(typed)
         if self.unit is Unit.TEXT:
             return self._parse_word(typed)
+        if self._one is not None:
+            return self._parse_several(self._one, typed)
         value = self._parse_number(typed)
         if not self.least <= value <= self.most:
             raise AmountError(f"{self.name} goes from {self.format(self.least)} to {self.format(self.most)}")
@@ -94,11 +101,28 @@ class Setting:
             return ON if value else OFF
         if isinstance(value, str):
             return value
+        if isinstance(value, tuple):
+            assert self._one is not None
+            return " ".join(self._one.format(each).replace(" ", "") for each in value)
         if self.unit is Unit.SOL:
             return f"{format_sol(value)} SOL".replace(",", "")
         if self.unit is Unit.PERCENT:
             return format_percent(value).replace(",", "")
         return f"{value} s" if self.unit is Unit.SECONDS else str(value)
+
+    @property
+    def _one(self) -> Setting | None:
+        """What each of several values is; None for a setting that has a single one."""
+        unit = {Unit.SEVERAL_SOL: Unit.SOL, Unit.SEVERAL_PERCENT: Unit.PERCENT}.get(self.unit)
+        return None if unit is None else replace(self, unit=unit)
+
+    def _parse_several(self, one: Setting, typed: str) -> tuple[int, ...]:
+        """Each once, in the order in which they were typed."""
+        words = re.sub(r"(?<=[0-9.])\s+(?=%|sol\b)", "", typed, flags=re.IGNORECASE).split()
+        values = tuple(dict.fromkeys(one.parse(word) for word in words))
+        if not 1 <= len(values) <= SEVERAL_MOST:
+            raise AmountError(f"{self.name} takes 1 to {SEVERAL_MOST} values, with spaces between")
+        return tuple(value for value in values if isinstance(value, int))
 
     def _parse_word(self, typed: str) -> str:
         if self.words:

@@ -240,6 +240,22 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     *_landing("buy", most_lamports=_FEE_MOST, unlanded="buys"),
     *_landing("sell", most_lamports=_SELL_FEE_MOST, unlanded="sales"),
+    Setting(
+        "presets_buy",
+        "preset_buys_lamports",
+        Unit.SEVERAL_SOL,
+        "what the buy buttons below /info spend",
+        _MILLI_SOL,
+        _SOL_MOST,
+    ),
+    Setting(
+        "presets_sell",
+        "preset_sells_bps",
+        Unit.SEVERAL_PERCENT,
+        "what the sell buttons below /info sell of a position",
+        100,
+        BPS,
+    ),
     Setting("timezone", "timezone", Unit.TEXT, "where your day begins at midnight, like Europe/Berlin"),
 )
 
@@ -283,7 +299,7 @@ class Overruling:
 def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> Overruling | None:
     """What the operator, or the user's role, sets where that binds instead of the user's own value."""
     mine = value_of(settings, setting)
-    if isinstance(mine, str):
+    if isinstance(mine, str | tuple):
         return None
     if setting.ceiling:
         by_role: int | None = getattr(ceilings.of_role(settings.role), setting.ceiling, None)

@@ -53,6 +53,8 @@ CHANGED = UserSettings(
     unlanded_sell="wait",
     max_top_holders_bps=18,
     role="admin",
+    preset_buys_lamports=(3, 1, 2),
+    preset_sells_bps=(10_000,),
 )
 
 
@@ -178,6 +180,8 @@ async def test_a_change_of_settings_that_is_refused_changes_nothing(store: Store
         UserSettings(tip_sell_lamports=-1),
         UserSettings(max_top_holders_bps=10_001),
         UserSettings(role="king"),
+        UserSettings(preset_buys_lamports=()),
+        UserSettings(preset_sells_bps=(10_001,)),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:

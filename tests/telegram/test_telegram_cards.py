@@ -11,8 +11,10 @@ from bot.ports import Button, OutboxMessage, Preview
 from bot.telegram.gateway_cards import MAX_BUTTONS, MAX_UNITS, buttons_of, buttons_under, parts, units
 from bot.telegram.parsing import parse
 from bot.telegram.replies import offer_card
+from bot.telegram.token_text import preset_lines
 from bot.trading.curve import Curve, Fees, impact_bps, quote_buy, quote_sell
 from bot.trading.intent import Side
+from bot.trading.limits import UserSettings
 from bot.trading.offer import Offer
 from tests.trading.trading_samples import request
 
@@ -57,6 +59,21 @@ def test_each_position_is_sold_by_a_button_up_to_a_limit() -> None:
     assert [button.data for button in buttons_under(reply)] == [f"/sell {MINT} all"] * 2
     assert len(buttons_under("\n".join([reply] * 20))) == MAX_BUTTONS
     assert buttons_under("/sell MINT 50%|TOKENS|all - sell a share") == ()
+
+
+def test_presets_below_a_card_are_buttons_whose_data_telegram_takes() -> None:
+    settings = UserSettings(preset_buys_lamports=(10_000 * 10**9 - 1, 10**8), preset_sells_bps=(1_234, 10_000))
+    buttons = buttons_under("\n".join(["It trades.", *preset_lines(MINT, settings, holds=True), "a line"]))
+    assert [button.label for button in buttons] == ["Buy 9999.999999999 SOL", "Buy 0.1 SOL", "Sell 12.34%", "Sell 100%"]
+    assert all(len(button.data.encode()) <= 64 for button in buttons)
+    assert [parse(button.data).arguments for button in buttons] == [
+        (MINT, "9999.999999999"),
+        (MINT, "0.1"),
+        (MINT, "12.34%"),
+        (MINT, "100%"),
+    ]
+    assert len(buttons_under("\n".join(preset_lines(MINT, settings, holds=False)))) == 2
+    assert parse(f" {MINT}\n").command.name == "info"
 
 
 @pytest.mark.parametrize("side", (Side.BUY, Side.SELL))

@@ -18,7 +18,7 @@ from bot.ports import Token
 from bot.telegram.foreign import foreign
 from bot.telegram.token_text import age, change_line, dollar_line, name_line, origin_line, uri_lines
 from bot.trading.units import LAMPORTS_PER_SOL
-from tests.telegram.telegram_bot import bot_on_telegram, make_talk, token_on_the_market
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.whole.crowd import Crowd
 
 SLASH, DOT, COLON, AT = "\u2215", "\u2024", "\uff1a", "\uff20"  # what stands for what a chat would act on
@@ -92,6 +92,7 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
         await trio.sleep(10)
         assert " s ago by" in await talk.asks(f"/info {hostile}", "calls itself")
         await talk.asks("/settings max_hold off", "max_hold")
+        await _trades_by_buttons(talk, mint)
         await trio.sleep(320)
         crowd.buy(mint, 3, LAMPORTS_PER_SOL)
         await trio.sleep(15)
@@ -118,6 +119,19 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
         assert "99.99 % of its pool's liquidity can be withdrawn at any moment" in card
         await talk.asks("/info", "usage: /info MINT")
         await talk.asks(f"/info {'1' * 32}", "is no token of the launchpad")
+
+
+async def _trades_by_buttons(talk: Talk, mint: str) -> None:
+    """The presets of a user who holds something of it, below its card."""
+    await talk.asks("/settings presets_buy 0.02 0.05", "presets_buy = 0.02SOL 0.05SOL; it holds from now on.")
+    await talk.asks("/settings presets_sell 40% 110%", "presets_sell goes from 1 % to 100 %")
+    await talk.asks(mint, f"  /sell {mint} 25%")
+    talk.press("Buy 0.05 SOL")
+    await talk.hears(f"Buy {mint} for 0.05 SOL")
+    talk.press("Cancel")
+    talk.press("Sell 25%")
+    await talk.confirms("Sent: selling")
+    await talk.hears("Sold")
 
 
 async def test_a_token_that_was_asked_about_is_tracked_again_after_a_restart(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.roles import RoleLimits
-from bot.trading.setting import Setting, Unit, Value
+from bot.trading.setting import SEVERAL_MOST, Setting, Unit, Value
 from bot.trading.settings_table import (
     OPERATORS,
     SETTINGS,
@@ -30,6 +30,9 @@ def values(setting: Setting) -> st.SearchStrategy[Value]:
         return st.booleans()
     if setting.unit is Unit.TEXT:
         return st.sampled_from(setting.words or ("UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Etc/GMT+5"))
+    if setting.unit in {Unit.SEVERAL_SOL, Unit.SEVERAL_PERCENT}:
+        several = st.lists(st.integers(setting.least, setting.most), min_size=1, max_size=SEVERAL_MOST, unique=True)
+        return several.map(tuple)
     numbers: st.SearchStrategy[Value] = st.integers(setting.least, setting.most)
     return numbers | st.none() if setting.optional else numbers
 
@@ -81,6 +84,8 @@ def test_any_text_is_a_value_within_the_bounds_or_an_amount_error(setting: Setti
         ("snipe", "on", True),
         ("on_critical", "Hold", "hold"),
         ("timezone", "Europe/Berlin", "Europe/Berlin"),
+        ("presets_buy", "0.1 0.5SOL 2 sol 0.10", (LAMPORTS_PER_SOL // 10, LAMPORTS_PER_SOL // 2, 2 * LAMPORTS_PER_SOL)),
+        ("presets_sell", "25% 100 33.3 %", (2_500, 10_000, 3_330)),
     ],
 )
 def test_what_people_type(name: str, text: str, value: Value) -> None:
@@ -102,6 +107,9 @@ def test_what_people_type(name: str, text: str, value: Value) -> None:
         ("snipe", "maybe", "neither on nor off"),
         ("on_critical", "panic", "one of flatten, hold"),
         ("timezone", "../etc", "like Europe/Berlin"),
+        ("presets_buy", "0.1 0", "from 0.001 SOL to 10000 SOL"),
+        ("presets_buy", "1 2 3 4 5 6 7", "takes 1 to 6 values"),
+        ("presets_sell", "25% 101%", "from 1 % to 100 %"),
         ("timezone", "Europe/Nowhere", "like Europe/Berlin"),
         ("timezone", "Europe", "like Europe/Berlin"),
     ],

@@ -23,6 +23,7 @@ from bot.telegram.token_text import (
     name_line,
     origin_line,
     position_lines,
+    preset_lines,
     uri_lines,
     venue_line,
 )
@@ -95,6 +96,7 @@ class TokenHandlers:
             *await self._lock(mint, venue),
             await self._holders(mint, venue.creator),
             *uri_lines(token),
+            *preset_lines(mint, await self.store.settings(user.id), holds=bool(mine)),
         ]
         return "\n".join(lines)
 
