@@ -19,6 +19,7 @@ from bot.telegram.handlers import (
     PeopleHandlers,
     PreferenceHandlers,
     Pulse,
+    StandingHandlers,
     TokenHandlers,
     TradeHandlers,
     WatchingHandlers,
@@ -39,6 +40,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     changed, closed = bot.hunt.sniper_changed, bot.desk.pipeline.closed_by_loss
     roles = role_of(store)
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed)
+    standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
     return make_chat(
         AccountHandlers(
             store,
@@ -51,7 +53,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
             closed,
             roles,
         ),
-        TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words),
+        TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back),
         PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
         WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
         TokenHandlers(
@@ -69,6 +71,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         books=BookHandlers(store, clock),
         modes=ModeHandlers(switch, store, chain),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
+        standing=standing,
         words=board.words,
     )
 

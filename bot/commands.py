@@ -56,9 +56,20 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute", enters_with=0
     ),
-    Command("cancel", "CODE", "take such an order back"),
+    Command("cancel", "CODE", "take such an order back, or end an order that waits for its price"),
+    Command(
+        "limit",
+        "buy|sell MINT SOL|50%|TOKENS|all PRICE|mc=CAP [30m|12h|7d]",
+        "keep an order until its price is there: a buy for at most PRICE, a sale for at least it, in SOL for a million tokens,"
+        " fees included, or for the PRICE at a market cap of CAP SOL; with a time, for so long",
+        enters_with=0,
+    ),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
-    Command("orders", "", "your orders on the way: how far each is, and what happens next"),
+    Command(
+        "orders",
+        "",
+        "your orders on the way, how far each is and what happens next, and those that wait for their price",
+    ),
     Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
     Command("balance", "", "what your wallet holds: SOL and every token"),
     Command(

@@ -22,6 +22,7 @@ from actors.runtime import (
     SupervisorError,
 )
 from actors.sniper import Look, Sniper
+from actors.standing_order import StandingWatch
 from actors.token_tracker import TokenTracker
 from actors.wallet_scanner import Followed, WalletScanner
 from bot.clock import Clock
@@ -30,15 +31,22 @@ from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
+from bot.execution.standing_turns import StandingTurns
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.signal import Opinion, drawn
+from bot.trading.standing import StandingOrder, StandingState
 from bot.trading.units import span
 
 log = structlog.get_logger()
 
 STARTED_AT_ONCE = 50  # scanners
-POPULATED = ("token_trackers", "snipers", "wallet_scanners")  # the dynamic supervisors below the hunt
+POPULATED = (
+    "token_trackers",
+    "snipers",
+    "wallet_scanners",
+    "standing_orders",
+)  # the dynamic supervisors below the hunt
 
 
 @contextmanager
@@ -67,6 +75,7 @@ class Hunt:
     prices: PriceBook
     desk: SnipeDesk
     rehearser: Rehearser
+    turns: StandingTurns
     observe_s: float
     supervisor: Callable[..., Supervisor]
     wallet_news: WalletNews | None = None
@@ -93,9 +102,10 @@ class Hunt:
         return tuple(child.incarnation for child in holders)
 
     async def populate(self) -> None:
-        """A sniper for each user whose settings ask for one, a scanner for each wallet that anybody follows."""
+        """A sniper for each user who wants one, a watch for each open standing order, a scanner for each followed wallet."""
         for user in await self.store.users():
             await self.sniper_changed(user.id)
+        await self._watch_standing()
         await self.tracking_changed()
 
     async def sniper_changed(self, user_id: str) -> None:
@@ -113,6 +123,34 @@ class Hunt:
             if snipers.state_of(user_id) is not None:
                 await snipers.terminate_child(user_id)
             await self._sniper_changed(user_id)
+
+    async def standing_changed(self, order_id: str) -> None:
+        """Watch a standing order from now on, or no more when it has ended; raises Unavailable as above."""
+        with _asked_of_a_hunt_that_may_end():
+            watches = self.supervisor("hunt", "standing_orders")
+            order = await self.store.standing_order(order_id)
+            if order is not None and order.state is StandingState.OPEN:
+                await self._watch(watches, order)
+            elif watches.state_of(order_id) is not None:
+                with suppress(NotFound):  # it ended by itself meanwhile
+                    await watches.terminate_child(order_id)
+
+    async def _watch_standing(self) -> None:
+        with _asked_of_a_hunt_that_may_end():
+            watches = self.supervisor("hunt", "standing_orders")
+            for order in await self.store.standing_orders():
+                await self._watch(watches, order)
+
+    async def _watch(self, watches: Supervisor, order: StandingOrder) -> None:
+        if watches.state_of(order.id) is not None:
+            return
+        watch = StandingWatch(order.id, self.turns, self.clock)
+        try:
+            await watches.start_child(self.supervision.child("standing_order", id=order.id, start=watch.run))
+        except (AlreadyStarted, AlreadyPresent):
+            pass  # another look was quicker
+        except MaxChildren as error:
+            log.error("standing_order_not_watched", order=order.id, reason=str(error))
 
     async def tracking_changed(self) -> None:
         """One scanner for each address that anybody follows, none for the others; raises Unavailable as above."""

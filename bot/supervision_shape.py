@@ -46,7 +46,7 @@ STATIC = (
 )
 MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})
 # Those that end by themselves when their work is done, and must come back when they fail before.
-ENDING = ("position_monitor", "token_tracker")
+ENDING = ("position_monitor", "token_tracker", "standing_order")
 # Where whoever is started on demand is looked for: supervisor, the one above it, and its template.
 ON_DEMAND = (
     ("flatten", "guard", "executor"),
@@ -55,6 +55,7 @@ ON_DEMAND = (
     ("token_trackers", "hunt", "token_tracker"),
     ("snipers", "hunt", "sniper"),
     ("wallet_scanners", "hunt", "wallet_scanner"),
+    ("standing_orders", "hunt", "standing_order"),
 )
 SUBTREES = ("ops", "links", "guard", "money", "hunt")
 LAST_RESORT = (("money", CRITICAL), ("guard", EXIT))

@@ -66,6 +66,7 @@ from bot.execution.reconcile import Reconciler
 from bot.execution.rehearsal import Rehearser
 from bot.execution.route_watch import RouterWatch, RouteWatch
 from bot.execution.sealed_keys import SealedKeys
+from bot.execution.standing_turns import StandingTurns
 from bot.execution.units_book import UnitsBook
 from bot.execution.watch_check import WatchCheck
 from bot.garbage import pause_collector, resume_collector
@@ -165,7 +166,7 @@ class TradingBot:
         self.fallback = FallbackMonitor(
             store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell, borne
         )
-        self.hunt = self._hunt()
+        self.hunt = self._hunt(borne)
         self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
@@ -182,7 +183,7 @@ class TradingBot:
             resume_collector=resume_collector,
         )
 
-    def _hunt(self) -> Hunt:
+    def _hunt(self, borne: BorneOut) -> Hunt:
         ports = self.adapters
         return Hunt(
             store=ports.store,
@@ -193,6 +194,7 @@ class TradingBot:
             prices=self.prices,
             desk=self.desk,
             rehearser=Rehearser(self.desk.pipeline),
+            turns=StandingTurns(ports.store, ports.chain, self.desk, self.prices, borne, self.in_flight, ports.clock),
             observe_s=self.observe_s,
             supervisor=self.supervisor,
             wallet_news=ports.wallet_news,

@@ -51,7 +51,7 @@ FIXED = {
 }
 # The most urgent first; whatever is not named comes between the third and the fourth.
 URGENT = ("position_monitors", "executors", "flatten")
-PATIENT = ("snipers", "wallet_scanners", "token_trackers")
+PATIENT = ("snipers", "standing_orders", "wallet_scanners", "token_trackers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,8 @@ def _words(trouble: Trouble, by_fallback: Collection[str]) -> tuple[str, str]:
             return f"The flatten's worker {_position(trouble)}", "what it sells is not sold until it is back"
         case "token_trackers":
             return f"The tracker of token {trouble.name}", "that one token gets no opinion"
+        case "standing_orders":
+            return f"The watch of standing order {trouble.name}", "that one order does not fire until it is back"
         case "wallet_scanners":
             return f"The scanner of wallet {trouble.name}", "what that wallet trades is not read"
     what, meaning = FIXED.get(trouble.name, (f"the actor {trouble.path}", "what it does is left undone"))

@@ -8,6 +8,7 @@ endpoint is worth more than one that waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +21,7 @@ from bot.execution.price_book import PriceBook
 from bot.ports import Chain, PricePoint
 from bot.trading.exits import Exit, ExitReason
 from bot.trading.route import Route
+from bot.trading.units import BPS
 from bot.trading.venue import OwnVenue, Venue, alike, borne_out, same_reserves
 
 log = structlog.get_logger()
@@ -51,18 +53,33 @@ class BorneOut:
         `decide` is asked again with what others show. Of three endpoints two decide. Where there are but two, and they
         contradict each other at this moment, the stream's last word decides; without it a stop goes on, and a gain waits.
         """
+        with exit_lane():
+            return await self._stands(mint, told, decide)
+
+    async def reached(self, mint: str, told: Venue, is_reached: Callable[[Venue], bool], *, is_sale: bool) -> bool:
+        """Whether the price that a standing order waits for is there. It is a gain, which waits where nobody can decide.
+
+        A buy has no part in the lane of exits.
+        """
+
+        def decide(venue: Venue) -> Exit | None:
+            return Exit(ExitReason.TAKE_PROFIT, BPS, 0) if is_reached(venue) else None
+
+        with exit_lane() if is_sale else nullcontext():
+            return await self._stands(mint, told, decide) is not None
+
+    async def _stands(self, mint: str, told: Venue, decide: Decide) -> Exit | None:
         decided = decide(told)
         if decided is None or not decided.reason.is_by_price or isinstance(told, Route) or not told.told_by:
             return decided
-        with exit_lane():
-            second = await self._second(mint, told)
-            if second is None:
-                return decided
-            again = decide(second)
-            if again is not None and (_agree(again, decided) or not again.reason.is_by_price):
-                self._note(mint, told, second)
-                return again
-            looks = await self._looks(mint, told) or [told, second]
+        second = await self._second(mint, told)
+        if second is None:
+            return decided
+        again = decide(second)
+        if again is not None and (_agree(again, decided) or not again.reason.is_by_price):
+            self._note(mint, told, second)
+            return again
+        looks = await self._looks(mint, told) or [told, second]
         right = _majority(looks, decide, decided, self.prices.told_by_all(mint))
         verdict = decide(right)
         log.warning(

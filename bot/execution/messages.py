@@ -12,6 +12,7 @@ from bot.trading.fill import Brought, Fill, LandedTransaction
 from bot.trading.intent import Context, Intent, Side
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
+from bot.trading.standing import StandingOrder
 from bot.trading.trading_state import Halt
 
 
@@ -322,5 +323,43 @@ def exit_stuck_message(clock: Clock, position: Position, tries: int, reason: str
         },
         urgent=True,
         trace_id=position.id,
+        created_at_ms=clock.now_ms(),
+    )
+
+
+def standing_fired_message(clock: Clock, order: StandingOrder, intent: Intent) -> OutboxMessage:
+    """A turn of a standing order has become an order; told once for each."""
+    message = _of_standing(clock, order, "standing_fired", {"reserved_lamports": intent.reserved_lamports})
+    return replace(message, id=f"standing_fired:{order.id}:{order.turn}", trace_id=intent.id)
+
+
+def standing_waits_message(clock: Clock, order: StandingOrder) -> OutboxMessage:
+    """A standing order could not be carried out now and waits."""
+    return _of_standing(clock, order, "standing_waits", {"why": order.why})
+
+
+def standing_ended_message(clock: Clock, order: StandingOrder) -> OutboxMessage:
+    """A standing order has ended, and how."""
+    return _of_standing(clock, order, "standing_ended", {"state": order.state.value, "why": order.why})
+
+
+def _of_standing(clock: Clock, order: StandingOrder, kind: str, payload: dict[str, object]) -> OutboxMessage:
+    """Its id follows from the version of the order, so that the same news again is the same message."""
+    return OutboxMessage(
+        id=f"{kind}:{order.id}:{order.version}",
+        user_id=order.user_id,
+        kind=kind,
+        payload={
+            "mint": order.mint,
+            "mode": order.mode.value,
+            "what": order.kind.value,
+            "code": order.code,
+            "spend_lamports": order.spend_lamports,
+            "token_raw": order.token_raw,
+            "sells_all": order.sells_all,
+            **payload,
+        },
+        urgent=False,
+        trace_id=order.id,
         created_at_ms=clock.now_ms(),
     )

@@ -138,7 +138,8 @@ class Quoting:
                 "unsafe_token",
             )
         await self._refuse_holders(request, settings, venue)
-        mine = settings.min_curve_lamports if request.context is Context.MANUAL_COMMAND else 0
+        is_his_own = request.context in {Context.MANUAL_COMMAND, Context.AUTOMATED}
+        mine = settings.min_curve_lamports if is_his_own else 0
         floor = effective_floor(mine, self.policy.ceilings.min_curve_lamports, "least liquidity")
         if venue.liquidity_lamports < floor.value:
             raise CannotPrepareError(
@@ -199,9 +200,14 @@ class Quoting:
         if token_raw == 0:
             raise CannotPrepareError("the chain shows none of this token in the wallet; nothing was sent")
         if isinstance(venue, Route):
-            venue = await self.chain.offer(request.mint, Side.SELL, token_raw, request.slippage_bps)
+            slippage_bps = min(request.slippage_bps, _room_bps(venue, token_raw, request.min_lamports))
+            venue = await self.chain.offer(request.mint, Side.SELL, token_raw, slippage_bps)
         quote = quote_sell(venue, token_raw, await self.chain.fees())
-        limit_raw = bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps)
+        if quote.received_lamports < request.min_lamports:
+            raise CannotPrepareError(
+                "the price has fallen below what the order asks for; nothing was sent", "price_moved"
+            )
+        limit_raw = max(bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps), request.min_lamports)
         sells_all = token_raw == held_raw
         return Priced(
             venue,
@@ -244,3 +250,9 @@ class Quoting:
             return newest
         is_sale = request.side is Side.SELL
         return await self._borne_out.quoted(request.mint, newest, request.slippage_bps, is_sale=is_sale)
+
+
+def _room_bps(seen: Route, token_raw: int, min_lamports: int) -> int:
+    """How far an offer may fall before it brings less than the least; an offer keeps to a slippage and to no amount."""
+    expected_lamports = quote_sell(seen, token_raw, Fees()).received_lamports
+    return max(BPS - ceil_div(min_lamports * BPS, max(expected_lamports, 1)), 0)

@@ -48,6 +48,7 @@ from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
 from bot.ports.routing import Router, RouterHealth
 from bot.ports.snipes import Snipe, SnipeRun, SnipeStore
 from bot.ports.spool import Spool, SpoolState
+from bot.ports.standing import StandingStore
 from bot.ports.store import ProgramStore, Store
 from bot.ports.stories import Booked, Landed, OrderStory, SentAttempt, StoryStore, Told
 from bot.ports.tokens import PastPrice, Token, TokenStore
@@ -166,6 +167,7 @@ __all__ = [
     "Spool",
     "SpoolState",
     "Standby",
+    "StandingStore",
     "Store",
     "StoryStore",
     "Submitted",

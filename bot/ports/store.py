@@ -15,6 +15,7 @@ from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
 from bot.ports.snipes import SnipeStore
+from bot.ports.standing import StandingStore
 from bot.ports.stories import StoryStore
 from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
@@ -80,6 +81,7 @@ class Store(
     OutboxStore,
     AlertStore,
     TrackingStore,
+    StandingStore,
     TokenStore,
     OverviewStore,
     StoryStore,

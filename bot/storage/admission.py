@@ -68,9 +68,11 @@ INSERT_INTENT = """
 insert into intents (
     id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
     spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at, min_token_raw,
-    closes
+    closes, min_lamports
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+)
 on conflict (key) do nothing
 returning id
 """
@@ -202,4 +204,5 @@ def columns_of(intent: Intent) -> tuple[object, ...]:
         intent.created_at_ms,
         request.min_token_raw,
         list(request.closes),
+        request.min_lamports,
     )

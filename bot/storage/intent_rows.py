@@ -189,6 +189,7 @@ def intent_from(row: Row) -> Intent:
         token_raw=row["token_raw"],
         share_bps=row["share_bps"],
         min_token_raw=row["min_token_raw"],
+        min_lamports=row["min_lamports"],
         keep_account=row["keep_account"],
         position_id=row["position_id"],
         closes=tuple(row["closes"]),

@@ -6,13 +6,13 @@ answers. Nothing here survives the process.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import BROADCAST, ChangeSettings, Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
+from bot.ports import ChangeSettings, Day, OutboxMessage, SealedKey, User, Wallet, WalletMove
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.memory_alerts import MemoryAlerts
 from bot.storage.memory_books import MemoryBooks
@@ -20,8 +20,10 @@ from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_ledger import MemoryLedger
+from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_snipes import MemorySnipes
+from bot.storage.memory_standing import MemoryStandings
 from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
@@ -38,12 +40,9 @@ from bot.storage.rules import (
     cause_of_facts,
     check_owner,
     check_settings,
-    decode_payload,
-    encode_payload,
     halt_facts,
     in_mode,
     is_failed_trade,
-    no_message,
     no_position,
     no_wallet_in,
     other_cluster,
@@ -256,43 +255,6 @@ class MemoryPositions(MemoryTables):
         return after
 
 
-class MemoryOutbox(MemoryTables):
-    """Messages that users are owed."""
-
-    async def post(self, message: OutboxMessage) -> None:
-        """The same id again changes nothing."""
-        await trio.lowlevel.checkpoint()
-        self._put_message(message)
-
-    async def post_all(self, messages: Sequence[OutboxMessage]) -> None:
-        await trio.lowlevel.checkpoint()
-        for message in messages:
-            self._user(message.user_id)
-            encode_payload(message.payload)
-        for message in messages:
-            self._put_message(message)
-
-    async def due(self, limit: int, besides: Collection[str] = ()) -> list[OutboxMessage]:
-        await trio.lowlevel.checkpoint()
-        rows = [row for row in self._outbox.values() if self._is_due(row.id) and row.user_id not in besides]
-        rows.sort(key=lambda row: (not row.urgent, row.kind == BROADCAST, row.created_at_ms))
-        return [replace(row, payload=decode_payload(encode_payload(row.payload))) for row in rows[:limit]]
-
-    async def delivered(self, message_id: str, now_ms: int) -> None:
-        """Raises LookupError for an unknown message; again for the same one changes nothing."""
-        await trio.lowlevel.checkpoint()
-        if message_id not in self._outbox:
-            raise no_message(message_id)
-        self._delivered.setdefault(message_id, now_ms)
-
-    async def undeliverable(self, message_id: str, why: str, now_ms: int) -> None:  # noqa: ARG002
-        """Raises LookupError for an unknown message; again for the same one changes nothing."""
-        await trio.lowlevel.checkpoint()
-        if message_id not in self._outbox:
-            raise no_message(message_id)
-        self._undeliverable.setdefault(message_id, storable(why))
-
-
 class MemoryProgram(MemoryTables):
     """What belongs to the program as a whole: its cluster, pause causes, halt latch and audit."""
 
@@ -390,6 +352,7 @@ class MemoryStore(
     MemoryOutbox,
     MemoryAlerts,
     MemoryTracking,
+    MemoryStandings,
     MemoryTokens,
     MemoryOverview,
     MemoryStories,

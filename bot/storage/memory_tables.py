@@ -31,6 +31,7 @@ from bot.trading.intent import Attempt, Intent, IntentState, Mode, Side, TradeRe
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
+from bot.trading.standing import StandingOrder
 from bot.trading.trading_state import Cause, Halt
 
 
@@ -126,6 +127,7 @@ class MemoryTables:
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._tokens: dict[str, Token] = {}
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
+        self._standings: dict[str, StandingOrder] = {}
         self._flattens: dict[tuple[str, str], FlattenRow] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None

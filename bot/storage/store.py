@@ -22,6 +22,7 @@ from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
 from bot.storage.snipe_runs import SnipeRuns
+from bot.storage.standing import Standings
 from bot.storage.stories import Stories
 from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
@@ -40,6 +41,7 @@ class PostgresStore(
     Outbox,
     Alerts,
     Tracking,
+    Standings,
     Tokens,
     Overviews,
     Stories,

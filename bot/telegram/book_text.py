@@ -23,6 +23,8 @@ REASONS = {
     "panic": "/panic",
     "flatten": "flatten",
     "command": "by hand",
+    "limit_buy": "limit order",
+    "limit_sell": "limit order",
 }
 CONTEXTS = {
     Context.MANUAL_COMMAND: "by hand",

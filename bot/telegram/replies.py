@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
+from bot.telegram import standing_text
 from bot.telegram.outside_words import adjustment, outflow, outflow_was_ours
 from bot.telegram.words import int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
@@ -261,6 +262,9 @@ _TEXTS = {
     "awaits_pool": _awaits_pool,
     "awaits_router": _awaits_router,
     "adjustment": adjustment,
+    "standing_fired": standing_text.fired,
+    "standing_waits": standing_text.waits,
+    "standing_ended": standing_text.ended,
     "rolled_back": _rolled_back,
     "landed_after_all": _landed_after_all,
 }

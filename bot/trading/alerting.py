@@ -44,6 +44,12 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=False,
     ),
     AlertKind(
+        "standing",
+        ("standing_fired", "standing_waits", "standing_ended"),
+        "orders that wait for a price: when one is sent, cannot be sent, or ends",
+        is_money=True,
+    ),
+    AlertKind(
         "exits", ("exit_stuck", "monitor_lost"), "positions that cannot be sold or watched as usual", is_money=True
     ),
     AlertKind(

@@ -102,7 +102,8 @@ class TradeRequest:
     chain shows at signing (10,000 is all of it); one of everything closes the token account and takes its rent back
     unless `keep_account` is set, because anybody who sends dust to the account makes the closing fail.
     `causation_id` is the id of what led here: a snipe run, a command, a position. `min_token_raw` is the least tokens
-    that a buyer was shown before he confirmed; he never gets fewer, however the price has moved since.
+    that a buyer was shown before he confirmed; he never gets fewer, however the price has moved since. `min_lamports` is
+    the least that a sale brings whose user has named its price.
 
     A closing trades nothing and names no `mint`: `closes` are the mints of the emptied token accounts that one transaction
     closes.
@@ -125,6 +126,7 @@ class TradeRequest:
     keep_account: bool = False
     position_id: str | None = None
     min_token_raw: int = 0
+    min_lamports: int = 0
     closes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -133,16 +135,18 @@ class TradeRequest:
         if (self.side is Side.CLOSE) != bool(self.closes):
             raise ValueError("a closing names the mints of the accounts that it closes, and nothing else names any")
         if self.side is Side.CLOSE:
-            if self.mint or self.spend_lamports or self.token_raw or self.share_bps or self.min_token_raw:
+            if self.mint or any(
+                (self.spend_lamports, self.token_raw, self.share_bps, self.min_token_raw, self.min_lamports)
+            ):
                 raise ValueError("a closing trades nothing")
         elif self.side is Side.BUY:
             if self.spend_lamports <= 0 or self.token_raw or self.share_bps:
                 raise ValueError("a buy names spend_lamports and no quantity to sell")
-            if self.min_token_raw < 0:
-                raise ValueError("the least tokens of a buy are not below zero")
+            if self.min_token_raw < 0 or self.min_lamports:
+                raise ValueError("the least tokens of a buy are not below zero, and it has no least lamports")
         elif self.min_token_raw:
             raise ValueError("a sale has no least tokens")
-        elif self.spend_lamports or min(self.token_raw, self.share_bps) < 0 or self.share_bps > BPS:
+        elif self.spend_lamports or min(self.token_raw, self.share_bps, self.min_lamports) < 0 or self.share_bps > BPS:
             raise ValueError("a sale spends nothing, sells no less than nothing and no more than everything")
         elif (self.token_raw > 0) == (self.share_bps > 0):
             raise ValueError("a sale names either token_raw or share_bps")

@@ -89,6 +89,7 @@ async def _recovered(stage: Stage, scenario: Scenario) -> list[str]:
             await stage.flat()
         await _calm_down(stage)
         found.extend(f"{count} landed for intent {intent}" for intent, count in _landed_twice(stage).items())
+        found.extend(f"{count} orders of {order} were filled" for order, count in _filled_twice(stage).items())
         if not await stage.world.books_equal_chain():
             found.append("the books differ from the chain")
         positions = {position.id for position in await stage.world.store.open_positions()}
@@ -110,6 +111,13 @@ async def _calm_down(stage: Stage) -> None:
     if await bot.guard.resume_user(stage.user.id):
         await trio.sleep(1)
     await stage.opened()
+
+
+def _filled_twice(stage: Stage) -> dict[str, int]:
+    """Standing orders of which more than one turn has traded, though one was wanted."""
+    trades = stage.world.store._trades.values()
+    filled = Counter(trade.intent.request.causation_id for trade in trades)
+    return {order: count for order, count in filled.items() if order in stage.world.store._standings and count > 1}
 
 
 def _landed_twice(stage: Stage) -> dict[str, int]:

@@ -17,6 +17,7 @@ from bot.trading.trading_state import OUTFLOW, Halt
 from bot.trading.units import BPS
 from tests.crash.given_up import given_up_and_landed
 from tests.crash.stage import AFTER_ALL, CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
+from tests.crash.standing import STANDING
 from tests.simulation.doors import Call
 from tests.storage.storage_samples import close, let_in
 from tests.whole.ledgers import Owner, exact
@@ -383,5 +384,6 @@ SCENARIOS = (
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
     ),
+    *STANDING,
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -145,9 +145,9 @@ class Stage:
         await until(lambda: len(self.living.looks) > 0, within_s=10)
 
     async def settled(self) -> None:
-        """Wait until no order is on its way."""
+        """Wait until no order is on its way, and none waits for its price, which in every scenario is there."""
         with trio.fail_after(SETTLED_WITHIN_S):
-            while self.world.store._moving:
+            while self.world.store._moving or await self.world.store.standing_orders():
                 await trio.sleep(0.1)
 
     async def final(self) -> None:

@@ -30,6 +30,7 @@ from bot.trading.intent import IN_FLIGHT, AttemptState, Context, IntentState, Mo
 from bot.trading.ledger import EntryKind
 from bot.trading.limits import ON_CRITICAL, UserSettings
 from bot.trading.position import PositionState
+from bot.trading.standing import StandingKind, StandingState
 from tests.storage.server_thread import run_sql
 from tests.storage.storage_samples import bought, enrol
 
@@ -58,6 +59,9 @@ CHECKED_COLUMNS: list[tuple[str, str, Iterable[StrEnum]]] = [
     ("ledger_entries", "kind", EntryKind),
     ("flatten_positions", "state", FlattenState),
     ("alert_levels", "level", AlertLevel),
+    ("standing_orders", "mode", Mode),
+    ("standing_orders", "kind", StandingKind),
+    ("standing_orders", "state", StandingState),
 ]
 SELECT_CHECK = """
 select pg_get_constraintdef(oid) as rule from pg_constraint

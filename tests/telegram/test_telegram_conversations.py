@@ -139,6 +139,7 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     assert wallet.address in told.splitlines()
     await talk.asks("/deposit paper", "you have no books of mode paper")
     await talk.asks("/orders", "No order of yours is on its way")
+    await talk.asks("/limit", "usage: /limit buy|sell MINT")
     told = await talk.asks("/health", "Trading is OPEN, level 1")
     assert "the books: up; the chain: up; news of launches: up" in told, told
     assert "For you: OPEN, level 1: entries are open for you" in told
@@ -164,7 +165,7 @@ async def hears_how_loudly_he_is_told(talk: Talk) -> None:
     await talk.asks("/alerts \u202e*_` off", "there is no such kind; it is one of: fills, failures")
     await talk.asks("/alerts fills 99999999999", "there is no such level; it is one of: on, silent, off")
     await talk.asks("/alerts all off", "Not changed, because they are about money and never off: fills, failures")
-    await talk.asks("/alerts all on", "fills, failures, expired, waiting, exits, books, brakes, halts, news = on")
+    await talk.asks("/alerts all on", "waiting, standing, exits, books, brakes, halts, news = on")
 
 
 async def hears_his_history(talk: Talk) -> None:

@@ -32,6 +32,7 @@ from tests.whole.virtual import (
     bought,
     living_bot,
     make_world,
+    nothing_stands,
     open_for_entries,
     pausing,
     running_bot,
@@ -189,6 +190,7 @@ async def test_panic_while_away_sells_and_outlives_the_process(autojump_clock: M
             here.bot.panic,
             here.bot.hunt.sniper_changed,
             StateWords(here.bot.guard, here.bot.adapters.spool),
+            nothing_stands,
         )
         told = await chat.panic(Incoming(here.user, None, "/panic", "key"), (), _command("panic"))
         assert "1 position to sell, at any price" in told

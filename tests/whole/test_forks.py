@@ -26,7 +26,7 @@ from tests.whole.crowd import Crowd
 from tests.whole.ledgers import exact
 from tests.whole.outages import incarnations
 from tests.whole.test_one_trade import order
-from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, running_bot, until
+from tests.whole.virtual import World, bought, closed, make_world, nothing_stands, open_for_entries, running_bot, until
 
 BY_HAND = UserSettings(snipe_enabled=False, take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
 TENTH = LAMPORTS_PER_SOL // 10
@@ -94,7 +94,9 @@ class Scene:
         bot, store = self.bot, self.bot.adapters.store
         words = StateWords(bot.guard, bot.adapters.spool)
         changed = bot.hunt.sniper_changed
-        chat = TradeHandlers(store, bot.adapters.chain, bot.desk, self.world.clock, bot.panic, changed, words)
+        chat = TradeHandlers(
+            store, bot.adapters.chain, bot.desk, self.world.clock, bot.panic, changed, words, nothing_stands
+        )
         command = next(one for one in COMMANDS if one.name == "positions")
         return await chat.positions(Incoming(self.user, None, "/positions", "key"), (), command)
 

@@ -11,6 +11,7 @@ from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
+from bot.telegram.handlers.standing import StandingHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
 from bot.telegram.handlers.watching import WatchingHandlers
@@ -28,6 +29,7 @@ def make_chat(
     books: BookHandlers,
     modes: ModeHandlers,
     people: PeopleHandlers,
+    standing: StandingHandlers,
     words: Words,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
@@ -65,6 +67,7 @@ def make_chat(
         "sell": trade.sell,
         "confirm": trade.confirm,
         "cancel": trade.cancel,
+        "limit": standing.limit,
         "positions": trade.positions,
         "why": watching.why,
         "panic": trade.panic,
@@ -87,6 +90,7 @@ __all__ = [
     "PeopleHandlers",
     "PreferenceHandlers",
     "Pulse",
+    "StandingHandlers",
     "TokenHandlers",
     "TradeHandlers",
     "WatchingHandlers",

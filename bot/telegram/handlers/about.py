@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.clock import Clock
 from bot.commands import Command
+from bot.errors import StoreUnavailable
 from bot.ports import Store, User, WalletLedger
 from bot.telegram.chat import Incoming
 from bot.telegram.diag_text import diag_text
@@ -16,6 +17,7 @@ from bot.telegram.handlers.books import asked_books
 from bot.telegram.order_text import order_lines
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import deposit_words
+from bot.telegram.standing_text import standing_lines
 from bot.telegram.token_text import age
 from bot.telegram.words import mode_label
 from bot.trading.intent import Mode
@@ -67,16 +69,30 @@ class AboutHandlers:
             raise wrong_usage(command)
         user = known(incoming)
         mine = [one for one in await self.store.in_flight() if one[0].request.user_id == user.id]
-        if not mine:
+        standing = await self._standing(user)
+        if not mine and not standing:
             label = mode_label(user.mode.value)
-            return f"{label} No order of yours is on its way. /history has what was done, /positions what you hold."
+            return (
+                f"{label} No order of yours is on its way, and none waits for its price. /history has what was done,"
+                " /positions what you hold."
+            )
         now_ms = self.clock.now_ms()
-        lines = [counted(len(mine), "order") + " on the way, the oldest first:"]
+        lines = [counted(len(mine), "order") + " on the way, the oldest first:"] if mine else []
         for intent, attempts in mine[:ORDERS_SHOWN]:
             lines += order_lines(intent, attempts, now_ms)
         if len(mine) > ORDERS_SHOWN:
             lines.append(f"{len(mine) - ORDERS_SHOWN} more are not shown.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *standing])
+
+    async def _standing(self, user: User) -> list[str]:
+        """Those that wait; what is on its way is known without the database, and they are not."""
+        try:
+            standing = await self.store.standing_orders(user.id)
+            zone = (await self.store.settings(user.id)).timezone
+        except StoreUnavailable:
+            return ["Orders that wait for their price cannot be read now, and none is sent: the database is away."]
+        lines = [counted(len(standing), "order") + " waiting for a price, the oldest first:"] if standing else []
+        return lines + [line for order in standing for line in standing_lines(order, zone)]
 
     async def wallets(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

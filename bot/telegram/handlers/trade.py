@@ -26,6 +26,7 @@ from bot.trading.units import BPS, AmountError, counted, parse_percent, parse_so
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
+TakeBack = Callable[[User, str], Awaitable[str | None]]  # what is said of a standing order of that code, which it ends
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
 
@@ -45,6 +46,7 @@ class TradeHandlers:
     sell_everything: Callable[[str], Awaitable[int]]
     snipers_changed: Callable[[str], Awaitable[None]]
     words: Words
+    take_back: TakeBack
     offers: Offers = field(default_factory=Offers)
 
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
@@ -142,7 +144,7 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if self.offers.cancel(user.id, code):
             return f"{mode_label(user.mode.value)} Cancelled; nothing was sent."
-        told = await self._confirmed_before(user, code)
+        told = await self._confirmed_before(user, code) or await self.take_back(user, code)
         return told if told is not None else self._no_offer(user, code, self.clock.now_ms())
 
     async def _confirmed_before(self, user: User, code: str) -> str | None:

@@ -1,0 +1,89 @@
+"""What is said of standing orders: when one is placed, in /orders, and when it is sent, waits or ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.clock import minute_of
+from bot.telegram.words import int_of, mode_label, short
+from bot.trading.standing import StandingKind, StandingOrder
+from bot.trading.units import format_sol, format_tokens
+
+_ENDS = {
+    "done": "is done: its order is filled",
+    "lapsed": "has ended: its time is over, and its price had not come or could not be had",
+    "cancelled": "is cancelled",
+    "given_up": "is given up",
+}
+
+
+def placed_text(order: StandingOrder, now_lamports: int | None, zone: str) -> str:
+    """A standing order that is kept from now on; `now_lamports` is what a million tokens cost it at this moment."""
+    now = "Nobody quotes it now."
+    if now_lamports is not None:
+        now = f"Now it would be {format_sol(now_lamports)} SOL."
+    lasts = "it waits for as long as it takes"
+    if order.lapses_at_ms is not None:
+        lasts = f"it waits until {minute_of(order.lapses_at_ms, zone)}"
+    return (
+        f"{mode_label(order.mode.value)} Kept: {condition(order)}. {now} Your limits, pauses and budgets count when it is"
+        f" sent; {lasts}.\n/cancel {order.code} takes it back, /orders lists it."
+    )
+
+
+def cancelled_text(order: StandingOrder) -> str:
+    """A standing order that its user took back."""
+    told = f"{mode_label(order.mode.value)} Cancelled, it waits no more: {condition(order)}."
+    if order.is_firing:
+        told += (
+            " Its order was being made: if that is on its way it goes on, see /orders, and you are told of its result."
+        )
+    return told
+
+
+def standing_lines(order: StandingOrder, zone: str) -> list[str]:
+    """One open standing order: what it waits for, and what came in between."""
+    facts = []
+    if order.is_firing:
+        facts.append("its order is being made or on its way")
+    elif order.why:
+        facts.append(f"tried last: {order.why}")
+    if order.lapses_at_ms is not None:
+        facts.append(f"until {minute_of(order.lapses_at_ms, zone)}")
+    state = "; ".join(facts) or "waits"
+    return [f"{mode_label(order.mode.value)} {condition(order)}", f"  {state}. /cancel {order.code}"]
+
+
+def condition(order: StandingOrder) -> str:
+    """What is traded and when."""
+    price = f"{format_sol(order.price_lamports)} SOL for a million tokens, fees and what it does to the price included"
+    if order.kind is StandingKind.LIMIT_BUY:
+        return f"buy {short(order.mint)} for {format_sol(order.spend_lamports)} SOL once that costs at most {price}"
+    amount = "all" if order.sells_all else f"{format_tokens(order.token_raw)} tokens"
+    return f"sell {amount} of {short(order.mint)} once that brings at least {price}"
+
+
+def fired(facts: Mapping[str, object]) -> str:
+    return f"{_of(facts)} is sent: its price is there. The result follows when the chain shows it."
+
+
+def waits(facts: Mapping[str, object]) -> str:
+    return (
+        f"{_of(facts)} could not be sent: {facts['why']}. It waits and is tried again; /cancel {facts['code']} ends it."
+    )
+
+
+def ended(facts: Mapping[str, object]) -> str:
+    why = f": {facts['why']}" if facts["why"] else ""
+    return f"{_of(facts)} {_ENDS[str(facts['state'])]}{why}."
+
+
+def _of(facts: Mapping[str, object]) -> str:
+    """The order by its code, as the beginning of a sentence."""
+    label, mint = mode_label(str(facts["mode"])), short(str(facts["mint"]))
+    if facts["what"] == StandingKind.LIMIT_BUY.value:
+        what = f"limit buy of {mint} for {format_sol(int_of(facts, 'spend_lamports'))} SOL"
+    else:
+        amount = "all" if facts["sells_all"] else f"{format_tokens(int_of(facts, 'token_raw'))} tokens"
+        what = f"limit sale of {amount} of {mint}"
+    return f"{label} Your {what} ({facts['code']})"

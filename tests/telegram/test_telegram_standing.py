@@ -1,0 +1,122 @@
+"""Orders that wait for their price, as a person keeps them, looks at them and takes them back."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.localnet import elsewhere
+from bot.telegram.handlers.standing import SPAN_MAX_MS, span_ms_of
+from bot.telegram.parsing import UsageError
+from bot.trading.standing import OPEN_MAX
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+
+
+def code_in(told: str) -> str:
+    """The code of the order that an answer is about."""
+    return told.partition("/cancel ")[2].split()[0]
+
+
+async def agrees(talk: Talk) -> None:
+    await talk.asks("/start agree", "Your wallet is")
+
+
+async def test_a_limit_buy_is_kept_fires_and_a_limit_sale_sells_it_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(3)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agrees(talk)
+        await talk.asks("/orders", "none waits for its price")
+        kept = await talk.asks(f"/limit buy {mint} 0.1 0.001 12h", "once that costs at most 0.001 SOL")
+        assert "it waits until" in kept
+        listed = await talk.asks("/orders", "1 order waiting for a price")
+        assert f"/cancel {code_in(kept)}" in listed
+        await talk.asks(f"/cancel {code_in(kept)}", "Cancelled, it waits no more")
+        await talk.asks(f"/cancel {code_in(kept)}", "There is no such offer for you")
+
+        await talk.asks(f"/limit buy {mint} 0.1 mc=1000", "once that costs at most 1 SOL")
+        await talk.hears("is sent: its price is there")
+        await talk.hears("Bought")
+        await talk.hears("is done: its order is filled")
+        await talk.asks("/orders", "none waits for its price")
+
+        part = await talk.asks(f"/limit sell {mint} 50% 500", "once that brings at least 500 SOL")
+        await talk.asks(f"/limit sell {mint} all 0.000001", "sell all of")
+        await talk.hears("Position closed")
+        await talk.asks(f"/cancel {code_in(part)}", "Cancelled, it waits no more")
+        await talk.asks("/stats", "limit order: 1 sale")
+        assert await talk.world.books_equal_chain()
+
+
+async def test_what_cannot_be_kept_is_said_to_be_so(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = make_talk(4)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agrees(talk)
+        for arguments, words in (
+            ("", "usage: /limit"),
+            (f"hold {mint} 1 1", "usage: /limit"),
+            (f"buy {mint} 0.1", "usage: /limit"),
+            ("buy nothing 0.1 1", "is not a token address"),
+            (f"buy {talk.world.chain.call('getGenesisHash')} 0.1 1", "is no token of the launchpad"),
+            (f"buy {mint} 50% 1", "is not an amount"),
+            (f"buy {mint} 5000 1", "is not between the least of"),
+            (f"buy {mint} 0.1 -1", "is negative"),
+            (f"buy {mint} 0.1 mc=x", "is not an amount"),
+            (f"buy {mint} 0.1 9000000", "is no price that can be kept"),
+            (f"buy {mint} 0.1 mc=0.000000001", "is no price that can be kept"),
+            (f"buy {mint} 0.1 1 soon", "is no length of time"),
+            (f"sell {mint} 50% 1", "so there is nothing to sell"),
+        ):
+            await talk.asks(f"/limit {arguments}", words)
+        await talk.orders(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        await talk.asks(f"/limit sell {mint} 999999999999 1", "give 50%, a number, or all")
+        for _ in range(OPEN_MAX):
+            await talk.asks(f"/limit sell {mint} 1% 900", "Kept: sell")
+        await talk.asks(f"/limit sell {mint} 1% 900", f"you have {OPEN_MAX} standing orders")
+        assert talk.world.reports == []
+
+
+async def test_a_refused_order_waits_and_nobody_else_can_take_it_back(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(5)
+    other = Talk(talk.world, talk.telegram, person=8)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agrees(talk)
+        await agrees(other)
+        await talk.asks("/pause", "Your entries are paused")
+        kept = await talk.asks(f"/limit buy {mint} 0.1 900", "Kept: buy")
+        await talk.hears("could not be sent: entries are paused")
+        await talk.asks("/orders", "tried last: entries are paused")
+        await other.asks(f"/cancel {code_in(kept)}", "There is no such offer for you")
+        await other.asks("/orders", "none waits for its price")
+        await talk.asks("/resume", "Your pause is over")
+        await talk.hears("is done: its order is filled", within_s=120)
+
+
+async def test_a_token_without_a_market_of_its_own_is_not_bought_by_itself(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(6)
+    async with bot_on_telegram(talk, monkeypatch):
+        await agrees(talk)
+        await talk.asks(f"/limit buy {elsewhere.MINT} 0.1 1", "is bought by hand only")
+        await talk.asks(f"/limit buy {elsewhere.MINT} 0.1 mc=5", "market cap of this token is not known")
+        await trio.sleep(1)
+
+
+@pytest.mark.parametrize(("text", "span_ms"), [("30m", 1_800_000), ("12H", 43_200_000), ("365d", SPAN_MAX_MS)])
+def test_lengths_of_time_are_read_as_they_are_typed(text: str, span_ms: int) -> None:
+    assert span_ms_of(text) == span_ms
+
+
+@pytest.mark.parametrize("text", ["", "5", "0m", "-5m", "1.5h", "366d", "12 h", "9999999m", "٣m", "d"])
+def test_anything_else_is_no_length_of_time(text: str) -> None:
+    with pytest.raises(UsageError, match="is no length of time"):
+        span_ms_of(text)
