@@ -147,7 +147,7 @@ class PriceHistorian:
         seen_at_ms = self.clock.now_ms()
         for mint, venue in venues.items():
             point = PricePoint(venue, seen_at_ms)
-            self.prices.push(mint, point)
+            self.prices.push(mint, point, outlives_ms=TOLD_LATELY_MS)
             self.read(mint, point)
 
     async def _take_up(self) -> None:

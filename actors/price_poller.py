@@ -67,7 +67,8 @@ class PricePoller:
                 elsewhere.discard(mint)
                 seen_at_ms = self.clock.now_ms()
                 for found, venue in (await self.chain.routes([mint])).items():
-                    self.prices.push(found, PricePoint(venue, seen_at_ms))
+                    point = PricePoint(venue, seen_at_ms)
+                    self.prices.push(found, point, outlives_ms=self.policy.price_max_age_ms)
             await trio.sleep(LOOK_S)
 
     async def _poll(self, elsewhere: set[str]) -> None:
@@ -106,10 +107,11 @@ class PricePoller:
                 lost.append((len(mints), str(error)))
                 continue
             seen_at_ms = self.clock.now_ms()
+            self.prices.answered(seen_at_ms)
             own = {mint: venue for mint, venue in venues.items() if not isinstance(venue, Route)}
             for mint, venue in own.items():
                 point = PricePoint(venue, seen_at_ms)
-                self.prices.push(mint, point)
+                self.prices.push(mint, point, outlives_ms=self.policy.price_max_age_ms)
                 self.read(mint, point)
             elsewhere.update(set(mints) - own.keys())
 

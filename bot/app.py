@@ -30,7 +30,6 @@ from bot.chat_door import chat_of
 from bot.clock import system_clock
 from bot.compose import bind_cluster, known_people, market_rules, policy, recording, scan_rule, telegram_token, usd_url
 from bot.console import Console, ConsoleMessenger
-from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
@@ -193,34 +192,27 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
         local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
-        reads = EventReads()
+        terms = routes.stream_terms(endpoints, api_keys, slot_ms)
         adapters = Adapters(
             store=store,
             chain=traded_chain(profile, chain, store, clock, chosen.paper),
-            stream=routes.launch_stream(
-                cluster, endpoints, chain, clock, chosen, keys=api_keys, slot_ms=slot_ms, reads=reads
-            ),
+            stream=routes.launch_stream(cluster, endpoints, chain, clock, chosen, terms=terms),
             history=PumpWallets(endpoints),
             vault=signing_vault(profile, vault, succession.leadership.check),
             clock=clock,
             spool=spooled,
             leadership=succession.leadership,
             engines=engines,
-            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, keys=api_keys, slot_ms=slot_ms, reads=reads),
+            pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, terms),
             recording=await enter(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
             sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url), api_keys.of_service(DOLLARS))),
             router=router,
             wallet_news=routes.wallet_news(
-                cluster,
-                endpoints.newest_slot,
-                chosen,
-                keys=api_keys,
-                slot_ms=slot_ms,
-                is_local=profile.is_local,
+                cluster, endpoints.newest_slot, chosen, terms=terms, is_local=profile.is_local
             ),
             scan_rule=scan_rule(chosen.tracking),
-            event_reads=reads,
+            event_reads=terms.reads,
             key_troubles=api_keys.troubles,
         )
         registrar = registrar_of(profile, adapters, chain, post, chosen)

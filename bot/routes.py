@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from bot.chain.allowance import AllowanceRule
 from bot.chain.batches import open_transport
 from bot.chain.block_engines import BlockEngines, open_engines
 from bot.chain.credit_file import CreditFile
+from bot.chain.endpoint import DISTRUST_S
 from bot.chain.endpoints import Endpoints
 from bot.chain.geyser import SUBSCRIBE
 from bot.chain.geyser_stream import Call, GeyserLaunches, OpenCall
@@ -34,6 +36,7 @@ from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
+from bot.chain.slot_bound import SlotBound
 from bot.chain.subscriptions import OwnSubscriptions, WebSocketSubscriptions
 from bot.chain.tip_floor import PATH as TIP_FLOOR
 from bot.chain.transport import open_http_transport
@@ -163,13 +166,42 @@ def listed(chosen: settings.Rpc, count: int) -> list[settings.RpcEndpoint]:
     return [told.get(name) or settings.RpcEndpoint(name=name) for name in names]
 
 
-def _streams(urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, keys: ApiKeys) -> list[OwnSubscriptions]:
+@dataclass(frozen=True, slots=True)
+class StreamTerms:
+    """What all streams of one cluster have in common: keys, how long a slot is, what can be read of them, what can be."""
+
+    keys: ApiKeys
+    slot_ms: int
+    reads: EventReads
+    bound: SlotBound
+
+    @property
+    def silence_s(self) -> float:
+        """For how long a stream that is judged by its slots may tell no new one."""
+        return max(SILENCE_S, SILENT_SLOTS * self.slot_ms / 1000)
+
+
+def stream_terms(endpoints: Endpoints, keys: ApiKeys, slot_ms: int) -> StreamTerms:
+    """How far ahead of the endpoints a stream may be is one bound for all; an endpoint alone is followed again at once."""
+    rest_s = DISTRUST_S if len(endpoints.names) > 1 else 0.0
+    bound = SlotBound(endpoints.newest_slot, endpoints.distrust, slot_s=slot_ms / 1000, rest_s=rest_s)
+    return StreamTerms(keys, slot_ms, EventReads(), bound)
+
+
+def _streams(
+    urls: Sequence[str], endpoints: Endpoints, chosen: settings.Rpc, terms: StreamTerms
+) -> list[OwnSubscriptions]:
     """Those of the addresses whose endpoint has the role for it, heard while it serves our chain."""
     rules = allowances(chosen, len(urls))
+    places = [place for place, rule in enumerate(rules) if "stream" in rule.roles]
     return [
-        OwnSubscriptions(WebSocketSubscriptions(url, key=keys.of_endpoint(place)), partial(endpoints.refuses, place))
-        for place, (url, rule) in enumerate(zip(urls, rules, strict=True))
-        if "stream" in rule.roles
+        OwnSubscriptions(
+            WebSocketSubscriptions(urls[place], key=terms.keys.of_endpoint(place)),
+            partial(endpoints.refuses, place),
+            bound=terms.bound,
+            teller=endpoints.names[place],
+        )
+        for place in places
     ]
 
 
@@ -177,19 +209,11 @@ def pool_news(
     urls: Sequence[str],
     endpoints: Endpoints,
     chosen: settings.Rpc,
-    *,
-    keys: ApiKeys,
-    slot_ms: int,
-    reads: EventReads,
+    terms: StreamTerms,
 ) -> PumpPoolNews:
     """Word of trades in pools over the same addresses."""
-    sources = _streams(urls, endpoints, chosen, keys)
-    return PumpPoolNews(sources, endpoints.newest_slot, silence_s=_silence_s(slot_ms), reads=reads)
-
-
-def _silence_s(slot_ms: int) -> float:
-    """For how long a stream that is judged by its slots may tell no new one."""
-    return max(SILENCE_S, SILENT_SLOTS * slot_ms / 1000)
+    sources = _streams(urls, endpoints, chosen, terms)
+    return PumpPoolNews(sources, endpoints.newest_slot, silence_s=terms.silence_s, reads=terms.reads)
 
 
 def launch_stream(
@@ -199,39 +223,44 @@ def launch_stream(
     clock: Clock,
     chosen: settings.Settings,
     *,
-    keys: ApiKeys,
-    slot_ms: int,
-    reads: EventReads,
+    terms: StreamTerms,
 ) -> LaunchSources:
-    """Launches from all sources of the settings; `reads` counts what they can read.
+    """Launches from all sources of the settings.
 
     Raises StartupError where one cannot be had, or none tells of trades.
     """
 
     def logs() -> LaunchSource:
+        streams = _streams(cluster.ws_urls, endpoints, chosen.rpc, terms)
         return PumpLaunchStream(
-            _streams(cluster.ws_urls, endpoints, chosen.rpc, keys),
+            streams,
             chain.events_of,
             chain.signatures_since,
             clock,
-            silence_s=_silence_s(slot_ms),
-            reads=reads,
+            silence_s=terms.silence_s,
+            reads=terms.reads,
             newest_slot=chain.newest_slot,
+            tellers=[stream.teller for stream in streams],
+            bound=terms.bound,
         )
 
     def pumpportal() -> LaunchSource:
-        new_key = _told(keys, PORTAL)
-        hints = RenewedHints(_portal(chosen.streams, cluster.pumpportal_url, keys), new_key)
-        return HintedLaunches(hints, chain.recorded, clock, per_second=chosen.streams.reads_per_second)
+        new_key = _told(terms.keys, PORTAL)
+        hints = RenewedHints(_portal(chosen.streams, cluster.pumpportal_url, terms.keys), new_key)
+        return HintedLaunches(
+            hints, chain.recorded, clock, per_second=chosen.streams.reads_per_second, bound=terms.bound
+        )
 
     def grpc() -> LaunchSource:
-        call = _geyser(chosen.streams, cluster.grpc_url, keys)
-        source = GeyserLaunches(call, chain.newest_slot, clock, silence_s=_silence_s(slot_ms), reads=reads)
-        return RenewedSource(source, _told(keys, GRPC))
+        call = _geyser(chosen.streams, cluster.grpc_url, terms.keys)
+        source = GeyserLaunches(
+            call, chain.newest_slot, clock, silence_s=terms.silence_s, reads=terms.reads, bound=terms.bound
+        )
+        return RenewedSource(source, _told(terms.keys, GRPC))
 
     makers: dict[str, Callable[[], LaunchSource]] = {"logs": logs, "grpc": grpc, "pumpportal": pumpportal}
     sources = [makers[name]() for name in chosen.streams.sources if name != POLLING]
-    polling = _polling(chain, clock, chosen) if POLLING in chosen.streams.sources else None
+    polling = _polling(chain, clock, chosen, terms.bound) if POLLING in chosen.streams.sources else None
     if polling is None and not any(source.complete for source in sources):
         raise StartupError(
             "streams.sources: pumpportal tells no trades without streams.pumpportal_key; set it, or name another source"
@@ -244,8 +273,7 @@ def wallet_news(
     newest_slot: Callable[[], int],
     chosen: settings.Settings,
     *,
-    keys: ApiKeys,
-    slot_ms: int,
+    terms: StreamTerms,
     is_local: bool,
 ) -> WalletNews | None:
     """What followed wallets do, from the source of the settings; None where their histories are polled and no more.
@@ -254,18 +282,20 @@ def wallet_news(
     """
     if chosen.tracking.source == POLLING:
         return None
-    silence_s = _silence_s(slot_ms)
     if chosen.tracking.source == HELIUS:
         wish = chosen.tracking.helius_url
         own_url = cluster.ws_urls[0] if is_local else ""
         url = own_url if wish is None else wish.get_secret_value()
         if urlsplit(url).scheme not in {"ws", "wss"}:
             raise StartupError("tracking.source names helius; give its address in tracking.helius_url, ws:// or wss://")
-        source = WebSocketSubscriptions(url, key=keys.of_service(WALLET_HINTS))
-        return EnhancedHints(source, newest_slot, silence_s=silence_s)
-    call = _geyser(chosen.streams, cluster.grpc_url, keys, "tracking.source")
-    news = GeyserWallets(call, newest_slot, silence_s=silence_s, per_call=chosen.tracking.wallets_per_call)
-    keys.tell_service(GRPC, news.key_changed)
+        socket = WebSocketSubscriptions(url, key=terms.keys.of_service(WALLET_HINTS))
+        source = OwnSubscriptions(socket, lambda: False, bound=terms.bound)
+        return EnhancedHints(source, newest_slot, silence_s=terms.silence_s)
+    call = _geyser(chosen.streams, cluster.grpc_url, terms.keys, "tracking.source")
+    news = GeyserWallets(
+        call, newest_slot, silence_s=terms.silence_s, per_call=chosen.tracking.wallets_per_call, bound=terms.bound
+    )
+    terms.keys.tell_service(GRPC, news.key_changed)
     return news
 
 
@@ -276,14 +306,14 @@ def _told(keys: ApiKeys, setting: str) -> NewKey:
     return new_key
 
 
-def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings) -> PolledLaunches:
+def _polling(chain: PumpChain, clock: Clock, chosen: settings.Settings, bound: SlotBound) -> PolledLaunches:
     """The last source; it follows a coin for as long as a tracker observes it, and a little longer."""
     rule = PollingRule(
         interval_s=chosen.streams.poll_interval_s,
         per_second=chosen.streams.reads_per_second,
         follow_s=chosen.trading.observe_s + POLLED_LONGER_S,
     )
-    return PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
+    return PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule, bound=bound)
 
 
 def _geyser(

@@ -220,11 +220,13 @@ class StatusBoard:
         }
 
     def _monitors(self, facts: Facts | None, now_ms: int) -> Record:
-        """Expected and live ones of one moment; without the database those that live now."""
+        """Expected and live ones, that judge by a price, of one moment; without the database those that live now."""
         looks = [now_ms - look.checked_at_ms for look in self._bot.looks.values()]
+        blind = len(self._bot.reconciler.check.without_price)
         return {
             "expected": None if facts is None else _open(facts.overview),
-            "live": len(looks) if facts is None else facts.live,
+            "live": max((len(looks) if facts is None else facts.live) - blind, 0),
+            "without_price": blind,
             "fallback": len(self._bot.fallback.watched) if facts is None else facts.fallback,
             "oldest_check_s": round(max(looks) / 1000, 1) if looks else None,
         }

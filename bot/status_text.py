@@ -173,7 +173,8 @@ def _dollars(usd: Record | None) -> list[str]:
 def _monitors(monitors: Record) -> str:
     expected = UNKNOWN if monitors["expected"] is None else monitors["expected"]
     look = _age(monitors["oldest_check_s"], "ago", "none")
-    return f"{monitors['live']} live of {expected} expected, {monitors['fallback']} by the fallback, oldest look {look}"
+    blind = f", {monitors['without_price']} without a price" if monitors.get("without_price") else ""
+    return f"{monitors['live']} live of {expected} expected, {monitors['fallback']} by the fallback{blind}, oldest look {look}"
 
 
 def _ledger(ledger: Record) -> str:

@@ -309,7 +309,7 @@ class TradingBot:
             policy=self.policy,
             watch=self.care.watch,
             judge=self.care.judge,
-            check=WatchCheck(self.looks, lambda: self.fallback.known, self.alerts.tell, clock.now_ms),
+            check=WatchCheck(self.looks, lambda: self.fallback.known, self.prices, self.alerts.tell, clock.now_ms),
             pause=lambda user_id, why: self.guard.pause(RECONCILE, by="reconciler", why=why, scope=f"user:{user_id}"),
             resume=lambda user_id: self.guard.resume(RECONCILE, scope=f"user:{user_id}"),
             compare=CompareWatch(clock, self.alerts.tell, self.guard),

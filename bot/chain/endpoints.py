@@ -78,8 +78,8 @@ class Endpoints:
             client.landmark = landmark
 
     @property
-    def names(self) -> frozenset[str]:
-        return frozenset(endpoint.name for endpoint in self._endpoints)
+    def names(self) -> tuple[str, ...]:
+        return tuple(endpoint.name for endpoint in self._endpoints)
 
     def __repr__(self) -> str:
         return f"<Endpoints {', '.join(endpoint.name for endpoint in self._endpoints)}>"

@@ -14,6 +14,7 @@ from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.geyser import Ping, SlotTold, TransactionTold, decode_update, ping_request, subscribe_request
 from bot.chain.pumpfun import launchpad_events, tells_launch_or_trade
 from bot.chain.silence import Silence
+from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.event_reads import EventReads
@@ -61,7 +62,7 @@ class GeyserLaunches:
 
     No new slot for `silence_s` means that the call is dead, however often the server pings, unless `newest_slot` shows that
     the chain stands. That is the RPC endpoints', 0 while it is not known; by it a replayed event counts as seen when it
-    happened.
+    happened. A slot beyond the `bound` ends the call, and it is not opened again before its rest is over.
     """
 
     name = NAME
@@ -75,7 +76,9 @@ class GeyserLaunches:
         *,
         silence_s: float,
         reads: EventReads | None = None,
+        bound: SlotBound | None = None,
     ) -> None:
+        self._bound = bound or SlotBound(newest_slot)
         self._open = open_call
         self._newest_of_endpoints = newest_slot
         self._clock = clock
@@ -89,6 +92,8 @@ class GeyserLaunches:
         return replace(self._counts)
 
     async def follow(self, listener: Listener) -> NoReturn:
+        await trio.lowlevel.checkpoint()
+        self._bound.refuse_caught(NAME)
         began_slot = self._slot
         line = _Line(began_slot, Silence(self._silence_s, self._newest_of_endpoints, began_slot))
         trouble = f"nothing heard for {self._silence_s:g} s, not even a new slot"
@@ -119,6 +124,7 @@ class GeyserLaunches:
         try:
             update = decode_update(message)
             if isinstance(update, TransactionTold):
+                self._bound.check(NAME, update.slot)
                 events = self._events(update)
                 with line.silence.held_up():
                     for event in events:
@@ -129,6 +135,7 @@ class GeyserLaunches:
             log.warning("geyser_update_lost", reason=str(error))
             return
         if isinstance(update, SlotTold) and update.slot > line.slot:
+            self._bound.check(NAME, update.slot)
             line.slot, self._slot = update.slot, max(self._slot, update.slot)
             listener.alive()
             line.silence.heard(update.slot)

@@ -7,6 +7,7 @@ from typing import NoReturn
 import trio
 
 from bot.chain.named_transactions import NamedStatistics, NamedTransactions, ReadRecord
+from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.ports import LaunchHint, LaunchHints, Listener
@@ -16,10 +17,12 @@ from bot.trading.launch import CurveLeft
 class HintedLaunches:
     """Complete where the service tells of trades as well. What another source told already is not read again."""
 
-    def __init__(self, hints: LaunchHints, read: ReadRecord, clock: Clock, *, per_second: int) -> None:
+    def __init__(
+        self, hints: LaunchHints, read: ReadRecord, clock: Clock, *, per_second: int, bound: SlotBound | None = None
+    ) -> None:
         self._hints = hints
         self._clock = clock
-        self._named = NamedTransactions(read, clock, per_second=per_second, source=hints.name)
+        self._named = NamedTransactions(read, clock, per_second=per_second, source=hints.name, bound=bound)
 
     def __repr__(self) -> str:
         return f"<HintedLaunches {self.name}>"

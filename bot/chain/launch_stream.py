@@ -17,6 +17,7 @@ from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.event_queue import EventQueue, reading
 from bot.chain.pumpfun import events_in_logs, launchpad_events, tells_launch_or_trade
 from bot.chain.silence import Silence
+from bot.chain.slot_bound import SlotBound
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
@@ -80,7 +81,8 @@ class PumpLaunchStream:
     One that is lost or silent is replaced by the next endpoint, and a block ends when none can be had. `fetch_events`
     reads the event payloads of a transaction (`PumpChain.events_of`), for logs that were cut; `fetch_since` lists what was
     missed while nobody was followed. No new slot heard for `silence_s` means that a connection is dead, however open it
-    looks and whatever it repeats, unless `newest_slot`, that of the endpoints, shows that the chain stands.
+    looks and whatever it repeats, unless `newest_slot`, that of the endpoints, shows that the chain stands. `tellers` are the
+    names of the sources' endpoints, in the same order; who rests by the `bound` is followed only when nobody else is left.
     """
 
     name = "logs"
@@ -96,6 +98,8 @@ class PumpLaunchStream:
         silence_s: float = SILENCE_S,
         reads: EventReads | None = None,
         newest_slot: Callable[[], int] = lambda: 0,
+        tellers: Sequence[str] = (),
+        bound: SlotBound | None = None,
     ) -> None:
         self._sources = tuple(sources) if isinstance(sources, Sequence) else (sources,)
         if not self._sources:
@@ -106,6 +110,8 @@ class PumpLaunchStream:
         self._silence_s = silence_s
         self._reads = reads or EventReads()
         self._newest_of_endpoints = newest_slot
+        self._tellers = tuple(tellers) or tuple(source.name for source in self._sources)
+        self._bound = bound
         self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
         self._newest: tuple[str, int] | None = None
@@ -164,6 +170,9 @@ class PumpLaunchStream:
         """One connection after the other, each to the next endpoint that nobody else follows."""
         while True:
             place = self._free_place()
+            if self._followed and self._rests(place):
+                await trio.sleep(REST_S)
+                continue
             source = self._sources[place]
             heard = self._counts.heard
             self._connections += 1
@@ -190,9 +199,13 @@ class PumpLaunchStream:
     def _free_place(self) -> int:
         """The next endpoint in turn that is not followed; there are never more lanes than endpoints."""
         count = len(self._sources)
-        place = next(one % count for one in range(self._next, self._next + count) if one % count not in self._followed)
+        in_turn = [one % count for one in range(self._next, self._next + count) if one % count not in self._followed]
+        place = next((one for one in in_turn if not self._rests(one)), in_turn[0])
         self._next = (place + 1) % count
         return place
+
+    def _rests(self, place: int) -> bool:
+        return self._bound is not None and self._bound.rests(self._tellers[place])
 
     # What was missed
 

@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from bot.chain.pumpfun import launchpad_events
+from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import Listener
@@ -55,10 +56,14 @@ class NamedTransactions:
     """Reads them some at a time and tells what they did in the order in which they were named.
 
     `per_second` is the most that is asked of the endpoints, whatever their own budgets allow; when more are named than can
-    be read within `MAX_WAITING`, those that are no launches are passed over. `source` names whoever names them.
+    be read within `MAX_WAITING`, those that are no launches are passed over. `source` names whoever names them. A record
+    of a slot beyond the `bound` is no answer.
     """
 
-    def __init__(self, read: ReadRecord, clock: Clock, *, per_second: int, source: str) -> None:
+    def __init__(
+        self, read: ReadRecord, clock: Clock, *, per_second: int, source: str, bound: SlotBound | None = None
+    ) -> None:
+        self._bound = bound
         self._read = read
         self._clock = clock
         self._per_second = per_second
@@ -127,6 +132,8 @@ class NamedTransactions:
                 await self.pace()
                 try:
                     found = await self._read(named.signature)
+                    if found is not None and self._bound is not None:
+                        self._bound.check(self._source, found[0])
                 except ChainUnavailable as error:
                     reason = str(error)
                     continue

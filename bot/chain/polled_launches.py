@@ -18,6 +18,7 @@ import trio
 from bot.chain import addresses as at
 from bot.chain import wire
 from bot.chain.named_transactions import NamedStatistics, NamedTransactions, ReadRecord
+from bot.chain.slot_bound import SlotBound
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.ports import Listener
@@ -70,11 +71,13 @@ class PolledLaunches:
         newest_slot: Callable[[], int],
         clock: Clock,
         rule: PollingRule,
+        *,
+        bound: SlotBound | None = None,
     ) -> None:
         self._list = list_signatures
         self._newest_slot = newest_slot
         self._rule = rule
-        self._named = NamedTransactions(read, clock, per_second=rule.per_second, source=NAME)
+        self._named = NamedTransactions(read, clock, per_second=rule.per_second, source=NAME, bound=bound)
 
     def statistics(self) -> NamedStatistics:
         return self._named.statistics()

@@ -19,6 +19,7 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 
 from bot.chain import wire
 from bot.chain.key_file import Key, filled
+from bot.chain.slot_bound import SlotBound
 from bot.chain.transport import one_line, redacted
 from bot.errors import ChainUnavailable
 
@@ -27,6 +28,7 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 CLOSE_TIMEOUT_S = 2.0
 
 _frame = msgspec.json.Decoder(wire.Frame)
+_slots = msgspec.json.Decoder(wire.ToldSlots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,19 @@ class Subscriptions(Protocol):
 
 
 class OwnSubscriptions:
-    """Notifications of an endpoint for as long as it serves our chain: what another chain tells is nobody's business."""
+    """Notifications of an endpoint for as long as it serves our chain: what another chain tells is nobody's business.
 
-    def __init__(self, source: Subscriptions, refuses: Callable[[], bool]) -> None:
+    With `bound` the connection ends with the first notification of a slot that cannot be, before anybody hears of it; the
+    one to blame is `teller`, the endpoint's name among the RPC endpoints.
+    """
+
+    def __init__(
+        self, source: Subscriptions, refuses: Callable[[], bool], *, bound: SlotBound | None = None, teller: str = ""
+    ) -> None:
         self._source = source
         self._refuses = refuses
+        self._bound = bound
+        self.teller = teller or source.name
 
     def __repr__(self) -> str:
         return f"<OwnSubscriptions {self._source!r}>"
@@ -80,9 +90,12 @@ class OwnSubscriptions:
         """As the source does; raises ChainUnavailable, too, while and as soon as the endpoint is refused."""
         await trio.lowlevel.checkpoint()
         self._check()
+        if self._bound is not None:
+            self._bound.refuse_caught(self.teller)
 
         async def told(notification: Notification) -> None:
             self._check()
+            self._check_slot(notification)
             await deliver(notification)
 
         await self._source.follow(wanted, told, opened)
@@ -91,6 +104,16 @@ class OwnSubscriptions:
     def _check(self) -> None:
         if self._refuses():
             raise ChainUnavailable(f"{self.name}: it serves another chain")
+
+    def _check_slot(self, notification: Notification) -> None:
+        """Whatever a notification is about, it names its slot itself or in its context."""
+        if self._bound is None:
+            return
+        try:
+            told = _slots.decode(notification.result)
+        except wire.UNREADABLE:
+            raise ChainUnavailable(f"{self.name}: a notification of another shape") from None
+        self._bound.check(self.teller, max(told.slot, told.context.slot))
 
 
 class WebSocketSubscriptions:

@@ -17,6 +17,7 @@ from bot.chain.geyser_records import RecordTold, decode_confirmed
 from bot.chain.geyser_stream import Call, OpenCall
 from bot.chain.landed import account_keys
 from bot.chain.silence import Silence
+from bot.chain.slot_bound import SlotBound
 from bot.chain.swaps import swaps_in
 from bot.errors import ChainUnavailable, DecodeError
 from bot.ports import WalletListener, WalletNewsHealth, WalletTold
@@ -38,12 +39,22 @@ class GeyserWallets:
     """As many calls as the wallets need, `per_call` of them in each; every one is opened again by itself.
 
     Wallets may be still for days: it is the slots that show that a call lives. No new one for `silence_s` means that it is
-    dead, unless `newest_slot`, that of the RPC endpoints, 0 while it is not known, shows that the chain stands.
+    dead, unless `newest_slot`, that of the RPC endpoints, 0 while it is not known, shows that the chain stands. A slot beyond
+    the `bound` ends the call.
     """
 
-    def __init__(self, open_call: OpenCall, newest_slot: Callable[[], int], *, silence_s: float, per_call: int) -> None:
+    def __init__(
+        self,
+        open_call: OpenCall,
+        newest_slot: Callable[[], int],
+        *,
+        silence_s: float,
+        per_call: int,
+        bound: SlotBound | None = None,
+    ) -> None:
         self._open = open_call
         self._newest_slot = newest_slot
+        self._bound = bound or SlotBound(newest_slot)
         self._silence_s = silence_s
         self._per_call = per_call
         self._shards: list[_Shard] = []
@@ -65,7 +76,7 @@ class GeyserWallets:
             new = new[room:]
         for start in range(0, len(new), self._per_call):
             wallets = set(new[start : start + self._per_call])
-            self._shards.append(_Shard(self._open, self._newest_slot, self._silence_s, wallets))
+            self._shards.append(_Shard(self._open, self._newest_slot, self._silence_s, self._bound, wallets))
         for shard in self._shards:
             shard.changed.set()
         self._more.set()
@@ -110,8 +121,14 @@ class _Shard:
     """One call. `wallets` are to be in its filter; `slot` is the newest that it told, 0 before the first."""
 
     def __init__(
-        self, open_call: OpenCall, newest_slot: Callable[[], int], silence_s: float, wallets: set[str]
+        self,
+        open_call: OpenCall,
+        newest_slot: Callable[[], int],
+        silence_s: float,
+        bound: SlotBound,
+        wallets: set[str],
     ) -> None:
+        self._bound = bound
         self.wallets = wallets
         self.changed = trio.Event()
         self.slot = 0
@@ -195,6 +212,7 @@ class _Shard:
             raise ChainUnavailable(trouble)
 
     async def _hear(self, listener: WalletListener, silence: Silence) -> None:
+        self._bound.refuse_caught(NAME)
         self._replays_from, self._has_asked = self.slot or None, False
         async with self._open() as call:
             self._settling.clear()
@@ -205,6 +223,7 @@ class _Shard:
                 if isinstance(update, Ping):
                     await call.send(ping_request())
                 elif isinstance(update, RecordTold):
+                    self._bound.check(NAME, update.record.slot)
                     self._tell(update, listener)
                 elif update is not None and self._is_new(update, listener):
                     silence.heard(update.slot)
@@ -224,7 +243,11 @@ class _Shard:
         await call.send(subscribe_request(sorted(self.wallets), from_slot, CONFIRMED))
 
     def _is_new(self, told: SlotTold, listener: WalletListener) -> bool:
-        """Take a slot; whether it is a sign of life. The first one of a call tells whether it brings what was missed."""
+        """Take a slot; whether it is a sign of life. The first one of a call tells whether it brings what was missed.
+
+        Raises ChainUnavailable for one that cannot be yet.
+        """
+        self._bound.check(NAME, told.slot)
         if self._replays_from is not None:
             if told.slot > self._replays_from:
                 self._lose(listener)

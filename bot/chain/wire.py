@@ -38,6 +38,13 @@ class Context(Wire, frozen=True):
     slot: Natural
 
 
+class ToldSlots(Wire, frozen=True):
+    """The slots that a notification names, whatever it is about."""
+
+    slot: Natural = 0
+    context: Context = Context(0)
+
+
 class InContext(Wire, Generic[Value], frozen=True):
     context: Context
     value: Value

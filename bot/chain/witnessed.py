@@ -268,7 +268,7 @@ class WitnessedReads:
             return other
         if other.slot > look.slot:
             # The wallet may have changed between the two; the first is asked again for what is there now.
-            everybody_else = self._endpoints.names - {name}
+            everybody_else = {*self._endpoints.names} - {name}
             _, look = await self._patiently(lambda: self._other(_look_at(address, other.slot), *everybody_else))
             if _same(look, other) or (look.slot > other.slot and not self._known.shows_less(address, look)):
                 return look

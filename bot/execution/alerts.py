@@ -382,6 +382,18 @@ def monitor_missing(first: Position, count: int) -> Alert:
     return Alert("monitor_missing", text, EXITS, Turn.BEGINS, urgent=True)
 
 
+def price_lost(first: Position, count: int) -> Alert:
+    """Open positions whose reserves nobody has told for a while, although the endpoints answer."""
+    text = f"The prices of {count} open positions are no longer read, although the endpoints answer, the first is {first.id}"
+    text += f" of user {first.user_id} in {first.mint}. Their stops work by old prices."
+    return Alert("price_lost", text, EXITS, Turn.BEGINS, urgent=True)
+
+
+def prices_back() -> Alert:
+    """The price of every open position is read again."""
+    return Alert("price_lost", "The price of every open position is read again.", EXITS, Turn.ENDS)
+
+
 def monitors_back() -> Alert:
     """Every open position has somebody who looks after it."""
     return Alert("monitor_missing", "Every open position is watched again.", EXITS, Turn.ENDS)

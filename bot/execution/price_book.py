@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
+import structlog
 import trio
 
 from bot.ports import PricePoint
@@ -16,27 +17,47 @@ from bot.trading.pool import Pool
 from bot.trading.route import Route
 from bot.trading.venue import Venue, told_by
 
+log = structlog.get_logger()
+
 DRAWER_MS = (
-    250  # watched mints lie together by when they were last seen, so that nobody goes over all to find the old ones
+    250  # watched mints lie together by when they were last read, so that nobody goes over all to find the old ones
 )
+# Reserves that are older than this while others are read again all the time are not watched, whoever waits for them.
+LOST_AFTER_MS = 10_000
 
 
 @dataclass(slots=True)
 class _Entry:
-    """`drawer` is the number of the one that a watched mint lies in, None for one that nobody watches."""
+    """`drawer` is the number of the one that a watched mint lies in, None for one that nobody watches.
+
+    `read_at_ms` is when its reserves were last asked for, or told by nobody alone, 0 for never: one endpoint's stream that
+    tells something again and again keeps nobody from asking.
+    """
 
     watchers: int = 0
     followers: int = 0
     point: PricePoint | None = None
+    read_at_ms: int = 0
     doubted: bool = False
     drawer: int | None = None
     told: dict[str, PricePoint] = field(default_factory=dict)
     changed: trio.Event = field(default_factory=trio.Event)
 
-    @property
-    def seen_at_ms(self) -> int:
-        """When its reserves were last seen, 0 for never."""
-        return 0 if self.point is None else self.point.seen_at_ms
+    def begin(self) -> None:
+        """Know nothing."""
+        self.point, self.doubted, self.read_at_ms = None, False, 0
+        self.told.clear()
+
+    def overrules(self, point: PricePoint, after_ms: int) -> bool:
+        """Whether reserves that were just asked for count although they are of an older slot than those that stand.
+
+        They do where what stands was not read for longer than `after_ms`. Its slot cannot be true then, and whatever else was
+        told of such slots is forgotten with it.
+        """
+        if point.seen_at_ms - self.read_at_ms <= after_ms:
+            return False
+        self.told = {name: one for name, one in self.told.items() if one.venue.slot <= point.venue.slot}
+        return True
 
 
 @dataclass(slots=True)
@@ -47,6 +68,7 @@ class PriceBook:
     _drawers: dict[int, dict[str, _Entry]] = field(default_factory=dict)
     _doubted: dict[str, _Entry] = field(default_factory=dict)
     _doubts: trio.Event = field(default_factory=trio.Event)
+    _answered_at_ms: int = 0
 
     @contextmanager
     def watching(self, mint: str) -> Iterator[None]:
@@ -56,9 +78,8 @@ class PriceBook:
         """
         entry = self._entries.setdefault(mint, _Entry())
         if entry.watchers == 0:
-            entry.point, entry.doubted = None, False
+            entry.begin()
             self._put(mint, entry)
-            entry.told.clear()
         entry.watchers += 1
         try:
             yield
@@ -82,16 +103,30 @@ class PriceBook:
         if entry.watchers == entry.followers == 0 and self._entries.get(mint) is entry:
             del self._entries[mint]
 
-    def push(self, mint: str, point: PricePoint) -> None:
+    def push(self, mint: str, point: PricePoint, *, outlives_ms: int | None = None) -> None:
         """Take newer reserves; older slots are ignored, a later trade of the same slot counts.
 
-        What was only read again wakes nobody: most tokens that are held are hardly traded.
+        What was only read again wakes nobody: most tokens that are held are hardly traded. With `outlives_ms` the reserves
+        were asked for now: they replace what was not read for longer than that, whatever slot it names.
         """
         entry = self._entries.get(mint)
-        if entry is None or (entry.point is not None and point.venue.slot < entry.point.venue.slot):
+        if entry is None:
             return
+        standing = entry.point
+        if standing is not None and point.venue.slot < standing.venue.slot:
+            if outlives_ms is None or not entry.overrules(point, outlives_ms):
+                return
+            log.warning(
+                "price_overruled",
+                mint=mint,
+                slot=standing.venue.slot,
+                told_by=told_by(standing.venue),
+                read_slot=point.venue.slot,
+            )
         known, entry.point = entry.point, point
         entry.told[told_by(point.venue)] = point
+        if outlives_ms is not None or not told_by(point.venue):
+            entry.read_at_ms = point.seen_at_ms
         if entry.watchers:
             self._put(mint, entry)
         if known is None or _has_moved(known.venue, point.venue):
@@ -133,7 +168,7 @@ class PriceBook:
         """Lay a watched mint where it belongs by when it was seen; nobody doubts what was just read."""
         entry.doubted = False
         self._doubted.pop(mint, None)
-        number = entry.seen_at_ms // DRAWER_MS
+        number = entry.read_at_ms // DRAWER_MS
         if number != entry.drawer:
             self._take_out(mint, entry)
             entry.drawer = number
@@ -151,9 +186,9 @@ class PriceBook:
         entry.drawer = None
 
     def older_than(self, seen_before_ms: int) -> list[str]:
-        """Watched mints whose reserves were last seen before this moment, or never, or have changed since.
+        """Watched mints whose reserves were last read before this moment, or never, or have changed since.
 
-        Those that have changed come first, then those that were never seen, then the oldest.
+        Those that have changed come first, then those that were never read, then the oldest.
         """
         stale = _oldest_first(self._doubted)
         for number in sorted(self._drawers):
@@ -163,7 +198,7 @@ class PriceBook:
             old = {
                 mint: entry
                 for mint, entry in in_drawer
-                if not entry.doubted and (entry.point is None or entry.point.seen_at_ms < seen_before_ms)
+                if not entry.doubted and entry.read_at_ms < max(seen_before_ms, 1)
             }
             stale += _oldest_first(old)
         return stale
@@ -203,14 +238,28 @@ class PriceBook:
             default=None,
         )
 
+    def answered(self, now_ms: int) -> None:
+        """Somebody who was asked for reserves answered."""
+        self._answered_at_ms = now_ms
+
+    def is_lost(self, mint: str, now_ms: int) -> bool:
+        """Whether a watched mint's reserves have grown old while whoever is asked for reserves answers.
+
+        What trades by an aggregator's offers alone is not judged.
+        """
+        point = self.latest(mint)
+        if point is None or isinstance(point.venue, Route):
+            return False
+        return now_ms - self._answered_at_ms < LOST_AFTER_MS < now_ms - point.seen_at_ms
+
     def watched(self) -> int:
         """How many mints are watched."""
         return sum(entry.watchers > 0 for entry in self._entries.values())
 
 
 def _oldest_first(entries: dict[str, _Entry]) -> list[str]:
-    """By when each was seen; those of one moment in the order in which they were told."""
-    return sorted(entries, key=lambda mint: entries[mint].seen_at_ms)
+    """By when each was read; those of one moment in the order in which they were told."""
+    return sorted(entries, key=lambda mint: entries[mint].read_at_ms)
 
 
 _ALL_BUT_SLOT: dict[type, Callable[[Venue], Any]] = {

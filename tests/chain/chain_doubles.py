@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
@@ -26,7 +27,8 @@ from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pump_chain import PumpChain
-from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
+from bot.chain.slot_bound import SlotBound
+from bot.chain.subscriptions import Deliver, Notification, Opened, OwnSubscriptions, Subscribe, Subscriptions
 from bot.chain.tip_floor import PATH as TIP_FLOOR
 from bot.chain.tip_floor import TipFloor
 from bot.chain.transport import RateLimited
@@ -219,6 +221,22 @@ class InProcessSubscriptions:
             stream.close()
 
 
+def in_process_streams(
+    net: InProcessChain,
+    endpoints: Endpoints,
+    count: int,
+    bound: SlotBound,
+    door: Callable[[InProcessChain, int], Subscriptions] = InProcessSubscriptions,
+) -> list[OwnSubscriptions]:
+    """The streams of the first `count` endpoints, each heard for as long as it tells what can be."""
+    return [
+        OwnSubscriptions(
+            door(net, place), partial(endpoints.refuses, place), bound=bound, teller=endpoints.names[place]
+        )
+        for place in range(count)
+    ]
+
+
 PORTAL_SILENCE_S = 20.0
 READS_PER_S = 50
 FOLLOW_S = 12.0
@@ -309,21 +327,30 @@ def in_process_sources(
     *,
     key: bool = True,
     reads: EventReads | None = None,
+    streams: Sequence[OwnSubscriptions] = (),
+    bound: SlotBound | None = None,
 ) -> LaunchSources:
-    """Sources of launches by their names in the settings, over the first endpoint; `key` is one for PumpPortal."""
+    """Sources of launches by their names in the settings; `key` is one for PumpPortal.
+
+    The logs are those of the `streams`, without any those of the first endpoint.
+    """
     made: dict[str, LaunchSource] = {
         "logs": PumpLaunchStream(
-            InProcessSubscriptions(net),
+            streams or [InProcessSubscriptions(net)],
             chain.events_of,
             chain.signatures_since,
             clock,
             newest_slot=chain.newest_slot,
             reads=reads,
+            tellers=[stream.teller for stream in streams],
+            bound=bound,
         ),
         "pumpportal": HintedLaunches(in_process_portal(net, key=key), chain.recorded, clock, per_second=READS_PER_S),
     }
-    made["grpc"] = GeyserLaunches(in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S, reads=reads)
+    made["grpc"] = GeyserLaunches(
+        in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S, reads=reads, bound=bound
+    )
     rule = PollingRule(interval_s=1.0, per_second=READS_PER_S, follow_s=FOLLOW_S)
     polling = PolledLaunches(chain.signatures_of, chain.recorded, chain.newest_slot, clock, rule)
-    streams = [made[name] for name in names if name != "polling"]
-    return LaunchSources(streams, clock, polling if "polling" in names else None)
+    followed = [made[name] for name in names if name != "polling"]
+    return LaunchSources(followed, clock, polling if "polling" in names else None)

@@ -25,7 +25,6 @@ from bot.clock import system_clock
 from bot.errors import DollarsUnavailable, StartupError
 from bot.execution.alerts import Alert
 from bot.execution.endpoint_watch import EndpointWatch
-from bot.execution.event_reads import EventReads
 from bot.keys import KEY_VARIABLE
 from bot.local_chain import LocalChainAddress
 from bot.localnet.inprocess import InProcessChain
@@ -320,9 +319,7 @@ async def test_a_geyser_stream_takes_a_new_token_from_its_file_and_keeps_the_old
                 PumpChain(pool),
                 system_clock(),
                 chosen,
-                keys=keys,
-                slot_ms=400,
-                reads=EventReads(),
+                terms=routes.stream_terms(pool, keys, 400),
             )
 
             async def until_standing(*tokens: str) -> None:
@@ -357,6 +354,6 @@ async def test_a_portal_whose_key_is_in_a_file_tells_trades(tmp_path: Path) -> N
     pool = endpoints([InProcessTransport(InProcessChain(seed=1))], system_clock())
     cluster = LocalChainAddress(("http://127.0.0.1:1",), ("ws://127.0.0.1:2",), "g", "")
     made = routes.launch_stream(
-        cluster, pool, PumpChain(pool), system_clock(), chosen, keys=keys, slot_ms=400, reads=EventReads()
+        cluster, pool, PumpChain(pool), system_clock(), chosen, terms=routes.stream_terms(pool, keys, 400)
     )
     assert [one.name for one in made.sources()] == ["pumpportal"]

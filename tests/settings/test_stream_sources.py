@@ -15,11 +15,10 @@ from bot.chain.wallet_hints import EnhancedHints
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import system_clock
 from bot.errors import StartupError
-from bot.execution.event_reads import EventReads
 from bot.local_chain import LocalChainAddress
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import WalletNews
-from bot.routes import launch_stream, wallet_news
+from bot.routes import launch_stream, stream_terms, wallet_news
 from bot.settings import Settings, Streams, Tracking
 from tests.chain.chain_doubles import InProcessTransport
 from tests.chain.chain_scenario import endpoints
@@ -38,9 +37,7 @@ def _names(cluster: LocalChainAddress, **streams: Any) -> list[tuple[str, str]]:
         PumpChain(pool),
         system_clock(),
         settings,
-        keys=ApiKeys(),
-        slot_ms=400,
-        reads=EventReads(),
+        terms=stream_terms(pool, ApiKeys(), 400),
     )
     return [(one.name, one.state) for one in made.sources()]
 
@@ -93,9 +90,11 @@ def test_the_environment_names_sources_with_commas() -> None:
 
 
 async def test_followed_wallets_are_heard_of_as_the_settings_say(autojump_clock: MockClock) -> None:
+    terms = stream_terms(endpoints([InProcessTransport(InProcessChain(seed=1))], system_clock()), ApiKeys(), 400)
+
     def made(cluster: LocalChainAddress, *, is_local: bool = False, **tracking: Any) -> WalletNews | None:
         settings = Settings(tracking=Tracking(**tracking))
-        return wallet_news(cluster, lambda: 0, settings, keys=ApiKeys(), slot_ms=400, is_local=is_local)
+        return wallet_news(cluster, lambda: 0, settings, terms=terms, is_local=is_local)
 
     assert made(REAL) is None
     assert isinstance(made(LOCAL, source="grpc"), GeyserWallets)

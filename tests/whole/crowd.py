@@ -14,6 +14,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from bot.chain.layouts import BONDING_CURVE
 from bot.localnet import elsewhere, liquidity
 from bot.localnet.addresses import (
     TOKEN_2022_PROGRAM,
@@ -121,6 +122,17 @@ class Crowd:
         assert account is not None
         data = bytearray(account.data)
         data[48] = done
+        accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
+
+    def blur(self, mint: str, *, blurred: bool) -> None:
+        """Let nobody be able to read a curve, by decree, or let it be as it was."""
+        key = bonding_curve(Pubkey.from_string(mint))
+        accounts = self.chain.cluster.chain.accounts
+        account = accounts.get(key)
+        assert account is not None
+        data = bytearray(account.data)
+        data[0] ^= 0xFF
+        assert (bytes(data[:8]) != BONDING_CURVE) == blurred
         accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
 
     def finish(self, mint: str, trader: int, *, creator: int = 1) -> None:

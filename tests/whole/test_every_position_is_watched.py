@@ -6,6 +6,8 @@ import trio
 from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
+from bot.status import StatusBoard
+from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
@@ -63,3 +65,21 @@ async def test_a_position_that_nobody_watches_is_told_once_and_so_is_its_end(aut
         await until(lambda: position_id in bot.looks, within_s=15)
         await until(lambda: len(missed(world)) == 2, within_s=15)
         assert "watched again" in missed(world)[1]
+
+
+async def test_a_position_whose_price_is_no_longer_read_is_not_watched(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with running_bot(world) as bot:
+        position_id = await hold(world, bot)
+        [position] = await world.store.open_positions()
+        crowd = Crowd(world.chain)
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        crowd.blur(position.mint, blurred=True)
+        await until(lambda: len(missed(world)) == 1, within_s=30)
+        assert position_id in missed(world)[0]
+        assert "no longer read" in missed(world)[0]
+        monitors = (await board.status())["monitors"]
+        assert (monitors["live"], monitors["without_price"]) == (0, 1)
+        crowd.blur(position.mint, blurred=False)
+        await until(lambda: len(missed(world)) == 2, within_s=90)
+        assert "read again" in missed(world)[1]

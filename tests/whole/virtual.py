@@ -13,6 +13,7 @@ from actors.runtime import Report, Start, Supervision
 from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.chain.dry_run import DryRunChain
+from bot.chain.endpoint import DISTRUST_S
 from bot.chain.endpoints import Endpoints
 from bot.chain.mode_router import ModeRouter
 from bot.chain.paper_books import PaperBooks
@@ -21,6 +22,8 @@ from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
+from bot.chain.slot_bound import SlotBound
+from bot.chain.subscriptions import Subscriptions
 from bot.chain.swaps import PumpWallets
 from bot.chain.transport import Transport
 from bot.chain.wallet_stream import GeyserWallets
@@ -54,6 +57,7 @@ from tests.chain.chain_doubles import (
     in_process_geyser,
     in_process_router,
     in_process_sources,
+    in_process_streams,
 )
 from tests.vault.vault_samples import guard
 from tests.whole.outages import CutStore
@@ -111,6 +115,7 @@ class World:
     wallets_by_stream: bool = False
     endpoints: int = 1
     door: Callable[[InProcessChain, str, int], Transport] = InProcessTransport
+    stream_door: Callable[[InProcessChain, int], Subscriptions] = InProcessSubscriptions
     rules: dict[str, OutageRule] = field(default_factory=default_rules)
     supervision: Supervision = field(default_factory=shipped_supervision)
 
@@ -128,7 +133,11 @@ class World:
         router = in_process_router(self.chain, endpoints, self.clock)
         chain = RoutedChain(endpoints, engines, router)
         reads = EventReads()
-        stream = in_process_sources(self.chain, chain, self.clock, self.sources, reads=reads)
+        bound = SlotBound(endpoints.newest_slot, endpoints.distrust, rest_s=DISTRUST_S if self.endpoints > 1 else 0.0)
+        streams = in_process_streams(self.chain, endpoints, self.endpoints, bound, self.stream_door)
+        stream = in_process_sources(
+            self.chain, chain, self.clock, self.sources, reads=reads, streams=streams, bound=bound
+        )
         spooled = SpooledStore(cast(Store, self.database), self.journal, overtaken=self.overtaken)
         store = spooled.as_store
         dry_run = DryRunChain(chain, PaperBooks(store, VIRTUAL_LAMPORTS, Mode.DRY_RUN), SURE, self.clock)
@@ -142,7 +151,7 @@ class World:
             spool=spooled,
             engines=engines,
             leadership=self.leadership,
-            pools=PumpPoolNews([InProcessSubscriptions(self.chain)], endpoints.newest_slot, silence_s=2, reads=reads),
+            pools=PumpPoolNews(streams, endpoints.newest_slot, silence_s=2, reads=reads),
             recording=self.recording,
             sol_price=self.sol_price,
             router=router,
