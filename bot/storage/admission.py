@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import asyncpg
 
 from bot.ports import Gate, SnipeRun
+from bot.storage.columns import by_column
+from bot.storage.database import Row
 from bot.storage.intent_rows import intent_from
-from bot.storage.rules import WalletFacts, no_wallet, planned_intent, risk_snapshot, run_of
+from bot.storage.rules import WalletFacts, no_user, no_wallet, planned_intent, risk_snapshot, run_of
 from bot.storage.run_rules import run_with, seen_before
-from bot.storage.snipe_runs import follow_intent, insert_runs
-from bot.storage.users import settings_of_all
+from bot.storage.snipe_runs import follow_intent, row_of
 from bot.trading.intent import Intent, TradeRequest
-from bot.trading.limits import Ceilings
+from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import Refused
 
 # The user's row is taken too: counts of a day belong to the user, who may have several wallets.
@@ -27,42 +28,56 @@ for no key update
 """
 SELECT_BY_KEY = "select * from intents where key = $1"
 SELECT_BY_KEYS = "select * from intents where key = any($1::text[])"
-# $1 wallet, $2 mint, $3 mode, $4 user, $5 start of the user's day. See WalletFacts for what each column means.
+# Of each request, by its place from 1: whether its key has an intent already, its user's settings, and what WalletFacts
+# says each column means. $6 is the start of the user's day.
 SELECT_FACTS = """
-with moving as (
-    select mint, side, reserved_lamports, closes from intents
-    where wallet_id = $1 and mode = $3 and state in ('planned', 'signed', 'sent', 'unknown')
-),
-held as (
-    select mint, token_raw, cost_lamports from positions
-    where wallet_id = $1 and mode = $3 and state = 'open'
-)
 select
-    (select coalesce(sum(reserved_lamports), 0) from moving) as reserved_lamports,
-    (select count(*) from held) + (
-        select count(distinct mint) from moving where side = 'buy' and mint not in (select mint from held)
-    ) as open_positions,
-    (select coalesce(sum(cost_lamports), 0) from held where mint = $2)
-    + (select coalesce(sum(reserved_lamports), 0) from moving where mint = $2) as mint_cost_lamports,
-    (select coalesce(sum(cost_lamports), 0) from held)
-    + (select coalesce(sum(reserved_lamports), 0) from moving) as exposure_lamports,
-    (select count(*) from moving where mint = $2 or $2 = any(closes)) + (
-        select count(*) from intents
-        inner join attempts on intents.id = attempts.intent_id and attempts.state in ('signed', 'sent')
-        where intents.wallet_id = $1 and intents.mint = $2 and intents.mode = $3 and intents.state = 'filled'
-    ) as mint_in_flight,
-    (select count(*) from moving where mint = $2 and side = 'sell') as mint_sells_in_flight,
-    (select coalesce(sum(token_raw), 0) from held where mint = $2) as mint_held_raw,
-    (
-        select coalesce(sum(lamports), 0) from results
-        where user_id = $4 and mode = $3 and at >= $5
-    ) as realized_today_lamports,
-    (
-        select count(*) from intents
-        where
-            user_id = $4 and mode = $3 and context = 'sniper' and side = 'buy' and created_at >= $5
-            and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
-    ) as snipes_today
+    asked.place,
+    exists (select 1 from intents where intents.key = asked.key) as is_known,
+    user_settings.*,
+    facts.*
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+    with ordinality as asked (key, wallet_id, mint, mode, user_id, since, place)
+inner join user_settings on user_settings.user_id = asked.user_id
+cross join lateral (
+    with moving as (
+        select mint, side, reserved_lamports, closes from intents
+        where wallet_id = asked.wallet_id and mode = asked.mode and state in ('planned', 'signed', 'sent', 'unknown')
+    ),
+    held as (
+        select mint, token_raw, cost_lamports from positions
+        where wallet_id = asked.wallet_id and mode = asked.mode and state = 'open'
+    )
+    select
+        (select coalesce(sum(reserved_lamports), 0) from moving) as reserved_lamports,
+        (select count(*) from held) + (
+            select count(distinct mint) from moving where side = 'buy' and mint not in (select mint from held)
+        ) as open_positions,
+        (select coalesce(sum(cost_lamports), 0) from held where mint = asked.mint)
+        + (select coalesce(sum(reserved_lamports), 0) from moving where mint = asked.mint) as mint_cost_lamports,
+        (select coalesce(sum(cost_lamports), 0) from held)
+        + (select coalesce(sum(reserved_lamports), 0) from moving) as exposure_lamports,
+        (select count(*) from moving where mint = asked.mint or asked.mint = any(closes)) + (
+            select count(*) from intents
+            inner join attempts on intents.id = attempts.intent_id and attempts.state in ('signed', 'sent')
+            where
+                intents.wallet_id = asked.wallet_id and intents.mint = asked.mint and intents.mode = asked.mode
+                and intents.state = 'filled'
+        ) as mint_in_flight,
+        (select count(*) from moving where mint = asked.mint and side = 'sell') as mint_sells_in_flight,
+        (select coalesce(sum(token_raw), 0) from held where mint = asked.mint) as mint_held_raw,
+        (
+            select coalesce(sum(lamports), 0) from results
+            where user_id = asked.user_id and mode = asked.mode and at >= asked.since
+        ) as realized_today_lamports,
+        (
+            select count(*) from intents
+            where
+                user_id = asked.user_id and mode = asked.mode and context = 'sniper' and side = 'buy'
+                and created_at >= asked.since and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
+        ) as snipes_today
+) as facts
+order by asked.place
 """
 INSERT_INTENT = """
 insert into intents (
@@ -76,6 +91,51 @@ values (
 on conflict (key) do nothing
 returning id
 """
+# Admitted intents with the runs that they brought: $1 to $10 are the runs' columns, the others the intents' and the id of
+# the run that each brought, null for none. An intent whose run was not new is not written.
+INSERT_ADMITTED = """
+with opened as (
+    insert into snipe_runs (
+        id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at, seen_at
+    )
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+        $9::timestamptz[], $10::timestamptz[]
+    )
+    on conflict (user_id, mint, epoch) do nothing
+    returning id
+),
+written as (
+    insert into intents (
+        id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
+        spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
+        min_token_raw
+    )
+    select
+        id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
+        spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
+        min_token_raw
+    from unnest(
+        $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
+        $19::bigint[], $20::text[], $21::text[], $22::text[], $23::bigint[], $24::numeric[], $25::bigint[],
+        $26::boolean[], $27::text[], $28::text[], $29::bigint[], $30::timestamptz[], $31::bigint[], $32::text[]
+    ) as admitted (
+        id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
+        spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
+        min_token_raw, run_id
+    )
+    where run_id is null or run_id in (select id from opened)
+    on conflict (key) do nothing
+    returning id
+)
+select true as is_run, id from opened
+union all
+select false as is_run, id from written
+"""
+RUN_COLUMNS, INTENT_COLUMNS = 10, 21
+
+_SETTINGS = tuple(field.name for field in fields(UserSettings))
+_FACTS = tuple(field.name for field in fields(WalletFacts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,39 +162,49 @@ async def admit_all(connection: asyncpg.Connection, admissions: Sequence[Admissi
     """
     requests = [admission.request for admission in admissions]
     await _lock_wallets(connection, requests)
-    keys = [request.key for request in requests]
-    existing = {row["key"]: intent_from(row) for row in await connection.fetch(SELECT_BY_KEYS, keys)}
-    new = [admission for admission in admissions if admission.request.key not in existing]
-    verdicts = await _judged(connection, new) if new else {}
-    opened = await _open_runs(connection, new, verdicts)
-    intents = {intent.id: intent for intent in verdicts.values() if isinstance(intent, Intent)}
-    inserted = {
-        row["id"] for row in await connection.fetchmany(INSERT_INTENT, [columns_of(one) for one in intents.values()])
-    }
-    for intent in intents.values():
-        if intent.id in inserted:
-            if run_of(intent.request) not in opened:
+    known, verdicts = await _judged(connection, admissions)
+    runs, intents = _admitted(admissions, verdicts)
+    if intents:
+        opened, inserted = await _written(connection, runs, intents)
+        for intent in intents:
+            key, run_id = intent.request.key, run_of(intent.request)
+            if key in runs and run_id not in opened:
+                verdicts[key] = seen_before()
+            elif intent.id not in inserted:
+                known.append(key)  # it came through another wallet's turn, at the same moment
+            elif run_id not in opened:
                 await follow_intent(connection, intent)
-        else:
-            # The same key came through another wallet's turn, at the same moment.
-            verdicts[intent.request.key] = intent_from(await connection.fetchrow(SELECT_BY_KEY, intent.request.key))
-    return [existing.get(key) or verdicts[key] for key in keys]
+    if known:
+        existing = await connection.fetch(SELECT_BY_KEYS, known)
+        verdicts.update((row["key"], intent_from(row)) for row in existing)
+    return [verdicts[request.key] for request in requests]
 
 
-async def _open_runs(
-    connection: asyncpg.Connection, admissions: Sequence[Admission], verdicts: dict[str, Intent | Refused]
-) -> set[str]:
-    """Write the runs that admitted requests brought; who has looked at the token before is refused after all."""
-    runs = {
-        intent.request.key: run_with(intent, admission.run)
-        for admission in admissions
-        if admission.run is not None and isinstance(intent := verdicts[admission.request.key], Intent)
-    }
-    opened = await insert_runs(connection, list(runs.values())) if runs else set()
-    for key, run in runs.items():
-        if run.id not in opened:
-            verdicts[key] = seen_before()
-    return opened
+def _admitted(
+    admissions: Sequence[Admission], verdicts: Mapping[str, Intent | Refused]
+) -> tuple[dict[str, SnipeRun], list[Intent]]:
+    """What is to be written: the intents, and the runs that they brought by the key of their request."""
+    runs: dict[str, SnipeRun] = {}
+    intents: list[Intent] = []
+    for admission in admissions:
+        verdict = verdicts.get(admission.request.key)
+        if isinstance(verdict, Intent):
+            intents.append(verdict)
+            if admission.run is not None:
+                runs[admission.request.key] = run_with(verdict, admission.run)
+    return runs, intents
+
+
+async def _written(
+    connection: asyncpg.Connection, runs: Mapping[str, SnipeRun], intents: Sequence[Intent]
+) -> tuple[set[str], set[str]]:
+    """Write them with one statement; the ids of the runs and of the intents that are new."""
+    run_rows = by_column([row_of(run) for run in runs.values()]) if runs else [[]] * RUN_COLUMNS
+    intent_rows = by_column([columns_of(intent)[:INTENT_COLUMNS] for intent in intents])
+    brought = [runs[intent.request.key].id if intent.request.key in runs else None for intent in intents]
+    rows = await connection.fetch(INSERT_ADMITTED, *run_rows, *intent_rows, brought)
+    opened = {row["id"] for row in rows if row["is_run"]}
+    return opened, {row["id"] for row in rows if not row["is_run"]}
 
 
 async def _lock_wallets(connection: asyncpg.Connection, requests: Sequence[TradeRequest]) -> None:
@@ -147,35 +217,44 @@ async def _lock_wallets(connection: asyncpg.Connection, requests: Sequence[Trade
             raise no_wallet(request.user_id, request.wallet_id)
 
 
-async def _judged(connection: asyncpg.Connection, admissions: Sequence[Admission]) -> dict[str, Intent | Refused]:
-    """What the gate of each says, by the key of its request."""
-    settings = await settings_of_all(connection, [admission.request.user_id for admission in admissions])
-    facts = await connection.fetchmany(
-        SELECT_FACTS,
-        [
-            (request.wallet_id, request.mint, request.mode, request.user_id, admission.day_start_ms)
-            for admission in admissions
-            for request in (admission.request,)
-        ],
-    )
+async def _judged(
+    connection: asyncpg.Connection, admissions: Sequence[Admission]
+) -> tuple[list[str], dict[str, Intent | Refused]]:
+    """The keys that have an intent already, and of the others what the gate of each says, by the key of its request."""
+    asked = [
+        (request.key, request.wallet_id, request.mint, request.mode, request.user_id, admission.day_start_ms)
+        for admission in admissions
+        for request in (admission.request,)
+    ]
+    rows = {row["place"]: row for row in await connection.fetch(SELECT_FACTS, *by_column(asked))}
+    known: list[str] = []
     verdicts: dict[str, Intent | Refused] = {}
-    for admission, row in zip(admissions, facts, strict=True):
-        request = admission.request
-        snapshot = risk_snapshot(
-            WalletFacts(**row),
-            settings=settings[request.user_id],
-            ceilings=admission.ceilings,
-            pause_causes=admission.pause_causes,
-            wallet_lamports=admission.wallet_lamports,
-            unrealized_lamports=admission.unrealized_lamports,
-        )
-        verdict = admission.gate(snapshot)
-        verdicts[request.key] = (
-            verdict
-            if isinstance(verdict, Refused)
-            else planned_intent(request, admission.intent_id, verdict.reserved_lamports, admission.now_ms)
-        )
-    return verdicts
+    for place, admission in enumerate(admissions, start=1):
+        row = rows.get(place)
+        if row is None:
+            raise no_user(admission.request.user_id)
+        if row["is_known"]:
+            known.append(admission.request.key)
+        else:
+            verdicts[admission.request.key] = _verdict(admission, row)
+    return known, verdicts
+
+
+def _verdict(admission: Admission, row: Row) -> Intent | Refused:
+    """What the gate says to a row of SELECT_FACTS, and the intent that it lets in."""
+    request = admission.request
+    snapshot = risk_snapshot(
+        WalletFacts(**{name: row[name] for name in _FACTS}),
+        settings=UserSettings(**{name: row[name] for name in _SETTINGS}),
+        ceilings=admission.ceilings,
+        pause_causes=admission.pause_causes,
+        wallet_lamports=admission.wallet_lamports,
+        unrealized_lamports=admission.unrealized_lamports,
+    )
+    verdict = admission.gate(snapshot)
+    if isinstance(verdict, Refused):
+        return verdict
+    return planned_intent(request, admission.intent_id, verdict.reserved_lamports, admission.now_ms)
 
 
 def columns_of(intent: Intent) -> tuple[object, ...]:

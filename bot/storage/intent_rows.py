@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import asyncpg
 
+from bot.storage.columns import by_column
 from bot.storage.database import Row
 from bot.storage.rules import RUN_STATUS_OF, no_attempt, no_intent, wrong_state
 from bot.storage.snipe_runs import follow_intent
@@ -48,6 +49,37 @@ insert into attempts (
 )
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
+# Attempts of intents that are planned, which therefore have none yet; $1 to $12 are columns, $13 what each intent becomes.
+# Intents are locked in the order of their ids, as everywhere; those in other states are left to whoever looks closer.
+INSERT_FIRST_ATTEMPTS = """
+with locked as (
+    select id from intents where id = any($2::text[]) order by id for no key update
+),
+first as (
+    select * from unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[], $6::numeric[], $7::numeric[], $8::text[],
+        $9::timestamptz[], $10::boolean[], $11::bigint[], $12::timestamptz[], $13::text[]
+    ) as first (
+        signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, created_at, sells_all,
+        fee_lamports, sent_at, intent_state
+    )
+),
+moved as (
+    update intents set state = first.intent_state
+    from first inner join locked on first.intent_id = locked.id
+    where intents.id = locked.id and intents.state = 'planned'
+    returning intents.id
+)
+insert into attempts (
+    signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, created_at, sells_all,
+    fee_lamports, sent_at
+)
+select
+    signature, intent_id, number, raw, last_valid_block_height, token_raw, limit_raw, state, created_at, sells_all,
+    fee_lamports, sent_at
+from first where intent_id in (select id from moved)
+returning intent_id
+"""
 UPDATE_ATTEMPT = """
 update attempts
 set state = $3, error = coalesce($4, error), landed_slot = $5
@@ -55,6 +87,9 @@ where signature = $1 and intent_id = $2
 returning rollbacks
 """
 UPDATE_ATTEMPT_SENT = "update attempts set state = 'sent', sent_at = $2 where signature = $1"
+
+# What an intent becomes by its first attempt.
+_INTENT_OF = {AttemptState.SIGNED: IntentState.SIGNED, AttemptState.SENT: IntentState.SENT}
 
 
 async def lock_intent(connection: asyncpg.Connection, intent_id: str) -> Intent:
@@ -125,6 +160,36 @@ async def attempts_by_intent(connection: asyncpg.Connection, intent_ids: Iterabl
     for row in await connection.fetch(SELECT_ATTEMPTS, list(found)):
         found[row["intent_id"]].append(attempt_from(row))
     return found
+
+
+async def insert_first_attempts(connection: asyncpg.Connection, attempts: Sequence[Attempt]) -> set[str]:
+    """Write attempts of planned intents, each of another one, and move these; the ids of the intents that were moved.
+
+    An attempt that could not be an intent's first, by its number or state, is left out.
+    """
+    fit = [attempt for attempt in attempts if attempt.number == 1 and attempt.state in _INTENT_OF]
+    if not fit:
+        return set()
+    rows = [
+        (
+            attempt.signature,
+            attempt.intent_id,
+            attempt.number,
+            attempt.raw,
+            attempt.last_valid_block_height,
+            attempt.token_raw,
+            attempt.limit_raw,
+            attempt.state,
+            attempt.created_at_ms,
+            attempt.sells_all,
+            attempt.fee_lamports,
+            attempt.created_at_ms if attempt.state is AttemptState.SENT else None,
+            _INTENT_OF[attempt.state],
+        )
+        for attempt in fit
+    ]
+    found = await connection.fetch(INSERT_FIRST_ATTEMPTS, *by_column(rows))
+    return {row["intent_id"] for row in found}
 
 
 async def insert_attempts(connection: asyncpg.Connection, attempts: Iterable[Attempt]) -> None:

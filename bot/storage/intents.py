@@ -21,6 +21,7 @@ from bot.storage.intent_rows import (
     attempts_by_intent,
     attempts_of,
     insert_attempts,
+    insert_first_attempts,
     intent_from,
     lock_intent,
     lock_intents,
@@ -215,6 +216,16 @@ async def _with_attempts(connection: asyncpg.Connection, query: str) -> list[tup
 
 
 async def _record_attempts(connection: asyncpg.Connection, attempts: Sequence[Attempt]) -> list[None]:
+    """The first of each intent with one statement for all, and then those of intents that were signed before."""
+    recorded = await insert_first_attempts(connection, attempts)
+    beside = [attempt for attempt in attempts if attempt.intent_id not in recorded]
+    if beside:
+        await _record_beside(connection, beside)
+    return [None] * len(attempts)
+
+
+async def _record_beside(connection: asyncpg.Connection, attempts: Sequence[Attempt]) -> None:
+    """Attempts of intents that are not, or not only, planned: each is held against what its intent has."""
     ids = [attempt.intent_id for attempt in attempts]
     intents, recorded = await lock_intents(connection, ids), await attempts_by_intent(connection, ids)
     new = [
@@ -227,7 +238,6 @@ async def _record_attempts(connection: asyncpg.Connection, attempts: Sequence[At
         moving = [intents[attempt.intent_id] for attempt in new if attempt.state is state]
         if moving:
             await move_intents(connection, moving, target, sources=sources_of(IntentState.SIGNED))
-    return [None] * len(attempts)
 
 
 async def _mark_sent(connection: asyncpg.Connection, leaving: Sequence[tuple[str, int]]) -> list[None]:

@@ -83,7 +83,7 @@ async def follow_intent(connection: asyncpg.Connection, intent: Intent) -> None:
 
 async def insert_runs(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> set[str]:
     """Inside a unit of work: write runs, and the ids of those that are new."""
-    return {row["id"] for row in await connection.fetchmany(INSERT_RUN, [_row_of(run) for run in runs])}
+    return {row["id"] for row in await connection.fetchmany(INSERT_RUN, [row_of(run) for run in runs])}
 
 
 def _apart(run: SnipeRun) -> tuple[Hashable, ...]:
@@ -97,11 +97,11 @@ async def _open_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) ->
 
 
 async def _end_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> list[None]:
-    await connection.executemany(END_RUN, [_row_of(run) for run in runs])
+    await connection.executemany(END_RUN, [row_of(run) for run in runs])
     return [None] * len(runs)
 
 
-def _row_of(run: SnipeRun) -> tuple[str | int | None, ...]:
+def row_of(run: SnipeRun) -> tuple[str | int | None, ...]:
     """A run's columns in the order of INSERT_RUN."""
     return (
         run.id,

@@ -166,16 +166,6 @@ async def settings_of(connection: asyncpg.Connection, user_id: str) -> UserSetti
     return _settings(row)
 
 
-async def settings_of_all(connection: asyncpg.Connection, user_ids: Sequence[str]) -> dict[str, UserSettings]:
-    """The settings of several users, inside a unit of work; raises LookupError for an unknown one."""
-    rows = await connection.fetch(SELECT_MANY_SETTINGS, user_ids)
-    found = {row["user_id"]: _settings(row) for row in rows}
-    for user_id in user_ids:
-        if user_id not in found:
-            raise no_user(user_id)
-    return found
-
-
 async def _create(
     connection: asyncpg.Connection, user: User, wallet: Wallet, key: SealedKey, settings: UserSettings
 ) -> bool:

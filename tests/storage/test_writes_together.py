@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import trio
@@ -13,7 +14,7 @@ from bot.ports import Store, Wallet
 from bot.storage.address import DatabaseAddress
 from bot.storage.store import PostgresStore
 from bot.storage.together import MOST
-from bot.trading.intent import Intent, IntentState, Mode
+from bot.trading.intent import AttemptState, Intent, IntentState, Mode
 from bot.trading.risk_gate import Refused
 from tests.storage.books import entries
 from tests.storage.server_thread import empty_store
@@ -125,6 +126,22 @@ async def test_an_attempt_that_may_not_be_recorded_changes_nothing_and_fails_no_
         IntentState.PLANNED,
         IntentState.SIGNED,
         IntentState.PLANNED,
+    ]
+
+
+async def test_first_attempts_and_further_ones_of_other_exits_are_recorded_at_once(store: Store) -> None:
+    wallets = await holders(store, 3)
+    await planned(store, sell("k0", wallets[0]))
+    await sent(store, sell("k1", wallets[1]))
+    await sent(store, sell("k2", wallets[2]))
+    leaving = replace(attempt("i-k0", "s-0"), state=AttemptState.SENT)
+    beside, again = attempt("i-k1", "s-second", number=2), attempt("i-k2", "s-k2")
+    found = await outcomes([lambda one=one: store.record_attempt(one) for one in (leaving, beside, again)])
+    assert found == [None, None, None]
+    assert [(intent.id, intent.state, [one.signature for one in made]) for intent, made in await store.in_flight()] == [
+        ("i-k0", IntentState.SENT, ["s-0"]),
+        ("i-k1", IntentState.SIGNED, ["s-k1", "s-second"]),
+        ("i-k2", IntentState.SENT, ["s-k2"]),
     ]
 
 
