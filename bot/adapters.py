@@ -51,7 +51,8 @@ class Adapters:
     `wallet_news` tells what followed wallets do, where one is configured;
     `event_reads` is where the streams count what they can read of each program's transactions.
     `scan_rule` says how often those are read that it does not tell of.
-    `key_troubles` says what is wrong with files of providers' keys, by the setting that names each.
+    `key_troubles` says what is wrong with files of providers' keys, by the setting that names each,
+    and `vault_trouble` why the vault does not answer, empty while it does.
     """
 
     store: Store
@@ -72,6 +73,7 @@ class Adapters:
     event_reads: EventReads = field(default_factory=EventReads)
     scan_rule: ScanRule = field(default_factory=ScanRule)
     key_troubles: Callable[[], Mapping[str, str]] = dict
+    vault_trouble: Callable[[], str] = str
 
 
 async def absent(_: Context) -> IgnoreType:

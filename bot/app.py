@@ -20,7 +20,7 @@ from actors.failure_policy import FailurePolicy, log_report
 from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
 from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
-from bot import control, keys, liveness, routes, settings
+from bot import control, liveness, routes, settings
 from bot.adapters import Adapters, Chats
 from bot.alarm import Alarm
 from bot.api_keys import DOLLARS, TELEGRAM, ApiKeys, read_keys
@@ -41,7 +41,7 @@ from bot.market.sol_price import open_sol_price
 from bot.operator import Operator
 from bot.panels import Panels
 from bot.paths import control_socket
-from bot.ports import ChatApi
+from bot.ports import ChatApi, Vault
 from bot.profiles import (
     MAINNET_SLOT_MS,
     cluster_name,
@@ -56,7 +56,6 @@ from bot.profiles import (
     traded_chain,
 )
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
-from bot.signing_bounds import signing_bounds
 from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, one_error, open_log, read_options
 from bot.start_door import DatabasePatience, StartDoor
@@ -77,8 +76,7 @@ from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
 from bot.tree import TradingBot
 from bot.users import Registrar
-from bot.vault.guard import SigningGuard
-from bot.vault.local_vault import LocalVault
+from bot.vault_door import VaultDoor, open_vault_door
 
 log = structlog.get_logger()
 
@@ -180,7 +178,9 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         database = await enter(foundation.running())
         opened.callback(stop.closed, CONNECTIONS, CONNECTIONS_MS)
         patience = DatabasePatience(succession.door, clock, say)
-        kept = await patience.through(lambda: enter(_led_store(options, succession, database)))
+        ring = key_ring(options, say)
+        door = await enter(open_vault_door(options, ring, succession.leadership, foundation.supervisor))
+        kept = await patience.through(lambda: enter(_led_store(door, succession, database)))
         opened.push_async_callback(lambda: succession.resign(stop.unwatched_s()))
         api_keys = read_keys(chosen, is_local=profile.is_local)
         await enter(_kept(succession, stop, api_keys))
@@ -189,7 +189,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         store = spooled.as_store
         post, endpoints = await enter(routes.pool(cluster, clock, options, api_keys))
         chain, engines, router = await enter(routes.chain(endpoints, clock, chosen, cluster, api_keys))
-        vault = await _ready_books(options, spooled, cluster.genesis_hash, succession, patience)
+        vault = await _ready_books(options, spooled, cluster.genesis_hash, door, patience)
         local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
         terms = routes.stream_terms(endpoints, api_keys, slot_ms)
@@ -214,6 +214,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             scan_rule=scan_rule(chosen.tracking),
             event_reads=terms.reads,
             key_troubles=api_keys.troubles,
+            vault_trouble=door.trouble,
         )
         registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(known_people, registrar, chosen, is_local=profile.is_local)):
@@ -244,25 +245,21 @@ async def _kept(succession: Succession, stop: OrderlyStop, api_keys: ApiKeys) ->
 
 
 def _led_store(
-    options: Options, succession: Succession, database: DatabaseAddress
+    door: VaultDoor, succession: Succession, database: DatabaseAddress
 ) -> AbstractAsyncContextManager[PostgresStore]:
     """The store, once this process leads. One that has to wait is asked first whether it could open the wallets."""
-    fit = partial(keys.open_wallets, ring=key_ring(options, say))
-    return open_led_store(database, lambda store, leases: succession.lead(leases, partial(fit, store)))
+    return open_led_store(database, lambda store, leases: succession.lead(leases, partial(door.fit, store)))
 
 
 async def _ready_books(
-    options: Options, spooled: SpooledStore, genesis_hash: str, succession: Succession, patience: DatabasePatience
-) -> LocalVault:
+    options: Options, spooled: SpooledStore, genesis_hash: str, door: VaultDoor, patience: DatabasePatience
+) -> Vault:
     """Bind the books to their chain, carry out what the journal holds, and prove that the wallets open."""
     store = spooled.as_store
     await patience.through(partial(bind_cluster, store, genesis_hash, options.directory))
     await patience.through(partial(refuse_other_modes, store, profile_of(options.profile)))
     await patience.through(spooled.catch_up)
-    master_key = await patience.through(partial(keys.master_key, store, key_ring(options, say)))
-    await patience.through(partial(keys.prove, store, master_key))
-    bounds = signing_bounds(options.settings, is_local=profile_of(options.profile).is_local)
-    return LocalVault(master_key, SigningGuard(bounds, system_clock()), succession.leadership.check)
+    return await patience.through(partial(door.open, store))
 
 
 @asynccontextmanager

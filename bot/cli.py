@@ -48,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="replay N times as fast as recorded")
     run.add_argument("--supervision", metavar="FILE", help="supervision.toml (default: the one that is installed)")
 
+    vault = verbs.add_parser("vault", help="the process that holds the master key and signs, for vault.run = outside")
+    vault.add_argument("--profile", choices=("local", "paper"), default="local", help="that of its bot")
+    vault.add_argument("--config", metavar="FILE", help="the bot's settings file, for the bounds of what is signed")
+    vault.add_argument("--key-id", metavar="ID", help="refuse to start with a master key of another id")
+    vault.add_argument("--make-key", action="store_true", help="profile local: make the master key where there is none")
+    vault.add_argument("--child", action="store_true", help="end when the standard input is closed")
+
     status = verbs.add_parser("status", help="state, level, causes, positions, today's trades, health of each service")
     supervision = add_verbs(verbs)
     top = verbs.add_parser("top", help="live terminal dashboard; q leaves")
@@ -80,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, status, top, chat, trace, diag, pause, flatten, resume, rearm, *supervision):
+    for verb in (run, vault, status, top, chat, trace, diag, pause, flatten, resume, rearm, *supervision):
         _add_data_dir(verb, argparse.SUPPRESS)
     for verb in (status, trace, diag):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -144,6 +151,10 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             from bot import app
 
             return app.run(arguments, directory)
+        case "vault":
+            from bot import vault_process
+
+            return vault_process.run(arguments, directory)
         case "status":
             answer = control.ask(control_socket(directory), {"verb": "status"})
             print(json.dumps(answer, indent=2) if arguments.json else status_text(answer))

@@ -10,8 +10,7 @@ from pathlib import Path
 import structlog
 
 from bot.errors import KeyUnavailable, StartupError
-from bot.ports import Store
-from bot.vault.local_vault import check_key
+from bot.ports import Store, Vault
 from bot.vault.master_key import LOCAL_PREFIX, MasterKey, make_local_key, master_key_from_environment, read_master_key
 
 log = structlog.get_logger()
@@ -30,33 +29,43 @@ class KeyRing:
     say: Callable[[str], None]
 
 
-async def master_key(store: Store, ring: KeyRing) -> MasterKey:
-    """The key that opens this database's wallets: in the ring's file, in the environment, or in the data directory.
-
-    Only a local bot without wallets makes one, and says so. Raises StartupError, which names the id that is expected.
-    """
+async def key_id_of(store: Store) -> str | None:
+    """The id of the master key that this database's wallets are sealed under; None where it has no wallets."""
     wallets = await store.wallets()
-    expected_id = (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
+    return (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
+
+
+def find_key(ring: KeyRing, expected_id: str | None, *, may_make: bool) -> MasterKey:
+    """The master key: in the ring's file, in the environment, or in the data directory.
+
+    Where there is none, and it `may_make` one, a local ring makes it and says so. Raises StartupError, which names the id
+    that is expected.
+    """
     own = ring.directory / "master.key"
     if ring.file is not None:
         key = read_master_key(ring.file, expected_id)
     elif KEY_VARIABLE in os.environ:
         key = master_key_from_environment(KEY_VARIABLE, expected_id=expected_id)
-    elif wallets or own.exists():
+    elif expected_id is not None or own.exists():
         key = read_master_key(own, expected_id)
-    elif ring.is_local:
+    elif ring.is_local and may_make:
         return _made(own, ring.say)
     else:
         raise StartupError(
             f"no master key: wallets.master_key_file and {KEY_VARIABLE} name none and {own} is not there; a key is one"
             " line, key-id:base64 of 32 bytes, in a file that only the bot's user can read"
         )
-    if key.id.startswith(LOCAL_PREFIX) and not ring.is_local:
+    refuse_local_key(key.id, ring)
+    return key
+
+
+def refuse_local_key(key_id: str, ring: KeyRing) -> None:
+    """Raise StartupError for a key of profile local elsewhere."""
+    if key_id.startswith(LOCAL_PREFIX) and not ring.is_local:
         raise StartupError(
-            f"master key {key.id}: a key whose id begins with {LOCAL_PREFIX} was made by profile local and serves it alone;"
+            f"master key {key_id}: a key whose id begins with {LOCAL_PREFIX} was made by profile local and serves it alone;"
             " make another one, key-id:base64 of 32 bytes, and name it in wallets.master_key_file"
         )
-    return key
 
 
 def _made(own: Path, say: Callable[[str], None]) -> MasterKey:
@@ -65,13 +74,7 @@ def _made(own: Path, say: Callable[[str], None]) -> MasterKey:
     return key
 
 
-async def open_wallets(store: Store, ring: KeyRing) -> None:
-    """Raise StartupError unless the key that this bot would use opens this database's wallets, where it has any."""
-    if await store.wallets():
-        await prove(store, await master_key(store, ring))
-
-
-async def prove(store: Store, key: MasterKey) -> None:
+async def prove(store: Store, vault: Vault, key_id: str) -> None:
     """Refuse a key with the right id and other bytes: StartupError when it opens none of the wallets that are tried.
 
     A single wallet that does not open is that wallet's trouble and no proof of a wrong key.
@@ -79,13 +82,13 @@ async def prove(store: Store, key: MasterKey) -> None:
     wallets = (await store.wallets())[:WALLETS_TRIED]
     for wallet in wallets:
         try:
-            check_key(key, wallet, await store.sealed_key(wallet.id))
+            await vault.check_key(wallet, await store.sealed_key(wallet.id))
         except KeyUnavailable as error:
             log.warning("wallet_does_not_open", wallet=wallet.id, reason=str(error))
         else:
             return
     if wallets:
         raise StartupError(
-            f"master key {key.id} has the right id and opens none of the wallets: its bytes are others;"
+            f"master key {key_id} has the right id and opens none of the wallets: its bytes are others;"
             " put the key back that was here when the wallets were made"
         )

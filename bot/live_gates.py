@@ -20,14 +20,12 @@ from bot.profiles import CLUSTERS, MAINNET, genesis_of
 from bot.start import Options
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
+from bot.vault_door import INSIDE, place_of_vault
 
 DRILL_AT_MOST = timedelta(days=7)
 MOST_LAMPORTS = LAMPORTS_PER_SOL  # D-12: live starts from one SOL a trade
 HOSTS = 2
 CONFIRMATION = "real money may be lost"
-HAS_SIGNING_POLICY = (
-    False  # the vault has one, in the process that asks it; until it is a process of its own, live is refused
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +96,10 @@ def _machine(facts: LiveFacts) -> tuple[Gate, ...]:
         Gate(
             "signing_policy",
             facts.has_signing_policy,
-            "the vault has one" if facts.has_signing_policy else "the vault of this version has none",
-            "wait for the version that has it; profile paper runs now",
+            "a process of its own judges what it signs"
+            if facts.has_signing_policy
+            else "vault.run = inside has the keys in the process that asks for signatures",
+            "leave vault.run out, or set it to child or outside",
         ),
     )
 
@@ -192,7 +192,7 @@ def _facts(options: Options, clock: Clock, environment: Mapping[str, str]) -> Li
         drilled_on=chosen.live.restore_drill_on,
         today=date.fromisoformat(day_of(clock.now_ms())),
         confirmation=chosen.live.confirm,
-        has_signing_policy=HAS_SIGNING_POLICY,
+        has_signing_policy=place_of_vault(chosen.vault, is_local=False) != INSIDE,
     )
 
 

@@ -23,7 +23,22 @@ def data_dir(given: str | None) -> Path:
 
 def control_socket(directory: Path) -> Path:
     """The control socket of the bot that runs on a data directory; StartupError where the kernel could not name it."""
-    path = directory / "ctl.sock"
+    return _named_by_the_kernel(directory, "ctl.sock")
+
+
+def vault_socket(directory: Path) -> Path:
+    """The socket of the vault that runs on a data directory; raises as `control_socket`."""
+    return _named_by_the_kernel(directory, "vault.sock")
+
+
+def settings_file(given: str | None, directory: Path) -> Path | None:
+    """The settings file: as given, else `bot.toml` in the data directory, None where there is none."""
+    default = directory / "bot.toml"
+    return Path(given) if given else default if default.exists() else None
+
+
+def _named_by_the_kernel(directory: Path, name: str) -> Path:
+    path = directory / name
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
         raise StartupError(f"{directory}: the path is too long for a socket in it; give a shorter --data-dir")
     return path

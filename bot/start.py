@@ -14,6 +14,7 @@ from pathlib import Path
 from actors.runtime import InitFailed, Supervision, SupervisionError
 from bot import logs, settings, supervision_sections
 from bot.errors import BotError, StartupError
+from bot.paths import settings_file
 from bot.storage.halt_file import HaltFile
 from bot.systemd import ServiceManager, take_service_manager
 
@@ -29,12 +30,12 @@ class Options:
     market: Path | None
     speed: float
     manager: ServiceManager | None
+    config: Path | None = None
 
 
 def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
     """Raises StartupError. What systemd has put into the environment is taken out of it, so that no child finds it."""
-    default = directory / "bot.toml"
-    file = Path(arguments.config) if arguments.config else default if default.exists() else None
+    file = settings_file(arguments.config, directory)
     supervision_file = Path(arguments.supervision or supervision_sections.SHIPPED)
     market = Path(arguments.market).absolute() if arguments.market else None
     if market is not None and not market.exists():
@@ -49,6 +50,7 @@ def read_options(arguments: argparse.Namespace, directory: Path) -> Options:
         market,
         arguments.speed,
         take_service_manager(os.environ),
+        file,
     )
 
 

@@ -49,7 +49,6 @@ from bot.execution.closings import Closings
 from bot.execution.compare_watch import CompareWatch
 from bot.execution.confirm import Confirmer
 from bot.execution.emptied_book import EmptiedBook
-from bot.execution.endpoint_watch import EndpointWatch
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.finality import Finality
 from bot.execution.halt_on_disk import HaltKeeper, HaltOnDisk
@@ -64,7 +63,7 @@ from bot.execution.program_errors import ProgramErrors
 from bot.execution.protocol_check import ProtocolCheck
 from bot.execution.reconcile import Reconciler
 from bot.execution.rehearsal import Rehearser
-from bot.execution.route_watch import RouterWatch, RouteWatch
+from bot.execution.route_watch import RouteWatch, watch_routes
 from bot.execution.sealed_keys import SealedKeys
 from bot.execution.standing_turns import StandingTurns
 from bot.execution.units_book import UnitsBook
@@ -131,8 +130,8 @@ class TradingBot:
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
-        endpoints = EndpointWatch(self.alerts.tell, self.guard, self.adapters.key_troubles)
-        self.route_watch = RouteWatch(endpoints, RouterWatch(self.alerts.tell, clock.now_ms))
+        troubles = self.adapters.key_troubles, self.adapters.vault_trouble
+        self.route_watch = watch_routes(self.alerts.tell, self.guard, clock.now_ms, *troubles)
         self.failures = FailurePolicy(self.guard.latch, self.alerts.tell, clock)
         self.care = MoneyCare(
             store=store,

@@ -19,7 +19,7 @@ from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted, format_sol
 
 # Services without which nothing can be sold either, and those without which it is done in another way.
-WAITED_FOR = {"rpc": "a route to the chain"}
+WAITED_FOR = {"rpc": "a route to the chain", "vault": "the vault to answer"}
 GO_ON = {"database": "exits go on from memory"}
 SIGNATURES_NAMED = 5  # of one alert
 LEASE = "lease"  # the cause that stands while the lease has run out and another bot waits to take it

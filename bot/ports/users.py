@@ -132,6 +132,9 @@ class Vault(Protocol):
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         """A fresh keypair: its base58 address and the sealed private key. The key itself is not kept."""
 
+    async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
+        """Raises KeyUnavailable unless the row opens and holds the wallet's own key. Nothing is signed."""
+
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """The wallet's ed25519 signature (64 bytes) of a message of an intent.
 

@@ -27,13 +27,19 @@ class Wallets(Section):
 
 
 class Vault(Section):
-    """What the vault signs in a wallet's day (UTC), whatever it is asked for (docs/vault.md).
+    """Where the keys are used, and what is signed in a wallet's day (UTC), whatever is asked for (docs/vault.md).
+
+    `run` is `inside` for the bot's own process, `child` for one that the bot starts and ends, `outside` for one that runs by
+    itself, `bot vault`. Left out it is inside in profile local and child elsewhere. `socket` is where it answers, left out
+    `vault.sock` in the data directory.
 
     `max_day_sol` bounds what one wallet's buys spend with their fees, counted without what its sales bring back;
     `max_day_costs_sol` the fees and tips of its sales. What one order may take follows from [trading]. `tip_accounts` are
     the block engines' own, to which alone SOL is sent; left out, they are the eight of Jito on mainnet.
     """
 
+    run: Literal["inside", "child", "outside"] | None = None
+    socket: Path | None = None
     max_day_sol: Sol = Decimal(100)
     max_day_costs_sol: Sol = Decimal(2)
     tip_accounts: tuple[str, ...] = Field(default=(), max_length=64)

@@ -27,6 +27,7 @@ RUNBOOKS = {
     "rpc_budget": ENDPOINTS,
     "uncompared": LEDGER,
     "lease": STANDBY,
+    "vault": VAULT,
 }
 
 

@@ -11,6 +11,7 @@ from bot.trading.intent import Context
 GLOBAL = "global"
 OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
 RPC_BUDGET = "rpc_budget"  # every RPC endpoint that answers may be asked by exits alone
+VAULT = "vault"  # the process that signs does not answer
 UNCOMPARED = "uncompared"  # nobody could say for a while what a user's wallet holds
 OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the wallet until he says that it was he
 
@@ -18,6 +19,7 @@ OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the walle
 _IN_WORDS = {
     RPC_BUDGET: "this month's requests to the chain are used, but for exits",
     UNCOMPARED: "the chain cannot say for certain what your wallet holds",
+    VAULT: "nothing can be signed",
     "reconcile": "the books are being compared with the chain",
 }
 

@@ -36,6 +36,11 @@ class LocalVault:
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
 
+    @property
+    def key_id(self) -> str:
+        """The id of the master key."""
+        return self._master_key.id
+
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         await trio.lowlevel.checkpoint()
         seed = bytearray(os.urandom(SEED_BYTES))
@@ -44,6 +49,10 @@ class LocalVault:
             return address, seal(self._master_key, user_id, address, seed)
         finally:
             overwrite(seed)
+
+    async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
+        await trio.lowlevel.checkpoint()
+        _opened(self._master_key, wallet, key)
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """Refuses a row whose key is not the wallet's, even where the seal holds. Raises LeaseLost behind the fence.
@@ -68,11 +77,6 @@ class LocalVault:
             log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
             raise
         return private_key.sign(asked.message)
-
-
-def check_key(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> None:
-    """Raise KeyUnavailable unless the row opens and holds the wallet's own key. Nothing is signed."""
-    _opened(master_key, wallet, key)
 
 
 def _opened(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> Ed25519PrivateKey:

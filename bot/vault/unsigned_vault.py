@@ -27,6 +27,9 @@ class UnsignedVault:
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         return await self._keeper.create_key(user_id)
 
+    async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
+        await self._keeper.check_key(wallet, key)
+
     async def sign(
         self,
         wallet: Wallet,  # noqa: ARG002 - nothing is signed

@@ -40,7 +40,7 @@ def test_where_everything_is_there_every_gate_holds() -> None:
         ("root", {"is_root": True}, "user of its own"),
         ("master_key", {"master_key_id": None, "key_trouble": "no master key"}, "wallets.master_key_file"),
         ("own_key", {"master_key_id": "local-ab12"}, "make another key"),
-        ("signing_policy", {"has_signing_policy": False}, "profile paper runs now"),
+        ("signing_policy", {"has_signing_policy": False}, "child or outside"),
         ("endpoints", {"hosts": frozenset({"one.example"})}, "two different hosts"),
         ("genesis", {"genesis_hash": "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"}, "endpoints of mainnet"),
         ("genesis", {"genesis_hash": None, "genesis_trouble": "nobody answers"}, "endpoints of mainnet"),

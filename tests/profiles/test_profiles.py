@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import BotError, StartupError
-from bot.keys import KeyRing, master_key
+from bot.keys import KeyRing, find_key
 from bot.localnet.inprocess import InProcessChain
 from bot.profiles import (
     MAINNET,
@@ -20,7 +20,6 @@ from bot.profiles import (
     stream_urls,
 )
 from bot.settings import Rpc, Telegram, load
-from bot.storage.memory import MemoryStore
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.users import Registrar
@@ -45,20 +44,20 @@ def names(directory: Path) -> list[str]:
 
 async def test_paper_makes_no_key_and_says_what_one_is(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match=r"no master key: wallets\.master_key_file"):
-        await master_key(MemoryStore(), KeyRing(None, tmp_path, False, print))
+        find_key(KeyRing(None, tmp_path, False, print), None, may_make=True)
     assert names(tmp_path) == []
 
 
 async def test_paper_refuses_a_key_that_profile_local_made(tmp_path: Path) -> None:
     file = key_file(tmp_path, "local-ab12")
     with pytest.raises(StartupError, match=r"master key local-ab12: .* profile local .* make another one"):
-        await master_key(MemoryStore(), KeyRing(file, tmp_path, False, print))
-    assert (await master_key(MemoryStore(), KeyRing(file, tmp_path, True, print))).id == "local-ab12"
+        find_key(KeyRing(file, tmp_path, False, print), None, may_make=True)
+    assert find_key(KeyRing(file, tmp_path, True, print), None, may_make=True).id == "local-ab12"
 
 
 async def test_paper_takes_a_key_of_its_own(tmp_path: Path) -> None:
     file = key_file(tmp_path, "paper-1")
-    assert (await master_key(MemoryStore(), KeyRing(file, tmp_path, False, print))).id == "paper-1"
+    assert find_key(KeyRing(file, tmp_path, False, print), None, may_make=True).id == "paper-1"
 
 
 @pytest.mark.parametrize(("mode", "refused_by"), [(Mode.LIVE, PAPER), (Mode.PAPER, LOCAL)])

@@ -331,3 +331,22 @@ async def test_a_pause_of_a_service_that_is_gone_from_the_configuration_is_dropp
         await open_for_entries(bot)
         await trio.sleep(1)
         assert await world.store.causes() == []
+
+
+async def test_while_the_vault_does_not_answer_nobody_buys_and_the_next_answer_ends_it(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    async with life(world) as (bot, crowd):
+        mint = crowd.launch()
+        world.vault_trouble = "vault.sock: it takes too long"
+        await until(lambda: pausing(bot) == {"vault"}, within_s=5)
+        refused = await buys(world, bot, mint, "while away", Context.MANUAL_COMMAND)
+        assert isinstance(refused, Refused)
+        assert "vault: nothing can be signed" in refused.reason
+        await until(lambda: any("exits wait for the vault to answer" in text for text in world.alerts), within_s=60)
+    async with running_bot(world) as bot:
+        await until(lambda: "vault" in pausing(bot), within_s=5)
+        world.vault_trouble = ""
+        await open_for_entries(bot)
+        assert isinstance(await buys(world, bot, mint, "back", Context.MANUAL_COMMAND), Submitted)

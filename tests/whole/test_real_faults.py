@@ -38,7 +38,7 @@ ENDPOINTS = """[[rpc.endpoints]]
 name = "rpc-2"
 http2 = true
 """
-SETTINGS = FAST.replace("[localnet]", "price_max_age_s = 0.4\n[localnet]") + SOURCES + ENDPOINTS
+SETTINGS = FAST.replace("[localnet]", 'price_max_age_s = 0.4\n[vault]\nrun = "child"\n[localnet]') + SOURCES + ENDPOINTS
 SLOT_MS = 50
 FOLLOWED = """
     select w.address from user_wallets w join users u on u.id = w.user_id where u.handle = 'demo-2'
@@ -198,6 +198,15 @@ def test_killed_chain_comes_back_as_the_same_chain(trading: RealBot) -> None:
     after = json.loads(record.read_text())
     assert after["pid"] != before["pid"]
     assert (after["genesis_hash"], after["http_url"]) == (before["genesis_hash"], before["http_url"])
+
+
+def test_killed_vault_comes_back_and_signs_what_was_asked_meanwhile(trading: RealBot) -> None:
+    lock = trading.directory / "vault.lock"
+    before = int(lock.read_text())
+    os.kill(before, signal.SIGKILL)
+    trading.until("another vault", lambda _: lock.read_text() not in {"", str(before)})
+    until_it_trades_again(trading)
+    assert "vault" in ordered_to(trading, "supervisor", "status")
 
 
 def test_entries_pause_while_rpc_is_down_and_monitors_stay(trading: RealBot) -> None:
@@ -364,6 +373,6 @@ def test_nothing_was_lost_doubled_or_told_in_the_log_that_is_secret(trading: Rea
         (trading.directory / "postgres" / "password").read_text().strip(),
         (trading.directory / "master.key").read_text().split(":")[1].strip(),
     ]
-    for name in ("bot.log", "console", "postgres/log", "localnet/log"):
+    for name in ("bot.log", "console", "postgres/log", "localnet/log", "vault.log"):
         text = (trading.directory / name).read_text(errors="replace")
         assert not any(secret in text for secret in secrets), name

@@ -111,6 +111,7 @@ class World:
     recording: MemoryRecording = field(default_factory=MemoryRecording)
     sol_price: MemorySolPrice = field(default_factory=MemorySolPrice)
     overtaken: bool = False
+    vault_trouble: str = ""
     sources: tuple[str, ...] = ("logs",)
     wallets_by_stream: bool = False
     endpoints: int = 1
@@ -157,6 +158,7 @@ class World:
             router=router,
             wallet_news=self._wallet_news(endpoints),
             event_reads=reads,
+            vault_trouble=lambda: self.vault_trouble,
         )
 
     def _wallet_news(self, endpoints: Endpoints) -> GeyserWallets | None:

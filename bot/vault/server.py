@@ -1,0 +1,124 @@
+"""The vault's side of its socket: who may connect, and each request judged and answered by itself.
+
+Whoever holds the socket gets signatures of what the policy allows and nothing else. A connection that says what is no
+request is closed; it disturbs no other one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+import trio
+
+from bot.errors import KeyUnavailable, LeaseLost
+from bot.ports import SealedKey, Signing, Wallet
+from bot.trading.intent import Mode
+from bot.vault import protocol
+from bot.vault.local_vault import LocalVault
+from bot.vault.protocol import Answer, Batch, Check, Create, Row, Sign
+
+log = structlog.get_logger()
+
+CONNECTIONS_MAX = 32
+
+
+class VaultServer:
+    """Serves one vault at `path`. The highest epoch that asked for a signature is the one whose bot leads."""
+
+    def __init__(self, path: Path, vault: LocalVault) -> None:
+        self._path, self._vault = path, vault
+        self._epoch = 0
+        self._connections = trio.CapacityLimiter(CONNECTIONS_MAX)
+
+    def __repr__(self) -> str:
+        return f"<VaultServer {self._vault!r} connections={self._connections.borrowed_tokens}>"
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Listen until cancelled; calls `ready` once the socket is there. The caller holds the lock that makes it ours."""
+        self._path.unlink(missing_ok=True)
+        listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+        before = os.umask(0o177)  # from its first moment on nobody else may connect
+        try:
+            await listener.bind(str(self._path))
+        finally:
+            os.umask(before)
+        listener.listen(CONNECTIONS_MAX)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.serve_listeners, self._connection, [trio.SocketListener(listener)])
+                ready()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def _connection(self, stream: trio.SocketStream) -> None:
+        uid = _uid_of(stream)
+        if uid not in {0, os.geteuid()}:
+            log.error("vault_caller_refused", uid=uid)
+            return
+        try:
+            self._connections.acquire_nowait()
+        except trio.WouldBlock:
+            log.error("vault_caller_refused", uid=uid, reason=f"{CONNECTIONS_MAX} are connected")
+            return
+        try:
+            await self.converse(stream)
+        finally:
+            self._connections.release()
+
+    async def converse(self, stream: trio.abc.Stream) -> None:
+        """Answer one caller until he leaves."""
+        try:
+            await protocol.send(stream, protocol.Greeting(protocol.PROTOCOL, [self._vault.key_id]))
+            while True:
+                batch = await protocol.receive(stream, Batch)
+                if len(batch.asked) > protocol.BATCH_MAX:
+                    raise protocol.Broken(f"{len(batch.asked)} requests at once")
+                await protocol.send(stream, protocol.Answers(await self._answers(batch)))
+        except protocol.Broken as error:
+            log.info("vault_caller_left", reason=str(error))
+
+    async def _answers(self, batch: Batch) -> list[Answer]:
+        answers: list[Answer] = []
+        for asked in batch.asked:
+            await trio.lowlevel.checkpoint()  # a large batch of one caller keeps no other one waiting
+            try:
+                answers.append(await self._answer(batch.epoch, asked))
+            except (KeyUnavailable, LeaseLost) as error:
+                answers.append(protocol.refusal_of(error))
+        return answers
+
+    async def _answer(self, epoch: int, asked: Sign | Check | Create) -> Answer:
+        if isinstance(asked, Create):
+            address, key = await self._vault.create_key(asked.user_id)
+            return protocol.Created(row_of(Wallet("", asked.user_id, address, Mode.LIVE), key))
+        if isinstance(asked, Check):
+            await self._vault.check_key(*_wallet_of(asked.row))
+            return protocol.Opens()
+        if epoch < self._epoch:
+            raise LeaseLost(f"the vault has signed for epoch {self._epoch}, and is asked by epoch {epoch}")
+        self._epoch = epoch
+        signing = Signing(asked.intent_id, asked.mint, asked.message)
+        return protocol.Signed(self._vault.sign_now(*_wallet_of(asked.row), signing))
+
+
+def row_of(wallet: Wallet, key: SealedKey) -> Row:
+    """A wallet and its sealed key, for the way to the vault."""
+    return Row(wallet.user_id, wallet.address, key.master_key_id, key.wrapped_data_key, key.ciphertext)
+
+
+def _wallet_of(row: Row) -> tuple[Wallet, SealedKey]:
+    """The vault knows a wallet by its address and its user alone, to whom the seal is bound."""
+    wallet = Wallet("", row.user_id, row.address, Mode.LIVE)
+    return wallet, SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)
+
+
+def _uid_of(stream: trio.SocketStream) -> int:
+    """SO_PEERCRED: pid, uid, gid of whoever connected (unix(7))."""
+    packed = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", packed)
+    return int(uid)

@@ -1,0 +1,183 @@
+"""The port `Vault` in front of a vault that is a process of its own: one connection, and batches of whatever waits.
+
+Whoever asks while a batch is on its way is in the next one. A vault that was started anew is found again: what was asked of
+the old one is asked of the new one, because the same message has the same signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+import trio
+
+from bot.errors import KeyUnavailable, StartupError
+from bot.ports import SealedKey, Signing, Wallet
+from bot.vault import protocol
+from bot.vault.protocol import Answer, Batch, Check, Create, Sign
+from bot.vault.server import row_of
+
+log = structlog.get_logger()
+
+ANSWER_WITHIN_S = 3.0  # of a vault that is started anew in the meantime, too
+RETRY_S = 0.05
+LOOK_EVERY_S = 1.0  # while nobody asks, so that an outage is known before an exit meets it
+WAITING_MAX = 10_000
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One request; `answer` is there once `done` is set, None where the vault did not answer in time."""
+
+    request: Sign | Check | Create
+    answer: Answer | None = None
+    left: bool = False
+    done: trio.Event = field(default_factory=trio.Event)
+
+
+class SocketVault:
+    """Made by `open_socket_vault`. `fence` raises LeaseLost when this process may not sign, `epoch` is its lease's."""
+
+    def __init__(self, path: Path, epoch: Callable[[], int], fence: Callable[[], None]) -> None:
+        self._path, self._epoch, self._fence = path, epoch, fence
+        self._send, self._waiting = trio.open_memory_channel[_Asked](WAITING_MAX)
+        self._stream: trio.SocketStream | None = None
+        self._why = "it was not asked yet"
+        self.trouble = ""  # why it did not answer the last batch, for whoever watches
+
+    def __repr__(self) -> str:
+        return f"<SocketVault {self._path.name} waiting={self._waiting.statistics().current_buffer_used}>"
+
+    async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
+        answer = await self._ask(Create(user_id))
+        if not isinstance(answer, protocol.Created):
+            raise KeyUnavailable("the vault gave another answer than a new key")
+        row = answer.row
+        return row.address, SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)
+
+    async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
+        if not isinstance(await self._ask(Check(row_of(wallet, key))), protocol.Opens):
+            raise KeyUnavailable("the vault gave another answer than whether a row opens")
+
+    async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
+        """As the port says, behind the fence before and after, like the vault in this process."""
+        self._fence()
+        answer = await self._ask(Sign(row_of(wallet, key), asked.intent_id, asked.mint, asked.message))
+        self._fence()
+        if not isinstance(answer, protocol.Signed):
+            raise KeyUnavailable("the vault gave another answer than a signature")
+        return answer.signature
+
+    async def key_ids(self) -> list[str]:
+        """The ids of the master keys that the vault holds, the newest first; raises StartupError where none answers."""
+        with trio.move_on_after(ANSWER_WITHIN_S):
+            while True:
+                try:
+                    stream, greeting = await self._connect()
+                except (OSError, protocol.Broken) as error:
+                    self._why = str(error)
+                    await trio.sleep(RETRY_S)
+                else:
+                    stream.socket.close()
+                    return greeting.key_ids
+        raise StartupError(f"no vault answers on {self._path}: {self._why}; start it with bot vault")
+
+    async def _ask(self, request: Sign | Check | Create) -> Answer:
+        asked = _Asked(request)
+        try:
+            self._send.send_nowait(asked)
+        except trio.WouldBlock:
+            raise KeyUnavailable(f"{WAITING_MAX} requests wait for the vault on {self._path}") from None
+        try:
+            await asked.done.wait()
+        finally:
+            asked.left = True
+        if asked.answer is None:
+            raise KeyUnavailable(f"the vault on {self._path} does not answer: {self._why}")
+        if isinstance(asked.answer, protocol.Refused):
+            raise protocol.error_of(asked.answer)
+        return asked.answer
+
+    async def work(self) -> NoReturn:
+        """Carry requests to the vault and answers back, until cancelled."""
+        try:
+            while True:
+                batch: list[_Asked] = []
+                with trio.move_on_after(LOOK_EVERY_S):
+                    batch.append(await self._waiting.receive())
+                with suppress(trio.WouldBlock):
+                    while len(batch) < protocol.BATCH_MAX:
+                        batch.append(self._waiting.receive_nowait())
+                await self._carry([asked for asked in batch if not asked.left])
+        finally:
+            self._disconnect()
+
+    async def _carry(self, batch: list[_Asked]) -> None:
+        """A batch to the vault and its answers to whoever asked; an empty one only sees whether it answers."""
+        answers: list[Answer] | None = None
+        with trio.move_on_after(ANSWER_WITHIN_S):
+            while answers is None:
+                answers = await self._exchanged(batch)
+        if answers is None:
+            self._disconnect()  # its answer would be taken for that of the next batch
+            if not self.trouble:
+                log.error("vault_does_not_answer", waiting=len(batch), reason=self._why)
+        self.trouble = f"{self._path}: {self._why}" if answers is None else ""
+        for place, asked in enumerate(batch):
+            asked.answer = None if answers is None else answers[place]
+            asked.done.set()
+
+    async def _exchanged(self, batch: list[_Asked]) -> list[Answer] | None:
+        """One try; None, after a moment, where the connection broke."""
+        try:
+            stream = await self._connected()
+            self._why = "it takes too long"
+            await protocol.send(stream, Batch(self._epoch(), [asked.request for asked in batch]))
+            answers = (await protocol.receive(stream, protocol.Answers)).answers
+            if len(answers) == len(batch):
+                return answers
+            self._why = "it gave another number of answers"
+        except (OSError, protocol.Broken) as error:
+            self._why = str(error)
+        self._disconnect()
+        await trio.sleep(RETRY_S)
+        return None
+
+    async def _connected(self) -> trio.SocketStream:
+        """The connection, made now where there is none."""
+        if self._stream is None:
+            self._stream, _ = await self._connect()
+        return self._stream
+
+    async def _connect(self) -> tuple[trio.SocketStream, protocol.Greeting]:
+        """A connection and what the vault greets with; raises OSError and Broken."""
+        stream = await trio.open_unix_socket(str(self._path))
+        try:
+            greeting = await protocol.receive(stream, protocol.Greeting)
+            if greeting.protocol != protocol.PROTOCOL:
+                raise protocol.Broken(f"it speaks protocol {greeting.protocol}, not {protocol.PROTOCOL}")
+        except BaseException:
+            stream.socket.close()
+            raise
+        return stream, greeting
+
+    def _disconnect(self) -> None:
+        if self._stream is not None:
+            self._stream.socket.close()
+            self._stream = None
+
+
+@asynccontextmanager
+async def open_socket_vault(
+    path: Path, epoch: Callable[[], int], fence: Callable[[], None]
+) -> AsyncIterator[SocketVault]:
+    """A vault behind the socket at `path`, connected to when it is first asked."""
+    vault = SocketVault(path, epoch, fence)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(vault.work)
+        yield vault
+        nursery.cancel_scope.cancel()

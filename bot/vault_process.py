@@ -1,0 +1,98 @@
+"""`bot vault`: the process that holds the master key and signs for a bot that does not have it.
+
+It reads the same settings as its bot, for the bounds, and nothing that the bot tells it but the requests of its socket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import fcntl
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from bot import logs, settings
+from bot.clock import system_clock
+from bot.errors import StartupError
+from bot.keys import KeyRing, find_key
+from bot.paths import settings_file, vault_socket
+from bot.signing_bounds import signing_bounds
+from bot.vault.guard import SigningGuard
+from bot.vault.local_vault import LocalVault
+from bot.vault.server import VaultServer
+
+LOG_FILE = "vault.log"
+READY = "ready"  # what a child says on its standard output
+_PR_SET_DUMPABLE = 4  # prctl(2)
+
+
+def run(arguments: argparse.Namespace, directory: Path) -> int:
+    """`bot vault`; returns the exit code. Raises StartupError before anything is served."""
+    is_local = arguments.profile == "local"
+    if not is_local and os.geteuid() == 0:
+        raise StartupError(f"profile {arguments.profile} does not run as root; run its vault as a user of its own")
+    chosen = settings.load(settings_file(arguments.config, directory), profile=arguments.profile)
+    path = chosen.vault.socket or vault_socket(directory)
+    close_to_others()
+    with _alone(directory):
+        ring = KeyRing(chosen.wallets.master_key_file, directory, is_local, _say)
+        key = find_key(ring, arguments.key_id, may_make=arguments.make_key)
+        logs.configure(chosen.logs.level, file=None if "JOURNAL_STREAM" in os.environ else directory / LOG_FILE)
+        guard = SigningGuard(signing_bounds(chosen, is_local=is_local), system_clock())
+        server = VaultServer(path, LocalVault(key, guard))
+        told = READY if arguments.child else f"the vault serves {path} with master key {key.id}"
+        trio.run(_serve, server, told, arguments.child)
+    return 0
+
+
+def close_to_others() -> None:
+    """No core dump, and no debugger of the same user's: both would read the keys (prctl(2), PR_SET_DUMPABLE)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+async def _serve(server: VaultServer, told: str, is_child: bool) -> None:
+    """Serve until a signal ends the process, or the bot whose child it is."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, partial(print, told, flush=True))
+        if is_child:
+            await _parent_gone()
+            nursery.cancel_scope.cancel()
+
+
+async def _parent_gone() -> None:
+    """The bot holds the other end of the standard input, for as long as it lives."""
+    async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stdin:
+        while await stdin.receive_some(1):
+            pass
+
+
+def _say(line: str) -> None:
+    """One line for whoever looks on; the standard output is the bot's."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One vault per data directory; the lock ends with the process."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (directory / "vault.lock").open("a+")
+    except OSError as error:
+        raise StartupError(f"{directory}: the data directory cannot be used: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartupError(f"{directory}: another vault runs here; stop it, or give --data-dir") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
