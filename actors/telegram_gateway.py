@@ -1,13 +1,15 @@
 """The gateway to Telegram: it polls for updates and lets each chat's commands run in their order, chats beside each other.
 
-An update is confirmed by the poll after the one that brought it, once it stands in its chat's queue. A crash in between
-brings it again: what it traded is absorbed by the intent's key, `tg:<update id>`. Trouble with Telegram is no crash.
+An update is confirmed by the poll after the one that brought it, once it stands in its chat's queue and in the inbox
+(`bot/execution/chat_inbox.py`). A start asks Telegram for everything that is not confirmed and leaves out what the inbox
+knows; no number of an update is kept as the place to go on from, because Telegram begins anew with one that may be lower.
+What a command trades is absorbed by the intent's key, `tg:<update id>`. Trouble with Telegram is no crash.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -19,48 +21,52 @@ from actors.runtime import Context
 from bot.clock import Clock
 from bot.commands import COMMANDS
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.execution.chat_intake import Floods, Recent, enters, is_urgent
-from bot.execution.chat_saying import REST_MAX_S, REST_MIN_S, Speaker, until_taken
-from bot.execution.chat_words import (
-    FAILED,
-    FLOOD,
-    GROUP,
-    KEY_DELETED,
-    KEY_STAYS,
-    LATE,
-    LATE_ENTRY,
-    LATE_PRESS,
-    OVERTAKEN,
-    TOO_SLOW,
-    WORKING,
-)
+from bot.execution.chat_doing import Doer
+from bot.execution.chat_inbox import MAX_TRIES, ChatInbox
+from bot.execution.chat_intake import LATE_MS, Intake, Verdict
+from bot.execution.chat_saying import REST_MAX_S, REST_MIN_S, until_taken
+from bot.execution.chat_words import FAILED, OVERTAKEN
 from bot.execution.health import Health
-from bot.ports import MAX_UPDATES, ButtonPress, ChatApi, ChatDoor, ChatReply, ChatText, ChatUpdate, OtherUpdate
+from bot.ports import (
+    MAX_UPDATES,
+    ButtonPress,
+    ChatApi,
+    ChatDoor,
+    ChatText,
+    ChatUpdate,
+    InboxStore,
+    OtherUpdate,
+    TakenCommand,
+)
 
 log = structlog.get_logger()
 
 POLL_S = 20
 BAD_IN_A_ROW = 2  # one lost poll is no outage
 
-COMMAND_S = 60.0  # a command that hangs must not keep the same user from selling for ever
-SLOW_S = 2.0  # after that long somebody who waits is told that it is being done
-LATE_MS = 120_000  # what was sent longer ago while nobody listened is not done unasked
-LATE_ENTRY_MS = 60_000  # what would buy, or let something buy, is not done later than this even if somebody listened
+RECALL_S = 2.0  # how long polling waits for what the inbox knows from before the start
+WRITE_S = 1.0  # how long commands wait to be written into the inbox
+WRITE_URGENT_S = 0.25
 
 MAX_CHATS = 1_000  # chats served at once
 MAX_CHATS_WAITING = 10_000  # chats with something to do; more wait with Telegram
-MAX_WAITING = 10  # commands of one chat
 MAX_URGENT = 2  # of one chat: the one that is being done, and one behind it, which does for all that come meanwhile
 MAX_SECRETS = 100  # messages that are being deleted at once
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Job:
-    """Something to be done for a chat. `enters` says that it would buy or let something buy."""
+    """Something to be done about an update of this number; `press` where a button was pressed."""
 
-    chat_id: int
-    do: Callable[[], Awaitable[None]]
-    enters: bool = False
+    update_id: int
+    verdict: Verdict
+    press: ButtonPress | None = None
+
+    @property
+    def to_write(self) -> TakenCommand | None:
+        """What goes into the inbox: commands, and nothing that somebody wrote without meaning one."""
+        command = self.verdict.command
+        return command if command is not None and command.text.startswith("/") else None
 
 
 class TelegramGateway:
@@ -71,24 +77,24 @@ class TelegramGateway:
         *,
         api: ChatApi,
         door: ChatDoor,
+        inbox: InboxStore,
         clock: Clock,
         health: Health,
         down: Callable[[str], None],
         up: Callable[[], None],
     ) -> None:
         self._api, self._door, self._clock, self._health = api, door, clock, health
-        self._speaker = Speaker(api)
         self._down, self._up = down, up
+        self._inbox = ChatInbox(inbox, clock)
+        self._doer = Doer(api, door, self._inbox.done)
+        self._intake = Intake()
         self._confirm: int | None = None
         self._heard_at_s = -inf
         self._catching_up = False
         self._lost = False
         self._troubles = 0
-        self._seen, self._groups = Recent(), Recent()
-        self._floods = Floods()
         self._queues: dict[int, deque[_Job]] = {}
         self._urgent: dict[int, deque[_Job]] = {}
-        self._entering: dict[int, trio.CancelScope] = {}
         self._served = trio.CapacityLimiter(MAX_CHATS)
         self._waiting = trio.CapacityLimiter(MAX_CHATS_WAITING)
         self._shredders = trio.CapacityLimiter(MAX_SECRETS)
@@ -101,7 +107,6 @@ class TelegramGateway:
         ctx.ready()
         self._served, self._shredders = trio.CapacityLimiter(MAX_CHATS), trio.CapacityLimiter(MAX_SECRETS)
         self._waiting = trio.CapacityLimiter(MAX_CHATS_WAITING)
-        self._entering.clear()
         async with trio.open_nursery() as workers:
             for chat_id in self._urgent:
                 workers.start_soon(self._work_urgently, chat_id)
@@ -109,6 +114,11 @@ class TelegramGateway:
                 self._waiting.acquire_on_behalf_of_nowait(chat_id)
                 workers.start_soon(self._work, chat_id)
             workers.start_soon(self._introduce)
+            workers.start_soon(self._inbox.keep_marking)
+            recalled = trio.Event()
+            workers.start_soon(self._recall, workers, recalled)
+            with trio.move_on_after(RECALL_S):
+                await recalled.wait()
             await self._poll(workers)
 
     # ------------------------------------------------------------------------------------------------------- polling
@@ -131,12 +141,7 @@ class TelegramGateway:
                 rest_s = min(rest_s * 2, REST_MAX_S)
                 continue
             rest_s = REST_MIN_S
-            for update in sorted(updates, key=_place_in_batch):
-                try:
-                    await self._take(update, workers)
-                except Exception:
-                    # It would come again for ever, and nobody's command after it would be heard.
-                    log.exception("update_dropped", update=update.update_id)
+            await self._take(updates, workers)
             # What piled up during a silence comes in full batches.
             self._catching_up = self._catching_up and len(updates) == MAX_UPDATES
             # After an empty answer everything is confirmed. The offset must go then: after a week without updates
@@ -176,196 +181,140 @@ class TelegramGateway:
 
     # -------------------------------------------------------------------------------------------------------- taking
 
-    async def _take(self, update: ChatUpdate, workers: trio.Nursery) -> None:
-        """Give an update its place, waiting for one when too many chats wait; twice the same one is taken once."""
-        if update.update_id in self._seen:
-            return
-        if isinstance(update, ChatText) and self._door.is_secret(update.text):
-            await self._shredders.acquire_on_behalf_of(update.update_id)
-            workers.start_soon(self._shred, update)
-        elif not isinstance(update, OtherUpdate):
-            if update.chat_type == "private" and is_urgent(_text_of(update)):
-                self._hurry(update, workers)
-            elif (job := self._job(update)) is not None:
-                await self._queue(job, workers)
-        self._seen.add(update.update_id)
+    async def _recall(self, workers: trio.Nursery, recalled: trio.Event) -> None:
+        """Do what an earlier life of this process or another one took and did not do."""
+        for command in await self._inbox.recall():
+            verdict = self._intake.judge_command(command, self._clock.now_ms(), after_silence=True)
+            if command.tries > MAX_TRIES:
+                log.error("command_given_up", update=command.update_id, tries=command.tries)
+                verdict = Verdict(command.telegram_id, say=FAILED)
+            if verdict.command is None:
+                self._inbox.done(command)
+            await self._place(_Job(command.update_id, verdict), workers)
+        recalled.set()
 
-    async def _queue(self, job: _Job, workers: trio.Nursery) -> None:
-        if job.chat_id not in self._queues:
-            await self._waiting.acquire_on_behalf_of(job.chat_id)
-            self._queues[job.chat_id] = deque()
-            workers.start_soon(self._work, job.chat_id)
-        self._queues[job.chat_id].append(job)
+    async def _take(self, updates: list[ChatUpdate], workers: trio.Nursery) -> None:
+        """Give updates their places, urgent ones first; what was taken before is not taken again."""
+        jobs: list[_Job] = []
+        ahead: Counter[int] = Counter()
+        for update in self._fresh(updates):
+            if (job := await self._judged(update, ahead, workers)) is not None:
+                jobs.append(job)
+                ahead[job.verdict.chat_id] += 1
+        for urgent, patience_s in ((True, WRITE_URGENT_S), (False, WRITE_S)):
+            group = [job for job in jobs if job.verdict.urgent == urgent]
+            to_write = [command for job in group if (command := job.to_write) is not None]
+            known = await self._inbox.take(to_write, workers, patience_s)
+            for job in group:
+                if job.update_id in known:
+                    self._inbox.placed(job.update_id)
+                else:
+                    await self._place(job, workers)
 
-    def _hurry(self, update: ChatText | ButtonPress, workers: trio.Nursery) -> None:
+    def _fresh(self, updates: list[ChatUpdate]) -> list[ChatUpdate]:
+        """Those that this process has not seen, each once, in the order of their numbers."""
+        by_number = {update.update_id: update for update in updates if update.update_id not in self._inbox.seen}
+        self._intake.note_urgent(by_number.values())
+        return [by_number[number] for number in sorted(by_number)]
+
+    async def _judged(self, update: ChatUpdate, ahead: Counter[int], workers: trio.Nursery) -> _Job | None:
+        """What is to be done about an update, None for nothing; `ahead` are those of its batch before it, by chat.
+
+        One that cannot be judged is left behind: it would come again for ever, and nobody's command after it would be heard.
+        """
+        if isinstance(update, OtherUpdate):
+            return None
+        try:
+            if isinstance(update, ChatText) and self._door.is_secret(update.text):
+                await self._shredders.acquire_on_behalf_of(update.update_id)
+                workers.start_soon(self._shred, update)
+                verdict = None
+            else:
+                verdict = self._intake.judge(
+                    update,
+                    waiting=len(self._queues.get(update.chat_id, ())) + ahead[update.chat_id],
+                    now_s=trio.current_time(),
+                    now_ms=self._clock.now_ms(),
+                    after_silence=self._catching_up,
+                )
+        except Exception:
+            log.exception("update_dropped", update=update.update_id)
+            verdict = None
+        if verdict is None:
+            self._inbox.placed(update.update_id)
+            return None
+        if verdict.command is None:
+            log.warning("command_not_taken", update=update.update_id, told=verdict.say)
+        return _Job(update.update_id, verdict, update if isinstance(update, ButtonPress) else None)
+
+    async def _place(self, job: _Job, workers: trio.Nursery) -> None:
+        """Put a job where it is done, waiting for a place when too many chats wait."""
+        chat_id = job.verdict.chat_id
+        if job.verdict.urgent:
+            self._hurry(job, workers)
+        else:
+            if chat_id not in self._queues:
+                await self._waiting.acquire_on_behalf_of(chat_id)
+                self._queues[chat_id] = deque()
+                workers.start_soon(self._work, chat_id)
+            self._queues[chat_id].append(job)
+        self._inbox.placed(job.update_id)
+
+    def _hurry(self, job: _Job, workers: trio.Nursery) -> None:
         """Do an urgent command beside everything that waits, and take back what its user sent before and would enter.
 
         No flood keeps it out: of a chat's many only one is done, and one behind it.
         """
-        chat_id = update.chat_id
+        chat_id = job.verdict.chat_id
         queue = self._queues.get(chat_id, deque())
-        for place, job in enumerate(queue):
-            if job.enters:
-                queue[place] = _Job(chat_id, partial(self._speaker.say, chat_id, ChatReply((OVERTAKEN,))))
-        if (entering := self._entering.get(chat_id)) is not None:
-            entering.cancel()
+        for place, waiting in enumerate(queue):
+            if waiting.verdict.enters and waiting.verdict.command is not None:
+                self._inbox.done(waiting.verdict.command)
+                queue[place] = _Job(waiting.update_id, Verdict(chat_id, say=OVERTAKEN))
+        self._doer.overtake(chat_id)
         lane = self._urgent.setdefault(chat_id, deque())
-        if len(lane) == MAX_URGENT:
-            return
-        late = isinstance(update, ChatText) and self._is_late(update)
-        lane.append(
-            _Job(
-                chat_id,
-                partial(self._speaker.say, chat_id, ChatReply((LATE,)), urgent=True)
-                if late
-                else partial(self._do_urgently, update),
-            )
-        )
-        if len(lane) == 1:
-            workers.start_soon(self._work_urgently, chat_id)
+        if len(lane) < MAX_URGENT:
+            lane.append(job)
+            if len(lane) == 1:
+                workers.start_soon(self._work_urgently, chat_id)
+        elif job.verdict.command is not None:
+            self._inbox.done(job.verdict.command)
 
-    def _job(self, update: ChatText | ButtonPress) -> _Job | None:
-        """What is to be done about an update, None for nothing. Floods end here, before anybody reads their text."""
-        chat_id = update.chat_id
-        if update.chat_type != "private":
-            if chat_id in self._groups:
-                return None
-            self._groups.add(chat_id)
-            return self._answer_with(chat_id, GROUP)
-        flood = self._floods.of(chat_id)
-        crowded = len(self._queues.get(chat_id, ())) >= MAX_WAITING
-        if not flood.admits(trio.current_time(), crowded=crowded):
-            if flood.told:
-                return None
-            flood.told = True
-            log.warning("chat_flood", update=update.update_id)
-            return self._answer_with(chat_id, FLOOD)
-        if isinstance(update, ButtonPress):
-            return _Job(chat_id, partial(self._press, update), enters(update.data))
-        if self._is_late(update):
-            return self._answer_with(chat_id, LATE)
-        late_ms = self._clock.now_ms() - update.sent_at_ms
-        if late_ms > LATE_ENTRY_MS and enters(update.text):
-            log.warning("command_too_late", update=update.update_id, late_s=late_ms // 1000)
-            return self._answer_with(chat_id, LATE_ENTRY.format(seconds=late_ms // 1000))
-        return _Job(chat_id, partial(self._command, update, update.text), enters(update.text))
-
-    def _is_late(self, update: ChatText) -> bool:
-        """Whether a text was sent so long ago, while nobody listened, that it is not done unasked."""
-        return self._catching_up and self._clock.now_ms() - update.sent_at_ms > LATE_MS
-
-    def _answer_with(self, chat_id: int, text: str) -> _Job:
-        return _Job(chat_id, partial(self._speaker.say, chat_id, ChatReply((text,))))
+    # -------------------------------------------------------------------------------------------------------- doing
 
     async def _work(self, chat_id: int) -> None:
         """Do one chat's jobs in their order, until none is left."""
         async with self._served:
             queue = self._queues[chat_id]
             while queue:
-                await queue.popleft().do()
+                await self._do(queue.popleft())
             del self._queues[chat_id]
         self._waiting.release_on_behalf_of(chat_id)
+
+    async def _do(self, job: _Job) -> None:
+        command = job.verdict.command
+        if command is None:
+            await self._doer.say(job.verdict.chat_id, job.verdict.say)
+        elif job.press is not None:
+            await self._doer.press(job.press, command)
+        else:
+            await self._doer.command(command)
 
     async def _work_urgently(self, chat_id: int) -> None:
         """Do one chat's urgent commands, one after the other; each stays in its lane until it is done."""
         lane = self._urgent[chat_id]
         while lane:
             try:
-                await lane[0].do()
+                if (command := lane[0].verdict.command) is not None:
+                    await self._doer.urgently(lane[0].press, command)
             finally:
                 lane.popleft()
         del self._urgent[chat_id]
 
-    # -------------------------------------------------------------------------------------------------------- doing
-
-    async def _press(self, press: ButtonPress) -> None:
-        """A button's data is a command. A press that cannot be answered any more is old, and not done unasked."""
-        if await self._is_answered(press):
-            await self._command(press, press.data)
-        else:
-            await self._speaker.say(press.chat_id, ChatReply((LATE_PRESS,)))
-
-    async def _do_urgently(self, update: ChatText | ButtonPress) -> None:
-        """What is urgent waits for no answer to its button."""
-        async with trio.open_nursery() as nursery:
-            if isinstance(update, ButtonPress):
-                nursery.start_soon(self._is_answered, update)
-            await self._command(update, _text_of(update), urgent=True)
-
-    async def _is_answered(self, press: ButtonPress) -> bool:
-        """Tell the presser that his press has come; False for one that is too old for that, or was taken already."""
-        try:
-            await self._api.answer_press(press.query_id)
-        except ChatUnavailable as error:
-            log.info("press_not_answered", update=press.update_id, reason=str(error))
-        except (ChatRejected, ChatForbidden) as error:
-            log.info("press_too_late", update=press.update_id, reason=str(error))
-            return False
-        return True
-
-    async def _command(self, update: ChatText | ButtonPress, text: str, *, urgent: bool = False) -> None:
-        """Run a command and reply. What takes long is announced; the reply then takes the announcement's place."""
-        announced: list[int] = []
-        waiting = trio.CancelScope()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._announce, update.chat_id, waiting, announced)
-            with trio.CancelScope() as overtaken:
-                if enters(text):
-                    self._entering[update.chat_id] = overtaken
-                try:
-                    reply = await self._answer(update.user_id, text, f"tg:{update.update_id}")
-                finally:
-                    if enters(text):
-                        del self._entering[update.chat_id]
-            if overtaken.cancelled_caught:
-                reply = ChatReply((OVERTAKEN,))
-            waiting.cancel()
-        await self._speaker.say(update.chat_id, reply, *announced, urgent=urgent)
-
-    async def _announce(self, chat_id: int, waiting: trio.CancelScope, announced: list[int]) -> None:
-        with waiting:
-            await trio.sleep(SLOW_S)
-        if waiting.cancelled_caught:
-            return
-        try:
-            announced.append(await self._api.send(chat_id, WORKING))
-        except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
-            log.info("work_not_announced", reason=str(error))
-
-    async def _answer(self, user_id: int, text: str, key: str) -> ChatReply:
-        """One user's bug must not end the gateway of all: it is logged with its traceback, and the user is told."""
-        try:
-            with trio.fail_after(COMMAND_S):
-                return await self._door.answer(user_id, text, key)
-        except trio.TooSlowError:
-            log.error("command_too_slow", key=key)
-            return ChatReply((TOO_SLOW,))
-        except Exception:
-            log.exception("command_failed", key=key)
-            return ChatReply((FAILED,))
-
     async def _shred(self, update: ChatText) -> None:
         """Delete a message that looks like a private key, at once and beside whatever its chat is doing."""
-        told = KEY_DELETED
-        try:
-            await until_taken(partial(self._api.delete, update.chat_id, update.message_id), inf)
-            log.warning("secret_deleted", update=update.update_id)
-        except (ChatRejected, ChatForbidden) as error:
-            told = KEY_STAYS
-            log.error("secret_not_deleted", update=update.update_id, reason=str(error))
-        await self._speaker.say(update.chat_id, ChatReply((told,)))
+        await self._doer.shred(update)
         self._shredders.release_on_behalf_of(update.update_id)
-
-
-def _text_of(update: ChatText | ButtonPress) -> str:
-    """The command in an update: a button's data is one."""
-    return update.text if isinstance(update, ChatText) else update.data
-
-
-def _place_in_batch(update: ChatUpdate) -> tuple[bool, int]:
-    """Urgent commands first, because a place for something else may have to be waited for; then in the order of sending."""
-    waits = isinstance(update, OtherUpdate) or not is_urgent(_text_of(update))
-    return waits, update.update_id
 
 
 def _offered() -> dict[str, str]:

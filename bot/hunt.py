@@ -89,6 +89,10 @@ class Hunt:
     def __post_init__(self) -> None:
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
 
+    def young_coins(self) -> list[str]:
+        """Tokens that trade now, by which the layouts of the programs can be looked at."""
+        return [judged.launch.mint for judged in self.opinions.best(5, self.clock.now_ms())]
+
     def incarnations(self) -> tuple[int, ...]:
         """Which incarnations of the hunt and its dynamic supervisors run; empty while any of them does not."""
         try:

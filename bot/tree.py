@@ -318,7 +318,7 @@ class TradingBot:
 
     def _protocol_watch(self) -> ProtocolWatch:
         check = ProtocolCheck(
-            self.adapters.store, self.adapters.chain, self._young_coins, self.adapters.event_reads.problem
+            self.adapters.store, self.adapters.chain, self.hunt.young_coins, self.adapters.event_reads.problem
         )
         return ProtocolWatch(
             programs=OWN_PROGRAMS,
@@ -330,13 +330,11 @@ class TradingBot:
             interval_s=self.policy.canary_interval_s,
         )
 
-    def _young_coins(self) -> list[str]:
-        return [judged.launch.mint for judged in self.hunt.opinions.best(5, self.adapters.clock.now_ms())]
-
     def _gateway(self, chat: Chats) -> TelegramGateway:
         return TelegramGateway(
             api=chat.api,
             door=chat.door,
+            inbox=self.adapters.store,
             clock=self.adapters.clock,
             health=self.health["telegram"],
             down=lambda why: self.guard.down("telegram", why),

@@ -37,6 +37,7 @@ from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
+from bot.ports.inbox import KEPT_MS, InboxStore, TakenCommand
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, SnipeDesk, Submitted
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
@@ -79,6 +80,7 @@ from bot.ports.users import (
 
 __all__ = [
     "BROADCAST",
+    "KEPT_MS",
     "LEASE_S",
     "MAX_UPDATES",
     "STANDBY_S",
@@ -110,6 +112,7 @@ __all__ = [
     "FinalityStore",
     "FlattenStore",
     "Gate",
+    "InboxStore",
     "IntentStore",
     "Landed",
     "LandedAttempt",
@@ -172,6 +175,7 @@ __all__ = [
     "StoryStore",
     "Submitted",
     "SwapOrder",
+    "TakenCommand",
     "Token",
     "TokenStore",
     "Told",

@@ -9,6 +9,7 @@ from bot.ports.books import BookStore
 from bot.ports.closings import ClosingStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
+from bot.ports.inbox import InboxStore
 from bot.ports.intents import IntentStore
 from bot.ports.ledger import LedgerStore
 from bot.ports.outbox import OutboxStore
@@ -80,6 +81,7 @@ class Store(
     SnipeStore,
     OutboxStore,
     AlertStore,
+    InboxStore,
     TrackingStore,
     StandingStore,
     TokenStore,

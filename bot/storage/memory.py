@@ -19,6 +19,7 @@ from bot.storage.memory_books import MemoryBooks
 from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
+from bot.storage.memory_inbox import MemoryInbox
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
@@ -351,6 +352,7 @@ class MemoryStore(
     MemorySnipes,
     MemoryOutbox,
     MemoryAlerts,
+    MemoryInbox,
     MemoryTracking,
     MemoryStandings,
     MemoryTokens,

@@ -13,6 +13,7 @@ from bot.ports import (
     PastPrice,
     SealedKey,
     SnipeRun,
+    TakenCommand,
     Token,
     TrackedWallet,
     User,
@@ -121,6 +122,8 @@ class MemoryTables:
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
         self._alert_levels: dict[str, dict[str, AlertLevel]] = {}
+        self._inbox: dict[int, TakenCommand] = {}
+        self._inbox_done: dict[int, int] = {}
         self._tracked: dict[tuple[str, str], TrackedWallet] = {}
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}

@@ -14,6 +14,7 @@ from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_data
 from bot.storage.finality import Finality
 from bot.storage.flattens import Flattens
 from bot.storage.halts import Halts
+from bot.storage.inbox import Inbox
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
 from bot.storage.ledger import Ledger
@@ -40,6 +41,7 @@ class PostgresStore(
     SnipeRuns,
     Outbox,
     Alerts,
+    Inbox,
     Tracking,
     Standings,
     Tokens,

@@ -22,6 +22,9 @@ OFF_THE_ROAD = {
     "loss_rules.py": "a user's automation is paused in one write; a crash after it loses the message, which /status repeats",
     "protocol_check.py": "looks at layouts and simulates beside the road; it writes nothing and signs nothing",
     "rehearsal.py": "asks and simulates beside the road while a token is watched; it writes nothing and signs nothing",
+    "chat_saying.py": "replies are told, not owed; what is owed stands in the outbox",
+    "chat_doing.py": "a command that a crash ends is in the inbox and done by the next start; its order begins behind its key",
+    "chat_inbox.py": "what it writes and when a life is dropped there is played in tests/telegram/test_telegram_replay.py",
     "leadership.py": "the lease of the process is renewed beside the road; losing it ends the process, at any moment",
 }
 # "function: what is awaited" -> why it is no crash point of its own.

@@ -12,7 +12,8 @@ from actors.runtime import Backoff, ChildSpec, Report, SupervisorSpec, open_supe
 from actors.telegram_gateway import TelegramGateway
 from bot.clock import Clock, virtual_clock
 from bot.execution.health import Health
-from bot.ports import ChatApi, ChatDoor, ChatReply
+from bot.ports import ChatApi, ChatDoor, ChatReply, InboxStore
+from bot.storage.memory import MemoryStore
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
 
@@ -68,13 +69,19 @@ def make_clock() -> Clock:
 
 @asynccontextmanager
 async def gateway_running(
-    telegram: MemoryTelegram, door: ChatDoor, clock: Clock, *, api: ChatApi | None = None
+    telegram: MemoryTelegram,
+    door: ChatDoor,
+    clock: Clock,
+    *,
+    api: ChatApi | None = None,
+    inbox: InboxStore | None = None,
 ) -> AsyncIterator[Life]:
     """A supervised gateway for the time of the block."""
     life = Life(telegram, Health("telegram"), [], [])
     gateway = TelegramGateway(
         api=api or PacedChat(telegram),
         door=door,
+        inbox=inbox or MemoryStore(),
         clock=clock,
         health=life.health,
         down=life.downs.append,

@@ -115,7 +115,7 @@ async def bot_on_telegram(
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
         chat = chat_of(bot, board, registrar, MODES)
         await open_for_entries(bot)
-        async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api) as life:
+        async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api, inbox=store) as life:
             yield bot
         assert life.reports == [], life.reports
 

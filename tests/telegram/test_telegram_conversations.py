@@ -19,6 +19,7 @@ from bot.telegram.words import short
 from bot.trading.alerting import ALERT_KINDS
 from bot.trading.intent import Side
 from bot.trading.units import LAMPORTS_PER_SOL, format_sol
+from tests.telegram.gateway_world import until
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
@@ -219,7 +220,8 @@ async def test_an_update_that_comes_again_after_a_restart_trades_once(
     assert [update.text for update in talk.telegram._pending] == [confirm]
     talk.telegram._faults.clear()
     async with bot_on_telegram(talk, monkeypatch):
-        await talk.hears("You confirmed that before")
+        await until(lambda: talk.telegram._pending == [])
+        await talk.asks(confirm, "You confirmed that before")
         await trio.sleep(30)
         assert (await talk.world.store.day(0)).buys == 1
         assert len(await talk.world.store.open_positions()) == 1

@@ -10,9 +10,10 @@ import trio
 from trio.testing import MockClock
 
 from actors import telegram_gateway
-from actors.telegram_gateway import COMMAND_S, MAX_WAITING, POLL_S
+from actors.telegram_gateway import POLL_S
 from bot.commands import COMMANDS
-from bot.execution.chat_intake import BURST
+from bot.execution.chat_doing import COMMAND_S
+from bot.execution.chat_intake import BURST, MAX_WAITING
 from bot.execution.chat_words import (
     FAILED,
     FLOOD,

@@ -13,10 +13,10 @@ import pytest
 import trio
 from pydantic import SecretStr
 
-from actors import telegram_gateway
 from bot.clock import system_clock
 from bot.commands import COMMANDS
 from bot.errors import ChatUnavailable
+from bot.execution import chat_doing
 from bot.execution.chat_words import GROUP, KEY_DELETED, WORKING
 from bot.localnet.inprocess import InProcessChain
 from bot.telegram.client import open_telegram
@@ -93,7 +93,7 @@ async def hears_all_of_his_books(talk: Talk) -> None:
 
 
 async def test_a_block_an_edit_a_key_and_a_group(fake: FakeBotApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telegram_gateway, "SLOW_S", 0.05)
+    monkeypatch.setattr(chat_doing, "SLOW_S", 0.05)
     door = PlainDoor()
     async with _api(fake) as api, gateway_running(fake, door, system_clock(), api=api) as life:
         message_id = fake.say(ADA, "/wait 0.3")

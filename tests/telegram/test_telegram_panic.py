@@ -10,7 +10,8 @@ import trio
 from trio.testing import MockClock
 
 from actors import telegram_gateway
-from actors.telegram_gateway import MAX_URGENT, MAX_WAITING, POLL_S
+from actors.telegram_gateway import MAX_URGENT, POLL_S
+from bot.execution.chat_intake import MAX_WAITING
 from bot.execution.chat_words import FLOOD, LATE, OVERTAKEN
 from bot.ports import Button, ChatReply
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -39,6 +40,7 @@ async def test_panic_is_served_at_once_behind_a_thousand_messages_of_many(autoju
     telegram = MemoryTelegram(clock)
     async with gateway_running(telegram, door, clock) as life:
         telegram.say(ADA, "/wait 50")
+        await until(lambda: len(door.asked) == 1)
         for number in range(500):
             telegram.say(ADA, f"/{number}")
             telegram.say(1000 + number, "/wait 50")
@@ -84,6 +86,19 @@ async def test_panic_takes_back_what_waits_and_would_enter(autojump_clock: MockC
         ]
         assert life.shown(ADA).count(OVERTAKEN) == 3
         assert "/resume" in [text for who, text, _ in door.asked if who == BOB]
+
+
+async def test_what_came_in_the_same_batch_before_a_panic_and_would_enter_is_not_done(
+    autojump_clock: MockClock,
+) -> None:
+    clock, door = make_clock(), PlainDoor()
+    telegram = MemoryTelegram(clock)
+    for text in ("/resume", "/status", "/panic", "/buy A 1"):
+        telegram.say(ADA, text)
+    async with gateway_running(telegram, door, clock) as life:
+        await until(lambda: len(life.shown(ADA)) == 4)
+        assert sorted(door.done) == ["/buy A 1", "/panic", "/status"]
+        assert life.shown(ADA).count(OVERTAKEN) == 1
 
 
 async def test_panic_ends_a_confirmation_that_is_being_done(autojump_clock: MockClock) -> None:
