@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -31,7 +32,7 @@ class StandingWatch:
         """The actor."""
         ctx.ready()
         order = await self._read()
-        with self.turns.prices.watching(order.mint):
+        with self.turns.prices.watching(order.mint) if order.is_by_price else nullcontext():
             while order.state is StandingState.OPEN:
                 try:
                     after = await self.turns.step(order)
@@ -58,10 +59,10 @@ class StandingWatch:
 
     async def _rest(self, order: StandingOrder) -> None:
         """Until there may be something to do: another price, or a time that has come."""
-        if order.is_firing:
+        now_ms = self.clock.now_ms()
+        if order.is_firing or (not order.is_by_price and order.due_at_ms <= now_ms):
             await trio.sleep(LOOK_S)
             return
-        now_ms = self.clock.now_ms()
         moments_ms = [at_ms for at_ms in (order.due_at_ms, order.lapses_at_ms) if at_ms is not None and at_ms > now_ms]
         left_s = (min(moments_ms, default=now_ms + 3_600_000) - now_ms) / 1000
         if order.due_at_ms > now_ms:

@@ -56,12 +56,18 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute", enters_with=0
     ),
-    Command("cancel", "CODE", "take such an order back, or end an order that waits for its price"),
+    Command("cancel", "CODE", "take such an order back, or end one that waits for its price or its time"),
     Command(
         "limit",
         "buy|sell MINT SOL|50%|TOKENS|all PRICE|mc=CAP [30m|12h|7d]",
         "keep an order until its price is there: a buy for at most PRICE, a sale for at least it, in SOL for a million tokens,"
         " fees included, or for the PRICE at a market cap of CAP SOL; with a time, for so long",
+        enters_with=0,
+    ),
+    Command(
+        "dca",
+        "MINT SOL 30m|12h|7d TIMES",
+        "repeat a buy: for so much SOL, every so often, so many times, the first at once; each within your limits of its moment",
         enters_with=0,
     ),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),

@@ -357,6 +357,8 @@ def _of_standing(clock: Clock, order: StandingOrder, kind: str, payload: dict[st
             "spend_lamports": order.spend_lamports,
             "token_raw": order.token_raw,
             "sells_all": order.sells_all,
+            "filled": order.filled,
+            "turns": order.turns,
             **payload,
         },
         urgent=False,

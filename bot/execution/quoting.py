@@ -175,7 +175,7 @@ class Quoting:
         if quote.token_raw < request.min_token_raw:
             raise CannotPrepareError(
                 f"the price has risen: {format_sol(request.spend_lamports)} SOL brings {format_tokens(quote.token_raw)} tokens"
-                f" now, below the {format_tokens(request.min_token_raw)} that you were shown; send the command again",
+                f" now, below the {format_tokens(request.min_token_raw)} that {_least_of(request)}",
                 "price_moved",
             )
         limit_raw = max(bps_floor(quote.token_raw, BPS - slippage_bps), request.min_token_raw)
@@ -189,7 +189,7 @@ class Quoting:
         offer = await self.chain.offer(request.mint, Side.BUY, request.spend_lamports, slippage_bps)
         if bps_floor(offer.token_raw, BPS - slippage_bps) < request.min_token_raw:
             raise CannotPrepareError(
-                "the price has risen above what you were shown; send the command again", "price_moved"
+                f"the price has risen: an offer brings fewer tokens than {_least_of(request)}", "price_moved"
             )
         return offer
 
@@ -250,6 +250,13 @@ class Quoting:
             return newest
         is_sale = request.side is Side.SELL
         return await self._borne_out.quoted(request.mint, newest, request.slippage_bps, is_sale=is_sale)
+
+
+def _least_of(request: TradeRequest) -> str:
+    """Whose least it is that a price has moved past, and what to do."""
+    if request.context is Context.MANUAL_COMMAND:
+        return "you were shown; send the command again"
+    return "the order asks for"
 
 
 def _room_bps(seen: Route, token_raw: int, min_lamports: int) -> int:

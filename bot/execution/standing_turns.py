@@ -25,6 +25,7 @@ from bot.trading.standing import (
     StandingKind,
     StandingOrder,
     StandingState,
+    after_set_back,
     came_to_nothing,
     fired,
     is_reached,
@@ -62,7 +63,9 @@ class StandingTurns:
         now_ms = self.clock.now_ms()
         if order.has_lapsed(now_ms) and not self._may_come(order):
             return await self._moved(order, lapsed(order, now_ms))
-        if now_ms < order.due_at_ms or not await self._reached(order, order.token_raw):
+        if (nearer := after_set_back(order, now_ms)) is not None:
+            return await self._moved(order, nearer)
+        if now_ms < order.due_at_ms or (order.is_by_price and not await self._reached(order, order.token_raw)):
             return order
         token_raw = order.token_raw
         if order.kind is StandingKind.LIMIT_SELL:

@@ -53,6 +53,7 @@ class MemoryStandings(MemoryTables):
             why=storable(after.why),
             version=after.version,
             closed_at_ms=after.closed_at_ms,
+            filled=after.filled,
         )
         return True
 

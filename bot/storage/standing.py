@@ -26,15 +26,17 @@ select * from standing_orders where state = 'open' and ($1::text is null or user
 INSERT_STANDING = """
 insert into standing_orders (
     id, code, user_id, wallet_id, mode, kind, mint, price_lamports, spend_lamports, token_raw, sells_all, created_at,
-    due_at, lapses_at, state, turn, is_firing, failures, why_code, why, version, closed_at
+    due_at, lapses_at, state, turn, is_firing, failures, why_code, why, version, closed_at, turns, filled, interval_ms
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25
+)
 """
 UPDATE_STANDING = """
 update standing_orders
 set
     due_at = $2, state = $3, turn = $4, is_firing = $5, failures = $6, why_code = $7, why = $8, version = $9,
-    closed_at = $10
+    closed_at = $10, filled = $11
 where id = $1 and state = 'open' and version = $9 - 1
 returning id
 """
@@ -88,6 +90,9 @@ async def _place(connection: asyncpg.Connection, order: StandingOrder, most_open
         storable(order.why),
         order.version,
         order.closed_at_ms,
+        order.turns,
+        order.filled,
+        order.interval_ms,
     )
     return True
 
@@ -115,6 +120,7 @@ async def _move(connection: asyncpg.Connection, after: StandingOrder, message: O
         storable(after.why),
         after.version,
         after.closed_at_ms,
+        after.filled,
     )
     if moved is None:
         return False
@@ -147,4 +153,7 @@ def _standing(row: Row) -> StandingOrder:
         why=row["why"],
         version=row["version"],
         closed_at_ms=row["closed_at"],
+        turns=row["turns"],
+        filled=row["filled"],
+        interval_ms=row["interval_ms"],
     )

@@ -23,6 +23,7 @@ REASONS = {
     "panic": "/panic",
     "flatten": "flatten",
     "command": "by hand",
+    "dca": "repeated buy",
     "limit_buy": "limit order",
     "limit_sell": "limit order",
 }

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from bot.clock import minute_of
 from bot.telegram.words import int_of, mode_label, short
 from bot.trading.standing import StandingKind, StandingOrder
-from bot.trading.units import format_sol, format_tokens
+from bot.trading.units import format_sol, format_tokens, span
 
+_COUNTS = "Your limits, pauses and budgets count when it is sent"
 _ENDS = {
     "done": "is done: its order is filled",
     "lapsed": "has ended: its time is over, and its price had not come or could not be had",
@@ -25,10 +26,23 @@ def placed_text(order: StandingOrder, now_lamports: int | None, zone: str) -> st
     lasts = "it waits for as long as it takes"
     if order.lapses_at_ms is not None:
         lasts = f"it waits until {minute_of(order.lapses_at_ms, zone)}"
+    return f"{_kept(order)} {now} {_COUNTS}; {lasts}.\n{_taken_back(order)}"
+
+
+def repeated_text(order: StandingOrder) -> str:
+    """A repeated buy that begins now."""
     return (
-        f"{mode_label(order.mode.value)} Kept: {condition(order)}. {now} Your limits, pauses and budgets count when it is"
-        f" sent; {lasts}.\n/cancel {order.code} takes it back, /orders lists it."
+        f"{_kept(order)} The first is sent at once, each at the price of its moment and with your slippage. {_COUNTS}; one that"
+        f" cannot be sent waits, and what was missed meanwhile is not made up.\n{_taken_back(order)}"
     )
+
+
+def _kept(order: StandingOrder) -> str:
+    return f"{mode_label(order.mode.value)} Kept: {condition(order)}."
+
+
+def _taken_back(order: StandingOrder) -> str:
+    return f"/cancel {order.code} takes it back, /orders lists it."
 
 
 def cancelled_text(order: StandingOrder) -> str:
@@ -44,10 +58,14 @@ def cancelled_text(order: StandingOrder) -> str:
 def standing_lines(order: StandingOrder, zone: str) -> list[str]:
     """One open standing order: what it waits for, and what came in between."""
     facts = []
+    if not order.is_by_price:
+        facts.append(f"{order.filled} of {order.turns} done")
     if order.is_firing:
         facts.append("its order is being made or on its way")
     elif order.why:
         facts.append(f"tried last: {order.why}")
+    elif not order.is_by_price:
+        facts.append(f"the next from {minute_of(order.due_at_ms, zone)} on")
     if order.lapses_at_ms is not None:
         facts.append(f"until {minute_of(order.lapses_at_ms, zone)}")
     state = "; ".join(facts) or "waits"
@@ -56,6 +74,12 @@ def standing_lines(order: StandingOrder, zone: str) -> list[str]:
 
 def condition(order: StandingOrder) -> str:
     """What is traded and when."""
+    if order.kind is StandingKind.DCA:
+        spend, whole = format_sol(order.spend_lamports), format_sol(order.spend_lamports * order.turns)
+        return (
+            f"buy {short(order.mint)} for {spend} SOL every {span(order.interval_ms / 1000)}, {order.turns} times, {whole} SOL"
+            " in all"
+        )
     price = f"{format_sol(order.price_lamports)} SOL for a million tokens, fees and what it does to the price included"
     if order.kind is StandingKind.LIMIT_BUY:
         return f"buy {short(order.mint)} for {format_sol(order.spend_lamports)} SOL once that costs at most {price}"
@@ -64,6 +88,9 @@ def condition(order: StandingOrder) -> str:
 
 
 def fired(facts: Mapping[str, object]) -> str:
+    if facts["what"] == StandingKind.DCA.value:
+        turn = f"{int_of(facts, 'filled') + 1} of {int_of(facts, 'turns')}"
+        return f"{_of(facts)}: buy {turn} is sent. The result follows when the chain shows it."
     return f"{_of(facts)} is sent: its price is there. The result follows when the chain shows it."
 
 
@@ -75,13 +102,18 @@ def waits(facts: Mapping[str, object]) -> str:
 
 def ended(facts: Mapping[str, object]) -> str:
     why = f": {facts['why']}" if facts["why"] else ""
+    if facts["what"] == StandingKind.DCA.value:
+        end = "is done" if facts["state"] == "done" else _ENDS[str(facts["state"])]
+        return f"{_of(facts)} {end}{why}. {int_of(facts, 'filled')} of {int_of(facts, 'turns')} buys are filled."
     return f"{_of(facts)} {_ENDS[str(facts['state'])]}{why}."
 
 
 def _of(facts: Mapping[str, object]) -> str:
     """The order by its code, as the beginning of a sentence."""
     label, mint = mode_label(str(facts["mode"])), short(str(facts["mint"]))
-    if facts["what"] == StandingKind.LIMIT_BUY.value:
+    if facts["what"] == StandingKind.DCA.value:
+        what = f"repeated buy of {mint} for {format_sol(int_of(facts, 'spend_lamports'))} SOL"
+    elif facts["what"] == StandingKind.LIMIT_BUY.value:
         what = f"limit buy of {mint} for {format_sol(int_of(facts, 'spend_lamports'))} SOL"
     else:
         amount = "all" if facts["sells_all"] else f"{format_tokens(int_of(facts, 'token_raw'))} tokens"

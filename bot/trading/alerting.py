@@ -46,7 +46,7 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
     AlertKind(
         "standing",
         ("standing_fired", "standing_waits", "standing_ended"),
-        "orders that wait for a price: when one is sent, cannot be sent, or ends",
+        "orders that wait for a price or a time: when one is sent, cannot be sent, or ends",
         is_money=True,
     ),
     AlertKind(

@@ -27,6 +27,7 @@ SOON = frozenset({"price_moved", "in_flight"})  # refusals that the next moment 
 class StandingKind(StrEnum):
     LIMIT_BUY = "limit_buy"
     LIMIT_SELL = "limit_sell"
+    DCA = "dca"  # the same buy every so often, whatever the price
 
 
 class StandingState(StrEnum):
@@ -42,8 +43,9 @@ class StandingOrder:
     """One standing order, in lamports, raw token units and milliseconds since 1970.
 
     `code` is what its user names it by. A buy has `spend_lamports`, a sale `token_raw`, which is what is held in all where
-    it `sells_all`. `price_lamports` is for a million tokens, everything included: the most that a buy pays and the least
-    that a sale brings. `due_at_ms` is when the next turn may begin, `lapses_at_ms` when none does any more, None for never.
+    it `sells_all`. `price_lamports` is for a million tokens, everything included: the most that a limit buy pays and the
+    least that a sale brings. `turns` are to trade, of which `filled` have, at least `interval_ms` apart. `due_at_ms` is when
+    the next turn may begin, `lapses_at_ms` when none does any more, None for never.
     `turn` is the number of the next turn; `is_firing` says that its order may exist. `failures` counts turns in a row of
     which nothing came, `why_code` and `why` say what it waits for, or how it ended. Each change has its `version`.
     """
@@ -70,13 +72,18 @@ class StandingOrder:
     why: str = ""
     version: int = 0
     closed_at_ms: int | None = None
+    turns: int = 1
+    filled: int = 0
+    interval_ms: int = 0
 
     def __post_init__(self) -> None:
         is_sale = self.kind is StandingKind.LIMIT_SELL
         if (self.token_raw > 0, self.spend_lamports > 0) != (is_sale, not is_sale):
             raise ValueError("a sale names the tokens that it sells, a buy what it spends")
-        if self.price_lamports <= 0:
-            raise ValueError("a limit has a price")
+        if (self.price_lamports > 0, self.interval_ms > 0) != (self.is_by_price, not self.is_by_price):
+            raise ValueError("a limit has a price, and what is repeated has an interval")
+        if not 0 <= self.filled <= self.turns or self.turns < 1 or (self.is_by_price and self.turns > 1):
+            raise ValueError("as many turns trade as are wanted, and one of a limit")
 
     @property
     def key(self) -> str:
@@ -84,9 +91,14 @@ class StandingOrder:
         return f"standing:{self.id}:{self.turn}"
 
     @property
+    def is_by_price(self) -> bool:
+        """Whether it waits for a price, and not for a time."""
+        return self.kind is not StandingKind.DCA
+
+    @property
     def least_token_raw(self) -> int:
-        """What a limit buy brings at its price: it never gets fewer tokens."""
-        return ceil_div(self.spend_lamports * PRICED_RAW, self.price_lamports)
+        """What a limit buy brings at its price: it never gets fewer tokens. Of a buy at whatever price 0."""
+        return 0 if not self.is_by_price else ceil_div(self.spend_lamports * PRICED_RAW, self.price_lamports)
 
     def least_lamports(self, token_raw: int) -> int:
         """What so many tokens of a limit sale bring at its price: it never gets less for them."""
@@ -98,7 +110,7 @@ class StandingOrder:
 
 
 def is_reached(order: StandingOrder, token_raw: int, venue: Venue, fees: Fees) -> bool:
-    """Whether the whole order, its fees and what it does to the price included, is worth its price or better there.
+    """Whether a whole limit order, its fees and what it does to the price included, is worth its price or better there.
 
     `token_raw` is what a sale sells now. What nobody quotes is not reached.
     """
@@ -127,8 +139,12 @@ def fired(order: StandingOrder) -> StandingOrder:
 
 
 def traded(order: StandingOrder, now_ms: int) -> StandingOrder:
-    """The order of the turn is filled."""
-    return _ended(replace(order, turn=order.turn + 1, failures=0), StandingState.DONE, "", "", now_ms)
+    """The order of the turn is filled. The next one of several is an interval later; of those that were missed one is made up."""
+    after = replace(order, turn=order.turn + 1, filled=order.filled + 1, failures=0)
+    if after.filled == after.turns:
+        return _ended(after, StandingState.DONE, "", "", now_ms)
+    next_ms = order.due_at_ms + order.interval_ms
+    return _waiting(after, "", "", next_ms if next_ms > now_ms else now_ms + order.interval_ms)
 
 
 def came_to_nothing(order: StandingOrder, why: str, now_ms: int) -> StandingOrder:
@@ -149,6 +165,14 @@ def refused(order: StandingOrder, code: str, why: str, now_ms: int) -> StandingO
         return _ended(after, StandingState.GIVEN_UP, code, ENDING[code] or why, now_ms)
     is_new = code != order.why_code or code in SOON
     return _waiting(after, code, why, now_ms + (RETRY_MS if is_new else WAIT_MS))
+
+
+def after_set_back(order: StandingOrder, now_ms: int) -> StandingOrder | None:
+    """The order with its next turn an interval away, where a clock that was set back makes it wait for longer than that."""
+    longest_ms = max(order.interval_ms, RETRY_MAX_MS)
+    if order.is_by_price or order.is_firing or order.due_at_ms - now_ms <= longest_ms:
+        return None
+    return replace(order, due_at_ms=now_ms + order.interval_ms, version=order.version + 1)
 
 
 def lapsed(order: StandingOrder, now_ms: int) -> StandingOrder:

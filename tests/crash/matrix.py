@@ -89,7 +89,7 @@ async def _recovered(stage: Stage, scenario: Scenario) -> list[str]:
             await stage.flat()
         await _calm_down(stage)
         found.extend(f"{count} landed for intent {intent}" for intent, count in _landed_twice(stage).items())
-        found.extend(f"{count} orders of {order} were filled" for order, count in _filled_twice(stage).items())
+        found.extend(f"{count} orders of {order} were filled" for order, count in _filled_too_often(stage).items())
         if not await stage.world.books_equal_chain():
             found.append("the books differ from the chain")
         positions = {position.id for position in await stage.world.store.open_positions()}
@@ -113,11 +113,12 @@ async def _calm_down(stage: Stage) -> None:
     await stage.opened()
 
 
-def _filled_twice(stage: Stage) -> dict[str, int]:
-    """Standing orders of which more than one turn has traded, though one was wanted."""
+def _filled_too_often(stage: Stage) -> dict[str, int]:
+    """Standing orders that have traded more often than was wanted."""
     trades = stage.world.store._trades.values()
     filled = Counter(trade.intent.request.causation_id for trade in trades)
-    return {order: count for order, count in filled.items() if order in stage.world.store._standings and count > 1}
+    placed = stage.world.store._standings.values()
+    return {order.id: filled[order.id] for order in placed if filled[order.id] > order.turns}
 
 
 def _landed_twice(stage: Stage) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Standing orders in the crash matrix: a limit buy, a limit sale, and one that is taken back while its order is made."""
+"""Standing orders in the crash matrix: limits, a repeated buy, and one that is taken back while its order is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.trading.standing import OPEN_MAX, StandingKind, StandingOrder, cancelle
 from tests.crash.stage import SPEND_LAMPORTS, Doom, Scenario, Stage
 from tests.simulation.doors import Call
 
-AT_ANY_PRICE = {StandingKind.LIMIT_BUY: 10**15, StandingKind.LIMIT_SELL: 1}
+AT_ANY_PRICE = {StandingKind.LIMIT_BUY: 10**15, StandingKind.LIMIT_SELL: 1, StandingKind.DCA: 0}
 TURNS = (
     "StandingTurns.step",
     "StandingTurns._reached",
@@ -39,6 +39,8 @@ async def _place(stage: Stage, kind: StandingKind, token_raw: int = 0) -> Standi
         due_at_ms=now_ms,
         spend_lamports=0 if token_raw else SPEND_LAMPORTS,
         token_raw=token_raw,
+        turns=2 if kind is StandingKind.DCA else 1,
+        interval_ms=5_000 if kind is StandingKind.DCA else 0,
     )
     await stage.world.store.place_standing(order, most_open=OPEN_MAX)
     await stage.living.hunt.standing_changed(order.id)
@@ -47,6 +49,11 @@ async def _place(stage: Stage, kind: StandingKind, token_raw: int = 0) -> Standi
 
 async def _limit_buy(stage: Stage) -> None:
     await _place(stage, StandingKind.LIMIT_BUY)
+    await stage.settled()
+
+
+async def _repeated_buy(stage: Stage) -> None:
+    await _place(stage, StandingKind.DCA)
     await stage.settled()
 
 
@@ -83,6 +90,7 @@ _LEFT = Doom("Pipeline._sign: store.record_attempt", after=True)
 
 STANDING = (
     Scenario("limit buy", Stage.new_token, _limit_buy, only=TURNS),
+    Scenario("repeated buy", Stage.new_token, _repeated_buy, only=TURNS),
     Scenario("limit sale", Stage.hold, _limit_sale, only=("StandingTurns._to_sell", "StandingTurns._fire")),
     Scenario("boot with a limit buy that left", Stage.new_token, _limit_buy, _LEFT, only=TURNS),
     Scenario("limit buy taken back", Stage.new_token, _taken_back, only=("StandingTurns._moved",)),

@@ -38,13 +38,20 @@ def limit_sale(wallet: Wallet, name: str = "two") -> StandingOrder:
     )
 
 
+def repeated(wallet: Wallet, name: str = "three") -> StandingOrder:
+    order = limit_buy(wallet, name)
+    return replace(
+        order, kind=StandingKind.DCA, price_lamports=0, lapses_at_ms=None, turns=3, interval_ms=7 * 86_400_000
+    )
+
+
 def message(wallet: Wallet, message_id: str) -> OutboxMessage:
     return OutboxMessage(message_id, wallet.user_id, "standing_waits", {"why": "a pause"}, False, "trace", NOW_MS)
 
 
 async def test_standing_orders_are_listed_for_their_user_and_for_all_as_they_were_placed(store: Store) -> None:
     ada, bob = await enrol(store, "ada"), await enrol(store, "bob")
-    placed = [limit_buy(ada), limit_sale(bob), limit_sale(ada)]
+    placed = [limit_buy(ada), limit_sale(bob), repeated(ada)]
     for order in placed:
         assert await store.place_standing(order, most_open=MOST)
     assert await store.standing_orders() == placed
@@ -112,6 +119,17 @@ async def test_what_has_ended_is_listed_no_more_and_never_changes(store: Store) 
     assert not await store.move_standing(cancelled(done, NOW_MS))
     assert await store.standing_order(order.id) == done
     assert not await store.move_standing(fired(replace(order, id="none")))
+
+
+async def test_a_repeated_buy_counts_what_has_traded(store: Store) -> None:
+    ada = await enrol(store)
+    order = repeated(ada)
+    await store.place_standing(order, most_open=MOST)
+    assert await store.move_standing(fired(order))
+    after = traded(fired(order), NOW_MS)
+    assert await store.move_standing(after)
+    assert after.filled == 1
+    assert await store.standing_orders() == [after]
 
 
 async def test_the_least_that_a_sale_brings_is_kept_with_its_order(store: Store) -> None:

@@ -141,6 +141,7 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     await talk.asks("/deposit paper", "you have no books of mode paper")
     await talk.asks("/orders", "No order of yours is on its way")
     await talk.asks("/limit", "usage: /limit buy|sell MINT")
+    await talk.asks("/dca", "usage: /dca MINT SOL")
     told = await talk.asks("/health", "Trading is OPEN, level 1")
     assert "the books: up; the chain: up; news of launches: up" in told, told
     assert "For you: OPEN, level 1: entries are open for you" in told

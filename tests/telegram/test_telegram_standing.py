@@ -29,10 +29,10 @@ async def test_a_limit_buy_is_kept_fires_and_a_limit_sale_sells_it_again(
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await agrees(talk)
-        await talk.asks("/orders", "none waits for its price")
+        await talk.asks("/orders", "none waits for a price or a time")
         kept = await talk.asks(f"/limit buy {mint} 0.1 0.001 12h", "once that costs at most 0.001 SOL")
         assert "it waits until" in kept
-        listed = await talk.asks("/orders", "1 order waiting for a price")
+        listed = await talk.asks("/orders", "1 order waiting for a price or a time")
         assert f"/cancel {code_in(kept)}" in listed
         await talk.asks(f"/cancel {code_in(kept)}", "Cancelled, it waits no more")
         await talk.asks(f"/cancel {code_in(kept)}", "There is no such offer for you")
@@ -41,7 +41,7 @@ async def test_a_limit_buy_is_kept_fires_and_a_limit_sale_sells_it_again(
         await talk.hears("is sent: its price is there")
         await talk.hears("Bought")
         await talk.hears("is done: its order is filled")
-        await talk.asks("/orders", "none waits for its price")
+        await talk.asks("/orders", "none waits for a price or a time")
 
         part = await talk.asks(f"/limit sell {mint} 50% 500", "once that brings at least 500 SOL")
         await talk.asks(f"/limit sell {mint} all 0.000001", "sell all of")
@@ -81,6 +81,37 @@ async def test_what_cannot_be_kept_is_said_to_be_so(autojump_clock: MockClock, m
         assert talk.world.reports == []
 
 
+async def test_a_repeated_buy_is_kept_listed_and_taken_back(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(7)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agrees(talk)
+        for arguments, words in (
+            ("", "usage: /dca"),
+            (f"{mint} 0.05 5m", "usage: /dca"),
+            (f"{mint} 0.05 often 3", "is no length of time"),
+            (f"{mint} 0.05 5m 0", "is no number of buys"),
+            (f"{mint} 0.05 5m 1001", "is no number of buys"),
+            (f"{mint} 5000 5m 3", "is not between the least of"),
+            ("nothing 0.05 5m 3", "is not a token address"),
+            (f"{elsewhere.MINT} 0.05 5m 3", "is bought by hand only"),
+        ):
+            await talk.asks(f"/dca {arguments}", words)
+        kept = await talk.asks(f"/dca {mint} 0.05 5m 3", "for 0.05 SOL every 5 min, 3 times, 0.15 SOL in all")
+        await talk.hears("buy 1 of 3 is sent")
+        await talk.hears("Bought")
+        await trio.sleep(5)
+        await talk.asks("/orders", "1 of 3 done; the next from")
+        await talk.hears("buy 2 of 3 is sent", within_s=330)
+        await trio.sleep(5)
+        await talk.asks(f"/cancel {code_in(kept)}", "Cancelled, it waits no more")
+        await trio.sleep(700)
+        assert (await talk.world.store.day(0)).buys == 2
+        assert await talk.world.books_equal_chain()
+
+
 async def test_a_refused_order_waits_and_nobody_else_can_take_it_back(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +126,7 @@ async def test_a_refused_order_waits_and_nobody_else_can_take_it_back(
         await talk.hears("could not be sent: entries are paused")
         await talk.asks("/orders", "tried last: entries are paused")
         await other.asks(f"/cancel {code_in(kept)}", "There is no such offer for you")
-        await other.asks("/orders", "none waits for its price")
+        await other.asks("/orders", "none waits for a price or a time")
         await talk.asks("/resume", "Your pause is over")
         await talk.hears("is done: its order is filled", within_s=120)
 

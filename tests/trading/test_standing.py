@@ -21,6 +21,7 @@ from bot.trading.standing import (
     StandingKind,
     StandingOrder,
     StandingState,
+    after_set_back,
     came_to_nothing,
     cancelled,
     fired,
@@ -47,6 +48,7 @@ BUY = StandingOrder(
     due_at_ms=NOW_MS,
     spend_lamports=LAMPORTS_PER_SOL,
 )
+DCA = replace(BUY, kind=StandingKind.DCA, price_lamports=0, turns=3, interval_ms=3_600_000)
 SALE = replace(BUY, kind=StandingKind.LIMIT_SELL, spend_lamports=0, token_raw=10**12)
 
 
@@ -93,6 +95,45 @@ def test_a_filled_order_is_done() -> None:
     assert (done.state, done.closed_at_ms, done.turn) == (StandingState.DONE, NOW_MS, 1)
 
 
+def test_a_repeated_buy_trades_as_often_as_wanted_an_interval_apart() -> None:
+    order, moments = DCA, []
+    while order.state is StandingState.OPEN:
+        moments.append(order.due_at_ms)
+        order = traded(fired(order), order.due_at_ms + 2_000)
+    assert moments == [NOW_MS, NOW_MS + DCA.interval_ms, NOW_MS + 2 * DCA.interval_ms]
+    assert (order.state, order.filled, order.turn) == (StandingState.DONE, 3, 3)
+
+
+@given(missed=st.integers(1, 500), late_ms=st.integers(0, DCA.interval_ms - 1))
+def test_of_missed_turns_one_is_made_up_and_the_next_is_an_interval_later(missed: int, late_ms: int) -> None:
+    now_ms = NOW_MS + missed * DCA.interval_ms + late_ms
+    after = traded(fired(DCA), now_ms)
+    assert (after.filled, after.due_at_ms) == (1, now_ms + DCA.interval_ms)
+
+
+def test_what_was_waited_for_is_told_again_when_it_comes_after_a_turn_that_traded() -> None:
+    waits = refused(fired(DCA), "paused", "a pause", NOW_MS)
+    after = traded(fired(waits), NOW_MS)
+    assert (after.state, after.why_code, after.failures) == (StandingState.OPEN, "", 0)
+
+
+@pytest.mark.parametrize("order", [BUY, fired(replace(DCA, due_at_ms=10**15))])
+def test_a_clock_that_was_set_back_moves_no_limit_and_nothing_that_is_being_sent(order: StandingOrder) -> None:
+    assert after_set_back(order, NOW_MS - 10**9) is None
+
+
+def test_a_clock_that_was_set_back_makes_no_turn_wait_longer_than_an_interval() -> None:
+    waiting = traded(fired(DCA), NOW_MS)
+    assert after_set_back(waiting, NOW_MS) is None
+    earlier_ms = NOW_MS - 86_400_000
+    nearer = after_set_back(waiting, earlier_ms)
+    assert nearer is not None
+    assert nearer.due_at_ms == earlier_ms + DCA.interval_ms
+    assert after_set_back(nearer, earlier_ms) is None
+    short = replace(DCA, interval_ms=60_000)
+    assert after_set_back(came_to_nothing(fired(replace(short, failures=8)), "it failed", NOW_MS), NOW_MS) is None
+
+
 def test_failures_wait_twice_as_long_each_time_and_end_at_last() -> None:
     order, waits = BUY, []
     while order.state is StandingState.OPEN:
@@ -135,8 +176,19 @@ def test_what_its_user_takes_back_or_what_lapses_is_closed() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"spend_lamports": 0}, {"token_raw": 5}, {"price_lamports": 0}, {"kind": StandingKind.LIMIT_SELL}]
+    "broken",
+    [
+        {"spend_lamports": 0},
+        {"token_raw": 5},
+        {"price_lamports": 0},
+        {"kind": StandingKind.LIMIT_SELL},
+        {"kind": StandingKind.DCA},
+        {"interval_ms": 5},
+        {"turns": 2},
+        {"turns": 0},
+        {"filled": 2},
+    ],
 )
 def test_an_order_that_says_two_things_or_nothing_is_none(broken: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"names the tokens|has a price"):
+    with pytest.raises(ValueError, match=r"names the tokens|has a price|as many turns"):
         replace(BUY, **broken)

@@ -1,4 +1,4 @@
-"""Limit orders through the whole bot in virtual time: they fire once, at their price, whatever comes in between."""
+"""Standing orders through the whole bot in virtual time: each turn fires once, whatever comes in between."""
 
 from __future__ import annotations
 
@@ -96,6 +96,29 @@ class Scene:
             spend_lamports=0 if token_raw else SPEND_LAMPORTS,
             token_raw=token_raw,
             lapses_at_ms=lapses_at_ms,
+        )
+        assert await self.world.store.place_standing(order, most_open=20)
+        await self.bot.hunt.standing_changed(order.id)
+        return order
+
+    async def repeats(self, turns: int, interval_s: int) -> StandingOrder:
+        """A buy of SPEND_LAMPORTS so many times, the first at once."""
+        self.placed += 1
+        now_ms = self.world.clock.now_ms()
+        order = StandingOrder(
+            id=f"standing-{self.placed}",
+            code=f"code{self.placed:04}",
+            user_id=self.user.id,
+            wallet_id=self.wallet.id,
+            mode=Mode.LIVE,
+            kind=StandingKind.DCA,
+            mint=self.mint,
+            price_lamports=0,
+            created_at_ms=now_ms,
+            due_at_ms=now_ms,
+            spend_lamports=SPEND_LAMPORTS,
+            turns=turns,
+            interval_ms=interval_s * 1000,
         )
         assert await self.world.store.place_standing(order, most_open=20)
         await self.bot.hunt.standing_changed(order.id)
@@ -269,3 +292,46 @@ async def test_an_order_outlives_its_watch_the_database_and_the_process(autojump
         await open_for_entries(bot)
         assert bot.supervisor("hunt", "standing_orders").ids() == (waiting.id,)
         assert (await world.store.day(0)).buys == 1
+
+
+async def test_a_repeated_buy_buys_as_often_as_wanted_and_no_oftener(autojump_clock: MockClock) -> None:
+    async with scene(9) as here:
+        order = await here.repeats(3, 60)
+        began_s = trio.current_time()
+        await trio.sleep(50)
+        assert await here.traded() == (1, 0)
+        await here.becomes(order, StandingState.DONE, within_s=200)
+        assert 120 <= trio.current_time() - began_s < 150
+        await trio.sleep(200)
+        assert await here.traded() == (3, 0)
+        assert [len(here.told(f"buy {turn} of 3 is sent")) for turn in (1, 2, 3)] == [1, 1, 1]
+        assert len(here.told("3 of 3 buys are filled")) == 1
+        assert len(await here.world.store.open_positions()) == 1
+
+
+async def test_what_a_repeated_buy_missed_is_not_made_up_at_once(autojump_clock: MockClock) -> None:
+    """He is paused for ten intervals, and then the process is away for ten more."""
+    async with scene(10) as here:
+        order = await here.repeats(5, 60)
+        await trio.sleep(10)
+        await here.bot.guard.pause_user(here.user.id)
+        await trio.sleep(600)
+        assert await here.traded() == (1, 0)
+        await here.bot.guard.resume_user(here.user.id)
+        await trio.sleep(70)
+        assert (await here.traded())[0] in {2, 3}
+        world = here.world
+        bought_before = (await here.traded())[0]
+        assert len(here.told("could not be sent: entries are paused")) == 1
+    await trio.sleep(600)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        await trio.sleep(40)
+        assert (await world.store.day(0)).buys == bought_before + 1
+        row = await world.store.standing_order(order.id)
+        assert row is not None
+        assert await world.store.move_standing(cancelled(row, world.clock.now_ms()))
+        await bot.hunt.standing_changed(order.id)
+        await trio.sleep(200)
+        assert (await world.store.day(0)).buys == bought_before + 1
+        assert await world.books_equal_chain()

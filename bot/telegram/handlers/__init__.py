@@ -68,6 +68,7 @@ def make_chat(
         "confirm": trade.confirm,
         "cancel": trade.cancel,
         "limit": standing.limit,
+        "dca": standing.dca,
         "positions": trade.positions,
         "why": watching.why,
         "panic": trade.panic,

@@ -73,7 +73,7 @@ class AboutHandlers:
         if not mine and not standing:
             label = mode_label(user.mode.value)
             return (
-                f"{label} No order of yours is on its way, and none waits for its price. /history has what was done,"
+                f"{label} No order of yours is on its way, and none waits for a price or a time. /history has what was done,"
                 " /positions what you hold."
             )
         now_ms = self.clock.now_ms()
@@ -90,8 +90,12 @@ class AboutHandlers:
             standing = await self.store.standing_orders(user.id)
             zone = (await self.store.settings(user.id)).timezone
         except StoreUnavailable:
-            return ["Orders that wait for their price cannot be read now, and none is sent: the database is away."]
-        lines = [counted(len(standing), "order") + " waiting for a price, the oldest first:"] if standing else []
+            return [
+                "Orders that wait for a price or a time cannot be read now, and none is sent: the database is away."
+            ]
+        lines = (
+            [counted(len(standing), "order") + " waiting for a price or a time, the oldest first:"] if standing else []
+        )
         return lines + [line for order in standing for line in standing_lines(order, zone)]
 
     async def wallets(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:

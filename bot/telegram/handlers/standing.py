@@ -6,7 +6,8 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.clock import Clock
 from bot.commands import Command
@@ -16,7 +17,7 @@ from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.standing_text import cancelled_text, placed_text
+from bot.telegram.standing_text import cancelled_text, placed_text, repeated_text
 from bot.telegram.words import short
 from bot.trading.curve import TOKEN_SUPPLY_RAW, QuoteError
 from bot.trading.limits import Ceilings, UserSettings, trade_limit
@@ -42,6 +43,7 @@ CAP = "mc="
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MAX_MS = 365 * 86_400_000
+TURNS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,30 @@ class StandingHandlers:
         settings = await self.store.settings(known(incoming).id)
         if arguments[0].lower() == "sell":
             order = await self._limit_sale(incoming, asked)
-        elif isinstance(venue, Route):
-            raise UsageError("a token that has neither a curve nor a pool of its own is bought by hand only, with /buy")
         else:
+            _refuse_elsewhere(venue)
             order = await self._limit_buy(incoming, asked, settings)
         await self._place(order)
         return placed_text(order, await self._price_now(order, venue), settings.timezone)
+
+    async def dca(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """Place a buy that is repeated; the first turn is due at once."""
+        if len(arguments) != 4:
+            raise wrong_usage(command)
+        user, mint = known(incoming), key_of(arguments[0])
+        interval_ms, turns = span_ms_of(arguments[2]), _turns(arguments[3])
+        _refuse_elsewhere(await self._venue(mint))
+        spend_lamports = self._spend(arguments[1], await self.store.settings(user.id))
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        order = self._new(incoming, wallet, mint)(
+            kind=StandingKind.DCA,
+            price_lamports=0,
+            spend_lamports=spend_lamports,
+            turns=turns,
+            interval_ms=interval_ms,
+        )
+        await self._place(order)
+        return repeated_text(order)
 
     async def take_back(self, user: User, code: str) -> str | None:
         """End an open standing order by its code; None where the user has none of that code."""
@@ -97,8 +117,12 @@ class StandingHandlers:
     async def _limit_buy(self, incoming: Incoming, asked: _Asked, settings: UserSettings) -> StandingOrder:
         user = known(incoming)
         wallet = wallet_in(await self.store.wallets(user.id), user.mode)
-        spend_lamports = self._spend(asked.amount, settings)
-        return self._order(incoming, wallet, asked, kind=StandingKind.LIMIT_BUY, spend_lamports=spend_lamports)
+        order = self._new(incoming, wallet, asked.mint)(
+            kind=StandingKind.LIMIT_BUY,
+            price_lamports=asked.price_lamports,
+            spend_lamports=self._spend(asked.amount, settings),
+        )
+        return _lasting(order, asked.lasts_ms)
 
     async def _limit_sale(self, incoming: Incoming, asked: _Asked) -> StandingOrder:
         user = known(incoming)
@@ -110,40 +134,28 @@ class StandingHandlers:
         position = next((one for one in held if one.mode is user.mode), held[0])
         wallet = next(one for one in await self.store.wallets(user.id) if one.id == position.wallet_id)
         token_raw = _to_sell(asked.amount, position)
-        sells_all = token_raw == position.token_raw
-        return self._order(
-            incoming, wallet, asked, kind=StandingKind.LIMIT_SELL, token_raw=token_raw, sells_all=sells_all
+        order = self._new(incoming, wallet, asked.mint)(
+            kind=StandingKind.LIMIT_SELL,
+            price_lamports=asked.price_lamports,
+            token_raw=token_raw,
+            sells_all=token_raw == position.token_raw,
         )
+        return _lasting(order, asked.lasts_ms)
 
-    def _order(
-        self,
-        incoming: Incoming,
-        wallet: Wallet,
-        asked: _Asked,
-        *,
-        kind: StandingKind,
-        spend_lamports: int = 0,
-        token_raw: int = 0,
-        sells_all: bool = False,
-    ) -> StandingOrder:
-        """Its id follows from the text that asked for it, so that the same text again is the same order."""
+    def _new(self, incoming: Incoming, wallet: Wallet, mint: str) -> partial[StandingOrder]:
+        """An order that is due at once. Its id follows from the text that asked for it: the same text is the same order."""
         now_ms = self.clock.now_ms()
         order_id = hashlib.sha256(f"{wallet.user_id} {incoming.key}".encode()).hexdigest()[:32]
-        return StandingOrder(
+        return partial(
+            StandingOrder,
             id=order_id,
             code=offer_code(order_id),
             user_id=wallet.user_id,
             wallet_id=wallet.id,
             mode=wallet.mode,
-            kind=kind,
-            mint=asked.mint,
-            price_lamports=asked.price_lamports,
+            mint=mint,
             created_at_ms=now_ms,
             due_at_ms=now_ms,
-            spend_lamports=spend_lamports,
-            token_raw=token_raw,
-            sells_all=sells_all,
-            lapses_at_ms=None if asked.lasts_ms is None else now_ms + asked.lasts_ms,
         )
 
     async def _place(self, order: StandingOrder) -> None:
@@ -183,6 +195,24 @@ class StandingHandlers:
             return order.spend_lamports * PRICED_RAW // quote_buy(venue, order.spend_lamports, fees).token_raw
         except (QuoteError, ChainUnavailable):
             return None
+
+
+def _lasting(order: StandingOrder, lasts_ms: int | None) -> StandingOrder:
+    """The order with its end, where it has one."""
+    return order if lasts_ms is None else replace(order, lapses_at_ms=order.created_at_ms + lasts_ms)
+
+
+def _refuse_elsewhere(venue: Venue) -> None:
+    """What an aggregator alone trades is bought by nothing that nobody confirms."""
+    if isinstance(venue, Route):
+        raise UsageError("a token that has neither a curve nor a pool of its own is bought by hand only, with /buy")
+
+
+def _turns(text: str) -> int:
+    """How often a buy is repeated."""
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text) or int(text) > TURNS_MAX:
+        raise UsageError(f"{text[:20]!r} is no number of buys from 1 to {TURNS_MAX}")
+    return int(text)
 
 
 def _price(text: str, venue: Venue) -> int:
