@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults conformance supervision-storm pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -52,6 +52,12 @@ KILLS ?= 10
 POINTS ?= all
 crash: .venv/.dev
 	$(BIN)/python -m tests.crash.campaign --points $(POINTS) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+# Asks the vault for signatures as somebody would who holds its socket and every wallet's row, and carries out on the local
+# chain whatever it signs; 100,000 requests take about two minutes. SEED=7 repeats one.
+REQUESTS ?= 100000
+fuzz-vault: .venv/.dev
+	$(BIN)/python -m tests.vault.fuzz.campaign --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 # Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
 supervision-storm: .venv/.dev

@@ -33,6 +33,7 @@ from tests.bench.reads import reads
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
 from tests.bench.trade import trade
+from tests.bench.vault import vault
 from tests.bench.wallets import wallets
 
 BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "positions": positions,
     "wallets": wallets,
     "reads": reads,
+    "vault": vault,
     "trade": trade,
     "entry": entry,
     "launch": launch,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,6 +64,7 @@ class World:
     chain: PumpChain
     stream: PumpLaunchStream
     transport: Transport
+    fresh: Callable[[], Keypair] = Keypair
 
     async def rpc(self, method: str, *params: Any) -> Any:
         body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
@@ -72,7 +73,7 @@ class World:
         return answer["result"]
 
     async def funded(self, lamports: int = 10 * SOL) -> Keypair:
-        wallet = Keypair()
+        wallet = self.fresh()
         await self.rpc("requestAirdrop", str(wallet.pubkey()), lamports)
         while await self._lamports(wallet) != lamports:
             await trio.sleep(POLL_S)
@@ -89,7 +90,7 @@ class World:
         self, creator: Keypair, *, name: str = "Coin", symbol: str = "COIN", legacy: bool = False
     ) -> str:
         """A new coin on its curve; returns its mint, which is one of SPL Token for a `legacy` launch."""
-        mint, create = Keypair(), launchpad.create if legacy else launchpad.create_v2
+        mint, create = self.fresh(), launchpad.create if legacy else launchpad.create_v2
         instruction = create(
             mint.pubkey(), creator.pubkey(), name=name, symbol=symbol, uri="https://example.test/coin.json"
         )
@@ -162,8 +163,13 @@ def _order(
 
 
 @asynccontextmanager
-async def virtual_world(net: InProcessChain | None = None, *, routed: bool = False) -> AsyncIterator[World]:
-    """A cluster inside the test, a block every slot of virtual time; `routed` with its aggregator."""
+async def virtual_world(
+    net: InProcessChain | None = None, *, routed: bool = False, fresh: Callable[[], Keypair] = Keypair
+) -> AsyncIterator[World]:
+    """A cluster inside the test, a block every slot of virtual time; `routed` with its aggregator.
+
+    `fresh` makes the keys of wallets and coins.
+    """
     net = net or InProcessChain(seed=7)
     net.step()
     clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
@@ -172,7 +178,7 @@ async def virtual_world(net: InProcessChain | None = None, *, routed: bool = Fal
     chain = RoutedChain(pool, None, in_process_router(net, pool, clock)) if routed else PumpChain(pool)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(net.run)
-        yield World(chain, launch_stream(InProcessSubscriptions(net), chain, clock), transport)
+        yield World(chain, launch_stream(InProcessSubscriptions(net), chain, clock), transport, fresh)
         nursery.cancel_scope.cancel()
 
 

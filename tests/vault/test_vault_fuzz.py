@@ -1,0 +1,31 @@
+"""A small share of `make fuzz-vault` in every run of the suite, and the proof that it finds what it looks for."""
+
+from __future__ import annotations
+
+import pytest
+from trio.testing import MockClock
+
+from bot.trading.intent import Side
+from bot.vault import policy
+from tests.vault.fuzz.robbery import Robbed, rob
+
+REQUESTS = 1_500
+FOUND_WITHIN = 3_000
+
+
+async def test_requests_of_somebody_who_holds_the_socket_move_no_value_outside_the_policy(
+    autojump_clock: MockClock,
+) -> None:
+    seen = await rob(20_261_121, REQUESTS)
+    assert seen["signed, and lands"] > 100, "else nothing was tried"
+    assert seen["refused by policy"] > REQUESTS // 4
+    assert min(seen["refused by key"], seen["refused by epoch"]) > 0
+
+
+@pytest.mark.parametrize("hole", ["_read_transfer", "_read_token_call", "_read_opening", "launchpad_trade"])
+async def test_a_policy_with_a_hole_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, hole: str
+) -> None:
+    monkeypatch.setattr(policy, hole, lambda *_: (Side.SELL, 0))
+    with pytest.RaisesGroup(Robbed, flatten_subgroups=True):
+        await rob(1, FOUND_WITHIN)
