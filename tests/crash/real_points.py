@@ -47,6 +47,7 @@ NOT_HERE = (
     "LedgerAudit._is_order_of",
     "LookAhead.preview",  # somebody asks for a card
     "Quoting.warnings",
+    "Quoting._withdrawable",
     "Closings._submit",  # an account has been empty for minutes, and a sale of everything leaves none
     "Closings._sign",
     "Closings._let_go",
@@ -98,7 +99,7 @@ def _provoke(bot: RealBot, point: str) -> None:
             _trade_elsewhere(bot)
         case "Quoting._sale" if point.endswith("chain.offer"):
             _trade_elsewhere(bot)
-        case "Pipeline._lamports" | "Pipeline._simulated" | "Quoting._withdrawable":
+        case "Pipeline._lamports" | "Pipeline._simulated":
             _buy_by_hand(bot)
         case "LedgerAudit._explain":
             _give(bot)

@@ -17,6 +17,8 @@ from tests.whole.real_evidence import Books, Node, Row
 # A monitor looks at least once a second; the rest is for a machine on which much else runs. A fault lasts far longer.
 IN_TIME_MS = 3_000
 
+STORY_MS = 15_000  # of the log, before and behind the moment when a position opened
+
 BPS = 10_000
 TRADE_FEE_BPS = 125
 VIRTUAL_QUOTE_LAMPORTS = 30_000_000_000
@@ -121,12 +123,13 @@ def story_of(late: Sequence[Due], books: Books, events: Sequence[Mapping[str, An
     lines: list[str] = []
     for due in late:
         row = next(row for row in books.positions if row["id"] == due.position_id)
-        names = {row["id"], row["mint"]}
+        names = {row["id"], row["mint"], row["user_id"]}
         names |= {
             event["intent"] for event in events if event["event"] == "intent_planned" and event["mint"] == row["mint"]
         }
         lines.append(f"{due}: {dict(row)}")
-        lines += [str(event) for event in events if names & {one for one in event.values() if isinstance(one, str)}]
+        told = [event for event in events if names & {one for one in event.values() if isinstance(one, str)}]
+        lines += [str(event) for event in told if abs(moment_ms(event) - row["opened_at"]) < STORY_MS]
     return "\n".join(lines)
 
 
