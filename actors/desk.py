@@ -1,4 +1,4 @@
-"""The desk: it finds the executor of a request's wallet, starts it on demand, and turns its troubles into refusals."""
+"""The desk: it finds the executor of a request, starts it on demand, and turns its troubles into refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from actors.runtime import (
 )
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.closings import Closings
-from bot.execution.lanes import exit_lane
+from bot.execution.lanes import executor_of, exit_lane
 from bot.execution.look_ahead import LookAhead
 from bot.execution.pipeline import Pipeline
 from bot.ports import Preview, Snipe, Submitted, UserStore, Wallet
@@ -42,7 +42,7 @@ TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
 class ExecutorDesk:
     """Implements `bot.ports.Desk` and `SnipeDesk`. `executors` gives the running dynamic supervisor, `child` its child's spec.
 
-    A wallet whose executor is quarantined buys nothing; its exits are served below `rescue`.
+    A wallet whose own executor is quarantined buys nothing; exits whose executor is are served below `rescue`.
     """
 
     store: UserStore
@@ -55,7 +55,7 @@ class ExecutorDesk:
     _wallets: dict[str, Wallet] = field(default_factory=dict)
 
     async def submit(self, request: TradeRequest, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
-        """One turn of the wallet's executor; a sale passes every waiting buy on the control lane.
+        """One turn of an executor of the wallet: a sale waits for no buy, and for few others (see `lanes.executor_of`).
 
         What a pause refuses takes no turn and asks nobody, so that no flood of entries delays an exit.
         """
@@ -72,7 +72,7 @@ class ExecutorDesk:
         return await self._turn(request, Trade(request, FIRST_RUNG, snipe))
 
     async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
-        """A turn of the same executor, so that a wallet never has two signers."""
+        """A turn of the same executor, so that a token never has two signers of its sales."""
         return await self._turn(intent.request, Again(intent, rung))
 
     async def close(self, request: TradeRequest) -> Submitted | Refused:
@@ -88,15 +88,14 @@ class ExecutorDesk:
             supervisor = self.executors()
         except Unavailable as error:
             return Refused("unavailable", f"{error}; nothing was done")
-        if request.wallet_id in self._closed:
+        executor_id = executor_of(request)
+        if executor_id in self._closed:
             return Refused("busy", "this wallet's orders are being taken up anew; try again in a moment")
         try:
-            if request.side is Side.SELL and self._is_quarantined(supervisor, request.wallet_id):
+            if request.side is Side.SELL and supervisor.state_of(executor_id) == "quarantined":
                 supervisor = self.rescue()
-            await self._ensure(supervisor, wallet)
-            answer = await supervisor.ref(request.wallet_id).ask(
-                message, timeout_s=TURN_S, control=request.side is Side.SELL
-            )
+            await self._ensure(supervisor, executor_id, wallet)
+            answer = await supervisor.ref(executor_id).ask(message, timeout_s=TURN_S)
         except (MailboxFull, MaxChildren, InitFailed) as error:
             return Refused("busy", f"too many orders are waiting ({error}); try again in a moment")
         except SupervisorError as error:
@@ -105,7 +104,7 @@ class ExecutorDesk:
                 "unavailable", f"this wallet's orders are taken up again in a moment ({error}); nothing was done"
             )
         except (ActorFailed, ActorDead, trio.TooSlowError) as error:
-            log.warning("executor_lost", wallet=request.wallet_id, key=request.key, reason=repr(error))
+            log.warning("executor_lost", executor=executor_id, key=request.key, reason=repr(error))
             return Refused(
                 "unknown", "the order was interrupted; /positions shows what became of it, do not repeat it before"
             )
@@ -138,29 +137,25 @@ class ExecutorDesk:
             return Refused("unavailable", f"{error}; nothing was done")
 
     @asynccontextmanager
-    async def replacing(self, wallet_id: str) -> AsyncIterator[None]:
-        """Within this a wallet's executor may be started again by hand: nobody else signs for it, and none is started.
+    async def replacing(self, executor_id: str) -> AsyncIterator[None]:
+        """Within this an executor may be started again by hand: nobody else signs in its place, and none is started.
 
         The one below `rescue` that served its exits meanwhile finishes what it holds and is joined before.
         """
-        self._closed.add(wallet_id)
+        self._closed.add(executor_id)
         try:
             rescue = self.rescue()
-            if rescue.state_of(wallet_id) is not None:
+            if rescue.state_of(executor_id) is not None:
                 with suppress(NotFound):  # it ended by itself meanwhile
-                    await rescue.terminate_child(wallet_id, mode="drain")
+                    await rescue.terminate_child(executor_id, mode="drain")
             yield
         finally:
-            self._closed.discard(wallet_id)
+            self._closed.discard(executor_id)
 
-    @staticmethod
-    def _is_quarantined(supervisor: Supervisor, wallet_id: str) -> bool:
-        return supervisor.state_of(wallet_id) == "quarantined"
-
-    async def _ensure(self, supervisor: Supervisor, wallet: Wallet) -> None:
-        if supervisor.state_of(wallet.id) is not None:
+    async def _ensure(self, supervisor: Supervisor, executor_id: str, wallet: Wallet) -> None:
+        if supervisor.state_of(executor_id) is not None:
             return
         try:
-            await supervisor.start_child(self.child(wallet.id, Executor(wallet, self.pipeline, self.closings)))
+            await supervisor.start_child(self.child(executor_id, Executor(wallet, self.pipeline, self.closings)))
         except AlreadyStarted:
             return

@@ -1,4 +1,4 @@
-"""One executor per wallet: it takes that wallet's requests one at a time, exits before entries."""
+"""An executor takes a wallet's requests one at a time: one of each wallet its purchases, others the sales of its tokens."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Close:
 
 
 class Executor(Actor[None, Trade | Again | Close]):
-    """Its turn makes the risk gate's answer hold until the intent is written. Sales come in on the control lane."""
+    """Its turn makes the risk gate's answer hold until the intent is written."""
 
     def __init__(self, wallet: Wallet, pipeline: Pipeline, closings: Closings) -> None:
         self._wallet, self._pipeline, self._closings = wallet, pipeline, closings

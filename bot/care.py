@@ -68,7 +68,7 @@ class MoneyCare:
         self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard, self.alert)
 
     def executors(self) -> Supervisor:
-        """Where a wallet's requests are served now; raises Unavailable between the halt and its workers."""
+        """Where requests are served now; raises Unavailable between the halt and its workers."""
         return self._below("money", "executors")
 
     def _below(self, *path: str) -> Supervisor:
@@ -209,7 +209,7 @@ class MoneyCare:
         await self._start_monitor(workers, position, forced)
 
     async def start_workers(self) -> None:
-        """Who confirms what the workers send, and who compares the books; executors come on demand, one per wallet.
+        """Who confirms what the workers send, and who compares the books; executors come on demand.
 
         Raises Unavailable.
         """

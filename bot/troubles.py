@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from actors.runtime import ChildStatistics
 from bot.clock import rfc3339_s
+from bot.execution.lanes import wallet_of
 from bot.ports import Owner
 from bot.trading.runbooks import QUARANTINED, TREE
 from bot.tree_record import WallTime
@@ -93,7 +94,7 @@ def find_troubles(
                     failures=worker.restarts + (state not in {"running", ENDING}),
                     since_ms=since_ms,
                     failure=_short(worker.last_failure or "its start has not ended"),
-                    owner=owners.get(worker.id),
+                    owner=owners.get(wallet_of(worker.id)),
                 )
             )
     return sorted(found, key=_urgency)
@@ -164,10 +165,12 @@ def _words(trouble: Trouble, by_fallback: Collection[str]) -> tuple[str, str]:
     match trouble.home:
         case "snipers":
             return f"The sniper of {of_user}", f"nothing is sniped for {of_user}"
+        case "executors" if wallet_of(trouble.name) != trouble.name:
+            return f"An executor of sales of the wallet of {of_user}", "what it would sell is sold by another"
         case "executors":
             return (
                 f"The executor of the wallet of {of_user}",
-                "that wallet buys nothing; its exits are served by another",
+                "that wallet buys nothing; its exits are served by others",
             )
         case "position_monitors":
             return f"The monitor of {_position(trouble)}", _watched(trouble, by_fallback)

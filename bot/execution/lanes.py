@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from zlib import crc32
+
+from bot.trading.intent import Side, TradeRequest
+
+# Sales of one wallet that are made beside each other: in a crash the last of twenty waits for one other, and not for nineteen.
+EXIT_EXECUTORS = 64
 
 _leaving: ContextVar[bool] = ContextVar("exit_lane", default=False)
 _following: ContextVar[bool] = ContextVar("follows_orders", default=False)
@@ -45,3 +51,18 @@ def order_lane() -> Iterator[None]:
 def may_exceed_budget() -> bool:
     """Whether what the running task asks is counted but never refused for a budget of requests."""
     return _leaving.get() or _following.get()
+
+
+def executor_of(request: TradeRequest) -> str:
+    """The id of the executor that serves a request: the wallet's own, and for a sale that of its token's exits.
+
+    So no sale waits for a purchase or for another token's sale, and a token never has two signers of sales.
+    """
+    if request.side is not Side.SELL:
+        return request.wallet_id
+    return f"{request.wallet_id}.exits-{crc32(request.mint.encode()) % EXIT_EXECUTORS}"
+
+
+def wallet_of(executor_id: str) -> str:
+    """The wallet that an executor signs for."""
+    return executor_id.partition(".")[0]

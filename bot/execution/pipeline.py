@@ -22,6 +22,7 @@ from bot.errors import (
     SendRejected,
     Unavailable,
 )
+from bot.execution.at_once import at_once
 from bot.execution.balance_book import BalanceBook
 from bot.execution.day_loss import closed_by_loss, unrealized
 from bot.execution.exit_balances import ExitBalances
@@ -170,7 +171,11 @@ class Pipeline:
         bound.info("intent_planned", context=request.context, reserved_lamports=admitted.reserved_lamports)
         trouble: Exception | None = None
         try:
-            order, sells_all = await self._prepare(admitted, wallet, settings, rung)
+            prepare = partial(self._prepare, admitted, wallet, settings, rung)
+            if request.side is Side.SELL:
+                (order, sells_all), _ = await at_once(prepare, self.chain.short_blockhash)
+            else:
+                order, sells_all = await prepare()
             attempt = await self._sign(admitted, wallet, order, sells_all=sells_all)
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             trouble = error

@@ -6,14 +6,16 @@ A preview and the order itself come through here, so that a card shows what the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError, RouterUnavailable, SendRejected
+from bot.execution.at_once import at_once
 from bot.execution.borne_out import BorneOut
 from bot.execution.exit_balances import ExitBalances
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
-from bot.ports import Chain, Wallet
+from bot.ports import Chain, Wallet, WalletBalances
 from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
 from bot.trading.exits import AT_ANY_PRICE
 from bot.trading.failures import order_failure
@@ -88,11 +90,12 @@ class Quoting:
     async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """Quote against the reserves of this moment. Raises CannotPrepareError, ChainUnavailable or DecodeError."""
         try:
+            if request.side is Side.SELL:
+                looks = partial(self._venue, request), partial(self.holdings.of, wallet, request.mint)
+                return await self._sale(request, *await at_once(*looks))
             venue = self._told(request) or await self._venue(request)
-            if request.side is Side.BUY:
-                await self._refuse_token(request, settings, venue)
-                return await self._buy(request, venue)
-            return await self._sale(request, wallet, venue)
+            await self._refuse_token(request, settings, venue)
+            return await self._buy(request, venue)
         except LookupError as error:
             raise CannotPrepareError(
                 f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
@@ -193,8 +196,7 @@ class Quoting:
             )
         return offer
 
-    async def _sale(self, request: TradeRequest, wallet: Wallet, venue: Venue) -> Priced:
-        balances = await self.holdings.of(wallet, request.mint)
+    async def _sale(self, request: TradeRequest, venue: Venue, balances: WalletBalances) -> Priced:
         held_raw = balances.token_raw.get(request.mint, 0)
         token_raw = min(request.token_raw or bps_floor(held_raw, request.share_bps), held_raw)
         if token_raw == 0:

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from bot.execution.policy import Policy
 from bot.localnet.addresses import associated_token
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import User, Wallet
+from bot.ports import Submitted, User, Wallet
 from bot.trading.intent import Attempt, AttemptState, Side
 from bot.trading.ladder import MAX_ATTEMPTS
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
@@ -38,6 +38,7 @@ from tests.whole.virtual import (
 
 HOLD = UserSettings(take_profit_bps=None, stop_loss_bps=None, max_hold_s=None)
 TENTH = LAMPORTS_PER_SOL // 10
+ALL_SIGNED_MS = 3_500
 
 
 def exits(world: World) -> list[Attempt]:
@@ -250,3 +251,30 @@ async def test_a_flatten_of_a_wallet_that_has_spent_all_but_its_reserve_climbs_e
 
 async def lamports_of(bot: TradingBot, wallet: Wallet) -> int:
     return (await bot.adapters.chain.balances(wallet.address)).lamports
+
+
+async def test_twenty_positions_of_one_wallet_leave_a_slow_chain_beside_each_other(autojump_clock: MockClock) -> None:
+    """Every answer takes half a second: the last of them waits for few others, and for no purchase that is being made."""
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", replace(HOLD, stop_loss_bps=1_500))
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mints = [crowd.launch() for _ in range(20)]
+        await trio.sleep(1)
+        for number, mint in enumerate(mints):
+            crowd.buy(mint, 7 + number % 5, 4 * LAMPORTS_PER_SOL)
+            await trio.sleep(1)
+            submitted = await bot.desk.submit(order(user, wallet, mint, key=mint, spend_lamports=TENTH // 5))
+            assert isinstance(submitted, Submitted), submitted
+            await bought(world, number + 1)
+        world.chain.set_fault("rpc-slow", for_s=60, delay_ms=500)
+        began_ms = world.clock.now_ms()
+        for number, mint in enumerate(mints):
+            crowd.sell_all(mint, 7 + number % 5)
+        await until(lambda: len({row.intent_id for row in exits(world)}) == 20, within_s=30)
+        took_ms = max(row.created_at_ms for row in exits(world)) - began_ms
+        assert took_ms < ALL_SIGNED_MS
+        world.chain.set_fault("rpc-slow", for_s=0.1, delay_ms=1)
+        await closed(world, 20)
+        assert await world.books_equal_chain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
+from bot.execution.lanes import wallet_of
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.intent import IntentState
 from bot.trading.limits import UserSettings
@@ -61,7 +62,9 @@ async def test_an_executor_stopped_in_the_middle_of_planning_a_sale_delays_it_li
     async with running_bot(world) as bot:
         await open_for_entries(bot)
         await _planned_sale(world, bot)
-        await bot.supervisor("money", "executors").terminate_child(wallet.id)
+        executors = bot.supervisor("money", "executors")
+        for child in [child.id for child in executors.which_children() if wallet_of(child.id) == wallet.id]:
+            await executors.terminate_child(child)
         await _sold(world)
         assert await world.books_equal_chain()
 

@@ -18,6 +18,7 @@ from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
 from actors.runtime.testing import Cast
 from bot.chain.mode_router import ModeRouter
 from bot.errors import Unavailable
+from bot.execution.lanes import executor_of
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Routing, Submitted, TrackedWallet, User, Wallet
 from bot.refusal import CannotError
@@ -166,20 +167,23 @@ async def test_a_monitor_that_is_given_up_again_passes_to_the_fallback_again(aut
         await closed(here.world, 1)
 
 
-async def test_a_released_executor_is_the_only_signer_of_its_wallet(autojump_clock: MockClock) -> None:
+async def test_a_released_executor_of_sales_is_their_only_signer(autojump_clock: MockClock) -> None:
     async with scene(KEEPS) as here:
         _, mint = await here.position()
         executors, flatten = here.bot.supervisor("money", "executors"), here.bot.supervisor("guard", "flatten")
-        await crash_until_given_up(executors, here.wallet.id)
-        sale = order(here.user, here.wallet, mint, key="half", share_bps=2_500)
+        sale = order(here.user, here.wallet, mint, key="first", share_bps=2_500)
+        executor_id = executor_of(sale)
         assert isinstance(await here.bot.desk.submit(sale), Submitted)
-        assert state_of(flatten, here.wallet.id) == "running"
-        await here.verbs.release("root/money/executors/demo-1", "put right", BY)
-        assert (state_of(executors, here.wallet.id), state_of(flatten, here.wallet.id)) == ("running", None)
+        await trio.sleep(5)
+        await crash_until_given_up(executors, executor_id)
+        assert isinstance(await here.bot.desk.submit(replace(sale, key="half")), Submitted)
+        assert state_of(flatten, executor_id) == "running"
+        await here.verbs.release(f"root/money/executors/{executor_id}", "put right", BY)
+        assert (state_of(executors, executor_id), state_of(flatten, executor_id)) == ("running", None)
         await trio.sleep(5)
         again = order(here.user, here.wallet, mint, key="rest", share_bps=2_500)
         assert isinstance(await here.bot.desk.submit(again), Submitted)
-        assert state_of(flatten, here.wallet.id) is None
+        assert state_of(flatten, executor_id) is None
 
 
 async def test_a_restart_by_hand_burns_no_budget_and_moves_nobody_else(autojump_clock: MockClock) -> None:
