@@ -171,11 +171,11 @@ class Pipeline:
         bound.info("intent_planned", context=request.context, reserved_lamports=admitted.reserved_lamports)
         trouble: Exception | None = None
         try:
-            prepare = partial(self._prepare, admitted, wallet, settings, rung)
             if request.side is Side.SELL:
-                (order, sells_all), _ = await at_once(prepare, self.chain.short_blockhash)
+                prepare = partial(self._prepare, admitted, wallet, settings, rung)
+                (order, sells_all), _ = await at_once(prepare, self._blockhash_for_exit)
             else:
-                order, sells_all = await prepare()
+                order, sells_all = await self._prepare(admitted, wallet, settings, rung)
             attempt = await self._sign(admitted, wallet, order, sells_all=sells_all)
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             trouble = error
@@ -344,7 +344,7 @@ class Pipeline:
         """
         for is_short in (True, False) if order.side is Side.SELL else (False,):
             if is_short:
-                blockhash = await self.chain.short_blockhash()
+                blockhash = await self._blockhash_for_exit()
             else:
                 blockhash = await self.chain.latest_blockhash()
             raw, signature = await self._signed(intent, wallet, order, blockhash)
@@ -367,6 +367,9 @@ class Pipeline:
         self.units.signed(attempt.signature, kind_of(order))
         await self.store.record_attempt(attempt)
         return attempt
+
+    async def _blockhash_for_exit(self) -> Blockhash:
+        return await self.chain.short_blockhash()
 
     async def _signed(
         self, intent: Intent, wallet: Wallet, order: SwapOrder, blockhash: Blockhash

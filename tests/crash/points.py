@@ -36,6 +36,8 @@ NO_POINT = {
     "LedgerAudit.foreign: self.history.transactions": "reads the chain",
     "LedgerAudit.foreign: self.history.moved": "reads the chain",
     "LedgerAudit._was_ours_before: self.history.moved": "reads the chain",
+    "at_once: trio.open_nursery": "waits for both, which are named where they are asked",
+    "at_once.ask: question": "what is asked beside each other is named where it is asked",
     "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.news: self._news.setdefault(intent_id, trio.Event()).wait": "waits in memory; whoever waits owes nothing",
     "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",

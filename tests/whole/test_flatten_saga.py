@@ -6,6 +6,7 @@ import gc
 from dataclasses import dataclass
 
 import msgspec
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -16,6 +17,7 @@ from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
 from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
+from bot.execution import lanes
 from bot.localnet.inprocess import InProcessChain
 from bot.status import StatusBoard
 from bot.status_text import status_text
@@ -186,8 +188,9 @@ class ListeningWorld(World):
 
 
 async def test_the_first_exits_take_no_time_from_signing_the_last_and_are_not_signed_again_meanwhile(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lanes, "EXIT_EXECUTORS", 1)  # so that a few sales take long
     made = make_world(InProcessChain(seed=1))
     world = ListeningWorld(made.chain, made.clock)
     crowd = Crowd(world.chain)
