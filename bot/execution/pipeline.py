@@ -14,14 +14,7 @@ import structlog
 import trio
 
 from bot.clock import Clock, day_of, day_start_ms
-from bot.errors import (
-    ChainUnavailable,
-    Conflict,
-    DecodeError,
-    KeyUnavailable,
-    SendRejected,
-    Unavailable,
-)
+from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
 from bot.execution.at_once import at_once
 from bot.execution.balance_book import BalanceBook
 from bot.execution.day_loss import closed_by_loss, unrealized
@@ -376,13 +369,9 @@ class Pipeline:
     ) -> tuple[bytes, str]:
         """Bytes and signature of an order."""
         message = self.chain.build(order, blockhash)
-        self._refuse_frozen(intent.request)
-        return self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, order.mint, message)))
-
-    def _refuse_frozen(self, request: TradeRequest) -> None:
-        """The last look before the key is used. Raises CannotPrepareError for a wallet that was frozen since the gate."""
-        if refused := refuse_frozen(self._causes(request)):
+        if refused := refuse_frozen(self._causes(intent.request)):  # it was frozen since the gate
             raise CannotPrepareError(refused.reason, refused.code)
+        return self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, order.mint, message)))
 
     async def _send(self, intent: Intent, attempt: Attempt, order: SwapOrder) -> str:
         """Let the bytes leave. Whatever the routes answer, the confirmation watcher follows the attempt to its end."""

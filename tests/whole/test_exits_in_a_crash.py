@@ -22,10 +22,13 @@ from bot.trading.risk_gate import ENTRY_OVERHEAD_LAMPORTS, EXIT_RESERVE_LAMPORTS
 from bot.trading.trading_state import Halt, State
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
+from bot.vault.local_vault import LocalVault
+from tests.vault.vault_samples import guard
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import (
     FUND_LAMPORTS,
+    MASTER_KEY,
     World,
     bought,
     closed,
@@ -214,6 +217,7 @@ async def test_a_flatten_of_a_wallet_that_has_spent_all_but_its_reserve_climbs_e
     autojump_clock: MockClock,
 ) -> None:
     world = make_world(InProcessChain(seed=1))
+    world.vault = LocalVault(MASTER_KEY, guard(trade_lamports=FUND_LAMPORTS))
     crowd = Crowd(world.chain)
     user, wallet = await world.user(
         "demo-1", replace(HOLD, max_trade_lamports=FUND_LAMPORTS, max_position_lamports=FUND_LAMPORTS)
