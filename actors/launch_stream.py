@@ -14,7 +14,7 @@ from bot.execution.health import Health
 from bot.execution.price_book import PriceBook
 from bot.ports import LaunchStream, PricePoint
 from bot.trading.landing import SLOT_MS
-from bot.trading.launch import CurveLeft, LaunchpadEvent, StreamEvent
+from bot.trading.launch import CurveLeft, LaunchpadEvent, StreamEvent, ToldTwice
 
 RECONNECT_MIN_S = 0.2
 RECONNECT_MAX_S = 5.0
@@ -52,6 +52,9 @@ class LaunchStreamLink:
     def _take(self, event: StreamEvent) -> None:
         if isinstance(event, CurveLeft):
             self.prices.doubt(event.mint)
+            return
+        if isinstance(event, ToldTwice):
+            self.prices.bear_out(event.mint, PricePoint(event.event.curve, event.seen_at_ms))
             return
         is_late = self.clock.now_ms() - event.seen_at_ms > SLOT_MS
         self.prices.push(event.mint, PricePoint(event.curve, event.seen_at_ms, is_late))

@@ -234,7 +234,7 @@ def launch_stream(
         streams = _streams(cluster.ws_urls, endpoints, chosen.rpc, terms)
         return PumpLaunchStream(
             streams,
-            chain.events_of,
+            chain.recorded,
             chain.signatures_since,
             clock,
             silence_s=terms.silence_s,
@@ -242,6 +242,7 @@ def launch_stream(
             newest_slot=chain.newest_slot,
             tellers=[stream.teller for stream in streams],
             bound=terms.bound,
+            others=len(endpoints.names) > 1,
         )
 
     def pumpportal() -> LaunchSource:

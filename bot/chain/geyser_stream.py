@@ -165,4 +165,5 @@ class GeyserLaunches:
             slot=told.slot,
             seen_at_ms=self._clock.now_ms() - late_ms,
             source=NAME,
+            told_by=NAME,
         )

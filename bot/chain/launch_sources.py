@@ -16,7 +16,7 @@ from bot.chain.told import ToldByAnyone
 from bot.clock import Clock
 from bot.errors import ChainUnavailable
 from bot.ports import LaunchSource, SourceHealth
-from bot.trading.launch import StreamEvent, TokenLaunch
+from bot.trading.launch import LaunchpadEvent, StreamEvent, TokenLaunch, ToldTwice, told_twice
 
 RECONNECT_MIN_S = 0.2
 RECONNECT_MAX_S = 5.0
@@ -58,13 +58,23 @@ class _Ear:
     stands: Callable[[], None]
 
     async def tell(self, event: StreamEvent) -> None:
-        is_launch, is_repeat = isinstance(event, TokenLaunch), self.told.is_repeat(event)
+        if isinstance(event, ToldTwice):
+            await self.queue.send.send(event)
+            return
+        is_launch, first = isinstance(event, TokenLaunch), self.told.told_before(event)
         self.lane.launches += is_launch
-        if is_repeat:
+        if first is not None:
             await trio.lowlevel.checkpoint()
+            if isinstance(first, LaunchpadEvent) and isinstance(event, LaunchpadEvent):
+                await self._bear_out(first, event)
             return
         self.lane.first += is_launch
         await self.queue.send.send(event)
+
+    async def _bear_out(self, first: LaunchpadEvent, event: LaunchpadEvent) -> None:
+        """Two sources have told of something; whether they are two voices is another matter."""
+        if (twice := told_twice(first, event)) is not None:
+            await self.queue.send.send(twice)
 
     def alive(self) -> None:
         self.lane.heard_at_s = trio.current_time()

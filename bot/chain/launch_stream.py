@@ -15,6 +15,7 @@ import trio
 from bot.chain import wire
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.event_queue import EventQueue, reading
+from bot.chain.named_transactions import ReadRecord, Recorded
 from bot.chain.pumpfun import events_in_logs, launchpad_events, tells_launch_or_trade
 from bot.chain.silence import Silence
 from bot.chain.slot_bound import SlotBound
@@ -40,8 +41,6 @@ MAX_REPAIR_SLOTS = 25  # ten seconds; launches that are older are too old to be 
 SLOT_MS = 400
 REPAIRS_AT_ONCE = 8
 
-FetchEvents = Callable[[str], Awaitable[tuple[bytes, ...] | None]]
-
 # Signatures with their slots of the launchpad's transactions that succeeded, the newest first, down to a signature.
 FetchSince = Callable[[str], Awaitable[list[tuple[str, int]]]]
 
@@ -58,7 +57,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Connection:
-    """One subscription: its number since the stream was made, its endpoint's name, and where its events go.
+    """One subscription: its number since the stream was made, its name, whose word it is, and where its events go.
 
     Its `lookups` outlive it, as long as the block that reads the events. Times are trio's. `slot` is the newest that it told,
     `heard_at_s` is when it last told a new one, None before; `newest` is the signature and slot of the latest transaction
@@ -67,6 +66,7 @@ class _Connection:
 
     number: int
     name: str
+    teller: str
     events: EventQueue
     lookups: trio.Nursery
     opened_at_s: float | None = None
@@ -79,10 +79,11 @@ class PumpLaunchStream:
     """Two connections at a time where there are two endpoints; the first to tell of an event counts.
 
     One that is lost or silent is replaced by the next endpoint, and a block ends when none can be had. `fetch_events`
-    reads the event payloads of a transaction (`PumpChain.events_of`), for logs that were cut; `fetch_since` lists what was
+    reads the event payloads of a transaction (`PumpChain.recorded`), for logs that were cut; `fetch_since` lists what was
     missed while nobody was followed. No new slot heard for `silence_s` means that a connection is dead, however open it
     looks and whatever it repeats, unless `newest_slot`, that of the endpoints, shows that the chain stands. `tellers` are the
     names of the sources' endpoints, in the same order; who rests by the `bound` is followed only when nobody else is left.
+    Where `others` can be asked, what a connection tells is the word of its endpoint until another one has told the same.
     """
 
     name = "logs"
@@ -91,7 +92,7 @@ class PumpLaunchStream:
     def __init__(
         self,
         sources: Subscriptions | Sequence[Subscriptions],
-        fetch_events: FetchEvents,
+        fetch_events: ReadRecord,
         fetch_since: FetchSince,
         clock: Clock,
         *,
@@ -100,6 +101,7 @@ class PumpLaunchStream:
         newest_slot: Callable[[], int] = lambda: 0,
         tellers: Sequence[str] = (),
         bound: SlotBound | None = None,
+        others: bool = False,
     ) -> None:
         self._sources = tuple(sources) if isinstance(sources, Sequence) else (sources,)
         if not self._sources:
@@ -112,6 +114,7 @@ class PumpLaunchStream:
         self._newest_of_endpoints = newest_slot
         self._tellers = tuple(tellers) or tuple(source.name for source in self._sources)
         self._bound = bound
+        self._others = others
         self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
         self._newest: tuple[str, int] | None = None
@@ -176,7 +179,8 @@ class PumpLaunchStream:
             source = self._sources[place]
             heard = self._counts.heard
             self._connections += 1
-            connection = _Connection(self._connections, source.name, events, lookups, newest=self._newest)
+            teller = self._tellers[place] if self._others else ""
+            connection = _Connection(self._connections, source.name, teller, events, lookups, newest=self._newest)
             self._followed[place] = connection
             try:
                 trouble = await self._follow(source, connection)
@@ -246,7 +250,7 @@ class PumpLaunchStream:
         missed = [one for one in reversed(listed) if one[1] >= since_slot and not self._told.knows(one[0])]
         log.info("stream_gap", since_slot=slot, transactions=len(missed))
         limit = trio.CapacityLimiter(REPAIRS_AT_ONCE)
-        payloads: dict[str, tuple[bytes, ...]] = {}
+        payloads: dict[str, Recorded] = {}
 
         async def read(told: wire.InContext[wire.Logs]) -> None:
             async with limit:
@@ -269,12 +273,12 @@ class PumpLaunchStream:
                 await self._hand_on_late(found, told, reader, newest_slot)
 
     async def _hand_on_late(
-        self, payloads: tuple[bytes, ...], told: wire.InContext[wire.Logs], reader: _Connection, newest_slot: int
+        self, found: Recorded, told: wire.InContext[wire.Logs], reader: _Connection, newest_slot: int
     ) -> None:
         """Its events count as seen when they happened, so that nobody takes an old launch for a fresh one."""
         late_ms = (newest_slot - told.context.slot) * SLOT_MS
         try:
-            await self._hand_on(payloads, told, reader, late_ms=late_ms)
+            await self._hand_on(found.payloads, told, replace(reader, teller=found.told_by), late_ms=late_ms)
             self._counts.repaired += 1
         except DecodeError as error:
             self._lose(told, str(error))
@@ -349,22 +353,18 @@ class PumpLaunchStream:
         self._reads.seen(PUMPFUN, is_readable=is_readable)
 
     async def _hand_on(
-        self,
-        payloads: tuple[bytes, ...],
-        told: wire.InContext[wire.Logs],
-        connection: _Connection,
-        *,
-        late_ms: int = 0,
+        self, payloads: tuple[bytes, ...], told: wire.InContext[wire.Logs], connection: _Connection, *, late_ms: int = 0
     ) -> None:
+        signature, slot, seen_at_ms = told.value.signature, told.context.slot, self._clock.now_ms() - late_ms
         found = launchpad_events(
-            payloads, signature=told.value.signature, slot=told.context.slot, seen_at_ms=self._clock.now_ms() - late_ms
+            payloads, signature=signature, slot=slot, seen_at_ms=seen_at_ms, told_by=connection.teller
         )
         for index, event in enumerate(found):
-            if self._told.is_repeat(told.value.signature, index, connection.number):
-                self._counts.repeated += 1
-                continue
-            self._counts.events += 1
-            await connection.events.send.send(event)
+            news = self._told.news(event, index, connection.number)
+            self._counts.events += news is event
+            self._counts.repeated += news is not event
+            if news is not None:
+                await connection.events.send.send(news)
 
     def _lose(self, told: wire.InContext[wire.Logs], reason: str) -> None:
         self._counts.lost += 1
@@ -385,12 +385,12 @@ class PumpLaunchStream:
             for _ in range(LOOKUP_TRIES):
                 await trio.sleep(LOOKUP_PAUSE_S)
                 try:
-                    payloads = await self._fetch_events(told.value.signature)
+                    found = await self._fetch_events(told.value.signature)
                 except ChainUnavailable as error:
                     reason = str(error)
                     continue
-                if payloads is not None:
-                    await self._hand_on(payloads, told, connection)
+                if found is not None:
+                    await self._hand_on(found.payloads, told, replace(connection, teller=found.told_by))
                     return
         except DecodeError as error:
             reason = str(error)

@@ -22,10 +22,20 @@ REMEMBERED = 4_096
 TRIES = 6
 PAUSE_S = 0.5  # a transaction shows at `confirmed` a slot or two after it was named
 
-# The slot of a confirmed transaction and the launchpad's event payloads in it; None while no endpoint shows it.
-ReadRecord = Callable[[str], Awaitable[tuple[int, tuple[bytes, ...]] | None]]
-
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The slot of a confirmed transaction and the launchpad's event payloads in it, as one endpoint showed them."""
+
+    slot: int
+    payloads: tuple[bytes, ...]
+    told_by: str = ""
+
+
+# What was recorded of a signature; None while no endpoint shows it. Raises ChainUnavailable.
+ReadRecord = Callable[[str], Awaitable[Recorded | None]]
 
 
 @dataclass(slots=True)
@@ -133,12 +143,12 @@ class NamedTransactions:
                 try:
                     found = await self._read(named.signature)
                     if found is not None and self._bound is not None:
-                        self._bound.check(self._source, found[0])
+                        self._bound.check(self._source, found.slot)
                 except ChainUnavailable as error:
                     reason = str(error)
                     continue
                 if found is not None:
-                    self._take(named, *found)
+                    self._take(named, found)
                     return
             self._lose(named, reason)
         except DecodeError as error:
@@ -146,11 +156,16 @@ class NamedTransactions:
         finally:
             named.done.set()
 
-    def _take(self, named: _Named, slot: int, payloads: tuple[bytes, ...]) -> None:
+    def _take(self, named: _Named, found: Recorded) -> None:
         """Raises DecodeError."""
         seen_at_ms = self._clock.now_ms() - named.late_ms
         named.events = launchpad_events(
-            payloads, signature=named.signature, slot=slot, seen_at_ms=seen_at_ms, source=self._source
+            found.payloads,
+            signature=named.signature,
+            slot=found.slot,
+            seen_at_ms=seen_at_ms,
+            source=self._source,
+            told_by=found.told_by,
         )
         self._counts.read += 1
 

@@ -19,11 +19,12 @@ from bot.chain.evidence import LandedEvidence
 from bot.chain.landed import event_payloads
 from bot.chain.launchpad_config import LaunchpadConfig
 from bot.chain.mints import decode_metadata, decode_mint
+from bot.chain.named_transactions import Recorded
 from bot.chain.outcome import failed_instruction, failure_of
 from bot.chain.pools import Pools
 from bot.chain.price_witness import PriceWitness, curves_in
 from bot.chain.pumpfun import curve_in
-from bot.chain.rpc import AccountData, Commitment
+from bot.chain.rpc import AccountData, Commitment, RpcClient
 from bot.chain.shared_accounts import SharedAccounts
 from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import Told, WitnessedReads
@@ -380,12 +381,12 @@ class PumpChain:
         """The newest slot that the endpoints told lately; 0 when nobody was heard."""
         return self._endpoints.newest_slot()
 
-    async def events_of(self, signature: str) -> tuple[bytes, ...] | None:
-        """The launchpad's event payloads of a confirmed transaction, for logs that were cut; None when none is shown yet."""
-        found = await self.recorded(signature)
-        return None if found is None else found[1]
+    async def recorded(self, signature: str) -> Recorded | None:
+        """The launchpad's events of a confirmed transaction, for one that was cut or named; None when none is shown yet."""
 
-    async def recorded(self, signature: str) -> tuple[int, tuple[bytes, ...]] | None:
-        """The slot of a confirmed transaction with those payloads, for one that somebody named."""
-        record = await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
-        return None if record is None else (record.slot, event_payloads(record))
+        async def ask(client: RpcClient) -> Recorded | None:
+            record = await client.transaction(signature, "confirmed")
+            told_by = client.name if len(self._endpoints.names) > 1 else ""
+            return None if record is None else Recorded(record.slot, event_payloads(record), told_by)
+
+        return await self._endpoints.first_known(ask)

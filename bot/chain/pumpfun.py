@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.chain import layouts
 from bot.chain.addresses import EVENT_AUTHORITY, POOL_EVENT_AUTHORITY, POOL_PROGRAM, PUMP_PROGRAM
@@ -122,11 +122,12 @@ def curve_in(account: AccountData, slot: int, told_by: str = "") -> Curve:
 
 
 def launchpad_events(
-    payloads: Iterable[bytes], *, signature: str, slot: int, seen_at_ms: int, source: str = LOGS
+    payloads: Iterable[bytes], *, signature: str, slot: int, seen_at_ms: int, source: str = LOGS, told_by: str = ""
 ) -> list[LaunchpadEvent]:
     """Launches and trades among event payloads of one transaction, in its order; `source` is who told of it.
 
-    Other events and coins that are not quoted in SOL are left out. Raises DecodeError when a launch or trade is cut short.
+    `told_by` is the endpoint or service whose word alone they are. Other events and coins that are not quoted in SOL are left
+    out. Raises DecodeError when a launch or trade is cut short.
     """
     found: list[LaunchpadEvent] = []
     for payload in payloads:
@@ -136,7 +137,7 @@ def launchpad_events(
         elif payload[:8] == layouts.TRADE_EVENT:
             event = _trade(layouts.decode_trade_event(payload), signature, slot, seen_at_ms)
         if event is not None:
-            found.append(event)
+            found.append(replace(event, curve=replace(event.curve, told_by=told_by)) if told_by else event)
     return found
 
 

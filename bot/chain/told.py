@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from bot.trading.launch import CurveTrade, StreamEvent, TokenLaunch
+from bot.trading.launch import (
+    CurveLeft,
+    CurveTrade,
+    LaunchpadEvent,
+    StreamEvent,
+    TokenLaunch,
+    ToldTwice,
+    says_the_same,
+    told_twice,
+)
 
 REMEMBERED = 16_384  # transactions; minutes of a busy launchpad
 
@@ -14,22 +23,26 @@ class ToldEvents:
     """Which connection told of which event first, so that a later connection does not tell it again.
 
     An event is known by its transaction's signature and its place there. The same connection may repeat one: nodes do
-    when a transaction lands again on another fork.
+    when a transaction lands again on another fork. So may another one that does not say the same: one of them lies.
     """
 
     def __init__(self) -> None:
-        self._by_signature: OrderedDict[str, dict[int, int]] = OrderedDict()
+        self._by_signature: OrderedDict[str, dict[int, tuple[int, LaunchpadEvent]]] = OrderedDict()
 
     def knows(self, signature: str) -> bool:
         """Whether some connection told of a transaction."""
         return signature in self._by_signature
 
-    def is_repeat(self, signature: str, index: int, connection: int) -> bool:
-        """Whether another connection told of this event already; notes it otherwise."""
-        told = self._by_signature.setdefault(signature, {})
+    def news(self, event: LaunchpadEvent, index: int, connection: int) -> LaunchpadEvent | ToldTwice | None:
+        """What is to be handed on: the event itself, unless another connection told it alike; then that two have, or nothing."""
+        told = self._by_signature.setdefault(event.signature, {})
         if len(self._by_signature) > REMEMBERED:
             self._by_signature.popitem(last=False)
-        return told.setdefault(index, connection) != connection
+        first_connection, first = told.setdefault(index, (connection, event))
+        if first_connection == connection:
+            told[index] = connection, event
+            return event
+        return told_twice(first, event) if says_the_same(first, event) else event
 
 
 class ToldByAnyone:
@@ -39,26 +52,26 @@ class ToldByAnyone:
     """
 
     def __init__(self) -> None:
-        self._by_signature: OrderedDict[str, set[tuple[object, ...]]] = OrderedDict()
+        self._by_signature: OrderedDict[str, dict[tuple[object, ...], StreamEvent]] = OrderedDict()
 
     def knows(self, signature: str) -> bool:
         """Whether some source told of a transaction."""
         return signature in self._by_signature
 
-    def is_repeat(self, event: StreamEvent) -> bool:
-        """Whether this event was told already; notes it otherwise."""
+    def told_before(self, event: LaunchpadEvent | CurveLeft) -> StreamEvent | None:
+        """The event as it was told already; None otherwise, and then it is noted."""
         said: tuple[object, ...] = (type(event), event.mint)
         if isinstance(event, TokenLaunch):
             said += (event.slot,)
         elif isinstance(event, CurveTrade):
             said += (event.slot, event.curve.virtual_token_raw, event.curve.virtual_quote_lamports)
-        told = self._by_signature.setdefault(event.signature, set())
+        told = self._by_signature.setdefault(event.signature, {})
         if len(self._by_signature) > REMEMBERED:
             self._by_signature.popitem(last=False)
         if said in told:
-            return True
-        told.add(said)
-        return False
+            return told[said]
+        told[said] = event
+        return None
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """A price that money hangs on is no single endpoint's word: before a decision stands on it, a second one is asked.
 
-Only what would be acted upon is borne out, an exit by price or the bound of an order, and never every poll. What the stream
-told, or two endpoints alike, is asked of nobody. While nobody else answers, one word has to do: a stop that works on one
-endpoint is worth more than one that waits.
+Only what would be acted upon is borne out, an exit by price or the bound of an order, and never every poll. What two told
+alike, over their streams or when they were asked, is asked of nobody. While nobody else answers, one word has to do: a stop
+that works on one endpoint is worth more than one that waits.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -15,7 +15,7 @@ from bot.ports import PricePoint
 from bot.trading.curve import Curve
 from bot.trading.pool import Pool
 from bot.trading.route import Route
-from bot.trading.venue import Venue, told_by
+from bot.trading.venue import Venue, same_reserves, told_by
 
 log = structlog.get_logger()
 
@@ -132,6 +132,25 @@ class PriceBook:
         if known is None or _has_moved(known.venue, point.venue):
             entry.changed.set()
             entry.changed = trio.Event()
+
+    def bear_out(self, mint: str, point: PricePoint) -> None:
+        """Two have told of these reserves alike: where they still stand they are nobody's single word any more.
+
+        Newer ones that one has told since stand on, and wait for the other.
+        """
+        entry = self._entries.get(mint)
+        if entry is None or told_by(point.venue):
+            return
+        standing, agreed = entry.point, entry.told.get("")
+        if standing is None or point.venue.slot > standing.venue.slot:
+            self.push(mint, point)
+        elif same_reserves(standing.venue, point.venue):
+            entry.point = entry.told[""] = replace(point, is_late=standing.is_late)
+            entry.read_at_ms = point.seen_at_ms
+            if entry.watchers:
+                self._put(mint, entry)
+        elif agreed is None or point.venue.slot >= agreed.venue.slot:
+            entry.told[""] = point
 
     def latest(self, mint: str) -> PricePoint | None:
         entry = self._entries.get(mint)

@@ -43,7 +43,8 @@ class Fees:
 class Curve:
     """Reserves of one bonding curve at one slot. `creator` is its base58 key; a zero creator earns no fee.
 
-    `told_by` is the endpoint whose word alone this is; empty for what the stream told, or two endpoints alike.
+    `told_by` is the endpoint, or the service with a stream of its own, whose word alone this is; empty for what two told alike,
+    and where there is nobody else to ask.
     """
 
     virtual_token_raw: int

@@ -39,7 +39,7 @@ def wraps_sol(venue: Venue) -> bool:
 
 
 def told_by(venue: Venue) -> str:
-    """The endpoint whose word alone a venue's reserves are; empty for what two told, the stream, or an aggregator."""
+    """The endpoint whose word alone a venue's reserves are; empty for what two told, or an aggregator."""
     return "" if isinstance(venue, Route) else venue.told_by
 
 

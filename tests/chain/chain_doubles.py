@@ -337,13 +337,14 @@ def in_process_sources(
     made: dict[str, LaunchSource] = {
         "logs": PumpLaunchStream(
             streams or [InProcessSubscriptions(net)],
-            chain.events_of,
+            chain.recorded,
             chain.signatures_since,
             clock,
             newest_slot=chain.newest_slot,
             reads=reads,
             tellers=[stream.teller for stream in streams],
             bound=bound,
+            others=len(streams) > 1,
         ),
         "pumpportal": HintedLaunches(in_process_portal(net, key=key), chain.recorded, clock, per_second=READS_PER_S),
     }

@@ -54,7 +54,7 @@ def pump_chain(transports: Sequence[Transport], clock: Clock) -> PumpChain:
 
 
 def launch_stream(subscriptions: Subscriptions, chain: PumpChain, clock: Clock) -> PumpLaunchStream:
-    return PumpLaunchStream(subscriptions, chain.events_of, chain.signatures_since, clock)
+    return PumpLaunchStream(subscriptions, chain.recorded, chain.signatures_since, clock)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ async def real_pool(localnet: dict[str, Any]) -> AsyncIterator[tuple[World, Endp
         chain = PumpChain(pool)
         sources = [WebSocketSubscriptions(one["ws_url"]) for one in localnet["endpoints"]]
         yield (
-            World(chain, PumpLaunchStream(sources, chain.events_of, chain.signatures_since, clock), transports[-1]),
+            World(chain, PumpLaunchStream(sources, chain.recorded, chain.signatures_since, clock), transports[-1]),
             pool,
         )
 

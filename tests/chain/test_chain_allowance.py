@@ -69,7 +69,7 @@ async def test_an_endpoint_is_asked_for_what_it_is_there_for(autojump_clock: Moc
     doors, pool = pool_with(AllowanceRule(frozenset({"send"})), AllowanceRule(frozenset({"read", "history"})))
     chain = PumpChain(pool)
     await chain.latest_blockhash()
-    await chain.events_of("5" * 86 + "1")
+    await chain.recorded("5" * 86 + "1")
     await chain.search_absences("5" * 86 + "1", NEVER_SENT)
     assert "getLatestBlockhash" not in doors[0].asked
     assert "getTransaction" not in doors[0].asked

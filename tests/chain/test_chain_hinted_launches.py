@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from bot.chain.hinted_launches import HintedLaunches
 from bot.chain.launch_sources import LaunchSources
-from bot.chain.named_transactions import PAUSE_S, TRIES
+from bot.chain.named_transactions import PAUSE_S, TRIES, Recorded
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.localnet.inprocess import InProcessChain
@@ -55,7 +55,7 @@ class Ledger:
         self.answers = answers
         self.asked: list[str] = []
 
-    async def read(self, signature: str) -> tuple[int, tuple[bytes, ...]] | None:
+    async def read(self, signature: str) -> Recorded | None:
         self.asked.append(signature)
         delay_s, answer = self.answers.get(signature, (0.0, None))
         await trio.sleep(delay_s)
@@ -79,7 +79,7 @@ async def _told(source: HintedLaunches) -> list[StreamEvent]:
     return seen
 
 
-FOUND = (7, (TRADE,))
+FOUND = Recorded(7, (TRADE,))
 
 
 async def test_what_is_named_is_read_and_told_in_the_order_of_its_naming(autojump_clock: MockClock) -> None:
@@ -113,7 +113,7 @@ async def test_no_more_is_asked_than_the_budget_allows(autojump_clock: MockClock
     began_s = trio.current_time()
     times: list[float] = []
 
-    async def read(signature: str) -> tuple[int, tuple[bytes, ...]] | None:
+    async def read(signature: str) -> Recorded | None:
         times.append(trio.current_time() - began_s)
         return await ledger.read(signature)
 
@@ -131,7 +131,7 @@ def _reads_of(sources: LaunchSources) -> list[str]:
     [hinted] = [lane.source for lane in sources._streams if isinstance(lane.source, HintedLaunches)]
     read = hinted._named._read
 
-    async def noted(signature: str) -> tuple[int, tuple[bytes, ...]] | None:
+    async def noted(signature: str) -> Recorded | None:
         asked.append(signature)
         return await read(signature)
 

@@ -105,9 +105,7 @@ async def test_a_trade_goes_through_over_one_connection_to_each_endpoint(localne
             await pool.admit(localnet["genesis_hash"])
             chain = PumpChain(pool)
             source = WebSocketSubscriptions(localnet["ws_url"])
-            world = World(
-                chain, PumpLaunchStream(source, chain.events_of, chain.signatures_since, clock), transports[0]
-            )
+            world = World(chain, PumpLaunchStream(source, chain.recorded, chain.signatures_since, clock), transports[0])
             trader = await world.funded()
             mint = await world.launched(await world.funded())
             bought = fill_from(await world.landed(trader, await world.buy_order(trader, mint, SOL)), Side.BUY)

@@ -15,7 +15,7 @@ from bot.chain.pumpfun import launchpad_events
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
 from bot.ports import Listener
-from bot.trading.launch import CurveLeft, CurveTrade, StreamEvent
+from bot.trading.launch import CurveLeft, CurveTrade, StreamEvent, ToldTwice
 from tests.chain.chain_scenario import EPOCH_MS
 from tests.chain.test_chain_events import TRADE
 
@@ -69,11 +69,16 @@ def _sources(*streams: Scripts, fallback: Scripts | None = None) -> LaunchSource
 
 
 async def _until_lost(sources: LaunchSources) -> tuple[list[str], str]:
-    seen: list[str] = []
+    seen, reason = await _events_until_lost(sources)
+    return [event.signature for event in seen], reason
+
+
+async def _events_until_lost(sources: LaunchSources) -> tuple[list[StreamEvent], str]:
+    seen: list[StreamEvent] = []
     with pytest.raises(ChainUnavailable) as raised:
         async with sources.events() as events:
             while True:
-                seen.append((await anext(events)).signature)
+                seen.append(await anext(events))
     return seen, str(raised.value)
 
 
@@ -177,3 +182,31 @@ async def test_each_source_says_how_old_its_last_sign_of_life_is(autojump_clock:
         first, second = sources.sources()
     assert (first.state, first.age_s, first.since_ms) == ("up", 3, EPOCH_MS)
     assert (second.state, second.age_s, second.detail) == ("down", None, "b: refused")
+
+
+def told_by(voice: str, event: CurveTrade) -> CurveTrade:
+    return replace(event, curve=replace(event.curve, told_by=voice))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "borne_out"), [("a", "b", 1), ("a", "", 1), ("a", "a", 0), ("", "b", 0), ("", "", 0)]
+)
+async def test_what_two_voices_tell_alike_is_no_single_ones_word(
+    autojump_clock: MockClock, first: str, second: str, borne_out: int
+) -> None:
+    one, other = told_by(first, trade("1")), told_by(second, trade("1", seen_at_ms=7))
+    seen, _ = await _events_until_lost(
+        _sources(Scripts("a", [ALIVE, one, 3.0, LOST]), Scripts("b", [ALIVE, 1.0, other, 2.0, LOST]))
+    )
+    twice = [event for event in seen if isinstance(event, ToldTwice)]
+    assert len(seen) == 1 + borne_out
+    assert [(event.event, event.event.curve.told_by, event.seen_at_ms) for event in twice] == [(one, "", 7)] * borne_out
+
+
+async def test_what_two_voices_tell_otherwise_is_told_as_each_ones_word(autojump_clock: MockClock) -> None:
+    true = told_by("a", trade("1"))
+    false = told_by("b", trade("1", curve=replace(SAMPLE.curve, virtual_quote_lamports=1)))
+    seen, _ = await _events_until_lost(
+        _sources(Scripts("a", [ALIVE, true, 3.0, LOST]), Scripts("b", [ALIVE, 1.0, false, 2.0, LOST]))
+    )
+    assert seen == [true, false]

@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
+from bot.chain.named_transactions import Recorded
 from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe
 from bot.chain.told import REMEMBERED
 from bot.clock import virtual_clock
@@ -167,9 +168,9 @@ async def test_what_is_remembered_is_bounded(autojump_clock: MockClock) -> None:
 
 
 async def test_a_cut_log_that_is_read_after_a_switch_repeats_nothing(autojump_clock: MockClock) -> None:
-    async def fetch(signature: str) -> tuple[bytes, ...]:
+    async def fetch(signature: str) -> Recorded:
         await trio.sleep(1)
-        return (TRADE,)
+        return Recorded(9, (TRADE,))
 
     cut = _logs("1", [f"Program {PUMP} invoke [1]", "Log truncated"])
     stream = _stream(Scripts("a:2", [cut, LOST]), Scripts("b:2", [trade("1"), 1.8, slot(10)]), fetch=fetch)
@@ -183,7 +184,7 @@ async def test_a_dropped_stream_of_one_endpoint_of_two_is_not_noticed_by_the_rea
     async with virtual_world(net) as world:
         clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
         sources = [InProcessSubscriptions(net, endpoint) for endpoint in range(2)]
-        stream = PumpLaunchStream(sources, world.chain.events_of, world.chain.signatures_since, clock)
+        stream = PumpLaunchStream(sources, world.chain.recorded, world.chain.signatures_since, clock)
         creator = await world.funded()
         with trio.fail_after(60):
             async with stream.events() as events:
@@ -218,9 +219,9 @@ async def test_what_was_logged_while_nobody_was_followed_is_read_afterwards_once
         asked.append(signature)
         return [("4", 12), ("3", 11), ("2", 10)]
 
-    async def fetch(signature: str) -> tuple[bytes, ...]:
+    async def fetch(signature: str) -> Recorded:
         await trio.sleep(0.1)
-        return (TRADE,)
+        return Recorded(9, (TRADE,))
 
     stream = _stream(
         Scripts("a:2", [trade("1"), LOST], [trade("4", at_slot=12), 1.9, slot(13), 1.9]), fetch=fetch, since=since
@@ -242,7 +243,7 @@ async def test_a_stream_that_went_silent_under_a_market_loses_nothing(autojump_c
     async with virtual_world(net) as world:
         clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
         source = InProcessSubscriptions(net, 1)
-        stream = PumpLaunchStream(source, world.chain.events_of, world.chain.signatures_since, clock)
+        stream = PumpLaunchStream(source, world.chain.recorded, world.chain.signatures_since, clock)
         creator = await world.funded()
         seen: list[str] = []
 
@@ -273,7 +274,7 @@ async def test_notifications_out_of_order_are_all_handed_on(autojump_clock: Mock
     async with virtual_world(net) as world:
         clock = virtual_clock(trio.current_time, epoch_ms=EPOCH_MS, seed=1)
         sources = [InProcessSubscriptions(net, endpoint) for endpoint in range(2)]
-        stream = PumpLaunchStream(sources, world.chain.events_of, world.chain.signatures_since, clock)
+        stream = PumpLaunchStream(sources, world.chain.recorded, world.chain.signatures_since, clock)
         net.set_fault("reorder", for_s=600, endpoint="rpc-1")
         creator = await world.funded()
         with trio.fail_after(60):

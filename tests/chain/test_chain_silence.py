@@ -154,9 +154,7 @@ def _source(name: str, net: InProcessChain, chain: PumpChain) -> LaunchSource:
     if name == "grpc":
         return GeyserLaunches(in_process_geyser(net), chain.newest_slot, clock, silence_s=SILENCE_S)
     subscriptions = InProcessSubscriptions(net)
-    return PumpLaunchStream(
-        subscriptions, chain.events_of, chain.signatures_since, clock, newest_slot=chain.newest_slot
-    )
+    return PumpLaunchStream(subscriptions, chain.recorded, chain.signatures_since, clock, newest_slot=chain.newest_slot)
 
 
 @pytest.mark.parametrize("name", ["logs", "grpc"])

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from bot.chain.geyser_stream import GeyserLaunches
-from bot.chain.named_transactions import NamedTransactions
+from bot.chain.named_transactions import NamedTransactions, Recorded
 from bot.chain.slot_bound import AHEAD_SLOTS, SlotBound
 from bot.chain.subscriptions import Deliver, Notification, Opened, OwnSubscriptions, Subscribe
 from bot.chain.wallet_stream import GeyserWallets
@@ -170,9 +170,9 @@ async def test_so_is_one_of_wallets(autojump_clock: MockClock) -> None:
 
 
 async def test_a_named_transaction_of_such_a_slot_is_no_answer(autojump_clock: MockClock) -> None:
-    async def read(signature: str) -> tuple[int, tuple[bytes, ...]]:
+    async def read(signature: str) -> Recorded:
         await trio.lowlevel.checkpoint()
-        return FAR, ()
+        return Recorded(FAR, ())
 
     ears = Ears()
     named = NamedTransactions(read, _clock(), per_second=10, source="pumpportal", bound=Chain().bound())

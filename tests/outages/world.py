@@ -170,7 +170,7 @@ class OutageWorld(World):
                 [
                     PumpLaunchStream(
                         subscriptions,
-                        chain.events_of,
+                        chain.recorded,
                         chain.signatures_since,
                         self.clock,
                         newest_slot=chain.newest_slot,

@@ -141,7 +141,7 @@ class Scanners:
         world = self.world
         chain = PumpChain(Endpoints([RpcClient(InProcessTransport(world.chain), 2.5)], world.clock))
         launches = PumpLaunchStream(
-            InProcessSubscriptions(world.chain), chain.events_of, chain.signatures_since, world.clock
+            InProcessSubscriptions(world.chain), chain.recorded, chain.signatures_since, world.clock
         )
         while True:
             try:

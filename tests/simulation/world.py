@@ -111,7 +111,7 @@ class DoorWorld(World):
                 [
                     PumpLaunchStream(
                         subscriptions,
-                        chain.events_of,
+                        chain.recorded,
                         chain.signatures_since,
                         self.clock,
                         newest_slot=chain.newest_slot,

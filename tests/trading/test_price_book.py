@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from bot.execution.price_book import PriceBook
 from bot.ports import PricePoint
 from bot.trading.curve import Curve
+from bot.trading.venue import told_by
 
 MINTS = ["a", "b", "c", "d", "e"]
 STEPS = st.lists(
@@ -63,3 +64,47 @@ def test_old_prices_are_told_in_the_order_in_which_they_are_to_be_read(
         await trio.lowlevel.checkpoint()
 
     trio.run(main, clock=MockClock())
+
+
+async def test_what_two_told_counts_where_it_still_stands_and_takes_nothing_newer_away(
+    autojump_clock: MockClock,
+) -> None:
+    book = PriceBook()
+
+    def told(lamports: int, slot: int, by: str) -> PricePoint:
+        return PricePoint(Curve(10**15, lamports, 1, 0, False, "Creator", slot, by), 1_000 + slot)
+
+    with book.watching("a"):
+        book.push("a", told(1, 7, "one"))
+        book.push("a", told(2, 7, "one"))
+        book.bear_out("a", told(1, 7, ""))
+        assert book.latest("a") == told(2, 7, "one")
+        assert book.told_by_all("a") == told(1, 7, "").venue
+        assert book.older_than(2_000) == ["a"]
+        book.bear_out("a", told(2, 7, ""))
+        point = book.latest("a")
+        assert point is not None
+        assert told_by(point.venue) == ""
+        assert book.older_than(1_000) == []
+        book.bear_out("a", told(3, 8, ""))
+        assert book.latest("a") == told(3, 8, "")
+
+
+async def test_a_price_of_one_stream_alone_is_read_again_and_gives_way_to_the_read_once_it_is_old(
+    autojump_clock: MockClock,
+) -> None:
+    book = PriceBook()
+
+    def told(slot: int, at_ms: int, by: str) -> PricePoint:
+        return PricePoint(Curve(10**15, slot, 1, 0, False, "Creator", slot, by), at_ms)
+
+    with book.watching("a"):
+        book.push("a", told(7, 10_000, "two"), outlives_ms=3_000)
+        for at_ms in range(10_500, 13_500, 500):
+            book.push("a", told(30 + at_ms, at_ms, "one"))
+            assert book.older_than(12_000) == ["a"]
+            book.push("a", told(8, at_ms, "two"), outlives_ms=3_000)
+            assert book.latest("a") != told(8, at_ms, "two")
+        book.push("a", told(8, 13_500, "two"), outlives_ms=3_000)
+        assert book.latest("a") == told(8, 13_500, "two")
+        assert book.otherwise("a", "two", 0) is None

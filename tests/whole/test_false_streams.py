@@ -10,11 +10,14 @@ from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.curve import Curve
+from bot.trading.limits import UserSettings
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from bot.trading.venue import same_reserves
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.false_stream import FalseStream
-from tests.whole.test_false_prices import STOP, holding, state_of_liar
-from tests.whole.virtual import World, closed, make_world, running_bot
+from tests.whole.test_false_prices import GAIN, LOSS, STOP, TRAIL, holding, sales, state_of_liar
+from tests.whole.virtual import World, closed, make_world, pausing, running_bot, until
 
 FAR_SLOTS = 100_000
 
@@ -31,6 +34,13 @@ def price_of(bot: TradingBot, mint: str) -> Curve:
     assert point is not None
     assert isinstance(point.venue, Curve)
     return point.venue
+
+
+def bps_of(true: Curve, told_bps: int) -> Curve:
+    """A curve with another price, and what is virtual of it as it was."""
+    lamports = true.virtual_quote_lamports * told_bps // BPS
+    real_lamports = max(true.real_quote_lamports + lamports - true.virtual_quote_lamports, 1)
+    return replace(true, virtual_quote_lamports=lamports, real_quote_lamports=real_lamports)
 
 
 async def delivered(stream: FalseStream) -> None:
@@ -57,10 +67,70 @@ async def test_a_slot_of_the_far_future_hides_no_crash_and_its_teller_is_left(au
         await closed(world, 1, within_s=5)
 
 
-@pytest.mark.parametrize("endpoints", [3, 2, 1])
-async def test_a_slot_that_is_a_little_ahead_again_and_again_hides_no_crash(
-    autojump_clock: MockClock, endpoints: int
+@pytest.mark.parametrize("plan", [STOP, TRAIL, GAIN])
+@pytest.mark.parametrize("endpoints", [3, 2])
+async def test_a_trade_that_one_stream_makes_up_sells_nothing(
+    autojump_clock: MockClock, endpoints: int, plan: UserSettings
 ) -> None:
+    world, stream = lying_world(endpoints)
+    user, wallet = await world.user("demo-1", plan)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, Crowd(world.chain))
+        true = price_of(bot, mint)
+        for told_bps in (BPS // 2, 3 * BPS):
+            false = bps_of(true, told_bps)
+            stream.trade(mint, replace(false, slot=true.slot + 3), is_buy=told_bps > BPS)
+            await delivered(stream)
+            await trio.sleep(5)
+        assert not sales(world)
+        assert same_reserves(price_of(bot, mint), true)
+        assert (await world.store.open_positions())[0].peak_lamports < LAMPORTS_PER_SOL // 5
+
+
+async def test_a_loss_that_one_stream_makes_up_pauses_nobody(autojump_clock: MockClock) -> None:
+    world, stream = lying_world()
+    user, wallet = await world.user("demo-1", LOSS)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, Crowd(world.chain))
+        true = price_of(bot, mint)
+        for number in range(20):
+            stream.trade(mint, replace(bps_of(true, BPS // 2), slot=true.slot + number), is_buy=False)
+            await trio.sleep(1)
+        assert stream.told == 20
+        assert not sales(world)
+        assert pausing(bot) == set()
+
+
+async def test_a_crash_that_both_streams_tell_sells_as_soon_as_before(autojump_clock: MockClock) -> None:
+    world, _ = lying_world()
+    user, wallet = await world.user("demo-1", STOP)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        crowd.sell_all(mint, 7)
+        await until(lambda: bool(sales(world)), within_s=2)
+        assert price_of(bot, mint).told_by == ""
+
+
+async def test_old_reserves_at_slots_a_little_ahead_again_and_again_hide_no_crash(autojump_clock: MockClock) -> None:
+    world, stream = lying_world()
+    user, wallet = await world.user("demo-1", STOP)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        mint = await holding(world, bot, user, wallet, crowd)
+        true = price_of(bot, mint)
+        for number in range(16):
+            stream.trade(mint, replace(true, slot=true.slot + 25 + number))
+            if number == 2:
+                crowd.sell_all(mint, 7)
+            await trio.sleep(0.5)
+        assert stream.told == 16
+        assert sales(world)
+        await closed(world, 1, within_s=5)
+
+
+@pytest.mark.parametrize("endpoints", [3, 2, 1])
+async def test_a_slot_that_is_a_little_ahead_once_hides_no_crash(autojump_clock: MockClock, endpoints: int) -> None:
     world, stream = lying_world(endpoints)
     user, wallet = await world.user("demo-1", STOP)
     crowd = Crowd(world.chain)

@@ -182,7 +182,7 @@ class ListeningWorld(World):
         endpoints = Endpoints([RpcClient(self.node, 2.5)], self.clock)
         chain = PumpChain(endpoints)
         stream = PumpLaunchStream(
-            InProcessSubscriptions(self.chain), chain.events_of, chain.signatures_since, self.clock
+            InProcessSubscriptions(self.chain), chain.recorded, chain.signatures_since, self.clock
         )
         return Adapters(self.store, chain, stream, PumpWallets(endpoints), self.vault, self.clock)
 
