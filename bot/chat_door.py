@@ -15,6 +15,7 @@ from bot.telegram.handlers import (
     AccountHandlers,
     AlertHandlers,
     BookHandlers,
+    LeavingHandlers,
     ModeHandlers,
     PeopleHandlers,
     PreferenceHandlers,
@@ -25,6 +26,7 @@ from bot.telegram.handlers import (
     WatchingHandlers,
     make_chat,
 )
+from bot.telegram.handlers.about import LOCAL
 from bot.telegram.roles import role_of
 from bot.trace import Tracer
 from bot.trading.intent import Mode
@@ -69,6 +71,16 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         ),
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
+        leaving=LeavingHandlers(
+            store,
+            chain,
+            clock,
+            bot.panic,
+            changed,
+            bot.hunt.tracking_changed,
+            bot.guard.resume_user,
+            is_play_money=board.cluster == LOCAL,
+        ),
         modes=ModeHandlers(switch, store, chain),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,

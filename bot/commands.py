@@ -127,6 +127,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("snipe_enable", "", "let the sniper buy new launches for you within your limits", enters_with=0),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
     Command("panic", "", "stop your sniper and sell every open position now", urgent=True),
+    Command("close_account", "[yes]", "leave: sell everything, and erase who you are; says first what that means"),
     Command("users", "[HANDLE]", "who uses this bot: role, mode, sniper and open positions of each", role=Role.ADMIN),
     Command(
         "role",

@@ -77,7 +77,7 @@ class Console:
         """The Telegram id or the handle to speak for. While the database is away a name that was given is believed."""
         asked = self.only(None if asked is None else str(asked))
         if asked is None:
-            users = await self.store.users()
+            users = [user for user in await self.store.users() if not user.has_left]
             if not users:
                 raise BotError("there is no user yet; use --as TELEGRAM_ID")
             return users[0].handle

@@ -76,7 +76,7 @@ class Registrar:
         wallet = Wallet(self.clock.new_id(), user.id, address, self.mode)
         if not await self.store.create_user(user, wallet, key, settings):
             raise Conflict(f"the user {handle} was made by somebody else at this moment; try again")
-        log.info("user_created", user=user.id, handle=handle, wallet=wallet.id, address=address)
+        log.info("user_created", user=user.id, wallet=wallet.id, address=address)
         if self.fund is not None:
             await self.fund(address)
         return user

@@ -11,6 +11,7 @@ from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
 from bot.ports.inbox import InboxStore
 from bot.ports.intents import IntentStore
+from bot.ports.leaving import LeavingStore
 from bot.ports.ledger import LedgerStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
@@ -82,6 +83,7 @@ class Store(
     OutboxStore,
     AlertStore,
     InboxStore,
+    LeavingStore,
     TrackingStore,
     StandingStore,
     TokenStore,

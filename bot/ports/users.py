@@ -22,7 +22,8 @@ ChangeSettings = Callable[[UserSettings], UserSettings]
 class User:
     """A person who consented. `handle` is a short unique name (`demo-1`); `telegram_id` is None for demo users.
 
-    `consent_version` names the consent text that the person agreed to; it is asked again when the text changes.
+    `consent_version` names the consent text that the person agreed to; it is asked again when the text changes. Of one who
+    `has_left` nobody knows any more who he was.
     """
 
     id: str
@@ -30,6 +31,7 @@ class User:
     telegram_id: int | None
     mode: Mode
     consent_version: str
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_inbox import MemoryInbox
+from bot.storage.memory_leaving import MemoryLeaving
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
@@ -353,6 +354,7 @@ class MemoryStore(
     MemoryOutbox,
     MemoryAlerts,
     MemoryInbox,
+    MemoryLeaving,
     MemoryTracking,
     MemoryStandings,
     MemoryTokens,

@@ -9,6 +9,7 @@ import trio
 
 from bot.errors import StoreUnavailable
 from bot.ports import ChangeSettings, SealedKey, Store, User, Wallet
+from bot.storage.leaving_rules import handle_of_closed
 from bot.storage.spool_charge import Charge, listed
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -65,6 +66,13 @@ class SpooledPeople:
         self._memory.know_users(
             [replace(user, consent_version=version) for user in self._memory.all_users() if user.id == user_id]
         )
+
+    async def close_account(self, user_id: str, now_ms: int) -> None:
+        """Memory forgets who he was as well; his wallets stay, as in the rows."""
+        await self._store.close_account(user_id, now_ms)
+        leavers = [user for user in self._memory.all_users() if user.id == user_id]
+        handle = handle_of_closed(user_id)
+        self._memory.know_users([replace(user, handle=handle, telegram_id=None, has_left=True) for user in leavers])
 
     async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
         added = await self._store.add_wallet(wallet, key)

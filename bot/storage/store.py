@@ -17,6 +17,7 @@ from bot.storage.halts import Halts
 from bot.storage.inbox import Inbox
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
+from bot.storage.leaving import Leaving
 from bot.storage.ledger import Ledger
 from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
@@ -42,6 +43,7 @@ class PostgresStore(
     Outbox,
     Alerts,
     Inbox,
+    Leaving,
     Tracking,
     Standings,
     Tokens,

@@ -241,4 +241,11 @@ def _wallet(row: Row) -> Wallet:
 
 
 def _user(row: Row) -> User:
-    return User(row["id"], row["handle"], row["telegram_id"], Mode(row["mode"]), row["consent_version"])
+    return User(
+        row["id"],
+        row["handle"],
+        row["telegram_id"],
+        Mode(row["mode"]),
+        row["consent_version"],
+        has_left=row["closed_at"] is not None,
+    )

@@ -98,6 +98,7 @@ async def bot_on_telegram(
     api: ChatApi | None = None,
     admission: Admission | None = None,
     policy: Policy | None = None,
+    cluster: str = "local",
 ) -> AsyncIterator[TradingBot]:
     """One life of the bot with its gateway; entries are open when the block begins. Without an API it is the twin."""
     world = talk.world
@@ -112,7 +113,7 @@ async def bot_on_telegram(
         registrar = Registrar(
             store, bot.adapters.vault, clock, Mode.LIVE, world._fund, admission=admission or Admission()
         )
-        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster=cluster, foundation=None)
         chat = chat_of(bot, board, registrar, MODES)
         await open_for_entries(bot)
         async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api, inbox=store) as life:

@@ -148,7 +148,16 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     await talk.asks("/version", f"trading-bot {version('trading-bot')}, on a local chain of its own.")
     told = await talk.asks("/diag", "[live] Your sniper is off; paused by nothing. /snipe_enable switches it on.")
     assert "For a token that you do not hold, in this order:" in told
-    for wrong in ("/wallets all", "/deposit 1", "/orders *", "/health x", "/version 9999999999", "/diag \u202e"):
+    await talk.asks("/close_account", "To close it: /close_account yes")
+    for wrong in (
+        "/close_account no",
+        "/wallets all",
+        "/deposit 1",
+        "/orders *",
+        "/health x",
+        "/version 9999999999",
+        "/diag \u202e",
+    ):
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
 
 

@@ -8,6 +8,7 @@ from bot.telegram.handlers.about import About, AboutHandlers, Pulse
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
+from bot.telegram.handlers.leaving import LeavingHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
@@ -27,6 +28,7 @@ def make_chat(
     about: AboutHandlers,
     alerts: AlertHandlers,
     books: BookHandlers,
+    leaving: LeavingHandlers,
     modes: ModeHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
@@ -72,6 +74,7 @@ def make_chat(
         "positions": trade.positions,
         "why": watching.why,
         "panic": trade.panic,
+        "close_account": leaving.close_account,
         "users": people.users,
         "role": people.role,
         "broadcast": people.broadcast,
@@ -87,6 +90,7 @@ __all__ = [
     "AccountHandlers",
     "AlertHandlers",
     "BookHandlers",
+    "LeavingHandlers",
     "ModeHandlers",
     "PeopleHandlers",
     "PreferenceHandlers",

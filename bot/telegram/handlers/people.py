@@ -37,7 +37,7 @@ class PeopleHandlers:
     async def users(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) > 1:
             raise wrong_usage(command)
-        users = [await self._named(arguments[0])] if arguments else await self.store.users()
+        users = [await self._named(arguments[0])] if arguments else await self._all()
         settings = await self.store.many_settings([user.id for user in users])
         held = Counter(position.user_id for position in await self.store.open_positions())
         roles = Counter(one.role for one in settings.values())
@@ -104,7 +104,7 @@ class PeopleHandlers:
             raise wrong_usage(command)
         text = incoming.text.split(maxsplit=1)[1].strip()
         giver, now_ms = known(incoming), self.clock.now_ms()
-        users = await self.store.users()
+        users = await self._all()
         await self.store.post_all(
             [
                 OutboxMessage(
@@ -126,12 +126,16 @@ class PeopleHandlers:
             " off gets none."
         )
 
+    async def _all(self) -> list[User]:
+        """Everybody who has not left."""
+        return [user for user in await self.store.users() if not user.has_left]
+
     async def _named(self, word: str) -> User:
         """The user of a handle or a Telegram id."""
         user = await self.store.user_by_handle(word)
         if user is None and (telegram_id := telegram_id_of(word)) is not None:
             user = await self.store.user_by_telegram_id(telegram_id)
-        if user is None:
+        if user is None or user.has_left:
             raise UsageError("there is no such user; /users lists them")
         return user
 

@@ -1,0 +1,47 @@
+"""People who leave, in PostgreSQL: one transaction, which waits for whoever judges an order of theirs."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from bot.storage.audit import put_audit
+from bot.storage.database import Repository
+from bot.storage.leaving_rules import ACCOUNT_CLOSED, READER_LEFT, handle_of_closed, refuse_leaving
+from bot.storage.rules import no_user
+from bot.storage.users import LOCK_USER
+
+SELECT_LEFT_OVER = """
+select
+    (select closed_at is not null from users where id = $1) as has_left,
+    exists(select 1 from positions where user_id = $1 and state = 'open') as holds,
+    exists(
+        select 1 from intents
+        where user_id = $1 and state in ('planned', 'signed', 'sent', 'unknown')
+    ) as has_orders,
+    exists(select 1 from standing_orders where user_id = $1 and state = 'open') as has_standing_orders
+"""
+UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $3 where id = $1"
+DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
+DELETE_ALERT_LEVELS = "delete from alert_levels where user_id = $1"
+UPDATE_UNREAD = """
+update outbox set undeliverable_at = $2, undeliverable_why = $3
+where user_id = $1 and delivered_at is null and undeliverable_at is null
+"""
+
+
+class Leaving(Repository):
+    """Implements `LeavingStore`."""
+
+    async def close_account(self, user_id: str, now_ms: int) -> None:
+        await self._database.write(_close_account, user_id, now_ms)
+
+
+async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: int) -> None:
+    if await connection.fetchval(LOCK_USER, user_id) is None:
+        raise no_user(user_id)
+    refuse_leaving(user_id, **await connection.fetchrow(SELECT_LEFT_OVER, user_id))
+    await connection.execute(UPDATE_LEAVER, user_id, handle_of_closed(user_id), now_ms)
+    await connection.execute(DELETE_FOLLOWED, user_id)
+    await connection.execute(DELETE_ALERT_LEVELS, user_id)
+    await connection.execute(UPDATE_UNREAD, user_id, now_ms, READER_LEFT)
+    await put_audit(connection, user_id, ACCOUNT_CLOSED, {}, now_ms)

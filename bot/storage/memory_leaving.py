@@ -1,0 +1,36 @@
+"""People who leave, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trio
+
+from bot.storage.leaving_rules import ACCOUNT_CLOSED, READER_LEFT, handle_of_closed, refuse_leaving
+from bot.storage.memory_tables import MemoryTables
+from bot.trading.position import PositionState
+from bot.trading.standing import StandingState
+
+
+class MemoryLeaving(MemoryTables):
+    """See `LeavingStore`."""
+
+    async def close_account(self, user_id: str, now_ms: int) -> None:
+        await trio.lowlevel.checkpoint()
+        user = self._user(user_id)
+        refuse_leaving(
+            user_id,
+            has_left=user.has_left,
+            holds=any(row.user_id == user_id and row.state is PositionState.OPEN for row in self._positions.values()),
+            has_orders=any(row.request.user_id == user_id for row in self._moving.values()),
+            has_standing_orders=any(
+                row.user_id == user_id and row.state is StandingState.OPEN for row in self._standings.values()
+            ),
+        )
+        self._users[user_id] = replace(user, handle=handle_of_closed(user_id), telegram_id=None, has_left=True)
+        for key in [key for key in self._tracked if key[0] == user_id]:
+            del self._tracked[key]
+        self._alert_levels.pop(user_id, None)
+        unread = [row.id for row in self._outbox.values() if row.user_id == user_id and self._is_due(row.id)]
+        self._undeliverable.update(dict.fromkeys(unread, READER_LEFT))
+        self._put_audit(user_id, ACCOUNT_CLOSED, {}, now_ms)
