@@ -20,7 +20,7 @@ from bot.execution.look_rounds import look_after_s
 from bot.execution.messages import awaits_pool_message, awaits_router_message, exit_stuck_message
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
-from bot.ports import Chain, Desk, Store, Submitted
+from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit
 from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
@@ -30,6 +30,7 @@ from bot.trading.ladder import WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
+from bot.trading.route import Route
 from bot.trading.units import BPS
 from bot.trading.venue import Venue, awaits_pool, quote_sell
 
@@ -145,7 +146,7 @@ class PositionMonitor:
         if self.forced is not None:
             return position, Exit(self.forced, BPS, 0)
         point = self.prices.latest(position.mint)
-        if point is None:
+        if point is None or _is_from_before(point, position):
             return position, None
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
@@ -332,6 +333,11 @@ class PositionMonitor:
             log.warning("exit_stuck_not_told", position=position.id, reason=str(error))
             return tries
         return replace(tries, told_at=tries.climbs * 2)
+
+
+def _is_from_before(point: PricePoint, position: Position) -> bool:
+    """Whether an offer was seen before the position was bought: it is some seconds old when it is shared."""
+    return isinstance(point.venue, Route) and point.seen_at_ms < position.opened_at_ms
 
 
 def _worth(position: Position, venue: Venue, fees: Fees) -> int | None:

@@ -148,13 +148,15 @@ class Jupiter:
     async def offer(self, mint: str, side: Side, amount: int, slippage_bps: int) -> Route:
         """An offer for exactly this amount of lamports (buy) or raw tokens (sale), that an order may stand on.
 
-        Raises RouteError where no market takes it, RouterUnavailable, and SendRejected for an answer to another question.
+        Whoever looks at the token next asks anew: an order is not judged by what was seen before it. Raises RouteError where
+        no market takes it, RouterUnavailable, and SendRejected for an answer to another question.
         """
         try:
             route, quoted = await self._offered(mint, side, amount, slippage_bps)
         except NoWayError as error:
             raise RouteError(f"{error}: no market takes this amount of the token") from None
         _keep(self._offers, route.id, quoted)
+        self._samples.pop(mint, None)
         if side is Side.BUY:
             self._sizes.setdefault(mint, route.token_raw)
         return route

@@ -154,12 +154,15 @@ def quote_buy(curve: Curve, spend_lamports: int, fees: Fees) -> Quote:
 
 
 def quote_sell(curve: Curve, token_raw: int, fees: Fees) -> Quote:
-    """The proceeds of selling `token_raw`; raises QuoteError when the curve's SOL does not cover them."""
+    """The proceeds of selling `token_raw`, which are never more than the SOL that the curve holds.
+
+    Tokens of a curve are worth what stands in it. More of them there are in a virtual wallet alone, whose SOL never went in:
+    when everybody else has sold, they bring nothing.
+    """
     if curve.complete:
         raise AwaitsPoolError
     if token_raw <= 0:
         raise CurveError("a sale of zero tokens")
-    quote_lamports = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw + token_raw)
-    if quote_lamports > curve.real_quote_lamports:
-        raise CurveError("the curve does not hold that much SOL")
+    in_formula = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw + token_raw)
+    quote_lamports = min(in_formula, curve.real_quote_lamports)
     return _with_fees(token_raw, quote_lamports, fees)

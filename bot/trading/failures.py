@@ -26,7 +26,11 @@ LAUNCHPAD_ERRORS = {
     6022: ("SellZeroAmount", "the amount sells nothing"),
     6023: ("NotEnoughTokensToSell", "the wallet does not hold that many tokens"),
     6024: ("Overflow", "the amounts do not fit the curve"),
-    6040: ("BuyNotEnoughSolToCoverRent", "the wallet cannot pay the rent of an account"),
+    # To the pool program this number says that a buy brings too little, BuySlippageBelowMinBaseAmountOut.
+    6040: (
+        "BuyNotEnoughSolToCoverRent",
+        "the price rose past the limit, or the amount does not cover an account's rent",
+    ),
     6041: ("BuyNotEnoughSolToCoverFees", "the amount does not cover the fees"),
     6042: ("BuySlippageBelowMinTokensOut", "the price rose past the limit"),
     6062: ("BuybackFeeRecipientMissing", "the program wants a fee account that was not named"),
