@@ -164,5 +164,6 @@ def quote_sell(curve: Curve, token_raw: int, fees: Fees) -> Quote:
     if token_raw <= 0:
         raise CurveError("a sale of zero tokens")
     in_formula = token_raw * curve.virtual_quote_lamports // (curve.virtual_token_raw + token_raw)
-    quote_lamports = min(in_formula, curve.real_quote_lamports)
-    return _with_fees(token_raw, quote_lamports, fees)
+    quote = _with_fees(token_raw, min(in_formula, curve.real_quote_lamports), fees)
+    # The fees of a lamport or two are more than that.
+    return quote if quote.received_lamports >= 0 else _with_fees(token_raw, 0, fees)

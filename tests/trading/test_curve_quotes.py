@@ -85,7 +85,7 @@ def test_trades_that_the_program_refuses_are_refused() -> None:
     for curve, token_raw in ((complete, 1), (FRESH, 0), (FRESH, -1), (FRESH, INITIAL_REAL_TOKEN_RAW + 1), (strange, 5)):
         with pytest.raises(QuoteError):
             quote_buy_tokens(curve, token_raw, Fees())
-    for curve, token_raw in ((complete, 1), (FRESH, 0), (FRESH, -1), (FRESH, 10**12)):
+    for curve, token_raw in ((complete, 1), (FRESH, 0), (FRESH, -1)):
         with pytest.raises(QuoteError):
             quote_sell(curve, token_raw, Fees())
     for curve in (complete, emptied):

@@ -195,3 +195,25 @@ async def test_a_card_of_another_mode_is_not_sent_and_a_position_of_another_mode
         await talk.asks("/mode live", "[live] From now on orders are sent and move what your wallet holds")
         await talk.asks("/status", "[live] today: 1 buys, 1 sells, 0 failed")
         assert await talk.world.books_equal_chain()
+
+
+async def test_a_coin_that_everybody_else_has_left_closes_a_dry_position_at_its_whole_loss(
+    autojump_clock: MockClock,
+) -> None:
+    chain = NotingChain(seed=1)
+    world = make_world(chain)
+    user, _ = await world.user("demo-1", replace(SETTINGS, stop_loss_bps=2_000))
+    crowd = Crowd(chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = await _traded_token(crowd)
+        dry_user, dry = await _enter(world, bot, user, Mode.DRY_RUN)
+        wish = replace(order(dry_user, dry, mint, key="dry", spend_lamports=SPEND_LAMPORTS), mode=Mode.DRY_RUN)
+        await _until_filled(world, await bot.desk.submit(wish))
+        crowd.sell_all(mint, 2)
+        crowd.sell_all(mint, 0)
+        with trio.fail_after(60):
+            while await world.store.open_positions():
+                await trio.sleep(0.2)
+        day = await world.store.day(0, user.id, Mode.DRY_RUN)
+        assert day.realized_lamports < -SPEND_LAMPORTS * 95 // 100

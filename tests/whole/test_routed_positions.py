@@ -145,3 +145,28 @@ async def test_each_lie_of_jupiter_is_refused_with_its_reason_and_nothing_is_sig
         assert isinstance(sold, Submitted), sold
         await closed(world, 1)
         await all_is_exact(bot, world)
+
+
+async def test_no_stop_counts_from_an_offer_that_was_seen_before_the_purchase(autojump_clock: MockClock) -> None:
+    """Another holder watches the token; the price rises by a third, and within that second somebody buys with a tight stop."""
+    world, crowd = make_market()
+    async with running_bot(world) as bot:
+        crowd.buy_elsewhere(WHALE, 50 * LAMPORTS_PER_SOL)
+        await holding(world, bot)
+        late, wallet = await world.user("demo-2", replace(KEEPS, stop_loss_bps=1_000))
+        for number in range(3):
+            await trio.sleep(6)
+            await bot.adapters.chain.venue(MINT)  # somebody looks
+            await trio.sleep(0.1)
+            crowd.buy_elsewhere(WHALE + 1 + number, 40 * LAMPORTS_PER_SOL)
+            await trio.sleep(0.5)
+            bought_now = await bot.desk.submit(
+                order(late, wallet, MINT, key=f"late {number}", spend_lamports=TENTH // 2)
+            )
+            assert isinstance(bought_now, Submitted), bought_now
+            await bought(world, number + 2)
+            await trio.sleep(6)
+            assert not told(world, "stop_loss"), world.told
+            await bot.desk.submit(order(late, wallet, MINT, key=f"out {number}", share_bps=BPS))
+            await closed(world, number + 1)
+        await all_is_exact(bot, world)
