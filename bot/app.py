@@ -24,6 +24,7 @@ from bot import control, liveness, routes, settings
 from bot.adapters import Adapters, Chats
 from bot.alarm import Alarm
 from bot.api_keys import DOLLARS, TELEGRAM, ApiKeys, read_keys
+from bot.away_news import AwayNews
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
 from bot.chat_door import chat_of
@@ -323,7 +324,7 @@ async def _run_tree(
         stop.up.set()
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(succession.tell_takeover, lambda: bot.reconciler.reconciled, bot.alerts.tell)
+            nursery.start_soon(_tell_absence, succession, bot)
             ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:
@@ -332,6 +333,14 @@ async def _run_tree(
             stop.hurried.set()  # nothing that is still done here could be written
         await stop.stop_tree(root, bot)
     return 0 if ended is None else 1
+
+
+async def _tell_absence(succession: Succession, bot: TradingBot) -> None:
+    """Who leads now and for how long nobody did, once positions are watched again."""
+    gap_ms = await succession.tell_takeover(lambda: bot.reconciler.reconciled, bot.alerts.tell)
+    if gap_ms is not None and succession.leadership.lease is not None:
+        news = AwayNews(bot.adapters.store, bot.adapters.clock, bot.guard.causes)
+        await news.tell(gap_ms, succession.leadership.lease.epoch)
 
 
 def _notifier(

@@ -135,14 +135,15 @@ class Succession:
             await up.wait()
             nursery.cancel_scope.cancel()
 
-    async def tell_takeover(self, watched: Callable[[], bool], alert: Callable[[Alert], None]) -> None:
-        """Say for how long nobody looked after positions, once `watched` says that somebody does again.
+    async def tell_takeover(self, watched: Callable[[], bool], alert: Callable[[Alert], None]) -> int | None:
+        """Say for how long nobody looked after positions, once `watched` says that somebody does again; in milliseconds.
 
-        Where this process took the lease of another data directory, operators are told: then, or when that takes too long.
+        None where nobody led before. Where this process took the lease of another data directory, operators are told: then,
+        or when that takes too long.
         """
         lease = self.leadership.lease
         if lease is None or lease.before is None or lease.unwatched_ms is None:
-            return
+            return None
         with trio.move_on_after(ALERT_WITHIN_S) as patience:
             await _until(watched)
         gap_ms = None if patience.cancelled_caught else self._gap_ms(lease.unwatched_ms)
@@ -154,6 +155,7 @@ class Succession:
         self.say(
             f"positions were unwatched for {gap_ms / 1000:.1f} s, since the bot that led before ended: {lease.before}"
         )
+        return gap_ms
 
     def _gap_ms(self, unwatched_ms: int) -> int:
         """From the last sign of the leader before to this moment."""

@@ -218,6 +218,19 @@ def _of_halt(clock: Clock, halt: Halt, user_id: str, kind: str, payload: dict[st
     )
 
 
+def away_message(clock: Clock, user_id: str, absence: str, payload: dict[str, object]) -> OutboxMessage:
+    """The bot was away while this user held something; `absence` is the same for the same one."""
+    return OutboxMessage(
+        id=f"{absence}:{user_id}",
+        user_id=user_id,
+        kind="away",
+        payload=payload,
+        urgent=True,
+        trace_id=absence,
+        created_at_ms=clock.now_ms(),
+    )
+
+
 def lost_lamports(moves: Sequence[WalletMove]) -> int:
     """What left a wallet in these transactions; what came in by others of them is not counted against it."""
     return -sum(min(move.lamports, 0) for move in moves)

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.telegram.words import int_of, mode_label, short
-from bot.trading.units import format_sol, format_tokens
+from bot.trading.units import counted, format_sol, format_tokens, span
+
+
+def away(facts: Mapping[str, object]) -> str:
+    """The bot was away: for how long, what was checked since, and what was due meanwhile."""
+    due = facts["due"]
+    tokens = [short(str(mint)) for mint in due] if isinstance(due, list) else []
+    positions = int_of(facts, "positions")
+    books = (
+        "your wallet was compared with your books"
+        if facts["compared"]
+        else "your books are still being compared with the chain"
+    )
+    sold = f"Due was the exit of {', '.join(tokens)}: sold, or being sold now." if tokens else "No exit was due."
+    return (
+        f"The bot was away for {span(int_of(facts, 'away_ms') / 1000)}, and nobody watched your"
+        f" {counted(positions, 'open position')} meanwhile. It is back. Checked: your orders on the way were looked up on the"
+        f" chain, and {books}. {sold} What is left follows its plan again; see /positions."
+    )
 
 
 def adjustment(facts: Mapping[str, object]) -> str:

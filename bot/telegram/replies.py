@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.telegram import standing_text
-from bot.telegram.outside_words import adjustment, outflow, outflow_was_ours
+from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
 from bot.telegram.words import int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
@@ -254,6 +254,7 @@ _TEXTS = {
     "monitor_lost": _monitor_lost,
     "breaker": _breaker,
     "loss_flatten": _loss_flatten,
+    "away": away,
     "fill": _fill,
     "order_failed": _failed,
     "order_expired": _expired,

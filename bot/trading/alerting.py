@@ -61,8 +61,8 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
     AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),
     AlertKind(
         "halts",
-        ("halted", "flattened", "program_flattened", "rearmed"),
-        "halts of the whole bot, what operators sell, and when trading begins again",
+        ("halted", "flattened", "program_flattened", "rearmed", "away"),
+        "halts and absences of the whole bot, what operators sell, and when trading begins again",
         is_money=True,
     ),
     AlertKind("news", ("broadcast", "role_given"), "what admins tell everybody, and your role here", is_money=False),

@@ -167,7 +167,7 @@ async def wake_up_soon(process: Process) -> None:
 async def told_of_takeover(process: Process, bot: TradingBot) -> str:
     """The beginning of what operators are told."""
     told: list[Alert] = []
-    await process.succession.tell_takeover(lambda: bot.reconciler.reconciled, told.append)
+    assert await process.succession.tell_takeover(lambda: bot.reconciler.reconciled, told.append) is not None
     [alert] = told
     return alert.text.partition(", in place of ")[0]
 
