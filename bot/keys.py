@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import structlog
 
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import Store, Vault
+from bot.vault.key_providers import provider_of
 from bot.vault.master_key import LOCAL_PREFIX, MasterKey, make_local_key, master_key_from_environment, read_master_key
 
 log = structlog.get_logger()
@@ -21,18 +22,36 @@ WALLETS_TRIED = 20
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Where the master key is looked for. `is_local` may make one and use one whose id begins with `local-` (D-18)."""
+    """Where the master key is looked for. `is_local` may make one and use one whose id begins with `local-` (D-18).
+
+    `former` is a file or a folder of keys that rows may still be sealed under.
+    """
 
     file: Path | None
     directory: Path
     is_local: bool
     say: Callable[[str], None]
+    former: Path | None = None
 
 
-async def key_id_of(store: Store) -> str | None:
-    """The id of the master key that this database's wallets are sealed under; None where it has no wallets."""
-    wallets = await store.wallets()
-    return (await store.sealed_key(wallets[0].id)).master_key_id if wallets else None
+def find_keys(ring: KeyRing, expected_ids: Sequence[str], *, may_make: bool) -> tuple[MasterKey, ...]:
+    """The newest master key and the former ones, among them all that are expected; raises StartupError."""
+    former = () if ring.former is None else provider_of(ring.former).keys()
+    needed = [key_id for key_id in expected_ids if key_id not in {key.id for key in former}]
+    newest = find_key(ring, needed[0] if needed else None, may_make=may_make and not expected_ids)
+    if needed[1:]:
+        raise StartupError(
+            f"the wallets are sealed under several master keys, and {', '.join(needed[1:])} is missing: put it into a file or"
+            " folder that wallets.former_keys names, and run bot keys rotate"
+        )
+    others = {key.id: key for key in former}
+    if others.pop(newest.id, newest) != newest or len(others) + (newest in former) != len(former):
+        raise StartupError(
+            "wallets.former_keys: two master keys have the same id; ids name versions, give each its own"
+        )
+    for key in others.values():
+        refuse_local_key(key.id, ring)
+    return newest, *others.values()
 
 
 def find_key(ring: KeyRing, expected_id: str | None, *, may_make: bool) -> MasterKey:

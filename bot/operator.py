@@ -14,6 +14,7 @@ from bot.database_server import DatabaseServer
 from bot.errors import BotError, StoreUnavailable
 from bot.execution.messages import flattened_message, program_flattened_message
 from bot.execution.ordered_causes import BREAKER, IN_MEMORY, ON_THIS_DISK, OPERATOR, PANIC, PAUSED_BY_USER
+from bot.key_rotation import KeyRotation
 from bot.panels import Panels
 from bot.ports import Desk, Store, User, telegram_id_of
 from bot.refusal import CannotError, typed_reason, who
@@ -59,6 +60,8 @@ class Operator:
             "fault": self._fault,
             "clear": self._clear,
             "faults": self._faults,
+            "keys": self._keys,
+            "keys_rotate": self._keys_rotate,
         }
         verb = verbs.get(str(request.get("verb")))
         if verb is None:
@@ -83,6 +86,12 @@ class Operator:
 
     async def _diag(self, request: Record) -> Record:
         return await Tracer(self.bot).diag(await self._user(str(request.get("user"))))
+
+    async def _keys(self, _: Record) -> Record:
+        return await KeyRotation(self.bot.adapters.store, self.bot.adapters.vault).show()
+
+    async def _keys_rotate(self, request: Record) -> Record:
+        return await KeyRotation(self.bot.adapters.store, self.bot.adapters.vault).rotate(str(request.get("after", "")))
 
     async def _pause(self, request: Record) -> Record:
         why = typed_reason(request, "no reason given")

@@ -157,7 +157,8 @@ def traded_chain(profile: Profile, real: Chain, store: Store, clock: Clock, pape
 def key_ring(options: Options, say: Callable[[str], None]) -> KeyRing:
     """Where the master key of this start is looked for."""
     is_local = profile_of(options.profile).is_local
-    return KeyRing(options.settings.wallets.master_key_file, options.directory, is_local, say)
+    wish = options.settings.wallets
+    return KeyRing(wish.master_key_file, options.directory, is_local, say, wish.former_keys)
 
 
 def signing_vault(profile: Profile, keeper: Vault, fence: Callable[[], None]) -> Vault:

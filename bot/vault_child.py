@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ READY_WITHIN_S = 30.0
 
 @dataclass(slots=True)
 class VaultChild:
-    """Runs `bot vault` on a data directory. `expected_id` is the master key's; None where the bot has no wallets yet.
+    """Runs `bot vault` on a data directory. `expected_ids` are the master keys'; none where the bot has no wallets yet.
 
     Only then, and in profile local, may the vault make a key, and only in its first life.
     """
@@ -29,7 +29,7 @@ class VaultChild:
     profile: str
     config: Path | None
     say: Callable[[str], None]
-    expected_id: str | None = None
+    expected_ids: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _has_lived: bool = False
 
@@ -61,9 +61,9 @@ class VaultChild:
         argv += ["--profile", self.profile]
         if self.config is not None:
             argv += ["--config", str(self.config)]
-        if self.expected_id is not None:
-            argv += ["--key-id", self.expected_id]
-        elif not self._has_lived:
+        for key_id in self.expected_ids:
+            argv += ["--key-id", key_id]
+        if not self.expected_ids and not self._has_lived:
             argv += ["--make-key"]
         with (self.directory / LOG_FILE).open("ab") as output:
             return subprocess.Popen(

@@ -50,22 +50,22 @@ class VaultDoor:
 
     async def open(self, store: Store) -> Vault:
         """The vault, proven to open this database's wallets; raises StartupError and StoreUnavailable."""
-        expected_id = await keys.key_id_of(store)
+        expected_ids = sorted(await store.sealed_under())
         if self.socket is None:
-            key = keys.find_key(self.ring, expected_id, may_make=True)
+            key, *former = keys.find_keys(self.ring, expected_ids, may_make=True)
             guard = SigningGuard(signing_bounds(self.options.settings, is_local=self.ring.is_local), system_clock())
-            inside = LocalVault(key, guard, self.leadership.check)
+            inside = LocalVault(key, guard, self.leadership.check, former=former)
             await keys.prove(store, inside, key.id)
             return inside
         if self._place == CHILD:
-            await self._start_child(expected_id)
+            await self._start_child(expected_ids)
         key_ids = await self.socket.key_ids()
-        if expected_id is not None and expected_id not in key_ids:
+        if missing := [key_id for key_id in expected_ids if key_id not in key_ids]:
             raise StartupError(
-                f"the wallets are sealed under master key {expected_id}, and the vault holds {', '.join(key_ids)}"
+                f"wallets are sealed under master key {', '.join(missing)}, and the vault holds {', '.join(key_ids)}"
             )
         keys.refuse_local_key(key_ids[0], self.ring)
-        await keys.prove(store, self.socket, expected_id or key_ids[0])
+        await keys.prove(store, self.socket, key_ids[0])
         return self.socket
 
     def trouble(self) -> str:
@@ -76,12 +76,12 @@ class VaultDoor:
     def _place(self) -> str:
         return place_of_vault(self.options.settings.vault, is_local=self.ring.is_local)
 
-    async def _start_child(self, expected_id: str | None) -> None:
+    async def _start_child(self, expected_ids: list[str]) -> None:
         """Once in a start; raises InitFailed around a StartupError."""
         if self._child is not None:
             return
         options = self.options
-        child = VaultChild(options.directory, options.profile, options.config, self.ring.say, expected_id)
+        child = VaultChild(options.directory, options.profile, options.config, self.ring.say, expected_ids)
         await self.supervisor.start_child(ChildSpec("vault", child.run, backoff=BACKOFF, shutdown_ms=CHILD_MS))
         self._child = child
 

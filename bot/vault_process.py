@@ -21,7 +21,7 @@ import trio
 from bot import logs, settings
 from bot.clock import system_clock
 from bot.errors import StartupError
-from bot.keys import KeyRing, find_key
+from bot.keys import KeyRing, find_keys
 from bot.paths import settings_file, vault_socket
 from bot.signing_bounds import signing_bounds
 from bot.vault.guard import SigningGuard
@@ -42,11 +42,11 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     path = chosen.vault.socket or vault_socket(directory)
     close_to_others()
     with _alone(directory):
-        ring = KeyRing(chosen.wallets.master_key_file, directory, is_local, _say)
-        key = find_key(ring, arguments.key_id, may_make=arguments.make_key)
+        ring = KeyRing(chosen.wallets.master_key_file, directory, is_local, _say, chosen.wallets.former_keys)
+        key, *former = find_keys(ring, arguments.key_id or (), may_make=arguments.make_key)
         logs.configure(chosen.logs.level, file=None if "JOURNAL_STREAM" in os.environ else directory / LOG_FILE)
         guard = SigningGuard(signing_bounds(chosen, is_local=is_local), system_clock())
-        server = VaultServer(path, LocalVault(key, guard))
+        server = VaultServer(path, LocalVault(key, guard, former=former))
         told = READY if arguments.child else f"the vault serves {path} with master key {key.id}"
         trio.run(_serve, server, told, arguments.child)
     return 0

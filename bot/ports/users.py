@@ -110,6 +110,15 @@ class UserStore(Protocol):
     async def sealed_key(self, wallet_id: str) -> SealedKey:
         """Raises KeyUnavailable for an unknown wallet."""
 
+    async def sealed_under(self) -> dict[str, int]:
+        """How many wallets are sealed under each master key, by its id."""
+
+    async def wallets_not_under(self, master_key_id: str, after: str, most: int) -> list[Wallet]:
+        """Wallets that are sealed under other master keys, in the order of their ids from behind `after`, at most so many."""
+
+    async def replace_key(self, wallet_id: str, before: SealedKey, after: SealedKey) -> bool:
+        """Put a sealed key in the place of another; False, changing nothing, where the row is not `before` any more."""
+
     async def settings(self, user_id: str) -> UserSettings:
         """Raises LookupError for an unknown user."""
 
@@ -133,6 +142,12 @@ class UserStore(Protocol):
 class Vault(Protocol):
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         """A fresh keypair: its base58 address and the sealed private key. The key itself is not kept."""
+
+    async def key_ids(self) -> list[str]:
+        """The ids of the master keys that are there, the newest first: new rows are sealed under that one."""
+
+    async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
+        """The same private key, sealed afresh under the newest master key; raises KeyUnavailable."""
 
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         """Raises KeyUnavailable unless the row opens and holds the wallet's own key. Nothing is signed."""

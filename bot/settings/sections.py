@@ -21,9 +21,14 @@ class Database(Section):
 
 
 class Wallets(Section):
-    """`master_key_file` holds one line, `key-id:base64 of 32 bytes`, readable by its owner alone."""
+    """`master_key_file` holds one line, `key-id:base64 of 32 bytes`, readable by its owner alone.
+
+    `former_keys` is such a file, or a folder of them with names in `.key`: keys that wallets may still be sealed under while
+    `bot keys rotate` seals them under the newest.
+    """
 
     master_key_file: SecretFile | None = None
+    former_keys: SecretFile | None = None
 
 
 class Vault(Section):

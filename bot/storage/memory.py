@@ -6,6 +6,7 @@ answers. Nothing here survives the process.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -124,6 +125,22 @@ class MemoryUsers(MemoryTables):
         if wallet_id not in self._keys:
             raise KeyUnavailable(f"there is no key of a wallet {wallet_id}")
         return self._keys[wallet_id]
+
+    async def sealed_under(self) -> dict[str, int]:
+        await trio.lowlevel.checkpoint()
+        return dict(Counter(key.master_key_id for key in self._keys.values()))
+
+    async def wallets_not_under(self, master_key_id: str, after: str, most: int) -> list[Wallet]:
+        await trio.lowlevel.checkpoint()
+        found = [id_ for id_, key in self._keys.items() if key.master_key_id != master_key_id and id_ > after]
+        return [self._wallets[wallet_id] for wallet_id in sorted(found)[:most]]
+
+    async def replace_key(self, wallet_id: str, before: SealedKey, after: SealedKey) -> bool:
+        await trio.lowlevel.checkpoint()
+        if self._keys.get(wallet_id) != before:
+            return False
+        self._keys[wallet_id] = after
+        return True
 
     async def settings(self, user_id: str) -> UserSettings:
         await trio.lowlevel.checkpoint()

@@ -98,6 +98,13 @@ class SpooledPeople:
         self._memory.know_key(wallet_id, key)
         return key
 
+    async def replace_key(self, wallet_id: str, before: SealedKey, after: SealedKey) -> bool:
+        """What memory knows opens as long as the vault holds the former master key."""
+        replaced = await self._store.replace_key(wallet_id, before, after)
+        if replaced:
+            self._memory.know_key(wallet_id, after)
+        return replaced
+
     async def settings(self, user_id: str) -> UserSettings:
         began = self._changes
         settings = await self._charge.read(

@@ -80,6 +80,18 @@ SELECT_WALLETS = """
 select id, user_id, address, mode from user_wallets where $1::text[] is null or user_id = any($1) order by seq
 """
 SELECT_KEYS = "select id, master_key_id, wrapped_data_key, ciphertext from user_wallets where id = any($1::text[])"
+COUNT_KEYS = "select master_key_id, count(*) as wallets from user_wallets group by master_key_id"
+SELECT_WALLETS_NOT_UNDER = """
+select id, user_id, address, mode from user_wallets
+where master_key_id <> $1 and id collate "C" > $2
+order by id collate "C"
+limit $3
+"""
+REPLACE_KEY = """
+update user_wallets set master_key_id = $5, wrapped_data_key = $6, ciphertext = $7
+where id = $1 and master_key_id = $2 and wrapped_data_key = $3 and ciphertext = $4
+returning id
+"""
 
 
 class Users(Repository):
@@ -139,6 +151,17 @@ class Users(Repository):
         rows = await self._database.read(_fetch, SELECT_KEYS, wallet_ids)
         return {row["id"]: SealedKey(row["master_key_id"], row["wrapped_data_key"], row["ciphertext"]) for row in rows}
 
+    async def sealed_under(self) -> dict[str, int]:
+        rows = await self._database.read(_fetch, COUNT_KEYS)
+        return {row["master_key_id"]: row["wallets"] for row in rows}
+
+    async def wallets_not_under(self, master_key_id: str, after: str, most: int) -> list[Wallet]:
+        rows = await self._database.read(_fetch, SELECT_WALLETS_NOT_UNDER, master_key_id, after, most)
+        return [_wallet(row) for row in rows]
+
+    async def replace_key(self, wallet_id: str, before: SealedKey, after: SealedKey) -> bool:
+        return await self._database.write(_replace_key, wallet_id, before, after)
+
     async def settings(self, user_id: str) -> UserSettings:
         """Raises LookupError for an unknown user."""
         found = await self._settings_read.read(user_id)
@@ -196,6 +219,10 @@ async def _add_wallet(connection: asyncpg.Connection, wallet: Wallet, key: Seale
     if await connection.fetchval(LOCK_USER, wallet.user_id) is None:
         raise no_user(wallet.user_id)
     return await connection.fetchval(INSERT_ONE_MORE_WALLET, *_wallet_row(wallet, key)) is not None
+
+
+async def _replace_key(connection: asyncpg.Connection, wallet_id: str, before: SealedKey, after: SealedKey) -> bool:
+    return await connection.fetchval(REPLACE_KEY, wallet_id, *astuple(before), *astuple(after)) is not None
 
 
 async def _set_mode(connection: asyncpg.Connection, user_id: str, mode: Mode) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 import trio
@@ -28,18 +28,28 @@ class LocalVault:
     means.
     """
 
-    def __init__(self, master_key: MasterKey, guard: SigningGuard, fence: Callable[[], None] | None = None) -> None:
-        """`fence` raises LeaseLost when this process may not sign; without one nobody else could be signing."""
+    def __init__(
+        self,
+        master_key: MasterKey,
+        guard: SigningGuard,
+        fence: Callable[[], None] | None = None,
+        *,
+        former: Sequence[MasterKey] = (),
+    ) -> None:
+        """Rows are sealed under `master_key`, and open under that and the `former` ones.
+
+        `fence` raises LeaseLost when this process may not sign; without one nobody else could be signing.
+        """
         self._master_key, self._guard = master_key, guard
+        self._keys = {key.id: key for key in (master_key, *former)}
         self._fence = fence
 
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
 
-    @property
-    def key_id(self) -> str:
-        """The id of the master key."""
-        return self._master_key.id
+    async def key_ids(self) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        return list(self._keys)
 
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         await trio.lowlevel.checkpoint()
@@ -52,7 +62,15 @@ class LocalVault:
 
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         await trio.lowlevel.checkpoint()
-        _opened(self._master_key, wallet, key)
+        self._opened(wallet, key)
+
+    async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
+        await trio.lowlevel.checkpoint()
+        seed = _seed_of(self._key_of(wallet, key), wallet, key)
+        try:
+            return seal(self._master_key, wallet.user_id, wallet.address, seed)
+        finally:
+            overwrite(seed)
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """Refuses a row whose key is not the wallet's, even where the seal holds. Raises LeaseLost behind the fence.
@@ -71,26 +89,44 @@ class LocalVault:
         """The same without a fence, in one go: nobody else's message is judged in between. Raises as `sign`."""
         try:
             outlay = self._guard.judge(wallet.address, asked)
-            private_key = _opened(self._master_key, wallet, key)
+            private_key = self._opened(wallet, key)
             self._guard.charge(wallet.address, asked, outlay)
         except SigningRefused as error:
             log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
             raise
         return private_key.sign(asked.message)
 
+    def _opened(self, wallet: Wallet, key: SealedKey) -> Ed25519PrivateKey:
+        """The wallet's key, whose only copies here are the library's own; raises KeyUnavailable."""
+        seed = _seed_of(self._key_of(wallet, key), wallet, key)
+        try:
+            return Ed25519PrivateKey.from_private_bytes(seed)
+        finally:
+            overwrite(seed)
 
-def _opened(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> Ed25519PrivateKey:
-    """The wallet's key, whose only copies here are the library's own; raises KeyUnavailable."""
+    def _key_of(self, wallet: Wallet, key: SealedKey) -> MasterKey:
+        """The master key that a row names."""
+        master_key = self._keys.get(key.master_key_id)
+        if master_key is None:
+            loaded = ", ".join(self._keys)
+            raise KeyUnavailable(
+                f"wallet {wallet.address} is sealed under master key {key.master_key_id}, and {loaded} is loaded"
+            )
+        return master_key
+
+
+def _seed_of(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> bytearray:
+    """The private key's 32 bytes, which the caller overwrites; raises KeyUnavailable for any but the wallet's own."""
     seed = open_sealed(master_key, wallet.user_id, wallet.address, key)
-    try:
-        if len(seed) != SEED_BYTES:
-            raise KeyUnavailable(f"wallet {wallet.address} holds {len(seed)} bytes, no key; nothing is signed with it")
-        private_key = Ed25519PrivateKey.from_private_bytes(seed)
-    finally:
+    trouble = ""
+    if len(seed) != SEED_BYTES:
+        trouble = f"wallet {wallet.address} holds {len(seed)} bytes, no key; nothing is signed with it"
+    elif _address_of(Ed25519PrivateKey.from_private_bytes(seed)) != wallet.address:
+        trouble = f"the key of wallet {wallet.address} is another wallet's; nothing is signed with it"
+    if trouble:
         overwrite(seed)
-    if _address_of(private_key) != wallet.address:
-        raise KeyUnavailable(f"the key of wallet {wallet.address} is another wallet's; nothing is signed with it")
-    return private_key
+        raise KeyUnavailable(trouble)
+    return seed
 
 
 def _address_of(private_key: Ed25519PrivateKey) -> str:

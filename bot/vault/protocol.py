@@ -51,17 +51,26 @@ class Check(msgspec.Struct, frozen=True, array_like=True, tag="check"):
     row: Row
 
 
+class Reseal(msgspec.Struct, frozen=True, array_like=True, tag="reseal"):
+    """Seal this row's key afresh, under the newest master key."""
+
+    row: Row
+
+
 class Create(msgspec.Struct, frozen=True, array_like=True, tag="create"):
     """Make a key for this user."""
 
     user_id: str
 
 
+Request = Sign | Check | Reseal | Create
+
+
 class Batch(msgspec.Struct, frozen=True, array_like=True):
     """`epoch` is that of the lease under which the bot asks, 0 where it has none yet."""
 
     epoch: int
-    asked: list[Sign | Check | Create]
+    asked: list[Request]
 
 
 class Signed(msgspec.Struct, frozen=True, array_like=True, tag="signed"):
@@ -75,7 +84,7 @@ class Opens(msgspec.Struct, frozen=True, array_like=True, tag="opens"):
 
 
 class Created(msgspec.Struct, frozen=True, array_like=True, tag="created"):
-    """A new wallet's address and its key, sealed."""
+    """A wallet's address and its key, sealed: a new one, or one that was sealed afresh."""
 
     row: Row
 

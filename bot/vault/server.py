@@ -20,7 +20,7 @@ from bot.ports import SealedKey, Signing, Wallet
 from bot.trading.intent import Mode
 from bot.vault import protocol
 from bot.vault.local_vault import LocalVault
-from bot.vault.protocol import Answer, Batch, Check, Create, Row, Sign
+from bot.vault.protocol import Answer, Batch, Check, Create, Request, Reseal, Row
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class VaultServer:
     async def converse(self, stream: trio.abc.Stream) -> None:
         """Answer one caller until he leaves."""
         try:
-            await protocol.send(stream, protocol.Greeting(protocol.PROTOCOL, [self._vault.key_id]))
+            await protocol.send(stream, protocol.Greeting(protocol.PROTOCOL, await self._vault.key_ids()))
             while True:
                 batch = await protocol.receive(stream, Batch)
                 if len(batch.asked) > protocol.BATCH_MAX:
@@ -92,10 +92,13 @@ class VaultServer:
                 answers.append(protocol.refusal_of(error))
         return answers
 
-    async def _answer(self, epoch: int, asked: Sign | Check | Create) -> Answer:
+    async def _answer(self, epoch: int, asked: Request) -> Answer:
         if isinstance(asked, Create):
             address, key = await self._vault.create_key(asked.user_id)
             return protocol.Created(row_of(Wallet("", asked.user_id, address, Mode.LIVE), key))
+        if isinstance(asked, Reseal):
+            wallet, before = _wallet_of(asked.row)
+            return protocol.Created(row_of(wallet, await self._vault.seal_anew(wallet, before)))
         if isinstance(asked, Check):
             await self._vault.check_key(*_wallet_of(asked.row))
             return protocol.Opens()

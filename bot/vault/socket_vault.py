@@ -18,7 +18,7 @@ import trio
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import SealedKey, Signing, Wallet
 from bot.vault import protocol
-from bot.vault.protocol import Answer, Batch, Check, Create, Sign
+from bot.vault.protocol import Answer, Batch, Check, Create, Request, Reseal, Sign
 from bot.vault.server import row_of
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ WAITING_MAX = 10_000
 class _Asked:
     """One request; `answer` is there once `done` is set, None where the vault did not answer in time."""
 
-    request: Sign | Check | Create
+    request: Request
     answer: Answer | None = None
     left: bool = False
     done: trio.Event = field(default_factory=trio.Event)
@@ -58,6 +58,13 @@ class SocketVault:
             raise KeyUnavailable("the vault gave another answer than a new key")
         row = answer.row
         return row.address, SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)
+
+    async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
+        answer = await self._ask(Reseal(row_of(wallet, key)))
+        if not isinstance(answer, protocol.Created) or answer.row.address != wallet.address:
+            raise KeyUnavailable("the vault gave another answer than the wallet's key")
+        row = answer.row
+        return SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)
 
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         if not isinstance(await self._ask(Check(row_of(wallet, key))), protocol.Opens):
@@ -86,7 +93,7 @@ class SocketVault:
                     return greeting.key_ids
         raise StartupError(f"no vault answers on {self._path}: {self._why}; start it with bot vault")
 
-    async def _ask(self, request: Sign | Check | Create) -> Answer:
+    async def _ask(self, request: Request) -> Answer:
         asked = _Asked(request)
         try:
             self._send.send_nowait(asked)

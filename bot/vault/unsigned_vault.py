@@ -27,6 +27,12 @@ class UnsignedVault:
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         return await self._keeper.create_key(user_id)
 
+    async def key_ids(self) -> list[str]:
+        return await self._keeper.key_ids()
+
+    async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
+        return await self._keeper.seal_anew(wallet, key)
+
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         await self._keeper.check_key(wallet, key)
 

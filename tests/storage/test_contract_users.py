@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import ChangeSettings, Store, User, Wallet
+from bot.ports import ChangeSettings, SealedKey, Store, User, Wallet
 from bot.trading.alerting import AlertLevel
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -249,3 +249,22 @@ async def test_a_new_user_trades_in_the_mode_of_his_wallet(store: Store) -> None
     with pytest.raises(ValueError, match="its user's mode is live"):
         await store.create_user(USER, replace(WALLET, mode=Mode.PAPER), KEY, CHANGED)
     assert await store.users() == []
+
+
+async def test_sealed_keys_are_counted_by_their_master_key_and_replaced_one_by_one(store: Store) -> None:
+    assert await store.sealed_under() == {}
+    for name in ("cy", "ada", "bob"):
+        await enrol(store, name)
+    assert await store.sealed_under() == {"master-1": 3}
+    found = await store.wallets_not_under("master-2", "", 2)
+    assert found == sorted(await store.wallets(), key=lambda wallet: wallet.id)[:2]
+    rest = await store.wallets_not_under("master-2", found[-1].id, 2)
+    assert {wallet.id for wallet in (*found, *rest)} == {wallet.id for wallet in await store.wallets()}
+    assert await store.wallets_not_under("master-1", "", 9) == []
+    newer = SealedKey("master-2", b"wrapped anew", b"cipher anew")
+    assert await store.replace_key(found[0].id, KEY, newer)
+    assert not await store.replace_key(found[0].id, KEY, newer), "its row is another one now"
+    assert not await store.replace_key("w-nobody", KEY, newer)
+    assert await store.sealed_key(found[0].id) == newer
+    assert await store.sealed_key(found[1].id) == KEY
+    assert await store.sealed_under() == {"master-1": 2, "master-2": 1}

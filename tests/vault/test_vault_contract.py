@@ -31,6 +31,7 @@ from tests.vault.trade_samples import ADDRESS, THIEF, WALLET, asked, compiled, o
 from tests.vault.vault_samples import closing, guard
 
 MASTER = MasterKey("test", bytes(range(32)))
+FORMER = MasterKey("former", bytes(range(5, 37)))
 SEED = bytes(range(32))
 OWN = Wallet("w", "ada", ADDRESS, Mode.LIVE)
 SEALED = seal(MASTER, "ada", ADDRESS, SEED)
@@ -67,7 +68,7 @@ async def serving(path: Path) -> AsyncIterator[None]:
     """A vault's server for the time of the block."""
     async with trio.open_nursery() as nursery:
         ready = trio.Event()
-        server = VaultServer(path, LocalVault(MASTER, guard()))
+        server = VaultServer(path, LocalVault(MASTER, guard(), former=[FORMER]))
         nursery.start_soon(server.serve, ready.set)
         await ready.wait()
         yield
@@ -77,7 +78,7 @@ async def serving(path: Path) -> AsyncIterator[None]:
 @asynccontextmanager
 async def in_process(_: Path) -> AsyncIterator[Served]:
     fence = Fence()
-    yield Served(LocalVault(MASTER, guard(), fence.check), fence)
+    yield Served(LocalVault(MASTER, guard(), fence.check, former=[FORMER]), fence)
 
 
 @asynccontextmanager
@@ -137,6 +138,26 @@ async def test_a_new_key_is_sealed_for_its_user(opened: Opened, tmp_path: Path) 
                 await served.vault.check_key(replace(wallet, user_id="ada"), sealed)
             opened_key = bytes(open_sealed(MASTER, "carla", address, sealed))
             assert str(Keypair.from_seed(opened_key).pubkey()) == address
+
+
+@both
+async def test_a_row_is_sealed_anew_under_the_newest_key_and_both_rows_sign(opened: Opened, tmp_path: Path) -> None:
+    former = seal(FORMER, "ada", ADDRESS, SEED)
+    with trio.fail_after(WITHIN_S):
+        async with opened(tmp_path) as served:
+            assert await served.vault.key_ids() == [MASTER.id, FORMER.id]
+            newer = await served.vault.seal_anew(OWN, former)
+            assert newer.master_key_id == MASTER.id
+            assert bytes(open_sealed(MASTER, "ada", ADDRESS, newer)) == SEED
+            first = await served.vault.sign(OWN, former, asked(on_curve(Side.BUY)))
+            assert await served.vault.sign(OWN, newer, asked(on_curve(Side.BUY))) == first
+            for wallet, row in (
+                (replace(OWN, user_id="bob"), former),
+                (OTHER, former),
+                (OWN, replace(former, master_key_id="x")),
+            ):
+                with pytest.raises(KeyUnavailable):
+                    await served.vault.seal_anew(wallet, row)
 
 
 @both
@@ -210,7 +231,7 @@ async def test_a_bot_of_an_earlier_epoch_gets_no_signature(tmp_path: Path) -> No
 
 
 async def test_nothing_that_the_vault_says_holds_a_key(tmp_path: Path) -> None:
-    requests: list[protocol.Sign | protocol.Check | protocol.Create] = [
+    requests: list[protocol.Request] = [
         protocol.Check(row_of(OWN, SEALED)),
         protocol.Check(row_of(OTHER, SEALED)),
         protocol.Sign(row_of(OWN, SEALED), "intent", asked(b"").mint, on_curve(Side.BUY)),
@@ -285,7 +306,7 @@ async def test_the_process_makes_a_key_signs_outlives_no_bot_and_finds_its_key_a
 async def test_a_process_that_finds_another_key_than_the_wallets_says_so_and_starts_not(tmp_path: Path) -> None:
     (tmp_path / "master.key").write_text("local-1:" + "A" * 43 + "=\n")
     (tmp_path / "master.key").chmod(0o600)
-    child = VaultChild(tmp_path, "local", None, print, expected_id="local-2")
+    child = VaultChild(tmp_path, "local", None, print, expected_ids=["local-2"])
     spec = SupervisorSpec("foundation", "one_for_one", (ChildSpec("vault", child.run),), intensity=5, period_s=60)
     with trio.fail_after(WITHIN_S), pytest.raises(InitFailed, match="the key with id local-2 is expected here"):
         async with open_supervisor(spec, report=list[Report]().append):

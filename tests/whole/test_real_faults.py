@@ -207,6 +207,8 @@ def test_killed_vault_comes_back_and_signs_what_was_asked_meanwhile(trading: Rea
     trading.until("another vault", lambda _: lock.read_text() not in {"", str(before)})
     until_it_trades_again(trading)
     assert "vault" in ordered_to(trading, "supervisor", "status")
+    assert "new wallets are sealed under master key local-" in ordered_to(trading, "keys")
+    assert ordered_to(trading, "keys", "rotate").startswith("0 wallets are sealed under master key local-")
 
 
 def test_entries_pause_while_rpc_is_down_and_monitors_stay(trading: RealBot) -> None:

@@ -145,7 +145,7 @@ async def rob(seed: int, requests: int) -> Counter[str]:
 async def _one_batch(stream: trio.abc.Stream, robbery: Robbery, thief: Thief, count: int) -> None:
     rows = _rows(robbery.market)
     attacks = [thief.attack() for _ in range(count)]
-    asked: list[protocol.Sign | protocol.Check | protocol.Create] = [
+    asked: list[protocol.Request] = [
         protocol.Sign(thief.draw.choices(rows, weights=(30, 1, 1, 1))[0], attack.intent_id, attack.mint, attack.message)
         for attack in attacks
     ]

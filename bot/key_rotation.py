@@ -1,0 +1,68 @@
+"""`bot keys`: which master keys the wallets are sealed under, and their rotation to the newest while everything goes on.
+
+Each row says itself under which key it is sealed, and is replaced in one statement: a rotation that was ended at any point goes
+on where it was. Orders sign meanwhile, by the old row or by the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from bot.errors import KeyUnavailable
+from bot.ports import Store, Vault, Wallet
+from bot.trading.units import counted
+
+log = structlog.get_logger()
+
+AT_ONCE = 50  # wallets of one answer, so that whoever asks sees it go on
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRotation:
+    """What the vault holds, held against what the rows say."""
+
+    store: Store
+    vault: Vault
+
+    async def show(self) -> Record:
+        """The newest key, and how many wallets are sealed under each."""
+        newest, *former = await self.vault.key_ids()
+        sealed = await self.store.sealed_under()
+        lines = [f"new wallets are sealed under master key {newest}"]
+        lines += [f"{counted(count, 'wallet')} under {key_id}" for key_id, count in sorted(sealed.items())]
+        lines += [
+            f"no wallet under {key_id}: it is needed for backups alone" for key_id in former if key_id not in sealed
+        ]
+        if set(sealed) - {newest}:
+            lines.append("bot keys rotate seals all of them under the newest")
+        return {"text": "\n".join(lines), "newest": newest, "wallets": sealed}
+
+    async def rotate(self, after: str) -> Record:
+        """Seal some more wallets under the newest key, in the order of their ids behind `after`.
+
+        `after` of the answer is where to go on, None at the end. A wallet that does not open is left as it is and counted.
+        """
+        newest = (await self.vault.key_ids())[0]
+        wallets = await self.store.wallets_not_under(newest, after, AT_ONCE)
+        done = failed = 0
+        for wallet in wallets:
+            try:
+                done += await self._sealed_anew(wallet)
+            except KeyUnavailable as error:
+                failed += 1
+                log.error("wallet_not_sealed_anew", wallet=wallet.id, reason=str(error))
+        if done:
+            log.info("wallets_sealed_anew", master_key=newest, count=done)
+        return {"done": done, "failed": failed, "after": wallets[-1].id if wallets else None, "newest": newest}
+
+    async def _sealed_anew(self, wallet: Wallet) -> bool:
+        """False where the row has changed meanwhile. A row that does not open again never takes the place of one that does."""
+        before = await self.store.sealed_key(wallet.id)
+        after = await self.vault.seal_anew(wallet, before)
+        await self.vault.check_key(wallet, after)
+        return await self.store.replace_key(wallet.id, before, after)
