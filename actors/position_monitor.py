@@ -22,7 +22,7 @@ from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
-from bot.trading.exits import Exit, ExitReason, decide_exit
+from bot.trading.exits import Exit, ExitReason, decide_exit, due_by_time
 from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
@@ -147,7 +147,7 @@ class PositionMonitor:
             return position, Exit(self.forced, BPS, 0)
         point = self.prices.latest(position.mint)
         if point is None or _is_from_before(point, position):
-            return position, None
+            return position, due_by_time(position, self.clock.now_ms())
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
@@ -157,7 +157,7 @@ class PositionMonitor:
             return position, None
         except (QuoteError, ChainUnavailable) as error:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
-            return position, None
+            return position, due_by_time(position, self.clock.now_ms())
         position = await self._at_its_peak(position, point.venue, fees)
 
         def decide(venue: Venue) -> Exit | None:

@@ -52,9 +52,15 @@ def decide_exit(position: Position, proceeds_lamports: int, now_ms: int) -> Exit
     may_take_profit = plan.take_profit_share_bps == BPS or not position.took_profit
     if plan.take_profit_bps is not None and may_take_profit and change_bps >= plan.take_profit_bps:
         return Exit(ExitReason.TAKE_PROFIT, plan.take_profit_share_bps, change_bps)
-    if plan.max_hold_s is not None and now_ms - position.opened_at_ms >= plan.max_hold_s * 1000:
-        return Exit(ExitReason.TIME, BPS, change_bps)
-    return None
+    return due_by_time(position, now_ms, change_bps)
+
+
+def due_by_time(position: Position, now_ms: int, change_bps: int = 0) -> Exit | None:
+    """The exit of a position that has been held for as long as its plan allows, which needs no price."""
+    max_hold_s = position.plan.max_hold_s
+    if max_hold_s is None or now_ms - position.opened_at_ms < max_hold_s * 1000:
+        return None
+    return Exit(ExitReason.TIME, BPS, change_bps)
 
 
 def _fell_from_peak(position: Position, proceeds_lamports: int, trailing_stop_bps: int) -> bool:
