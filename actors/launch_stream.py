@@ -28,7 +28,7 @@ class LaunchStreamLink:
     prices: PriceBook
     clock: Clock
     health: Health
-    hunt: Callable[[LaunchpadEvent], None]
+    hunt: Callable[[LaunchpadEvent | ToldTwice], None]
     down: Callable[[str], None]
     up: Callable[[], None]
 
@@ -55,6 +55,7 @@ class LaunchStreamLink:
             return
         if isinstance(event, ToldTwice):
             self.prices.bear_out(event.mint, PricePoint(event.event.curve, event.seen_at_ms))
+            self.hunt(event)
             return
         is_late = self.clock.now_ms() - event.seen_at_ms > SLOT_MS
         self.prices.push(event.mint, PricePoint(event.curve, event.seen_at_ms, is_late))

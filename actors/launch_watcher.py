@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from actors.runtime import Actor, Context
-from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
 
 log = structlog.get_logger()
 
@@ -25,6 +25,8 @@ class Tracker(Protocol):
 
     def feed(self, trade: CurveTrade) -> None: ...
 
+    def bear_out(self, trade: CurveTrade) -> None: ...
+
 
 StartTracker = Callable[[TokenLaunch], Awaitable[Tracker | None]]
 
@@ -38,13 +40,18 @@ class Hunted:
     symbols: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
 
-class LaunchWatcher(Actor[None, LaunchpadEvent]):
+class LaunchWatcher(Actor[None, LaunchpadEvent | ToldTwice]):
     """Its mailbox drops the oldest event when it overflows: an opinion lost is fine, a late one is worthless."""
 
     def __init__(self, hunted: Hunted, start_tracker: StartTracker) -> None:
         self._hunted, self._start_tracker = hunted, start_tracker
 
-    async def handle(self, ctx: Context, state: None, message: LaunchpadEvent) -> None:
+    async def handle(self, ctx: Context, state: None, message: LaunchpadEvent | ToldTwice) -> None:
+        if isinstance(message, ToldTwice):
+            tracker = self._hunted.trackers.get(message.mint)
+            if tracker is not None and isinstance(message.event, CurveTrade):
+                tracker.bear_out(message.event)
+            return
         if isinstance(message, CurveTrade):
             if tracker := self._hunted.trackers.get(message.mint):
                 tracker.feed(message)

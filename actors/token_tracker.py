@@ -9,12 +9,13 @@ import structlog
 import trio
 
 from actors.runtime import Context
-from bot.analysis.features import TokenWindow
 from bot.analysis.opinion import rule_opinion
+from bot.analysis.witnessed_window import WitnessedWindow
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
+from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
 from bot.trading.token_check import UNREADABLE, MintFacts, hazards
@@ -29,8 +30,14 @@ LINGER_S = 3.0  # buys that follow the opinion are quoted from pushed reserves f
 PROMISING_BPS = 4_000
 REHEARSED_EVERY_S = 2.0
 
+# What one stream alone has told is mostly told by another one within this time; then somebody else is asked, and asked again.
+TOLD_TWICE_WITHIN_S = 0.05
+LOOK_AGAIN_S = 0.25
+
 ReadMint = Callable[[str], Awaitable[MintFacts]]
 Rehearse = Callable[[str], Awaitable[None]]
+# The reserves of a token as somebody shows them who did not tell those that stand; None where nobody does.
+Witness = Callable[[str], Awaitable[Curve | None]]
 
 
 @dataclass(slots=True, repr=False)
@@ -39,7 +46,8 @@ class TokenTracker:
 
     Meanwhile it reads the mint, once for all users. A strong opinion waits for that: an order for a token whose
     accounts are not confirmed could not be made either. Once the token is promising, `rehearse` asks the chain for what
-    entries need; nobody waits for it.
+    entries need; nobody waits for it. Nobody buys by what one voice alone tells: of such trades none but the newest counts
+    until another stream has told it, or the `witness`, who is asked when it comes to that, shows the reserves behind it.
     """
 
     launch: TokenLaunch
@@ -49,19 +57,26 @@ class TokenTracker:
     opinions: OpinionBook
     read_mint: ReadMint
     rehearse: Rehearse
+    witness: Witness
     publish: Callable[[TokenLaunch, Opinion], None]
     done: bool = False
-    _window: TokenWindow = field(init=False)
+    _window: WitnessedWindow = field(init=False)
     _hazards: tuple[str, ...] | None = None
     _changed: trio.Event = field(default_factory=trio.Event)
     _promising: trio.Event = field(default_factory=trio.Event)
+    _doubted: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
-        self._window = TokenWindow(self.launch)
+        self._window = WitnessedWindow(self.launch)
 
     def feed(self, trade: CurveTrade) -> None:
         """Take a trade of this token."""
         self._window.add(trade)
+        self._changed.set()
+
+    def bear_out(self, trade: CurveTrade) -> None:
+        """Another stream has told the same of a trade."""
+        self._window.bear_out(trade)
         self._changed.set()
 
     async def run(self, ctx: Context) -> None:
@@ -75,6 +90,7 @@ class TokenTracker:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read_mint)
                 nursery.start_soon(self._rehearse)
+                nursery.start_soon(self._ask_others)
                 opinion = await self._observe()
                 nursery.cancel_scope.cancel()
         finally:
@@ -93,21 +109,58 @@ class TokenTracker:
     async def _observe(self) -> Opinion:
         deadline_s = trio.current_time() + self.observe_s
         while True:
-            opinion = rule_opinion(self._window.features(self.clock.now_ms()))
-            self.opinions.note(self.launch, opinion)
-            if opinion.confidence_bps >= PROMISING_BPS and self._hazards is not None:
+            told = rule_opinion(self._window.features(self.clock.now_ms()))
+            if told.confidence_bps >= PROMISING_BPS and self._hazards is not None:
                 self._promising.set()
+            opinion = self._borne_out(told)
+            self.opinions.note(self.launch, opinion)
             strong = opinion.action is Action.BUY and opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
-            if (strong and self._hazards is not None) or trio.current_time() >= deadline_s:
+            if strong and self._hazards is not None:
+                return opinion
+            if trio.current_time() >= deadline_s:
+                self._note_contradiction(told, opinion)
                 return opinion
             self._changed = trio.Event()
             with trio.move_on_at(deadline_s):
                 await self._changed.wait()
 
+    def _borne_out(self, told: Opinion) -> Opinion:
+        """What may be acted upon: an opinion of all trades that speaks for a buy needs more than one voice for them."""
+        if told.action is not Action.BUY or self._window.is_sure:
+            return told
+        self._doubted.set()
+        return rule_opinion(self._window.sure_features(told.at_ms))
+
+    def _note_contradiction(self, told: Opinion, opinion: Opinion) -> None:
+        if told.action is Action.BUY and opinion.action is not Action.BUY:
+            log.warning(
+                "opinion_of_one_voice",
+                mint=told.mint,
+                told_by=sorted(self._window.tellers),
+                confidence_bps=told.confidence_bps,
+                borne_out_bps=opinion.confidence_bps,
+            )
+
+    async def _ask_others(self) -> None:
+        """Ask for the reserves whenever an opinion hangs on one voice's trades that nobody else tells in time."""
+        while True:
+            await self._doubted.wait()
+            await trio.sleep(TOLD_TWICE_WITHIN_S)
+            self._doubted = trio.Event()
+            if self._window.is_sure:
+                continue
+            curve = await self.witness(self.launch.mint)
+            if curve is None or not self._window.shown(curve):
+                await trio.sleep(LOOK_AGAIN_S)
+            self._changed.set()
+
     async def _rehearse(self) -> None:
         await self._promising.wait()
         while True:
             await self.rehearse(self.launch.mint)
+            agreed = self.prices.told_by_all(self.launch.mint)
+            if isinstance(agreed, Curve) and self._window.shown(agreed):
+                self._changed.set()
             await trio.sleep(REHEARSED_EVERY_S)
 
     async def _read_mint(self) -> None:

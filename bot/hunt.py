@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,13 +28,15 @@ from actors.token_tracker import TokenTracker
 from actors.wallet_scanner import Followed, WalletScanner
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.borne_out import BorneOut
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.execution.standing_turns import StandingTurns
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
-from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
+from bot.trading.curve import Curve
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
 from bot.trading.signal import Opinion, drawn
 from bot.trading.standing import StandingOrder, StandingState
 from bot.trading.units import span
@@ -41,6 +44,7 @@ from bot.trading.units import span
 log = structlog.get_logger()
 
 STARTED_AT_ONCE = 50  # scanners
+YOUNG_MAX = 2_000  # tokens that were launched last: more than are tracked at any moment
 POPULATED = (
     "token_trackers",
     "snipers",
@@ -85,6 +89,7 @@ class Hunt:
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
     _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
+    _young: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
@@ -224,14 +229,26 @@ class Hunt:
         limit = " at these endpoints' credit" if interval_s > self.scan_rule.least_s else ""
         return f"checked every {span(interval_s)}{limit}"
 
-    def take(self, event: LaunchpadEvent) -> None:
-        """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it."""
+    def take(self, event: LaunchpadEvent | ToldTwice) -> None:
+        """Hand an event to the hunt; while the hunt is down events are dropped, positions lose nothing by it.
+
+        Of what is told twice no more than young tokens need to be told of, because trades of all tokens are.
+        """
+        if isinstance(event, ToldTwice) and event.mint not in self._young:
+            return
+        if isinstance(event, TokenLaunch):
+            self._note_young(event.mint)
         if isinstance(event, CurveTrade):
             self.followed.hint(event)
         try:
             self.supervisor("hunt").ref("launch_watcher").tell(event)
         except (ActorDead, MailboxFull, NotFound, Unavailable):
             log.debug("event_dropped", mint=event.mint)
+
+    def _note_young(self, mint: str) -> None:
+        self._young[mint] = None
+        if len(self._young) > YOUNG_MAX:
+            self._young.popitem(last=False)
 
     async def track(self, launch: TokenLaunch) -> Tracker | None:
         """Start the tracker of a new token; None where there are too many, it has one, or the hunt is being restarted."""
@@ -244,6 +261,7 @@ class Hunt:
             self.opinions,
             read_mint,
             self._rehearse,
+            self._witness,
             self._publish,
         )
         try:
@@ -257,6 +275,11 @@ class Hunt:
     async def _rehearse(self, mint: str) -> None:
         if self._hunters:
             await self.rehearser.rehearse(mint, list(self._hunters.values()))
+
+    async def _witness(self, mint: str) -> Curve | None:
+        """The reserves of a token on its curve as somebody else shows them than who told those that stand."""
+        venue = await BorneOut(self.chain, self.prices, self.clock).shown_by_another(mint)
+        return venue if isinstance(venue, Curve) else None
 
     def _publish(self, launch: TokenLaunch, opinion: Opinion) -> None:
         """One opinion to every sniper; a sniper that is behind loses it, which status shows as a dropped message."""

@@ -72,7 +72,7 @@ from bot.garbage import pause_collector, resume_collector
 from bot.hunt import Hunt
 from bot.market_data import MarketData
 from bot.ports import Messenger
-from bot.trading.launch import LaunchpadEvent
+from bot.trading.launch import LaunchpadEvent, ToldTwice
 from bot.trading.outage import OutageRule
 from bot.trading.venue import OWN_PROGRAMS
 
@@ -280,9 +280,10 @@ class TradingBot:
         self.supervision = self.care.supervision = self.hunt.supervision = other
         self.guard.take_rules(rules)
 
-    def _heard(self, event: LaunchpadEvent) -> None:
+    def _heard(self, event: LaunchpadEvent | ToldTwice) -> None:
         self.hunt.take(event)
-        self.market.heard(event)
+        if not isinstance(event, ToldTwice):
+            self.market.heard(event)
 
     def _guard(self) -> TradingGuard:
         ports, disk = self.adapters, HaltOnDisk(self.halt_keeper)

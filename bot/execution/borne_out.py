@@ -129,6 +129,16 @@ class BorneOut:
         self._believe(mint, told, right, looks)
         return right
 
+    async def shown_by_another(self, mint: str) -> OwnVenue | None:
+        """The reserves that stand as somebody else shows them than who told them, as that one's word; None where nobody does."""
+        point = self.prices.latest(mint)
+        if point is None or isinstance(point.venue, Route) or not point.venue.told_by:
+            return None
+        second = await self._second(mint, point.venue)
+        if second is not None:
+            self._note(mint, point.venue, second)
+        return second
+
     def is_known(self, mint: str, told: OwnVenue, tolerance_bps: int) -> bool:
         """Whether others than one endpoint told the same lately; nobody is asked."""
         if not told.told_by:

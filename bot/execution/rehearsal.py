@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.errors import ChainUnavailable, DecodeError, SendRejected
+from bot.execution.borne_out import BorneOut
 from bot.execution.pipeline import Pipeline
 from bot.execution.quoting import CannotPrepareError
 from bot.execution.rehearsals import BALANCE_HOLDS_MS
@@ -83,6 +84,12 @@ class Rehearser:
         self.pipeline.rehearsals.note(mint, mode, units)
 
     async def _venue(self, mint: str) -> Venue:
-        """The newest reserves that the stream told; the first simulation lets the chain learn the coin."""
+        """The newest reserves that the stream told; the first simulation lets the chain learn the coin.
+
+        Where one endpoint alone told them another one is asked, so that an entry, and the opinion before it, has its word too.
+        """
         known = self.pipeline.prices.latest(mint)
-        return await self.pipeline.chain.venue(mint) if known is None else known.venue
+        if known is None:
+            return await self.pipeline.chain.venue(mint)
+        witness = BorneOut(self.pipeline.chain, self.pipeline.prices, self.pipeline.clock)
+        return await witness.shown_by_another(mint) or known.venue

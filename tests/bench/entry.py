@@ -29,7 +29,7 @@ from bot.localnet.inprocess import InProcessChain
 from bot.ports import Chain, LaunchStream, Store, Vault
 from bot.storage.embedded import embedded_postgres
 from bot.storage.store import PostgresStore, open_store
-from bot.trading.launch import StreamEvent
+from bot.trading.launch import StreamEvent, ToldTwice
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.trading_state import State
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -132,7 +132,8 @@ class StreamTap:
 
     async def _noted(self, told: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
         async for event in told:
-            self.marks.events.append((wall_s(), event.signature))
+            if not isinstance(event, ToldTwice):
+                self.marks.events.append((wall_s(), event.signature))
             yield event
 
     def sources(self) -> Sequence[object]:

@@ -117,7 +117,9 @@ class RemoteWorld(World):
         endpoints = self.remote.endpoints
         chain = PumpChain(endpoints)
         subscriptions = [WebSocketSubscriptions(url) for url in self.remote.address.ws_urls]
-        logs = PumpLaunchStream(subscriptions, chain.recorded, chain.signatures_since, self.clock)
+        logs = PumpLaunchStream(
+            subscriptions, chain.recorded, chain.signatures_since, self.clock, tellers=endpoints.names, others=True
+        )
         stream = LaunchSources([logs], self.clock)
         history = PumpWallets(endpoints)
         return Adapters(spooled.as_store, chain, stream, history, self.vault, self.clock, spool=spooled)

@@ -17,7 +17,9 @@ from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.false_stream import FalseStream
 from tests.whole.test_false_prices import GAIN, LOSS, STOP, TRAIL, holding, sales, state_of_liar
-from tests.whole.virtual import World, closed, make_world, pausing, running_bot, until
+from tests.whole.test_rehearsed_entries import SNIPING
+from tests.whole.test_token_safety import make_crowd
+from tests.whole.virtual import World, bought, closed, make_world, open_for_entries, pausing, running_bot, until
 
 FAR_SLOTS = 100_000
 
@@ -141,3 +143,61 @@ async def test_a_slot_that_is_a_little_ahead_once_hides_no_crash(autojump_clock:
         await delivered(stream)
         crowd.sell_all(mint, 7)
         await closed(world, 1, within_s=10)
+
+
+def bought_by_nobody(before: Curve, lamports: int, slot: int) -> tuple[Curve, int]:
+    """The curve behind a buy, and what that brought."""
+    token_raw = before.virtual_token_raw * lamports // (before.virtual_quote_lamports + lamports)
+    after = replace(
+        before,
+        virtual_token_raw=before.virtual_token_raw - token_raw,
+        virtual_quote_lamports=before.virtual_quote_lamports + lamports,
+        real_token_raw=before.real_token_raw - token_raw,
+        real_quote_lamports=before.real_quote_lamports + lamports,
+        slot=slot,
+    )
+    return after, token_raw
+
+
+@pytest.mark.parametrize("endpoints", [3, 2])
+async def test_buys_that_one_stream_makes_up_buy_nothing(autojump_clock: MockClock, endpoints: int) -> None:
+    world, stream = lying_world(endpoints)
+    user, _ = await world.user("demo-1", SNIPING)
+    crowd = make_crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        await until(lambda: bot.prices.latest(mint) is not None, within_s=5)
+        curve = price_of(bot, mint)
+        first_slot = curve.slot
+        for number in range(24):
+            lamports = LAMPORTS_PER_SOL * 30 // 100
+            curve, token_raw = bought_by_nobody(curve, lamports, first_slot + number // 6)
+            stream.trade(mint, curve, lamports=lamports, token_raw=token_raw)
+            if number % 6 == 5:
+                await trio.sleep(0.5)
+        await trio.sleep(10)
+        assert stream.told == 24
+        assert world.store._attempts == {}
+        runs = await world.store.runs_since(user.id, 0)
+        assert [run.status for run in runs] == ["SKIPPED"]
+
+
+async def test_a_launch_that_one_stream_alone_tells_is_bought_once_another_endpoint_shows_it(
+    autojump_clock: MockClock,
+) -> None:
+    world, _ = lying_world()
+    await world.user("demo-1", SNIPING)
+    crowd = make_crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        for endpoint in ("rpc-2", "rpc-3"):
+            world.chain.set_fault("stream-drop", for_s=60, endpoint=endpoint)
+        await trio.sleep(2)
+        mint = crowd.launch()
+        await trio.sleep(1)
+        for trader in range(2, 12):
+            crowd.buy(mint, trader, LAMPORTS_PER_SOL * 35 // 100)
+            await trio.sleep(0.2)
+        await bought(world, 1)
+        assert await world.books_equal_chain()

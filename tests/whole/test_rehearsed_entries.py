@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -47,8 +48,8 @@ class ListeningChain(InProcessChain):
         return methods
 
 
-def listening() -> ListeningChain:
-    chain = ListeningChain(seed=1)
+def listening(endpoints: int = 2) -> ListeningChain:
+    chain = ListeningChain(seed=1, endpoints=endpoints)
     chain.asked = []
     return chain
 
@@ -65,9 +66,11 @@ async def wanted_at_last(crowd: Crowd, chain: ListeningChain) -> str:
     return mint
 
 
-async def test_a_snipe_of_a_watched_token_asks_the_chain_nothing(autojump_clock: MockClock) -> None:
-    chain = listening()
+@pytest.mark.parametrize("endpoints", [1, 2, 3])
+async def test_a_snipe_of_a_watched_token_asks_the_chain_nothing(autojump_clock: MockClock, endpoints: int) -> None:
+    chain = listening(max(endpoints, 2))
     world = make_world(chain)
+    world.endpoints = endpoints
     for number in range(3):
         await world.user(f"user-{number}", SNIPING)
     crowd = make_crowd(chain)
@@ -76,7 +79,7 @@ async def test_a_snipe_of_a_watched_token_asks_the_chain_nothing(autojump_clock:
         await wanted_at_last(crowd, chain)
         await bought(world, 3)
         asked = chain.asked_for_sends()
-        assert asked.count(SEND) == 3
+        assert asked.count(SEND) == 3 * endpoints
         assert set(asked) <= {SEND, *FOLLOWS}, asked
         assert await world.books_equal_chain()
         assert world.reports == []
