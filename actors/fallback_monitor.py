@@ -162,7 +162,7 @@ class FallbackMonitor:
     async def _decide(self, position: Position, venue: Venue, fees: Fees) -> None:
         if self.in_flight.exit_of(position.id) is not None:
             return  # on its way, and followed by whoever signs it again
-        safe = replace(position, plan=replace(position.plan, take_profit_bps=None))
+        safe = replace(position, plan=replace(position.plan, take_profit_bps=None, take_profit_levels=()))
 
         def decide(shown: Venue) -> Exit | None:
             try:

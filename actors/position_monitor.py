@@ -287,7 +287,7 @@ class PositionMonitor:
             causation_id=position.id,
             reason=decided.reason.value,
             share_bps=BPS if everything else 0,
-            token_raw=0 if everything else max(position.token_raw * decided.share_bps // BPS, 1),
+            token_raw=0 if everything else decided.token_raw or max(position.token_raw * decided.share_bps // BPS, 1),
             keep_account=tries.keeps_account,
             position_id=position.id,
         )

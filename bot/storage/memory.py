@@ -42,7 +42,6 @@ from bot.storage.rules import (
     cause_facts,
     cause_of_facts,
     check_owner,
-    check_settings,
     halt_facts,
     in_mode,
     is_failed_trade,
@@ -51,6 +50,7 @@ from bot.storage.rules import (
     other_cluster,
     storable,
 )
+from bot.storage.settings_rules import check_settings
 from bot.trading.breaker import UserDay
 from bot.trading.intent import Mode, Side
 from bot.trading.limits import UserSettings

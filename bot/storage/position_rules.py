@@ -39,8 +39,9 @@ def position_after(
     request = intent.request
     if standing is not None and standing.state is PositionState.OPEN:
         after, realized = apply_fill(standing, fill)
-        took_profit = after.took_profit or takes_profit(request)
-        return replace(after, took_profit=took_profit), realized
+        if takes_profit(request):
+            after = replace(after, took_profit=True, levels_taken=after.levels_taken + 1)
+        return after, realized
     if fill.side is Side.SELL:
         if standing is None:
             raise Conflict(f"{fill.signature} sold {request.mint}, which wallet {request.wallet_id} never held")
@@ -129,6 +130,7 @@ def position_with(
         token_raw=before.token_raw + brought.token_raw,
         cost_lamports=before.cost_lamports + brought.cost_lamports,
         basis_lamports=before.basis_lamports + brought.cost_lamports,
+        bought_raw=before.bought_raw + brought.token_raw,
     )
     return before, after
 

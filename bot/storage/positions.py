@@ -44,15 +44,17 @@ INSERT_POSITION = """
 insert into positions (
     id, user_id, wallet_id, mint, mode, context, state, token_raw, cost_lamports, realized_lamports,
     take_profit_bps, stop_loss_bps, max_hold_s, trailing_stop_bps, take_profit_share_bps, opened_at, closed_at,
-    peak_lamports, took_profit, basis_lamports
+    peak_lamports, took_profit, basis_lamports, take_profit_levels, bought_raw, levels_taken
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+)
 """
 UPDATE_POSITION = """
 update positions
 set
     state = $2, token_raw = $3, cost_lamports = $4, realized_lamports = $5, closed_at = $6, peak_lamports = $7,
-    took_profit = $8, basis_lamports = $9
+    took_profit = $8, basis_lamports = $9, bought_raw = $10, levels_taken = $11
 where id = $1
 """
 # The quantity makes a quote for what was held before a sale harmless.
@@ -245,6 +247,9 @@ async def insert_position(connection: asyncpg.Connection, position: Position) ->
         position.peak_lamports,
         position.took_profit,
         position.basis_lamports,
+        list(position.plan.take_profit_levels),
+        position.bought_raw,
+        position.levels_taken,
     )
 
 
@@ -261,6 +266,8 @@ async def update_position(connection: asyncpg.Connection, position: Position) ->
         position.peak_lamports,
         position.took_profit,
         position.basis_lamports,
+        position.bought_raw,
+        position.levels_taken,
     )
 
 
@@ -345,9 +352,12 @@ def position_from(row: Row) -> Position:
             max_hold_s=row["max_hold_s"],
             trailing_stop_bps=row["trailing_stop_bps"],
             take_profit_share_bps=row["take_profit_share_bps"],
+            take_profit_levels=tuple(row["take_profit_levels"]),
         ),
         opened_at_ms=row["opened_at"],
         closed_at_ms=row["closed_at"],
         peak_lamports=row["peak_lamports"],
         took_profit=row["took_profit"],
+        bought_raw=row["bought_raw"],
+        levels_taken=row["levels_taken"],
     )

@@ -68,6 +68,7 @@ def position_before(position: Position, intent: Intent, done: Settledness, now_m
             cost_lamports=position.cost_lamports - fill.cost_lamports if left else 0,
             basis_lamports=position.basis_lamports - fill.basis_lamports if left else 0,
             peak_lamports=position.peak_lamports * left // position.token_raw if left else 0,
+            bought_raw=max(0, position.bought_raw - fill.token_raw),
             state=PositionState.OPEN if left else PositionState.CLOSED,
             closed_at_ms=None if left else now_ms,
         )
@@ -86,6 +87,7 @@ def position_before(position: Position, intent: Intent, done: Settledness, now_m
         realized_lamports=realized,
         peak_lamports=max(0, peak),
         took_profit=position.took_profit and not takes_profit(intent.request),
+        levels_taken=max(0, position.levels_taken - takes_profit(intent.request)),
         state=PositionState.OPEN,
         closed_at_ms=None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from bot.errors import Conflict
 from bot.ports import User, Wallet, WalletSignal
@@ -24,11 +24,9 @@ from bot.trading.intent import (
     sources_of,
 )
 from bot.trading.ledger import Leg
-from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, Ceilings, UserSettings, is_time_zone
+from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import RiskSnapshot
-from bot.trading.roles import Role
 from bot.trading.trading_state import Binds, Cause, Halt
-from bot.trading.units import BPS
 
 MAX_I64 = 2**63 - 1  # the largest bigint
 
@@ -46,35 +44,6 @@ HALT_LATCHED = "halt latched"
 HALT_REARMED = "halt rearmed"
 ALERTS_SET = "alerts set"
 PROGRAM = "program"
-
-# Settings that are shares of something. A take profit may be above 100 %.
-_SHARES = frozenset(
-    {
-        "slippage_buy_bps",
-        "slippage_sell_bps",
-        "snipe_min_confidence_bps",
-        "trailing_stop_bps",
-        "max_top_holders_bps",
-        "take_profit_share_bps",
-    }
-)
-# A sale of no share at all, or a trail of no width, is no setting.
-_ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps", "flatten_at_loss_bps"})
-
-# Settings that are several amounts.
-SEVERAL = ("preset_buys_lamports", "preset_sells_bps")
-
-# Settings that are one of some words.
-_WORDS = {
-    "on_critical": ON_CRITICAL,
-    "fee_mode_buy": FEE_MODES,
-    "fee_mode_sell": FEE_MODES,
-    "protection_buy": PROTECTIONS,
-    "protection_sell": PROTECTIONS,
-    "unlanded_buy": UNLANDED,
-    "unlanded_sell": UNLANDED,
-    "role": tuple(Role),
-}
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 
@@ -239,29 +208,6 @@ def check_legs(legs: Sequence[Leg]) -> None:
     total = sum(leg.lamports for leg in legs)
     if total:
         raise ValueError(f"the legs of a ledger entry sum to {total} lamports, not to zero")
-
-
-def check_settings(settings: UserSettings) -> None:
-    """Raises ValueError for what no setting can be: a negative number, one of 64 bits, a share above 100 %, no zone.
-
-    An unknown zone would stop every trade of its user, whose day could not be told.
-    """
-    for name, value in asdict(settings).items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            continue
-        least, most = int(name in _ABOVE_ZERO), BPS if name in _SHARES else MAX_I64
-        if not least <= value <= most:
-            raise ValueError(f"{name} {value} is outside {least}..{most}")
-    for name, most in zip(SEVERAL, (MAX_I64, BPS), strict=True):
-        amounts = getattr(settings, name)
-        if not amounts or not all(1 <= amount <= most for amount in amounts):
-            raise ValueError(f"{name} {amounts} is outside 1..{most}, or nothing")
-    for name, words in _WORDS.items():
-        word = getattr(settings, name)
-        if word not in words:
-            raise ValueError(f"{name} {word!r} is outside {', '.join(words)}")
-    if not is_time_zone(settings.timezone):
-        raise ValueError(f"timezone {settings.timezone!r} is no time zone; write it like Europe/Berlin")
 
 
 def check_run_status(status: str) -> None:

@@ -11,7 +11,8 @@ from bot.errors import KeyUnavailable
 from bot.ports import ChangeSettings, SealedKey, User, Wallet
 from bot.storage.database import Database, Repository, Row
 from bot.storage.read_together import ReadTogether
-from bot.storage.rules import SEVERAL, check_owner, check_settings, no_user, no_wallet_in
+from bot.storage.rules import check_owner, no_user, no_wallet_in
+from bot.storage.settings_rules import SEVERAL, check_settings
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 
@@ -39,11 +40,11 @@ insert into user_settings (
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps
+    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39
 )
 """
 SELECT_SETTINGS = """
@@ -54,7 +55,7 @@ select
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps
+    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels
 from user_settings
 where user_id = $1
 """

@@ -33,7 +33,8 @@ class UserSettings:
     `snipe_epoch` counts the user's decisions to snipe afresh: one snipe run exists per user, mint and epoch.
     `snipe_min_curve_lamports` is the liquidity rule of bonding curves: SOL that real buyers put in so far.
     `trailing_stop_bps` counts from the highest quote seen, `take_profit_share_bps` is the part of the balance that the
-    take-profit sells, once; the rest stays with the stops. `on_critical` is one of ON_CRITICAL.
+    take-profit sells, once; the rest stays with the stops. `take_profit_levels` are instead of both
+    (`bot/trading/profit_levels.py`). `on_critical` is one of ON_CRITICAL.
     `require_confirmation` puts a card with a quote before each order by hand; `check_honeypots` refuses entries into
     tokens that somebody can freeze, tax or take; `min_curve_lamports` is the liquidity rule of entries by hand.
     `flatten_at_loss_bps` counts in the limit of a day's loss: 30,000 sells everything at three times that loss.
@@ -80,6 +81,7 @@ class UserSettings:
     role: str = Role.BASIC
     preset_buys_lamports: tuple[int, ...] = (LAMPORTS_PER_SOL // 10, LAMPORTS_PER_SOL // 2, LAMPORTS_PER_SOL)
     preset_sells_bps: tuple[int, ...] = (BPS // 4, BPS // 2, BPS)
+    take_profit_levels: tuple[int, ...] = ()
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -90,6 +92,7 @@ class UserSettings:
             max_hold_s=self.max_hold_s,
             trailing_stop_bps=self.trailing_stop_bps,
             take_profit_share_bps=self.take_profit_share_bps,
+            take_profit_levels=self.take_profit_levels,
         )
 
 

@@ -21,7 +21,8 @@ class ExitPlan:
 
     `max_hold_s` counts from the opening.
     `trailing_stop_bps` is a fall from the position's peak. `take_profit_share_bps` is the part of the balance that the
-    take-profit sells; a part that is less than everything is sold once.
+    take-profit sells; a part that is less than everything is sold once. `take_profit_levels`, where there are any, are
+    instead of these two (`bot/trading/profit_levels.py`).
     """
 
     take_profit_bps: int | None
@@ -29,6 +30,7 @@ class ExitPlan:
     max_hold_s: int | None
     trailing_stop_bps: int | None = None
     take_profit_share_bps: int = BPS
+    take_profit_levels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Position:
     `basis_lamports` is what exits measure a price against: the cost without the rent that the program took once, which
     no price wins back and which on a small first buy is more than any stop-loss.
     `peak_lamports` is the highest quote seen for everything held, 0 before the first; `took_profit` says that the
-    take-profit sold its part.
+    take-profit sold its part. `bought_raw` is what buys brought into it, sold or not, `levels_taken` how many levels of
+    its take-profit have sold their shares of that.
     """
 
     id: str
@@ -57,6 +60,8 @@ class Position:
     closed_at_ms: int | None = None
     peak_lamports: int = 0
     took_profit: bool = False
+    bought_raw: int = 0
+    levels_taken: int = 0
 
 
 def open_position(
@@ -85,6 +90,7 @@ def open_position(
         realized_lamports=0,
         plan=plan,
         opened_at_ms=fill.block_time_s * 1000,
+        bought_raw=fill.token_raw,
     )
 
 
@@ -115,6 +121,7 @@ def apply_fill(position: Position, fill: Fill) -> tuple[Position, int]:
             token_raw=position.token_raw + fill.token_raw,
             cost_lamports=position.cost_lamports + fill.cost_lamports,
             basis_lamports=position.basis_lamports + fill.basis_lamports,
+            bought_raw=position.bought_raw + fill.token_raw,
         )
         return more, 0
     sold_raw = min(fill.token_raw, position.token_raw)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.trading.limits import is_time_zone
+from bot.trading.profit_levels import LEVELS_MOST, levels_of
 from bot.trading.units import AmountError, format_percent, format_sol, parse_sol
 
 Value = int | bool | str | tuple[int, ...] | None
@@ -30,7 +31,11 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,31}){0,2}"
 
 
 class Unit(StrEnum):
-    """How a value is typed and shown. A percent is kept as basis points, SOL as lamports; of the last two there are several."""
+    """How a value is typed and shown.
+
+    A percent is kept as basis points, SOL as lamports. There are several of those that are called so; levels are gains, each
+    with the share that is sold there.
+    """
 
     SOL = "sol"
     PERCENT = "percent"
@@ -40,6 +45,7 @@ class Unit(StrEnum):
     TEXT = "text"
     SEVERAL_SOL = "several sol"
     SEVERAL_PERCENT = "several percent"
+    LEVELS = "levels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class Setting:
             return f"{ON} or {OFF}"
         if self.unit is Unit.TEXT:
             return " or ".join(self.words) or "a time zone"
+        if self.unit is Unit.LEVELS:
+            return f"up to {LEVELS_MOST} gains with a share, like 50%:25% 100%:25%, or {OFF}"
         if self._one is not None:
             return f"up to {SEVERAL_MOST} of {self._one.bounds}, with spaces between"
         return f"{self.format(self.least)} to {self.format(self.most)}" + (f", or {OFF}" if self.optional else "")
@@ -78,11 +86,13 @@ class Setting:
         """The value of a typed text; raises AmountError, whose text says what to type instead."""
         typed = text.strip()
         if self.optional and typed.lower() in _OFF_WORDS:
-            return None
+            return () if self.unit is Unit.LEVELS else None
         if self.unit is Unit.SWITCH:
             return _parse_switch(typed)
         if self.unit is Unit.TEXT:
             return self._parse_word(typed)
+        if self.unit is Unit.LEVELS:
+            return _parse_levels(typed)
         if self._one is not None:
             return self._parse_several(self._one, typed)
         value = self._parse_number(typed)
@@ -95,12 +105,15 @@ class Setting:
 
         There is no mark between thousands: a comma is a decimal point to half of the world, so none is taken either.
         """
-        if value is None:
+        if value is None or value == ():
             return OFF
         if isinstance(value, bool):
             return ON if value else OFF
         if isinstance(value, str):
             return value
+        if isinstance(value, tuple) and self.unit is Unit.LEVELS:
+            shown = [format_percent(number).replace(" ", "").replace(",", "") for number in value]
+            return " ".join(f"{gain}:{share}" for gain, share in zip(shown[::2], shown[1::2], strict=True))
         if isinstance(value, tuple):
             assert self._one is not None
             return " ".join(self._one.format(each).replace(" ", "") for each in value)
@@ -164,6 +177,20 @@ def _parse_bps(typed: str) -> int:
         raise AmountError(f"{typed!r} is not a percentage with at most 2 decimals; write it like 12.5%")
     whole, rest = match.groups()
     return int(whole) * 100 + int((rest or "").ljust(2, "0"))
+
+
+def _parse_levels(typed: str) -> tuple[int, ...]:
+    """Gains and shares by turns."""
+    words = re.sub(r"\s*:\s*", ":", re.sub(r"\s+%", "%", typed)).split()
+    pairs = [word.split(":") for word in words]
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise AmountError(f"{typed!r} is no row of gains and shares; write it like 50%:25% 100%:25%")
+    numbers = tuple(_parse_bps(number) for pair in pairs for number in pair)
+    try:
+        levels_of(numbers)
+    except ValueError as error:
+        raise AmountError(str(error)) from error
+    return numbers
 
 
 def _parse_seconds(typed: str) -> int:

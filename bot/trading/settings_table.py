@@ -166,6 +166,13 @@ SETTINGS: tuple[Setting, ...] = (
         BPS,
     ),
     Setting(
+        "take_profit_levels",
+        "take_profit_levels",
+        Unit.LEVELS,
+        "instead of take_profit: at each of these gains on cost a share of what was bought is sold, once",
+        optional=True,
+    ),
+    Setting(
         "stop_loss",
         "stop_loss_bps",
         Unit.PERCENT,

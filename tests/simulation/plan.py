@@ -151,6 +151,7 @@ def _settings(draw: Random) -> UserSettings:
         stop_loss_bps=draw.choice((None, 500, 1_500)),
         trailing_stop_bps=draw.choice((None, None, 800)),
         take_profit_share_bps=draw.choice((BPS, BPS // 2)),
+        take_profit_levels=draw.choice(((), (), (1_500, 3_333, 4_000, 6_667))),
         max_hold_s=draw.choice((None, 6, 20)),
         slippage_buy_bps=draw.choice((300, 1_500)),
         slippage_sell_bps=draw.choice((300, 1_500)),

@@ -18,7 +18,7 @@ async def held(store: Store) -> Position:
 
 
 async def test_a_position_is_opened_with_the_whole_exit_plan(store: Store) -> None:
-    settings = UserSettings(trailing_stop_bps=700, take_profit_share_bps=2_500)
+    settings = UserSettings(trailing_stop_bps=700, take_profit_share_bps=2_500, take_profit_levels=(5_000, 2_500))
     position = await bought(store, "k", await enrol(store, settings=settings))
     assert position.plan == settings.exit_plan
     assert (position.peak_lamports, position.took_profit) == (0, False)
@@ -78,6 +78,7 @@ async def test_only_a_monitors_take_profit_counts_as_taken(
     assert not (await held(store)).took_profit
     done = await settled(store, part, fill_of(part, token_raw=400))
     assert done.position.took_profit is took
+    assert (done.position.levels_taken, done.position.bought_raw) == (int(took), 1_000)
     assert await held(store) == done.position
 
 

@@ -154,6 +154,7 @@ async def test_a_part_that_was_sold_comes_back_at_what_it_had_cost(store: Store,
     await store.note_peak("p-1", 5_000, token_raw=1_001)
     left = await sold(store, "part", wallet, token_raw=333)
     assert left.took_profit
+    assert (left.levels_taken, left.bought_raw) == (1, 1_001)
     assert left.state is PositionState.OPEN
     [back] = await take_back(store, "s-part")
     assert back.position is not None

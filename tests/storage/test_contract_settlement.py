@@ -51,6 +51,7 @@ async def test_a_first_buy_opens_a_position_with_the_users_plan(store: Store) ->
         realized_lamports=0,
         plan=ExitPlan(None, 900, 60),
         opened_at_ms=BLOCK_MS,
+        bought_raw=2**63,
     )
     filled = replace(intent, state=IntentState.FILLED, reserved_lamports=0)
     assert done == Settled(position, 0)
@@ -64,7 +65,8 @@ async def test_a_second_buy_adds_to_the_position(store: Store) -> None:
     wallet = await enrol(store)
     first = await bought(store, "k1", wallet)
     second = await bought(store, "k2", wallet, position_id="p-2", token_raw=500)
-    assert second == replace(first, token_raw=1_500, cost_lamports=2 * first.cost_lamports, basis_lamports=820)
+    costs = {"cost_lamports": 2 * first.cost_lamports, "basis_lamports": 820}
+    assert second == replace(first, token_raw=1_500, bought_raw=1_500, **costs)
     assert await store.position("p-2") is None
     assert await store.open_positions() == [second]
 

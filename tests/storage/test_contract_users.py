@@ -55,6 +55,7 @@ CHANGED = UserSettings(
     role="admin",
     preset_buys_lamports=(3, 1, 2),
     preset_sells_bps=(10_000,),
+    take_profit_levels=(5_000, 2_500, 10_000, 7_500),
 )
 
 
@@ -182,6 +183,8 @@ async def test_a_change_of_settings_that_is_refused_changes_nothing(store: Store
         UserSettings(role="king"),
         UserSettings(preset_buys_lamports=()),
         UserSettings(preset_sells_bps=(10_001,)),
+        UserSettings(take_profit_levels=(5_000,)),
+        UserSettings(take_profit_levels=(5_000, 10_001)),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:

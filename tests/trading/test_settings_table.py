@@ -33,6 +33,8 @@ def values(setting: Setting) -> st.SearchStrategy[Value]:
     if setting.unit in {Unit.SEVERAL_SOL, Unit.SEVERAL_PERCENT}:
         several = st.lists(st.integers(setting.least, setting.most), min_size=1, max_size=SEVERAL_MOST, unique=True)
         return several.map(tuple)
+    if setting.unit is Unit.LEVELS:
+        return st.sampled_from(((), (5_000, 2_500), (5_000, 2_500, 12_345, 1, 10_000_000, 7_499)))
     numbers: st.SearchStrategy[Value] = st.integers(setting.least, setting.most)
     return numbers | st.none() if setting.optional else numbers
 

@@ -282,3 +282,36 @@ async def test_twenty_positions_of_one_wallet_leave_a_slow_chain_beside_each_oth
         world.chain.set_fault("rpc-slow", for_s=0.1, delay_ms=1)
         await closed(world, 20)
         assert await world.books_equal_chain()
+
+
+LEVELS = UserSettings(
+    take_profit_levels=(1_000, 2_500, 3_000, 2_500, 10_000, 5_000), stop_loss_bps=None, max_hold_s=None
+)
+
+
+async def test_levels_sell_their_shares_once_across_a_crash_and_to_the_raw_unit(autojump_clock: MockClock) -> None:
+    """The price is past two levels when the bot ends, with the sale of the first on its way; the third comes later."""
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    user, wallet = await world.user("demo-1", LEVELS)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.chain.run)
+        async with living_bot(world) as bot:
+            mint = await holding(world, bot, user, wallet, crowd)
+            [position] = await world.store.open_positions()
+            crowd.buy(mint, 8, 8 * LAMPORTS_PER_SOL)
+            await until(lambda: bool(exits(world)), within_s=20)
+        async with living_bot(world):
+            with trio.fail_after(60):
+                while (await world.store.day(0)).sells < 2:
+                    await trio.sleep(0.1)
+            await trio.sleep(20)
+            assert (await world.store.day(0)).sells == 2
+            crowd.buy(mint, 9, 30 * LAMPORTS_PER_SOL)
+            await closed(world, 1)
+        nursery.cancel_scope.cancel()
+    sold = [trade.fill.token_raw for trade in world.store._trades.values() if trade.fill.side is Side.SELL]
+    quarter, half = position.bought_raw * 2_500 // BPS, position.bought_raw * 5_000 // BPS
+    assert sold == [quarter, half - quarter, position.bought_raw - half]
+    check_bounds(world)
+    assert await world.books_equal_chain()
