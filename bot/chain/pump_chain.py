@@ -32,6 +32,7 @@ from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, Sen
 from bot.ports import Blockhash, ClosingOrder, EndpointHealth, Routing, SeenLamports, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import Curve, Fees
+from bot.trading.failures import NOT_ENOUGH
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import Side
@@ -230,7 +231,7 @@ class PumpChain:
     # Wallets
 
     async def balances(self, address: str) -> WalletBalances:
-        """Lamports and tokens, never from before a transaction of the wallet that is known; less than known needs two."""
+        """Lamports and tokens, never from before a transaction of the wallet that is known; other than known needs two."""
         return await self._reads.balances(address)
 
     async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
@@ -254,6 +255,8 @@ class PumpChain:
         simulated = await self._endpoints.first(lambda client: client.simulate(raw))
         failure = failure_of(simulated.err)
         if failure is not None:
+            if failure.program_error == NOT_ENOUGH:
+                self._reads.doubt(order.wallet_address)
             text = f"it would fail: {failure.said_to_people}"
             raise SendRejected("simulation", text, program_error=failure.program_error)
         if not simulated.units_consumed:

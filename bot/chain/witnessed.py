@@ -1,9 +1,10 @@
 """Reads whose "there is nothing" is dangerous: no account, no status, fewer tokens. Two endpoints must say so.
 
 An endpoint that lies, lags or has lost its index answers empty as quickly as an honest one. What it says it has is taken
-from one endpoint; what it says is gone is asked of another one as well, at no older slot. Who is proved wrong is
-distrusted for a while. One that does not even show what every cluster has is believed in nothing (`rpc.EndpointBlind`), so
-that two of them are no witnesses.
+from one endpoint; what it says is gone is asked of another one as well, at no older slot. What it says of a wallet that
+is known is held against that, and more than is known needs another one as less does. Who is proved wrong is distrusted
+for a while, and over looks at a wallet only who contradicts two others. One that does not even show what every cluster
+has is believed in nothing (`rpc.EndpointBlind`), so that two of them are no witnesses.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -43,6 +44,9 @@ STATUSES_WITHIN_S = 0.25
 
 # How long a second endpoint may take over a look that shows nothing less than is known, or over an exit's look.
 WITNESS_WITHIN_S = 0.5
+
+# A wallet that is known to hold this much pays the fees of any sale, so that nobody is asked whether it has more by now.
+FEES_LAMPORTS = 50_000_000
 
 WALLETS_AT_ONCE = MAX_ACCOUNTS - 1  # the landmark is asked for with them
 
@@ -183,22 +187,31 @@ class WitnessedReads:
         """A transaction of the wallet was read: looks from before it show too much or too little."""
         self._known.add(address, mint, landed)
 
+    def doubt(self, address: str) -> None:
+        """An order failed for want of what is known to be there: the next look needs a witness, whatever it shows."""
+        self._known.doubt(address)
+
     async def balances(self, address: str) -> WalletBalances:
         """What a wallet holds, at a slot no older than its newest known transaction.
 
-        Less than is known needs a second endpoint. Where two contradict each other a third decides; without one an exit
-        takes the answer that shows more, because a sale of what is not there fails on the chain, and everybody else
-        gets ChainUnavailable.
+        Less or more than is known needs a second endpoint. Where nobody can be asked about more, the word of one is for
+        showing alone (`is_witnessed`), and an exit gets what is known. Where two contradict each other a third decides;
+        without one an exit takes what is borne out, and everybody else gets ChainUnavailable.
         """
         at.key_from(address)
         not_before = self._known.least_slot(address)
         name, look = await self._patiently(
             lambda: self._endpoints.first_named(_look_at(address, not_before), hedge=True)
         )
-        if self._known.shows_less(address, look) or not self._known.is_known(address):
+        if self._alone:
+            look = replace(look, is_witnessed=False)
+        elif not self._known.is_as_known(address, look) or not (self._known.is_witnessed(address) or in_exit_lane()):
             look = await self._confirmed(address, name, look)
-        self._known.believe(address, look)
-        return look
+        else:
+            look = replace(look, is_witnessed=self._known.is_witnessed(address))
+        if look.is_witnessed or self._alone or not self._known.is_known(address):
+            self._known.believe(address, look)
+        return self._known.proven_of(address, look) if in_exit_lane() and not look.is_witnessed else look
 
     async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
         """Of many wallets in few requests; one that an endpoint does not show needs a second one that does not show it either."""
@@ -213,8 +226,9 @@ class WitnessedReads:
         """What a sale of one token needs: the wallet's lamports, and what its own account of the token holds.
 
         Two accounts, which the sales of other wallets share a request for. They are believed as a whole look is: never
-        from before the wallet's newest known transaction, and only where they show no less than is known. Whatever else
+        from before the wallet's newest known transaction, and only where they show the tokens that are known. Whatever else
         there is to say, a wallet that is not known or an account that is not there, is for `balances` and its witness.
+        Lamports beyond those that are known pay for nothing before a witness has seen them.
         """
         own = at.token_account(at.key_from(address), at.key_from(mint), token_program)
         if self._known.is_known(address):
@@ -227,17 +241,22 @@ class WitnessedReads:
             token_raw = _held_in(seen.accounts[str(own)], address, mint)
             wallet = seen.accounts[address]
             look = WalletBalances(seen.slot, wallet.lamports if wallet else 0, {mint: token_raw})
-            if token_raw > 0 and not self._known.shows_less(address, look, only=mint):
-                return look
+            proven = self._known.proven_of(address, look)
+            if token_raw > 0 and proven.token_raw == look.token_raw and not self._wants_witness(address, look, mint):
+                return proven
         return await self.balances(address)
+
+    def _wants_witness(self, address: str, look: WalletBalances, mint: str) -> bool:
+        """Whether a look at one token shows less than is known, or lamports that the fees of its sale may hang on."""
+        proven = self._known.proven_of(address, look)
+        hangs_on_more = proven.lamports < min(look.lamports, FEES_LAMPORTS)
+        return hangs_on_more or self._known.shows_less(address, look, only=mint)
 
     async def _confirmed(self, address: str, name: str, look: WalletBalances) -> WalletBalances:
         """The look, when it may be believed; what another endpoint shows, when that is to be believed instead.
 
         What left a wallet is money: no budget of requests keeps a witness of less from being asked.
         """
-        if self._alone:
-            return look
         is_less = self._known.shows_less(address, look)
         found: tuple[str, WalletBalances] | None = None
         trouble = f"no answer within {WITNESS_WITHIN_S:g} s"
@@ -250,7 +269,7 @@ class WitnessedReads:
         if found is None:
             if is_less and not in_exit_lane():
                 raise ChainUnavailable(f"{name} shows less in {address}, and nobody else can say: {trouble}")
-            return look
+            return replace(look, is_witnessed=False)
         return await self._settled(address, name, look, *found)
 
     async def _settled(
@@ -259,31 +278,17 @@ class WitnessedReads:
         """Two looks, the second not older than the first: what they agree on, or what a third one says."""
         if _same(look, other):
             return other
-        if _is_nothing(look) != _is_nothing(other):
-            return self._the_fuller(address, name, look, other_name, other)
-        if self._known.is_known(address) and not self._known.shows_less(address, other):
+        if self._known.is_as_known(address, other):
             # What became known while the second look was under way may clear the first: an honest one from before it.
-            if look.slot >= self._known.least_slot(address) and self._known.shows_less(address, look):
-                self._endpoints.distrust(name, f"at slot {look.slot} it showed less in {address} than {other_name}")
-            return other
-        if other.slot > look.slot:
+            if in_exit_lane() or look.slot < self._known.least_slot(address):
+                return other
+        elif other.slot > look.slot and not _is_nothing(look) and not _is_nothing(other):
             # The wallet may have changed between the two; the first is asked again for what is there now.
             everybody_else = {*self._endpoints.names} - {name}
             _, look = await self._patiently(lambda: self._other(_look_at(address, other.slot), *everybody_else))
-            if _same(look, other) or (look.slot > other.slot and not self._known.shows_less(address, look)):
+            if _same(look, other) or (look.slot > other.slot and self._known.is_as_known(address, look)):
                 return look
         return await self._decided(address, {name: look, other_name: other})
-
-    def _the_fuller(
-        self, address: str, name: str, look: WalletBalances, other_name: str, other: WalletBalances
-    ) -> WalletBalances:
-        """Of two looks one shows no such account at all; endpoints lose accounts and do not invent them."""
-        empty_name, empty, full = (name, look, other) if _is_nothing(look) else (other_name, other, look)
-        if full.slot <= empty.slot and not self._known.shows_less(address, full):
-            self._endpoints.distrust(
-                empty_name, f"at slot {empty.slot} it did not show {address}, which another one does"
-            )
-        return full
 
     async def _decided(self, address: str, looks: dict[str, WalletBalances]) -> WalletBalances:
         """What a third endpoint says, when it agrees with one of two."""
@@ -297,11 +302,28 @@ class WitnessedReads:
         agreeing = [name for name, look in looks.items() if third is not None and _same(look, third)]
         if third is not None and agreeing:
             for name in looks.keys() - set(agreeing):
-                self._endpoints.distrust(name, f"it contradicted two others about {address} at slot {newest}")
+                self._endpoints.distrust(name, _contradicted(address, looks[name], third))
             return third
-        if in_exit_lane():
-            return max(looks.values(), key=lambda look: (sum(look.token_raw.values()), look.lamports))
-        raise ChainUnavailable(f"{' and '.join(looks)} contradict each other about {address}: {trouble}")
+        return self._without_a_third(address, looks, trouble)
+
+    def _without_a_third(self, address: str, looks: dict[str, WalletBalances], trouble: str) -> WalletBalances:
+        """Of two looks the one that what is known bears out, or the one that shows anything at all.
+
+        Endpoints lose accounts more easily than they invent them. An exit whose looks both say something else sells no
+        more than is known, and of a wallet that is not known what both show.
+        """
+        one, other = looks.values()
+        for look in (one, other):
+            if self._known.is_as_known(address, look):
+                return replace(look, is_witnessed=self._known.is_witnessed(address))
+        if _is_nothing(one) != _is_nothing(other):
+            return replace(other if _is_nothing(one) else one, is_witnessed=False)
+        if not in_exit_lane():
+            raise ChainUnavailable(f"{' and '.join(looks)} contradict each other about {address}: {trouble}")
+        if self._known.is_known(address):
+            fuller = max(one, other, key=lambda look: (sum(look.token_raw.values()), look.lamports))
+            return replace(fuller, is_witnessed=False)
+        return _least_of(one, other)
 
 
 def _held_in(account: AccountData | None, owner: str, mint: str) -> int:
@@ -316,6 +338,24 @@ def _held_in(account: AccountData | None, owner: str, mint: str) -> int:
 
 def _is_nothing(look: WalletBalances) -> bool:
     return look.lamports == 0 and not any(look.token_raw.values())
+
+
+def _least_of(one: WalletBalances, other: WalletBalances) -> WalletBalances:
+    """What two looks both show, and of a token that only one of them shows that."""
+    token_raw = {
+        mint: min(amount for look in (one, other) if (amount := look.token_raw.get(mint, 0)))
+        for mint in one.token_raw.keys() | other.token_raw.keys()
+        if one.token_raw.get(mint) or other.token_raw.get(mint)
+    }
+    lamports = min(one.lamports, other.lamports)
+    return WalletBalances(min(one.slot, other.slot), lamports, token_raw, is_witnessed=False)
+
+
+def _contradicted(address: str, look: WalletBalances, agreed: WalletBalances) -> str:
+    """Why whoever showed a look is distrusted, two others having shown something else."""
+    if _is_nothing(look):
+        return f"at slot {look.slot} it did not show {address}, which two others do"
+    return f"at slot {look.slot} it contradicted two others about {address}, which had it at {agreed.slot}"
 
 
 def _same(one: WalletBalances, other: WalletBalances) -> bool:

@@ -129,6 +129,8 @@ class Reconciler:
             return True
         if position.mint in moving.mints or held_raw < 0:
             return False
+        if held_raw > position.token_raw and not balances.is_witnessed:
+            return False  # tokens that no transaction brought, on the word of one endpoint
         evidence = f"at slot {balances.slot} the wallet held {held_raw}, the books {position.token_raw}"
         log.warning("position_adjusted", position=position.id, mint=position.mint, evidence=evidence)
         await self.store.adjust(

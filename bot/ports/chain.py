@@ -33,11 +33,16 @@ class Blockhash:
 
 @dataclass(frozen=True, slots=True)
 class WalletBalances:
-    """What the chain shows for a wallet at `slot`: lamports, and raw units by mint (SPL Token and Token-2022)."""
+    """What the chain shows for a wallet at `slot`: lamports, and raw units by mint (SPL Token and Token-2022).
+
+    `is_witnessed` is False where one endpoint alone says so and nobody else could be asked: good enough to be shown, and
+    no reason to believe that a wallet holds more than the books have.
+    """
 
     slot: int
     lamports: int
     token_raw: dict[str, int]
+    is_witnessed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

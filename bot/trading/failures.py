@@ -105,7 +105,7 @@ def after_failed_sale(code: int | None) -> str:
     if code == FROZEN:
         return "Nobody can sell it before it is thawed."
     if code == NOT_ENOUGH:
-        return "Look at /balance: a sale needs some SOL for its fee. Then /sell it again."
+        return "The chain shows less in your wallet than was known of it: look at /positions, then /sell it again."
     return "You still hold it: /sell it again, or look at /positions."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +11,15 @@ from typing import Any
 import msgspec
 import trio
 
+from bot.chain import addresses as at
 from bot.localnet.inprocess import InProcessChain
 from tests.chain.chain_doubles import InProcessTransport
 from tests.whole.virtual import World, make_world
 
 HONEST_DELAY_S = 0.12
+AMOUNT, AMOUNT_AT = struct.Struct("<Q"), 64  # of a token account
+TOKEN_PROGRAMS = {str(program) for program in at.TOKEN_PROGRAMS}
+SYSTEM_PROGRAM = str(at.SYSTEM_PROGRAM)
 REFUSED = {"InstructionError": [2, {"Custom": 6003}]}
 
 # Changes the result of one method, in place or by what it returns.
@@ -55,6 +61,41 @@ def other_record(result: Any) -> None:
     """It called other instructions than those that were signed."""
     if result is not None:
         result["transaction"]["message"]["instructions"].pop()
+
+
+def more_tokens(factor: int, added_raw: int) -> Lie:
+    """Of whatever token account holds any it shows `factor` times that and `added_raw` units more."""
+
+    def lie(result: Any) -> None:
+        for account in _shown(result):
+            raw = bytearray(base64.b64decode(account["data"][0]))
+            if account["owner"] not in TOKEN_PROGRAMS or len(raw) < AMOUNT_AT + AMOUNT.size:
+                continue
+            (amount,) = AMOUNT.unpack_from(raw, AMOUNT_AT)
+            AMOUNT.pack_into(raw, AMOUNT_AT, amount and amount * factor + added_raw)
+            account["data"][0] = base64.b64encode(bytes(raw)).decode()
+
+    return lie
+
+
+def more_lamports(added: int) -> Lie:
+    """Every wallet has so many lamports more."""
+
+    def lie(result: Any) -> None:
+        if isinstance(result["value"], int):
+            result["value"] += added
+            return
+        for account in _shown(result):
+            if account["owner"] == SYSTEM_PROGRAM:
+                account["lamports"] += added
+
+    return lie
+
+
+def _shown(result: Any) -> list[Any]:
+    """The accounts of an answer, of which one to a question for an owner's accounts says where each lies."""
+    rows = [row for row in result["value"] if row is not None]
+    return [row.get("account", row) for row in rows]
 
 
 class LyingDoor(InProcessTransport):
