@@ -16,9 +16,10 @@ import structlog
 import trio
 
 from bot.chain import wire
+from bot.chain.http1_transport import open_http1_transport
 from bot.chain.key_file import Key
 from bot.chain.rpc_errors import FORBIDDEN_STATUSES, RATE_CODES, UNHEALTHY_CODES
-from bot.chain.transport import StatusRefused, TooMuchAtOnce, Transport, one_line, open_http_transport
+from bot.chain.transport import StatusRefused, TooMuchAtOnce, Transport, one_line
 from bot.chain.wire import ErrorBody
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane
@@ -281,6 +282,6 @@ async def open_transport(
 
         opened = open_http2_transport(url, key=key)
     else:
-        opened = open_http_transport(url, key=key)
+        opened = open_http1_transport(url, key=key)
     async with opened as http, batching(http, batch) as transport:
         yield transport

@@ -10,9 +10,10 @@ import httpx
 import structlog
 import trio
 
+from bot.chain.http1_transport import Http1Transport
 from bot.chain.http2_connection import Answer, Connection, LostError
 from bot.chain.key_file import Key
-from bot.chain.transport import MAX_ANSWER_BYTES, HttpTransport
+from bot.chain.transport import MAX_ANSWER_BYTES
 from bot.errors import ChainUnavailable
 
 TRIES = 2  # a question whose connection ends is asked once more on another one: all of them may be asked twice
@@ -20,8 +21,8 @@ TRIES = 2  # a question whose connection ends is asked once more on another one:
 log = structlog.get_logger()
 
 
-class Http2Transport(HttpTransport):
-    """As `HttpTransport`, over one HTTP/2 connection that `nursery` carries.
+class Http2Transport(Http1Transport):
+    """As `Http1Transport`, over one HTTP/2 connection that `nursery` carries.
 
     Over TLS the peer chooses; one that does not choose HTTP/2 is asked over HTTP/1.1 from then on. An address with http://
     is spoken to in HTTP/2 at once, as the local chain understands.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
 import trio
 
+from bot.chain.http1_transport import open_http1_transport
 from bot.chain.rpc import RpcClient
 from bot.chain.rpc_errors import RpcFault
 from bot.chain.transport import SPARE_CONNECTIONS, HttpTransport, open_http_transport, redacted
@@ -22,6 +23,7 @@ TOLD_AT = "Sun, 06 Nov 1994 08:49:37 GMT"  # on a server whose clock is not ours
 NINETY_S_LATER = "Sun, 06 Nov 1994 08:51:07 GMT"
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
+Opener = Callable[..., AbstractAsyncContextManager[HttpTransport]]
 
 
 @asynccontextmanager
@@ -64,9 +66,16 @@ async def _silent(stream: trio.SocketStream) -> None:
     await trio.sleep_forever()
 
 
-async def _asked(port: int) -> ChainUnavailable:
+@pytest.fixture(params=[open_http_transport, open_http1_transport], ids=["httpx", "ours"])
+def opener(request: pytest.FixtureRequest) -> Opener:
+    """Both ways over HTTP/1.1: that of services beside the chain, and that of endpoints."""
+    opened: Opener = request.param
+    return opened
+
+
+async def _asked(port: int, opener: Opener) -> ChainUnavailable:
     """The error of one question to the endpoint at `port`."""
-    async with open_http_transport(_url(port)) as transport:
+    async with opener(_url(port)) as transport:
         client = RpcClient(transport, CALL_DEADLINE_S)
         with pytest.raises(ChainUnavailable) as raised:
             await client.block_height("finalized")
@@ -77,24 +86,24 @@ async def _asked(port: int) -> ChainUnavailable:
     return raised.value
 
 
-async def test_an_endpoint_that_hangs_is_given_up_at_the_deadline() -> None:
+async def test_an_endpoint_that_hangs_is_given_up_at_the_deadline(opener: Opener) -> None:
     async with _server(_silent) as port:
-        assert "no answer within 0.2 s" in str(await _asked(port))
+        assert "no answer within 0.2 s" in str(await _asked(port, opener))
 
 
-async def test_an_endpoint_that_hangs_in_the_middle_of_its_answer_is_given_up() -> None:
+async def test_an_endpoint_that_hangs_in_the_middle_of_its_answer_is_given_up(opener: Opener) -> None:
     async def handler(stream: trio.SocketStream) -> None:
         await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
         await trio.sleep_forever()
 
     async with _server(handler) as port:
-        assert "no answer within 0.2 s" in str(await _asked(port))
+        assert "no answer within 0.2 s" in str(await _asked(port, opener))
 
 
-async def test_an_endpoint_that_refuses_connections() -> None:
+async def test_an_endpoint_that_refuses_connections(opener: Opener) -> None:
     async with _server(_silent) as port:
         pass
-    assert "ConnectError" in str(await _asked(port))
+    assert "ConnectError" in str(await _asked(port, opener))
 
 
 @pytest.mark.parametrize(
@@ -124,21 +133,21 @@ async def test_an_endpoint_that_refuses_connections() -> None:
         (_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":1.5}'), "not what the method returns"),
     ],
 )
-async def test_an_answer_that_is_no_answer(answer: bytes, told: str) -> None:
+async def test_an_answer_that_is_no_answer(opener: Opener, answer: bytes, told: str) -> None:
     async with _server(_answering(answer)) as port:
-        assert told in str(await _asked(port))
+        assert told in str(await _asked(port, opener))
 
 
-async def test_an_endpoint_that_says_it_is_behind() -> None:
+async def test_an_endpoint_that_says_it_is_behind(opener: Opener) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is behind by 42 slots"}}'
     async with _server(_answering(_http("200 OK", body))) as port:
-        error = await _asked(port)
+        error = await _asked(port, opener)
     assert isinstance(error, RpcFault)
     assert error.code == -32005
     assert "behind by 42 slots" in str(error)
 
 
-async def test_cancelled_questions_lose_no_connection() -> None:
+async def test_cancelled_questions_lose_no_connection(opener: Opener) -> None:
     """httpx 0.28.1 loses pool slots when queued requests are cancelled, unless a limiter stands before the pool."""
     slow = trio.Event()
 
@@ -147,7 +156,7 @@ async def test_cancelled_questions_lose_no_connection() -> None:
             await slow.wait()
             await stream.send_all(_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":7}'))
 
-    async with _server(handler) as port, open_http_transport(_url(port), max_in_flight=2) as transport:
+    async with _server(handler) as port, opener(_url(port), max_in_flight=2) as transport:
         hurried = RpcClient(transport, 0.05)
 
         async def ask() -> None:
@@ -192,7 +201,7 @@ async def test_a_pool_whose_slots_are_all_stuck_is_renewed() -> None:
             nursery.cancel_scope.cancel()
 
 
-async def test_what_the_url_carries_goes_to_the_endpoint_and_nowhere_else() -> None:
+async def test_what_the_url_carries_goes_to_the_endpoint_and_nowhere_else(opener: Opener) -> None:
     asked = bytearray()
 
     async def handler(stream: trio.SocketStream) -> None:
@@ -200,7 +209,7 @@ async def test_what_the_url_carries_goes_to_the_endpoint_and_nowhere_else() -> N
             asked.extend(await stream.receive_some(65_536))
         await stream.send_all(_http("200 OK", b'{"jsonrpc":"2.0","id":1,"result":7}'))
 
-    async with _server(handler) as port, open_http_transport(_url(port)) as transport:
+    async with _server(handler) as port, opener(_url(port)) as transport:
         assert await RpcClient(transport, TEST_DEADLINE_S).block_height("finalized") == 7
         head, _, body = bytes(asked).partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
