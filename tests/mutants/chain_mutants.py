@@ -6,6 +6,7 @@ from tests.mutants.mutants import Edit, Mutant
 
 BORNE_OUT = "bot/execution/borne_out.py"
 FALSE_PRICES = "tests/whole/test_false_prices.py"
+FALSE_STREAMS = "tests/whole/test_false_streams.py"
 
 CHAIN_MUTANTS = (
     Mutant(
@@ -113,12 +114,32 @@ CHAIN_MUTANTS = (
         (f"{FALSE_PRICES}::test_false_reserves_of_one_endpoint_sell_nothing",),
     ),
     Mutant(
+        "takes what one stream tells for everybody's word",
+        (Edit("bot/chain/launch_stream.py", 'self._tellers[place] if self._others else ""', '""'),),
+        (f"{FALSE_STREAMS}::test_a_trade_that_one_stream_makes_up_sells_nothing",),
+    ),
+    Mutant(
+        "buys by trades that one stream alone tells",
+        (Edit("actors/token_tracker.py", "if told.action is not Action.BUY or self._window.is_sure:", "if True:"),),
+        (f"{FALSE_STREAMS}::test_buys_that_one_stream_makes_up_buy_nothing",),
+    ),
+    Mutant(
+        "lets a price of a slot of the future stand",
+        (Edit("bot/execution/price_book.py", "if point.seen_at_ms - self.read_at_ms <= after_ms:", "if True:"),),
+        (f"{FALSE_STREAMS}::test_a_slot_that_is_a_little_ahead_once_hides_no_crash",),
+    ),
+    Mutant(
+        "hears whatever slot a stream names",
+        (Edit("bot/chain/slot_bound.py", "if newest == 0 or slot <= newest + self._ahead_slots:", "if True:"),),
+        (f"{FALSE_STREAMS}::test_a_slot_of_the_far_future_hides_no_crash_and_its_teller_is_left",),
+    ),
+    Mutant(
         "believes the second endpoint where two contradict each other about a price",
         (
             Edit(
                 BORNE_OUT,
-                "            looks = await self._looks(mint, told) or [told, second]\n        right = _majority",
-                "            looks = [second]\n        right = _majority",
+                "        looks = await self._looks(mint, told) or [told, second]\n        right = _majority",
+                "        looks = [second]\n        right = _majority",
             ),
         ),
         (f"{FALSE_PRICES}::test_a_crash_that_only_polling_shows_sells_although_another_endpoint_denies_it",),
