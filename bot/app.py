@@ -35,6 +35,7 @@ from bot.execution.leadership import Leadership
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
 from bot.interpreter import tune_interpreter
+from bot.key_verbs import key_verbs
 from bot.left_on_disk import spooled_store
 from bot.live_gates import refuse_live
 from bot.local_chain import refuse_taken_port
@@ -311,7 +312,7 @@ async def _run_tree(
     keeper = StatusKeeper((board.facts, panels.details), panels.lag)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
-    operator = Operator(bot, board, panels, foundation.server, supervision)
+    operator = Operator(bot, board, panels, foundation.server, supervision, key_verbs(registrar))
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
     failures = bot.failures

@@ -10,10 +10,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from bot import control
 from bot.errors import BotError
+from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
 from bot.status_text import status_text
 from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
@@ -22,7 +22,6 @@ from bot.trace_text import diag_text, trace_text
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
 LOCALNET = "localnet"  # the chain's own folder in the bot's directory
-ROTATION_STEP_S = 60.0
 SPEED_MIN, SPEED_MAX = 0.01, 1000  # what the replay takes, see `bot localnet --help`
 
 
@@ -50,17 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="replay N times as fast as recorded")
     run.add_argument("--supervision", metavar="FILE", help="supervision.toml (default: the one that is installed)")
 
-    vault = verbs.add_parser("vault", help="the process that holds the master key and signs, for vault.run = outside")
-    vault.add_argument("--profile", choices=("local", "paper"), default="local", help="that of its bot")
-    vault.add_argument("--config", metavar="FILE", help="the bot's settings file, for the bounds of what is signed")
-    vault.add_argument(
-        "--key-id", metavar="ID", action="append", help="refuse to start without the master key of this id"
-    )
-    vault.add_argument("--make-key", action="store_true", help="profile local: make the master key where there is none")
-    vault.add_argument("--child", action="store_true", help="end when the standard input is closed")
-
     status = verbs.add_parser("status", help="state, level, causes, positions, today's trades, health of each service")
     supervision = add_verbs(verbs)
+    about_keys = add_key_verbs(verbs)
     top = verbs.add_parser("top", help="live terminal dashboard; q leaves")
     top.add_argument("--once", action="store_true", help="print one frame and end")
     chat = verbs.add_parser("chat", help="the chat commands on the console; on a pipe one command per line")
@@ -85,17 +76,13 @@ def _parser() -> argparse.ArgumentParser:
         help="only what trades at this program (pumpfun, pumpswap or jupiter), and no entries there",
     )
     flatten.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    keys = verbs.add_parser("keys", help="which master keys the wallets are sealed under, and their rotation")
-    keys.add_argument(
-        "what", nargs="?", choices=("show", "rotate"), default="show", help="rotate: seal all under the newest"
-    )
     resume = verbs.add_parser("resume", help="end the operator's own pause")
     rearm = verbs.add_parser("rearm", help="end a halt after everything is flat")
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, vault, keys, status, top, chat, trace, diag, pause, flatten, resume, rearm, *supervision):
+    for verb in (run, status, top, chat, trace, diag, pause, flatten, resume, rearm, *supervision, *about_keys):
         _add_data_dir(verb, argparse.SUPPRESS)
     for verb in (status, trace, diag):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -175,8 +162,10 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "pause" | "resume" | "flatten" | "rearm" as verb:
             request = {"verb": verb, **{name: getattr(arguments, name, None) for name in ("why", "user", "program")}}
             print(control.ask(control_socket(directory), request)["text"])
+        case "keys" if arguments.what == "import":
+            return import_wallets(control_socket(directory), arguments.file)
         case "keys" if arguments.what == "rotate":
-            return _rotate(control_socket(directory))
+            return rotate(control_socket(directory))
         case "keys":
             print(control.ask(control_socket(directory), {"verb": "keys"})["text"])
         case "top":
@@ -193,21 +182,6 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             print(json.dumps(answer, indent=2) if arguments.json else diag_text(answer))
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
-    return 0
-
-
-def _rotate(socket: Path) -> int:
-    """Seal every wallet under the newest master key, some at a time; a rotation that was ended goes on by the same verb."""
-    done = failed = 0
-    after: str | None = ""
-    while after is not None:
-        answer = control.ask(socket, {"verb": "keys_rotate", "after": after}, within_s=ROTATION_STEP_S)
-        done, failed, after = done + answer["done"], failed + answer["failed"], answer["after"]
-    print(f"{done} wallets are sealed under master key {answer['newest']} now")
-    if failed:
-        raise BotError(
-            f"{failed} wallets could not be sealed anew and are as they were; the log has wallet_not_sealed_anew"
-        )
     return 0
 
 

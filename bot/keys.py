@@ -11,6 +11,8 @@ import structlog
 
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import Store, Vault
+from bot.settings import Wallets
+from bot.vault.fernet_rows import Fernet, read_fernet_key
 from bot.vault.key_providers import provider_of
 from bot.vault.master_key import LOCAL_PREFIX, MasterKey, make_local_key, master_key_from_environment, read_master_key
 
@@ -32,6 +34,11 @@ class KeyRing:
     is_local: bool
     say: Callable[[str], None]
     former: Path | None = None
+
+
+def fernet_key(chosen: Wallets) -> Fernet | None:
+    """The key of an earlier bot's wallets, None where the settings name none; raises StartupError."""
+    return None if chosen.fernet_key_file is None else read_fernet_key(chosen.fernet_key_file)
 
 
 def find_keys(ring: KeyRing, expected_ids: Sequence[str], *, may_make: bool) -> tuple[MasterKey, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -14,7 +14,6 @@ from bot.database_server import DatabaseServer
 from bot.errors import BotError, StoreUnavailable
 from bot.execution.messages import flattened_message, program_flattened_message
 from bot.execution.ordered_causes import BREAKER, IN_MEMORY, ON_THIS_DISK, OPERATOR, PANIC, PAUSED_BY_USER
-from bot.key_rotation import KeyRotation
 from bot.panels import Panels
 from bot.ports import Desk, Store, User, telegram_id_of
 from bot.refusal import CannotError, typed_reason, who
@@ -38,6 +37,7 @@ class Operator:
     """Answers one verb at a time; what cannot be done is an `error` in one line.
 
     `database` is the bot's own server, whose faults can be played; None where the database is somebody else's.
+    `further` are verbs that others answer.
     """
 
     bot: TradingBot
@@ -45,6 +45,7 @@ class Operator:
     panels: Panels
     database: DatabaseServer | None
     supervision: SupervisionOperator
+    further: Mapping[str, Callable[[Record], Awaitable[Record]]] = field(default_factory=dict)
 
     async def answer(self, request: Record) -> Record:
         verbs: dict[str, Callable[[Record], Awaitable[Record]]] = {
@@ -60,8 +61,7 @@ class Operator:
             "fault": self._fault,
             "clear": self._clear,
             "faults": self._faults,
-            "keys": self._keys,
-            "keys_rotate": self._keys_rotate,
+            **self.further,
         }
         verb = verbs.get(str(request.get("verb")))
         if verb is None:
@@ -86,12 +86,6 @@ class Operator:
 
     async def _diag(self, request: Record) -> Record:
         return await Tracer(self.bot).diag(await self._user(str(request.get("user"))))
-
-    async def _keys(self, _: Record) -> Record:
-        return await KeyRotation(self.bot.adapters.store, self.bot.adapters.vault).show()
-
-    async def _keys_rotate(self, request: Record) -> Record:
-        return await KeyRotation(self.bot.adapters.store, self.bot.adapters.vault).rotate(str(request.get("after", "")))
 
     async def _pause(self, request: Record) -> Record:
         why = typed_reason(request, "no reason given")

@@ -54,7 +54,8 @@ class VaultDoor:
         if self.socket is None:
             key, *former = keys.find_keys(self.ring, expected_ids, may_make=True)
             guard = SigningGuard(signing_bounds(self.options.settings, is_local=self.ring.is_local), system_clock())
-            inside = LocalVault(key, guard, self.leadership.check, former=former)
+            fernet = keys.fernet_key(self.options.settings.wallets)
+            inside = LocalVault(key, guard, self.leadership.check, former=former, fernet=fernet)
             await keys.prove(store, inside, key.id)
             return inside
         if self._place == CHILD:

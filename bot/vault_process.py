@@ -21,7 +21,7 @@ import trio
 from bot import logs, settings
 from bot.clock import system_clock
 from bot.errors import StartupError
-from bot.keys import KeyRing, find_keys
+from bot.keys import KeyRing, fernet_key, find_keys
 from bot.paths import settings_file, vault_socket
 from bot.signing_bounds import signing_bounds
 from bot.vault.guard import SigningGuard
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         key, *former = find_keys(ring, arguments.key_id or (), may_make=arguments.make_key)
         logs.configure(chosen.logs.level, file=None if "JOURNAL_STREAM" in os.environ else directory / LOG_FILE)
         guard = SigningGuard(signing_bounds(chosen, is_local=is_local), system_clock())
-        server = VaultServer(path, LocalVault(key, guard, former=former))
+        server = VaultServer(path, LocalVault(key, guard, former=former, fernet=fernet_key(chosen.wallets)))
         told = READY if arguments.child else f"the vault serves {path} with master key {key.id}"
         trio.run(_serve, server, told, arguments.child)
     return 0

@@ -34,7 +34,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.settings", "bot.logs", "bot.paths", "bot.status_text", "bot.trace_text"),
     ("bot.app",),
     ("bot.backtest",),
-    ("bot.top", "bot.database_faults", "bot.supervision_cli"),
+    ("bot.top", "bot.database_faults", "bot.supervision_cli", "bot.keys_cli"),
     ("bot.cli",),
     ("bot.__main__",),
 )

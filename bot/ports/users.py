@@ -149,6 +149,9 @@ class Vault(Protocol):
     async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
         """The same private key, sealed afresh under the newest master key; raises KeyUnavailable."""
 
+    async def adopt(self, user_id: str, address: str, token: bytes) -> SealedKey:
+        """The key of a wallet of an earlier bot, a Fernet token, sealed for a user; raises KeyUnavailable."""
+
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         """Raises KeyUnavailable unless the row opens and holds the wallet's own key. Nothing is signed."""
 

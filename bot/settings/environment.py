@@ -75,8 +75,8 @@ KNOWN_NAMES = (
     ),
     KnownName(
         "WALLET_ENCRYPTION_KEY",
-        "wallet keys lie under the master key of wallets.master_key_file, and rows under a Fernet key cannot be imported"
-        " in this version",
+        "keys lie under the master key of wallets.master_key_file; for bot keys import put it into a file that"
+        " wallets.fernet_key_file names",
         has_effect=False,
     ),
     KnownName("TWITTER_API_KEY", _NO_SOCIAL, has_effect=False),

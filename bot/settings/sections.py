@@ -24,11 +24,13 @@ class Wallets(Section):
     """`master_key_file` holds one line, `key-id:base64 of 32 bytes`, readable by its owner alone.
 
     `former_keys` is such a file, or a folder of them with names in `.key`: keys that wallets may still be sealed under while
-    `bot keys rotate` seals them under the newest.
+    `bot keys rotate` seals them under the newest. `fernet_key_file` holds the Fernet key of an earlier bot, for as long as
+    `bot keys import` takes its wallets over.
     """
 
     master_key_file: SecretFile | None = None
     former_keys: SecretFile | None = None
+    fernet_key_file: SecretFile | None = None
 
 
 class Vault(Section):

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import structlog
 import trio
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from solders.pubkey import Pubkey
 
 from bot.errors import KeyUnavailable, SigningRefused
 from bot.ports import SealedKey, Signing, Wallet
 from bot.vault.envelope import open_sealed, overwrite, seal
+from bot.vault.fernet_rows import seed_in
 from bot.vault.guard import SigningGuard
 from bot.vault.master_key import MasterKey
 
@@ -35,14 +37,15 @@ class LocalVault:
         fence: Callable[[], None] | None = None,
         *,
         former: Sequence[MasterKey] = (),
+        fernet: Fernet | None = None,
     ) -> None:
-        """Rows are sealed under `master_key`, and open under that and the `former` ones.
+        """Rows are sealed under `master_key`, and open under that and the `former` ones; `fernet` opens wallets to adopt.
 
         `fence` raises LeaseLost when this process may not sign; without one nobody else could be signing.
         """
         self._master_key, self._guard = master_key, guard
         self._keys = {key.id: key for key in (master_key, *former)}
-        self._fence = fence
+        self._fence, self._fernet = fence, fernet
 
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
@@ -57,6 +60,18 @@ class LocalVault:
         try:
             address = _address_of(Ed25519PrivateKey.from_private_bytes(seed))
             return address, seal(self._master_key, user_id, address, seed)
+        finally:
+            overwrite(seed)
+
+    async def adopt(self, user_id: str, address: str, token: bytes) -> SealedKey:
+        await trio.lowlevel.checkpoint()
+        if self._fernet is None:
+            raise KeyUnavailable(
+                "the vault has no Fernet key; name its file in wallets.fernet_key_file and start it again"
+            )
+        seed = seed_in(self._fernet, token, address)
+        try:
+            return seal(self._master_key, user_id, address, seed)
         finally:
             overwrite(seed)
 

@@ -71,39 +71,46 @@ def read_master_key(path: Path, expected_id: str | None = None) -> MasterKey:
     return master_key
 
 
-def _read_file(path: Path, wanted: str) -> tuple[bytes, os.stat_result]:
+def read_guarded(path: Path, what: str, setting: str) -> bytes:
+    """Another secret of one file that only its owner, and we are he, may read; raises StartupError with one line."""
+    content, state = _read_file(path, "", what, setting)
+    if len(content) > MAX_FILE_BYTES:
+        raise StartupError(f"{path}: not a {what}; it is too long")
+    _check_guarded(path, state, "", what)
+    return content
+
+
+def _read_file(
+    path: Path, wanted: str, what: str = "master key", setting: str = "wallets.master_key_file"
+) -> tuple[bytes, os.stat_result]:
     """The file's bytes, at most one more than a key file may have; links are not followed and pipes not waited for."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise StartupError(
-            f"{path}: no master key{wanted}; put the key file back, or name another in wallets.master_key_file"
-        ) from None
+        raise StartupError(f"{path}: no {what}{wanted}; put the key file back, or name another in {setting}") from None
     except OSError as error:
-        raise StartupError(f"{path}: the master key{wanted} cannot be read: {error.strerror}; mend the file") from None
+        raise StartupError(f"{path}: the {what}{wanted} cannot be read: {error.strerror}; mend the file") from None
     try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise StartupError(f"{path}: the master key{wanted} must be a regular file")
+            raise StartupError(f"{path}: the {what}{wanted} must be a regular file")
         return os.read(descriptor, MAX_FILE_BYTES + 1), state
     finally:
         os.close(descriptor)
 
 
-def _check_guarded(path: Path, state: os.stat_result, wanted: str) -> None:
+def _check_guarded(path: Path, state: os.stat_result, wanted: str, what: str = "master key") -> None:
     """The owner is we or root, and nobody else may read.
 
     A credential that systemd passes belongs to root and is opened to the unit's user by an access list, whose mask shows
     as group bits; only root can put a file there, so those bits are let through.
     """
     if state.st_uid not in {0, os.geteuid()}:
-        raise StartupError(
-            f"{path}: the master key{wanted} belongs to uid {state.st_uid}; chown it to uid {os.geteuid()}"
-        )
+        raise StartupError(f"{path}: the {what}{wanted} belongs to uid {state.st_uid}; chown it to uid {os.geteuid()}")
     passed_by_systemd = state.st_uid == 0 and str(path.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
     refused = stat.S_IRWXO if passed_by_systemd else stat.S_IRWXG | stat.S_IRWXO
     if stat.S_IMODE(state.st_mode) & refused:
-        raise StartupError(f"{path}: the master key{wanted} can be read by others; run chmod 600 on it")
+        raise StartupError(f"{path}: the {what}{wanted} can be read by others; run chmod 600 on it")
 
 
 def master_key_from_environment(

@@ -57,13 +57,21 @@ class Reseal(msgspec.Struct, frozen=True, array_like=True, tag="reseal"):
     row: Row
 
 
+class Adopt(msgspec.Struct, frozen=True, array_like=True, tag="adopt"):
+    """Seal for this user the key that an earlier bot kept as a Fernet token."""
+
+    user_id: str
+    address: str
+    token: bytes
+
+
 class Create(msgspec.Struct, frozen=True, array_like=True, tag="create"):
     """Make a key for this user."""
 
     user_id: str
 
 
-Request = Sign | Check | Reseal | Create
+Request = Sign | Check | Reseal | Adopt | Create
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):

@@ -20,7 +20,7 @@ from bot.ports import SealedKey, Signing, Wallet
 from bot.trading.intent import Mode
 from bot.vault import protocol
 from bot.vault.local_vault import LocalVault
-from bot.vault.protocol import Answer, Batch, Check, Create, Request, Reseal, Row
+from bot.vault.protocol import Adopt, Answer, Batch, Check, Create, Request, Reseal, Row
 
 log = structlog.get_logger()
 
@@ -96,6 +96,9 @@ class VaultServer:
         if isinstance(asked, Create):
             address, key = await self._vault.create_key(asked.user_id)
             return protocol.Created(row_of(Wallet("", asked.user_id, address, Mode.LIVE), key))
+        if isinstance(asked, Adopt):
+            key = await self._vault.adopt(asked.user_id, asked.address, asked.token)
+            return protocol.Created(row_of(Wallet("", asked.user_id, asked.address, Mode.LIVE), key))
         if isinstance(asked, Reseal):
             wallet, before = _wallet_of(asked.row)
             return protocol.Created(row_of(wallet, await self._vault.seal_anew(wallet, before)))

@@ -18,7 +18,7 @@ import trio
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import SealedKey, Signing, Wallet
 from bot.vault import protocol
-from bot.vault.protocol import Answer, Batch, Check, Create, Request, Reseal, Sign
+from bot.vault.protocol import Adopt, Answer, Batch, Check, Create, Request, Reseal, Sign
 from bot.vault.server import row_of
 
 log = structlog.get_logger()
@@ -60,8 +60,14 @@ class SocketVault:
         return row.address, SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)
 
     async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
-        answer = await self._ask(Reseal(row_of(wallet, key)))
-        if not isinstance(answer, protocol.Created) or answer.row.address != wallet.address:
+        return await self._sealed(Reseal(row_of(wallet, key)), wallet.address)
+
+    async def adopt(self, user_id: str, address: str, token: bytes) -> SealedKey:
+        return await self._sealed(Adopt(user_id, address, token), address)
+
+    async def _sealed(self, request: Reseal | Adopt, address: str) -> SealedKey:
+        answer = await self._ask(request)
+        if not isinstance(answer, protocol.Created) or answer.row.address != address:
             raise KeyUnavailable("the vault gave another answer than the wallet's key")
         row = answer.row
         return SealedKey(row.master_key_id, row.wrapped_data_key, row.ciphertext)

@@ -33,6 +33,9 @@ class UnsignedVault:
     async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
         return await self._keeper.seal_anew(wallet, key)
 
+    async def adopt(self, user_id: str, address: str, token: bytes) -> SealedKey:
+        return await self._keeper.adopt(user_id, address, token)
+
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         await self._keeper.check_key(wallet, key)
 
