@@ -14,8 +14,9 @@ from bot.storage.intent_rows import intent_from
 from bot.storage.rules import WalletFacts, no_user, no_wallet, planned_intent, risk_snapshot, run_of
 from bot.storage.run_rules import run_with, seen_before
 from bot.storage.snipe_runs import follow_intent, row_of
+from bot.storage.users import settings_from
 from bot.trading.intent import Intent, TradeRequest
-from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Refused
 
 # The user's row is taken too: counts of a day belong to the user, who may have several wallets.
@@ -134,7 +135,6 @@ select false as is_run, id from written
 """
 RUN_COLUMNS, INTENT_COLUMNS = 10, 21
 
-_SETTINGS = tuple(field.name for field in fields(UserSettings))
 _FACTS = tuple(field.name for field in fields(WalletFacts))
 
 
@@ -245,7 +245,7 @@ def _verdict(admission: Admission, row: Row) -> Intent | Refused:
     request = admission.request
     snapshot = risk_snapshot(
         WalletFacts(**{name: row[name] for name in _FACTS}),
-        settings=UserSettings(**{name: row[name] for name in _SETTINGS}),
+        settings=settings_from(row),
         ceilings=admission.ceilings,
         pause_causes=admission.pause_causes,
         wallet_lamports=admission.wallet_lamports,

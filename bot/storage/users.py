@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 import asyncpg
 
@@ -94,6 +94,8 @@ where id = $1 and master_key_id = $2 and wrapped_data_key = $3 and ciphertext = 
 returning id
 """
 
+_FIELDS = tuple(field.name for field in fields(UserSettings))
+
 
 class Users(Repository):
     """Implements `UserStore`."""
@@ -176,7 +178,7 @@ class Users(Repository):
 
     async def many_settings(self, user_ids: Sequence[str]) -> dict[str, UserSettings]:
         rows = await self._database.read(_fetch, SELECT_MANY_SETTINGS, list(user_ids))
-        return {row["user_id"]: _settings(row) for row in rows}
+        return {row["user_id"]: settings_from(row) for row in rows}
 
     async def change_settings(self, user_id: str, change: ChangeSettings, by: str) -> UserSettings:
         return await self._database.write(_change_settings, user_id, change, by)
@@ -187,7 +189,7 @@ async def settings_of(connection: asyncpg.Connection, user_id: str) -> UserSetti
     row = await connection.fetchrow(SELECT_SETTINGS, user_id)
     if row is None:
         raise no_user(user_id)
-    return _settings(row)
+    return settings_from(row)
 
 
 async def _create(
@@ -256,9 +258,9 @@ async def _fetch(connection: asyncpg.Connection, query: str, *args: str | int | 
     return rows
 
 
-def _settings(row: Row) -> UserSettings:
-    """The settings of a row, whose columns are the fields of UserSettings, and the user's id in a whole one."""
-    values = {name: value for name, value in row.items() if name != "user_id"}
+def settings_from(row: Row) -> UserSettings:
+    """The settings of a row that has all fields of UserSettings among its columns."""
+    values = {name: row[name] for name in _FIELDS}
     for several in SEVERAL:
         values[several] = tuple(values[several])
     return UserSettings(**values)
