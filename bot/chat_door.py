@@ -23,6 +23,7 @@ from bot.telegram.handlers import (
     StandingHandlers,
     TokenHandlers,
     TradeHandlers,
+    WalletHandlers,
     WatchingHandlers,
     make_chat,
 )
@@ -43,6 +44,14 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     roles = role_of(store)
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed)
     standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
+    about = AboutHandlers(
+        store,
+        clock,
+        About(version(DISTRIBUTION), board.cluster),
+        partial(_pulse, bot, board),
+        board.words.line,
+        Tracer(bot).diag,
+    )
     return make_chat(
         AccountHandlers(
             store,
@@ -61,14 +70,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         TokenHandlers(
             store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd, BorneOut(chain, bot.prices, clock)
         ),
-        about=AboutHandlers(
-            store,
-            clock,
-            About(version(DISTRIBUTION), board.cluster),
-            partial(_pulse, bot, board),
-            board.words.line,
-            Tracer(bot).diag,
-        ),
+        about=about,
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
         leaving=LeavingHandlers(
@@ -84,6 +86,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         modes=ModeHandlers(switch, store, chain),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,
+        wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
         words=board.words,
     )
 

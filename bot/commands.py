@@ -44,7 +44,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("start", "[agree]", "what this bot does with your money, and consent", role=ANYONE),
     Command("help", "", "all commands", role=ANYONE),
     Command("wallet", "", "your deposit address, balance and what of it can be spent"),
-    Command("wallets", "", "your wallets, one for each mode: address, what is in use, and whether the books are exact"),
+    Command(
+        "wallets",
+        "[add NAME|rename NAME NEW|use NAME manual|sniper|auto]",
+        "your wallets: address, what buys from each, and whether the books are exact; several of one mode, if you like",
+    ),
     Command("deposit", "[MODE]", "the address to send SOL to, and when it counts"),
     Command(
         "buy",

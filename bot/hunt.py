@@ -39,6 +39,7 @@ from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
 from bot.trading.signal import Opinion, drawn
 from bot.trading.standing import StandingOrder, StandingState
+from bot.trading.strategy import Strategy
 from bot.trading.units import span
 
 log = structlog.get_logger()
@@ -172,7 +173,7 @@ class Hunt:
         wanted = (await self.store.settings(user_id)).snipe_enabled
         if wanted and not running:
             user = next(user for user in await self.store.users() if user.id == user_id)
-            wallet = wallet_in(await self.store.wallets(user_id), user.mode)
+            wallet = wallet_in(await self.store.wallets(user_id), user.mode, Strategy.SNIPER)
             sniper = Sniper(user, wallet, self.store, self.desk, self.clock)
             self._hunters[user_id] = wallet
             with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker

@@ -13,6 +13,7 @@ from bot.refusal import CannotError
 from bot.trading.intent import Context, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Check, Refused
+from bot.trading.strategy import Strategy
 from bot.tree import TradingBot
 
 Record = dict[str, Any]
@@ -87,7 +88,7 @@ class Tracer:
     async def _checks(self, user: User, settings: UserSettings) -> tuple[Check, ...] | Refused:
         """The gates of the money for a snipe of a token that he does not hold; Refused where they cannot be looked at."""
         try:
-            wallet = wallet_in(await self.bot.adapters.store.wallets(user.id), user.mode)
+            wallet = wallet_in(await self.bot.adapters.store.wallets(user.id), user.mode, Strategy.SNIPER)
         except LookupError:
             return Refused("no_wallet", "the user has no wallet")
         request = TradeRequest(

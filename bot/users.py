@@ -53,6 +53,17 @@ class Registrar:
         newcomer = replace(self.newcomer, role=Role.OPERATOR) if is_operator else self.newcomer
         return await self._create(f"tg-{telegram_id}", telegram_id, newcomer)
 
+    async def add_wallet(self, user: User, name: str) -> Wallet | None:
+        """One more wallet of the user's mode; None, and nothing is made, where one of it is called so already."""
+        address, key = await self.vault.create_key(user.id)
+        wallet = Wallet(self.clock.new_id(), user.id, address, user.mode, name)
+        if not await self.store.add_wallet(wallet, key):
+            return None
+        log.info("wallet_added", user=user.id, wallet=wallet.id, address=address)
+        if self.fund is not None and user.mode is self.mode:
+            await self.fund(address)
+        return wallet
+
     async def name_operators(self) -> list[str]:
         """Give the role to those whom the settings name and who are users already; their handles."""
         named = [user for user in await self.store.users() if user.telegram_id in self.admission.operators]

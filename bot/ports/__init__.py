@@ -77,6 +77,7 @@ from bot.ports.users import (
     telegram_id_of,
     wallet_in,
 )
+from bot.ports.wallets import WalletStore
 
 __all__ = [
     "BROADCAST",
@@ -194,6 +195,7 @@ __all__ = [
     "WalletNews",
     "WalletNewsHealth",
     "WalletSignal",
+    "WalletStore",
     "WalletTold",
     "WalletTransaction",
     "telegram_id_of",

@@ -22,6 +22,7 @@ from bot.ports.stories import StoryStore
 from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
 from bot.ports.users import UserStore
+from bot.ports.wallets import WalletStore
 from bot.trading.trading_state import Cause, Halt
 
 
@@ -73,6 +74,7 @@ class ProgramStore(Protocol):
 
 class Store(
     UserStore,
+    WalletStore,
     IntentStore,
     ClosingStore,
     FinalityStore,

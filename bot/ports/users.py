@@ -11,8 +11,11 @@ from typing import Protocol
 
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.strategy import Strategy
 
 TELEGRAM_ID_DIGITS = 16  # Telegram's ids have at most 52 significant bits
+
+MAIN = "main"  # what a user's first wallet of a mode is called
 
 # Other settings made of the stored ones; pure, and raises AmountError where they do not go together.
 ChangeSettings = Callable[[UserSettings], UserSettings]
@@ -38,13 +41,16 @@ class User:
 class Wallet:
     """A wallet that the bot signs for. `address` is base58; the sealed key lives beside it and never leaves the vault.
 
-    It trades in one mode for as long as it lives, and a user has at most one of each.
+    It trades in one mode for as long as it lives. A user has at most one of a mode and `name`. `strategies` are those that
+    buy from it; what is bound to none of a user's wallets buys from the oldest of the mode.
     """
 
     id: str
     user_id: str
     address: str
     mode: Mode
+    name: str = MAIN
+    strategies: tuple[str, ...] = ()
 
 
 def telegram_id_of(text: str) -> int | None:
@@ -53,11 +59,11 @@ def telegram_id_of(text: str) -> int | None:
     return int(text) if is_id else None
 
 
-def wallet_in(wallets: Sequence[Wallet], mode: Mode) -> Wallet:
-    """The wallet of a mode among a user's; raises LookupError where he has none of it."""
-    for wallet in wallets:
-        if wallet.mode is mode:
-            return wallet
+def wallet_in(wallets: Sequence[Wallet], mode: Mode, strategy: Strategy = Strategy.MANUAL) -> Wallet:
+    """The wallet of a mode among a user's, oldest first, that a strategy buys from; LookupError where he has none of it."""
+    of_mode = [wallet for wallet in wallets if wallet.mode is mode]
+    for wallet in [*(one for one in of_mode if strategy in one.strategies), *of_mode]:
+        return wallet
     raise LookupError(f"there is no wallet of mode {mode.value}")
 
 
@@ -96,7 +102,7 @@ class UserStore(Protocol):
     async def save_consent(self, user_id: str, version: str) -> None: ...
 
     async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
-        """Give a user a wallet of one more mode; False, changing nothing, where he has one of it.
+        """Give a user one more wallet; False, changing nothing, where he has one of its mode and name.
 
         Raises LookupError for an unknown user, Conflict for an id or address that is taken.
         """

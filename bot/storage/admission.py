@@ -48,16 +48,26 @@ cross join lateral (
     held as (
         select mint, token_raw, cost_lamports from positions
         where wallet_id = asked.wallet_id and mode = asked.mode and state = 'open'
+    ),
+    -- What a user risks counts over all of his wallets.
+    risked as (
+        select mint, reserved_lamports as lamports from intents
+        where
+            wallet_id in (select id from user_wallets where user_id = asked.user_id) and mode = asked.mode
+            and state in ('planned', 'signed', 'sent', 'unknown')
+        union all
+        select mint, cost_lamports as lamports from positions
+        where
+            wallet_id in (select id from user_wallets where user_id = asked.user_id) and mode = asked.mode
+            and state = 'open'
     )
     select
         (select coalesce(sum(reserved_lamports), 0) from moving) as reserved_lamports,
         (select count(*) from held) + (
             select count(distinct mint) from moving where side = 'buy' and mint not in (select mint from held)
         ) as open_positions,
-        (select coalesce(sum(cost_lamports), 0) from held where mint = asked.mint)
-        + (select coalesce(sum(reserved_lamports), 0) from moving where mint = asked.mint) as mint_cost_lamports,
-        (select coalesce(sum(cost_lamports), 0) from held)
-        + (select coalesce(sum(reserved_lamports), 0) from moving) as exposure_lamports,
+        (select coalesce(sum(lamports), 0) from risked where mint = asked.mint) as mint_cost_lamports,
+        (select coalesce(sum(lamports), 0) from risked) as exposure_lamports,
         (select count(*) from moving where mint = asked.mint or asked.mint = any(closes)) + (
             select count(*) from intents
             inner join attempts on intents.id = attempts.intent_id and attempts.state in ('signed', 'sent')

@@ -31,6 +31,7 @@ from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
+from bot.storage.memory_wallets import MemoryStrategyWallets
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
     CLUSTER_BOUND,
@@ -97,7 +98,8 @@ class MemoryUsers(MemoryTables):
     async def add_wallet(self, wallet: Wallet, key: SealedKey) -> bool:
         await trio.lowlevel.checkpoint()
         self._user(wallet.user_id)
-        if any((row.user_id, row.mode) == (wallet.user_id, wallet.mode) for row in self._wallets.values()):
+        taken = {(row.user_id, row.mode, row.name) for row in self._wallets.values()}
+        if (wallet.user_id, wallet.mode, wallet.name) in taken:
             return False
         self._refuse_taken(wallet)
         self._wallets[wallet.id] = wallet
@@ -362,6 +364,7 @@ class MemoryProgram(MemoryTables):
 
 class MemoryStore(
     MemoryUsers,
+    MemoryStrategyWallets,
     MemoryClosings,
     MemoryFinality,
     MemoryPositions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -303,13 +304,13 @@ class MemoryIntents(MemoryTables):
             if (row.wallet_id, row.mode) == (request.wallet_id, request.mode) and row.state is PositionState.OPEN
         ]
         held_of_mint = [row for row in held if row.mint == request.mint]
+        risked = self._risked(request)
         coming = {row.request.mint for row in moving if row.request.side is Side.BUY} - {row.mint for row in held}
         return WalletFacts(
             reserved_lamports=sum(row.reserved_lamports for row in moving),
             open_positions=len(held) + len(coming),
-            mint_cost_lamports=sum(row.cost_lamports for row in held_of_mint)
-            + sum(row.reserved_lamports for row in of_mint),
-            exposure_lamports=sum(row.cost_lamports for row in held) + sum(row.reserved_lamports for row in moving),
+            mint_cost_lamports=risked[request.mint],
+            exposure_lamports=risked.total(),
             mint_in_flight=len(of_mint) + len(closing) + self._unproven_exits(request),
             mint_sells_in_flight=sum(row.request.side is Side.SELL for row in of_mint),
             mint_held_raw=sum(row.token_raw for row in held_of_mint),
@@ -322,6 +323,17 @@ class MemoryIntents(MemoryTables):
                 for row in self._intents.values()
             ),
         )
+
+    def _risked(self, request: TradeRequest) -> Counter[str]:
+        """By mint what the user has in open positions and in orders on their way, over all of his wallets of the mode."""
+        risked: Counter[str] = Counter()
+        for intent in self._moving.values():
+            if (intent.request.user_id, intent.request.mode) == (request.user_id, request.mode):
+                risked[intent.request.mint] += intent.reserved_lamports
+        for row in self._positions.values():
+            if (row.user_id, row.mode) == (request.user_id, request.mode) and row.state is PositionState.OPEN:
+                risked[row.mint] += row.cost_lamports
+        return risked
 
     def _unproven_exits(self, request: TradeRequest) -> int:
         """How many attempts of filled exits of this wallet, mint and mode may still land."""

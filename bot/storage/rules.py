@@ -43,6 +43,7 @@ PAUSE_CLEARED = "pause cleared"
 HALT_LATCHED = "halt latched"
 HALT_REARMED = "halt rearmed"
 ALERTS_SET = "alerts set"
+WALLET_BOUND = "wallet bound"
 PROGRAM = "program"
 
 _UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")

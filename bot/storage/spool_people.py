@@ -13,6 +13,7 @@ from bot.storage.leaving_rules import handle_of_closed
 from bot.storage.spool_charge import Charge, listed
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.strategy import Strategy
 
 
 class SpooledPeople:
@@ -80,6 +81,15 @@ class SpooledPeople:
             self._memory.know_wallets([wallet])
             self._memory.know_key(wallet.id, key)
         return added
+
+    async def rename_wallet(self, user_id: str, wallet_id: str, name: str) -> bool:
+        renamed = await self._store.rename_wallet(user_id, wallet_id, name)
+        self._memory.know_wallets(await self._store.wallets(user_id))
+        return renamed
+
+    async def bind_wallet(self, user_id: str, wallet_id: str, strategy: Strategy, now_ms: int) -> None:
+        await self._store.bind_wallet(user_id, wallet_id, strategy, now_ms)
+        self._memory.know_wallets(await self._store.wallets(user_id))
 
     async def set_mode(self, user_id: str, mode: Mode) -> None:
         """What memory knows stays valid until the database has said that it changed."""

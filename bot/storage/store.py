@@ -26,6 +26,7 @@ from bot.storage.program import Program
 from bot.storage.snipe_runs import SnipeRuns
 from bot.storage.standing import Standings
 from bot.storage.stories import Stories
+from bot.storage.strategy_wallets import StrategyWallets
 from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
 from bot.storage.users import Users
@@ -33,6 +34,7 @@ from bot.storage.users import Users
 
 class PostgresStore(
     Users,
+    StrategyWallets,
     Intents,
     Closings,
     Finality,

@@ -23,12 +23,14 @@ on conflict (handle) do nothing
 returning id
 """
 INSERT_WALLET = """
-insert into user_wallets (id, user_id, address, mode, master_key_id, wrapped_data_key, ciphertext)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into user_wallets (
+    id, user_id, address, mode, name, strategies, master_key_id, wrapped_data_key, ciphertext
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 INSERT_ONE_MORE_WALLET = f"""
 {INSERT_WALLET.rstrip()}
-on conflict (user_id, mode) do nothing
+on conflict (user_id, mode, name) do nothing
 returning id
 """
 # The columns stand in the order of the fields of UserSettings.
@@ -78,12 +80,14 @@ where id = $1 and exists (select 1 from user_wallets where user_id = $1 and user
 returning id
 """
 SELECT_WALLETS = """
-select id, user_id, address, mode from user_wallets where $1::text[] is null or user_id = any($1) order by seq
+select id, user_id, address, mode, name, strategies from user_wallets
+where $1::text[] is null or user_id = any($1)
+order by seq
 """
 SELECT_KEYS = "select id, master_key_id, wrapped_data_key, ciphertext from user_wallets where id = any($1::text[])"
 COUNT_KEYS = "select master_key_id, count(*) as wallets from user_wallets group by master_key_id"
 SELECT_WALLETS_NOT_UNDER = """
-select id, user_id, address, mode from user_wallets
+select id, user_id, address, mode, name, strategies from user_wallets
 where master_key_id <> $1 and id collate "C" > $2
 order by id collate "C"
 limit $3
@@ -205,13 +209,15 @@ async def _create(
     return True
 
 
-def _wallet_row(wallet: Wallet, key: SealedKey) -> tuple[str | bytes, ...]:
+def _wallet_row(wallet: Wallet, key: SealedKey) -> tuple[str | bytes | list[str], ...]:
     """A wallet's columns in the order of INSERT_WALLET."""
     return (
         wallet.id,
         wallet.user_id,
         wallet.address,
         wallet.mode.value,
+        wallet.name,
+        list(wallet.strategies),
         key.master_key_id,
         key.wrapped_data_key,
         key.ciphertext,
@@ -267,7 +273,7 @@ def settings_from(row: Row) -> UserSettings:
 
 
 def _wallet(row: Row) -> Wallet:
-    return Wallet(row["id"], row["user_id"], row["address"], Mode(row["mode"]))
+    return Wallet(row["id"], row["user_id"], row["address"], Mode(row["mode"]), row["name"], tuple(row["strategies"]))
 
 
 def _user(row: Row) -> User:

@@ -43,8 +43,8 @@ class RiskSnapshot:
     `pause_causes` are those that cover this user. `reserved_lamports` is what the wallet's other in-flight buys hold.
     `open_positions` counts the wallet's open positions and its in-flight buys of tokens that it does not hold yet: each
     of them will have to pay for an exit.
-    `mint_cost_lamports` is the cost of what the wallet holds of this mint plus what is reserved for it,
-    `exposure_lamports` the same of every mint.
+    `mint_cost_lamports` is the cost of what the user holds of this mint plus what is reserved for it, in all of his wallets
+    of the mode, `exposure_lamports` the same of every mint.
     `mint_in_flight` counts the wallet's unresolved intents of this mint, either side, `mint_sells_in_flight` its sales
     among them. `loss_today_lamports` is the user's net loss of his day, realised and unrealised (0 when in profit).
     """

@@ -13,6 +13,7 @@ from bot.trading.intent import Context, Intent, IntentState, Mode, TradeRequest
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot
 from tests.storage.storage_samples import (
+    KEY,
     NOW_MS,
     RESERVED,
     ask,
@@ -160,6 +161,20 @@ async def test_an_intent_on_its_way_reserves_and_blocks_its_mint(store: Store) -
     assert (other_mode.reserved_lamports, other_mode.mint_in_flight, other_mode.open_positions) == (0, 0, 0)
     other_user = await seen_by_gate(store, buy("k5", await enrol(store, "bob")))
     assert (other_user.reserved_lamports, other_user.open_positions) == (0, 0)
+
+
+async def test_what_a_user_risks_counts_over_all_of_his_wallets(store: Store) -> None:
+    wallet = await enrol(store)
+    other = replace(wallet, id="w-other", address="Address-other", name="other")
+    await store.add_wallet(other, KEY)
+    position = await bought(store, "k", other)
+    await planned(store, buy("k2", other, mint="MintTwo"))
+    seen = await seen_by_gate(store, buy("k3", wallet))
+    assert (seen.mint_cost_lamports, seen.exposure_lamports) == (
+        position.cost_lamports,
+        position.cost_lamports + RESERVED,
+    )
+    assert (seen.open_positions, seen.mint_held_raw, seen.reserved_lamports, seen.mint_in_flight) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

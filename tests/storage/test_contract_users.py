@@ -8,10 +8,11 @@ import pytest
 import trio
 
 from bot.errors import Conflict, KeyUnavailable
-from bot.ports import ChangeSettings, SealedKey, Store, User, Wallet
+from bot.ports import ChangeSettings, SealedKey, Store, User, Wallet, wallet_in
 from bot.trading.alerting import AlertLevel
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.strategy import Strategy
 from bot.trading.units import AmountError
 from tests.storage.books import audited
 from tests.storage.storage_samples import KEY, NOW_MS, enrol
@@ -234,6 +235,31 @@ async def test_a_user_has_one_wallet_of_each_mode_and_trades_in_one_of_them(stor
     assert await store.users() == [replace(USER, mode=Mode.DRY_RUN)]
     await store.set_mode("u-ada", Mode.LIVE)
     assert await store.user_by_handle("ada") == USER
+
+
+async def test_a_user_has_several_wallets_of_a_mode_under_names_and_binds_each_strategy_to_one(store: Store) -> None:
+    await store.create_user(USER, WALLET, KEY, CHANGED)
+    bob = await enrol(store, "bob")
+    spare = replace(WALLET, id="w-spare", address="Address-spare", name="spare")
+    assert await store.add_wallet(spare, KEY)
+    assert not await store.add_wallet(replace(spare, id="w-x", address="Address-x"), KEY)
+    assert not await store.rename_wallet("u-ada", spare.id, "main")
+    assert await store.rename_wallet("u-ada", spare.id, "spare")
+    assert await store.rename_wallet("u-ada", spare.id, "snipes")
+    for strategy in (Strategy.SNIPER, Strategy.AUTO, Strategy.SNIPER):
+        await store.bind_wallet("u-ada", spare.id, strategy, NOW_MS)
+    await store.bind_wallet("u-ada", WALLET.id, Strategy.AUTO, NOW_MS)
+    wallets = await store.wallets("u-ada")
+    assert wallets == [replace(WALLET, strategies=("auto",)), replace(spare, name="snipes", strategies=("sniper",))]
+    assert wallet_in(wallets, Mode.LIVE, Strategy.SNIPER).id == spare.id
+    assert {wallet_in(wallets, Mode.LIVE, one).id for one in (Strategy.MANUAL, Strategy.AUTO)} == {WALLET.id}
+    for call in (store.rename_wallet("u-ada", bob.id, "mine"), store.bind_wallet("u-ada", bob.id, Strategy.AUTO, 0)):
+        with pytest.raises(LookupError):
+            await call
+    assert await store.wallets("u-bob") == [bob]
+    told = [(one.by, one.detail) for one in await audited(store) if one.action == "wallet bound"]
+    assert told[0] == ("u-ada", {"wallet": spare.id, "strategy": "sniper"})
+    assert len(told) == 4
 
 
 async def test_a_wallet_is_added_to_a_known_user_under_an_id_and_address_of_its_own(store: Store) -> None:

@@ -134,7 +134,7 @@ async def hears_his_books(talk: Talk) -> None:
 async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     [user] = await talk.world.store.users()
     [wallet] = await talk.world.store.wallets(user.id)
-    told = await talk.asks("/wallets", f"[live] {wallet.address}, in use")
+    told = await talk.asks("/wallets", f"[live] {wallet.address} (main: what you buy by hand, ")
     assert "0 open positions at a cost of 0 SOL" in told
     told = await talk.asks("/deposit", "on this bot's own local chain, where SOL is play money")
     assert wallet.address in told.splitlines()
@@ -149,6 +149,7 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     told = await talk.asks("/diag", "[live] Your sniper is off; paused by nothing. /snipe_enable switches it on.")
     assert "For a token that you do not hold, in this order:" in told
     await talk.asks("/close_account", "To close it: /close_account yes")
+    await has_a_wallet_for_his_sniper(talk)
     for wrong in (
         "/close_account no",
         "/wallets all",
@@ -159,6 +160,21 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
         "/diag \u202e",
     ):
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
+
+
+async def has_a_wallet_for_his_sniper(talk: Talk) -> None:
+    told = await talk.asks("/wallets add snipes", "[live] Your wallet snipes is ")
+    assert "Nothing buys from it yet: /wallets use snipes sniper" in told
+    await talk.asks("/wallets add snipes", "a wallet of yours is called snipes already")
+    await talk.asks("/wallets add Main!", "a wallet's name has 1 to 16 small letters")
+    await talk.asks("/wallets use snipes sniper", "From now on what your sniper buys is paid by snipes (")
+    await talk.asks("/wallets use snipes copy", "there is no such strategy; it is one of: manual, sniper, auto")
+    await talk.asks("/wallets use none sniper", "you have no wallet 'none' in this mode; yours are: main, snipes")
+    await talk.asks("/wallets rename snipes risky", "snipes is called risky from now on")
+    told = await talk.asks("/wallets", "(main: what you buy by hand, what /limit and /dca buy), in use")
+    assert "(risky: what your sniper buys), in use" in told
+    assert "risky, what your sniper buys:" in await talk.asks("/deposit", "on this bot's own local chain")
+    await talk.asks("/balance", "(risky)")
 
 
 async def hears_how_loudly_he_is_told(talk: Talk) -> None:

@@ -15,6 +15,7 @@ from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.standing import StandingHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
+from bot.telegram.handlers.wallets import WalletHandlers
 from bot.telegram.handlers.watching import WatchingHandlers
 
 
@@ -32,6 +33,7 @@ def make_chat(
     modes: ModeHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
+    wallets: WalletHandlers,
     words: Words,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
@@ -39,7 +41,7 @@ def make_chat(
         "start": account.start,
         "help": account.help,
         "wallet": account.wallet,
-        "wallets": about.wallets,
+        "wallets": wallets.wallets,
         "deposit": about.deposit,
         "orders": about.orders,
         "health": about.health,
@@ -98,6 +100,7 @@ __all__ = [
     "StandingHandlers",
     "TokenHandlers",
     "TradeHandlers",
+    "WalletHandlers",
     "WatchingHandlers",
     "make_chat",
 ]

@@ -19,6 +19,7 @@ from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import deposit_words
 from bot.telegram.standing_text import standing_lines
 from bot.telegram.token_text import age
+from bot.telegram.wallet_words import bought_from
 from bot.telegram.words import mode_label
 from bot.trading.intent import Mode
 from bot.trading.risk_gate import kept_for_exits
@@ -104,9 +105,11 @@ class AboutHandlers:
         user = known(incoming)
         positions = await self.store.open_positions(user.id)
         lines = []
-        for wallet in await self.store.wallets(user.id):
+        mine = await self.store.wallets(user.id)
+        for wallet in mine:
             held = [row for row in positions if row.wallet_id == wallet.id]
             used = ", in use" if wallet.mode is user.mode else ", kept: /mode changes to it"
+            used = f" ({wallet.name}: {bought_from(wallet, mine)}){used}"
             cost = format_sol(sum(row.cost_lamports for row in held))
             lines += [
                 f"{mode_label(wallet.mode.value)} {wallet.address}{used}",
@@ -131,10 +134,13 @@ class AboutHandlers:
         asked = await asked_books(self.store, incoming, arguments)
         if asked.words:
             raise wrong_usage(command)
-        [wallet] = [one for one in await self.store.wallets(asked.user.id) if one.mode is asked.mode]
+        wallet, *others = [one for one in await self.store.wallets(asked.user.id) if one.mode is asked.mode]
+        more = [f"{one.name}, {bought_from(one, [wallet, *others])}:\n{one.address}" for one in others]
+        named = [f"{wallet.name}, {bought_from(wallet, [wallet, *others])}:"] if others else []
         if asked.mode is not Mode.LIVE:
-            return f"{asked.label} {deposit_words(asked.mode.value)}\n{wallet.address}"
-        return "\n".join([f"{asked.label} {self._where()}", wallet.address, *self._counts()])
+            words = deposit_words(asked.mode.value)
+            return "\n".join([f"{asked.label} {words}", *named, wallet.address, *more])
+        return "\n".join([f"{asked.label} {self._where()}", *named, wallet.address, *more, *self._counts()])
 
     def _where(self) -> str:
         if self.about.cluster == LOCAL:

@@ -100,7 +100,7 @@ class AccountHandlers:
             balances = await self.chain.balances(wallet.address)
             kept = kept_for_exits(sum(one.wallet_id == wallet.id for one in positions) + 1)
             lines.append(
-                f"{mode_label(wallet.mode.value)} {wallet.address}\n"
+                f"{mode_label(wallet.mode.value)} {wallet.name} {wallet.address}\n"
                 f"balance {format_sol(balances.lamports)} SOL, kept for exits {format_sol(kept)} SOL,"
                 f" tokens of {len([raw for raw in balances.token_raw.values() if raw])} mints"
             )
@@ -114,7 +114,9 @@ class AccountHandlers:
         for wallet in await self.store.wallets(user.id):
             held = {one.mint for one in await self.store.open_positions(user.id) if one.wallet_id == wallet.id}
             balances = await self.chain.balances(wallet.address)
-            lines.append(f"{mode_label(wallet.mode.value)} {format_sol(balances.lamports)} SOL in {wallet.address}")
+            lines.append(
+                f"{mode_label(wallet.mode.value)} {format_sol(balances.lamports)} SOL in {wallet.address} ({wallet.name})"
+            )
             lines += [
                 f"  {format_tokens(raw)} of {mint}{'' if mint in held else ELSEWHERE}"
                 for mint, raw in sorted(balances.token_raw.items())

@@ -64,7 +64,7 @@ class Asked:
 async def asked_books(store: Store, incoming: Incoming, arguments: Sequence[str]) -> Asked:
     """A word that is a mode says which of a user's books are meant, else those of his own mode."""
     user = known(incoming)
-    modes = [wallet.mode for wallet in await store.wallets(user.id)]
+    modes = list(dict.fromkeys(wallet.mode for wallet in await store.wallets(user.id)))
     words = [word.lower() for word in arguments]
     named = [one for one in Mode if one.value in words]
     if len(named) > 1:

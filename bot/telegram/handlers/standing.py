@@ -26,6 +26,7 @@ from bot.trading.pool import Pool
 from bot.trading.position import Position
 from bot.trading.route import Route
 from bot.trading.standing import OPEN_MAX, PRICED_RAW, StandingKind, StandingOrder, cancelled
+from bot.trading.strategy import Strategy
 from bot.trading.units import (
     LAMPORTS_PER_SOL,
     AmountError,
@@ -91,7 +92,7 @@ class StandingHandlers:
         interval_ms, turns = span_ms_of(arguments[2]), _turns(arguments[3])
         _refuse_elsewhere(await self._venue(mint))
         spend_lamports = self._spend(arguments[1], await self.store.settings(user.id))
-        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode, Strategy.AUTO)
         order = self._new(incoming, wallet, mint)(
             kind=StandingKind.DCA,
             price_lamports=0,
@@ -116,7 +117,7 @@ class StandingHandlers:
 
     async def _limit_buy(self, incoming: Incoming, asked: _Asked, settings: UserSettings) -> StandingOrder:
         user = known(incoming)
-        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode, Strategy.AUTO)
         order = self._new(incoming, wallet, asked.mint)(
             kind=StandingKind.LIMIT_BUY,
             price_lamports=asked.price_lamports,
