@@ -83,13 +83,18 @@ class SendRejected(BotError):
 
     `kind` is one of `simulation` (it would fail now), `expired` (the blockhash is too old), `invalid` (malformed or
     badly signed), `untrusted` (an aggregator proposed another trade than it was asked for; nothing was signed), `routed` (a
-    dry run makes none by an aggregator's offer). A transaction that was `already_processed` is not rejected: go and look at it.
+    dry run makes none by an aggregator's offer). `failed_program` is the program that gave `program_error`, by its name here or
+    its address; None where the chain did not say which. A transaction that was `already_processed` is not rejected: go and
+    look at it.
     """
 
-    def __init__(self, kind: str, message: str, *, program_error: int | None = None) -> None:
+    def __init__(
+        self, kind: str, message: str, *, program_error: int | None = None, failed_program: str | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.program_error = program_error
+        self.failed_program = failed_program
 
 
 class DecodeError(BotError):

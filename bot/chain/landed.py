@@ -11,7 +11,7 @@ import structlog
 from bot.chain import base58, layouts, pool_layouts, wire
 from bot.chain.addresses import TOKEN_PROGRAM, WRAPPED_SOL_MINT, canonical_pool, key_from, token_account
 from bot.chain.jupiter_check import PROGRAM as ROUTER_PROGRAM
-from bot.chain.outcome import failure_of
+from bot.chain.outcome import failed_program, failure_of
 from bot.chain.pumpfun import InnerInstruction, events_in_instructions, events_in_logs
 from bot.errors import DecodeError
 from bot.trading.fill import LandedTransaction, TradeEvidence
@@ -105,6 +105,7 @@ def landed_from(record: wire.TransactionRecord, signature: str, address: str, mi
         compute_units=meta.compute_units_consumed,
         tip_lamports=0 if failure else _given_away(record, keys, address),
         closed=_closed(meta, address),
+        failed_program=failed_program(meta.log_messages) if failure else None,
     )
     return replace(landed, trade=_by_balances(landed)) if routed else landed
 

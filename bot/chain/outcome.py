@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bot.chain import addresses as at
+from bot.errors import SendRejected
 from bot.trading.failures import LAUNCHPAD_ERRORS
+from bot.trading.venue import PUMPFUN, PUMPSWAP
+
+# How a runtime ends the log of a call that failed; a program's callers follow it, the innermost is first.
+FAILED = re.compile(r"Program (\S+) failed: ")
+NAMES = {str(at.PUMP_PROGRAM): PUMPFUN, str(at.POOL_PROGRAM): PUMPSWAP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,24 @@ def failed_instruction(error: object) -> int | None:
             case [int(index), _]:
                 return index
     return None
+
+
+def failed_program(logs: Iterable[str] | None) -> str | None:
+    """The program whose error ended a transaction, by its name here or its address; None where a log is cut or absent."""
+    for line in logs or ():
+        if (found := FAILED.match(line)) is not None:
+            return NAMES.get(found[1], found[1])
+    return None
+
+
+def would_fail(failure: Failure, logs: Iterable[str] | None) -> SendRejected:
+    """The refusal of an order whose simulation failed, with what its log says of who refused it."""
+    return SendRejected(
+        "simulation",
+        f"it would fail: {failure.said_to_people}",
+        program_error=failure.program_error,
+        failed_program=failed_program(logs),
+    )
 
 
 def failure_of(error: object) -> Failure | None:

@@ -20,7 +20,7 @@ from bot.chain.landed import event_payloads
 from bot.chain.launchpad_config import LaunchpadConfig
 from bot.chain.mints import decode_metadata, decode_mint
 from bot.chain.named_transactions import Recorded
-from bot.chain.outcome import failed_instruction, failure_of
+from bot.chain.outcome import failed_instruction, failure_of, would_fail
 from bot.chain.pools import Pools
 from bot.chain.price_witness import PriceWitness, curves_in
 from bot.chain.pumpfun import curve_in
@@ -257,8 +257,7 @@ class PumpChain:
         if failure is not None:
             if failure.program_error == NOT_ENOUGH:
                 self._reads.doubt(order.wallet_address)
-            text = f"it would fail: {failure.said_to_people}"
-            raise SendRejected("simulation", text, program_error=failure.program_error)
+            raise would_fail(failure, simulated.logs)
         if not simulated.units_consumed:
             raise ChainUnavailable("a simulation succeeded without saying what it used")
         return simulated.units_consumed
@@ -272,8 +271,7 @@ class PumpChain:
         if failure is None:
             return None
         if at_instruction != sale_at:
-            text = f"it would fail: {failure.said_to_people}"
-            raise SendRejected("simulation", text, program_error=failure.program_error)
+            raise would_fail(failure, simulated.logs)
         return failure.said_to_people
 
     def _round_trip(self, order: SwapOrder, receive_lamports: int) -> tuple[bytes, int]:

@@ -86,6 +86,7 @@ class Simulation(Wire, frozen=True):
     err: Any = None
     units_consumed: Natural | None = None
     accounts: list[Account | None] | None = None
+    logs: list[str] | None = None
 
 
 class TokenAmount(Wire, frozen=True):

@@ -285,7 +285,7 @@ class Confirmer:
             self.in_flight.landed_with_error(signature, landed.program_error)
         else:
             log.warning("landed_with_error", intent=intent.id, signature=signature, reason=landed.error)
-            self.errors.ended(intent.request.mint, landed.program_error)
+            self.errors.ended(intent.request.mint, landed.program_error, landed.failed_program)
             failure = f"landed with an error: {program_failure(landed.program_error)}"
             await self._without_fill(entry, landed, failure, legs_of_failed(landed.network_fee_lamports))
 

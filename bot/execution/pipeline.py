@@ -325,7 +325,7 @@ class Pipeline:
                 await self.trials.prove(self.chain, order, request.mode)
             used = await self.chain.compute_units(order)
         except SendRejected as error:
-            self.errors.ended(order.mint, error.program_error)
+            self.errors.ended(order.mint, error.program_error, error.failed_program)
             raise
         return replace(order, compute_unit_limit=min(order.compute_unit_limit, used + used // 5))
 

@@ -10,6 +10,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.trading.drift import LATEST, Outcome, burst
+from bot.trading.failures import ANCHOR_FROM
 
 log = structlog.get_logger()
 
@@ -36,14 +37,24 @@ class ProgramErrors:
         while len(self._programs) > MINTS_MAX:
             self._programs.popitem(last=False)
 
-    def ended(self, mint: str, code: int | None) -> None:
-        """An order's transaction succeeded (None) or failed with a program's own code, simulated or on the chain."""
+    def ended(self, mint: str, code: int | None, failed_program: str | None = None) -> None:
+        """An order's transaction succeeded (None) or failed with a program's own code, simulated or on the chain.
+
+        `failed_program` says whose code it is, where the log says that: what another program answers which the trade calls
+        on its way, a token program for instance, is up to the coin. Where nobody says it, small codes are taken for such.
+        """
         program = self._programs.get(mint)
         if program is None:
             return
         now_ms = self.clock.now_ms()
+        if code is not None and not _is_of(program, code, failed_program):
+            return
         outcomes = self._outcomes.setdefault(program, deque(maxlen=LATEST))
         outcomes.append(Outcome(now_ms, mint, code))
         if (why := burst(outcomes, now_ms)) is not None:
             outcomes.clear()
             self.on_burst(program, why)
+
+
+def _is_of(program: str, code: int, failed_program: str | None) -> bool:
+    return code >= ANCHOR_FROM if failed_program is None else failed_program == program

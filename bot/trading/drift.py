@@ -1,7 +1,8 @@
 """Whether a program of the chain has changed under us, as far as the errors of our own orders and its events tell.
 
 Programs are upgraded without notice. An order that fails for its price or its wallet says nothing; errors that nobody
-here has read of, at several coins at once, say that the program asks for something else now. Its events are how everybody's
+here has read of, at several coins at once, say that the program asks for something else now. A coin counts once, however
+often its orders fail. Its events are how everybody's
 trades are seen: transactions of which hardly one tells a trade say that it tells them otherwise now. Pure.
 """
 
@@ -17,8 +18,7 @@ ACCOUNTS_MISSING = 6062  # it is known, and means that the program wants an acco
 ORDINARY = ({*LAUNCHPAD_ERRORS, *POOL_ERRORS, NOT_ENOUGH, FROZEN}) - {ACCOUNTS_MISSING}
 
 LATEST = 10  # orders that are judged together
-STRANGE_MIN = 3
-COINS_MIN = 2  # one coin can be odd by itself
+COINS_MIN = 3  # a coin or two can be odd by themselves, or made so by somebody
 WITHIN_MS = 600_000
 
 READ_LATEST = 200  # transactions that are judged together
@@ -43,15 +43,16 @@ def is_strange(code: int | None) -> bool:
 
 
 def burst(outcomes: Sequence[Outcome], now_ms: int) -> str | None:
-    """Why a program's entries pause: at least 3 of the latest 10 orders of 10 minutes failed strangely, at 2 coins or more."""
+    """Why a program's entries pause: of the latest 10 orders of 10 minutes those of at least 3 coins failed strangely."""
     latest = [one for one in outcomes if now_ms - one.at_ms < WITHIN_MS][-LATEST:]
     strange = [one for one in latest if is_strange(one.code)]
-    if len(strange) < STRANGE_MIN or len({one.mint for one in strange}) < COINS_MIN:
+    coins = len({one.mint for one in strange})
+    if coins < COINS_MIN:
         return None
     codes = ", ".join(str(code) for code in sorted({one.code for one in strange if one.code is not None}))
     return (
-        f"{len(strange)} of the latest {counted(len(latest), 'order')} there failed with errors that are not known here"
-        f" ({codes})"
+        f"orders of {counted(coins, 'coin')} among the latest {counted(len(latest), 'order')} there failed with errors that"
+        f" are not known here ({codes})"
     )
 
 

@@ -18,6 +18,7 @@ class LandedTransaction:
     `tip_lamports` is what the wallet gave a block engine in it, `compute_units` what it used, None where nobody says it.
     `closed` has by mint the lamports that were in each of the wallet's token accounts that it closed. `borne_out` says
     that a second endpoint shows the same, or that there is no other to ask; `denied` that another one does not show it.
+    `failed_program` is the program that gave `program_error`, by its name here or its address; None where no log says it.
     """
 
     signature: str
@@ -35,6 +36,7 @@ class LandedTransaction:
     closed: Mapping[str, int] = field(default_factory=dict)
     borne_out: bool = True
     denied: bool = False
+    failed_program: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

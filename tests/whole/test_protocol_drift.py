@@ -64,8 +64,12 @@ def is_closed(bot: TradingBot) -> bool:
 
 
 async def two_coins(world: World) -> tuple[str, str]:
-    crowd = Crowd(world.chain)
-    mints = crowd.launch(), crowd.launch()
+    one, other = await coins(Crowd(world.chain), 2)
+    return one, other
+
+
+async def coins(crowd: Crowd, count: int) -> list[str]:
+    mints = [crowd.launch() for _ in range(count)]
     await trio.sleep(1)
     for mint in mints:
         crowd.buy(mint, 5, LAMPORTS_PER_SOL)
@@ -111,14 +115,14 @@ async def test_a_burst_of_unknown_errors_closes_a_program_and_simulated_trades_o
     user, wallet = await world.user("demo-1", KEEPS)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
-        mints = await two_coins(world)
+        mints = await coins(Crowd(world.chain), 3)
         assert isinstance(await bot.desk.submit(order(user, wallet, mints[0], spend_lamports=TENTH)), Submitted)
         await bought(world, 1)
         decree(world.chain, other_recipients(world.chain))
-        for number in range(4):
+        for number, mint in enumerate(mints):
             if is_closed(bot):
                 break
-            request = order(user, wallet, mints[number % 2], key=f"failing-{number}", spend_lamports=TENTH)
+            request = order(user, wallet, mint, key=f"failing-{number}", spend_lamports=TENTH)
             refused = await bot.desk.submit(request)
             assert isinstance(refused, Refused)
         assert is_closed(bot)
@@ -129,6 +133,27 @@ async def test_a_burst_of_unknown_errors_closes_a_program_and_simulated_trades_o
         request = order(user, wallet, mints[1], key="again", spend_lamports=TENTH)
         assert isinstance(await bot.desk.submit(request), Submitted)
         await bought(world, 2)
+
+
+async def test_honeypots_whose_sales_fail_close_no_program(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", KEEPS)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        crowd = Crowd(world.chain)
+        await coins(crowd, 2)
+        world.chain.set_fault("honeypot", for_s=2)
+        traps = await coins(crowd, 3)
+        for number, mint in enumerate(traps):
+            bid = order(user, wallet, mint, key=f"in-{number}", spend_lamports=TENTH)
+            assert isinstance(await bot.desk.submit(bid), Submitted)
+            await bought(world, number + 1)
+        for number, mint in enumerate(traps):
+            await bot.desk.submit(order(user, wallet, mint, key=f"out-{number}", share_bps=10_000))
+            await trio.sleep(15)
+        assert sum("error" in line for line in world.told) >= len(traps)
+        assert not is_closed(bot)
+        assert not any("is not as it was" in line for line in world.alerts)
 
 
 async def test_an_operator_can_open_a_closed_program(autojump_clock: MockClock) -> None:
