@@ -335,3 +335,17 @@ async def test_what_a_repeated_buy_missed_is_not_made_up_at_once(autojump_clock:
         await trio.sleep(200)
         assert (await world.store.day(0)).buys == bought_before + 1
         assert await world.books_equal_chain()
+
+
+async def test_an_order_whose_admission_was_written_and_not_answered_is_never_given_twice(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(11) as here:
+        here.world.database.loses.add("admit")
+        order = await here.place(await here.price_now() * 11 // 10)
+        await until(lambda: here.world.database.is_away, within_s=30)
+        await trio.sleep(5)
+        here.world.database.is_away = False
+        await here.becomes(order, StandingState.DONE, within_s=200)
+        await trio.sleep(20)
+        assert await here.traded() == (1, 0)
