@@ -171,6 +171,9 @@ async def close(store: Store, act: Act, wallet: Wallet) -> bool:
         legs = legs_of_failed(act.size)
         return await end(IntentState.FAILED, signature=f"s{act.number}", slot=SLOT, legs=legs)
     if act.what == "write_off":
+        intent = await store.intent(f"i{act.number}")
+        if intent is not None and intent.request.side is Side.CLOSE:
+            return False  # only a purchase brings something; a closing is never written off
         brought = Brought(f"p{act.number}-w", act.size, act.size // 2, f"s{act.number}", SLOT, f"slot {SLOT}")
         legs = legs_of_outside(-act.size)
         return await end(IntentState.FAILED, signature=f"s{act.number}", slot=SLOT, legs=legs, brought=brought)
