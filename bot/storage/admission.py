@@ -94,7 +94,7 @@ INSERT_INTENT = """
 insert into intents (
     id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
     spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at, min_token_raw,
-    closes, min_lamports
+    min_lamports, closes
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
@@ -103,7 +103,7 @@ on conflict (key) do nothing
 returning id
 """
 # Admitted intents with the runs that they brought: $1 to $10 are the runs' columns, the others the intents' and the id of
-# the run that each brought, null for none. An intent whose run was not new is not written.
+# the run that each brought, null for none. An intent whose run was not new is not written. None of them closes accounts.
 INSERT_ADMITTED = """
 with opened as (
     insert into snipe_runs (
@@ -120,20 +120,21 @@ written as (
     insert into intents (
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
-        min_token_raw
+        min_token_raw, min_lamports
     )
     select
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
-        min_token_raw
+        min_token_raw, min_lamports
     from unnest(
         $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
         $19::bigint[], $20::text[], $21::text[], $22::text[], $23::bigint[], $24::numeric[], $25::bigint[],
-        $26::boolean[], $27::text[], $28::text[], $29::bigint[], $30::timestamptz[], $31::bigint[], $32::text[]
+        $26::boolean[], $27::text[], $28::text[], $29::bigint[], $30::timestamptz[], $31::bigint[], $32::bigint[],
+        $33::text[]
     ) as admitted (
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
-        min_token_raw, run_id
+        min_token_raw, min_lamports, run_id
     )
     where run_id is null or run_id in (select id from opened)
     on conflict (key) do nothing
@@ -143,7 +144,7 @@ select true as is_run, id from opened
 union all
 select false as is_run, id from written
 """
-RUN_COLUMNS, INTENT_COLUMNS = 10, 21
+RUN_COLUMNS = 10
 
 _FACTS = tuple(field.name for field in fields(WalletFacts))
 
@@ -210,7 +211,7 @@ async def _written(
 ) -> tuple[set[str], set[str]]:
     """Write them with one statement; the ids of the runs and of the intents that are new."""
     run_rows = by_column([row_of(run) for run in runs.values()]) if runs else [[]] * RUN_COLUMNS
-    intent_rows = by_column([columns_of(intent)[:INTENT_COLUMNS] for intent in intents])
+    intent_rows = by_column([columns_of(intent)[:-1] for intent in intents])
     brought = [runs[intent.request.key].id if intent.request.key in runs else None for intent in intents]
     rows = await connection.fetch(INSERT_ADMITTED, *run_rows, *intent_rows, brought)
     opened = {row["id"] for row in rows if row["is_run"]}
@@ -268,7 +269,7 @@ def _verdict(admission: Admission, row: Row) -> Intent | Refused:
 
 
 def columns_of(intent: Intent) -> tuple[object, ...]:
-    """An intent as the arguments of INSERT_INTENT."""
+    """An intent as the arguments of INSERT_INTENT, what it closes last."""
     request = intent.request
     return (
         intent.id,
@@ -292,6 +293,6 @@ def columns_of(intent: Intent) -> tuple[object, ...]:
         intent.reserved_lamports,
         intent.created_at_ms,
         request.min_token_raw,
-        list(request.closes),
         request.min_lamports,
+        list(request.closes),
     )
