@@ -57,12 +57,11 @@ class Chat:
 
 
 class FakeBotApi:
-    """The server's state. The first methods are what people do; `m_...` are the methods of the Bot API."""
+    """The server's state, by the clock of `now_s`. The first methods are what people do, `m_...` those of the Bot API."""
 
-    def __init__(self, schema: Schema | None = None) -> None:
-        self.url = ""
-        self.token = TOKEN
-        self.schema = schema
+    def __init__(self, schema: Schema | None = None, now_s: Callable[[], float] = time.time) -> None:
+        self.url, self.token = "", TOKEN
+        self.schema, self._now_s = schema, now_s
         self.complaints: list[str] = []
         self.calls: list[tuple[str, Json]] = []
         self.commands: dict[str, str] = {}
@@ -99,7 +98,7 @@ class FakeBotApi:
 
     def change(self, chat_id: int, message_id: int, text: str) -> None:
         message = self._chats[chat_id].messages[message_id]
-        message |= {"text": text, "edit_date": int(time.time())}
+        message |= {"text": text, "edit_date": int(self._now_s())}
         self._push("edited_message", message, even_unwanted=True)
 
     def press(self, chat_id: int, label: str) -> None:
@@ -287,7 +286,7 @@ class FakeBotApi:
                 " same as a current content and reply markup of the message",
             )
         message.pop("reply_markup", None)
-        message |= {"text": text, "edit_date": int(time.time())} | optional(reply_markup=reply_markup)
+        message |= {"text": text, "edit_date": int(self._now_s())} | optional(reply_markup=reply_markup)
         return message, "Message"
 
     async def m_deleteMessage(self, *, chat_id: int, message_id: int) -> tuple[bool, str]:
@@ -346,7 +345,7 @@ class FakeBotApi:
             "message_id": self._messages,
             "from": author,
             "chat": chat.about,
-            "date": int(time.time()),
+            "date": int(self._now_s()),
             "text": text,
             **optional(reply_markup=reply_markup),
         }
@@ -381,13 +380,13 @@ async def serving(fake: FakeBotApi, *, port: int = 0) -> AsyncIterator[FakeBotAp
     config.bind = [f"127.0.0.1:{port}"]
     config.errorlog = None
     async with trio.open_nursery() as nursery:
-        bound = await nursery.start(partial(serve, _app(fake), config))
+        bound = await nursery.start(partial(serve, app_of(fake), config))
         fake.url = f"{bound[0]}/bot"
         yield fake
         nursery.cancel_scope.cancel()
 
 
-def _app(fake: FakeBotApi) -> ASGIApp:
+def app_of(fake: FakeBotApi) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             while (await receive())["type"] == "lifespan.startup":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from importlib.metadata import version
 
@@ -13,14 +14,19 @@ from trio.testing import MockClock
 
 from bot.clock import SpanUnit
 from bot.commands import COMMANDS
+from bot.ports import ChatApi
+from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers.books import SHOWN
 from bot.telegram.history_text import COLUMN_OF
 from bot.telegram.words import short
 from bot.trading.alerting import ALERT_KINDS
 from bot.trading.intent import Side
 from bot.trading.units import LAMPORTS_PER_SOL, format_sol
+from tests.telegram.bot_api_schema import Schema
+from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import until
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+from tests.telegram.wire_in_memory import client_in_memory
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
 
@@ -32,9 +38,28 @@ async def _agree(talk: Talk) -> None:
     await talk.hears("Your wallet is")
 
 
-async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["memory", "wire"])
+async def either(
+    request: pytest.FixtureRequest,
+    schema: Schema | None,
+) -> AsyncIterator[tuple[Talk, ChatApi]]:
+    """Somebody on the twin of Telegram, and somebody behind the real client and the strict fake of the Bot API."""
     talk = make_talk(1)
-    async with bot_on_telegram(talk, monkeypatch):
+    if request.param == "memory":
+        yield talk, PacedChat(talk.telegram)
+        return
+    talk.telegram = fake = FakeBotApi(schema, lambda: talk.world.clock.now_ms() / 1000)
+    async with client_in_memory(fake) as client:
+        yield talk, PacedChat(client)
+    assert fake.complaints == []
+    assert not any("parse_mode" in call for _, call in fake.calls)  # every text is plain: nobody's words are markup
+
+
+async def test_every_command_from_consent_to_panic(
+    autojump_clock: MockClock, either: tuple[Talk, ChatApi], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk, api = either
+    async with bot_on_telegram(talk, monkeypatch, api=api):
         mint = await token_on_the_market(talk)
         await talk.asks("/wallet", "You have no wallet here yet")
         await _agree(talk)
@@ -66,16 +91,7 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await hears_his_books(talk)
         await hears_of_wallets_and_the_bot(talk)
         await hears_how_loudly_he_is_told(talk)
-        await talk.asks("/settings", "stop_loss = 10 %")
-        await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
-        await talk.asks(
-            "/settings on_critical hold", "on_critical = hold; it holds from now on, for open positions too"
-        )
-        await talk.asks("/settings stop_lost 25%", "did you mean stop_loss?")
-        await talk.asks("/settings stop_loss 900%", "stop_loss goes from")
-        await talk.asks("/settings max_trade 5000", "Effective 1 SOL, by the operator's limit; yours is 5000 SOL")
-        await talk.asks("/settings max_trade", "(0.001 SOL to 10000 SOL). Effective 1 SOL, by the operator's limit")
-        await talk.asks("/settings use_stop_loss off", "stop_loss = off")
+        await changes_settings(talk)
         await talk.asks("/mode", "[live] Your mode is live")
         leader = Crowd(talk.world.chain)._trader(3)
         await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
@@ -102,6 +118,17 @@ async def test_every_command_from_consent_to_panic(autojump_clock: MockClock, mo
         await talk.hears("Position closed")
         assert await talk.world.books_equal_chain()
     assert set(talk.said) == {command.name for command in COMMANDS if not command.is_privileged}
+
+
+async def changes_settings(talk: Talk) -> None:
+    await talk.asks("/settings", "stop_loss = 10 %")
+    await talk.asks("/settings stop_loss 25%", "stop_loss = 25 %; it holds for positions opened from now on")
+    await talk.asks("/settings on_critical hold", "on_critical = hold; it holds from now on, for open positions too")
+    await talk.asks("/settings stop_lost 25%", "did you mean stop_loss?")
+    await talk.asks("/settings stop_loss 900%", "stop_loss goes from")
+    await talk.asks("/settings max_trade 5000", "Effective 1 SOL, by the operator's limit; yours is 5000 SOL")
+    await talk.asks("/settings max_trade", "(0.001 SOL to 10000 SOL). Effective 1 SOL, by the operator's limit")
+    await talk.asks("/settings use_stop_loss off", "stop_loss = off")
 
 
 async def hears_his_books(talk: Talk) -> None:
