@@ -100,7 +100,7 @@ class Person:
 def script(place: int, mint: str) -> Iterator[str]:
     """What the person at this place sends, without end: one in three buys, the others change what is kept of them."""
     if place % 3 == 0:
-        yield from cycle([*ALERTS[:3], f"/buy {mint} 0.001", *ALERTS[3:], "/status"])
+        yield from cycle([ALERTS[0], f"/buy {mint} 0.001", *ALERTS[1:], "/status"])
     elif place % 3 == 1:
         yield from cycle(["/pause", *ALERTS, "/resume"])
     else:
