@@ -32,6 +32,7 @@ from tests.bench.positions import positions
 from tests.bench.reads import reads
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
+from tests.bench.tenants import tenants
 from tests.bench.trade import trade
 from tests.bench.vault import vault
 from tests.bench.wallets import wallets
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "launch": launch,
     "launch_alone": launch_alone,
     "flatten": flatten,
+    "tenants": tenants,
     "storage": storage,
 }
 DEFAULT_SEED = 1

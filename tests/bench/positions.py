@@ -156,6 +156,7 @@ class Updates:
     draw: random.Random
     clock: Clock
     slot: Callable[[], int]
+    per_s: int = UPDATES_PER_S
     _numbers: count[int] = field(default_factory=count)
 
     @asynccontextmanager
@@ -168,7 +169,7 @@ class Updates:
         while True:
             due_s += TICK_S
             await trio.sleep_until(due_s)
-            for _ in range(round(UPDATES_PER_S * TICK_S)):
+            for _ in range(round(self.per_s * TICK_S)):
                 yield self._trade()
 
     def _trade(self) -> CurveTrade:
@@ -300,16 +301,18 @@ async def _fill(world: PositionsWorld, store: PostgresStore, mints: Sequence[str
     for number in range(USERS):
         user = await registrar.ensure(f"user-{number}", SETTINGS)
         [wallet] = await store.wallets(user.id)
-        held = [_position(user, wallet, mint, world.clock) for mint in mints[number * TOKENS : (number + 1) * TOKENS]]
-        await store._database.write(_insert_all, held)
+        held = [position_of(user, wallet, mint, world.clock) for mint in mints[number * TOKENS : (number + 1) * TOKENS]]
+        await store._database.write(insert_all, held)
 
 
-async def _insert_all(connection: asyncpg.Connection, held: Sequence[Position]) -> None:
+async def insert_all(connection: asyncpg.Connection, held: Sequence[Position]) -> None:
+    """Positions as rows, with nothing that led to them."""
     for position in held:
         await insert_position(connection, position)
 
 
-def _position(user: User, wallet: Wallet, mint: str, clock: Clock) -> Position:
+def position_of(user: User, wallet: Wallet, mint: str, clock: Clock) -> Position:
+    """An open position on paper whose plan never sells."""
     return Position(
         id=clock.new_id(),
         user_id=user.id,
