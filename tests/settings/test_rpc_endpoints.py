@@ -90,3 +90,37 @@ def test_a_key_and_its_place_in_the_address_belong_together(
     assert "a.example" not in str(refused.value)
     file.write_text("[rpc]\nurls = ['https://a.example/{key}']\n[[rpc.endpoints]]\nname = 'rpc-1'\nkey_file = '/k'\n")
     assert load(file, {}, profile="paper").rpc.endpoints[0].key_file == Path("/k")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("https://a.example", "https://A.example.:443/"),
+        ("https://a.example/v2?api-key=one", "https://user:secret@a.example/v2/?api-key=two"),
+        ("http://127.0.0.1:8899", "http://127.0.0.1:8899/?other"),
+    ],
+)
+def test_one_endpoint_under_two_addresses_is_refused_by_its_places_and_never_shown(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(f"[rpc]\nurls = ['{one}', 'https://b.example', '{other}']\n")
+    with pytest.raises(StartupError) as refused:
+        load(file, {}, profile="paper")
+    [line] = str(refused.value).splitlines()
+    assert line.startswith("bot.toml:2:1: rpc.urls: addresses 1 and 3 (rpc-1, rpc-3) are the same but for a key")
+    assert "example" not in line
+
+
+def test_endpoints_of_one_host_that_differ_in_port_path_or_scheme_are_several(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    addresses = [
+        "http://a.example",
+        "https://a.example",
+        "http://a.example:8899",
+        "http://a.example/other",
+        "http://[::1",
+    ]
+    file.write_text(f"[rpc]\nurls = {addresses}\n")
+    assert len(load(file, {}, profile="paper").rpc.urls) == len(addresses)
