@@ -202,7 +202,7 @@ def test_newcomer_consents_buys_and_sells_in_parts(talking: RealBot) -> None:
     address = re.search(r"Your wallet is (\w{32,44})\.", talking.say(NEWCOMER, "/start agree")[-1])
     assert address is not None
     funded = talking.say(NEWCOMER, "/wallet")
-    assert funded[0] == f"[live] {address[1]}"
+    assert funded[0] == f"[live] main {address[1]}"
     assert funded[1].startswith("balance 10 SOL")
 
     mint = quiet_mint(talking)
