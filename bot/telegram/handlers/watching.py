@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from bot.clock import Clock
 from bot.commands import Command
+from bot.errors import ChainUnavailable
 from bot.ports import Chain, Store, TrackedWallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
@@ -14,6 +17,8 @@ from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.story_text import not_bought_text, story_text
 from bot.telegram.words import short
+
+log = structlog.get_logger()
 
 LABEL_LENGTH = 32
 POSITIONS_SEARCHED = 1_000  # of a user, the latest
@@ -53,6 +58,8 @@ class WatchingHandlers:
             await self.chain.balances(address)
         except LookupError:
             raise UsageError(f"{address} is not an address of this chain; check it") from None
+        except ChainUnavailable as error:  # of an address; what it does is read later
+            log.info("followed_unseen", wallet=address, reason=str(error))
         if len(label) > LABEL_LENGTH:
             raise UsageError(f"a label has at most {LABEL_LENGTH} characters")
         if len(await self.store.tracked(user.id)) >= TRACKED_MAX:
