@@ -338,10 +338,11 @@ async def _run_tree(
 
 async def _tell_absence(succession: Succession, bot: TradingBot) -> None:
     """Who leads now and for how long nobody did, once positions are watched again."""
+    news = AwayNews(bot.adapters.store, bot.adapters.clock, bot.guard.causes)
+    held = await news.held()
     gap_ms = await succession.tell_takeover(lambda: bot.reconciler.reconciled, bot.alerts.tell)
     if gap_ms is not None and succession.leadership.lease is not None:
-        news = AwayNews(bot.adapters.store, bot.adapters.clock, bot.guard.causes)
-        await news.tell(gap_ms, succession.leadership.lease.epoch)
+        await news.tell(held, gap_ms, succession.leadership.lease.epoch)
 
 
 def _notifier(

@@ -38,11 +38,14 @@ class AwayNews:
     clock: Clock
     causes: Callable[[], Sequence[Cause]]
 
-    async def tell(self, gap_ms: int, epoch: int) -> None:
-        """Tell everybody who held something when this was called; waits for the database as long as it takes."""
+    async def held(self) -> list[Position]:
+        """Every open position, to be asked for before what was due is sold; waits for the database as long as it takes."""
+        return await self._read(self.store.open_positions)
+
+    async def tell(self, held: Sequence[Position], gap_ms: int, epoch: int) -> None:
+        """Tell everybody who held something; waits for the database as long as it takes."""
         if gap_ms < AWAY_S * 1000:
             return
-        held = await self._read(self.store.open_positions)
         await trio.sleep(SETTLE_S)
         sales = [intent for intent, _ in await self._read(self.store.in_flight) if intent.request.side is Side.SELL]
         left = {position.id for position in await self._read(self.store.open_positions)}

@@ -194,9 +194,9 @@ class WitnessedReads:
     async def balances(self, address: str) -> WalletBalances:
         """What a wallet holds, at a slot no older than its newest known transaction.
 
-        Less or more than is known needs a second endpoint. Where nobody can be asked about more, the word of one is for
-        showing alone (`is_witnessed`), and an exit gets what is known. Where two contradict each other a third decides;
-        without one an exit takes what is borne out, and everybody else gets ChainUnavailable.
+        Less or more than is known needs a second endpoint, where there is one. Where it does not answer about more, the word
+        of one is for showing alone (`is_witnessed`), and an exit gets what is known. Where two contradict each other a third
+        decides; without one an exit takes what is borne out, and everybody else gets ChainUnavailable.
         """
         at.key_from(address)
         not_before = self._known.least_slot(address)
@@ -204,12 +204,13 @@ class WitnessedReads:
             lambda: self._endpoints.first_named(_look_at(address, not_before), hedge=True)
         )
         if self._alone:
-            look = replace(look, is_witnessed=False)
-        elif not self._known.is_as_known(address, look) or not (self._known.is_witnessed(address) or in_exit_lane()):
+            self._known.believe(address, look)
+            return look
+        if not self._known.is_as_known(address, look) or not (self._known.is_witnessed(address) or in_exit_lane()):
             look = await self._confirmed(address, name, look)
         else:
             look = replace(look, is_witnessed=self._known.is_witnessed(address))
-        if look.is_witnessed or self._alone or not self._known.is_known(address):
+        if look.is_witnessed or not self._known.is_known(address):
             self._known.believe(address, look)
         return self._known.proven_of(address, look) if in_exit_lane() and not look.is_witnessed else look
 

@@ -28,10 +28,12 @@ async def test_whoever_holds_something_hears_of_an_absence_and_of_what_was_due(a
         await world.user("nobody", KEEPS)
     await trio.sleep(AWAY_S)
     async with running_bot(world) as bot:
+        news = AwayNews(world.store, world.clock, bot.guard.causes)
+        held = await news.held()
         await until(lambda: bot.reconciler.reconciled, within_s=60)
         for _ in range(2):
-            await AwayNews(world.store, world.clock, bot.guard.causes).tell(AWAY_S * 1000, 2)
-        await AwayNews(world.store, world.clock, bot.guard.causes).tell(29_000, 3)
+            await news.tell(held, AWAY_S * 1000, 2)
+        await news.tell(held, 29_000, 3)
         await trio.sleep(5)
     told = {line.partition(":")[0]: line for line in world.told if "The bot was away" in line}
     assert len([line for line in world.told if "The bot was away" in line]) == 2
@@ -48,7 +50,8 @@ async def test_books_that_are_still_being_compared_are_told_as_that(autojump_clo
         await with_position(world, bot, Crowd(world.chain), "holder", KEEPS)
         [user] = await world.store.users()
         cause = Cause("reconcile", f"user:{user.id}", 1, "reconciler", "the chain does not answer")
-        await AwayNews(world.store, world.clock, lambda: (cause,)).tell(AWAY_S * 1000, 2)
+        news = AwayNews(world.store, world.clock, lambda: (cause,))
+        await news.tell(await news.held(), AWAY_S * 1000, 2)
         await until(
             lambda: any("your books are still being compared with the chain" in line for line in world.told),
             within_s=30,
