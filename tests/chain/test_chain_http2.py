@@ -148,6 +148,7 @@ async def test_given_up_answers_hold_up_no_later_one_and_cost_no_connection() ->
 
     async with listening(speaking_http2(respond, heard)) as url, open_http2_transport(url) as transport:
         for _ in range(16):
+            go = trio.Event()  # no answer is whole before its exchange was seen
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(transport.post, b"large")
                 while not transport._connection or not transport._connection._exchanges:
