@@ -68,11 +68,13 @@ def ask(path: Path, request: Answer, within_s: float = ANSWER_TIMEOUT_S) -> Answ
     """One question, one answer. Raises NotRunning or Refused."""
     with _connect(path) as connection:
         connection.settimeout(within_s)
-        connection.sendall(json.dumps(request).encode() + b"\n")
         try:
+            connection.sendall(json.dumps(request).encode() + b"\n")
             answer = next(_lines(connection), None)
         except TimeoutError:
             raise Refused(f"the bot did not answer within {within_s:.0f} s; look at its log") from None
+        except (BrokenPipeError, ConnectionResetError):
+            answer = None
     if answer is None:
         raise NotRunning("the bot closed the connection; it is stopping")
     if "error" in answer:
@@ -84,9 +86,12 @@ def chat(path: Path, speaker: str | None) -> int:
     """Talk to the bot as `speaker`: interactive on a terminal; on a pipe one command per line in, replies out."""
     interactive = sys.stdin.isatty()
     with _connect(path) as connection:
-        connection.sendall(json.dumps({"verb": "chat", "as": speaker}).encode() + b"\n")
         answers = _lines(connection)
-        hello = next(answers, None)
+        try:
+            connection.sendall(json.dumps({"verb": "chat", "as": speaker}).encode() + b"\n")
+            hello = next(answers, None)
+        except (BrokenPipeError, ConnectionResetError):
+            hello = None
         if hello is None or "error" in hello:
             raise Refused("the bot is stopping" if hello is None else str(hello["error"]))
         connection.settimeout(None)

@@ -53,6 +53,8 @@ NOT_HERE = (
     "Closings._let_go",
     "Closings._give_up",
     "Confirmer._settle_closing",
+    "StandingTurns._moved: store.standing_order",  # an order is cancelled at the moment in which it goes on
+    "StandingTurns.step",  # a life that ended between an order's admission and the turn of whoever keeps it
     "Reconciler._position",  # somebody else moves the wallet's tokens
     "Reconciler._moved",
 )
@@ -64,7 +66,7 @@ GIFT_LAMPORTS = 1_000_000
 def dooms() -> Iterator[Doom]:
     """Every doom that a real market can lead to."""
     for point in sorted(points(), key=lambda point: point not in FIRST):
-        if point.split(":", maxsplit=1)[0] not in NOT_HERE:
+        if not {point, point.split(":", maxsplit=1)[0]} & set(NOT_HERE):
             yield Doom(point, after=False)
             yield Doom(point, after=True)
 
@@ -101,6 +103,8 @@ def _provoke(bot: RealBot, point: str) -> None:
             _trade_elsewhere(bot)
         case "Pipeline._lamports" | "Pipeline._simulated":
             _buy_by_hand(bot)
+        case standing if standing.startswith("StandingTurns."):
+            _keep_orders(bot)
         case "LedgerAudit._explain":
             _give(bot)
         case _:
@@ -119,6 +123,18 @@ def _buy_by_hand(bot: RealBot) -> None:
     rows = rows_of_running(bot.directory, "select mint from intents where side = 'buy' order by seq desc limit 1")
     lines = ["/settings require_confirmation off", *(f"/buy {row['mint']} 0.01" for row in rows)]
     bot.command("chat", "--as", "demo-1", text="".join(f"{line}\n" for line in lines))
+
+
+def _keep_orders(bot: RealBot) -> None:
+    """Orders that wait for a price which is there already, and one that is repeated."""
+    held = rows_of_running(
+        bot.directory, "select mint, user_id from positions where state = 'open' order by seq desc limit 3"
+    )
+    handles = {row["id"]: row["handle"] for row in rows_of_running(bot.directory, "select id, handle from users")}
+    for row in held:
+        mint = row["mint"]
+        lines = (f"/limit buy {mint} 0.01 mc=1000000", f"/dca {mint} 0.01 1m 2", f"/limit sell {mint} 10% 0.000001")
+        bot.command("chat", "--as", handles[row["user_id"]], text="".join(f"{line}\n" for line in lines))
 
 
 def _give(bot: RealBot) -> None:

@@ -34,7 +34,7 @@ def talking() -> Iterator[RealBot]:
     """One bot that trades while it is talked to."""
     with real_bot() as bot:
         bot.start("--market", str(write_busy_market(bot.directory / "busy.csv", LAUNCHES)))
-        bot.until("a filled buy", lambda status: status["trades_today"]["buys"] >= 1)
+        bot.until("a filled buy", lambda status: (status["trades_today"]["buys"] or 0) >= 1)
         yield bot
 
 
