@@ -16,6 +16,9 @@ from bot.execution.lanes import order_lane
 
 log = structlog.get_logger()
 
+# Orders that are said to have landed in a burst are asked for together.
+HINTS_APART_S = 0.05
+
 # How long the fills of a flatten wait for the books while others of it are still to be signed.
 SIGNING_FIRST_S = 10.0
 
@@ -27,6 +30,8 @@ def _nothing_waits() -> int | None:
 @dataclass(frozen=True, slots=True)
 class ConfirmationWatcher:
     """One loop for all wallets: a batch of statuses, each attempt's next step, then a short rest.
+
+    Whoever says meanwhile that an order has landed makes it ask for that order at once, and is believed nothing.
 
     A second one looks beside it at what has landed and is not final yet, because that may wait for a slow endpoint.
 
@@ -71,6 +76,23 @@ class ConfirmationWatcher:
                     adopt_at_s = trio.current_time() + policy.rescue_interval_s
             except Unavailable as error:
                 log.warning("confirmation_delayed", reason=str(error))
-            await trio.sleep(policy.confirm_interval_s)
+            await self._rest(until_s)
             with trio.move_on_at(adopt_at_s):
                 await self.confirmer.in_flight.arrival()
+
+    async def _rest(self, until_s: float) -> None:
+        """Until the next round, asking at once for what is said to have landed."""
+        in_flight = self.confirmer.in_flight
+        next_at_s = trio.current_time() + self.confirmer.policy.confirm_interval_s
+        while True:
+            with trio.move_on_at(next_at_s) as waiting:
+                await in_flight.hints()
+            if waiting.cancelled_caught:
+                return
+            try:
+                with order_lane():
+                    waiting_since_ms = self._waiting_since_ms(until_s)
+                    await self.confirmer.round(settle_before_ms=waiting_since_ms, only=in_flight.take_hints())
+            except Unavailable as error:
+                log.warning("confirmation_delayed", reason=str(error))
+            await trio.sleep(HINTS_APART_S)

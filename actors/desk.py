@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 import trio
 
-from actors.executor import Again, Close, Executor, Trade
+from actors.executor import Again, Close, Executor, Trade, Withdraw
 from actors.runtime import (
     ActorDead,
     ActorFailed,
@@ -27,6 +27,7 @@ from bot.execution.closings import Closings
 from bot.execution.lanes import executor_of, exit_lane
 from bot.execution.look_ahead import LookAhead
 from bot.execution.pipeline import Pipeline
+from bot.execution.withdrawals import Withdrawals
 from bot.ports import Preview, Snipe, Submitted, UserStore, Wallet
 from bot.trading.failures import order_failure
 from bot.trading.intent import Context, Intent, Side, TradeRequest
@@ -35,6 +36,7 @@ from bot.trading.risk_gate import Refused
 
 log = structlog.get_logger()
 
+LEAVES = frozenset({Side.SELL, Side.WITHDRAW})  # what is served elsewhere while its own executor is out of order
 TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
 
 
@@ -48,6 +50,7 @@ class ExecutorDesk:
     store: UserStore
     pipeline: Pipeline
     closings: Closings
+    withdrawals: Withdrawals
     executors: Callable[[], Supervisor]
     rescue: Callable[[], Supervisor]
     child: Callable[[str, Executor], ChildSpec]
@@ -82,7 +85,14 @@ class ExecutorDesk:
             return refused
         return await self._turn(request, Close(request))
 
-    async def _turn(self, request: TradeRequest, message: Trade | Again | Close) -> Submitted | Refused:
+    async def withdraw(self, request: TradeRequest, code: str) -> Submitted | Refused:
+        """A turn of the wallet's executor for SOL that its user sends out; no pause keeps it out, only a freeze does."""
+        if refused := self.withdrawals.refused_now(request):
+            await trio.lowlevel.checkpoint()
+            return refused
+        return await self._turn(request, Withdraw(request, code))
+
+    async def _turn(self, request: TradeRequest, message: Trade | Again | Close | Withdraw) -> Submitted | Refused:
         try:
             wallet = await self._wallet_of(request)
             supervisor = self.executors()
@@ -92,7 +102,7 @@ class ExecutorDesk:
         if executor_id in self._closed:
             return Refused("busy", "this wallet's orders are being taken up anew; try again in a moment")
         try:
-            if request.side is Side.SELL and supervisor.state_of(executor_id) == "quarantined":
+            if request.side in LEAVES and supervisor.state_of(executor_id) == "quarantined":
                 supervisor = self.rescue()
             await self._ensure(supervisor, executor_id, wallet)
             answer = await supervisor.ref(executor_id).ask(message, timeout_s=TURN_S)
@@ -156,6 +166,8 @@ class ExecutorDesk:
         if supervisor.state_of(executor_id) is not None:
             return
         try:
-            await supervisor.start_child(self.child(executor_id, Executor(wallet, self.pipeline, self.closings)))
+            await supervisor.start_child(
+                self.child(executor_id, Executor(wallet, self.pipeline, self.closings, self.withdrawals))
+            )
         except AlreadyStarted:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -10,6 +10,7 @@ from actors.runtime import Actor, Context
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.execution.closings import Closings
 from bot.execution.pipeline import Pipeline
+from bot.execution.withdrawals import Withdrawals
 from bot.ports import Snipe, Wallet
 from bot.trading.intent import Intent, TradeRequest
 from bot.trading.ladder import Rung
@@ -42,19 +43,30 @@ class Close:
     request: TradeRequest
 
 
-class Executor(Actor[None, Trade | Again | Close]):
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """SOL that its user sends out, with a code of his."""
+
+    request: TradeRequest
+    code: str = field(repr=False)
+
+
+class Executor(Actor[None, Trade | Again | Close | Withdraw]):
     """Its turn makes the risk gate's answer hold until the intent is written."""
 
-    def __init__(self, wallet: Wallet, pipeline: Pipeline, closings: Closings) -> None:
-        self._wallet, self._pipeline, self._closings = wallet, pipeline, closings
+    def __init__(self, wallet: Wallet, pipeline: Pipeline, closings: Closings, withdrawals: Withdrawals) -> None:
+        self._wallet, self._pipeline = wallet, pipeline
+        self._closings, self._withdrawals = closings, withdrawals
 
-    async def handle(self, ctx: Context, state: None, message: Trade | Again | Close) -> None:
+    async def handle(self, ctx: Context, state: None, message: Trade | Again | Close | Withdraw) -> None:
         request = message.intent.request if isinstance(message, Again) else message.request
         try:
             if isinstance(message, Trade):
                 ctx.reply(await self._pipeline.submit(request, self._wallet, message.rung, message.snipe))
             elif isinstance(message, Close):
                 ctx.reply(await self._closings.submit(request, self._wallet))
+            elif isinstance(message, Withdraw):
+                ctx.reply(await self._withdrawals.submit(request, self._wallet, message.code))
             else:
                 ctx.reply(await self._pipeline.again(message.intent, self._wallet, message.rung))
         except StoreUnavailable as error:

@@ -21,7 +21,7 @@ from bot.execution.flatten import FlattenBook
 from bot.execution.in_flight import InFlight
 from bot.ports import Store
 from bot.trading.flatten import FlattenOrder
-from bot.trading.intent import Intent, Side
+from bot.trading.intent import TRADES, Intent
 from bot.trading.limits import HOLD
 from bot.trading.position import Position
 from bot.trading.trading_state import GLOBAL, Halt
@@ -213,9 +213,9 @@ class Flattener:
             self.guard.all_flat(sums.unsellable)
 
     def _counts(self, order: FlattenOrder, intent: Intent) -> bool:
-        """A closing of emptied accounts sells nothing and holds nothing up."""
+        """A closing of emptied accounts or a withdrawal sells nothing and holds nothing up."""
         unsellable = self.care.book.unsellable(order)
-        return intent.request.side is not Side.CLOSE and intent.request.position_id not in unsellable
+        return intent.request.side in TRADES and intent.request.position_id not in unsellable
 
     async def _holders(self, user_ids: set[str]) -> set[str]:
         """Those who chose to hold and have not asked for everything to be sold."""

@@ -84,6 +84,7 @@ class OutboxSender:
     async def _send(self, user: User, message: OutboxMessage, level: AlertLevel) -> None:
         bound = log.bind(message=message.id, kind=message.kind, user=user.id, trace=message.trace_id)
         if level is AlertLevel.OFF:
+            await self.messenger.amend(user, message)
             await self.store.undeliverable(message.id, NOT_WANTED, self.clock.now_ms())
             bound.info("message_not_wanted")
             return

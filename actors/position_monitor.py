@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import structlog
@@ -20,6 +21,7 @@ from bot.execution.look_rounds import look_after_s
 from bot.execution.messages import awaits_pool_message, awaits_router_message, exit_stuck_message
 from bot.execution.price_book import PriceBook
 from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
+from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
 from bot.trading.exits import Exit, ExitReason, decide_exit, due_by_time
@@ -28,9 +30,11 @@ from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
 from bot.trading.ladder import WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
+from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.route import Route
+from bot.trading.rug import lesser, liquidity_exit, rug_exit
 from bot.trading.units import BPS
 from bot.trading.venue import Venue, awaits_pool, quote_sell
 
@@ -70,6 +74,7 @@ class PositionMonitor:
     in_flight: InFlight
     clock: Clock
     looks: dict[str, MonitorLook]
+    rugs: RugBook
     alert: Callable[[Alert], None]
     forced: ExitReason | None = None
     known: Position | None = None
@@ -78,11 +83,15 @@ class PositionMonitor:
         position = self.known if self.known is not None and ctx.incarnation == 1 else await self._first_look()
         self.looks[position.id] = MonitorLook(self.clock.now_ms())
         try:
-            with self.prices.watching(position.mint):
+            with self.prices.watching(position.mint, held=True), self._rug_watch(position):
                 ctx.ready()
                 await self._watch(position)
         finally:
             del self.looks[position.id]
+
+    def _rug_watch(self, position: Position) -> AbstractContextManager[None]:
+        """What the token's creator sells is kept only where the plan asks for it."""
+        return nullcontext() if position.plan.rug_share_bps is None else self.rugs.watching(position.mint)
 
     async def _first_look(self) -> Position:
         """The row, however long the database needs: an outage is no failed start, and whoever starts this needs it too."""
@@ -145,6 +154,8 @@ class PositionMonitor:
         """The position with its newest peak, and what to do now."""
         if self.forced is not None:
             return position, Exit(self.forced, BPS, 0)
+        if (rug := rug_exit(position, self.rugs.news(position.mint))) is not None:
+            return position, rug
         point = self.prices.latest(position.mint)
         if point is None or _is_from_before(point, position):
             return position, due_by_time(position, self.clock.now_ms())
@@ -159,8 +170,12 @@ class PositionMonitor:
             log.warning("position_not_quoted", position=position.id, mint=position.mint, reason=str(error))
             return position, due_by_time(position, self.clock.now_ms())
         position = await self._at_its_peak(position, point.venue, fees)
+        await self._at_its_fullest(position, point.venue)
+        fullest = self.rugs.news(position.mint).pool
 
         def decide(venue: Venue) -> Exit | None:
+            if (emptied := liquidity_exit(position, fullest, venue)) is not None:
+                return emptied
             worth_lamports = _worth(position, venue, fees)
             return None if worth_lamports is None else decide_exit(position, worth_lamports, self.clock.now_ms())
 
@@ -182,6 +197,17 @@ class PositionMonitor:
             log.warning("peak_not_noted", position=position.id, reason=str(error))
         return replace(position, peak_lamports=proceeds_lamports)
 
+    async def _at_its_fullest(self, position: Position, venue: Venue) -> None:
+        """Remember how much is in a pool, for whoever leaves when it is taken out; never what one endpoint made up."""
+        if not isinstance(venue, Pool) or not self.rugs.wants_pool(position.mint, venue, self.clock.now_ms()):
+            return
+        if venue.told_by:
+            second = await self._borne_out.shown_by_another(position.mint)
+            if not isinstance(second, Pool):
+                return
+            venue = lesser(venue, second)
+        self.rugs.pool_is(position.mint, venue)
+
     async def _leave(self, position: Position, decided: Exit, tries: Tries) -> Left:
         """Submit one exit, or take up the one on its way, and follow it to its end."""
         # A freeze may last for days: what is tried again and again meanwhile is told once.
@@ -192,6 +218,7 @@ class PositionMonitor:
             reason=decided.reason,
             change_bps=decided.change_bps,
             tries=tries.climbs,
+            evidence=decided.evidence,
         )
         try:
             settings = await self.store.settings(position.user_id)
@@ -286,6 +313,7 @@ class PositionMonitor:
             protection=Protection.OPEN if self.forced is not None else protection,
             causation_id=position.id,
             reason=decided.reason.value,
+            evidence=decided.evidence,
             share_bps=BPS if everything else 0,
             token_raw=0 if everything else decided.token_raw or max(position.token_raw * decided.share_bps // BPS, 1),
             keep_account=tries.keeps_account,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -19,7 +19,7 @@ from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
-from bot.ports import Chain, PoolNews, PricePoint
+from bot.ports import Chain, PoolNews, PoolSale, PricePoint
 from bot.trading.route import Route
 from bot.trading.venue import Venue, told_by
 
@@ -30,8 +30,8 @@ POOLS_MAX = 100  # followed at a time; what is more is only polled
 BATCH = 100
 READS_AT_ONCE = 8
 LOOK_S = 1.0
-# Each third time somebody else is asked, so that nobody alone can hide that a price has fallen. An odd number: most tokens
-# are read every other time.
+# At each third reading of a mint somebody else is asked, so that nobody alone can hide that its price has fallen. It is counted
+# for each mint: a count of the rounds and the rhythm of a mint's readings can miss each other for ever.
 ASK_OTHERS_EVERY = 3
 OTHERS_WITHIN_S = 0.5
 LEAST_REST_S = 0.1  # trades in a burst are read together
@@ -41,7 +41,8 @@ LEAST_REST_S = 0.1  # trades in a burst are read together
 class PricePoller:
     """The watchdog of the pushed prices: none gets older than half of `price_max_age_ms` while a route answers.
 
-    Without `pools` those come by polling alone. `read` is told of everything that polling brought.
+    Without `pools` those come by polling alone. `read` is told of everything that polling brought, `sold` of sales in pools,
+    with the newest look at the pool and when they were heard.
     """
 
     chain: Chain
@@ -50,6 +51,8 @@ class PricePoller:
     policy: Policy
     pools: PoolNews | None
     read: Callable[[str, PricePoint], None]
+    sold: Callable[[PoolSale, Venue | None, int], None]
+    _told_alone: set[str] = field(default_factory=set, init=False)
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
@@ -73,14 +76,17 @@ class PricePoller:
 
     async def _poll(self, elsewhere: set[str]) -> None:
         rest_s = self.policy.price_max_age_ms / 4000
-        for number in itertools.count():
-            others = number % ASK_OTHERS_EVERY == 0
+        while True:
             stale = self.prices.older_than(self.clock.now_ms() - self.policy.price_max_age_ms // 2)
-            batches = iter([stale[start : start + BATCH] for start in range(0, len(stale), BATCH)])
+            of_others: list[str] = []
+            of_anybody: list[str] = []
+            for mint in stale:
+                (of_others if self.prices.read_again(mint) % ASK_OTHERS_EVERY == 0 else of_anybody).append(mint)
+            batches = itertools.chain(_batches(of_others, others=True), _batches(of_anybody, others=False))
             lost: list[tuple[int, str]] = []
             async with trio.open_nursery() as nursery:
                 for _ in range(READS_AT_ONCE):
-                    nursery.start_soon(self._read, batches, lost, elsewhere, others)
+                    nursery.start_soon(self._read, batches, lost, elsewhere)
             missing = sum(mints for mints, _ in lost)
             if lost:
                 log.warning("prices_unavailable", mints=missing, reason=lost[-1][1])
@@ -91,13 +97,14 @@ class PricePoller:
                     await self.prices.doubts()
 
     async def _read(
-        self, batches: Iterator[list[str]], lost: list[tuple[int, str]], elsewhere: set[str], others: bool
+        self, batches: Iterator[tuple[list[str], bool]], lost: list[tuple[int, str]], elsewhere: set[str]
     ) -> None:
         """Read batch after batch, each with one request; what nobody answered is `lost`, how many and why.
 
-        With `others` an endpoint is asked that did not tell the last prices. What has no venue of its own goes `elsewhere`.
+        For a batch of others an endpoint is asked that did not tell the last prices. What has no venue of its own goes
+        `elsewhere`.
         """
-        for mints in batches:
+        for mints, others in batches:
             try:
                 venues = await self._from_others(mints) if others else {}
                 if not venues:
@@ -121,9 +128,14 @@ class PricePoller:
         teller = "" if point is None else told_by(point.venue)
         with trio.move_on_after(OTHERS_WITHIN_S):
             try:
-                return await self.chain.venues(mints, teller) if teller else {}
+                found = await self.chain.venues(mints, teller) if teller else {}
+                self._told_alone.discard(teller)
+                return found
             except ChainUnavailable as error:
-                log.debug("prices_not_told_by_others", mints=len(mints), reason=str(error))
+                # With one endpoint that is so at every look; it is said once, until somebody else answers.
+                if teller not in self._told_alone:
+                    log.debug("prices_not_told_by_others", teller=teller, mints=len(mints), reason=str(error))
+                self._told_alone.add(teller)
         return {}
 
     async def _hear(self, pools: PoolNews) -> None:
@@ -134,11 +146,15 @@ class PricePoller:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._until_others, mints, nursery.cancel_scope)
                     try:
-                        await pools.follow(mints, self.prices.doubt)
+                        await pools.follow(mints, self.prices.doubt, self._sold)
                     except ChainUnavailable as error:
                         log.info("pools_not_followed", pools=len(mints), reason=str(error))
                     nursery.cancel_scope.cancel()
             await trio.sleep(LOOK_S)
+
+    def _sold(self, sale: PoolSale) -> None:
+        point = self.prices.latest(sale.mint)
+        self.sold(sale, None if point is None else point.venue, self.clock.now_ms())
 
     async def _until_others(self, mints: list[str], following: trio.CancelScope) -> None:
         while True:
@@ -146,3 +162,9 @@ class PricePoller:
             if self.prices.in_pools()[:POOLS_MAX] != mints:
                 following.cancel()
                 return
+
+
+def _batches(mints: list[str], *, others: bool) -> Iterator[tuple[list[str], bool]]:
+    """What one request reads each, and whether others are asked."""
+    for start in range(0, len(mints), BATCH):
+        yield mints[start : start + BATCH], others

@@ -24,6 +24,7 @@ from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
 from bot.execution.chat_doing import Doer
 from bot.execution.chat_inbox import MAX_TRIES, ChatInbox
 from bot.execution.chat_intake import LATE_MS, Intake, Verdict
+from bot.execution.chat_pictures import ChatPictures
 from bot.execution.chat_saying import REST_MAX_S, REST_MIN_S, until_taken
 from bot.execution.chat_words import FAILED, OVERTAKEN
 from bot.execution.health import Health
@@ -36,6 +37,7 @@ from bot.ports import (
     ChatUpdate,
     InboxStore,
     OtherUpdate,
+    Pictures,
     TakenCommand,
 )
 
@@ -52,6 +54,7 @@ MAX_CHATS = 1_000  # chats served at once
 MAX_CHATS_WAITING = 10_000  # chats with something to do; more wait with Telegram
 MAX_URGENT = 2  # of one chat: the one that is being done, and one behind it, which does for all that come meanwhile
 MAX_SECRETS = 100  # messages that are being deleted at once
+SECRET_SHOWN_S = 60.0  # how long a secret of a user's stays in his chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ class _Job:
 
 
 class TelegramGateway:
-    """One poller, one worker per chat with something to do. `down` and `up` are the guard's, bound to `telegram`."""
+    """One poller, one worker per chat with something to do. `down` and `up` are the guard's, bound to `telegram`.
+
+    `pictures` draws what follows an answer; without it no picture follows.
+    """
 
     def __init__(
         self,
@@ -82,11 +88,13 @@ class TelegramGateway:
         health: Health,
         down: Callable[[str], None],
         up: Callable[[], None],
+        pictures: Pictures | None = None,
     ) -> None:
         self._api, self._door, self._clock, self._health = api, door, clock, health
         self._down, self._up = down, up
         self._inbox = ChatInbox(inbox, clock)
-        self._doer = Doer(api, door, self._inbox.done)
+        shown = None if pictures is None else ChatPictures(api, pictures)
+        self._doer = Doer(api, door, self._inbox.done, self._forget_soon, shown)
         self._intake = Intake()
         self._confirm: int | None = None
         self._heard_at_s = -inf
@@ -95,6 +103,8 @@ class TelegramGateway:
         self._troubles = 0
         self._queues: dict[int, deque[_Job]] = {}
         self._urgent: dict[int, deque[_Job]] = {}
+        self._shown: deque[tuple[float, int, int]] = deque()  # secrets: until when, chat and message
+        self._secret_shown = trio.Event()
         self._served = trio.CapacityLimiter(MAX_CHATS)
         self._waiting = trio.CapacityLimiter(MAX_CHATS_WAITING)
         self._shredders = trio.CapacityLimiter(MAX_SECRETS)
@@ -115,6 +125,7 @@ class TelegramGateway:
                 workers.start_soon(self._work, chat_id)
             workers.start_soon(self._introduce)
             workers.start_soon(self._inbox.keep_marking)
+            workers.start_soon(self._forget)
             recalled = trio.Event()
             workers.start_soon(self._recall, workers, recalled)
             with trio.move_on_after(RECALL_S):
@@ -315,6 +326,23 @@ class TelegramGateway:
         """Delete a message that looks like a private key, at once and beside whatever its chat is doing."""
         await self._doer.shred(update)
         self._shredders.release_on_behalf_of(update.update_id)
+
+    def _forget_soon(self, chat_id: int, message_id: int) -> None:
+        """A message of ours holds a secret, and is deleted in a minute. A bot that is killed in between deletes it not."""
+        self._shown.append((trio.current_time() + SECRET_SHOWN_S, chat_id, message_id))
+        self._secret_shown.set()
+
+    async def _forget(self) -> None:
+        """Delete what was shown for long enough, each beside the others: one whom Telegram keeps waiting delays nobody."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                while self._shown:
+                    until_s, chat_id, message_id = self._shown[0]
+                    await trio.sleep_until(until_s)
+                    self._shown.popleft()
+                    nursery.start_soon(self._doer.unsay, chat_id, message_id)
+                self._secret_shown = trio.Event()
+                await self._secret_shown.wait()
 
 
 def _offered() -> dict[str, str]:

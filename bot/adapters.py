@@ -9,7 +9,7 @@ import trio
 
 from actors.dollar_keeper import UsdRules
 from actors.price_historian import HistoryRules
-from actors.runtime import Context, Ignore, IgnoreType
+from actors.runtime import Context, Ignore, IgnoreType, Start
 from bot.clock import Clock
 from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
@@ -17,8 +17,10 @@ from bot.execution.scan_schedule import ScanRule
 from bot.ports import (
     BlockEngines,
     Chain,
+    ChainNews,
     ChatApi,
     ChatDoor,
+    DrawingProcess,
     LaunchStream,
     MarketRecording,
     PoolNews,
@@ -26,6 +28,7 @@ from bot.ports import (
     SolPrice,
     Spool,
     Store,
+    Teller,
     Vault,
     WalletHistory,
     WalletNews,
@@ -46,13 +49,16 @@ class Adapters:
 
     `spool` is the store's journal of exits; None for a store that has none. `engines` is the sender of protected orders;
     `pools` tells of trades in pools, whose prices come by polling alone without it.
+    `news` is what endpoints tell by themselves of orders on their way and of held tokens, which is polled without it.
     `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
-    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `router` is the aggregator, and
-    `wallet_news` tells what followed wallets do, where one is configured;
+    `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `tellers` say of tokens what is shown
+    beside what the chain shows. `router` is the aggregator, and `wallet_news` tells what followed wallets do, where one is
+    configured;
     `event_reads` is where the streams count what they can read of each program's transactions.
     `scan_rule` says how often those are read that it does not tell of.
     `key_troubles` says what is wrong with files of providers' keys, by the setting that names each,
-    and `vault_trouble` why the vault does not answer, empty while it does.
+    and `vault_trouble` why the vault does not answer, empty while it does. `begin_drawing` starts a process that draws
+    pictures.
     """
 
     store: Store
@@ -65,8 +71,10 @@ class Adapters:
     engines: BlockEngines | None = None
     leadership: Leadership | None = None
     pools: PoolNews | None = None
+    news: ChainNews | None = None
     recording: MarketRecording | None = None
     sol_price: SolPrice | None = None
+    tellers: tuple[Teller, ...] = ()
     market_rules: MarketRules = field(default_factory=MarketRules)
     router: Router | None = None
     wallet_news: WalletNews | None = None
@@ -74,6 +82,7 @@ class Adapters:
     scan_rule: ScanRule = field(default_factory=ScanRule)
     key_troubles: Callable[[], Mapping[str, str]] = dict
     vault_trouble: Callable[[], str] = str
+    begin_drawing: Callable[[], DrawingProcess] | None = None
 
 
 async def absent(_: Context) -> IgnoreType:
@@ -84,7 +93,8 @@ async def absent(_: Context) -> IgnoreType:
 
 @dataclass(frozen=True, slots=True)
 class Chats:
-    """Telegram's two sides: the service, and whoever answers."""
+    """Telegram's two sides: the service, and whoever answers. `cards` keeps what was shown of positions current."""
 
     api: ChatApi
     door: ChatDoor
+    cards: Start = absent

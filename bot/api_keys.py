@@ -14,13 +14,14 @@ from bot.chain.key_file import LOOK_EVERY_S, Key, KeyFile, keep
 # Services beside the RPC endpoints, each by the key of the settings that names its file.
 ENGINE: Final = "block_engine.key_file"
 ROUTER: Final = "jupiter.key_file"
+TELLER: Final = "birdeye.key_file"
 FEE_HINTS: Final = "helius.key_file"
 GRPC: Final = "streams.grpc_token_file"
 PORTAL: Final = "streams.pumpportal_key_file"
 WALLET_HINTS: Final = "tracking.helius_key_file"
 DOLLARS: Final = "usd.key_file"
 TELEGRAM: Final = "telegram.token_file"
-SERVICES: Final = (ENGINE, ROUTER, FEE_HINTS, GRPC, PORTAL, WALLET_HINTS, DOLLARS, TELEGRAM)
+SERVICES: Final = (ENGINE, ROUTER, TELLER, FEE_HINTS, GRPC, PORTAL, WALLET_HINTS, DOLLARS, TELEGRAM)
 
 _TOKEN = re.compile(r"(?P<bot>[0-9]+):[A-Za-z0-9_-]+")
 

@@ -21,30 +21,33 @@ from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
 from actors.status_keeper import StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
 from bot import control, liveness, routes, settings
-from bot.adapters import Adapters, Chats
+from bot.adapters import Adapters
 from bot.alarm import Alarm
-from bot.api_keys import DOLLARS, TELEGRAM, ApiKeys, read_keys
+from bot.api_keys import TELEGRAM, ApiKeys, read_keys
 from bot.away_news import AwayNews
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
-from bot.chat_door import chat_of
+from bot.chat_door import chat_of, chats_of
 from bot.clock import system_clock
-from bot.compose import bind_cluster, known_people, market_rules, policy, recording, scan_rule, telegram_token, usd_url
+from bot.compose import bind_cluster, known_people, market_rules, recording, scan_rule, telegram_token
 from bot.console import Console, ConsoleMessenger
+from bot.console_pictures import shelf_of
+from bot.drawing_process import DrawingChild
 from bot.execution.leadership import Leadership
+from bot.execution.message_book import MessageBook
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
 from bot.interpreter import tune_interpreter
 from bot.key_verbs import key_verbs
 from bot.left_on_disk import spooled_store
-from bot.live_gates import refuse_live
+from bot.live_gates import pass_gates, policy_of
 from bot.local_chain import refuse_taken_port
-from bot.market.sol_price import open_sol_price
 from bot.operator import Operator
 from bot.panels import Panels
 from bot.paths import control_socket
-from bot.ports import ChatApi, Vault
+from bot.ports import Vault
 from bot.profiles import (
+    LIVE,
     MAINNET_SLOT_MS,
     cluster_name,
     key_ring,
@@ -74,8 +77,9 @@ from bot.supervision_sections import outage_rules
 from bot.supervision_verbs import SupervisionVerbs
 from bot.systemd import ServiceManager
 from bot.take_up import lease_keeper
-from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
+from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
+from bot.tellers import open_dollars, open_tellers
 from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault_door import VaultDoor, open_vault_door
@@ -90,10 +94,11 @@ JOURNAL_FILE = "spool.journal"
 def run(arguments: argparse.Namespace, directory: Path) -> int:
     """`bot run`; returns the exit code. Raises StartupError with its lines before anything was started."""
     say(f"trading-bot, profile {arguments.profile}, data in {directory}")
-    if arguments.profile == "live":
-        raise refuse_live(read_options(arguments, directory), system_clock())
-    profile = profile_of(arguments.profile)
     options = read_options(arguments, directory)
+    if arguments.profile == LIVE.name:
+        for line in pass_gates(options, system_clock()):
+            say(line)
+    profile = profile_of(arguments.profile)
     refuse_without_endpoints(profile, options.settings.rpc)
     for line in settings.without_effect(os.environ):
         say(line)
@@ -190,9 +195,10 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         spooled = spooled_store(kept, options.directory / JOURNAL_FILE, await patience.through(succession.inherit))
         store = spooled.as_store
         post, endpoints = await enter(routes.pool(cluster, clock, options, api_keys))
-        chain, engines, router = await enter(routes.chain(endpoints, clock, chosen, cluster, api_keys))
+        chain, engines, router = await enter(
+            routes.chain(endpoints, clock, chosen, cluster, api_keys, sends=profile.sends)
+        )
         vault = await _ready_books(options, spooled, cluster.genesis_hash, door, patience)
-        local_url = cluster.http_urls[0] if profile.is_local else None
         slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
         terms = routes.stream_terms(endpoints, api_keys, slot_ms)
         adapters = Adapters(
@@ -206,9 +212,11 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             leadership=succession.leadership,
             engines=engines,
             pools=routes.pool_news(cluster.ws_urls, endpoints, chosen.rpc, terms),
+            news=routes.chain_news(cluster.ws_urls, endpoints, chosen.rpc, terms),
             recording=await enter(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
-            sol_price=await enter(open_sol_price(usd_url(chosen.usd, local_url), api_keys.of_service(DOLLARS))),
+            tellers=await enter(open_tellers(chosen, cluster, api_keys, clock)),
+            sol_price=await enter(open_dollars(chosen, cluster, api_keys)),
             router=router,
             wallet_news=routes.wallet_news(
                 cluster, endpoints.newest_slot, chosen, terms=terms, is_local=profile.is_local
@@ -217,6 +225,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             event_reads=terms.reads,
             key_troubles=api_keys.troubles,
             vault_trouble=door.trouble,
+            begin_drawing=DrawingChild,
         )
         registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(known_people, registrar, chosen, is_local=profile.is_local)):
@@ -265,15 +274,17 @@ async def _ready_books(
 
 
 @asynccontextmanager
-async def _telegram(chosen: settings.Telegram, api_keys: ApiKeys) -> AsyncIterator[ChatApi | None]:
+async def _telegram(chosen: settings.Telegram, api_keys: ApiKeys) -> AsyncIterator[PacedChat | None]:
     """The chat service, None without a token. Only with one is the library behind it loaded; a new one is used at once."""
     token = telegram_token(chosen)
     if token is None:
         yield None
         return
     from bot.telegram.client import open_telegram
+    from bot.telegram.webhook import WebhookTerms
 
-    async with open_telegram(token, base_url=chosen.base_url) as client:
+    webhook = None if chosen.webhook_url is None else WebhookTerms(chosen.webhook_url, chosen.webhook_port)
+    async with open_telegram(token, base_url=chosen.base_url, webhook=webhook) as client:
         if (current := api_keys.of_service(TELEGRAM)) is not None:
             api_keys.tell_service(TELEGRAM, lambda: client.use(SecretStr(current())))
         yield PacedChat(client)
@@ -288,18 +299,19 @@ async def _run_tree(
     cluster: str,
     endpoints: Endpoints,
     succession: Succession,
-    chat_api: ChatApi | None,
+    chat_api: PacedChat | None,
     stop: OrderlyStop,
     loop: LoopWatchdog,
 ) -> int:
     store, clock, profile = adapters.store, adapters.clock, profile_of(options.profile)
     messenger = ConsoleMessenger(say)
+    book = MessageBook(store, clock)
     bot = TradingBot(
         adapters,
-        policy(options.settings),
+        policy_of(options, clock, say),
         options.supervision,
         options.settings.trading.observe_s,
-        messenger if chat_api is None else TelegramMessenger(chat_api, messenger),
+        messenger if chat_api is None else TelegramMessenger(chat_api, messenger, book),
         outage_rules(options.supervision),
         HaltFile(options.directory / HALT_FILE),
         Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
@@ -307,14 +319,15 @@ async def _run_tree(
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
     chat = chat_of(bot, board, registrar, profile.modes)
-    console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram))
+    shelf = shelf_of(bot.market.drawer, options.directory)
+    console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram), shelf)
     panels = Panels(bot, profile.mode)
     keeper = StatusKeeper((board.facts, panels.details), panels.lag)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
     operator = Operator(bot, board, panels, foundation.server, supervision, key_verbs(registrar))
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
-    chats = None if chat_api is None else Chats(chat_api, TelegramDoor(store, chat))
+    chats = chats_of(bot, chat_api, chat, book)
     failures = bot.failures
     notifier = _notifier(options.manager, bot, stop, loop)
     lease = lease_keeper(bot, succession.leadership, succession.leases)

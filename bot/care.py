@@ -22,6 +22,7 @@ from bot.execution.in_flight import InFlight
 from bot.execution.loss_rules import LossRules
 from bot.execution.ordered_causes import BY_HIS_COMMAND, PANIC, is_operator
 from bot.execution.price_book import PriceBook
+from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
 from bot.trading.position import Position, PositionState
@@ -60,11 +61,13 @@ class MoneyCare:
     finality: Finality = field(init=False)
     compare: Start = field(init=False)
     book: FlattenBook = field(init=False)
+    rugs: RugBook = field(init=False)
     losses: LossRules = field(init=False)
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.book = FlattenBook(self.clock.now_ms)
+        self.rugs = RugBook(self.prices.wake)
         self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard, self.alert)
 
     def executors(self) -> Supervisor:
@@ -130,6 +133,7 @@ class MoneyCare:
             in_flight=self.in_flight,
             clock=self.clock,
             looks=self.looks,
+            rugs=self.rugs,
             alert=self.alert,
             forced=forced,
             known=position,

@@ -6,28 +6,44 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 
+import trio
+
+from actors.position_cards import PositionCards
+from bot import logs
+from bot.adapters import Chats
+from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
 from bot.execution.borne_out import BorneOut
+from bot.execution.message_book import MessageBook
+from bot.ports import SpareEdits
 from bot.status import StatusBoard
+from bot.telegram.card_text import PositionFace
 from bot.telegram.chat import Chat
+from bot.telegram.gateway_door import TelegramDoor
+from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
     About,
     AboutHandlers,
     AccountHandlers,
     AlertHandlers,
     BookHandlers,
+    CardHandlers,
     LeavingHandlers,
     ModeHandlers,
+    OperationsHandlers,
     PeopleHandlers,
     PreferenceHandlers,
     Pulse,
+    SecurityHandlers,
     StandingHandlers,
     TokenHandlers,
     TradeHandlers,
     WalletHandlers,
     WatchingHandlers,
+    WithdrawHandlers,
     make_chat,
 )
 from bot.telegram.handlers.about import LOCAL
+from bot.telegram.read_quota import ReadQuota
 from bot.telegram.roles import role_of
 from bot.trace import Tracer
 from bot.trading.intent import Mode
@@ -40,9 +56,9 @@ DISTRIBUTION = "trading-bot"
 def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode]) -> Chat:
     """Every command of the table; `modes` are those that a user may choose between."""
     store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
-    changed, closed = bot.hunt.sniper_changed, bot.desk.pipeline.closed_by_loss
+    changed = bot.hunt.sniper_changed
     roles = role_of(store)
-    switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed)
+    switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed, registrar.admission)
     standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
     about = AboutHandlers(
         store,
@@ -53,26 +69,23 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         Tracer(bot).diag,
     )
     return make_chat(
-        AccountHandlers(
+        _account(bot, board, registrar, modes),
+        TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back),
+        PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
+        WatchingHandlers(store, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
+        TokenHandlers(
             store,
             chain,
             clock,
-            registrar.register,
-            registrar.admission.admits,
-            changed,
-            board.words.line,
-            closed,
-            roles,
-        ),
-        TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back),
-        PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
-        WatchingHandlers(store, chain, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
-        TokenHandlers(
-            store, chain, clock, bot.market.historian, bot.market.dollars.micro_usd, BorneOut(chain, bot.prices, clock)
+            bot.market.historian,
+            bot.market.dollars.micro_usd,
+            BorneOut(chain, bot.prices, clock),
+            bot.market.hearsay,
         ),
         about=about,
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
+        cards=CardHandlers(store, chain, clock, PositionFace()),
         leaving=LeavingHandlers(
             store,
             chain,
@@ -83,11 +96,53 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
             bot.guard.resume_user,
             is_play_money=board.cluster == LOCAL,
         ),
-        modes=ModeHandlers(switch, store, chain),
+        modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
+        operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
+        security=SecurityHandlers(store, bot.adapters.vault, clock),
         standing=standing,
         wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
+        withdraw=WithdrawHandlers(store, bot.adapters.vault, clock, bot.desk.withdraw),
         words=board.words,
+        quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
+    )
+
+
+def _account(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode]) -> AccountHandlers:
+    """Where all wallets are virtual, a newcomer agrees to other words."""
+    return AccountHandlers(
+        bot.adapters.store,
+        bot.adapters.chain,
+        bot.adapters.clock,
+        registrar.register,
+        registrar.admission.admits,
+        bot.hunt.sniper_changed,
+        board.words.line,
+        bot.desk.pipeline.closed_by_loss,
+        role_of(bot.adapters.store),
+        PAPER_CONSENT_TEXT if set(modes) == {Mode.PAPER} else CONSENT_TEXT,
+    )
+
+
+def chats_of(bot: TradingBot, api: PacedChat | None, chat: Chat, book: MessageBook) -> Chats | None:
+    """Both sides of Telegram; None without it."""
+    if api is None:
+        return None
+    return Chats(api, TelegramDoor(bot.adapters.store, chat, book), cards_of(bot, api, book).run)
+
+
+def cards_of(bot: TradingBot, api: SpareEdits, book: MessageBook) -> PositionCards:
+    """Who keeps cards of positions current in the chats behind `api`."""
+    adapters = bot.adapters
+    return PositionCards(
+        adapters.store,
+        adapters.chain,
+        bot.prices,
+        adapters.clock,
+        api,
+        PositionFace(),
+        book,
+        lambda position_id: bot.in_flight.exit_of(position_id) is not None,
     )
 
 

@@ -59,6 +59,11 @@ def minute_of(at_ms: int, zone: str = "UTC") -> str:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
 
 
+def second_of(at_ms: int, zone: str = "UTC") -> str:
+    """The time of day of a moment in a user's zone as `HH:MM:SS`, for people."""
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%H:%M:%S")
+
+
 def rfc3339_s(at_ms: int) -> str:
     """A moment as RFC 3339 in UTC in whole seconds, for sentences."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")

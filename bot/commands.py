@@ -18,7 +18,8 @@ class Command:
 
     `enters_with` is the number of arguments from which on it buys or lets something buy, None for one that never does:
     such a command is not done when it arrives late. An `urgent` one waits for no other command of its user, and takes
-    those that would enter back.
+    those that would enter back. `credits` are about the requests that it costs the endpoints, of which each user has so many a
+    minute; what sells, or shows what can be sold, costs none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Command:
     aliases: tuple[str, ...] = ()
     enters_with: int | None = None
     urgent: bool = False
+    credits: int = 0
 
     @property
     def usage(self) -> str:
@@ -43,7 +45,7 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("start", "[agree]", "what this bot does with your money, and consent", role=ANYONE),
     Command("help", "", "all commands", role=ANYONE),
-    Command("wallet", "", "your deposit address, balance and what of it can be spent"),
+    Command("wallet", "", "your deposit address, balance and what of it can be spent", credits=3),
     Command(
         "wallets",
         "[add NAME|rename NAME NEW|use NAME manual|sniper|auto]",
@@ -55,8 +57,13 @@ COMMANDS: tuple[Command, ...] = (
         "MINT SOL",
         "buy a launchpad token; trading fees are in the amount, network fee and account rent come on top",
         enters_with=0,
+        credits=3,
     ),
-    Command("sell", "MINT 50%|TOKENS|all", "sell a share, a number, or all of a token that you hold a position in"),
+    Command(
+        "sell",
+        "MINT|POSITION 50%|TOKENS|all",
+        "sell a share, a number, or all of a token that you hold a position in, or of that position alone",
+    ),
     Command(
         "confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute", enters_with=0
     ),
@@ -75,13 +82,14 @@ COMMANDS: tuple[Command, ...] = (
         enters_with=0,
     ),
     Command("positions", "", "open positions with what a sale would bring now, and the last closed ones"),
+    Command("card", "MINT|POSITION", "a position of yours as a message that is edited while its worth changes"),
     Command(
         "orders",
         "",
         "your orders on the way, how far each is and what happens next, and those that wait for their price",
     ),
     Command("why", "MINT|POSITION", "what your orders of a token did, step by step, and where every lamport went"),
-    Command("balance", "", "what your wallet holds: SOL and every token"),
+    Command("balance", "", "what your wallet holds: SOL and every token", credits=3),
     Command(
         "history", "[COUNT|csv] [MODE]", "the latest entries of your ledger; csv sends every fill and fee as a file"
     ),
@@ -91,13 +99,19 @@ COMMANDS: tuple[Command, ...] = (
         "what you made and lost today, this week and this month; with a word, a line for each day, week or month",
     ),
     Command("stats", "[day|week|month] [MODE]", "your result by what ended the trades: take-profit, stop-loss, you"),
+    Command("share", "[MINT|POSITION]", "a closed position as a picture for others"),
     Command("my_stats", "[MODE]", "your trades at a glance: how many, how many with a gain, best, worst, by whom"),
     Command(
         "performance", "[MODE]", "what you have at risk, how much of it in one token, your fees, and where your SOL is"
     ),
-    Command("price", "MINT", "a token's price, market cap, how far its curve is and how its price has changed"),
     Command(
-        "info", "MINT", "all that is known of a token: name, price, changes, maker, age, holders, and your position"
+        "price", "MINT", "a token's price, market cap, how far its curve is and how its price has changed", credits=2
+    ),
+    Command(
+        "info",
+        "MINT",
+        "all that is known of a token: name, price, changes, maker, age, holders, and your position",
+        credits=8,
     ),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
     Command(
@@ -107,9 +121,10 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "mode",
-        "[live|dry_run]",
+        "[live|dry_run|paper] [agree]",
         "whether your orders move money, or are priced and signed like those and never sent; with a mode, change it",
         enters_with=1,
+        credits=3,
     ),
     Command("snipe", "", "your sniper: its thresholds and what it looked at today"),
     Command(
@@ -131,6 +146,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("snipe_enable", "", "let the sniper buy new launches for you within your limits", enters_with=0),
     Command("snipe_disable", "", "stop the sniper; open positions keep their exits"),
     Command("panic", "", "stop your sniper and sell every open position now", urgent=True),
+    Command(
+        "totp",
+        "[CODE|new CODE]",
+        "your second factor: a key for an authenticator, whose codes let money out of your wallets",
+    ),
+    Command(
+        "withdraw",
+        "[SOL|all|add ADDRESS CODE|remove ADDRESS]",
+        "send SOL to an address of your own, which you allow a day before; a wallet's name may follow",
+    ),
     Command("close_account", "[yes]", "leave: sell everything, and erase who you are; says first what that means"),
     Command("users", "[HANDLE]", "who uses this bot: role, mode, sniper and open positions of each", role=Role.ADMIN),
     Command(
@@ -140,6 +165,10 @@ COMMANDS: tuple[Command, ...] = (
         role=Role.ADMIN,
     ),
     Command("broadcast", "TEXT", "tell every user something, once each", role=Role.ADMIN),
+    Command(
+        "metrics", "", "the bot's numbers: trades and results by mode, launches, endpoints, errors", role=Role.ADMIN
+    ),
+    Command("logs", "[errors]", "the latest warnings and errors of the bot's log, or errors alone", role=Role.OPERATOR),
 )
 
 BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
@@ -155,3 +184,14 @@ Before you start, in plain words:
   makes it keep them instead: only their own stop-loss, take-profit or time, or you, sell them then.
 - Nothing here is advice, and no result is promised.
 Send /start agree if you accept this. Only then is a wallet made for you."""
+
+# Where a profile has virtual wallets alone there is no key and no money; the same version, since no wallet goes elsewhere.
+PAPER_CONSENT_TEXT = """\
+Before you start, in plain words:
+- This bot trades on paper: at the prices of the real market, with a virtual wallet. There is no key, nothing is signed and
+  nothing is sent. Send no SOL here; it would be lost.
+- Results on paper are better than real ones can be: your orders move no price and meet nobody.
+- If a failure becomes critical, the bot sells all your virtual positions at whatever price, and stops. /settings on_critical hold
+  makes it keep them instead.
+- Nothing here is advice, and no result is promised.
+Send /start agree if you accept this. Only then is a virtual wallet made for you."""

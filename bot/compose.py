@@ -75,6 +75,7 @@ def policy(chosen: settings.Settings) -> Policy:
         price_max_age_ms=round(trading.price_max_age_s * 1000),
         audit_interval_s=trading.audit_interval_s,
         probe_interval_s=trading.probe_interval_s,
+        user_credits_per_minute=chosen.rpc.user_credits_per_minute,
         close_emptied_after_s=trading.close_emptied_after_s if trading.close_emptied_accounts else None,
     )
 
@@ -117,12 +118,12 @@ def role_limits(chosen: settings.Roles) -> tuple[RoleLimits, RoleLimits, RoleLim
 
 
 def engine_regions(chosen: settings.Settings, local_url: str, key: Key | None) -> list[tuple[str, float, Key | None]]:
-    """The block engine's regions with the requests a second of each: the local chain's, then those of the settings.
+    """The block engine's regions with the requests a second of each: the local chain's if any, then those of the settings.
 
     The key is for the latter alone.
     """
-    configured = [(url, chosen.block_engine.requests_per_s, key) for url in chosen.block_engine.urls]
-    return [(local_url, chosen.localnet.engine_requests_per_s, None), *configured]
+    local = [(local_url, chosen.localnet.engine_requests_per_s, None)] if local_url else []
+    return [*local, *((url, chosen.block_engine.requests_per_s, key) for url in chosen.block_engine.urls)]
 
 
 def recording(chosen: settings.Recorder, directory: Path) -> AbstractAsyncContextManager[FileRecording | None]:
@@ -148,9 +149,7 @@ def market_rules(chosen: settings.Settings) -> MarketRules:
 
 def usd_url(chosen: settings.Usd, local_url: str | None) -> str | None:
     """Who is asked: the settings' address, else the local chain where there is one, else nobody."""
-    if chosen.url is not None:
-        return chosen.url.get_secret_value()
-    return None if local_url is None else f"{local_url}/price/v3"
+    return local_url if chosen.url is None else chosen.url.get_secret_value()
 
 
 def telegram_token(chosen: settings.Telegram, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
@@ -262,8 +261,12 @@ async def demo_users(registrar: Registrar, chosen: settings.Settings) -> list[st
 
 
 async def known_people(registrar: Registrar, chosen: settings.Settings, *, is_local: bool) -> list[str]:
-    """Those whom the settings name: the operators, and in profile local the demo users. Returns lines for the console."""
+    """Those whom the settings name, or no longer name: the operators, who may trade live, in profile local the demo users.
+
+    Returns lines for the console.
+    """
     raised = [
         f"{handle} is an operator from now on, as the settings say" for handle in await registrar.name_operators()
     ]
-    return raised + (await demo_users(registrar, chosen) if is_local else [])
+    kept_out = await registrar.keep_out_of_live()
+    return raised + kept_out + (await demo_users(registrar, chosen) if is_local else [])

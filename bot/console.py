@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bot.clock import Clock
+from bot.console_pictures import PictureShelf
 from bot.errors import BotError, Unavailable
 from bot.ports import OutboxMessage, Store, User, telegram_id_of
 from bot.telegram.chat import Chat, Incoming
@@ -44,6 +45,9 @@ class ConsoleMessenger:
             except BotError:
                 self._listeners[user.id].remove(push)
 
+    async def amend(self, user: User, message: OutboxMessage) -> None:
+        """What a console has shown stays."""
+
 
 def _as_asked(asked: str | None) -> str | None:
     return asked
@@ -54,7 +58,7 @@ class Console:
     """Opens conversations (decisions, what it never does, 3).
 
     `only` turns whom somebody asks to speak for (None: nobody in particular) into whom he speaks for, or raises BotError;
-    profile local lets everybody speak for anybody.
+    profile local lets everybody speak for anybody. `shelf` keeps the pictures that follow answers.
     """
 
     store: Store
@@ -62,6 +66,7 @@ class Console:
     chat: Chat
     messenger: ConsoleMessenger
     only: Callable[[str | None], str | None] = _as_asked
+    shelf: PictureShelf | None = None
 
     async def open(self, request: dict[str, Any], push: Push) -> Callable[[str], Awaitable[str]]:
         """A replier for one conversation; raises BotError when nobody can be spoken for."""
@@ -119,9 +124,10 @@ class _Conversation:
         if self.user is None:
             with suppress(Unavailable):  # a newcomer, whose next line looks again
                 await self.look()
-        if answer.document is None:
-            return answer.text
-        return f"{answer.text}\n{answer.document.content.decode(errors='replace')}"
+        if answer.picture is not None and self.console.shelf is not None:
+            self.console.shelf.show(answer.picture, self.push)
+        document = "" if answer.document is None else answer.document.content.decode(errors="replace")
+        return "\n".join(filter(None, [answer.text, answer.secret, document]))
 
     async def look(self) -> None:
         """Look up who speaks, and let him hear his messages."""

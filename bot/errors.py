@@ -46,6 +46,10 @@ class DollarsUnavailable(Unavailable):
     """Nobody says what a SOL costs in dollars. Nothing is decided by it."""
 
 
+class PictureUnavailable(Unavailable):
+    """There is no picture of it now; the text says why in a few words, for whoever asked. Nothing is decided by one."""
+
+
 class LeaseLost(Unavailable):
     """Nothing may be written or signed here now: another bot leads on the database, or the time of this one has run out.
 
@@ -109,5 +113,20 @@ class SigningRefused(KeyUnavailable):
     """The vault signs no such message: it is no trade that its policy knows, or takes more than it may."""
 
 
+class CodeRefused(KeyUnavailable):
+    """The vault does not take this one-time code. The text is for its user: why, and when he may try again."""
+
+
 class Conflict(BotError):
     """A guarded transition found the row in another state than it expected and changed nothing."""
+
+
+class HearsayUnavailable(Unavailable):
+    """An aggregator did not answer, refused us, or said what cannot be; that says nothing about the token.
+
+    Nothing is decided by what it says. `wait_s` is for how long it wants to be left alone, None when it named no time.
+    """
+
+    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s

@@ -17,7 +17,7 @@ FILE_BYTES_MAX = 50_000_000
 def add_key_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> tuple[argparse.ArgumentParser, ...]:
     """Both verbs, to which the caller adds what every verb has."""
     vault = verbs.add_parser("vault", help="the process that holds the master key and signs, for vault.run = outside")
-    vault.add_argument("--profile", choices=("local", "paper"), default="local", help="that of its bot")
+    vault.add_argument("--profile", choices=("local", "paper", "live"), default="local", help="that of its bot")
     vault.add_argument("--config", metavar="FILE", help="the bot's settings file, for the bounds of what is signed")
     vault.add_argument(
         "--key-id", metavar="ID", action="append", help="refuse to start without the master key of this id"
@@ -39,16 +39,20 @@ def add_key_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def rotate(socket: Path) -> int:
-    """Seal every wallet under the newest master key, some at a time; one that was ended goes on by the same verb."""
-    done = failed = 0
+    """Seal every wallet and note under the newest master key, some at a time; one that was ended goes on by the same verb."""
+    done = notes = failed = 0
     after: str | None = ""
     while after is not None:
         answer = control.ask(socket, {"verb": "keys_rotate", "after": after}, within_s=STEP_S)
-        done, failed, after = done + answer["done"], failed + answer["failed"], answer["after"]
+        done, notes = done + answer["done"], notes + answer["notes"]
+        failed, after = failed + answer["failed"], answer["after"]
     print(f"{done} wallets are sealed under master key {answer['newest']} now")
+    if notes:
+        print(f"{notes} notes of users too")
     if failed:
         raise BotError(
-            f"{failed} wallets could not be sealed anew and are as they were; the log has wallet_not_sealed_anew"
+            f"{failed} wallets or notes could not be sealed anew and are as they were; the log has wallet_not_sealed_anew or"
+            " note_not_sealed_anew"
         )
     return 0
 

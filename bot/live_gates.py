@@ -1,9 +1,9 @@
-"""What must hold before real money moves: every gate of profile live by its name, with its cure. Live itself is refused still."""
+"""What must hold before real money moves: every gate of profile live by its name, with its cure."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,12 +13,14 @@ from bot import settings
 from bot.api_keys import read_keys
 from bot.chain.transport import redacted
 from bot.clock import Clock, day_of
-from bot.compose import telegram_token
+from bot.compose import policy, telegram_token
 from bot.errors import StartupError
+from bot.execution.policy import Policy
 from bot.keys import KEY_VARIABLE
-from bot.profiles import CLUSTERS, MAINNET, genesis_of
+from bot.profiles import CLUSTERS, LIVE, MAINNET, genesis_of
+from bot.ramp import LIVE_FILE, LiveFile, ramped, share_bps
 from bot.start import Options
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import BPS, LAMPORTS_PER_SOL, format_sol
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
 from bot.vault_door import INSIDE, place_of_vault
 
@@ -32,7 +34,8 @@ CONFIRMATION = "real money may be lost"
 class LiveFacts:
     """What this start would run live with. What could not be found out is None, with its reason in the text beside it.
 
-    `hosts` are those of the endpoints, without credentials; `genesis_trouble` says why nobody told the genesis hash.
+    `hosts` are those of the endpoints, without credentials; `genesis_trouble` says why nobody told the genesis hash. `began`
+    is the day of the first live start on this data directory, None before it.
     """
 
     is_root: bool
@@ -46,6 +49,7 @@ class LiveFacts:
     largest_lamports: int
     drilled_on: date | None
     today: date
+    began: date | None
     confirmation: str
     has_signing_policy: bool
 
@@ -142,8 +146,6 @@ def _people(facts: LiveFacts) -> tuple[Gate, ...]:
 
 
 def _promises(facts: LiveFacts) -> tuple[Gate, ...]:
-    drilled = facts.drilled_on
-    fresh = drilled is not None and timedelta(0) <= facts.today - drilled <= DRILL_AT_MOST
     return (
         Gate(
             "ceilings",
@@ -151,12 +153,7 @@ def _promises(facts: LiveFacts) -> tuple[Gate, ...]:
             f"the larger of trade and position is {facts.largest_lamports} lamports",
             "set trading.max_trade_sol and trading.max_position_sol to 1 or less",
         ),
-        Gate(
-            "restore_drill",
-            fresh,
-            "none is noted" if drilled is None else f"the last was on {drilled.isoformat()}",
-            "restore a backup within seven days, open its wallets, and note the day in live.restore_drill_on",
-        ),
+        _drill(facts),
         Gate(
             "confirmation",
             facts.confirmation == CONFIRMATION,
@@ -166,15 +163,56 @@ def _promises(facts: LiveFacts) -> tuple[Gate, ...]:
     )
 
 
-def refuse_live(options: Options, clock: Clock, environment: Mapping[str, str] = os.environ) -> StartupError:
-    """The refusal of profile live, with a line for every gate. Asks the endpoints, and writes and starts nothing."""
-    found = gates(_facts(options, clock, environment))
+def _drill(facts: LiveFacts) -> Gate:
+    """Asked for at the first live start alone: a bot that holds positions is never kept from watching them by a drill."""
+    drilled, began = facts.drilled_on, facts.began
+    fresh = drilled is not None and timedelta(0) <= facts.today - drilled <= DRILL_AT_MOST
+    found = "none is noted" if drilled is None else f"the last was on {drilled.isoformat()}"
+    if began is not None and not fresh:
+        found += f", which is asked for at the first live start, on {began.isoformat()}; do one soon"
+    return Gate(
+        "restore_drill",
+        fresh or began is not None,
+        found,
+        "restore a backup within seven days, open its wallets, and note the day in live.restore_drill_on",
+    )
+
+
+def pass_gates(options: Options, clock: Clock, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A line for each gate of profile live, all of which hold. Asks the endpoints, and notes the day of the first such start.
+
+    Raises StartupError with a line for every gate where one does not hold; then nothing was written and nothing started.
+    """
+    file = LiveFile(options.directory / LIVE_FILE)
+    facts = _facts(options, clock, environment, file.began())
+    found = gates(facts)
     missing = sum(not gate.holds for gate in found)
-    head = f"profile live is refused: {missing} of {len(found)} gates do not hold; nothing was started"
-    return StartupError("\n".join([head, *(gate.line for gate in found)]))
+    if missing:
+        head = f"profile live is refused: {missing} of {len(found)} gates do not hold; nothing was started"
+        raise StartupError("\n".join([head, *(gate.line for gate in found)]))
+    return [gate.line for gate in found]
 
 
-def _facts(options: Options, clock: Clock, environment: Mapping[str, str]) -> LiveFacts:
+def policy_of(options: Options, clock: Clock, say: Callable[[str], None]) -> Policy:
+    """The policy of a start: what the settings ask for, and in profile live as much of it as the ramp has, which is said."""
+    wished = policy(options.settings)
+    if options.profile != LIVE.name:
+        return wished
+    today = _today(clock)
+    began = LiveFile(options.directory / LIVE_FILE).begin(today)
+    share = share_bps(began, today)
+    cut = ramped(wished, share)
+    most = f"{format_sol(cut.ceilings.max_trade_lamports)} SOL a trade at most"
+    grows = "; a start in a later week allows more" if share < BPS else ""
+    say(f"live since {began.isoformat()}: {share // 100} % of the ceilings, {most}{grows}")
+    return cut
+
+
+def _today(clock: Clock) -> date:
+    return date.fromisoformat(day_of(clock.now_ms()))
+
+
+def _facts(options: Options, clock: Clock, environment: Mapping[str, str], began: date | None) -> LiveFacts:
     chosen = options.settings
     key_id, key_trouble = _key(chosen, environment)
     genesis_hash, genesis_trouble = _genesis(chosen)
@@ -190,7 +228,8 @@ def _facts(options: Options, clock: Clock, environment: Mapping[str, str]) -> Li
         and chosen.telegram.operator_chat_id is not None,
         largest_lamports=settings.lamports(max(chosen.trading.max_trade_sol, chosen.trading.max_position_sol)),
         drilled_on=chosen.live.restore_drill_on,
-        today=date.fromisoformat(day_of(clock.now_ms())),
+        today=_today(clock),
+        began=began,
         confirmation=chosen.live.confirm,
         has_signing_policy=place_of_vault(chosen.vault, is_local=False) != INSIDE,
     )

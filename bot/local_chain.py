@@ -35,6 +35,9 @@ class LocalChainAddress:
     pumpportal_url: str | None = None
     grpc_url: str | None = None
     jupiter_url: str = ""
+    dexscreener_url: str | None = None
+    birdeye_url: str | None = None
+    dollars_url: str | None = None
 
 
 def outside_chain(directory: Path) -> LocalChainAddress:
@@ -61,6 +64,9 @@ def _address_of(record: Mapping[str, Any]) -> LocalChainAddress:
         record.get("pumpportal_url"),
         record.get("grpc_url"),
         record["jupiter_url"],
+        record.get("dexscreener_url"),
+        record.get("birdeye_url"),
+        f"{doors[0]['http_url']}/price/v3",
     )
 
 
@@ -132,9 +138,9 @@ def refuse_taken_port(port: int, endpoints: int) -> None:
     """Raise StartupError while a configured port, or one behind it, is in use; 0 is none.
 
     Each endpoint takes two ports in a row, for HTTP and for the WebSocket; the block engine and PumpPortal's stand-in after
-    them, and the Geyser stream and the aggregator behind those.
+    them, then the Geyser stream and the aggregator, and DexScreener's and Birdeye's stand-ins last.
     """
-    for number in range(port, port + 2 * (endpoints + 2)) if port else ():
+    for number in range(port, port + 2 * (endpoints + 3)) if port else ():
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

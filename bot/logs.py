@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -21,7 +25,9 @@ _quick = msgspec.json.Encoder(enc_hook=str)
 
 FILES = 5
 FILE_BYTES = 20_000_000
+TROUBLES_KEPT = 200
 
+_TROUBLES = {"warning", "error", "critical"}
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
 
 # Without local variables: a frame of the database driver holds the password, one of the vault a key.
@@ -48,30 +54,80 @@ class ErrorCount:
         return self._errors if day == self._day else 0
 
 
-class LogFile(RotatingFileHandler):
-    """A log that cannot be written is said on stderr, once until it can be again; the program goes on without it."""
+class RecentTroubles:
+    """The latest events of this process from level warning on, as they were logged, for whoever asks in the chat."""
 
+    def __init__(self) -> None:
+        self._events: deque[Mapping[str, Any]] = deque(maxlen=TROUBLES_KEPT)
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """A processor that changes nothing; it runs after the one that puts the time in."""
+        if event.get("level") in _TROUBLES:
+            self._events.append(dict(event))
+        return event
+
+    def latest(self) -> list[Mapping[str, Any]]:
+        """Oldest first, at most `TROUBLES_KEPT`."""
+        return list(self._events)
+
+
+class LogFile(RotatingFileHandler):
+    """A log that cannot be written is said on stderr, once until it can be again; the program goes on without it.
+
+    The bot's own events come as finished lines to `line`, records of libraries to `emit`: what `logging` does for a record
+    is most of what an event costs.
+    """
+
+    _fault: BaseException | None = None
     _said = False
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._faults: list[BaseException | None] = []
-        super().emit(record)
-        if self._faults and not self._said:
-            print(f"{self.baseFilename}: the log cannot be written: {self._faults[0]}; make room", file=sys.stderr)
-        elif self._said and not self._faults:
-            print(f"{self.baseFilename}: the log is written again; what happened in between is lost", file=sys.stderr)
-        self._said = bool(self._faults)
+    def line(self, text: str) -> None:
+        """Write one finished line; it has left the process's memory when this returns."""
+        with self.lock or nullcontext():
+            self._fault = None
+            try:
+                if self.shouldRollover():
+                    self.doRollover()
+                if self.stream is None:
+                    self.stream = self._open()
+                self.stream.write(f"{text}\n")
+                self.stream.flush()
+            except (OSError, ValueError) as error:  # the disk is full, or the file is closed already
+                self._fault = error
+            self._tell()
 
-    def shouldRollover(self, _: logging.LogRecord) -> bool:  # noqa: N802 - the name is that of the library
+    def emit(self, record: logging.LogRecord) -> None:
+        self._fault = None
+        super().emit(record)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._fault is not None and not self._said:
+            print(f"{self.baseFilename}: the log cannot be written: {self._fault}; make room", file=sys.stderr)
+        elif self._said and self._fault is None:
+            print(f"{self.baseFilename}: the log is written again; what happened in between is lost", file=sys.stderr)
+        self._said = self._fault is not None
+
+    def shouldRollover(self, _: logging.LogRecord | None = None) -> bool:  # noqa: N802 - the name is that of the library
         """By the size so far: the library's own looks at the disk and renders the line once more, for every line."""
-        return self.maxBytes > 0 and self.stream is not None and self.stream.tell() >= self.maxBytes
+        if self.maxBytes <= 0 or self.stream is None:
+            return False
+        return os.lseek(self.stream.fileno(), 0, os.SEEK_CUR) >= self.maxBytes
 
     def handleError(self, _: logging.LogRecord) -> None:  # noqa: N802 - the name is that of the library
-        self._faults.append(sys.exc_info()[1])
+        self._fault = sys.exc_info()[1]
+
+
+class _Lines:
+    """The logger behind structlog's: each level writes the finished line."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = write
 
 
 ERRORS = ErrorCount()
 """The process has one log, and one count of its errors."""
+TROUBLES = RecentTroubles()
 
 
 def _encoded(event: Any, **_: Any) -> str:
@@ -102,23 +158,26 @@ def configure(level: str, *, file: Path | None = None) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         ERRORS,
+        TROUBLES,
     ]
     rendered: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.ExceptionRenderer(_TRACEBACKS),
         structlog.processors.JSONRenderer(serializer=_encoded),
     ]
-    handler: logging.Handler = logging.StreamHandler()
     if file is not None:
         file.touch(mode=0o600)
-        handler = LogFile(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        kept = LogFile(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        handler: logging.Handler = kept
+        lines: structlog.typing.WrappedLogger = _Lines(kept.line)
     else:
         rendered.append(_journal_priority)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processors=rendered))
+        handler, lines = logging.StreamHandler(), structlog.PrintLogger(sys.stderr)
+    foreign = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processors=foreign))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     structlog.configure(
-        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*common, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )

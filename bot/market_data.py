@@ -1,4 +1,4 @@
-"""What is kept of the market beside the road of money. Nothing here is asked by what trades."""
+"""What is kept of the market, and drawn, beside the road of money. Nothing here is asked by what trades."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.dollar_keeper import DollarKeeper
+from actors.hearsay_keeper import HearsayKeeper
+from actors.picture_drawer import PictureDrawer
 from actors.price_historian import PriceHistorian
 from actors.recorder import Recorder
 from actors.runtime import Start
@@ -13,6 +15,7 @@ from bot.adapters import Adapters, absent
 from bot.clock import rfc3339
 from bot.execution.alerts import Alert
 from bot.execution.dollar_book import DollarBook
+from bot.execution.hearsay_book import HearsayBook
 from bot.execution.price_book import PriceBook
 from bot.ports import PricePoint, Snapshot
 from bot.trading.launch import LaunchpadEvent, TokenLaunch
@@ -28,7 +31,10 @@ class MarketData:
         recording, clock, rules = adapters.recording, adapters.clock, adapters.market_rules.history
         self.recorder = None if recording is None else Recorder(recording, clock, alert)
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
+        self.hearsay = HearsayBook(clock, adapters.tellers)
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
+        begin = adapters.begin_drawing
+        self.drawer = None if begin is None else PictureDrawer(begin)
         self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)
 
     def heard(self, event: LaunchpadEvent) -> None:
@@ -75,6 +81,8 @@ class MarketData:
         keeper = None if self._source is None else DollarKeeper(self._source, self.dollars, self._usd_every_s)
         return {
             "dollar_keeper": absent if keeper is None else keeper.run,
+            "hearsay_keeper": HearsayKeeper(self.hearsay).run if self.hearsay.lines else absent,
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
+            "picture_drawer": absent if self.drawer is None else self.drawer.run,
         }

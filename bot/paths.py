@@ -31,6 +31,11 @@ def vault_socket(directory: Path) -> Path:
     return _named_by_the_kernel(directory, "vault.sock")
 
 
+def vault_codes(directory: Path) -> Path:
+    """What the vault of a data directory remembers of one-time codes."""
+    return directory / "vault.codes"
+
+
 def settings_file(given: str | None, directory: Path) -> Path | None:
     """The settings file: as given, else `bot.toml` in the data directory, None where there is none."""
     default = directory / "bot.toml"

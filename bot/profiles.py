@@ -46,26 +46,41 @@ MAINNET_SLOT_MS = 400
 class Profile:
     """`is_local` brings a chain, money and demo users of its own, may make its key, and lets the console speak for anybody.
 
-    A new user is in `mode`, which is the most that the profile allows; `modes` are those that he may choose.
+    `mode` is the most that the profile allows, `modes` are those that a user may choose, and `newcomer` is a new one's.
     """
 
     name: str
     mode: Mode
     is_local: bool
     modes: tuple[Mode, ...]
+    newcomer: Mode
+
+    @property
+    def sends(self) -> bool:
+        """Whether an order is ever sent to the cluster."""
+        return self.mode is Mode.LIVE
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether an order can move what is worth something."""
+        return self.sends and not self.is_local
 
 
 PROFILES = {
-    "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN)),
-    "paper": Profile("paper", Mode.PAPER, is_local=False, modes=(Mode.PAPER,)),
+    "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN), newcomer=Mode.LIVE),
+    "paper": Profile("paper", Mode.PAPER, is_local=False, modes=(Mode.PAPER,), newcomer=Mode.PAPER),
+    "live": Profile(
+        "live", Mode.LIVE, is_local=False, modes=(Mode.LIVE, Mode.DRY_RUN, Mode.PAPER), newcomer=Mode.PAPER
+    ),
 }
 
 
+LIVE = PROFILES["live"]
+
+
 def profile_of(name: str) -> Profile:
-    """The profile of a name; raises StartupError for one that cannot run here (D-04: never as root with keys that matter)."""
-    profile = PROFILES.get(name)
-    if profile is None:
-        raise StartupError(f"profile {name} is not in this version; profile local needs no key and no network: bot run")
+    """The profile of a name in PROFILES; raises StartupError where it cannot run (D-04: no keys that matter as root)."""
+    profile = PROFILES[name]
     if not profile.is_local and os.geteuid() == 0:
         raise StartupError(f"profile {name} does not run as root; run it as a user of its own (deploy/README.md)")
     return profile
@@ -129,11 +144,21 @@ def cluster_name(profile: Profile, genesis_hash: str) -> str:
 
 
 async def refuse_other_modes(store: Store, profile: Profile) -> None:
-    """Raise StartupError where users of a mode that the profile has not are in the database: their money is of another kind."""
-    others = [f"{user.handle} ({user.mode.value})" for user in await store.users() if user.mode not in profile.modes]
+    """Raise StartupError where wallets of a mode that the profile has not are in the database: their money is of another kind.
+
+    What such a wallet holds would be watched and sold by nobody.
+    """
+    handles = {user.id: user.handle for user in await store.users()}
+    others = sorted(
+        {
+            f"{handles.get(wallet.user_id, wallet.user_id)} ({wallet.mode.value})"
+            for wallet in await store.wallets()
+            if wallet.mode not in profile.modes
+        }
+    )
     if others:
         raise StartupError(
-            f"the database has users of another mode, {', '.join(others[:3])}; profile {profile.name} needs a --data-dir"
+            f"the database has wallets of another mode, {', '.join(others[:3])}; profile {profile.name} needs a --data-dir"
             " and a database of its own"
         )
 
@@ -148,10 +173,11 @@ def traded_chain(profile: Profile, real: Chain, store: Store, clock: Clock, pape
         seed=paper.seed,
     )
     start_lamports = settings.lamports(paper.start_sol)
+    virtual = PaperChain(real, PaperBooks(store, start_lamports), model, clock)
     if profile.mode is Mode.PAPER:
-        return PaperChain(real, PaperBooks(store, start_lamports), model, clock)
+        return virtual
     dry_run = DryRunChain(real, PaperBooks(store, start_lamports, Mode.DRY_RUN), model, clock)
-    return ModeRouter(real, dry_run, store)
+    return ModeRouter(real, dry_run, virtual, store)
 
 
 def key_ring(options: Options, say: Callable[[str], None]) -> KeyRing:
@@ -162,8 +188,10 @@ def key_ring(options: Options, say: Callable[[str], None]) -> KeyRing:
 
 
 def signing_vault(profile: Profile, keeper: Vault, fence: Callable[[], None]) -> Vault:
-    """The vault that orders are signed by: the one with the keys, or the one that signs nothing."""
-    return UnsignedVault(keeper, fence) if profile.mode is Mode.PAPER else keeper
+    """The vault that orders are signed by: the one with the keys, but for wallets of mode paper."""
+    if Mode.PAPER not in profile.modes:
+        return keeper
+    return UnsignedVault(keeper, fence, frozenset(profile.modes) - {Mode.PAPER})
 
 
 def speakers(profile: Profile, telegram: settings.Telegram) -> Callable[[str | None], str | None]:
@@ -197,11 +225,12 @@ def registrar_of(
         adapters.store,
         adapters.vault,
         adapters.clock,
-        profile.mode,
+        profile.newcomer,
         play_money if profile.is_local else None,
         new_user_settings(chosen),
         Admission(
             chosen.telegram.operator_ids,
             frozenset(chosen.telegram.allowed_ids) if chosen.telegram.registration == "allowlist" else None,
+            frozenset(chosen.live.allowed_telegram_ids) if profile.moves_money else None,
         ),
     )

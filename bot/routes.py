@@ -17,6 +17,7 @@ from bot.chain.addresses import LANDMARK
 from bot.chain.allowance import AllowanceRule
 from bot.chain.batches import open_transport
 from bot.chain.block_engines import BlockEngines, open_engines
+from bot.chain.chain_news import EndpointNews
 from bot.chain.credit_file import CreditFile
 from bot.chain.endpoint import DISTRUST_S
 from bot.chain.endpoints import Endpoints
@@ -34,6 +35,7 @@ from bot.chain.polled_launches import NAME as POLLING
 from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
+from bot.chain.raced_news import RacedNews
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.slot_bound import SlotBound
@@ -66,17 +68,24 @@ LOCAL_ROUTER_REQUESTS_PER_S = 20.0
 
 @asynccontextmanager
 async def chain(
-    endpoints: Endpoints, clock: Clock, chosen: settings.Settings, cluster: LocalChainAddress, keys: ApiKeys
+    endpoints: Endpoints,
+    clock: Clock,
+    chosen: settings.Settings,
+    cluster: LocalChainAddress,
+    keys: ApiKeys,
+    *,
+    sends: bool,
 ) -> AsyncIterator[tuple[PumpChain, BlockEngines | None, Jupiter | None]]:
-    """The chain, with block engines where the cluster is the local one, and with advice on fees and the aggregator if any.
+    """The chain, with block engines if any, where orders are sent at all, and with advice on fees and the aggregator if any.
 
     The aggregator is that of the settings, else the local chain's. Raises StartupError for a URL that is none.
     """
     async with AsyncExitStack() as opened:
         engines = None
-        if cluster.engine_url:
-            regions = engine_regions(chosen, cluster.engine_url, keys.of_service(ENGINE))
-            floor_url = chosen.block_engine.tip_floor_url or cluster.engine_url + TIP_FLOOR
+        regions = engine_regions(chosen, cluster.engine_url, keys.of_service(ENGINE)) if sends else []
+        if regions:
+            local_floor = cluster.engine_url + TIP_FLOOR if cluster.engine_url else None
+            floor_url = chosen.block_engine.tip_floor_url or local_floor
             engines = await opened.enter_async_context(open_engines(regions, floor_url, clock))
         hints = None
         if chosen.helius.url is not None:
@@ -214,6 +223,20 @@ def pool_news(
     """Word of trades in pools over the same addresses."""
     sources = _streams(urls, endpoints, chosen, terms)
     return PumpPoolNews(sources, endpoints.newest_slot, silence_s=terms.silence_s, reads=terms.reads)
+
+
+def chain_news(
+    urls: Sequence[str],
+    endpoints: Endpoints,
+    chosen: settings.Rpc,
+    terms: StreamTerms,
+) -> EndpointNews | None:
+    """Word of orders on their way over the same addresses; None where the settings allow no subscription for it."""
+    if chosen.subscriptions_max == 0:
+        return None
+    sources = _streams(urls, endpoints, chosen, terms)
+    raced = RacedNews(sources, endpoints.newest_slot, silence_s=terms.silence_s, bound=terms.bound)
+    return EndpointNews(raced, most=chosen.subscriptions_max, others=len(endpoints.names) > 1)
 
 
 def launch_stream(

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from bot import settings
+from bot.errors import StartupError
 from bot.trading.closing import PRIORITY_FEE_LAMPORTS
 from bot.vault.policy import TIP_ACCOUNTS, Bounds
 
+ADDRESS_DELAY_LEAST_S = 3_600
+
 
 def signing_bounds(chosen: settings.Settings, *, is_local: bool) -> Bounds:
-    """The bounds follow from the same settings as the orders; profile local has stand-ins of what the others name."""
+    """The bounds follow from the same settings as the orders; profile local has stand-ins of what the others name.
+
+    Raises StartupError for a delay of addresses that is too short.
+    """
     trading, wish = chosen.trading, chosen.vault
+    if not is_local and wish.address_delay_s < ADDRESS_DELAY_LEAST_S:
+        raise StartupError(
+            f"vault.address_delay_s: {wish.address_delay_s} s; outside profile local an address that a user allows waits for at"
+            f" least {ADDRESS_DELAY_LEAST_S} s, so that he hears of it before anything is sent there"
+        )
     return Bounds(
         trade_lamports=settings.lamports(trading.max_trade_sol),
         fee_lamports=max(trading.max_priority_fee_lamports, PRIORITY_FEE_LAMPORTS),
@@ -18,4 +29,5 @@ def signing_bounds(chosen: settings.Settings, *, is_local: bool) -> Bounds:
         day_costs_lamports=settings.lamports(wish.max_day_costs_sol),
         tip_accounts=frozenset(wish.tip_accounts or TIP_ACCOUNTS),
         routed=is_local or chosen.jupiter.url is not None,
+        address_delay_ms=wish.address_delay_s * 1000,
     )

@@ -71,7 +71,7 @@ class StateWords:
         """What is bought by nobody because of where it trades, as a further sentence."""
         told = [one for one in self.guard.causes() if one.scope.startswith(OF_PROGRAM)]
         return "".join(
-            f" Nothing that trades at {one.scope.removeprefix(OF_PROGRAM)} is bought ({one.name}: {_short(one.why)})."
+            f" Nothing that trades at {one.scope.removeprefix(OF_PROGRAM)} is bought ({one.name}: {shortened(one.why)})."
             for one in told
         )
 
@@ -138,9 +138,12 @@ class StateWords:
 
 def _in_short(cause: Cause) -> str:
     """Why a cause pauses: what services say of themselves begins with the troubles of each endpoint, which status lists."""
-    return IN_SHORT.get(cause.name) or _short(cause.why)
+    return IN_SHORT.get(cause.name) or shortened(cause.why)
 
 
-def _short(why: str) -> str:
-    """The beginning of a reason; the list of causes has the whole of it."""
-    return why if len(why) <= WHY_LENGTH else f"{why[: WHY_LENGTH - 3]}..."
+def shortened(why: str) -> str:
+    """The beginning of a reason, up to the end of a word; the list of causes has the whole of it."""
+    if len(why) <= WHY_LENGTH:
+        return why
+    words, _, _ = why[: WHY_LENGTH - 3].rpartition(" ")
+    return f"{(words or why[: WHY_LENGTH - 3]).rstrip(',;:')}..."

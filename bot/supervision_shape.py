@@ -29,6 +29,8 @@ STATIC = (
     "launch_stream",
     "block_engine",
     "price_poller",
+    "rug_watch",
+    "chain_news",
     "protocol_watch",
     "trading_guard",
     "flattener",
@@ -43,6 +45,9 @@ STATIC = (
     "recorder",
     "price_historian",
     "dollar_keeper",
+    "picture_drawer",
+    "position_cards",
+    "hearsay_keeper",
 )
 MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})
 # Those that end by themselves when their work is done, and must come back when they fail before.

@@ -49,5 +49,7 @@ def _checks(answer: Record) -> list[str]:
     return lines
 
 
-def _shown(number: int, unit: str) -> str:
+def _shown(number: int | None, unit: str) -> str:
+    if number is None:
+        return "none"
     return f"{number / 1_000_000_000:.4f} SOL" if unit == "lamports" else str(number)

@@ -9,6 +9,7 @@ import structlog
 
 from actors.account_closer import AccountCloser
 from actors.block_engine import BlockEngineLink
+from actors.chain_news import ChainNewsLink
 from actors.confirmation_watcher import ConfirmationWatcher
 from actors.control_socket import ControlSocket
 from actors.desk import ExecutorDesk
@@ -27,13 +28,8 @@ from actors.price_poller import PricePoller
 from actors.protocol_watch import ProtocolWatch
 from actors.reconciler import CAUSE as RECONCILE
 from actors.reconciler import ReconcilerActor
-from actors.runtime import (
-    Start,
-    Supervision,
-    Supervisor,
-    SupervisorError,
-    SupervisorSpec,
-)
+from actors.rug_watch import RugWatch
+from actors.runtime import Start, Supervision, Supervisor, SupervisorError, SupervisorSpec
 from actors.sale_follower import SaleFollower
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
@@ -68,6 +64,7 @@ from bot.execution.sealed_keys import SealedKeys
 from bot.execution.standing_turns import StandingTurns
 from bot.execution.units_book import UnitsBook
 from bot.execution.watch_check import WatchCheck
+from bot.execution.withdrawals import Withdrawals
 from bot.garbage import pause_collector, resume_collector
 from bot.hunt import Hunt
 from bot.market_data import MarketData
@@ -202,12 +199,13 @@ class TradingBot:
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
-        keys, looks = SealedKeys(store, self.adapters.vault), ExitBalances(chain, self.in_flight)
+        keys, looks = SealedKeys(store, self.adapters.vault, self.alerts.tell), ExitBalances(chain, self.in_flight)
         covering, books = self.guard.covering, (self.in_flight, self.prices, looks, self.balances)
         return ExecutorDesk(
             store,
             Pipeline(store, chain, keys, clock, self.policy, *books, covering, errors, units),
             Closings(store, chain, keys, clock, self.in_flight, covering),
+            Withdrawals(store, chain, keys, clock, self.in_flight, covering),
             executors=self.care.executors,
             rescue=lambda: self.supervisor("guard", "flatten"),
             child=lambda wallet_id, executor: self.supervision.child("executor", id=wallet_id, start=executor),
@@ -229,6 +227,7 @@ class TradingBot:
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         if chat is None:
             self.guard.unwatched.add("telegram")
+        heard = self.adapters.pools, self.market.read, self.care.rugs.heard_in_pool
         self.starts = {
             "systemd_notifier": notifier,
             "status_keeper": keeper,
@@ -236,6 +235,7 @@ class TradingBot:
             "telegram_gateway": absent if chat is None else self._gateway(chat).run,
             "operator_alerts": self.alerts.run,
             "halt_news": HaltNews(self.guard, store, clock).run,
+            "position_cards": absent if chat is None else chat.cards,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,
             "lease_keeper": lease,
             "database_link": self._link("database", self._probe_database).run,
@@ -251,9 +251,9 @@ class TradingBot:
             ).run,
             "block_engine": BlockEngineLink(self.adapters.engines, self.health["engine"], clock, self.alerts.tell).run,
             "protocol_watch": self.protocol_watch.run,
-            "price_poller": PricePoller(
-                chain, self.prices, clock, self.policy, self.adapters.pools, self.market.read
-            ).run,
+            "price_poller": PricePoller(chain, self.prices, clock, self.policy, *heard).run,
+            "rug_watch": RugWatch(self.care.rugs, chain, clock).run,
+            "chain_news": ChainNewsLink(self.adapters.news, self.in_flight, self.prices, clock).run,
             "trading_guard": self.guard.run,
             "flattener": self.flattener.run,
             "fallback_monitor": self.fallback.run,
@@ -281,6 +281,7 @@ class TradingBot:
         self.guard.take_rules(rules)
 
     def _heard(self, event: LaunchpadEvent | ToldTwice) -> None:
+        self.care.rugs.heard(event)
         self.hunt.take(event)
         if not isinstance(event, ToldTwice):
             self.market.heard(event)
@@ -340,6 +341,7 @@ class TradingBot:
             health=self.health["telegram"],
             down=lambda why: self.guard.down("telegram", why),
             up=lambda: self.guard.up("telegram"),
+            pictures=self.market.drawer,
         )
 
     def _link(self, name: str, probe: Probe) -> Link:

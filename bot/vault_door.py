@@ -13,11 +13,12 @@ from bot.errors import StartupError
 from bot.execution.leadership import Leadership
 from bot.foundation import BACKOFF
 from bot.keys import KeyRing
-from bot.paths import vault_socket
+from bot.paths import vault_codes, vault_socket
 from bot.ports import Store, Vault
 from bot.profiles import profile_of
 from bot.signing_bounds import signing_bounds
 from bot.start import Options
+from bot.vault.code_book import CodeBook
 from bot.vault.guard import SigningGuard
 from bot.vault.local_vault import LocalVault
 from bot.vault.socket_vault import SocketVault, open_socket_vault
@@ -55,7 +56,8 @@ class VaultDoor:
             key, *former = keys.find_keys(self.ring, expected_ids, may_make=True)
             guard = SigningGuard(signing_bounds(self.options.settings, is_local=self.ring.is_local), system_clock())
             fernet = keys.fernet_key(self.options.settings.wallets)
-            inside = LocalVault(key, guard, self.leadership.check, former=former, fernet=fernet)
+            book = CodeBook(guard.clock, vault_codes(self.options.directory))
+            inside = LocalVault(key, guard, self.leadership.check, former=former, fernet=fernet, book=book)
             await keys.prove(store, inside, key.id)
             return inside
         if self._place == CHILD:

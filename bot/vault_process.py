@@ -21,8 +21,9 @@ from bot import logs, settings
 from bot.clock import system_clock
 from bot.errors import StartupError
 from bot.keys import KeyRing, fernet_key, find_keys
-from bot.paths import settings_file, vault_socket
+from bot.paths import settings_file, vault_codes, vault_socket
 from bot.signing_bounds import signing_bounds
+from bot.vault.code_book import CodeBook
 from bot.vault.guard import SigningGuard
 from bot.vault.local_vault import LocalVault
 from bot.vault.server import VaultServer
@@ -45,7 +46,9 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         key, *former = find_keys(ring, arguments.key_id or (), may_make=arguments.make_key)
         logs.configure(chosen.logs.level, file=None if "JOURNAL_STREAM" in os.environ else directory / LOG_FILE)
         guard = SigningGuard(signing_bounds(chosen, is_local=is_local), system_clock())
-        server = VaultServer(path, LocalVault(key, guard, former=former, fernet=fernet_key(chosen.wallets)))
+        book = CodeBook(guard.clock, vault_codes(directory))
+        vault = LocalVault(key, guard, former=former, fernet=fernet_key(chosen.wallets), book=book)
+        server = VaultServer(path, vault)
         told = READY if arguments.child else f"the vault serves {path} with master key {key.id}"
         trio.run(_serve, server, told, arguments.child)
     return 0

@@ -1,11 +1,23 @@
-"""What all tests share: plain lines as their log, which of their files begin first, and what the collector leaves alone."""
+"""What all tests share: plain lines as their log, which of their files begin first, and what the collector leaves alone.
+
+A test whose output holds a secret fails; tests/leaks says what is one, and where else it is looked for.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
+from hypothesis.internal.conjecture import providers
+
+from tests.leaks.detect import leaks
+
+# What hypothesis draws must not depend on which modules of ours a worker has imported by then: it takes their constants too,
+# and a failure that it finds so is found in no other run.
+providers._get_local_constants = lambda: providers._local_constants
 
 # What takes ten seconds or more, the longest first, by a run on quiet cores. A worker that begins one of them at the end
 # would be left alone with it, and the real ones wait most of the time, beside which others can compute.
@@ -37,6 +49,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Read what a test and its fixtures have printed and logged, once it is over."""
+    report = yield
+    if report.when == "teardown" and report.passed:
+        found = leaks("\n".join(text for _, text in report.sections).encode(errors="replace"))
+        if found:
+            report.outcome, report.longrepr = "failed", f"its output holds secrets: {found}"
+    return report
+
+
 # Kept by pytest and shown where a test fails. structlog's own default draws each exception with the values of all its
 # frames' locals, which takes longer than most of the tests that provoke one.
 structlog.configure(
@@ -47,3 +70,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture
+def private_files() -> Iterator[None]:
+    """What the test writes is its owner's alone, as files of keys must be."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)

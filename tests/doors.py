@@ -16,7 +16,7 @@ PACKAGES = ("bot", "actors")
 ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.errors", "bot.clock"),
     ("bot.trading",),
-    ("bot.analysis",),
+    ("bot.analysis", "bot.pictures"),
     ("bot.ports", "bot.commands"),
     ("bot.execution",),
     (
@@ -49,6 +49,7 @@ ALONE = {
 ACTORS_MAY_IMPORT = (
     "bot.trading",
     "bot.analysis",
+    "bot.pictures",
     "bot.ports",
     "bot.commands",
     "bot.execution",
@@ -73,6 +74,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "spl": ("bot.chain",),
     "polars": ("bot.analysis", "bot.recorder", "bot.backtest"),
     "lightgbm": ("bot.analysis",),
+    "resvg_py": ("bot.pictures.process",),
     "time": ("bot.clock", "actors.runtime", "bot.localnet"),
     "random": ("bot.clock", "actors.runtime", "bot.localnet"),
 }
@@ -82,7 +84,7 @@ _INPUT_OUTPUT = ("os", "pathlib", "socket", "subprocess", "threading", "tempfile
 PURE = {"bot.trading": _IMPURE + _INPUT_OUTPUT, "bot.analysis": ("trio", "asyncio", "logging", "structlog")}
 
 ISLAND = "bot.storage.island"
-HEAVY = ("lightgbm", "polars")
+HEAVY = ("lightgbm", "polars", "resvg_py")
 APP = "bot.app"
 CLI = "bot.cli"
 

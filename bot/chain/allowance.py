@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 Role = Literal["read", "send", "stream", "history"]
@@ -18,6 +20,7 @@ ROLE_OF: dict[str, Role] = {
     HISTORY_SEARCH: "history",
 }
 BPS = 10_000
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +121,20 @@ class Allowance:
             since_s = 0.0 if self._counted_at_s is None else now_s - self._counted_at_s
             self._tokens = min(float(self.rule.per_second), self._tokens + since_s * self.rule.per_second)
         self._counted_at_s = now_s
+
+
+def month_of(now_ms: int) -> str:
+    """The month in UTC, as `2026-11`."""
+    return _month_of_day(now_ms // DAY_MS)
+
+
+@lru_cache(maxsize=8)
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).strftime("%Y-%m")
+
+
+def left_of_month_s(now_ms: int) -> float:
+    """Seconds until that month ends."""
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
+    return (datetime(year, month, 1, tzinfo=UTC) - now).total_seconds()

@@ -27,6 +27,9 @@ BLOCKS_PER_S = 50.0  # the cluster makes 2.5; a local chain may be as quick as t
 WITNESS_WITHIN_S = 0.25
 DECIDING = 3  # endpoints whose word is enough for anything
 
+# The list is read again after so many blocks, so that the hashes of a lost fork, which is at most 32 slots deep, are forgotten
+# long before an exit would be signed on one.
+LISTED_EVERY_BLOCKS = 40
 LOOK_BACK_WITHIN_S = 0.5  # an exit waits no longer for the blockhashes of the time before
 LOOK_BACK_EVERY_S = 2.0
 COUNT_BYTES = 8
@@ -40,10 +43,11 @@ class SeenBlockhashes:
     """Remembers what each look brought, oldest first. Times are trio's.
 
     `reaches_back` says that nothing is missing between the oldest and the newest: it is not so after a start, and after a
-    time in which nobody looked.
+    time in which nobody looked. `listed_at` is the height of the newest when the chain's own list was taken.
     """
 
     reaches_back: bool = False
+    listed_at: int = 0
     _seen: deque[Blockhash] = field(default_factory=lambda: deque(maxlen=MEMORY))
     _seen_at_s: float = float("-inf")
 
@@ -61,7 +65,8 @@ class SeenBlockhashes:
     def learn_back(self, values: Sequence[str]) -> bool:
         """Take the chain's own list of its latest blockhashes, the newest first; False where it has none that is known.
 
-        They are those of blocks one after the other, so that one that is known tells the heights of all.
+        They are those of blocks one after the other, so that one that is known tells the heights of all. What was seen at a
+        height where another one is listed was lost with its fork, and so was everything above it that is not listed.
         """
         heights = {one.value: one.last_valid_block_height for one in self._seen}
         known = next((place for place, value in enumerate(values) if value in heights), None)
@@ -70,12 +75,22 @@ class SeenBlockhashes:
         newest = self._seen[-1].last_valid_block_height
         at_known = heights[values[known]]
         listed = [Blockhash(value, at_known + known - place) for place, value in enumerate(values)]
+        top, of_height = listed[0].last_valid_block_height, {one.last_valid_block_height: one.value for one in listed}
+        if any(of_height.get(height, value) != value for value, height in heights.items()):
+            self._seen = deque((one for one in self._seen if one.last_valid_block_height <= top), maxlen=MEMORY)
         by_height = {one.last_valid_block_height: one for one in (*self._seen, *listed)}
         kept = [one for _, one in sorted(by_height.items())]
         # What is newer than the latest look says nothing of when it was seen.
         self._seen = deque((one for one in kept if one.last_valid_block_height <= newest), maxlen=MEMORY)
-        self.reaches_back = True
+        self.reaches_back, self.listed_at = True, self._seen[-1].last_valid_block_height
         return True
+
+    @property
+    def wants_list(self) -> bool:
+        """Whether the chain's own list is to be read: something is missing, or some of it may have been lost since."""
+        if not self.reaches_back or not self._seen:
+            return True
+        return self._seen[-1].last_valid_block_height - self.listed_at >= LISTED_EVERY_BLOCKS
 
     def follows(self, blockhash: Blockhash, now_s: float) -> bool:
         """Whether the chain can have come from the newest known to this one in the time between."""
@@ -170,7 +185,8 @@ class Blockhashes:
             if known is not None and self._seen.reaches_back:
                 return known
             latest = await self._ask() if known is None else known
-            await self._look_back()
+            if not self._seen.reaches_back:
+                await self._look_back()
             return self._seen.short_lived(trio.current_time()) or latest
 
     async def remember(self) -> None:
@@ -181,7 +197,7 @@ class Blockhashes:
 
     async def _look_back(self) -> None:
         now_s = trio.current_time()
-        if self._seen.reaches_back or now_s < self._look_back_at_s:
+        if not self._seen.wants_list or now_s < self._look_back_at_s:
             return
         self._look_back_at_s = now_s + LOOK_BACK_EVERY_S
         reason = f"no answer within {LOOK_BACK_WITHIN_S:g} s"

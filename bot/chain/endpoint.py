@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import structlog
 import trio
 
-from bot.chain.allowance import Allowance, AllowanceRule
+from bot.chain.allowance import Allowance, AllowanceRule, left_of_month_s, month_of
 from bot.chain.breaker import Breaker, BreakerRule
 from bot.chain.latencies import Latencies
 from bot.chain.not_asked import MethodRests, NotAsked, OverBudget, asks_failing_methods
@@ -144,6 +143,11 @@ class Endpoint:
     def rests(self) -> bool:
         """The same, for an exit with nobody else to ask: it tries once in a while, however long it was asked to wait."""
         return self._breaker.must_rest(trio.current_time())
+
+    @property
+    def rest_left_s(self) -> float | None:
+        """Seconds until such an exit may ask it; None where it does not rest."""
+        return self._breaker.left_s(trio.current_time()) if self.rests else None
 
     @property
     def hedge_after_s(self) -> float:
@@ -377,18 +381,6 @@ class Endpoint:
             log.info("endpoint_turned", endpoint=self.name, healthy=healthy, detail=detail)
         self._healthy = healthy
         self._detail = detail
-
-
-def month_of(now_ms: int) -> str:
-    """The month in UTC, as `2026-11`."""
-    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
-
-
-def left_of_month_s(now_ms: int) -> float:
-    """Seconds until that month ends."""
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
-    return (datetime(year, month, 1, tzinfo=UTC) - now).total_seconds()
 
 
 def _average(known: float, new: float) -> float:

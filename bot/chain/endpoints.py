@@ -16,12 +16,13 @@ from bot.chain.allowance import AllowanceRule
 from bot.chain.breaker import BreakerRule
 from bot.chain.credit_file import CreditFile, Used
 from bot.chain.endpoint import PATIENCE_S, Endpoint, Question
-from bot.chain.not_asked import MethodRests, OverBudget, even_failing_methods
+from bot.chain.judges import is_answer, is_known, is_more_than_trouble, never, settle
+from bot.chain.not_asked import MethodRests, NotAsked, even_failing_methods
 from bot.chain.race import Judge, Outcome, race
+from bot.chain.rests import all_refuse, through_rests
 from bot.chain.rpc import RpcClient
-from bot.chain.rpc_errors import SlotNotReached
 from bot.clock import Clock
-from bot.errors import BotError, BudgetSpent, ChainUnavailable, StartupError
+from bot.errors import BotError, ChainUnavailable, StartupError
 from bot.execution.lanes import in_exit_lane
 from bot.ports import EndpointHealth
 
@@ -258,18 +259,18 @@ class Endpoints:
 
         Raises ChainUnavailable with everybody's trouble when there is none.
         """
-        return _settle(await self._race(question, _is_more_than_trouble, hedge=hedge))
+        return settle(await self._race(question, is_more_than_trouble, hedge=hedge))
 
     async def first_known(self, question: Question[Answer | None]) -> Answer | None:
         """The first answer that is not None; None when all who answered knew nothing. Raises ChainUnavailable for no answer."""
-        return _settle(await self._race(question, _is_known, hedge=False))
+        return settle(await self._race(question, is_known, hedge=False))
 
     async def first_named(
         self, question: Question[Answer], *, hedge: bool = False, besides: Collection[str] = ()
     ) -> tuple[str, Answer]:
         """As `first`, with the name of who answered; `besides` are the names of who is not asked."""
-        outcomes = await self._race(question, _is_more_than_trouble, hedge=hedge, besides=besides)
-        return outcomes[-1].peer.name, _settle(outcomes)
+        outcomes = await self._race(question, is_more_than_trouble, hedge=hedge, besides=besides)
+        return outcomes[-1].peer.name, settle(outcomes)
 
     async def known_by_two(
         self, question: Question[Answer | None], *, within_s: float, besides: Collection[str] = ()
@@ -294,7 +295,7 @@ class Endpoints:
         with waiting:
             outcomes = await self._race(question, is_enough, hedge=True, besides=besides, pair=True)
             if not known:
-                _settle(outcomes)
+                settle(outcomes)
         return known, denials
 
     async def _race(
@@ -305,6 +306,29 @@ class Endpoints:
         hedge: bool,
         besides: Collection[str] = (),
         pair: bool = False,
+    ) -> list[Outcome[Endpoint, Answer]]:
+        """An exit waits out a short rest of all endpoints; for a second word, `besides` somebody's, it waits for nobody."""
+
+        async def once() -> list[Outcome[Endpoint, Answer]]:
+            return await self._race_once(question, is_final, hedge=hedge, besides=besides, pair=pair)
+
+        if besides:
+            return await once()
+        return await through_rests(once, lambda told: all_refuse(one.error for one in told), self._rest_left_s)
+
+    def _rest_left_s(self) -> float | None:
+        """Seconds until the first of those that asked to be left alone may be asked by an exit; None where nobody did."""
+        rests = (one.rest_left_s for one in self._endpoints if self._is_ours(one) and not one.client.blind)
+        return min((left_s for left_s in rests if left_s is not None), default=None)
+
+    async def _race_once(
+        self,
+        question: Question[Answer],
+        is_final: Judge[Endpoint, Answer],
+        *,
+        hedge: bool,
+        besides: Collection[str],
+        pair: bool,
     ) -> list[Outcome[Endpoint, Answer]]:
         candidates = self._candidates(besides)
 
@@ -328,14 +352,21 @@ class Endpoints:
 
         Who is left alone counts as one that raised ChainUnavailable; so does, if `soon`, who is `SEND_GRACE_S` behind another.
         """
-        return await self._all_at_once(question, _is_answer if soon else _never)
+        return await self._all_at_once(question, is_answer if soon else never)
 
     async def all_until_taken(self, question: Question[Answer]) -> list[tuple[str, Answer | BotError]]:
         """As `every`, but once one endpoint has answered the others have `SEND_GRACE_S` to do so as well.
 
         For handing over bytes: who shows nothing may pass them on all the same.
         """
-        return await self._all_at_once(question, _is_answer, even_blind=True)
+
+        async def once() -> list[tuple[str, Answer | BotError]]:
+            return await self._all_at_once(question, is_answer, even_blind=True)
+
+        def is_refused(told: list[tuple[str, Answer | BotError]]) -> bool:
+            return all_refuse(one if isinstance(one, BotError) else None for _, one in told)
+
+        return await through_rests(once, is_refused, self._rest_left_s)
 
     async def _all_at_once(
         self, question: Question[Answer], is_enough: Judge[Endpoint, Answer], *, even_blind: bool = False
@@ -351,8 +382,8 @@ class Endpoints:
         for endpoint in self._endpoints:
             outcome = by_endpoint.get(endpoint)
             if outcome is None:
-                why = f"{endpoint.name}: no answer yet" if endpoint in asked else endpoint.why_not
-                told.append((endpoint.name, ChainUnavailable(why)))
+                late = ChainUnavailable(f"{endpoint.name}: no answer yet")
+                told.append((endpoint.name, late if endpoint in asked else NotAsked(endpoint.why_not)))
             elif outcome.error is None:
                 told.append((endpoint.name, cast(Answer, outcome.answer)))
             elif isinstance(outcome.error, BotError):
@@ -366,35 +397,3 @@ async def _slot_and_sight(client: RpcClient) -> int:
     """The probe of an endpoint that was blind."""
     await client.prove_sight()
     return await client.slot()
-
-
-def _is_answer(outcome: Outcome[Endpoint, Answer]) -> bool:
-    return outcome.error is None
-
-
-def _is_more_than_trouble(outcome: Outcome[Endpoint, Answer]) -> bool:
-    """An answer, or an error that another endpoint would not mend."""
-    return not isinstance(outcome.error, ChainUnavailable)
-
-
-def _is_known(outcome: Outcome[Endpoint, Answer]) -> bool:
-    return outcome.answer is not None if outcome.error is None else _is_more_than_trouble(outcome)
-
-
-def _never(_: Outcome[Endpoint, Answer]) -> bool:
-    return False
-
-
-def _settle(outcomes: Sequence[Outcome[Endpoint, Answer]]) -> Answer:
-    """The latest outcome that is more than trouble of an endpoint, as a result."""
-    for outcome in reversed(outcomes):
-        if _is_more_than_trouble(outcome):
-            if outcome.error is not None:
-                raise outcome.error
-            return cast(Answer, outcome.answer)
-    told = "; ".join(str(outcome.error) for outcome in outcomes)
-    if any(isinstance(outcome.error, SlotNotReached) for outcome in outcomes):
-        raise SlotNotReached(told)
-    if any(isinstance(outcome.error, OverBudget) for outcome in outcomes):
-        raise BudgetSpent(told)
-    raise ChainUnavailable(told)

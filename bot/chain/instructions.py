@@ -46,6 +46,11 @@ def tip(user: Pubkey, account: Pubkey, lamports: int) -> Instruction:
     return Instruction(at.SYSTEM_PROGRAM, struct.pack("<IQ", _TRANSFER, lamports), [signs(user), writes(account)])
 
 
+def transfer(user: Pubkey, target: Pubkey, lamports: int) -> Instruction:
+    """SOL to whomever."""
+    return Instruction(at.SYSTEM_PROGRAM, struct.pack("<IQ", _TRANSFER, lamports), [signs(user), writes(target)])
+
+
 def create_token_account(user: Pubkey, mint: Pubkey, token_program: Pubkey) -> Instruction:
     """Opens the wallet's token account unless it is there; the wallet pays its rent."""
     account = at.token_account(user, mint, token_program)

@@ -6,7 +6,9 @@ error, a log, a status line or a repr.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -32,12 +34,16 @@ class KeyUnreadableError(Exception):
     """The file cannot be read, or holds no key; the text says which and nothing of its content."""
 
 
+class KeyOpenToOthersError(KeyUnreadableError):
+    """Others than the file's owner may read it, or change it."""
+
+
 class KeyFile:
     """The key in `path`; `setting` is what names the file, and who uses it is told when it changes.
 
-    Raises StartupError for a file that holds none. Later such a file changes nothing but `trouble`: whoever replaces a file
-    in two steps leaves it empty for a moment. So does a key of which `refuses`, given the one that is used and that one, says
-    why it cannot take its place; without a reason it says nothing.
+    Raises StartupError for a file that holds none, or that others may read. Later such a file changes nothing but
+    `trouble`: whoever replaces a file in two steps leaves it empty for a moment. So does a key of which `refuses`, given the
+    one that is used and that one, says why it cannot take its place; without a reason it says nothing.
     """
 
     def __init__(self, path: Path, setting: str, refuses: Callable[[str, str], str] | None = None) -> None:
@@ -46,6 +52,8 @@ class KeyFile:
         self._refuses = refuses or (lambda _before, _now: "")
         try:
             self._text = _content(path)
+        except KeyOpenToOthersError as error:
+            raise StartupError(f"{setting}: {error}") from None
         except KeyUnreadableError as error:
             raise StartupError(f"{setting}: {error}; put the key there, alone on one line") from None
         self._seen = self._text
@@ -102,13 +110,23 @@ class KeyFile:
 def _content(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES)
+            raw, state = file.read(MAX_BYTES), os.fstat(file.fileno())
     except OSError as error:
         raise KeyUnreadableError(f"{path} cannot be read: {error.strerror}") from None
     text = raw.decode("latin-1").strip()
     if not _FORM.fullmatch(text):
         raise KeyUnreadableError(f"{path} holds no key")
+    # Only now: whoever named another file by mistake must not be told to change the mode of that one.
+    if _is_open_to_others(path, state):
+        raise KeyOpenToOthersError(f"{path} can be read by others; run chmod 600 on it")
     return text
+
+
+def _is_open_to_others(path: Path, state: os.stat_result) -> bool:
+    """A credential that systemd passes belongs to root and shows the mask of its access list as bits of the group."""
+    passed_by_systemd = state.st_uid == 0 and str(path.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
+    refused = stat.S_IRWXO if passed_by_systemd else stat.S_IRWXG | stat.S_IRWXO
+    return bool(stat.S_IMODE(state.st_mode) & refused)
 
 
 def filled(template: str, key: Key | None) -> str:

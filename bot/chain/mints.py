@@ -6,11 +6,19 @@ and its bytes. Whatever the bytes, the decoder returns facts or raises DecodeErr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import structlog
+
+from bot.chain import base58
+from bot.chain.witnessed import WitnessedReads
 from bot.errors import DecodeError
 from bot.trading.metadata import TokenMetadata
-from bot.trading.token_check import MintFacts
+from bot.trading.token_check import MintFacts, MintPowers
+
+log = structlog.get_logger()
+
+MINTS_AT_ONCE = 100  # accounts of one getMultipleAccounts
 
 MINT_LENGTH = 82
 ACCOUNT_TYPE_AT = 165
@@ -88,6 +96,32 @@ def decode_mint(data: bytes) -> MintFacts:
         is_scaled=SCALED_AMOUNT in extensions,
         unknown_extensions=tuple(sorted(set(extensions) - set(LENGTHS) - HARMLESS)),
     )
+
+
+def decode_powers(data: bytes) -> MintPowers:
+    """Who holds the two powers that every mint has; raises DecodeError for what is no mint."""
+    facts = decode_mint(data)
+    return MintPowers(
+        mint_authority=base58.encode(data[4:36]) if facts.can_mint else "",
+        freeze_authority=base58.encode(data[50:82]) if facts.can_freeze else "",
+    )
+
+
+async def read_powers(reads: WitnessedReads, mints: Sequence[str]) -> dict[str, MintPowers]:
+    """Those of the mints that two endpoints show alike, where there are two; see the port `Chain`."""
+    found: dict[str, MintPowers] = {}
+    for start in range(0, len(mints), MINTS_AT_ONCE):
+        looks = await reads.twice(mints[start : start + MINTS_AT_ONCE])
+        for mint in looks[0]:
+            accounts = [look[mint] for look in looks]
+            try:
+                powers = {decode_powers(account.data) for account in accounts if account is not None}
+            except DecodeError as error:
+                log.warning("mint_powers_not_read", mint=mint, reason=str(error))
+                continue
+            if None not in accounts and len(powers) == 1:
+                found[mint] = powers.pop()
+    return found
 
 
 def decode_metadata(data: bytes) -> TokenMetadata | None:

@@ -18,7 +18,7 @@ from bot.chain.paper_rules import LandingModel, Outcome, Purse, carry_out
 from bot.chain.read_through import ReadThrough
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, ClosingOrder, Routing, SeenLamports, SwapOrder, WalletBalances
+from bot.ports import Blockhash, ClosingOrder, Routing, SeenLamports, SwapOrder, TransferOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import QuoteError
 from bot.trading.failures import program_failure
@@ -63,6 +63,9 @@ class PaperChain(ReadThrough):
         """A virtual wallet has no token accounts on the chain."""
         await trio.lowlevel.checkpoint()
         return ()
+
+    def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:  # noqa: ARG002 - none is ever made
+        raise SendRejected("invalid", "a virtual wallet has no SOL to send")
 
     def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:  # noqa: ARG002 - none is ever made
         raise SendRejected("invalid", "a virtual wallet has no token accounts to close")

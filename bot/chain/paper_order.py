@@ -73,16 +73,29 @@ def signature_of(message: bytes) -> str:
     return str(Signature.from_bytes(SIGNATURE_MARK + hashlib.sha256(message).digest()))
 
 
+def is_paper(raw: bytes) -> bool:
+    """Whether these are an order's bytes of mode paper; its message and what is kept of an attempt are the same bytes."""
+    return raw.startswith(MARK)
+
+
+def is_paper_name(signature: str) -> bool:
+    """Whether this names an attempt of mode paper, and not a transaction."""
+    try:
+        return bytes(Signature.from_string(signature)).startswith(SIGNATURE_MARK)
+    except ValueError:
+        return False
+
+
 def assemble(message: bytes, signature: bytes) -> tuple[bytes, str]:
     """The attempt's bytes and name. Raises SendRejected where somebody did sign: then a key was used that must not be."""
-    if signature != NO_SIGNATURE or not message.startswith(MARK):
+    if signature != NO_SIGNATURE or not is_paper(message):
         raise SendRejected("invalid", "a paper order carries no signature")
     return message, signature_of(message)
 
 
 def read_order(raw: bytes) -> PaperOrder:
     """The order in an attempt's bytes; raises DecodeError for bytes that are no paper order."""
-    if not raw.startswith(MARK):
+    if not is_paper(raw):
         raise DecodeError("these bytes are no paper order; they are sent nowhere")
     try:
         return _decoder.decode(raw[len(MARK) :])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 import msgspec
@@ -17,6 +18,7 @@ from bot.chain.silence import Silence
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.event_reads import EventReads
+from bot.ports import PoolSale
 from bot.trading.venue import PUMPSWAP
 
 SLOTS = Subscribe("slotSubscribe", [])
@@ -52,7 +54,9 @@ class PumpPoolNews:
     def __repr__(self) -> str:
         return f"<PumpPoolNews {', '.join(source.name for source in self._sources)}>"
 
-    async def follow(self, mints: Sequence[str], traded: Callable[[str], None]) -> NoReturn:
+    async def follow(
+        self, mints: Sequence[str], traded: Callable[[str], None], sold: Callable[[PoolSale], None]
+    ) -> NoReturn:
         mint_of = {str(at.canonical_pool(at.key_from(mint))): mint for mint in mints}
         wanted = [Subscribe("logsSubscribe", [{"mentions": [pool]}, {"commitment": "confirmed"}]) for pool in mint_of]
         source = self._sources[self._next]
@@ -63,8 +67,11 @@ class PumpPoolNews:
             await trio.lowlevel.checkpoint()
             if notification.method == "slotNotification":
                 self._note_slot(notification.result, source.name, silence)
-            for mint in _traded_in(notification, mint_of, self._reads):
+            mints, sales = _traded_in(notification, mint_of, self._reads)
+            for mint in mints:
                 traded(mint)
+            for sale in sales:
+                sold(replace(sale, told_by=source.name if len(self._sources) > 1 else ""))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(silence.end, nursery.cancel_scope)
@@ -86,22 +93,32 @@ class PumpPoolNews:
             silence.heard(slot)
 
 
-def _traded_in(notification: Notification, mint_of: Mapping[str, str], reads: EventReads) -> set[str]:
-    """The followed mints that a transaction traded; all of them where its log was cut or cannot be read."""
+def _traded_in(
+    notification: Notification, mint_of: Mapping[str, str], reads: EventReads
+) -> tuple[set[str], list[PoolSale]]:
+    """The followed mints that a transaction traded, all of them where its log was cut or cannot be read; and its sales."""
     if notification.method != "logsNotification":
-        return set()
+        return set(), []
     try:
         told = _logs.decode(notification.result).value
         if told.err is not None:
-            return set()
+            return set(), []
         logged = events_in_logs(told.logs)
-        pools = {str(decode_pool_trade(one).pool) for one in logged.payloads if one[:8] in {BUY_EVENT, SELL_EVENT}}
+        trades = [decode_pool_trade(one) for one in logged.payloads if one[:8] in {BUY_EVENT, SELL_EVENT}]
     except (*wire.UNREADABLE, DecodeError) as error:
         log.warning("pool_log_not_read", reason=str(error))
         if isinstance(error, DecodeError):  # and not an endpoint that speaks nonsense
             reads.seen(PUMPSWAP, is_readable=False)
-        return set(mint_of.values())
+        return set(mint_of.values()), []
     if logged.truncated:
-        return set(mint_of.values())
-    reads.seen(PUMPSWAP, is_readable=bool(pools))
-    return {mint_of[pool] for pool in pools if pool in mint_of}
+        return set(mint_of.values()), []
+    reads.seen(PUMPSWAP, is_readable=bool(trades))
+    ours = [
+        (place, mint_of[str(trade.pool)], trade) for place, trade in enumerate(trades) if str(trade.pool) in mint_of
+    ]
+    sales = [
+        PoolSale(mint, str(trade.user), trade.token_raw, told.signature, place, told_by="")
+        for place, mint, trade in ours
+        if not trade.is_buy
+    ]
+    return {mint for _, mint, _ in ours}, sales

@@ -11,14 +11,14 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from bot.chain import addresses as at
-from bot.chain import canaries, closings, histories, holders, layouts, metaplex, pool_locks, transactions, wire
+from bot.chain import canaries, closings, histories, holders, layouts, metaplex, pool_locks, swaps, transactions, wire
 from bot.chain.block_engines import BlockEngines
 from bot.chain.blockhashes import Blockhashes
 from bot.chain.endpoints import Endpoints
 from bot.chain.evidence import LandedEvidence
 from bot.chain.landed import event_payloads
 from bot.chain.launchpad_config import LaunchpadConfig
-from bot.chain.mints import decode_metadata, decode_mint
+from bot.chain.mints import decode_metadata, decode_mint, read_powers
 from bot.chain.named_transactions import Recorded
 from bot.chain.outcome import failed_instruction, failure_of, would_fail
 from bot.chain.pools import Pools
@@ -26,10 +26,11 @@ from bot.chain.price_witness import PriceWitness, curves_in
 from bot.chain.pumpfun import curve_in
 from bot.chain.rpc import AccountData, Commitment, RpcClient
 from bot.chain.shared_accounts import SharedAccounts
+from bot.chain.transfers import UntradedMessages
 from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import Told, WitnessedReads
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
-from bot.ports import Blockhash, ClosingOrder, EndpointHealth, Routing, SeenLamports, SwapOrder, WalletBalances
+from bot.ports import Blockhash, EndpointHealth, Routing, SeenLamports, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import Curve, Fees
 from bot.trading.failures import NOT_ENOUGH
@@ -41,7 +42,7 @@ from bot.trading.metadata import TokenMetadata
 from bot.trading.pool import Pool
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route, RouteError
-from bot.trading.token_check import MintFacts, hazards
+from bot.trading.token_check import MintFacts, MintPowers, hazards
 from bot.trading.venue import PUMPSWAP, OwnVenue, Venue
 
 MAX_COINS = 20_000
@@ -50,7 +51,7 @@ MAX_SIGNATURES = 1_000  # the largest page that nodes give
 log = structlog.get_logger()
 
 
-class PumpChain:
+class PumpChain(UntradedMessages):
     """Reads, builds and sends for one launchpad. Its caches hold what does not change within their stated age."""
 
     def __init__(
@@ -197,6 +198,9 @@ class PumpChain:
         self._remember_plain(mint, facts)
         return facts
 
+    async def mint_powers(self, mints: Sequence[str]) -> dict[str, MintPowers]:
+        return await read_powers(self._reads, [mint for mint in mints if mint not in self._plain_mints])
+
     async def metadata(self, mint: str) -> TokenMetadata | None:
         return decode_metadata(await self._mint_account(mint)) or await metaplex.read(self._endpoints, mint)
 
@@ -292,9 +296,6 @@ class PumpChain:
     async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:
         return await closings.closable(self._endpoints, self._reads, address, mints)
 
-    def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
-        return closings.build_closing(order, Hash.from_string(blockhash.value))
-
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
         is_pools = program == PUMPSWAP
         known = self._pools.latest(canaries.COINS) if is_pools else canaries.some_of(list(self._coins))
@@ -364,6 +365,9 @@ class PumpChain:
         if landed is not None:
             self._reads.landed(address, mint, landed)
         return landed
+
+    async def sold(self, signature: str, seller: str, mint: str, besides: str) -> int | None:
+        return await swaps.sold_in(self._endpoints, signature, seller, mint, besides)
 
     async def signatures_since(self, signature: str) -> list[tuple[str, int]]:
         """Signature and slot of the launchpad's transactions after one, failed ones left out; one page, newest first."""

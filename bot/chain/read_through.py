@@ -12,7 +12,7 @@ from bot.trading.intent import Side
 from bot.trading.liquidity import LiquidityLock
 from bot.trading.metadata import TokenMetadata
 from bot.trading.route import Route
-from bot.trading.token_check import MintFacts
+from bot.trading.token_check import MintFacts, MintPowers
 from bot.trading.venue import OwnVenue, Venue
 
 
@@ -34,6 +34,9 @@ class ReadThrough:
     async def looks(self, mint: str, told: OwnVenue) -> list[OwnVenue]:
         return await self.real.looks(mint, told)
 
+    async def sold(self, signature: str, seller: str, mint: str, besides: str) -> int | None:
+        return await self.real.sold(signature, seller, mint, besides)
+
     async def routes(self, mints: Sequence[str]) -> dict[str, Venue]:
         return await self.real.routes(mints)
 
@@ -42,6 +45,9 @@ class ReadThrough:
 
     async def mint_facts(self, mint: str) -> MintFacts:
         return await self.real.mint_facts(mint)
+
+    async def mint_powers(self, mints: Sequence[str]) -> dict[str, MintPowers]:
+        return await self.real.mint_powers(mints)
 
     async def metadata(self, mint: str) -> TokenMetadata | None:
         return await self.real.metadata(mint)

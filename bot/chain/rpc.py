@@ -20,7 +20,7 @@ from bot.chain.allowance import HISTORY_SEARCH
 from bot.chain.json_rpc import JsonRpc
 from bot.chain.rpc_errors import EndpointBehind, EndpointBlind, RpcFault, SlotNotReached, already_processed, rejection
 from bot.chain.transport import Transport, one_line
-from bot.errors import ChainUnavailable
+from bot.errors import ChainUnavailable, DecodeError
 
 Answer = TypeVar("Answer")
 Commitment = Literal["processed", "confirmed", "finalized"]
@@ -223,13 +223,10 @@ class RpcClient:
             self._saw(shown=value is not None)
 
     def _account(self, method: str, value: wire.Account) -> AccountData:
-        text, encoding = value.data
         try:
-            if encoding == "base64":
-                return AccountData(value.owner, base64.b64decode(text, validate=True), value.lamports)
-        except (binascii.Error, ValueError):
-            raise self._garbled(method, "account data that is not base64") from None
-        raise self._garbled(method, f"account data in encoding {one_line(encoding)}")
+            return account_data(value)
+        except DecodeError as error:
+            raise self._garbled(method, str(error)) from None
 
     async def token_holdings(
         self, owner: str, token_program: str, commitment: Commitment, *, not_before: int = 0
@@ -341,6 +338,17 @@ class RpcClient:
                 raise rejected from None
             if not already_processed(fault):
                 raise
+
+
+def account_data(value: wire.Account) -> AccountData:
+    """An account as it was told; raises DecodeError for data in another encoding than base64."""
+    text, encoding = value.data
+    try:
+        if encoding == "base64":
+            return AccountData(value.owner, base64.b64decode(text, validate=True), value.lamports)
+    except (binascii.Error, ValueError):
+        raise DecodeError("account data that is not base64") from None
+    raise DecodeError(f"account data in encoding {one_line(encoding)}")
 
 
 def _at_least(config: dict[str, Any], slot: int) -> dict[str, Any]:

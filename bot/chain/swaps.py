@@ -17,6 +17,7 @@ from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
 from bot.chain.endpoints import Endpoints
 from bot.chain.landed import account_keys, event_payloads
 from bot.chain.record_cache import RecordCache
+from bot.chain.rpc import RpcClient
 from bot.errors import DecodeError
 from bot.ports import WalletMove, WalletSignal, WalletTransaction
 from bot.trading.intent import Side
@@ -55,6 +56,20 @@ class PumpWallets:
 
     async def _read(self, signature: str) -> wire.TransactionRecord | None:
         return await self._endpoints.first_known(lambda client: client.transaction(signature, "confirmed"))
+
+
+async def sold_in(endpoints: Endpoints, signature: str, seller: str, mint: str, besides: str) -> int | None:
+    """What a wallet sold of a token in a transaction, as another endpoint than `besides` shows it; see the port `Chain`."""
+
+    async def ask(client: RpcClient) -> int | None:
+        record = await client.transaction(signature, "confirmed")
+        if record is None:
+            return None
+        swaps = swaps_in(record, signature, seller)
+        return sum(swap.token_raw for swap in swaps if swap.mint == mint and swap.side is Side.SELL)
+
+    known, _ = await endpoints.known_by_two(ask, within_s=0.0, besides=[besides])
+    return known[0][1] if known else None
 
 
 def move_in(record: wire.TransactionRecord, signature: str, address: str) -> WalletMove:

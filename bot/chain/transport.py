@@ -17,9 +17,9 @@ import httpx
 import trio
 
 from bot.chain.key_file import Key, filled
-from bot.chain.retry_after import retry_after_s
 from bot.clock import system_clock
 from bot.errors import ChainUnavailable, StartupError
+from bot.execution.retry_after import retry_after_s
 
 Answer = TypeVar("Answer")
 

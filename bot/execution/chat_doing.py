@@ -12,8 +12,18 @@ import trio
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
 from bot.execution.chat_intake import enters
+from bot.execution.chat_pictures import ChatPictures
 from bot.execution.chat_saying import Speaker, until_taken
-from bot.execution.chat_words import FAILED, KEY_DELETED, KEY_STAYS, LATE_PRESS, OVERTAKEN, TOO_SLOW, WORKING
+from bot.execution.chat_words import (
+    FAILED,
+    KEY_DELETED,
+    KEY_STAYS,
+    LATE_PRESS,
+    OVERTAKEN,
+    STAYS,
+    TOO_SLOW,
+    WORKING,
+)
 from bot.ports import ButtonPress, ChatApi, ChatDoor, ChatReply, ChatText, TakenCommand
 
 log = structlog.get_logger()
@@ -26,13 +36,15 @@ SLOW_S = 2.0  # after that long somebody who waits is told that it is being done
 class Doer:
     """Does commands of private chats, whose ids are those of their people.
 
-    `done` hears of each command when it had its effect, before it is answered. `_entering` are those that would buy, or
-    let something buy, while they are being done.
+    `done` hears of each command when it had its effect, before it is answered, `forget` of each message that is not to stay.
+    `_entering` are those that would buy, or let something buy, while they are being done.
     """
 
     api: ChatApi
     door: ChatDoor
     done: Callable[[TakenCommand], None]
+    forget: Callable[[int, int], None]
+    pictures: ChatPictures | None = None
     _entering: dict[int, trio.CancelScope] = field(default_factory=dict)
 
     async def say(self, chat_id: int, text: str, *, urgent: bool = False) -> None:
@@ -47,7 +59,7 @@ class Doer:
     async def press(self, press: ButtonPress, command: TakenCommand) -> None:
         """A button's data is a command. A press that cannot be answered any more is old, and not done unasked."""
         if await self._is_answered(press):
-            await self.command(command)
+            await self.command(command, card=press.message_id)
         else:
             self.done(command)
             await self.say(press.chat_id, LATE_PRESS)
@@ -59,8 +71,11 @@ class Doer:
                 nursery.start_soon(self._is_answered, press)
             await self.command(command, urgent=True)
 
-    async def command(self, command: TakenCommand, *, urgent: bool = False) -> None:
-        """Run a command and reply. What takes long is announced; the reply then takes the announcement's place."""
+    async def command(self, command: TakenCommand, *, card: int | None = None, urgent: bool = False) -> None:
+        """Run a command and reply. What takes long is announced; the reply then takes the announcement's place.
+
+        Otherwise a reply that ends the card, the message whose button was pressed, takes the place of that.
+        """
         announced: list[int] = []
         waiting = trio.CancelScope()
         async with trio.open_nursery() as nursery:
@@ -70,7 +85,11 @@ class Doer:
             finally:
                 self.done(command)
             waiting.cancel()
-        await Speaker(self.api).say(command.telegram_id, reply, *announced, urgent=urgent)
+        place = announced[0] if announced else card if reply.ends_card else None
+        message_id = await Speaker(self.api, self.forget).say(command.telegram_id, reply, place, urgent=urgent)
+        await self.door.said(command.telegram_id, reply, message_id)
+        if reply.picture is not None and self.pictures is not None:
+            await self.pictures.show(command.telegram_id, reply.picture)
 
     async def shred(self, update: ChatText) -> None:
         """Delete a message that looks like a private key, and say so."""
@@ -82,6 +101,14 @@ class Doer:
             told = KEY_STAYS
             log.error("secret_not_deleted", update=update.update_id, reason=str(error))
         await self.say(update.chat_id, told)
+
+    async def unsay(self, chat_id: int, message_id: int) -> None:
+        """Delete a message of ours that held a secret, and say so where it stays."""
+        try:
+            await until_taken(partial(self.api.delete, chat_id, message_id), inf)
+        except (ChatRejected, ChatForbidden) as error:
+            log.error("secret_not_deleted", reason=str(error))
+            await self.say(chat_id, STAYS)
 
     async def _is_answered(self, press: ButtonPress) -> bool:
         """Tell the presser that his press has come; False for one that is too old for that, or was taken already."""

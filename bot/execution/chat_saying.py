@@ -24,33 +24,47 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Says replies. What is lost here a user can ask for again, so that nobody waits for it for ever."""
+    """Says replies. What is lost here a user can ask for again, so that nobody waits for it for ever.
+
+    `forget` hears of each message that is not to stay, by chat and message id.
+    """
 
     api: ChatApi
+    forget: Callable[[int, int], None] | None = None
 
-    async def say(self, chat_id: int, reply: ChatReply, announced: int | None = None, *, urgent: bool = False) -> None:
-        """Send a reply, its first part in the place of an announcement."""
+    async def say(
+        self, chat_id: int, reply: ChatReply, in_place_of: int | None = None, *, urgent: bool = False
+    ) -> int | None:
+        """Send a reply, its first part in the place of a message of ours; the message of its last part, None where it is lost."""
         last = len(reply.parts) - 1
+        said: int | None = None
         try:
             for number, part in enumerate(reply.parts):
                 buttons = reply.buttons if number == last else ()
-                await self._say_part(chat_id, part, buttons, announced if number == 0 else None, urgent=urgent)
+                place = in_place_of if number == 0 else None
+                said = await self._say_part(chat_id, part, buttons, place, urgent=urgent)
+            if reply.secret is not None:
+                message_id = await until_taken(partial(self.api.send, chat_id, reply.secret), REPLY_S)
+                if self.forget is not None:
+                    self.forget(chat_id, message_id)
             if reply.document is not None:
                 await until_taken(partial(self.api.send_document, chat_id, reply.document), REPLY_S)
         except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
             log.warning("reply_lost", reason=str(error))
+            return None
+        return said
 
     async def _say_part(
-        self, chat_id: int, text: str, buttons: Sequence[Button], announced: int | None, *, urgent: bool
-    ) -> None:
-        if announced is not None:
+        self, chat_id: int, text: str, buttons: Sequence[Button], in_place_of: int | None, *, urgent: bool
+    ) -> int:
+        if in_place_of is not None:
             try:
-                edit = partial(self.api.edit, chat_id, announced, text, buttons, urgent=urgent)
+                edit = partial(self.api.edit, chat_id, in_place_of, text, buttons, urgent=urgent)
                 await until_taken(edit, REPLY_S)
-                return
+                return in_place_of
             except ChatRejected as error:
-                log.info("announcement_gone", reason=str(error))
-        await until_taken(partial(self.api.send, chat_id, text, buttons, urgent=urgent), REPLY_S)
+                log.info("message_not_replaced", reason=str(error))
+        return await until_taken(partial(self.api.send, chat_id, text, buttons, urgent=urgent), REPLY_S)
 
 
 async def until_taken(call: Callable[[], Awaitable[Result]], patience_s: float) -> Result:

@@ -30,3 +30,4 @@ KEY_STAYS = (
     "That looked like a private key or a recovery phrase, and I am not allowed to delete it: delete it yourself. Whoever"
     " has seen it can take the money: move the funds to a new wallet now. I never need a key from you."
 )
+STAYS = "I could not delete the message above that holds a secret of yours: delete it yourself, now."

@@ -21,11 +21,11 @@ from bot.execution.messages import expired_message, failed_message, fill_message
 from bot.execution.policy import Policy
 from bot.execution.program_errors import ProgramErrors
 from bot.execution.units_book import UnitsBook
+from bot.execution.untraded import book_closing, book_withdrawal
 from bot.ports import Chain, OutboxMessage, Settled, Store
-from bot.trading.closing import check_closed
 from bot.trading.failures import program_failure
 from bot.trading.fill import Brought, EvidenceError, LandedTransaction, brought_by, fill_from
-from bot.trading.intent import MAY_LAND, Attempt, Context, Intent, IntentState, Side
+from bot.trading.intent import MAY_LAND, TRADES, Attempt, Context, Intent, IntentState, Side
 from bot.trading.ladder import is_quoted_again
 from bot.trading.ledger import Leg, legs_of_failed, legs_of_fill, legs_of_strange
 from bot.trading.recovery import Absence, SignatureStatus, Step, has_succeeded, next_step
@@ -126,8 +126,8 @@ class Confirmer:
         else:
             log.warning("intent_given_up", intent=intent.id, reason=reason)
 
-    async def round(self, settle_before_ms: int | None = None) -> None:
-        """Ask once about everything that is followed and take each attempt's next step.
+    async def round(self, settle_before_ms: int | None = None, only: Sequence[str] | None = None) -> None:
+        """Ask once about everything that is followed, or `only` about these signatures, and take each attempt's next step.
 
         With `settle_before_ms`, milliseconds since 1970, only fills of orders that were made before that moment are settled.
         What waits for its settlement is known to have landed, so that nobody signs it again meanwhile.
@@ -136,7 +136,7 @@ class Confirmer:
         their steps beside each other, so that what they write shares its transactions; the attempts of one order take
         turns. A chain that cannot be asked ends the round.
         """
-        entries = self.in_flight.all()
+        entries = self.in_flight.all(only)
         if not entries:
             return
         asked_at_s = trio.current_time()
@@ -218,8 +218,8 @@ class Confirmer:
         request = intent.request
         if request.side is Side.SELL and self.in_flight.owes_buy(request.wallet_id, request.mint):
             return  # what it sold is settled first
-        if request.side is Side.CLOSE:
-            await self._settle_closing(entry, landed, is_final=is_final)
+        if request.side not in TRADES:
+            await self._settle_untraded(entry, landed, is_final=is_final)
             return
         try:
             if entry.decided:
@@ -254,23 +254,17 @@ class Confirmer:
         self.balances.moved(intent.request.wallet_id, fill.wallet_delta_lamports, fill.slot)
         self.in_flight.filled(entry.attempt.signature)
 
-    async def _settle_closing(self, entry: Followed, landed: LandedTransaction, *, is_final: bool) -> None:
-        """Accounts were closed: what came back and what it cost is booked, and nobody is told."""
+    async def _settle_untraded(self, entry: Followed, landed: LandedTransaction, *, is_final: bool) -> None:
+        """Accounts were closed, or SOL was sent out."""
         intent = entry.intent
         try:
-            check_closed(landed, intent.request.closes)
+            if intent.request.side is Side.CLOSE:
+                await book_closing(self.store, self.clock, intent, landed)
+            else:
+                await book_withdrawal(self.store, self.clock, intent, landed)
         except EvidenceError as error:
             await self._strange(entry, landed, error, is_final=is_final)
             return
-        await self.store.settle_closing(intent.id, landed, now_ms=self.clock.now_ms())
-        log.info(
-            "accounts_closed",
-            intent=intent.id,
-            signature=landed.signature,
-            accounts=len(landed.closed),
-            wallet_delta_lamports=landed.wallet_delta_lamports,
-            slot=landed.slot,
-        )
         self.balances.moved(intent.request.wallet_id, landed.wallet_delta_lamports, landed.slot)
         self.in_flight.filled(entry.attempt.signature)
 

@@ -15,6 +15,8 @@ from bot.trading.recovery import Absence
 ENDED_KEPT = 4_096
 LOOK_S = 1.0  # between two looks at whether what should have landed was asked for
 
+SPENDS = frozenset({Side.BUY, Side.WITHDRAW})  # what reserves more than its fee
+
 
 @dataclass(frozen=True, slots=True)
 class LandedError:
@@ -79,6 +81,9 @@ class InFlight:
     _news: dict[str, trio.Event] = field(default_factory=dict)  # by intent that somebody waits for
     _abandoned: set[str] = field(default_factory=set)
     _arrival: trio.Event = field(default_factory=trio.Event)
+    _change: trio.Event = field(default_factory=trio.Event)
+    _hinted: dict[str, None] = field(default_factory=dict)  # signatures that somebody says have landed
+    _hint: trio.Event = field(default_factory=trio.Event)
     stuck: dict[str, Stuck] = field(default_factory=dict)  # by signature, what the database refuses again and again
     _outcomes: Counter[str] = field(default_factory=Counter)  # by wallet
     _ended: OrderedDict[str, None] = field(default_factory=OrderedDict)  # signatures that had their outcome lately
@@ -97,6 +102,7 @@ class InFlight:
         if not followed.decided:
             self._undecide(intent)
         self._arrival.set()
+        self._change.set()
 
     def count(self, intent_id: str, attempts: Iterable[Attempt]) -> None:
         """Count attempts of an undecided intent: the highest number, and the fees of those that were not proven dead."""
@@ -138,6 +144,35 @@ class InFlight:
             self._followed[signature] = replace(
                 followed, looked_for_at_s=asked_at_s, is_there=is_there, has_succeeded=has_succeeded
             )
+
+    def hint(self, signature: str) -> None:
+        """Somebody says that an attempt has landed: a reason to ask for it now, and for nothing else."""
+        if signature in self._followed:
+            self._hinted[signature] = None
+            self._hint.set()
+
+    def take_hints(self) -> list[str]:
+        """The attempts that are to be asked for because of a hint, each once."""
+        hinted = [signature for signature in self._hinted if signature in self._followed]
+        self._hinted.clear()
+        return hinted
+
+    async def hints(self) -> None:
+        """Wait until there is a hint."""
+        if not self._hinted:
+            self._hint = trio.Event()
+            await self._hint.wait()
+
+    def unseen(self) -> list[str]:
+        """The followed attempts that are not known to have landed well: sales before purchases, then the newest first."""
+        waiting = [one for one in reversed(self._followed.values()) if not one.has_succeeded and one.error is None]
+        waiting.sort(key=lambda one: one.intent.request.side is not Side.SELL)
+        return [one.attempt.signature for one in waiting]
+
+    async def changed(self) -> None:
+        """Wait until others are followed than before."""
+        await self._change.wait()
+        self._change = trio.Event()
 
     def is_missing(self, intent_id: str, since_s: float) -> bool:
         """Whether none of an intent's attempts was there when the chain was asked for it at that moment or later."""
@@ -240,6 +275,7 @@ class InFlight:
             self._ended.popitem(last=False)
         followed = self._followed.pop(signature, None)
         if followed is not None:
+            self._change.set()
             wallet_id = followed.intent.request.wallet_id
             self._outcomes[wallet_id] += 1
             del self._of_wallets[wallet_id][signature]
@@ -266,9 +302,11 @@ class InFlight:
         if event is not None:
             event.set()
 
-    def all(self) -> list[Followed]:
-        """What is followed now, oldest first."""
-        return list(self._followed.values())
+    def all(self, only: Iterable[str] | None = None) -> list[Followed]:
+        """What is followed now, oldest first; `only` those of these signatures that are, in their order."""
+        if only is None:
+            return list(self._followed.values())
+        return [self._followed[one] for one in only if one in self._followed]
 
     def of(self, signature: str) -> Followed | None:
         """What is known of an attempt now; None when it is not followed any more."""
@@ -307,9 +345,9 @@ class InFlight:
     def may_take(self, wallet_id: str) -> int:
         """The most lamports that what is on its way may still take from a wallet; what sales bring is not counted."""
         entries = self._of_wallet(wallet_id)
-        buys = {one.intent.id: one.intent for one in entries if one.intent.request.side is Side.BUY}
-        fees = sum(one.attempt.fee_lamports for one in entries if one.intent.request.side is not Side.BUY)
-        return fees + sum(intent.reserved_lamports for intent in buys.values())
+        spends = {one.intent.id: one.intent for one in entries if one.intent.request.side in SPENDS}
+        fees = sum(one.attempt.fee_lamports for one in entries if one.intent.request.side not in SPENDS)
+        return fees + sum(intent.reserved_lamports for intent in spends.values())
 
     def wallet_ids(self) -> frozenset[str]:
         """Wallets with something undecided."""

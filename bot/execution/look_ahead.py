@@ -15,6 +15,7 @@ from bot.ports import Preview, Wallet
 from bot.trading.intent import Intent, Side, TradeRequest
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.risk_gate import Check, Refused, RiskSnapshot, admit, entry_checks
+from bot.trading.route import Route
 from bot.trading.venue import impact_bps, program_of
 
 log = structlog.get_logger()
@@ -65,6 +66,7 @@ class LookAhead:
             network_fee_lamports=SIGNATURE_FEE_LAMPORTS + fee_lamports,
             tip_lamports=tip,
             warnings=warnings,
+            fees_are_known=not isinstance(priced.venue, Route),
         )
 
     async def entry_checks(self, request: TradeRequest, wallet: Wallet) -> tuple[Check, ...] | Refused:

@@ -9,14 +9,14 @@ from bot.clock import Clock
 from bot.ports import OutboxMessage, Reversed, Wallet, WalletMove
 from bot.trading.failures import after_failed_sale
 from bot.trading.fill import Brought, Fill, LandedTransaction
-from bot.trading.intent import Context, Intent, Side
+from bot.trading.intent import Context, Intent, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.standing import StandingOrder
 from bot.trading.trading_state import Halt
 
 
-def _message(
+def order_message(
     clock: Clock, intent: Intent, kind: str, payload: dict[str, object], *, urgent: bool = False
 ) -> OutboxMessage:
     request = intent.request
@@ -24,16 +24,29 @@ def _message(
         id=clock.new_id(),
         user_id=request.user_id,
         kind=kind,
-        payload={"mint": request.mint, "mode": request.mode.value, "side": request.side.value, **payload},
+        payload={
+            "mint": request.mint,
+            "mode": request.mode.value,
+            "side": request.side.value,
+            **_sent_to(request),
+            **payload,
+        },
         urgent=urgent,
         trace_id=intent.id,
         created_at_ms=clock.now_ms(),
     )
 
 
+def _sent_to(request: TradeRequest) -> dict[str, object]:
+    """Of a withdrawal, which has no mint: how much was to go where."""
+    if request.side is not Side.WITHDRAW:
+        return {}
+    return {"to": request.to_address, "lamports": request.spend_lamports}
+
+
 def fill_message(clock: Clock, intent: Intent, fill: Fill, position: Position, realized_lamports: int) -> OutboxMessage:
     """A buy or a sale was settled."""
-    return _message(
+    return order_message(
         clock,
         intent,
         "fill",
@@ -48,6 +61,7 @@ def fill_message(clock: Clock, intent: Intent, fill: Fill, position: Position, r
             "position_id": position.id,
             "signature": fill.signature,
             "reason": intent.request.reason,
+            "evidence": intent.request.evidence,
         },
     )
 
@@ -68,24 +82,24 @@ def failed_message(
         payload["advice"] = after_failed_sale(landed.program_error)
     if brought is not None:
         payload |= {"brought_token_raw": brought.token_raw, "brought_for_lamports": brought.cost_lamports}
-    return _message(clock, intent, "order_failed", payload)
+    return order_message(clock, intent, "order_failed", payload)
 
 
 def expired_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessage:
     """An order is proven never to have landed."""
-    return _message(clock, intent, "order_expired", {"signature": signature})
+    return order_message(clock, intent, "order_expired", {"signature": signature})
 
 
 def unknown_message(clock: Clock, intent: Intent, signature: str) -> OutboxMessage:
     """An order can no longer land and is not proven either way; told once, however often this is written."""
-    message = _message(clock, intent, "order_unknown", {"signature": signature})
+    message = order_message(clock, intent, "order_unknown", {"signature": signature})
     return replace(message, id=f"unknown:{intent.id}")
 
 
 def rolled_back_message(clock: Clock, reversed_: Reversed, because: str) -> OutboxMessage:
     """The network took back an order's transaction, or the one that it was booked on top of, `because`."""
     fill, signature = reversed_.fill, reversed_.attempt.signature
-    message = _message(
+    message = order_message(
         clock,
         reversed_.intent,
         "rolled_back",
@@ -103,7 +117,7 @@ def rolled_back_message(clock: Clock, reversed_: Reversed, because: str) -> Outb
 def landed_after_all_message(clock: Clock, reversed_: Reversed) -> OutboxMessage:
     """What was told of an order's end was wrong: its transaction has landed after all."""
     signature = reversed_.attempt.signature
-    message = _message(clock, reversed_.intent, "landed_after_all", {"signature": signature}, urgent=True)
+    message = order_message(clock, reversed_.intent, "landed_after_all", {"signature": signature}, urgent=True)
     return replace(message, id=f"landed_after_all:{signature}:{reversed_.attempt.rollbacks}")
 
 

@@ -45,7 +45,7 @@ from bot.ports import (
     User,
     Wallet,
 )
-from bot.trading.failures import order_failure
+from bot.trading.failures import OF_CLOSING, order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
@@ -313,20 +313,23 @@ class Pipeline:
         """
         if request.context is not Context.SNIPER:
             return None
-        units = self.rehearsals.units(request.mint, request.mode)
-        return (
-            None if units is None else replace(order, compute_unit_limit=min(order.compute_unit_limit, units * 3 // 2))
-        )
+        if (units := self.rehearsals.units(request.mint, request.mode)) is None:
+            return None
+        return replace(order, compute_unit_limit=min(order.compute_unit_limit, units * 3 // 2))
 
     async def _simulated(self, request: TradeRequest, order: SwapOrder, *, tries_sale: bool) -> SwapOrder:
-        """Every other buy, and every order by an offer, which is checked there: one that would fail costs nothing."""
-        try:
-            if tries_sale:
-                await self.trials.prove(self.chain, order, request.mode)
-            used = await self.chain.compute_units(order)
-        except SendRejected as error:
-            self.errors.ended(order.mint, error.program_error, error.failed_program)
-            raise
+        """Every other buy and every order by an offer: one that would fail costs nothing, or leaves its account open."""
+        while True:
+            try:
+                if tries_sale:
+                    await self.trials.prove(self.chain, order, request.mode)
+                used = await self.chain.compute_units(order)
+                break
+            except SendRejected as error:
+                if not (order.close_account and error.program_error in OF_CLOSING):
+                    self.errors.ended(order.mint, error.program_error, error.failed_program)
+                    raise
+                order = replace(order, close_account=False)
         return replace(order, compute_unit_limit=min(order.compute_unit_limit, used + used // 5))
 
     async def _sign(self, intent: Intent, wallet: Wallet, order: SwapOrder, *, sells_all: bool) -> Attempt:

@@ -19,7 +19,7 @@ class Policy:
     an order uses, nor whether it is what was asked for. `planned_max_age_ms` is how long an intent may stay unsigned before
     its maker is taken for dead. The priority fee is what the market pays, from `priority_fee_lamports` up to what the
     order's user allows and the operator's ceiling. A token account that was seen empty for `close_emptied_after_s` is closed,
-    None keeps all of them.
+    None keeps all of them. `user_credits_per_minute` is what the questions of one user may cost the endpoints.
     """
 
     ceilings: Ceilings
@@ -38,3 +38,4 @@ class Policy:
     finality_interval_s: float = 5.0
     canary_interval_s: float = 3_600.0
     close_emptied_after_s: float | None = 600.0
+    user_credits_per_minute: int = 120

@@ -15,13 +15,14 @@ from bot.ports import PricePoint
 from bot.trading.curve import Curve
 from bot.trading.pool import Pool
 from bot.trading.route import Route
-from bot.trading.venue import Venue, same_reserves, told_by
+from bot.trading.venue import Venue, borne_out, same_reserves, told_by
 
 log = structlog.get_logger()
 
 DRAWER_MS = (
     250  # watched mints lie together by when they were last read, so that nobody goes over all to find the old ones
 )
+OF_SLOT_MAX = 64  # states of one slot that are remembered, of one mint
 # Reserves that are older than this while others are read again all the time are not watched, whoever waits for them.
 LOST_AFTER_MS = 10_000
 
@@ -31,22 +32,27 @@ class _Entry:
     """`drawer` is the number of the one that a watched mint lies in, None for one that nobody watches.
 
     `read_at_ms` is when its reserves were last asked for, or told by nobody alone, 0 for never: one endpoint's stream that
-    tells something again and again keeps nobody from asking.
+    tells something again and again keeps nobody from asking. `holders` are those of its watchers who hold the mint,
+    `readings` is how often it was polled since it is watched, `of_slot` what was told of the slot that stands, in its order.
     """
 
     watchers: int = 0
+    holders: int = 0
+    readings: int = 0
     followers: int = 0
     point: PricePoint | None = None
     read_at_ms: int = 0
     doubted: bool = False
     drawer: int | None = None
     told: dict[str, PricePoint] = field(default_factory=dict)
+    of_slot: list[Venue] = field(default_factory=list)
     changed: trio.Event = field(default_factory=trio.Event)
 
     def begin(self) -> None:
         """Know nothing."""
-        self.point, self.doubted, self.read_at_ms = None, False, 0
+        self.point, self.doubted, self.read_at_ms, self.readings = None, False, 0, 0
         self.told.clear()
+        self.of_slot.clear()
 
     def overrules(self, point: PricePoint, after_ms: int) -> bool:
         """Whether reserves that were just asked for count although they are of an older slot than those that stand.
@@ -71,8 +77,8 @@ class PriceBook:
     _answered_at_ms: int = 0
 
     @contextmanager
-    def watching(self, mint: str) -> Iterator[None]:
-        """Keep a mint's reserves current for as long as the block runs.
+    def watching(self, mint: str, *, held: bool = False) -> Iterator[None]:
+        """Keep a mint's reserves current for as long as the block runs; `held` says that somebody holds it.
 
         What is known of a mint that was only followed may be old, and nobody may decide by it: a watch begins with nothing.
         """
@@ -81,10 +87,12 @@ class PriceBook:
             entry.begin()
             self._put(mint, entry)
         entry.watchers += 1
+        entry.holders += held
         try:
             yield
         finally:
             entry.watchers -= 1
+            entry.holders -= held
             if entry.watchers == 0:
                 self._take_out(mint, entry)
             self._let_go(mint, entry)
@@ -123,6 +131,10 @@ class PriceBook:
                 told_by=told_by(standing.venue),
                 read_slot=point.venue.slot,
             )
+        if standing is None or point.venue.slot != standing.venue.slot:
+            entry.of_slot.clear()
+        if len(entry.of_slot) < OF_SLOT_MAX:
+            entry.of_slot.append(point.venue)
         known, entry.point = entry.point, point
         entry.told[told_by(point.venue)] = point
         if outlives_ms is not None or not told_by(point.venue):
@@ -132,6 +144,25 @@ class PriceBook:
         if known is None or _has_moved(known.venue, point.venue):
             entry.changed.set()
             entry.changed = trio.Event()
+
+    def show(self, mint: str, point: PricePoint) -> None:
+        """Take the state of an account, which does not say after which trade of its slot it was.
+
+        A newer slot counts. Of the slot that stands, what was told of it before is nothing new, unless two tell by it what
+        stands; what was not is taken for the later one.
+        """
+        entry = self._entries.get(mint)
+        standing = None if entry is None else entry.point
+        if entry is None or (standing is not None and type(standing.venue) is not type(point.venue)):
+            return
+        if standing is None or standing.venue.slot != point.venue.slot:
+            self.push(mint, point)
+        elif same_reserves(standing.venue, point.venue):
+            tellers = {told_by(standing.venue), told_by(point.venue)}
+            if "" not in tellers and len(tellers) > 1 and not isinstance(point.venue, Route):
+                self.bear_out(mint, replace(point, venue=borne_out(point.venue)))
+        elif not any(same_reserves(one, point.venue) for one in entry.of_slot):
+            self.push(mint, point)
 
     def bear_out(self, mint: str, point: PricePoint) -> None:
         """Two have told of these reserves alike: where they still stand they are nobody's single word any more.
@@ -222,10 +253,30 @@ class PriceBook:
             stale += _oldest_first(old)
         return stale
 
+    def read_again(self, mint: str) -> int:
+        """Count one more reading of a watched mint; how many there were before it since it is watched."""
+        entry = self._entries.get(mint)
+        if entry is None:
+            return 0
+        entry.readings += 1
+        return entry.readings - 1
+
     def in_pools(self) -> list[str]:
         """The watched mints that trade in their pools, in order."""
         watched = [(mint, entry.point) for mint, entry in self._entries.items() if entry.watchers]
         return sorted(mint for mint, point in watched if point and isinstance(point.venue, Pool))
+
+    def wake(self, mint: str) -> None:
+        """Have whoever waits for another price of a mint look again: something beside its price has become known."""
+        entry = self._entries.get(mint)
+        if entry is not None:
+            entry.changed.set()
+            entry.changed = trio.Event()
+
+    def held(self) -> list[tuple[str, PricePoint | None]]:
+        """The mints that somebody holds, each with its newest reserves, those watched last first."""
+        entries = reversed(self._entries.items())
+        return [(mint, entry.point) for mint, entry in entries if entry.holders]
 
     def doubt(self, mint: str) -> None:
         """Somebody traded a mint: its reserves have to be read again."""

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
 
-from bot.errors import KeyUnavailable
-from bot.ports import SealedKey, Signing, Store, Vault, Wallet
+from bot.errors import CodeRefused, KeyUnavailable, SigningRefused
+from bot.execution.alerts import Alert
+from bot.execution.vault_alerts import signing_refused
+from bot.ports import SealedKey, Signing, Store, Vault, Wallet, Withdrawing, Withdrawn
 
 KEPT_S = 30.0  # a key that was sealed anew is read within this time
 
 
 @dataclass(slots=True)
 class SealedKeys:
-    """What is kept is sealed as in its row: the vault opens it for one signature and keeps nothing."""
+    """What is kept is sealed as in its row: the vault opens it for one signature and keeps nothing.
+
+    `alert` tells operators of what the vault refuses to sign.
+    """
 
     store: Store
     vault: Vault
+    alert: Callable[[Alert], None]
     _kept: OrderedDict[str, tuple[float, SealedKey]] = field(
         default_factory=OrderedDict
     )  # with when it was read, oldest first
@@ -31,6 +38,19 @@ class SealedKeys:
         key = await self._of(wallet.id)
         try:
             return await self.vault.sign(wallet, key, asked)
+        except KeyUnavailable as error:
+            self._kept.pop(wallet.id, None)
+            if isinstance(error, SigningRefused):
+                self.alert(signing_refused(wallet, asked, str(error)))
+            raise
+
+    async def sign_withdrawal(self, wallet: Wallet, asked: Withdrawing) -> Withdrawn:
+        """The same of a withdrawal; raises CodeRefused too."""
+        key = await self._of(wallet.id)
+        try:
+            return await self.vault.sign_withdrawal(wallet, key, asked)
+        except CodeRefused:
+            raise
         except KeyUnavailable:
             self._kept.pop(wallet.id, None)
             raise

@@ -63,14 +63,19 @@ def _wish(story: OrderStory) -> Iterator[Step]:
         accounts = f"the emptied accounts of {', '.join(request.closes)}"
         yield Step(intent.created_at_ms, "admitted", f"close {accounts}: {request.reason}; intent {intent.id}")
         return
+    if request.side is Side.WITHDRAW:
+        what = f"withdraw {format_sol(request.spend_lamports)} SOL to {request.to_address}"
+        yield Step(intent.created_at_ms, "admitted", f"{what}: {request.reason}; intent {intent.id}")
+        return
     if request.side is Side.BUY:
         amount = f"for {format_sol(request.spend_lamports)} SOL"
     else:
         amount = f"{request.share_bps / 100:g} %" if request.share_bps else f"{format_tokens(request.token_raw)} tokens"
+    because = f"{request.reason}, because {request.evidence}" if request.evidence else request.reason
     yield Step(
         intent.created_at_ms,
         "admitted",
-        f"{request.side} {amount} of {request.mint} by {request.context}: {request.reason}; intent {intent.id}",
+        f"{request.side} {amount} of {request.mint} by {request.context}: {because}; intent {intent.id}",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.ports import Chain, Store, Wallet, WalletBalances
-from bot.trading.intent import MAY_LAND, Attempt, Intent, Side
+from bot.trading.intent import MAY_LAND, TRADES, Attempt, Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ async def under_way(store: Store, chain: Chain, wallet: Wallet, slot: int) -> Un
     unproven = await store.unproven()
     rows = (*undecided, *unproven)
     mine = [(intent, attempts) for intent, attempts in rows if intent.request.wallet_id == wallet.id]
-    mints = frozenset(mint for intent, _ in mine for mint in intent.request.closes or (intent.request.mint,))
+    mints = frozenset(mint for intent, _ in mine for mint in intent.request.closes or (intent.request.mint,) if mint)
     may_land = [(intent, attempt) for intent, attempts in mine for attempt in attempts if attempt.state in MAY_LAND]
     lamports, token_raw = 0, Counter[str]()
     for intent, attempt in await _landed_by(chain, may_land, slot) if may_land else ():
@@ -49,7 +49,7 @@ async def under_way(store: Store, chain: Chain, wallet: Wallet, slot: int) -> Un
         if done is None or not done.borne_out:
             return None
         lamports += done.wallet_delta_lamports
-        if intent.request.side is not Side.CLOSE:  # which moves no tokens, and has no one mint
+        if intent.request.side in TRADES:  # what is none moves no tokens, and has no one mint
             token_raw[intent.request.mint] += done.token_delta_raw
     return UnderWay(lamports, token_raw, mints, any(row.request.wallet_id == wallet.id for row, _ in undecided))
 

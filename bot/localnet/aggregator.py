@@ -26,7 +26,7 @@ from bot.localnet import liquidity
 from bot.localnet.chain import Chain
 from bot.localnet.faults import JUPITER_LIES, RATE_LIMIT, RATE_LIMIT_RETRY_AFTER_S, FaultTable
 from bot.localnet.launchpad import BPS, create_associated_token, rent_exempt_lamports
-from bot.localnet.liquidity import Place, PoolReserves
+from bot.localnet.liquidity import Place
 
 ROUTE_V2 = bytes.fromhex("bb64facc31c4af14")
 LABEL = "Pump.fun Amm"
@@ -142,7 +142,7 @@ class Aggregator:
         if source == target or at.WRAPPED_SOL_MINT not in {source, target}:
             raise _Refused("CIRCULAR_ARBITRAGE_IS_DISABLED" if source == target else "NO_ROUTES_FOUND")
         mint, buys = (target, True) if source == at.WRAPPED_SOL_MINT else (source, False)
-        found = max(self._pools_of(mint), key=lambda one: one[1].quote_lamports, default=None)
+        found = max(liquidity.pools_of(mint, self._chain.accounts), key=lambda one: one[1].quote_lamports, default=None)
         if found is None:
             raise _Refused("TOKEN_NOT_TRADABLE")
         place, reserves, creator = found
@@ -151,22 +151,6 @@ class Aggregator:
             raise _Refused("COULD_NOT_FIND_ANY_ROUTE")
         held = reserves.quote_lamports if buys else reserves.token_raw
         return _Swap(place, creator, buys, amount, out, amount * BPS // (held + amount))
-
-    def _pools_of(self, mint: Pubkey) -> Iterator[tuple[Place, PoolReserves, Pubkey]]:
-        accounts = self._chain.accounts
-        owner = accounts.get(mint)
-        for key in sorted(accounts.owned_by_program(at.POOL_PROGRAM), key=bytes) if owner is not None else ():
-            account = accounts.get(key)
-            if (
-                account is None
-                or account.data[:8] != liquidity.POOL_DISCRIMINATOR
-                or account.data[43:75] != bytes(mint)
-            ):
-                continue
-            assert owner is not None
-            reserves = liquidity.read_pool_at(key, mint, accounts, owner.owner)
-            if reserves is not None:
-                yield Place(key, mint, owner.owner), reserves, Pubkey.from_bytes(account.data[211:243])
 
     def _instructions(self, asked: dict[str, Any]) -> dict[str, Any]:
         quote, user = asked["quoteResponse"], Pubkey.from_string(asked["userPublicKey"])

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.localnet.client import SUBDIRECTORY, NotRunning, Refused, ask
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, FORK, KINDS, SOURCES
+from bot.localnet.faults import DEFAULT_LOST_PERCENT, FORK, KINDS, SERVICES, SOURCES
+from bot.localnet.rpc.base58 import ALPHABET
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -72,6 +73,13 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _hash(text: str) -> str:
+    """Checked without the library behind it, which the other verbs do not load."""
+    if not 32 <= len(text) <= 44 or not set(text) <= set(ALPHABET):
+        raise argparse.ArgumentTypeError(f"{text!r} is no hash in base58")
+    return text
+
+
 def _slot_ms(text: str) -> int:
     if not text.isdecimal() or not MIN_SLOT_MS <= int(text) <= MAX_SLOT_MS:
         raise argparse.ArgumentTypeError(
@@ -101,13 +109,26 @@ def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
         "--endpoints",
         type=_endpoints,
         default=1,
-        help="RPC endpoints, two ports each, from --port on, and the block engine",
+        help="RPC endpoints, two ports each, from --port on; the services beside them come behind",
     )
     parser.add_argument("--seed", type=_seed, help="seed of a new chain's market (default: random)")
+    parser.add_argument(
+        "--genesis-hash",
+        type=_hash,
+        metavar="HASH",
+        help="of a new chain (default: one of its own); with a real cluster's it poses as that one for a rehearsal",
+    )
     parser.add_argument("--slot-ms", type=_slot_ms, default=400, help="length of a slot in milliseconds")
     parser.add_argument("--market", type=Path, metavar="FILE", help="replay this recorded market (CSV, may be gzipped)")
     parser.add_argument("--speed", type=_speed, default=1.0, help="how much faster than recorded to replay")
     parser.add_argument("--no-market", action="store_true", help="no launches and no traders")
+    parser.add_argument(
+        "--listed-after",
+        type=_duration_s,
+        default=20.0,
+        metavar="SPAN",
+        help="how old a coin is when DexScreener's stand-in lists it (default: 20s)",
+    )
     parser.add_argument("--parent-pid", type=int, help="end when this process, which must be the parent, ends")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     fault = verbs.add_parser("fault", help="break the running chain, or the bot's database, on purpose for a while")
@@ -124,7 +145,7 @@ def _parser(beside: Sequence[str]) -> argparse.ArgumentParser:
             "--endpoint",
             default="all",
             metavar="NAME",
-            help=f"rpc-1, rpc-2, ..., engine, {', '.join(SOURCES)}, or all, the default",
+            help=f"rpc-1, rpc-2, ..., {', '.join((*SERVICES, *SOURCES))}, or all, the default",
         )
     for verb in (fault, clear, status):
         verb.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, help="data directory of the chain")
@@ -245,11 +266,13 @@ def _run(arguments: argparse.Namespace, directory: Path) -> int:
             directory=directory,
             port=arguments.port,
             seed=arguments.seed,
+            genesis_hash=arguments.genesis_hash,
             slot_ms=arguments.slot_ms,
             market_file=arguments.market,
             speed=arguments.speed,
             market=not arguments.no_market,
             parent_pid=arguments.parent_pid,
             endpoints=arguments.endpoints,
+            listed_after_s=arguments.listed_after,
         )
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from solders.account import Account
-from solders.hash import Hash
+from solders.hash import Hash, ParseHashError
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
@@ -25,16 +25,23 @@ from bot.localnet.addresses import (
     TIP_ACCOUNTS,
 )
 from bot.localnet.aggregator import Aggregator
+from bot.localnet.birdeye import Birdeye
 from bot.localnet.chain import FIRST_SLOT, Chain, ForkRefused, Position
+from bot.localnet.dexscreener import DEFAULT_LISTED_AFTER_S, DexScreener
 from bot.localnet.endpoints import Faults, make_endpoints
 from bot.localnet.engine import BlockEngine
+from bot.localnet.errors import LocalnetError
 from bot.localnet.faucet import Faucet
 from bot.localnet.faults import (
+    BIRDEYE,
     DEFAULT_LOST_PERCENT,
+    DEXSCREENER,
+    ENGINE,
     FAIL_TX,
     GRPC,
     HONEYPOT,
     PORTAL,
+    ROUTER,
     SKIP_SLOTS,
     SLOTS_OF_A_LEADER,
     FaultError,
@@ -44,6 +51,7 @@ from bot.localnet.faults import (
 from bot.localnet.forks import Fork, Forks
 from bot.localnet.geyser import Geyser
 from bot.localnet.market.interface import Market
+from bot.localnet.market_log import MarketLog
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS, Migrator
 from bot.localnet.portal import Portal
 from bot.localnet.programs import load_program
@@ -57,6 +65,14 @@ ROUTER_REQUESTS_PER_S = 50.0  # a real aggregator answers one a second to whoeve
 TIP_ACCOUNT_LAMPORTS = 1_000_000_000
 
 
+def _hash_from(text: str) -> Hash:
+    """Raises LocalnetError for a text that is no hash."""
+    try:
+        return Hash.from_string(text)
+    except ParseHashError:
+        raise LocalnetError(f"{text} is no genesis hash of 32 bytes in base58") from None
+
+
 def genesis_hash_of(seed: int, salt: bytes) -> Hash:
     """The genesis hash of a new chain. A salt that is never used twice makes it a chain of its own."""
     return Hash(hashlib.sha256(b"local solana" + seed.to_bytes(8, "little", signed=True) + salt).digest())
@@ -65,7 +81,8 @@ def genesis_hash_of(seed: int, salt: bytes) -> Hash:
 class Cluster:
     """A chain that is new or continued, ready to produce its next block; `open` makes one from a data directory.
 
-    `migration_slots` after its end a curve migrates to its pool; None leaves it waiting.
+    `migration_slots` after its end a curve migrates to its pool; None leaves it waiting. DexScreener lists a coin when it is
+    `listed_after_s` old.
 
     `faults`, `dispatcher` and `pubsub` are those of the first endpoint; `all_faults` switches those of any.
     """
@@ -83,20 +100,24 @@ class Cluster:
         endpoints: int = 1,
         migration_slots: int | None = DEFAULT_DELAY_SLOTS,
         engine_requests_per_s: float = ENGINE_REQUESTS_PER_S,
+        listed_after_s: float = DEFAULT_LISTED_AFTER_S,
+        genesis_hash: str | None = None,
     ) -> None:
         self.seed = seed
         self.slot_ms = slot_ms
         self.market = market
         self.store = store
         position = self.store.position()
-        genesis_hash = self.store.genesis_hash()
-        new = position is None or genesis_hash is None
-        if position is None or genesis_hash is None:
-            genesis_hash = genesis_hash_of(seed, salt)
+        stored = self.store.genesis_hash()
+        new = position is None or stored is None
+        if position is None or stored is None:
+            stored = genesis_hash_of(seed, salt) if genesis_hash is None else _hash_from(genesis_hash)
             position = Position(FIRST_SLOT, 0, time_s, 0)
-            self.store.create(genesis_hash, seed)
+            self.store.create(stored, seed)
+        elif genesis_hash not in {None, str(stored)}:
+            raise LocalnetError(f"the chain here began with genesis hash {stored}; give another --data-dir")
         self.chain = Chain(
-            genesis_hash,
+            stored,
             self.store,
             programs=[
                 (LAUNCHPAD_PROGRAM, load_program("pump")),
@@ -108,15 +129,19 @@ class Cluster:
             stored_accounts=() if new else self.store.accounts(),
         )
         self.forks = Forks()
-        self.faucet = Faucet(genesis_hash)
-        self.migrator = Migrator(genesis_hash, migration_slots)
+        self.faucet = Faucet(stored)
+        self.migrator = Migrator(stored, migration_slots)
         self.endpoints = make_endpoints(endpoints, self.chain, self.store, self.faucet, clock)
         self.engine = BlockEngine(self.chain, self.store, FaultTable(clock), clock, engine_requests_per_s)
         self.portal = Portal(FaultTable(clock))
         self.geyser = Geyser(self.chain, FaultTable(clock))
         self.router = Aggregator(self.chain, FaultTable(clock), clock, ROUTER_REQUESTS_PER_S)
-        sources = {PORTAL: self.portal.faults, GRPC: self.geyser.faults}
-        self.all_faults = Faults(self.endpoints, self.engine.faults, sources, self.router.faults)
+        self.log = MarketLog()
+        self.dexscreener = DexScreener(
+            self.chain, self.log, FaultTable(clock), clock, seed=self.seed, listed_after_s=listed_after_s
+        )
+        self.birdeye = Birdeye(self.chain, self.log, FaultTable(clock), clock, seed=self.seed)
+        self.all_faults = self._all_faults()
         self.faults = self.endpoints[0].faults
         self.dispatcher = self.endpoints[0].dispatcher
         self.pubsub = self.endpoints[0].pubsub
@@ -127,6 +152,15 @@ class Cluster:
             self._write_genesis()
         else:
             self._restore()
+
+    def _all_faults(self) -> Faults:
+        services = {
+            ENGINE: self.engine.faults,
+            ROUTER: self.router.faults,
+            DEXSCREENER: self.dexscreener.faults,
+            BIRDEYE: self.birdeye.faults,
+        }
+        return Faults(self.endpoints, {PORTAL: self.portal.faults, GRPC: self.geyser.faults}, services)
 
     @classmethod
     def open(
@@ -140,10 +174,13 @@ class Cluster:
         make_market: Callable[[int], Market | None],
         slot_ms: int,
         endpoints: int = 1,
+        listed_after_s: float = DEFAULT_LISTED_AFTER_S,
+        genesis_hash: str | None = None,
     ) -> Cluster:
         """The chain of a data directory, continued where it was or new with `seed` (None: drawn from `salt`).
 
-        Raises StoreError when another process holds the directory or the stored chain has another seed.
+        Raises StoreError when another process holds the directory or the stored chain has another seed, LocalnetError when
+        it has another genesis hash than the one that is given in base58, or that is none.
         """
         store = Store(directory)
         try:
@@ -165,6 +202,8 @@ class Cluster:
                 market=market,
                 slot_ms=slot_ms,
                 endpoints=endpoints,
+                listed_after_s=listed_after_s,
+                genesis_hash=genesis_hash,
             )
         except BaseException:
             store.close()
@@ -239,6 +278,7 @@ class Cluster:
 
     def _observe(self, block: Block) -> None:
         self.migrator.observe(block)
+        self.log.on_block(block)
         if self._is_on(HONEYPOT):
             for mint in launched(block):
                 set_trap(self.chain.accounts, mint)
@@ -264,6 +304,7 @@ class Cluster:
             gone = self.chain.roll_back(slots)
         except ForkRefused as error:
             raise FaultError(str(error)) from None
+        self.log.roll_back(newest_slot - slots)
         fork = self.forks.note(
             gone,
             stayed_slot=newest_slot - slots,

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from bot.localnet.chain import Chain
 from bot.localnet.faucet import Faucet
 from bot.localnet.faults import (
+    BIRDEYE,
+    BIRDEYE_DOWN,
+    BIRDEYE_LIES,
     BUNDLE_DROP,
     CUT_LOGS,
+    DEXSCREENER,
+    DEXSCREENER_DOWN,
+    DEXSCREENER_LIES,
     DROP_TX,
+    ENGINE,
     ENGINE_DOWN,
     GRPC,
     JUPITER_DOWN,
@@ -20,6 +27,7 @@ from bot.localnet.faults import (
     LOGS,
     PORTAL,
     RATE_LIMIT,
+    ROUTER,
     RPC_DOWN,
     RPC_SLOW,
     STREAM_DROP,
@@ -36,12 +44,12 @@ from bot.localnet.rpc.view import View
 from bot.localnet.store import Store
 
 ALL = "all"
-ENGINE = "engine"
-ROUTER = "jupiter"
 # The faults that each service beside the RPC endpoints can have; another one would be on there and do nothing.
 _TAKEN = {
     ENGINE: (ENGINE_DOWN, BUNDLE_DROP, DROP_TX, RPC_SLOW, RATE_LIMIT),
     ROUTER: (JUPITER_DOWN, JUPITER_LIES, RPC_SLOW, RATE_LIMIT),
+    DEXSCREENER: (DEXSCREENER_DOWN, DEXSCREENER_LIES, RPC_SLOW, RATE_LIMIT),
+    BIRDEYE: (BIRDEYE_DOWN, BIRDEYE_LIES, RPC_SLOW, RATE_LIMIT),
     PORTAL: (STREAM_DROP, STREAM_SILENT, RPC_DOWN, RPC_SLOW),
     GRPC: (STREAM_DROP, STREAM_SILENT, CUT_LOGS, RPC_DOWN),
 }
@@ -72,34 +80,30 @@ def make_endpoints(
 
 
 class Faults:
-    """The faults of several endpoints, of the block engine, of further sources of launches and of the aggregator.
+    """The faults of several endpoints, of further sources of launches, and of services beside them, each by its name.
 
     They are switched for one by its name or for all. `all` are the RPC endpoints, and for `drop-tx` the engine too, for
-    faults of streams every source that can have them. A fault of the engine's or the aggregator's own kind goes there. What
-    would have no effect where it is asked for is refused.
+    faults of streams every source that can have them. A fault of a service's own kind goes there. What would have no effect
+    where it is asked for is refused.
     """
 
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
-        engine: FaultTable,
         sources: Mapping[str, FaultTable],
-        router: FaultTable,
+        services: Mapping[str, FaultTable],
     ) -> None:
         self._tables = {endpoint.name: endpoint.faults for endpoint in endpoints}
-        self._engine = engine
         self._sources = dict(sources)
-        self._router = router
+        self._services = dict(services)
 
     def set(self, name: str, *, for_s: float, delay_ms: int = 0, endpoint: str = ALL) -> None:
         """Switch a fault on for a while; raises FaultError for a fault or an endpoint that does not exist or go together."""
         chosen = self._chosen(endpoint)
         if (kind := KINDS.get(name)) is not None:
             _refuse_without_effect(kind, endpoint)
-            if kind.of_engine:
-                chosen = [self._engine]
-            elif kind.of_router:
-                chosen = [self._router]
+            if kind.service:
+                chosen = [self._services[kind.service]]
             elif endpoint == ALL:
                 chosen += self._beside(kind)
         for table in chosen:
@@ -108,23 +112,23 @@ class Faults:
     def _beside(self, kind: FaultKind) -> list[FaultTable]:
         """Which services, beside the endpoints, have a fault that is asked for everywhere."""
         if kind is DROP_TX:
-            return [self._engine]
+            return [self._services[ENGINE]]
         return [table for name, table in self._sources.items() if kind.of_streams and kind in _TAKEN[name]]
 
     def clear(self, endpoint: str = ALL) -> int:
         """Switch every fault off, those of all services beside the endpoints with all; says how many were on."""
-        others = (self._engine, *self._sources.values(), self._router) if endpoint == ALL else ()
+        others = (*self._services.values(), *self._sources.values()) if endpoint == ALL else ()
         return sum(table.clear() for table in (*self._chosen(endpoint), *others))
 
     def active(self) -> list[dict[str, object]]:
         """The faults that are on, each with its endpoint."""
-        tables = {**self._tables, ENGINE: self._engine, **self._sources, ROUTER: self._router}
+        tables = {**self._tables, **self._services, **self._sources}
         return [{"endpoint": name, **fault} for name, table in tables.items() for fault in table.active()]
 
     def _chosen(self, endpoint: str) -> list[FaultTable]:
         if endpoint in {ALL, LOGS}:
             return list(self._tables.values())
-        others = {ENGINE: self._engine, **self._sources, ROUTER: self._router}
+        others = {**self._services, **self._sources}
         if endpoint in others:
             return [others[endpoint]]
         if endpoint not in self._tables:
@@ -139,9 +143,8 @@ def _refuse_without_effect(kind: FaultKind, endpoint: str) -> None:
     """Raises FaultError for a fault that is not of the endpoint it is asked for at; the text says what would do."""
     if kind.of_chain and endpoint != ALL:
         raise FaultError(f"{kind.name} is a fault of the whole chain, not of {endpoint}; leave the endpoint out")
-    for service, is_its in ((ENGINE, kind.of_engine), (ROUTER, kind.of_router)):
-        if is_its and endpoint not in {ALL, service}:
-            raise FaultError(f"{kind.name} is a fault of {service}, not of {endpoint}; leave the endpoint out")
+    if kind.service and endpoint not in {ALL, kind.service}:
+        raise FaultError(f"{kind.name} is a fault of {kind.service}, not of {endpoint}; leave the endpoint out")
     taken = _TAKEN.get(endpoint)
     if taken is not None and kind not in taken:
         names = ", ".join(sorted(one.name for one in taken))

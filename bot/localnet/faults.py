@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
+
+# Services beside the RPC endpoints, by the names that their faults are asked for at.
+ENGINE, ROUTER, DEXSCREENER, BIRDEYE = SERVICES = ("engine", "jupiter", "dexscreener", "birdeye")
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
     """A fault that can be asked for. `needs_delay` says whether it takes a delay per request.
 
-    `of_engine` says that it is the block engine's, `of_router` that it is the aggregator's, `of_chain` that it is the whole
-    chain's: these are not asked for at an endpoint. `of_streams` says that all of it means every source of launches, not the
-    endpoints' own alone.
+    `service` names the one beside the endpoints whose own it is, `of_chain` says that it is the whole chain's: these are not
+    asked for at an endpoint. `of_streams` says that all of it means every source of launches, not the endpoints' own alone.
     """
 
     name: str
     help: str
     needs_delay: bool = False
-    of_engine: bool = False
     of_streams: bool = False
-    of_router: bool = False
+    service: str = ""
     of_chain: bool = False
 
 
@@ -41,18 +44,25 @@ FAIL_TX = FaultKind(
 SKIP_SLOTS = FaultKind("skip-slots", "every second leader is away: four slots of eight have no block", of_chain=True)
 CUT_LOGS = FaultKind("cut-logs", "logs are cut before the first event, with `Log truncated`", of_streams=True)
 HONEYPOT = FaultKind("honeypot", "every coin that is launched meanwhile can be bought and never be sold", of_chain=True)
-ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", of_engine=True)
-BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", of_engine=True)
-JUPITER_DOWN = FaultKind("jupiter-down", "the aggregator takes no connection", of_router=True)
+ENGINE_DOWN = FaultKind("engine-down", "the block engine takes no connection", service=ENGINE)
+BUNDLE_DROP = FaultKind("bundle-drop", "the block engine takes bundles and loses them", service=ENGINE)
+JUPITER_DOWN = FaultKind("jupiter-down", "the aggregator takes no connection", service=ROUTER)
 JUPITER_LIES = FaultKind(
     "jupiter-lies",
     "the aggregator proposes other trades than it is asked for: worse, to others, with more in it",
-    of_router=True,
+    service=ROUTER,
 )
+DEXSCREENER_DOWN = FaultKind("dexscreener-down", "DexScreener takes no connection", service=DEXSCREENER)
+DEXSCREENER_LIES = FaultKind(
+    "dexscreener-lies", "DexScreener tells wrong prices, impossible figures and hostile texts", service=DEXSCREENER
+)
+BIRDEYE_DOWN = FaultKind("birdeye-down", "Birdeye takes no connection", service=BIRDEYE)
+BIRDEYE_LIES = FaultKind("birdeye-lies", "Birdeye tells wrong prices and impossible figures", service=BIRDEYE)
 _OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
 _OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT)
 _OF_SERVICES = (STREAM_DROP, STREAM_SILENT, CUT_LOGS, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
-KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_CHAIN, *_OF_SERVICES)}
+_OF_TELLERS = (DEXSCREENER_DOWN, DEXSCREENER_LIES, BIRDEYE_DOWN, BIRDEYE_LIES)
+KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_CHAIN, *_OF_SERVICES, *_OF_TELLERS)}
 # Where launches are told: the streams of all RPC endpoints, and services with faults of their own.
 LOGS, PORTAL, GRPC = SOURCES = ("logs", "pumpportal", "grpc")
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
@@ -66,6 +76,7 @@ SLOTS_OF_A_LEADER = 4
 RATE_LIMIT_RETRY_AFTER_S = 1
 FLOOD_RETRY_AFTER_S = 2
 FLOOD_ANSWERS_ONE_IN = 4
+MINUTE_S = 60
 
 
 class FaultError(Exception):
@@ -152,3 +163,22 @@ class RateGate:
             return None
         self._asked += 1
         return None if self._asked % FLOOD_ANSWERS_ONE_IN == 0 else FLOOD_RETRY_AFTER_S
+
+
+class MinuteRate:
+    """A service that answers so many requests a minute. `clock` gives the seconds that they are counted in."""
+
+    def __init__(self, faults: FaultTable, clock: Callable[[], float], most: int) -> None:
+        self.faults = faults
+        self._clock = clock
+        self._answered_s: deque[float] = deque(maxlen=most)
+
+    def refuses_for_s(self) -> int | None:
+        """To be called once per request: the seconds of its Retry-After, or None when it is answered."""
+        if self.faults.get(RATE_LIMIT) is not None:
+            return RATE_LIMIT_RETRY_AFTER_S
+        now_s = self._clock()
+        if len(self._answered_s) == self._answered_s.maxlen and now_s - self._answered_s[0] < MINUTE_S:
+            return max(ceil(MINUTE_S - (now_s - self._answered_s[0])), 1)
+        self._answered_s.append(now_s)
+        return None

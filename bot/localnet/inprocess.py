@@ -5,14 +5,26 @@ Everything follows trio's clock, so that under `trio.testing.MockClock` hours of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import trio
 
 from bot.localnet.chain import FIRST_SLOT
 from bot.localnet.cluster import DEFAULT_SLOT_MS, ENGINE_REQUESTS_PER_S, Cluster
+from bot.localnet.dexscreener import DEFAULT_LISTED_AFTER_S
 from bot.localnet.endpoints import ALL
-from bot.localnet.faults import DEFAULT_LOST_PERCENT, ENGINE_DOWN, JUPITER_DOWN, RPC_DOWN, RPC_SLOW, STREAM_DROP
+from bot.localnet.faults import (
+    BIRDEYE_DOWN,
+    DEFAULT_LOST_PERCENT,
+    DEXSCREENER,
+    DEXSCREENER_DOWN,
+    ENGINE_DOWN,
+    JUPITER_DOWN,
+    RPC_DOWN,
+    RPC_SLOW,
+    STREAM_DROP,
+)
 from bot.localnet.forks import Fork
 from bot.localnet.geyser import Geyser
 from bot.localnet.market.interface import Market
@@ -147,6 +159,7 @@ class InProcessChain:
         endpoints: int = 1,
         migration_slots: int | None = DEFAULT_DELAY_SLOTS,
         engine_requests_per_s: float = ENGINE_REQUESTS_PER_S,
+        listed_after_s: float = DEFAULT_LISTED_AFTER_S,
     ) -> None:
         self._genesis_ms = genesis_time_s * 1000
         self.cluster = Cluster(
@@ -160,6 +173,7 @@ class InProcessChain:
             endpoints=endpoints,
             migration_slots=migration_slots,
             engine_requests_per_s=engine_requests_per_s,
+            listed_after_s=listed_after_s,
         )
 
     def handle(self, request: Any) -> Any:
@@ -208,6 +222,19 @@ class InProcessChain:
         if retry_after_s is not None:
             raise TooManyRequests("the aggregator is asked too often", retry_after_s)
         return router.handle(method, target, body)
+
+    async def ask_teller(self, name: str, target: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """A GET request to DexScreener or Birdeye as a client meets it, its status and body; raises as `ask_engine`."""
+        asks_pairs = name == DEXSCREENER
+        teller = self.cluster.dexscreener if asks_pairs else self.cluster.birdeye
+        slow = teller.faults.get(RPC_SLOW)
+        await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
+        if teller.faults.get(DEXSCREENER_DOWN if asks_pairs else BIRDEYE_DOWN) is not None:
+            raise NodeUnreachable(f"{name} is down")
+        retry_after_s = teller.refuses_for_s()
+        if retry_after_s is not None:
+            raise TooManyRequests(f"{name} is asked too often", retry_after_s)
+        return teller.handle(target, headers)
 
     def call(self, method: str, *params: Any) -> Any:
         """The `result` of one method; raises ValueError with the error object of a refusal."""

@@ -120,6 +120,15 @@ def genesis_accounts() -> Iterator[tuple[Pubkey, Account]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A pool, the token that it trades, and the token program that this belongs to."""
+
+    pool: Pubkey
+    mint: Pubkey
+    token_program: Pubkey = at.TOKEN_2022_PROGRAM
+
+
+@dataclass(frozen=True, slots=True)
 class PoolReserves:
     """What a pool's vaults hold: raw tokens and lamports."""
 
@@ -169,6 +178,19 @@ def read_pool_at(
     return PoolReserves(tokens.amount_raw, quote.amount_raw)
 
 
+def pools_of(mint: Pubkey, accounts: Accounts) -> Iterator[tuple[Place, PoolReserves, Pubkey]]:
+    """Every pool of a mint with what it holds and who earns its creator's fee, in the order of their addresses."""
+    minted = accounts.get(mint)
+    for key in sorted(accounts.owned_by_program(at.POOL_PROGRAM), key=bytes) if minted is not None else ():
+        account = accounts.get(key)
+        if account is None or account.data[:8] != POOL_DISCRIMINATOR or account.data[43:75] != bytes(mint):
+            continue
+        assert minted is not None
+        reserves = read_pool_at(key, mint, accounts, minted.owner)
+        if reserves is not None:
+            yield Place(key, mint, minted.owner), reserves, Pubkey.from_bytes(account.data[211:243])
+
+
 def _writes(key: Pubkey) -> AccountMeta:
     return AccountMeta(key, is_signer=False, is_writable=True)
 
@@ -215,15 +237,6 @@ def migrate_v2(mint: Pubkey, user: Pubkey) -> Instruction:
         _reads(at.LAUNCHPAD_PROGRAM),
     ]
     return Instruction(at.LAUNCHPAD_PROGRAM, MIGRATE_V2, accounts)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A pool, the token that it trades, and the token program that this belongs to."""
-
-    pool: Pubkey
-    mint: Pubkey
-    token_program: Pubkey = at.TOKEN_2022_PROGRAM
 
 
 def _trade(data: bytes, place: Place, user: Pubkey, creator: Pubkey, *, buys: bool) -> Instruction:

@@ -20,12 +20,13 @@ import trio
 
 from bot.localnet import dollars
 from bot.localnet.cluster import Cluster
+from bot.localnet.dexscreener import DEFAULT_LISTED_AFTER_S
 from bot.localnet.doors.connections import HOST, Listeners, open_all_listeners
 from bot.localnet.doors.control import ControlDoor, socket_path
-from bot.localnet.doors.http import HttpDoor, PathDoor
+from bot.localnet.doors.http import AskedDoor, HttpDoor, PathDoor
 from bot.localnet.doors.websocket import WebSocketDoor
 from bot.localnet.errors import LocalnetError
-from bot.localnet.faults import ENGINE_DOWN, JUPITER_DOWN
+from bot.localnet.faults import BIRDEYE_DOWN, DEXSCREENER_DOWN, ENGINE_DOWN, JUPITER_DOWN
 from bot.localnet.market.choice import choose_market
 
 READY_FILE = "localnet.json"
@@ -34,7 +35,10 @@ HAS_GRPC = importlib.util.find_spec("h2") is not None  # a Geyser stream is told
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for. `seed` None: the stored chain's, or a random one for a new chain."""
+    """What the command line asks for. `seed` None: the stored chain's, or a random one for a new chain.
+
+    `genesis_hash` is in base58, None for one of a new chain's own or the stored one's.
+    """
 
     directory: Path
     port: int
@@ -45,6 +49,8 @@ class Options:
     market: bool
     parent_pid: int | None
     endpoints: int = 1
+    genesis_hash: str | None = None
+    listed_after_s: float = DEFAULT_LISTED_AFTER_S
 
 
 def run(options: Options) -> int:
@@ -61,12 +67,14 @@ async def _serve(options: Options) -> int:
     cluster = Cluster.open(
         options.directory,
         seed=options.seed,
+        genesis_hash=options.genesis_hash,
         salt=time.time_ns().to_bytes(8, "little") + secrets.token_bytes(24),
         time_s=int(time.time()),
         clock=trio.current_time,
         make_market=lambda seed: choose_market(seed, options.market_file, options.speed, enabled=options.market),
         slot_ms=options.slot_ms,
         endpoints=options.endpoints,
+        listed_after_s=options.listed_after_s,
     )
     try:
         await _run_doors(options, cluster, control_path)
@@ -77,7 +85,7 @@ async def _serve(options: Options) -> int:
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
     control = ControlDoor(cluster.all_faults, cluster.fork, cluster.status)
-    *listeners, engine, streams = await open_all_listeners(options.port, len(cluster.endpoints) + 2)
+    *listeners, engine, streams, tellers = await open_all_listeners(options.port, len(cluster.endpoints) + 3)
     for unused in () if HAS_GRPC else streams.http:
         await unused.aclose()
     control_listener = await control.open(control_path)
@@ -106,13 +114,14 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
             nursery.start_soon(trio.serve_listeners, portal.serve, engine.websocket)
             routes = PathDoor(cluster.router.faults, cluster.router, cluster.router.handle, shut_by=JUPITER_DOWN)
             nursery.start_soon(trio.serve_listeners, routes.serve, streams.websocket)
+            nursery.start_soon(_serve_tellers, cluster, tellers)
             if HAS_GRPC:
                 nursery.start_soon(_serve_grpc, cluster, streams)
             nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
             nursery.start_soon(_produce_blocks, cluster)
             if options.parent_pid is not None:
                 nursery.start_soon(_end_with_parent, options.parent_pid, nursery.cancel_scope)
-            ready = _ready_record(cluster, listeners, engine, streams)
+            ready = _ready_record(cluster, listeners, engine, streams, tellers)
             await _write_atomically(ready_path, msgspec.json.encode(ready))
             print(f"localnet: {ready['http_url']} {ready['ws_url']} genesis {ready['genesis_hash']}", flush=True)
             async for _ in signals:
@@ -129,8 +138,18 @@ async def _serve_grpc(cluster: Cluster, streams: Listeners) -> None:
     await trio.serve_listeners(GrpcDoor(cluster.geyser).serve, streams.http)
 
 
+async def _serve_tellers(cluster: Cluster, tellers: Listeners) -> None:
+    """Those who tell of tokens: DexScreener on the first port of the pair, Birdeye on the second."""
+    dexscreener, birdeye = cluster.dexscreener, cluster.birdeye
+    pairs = AskedDoor(dexscreener.faults, dexscreener, dexscreener.handle, shut_by=DEXSCREENER_DOWN)
+    tokens = AskedDoor(birdeye.faults, birdeye, birdeye.handle, shut_by=BIRDEYE_DOWN)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, pairs.serve, tellers.http)
+        nursery.start_soon(trio.serve_listeners, tokens.serve, tellers.websocket)
+
+
 def _ready_record(
-    cluster: Cluster, listeners: list[Listeners], engine: Listeners, streams: Listeners
+    cluster: Cluster, listeners: list[Listeners], engine: Listeners, streams: Listeners, tellers: Listeners
 ) -> dict[str, Any]:
     """What `localnet.json` holds; `http_url` and `ws_url` are those of the first endpoint."""
     endpoints = [
@@ -150,6 +169,8 @@ def _ready_record(
         "pumpportal_url": f"ws://{HOST}:{engine.port + 1}/api/data",
         "grpc_url": f"http://{HOST}:{streams.port}" if HAS_GRPC else None,
         "jupiter_url": f"http://{HOST}:{streams.port + 1}",
+        "dexscreener_url": f"http://{HOST}:{tellers.port}",
+        "birdeye_url": f"http://{HOST}:{tellers.port + 1}",
         "genesis_hash": str(cluster.chain.genesis_hash),
         "slot_ms": cluster.slot_ms,
         "seed": cluster.seed,

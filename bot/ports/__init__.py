@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from bot.ports.alerts import AlertStore
 from bot.ports.books import BookedEntry, BookStore, ClosedSums, PeriodSums, ReasonSums, ResultSums
+from bot.ports.cards import Card, CardFace, CardView, SpareEdits
 from bot.ports.chain import (
     Blockhash,
     Chain,
     ClosingOrder,
     EndpointHealth,
     PoolNews,
+    PoolSale,
     SeenLamports,
     SwapOrder,
+    TransferOrder,
     WalletBalances,
 )
 from bot.ports.chat import (
@@ -31,19 +34,36 @@ from bot.ports.chat import (
     ChatUpdate,
     Document,
     OtherUpdate,
+    Photo,
 )
+from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
+from bot.ports.hearsay import Hearsay, MintWord, Span, Teller
 from bot.ports.inbox import KEPT_MS, InboxStore, TakenCommand
 from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Settled, SnipeDesk, Submitted
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
+from bot.ports.news import ChainNews, NewsListener
+from bot.ports.notes import (
+    Allowance,
+    NewCode,
+    NoteKind,
+    NoteRow,
+    NoteStore,
+    SealedNote,
+    SecondFactor,
+    Withdrawing,
+    Withdrawn,
+    kind_of,
+)
 from bot.ports.outbox import BROADCAST, Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
+from bot.ports.pictures import DrawingProcess, Pictures, Recipe
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
 from bot.ports.routing import Router, RouterHealth
@@ -78,6 +98,7 @@ from bot.ports.users import (
     wallet_in,
 )
 from bot.ports.wallets import WalletStore
+from bot.ports.withdrawals import AllowedAddress, WithdrawalStore
 
 __all__ = [
     "BROADCAST",
@@ -86,6 +107,8 @@ __all__ = [
     "MAX_UPDATES",
     "STANDBY_S",
     "AlertStore",
+    "Allowance",
+    "AllowedAddress",
     "BlockEngines",
     "Blockhash",
     "BookStore",
@@ -94,10 +117,16 @@ __all__ = [
     "Brought",
     "Button",
     "ButtonPress",
+    "Card",
+    "CardFace",
+    "CardView",
     "Chain",
+    "ChainNews",
     "ChangeSettings",
     "ChatApi",
     "ChatDoor",
+    "ChatMessage",
+    "ChatMessageStore",
     "ChatReply",
     "ChatText",
     "ChatUpdate",
@@ -108,11 +137,13 @@ __all__ = [
     "Day",
     "Desk",
     "Document",
+    "DrawingProcess",
     "EndpointHealth",
     "EngineHealth",
     "FinalityStore",
     "FlattenStore",
     "Gate",
+    "Hearsay",
     "InboxStore",
     "IntentStore",
     "Landed",
@@ -131,7 +162,13 @@ __all__ = [
     "MakeReversal",
     "MarketRecording",
     "Messenger",
+    "MintWord",
     "ModeSums",
+    "NewCode",
+    "NewsListener",
+    "NoteKind",
+    "NoteRow",
+    "NoteStore",
     "OrderStory",
     "OtherUpdate",
     "OutboxMessage",
@@ -142,13 +179,17 @@ __all__ = [
     "Party",
     "PastPrice",
     "PeriodSums",
+    "Photo",
+    "Pictures",
     "PoolNews",
+    "PoolSale",
     "PositionStore",
     "Preview",
     "PricePoint",
     "Prices",
     "ProgramStore",
     "ReasonSums",
+    "Recipe",
     "RecordingState",
     "ResultSums",
     "Reversed",
@@ -156,6 +197,8 @@ __all__ = [
     "RouterHealth",
     "Routing",
     "SealedKey",
+    "SealedNote",
+    "SecondFactor",
     "Seen",
     "SeenLamports",
     "SentAttempt",
@@ -168,20 +211,26 @@ __all__ = [
     "SnipeStore",
     "SolPrice",
     "SourceHealth",
+    "Span",
+    "SpareEdits",
     "Spool",
     "SpoolState",
     "Standby",
     "StandingStore",
     "Store",
     "StoryStore",
+    "Subject",
     "Submitted",
     "SwapOrder",
     "TakenCommand",
+    "Teller",
     "Token",
     "TokenStore",
     "Told",
+    "Topic",
     "TrackedWallet",
     "TrackingStore",
+    "TransferOrder",
     "User",
     "UserStore",
     "Vault",
@@ -198,6 +247,10 @@ __all__ = [
     "WalletStore",
     "WalletTold",
     "WalletTransaction",
+    "WithdrawalStore",
+    "Withdrawing",
+    "Withdrawn",
+    "kind_of",
     "telegram_id_of",
     "wallet_in",
 ]

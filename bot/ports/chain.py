@@ -19,7 +19,7 @@ from bot.trading.liquidity import LiquidityLock
 from bot.trading.metadata import TokenMetadata
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route
-from bot.trading.token_check import MintFacts
+from bot.trading.token_check import MintFacts, MintPowers
 from bot.trading.venue import OwnVenue, Venue
 
 
@@ -74,6 +74,16 @@ class SwapOrder:
     close_account: bool = False
     tip_lamports: int = 0
     tip_account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOrder:
+    """SOL of one wallet to be sent to an address."""
+
+    wallet_address: str
+    to_address: str
+    lamports: int
+    priority_fee_lamports: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +171,12 @@ class Chain(Protocol):
     async def mint_facts(self, mint: str) -> MintFacts:
         """Who has power over a token's holders; raises LookupError for no account, DecodeError for one that is no mint."""
 
+    async def mint_powers(self, mints: Sequence[str]) -> dict[str, MintPowers]:
+        """Who holds the powers over tokens now, as two endpoints show it alike; what they do not is left out.
+
+        So are tokens that nobody has power over: what was given up never comes back.
+        """
+
     async def metadata(self, mint: str) -> TokenMetadata | None:
         """What a mint's own account calls it, None where it says nothing; raises LookupError and DecodeError as above."""
 
@@ -224,6 +240,13 @@ class Chain(Protocol):
         each other without a third to decide raise ChainUnavailable.
         """
 
+    async def sold(self, signature: str, seller: str, mint: str, besides: str) -> int | None:
+        """The raw units that a wallet sold of a token in a landed transaction, on its curve or in its pool; 0 for none.
+
+        As an endpoint other than `besides` shows it; None while nobody else shows it. Raises DecodeError, and
+        ChainUnavailable also where there is nobody else.
+        """
+
     def tip_account(self, mint: str) -> str | None:
         """Where an order of this mint tips a block engine; None when none is configured or none answers."""
 
@@ -261,6 +284,9 @@ class Chain(Protocol):
     def build(self, order: SwapOrder, blockhash: Blockhash) -> bytes:
         """The message bytes to be signed by the wallet alone."""
 
+    def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:
+        """The message bytes of a transfer of SOL, to be signed by the wallet alone."""
+
     def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
         """The message bytes of a closing, to be signed by the wallet alone."""
 
@@ -273,11 +299,30 @@ class Chain(Protocol):
     def health(self) -> list[EndpointHealth]: ...
 
 
-class PoolNews(Protocol):
-    """Word of trades in pools, for whoever then reads what they hold."""
+@dataclass(frozen=True, slots=True)
+class PoolSale:
+    """A sale of so many raw units in a token's own pool, as one stream tells it; `part` is its place in the transaction.
 
-    async def follow(self, mints: Sequence[str], traded: Callable[[str], None]) -> NoReturn:
+    `told_by` is whose word alone it is; empty where there is nobody else to ask.
+    """
+
+    mint: str
+    seller: str
+    token_raw: int
+    signature: str
+    part: int
+    told_by: str
+
+
+class PoolNews(Protocol):
+    """Word of trades in pools, for whoever then reads what they hold, and of who sold there."""
+
+    async def follow(
+        self, mints: Sequence[str], traded: Callable[[str], None], sold: Callable[[PoolSale], None]
+    ) -> NoReturn:
         """Call `traded` with a mint whenever somebody traded in its pool, until cancelled; too often rather than too seldom.
+
+        `sold` is called with each sale whose record can be read, and promises nothing about others.
 
         Raises ChainUnavailable when that ends.
         """

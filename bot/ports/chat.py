@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bot.ports.chat_messages import Subject
+from bot.ports.pictures import Recipe
+
 MAX_UPDATES = 100  # one poll brings no more
 
 
@@ -28,7 +31,10 @@ class ChatText:
 
 @dataclass(frozen=True, slots=True)
 class ButtonPress:
-    """Somebody pressed a button under a message of ours. `data` is what the button carries; a client may forge it."""
+    """Somebody pressed a button under a message of ours. `data` is what the button carries; a client may forge it.
+
+    `message_id` is the message under which it stands.
+    """
 
     update_id: int
     chat_id: int
@@ -36,6 +42,7 @@ class ButtonPress:
     user_id: int
     query_id: str
     data: str
+    message_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,14 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A file for somebody's chat: the name under which it is kept, and its bytes, which no repr shows."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture for somebody's chat: a PNG, and the name under which it is kept."""
 
     name: str
     content: bytes = field(repr=False)
@@ -94,6 +109,9 @@ class ChatApi(Protocol):
     async def send_document(self, chat_id: int, document: Document) -> int:
         """Send a file of 1 byte to 50 MB; returns its message id."""
 
+    async def send_photo(self, chat_id: int, photo: Photo, *, silent: bool = False) -> int:
+        """Send a picture of at most 10 MB, which is shown in the chat; returns its message id."""
+
     async def edit(
         self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = (), *, urgent: bool = False
     ) -> None:
@@ -111,11 +129,20 @@ class ChatApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """What is said in answer to a text: one message per part, the buttons under the last, and then the file, if any."""
+    """What is said in answer to a text: one message per part, the buttons under the last, and then the file, if any.
+
+    `subject` is what the last part tells of, where what comes of it takes that message's place. A reply that `ends_card`
+    takes the place of the message whose button was pressed. A `secret` comes in a message of its own, which is deleted after
+    a minute; no repr shows it. `picture` is what is drawn once all of that is said.
+    """
 
     parts: tuple[str, ...]
     buttons: tuple[Button, ...] = ()
     document: Document | None = None
+    subject: Subject | None = None
+    ends_card: bool = False
+    secret: str | None = field(default=None, repr=False)
+    picture: Recipe | None = None
 
 
 class ChatDoor(Protocol):
@@ -126,3 +153,6 @@ class ChatDoor(Protocol):
 
     async def answer(self, telegram_id: int, text: str, key: str) -> ChatReply:
         """Run one command of one person. `key` identifies it for good, so that a repeat trades nothing twice."""
+
+    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
+        """The last part of a reply stands in its chat as this message; None where it could not be said."""

@@ -134,7 +134,7 @@ class Preview:
 
     `impact_bps` is what the trade itself does to the price. `warnings` are the powers that somebody has over holders
     of a token that is to be bought, and what else its buyer should know. `tip_lamports` go to a block engine if the trade
-    succeeds.
+    succeeds. What an offer's markets keep is in the quote and not told, so that the fees are not known there.
     """
 
     wallet_address: str
@@ -144,6 +144,7 @@ class Preview:
     network_fee_lamports: int
     warnings: tuple[str, ...]
     tip_lamports: int = 0
+    fees_are_known: bool = True
 
 
 class Desk(Protocol):

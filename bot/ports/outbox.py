@@ -48,3 +48,6 @@ class Messenger(Protocol):
 
         Raises Unavailable when the chat cannot be reached now, Undeliverable when it never will be for this message.
         """
+
+    async def amend(self, user: User, message: OutboxMessage) -> None:
+        """Let what was said of a message's order before read so, where that can be; nobody is told by it."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.ports.alerts import AlertStore
 from bot.ports.books import BookStore
+from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
@@ -13,6 +14,7 @@ from bot.ports.inbox import InboxStore
 from bot.ports.intents import IntentStore
 from bot.ports.leaving import LeavingStore
 from bot.ports.ledger import LedgerStore
+from bot.ports.notes import NoteStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
@@ -23,6 +25,7 @@ from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
 from bot.ports.users import UserStore
 from bot.ports.wallets import WalletStore
+from bot.ports.withdrawals import WithdrawalStore
 from bot.trading.trading_state import Cause, Halt
 
 
@@ -75,8 +78,10 @@ class ProgramStore(Protocol):
 class Store(
     UserStore,
     WalletStore,
+    NoteStore,
     IntentStore,
     ClosingStore,
+    WithdrawalStore,
     FinalityStore,
     PositionStore,
     LedgerStore,
@@ -84,6 +89,7 @@ class Store(
     SnipeStore,
     OutboxStore,
     AlertStore,
+    ChatMessageStore,
     InboxStore,
     LeavingStore,
     TrackingStore,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.notes import Allowance, SealedNote, SecondFactor, Withdrawing, Withdrawn
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.strategy import Strategy
@@ -145,7 +146,7 @@ class UserStore(Protocol):
         """
 
 
-class Vault(Protocol):
+class Vault(SecondFactor, Protocol):
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         """A fresh keypair: its base58 address and the sealed private key. The key itself is not kept."""
 
@@ -165,4 +166,16 @@ class Vault(Protocol):
         """The wallet's ed25519 signature (64 bytes) of a message of an intent.
 
         Raises KeyUnavailable, and SigningRefused for a message that the vault's policy does not know or that takes too much.
+        """
+
+    async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:
+        """Allow withdrawals from a wallet to an address, some time from now on, for a code of its user.
+
+        Raises CodeRefused, KeyUnavailable, and SigningRefused for what is no address, or is the wallet's own.
+        """
+
+    async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
+        """Sign a transfer to an allowed address whose time has come, once, for a code of the wallet's user.
+
+        Raises CodeRefused, KeyUnavailable, and SigningRefused for any other message, address or moment.
         """

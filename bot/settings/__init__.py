@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.errors import StartupError
+from bot.settings.addresses import address_faults
 from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
 from bot.settings.places import fault_lines, lines_of, locate, place_of, toml_place
 from bot.settings.providers import BlockEngine, Helius, Jupiter, Rpc, RpcEndpoint, Streams, Tracking, Usd
@@ -98,7 +99,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, *, prof
         )
     except ValidationError as error:
         raise StartupError("\n".join(fault_lines(name, text, overlay.variables, error))) from None
-    if faults := list(endpoint_faults(settings.rpc, endpoint_count(settings, profile))):
+    if faults := [*address_faults(settings), *endpoint_faults(settings.rpc, endpoint_count(settings, profile))]:
         raise StartupError("\n".join(lines_of(name, text, overlay.variables, faults)))
     _refuse_trades_of_no_size(settings.trading, partial(place_of, name, text, overlay.variables))
     return settings

@@ -68,6 +68,36 @@ class Jupiter(Section):
     requests_per_s: float = Field(default=1.0, gt=0, le=150)
 
 
+class Dexscreener(Section):
+    """What DexScreener says of a token, for /info to show beside what the chain shows; nothing is decided by it.
+
+    `url` is the root of its interface, `https://api.dexscreener.com`; without one it is not asked. It takes no key, and counts
+    `requests_per_minute` by address. Profile local asks its local chain's stand-in.
+    """
+
+    url: str | None = None
+    requests_per_minute: int = Field(default=60, ge=1, le=300)
+
+
+class Birdeye(Section):
+    """What Birdeye says of a token and of its mint, for /info to show beside what the chain shows; nothing is decided by it.
+
+    `url` is the root of its interface, `https://public-api.birdeye.so`, and `key_file` holds its key in one line, for the header
+    `X-API-KEY`; it is read again when it changes. Without both it is not asked. `requests_per_s` is what the key allows.
+    Profile local asks its local chain's stand-in.
+    """
+
+    url: str | None = None
+    key_file: SecretFile | None = None
+    requests_per_s: float = Field(default=1.0, gt=0, le=1_000)
+
+    @model_validator(mode="after")
+    def _the_key_has_an_address(self) -> Self:
+        if (self.url is None) is not (self.key_file is None):
+            raise PydanticCustomError("key", "birdeye.url and birdeye.key_file belong together; set both or neither")
+        return self
+
+
 class RpcEndpoint(Section):
     """What one endpoint is for, and what it may be asked. `name` is that of the local chain: rpc-1, rpc-2, ...
 
@@ -99,12 +129,22 @@ class Rpc(Section):
     `urls` are the cluster's endpoints in profile paper, known as rpc-1, rpc-2 and so on; they may hold credentials and are
     never shown. `ws_urls` are their WebSockets in the same order; without them the addresses are those of `urls`, one port
     higher where a port is named. Profile local asks its own chain alone.
+
+    Two endpoints of the role stream are subscribed, one connection each, to the signatures of orders on their way, so that these
+    are asked for as soon as one says that they have landed, and to the curves and pools of held tokens, as a push of prices
+    beside the logs. A connection carries at most `subscriptions_max` of both, two thirds of it for held tokens: some providers
+    allow 100. 0 leaves it to logs and polling.
+
+    `user_credits_per_minute` are the requests that what one user asks in the chat may cost, about; /sell, /positions, exits and
+    open orders cost him none.
     """
 
     urls: Annotated[tuple[SecretStr, ...], BeforeValidator(split)] = Field(default=(), max_length=16)
     ws_urls: Annotated[tuple[SecretStr, ...], BeforeValidator(split)] = Field(default=(), max_length=16)
     max_lag_slots: int = Field(default=16, ge=4, le=1_000)
     max_still_s: float = Field(default=5.0, ge=2, le=60)
+    subscriptions_max: int = Field(default=90, ge=0, le=10_000)
+    user_credits_per_minute: int = Field(default=120, ge=10, le=1_000_000)
     endpoints: tuple[RpcEndpoint, ...] = ()
 
 
@@ -127,7 +167,7 @@ class Streams(Section):
     """
 
     sources: Annotated[tuple[Literal["logs", "grpc", "pumpportal", "polling"], ...], BeforeValidator(split)] = Field(
-        default=("logs",), min_length=1, max_length=8
+        default=("logs",), max_length=8
     )
     grpc_url: SecretStr | None = None
     grpc_token: SecretStr | None = None
@@ -142,6 +182,10 @@ class Streams(Section):
     @field_validator("sources")
     @classmethod
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise PydanticCustomError(
+                "none", "streams.sources is empty: no launch would be heard of; name one, or take the key out"
+            )
         if len(set(value)) < len(value):
             raise PydanticCustomError("twice", "streams.sources names a source twice")
         if "polling" in value[:-1]:

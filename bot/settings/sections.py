@@ -6,12 +6,15 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from bot.settings.providers import BlockEngine, Helius, Jupiter, Rpc, Streams, Tracking, Usd
+from bot.settings.providers import Birdeye, BlockEngine, Dexscreener, Helius, Jupiter, Rpc, Streams, Tracking, Usd
 from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
+
+TELEGRAM_PORTS = {443, 80, 88, 8443}  # of webhooks
 
 
 class Database(Section):
@@ -42,7 +45,9 @@ class Vault(Section):
 
     `max_day_sol` bounds what one wallet's buys spend with their fees, counted without what its sales bring back;
     `max_day_costs_sol` the fees and tips of its sales. What one order may take follows from [trading]. `tip_accounts` are
-    the block engines' own, to which alone SOL is sent; left out, they are the eight of Jito on mainnet.
+    the block engines' own, to which alone SOL is sent beside withdrawals; left out, they are the eight of Jito on mainnet.
+
+    An address that a user allows for his withdrawals counts `address_delay_s` later, an hour at least outside profile local.
     """
 
     run: Literal["inside", "child", "outside"] | None = None
@@ -50,6 +55,7 @@ class Vault(Section):
     max_day_sol: Sol = Decimal(100)
     max_day_costs_sol: Sol = Decimal(2)
     tip_accounts: tuple[str, ...] = Field(default=(), max_length=64)
+    address_delay_s: int = Field(default=86_400, ge=0, le=30 * 86_400)
 
 
 class Trading(Section):
@@ -144,6 +150,8 @@ class Telegram(Section):
     `operators` are Telegram ids of people who have the role operator, from the next start on; where `operator_chat_id` is
     somebody's private chat, whose id is his own, he is one of them. /role gives the other roles.
     With `registration = "allowlist"` only `allowed_ids` and operators get a wallet here; who has one keeps it.
+    With a `webhook_url` Telegram brings updates there and is not polled: a public HTTPS address, whose reverse proxy passes
+    requests on to `webhook_port` of 127.0.0.1, where the bot takes only those that show Telegram's secret.
     """
 
     token_file: SecretFile | None = None
@@ -152,6 +160,25 @@ class Telegram(Section):
     registration: Literal["open", "allowlist"] = "open"
     allowed_ids: TelegramIds = ()
     base_url: str = "https://api.telegram.org/bot"
+    webhook_url: str | None = None
+    webhook_port: int = Field(default=8481, ge=1, le=65_535)
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_https(cls, url: str | None) -> str | None:
+        """Telegram takes no other, and on no other ports, https://core.telegram.org/bots/api#setwebhook."""
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            fits = parts.scheme == "https" and bool(parts.hostname) and (parts.port or 443) in TELEGRAM_PORTS
+        except ValueError:
+            fits = False
+        if not fits or "@" in url or any(letter.isspace() for letter in url):
+            raise PydanticCustomError(
+                "webhook_url", "give the address that the world reaches: https://host/path, on port 443, 80, 88 or 8443"
+            )
+        return url
 
     @property
     def operator_ids(self) -> frozenset[int]:
@@ -201,8 +228,8 @@ class Paper(Section):
 class Live(Section):
     """What an operator says before real money moves; `bot run --profile live` holds it against its gates.
 
-    `allowed_telegram_ids` may trade. `restore_drill_on` is the day of the last restore drill. `confirm` is the sentence that
-    the gate `confirmation` names.
+    `allowed_telegram_ids` may enter mode live; everybody else stays on paper. `restore_drill_on` is the day of the last
+    restore drill. `confirm` is the sentence that the gate `confirmation` names. See runbooks/going-live.md.
     """
 
     allowed_telegram_ids: tuple[int, ...] = Field(default=(), max_length=1_000)
@@ -262,6 +289,8 @@ class Settings(Section):
     block_engine: BlockEngine = BlockEngine()
     helius: Helius = Helius()
     jupiter: Jupiter = Jupiter()
+    dexscreener: Dexscreener = Dexscreener()
+    birdeye: Birdeye = Birdeye()
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
     streams: Streams = Streams()

@@ -21,19 +21,27 @@ class DatabaseAddress:
     dsn: str = field(repr=False)
 
 
-def address_of_url(url: str) -> DatabaseAddress:
-    """The address that `DATABASE_URL` names; raises StartupError, which repeats nothing of a URL that is malformed."""
+def url_fault(url: str) -> str:
+    """Why a text is no address of a database, as the rest of a sentence that repeats nothing of it; empty for one that is."""
     try:
         parts = urlsplit(url)
-        host, port, database = parts.hostname, parts.port, parts.path.lstrip("/")
+        port = parts.port
     except ValueError:
-        raise StartupError(f"DATABASE_URL cannot be read; write it as {_SHAPE}, with % codes in the password") from None
+        return f"cannot be read; write it as {_SHAPE}, with % codes in the password"
     if parts.scheme not in _SCHEMES:
-        raise StartupError(f"DATABASE_URL does not begin with postgresql://; write it as {_SHAPE}")
-    if not database:
-        raise StartupError(f"DATABASE_URL names no database; write it as {_SHAPE}")
-    where = f"{host}:{port or DEFAULT_PORT}" if host else "the local socket"
-    return DatabaseAddress(name=f"the database {database} at {where} (DATABASE_URL)", dsn=url)
+        return f"does not begin with postgresql://; write it as {_SHAPE}"
+    if port == 0:
+        return "has port 0, where nothing listens; leave the port out for 5432"
+    return "" if parts.path.lstrip("/") else f"names no database; write it as {_SHAPE}"
+
+
+def address_of_url(url: str) -> DatabaseAddress:
+    """The address that `database.url` (DATABASE_URL) names; raises StartupError, which repeats nothing of a malformed one."""
+    if fault := url_fault(url):
+        raise StartupError(f"database.url {fault}")
+    parts = urlsplit(url)
+    where = f"{parts.hostname}:{parts.port or DEFAULT_PORT}" if parts.hostname else "the local socket"
+    return DatabaseAddress(name=f"the database {parts.path.lstrip('/')} at {where} (database.url)", dsn=url)
 
 
 def address_of_socket(

@@ -15,7 +15,7 @@ from bot.storage.rules import WalletFacts, no_user, no_wallet, planned_intent, r
 from bot.storage.run_rules import run_with, seen_before
 from bot.storage.snipe_runs import follow_intent, row_of
 from bot.storage.users import settings_from
-from bot.trading.intent import Intent, TradeRequest
+from bot.trading.intent import Intent, Side, TradeRequest
 from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Refused
 
@@ -30,15 +30,16 @@ for no key update
 SELECT_BY_KEY = "select * from intents where key = $1"
 SELECT_BY_KEYS = "select * from intents where key = any($1::text[])"
 # Of each request, by its place from 1: whether its key has an intent already, its user's settings, and what WalletFacts
-# says each column means. $6 is the start of the user's day.
+# says each column means. $6 is the start of the user's day,
+# $7 the context of a buy and empty for a sale.
 SELECT_FACTS = """
 select
     asked.place,
     exists (select 1 from intents where intents.key = asked.key) as is_known,
     user_settings.*,
     facts.*
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-    with ordinality as asked (key, wallet_id, mint, mode, user_id, since, place)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
+    with ordinality as asked (key, wallet_id, mint, mode, user_id, since, bought_by, place)
 inner join user_settings on user_settings.user_id = asked.user_id
 cross join lateral (
     with moving as (
@@ -54,12 +55,29 @@ cross join lateral (
         select mint, reserved_lamports as lamports from intents
         where
             wallet_id in (select id from user_wallets where user_id = asked.user_id) and mode = asked.mode
-            and state in ('planned', 'signed', 'sent', 'unknown')
+            and state in ('planned', 'signed', 'sent', 'unknown') and side <> 'withdraw'
         union all
         select mint, cost_lamports as lamports from positions
         where
             wallet_id in (select id from user_wallets where user_id = asked.user_id) and mode = asked.mode
             and state = 'open'
+    ),
+    -- Of a sale nothing is looked at from here on: how many positions there are, and what was spent, stops none.
+    users_held as (
+        select wallet_id, mint, context from positions
+        where
+            asked.bought_by <> '' and wallet_id in (select id from user_wallets where user_id = asked.user_id)
+            and mode = asked.mode and state = 'open'
+    ),
+    users_coming as (
+        select distinct wallet_id, mint, context from intents
+        where
+            asked.bought_by <> '' and wallet_id in (select id from user_wallets where user_id = asked.user_id)
+            and mode = asked.mode and side = 'buy' and state in ('planned', 'signed', 'sent', 'unknown')
+            and not exists (
+                select 1 from users_held
+                where users_held.wallet_id = intents.wallet_id and users_held.mint = intents.mint
+            )
     )
     select
         (select coalesce(sum(reserved_lamports), 0) from moving) as reserved_lamports,
@@ -86,7 +104,17 @@ cross join lateral (
             where
                 user_id = asked.user_id and mode = asked.mode and context = 'sniper' and side = 'buy'
                 and created_at >= asked.since and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
-        ) as snipes_today
+        ) as snipes_today,
+        (select count(*) from users_held) + (select count(*) from users_coming) as user_positions,
+        (select count(*) from users_held where context = asked.bought_by)
+        + (select count(*) from users_coming where context = asked.bought_by) as strategy_positions,
+        (
+            select coalesce(sum(spend_lamports), 0) from intents
+            where
+                asked.bought_by <> '' and user_id = asked.user_id and mode = asked.mode and context = asked.bought_by
+                and side = 'buy' and created_at >= asked.since
+                and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
+        ) as strategy_spent_lamports
 ) as facts
 order by asked.place
 """
@@ -94,16 +122,17 @@ INSERT_INTENT = """
 insert into intents (
     id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
     spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at, min_token_raw,
-    min_lamports, closes
+    min_lamports, evidence, closes, to_address
 )
 values (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25
 )
 on conflict (key) do nothing
 returning id
 """
 # Admitted intents with the runs that they brought: $1 to $10 are the runs' columns, the others the intents' and the id of
-# the run that each brought, null for none. An intent whose run was not new is not written. None of them closes accounts.
+# the run that each brought, null for none. An intent whose run was not new is not written. None of them closes accounts or
+# sends SOL out.
 INSERT_ADMITTED = """
 with opened as (
     insert into snipe_runs (
@@ -120,21 +149,21 @@ written as (
     insert into intents (
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
-        min_token_raw, min_lamports
+        min_token_raw, min_lamports, evidence
     )
     select
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
-        min_token_raw, min_lamports
+        min_token_raw, min_lamports, evidence
     from unnest(
         $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
         $19::bigint[], $20::text[], $21::text[], $22::text[], $23::bigint[], $24::numeric[], $25::bigint[],
         $26::boolean[], $27::text[], $28::text[], $29::bigint[], $30::timestamptz[], $31::bigint[], $32::bigint[],
-        $33::text[]
+        $33::text[], $34::text[]
     ) as admitted (
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
-        min_token_raw, min_lamports, run_id
+        min_token_raw, min_lamports, evidence, run_id
     )
     where run_id is null or run_id in (select id from opened)
     on conflict (key) do nothing
@@ -211,7 +240,7 @@ async def _written(
 ) -> tuple[set[str], set[str]]:
     """Write them with one statement; the ids of the runs and of the intents that are new."""
     run_rows = by_column([row_of(run) for run in runs.values()]) if runs else [[]] * RUN_COLUMNS
-    intent_rows = by_column([columns_of(intent)[:-1] for intent in intents])
+    intent_rows = by_column([columns_of(intent)[:-2] for intent in intents])
     brought = [runs[intent.request.key].id if intent.request.key in runs else None for intent in intents]
     rows = await connection.fetch(INSERT_ADMITTED, *run_rows, *intent_rows, brought)
     opened = {row["id"] for row in rows if row["is_run"]}
@@ -233,7 +262,15 @@ async def _judged(
 ) -> tuple[list[str], dict[str, Intent | Refused]]:
     """The keys that have an intent already, and of the others what the gate of each says, by the key of its request."""
     asked = [
-        (request.key, request.wallet_id, request.mint, request.mode, request.user_id, admission.day_start_ms)
+        (
+            request.key,
+            request.wallet_id,
+            request.mint,
+            request.mode,
+            request.user_id,
+            admission.day_start_ms,
+            _bought_by(request),
+        )
         for admission in admissions
         for request in (admission.request,)
     ]
@@ -249,6 +286,10 @@ async def _judged(
         else:
             verdicts[admission.request.key] = _verdict(admission, row)
     return known, verdicts
+
+
+def _bought_by(request: TradeRequest) -> str:
+    return request.context if request.side is Side.BUY else ""
 
 
 def _verdict(admission: Admission, row: Row) -> Intent | Refused:
@@ -269,7 +310,7 @@ def _verdict(admission: Admission, row: Row) -> Intent | Refused:
 
 
 def columns_of(intent: Intent) -> tuple[object, ...]:
-    """An intent as the arguments of INSERT_INTENT, what it closes last."""
+    """An intent as the arguments of INSERT_INTENT, what it closes and where it sends last."""
     request = intent.request
     return (
         intent.id,
@@ -294,5 +335,7 @@ def columns_of(intent: Intent) -> tuple[object, ...]:
         intent.created_at_ms,
         request.min_token_raw,
         request.min_lamports,
+        request.evidence,
         list(request.closes),
+        request.to_address,
     )

@@ -44,7 +44,7 @@ from (
         width_bucket(intents.closed_at, $3::timestamptz[]),
         0,
         0,
-        (intents.side <> 'close')::int,
+        (intents.side in ('buy', 'sell'))::int,
         0,
         coalesce(
             (

@@ -73,17 +73,17 @@ _FOREIGN = tuple(kind for kinds, _ in _MAPPING for kind in kinds)
 
 # What an operator reads when the database cannot be used at start; the first row that fits decides.
 _STARTUP_TEXTS: tuple[tuple[type[Exception], str], ...] = (
-    (asyncpg.InvalidPasswordError, "it refuses the user name or the password; correct DATABASE_URL"),
+    (asyncpg.InvalidPasswordError, "it refuses the user name or the password; correct database.url"),
     (asyncpg.InvalidAuthorizationSpecificationError, "it does not let this user in; see its pg_hba.conf"),
-    (asyncpg.InvalidCatalogNameError, "the server has no database of that name; create it or correct DATABASE_URL"),
+    (asyncpg.InvalidCatalogNameError, "the server has no database of that name; create it or correct database.url"),
     (asyncpg.InsufficientPrivilegeError, "its user may not create tables; make it the owner of the database"),
     (asyncpg.InvalidSchemaNameError, "its user may use no schema; make it the owner of the database"),
     (asyncpg.CannotConnectNowError, "it is starting up or shutting down; try again shortly"),
     (asyncpg.TooManyConnectionsError, "it has no connection left; raise its max_connections"),
-    (ConnectionRefusedError, "nothing listens there; start the server or correct DATABASE_URL"),
-    (FileNotFoundError, "its socket is not there; start the server or correct DATABASE_URL"),
-    (socket.gaierror, "its host name is not known; correct DATABASE_URL"),
-    (TimeoutError, "it did not answer in time; look after the server or correct DATABASE_URL"),
+    (ConnectionRefusedError, "nothing listens there; start the server or correct database.url"),
+    (FileNotFoundError, "its socket is not there; start the server or correct database.url"),
+    (socket.gaierror, "its host name is not known; correct database.url"),
+    (TimeoutError, "it did not answer in time; look after the server or correct database.url"),
 )
 
 _AWAY = (
@@ -388,7 +388,7 @@ def _startup_text(error: Exception) -> str:
         if isinstance(error, kind):
             return text
     if isinstance(error, ValueError):
-        return "the connection string cannot be read; correct DATABASE_URL"
+        return "the connection string cannot be read; correct database.url"
     return _one_line(error)
 
 

@@ -258,6 +258,8 @@ def intent_from(row: Row) -> Intent:
         keep_account=row["keep_account"],
         position_id=row["position_id"],
         closes=tuple(row["closes"]),
+        evidence=row["evidence"],
+        to_address=row["to_address"],
     )
     return Intent(
         id=row["id"],

@@ -23,6 +23,9 @@ select
 UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $3 where id = $1"
 DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
 DELETE_ALERT_LEVELS = "delete from alert_levels where user_id = $1"
+DELETE_CHAT_MESSAGES = "delete from chat_messages where user_id = $1"
+DELETE_ADDRESSES = "delete from allowed_addresses where user_id = $1"
+DELETE_ALL_NOTES = "delete from vault_notes where user_id = $1"
 UPDATE_UNREAD = """
 update outbox set undeliverable_at = $2, undeliverable_why = $3
 where user_id = $1 and delivered_at is null and undeliverable_at is null
@@ -43,5 +46,8 @@ async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: i
     await connection.execute(UPDATE_LEAVER, user_id, handle_of_closed(user_id), now_ms)
     await connection.execute(DELETE_FOLLOWED, user_id)
     await connection.execute(DELETE_ALERT_LEVELS, user_id)
+    await connection.execute(DELETE_CHAT_MESSAGES, user_id)
+    await connection.execute(DELETE_ADDRESSES, user_id)
+    await connection.execute(DELETE_ALL_NOTES, user_id)
     await connection.execute(UPDATE_UNREAD, user_id, now_ms, READER_LEFT)
     await put_audit(connection, user_id, ACCOUNT_CLOSED, {}, now_ms)

@@ -17,12 +17,14 @@ from bot.ports import ChangeSettings, Day, OutboxMessage, SealedKey, User, Walle
 from bot.storage.ledger_rules import adjustment_entry, proceeds_of
 from bot.storage.memory_alerts import MemoryAlerts
 from bot.storage.memory_books import MemoryBooks
+from bot.storage.memory_chat_messages import MemoryChatMessages
 from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_inbox import MemoryInbox
 from bot.storage.memory_leaving import MemoryLeaving
 from bot.storage.memory_ledger import MemoryLedger
+from bot.storage.memory_notes import MemoryNotes
 from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_snipes import MemorySnipes
@@ -32,6 +34,7 @@ from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
 from bot.storage.memory_wallets import MemoryStrategyWallets
+from bot.storage.memory_withdrawals import MemoryWithdrawals
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
     CLUSTER_BOUND,
@@ -365,7 +368,9 @@ class MemoryProgram(MemoryTables):
 class MemoryStore(
     MemoryUsers,
     MemoryStrategyWallets,
+    MemoryNotes,
     MemoryClosings,
+    MemoryWithdrawals,
     MemoryFinality,
     MemoryPositions,
     MemoryLedger,
@@ -373,6 +378,7 @@ class MemoryStore(
     MemorySnipes,
     MemoryOutbox,
     MemoryAlerts,
+    MemoryChatMessages,
     MemoryInbox,
     MemoryLeaving,
     MemoryTracking,

@@ -11,7 +11,7 @@ import trio
 from bot.ports import BookedEntry, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.storage.memory_tables import MemoryTables, MemoryTrade
 from bot.storage.rules import FAILED_TRADES, is_failed_trade
-from bot.trading.intent import Context, Intent, IntentState, Mode, Side
+from bot.trading.intent import TRADES, Context, Intent, IntentState, Mode, Side
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.position import Position
 
@@ -148,12 +148,12 @@ class MemoryBooks(MemoryTables):
         return [row for row in self._trades.values() if (row.intent.request.user_id, row.intent.request.mode) == wanted]
 
     def _ended(self, user_id: str, mode: Mode) -> list[Intent]:
-        """Orders that traded nothing: failed and expired ones, and closings that succeeded."""
+        """Orders that traded nothing: failed and expired ones, and closings and withdrawals that succeeded."""
         return [
             row
             for row in self._intents.values()
             if (row.request.user_id, row.request.mode) == (user_id, mode)
-            and (row.state in FAILED_TRADES or (row.state is IntentState.FILLED and row.request.side is Side.CLOSE))
+            and (row.state in FAILED_TRADES or (row.state is IntentState.FILLED and row.request.side not in TRADES))
         ]
 
     def _paid(self, intent: Intent) -> int:

@@ -45,6 +45,7 @@ from bot.storage.rules import (
     wrong_state,
 )
 from bot.storage.run_rules import run_with, seen_before
+from bot.storage.strategy_rules import positions_of, spent
 from bot.trading.fill import Brought, Fill
 from bot.trading.intent import (
     MAY_LAND,
@@ -306,6 +307,7 @@ class MemoryIntents(MemoryTables):
         held_of_mint = [row for row in held if row.mint == request.mint]
         risked = self._risked(request)
         coming = {row.request.mint for row in moving if row.request.side is Side.BUY} - {row.mint for row in held}
+        users = positions_of(request, self._positions.values(), self._moving.values())
         return WalletFacts(
             reserved_lamports=sum(row.reserved_lamports for row in moving),
             open_positions=len(held) + len(coming),
@@ -322,13 +324,17 @@ class MemoryIntents(MemoryTables):
                 and (row.request.user_id, row.request.mode) == (request.user_id, request.mode)
                 for row in self._intents.values()
             ),
+            user_positions=len(users),
+            strategy_positions=users.count(request.context),
+            strategy_spent_lamports=spent(request, self._intents.values(), day_start_ms),
         )
 
     def _risked(self, request: TradeRequest) -> Counter[str]:
         """By mint what the user has in open positions and in orders on their way, over all of his wallets of the mode."""
         risked: Counter[str] = Counter()
         for intent in self._moving.values():
-            if (intent.request.user_id, intent.request.mode) == (request.user_id, request.mode):
+            is_his = (intent.request.user_id, intent.request.mode) == (request.user_id, request.mode)
+            if is_his and intent.request.side is not Side.WITHDRAW:
                 risked[intent.request.mint] += intent.reserved_lamports
         for row in self._positions.values():
             if (row.user_id, row.mode) == (request.user_id, request.mode) and row.state is PositionState.OPEN:

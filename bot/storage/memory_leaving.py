@@ -31,6 +31,12 @@ class MemoryLeaving(MemoryTables):
         for key in [key for key in self._tracked if key[0] == user_id]:
             del self._tracked[key]
         self._alert_levels.pop(user_id, None)
+        for subject in [one.subject for one in self._chat_messages.values() if one.user_id == user_id]:
+            del self._chat_messages[subject]
+        for row in [one for one in self._allowed_addresses.values() if one.user_id == user_id]:
+            del self._allowed_addresses[row.id]
+        for mine in [key for key in self._notes if key[0] == user_id]:
+            del self._notes[mine]
         unread = [row.id for row in self._outbox.values() if row.user_id == user_id and self._is_due(row.id)]
         self._undeliverable.update(dict.fromkeys(unread, READER_LEFT))
         self._put_audit(user_id, ACCOUNT_CLOSED, {}, now_ms)

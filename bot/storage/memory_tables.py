@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 
 from bot.errors import Conflict
 from bot.ports import (
+    AllowedAddress,
+    ChatMessage,
     LedgerCheck,
     OutboxMessage,
     PastPrice,
     SealedKey,
+    SealedNote,
     SnipeRun,
+    Subject,
     TakenCommand,
     Token,
     TrackedWallet,
@@ -28,7 +32,7 @@ from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_
 from bot.trading.alerting import AlertLevel
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
-from bot.trading.intent import Attempt, Intent, IntentState, Mode, Side, TradeRequest
+from bot.trading.intent import TRADES, Attempt, Intent, IntentState, Mode, TradeRequest
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
@@ -105,6 +109,8 @@ class MemoryTables:
         self._wallets: dict[str, Wallet] = {}
         self._keys: dict[str, SealedKey] = {}
         self._settings: dict[str, UserSettings] = {}
+        self._allowed_addresses: dict[str, AllowedAddress] = {}
+        self._notes: dict[tuple[str, str], SealedNote] = {}  # by user and name
         self._intents: dict[str, Intent] = {}
         self._moving: dict[str, Intent] = {}
         self._intent_of_key: dict[str, str] = {}
@@ -122,6 +128,7 @@ class MemoryTables:
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
         self._alert_levels: dict[str, dict[str, AlertLevel]] = {}
+        self._chat_messages: dict[Subject, ChatMessage] = {}
         self._inbox: dict[int, TakenCommand] = {}
         self._inbox_done: dict[int, int] = {}
         self._tracked: dict[tuple[str, str], TrackedWallet] = {}
@@ -142,6 +149,14 @@ class MemoryTables:
             f"<{type(self).__name__} users={len(self._users)} intents={len(self._intents)}"
             f" positions={len(self._positions)} owed={sum(self._is_due(message_id) for message_id in self._outbox)}>"
         )
+
+    def _put_notes(self, user_id: str, notes: Mapping[str, SealedNote | None]) -> None:
+        """Write some of a user's notes and take those away that are None."""
+        for name, note in notes.items():
+            if note is None:
+                self._notes.pop((user_id, name), None)
+            else:
+                self._notes[user_id, name] = note
 
     def _has_looked(self, run: SnipeRun) -> bool:
         """Whether its user has a run for its mint and epoch."""
@@ -214,12 +229,12 @@ class MemoryTables:
         return sums
 
     def _closing_costs(self, since_ms: int, user_id: str | None = None, mode: Mode | None = None) -> int:
-        """What the network took for closings that succeeded; rent that came back is nobody's gain."""
+        """What the network took for closings and withdrawals that succeeded; what they moved is nobody's gain or loss."""
         closed = {
             row.id
             for row in self._intents.values()
             if row.state is IntentState.FILLED
-            and row.request.side is Side.CLOSE
+            and row.request.side not in TRADES
             and self._closed_at_ms[row.id] >= since_ms
             and _is_of(row.request, user_id, mode)
         }

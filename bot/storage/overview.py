@@ -71,7 +71,7 @@ cross join lateral (
 ) as made
 cross join lateral (
     select
-        count(distinct intents.id) filter (where intents.side <> 'close') as failed,
+        count(distinct intents.id) filter (where intents.side in ('buy', 'sell')) as failed,
         coalesce(-sum(ledger_legs.lamports), 0) as paid_lamports
     from intents
     left join ledger_entries on ledger_entries.intent_id = intents.id

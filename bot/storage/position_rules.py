@@ -17,7 +17,7 @@ def check_fill(intent: Intent, fill: Fill) -> None:
     """Raises ValueError when a fill moved no tokens or is of the other side than the intent that it is to settle."""
     if fill.token_raw <= 0:
         raise ValueError(f"{fill.signature} moved {fill.token_raw} raw tokens; that settles nothing")
-    if fill.side is not intent.request.side or fill.side is Side.CLOSE:
+    if fill.side is not intent.request.side or fill.side not in {Side.BUY, Side.SELL}:
         raise ValueError(f"{fill.signature} is a {fill.side}, intent {intent.id} is a {intent.request.side}")
 
 

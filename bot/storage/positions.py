@@ -44,10 +44,12 @@ INSERT_POSITION = """
 insert into positions (
     id, user_id, wallet_id, mint, mode, context, state, token_raw, cost_lamports, realized_lamports,
     take_profit_bps, stop_loss_bps, max_hold_s, trailing_stop_bps, take_profit_share_bps, opened_at, closed_at,
-    peak_lamports, took_profit, basis_lamports, take_profit_levels, bought_raw, levels_taken
+    peak_lamports, took_profit, basis_lamports, take_profit_levels, bought_raw, levels_taken,
+    rug_share_bps, rug_within_s
 )
 values (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+    $24, $25
 )
 """
 UPDATE_POSITION = """
@@ -94,7 +96,7 @@ select
         select count(*) from intents
         where
             intents.state in ('failed', 'expired')
-            and intents.side <> 'close'
+            and intents.side in ('buy', 'sell')
             and intents.closed_at >= $1
             and ($2::text is null or intents.user_id = $2)
             and ($3::text is null or intents.mode = $3)
@@ -117,13 +119,13 @@ select
         select count(*) from intents
         where
             intents.user_id = users.id and intents.mode = users.mode and intents.state in ('failed', 'expired')
-            and intents.side <> 'close'
+            and intents.side in ('buy', 'sell')
             and intents.closed_at >= asked.since
             and intents.closed_at > coalesce(
                 (
                     select max(filled.closed_at) from intents as filled
                     where filled.user_id = users.id and filled.mode = users.mode and filled.state = 'filled'
-                    and filled.side <> 'close'
+                    and filled.side in ('buy', 'sell')
                 ),
                 '-infinity'
             )
@@ -250,6 +252,8 @@ async def insert_position(connection: asyncpg.Connection, position: Position) ->
         list(position.plan.take_profit_levels),
         position.bought_raw,
         position.levels_taken,
+        position.plan.rug_share_bps,
+        position.plan.rug_within_s,
     )
 
 
@@ -353,6 +357,8 @@ def position_from(row: Row) -> Position:
             trailing_stop_bps=row["trailing_stop_bps"],
             take_profit_share_bps=row["take_profit_share_bps"],
             take_profit_levels=tuple(row["take_profit_levels"]),
+            rug_share_bps=row["rug_share_bps"],
+            rug_within_s=row["rug_within_s"],
         ),
         opened_at_ms=row["opened_at"],
         closed_at_ms=row["closed_at"],

@@ -11,6 +11,10 @@ from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentSt
 from bot.trading.ledger import Entry, EntryKind, reversing
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import ENTRY_OVERHEAD_LAMPORTS
+from bot.trading.withdrawal import FEE_LAMPORTS
+
+# What those reserve that spend something, beside it.
+_OVERHEAD_LAMPORTS = {Side.BUY: ENTRY_OVERHEAD_LAMPORTS, Side.WITHDRAW: FEE_LAMPORTS}
 
 LANDED = frozenset({AttemptState.LANDED, AttemptState.LANDED_ERROR})
 
@@ -102,15 +106,15 @@ def reopened(intent: Intent) -> Intent:
         return intent
     if intent.state not in sources_of(IntentState.SENT):
         raise wrong_state(intent.id, intent.state, IntentState.SENT)
-    buys = intent.request.side is Side.BUY
-    reserved = intent.request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS if buys else 0
+    overhead = _OVERHEAD_LAMPORTS.get(intent.request.side)
+    reserved = 0 if overhead is None else intent.request.spend_lamports + overhead
     return replace(intent, state=IntentState.SENT, reserved_lamports=reserved, failure=None)
 
 
 def undoes(intent: Intent, attempt: Attempt) -> bool:
     """Whether an intent is on its way again without the landing of this attempt, which had no trade.
 
-    A fill by another attempt stands. What closed accounts is no trade and has filled its intent itself.
+    A fill by another attempt stands. What closed accounts or sent SOL out is no trade and has filled its intent itself.
     """
     return intent.state is not IntentState.FILLED or attempt.state is AttemptState.LANDED
 

@@ -13,6 +13,7 @@ from bot.trading.intent import (
     IN_FLIGHT,
     MAY_LAND,
     TERMINAL,
+    TRADES,
     Attempt,
     AttemptState,
     Context,
@@ -75,8 +76,8 @@ FAILED_TRADES = frozenset({IntentState.FAILED, IntentState.EXPIRED})
 
 
 def is_failed_trade(intent: Intent) -> bool:
-    """Whether an intent counts as a failed trade; a closing of emptied accounts is no trade."""
-    return intent.state in FAILED_TRADES and intent.request.side is not Side.CLOSE
+    """Whether an intent counts as a failed trade; a closing of emptied accounts is none, nor is a withdrawal."""
+    return intent.state in FAILED_TRADES and intent.request.side in TRADES
 
 
 # A sniper's buy takes one of the day's places while it is in flight and when it filled; without a fill it gives it back.
@@ -88,7 +89,8 @@ class WalletFacts:
     """What the rows say about one wallet, one mint and one mode at one moment; all of it feeds the risk gate.
 
     `open_positions` counts the wallet's open positions and its in-flight buys of mints that it does not hold yet, so
-    that buys on their way cannot exceed the limit together and each has its reserve for the exit.
+    that buys on their way cannot exceed the limit together and each has its reserve for the exit. The last three are of the user,
+    over all of his wallets of the mode, and the last two of buys in the request's own context; all three are 0 for a sale.
     """
 
     reserved_lamports: int
@@ -100,6 +102,9 @@ class WalletFacts:
     mint_held_raw: int
     realized_today_lamports: int
     snipes_today: int
+    user_positions: int
+    strategy_positions: int
+    strategy_spent_lamports: int
 
 
 def risk_snapshot(
@@ -126,6 +131,9 @@ def risk_snapshot(
         mint_held_raw=facts.mint_held_raw,
         loss_today_lamports=max(0, -facts.realized_today_lamports - unrealized_lamports),
         snipes_today=facts.snipes_today,
+        user_positions=facts.user_positions,
+        strategy_positions=facts.strategy_positions,
+        strategy_spent_lamports=facts.strategy_spent_lamports,
     )
 
 
@@ -135,7 +143,7 @@ def planned_intent(request: TradeRequest, intent_id: str, reserved_lamports: int
         raise ValueError(f"the gate reserved {reserved_lamports} lamports for {request.key}")
     return Intent(
         id=intent_id,
-        request=replace(request, reason=storable(request.reason)),
+        request=replace(request, reason=storable(request.reason), evidence=storable(request.evidence)),
         state=IntentState.PLANNED,
         reserved_lamports=reserved_lamports,
         created_at_ms=now_ms,

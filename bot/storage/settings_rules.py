@@ -19,10 +19,19 @@ _SHARES = frozenset(
         "trailing_stop_bps",
         "max_top_holders_bps",
         "take_profit_share_bps",
+        "anti_rug_share_bps",
     }
 )
 # A sale of no share at all, or a trail of no width, is no setting.
-_ABOVE_ZERO = frozenset({"trailing_stop_bps", "take_profit_share_bps", "flatten_at_loss_bps"})
+_ABOVE_ZERO = frozenset(
+    {
+        "trailing_stop_bps",
+        "take_profit_share_bps",
+        "flatten_at_loss_bps",
+        "anti_rug_share_bps",
+        "anti_rug_within_s",
+    }
+)
 
 # Settings that are several amounts.
 SEVERAL = ("preset_buys_lamports", "preset_sells_bps", "take_profit_levels")

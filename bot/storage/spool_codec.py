@@ -164,8 +164,9 @@ def _fields(record: Record) -> dict[str, Any]:
     if isinstance(record, Signed):
         attempt = {**asdict(record.attempt), "raw": base64.b64encode(record.attempt.raw).decode("ascii")}
         intent = asdict(record.intent)
-        # Closings are never recorded here, and a program from before them reads this journal too.
-        del intent["request"]["closes"]
+        # Closings are never recorded here, and programs from before these fields read this journal too. An exit that is
+        # replayed from it has its reason, and no evidence of it.
+        del intent["request"]["closes"], intent["request"]["evidence"]
         return {"kind": "signed", "intent": intent, "attempt": attempt}
     if isinstance(record, Sent):
         return {"kind": "sent", **asdict(record)}

@@ -274,6 +274,41 @@ class SpooledOrders:
             self._memory.know_state(intent_id, IntentState.FILLED)
             return settled
 
+    async def plan_withdrawal(
+        self, request: TradeRequest, *, intent_id: str, now_ms: int, wallet_lamports: int
+    ) -> Intent | Refused:
+        """In the database alone: nothing leaves a wallet for good by what memory remembers."""
+        async with self._charge.writing():
+            if self._charge.away is not None:
+                raise self._charge.refusal()
+            try:
+                intent = await self._store.plan_withdrawal(
+                    request, intent_id=intent_id, now_ms=now_ms, wallet_lamports=wallet_lamports
+                )
+            except StoreUnavailable as error:
+                self._charge.lost(error)
+                raise
+            if isinstance(intent, Intent):
+                self._memory.know_intent(intent)
+            return intent
+
+    async def settle_withdrawal(
+        self, intent_id: str, landed: LandedTransaction, *, legs: tuple[Leg, ...], message: OutboxMessage, now_ms: int
+    ) -> bool:
+        """In the database alone; it is followed until then."""
+        async with self._charge.writing():
+            if self._charge.away is not None:
+                raise self._charge.refusal()
+            try:
+                settled = await self._store.settle_withdrawal(
+                    intent_id, landed, legs=legs, message=message, now_ms=now_ms
+                )
+            except StoreUnavailable as error:
+                self._charge.lost(error)
+                raise
+            self._memory.know_state(intent_id, IntentState.FILLED)
+            return settled
+
     def _known(self, intent_id: str) -> Intent:
         intent = self._memory.intent_by_id(intent_id)
         if intent is None:

@@ -9,6 +9,7 @@ from bot.storage.address import DatabaseAddress
 from bot.storage.alerts import Alerts
 from bot.storage.audit import Audit
 from bot.storage.books import Books
+from bot.storage.chat_messages import ChatMessages
 from bot.storage.closings import Closings
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
@@ -19,6 +20,7 @@ from bot.storage.intents import Intents
 from bot.storage.island import open_island
 from bot.storage.leaving import Leaving
 from bot.storage.ledger import Ledger
+from bot.storage.notes import NoteRows
 from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
@@ -30,13 +32,16 @@ from bot.storage.strategy_wallets import StrategyWallets
 from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
 from bot.storage.users import Users
+from bot.storage.withdrawals import WithdrawalRows
 
 
 class PostgresStore(
     Users,
     StrategyWallets,
+    NoteRows,
     Intents,
     Closings,
+    WithdrawalRows,
     Finality,
     Positions,
     Ledger,
@@ -44,6 +49,7 @@ class PostgresStore(
     SnipeRuns,
     Outbox,
     Alerts,
+    ChatMessages,
     Inbox,
     Leaving,
     Tracking,

@@ -42,11 +42,15 @@ insert into user_settings (
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels
+    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels,
+    anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
+    manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
+    sniper_daily_spend_lamports, auto_daily_spend_lamports
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47,
+    $48, $49, $50, $51
 )
 """
 SELECT_SETTINGS = """
@@ -57,7 +61,10 @@ select
     require_confirmation, trailing_stop_bps, take_profit_share_bps, check_honeypots, on_critical, min_curve_lamports,
     flatten_at_loss_bps, fee_mode_buy, fee_buy_lamports, tip_buy_lamports, protection_buy, unlanded_buy,
     fee_mode_sell, fee_sell_lamports, tip_sell_lamports, protection_sell, unlanded_sell,
-    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels
+    max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels,
+    anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
+    manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
+    sniper_daily_spend_lamports, auto_daily_spend_lamports
 from user_settings
 where user_id = $1
 """

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
 from bot.commands import ANYONE, CONSENT_TEXT, CONSENT_VERSION, Command
 from bot.errors import BudgetSpent, ChainUnavailable, RouterUnavailable, StoreUnavailable, Unavailable
-from bot.ports import Document, User
+from bot.ports import Button, Document, Recipe, Subject, User
 from bot.telegram.parsing import Parsed, UsageError, parse
+from bot.telegram.read_quota import ReadQuota, spent_text
 from bot.trading.failures import order_failure
 from bot.trading.roles import Role
 
@@ -49,10 +50,19 @@ class Words(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said to a text, and a file beside it where one was asked for."""
+    """What is said to a text, a file beside it where one was asked for, and a secret that is not to stay in the chat.
+
+    `buttons` stand below those that its lines make. `subject` is what it tells of, where what comes of that takes its
+    place; one that `ends_card` takes the place of the card whose button was pressed. `picture` is drawn, and follows it.
+    """
 
     text: str
     document: Document | None = None
+    subject: Subject | None = None
+    ends_card: bool = False
+    secret: str | None = field(default=None, repr=False)
+    picture: Recipe | None = None
+    buttons: tuple[Button, ...] = ()
 
 
 Handler = Callable[[Incoming, tuple[str, ...], Command], Awaitable[str | Answer]]
@@ -65,6 +75,7 @@ class Chat:
     handlers: dict[str, Handler]
     words: Words
     role_of: Callable[[str], Awaitable[Role]]
+    quota: ReadQuota
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The reply to one text. Wrong usage and services that are away become a line that says what to do."""
@@ -84,6 +95,9 @@ class Chat:
                 return Answer(f"The terms have changed.\n{CONSENT_TEXT}")
             if refused := await self._refused(incoming.user, parsed.command):
                 return Answer(refused)
+            if wait_s := self.quota.take(incoming.user.id, parsed.command.credits):
+                log.info("quota_spent", name=parsed.command.name, user=incoming.user.id, wait_s=wait_s)
+                return Answer(spent_text(parsed.command.name, wait_s, self.quota.per_minute))
         log.info(
             "command", name=parsed.command.name, key=incoming.key, user=incoming.user.id if incoming.user else None
         )

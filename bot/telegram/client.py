@@ -23,11 +23,15 @@ from telegram import error as foreign
 from telegram.request import HTTPXRequest
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, Document, OtherUpdate
+from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, Document, OtherUpdate, Photo
+from bot.telegram.pushed_updates import PushedUpdates
+from bot.telegram.webhook import MAX_PUSHING, WebhookDoor, WebhookTerms, open_webhook_door, secret_of
+from bot.telegram.webhook_updates import WebhookState, WebhookUpdates
 
 BASE_URL = "https://api.telegram.org/bot"
 CALL_S = 10.0  # the usual deadline of a call; a long poll gets its wait on top
 FILE_S = 30.0  # what a call with a file has on top
+MAX_PHOTO_BYTES = 10_000_000
 MAX_IN_FLIGHT = 16
 # A pool slot may stay lost when a connect is cancelled (httpx 0.28.1); spare ones keep the limiter from waiting on it.
 SPARE_CONNECTIONS = 4
@@ -36,6 +40,7 @@ WANTED_UPDATES = ("message", "callback_query")
 # Words of the Bot API's descriptions by which it is known what happened; there are no codes for these.
 NOT_MODIFIED = "message is not modified"
 NOTHING_TO_DELETE = "message to delete not found"
+WEBHOOK_STANDS = "webhook is active"
 
 Result = TypeVar("Result")
 
@@ -95,6 +100,8 @@ class TelegramClient:
         self._make_bot, self._bot = make_bot, make_bot(token)
         self._polling, self._call_s = polling, call_s
         self._poll = trio.CancelScope()
+        self._webhook: WebhookUpdates | None = None
+        self._webhook_left = False
 
     def __repr__(self) -> str:
         return "<TelegramClient>"
@@ -108,7 +115,14 @@ class TelegramClient:
         """The bot's username, without the @."""
         return (await _called(self._bot.get_me, self._call_s)).username or ""
 
+    def await_pushes(self, webhook: WebhookUpdates) -> None:
+        """Take updates from a webhook from now on."""
+        self._webhook = webhook
+
     async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
+        if self._webhook is not None:
+            return await self._webhook.updates(offset, wait_s)
+
         async def poll() -> list[ChatUpdate]:
             self._polling.last_answer = b""
             try:
@@ -117,11 +131,42 @@ class TelegramClient:
                 )
             except (AttributeError, KeyError, TypeError, ValueError):
                 return self._what_can_be_read()
+            except foreign.Conflict as error:
+                if self._webhook_left or WEBHOOK_STANDS not in error.message:
+                    raise
+                # One that an earlier life of this bot has set. What waits for it stays, and comes by polling.
+                await self._bot.delete_webhook()
+                self._webhook_left = True
+                return await poll()
             return [_update(update) for update in updates]
 
         while True:
             with trio.CancelScope() as self._poll:
                 return await _called(poll, self._call_s + wait_s)
+
+    async def set_webhook(self, url: str, secret: str) -> None:
+        """Have updates brought to this URL with this secret. What waits at Telegram is brought there too."""
+        await _called(
+            lambda: self._bot.set_webhook(
+                url, max_connections=MAX_PUSHING, allowed_updates=WANTED_UPDATES, secret_token=secret
+            ),
+            self._call_s,
+        )
+
+    async def webhook_state(self) -> WebhookState:
+        """What Telegram says of the webhook."""
+        info = await _called(self._bot.get_webhook_info, self._call_s)
+        failed_at = None if info.last_error_date is None else info.last_error_date.timestamp()
+        return WebhookState(info.url, info.pending_update_count, failed_at, _one_line(info.last_error_message or ""))
+
+    def read(self, raw: object) -> ChatUpdate:
+        """One update out of JSON; raises ValueError for what is none."""
+        if not isinstance(raw, dict) or type(raw.get("update_id")) is not int:
+            raise ValueError("no update")
+        try:
+            return _update(telegram.Update.de_json(raw, self._bot))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return OtherUpdate(raw["update_id"])
 
     async def send(
         self,
@@ -147,6 +192,19 @@ class TelegramClient:
     async def send_document(self, chat_id: int, document: Document) -> int:
         message = await _called(
             lambda: self._bot.send_document(chat_id, document.content, filename=document.name),
+            self._call_s + FILE_S,
+        )
+        return message.message_id
+
+    async def send_photo(self, chat_id: int, photo: Photo, *, silent: bool = False) -> int:
+        if len(photo.content) > MAX_PHOTO_BYTES:
+            raise ChatRejected(
+                "Telegram takes no picture of more than 10 MB"
+            )  # its own answer, 413, reads as an outage
+        message = await _called(
+            lambda: self._bot.send_photo(
+                chat_id, photo.content, filename=photo.name, disable_notification=silent or None
+            ),
             self._call_s + FILE_S,
         )
         return message.message_id
@@ -187,23 +245,17 @@ class TelegramClient:
 
     def _what_can_be_read(self) -> list[ChatUpdate]:
         """The last batch, one by one: an update that the library cannot read must not come again for ever."""
-        updates: list[ChatUpdate] = []
-        for raw in json.loads(self._polling.last_answer)["result"]:
-            update_id = int(raw["update_id"])
-            try:
-                updates.append(_update(telegram.Update.de_json(raw, self._bot)))
-            except (AttributeError, KeyError, TypeError, ValueError):
-                updates.append(OtherUpdate(update_id))
-        return updates
+        return [self.read(raw) for raw in json.loads(self._polling.last_answer)["result"]]
 
 
 @asynccontextmanager
 async def open_telegram(
-    token: SecretStr, *, base_url: str = BASE_URL, call_s: float = CALL_S
+    token: SecretStr, *, base_url: str = BASE_URL, call_s: float = CALL_S, webhook: WebhookTerms | None = None
 ) -> AsyncIterator[TelegramClient]:
     """A client for the time of the block. It does not ask Telegram anything yet, so that an outage delays no start.
 
-    `base_url` is followed by the token; `call_s` is the deadline of a call in seconds. Raises ValueError for an empty token.
+    `base_url` is followed by the token; `call_s` is the deadline of a call in seconds. With a `webhook` updates are not polled
+    for. Raises ValueError for an empty token, and StartupError where the port of the webhook is not free.
     """
     if not token.get_secret_value():
         raise ValueError("the Telegram token is empty; put it into the file that the settings name")
@@ -222,7 +274,12 @@ async def open_telegram(
         def make_bot(token: SecretStr) -> telegram.Bot:
             return telegram.Bot(token.get_secret_value(), base_url, request=calls, get_updates_request=polling)
 
-        yield TelegramClient(make_bot, token, polling, call_s)
+        client = TelegramClient(make_bot, token, polling, call_s)
+        if webhook is not None:
+            secret, pushed = secret_of(token.get_secret_value()), PushedUpdates()
+            await stack.enter_async_context(open_webhook_door(WebhookDoor(secret, pushed, client.read), webhook.port))
+            client.await_pushes(WebhookUpdates(client, webhook.url, secret, pushed))
+        yield client
 
 
 async def _close(request: GuardedRequest) -> None:
@@ -261,6 +318,7 @@ def _update(update: telegram.Update) -> ChatUpdate:
             user_id=query.from_user.id,
             query_id=query.id,
             data=query.data,
+            message_id=query.message.message_id,
         )
     return OtherUpdate(update.update_id)
 

@@ -42,5 +42,7 @@ def _checks(record: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _shown(number: int, unit: str) -> str:
+def _shown(number: int | None, unit: str) -> str:
+    if number is None:
+        return "no limit"
     return f"{format_sol(number)} SOL" if unit == "lamports" else str(number)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 
-from bot.commands import CONSENT_TEXT
-from bot.ports import Button, OutboxMessage
+from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
+from bot.ports import Button, OutboxMessage, Subject, Topic
 from bot.telegram.words import short
 
 MAX_UNITS = 4096  # UTF-16 units of one message
 MAX_BUTTONS = 12
+# What becomes of an order, whose id is the message's `trace_id`. A standing order that fires begins a story; what the network
+# takes back or brings late ends one, because what comes after that is news.
+_OF_AN_ORDER = frozenset({"fill", "order_failed", "order_expired", "order_unknown"})
+_BEGINS = "standing_fired"
+_ENDS = frozenset({"rolled_back", "landed_after_all"})
 
 # The line of a card that asks for the user's word; see `replies.offer_card`.
 _CONFIRM_LINE = re.compile(r"^\s*/confirm ([0-9a-f]{8})$", re.MULTILINE)
@@ -49,7 +54,7 @@ def _short_lines(text: str) -> list[str]:
 
 def buttons_under(reply: str) -> tuple[Button, ...]:
     """The buttons of a reply: consent to the terms, the word about an order, and each order that stands on a line of it."""
-    if reply.endswith(CONSENT_TEXT):
+    if reply.endswith((CONSENT_TEXT, PAPER_CONSENT_TEXT)):
         return (Button("I agree", "/start agree"),)
     if offered := _CONFIRM_LINE.search(reply):
         return (Button("Confirm", f"/confirm {offered[1]}"), Button("Cancel", f"/cancel {offered[1]}"))
@@ -69,8 +74,33 @@ def sell_button(mint: str) -> Button:
 
 
 def buttons_of(message: OutboxMessage) -> tuple[Button, ...]:
-    """The buttons of an outbox message: what was bought can be sold, and what has lost its monitor above all."""
+    """The buttons of an outbox message: what was bought or lost its monitor can be sold, what has closed can be shown."""
     facts = message.payload
     if message.kind == "monitor_lost" or (message.kind == "fill" and facts["side"] == "buy"):
         return (sell_button(str(facts["mint"])),)
+    if message.kind == "fill" and facts.get("position_closed"):
+        return (Button(f"Picture of {short(str(facts['mint']))}", f"/share {facts['mint']}"),)
     return ()
+
+
+def story_of(message: OutboxMessage) -> Subject | None:
+    """The order whose story an outbox message goes on with; None for news of another kind."""
+    return Subject(Topic.ORDER, message.trace_id) if message.kind in _OF_AN_ORDER else None
+
+
+def begun_by(message: OutboxMessage) -> Subject | None:
+    """The order whose story an outbox message begins; None for another kind."""
+    return Subject(Topic.ORDER, message.trace_id) if message.kind == _BEGINS else None
+
+
+def ended_by(message: OutboxMessage) -> Subject | None:
+    """The order of which whatever comes after this message is told on its own; None for another kind."""
+    return Subject(Topic.ORDER, message.trace_id) if message.kind in _ENDS else None
+
+
+def card_of(message: OutboxMessage) -> Subject | None:
+    """The position whose card a message becomes: what was bought is shown from then on where that was told."""
+    facts = message.payload
+    if message.kind != "fill" or facts["side"] != "buy" or "position_id" not in facts:
+        return None
+    return Subject(Topic.POSITION, str(facts["position_id"]))

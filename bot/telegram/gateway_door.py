@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.errors import ChatForbidden, ChatRejected, Unavailable, Undeliverable
-from bot.ports import ChatApi, ChatReply, Messenger, OutboxMessage, User, UserStore
+import structlog
+
+from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable, Unavailable, Undeliverable
+from bot.execution.message_book import MessageBook
+from bot.ports import ChatApi, ChatMessage, ChatReply, Messenger, OutboxMessage, Topic, User, UserStore
 from bot.telegram.chat import Chat, Incoming
-from bot.telegram.gateway_cards import buttons_of, buttons_under, parts
+from bot.telegram.gateway_cards import (
+    MAX_BUTTONS,
+    begun_by,
+    buttons_of,
+    buttons_under,
+    card_of,
+    ended_by,
+    parts,
+    story_of,
+)
 from bot.telegram.gateway_secrets import looks_like_private_key
 from bot.telegram.replies import message_text
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +32,7 @@ class TelegramDoor:
 
     store: UserStore
     chat: Chat
+    book: MessageBook
 
     def is_secret(self, text: str) -> bool:
         return looks_like_private_key(text)
@@ -28,7 +43,33 @@ class TelegramDoor:
         except Unavailable as error:
             return ChatReply((self.chat.unavailable(error, key),))
         reply = await self.chat.answer(Incoming(user, telegram_id, text, key))
-        return ChatReply(parts(reply.text), buttons_under(reply.text), reply.document)
+        if reply.subject is not None:
+            self.book.comes(reply.subject)
+        return ChatReply(
+            parts(reply.text),
+            (*buttons_under(reply.text), *reply.buttons)[:MAX_BUTTONS],
+            reply.document,
+            reply.subject,
+            ends_card=reply.ends_card,
+            secret=reply.secret,
+            picture=reply.picture,
+        )
+
+    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
+        """Keep which message tells of an order, so that what comes of it takes its place."""
+        if reply.subject is None:
+            return
+        if message_id is None:
+            self.book.is_lost(reply.subject)
+            return
+        try:
+            user = await self.store.user_by_telegram_id(telegram_id)
+        except Unavailable:
+            user = None
+        if user is None:
+            self.book.is_lost(reply.subject)
+            return
+        await self.book.stands(ChatMessage(reply.subject, user.id, message_id, self.book.clock.now_ms()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +82,68 @@ class TelegramMessenger:
 
     api: ChatApi
     console: Messenger
+    book: MessageBook
 
     async def deliver(self, user: User, message: OutboxMessage, *, silent: bool = False) -> None:
         refused = None
         try:
             if user.telegram_id is not None:
-                await self._send(user.telegram_id, message, silent=silent)
+                await self._tell(user, user.telegram_id, message, silent=silent)
         except (ChatForbidden, ChatRejected) as error:
             refused = str(error)
         await self.console.deliver(user, message)
         if refused is not None:
             raise Undeliverable(refused)
 
-    async def _send(self, chat_id: int, message: OutboxMessage, *, silent: bool) -> None:
+    async def amend(self, user: User, message: OutboxMessage) -> None:
+        story = story_of(message)
+        if user.telegram_id is None or story is None or (said := await self.book.of(story)) is None:
+            return
+        try:
+            await self._replace(user.telegram_id, message, said)
+        except (ChatForbidden, ChatUnavailable) as error:
+            log.info("story_not_edited", message=message.id, reason=str(error))
+
+    async def _tell(self, user: User, chat_id: int, message: OutboxMessage, *, silent: bool) -> None:
+        """Into the place of what was said of its order before, where its reader still looks that way; else on its own."""
+        if (ended := ended_by(message)) is not None:
+            await self.book.forget(ended)
+        story, begun, card = story_of(message), begun_by(message), card_of(message)
+        said = None if story is None else await self.book.of(story)
+        place = said if said is not None and self.book.takes(said, message.id) else None
+        if place is None and card is not None:
+            shown = await self.book.of(card)
+            place = shown if shown is not None and shown.says == message.id else None
+        message_id = None if place is None else await self._replace(chat_id, message, place)
+        if message_id is None:
+            place, message_id = None, await self._send(chat_id, message, silent=silent)
+        lead = place.lead if place is not None and place == said else ""
+        for subject, above in (
+            (begun, message_text(message)),
+            (story if said is not None else None, lead),
+            (card, _below(lead, message)),
+        ):
+            if subject is not None:
+                at_ms = self.book.clock.now_ms()
+                await self.book.stands(ChatMessage(subject, user.id, message_id, at_ms, message.id, above))
+
+    async def _replace(self, chat_id: int, message: OutboxMessage, said: ChatMessage) -> int | None:
+        """The message that reads so now; None where it cannot be edited, so that nothing is told by that."""
+        text = _below(said.lead if said.subject.topic is Topic.ORDER else "", message)
+        try:
+            await self.api.edit(chat_id, said.message_id, text, buttons_of(message), urgent=message.urgent)
+        except ChatRejected as error:
+            log.info("story_not_edited", message=message.id, reason=str(error))
+            return None
+        return said.message_id
+
+    async def _send(self, chat_id: int, message: OutboxMessage, *, silent: bool) -> int:
         *first, last = parts(message_text(message))
         for part in first:
             await self.api.send(chat_id, part, silent=silent, urgent=message.urgent)
-        await self.api.send(chat_id, last, buttons_of(message), silent=silent, urgent=message.urgent)
+        return await self.api.send(chat_id, last, buttons_of(message), silent=silent, urgent=message.urgent)
+
+
+def _below(lead: str, message: OutboxMessage) -> str:
+    """A message's text below what its story began with."""
+    return "\n".join(filter(None, [lead, message_text(message)]))

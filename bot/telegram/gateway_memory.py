@@ -14,11 +14,13 @@ import trio
 
 from bot.clock import Clock
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, Document, OtherUpdate
+from bot.pictures.plain import PNG_MAGIC
+from bot.ports import MAX_UPDATES, Button, ButtonPress, ChatText, ChatUpdate, Document, OtherUpdate, Photo
 from bot.telegram.gateway_cards import MAX_UNITS, units
 
 MAX_DATA_BYTES = 64
 MAX_FILE_BYTES = 50_000_000
+MAX_PHOTO_BYTES = 10_000_000
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -32,6 +34,7 @@ class Shown:
     buttons: tuple[Button, ...] = ()
     document: Document | None = None
     silent: bool = False
+    photo: Photo | None = None
 
 
 class MemoryTelegram:
@@ -78,7 +81,9 @@ class MemoryTelegram:
                 if button.label == label:
                     query_id = f"q{self._next_update()}"
                     self._queries[query_id] = False
-                    self._push(ButtonPress(self._updates, chat_id, kind, chat_id, query_id, button.data))
+                    self._push(
+                        ButtonPress(self._updates, chat_id, kind, chat_id, query_id, button.data, shown.message_id)
+                    )
                     return
         raise LookupError(f"no button {label!r} in chat {chat_id}")
 
@@ -156,6 +161,17 @@ class MemoryTelegram:
             raise ChatRejected("Telegram refused the request: file must be non-empty and no larger than 50 MB")
         kind = self._chats[chat_id][0]
         return self._put(chat_id, kind, Shown(self._next_message(), ours=True, text="", document=document))
+
+    async def send_photo(self, chat_id: int, photo: Photo, *, silent: bool = False) -> int:
+        await self._called("send_photo")
+        self._check_chat(chat_id)
+        if not photo.content.startswith(PNG_MAGIC):
+            raise ChatRejected("Telegram refused the request: IMAGE_PROCESS_FAILED")
+        if len(photo.content) > MAX_PHOTO_BYTES:
+            raise ChatRejected("Telegram takes no picture of more than 10 MB")
+        kind = self._chats[chat_id][0]
+        shown = Shown(self._next_message(), ours=True, text="", photo=photo, silent=silent)
+        return self._put(chat_id, kind, shown)
 
     async def edit(
         self,

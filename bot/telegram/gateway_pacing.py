@@ -18,9 +18,10 @@ from typing import TypeVar
 import trio
 
 from bot.errors import ChatUnavailable
-from bot.ports import Button, ChatApi, ChatUpdate, Document
+from bot.ports import Button, ChatApi, ChatUpdate, Document, Photo
 
 PATIENCE_S = 3.0  # a chat that asked for a longer rest is not waited for; the sender hears when to come again
+ROUNDING = 1e-3  # of a turn, which seconds in floats may be off
 FORGET_ABOVE = 1_000  # chats in the books before those at rest are forgotten
 
 Result = TypeVar("Result")
@@ -79,6 +80,17 @@ class Turns:
         finally:
             self._leave(turn)
 
+    def has_room(self, spare: int) -> bool:
+        """Whether nobody waits and, after a turn that is taken now, `spare` more may go at once."""
+        now_s = trio.current_time()
+        _, busy_until_s = self.pace.book(self.busy_until_s, now_s)
+        booked = (busy_until_s - now_s) * self.pace.per_s - ROUNDING
+        return not self._waiting and booked <= self.pace.burst - spare
+
+    def take_now(self) -> None:
+        """Take a turn for which there is room."""
+        _, self.busy_until_s = self.pace.book(self.busy_until_s, trio.current_time())
+
     def _leave(self, turn: _Turn) -> None:
         if self._waiting[0] is turn:
             heappop(self._waiting)
@@ -91,6 +103,7 @@ class Turns:
 
 CHAT_PACE = Pace(per_s=1, burst=3)
 BOT_PACE = Pace(per_s=30, burst=5)
+SPARE_PACE = Pace(per_s=10, burst=3)  # of all edits that nobody waits for
 
 
 class PacedChat:
@@ -104,6 +117,7 @@ class PacedChat:
         self._api, self._chat_pace = api, chat
         self._chats: dict[int, Turns] = {}
         self._bot = Turns(bot)
+        self._spare = Turns(SPARE_PACE)
         self._held: dict[int, float] = {}
         self._all_held = 0.0
 
@@ -131,11 +145,30 @@ class PacedChat:
     async def send_document(self, chat_id: int, document: Document) -> int:
         return await self._in_turn(chat_id, partial(self._api.send_document, chat_id, document))
 
+    async def send_photo(self, chat_id: int, photo: Photo, *, silent: bool = False) -> int:
+        return await self._in_turn(chat_id, partial(self._api.send_photo, chat_id, photo, silent=silent))
+
     async def edit(
         self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = (), *, urgent: bool = False
     ) -> None:
         call = partial(self._api.edit, chat_id, message_id, text, buttons, urgent=urgent)
         await self._in_turn(chat_id, call, urgent=urgent)
+
+    async def edit_if_idle(self, chat_id: int, message_id: int, text: str, buttons: Sequence[Button] = ()) -> bool:
+        """See `bot.ports.SpareEdits`: what others send next goes at once all the same."""
+        self._forget()
+        now_s = trio.current_time()
+        chat = self._chats.setdefault(chat_id, Turns(self._chat_pace))
+        rests = max(self._held.get(chat_id, 0), self._all_held) > now_s
+        rooms = (chat, self._bot, self._spare)
+        if rests or not (
+            all(one.has_room(one.pace.burst - 1) for one in (chat, self._bot)) and self._spare.has_room(0)
+        ):
+            return False
+        for one in rooms:
+            one.take_now()
+        await self._called(chat_id, partial(self._api.edit, chat_id, message_id, text, buttons))
+        return True
 
     async def delete(self, chat_id: int, message_id: int) -> None:
         await self._api.delete(chat_id, message_id)
@@ -153,6 +186,9 @@ class PacedChat:
         await trio.sleep_until(max(self._held.get(chat_id, 0), self._all_held))
         await self._bot.take(urgent=urgent)
         self._refuse_long_rest(chat_id)
+        return await self._called(chat_id, call)
+
+    async def _called(self, chat_id: int, call: Callable[[], Awaitable[Result]]) -> Result:
         try:
             return await call()
         except ChatUnavailable as error:

@@ -44,6 +44,8 @@ def _what(row: BookedEntry) -> str:
             return f"a {_order(row, token)} that traded nothing"
         case EntryKind.CLOSING:
             return "emptied token accounts closed, their rent came back"
+        case EntryKind.WITHDRAWAL:
+            return "sent to an address of your own"
         case EntryKind.OPENING:
             return "what the wallet held when its books began"
         case EntryKind.DEPOSIT:
@@ -59,7 +61,8 @@ def _what(row: BookedEntry) -> str:
 def _order(row: BookedEntry, token: str) -> str:
     if row.side is None:
         return f"movement of {token}" if row.mint else "movement of SOL"
-    return "closing of emptied token accounts" if row.side is Side.CLOSE else f"{row.side.value} of {token}"
+    others = {Side.CLOSE: "closing of emptied token accounts", Side.WITHDRAW: "withdrawal"}
+    return others.get(row.side, f"{row.side.value} of {token}")
 
 
 def table(rows: Sequence[BookedEntry], *, mode: str, zone: str, carried: Mapping[Account, int]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.telegram import standing_text
+from bot.telegram.book_text import reason_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
 from bot.telegram.words import int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
@@ -15,7 +16,7 @@ from bot.trading.limits import HOLD
 from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
-from bot.trading.units import counted, format_percent, format_sol, format_tokens
+from bot.trading.units import counted, format_percent, format_sol, format_tokens, span
 from bot.trading.venue import quote_sell
 
 _DEPOSITS = {
@@ -35,6 +36,28 @@ def message_text(message: OutboxMessage) -> str:
     return _TEXTS[message.kind](message.payload)
 
 
+def _order(facts: Mapping[str, object]) -> str:
+    """What an order is called: its side and token, or how much was to go where."""
+    if "to" in facts:
+        return f"withdrawal of {format_sol(int_of(facts, 'lamports'))} SOL to {short(str(facts['to']))}"
+    return f"{facts['side']} of {short(str(facts['mint']))}"
+
+
+def _withdrawn(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} {format_sol(int_of(facts, 'lamports'))} SOL were sent to {facts['to']}, for a fee of"
+        f" {format_sol(int_of(facts, 'fee_lamports'))} SOL (transaction {facts['signature']})."
+    )
+
+
+def _address_allowed(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} With a code of your authenticator {facts['address']} was allowed: in"
+        f" {span(int_of(facts, 'delay_ms') / 1000)} SOL of your wallet {facts['wallet']} can be withdrawn to it. If that was not"
+        f" you, send /withdraw remove {facts['address']} now, and then put another key in place with /totp."
+    )
+
+
 def _fill(facts: Mapping[str, object]) -> str:
     label, mint, tokens = (
         mode_label(str(facts["mode"])),
@@ -46,8 +69,10 @@ def _fill(facts: Mapping[str, object]) -> str:
         return f"{label} Bought {tokens} tokens of {mint} for {cost} SOL, all fees included."
     text = (
         f"{label} Sold {tokens} tokens of {mint} for {format_sol(int_of(facts, 'proceeds_lamports'))} SOL net,"
-        f" result {format_sol(int_of(facts, 'realized_lamports'), signed=True)} SOL ({facts['reason']})."
+        f" result {format_sol(int_of(facts, 'realized_lamports'), signed=True)} SOL ({reason_text(str(facts['reason']))})."
     )
+    if facts.get("evidence"):
+        text += f" The reason: {facts['evidence']}."
     if facts["position_closed"]:
         text += (
             f" Position closed at {format_sol(int_of(facts, 'position_realized_lamports'), signed=True)} SOL in all."
@@ -59,7 +84,7 @@ def _failed(facts: Mapping[str, object]) -> str:
     if "brought_token_raw" in facts:
         return _brought(facts)
     return (
-        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} landed with an error and traded"
+        f"{mode_label(str(facts['mode']))} The {_order(facts)} landed with an error and traded"
         f" nothing; the network kept its fee. {_why_failed(facts)} {facts.get('advice', '')}".rstrip()
     )
 
@@ -85,14 +110,14 @@ def _why_failed(facts: Mapping[str, object]) -> str:
 
 def _expired(facts: Mapping[str, object]) -> str:
     return (
-        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} never landed; this is proven,"
+        f"{mode_label(str(facts['mode']))} The {_order(facts)} never landed; this is proven,"
         " nothing was traded or charged."
     )
 
 
 def _unknown(facts: Mapping[str, object]) -> str:
     return (
-        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} is sent, not yet proven: it is"
+        f"{mode_label(str(facts['mode']))} The {_order(facts)} is sent, not yet proven: it is"
         " too late for it to land, and the chain is asked whether it did. What it reserved stays reserved until then."
     )
 
@@ -119,7 +144,7 @@ def _exit_stuck(facts: Mapping[str, object]) -> str:
 
 
 def _rolled_back(facts: Mapping[str, object]) -> str:
-    what = f"{facts['side']} of {short(str(facts['mint']))} (transaction {short(str(facts['signature']))})"
+    what = f"{_order(facts)} (transaction {short(str(facts['signature']))})"
     label = mode_label(str(facts["mode"]))
     if not facts["itself"]:
         return (
@@ -136,7 +161,7 @@ def _rolled_back(facts: Mapping[str, object]) -> str:
 
 def _landed_after_all(facts: Mapping[str, object]) -> str:
     return (
-        f"{mode_label(str(facts['mode']))} The {facts['side']} of {short(str(facts['mint']))} (transaction"
+        f"{mode_label(str(facts['mode']))} The {_order(facts)} (transaction"
         f" {short(str(facts['signature']))}) was told to have traded nothing. It has landed after all: the network shows it now."
         " It is booked as what it did, and you are told."
     )
@@ -256,6 +281,8 @@ _TEXTS = {
     "loss_flatten": _loss_flatten,
     "away": away,
     "fill": _fill,
+    "withdrawn": _withdrawn,
+    "address_allowed": _address_allowed,
     "order_failed": _failed,
     "order_expired": _expired,
     "order_unknown": _unknown,
@@ -334,7 +361,8 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
     """An order that waits for its user's word: what it trades, what it costs, what is the least that comes out."""
     request, quote = offer.request, preview.quote
     buys = request.side is Side.BUY
-    fees = format_sol(quote.fees_lamports)
+    told = f"trading fees {format_sol(quote.fees_lamports)} SOL"
+    fees = told if preview.fees_are_known else "the fees of the markets where it trades"
     network = format_sol(preview.network_fee_lamports)
     if preview.tip_lamports:
         network += f" SOL, the tip of a block engine {format_sol(preview.tip_lamports)}"
@@ -342,7 +370,7 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
         trade = f"Buy {request.mint} for {format_sol(request.spend_lamports)} SOL"
         result = f"about {format_tokens(quote.token_raw)} tokens, at least {format_tokens(preview.limit_raw)}"
         costs = (
-            f"trading fees {fees} SOL are in it; on top come the network fee {network} SOL and the rent of accounts that"
+            f"{fees} are in it; on top come the network fee {network} SOL and the rent of accounts that"
             f" are not there yet: {format_sol(TOKEN_ACCOUNT_RENT_LAMPORTS)} SOL that the last sale gives back, and at most"
             f" {format_sol(PROGRAM_RENT_MAX_LAMPORTS)} SOL once that the launchpad keeps. Stops do not count rent"
         )
@@ -350,7 +378,7 @@ def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:
         trade = f"Sell {format_tokens(quote.token_raw)} tokens of {request.mint}"
         brings = format_sol(max(quote.received_lamports, 0))
         result = f"about {brings} SOL, at least {format_sol(preview.limit_raw)} SOL at this price"
-        costs = f"trading fees {fees} SOL are off already; network fee {network} SOL"
+        costs = f"{fees} are off already; network fee {network} SOL"
     lines = [
         f"{mode_label(request.mode.value)} {trade}, wallet {short(preview.wallet_address)}",
         f"  {result}; price impact {format_percent(preview.impact_bps)}",

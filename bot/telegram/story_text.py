@@ -92,7 +92,9 @@ def _several_line(group: Sequence[OrderStory]) -> str:
 
 
 def _because(intent: Intent) -> str:
-    return f"{intent.request.context.replace('_', ' ')}: {intent.request.reason}"
+    request = intent.request
+    evidence = f", because {request.evidence}" if request.evidence else ""
+    return f"{request.context.replace('_', ' ')}: {request.reason}{evidence}"
 
 
 def _reason(intent: Intent) -> str:

@@ -74,6 +74,8 @@ def name_line(token: Token) -> str:
 
 def origin_line(token: Token, now_ms: int) -> str:
     """Who launched it, and how long ago."""
+    if not token.creator and token.launched_at_ms is None:
+        return "Who launched it, and when, is not known."
     creator = f"by {token.creator}" if token.creator else "by whom is not known"
     if token.launched_at_ms is None:
         return f"Launched {creator}, before this bot listened or while it did not."

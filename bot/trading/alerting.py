@@ -29,10 +29,13 @@ class AlertKind:
 
     @property
     def levels(self) -> tuple[AlertLevel, ...]:
-        """What a user may choose."""
+        """What a user may choose. A kind without messages never makes a sound."""
+        if not self.messages:
+            return (AlertLevel.ON, AlertLevel.OFF)
         return tuple(level for level in AlertLevel if not (self.is_money and level is AlertLevel.OFF))
 
 
+CARDS = "cards"
 ALERT_KINDS: tuple[AlertKind, ...] = (
     AlertKind("fills", ("fill",), "what was bought and sold", is_money=True),
     AlertKind("failures", ("order_failed",), "orders that landed with an error and cost their fee", is_money=True),
@@ -54,8 +57,16 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
     ),
     AlertKind(
         "books",
-        ("adjustment", "rolled_back", "landed_after_all", "outflow", "outflow_was_ours"),
-        "what the network took back or brought late, and what moved without an order",
+        (
+            "withdrawn",
+            "address_allowed",
+            "adjustment",
+            "rolled_back",
+            "landed_after_all",
+            "outflow",
+            "outflow_was_ours",
+        ),
+        "what the network took back or brought late, what moved without an order, and what you sent out",
         is_money=True,
     ),
     AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),
@@ -66,6 +77,7 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=True,
     ),
     AlertKind("news", ("broadcast", "role_given"), "what admins tell everybody, and your role here", is_money=False),
+    AlertKind(CARDS, (), "the messages of what you hold, edited while its worth changes; on or off", is_money=False),
 )
 KIND_OF: dict[str, AlertKind] = {message: kind for kind in ALERT_KINDS for message in kind.messages}
 

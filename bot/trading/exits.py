@@ -15,13 +15,21 @@ class ExitReason(StrEnum):
     STOP_LOSS = "stop_loss"
     TRAILING_STOP = "trailing_stop"
     TIME = "time"
+    CREATOR_SOLD = "creator_sold"
+    LIQUIDITY_REMOVED = "liquidity_removed"
+    AUTHORITY_CHANGED = "authority_changed"
     FLATTEN = "flatten"
     PANIC = "panic"
 
     @property
     def is_by_price(self) -> bool:
-        """Whether a price decided it, and a false one would."""
-        return self in {ExitReason.TAKE_PROFIT, ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP}
+        """Whether reserves decided it, and false ones would."""
+        return self in {
+            ExitReason.TAKE_PROFIT,
+            ExitReason.STOP_LOSS,
+            ExitReason.TRAILING_STOP,
+            ExitReason.LIQUIDITY_REMOVED,
+        }
 
 
 # The reasons, as a request names them, of sales that have to be made whatever they bring.
@@ -32,13 +40,15 @@ AT_ANY_PRICE = frozenset({ExitReason.FLATTEN.value, ExitReason.PANIC.value})
 class Exit:
     """Leave now with `share_bps` of the balance; `change_bps` is the net gain or loss on the basis that triggered it.
 
-    A level of the take-profit names the exact `token_raw` that it sells, unless that is all.
+    A level of the take-profit names the exact `token_raw` that it sells, unless that is all. `evidence` is what shows that
+    the reason holds, where it is no price that everybody can look up.
     """
 
     reason: ExitReason
     share_bps: int
     change_bps: int
     token_raw: int = 0
+    evidence: str = ""
 
 
 def decide_exit(position: Position, proceeds_lamports: int, now_ms: int) -> Exit | None:

@@ -46,9 +46,23 @@ ROUTER_ERRORS = {6001: ("SlippageToleranceExceeded", "the price moved past the l
 # The code that the system program and both token programs give to whoever has not enough.
 NOT_ENOUGH = 1
 # The code of both token programs for an account that the mint's authority has frozen, and for one that is to be closed
-# and is not empty.
+# and is not empty; and Token-2022's own for one that is to be closed and keeps the token's fees until somebody takes them.
 FROZEN = 17
 NOT_EMPTY = 11
+WITHHOLDS_FEES = 35
+# A sale that meets these sells all the same where it leaves the account open.
+OF_CLOSING = frozenset({NOT_EMPTY, WITHHOLDS_FEES})
+# What else the token programs say of a coin that can be bought and not be sold (`TokenError` of Token-2022).
+TOKEN_ERRORS = {
+    FROZEN: "somebody who may has frozen the token in your wallet",
+    NOT_EMPTY: "somebody sent tokens to the account that it closes",
+    WITHHOLDS_FEES: "the account that it closes keeps fees of the token",
+    36: "whoever takes the token there asks for a memo with each transfer, which no market sends",
+    37: "the token cannot be transferred",
+    67: "somebody who may has stopped all transfers of the token",
+}
+# Nothing that a seller does changes these.
+NOT_TO_BE_SOLD = frozenset({36, 37, 67})
 ANCHOR_FROM = 100  # the smallest code of a program that is written with Anchor, as the launchpad is
 
 # What a sale says that failed by its price alone.
@@ -87,10 +101,8 @@ def program_failure(code: int | None) -> str:
         return "the network could not carry it out"
     if code == NOT_ENOUGH:
         return "the wallet does not hold enough for it"
-    if code == FROZEN:
-        return "somebody who may has frozen the token in your wallet"
-    if code == NOT_EMPTY:
-        return "somebody sent tokens to the account that it closes"
+    if code in TOKEN_ERRORS:
+        return TOKEN_ERRORS[code]
     named = LAUNCHPAD_ERRORS.get(code) or POOL_ERRORS.get(code) or ROUTER_ERRORS.get(code)
     who = "the launchpad" if code >= ANCHOR_FROM else "the token program"
     return named[1] if named else f"{who} refused it (its error {code})"
@@ -104,6 +116,8 @@ def after_failed_sale(code: int | None) -> str:
         return "It waits for its pool, mostly for less than a minute: /sell it again then."
     if code == FROZEN:
         return "Nobody can sell it before it is thawed."
+    if code in NOT_TO_BE_SOLD:
+        return "You still hold it, and nobody can sell it as long as that is so; it may be worth nothing."
     if code == NOT_ENOUGH:
         return "The chain shows less in your wallet than was known of it: look at /positions, then /sell it again."
     return "You still hold it: /sell it again, or look at /positions."

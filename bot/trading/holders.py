@@ -39,6 +39,14 @@ class Holders:
             f" {format_percent(self.creator_bps)}."
         )
 
+    @property
+    def line_elsewhere(self) -> str:
+        """The same of a token with neither a curve nor a pool of its own: its markets are among its holders."""
+        return (
+            f"Its {COUNTED} largest holders have {format_percent(self.top_bps)} of it; the markets where it trades are among"
+            " them, and its creator is not known."
+        )
+
 
 def _share_bps(part_raw: int, whole_raw: int) -> int:
     return -(-part_raw * BPS // whole_raw) if whole_raw > 0 else BPS

@@ -22,6 +22,10 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
     CLOSE = "close"  # no trade: emptied token accounts are closed, and their rent comes back
+    WITHDRAW = "withdraw"  # no trade: SOL goes to an address that its user has allowed
+
+
+TRADES = frozenset({Side.BUY, Side.SELL})
 
 
 class Context(StrEnum):
@@ -103,10 +107,12 @@ class TradeRequest:
     unless `keep_account` is set, because anybody who sends dust to the account makes the closing fail.
     `causation_id` is the id of what led here: a snipe run, a command, a position. `min_token_raw` is the least tokens
     that a buyer was shown before he confirmed; he never gets fewer, however the price has moved since. `min_lamports` is
-    the least that a sale brings whose user has named its price.
+    the least that a sale brings whose user has named its price. `evidence` is what shows that `reason` holds, for whoever asks
+    why; empty where the reason says it all.
 
     A closing trades nothing and names no `mint`: `closes` are the mints of the emptied token accounts that one transaction
-    closes.
+    closes. A withdrawal names no mint either: `spend_lamports` go `to_address`, the fee besides, or with a `share_bps` of 10,000
+    all that may leave, which its intent names as lamports.
     """
 
     key: str
@@ -128,13 +134,22 @@ class TradeRequest:
     min_token_raw: int = 0
     min_lamports: int = 0
     closes: tuple[str, ...] = ()
+    evidence: str = ""
+    to_address: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.slippage_bps <= BPS:
             raise ValueError(f"slippage_bps {self.slippage_bps} is outside 0..{BPS}")
         if (self.side is Side.CLOSE) != bool(self.closes):
             raise ValueError("a closing names the mints of the accounts that it closes, and nothing else names any")
-        if self.side is Side.CLOSE:
+        if (self.side is Side.WITHDRAW) != bool(self.to_address):
+            raise ValueError("a withdrawal names where it goes, and nothing else does")
+        if self.side is Side.WITHDRAW:
+            if self.mint or any((self.token_raw, self.min_token_raw, self.min_lamports)):
+                raise ValueError("a withdrawal trades nothing")
+            if (self.spend_lamports > 0) == (self.share_bps == BPS) or min(self.spend_lamports, self.share_bps) < 0:
+                raise ValueError("a withdrawal names lamports, or all of them")
+        elif self.side is Side.CLOSE:
             if self.mint or any(
                 (self.spend_lamports, self.token_raw, self.share_bps, self.min_token_raw, self.min_lamports)
             ):

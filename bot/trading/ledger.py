@@ -36,11 +36,12 @@ class Account(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """Why there is an entry; the first three belong to an order, the others name their evidence, a reversal has both."""
+    """Why there is an entry; the first four belong to an order, the others name their evidence, a reversal has both."""
 
     FILL = "fill"
     FEE = "fee"
     CLOSING = "closing"  # rent that came back from emptied token accounts, and what closing them cost
+    WITHDRAWAL = "withdrawal"  # SOL that its user sent to an address of his own, and what sending it cost
     OPENING = "opening"
     DEPOSIT = "deposit"
     OUTFLOW = "outflow"
@@ -121,6 +122,14 @@ def legs_of_closing(landed: LandedTransaction, locked_lamports: Mapping[str, int
             Leg(Account.RENT, -rent_lamports),
             Leg(Account.OUTSIDE, rent_lamports - sum(landed.closed.values())),
         )
+    )
+
+
+def legs_of_withdrawal(landed: LandedTransaction) -> tuple[Leg, ...]:
+    """The legs of a transaction that sent SOL out and did nothing else."""
+    lamports, fee_lamports = landed.wallet_delta_lamports, landed.network_fee_lamports
+    return _without_zeros(
+        (Leg(Account.WALLET, lamports), *_network_legs(fee_lamports), Leg(Account.OUTSIDE, -lamports - fee_lamports))
     )
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bot.trading.position import ExitPlan
 from bot.trading.roles import DEFAULT_LIMITS, Role, RoleLimits
+from bot.trading.strategy import Strategy
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
 # What a critical failure does with a user's positions: sell them all, or leave them to their owner.
@@ -25,6 +26,14 @@ WAIT = "wait"
 PROTECTIONS = (PROTECTED, OPEN)
 UNLANDED = (WAIT, OPEN)
 
+# What is bought by a strategy, as the end of a sentence.
+BY_STRATEGY = {
+    Strategy.MANUAL: "by hand",
+    Strategy.SNIPER: "by your sniper",
+    Strategy.AUTO: "by orders that wait",
+    None: "by others",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class UserSettings:
@@ -41,6 +50,11 @@ class UserSettings:
     `max_top_holders_bps` is the most of the supply that the ten largest holders may have, curve and pool apart.
     The ten before it say how buys and sales land (`bot/trading/landing.py`). `role` is one of Role; admins give it, and the
     user cannot change it. It stands here so that limits by role are judged with all others, in the same transaction.
+    `anti_rug` leaves a position when its token's creator sells `anti_rug_share_bps` of the supply within `anti_rug_within_s`,
+    and for what else `bot/trading/rug.py` knows.
+    `max_positions` counts over all of a user's wallets of a mode. The eight below it are of one strategy each, within the
+    user's; None leaves it to those. What one snipe spends at most is `snipe_max_lamports`. A day's spend counts buys on their way
+    and buys that filled, whatever became of their positions.
     The presets are what the buttons below a token's card buy and sell, in the order in which they stand there.
     """
 
@@ -82,6 +96,18 @@ class UserSettings:
     preset_buys_lamports: tuple[int, ...] = (LAMPORTS_PER_SOL // 10, LAMPORTS_PER_SOL // 2, LAMPORTS_PER_SOL)
     preset_sells_bps: tuple[int, ...] = (BPS // 4, BPS // 2, BPS)
     take_profit_levels: tuple[int, ...] = ()
+    anti_rug: bool = False
+    anti_rug_share_bps: int = 200
+    anti_rug_within_s: int = 60
+    max_positions: int | None = None
+    manual_max_trade_lamports: int | None = None
+    auto_max_trade_lamports: int | None = None
+    manual_max_positions: int | None = None
+    sniper_max_positions: int | None = None
+    auto_max_positions: int | None = None
+    manual_daily_spend_lamports: int | None = None
+    sniper_daily_spend_lamports: int | None = None
+    auto_daily_spend_lamports: int | None = None
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -93,6 +119,8 @@ class UserSettings:
             trailing_stop_bps=self.trailing_stop_bps,
             take_profit_share_bps=self.take_profit_share_bps,
             take_profit_levels=self.take_profit_levels,
+            rug_share_bps=self.anti_rug_share_bps if self.anti_rug else None,
+            rug_within_s=self.anti_rug_within_s,
         )
 
 
@@ -148,15 +176,48 @@ def effective(mine: int, ceiling: int, name: str, *, by_role: int | None = None,
     return Limit(ceiling, f"the operator's {name}") if ceiling < least.value else least
 
 
-def trade_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
-    """The most that one buy of a user spends."""
-    return effective(
+def trade_limit(settings: UserSettings, ceilings: Ceilings, strategy: Strategy | None = None) -> Limit:
+    """The most that one buy of a user spends, by one strategy where that is named."""
+    own = effective(
         settings.max_trade_lamports,
         ceilings.max_trade_lamports,
         "limit per trade",
         by_role=ceilings.of_role(settings.role).max_trade_lamports,
         role=settings.role,
     )
+    mine = {
+        Strategy.MANUAL: settings.manual_max_trade_lamports,
+        Strategy.AUTO: settings.auto_max_trade_lamports,
+    }.get(strategy or Strategy.SNIPER)
+    return own if mine is None or mine >= own.value else Limit(mine, f"your limit per trade {BY_STRATEGY[strategy]}")
+
+
+def positions_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:
+    """The most open positions of a user, over all of his wallets of a mode."""
+    mine = settings.max_positions
+    if mine is None or mine > ceilings.max_open_positions:
+        return Limit(ceilings.max_open_positions, "the operator's limit")
+    return Limit(mine, "your limit")
+
+
+def strategy_positions_limit(settings: UserSettings, strategy: Strategy | None) -> int | None:
+    """The most open positions that one strategy opened; None for no limit of its own."""
+    return {
+        Strategy.MANUAL: settings.manual_max_positions,
+        Strategy.SNIPER: settings.sniper_max_positions,
+        Strategy.AUTO: settings.auto_max_positions,
+        None: None,
+    }[strategy]
+
+
+def strategy_spend_limit(settings: UserSettings, strategy: Strategy | None) -> int | None:
+    """The most lamports that one strategy spends in a user's day; None for no limit of its own."""
+    return {
+        Strategy.MANUAL: settings.manual_daily_spend_lamports,
+        Strategy.SNIPER: settings.sniper_daily_spend_lamports,
+        Strategy.AUTO: settings.auto_daily_spend_lamports,
+        None: None,
+    }[strategy]
 
 
 def position_limit(settings: UserSettings, ceilings: Ceilings) -> Limit:

@@ -28,11 +28,15 @@ def offer_key(user_id: str, code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One order that was shown. `request` is exactly what a confirmation submits."""
+    """One order that was shown. `request` is exactly what a confirmation submits.
+
+    `position_id` is the only position that it may sell, empty where it names a token.
+    """
 
     code: str
     request: TradeRequest
     expires_at_ms: int
+    position_id: str = ""
 
 
 @dataclass(slots=True)
@@ -64,6 +68,11 @@ class Offers:
         self._taken[key] += 1
         self._under_way[key] += 1
         return offer.request
+
+    def bound_to(self, user_id: str, code: str) -> str:
+        """The position that a user's offer is bound to; empty for none, and for no offer."""
+        offer = self._open.get(offer_key(user_id, code))
+        return "" if offer is None else offer.position_id
 
     def answered(self, user_id: str, code: str, *, nothing_came: bool) -> None:
         """One confirmation has its answer. An offer of which nothing came can be confirmed again in its time, and cancelled."""

@@ -22,7 +22,8 @@ class ExitPlan:
     `max_hold_s` counts from the opening.
     `trailing_stop_bps` is a fall from the position's peak. `take_profit_share_bps` is the part of the balance that the
     take-profit sells; a part that is less than everything is sold once. `take_profit_levels`, where there are any, are
-    instead of these two (`bot/trading/profit_levels.py`).
+    instead of these two (`bot/trading/profit_levels.py`). `rug_share_bps` of the supply, sold by the token's creator within
+    `rug_within_s`, is a reason to leave; None also switches off whatever else `bot/trading/rug.py` knows.
     """
 
     take_profit_bps: int | None
@@ -31,6 +32,8 @@ class ExitPlan:
     trailing_stop_bps: int | None = None
     take_profit_share_bps: int = BPS
     take_profit_levels: tuple[int, ...] = ()
+    rug_share_bps: int | None = None
+    rug_within_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.landing import fee_bounds, tip_lamports
-from bot.trading.limits import Ceilings, UserSettings, day_loss_limit, exposure_limit, position_limit, trade_limit
+from bot.trading.limits import (
+    BY_STRATEGY,
+    Ceilings,
+    UserSettings,
+    day_loss_limit,
+    exposure_limit,
+    position_limit,
+    positions_limit,
+    strategy_positions_limit,
+    strategy_spend_limit,
+    trade_limit,
+)
+from bot.trading.strategy import strategy_of
 from bot.trading.trading_state import OUTFLOW, in_words
 from bot.trading.units import counted, format_sol
 
@@ -45,6 +57,9 @@ class RiskSnapshot:
     of them will have to pay for an exit.
     `mint_cost_lamports` is the cost of what the user holds of this mint plus what is reserved for it, in all of his wallets
     of the mode, `exposure_lamports` the same of every mint.
+    `user_positions` counts as `open_positions` does over all of the user's wallets of the mode, `strategy_positions` those
+    of them that the request's strategy opened, and `strategy_spent_lamports` is what that strategy spends in buys of his day,
+    on their way or filled. The three are 0 for a sale.
     `mint_in_flight` counts the wallet's unresolved intents of this mint, either side, `mint_sells_in_flight` its sales
     among them. `loss_today_lamports` is the user's net loss of his day, realised and unrealised (0 when in profit).
     """
@@ -62,6 +77,9 @@ class RiskSnapshot:
     mint_held_raw: int
     loss_today_lamports: int
     snipes_today: int
+    user_positions: int
+    strategy_positions: int
+    strategy_spent_lamports: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +93,13 @@ class Admitted:
 class Check:
     """One of the gates that an entry passes, with its number: it refuses where `number` and `limit` do not fit.
 
-    Both are lamports where `is_money`, else counts. `refused` is what it says, None where it lets the entry through.
+    Both are lamports where `is_money`, else counts; no `limit` is None. `refused` is what it says, None where it lets the
+    entry through.
     """
 
     gate: str
     number: int
-    limit: int
+    limit: int | None
     is_money: bool
     refused: Refused | None
 
@@ -162,7 +181,7 @@ def _trade_floor(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 
 def _trade_size(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    limit = trade_limit(facts.settings, facts.ceilings)
+    limit = trade_limit(facts.settings, facts.ceilings, strategy_of(request.context))
     if request.spend_lamports <= limit.value:
         return None
     return Refused(
@@ -219,11 +238,38 @@ def _snipe_count(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
 
 
 def _open_positions(_: TradeRequest, facts: RiskSnapshot) -> Refused | None:
-    limit = facts.ceilings.max_open_positions
-    if facts.open_positions < limit:
+    limit = positions_limit(facts.settings, facts.ceilings)
+    if facts.user_positions < limit.value:
         return None
     return Refused(
-        "open_positions", f"{counted(facts.open_positions, 'position')} open, the operator's limit is {limit}"
+        "open_positions",
+        f"{counted(facts.user_positions, 'position')} open in all of your wallets, {limit.rule} is {limit.value}; sell"
+        " something first",
+    )
+
+
+def _strategy_positions(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    strategy = strategy_of(request.context)
+    limit = strategy_positions_limit(facts.settings, strategy)
+    if limit is None or facts.strategy_positions < limit:
+        return None
+    return Refused(
+        "strategy_positions",
+        f"{counted(facts.strategy_positions, 'position')} bought {BY_STRATEGY[strategy]} open, your limit is {limit}"
+        f" (/settings {strategy}_positions); sell something first",
+    )
+
+
+def _strategy_spend(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    strategy = strategy_of(request.context)
+    limit = strategy_spend_limit(facts.settings, strategy)
+    total = facts.strategy_spent_lamports + request.spend_lamports
+    if limit is None or total <= limit:
+        return None
+    return Refused(
+        "strategy_spend",
+        f"{format_sol(total)} SOL would be spent {BY_STRATEGY[strategy]} today, above your limit of {format_sol(limit)} SOL"
+        f" (/settings {strategy}_spend); it opens again on your next day",
     )
 
 
@@ -254,6 +300,8 @@ _ENTRY_CHECKS = (
     _daily_loss,
     _snipe_count,
     _open_positions,
+    _strategy_positions,
+    _strategy_spend,
     _funds,
 )
 
@@ -261,15 +309,19 @@ _ENTRY_CHECKS = (
 def entry_checks(request: TradeRequest, facts: RiskSnapshot) -> tuple[Check, ...]:
     """Every gate of an entry with its number, in the order in which `admit` asks them, for whoever wonders why it was not."""
     ceilings, settings, spend = facts.ceilings, facts.settings, request.spend_lamports
+    strategy = strategy_of(request.context)
+    spent = facts.strategy_spent_lamports + spend
     numbers = (
         ("pause causes", len(facts.pause_causes), 0, False),
         ("least of a trade", spend, ceilings.min_trade_lamports, True),
-        ("most of a trade", spend, trade_limit(settings, ceilings).value, True),
+        ("most of a trade", spend, trade_limit(settings, ceilings, strategy).value, True),
         ("most of a position", facts.mint_cost_lamports + spend, position_limit(settings, ceilings).value, True),
         ("most at risk", facts.exposure_lamports + spend, exposure_limit(settings, ceilings).value, True),
         ("loss today", facts.loss_today_lamports, day_loss_limit(settings, ceilings).value, True),
         ("snipes today", facts.snipes_today, settings.snipe_max_daily, False),
-        ("open positions", facts.open_positions, ceilings.max_open_positions, False),
+        ("open positions", facts.user_positions, positions_limit(settings, ceilings).value, False),
+        ("positions by this way", facts.strategy_positions, strategy_positions_limit(settings, strategy), False),
+        ("spent by this way", spent, strategy_spend_limit(settings, strategy), True),
         ("funds that are free", spend, _free_lamports(request, facts), True),
     )
     return tuple(

@@ -54,7 +54,8 @@ class Setting:
 
     `field` is the field of UserSettings. `optional` ones can be switched off. `words` are the only texts of a TEXT
     setting; without any it is a time zone. `ceiling` is the field of Ceilings that stands above the user's value, `floor`
-    the one that stands below it. `was` are the names that earlier bots gave it in the same unit (S0); they can be typed as well.
+    the one that stands below it, and `within` the setting of the user's own that stands above this one. `was` are the names
+    that earlier bots gave it in the same unit (S0); they can be typed as well.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Setting:
     ceiling: str = ""
     floor: str = ""
     was: tuple[str, ...] = ()
+    within: str = ""
 
     @property
     def bounds(self) -> str:

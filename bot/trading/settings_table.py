@@ -13,6 +13,7 @@ from bot.trading.landing import LEAST_TIP_LAMPORTS
 from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, Ceilings, UserSettings
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.setting import Setting, Unit, Value
+from bot.trading.strategy_settings import settings_of_strategies
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, AmountError
 
 _MILLI_SOL = LAMPORTS_PER_SOL // 1_000
@@ -193,6 +194,29 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("max_hold", "max_hold_s", Unit.SECONDS, "sell after this time", 5, 365 * _DAY_S, optional=True),
     Setting(
+        "anti_rug",
+        "anti_rug",
+        Unit.SWITCH,
+        "sell what you buy from now on when its creator sells anti_rug_share of the supply within anti_rug_within, when"
+        " liquidity is taken out of its pool, or when somebody else gets the power to make more of it or to freeze it",
+    ),
+    Setting(
+        "anti_rug_share",
+        "anti_rug_share_bps",
+        Unit.PERCENT,
+        "the share of a token's supply that its creator sells before anti_rug leaves",
+        10,
+        BPS,
+    ),
+    Setting(
+        "anti_rug_within",
+        "anti_rug_within_s",
+        Unit.SECONDS,
+        "the time within which sales of a token's creator count together",
+        1,
+        3_600,
+    ),
+    Setting(
         "on_critical",
         "on_critical",
         Unit.TEXT,
@@ -209,6 +233,7 @@ SETTINGS: tuple[Setting, ...] = (
         optional=True,
         ceiling="flatten_at_loss_bps",
     ),
+    *settings_of_strategies(),
     Setting("snipe", "snipe_enabled", Unit.SWITCH, "buy new tokens by itself", was=("snipe_enabled",)),
     Setting(
         "snipe_amount",
@@ -308,6 +333,8 @@ def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> O
     mine = value_of(settings, setting)
     if isinstance(mine, str | tuple):
         return None
+    if setting.within:
+        return _outer(settings, setting, setting_named(setting.within), ceilings)
     if setting.ceiling:
         by_role: int | None = getattr(ceilings.of_role(settings.role), setting.ceiling, None)
         limits = [(by_role, f"your role ({settings.role})"), (getattr(ceilings, setting.ceiling), OPERATORS)]
@@ -320,3 +347,12 @@ def overruled(settings: UserSettings, setting: Setting, ceilings: Ceilings) -> O
         assert isinstance(limit, int)
         return Overruling(limit, OPERATORS) if limit > (mine or 0) else None
     return None
+
+
+def _outer(settings: UserSettings, inner: Setting, outer: Setting, ceilings: Ceilings) -> Overruling | None:
+    """What counts instead of a limit that stands within another one of the user's, where that one is the lesser."""
+    limit = overruled(settings, outer, ceilings) or Overruling(value_of(settings, outer), f"your {outer.name}")
+    mine = value_of(settings, inner)
+    if not isinstance(limit.value, int) or (isinstance(mine, int) and mine <= limit.value):
+        return None
+    return limit

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from bot.trading.intent import Context
+
 
 class Strategy(StrEnum):
     """`AUTO` are orders that wait for a price or a time, /limit and /dca."""
@@ -11,3 +13,15 @@ class Strategy(StrEnum):
     MANUAL = "manual"
     SNIPER = "sniper"
     AUTO = "auto"
+
+
+_BY_CONTEXT = {
+    Context.MANUAL_COMMAND: Strategy.MANUAL,
+    Context.SNIPER: Strategy.SNIPER,
+    Context.AUTOMATED: Strategy.AUTO,
+}
+
+
+def strategy_of(context: Context) -> Strategy | None:
+    """The strategy that a buy of this context belongs to; None for one that has no wallet and no limits of its own."""
+    return _BY_CONTEXT.get(context)

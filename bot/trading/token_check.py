@@ -39,6 +39,14 @@ class MintFacts:
     unknown_extensions: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MintPowers:
+    """Who may make more of a token and who may freeze its holders, as base58 keys; empty for nobody."""
+
+    mint_authority: str
+    freeze_authority: str
+
+
 class Verdict(StrEnum):
     """What one fact does to an entry. What has no row in RULES is fine; no fact ever stops an exit."""
 

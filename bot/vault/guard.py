@@ -45,7 +45,7 @@ class SigningGuard:
     """Judges each message and keeps the count. Whoever signs asks `judge` first, and `charge` right before it signs."""
 
     def __init__(self, bounds: Bounds, clock: Clock) -> None:
-        self.bounds, self._clock = bounds, clock
+        self.bounds, self.clock = bounds, clock
         self._intents: OrderedDict[str, _Intent] = OrderedDict()
         self._days: dict[str, _Day] = {}
 
@@ -73,14 +73,23 @@ class SigningGuard:
         self._count_day(address, outlay)
         intent.trade_lamports += outlay.trade_lamports
         intent.messages.add(digest)
-        self._intents[asked.intent_id] = intent
-        self._intents.move_to_end(asked.intent_id)
+        self._keep(asked.intent_id, intent)
+
+    def charge_withdrawal(self, address: str, intent_id: str, outlay: Outlay) -> None:
+        """Count a withdrawal that is signed now; raises SigningRefused for an intent that has signed anything already."""
+        if intent_id in self._intents:
+            raise SigningRefused(f"intent {intent_id} has signed already, and a withdrawal is signed once")
+        self._keep(intent_id, _Intent(address, "", outlay.kind))
+
+    def _keep(self, intent_id: str, intent: _Intent) -> None:
+        self._intents[intent_id] = intent
+        self._intents.move_to_end(intent_id)
         while len(self._intents) > INTENTS_KEPT:
             self._intents.popitem(last=False)
 
     def _count_day(self, address: str, outlay: Outlay) -> None:
         """Buys and sales have counts of their own, so that nobody who could buy is kept from selling."""
-        number = self._clock.now_ms() // DAY_MS
+        number = self.clock.now_ms() // DAY_MS
         day = self._days.get(address)
         if day is None or day.number < number:
             day = _Day(number)

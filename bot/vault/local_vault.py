@@ -12,11 +12,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from solders.pubkey import Pubkey
 
 from bot.errors import KeyUnavailable, SigningRefused
-from bot.ports import SealedKey, Signing, Wallet
+from bot.ports import (
+    Allowance,
+    NewCode,
+    NoteKind,
+    SealedKey,
+    SealedNote,
+    Signing,
+    Wallet,
+    Withdrawing,
+    Withdrawn,
+)
+from bot.vault.code_book import CodeBook
 from bot.vault.envelope import open_sealed, overwrite, seal
 from bot.vault.fernet_rows import seed_in
 from bot.vault.guard import SigningGuard
 from bot.vault.master_key import MasterKey
+from bot.vault.notes import Notes
+from bot.vault.second_factor import SecondFactors
+from bot.vault.withdrawals import Withdrawals
 
 log = structlog.get_logger()
 
@@ -38,14 +52,19 @@ class LocalVault:
         *,
         former: Sequence[MasterKey] = (),
         fernet: Fernet | None = None,
+        book: CodeBook | None = None,
     ) -> None:
         """Rows are sealed under `master_key`, and open under that and the `former` ones; `fernet` opens wallets to adopt.
 
-        `fence` raises LeaseLost when this process may not sign; without one nobody else could be signing.
+        `fence` raises LeaseLost when this process may not sign; without one nobody else could be signing. Without a `book` no
+        code that was used is remembered for longer than this object lives.
         """
         self._master_key, self._guard = master_key, guard
         self._keys = {key.id: key for key in (master_key, *former)}
         self._fence, self._fernet = fence, fernet
+        self._notes = Notes(master_key, self._keys)
+        self._factors = SecondFactors(self._notes, book or CodeBook(guard.clock))
+        self._withdrawals = Withdrawals(self._notes, self._factors, guard)
 
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
@@ -81,11 +100,49 @@ class LocalVault:
 
     async def seal_anew(self, wallet: Wallet, key: SealedKey) -> SealedKey:
         await trio.lowlevel.checkpoint()
-        seed = _seed_of(self._key_of(wallet, key), wallet, key)
+        seed, _ = _seed_of(self._key_of(wallet, key), wallet, key)
         try:
             return seal(self._master_key, wallet.user_id, wallet.address, seed)
         finally:
             overwrite(seed)
+
+    async def new_code(self, user_id: str, current: SealedNote | None, code: str) -> NewCode:
+        await trio.lowlevel.checkpoint()
+        return self._factors.new(user_id, current, code)
+
+    async def confirm_code(self, user_id: str, pending: SealedNote, code: str) -> SealedNote:
+        await trio.lowlevel.checkpoint()
+        return self._factors.confirm(user_id, pending, code)
+
+    async def renew_note(self, user_id: str, kind: NoteKind, note: SealedNote) -> SealedNote:
+        await trio.lowlevel.checkpoint()
+        return self._notes.renew(user_id, kind, note)
+
+    async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:
+        await self.check_key(wallet, key)
+        return self._withdrawals.allow(wallet, address, current, code)
+
+    async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
+        """Behind the same fence as `sign`; raises LeaseLost too."""
+        await trio.lowlevel.checkpoint()
+        if self._fence is not None:
+            self._fence()
+        withdrawn = self.sign_withdrawal_now(wallet, key, asked)
+        if self._fence is not None:
+            self._fence()
+        return withdrawn
+
+    def sign_withdrawal_now(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
+        """The same without a fence, in one go. The code is used last, so that what is refused for another reason uses none."""
+        try:
+            outlay = self._withdrawals.judge(wallet, asked)
+            private_key = self._opened(wallet, key)
+            current = self._withdrawals.charge(wallet, asked, outlay)
+        except SigningRefused as error:
+            log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
+            raise
+        log.warning("withdrawal_signed", wallet=wallet.address, intent=asked.intent_id, lamports=outlay.trade_lamports)
+        return Withdrawn(private_key.sign(asked.message), current)
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """Refuses a row whose key is not the wallet's, even where the seal holds. Raises LeaseLost behind the fence.
@@ -113,11 +170,9 @@ class LocalVault:
 
     def _opened(self, wallet: Wallet, key: SealedKey) -> Ed25519PrivateKey:
         """The wallet's key, whose only copies here are the library's own; raises KeyUnavailable."""
-        seed = _seed_of(self._key_of(wallet, key), wallet, key)
-        try:
-            return Ed25519PrivateKey.from_private_bytes(seed)
-        finally:
-            overwrite(seed)
+        seed, private_key = _seed_of(self._key_of(wallet, key), wallet, key)
+        overwrite(seed)
+        return private_key
 
     def _key_of(self, wallet: Wallet, key: SealedKey) -> MasterKey:
         """The master key that a row names."""
@@ -130,18 +185,18 @@ class LocalVault:
         return master_key
 
 
-def _seed_of(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> bytearray:
-    """The private key's 32 bytes, which the caller overwrites; raises KeyUnavailable for any but the wallet's own."""
+def _seed_of(master_key: MasterKey, wallet: Wallet, key: SealedKey) -> tuple[bytearray, Ed25519PrivateKey]:
+    """The private key's 32 bytes, which the caller overwrites, and the key; KeyUnavailable for any but the wallet's own."""
     seed = open_sealed(master_key, wallet.user_id, wallet.address, key)
-    trouble = ""
     if len(seed) != SEED_BYTES:
         trouble = f"wallet {wallet.address} holds {len(seed)} bytes, no key; nothing is signed with it"
-    elif _address_of(Ed25519PrivateKey.from_private_bytes(seed)) != wallet.address:
+    else:
+        private_key = Ed25519PrivateKey.from_private_bytes(seed)
+        if _address_of(private_key) == wallet.address:
+            return seed, private_key
         trouble = f"the key of wallet {wallet.address} is another wallet's; nothing is signed with it"
-    if trouble:
-        overwrite(seed)
-        raise KeyUnavailable(trouble)
-    return seed
+    overwrite(seed)
+    raise KeyUnavailable(trouble)
 
 
 def _address_of(private_key: Ed25519PrivateKey) -> str:

@@ -1,4 +1,4 @@
-"""What the vault signs at all: trades of one token at known programs, closings of the wallet's own accounts, and nothing else.
+"""What the vault signs: trades of one token at known programs, closings of the wallet's own accounts, and withdrawals.
 
 A message is judged by its bytes alone, whoever asks. What leaves a wallet is then what a buy spends, the fees, and a tip to
 a block engine; the books of `guard.py` hold that against what an order and a day may take.
@@ -36,6 +36,13 @@ TIP_ACCOUNTS = (
     "3AVi9Tg9Uo68tJfuvoKvqKNWKkC5wPdSSdeBnizKZ6jT",
 )
 
+PROGRAMS = frozenset(
+    {
+        *(at.SYSTEM, at.TOKEN, at.TOKEN_2022, at.ASSOCIATED, at.BUDGET, at.WRAPPED_SOL),
+        *(at.LAUNCHPAD, at.POOLS, at.FEES, at.AGGREGATOR),
+    }
+)
+
 _LIMIT, _PRICE, _TRANSFER = b"\x02", b"\x03", b"\x02\x00\x00\x00"
 _CREATE, _CLOSE, _SYNC = b"\x01", b"\x09", b"\x11"
 
@@ -46,6 +53,7 @@ class Kind(StrEnum):
     BUY = "buy"
     SELL = "sell"
     CLOSE = "close"
+    WITHDRAW = "withdraw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,8 @@ class Bounds:
     `trade_lamports` is the most that the buys of one intent spend, `fee_lamports` and `tip_lamports` the most of one message.
     `day_lamports` is what a wallet's buys may take in a day (UTC) with their fees, counted without what its sales bring back;
     `day_costs_lamports` what the fees and tips of its sales and closings may. Each counts as if all that was signed landed.
-    Tips go to `tip_accounts` alone. `routed` says whether the aggregator's swaps are signed.
+    Tips go to `tip_accounts` alone. `routed` says whether the aggregator's swaps are signed. `address_delay_ms` is how long
+    an address has to wait, from the moment at which its user has allowed it, for the first withdrawal to it.
     """
 
     trade_lamports: int
@@ -65,6 +74,7 @@ class Bounds:
     day_costs_lamports: int
     tip_accounts: frozenset[str]
     routed: bool
+    address_delay_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,38 @@ def judge(address: str, asked: Signing, bounds: Bounds) -> Outlay:
         _read(called, reading)
     _refuse_tables(parsed)
     return _outlay(reading, asked)
+
+
+def judge_withdrawal(address: str, message: bytes, target: str, bounds: Bounds) -> Outlay:
+    """What a message takes from a wallet that sends SOL to one address and does nothing else; raises SigningRefused."""
+    parsed = parse_message(message)
+    user, to = _key(address), _key(target)
+    if parsed.payer != user or parsed.has_tables:
+        raise SigningRefused("the message is another wallet's, or names accounts through a lookup table")
+    reading = _Reading(user, None, bounds)
+    sent: list[int] = []
+    for called in parsed.instructions:
+        if called.program == at.BUDGET:
+            _read_budget(called, reading)
+        elif called.program != at.SYSTEM or sent:
+            raise SigningRefused("the message does something else beside one transfer")
+        elif called.data[:4] != _TRANSFER or len(called.data) != 12 or called.accounts != (user, to):
+            raise SigningRefused(f"the message is no transfer to {target}")
+        else:
+            sent.append(int.from_bytes(called.data[4:], "little"))
+    if not sent:
+        raise SigningRefused("the message sends nothing")
+    limit = UNITS_MAX if reading.unit_limit is None else reading.unit_limit
+    fee_lamports = -(-limit * (reading.unit_price or 0) // MICRO_LAMPORTS)
+    if fee_lamports > bounds.fee_lamports:
+        raise SigningRefused(f"a priority fee of {fee_lamports} lamports; at most {bounds.fee_lamports} are signed")
+    return Outlay(Kind.WITHDRAW, "", sent[0], SIGNATURE_FEE_LAMPORTS + fee_lamports)
+
+
+def refuse_target(address: str, target: str) -> None:
+    """Raise SigningRefused for what no SOL of a wallet is ever sent to: no address, its own, or a program's."""
+    if _key(target) in {_key(address), at.wrapped_sol(_key(address)), *PROGRAMS}:
+        raise SigningRefused(f"{target} is the wallet itself or a program; nothing is sent there")
 
 
 def _key(text: str) -> Pubkey:

@@ -12,9 +12,10 @@ from typing import TypeVar
 import msgspec
 import trio
 
-from bot.errors import BotError, KeyUnavailable, LeaseLost, SigningRefused
+from bot.errors import BotError, CodeRefused, KeyUnavailable, LeaseLost, SigningRefused
+from bot.ports import NoteKind, SealedNote
 
-PROTOCOL = 1
+PROTOCOL = 2
 FRAME_BYTES_MAX = 1_000_000
 BATCH_MAX = 100
 _LENGTH = struct.Struct(">I")
@@ -34,6 +35,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     master_key_id: str
     wrapped_data_key: bytes
     ciphertext: bytes
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """A sealed note, as it lies in the database."""
+
+    master_key_id: str
+    content: bytes
 
 
 class Sign(msgspec.Struct, frozen=True, array_like=True, tag="sign"):
@@ -71,7 +79,51 @@ class Create(msgspec.Struct, frozen=True, array_like=True, tag="create"):
     user_id: str
 
 
-Request = Sign | Check | Reseal | Adopt | Create
+class NewSecret(msgspec.Struct, frozen=True, array_like=True, tag="new_code"):
+    """Make a secret for a user's codes. `current` is the note of those in force, and `code` one of them."""
+
+    user_id: str
+    current: Note | None
+    code: str
+
+
+class Confirm(msgspec.Struct, frozen=True, array_like=True, tag="confirm_code"):
+    """Put a user's fresh secret in force by a first code."""
+
+    user_id: str
+    pending: Note
+    code: str
+
+
+class Renew(msgspec.Struct, frozen=True, array_like=True, tag="renew"):
+    """Seal this note afresh, under the newest master key."""
+
+    user_id: str
+    kind: NoteKind
+    note: Note
+
+
+class Allow(msgspec.Struct, frozen=True, array_like=True, tag="allow"):
+    """Allow withdrawals from this wallet to an address, for a code of its user."""
+
+    row: Row
+    address: str
+    current: Note
+    code: str
+
+
+class Transfer(msgspec.Struct, frozen=True, array_like=True, tag="transfer"):
+    """Sign a withdrawal to an allowed address, for a code of the wallet's user."""
+
+    row: Row
+    intent_id: str
+    message: bytes
+    allowed: Note
+    current: Note
+    code: str
+
+
+Request = Sign | Check | Reseal | Adopt | Create | NewSecret | Confirm | Renew | Allow | Transfer
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -97,6 +149,38 @@ class Created(msgspec.Struct, frozen=True, array_like=True, tag="created"):
     row: Row
 
 
+class Secret(msgspec.Struct, frozen=True, array_like=True, tag="secret"):
+    """A fresh secret, to be shown once, its note, and the note of the codes in force as it is from now on."""
+
+    key: str
+    pending: Note
+    current: Note | None
+
+    def __repr__(self) -> str:
+        return "<Secret>"
+
+
+class Noted(msgspec.Struct, frozen=True, array_like=True, tag="noted"):
+    """A note to be kept."""
+
+    note: Note
+
+
+class Allowed(msgspec.Struct, frozen=True, array_like=True, tag="allowed"):
+    """The note that allows an address, from when on (milliseconds since 1970), and that of the codes from now on."""
+
+    note: Note
+    not_before_ms: int
+    current: Note
+
+
+class Transferred(msgspec.Struct, frozen=True, array_like=True, tag="transferred"):
+    """64 bytes, and the note of the codes from now on."""
+
+    signature: bytes
+    current: Note
+
+
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     """`kind` is one of KINDS; the text is for the log."""
 
@@ -104,7 +188,7 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     text: str
 
 
-Answer = Signed | Opens | Created | Refused
+Answer = Signed | Opens | Created | Secret | Noted | Allowed | Transferred | Refused
 
 
 class Answers(msgspec.Struct, frozen=True, array_like=True):
@@ -121,19 +205,36 @@ class Greeting(msgspec.Struct, frozen=True, array_like=True):
 
 
 # What a refusal is raised as on the other side.
-KINDS: dict[str, type[BotError]] = {"key": KeyUnavailable, "policy": SigningRefused, "epoch": LeaseLost}
+KINDS: dict[str, type[BotError]] = {
+    "key": KeyUnavailable,
+    "policy": SigningRefused,
+    "code": CodeRefused,
+    "epoch": LeaseLost,
+}
 
 
 def refusal_of(error: KeyUnavailable | LeaseLost) -> Refused:
     """An error of the vault as its answer."""
     if isinstance(error, LeaseLost):
         return Refused("epoch", str(error))
+    if isinstance(error, CodeRefused):
+        return Refused("code", str(error))
     return Refused("policy" if isinstance(error, SigningRefused) else "key", str(error))
 
 
 def error_of(refused: Refused) -> BotError:
     """The same error again."""
     return KINDS.get(refused.kind, KeyUnavailable)(refused.text)
+
+
+def note_of(note: SealedNote) -> Note:
+    """A note, for its way."""
+    return Note(note.master_key_id, note.content)
+
+
+def sealed_of(note: Note) -> SealedNote:
+    """The same note again."""
+    return SealedNote(note.master_key_id, note.content)
 
 
 async def send(stream: trio.abc.SendStream, frame: msgspec.Struct) -> None:

@@ -16,11 +16,27 @@ import structlog
 import trio
 
 from bot.errors import KeyUnavailable, LeaseLost
-from bot.ports import SealedKey, Signing, Wallet
+from bot.ports import SealedKey, Signing, Wallet, Withdrawing
 from bot.trading.intent import Mode
 from bot.vault import protocol
 from bot.vault.local_vault import LocalVault
-from bot.vault.protocol import Adopt, Answer, Batch, Check, Create, Request, Reseal, Row
+from bot.vault.protocol import (
+    Adopt,
+    Allow,
+    Answer,
+    Batch,
+    Check,
+    Confirm,
+    Create,
+    NewSecret,
+    Renew,
+    Request,
+    Reseal,
+    Row,
+    Transfer,
+    note_of,
+    sealed_of,
+)
 
 log = structlog.get_logger()
 
@@ -93,6 +109,8 @@ class VaultServer:
         return answers
 
     async def _answer(self, epoch: int, asked: Request) -> Answer:
+        if isinstance(asked, NewSecret | Confirm | Renew):
+            return await self._answer_of_notes(asked)
         if isinstance(asked, Create):
             address, key = await self._vault.create_key(asked.user_id)
             return protocol.Created(row_of(Wallet("", asked.user_id, address, Mode.LIVE), key))
@@ -102,14 +120,36 @@ class VaultServer:
         if isinstance(asked, Reseal):
             wallet, before = _wallet_of(asked.row)
             return protocol.Created(row_of(wallet, await self._vault.seal_anew(wallet, before)))
+        if isinstance(asked, Allow):
+            wallet, key = _wallet_of(asked.row)
+            given = await self._vault.allow(wallet, key, asked.address, sealed_of(asked.current), asked.code)
+            return protocol.Allowed(note_of(given.note), given.not_before_ms, note_of(given.current))
         if isinstance(asked, Check):
             await self._vault.check_key(*_wallet_of(asked.row))
             return protocol.Opens()
         if epoch < self._epoch:
             raise LeaseLost(f"the vault has signed for epoch {self._epoch}, and is asked by epoch {epoch}")
         self._epoch = epoch
+        if isinstance(asked, Transfer):
+            wish = Withdrawing(
+                asked.intent_id, asked.message, sealed_of(asked.allowed), sealed_of(asked.current), asked.code
+            )
+            withdrawn = self._vault.sign_withdrawal_now(*_wallet_of(asked.row), wish)
+            return protocol.Transferred(withdrawn.signature, note_of(withdrawn.current))
         signing = Signing(asked.intent_id, asked.mint, asked.message)
         return protocol.Signed(self._vault.sign_now(*_wallet_of(asked.row), signing))
+
+    async def _answer_of_notes(self, asked: NewSecret | Confirm | Renew) -> Answer:
+        if isinstance(asked, NewSecret):
+            current = None if asked.current is None else sealed_of(asked.current)
+            made = await self._vault.new_code(asked.user_id, current, asked.code)
+            after = None if made.current is None else note_of(made.current)
+            return protocol.Secret(made.key, note_of(made.pending), after)
+        if isinstance(asked, Confirm):
+            note = await self._vault.confirm_code(asked.user_id, sealed_of(asked.pending), asked.code)
+        else:
+            note = await self._vault.renew_note(asked.user_id, asked.kind, sealed_of(asked.note))
+        return protocol.Noted(note_of(note))
 
 
 def row_of(wallet: Wallet, key: SealedKey) -> Row:

@@ -16,9 +16,35 @@ import structlog
 import trio
 
 from bot.errors import KeyUnavailable, StartupError
-from bot.ports import SealedKey, Signing, Wallet
+from bot.ports import (
+    Allowance,
+    NewCode,
+    NoteKind,
+    SealedKey,
+    SealedNote,
+    Signing,
+    Wallet,
+    Withdrawing,
+    Withdrawn,
+)
 from bot.vault import protocol
-from bot.vault.protocol import Adopt, Answer, Batch, Check, Create, Request, Reseal, Sign
+from bot.vault.protocol import (
+    Adopt,
+    Allow,
+    Answer,
+    Batch,
+    Check,
+    Confirm,
+    Create,
+    NewSecret,
+    Renew,
+    Request,
+    Reseal,
+    Sign,
+    Transfer,
+    note_of,
+    sealed_of,
+)
 from bot.vault.server import row_of
 
 log = structlog.get_logger()
@@ -75,6 +101,44 @@ class SocketVault:
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         if not isinstance(await self._ask(Check(row_of(wallet, key))), protocol.Opens):
             raise KeyUnavailable("the vault gave another answer than whether a row opens")
+
+    async def new_code(self, user_id: str, current: SealedNote | None, code: str) -> NewCode:
+        """One that was asked of a vault that died with the answer may have used its code up: another one is taken."""
+        before = None if current is None else note_of(current)
+        answer = await self._ask(NewSecret(user_id, before, code))
+        if not isinstance(answer, protocol.Secret):
+            raise KeyUnavailable("the vault gave another answer than a new secret")
+        after = None if answer.current is None else sealed_of(answer.current)
+        return NewCode(answer.key, sealed_of(answer.pending), after)
+
+    async def confirm_code(self, user_id: str, pending: SealedNote, code: str) -> SealedNote:
+        return await self._noted(Confirm(user_id, note_of(pending), code))
+
+    async def renew_note(self, user_id: str, kind: NoteKind, note: SealedNote) -> SealedNote:
+        return await self._noted(Renew(user_id, kind, note_of(note)))
+
+    async def _noted(self, request: Confirm | Renew) -> SealedNote:
+        answer = await self._ask(request)
+        if not isinstance(answer, protocol.Noted):
+            raise KeyUnavailable("the vault gave another answer than a note")
+        return sealed_of(answer.note)
+
+    async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:
+        answer = await self._ask(Allow(row_of(wallet, key), address, note_of(current), code))
+        if not isinstance(answer, protocol.Allowed):
+            raise KeyUnavailable("the vault gave another answer than an allowed address")
+        return Allowance(sealed_of(answer.note), answer.not_before_ms, sealed_of(answer.current))
+
+    async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
+        """As the port says, behind the fence; whoever has to ask a new vault again needs another code."""
+        self._fence()
+        allowed, current = note_of(asked.allowed), note_of(asked.current)
+        row = row_of(wallet, key)
+        answer = await self._ask(Transfer(row, asked.intent_id, asked.message, allowed, current, asked.code))
+        self._fence()
+        if not isinstance(answer, protocol.Transferred):
+            raise KeyUnavailable("the vault gave another answer than a withdrawal's signature")
+        return Withdrawn(answer.signature, sealed_of(answer.current))
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """As the port says, behind the fence before and after, like the vault in this process."""

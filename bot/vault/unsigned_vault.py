@@ -1,4 +1,4 @@
-"""The vault of paper trading: it makes and keeps wallets like the other, and uses no key for an order."""
+"""The vault of paper trading: it makes and keeps wallets like the other, and uses no key for an order of mode paper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from collections.abc import Callable
 
 import trio
 
-from bot.ports import SealedKey, Signing, Vault, Wallet
+from bot.errors import SigningRefused
+from bot.ports import (
+    Allowance,
+    NewCode,
+    NoteKind,
+    SealedKey,
+    SealedNote,
+    Signing,
+    Vault,
+    Wallet,
+    Withdrawing,
+    Withdrawn,
+)
+from bot.trading.intent import Mode
 
 NO_SIGNATURE = bytes(64)
 
@@ -17,9 +30,14 @@ class UnsignedVault:
     What a paper order carries in the place of a signature is zeros, which no cluster takes for one.
     """
 
-    def __init__(self, keeper: Vault, fence: Callable[[], None] | None = None) -> None:
-        """`fence` raises LeaseLost when this process may not sign; without one nobody else could be signing."""
-        self._keeper, self._fence = keeper, fence
+    def __init__(
+        self, keeper: Vault, fence: Callable[[], None] | None = None, signed: frozenset[Mode] = frozenset()
+    ) -> None:
+        """`keeper` signs for wallets of the modes in `signed`, and nobody for any other.
+
+        `fence` raises LeaseLost when this process may not sign; without one nobody else could be signing.
+        """
+        self._keeper, self._fence, self._signed = keeper, fence, signed
 
     def __repr__(self) -> str:
         return f"<UnsignedVault {self._keeper!r}>"
@@ -39,13 +57,29 @@ class UnsignedVault:
     async def check_key(self, wallet: Wallet, key: SealedKey) -> None:
         await self._keeper.check_key(wallet, key)
 
-    async def sign(
-        self,
-        wallet: Wallet,  # noqa: ARG002 - nothing is signed
-        key: SealedKey,  # noqa: ARG002
-        asked: Signing,  # noqa: ARG002
-    ) -> bytes:
-        """Zeros, behind the same fence as a signature: a bot that lost its lease fills no paper order either."""
+    async def new_code(self, user_id: str, current: SealedNote | None, code: str) -> NewCode:
+        return await self._keeper.new_code(user_id, current, code)
+
+    async def confirm_code(self, user_id: str, pending: SealedNote, code: str) -> SealedNote:
+        return await self._keeper.confirm_code(user_id, pending, code)
+
+    async def renew_note(self, user_id: str, kind: NoteKind, note: SealedNote) -> SealedNote:
+        return await self._keeper.renew_note(user_id, kind, note)
+
+    async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:
+        return await self._keeper.allow(wallet, key, address, current, code)
+
+    async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
+        """Of a wallet that is signed for; raises SigningRefused for play money."""
+        if wallet.mode in self._signed:
+            return await self._keeper.sign_withdrawal(wallet, key, asked)
+        await trio.lowlevel.checkpoint()
+        raise SigningRefused(f"{wallet.address} holds play money, which is not sent anywhere")
+
+    async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
+        """The keeper's signature, or zeros behind the same fence: a bot that lost its lease fills no paper order either."""
+        if wallet.mode in self._signed:
+            return await self._keeper.sign(wallet, key, asked)
         await trio.lowlevel.checkpoint()
         if self._fence is not None:
             self._fence()

@@ -29,6 +29,7 @@ from bot.chain.rpc import RpcClient
 from bot.chain.swaps import PumpWallets
 from bot.chat_door import chat_of
 from bot.errors import Unavailable
+from bot.execution.message_book import MessageBook
 from bot.execution.policy import Policy
 from bot.garbage import collect_everything, collect_often
 from bot.localnet.inprocess import InProcessChain
@@ -300,7 +301,8 @@ async def _lived_in(root: Path, draw: random.Random, mints: Sequence[str]) -> As
                     await trio.sleep(0.1)
             registrar = Registrar(bot.adapters.store, bot.adapters.vault, bot.adapters.clock, Mode.PAPER, None)
             board = StatusBoard(bot, mode=Mode.PAPER, cluster="local", foundation=None)
-            door = TelegramDoor(bot.adapters.store, chat_of(bot, board, registrar, (Mode.PAPER,)))
+            book = MessageBook(bot.adapters.store, bot.adapters.clock)
+            door = TelegramDoor(bot.adapters.store, chat_of(bot, board, registrar, (Mode.PAPER,)), book)
             telegram = MemoryTelegram(world.clock)
             async with gateway_running(telegram, door, world.clock, inbox=bot.adapters.store):
                 crasher, (_flooder, _, _), (follower, _, _), *others = people

@@ -16,6 +16,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
+from bot.chain import wire
 from bot.chain.block_engines import BlockEngines, Region
 from bot.chain.endpoints import Endpoints
 from bot.chain.engine_client import EngineClient
@@ -28,7 +29,7 @@ from bot.chain.launch_stream import SILENCE_S, PumpLaunchStream
 from bot.chain.polled_launches import PolledLaunches, PollingRule
 from bot.chain.pump_chain import PumpChain
 from bot.chain.slot_bound import SlotBound
-from bot.chain.subscriptions import Deliver, Notification, Opened, OwnSubscriptions, Subscribe, Subscriptions
+from bot.chain.subscriptions import Conversation, Deliver, Opened, OwnSubscriptions, Subscribe, Subscriptions, Wishes
 from bot.chain.tip_floor import PATH as TIP_FLOOR
 from bot.chain.tip_floor import TipFloor
 from bot.chain.transport import RateLimited
@@ -41,6 +42,7 @@ from bot.localnet.inprocess import (
     GeyserStream,
     InProcessChain,
     NodeUnreachable,
+    NotificationStream,
     PortalStream,
     StreamDropped,
     TooManyRequests,
@@ -207,18 +209,51 @@ class InProcessSubscriptions:
             stream = self._chain.open_stream(self._endpoint)
         except NodeUnreachable as error:
             raise ChainUnavailable(str(error)) from None
+        talk = Conversation(wanted)
         try:
-            for one in wanted:
-                stream.request(one.method, one.params)
+            _ask(stream, talk)
             opened()
-            while True:
-                message = await stream.receive()
-                result = msgspec.Raw(msgspec.json.encode(message["params"]["result"]))
-                await deliver(Notification(message["method"], result))
+            if not isinstance(wanted, Wishes):
+                await _hear(stream, talk, deliver)
+            trouble: StreamDropped | ChainUnavailable | None = None
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_ask_for_changes, stream, talk, wanted)
+                try:
+                    await _hear(stream, talk, deliver)
+                except (StreamDropped, ChainUnavailable) as error:
+                    trouble = error
+                nursery.cancel_scope.cancel()
+            raise trouble or StreamDropped("cancelled")
         except StreamDropped as error:
             raise ChainUnavailable(str(error)) from None
         finally:
             stream.close()
+
+
+async def _hear(stream: NotificationStream, talk: Conversation, deliver: Deliver) -> NoReturn:
+    while True:
+        message = await stream.receive()
+        result = msgspec.Raw(msgspec.json.encode(message["params"]["result"]))
+        frame = wire.Frame(method=message["method"], params=wire.Params(result, message["params"]["subscription"]))
+        if (told := talk.heard(frame)) is not None:
+            await deliver(told)
+
+
+def _ask(stream: NotificationStream, talk: Conversation) -> None:
+    """Have the chain answer what is to be asked now."""
+    for request in talk.requests():
+        try:
+            result = stream.request(request["method"], request["params"])
+        except ValueError as refused:
+            talk.heard(wire.Frame(id=request["id"], error=msgspec.convert(refused.args[0], wire.ErrorBody)))
+        else:
+            talk.heard(wire.Frame(id=request["id"], result=msgspec.Raw(msgspec.json.encode(result))))
+
+
+async def _ask_for_changes(stream: NotificationStream, talk: Conversation, wishes: Wishes) -> NoReturn:
+    while True:
+        await wishes.changed()
+        _ask(stream, talk)
 
 
 def in_process_streams(

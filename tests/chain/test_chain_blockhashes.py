@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import base64
 
+import pytest
 import trio
 from trio.testing import MockClock
 
-from bot.chain.blockhashes import EXIT_LIFE_BLOCKS, LIFE_BLOCKS, Blockhashes, SeenBlockhashes, listed_blockhashes
+from bot.chain.blockhashes import (
+    EXIT_LIFE_BLOCKS,
+    LIFE_BLOCKS,
+    LISTED_EVERY_BLOCKS,
+    Blockhashes,
+    SeenBlockhashes,
+    listed_blockhashes,
+)
 from bot.chain.endpoints import Endpoints
 from bot.chain.rpc import RpcClient
 from bot.clock import virtual_clock
@@ -60,7 +68,7 @@ async def test_a_process_that_stood_still_does_not_take_what_is_young_for_what_i
     assert EXIT_LIFE_BLOCKS - CONFIRMED_BEHIND <= life(net, again) <= EXIT_LIFE_BLOCKS
 
 
-async def test_who_remembers_from_look_to_look_asks_for_nothing_else(autojump_clock: MockClock) -> None:
+async def test_who_remembers_from_look_to_look_asks_for_the_list_now_and_then_alone(autojump_clock: MockClock) -> None:
     net = InProcessChain(seed=1)
     net.step(OLD_ENOUGH)
     asked: list[str] = []
@@ -78,7 +86,25 @@ async def test_who_remembers_from_look_to_look_asks_for_nothing_else(autojump_cl
         net.step(2)
         await trio.sleep(1)
         assert EXIT_LIFE_BLOCKS - 2 * CONFIRMED_BEHIND <= life(net, await seen.short()) <= EXIT_LIFE_BLOCKS
-    assert asked.count("list") == 1
+    assert asked.count("list") == 1 + 140 // LISTED_EVERY_BLOCKS
+
+
+@pytest.mark.parametrize("slots", [3, 12, 30])
+async def test_no_exit_is_signed_on_a_blockhash_of_a_branch_that_was_lost(
+    autojump_clock: MockClock, slots: int
+) -> None:
+    net = InProcessChain(seed=1)
+    net.step(OLD_ENOUGH)
+    seen = blockhashes(net)
+    for look in range(120):
+        await seen.remember()
+        exits_on = await seen.short()
+        if look > 15:  # what the look itself has just seen may be lost a moment later, and is asked for anew
+            assert net.call("isBlockhashValid", exits_on.value, {"commitment": "processed"})["value"], look
+        if look in {10, 50}:
+            net.fork(slots)
+        net.step(2)
+        await trio.sleep(1)
 
 
 async def test_where_nobody_lists_what_was_before_an_exit_is_signed_all_the_same(autojump_clock: MockClock) -> None:
@@ -107,6 +133,19 @@ def test_a_list_of_another_fork_replaces_what_was_seen_and_one_of_another_chain_
     assert [one.value for one in seen._seen] == ["b6", "b7", "a8"], "nothing is newer than the latest look"
     seen.learn(Blockhash("a90", 240), 40.0)
     assert not seen.reaches_back
+
+
+def test_what_was_seen_above_a_lost_block_is_forgotten_and_what_an_endpoint_does_not_list_yet_is_not() -> None:
+    seen = SeenBlockhashes()
+    for height in range(150, 161):
+        seen.learn(Blockhash(f"a{height}", height), height * 0.4)
+    assert seen.learn_back(["a157", "a156", "a155"])
+    assert seen._seen[-1].value == "a160", "the list of somebody who is a little behind"
+    assert seen.learn_back(["b158", "b157", "a156", "a155"])
+    assert [one.value for one in seen._seen][-4:] == ["a155", "a156", "b157", "b158"]
+    assert not seen.wants_list
+    seen.learn(Blockhash("b199", 199), 70.0)
+    assert seen.wants_list
 
 
 def test_the_local_chain_lists_its_blockhashes_as_the_network_does(mock_clock: MockClock) -> None:

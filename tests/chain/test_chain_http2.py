@@ -38,9 +38,10 @@ from bot.localnet.doors.http2 import Http2Session
 from bot.trading.fill import fill_from
 from bot.trading.intent import Side
 from tests.chain.chain_scenario import SOL, World
+from tests.leaks.detect import MARK
 
 WITHIN_S = 20
-SECRET = "s3cr3t-api-key"
+SECRET = f"key-{MARK}"
 HEADERS = [(b":method", b"POST"), (b":path", b"/"), (b":scheme", b"http"), (b":authority", b"a")]
 Answer = tuple[int, bytes, int | None]
 Respond = Callable[[bytes, bytes, bytes], Awaitable[Answer]]

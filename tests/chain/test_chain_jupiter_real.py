@@ -15,10 +15,11 @@ from bot.chain.jupiter_check import PROGRAM, Wanted, check_quote, checked_swap
 from bot.chain.jupiter_client import JupiterClient, NoWayError
 from bot.errors import RouterUnavailable
 from bot.localnet import aggregator, elsewhere
+from tests.leaks.detect import MARK
 
 WALLET, MINT = Pubkey(bytes([1]) * 32), Pubkey(bytes([2]) * 32)
 AMOUNT, SLIPPAGE_BPS = 1_000_000, 100
-KEY = "s3kret-key"
+KEY = f"key-{MARK}"
 
 
 async def test_the_key_goes_with_each_question_and_into_nobodys_words(nursery: trio.Nursery) -> None:

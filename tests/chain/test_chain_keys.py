@@ -26,6 +26,8 @@ from bot.errors import ChainUnavailable, StartupError
 from bot.execution.alerts import Alert
 from bot.execution.endpoint_watch import EndpointWatch
 
+pytestmark = pytest.mark.usefixtures("private_files")
+
 OLD, NEW, WRONG = "old-k3y", "new+k3y/2=", "wr0ng-k3y"
 IN_PATH = {OLD: "old-k3y", NEW: "new%2Bk3y%2F2%3D", WRONG: "wr0ng-k3y"}
 WITHIN_S = 10
@@ -230,6 +232,39 @@ async def test_a_key_that_is_being_written_is_not_used_by_half(tmp_path: Path) -
             await trio.Path(tmp_path / "key").write_text(written)
             await file.look()
     assert heard == [NEW]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_key_that_others_may_read_is_refused_with_its_cure(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "key").write_text(OLD)
+    (tmp_path / "key").chmod(mode)
+    with pytest.raises(StartupError, match=r"^jupiter.key_file: .*/key can be read by others; run chmod 600 on it$"):
+        KeyFile(tmp_path / "key", "jupiter.key_file")
+
+
+async def test_a_new_key_that_others_may_read_is_not_taken_until_it_is_guarded(tmp_path: Path) -> None:
+    file = key_file(tmp_path)
+    (tmp_path / "key").write_text(NEW)
+    (tmp_path / "key").chmod(0o644)
+    with trio.fail_after(WITHIN_S):
+        for _ in range(2):
+            await file.look()
+        assert (file.text(), "run chmod 600 on it" in file.trouble) == (OLD, True)
+        (tmp_path / "key").chmod(0o600)
+        for _ in range(2):
+            await file.look()
+    assert (file.text(), file.trouble) == (NEW, "")
+
+
+def test_a_credential_of_systemd_shows_its_access_list_as_bits_of_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text(OLD)
+    (tmp_path / "key").chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    if (tmp_path / "key").stat().st_uid != 0:
+        pytest.skip("only root makes files that belong to root")
+    assert KeyFile(tmp_path / "key", "jupiter.key_file").text() == OLD
 
 
 @pytest.mark.parametrize("content", [None, "", "two words"])

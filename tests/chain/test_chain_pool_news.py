@@ -65,7 +65,9 @@ def trade_in(mint: str) -> list[str]:
 async def heard(*told: Notification, reads: EventReads | None = None) -> list[str]:
     mints: list[str] = []
     with pytest.raises(ChainUnavailable):
-        await PumpPoolNews([Told(*told)], lambda: 0, silence_s=2, reads=reads).follow(MINTS, mints.append)
+        await PumpPoolNews([Told(*told)], lambda: 0, silence_s=2, reads=reads).follow(
+            MINTS, mints.append, lambda _: None
+        )
     return mints
 
 
@@ -100,7 +102,7 @@ async def test_after_a_loss_the_next_endpoint_is_asked(autojump_clock: MockClock
     news = PumpPoolNews([first, second], lambda: 0, silence_s=2)
     for _ in range(2):
         with pytest.raises(ChainUnavailable):
-            await news.follow(MINTS, lambda _: None)
+            await news.follow(MINTS, lambda _: None, lambda _: None)
     mentioned = [one.params[0]["mentions"] for one in second.wanted if one.params]
     assert mentioned == [[str(at.canonical_pool(Pubkey.from_string(mint)))] for mint in MINTS]
     assert [one.method for one in first.wanted] == ["slotSubscribe", "logsSubscribe", "logsSubscribe"]
@@ -121,11 +123,11 @@ async def test_still_pools_end_no_connection_and_slots_that_stand_still_do(autoj
     news = PumpPoolNews([Living()], lambda: 11, silence_s=2)
     began_s = trio.current_time()
     with pytest.raises(ChainUnavailable, match="nothing heard for 2 s, not even a new slot"):
-        await news.follow(MINTS, lambda _: None)
+        await news.follow(MINTS, lambda _: None, lambda _: None)
     assert trio.current_time() - began_s == pytest.approx(12)
 
 
 async def test_a_slot_of_another_shape_ends_the_connection(autojump_clock: MockClock) -> None:
     strange = Notification("slotNotification", msgspec.Raw(b'{"slot": -1}'))
     with pytest.raises(ChainUnavailable, match="another shape"):
-        await PumpPoolNews([Told(strange)], lambda: 0, silence_s=2).follow(MINTS, lambda _: None)
+        await PumpPoolNews([Told(strange)], lambda: 0, silence_s=2).follow(MINTS, lambda _: None, lambda _: None)

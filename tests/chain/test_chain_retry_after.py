@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.chain.retry_after import MOST_S, retry_after_s
+from bot.execution.retry_after import MOST_S, retry_after_s
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
 NOON_MS = 784_123_200_000

@@ -10,10 +10,11 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
-from bot.chain.subscriptions import Notification, Subscribe, WebSocketSubscriptions
+from bot.chain.subscriptions import Notification, Subscribe, WebSocketSubscriptions, Wishes
 from bot.errors import ChainUnavailable
+from tests.leaks.detect import MARK
 
-SECRET = "s3cr3t-api-key"
+SECRET = f"key-{MARK}"
 TEST_DEADLINE_S = 10
 WANTED = (Subscribe("logsSubscribe", ["all"]), Subscribe("slotSubscribe", []))
 NOTE = b'{"jsonrpc":"2.0","method":"slotNotification","params":{"result":{"slot":7},"subscription":2}}'
@@ -182,3 +183,55 @@ async def test_who_cancels_is_obeyed() -> None:
 
             await source.follow(WANTED, deliver, scope.cancel)
         assert scope.cancelled_caught
+
+
+async def test_what_is_wanted_by_name_comes_and_goes_on_a_connection_that_stands() -> None:
+    asked: list[str] = []
+
+    async def script(connection: WebSocketConnection) -> None:
+        while True:
+            request = msgspec.json.decode(await connection.get_message())
+            asked.append(request["method"])
+            await connection.send_message(f'{{"jsonrpc":"2.0","id":{request["id"]},"result":{request["id"] + 50}}}')
+            if request["method"] == "signatureSubscribe":
+                await connection.send_message(
+                    '{"jsonrpc":"2.0","method":"signatureNotification",'
+                    f'"params":{{"result":{{}},"subscription":{request["id"] + 50}}}}}'
+                )
+
+    wishes = Wishes([Subscribe("slotSubscribe", [])])
+    told: list[Notification] = []
+
+    async with _server(script) as source, trio.open_nursery() as nursery:
+
+        async def deliver(notification: Notification) -> None:
+            await trio.lowlevel.checkpoint()
+            told.append(notification)
+            wishes.want({})
+
+        def opened() -> None:
+            wishes.want({"s": Subscribe("signatureSubscribe", ["s"]), "a": Subscribe("accountSubscribe", ["a"])})
+
+        nursery.start_soon(source.follow, wishes, deliver, opened)
+        while "accountUnsubscribe" not in asked:
+            await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert [(one.method, one.about) for one in told] == [("signatureNotification", "s")]
+    assert asked == ["slotSubscribe", "signatureSubscribe", "accountSubscribe", "accountUnsubscribe"]
+
+
+async def test_a_connection_that_is_lost_while_others_are_wanted_is_a_loss_and_no_more() -> None:
+    async def script(connection: WebSocketConnection) -> None:
+        await connection.get_message()
+        await connection.send_message('{"jsonrpc":"2.0","id":0,"result":7}')
+        await connection.get_message()
+        await connection.aclose()
+
+    wishes = Wishes([Subscribe("slotSubscribe", [])])
+
+    async def deliver(notification: Notification) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async with _server(script) as source:
+        with pytest.raises(ChainUnavailable, match="ConnectionClosed"):
+            await source.follow(wishes, deliver, lambda: wishes.want({"a": Subscribe("accountSubscribe", ["a"])}))

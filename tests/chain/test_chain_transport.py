@@ -15,8 +15,9 @@ from bot.chain.rpc import RpcClient
 from bot.chain.rpc_errors import RpcFault
 from bot.chain.transport import SPARE_CONNECTIONS, HttpTransport, open_http_transport, redacted
 from bot.errors import ChainUnavailable, StartupError
+from tests.leaks.detect import MARK
 
-SECRET = "s3cr3t-api-key"
+SECRET = f"key-{MARK}"
 TEST_DEADLINE_S = 10
 CALL_DEADLINE_S = 0.2
 TOLD_AT = "Sun, 06 Nov 1994 08:49:37 GMT"  # on a server whose clock is not ours

@@ -24,7 +24,9 @@ OFF_THE_ROAD = {
     "rehearsal.py": "asks and simulates beside the road while a token is watched; it writes nothing and signs nothing",
     "chat_saying.py": "replies are told, not owed; what is owed stands in the outbox",
     "chat_doing.py": "a command that a crash ends is in the inbox and done by the next start; its order begins behind its key",
+    "message_book.py": "which message is edited is no money; without it news comes as a message of its own",
     "chat_inbox.py": "what it writes and when a life is dropped there is played in tests/telegram/test_telegram_replay.py",
+    "hearsay_book.py": "what aggregators say is shown and never decided by; it writes nothing and no order waits for it",
     "leadership.py": "the lease of the process is renewed beside the road; losing it ends the process, at any moment",
 }
 # "function: what is awaited" -> why it is no crash point of its own.
@@ -40,9 +42,12 @@ NO_POINT = {
     "at_once.ask: question": "what is asked beside each other is named where it is asked",
     "InFlight.resolved: event.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.news: self._news.setdefault(intent_id, trio.Event()).wait": "waits in memory; whoever waits owes nothing",
+    "InFlight.hints: self._hint.wait": "waits in memory; whoever waits owes nothing",
+    "InFlight.changed: self._change.wait": "waits in memory; whoever waits owes nothing",
     "InFlight.arrival: self._arrival.wait": "waits in memory; whoever waits owes nothing",
     "SaleTrials.prove: trial.turn": "waits for another order's simulation of the same token; nothing has begun",
     "PriceBook.doubts: self._doubts.wait": "waits in memory; whoever waits owes nothing",
+    "RugBook.doubtful: self._to_judge.receive": "waits in memory; whoever waits owes nothing",
     "PriceBook.changed: self._entries[mint].changed.wait": "waits in memory; whoever waits owes nothing",
 }
 

@@ -52,7 +52,14 @@ NOT_HERE = (
     "Closings._sign",
     "Closings._let_go",
     "Closings._give_up",
-    "Confirmer._settle_closing",
+    "book_closing",
+    "Withdrawals._submit",  # a user sends SOL out, with a code of his authenticator
+    "Withdrawals._planned",
+    "Withdrawals._sign",
+    "Withdrawals._let_go",
+    "Withdrawals._give_up",
+    "SealedKeys.sign_withdrawal",
+    "book_withdrawal",
     "StandingTurns._moved: store.standing_order",  # an order is cancelled at the moment in which it goes on
     "StandingTurns.step",  # a life that ended between an order's admission and the turn of whoever keeps it
     "Reconciler._position",  # somebody else moves the wallet's tokens

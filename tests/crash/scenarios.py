@@ -18,6 +18,7 @@ from bot.trading.units import BPS
 from tests.crash.given_up import given_up_and_landed
 from tests.crash.stage import AFTER_ALL, CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
 from tests.crash.standing import STANDING
+from tests.crash.withdrawing import WITHDRAWING
 from tests.simulation.doors import Call
 from tests.storage.storage_samples import close, let_in
 from tests.whole.ledgers import Owner, exact
@@ -361,9 +362,9 @@ SCENARIOS = (
     ),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
     Scenario("given up and landed", Stage.new_token, given_up_and_landed, only=AFTER_ALL, forks=True),
-    Scenario("close", _leave_an_account, _close, only=(*CLOSINGS, "Confirmer._settle_closing")),
+    Scenario("close", _leave_an_account, _close, only=(*CLOSINGS, "book_closing")),
     Scenario("close and pause", _leave_an_account, _close_and_pause, only=("Closings._give_up",)),
-    Scenario("boot with a signed closing", _leave_an_account, _close, _CLOSING, only=("Confirmer._settle_closing",)),
+    Scenario("boot with a signed closing", _leave_an_account, _close, _CLOSING, only=("book_closing",)),
     Scenario("closing taken back", _leave_an_account, _close_and_take_back, only=FINALITY, forks=True),
     Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),
     Scenario(
@@ -384,6 +385,7 @@ SCENARIOS = (
     Scenario(
         "tokens gone", _hold_and_steal, _nothing, Doom("Confirmer.adopt: store.in_flight", after=True), clean=False
     ),
+    *WITHDRAWING,
     *STANDING,
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

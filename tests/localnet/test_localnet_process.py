@@ -162,7 +162,7 @@ async def test_status_and_faults_speak_to_the_running_chain(chain: Chain, capsys
         assert await trio.to_thread.run_sync(verb, chain, "fault", "rpc-slow", "--for", "1m", "--delay-ms", "1") == 0
         assert "rpc-slow" in capsys.readouterr().out
         assert await trio.to_thread.run_sync(verb, chain, "fault", "meteor", "--for", "1m") == 1
-        assert "known: bundle-drop, cut-logs, drop-tx, empty, engine-down, " in capsys.readouterr().err
+        assert "known: birdeye-down, birdeye-lies, bundle-drop, cut-logs, " in capsys.readouterr().err
         fork = ("fault", "fork", "--slots", "1", "--lost-percent", "0", "--json")
         while await trio.to_thread.run_sync(verb, chain, *fork):
             await trio.sleep(0.01)  # the first block is not made yet
@@ -218,6 +218,7 @@ async def test_a_chain_ends_with_its_parent_however_that_ends(tmp_path: Path) ->
         (["--endpoints", "0"], "no number of endpoints"),
         (["--speed", "-1"], "no speed"),
         (["--seed", "9" * 20], "no seed"),
+        (["--genesis-hash", "mainnet"], "no hash in base58"),
         (["fault", "rpc-down"], "--for"),
         (["fault", "rpc-down", "--for", "soon"], "no duration"),
         (["--no-market", "--market", "x.csv"], "contradict"),

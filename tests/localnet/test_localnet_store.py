@@ -15,6 +15,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from bot.localnet.cluster import Cluster
+from bot.localnet.errors import LocalnetError
 from bot.localnet.launchpad import genesis_accounts
 from bot.localnet.market.generator import GeneratedMarket
 from bot.localnet.market.interface import Market
@@ -22,6 +23,7 @@ from bot.localnet.market.pool import derived_keypair
 from bot.localnet.store import PRUNE_EVERY_BLOCKS, Store, StoreError
 
 SOL = 1_000_000_000
+MAINNET = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
 
 
 def no_market(_seed: int) -> Market | None:
@@ -29,7 +31,14 @@ def no_market(_seed: int) -> Market | None:
 
 
 @contextmanager
-def opened(directory: Path, *, seed: int | None = 3, market: bool = False, salt: bytes = b"x") -> Iterator[Cluster]:
+def opened(
+    directory: Path,
+    *,
+    seed: int | None = 3,
+    market: bool = False,
+    salt: bytes = b"x",
+    genesis_hash: str | None = None,
+) -> Iterator[Cluster]:
     cluster = Cluster.open(
         directory,
         seed=seed,
@@ -38,6 +47,7 @@ def opened(directory: Path, *, seed: int | None = 3, market: bool = False, salt:
         clock=lambda: 0.0,
         make_market=GeneratedMarket if market else no_market,
         slot_ms=400,
+        genesis_hash=genesis_hash,
     )
     try:
         yield cluster
@@ -118,6 +128,22 @@ def test_another_seed_for_a_stored_chain_is_refused(tmp_path: Path) -> None:
         pass
     with opened(tmp_path, seed=None) as cluster:
         assert cluster.seed == 3
+
+
+def test_a_new_chain_poses_as_another_cluster_and_a_stored_one_does_not(tmp_path: Path) -> None:
+    with opened(tmp_path / "posing", genesis_hash=MAINNET) as cluster:
+        assert str(cluster.chain.genesis_hash) == MAINNET
+    with opened(tmp_path / "posing") as cluster:
+        assert str(cluster.chain.genesis_hash) == MAINNET
+    with opened(tmp_path / "own"):
+        pass
+    with pytest.raises(LocalnetError, match="began with genesis hash"), opened(tmp_path / "own", genesis_hash=MAINNET):
+        raise AssertionError("opened")
+    with (
+        pytest.raises(LocalnetError, match="no genesis hash of 32 bytes"),
+        opened(tmp_path / "new", genesis_hash="1" * 40),
+    ):
+        raise AssertionError("opened")
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from bot.profiles import real_cluster
 from bot.start import Options, read_options
 from tests.chain.test_chain_keys import GENESIS, IN_PATH, NEW, OLD, WRONG, doors
 
+pytestmark = pytest.mark.usefixtures("private_files")
+
 LOOK_S = 0.005
 
 

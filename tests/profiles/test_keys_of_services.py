@@ -36,6 +36,8 @@ from tests.chain.chain_scenario import endpoints
 from tests.chain.test_chain_keys import IN_PATH, NEW, OLD, WRONG, doors
 from tests.market.test_sol_price import serving
 
+pytestmark = pytest.mark.usefixtures("private_files")
+
 WITHIN_S = 10
 LOOK_S = 0.005
 BOT_TOKEN = "123456:abcdefghijklmnopqrstuvwxyz_ABCDEFGH"
@@ -57,6 +59,9 @@ key_file = "usd"
 key_file = "engine"
 [jupiter]
 key_file = "router"
+[birdeye]
+url = "https://tokens.test"
+key_file = "tokens"
 [telegram]
 token_file = "token"
 """
@@ -66,7 +71,7 @@ def credentials(folder: Path) -> Path:
     """A folder as systemd makes it for one unit: only its owner may read, and nobody writes."""
     made = folder / "credentials"
     made.mkdir()
-    for name in ("grpc", "portal", "fees", "wallets", "usd", "engine", "router"):
+    for name in ("grpc", "portal", "fees", "wallets", "usd", "engine", "router", "tokens"):
         (made / name).write_text(f"{OLD}-{name}\n")
     (made / "token").write_text(f"{BOT_TOKEN}\n")
     for one in made.iterdir():

@@ -25,6 +25,7 @@ READY = LiveFacts(
     largest_lamports=LAMPORTS_PER_SOL,
     drilled_on=date(2026, 11, 14),
     today=TODAY,
+    began=None,
     confirmation=CONFIRMATION,
     has_signing_policy=True,
 )
@@ -59,3 +60,11 @@ def test_each_gate_fails_alone_and_names_its_cure(name: str, changed: dict[str, 
     assert failed.line.startswith(f"gate {name}: does not hold, ")
     assert cure in failed.line
     assert "\n" not in failed.line
+
+
+@pytest.mark.parametrize("drilled_on", [None, date(2026, 10, 1)])
+def test_a_bot_that_ran_live_before_is_not_kept_from_its_positions_by_an_old_drill(drilled_on: date | None) -> None:
+    found = gates(replace(READY, drilled_on=drilled_on, began=date(2026, 11, 1)))
+    assert all(gate.holds for gate in found)
+    (drill,) = [gate for gate in found if gate.name == "restore_drill"]
+    assert "do one soon" in drill.line

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.compose import engine_regions
 from bot.errors import BotError, StartupError
 from bot.keys import KeyRing, find_key
 from bot.localnet.inprocess import InProcessChain
 from bot.profiles import (
     MAINNET,
     PROFILES,
+    Profile,
     cluster_name,
     refuse_other_modes,
     refuse_without_endpoints,
@@ -22,13 +24,13 @@ from bot.profiles import (
 from bot.settings import Rpc, Telegram, load
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
-from bot.users import Registrar
+from bot.users import Registrar, enter_mode
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from tests.vault.vault_samples import guard
 from tests.whole.virtual import make_world
 
-PAPER, LOCAL = PROFILES["paper"], PROFILES["local"]
+PAPER, LOCAL, LIVE = PROFILES["paper"], PROFILES["local"], PROFILES["live"]
 
 
 def key_file(directory: Path, key_id: str) -> Path:
@@ -60,14 +62,36 @@ async def test_paper_takes_a_key_of_its_own(tmp_path: Path) -> None:
     assert find_key(KeyRing(file, tmp_path, False, print), None, may_make=True).id == "paper-1"
 
 
-@pytest.mark.parametrize(("mode", "refused_by"), [(Mode.LIVE, PAPER), (Mode.PAPER, LOCAL)])
-async def test_a_database_of_another_mode_is_refused(mode: Mode, refused_by: object) -> None:
+@pytest.mark.parametrize(
+    ("mode", "refused", "taken"), [(Mode.LIVE, PAPER, LOCAL), (Mode.PAPER, LOCAL, PAPER), (Mode.LIVE, PAPER, LIVE)]
+)
+async def test_a_database_with_wallets_of_another_mode_is_refused(mode: Mode, refused: Profile, taken: Profile) -> None:
     world = make_world(InProcessChain(seed=1))
     vault = LocalVault(MasterKey("test", bytes(32)), guard())
-    await Registrar(world.store, vault, world.clock, mode, None).ensure("anna", UserSettings())
-    with pytest.raises(StartupError, match=rf"users of another mode, anna \({mode.value}\); profile"):
-        await refuse_other_modes(world.store, PAPER if refused_by is PAPER else LOCAL)
-    await refuse_other_modes(world.store, LOCAL if refused_by is PAPER else PAPER)
+    user = await Registrar(world.store, vault, world.clock, mode, None).ensure("anna", UserSettings())
+    with pytest.raises(StartupError, match=rf"wallets of another mode, anna \({mode.value}\); profile"):
+        await refuse_other_modes(world.store, refused)
+    await refuse_other_modes(world.store, taken)
+    # She has gone on to a mode that this profile has; what her first wallet holds would still be watched by nobody.
+    await enter_mode(world.store, vault, world.clock, user, refused.mode, by=user.id)
+    with pytest.raises(StartupError, match=rf"anna \({mode.value}\)"):
+        await refuse_other_modes(world.store, refused)
+
+
+def test_only_profile_live_moves_money_and_begins_on_paper() -> None:
+    assert [profile.name for profile in PROFILES.values() if profile.moves_money] == ["live"]
+    assert LIVE.newcomer is Mode.PAPER
+
+
+def test_block_engines_are_those_of_the_settings_beside_the_local_chains(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text('[block_engine]\nurls = ["https://engine.example"]\nrequests_per_s = 2\n')
+    chosen = load(file, {})
+    assert engine_regions(chosen, "", None) == [("https://engine.example", 2.0, None)]
+    assert [url for url, _, _ in engine_regions(chosen, "http://127.0.0.1:1", None)] == [
+        "http://127.0.0.1:1",
+        "https://engine.example",
+    ]
 
 
 def test_the_streams_of_endpoints_follow_the_rule_of_web3_js() -> None:

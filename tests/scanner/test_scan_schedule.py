@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from bot.chain import record_cache
-from bot.chain.allowance import Allowance, AllowanceRule
-from bot.chain.endpoint import left_of_month_s
+from bot.chain.allowance import Allowance, AllowanceRule, left_of_month_s
 from bot.chain.record_cache import KEPT_MAX, RecordCache
 from bot.chain.wire import Message, Transaction, TransactionRecord
 from bot.errors import ChainUnavailable

@@ -18,6 +18,7 @@ OPERATORS_KEY = {
     "max_trade_lamports": "trading.max_trade_sol",
     "max_position_lamports": "trading.max_position_sol",
     "max_daily_loss_lamports": "trading.max_daily_loss_sol",
+    "max_open_positions": "trading.max_open_positions",
     "max_slippage_bps": "trading.max_slippage_percent",
     "max_priority_fee_lamports": "trading.max_priority_fee_lamports",
     "max_tip_lamports": "trading.max_tip_lamports",

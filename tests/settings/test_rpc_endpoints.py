@@ -120,7 +120,7 @@ def test_endpoints_of_one_host_that_differ_in_port_path_or_scheme_are_several(tm
         "https://a.example",
         "http://a.example:8899",
         "http://a.example/other",
-        "http://[::1",
+        "http://[::1]",
     ]
     file.write_text(f"[rpc]\nurls = {addresses}\n")
     assert len(load(file, {}, profile="paper").rpc.urls) == len(addresses)

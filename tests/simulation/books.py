@@ -40,7 +40,7 @@ def books_of(store: MemoryStore) -> Books:
     """
     return Books(
         genesis_hash=store._genesis_hash,
-        wallets=[_columns(row, "id", "user_id", "address") for row in store._wallets.values()],
+        wallets=[_columns(row, "id", "user_id", "address", "mode") for row in store._wallets.values()],
         intents=[_intent(store, intent_id) for intent_id in store._intents],
         attempts=[
             _columns(row, "signature", "intent_id", "number", "state", "error") for row in store._attempts.values()
@@ -75,7 +75,9 @@ def _columns(row: object, *names: str) -> Row:
 
 def _intent(store: MemoryStore, intent_id: str) -> Row:
     intent = store._intents[intent_id]
-    asked = _columns(intent.request, "user_id", "wallet_id", "mint", "side", "context", "causation_id")
+    asked = _columns(
+        intent.request, "user_id", "wallet_id", "mint", "side", "context", "causation_id", "spend_lamports"
+    )
     return {**asked, **_columns(intent, "id", "state", "reserved_lamports")}
 
 

@@ -65,7 +65,7 @@ class SeededVault(LocalVault):
     """The vault, with keys that follow from a seed."""
 
     def __init__(self, seed: int, clock: Clock) -> None:
-        super().__init__(MASTER_KEY, guard(clock))
+        super().__init__(MASTER_KEY, guard(clock, address_delay_ms=0))
         self._seed, self._made = seed, 0
 
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,22 +65,43 @@ async def test_a_halt_holds_although_the_disk_is_full_and_is_kept_once_there_is_
         assert bot.guard.state is State.HALTED
 
 
+def _as_a_record(log: LogFile, text: str) -> None:
+    log.handle(logging.makeLogRecord({"msg": text}))
+
+
+@pytest.mark.parametrize("write", [_as_a_record, LogFile.line])
 def test_a_log_that_cannot_be_written_is_said_once_and_not_with_every_event(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, write: Callable[[LogFile, str], None]
 ) -> None:
     log = LogFile("/dev/full", maxBytes=0)
     for number in range(3):
-        log.handle(logging.makeLogRecord({"msg": f"event {number}"}))
+        write(log, f"event {number}")
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "/dev/full: the log cannot be written: [Errno 28] No space left on device; make room" in said
     log.stream, full = (tmp_path / "log").open("a"), log.stream
-    log.handle(logging.makeLogRecord({"msg": "event 3"}))
+    write(log, "event 3")
     assert "written again" in capsys.readouterr().err
     assert (tmp_path / "log").read_text() == "event 3\n"
     log.close()
     with pytest.raises(OSError, match="No space left"):
         full.close()
+
+
+@pytest.mark.parametrize("write", [_as_a_record, LogFile.line])
+def test_a_log_that_is_full_is_put_aside_and_the_oldest_is_dropped(
+    tmp_path: Path, write: Callable[[LogFile, str], None]
+) -> None:
+    log = LogFile(tmp_path / "log", maxBytes=20, backupCount=2)
+    for number in range(9):
+        write(log, f"event {number}")
+    log.close()
+    kept = {path.name: path.read_text().split("\n")[:-1] for path in tmp_path.iterdir()}
+    assert kept == {
+        "log": ["event 6", "event 7", "event 8"],
+        "log.1": ["event 3", "event 4", "event 5"],
+        "log.2": ["event 0", "event 1", "event 2"],
+    }
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])

@@ -13,6 +13,7 @@ from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import MemoryJournal
+from tests.leaks.places import leaks_in_directory
 from tests.storage.server_thread import (
     TEMPLATE,
     empty_store,
@@ -29,10 +30,12 @@ settings.load_profile("storage")
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseAddress]:
-    """The session's server with a migrated database to copy from."""
-    with fast_folder(tmp_path_factory.mktemp("server")) as folder, running_server(folder / "pg") as address:
-        trio.run(make_template, address)
-        yield address
+    """The session's server with a migrated database to copy from. Nothing that was written there may hold a secret."""
+    with fast_folder(tmp_path_factory.mktemp("server")) as folder:
+        with running_server(folder / "pg") as address:
+            trio.run(make_template, address)
+            yield address
+        assert leaks_in_directory(folder) == []
 
 
 @pytest.fixture

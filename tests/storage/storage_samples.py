@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bot.ports import MakeMessage, OutboxMessage, SealedKey, Settled, SnipeRun, Store, User, Wallet
 from bot.trading.fill import Fill, LandedTransaction
@@ -115,6 +116,31 @@ def closed(signature: str, closed_lamports: Mapping[str, int], *, fee_lamports: 
         trade=None,
         closed=closed_lamports,
     )
+
+
+def withdraw(key: str, wallet: Wallet, lamports: int, *, to: str = "Home", mode: Mode = Mode.PAPER) -> TradeRequest:
+    """SOL to be sent out."""
+    return TradeRequest(
+        key=key,
+        user_id=wallet.user_id,
+        wallet_id=wallet.id,
+        mode=mode,
+        side=Side.WITHDRAW,
+        mint="",
+        context=Context.MANUAL_COMMAND,
+        slippage_bps=0,
+        protection=Protection.OPEN,
+        causation_id=key,
+        reason="command",
+        spend_lamports=lamports,
+        to_address=to,
+    )
+
+
+def sent_out(signature: str, lamports: int, *, fee_lamports: int = 25_000) -> LandedTransaction:
+    """What the chain shows of a transaction that sent so much out."""
+    gone = closed(signature, {}, fee_lamports=fee_lamports)
+    return replace(gone, wallet_delta_lamports=-lamports - fee_lamports)
 
 
 def let_in(_: RiskSnapshot) -> Admitted:

@@ -59,6 +59,9 @@ async def test_the_first_request_is_judged_on_an_empty_book(store: Store) -> Non
         mint_held_raw=0,
         loss_today_lamports=0,
         snipes_today=0,
+        user_positions=0,
+        strategy_positions=0,
+        strategy_spent_lamports=0,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import Conflict
-from bot.ports import Store, TrackedWallet
+from bot.ports import ChatMessage, SealedNote, Store, Subject, Topic, TrackedWallet
 from bot.trading.alerting import AlertLevel
 from bot.trading.intent import IntentState
 from tests.storage.books import audited
@@ -18,7 +18,9 @@ async def test_who_leaves_is_nobody_any_more_and_his_books_stay(store: Store) ->
     for one in (wallet, other):
         await store.track(TrackedWallet(one.user_id, "Leader", "my leader", NOW_MS))
         await store.set_alert_levels(one.user_id, {"expired": AlertLevel.OFF}, NOW_MS)
+        await store.put_chat_message(ChatMessage(Subject(Topic.POSITION, one.user_id), one.user_id, 7, NOW_MS))
         await store.post(message(f"m-{one.user_id}", one.user_id))
+        await store.keep_notes(one.user_id, {"code": SealedNote("master-1", b"note")}, "kept", NOW_MS)
     await planned(store, buy("k", wallet))
     with pytest.raises(Conflict, match="has an order on its way"):
         await store.close_account(wallet.user_id, NOW_MS)
@@ -31,7 +33,9 @@ async def test_who_leaves_is_nobody_any_more_and_his_books_stay(store: Store) ->
     assert (left.id, left.handle, left.telegram_id, left.has_left) == ("u-ada", "closed-u-ada", None, True)
     assert (stays.handle, stays.telegram_id, stays.has_left) == ("bob", 43, False)
     assert [one.user_id for one in await store.tracked()] == [other.user_id]
+    assert [one.user_id for one in await store.chat_messages(Topic.POSITION)] == [other.user_id]
     assert list(await store.alert_levels([wallet.user_id, other.user_id])) == [other.user_id]
+    assert (await store.notes(wallet.user_id), len(await store.notes(other.user_id))) == ({}, 1)
     assert [owed.id for owed in await store.due(9)] == [f"m-{other.user_id}"]
     assert await store.wallets(wallet.user_id) == [wallet]
     assert await store.sealed_key(wallet.id) == KEY

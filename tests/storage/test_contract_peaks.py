@@ -18,7 +18,14 @@ async def held(store: Store) -> Position:
 
 
 async def test_a_position_is_opened_with_the_whole_exit_plan(store: Store) -> None:
-    settings = UserSettings(trailing_stop_bps=700, take_profit_share_bps=2_500, take_profit_levels=(5_000, 2_500))
+    settings = UserSettings(
+        trailing_stop_bps=700,
+        take_profit_share_bps=2_500,
+        take_profit_levels=(5_000, 2_500),
+        anti_rug=True,
+        anti_rug_share_bps=300,
+        anti_rug_within_s=7,
+    )
     position = await bought(store, "k", await enrol(store, settings=settings))
     assert position.plan == settings.exit_plan
     assert (position.peak_lamports, position.took_profit) == (0, False)

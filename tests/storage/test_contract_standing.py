@@ -134,7 +134,7 @@ async def test_a_repeated_buy_counts_what_has_traded(store: Store) -> None:
 
 async def test_the_least_that_a_sale_brings_is_kept_with_its_order(store: Store) -> None:
     ada = await enrol(store)
-    request = replace(sell("k", ada, token_raw=5), min_lamports=123)
+    request = replace(sell("k", ada, token_raw=5), min_lamports=123, evidence="it was sold: 'a'")
     assert request.side is Side.SELL
     await ask(store, request)
     kept = await store.intent_of("k")

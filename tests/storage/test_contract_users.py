@@ -57,6 +57,18 @@ CHANGED = UserSettings(
     preset_buys_lamports=(3, 1, 2),
     preset_sells_bps=(10_000,),
     take_profit_levels=(5_000, 2_500, 10_000, 7_500),
+    anti_rug=True,
+    anti_rug_share_bps=19,
+    anti_rug_within_s=20,
+    max_positions=21,
+    manual_max_trade_lamports=22,
+    auto_max_trade_lamports=23,
+    manual_max_positions=24,
+    sniper_max_positions=25,
+    auto_max_positions=26,
+    manual_daily_spend_lamports=27,
+    sniper_daily_spend_lamports=28,
+    auto_daily_spend_lamports=29,
 )
 
 

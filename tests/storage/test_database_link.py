@@ -369,6 +369,6 @@ def test_a_malformed_url_is_refused_without_repeating_any_of_it(url: str, compla
 
 def test_an_address_shows_where_and_hides_how() -> None:
     address = address_of_url("postgresql://ada:swordfish@db.example:6000/trading?sslmode=require")
-    assert address.name == "the database trading at db.example:6000 (DATABASE_URL)"
+    assert address.name == "the database trading at db.example:6000 (database.url)"
     assert "swordfish" not in repr(address)
-    assert address_of_url("postgres:///trading").name == "the database trading at the local socket (DATABASE_URL)"
+    assert address_of_url("postgres:///trading").name == "the database trading at the local socket (database.url)"

@@ -20,6 +20,7 @@ import trio
 
 import bot.storage
 from bot.errors import Conflict
+from bot.ports import Topic
 from bot.storage.address import DatabaseAddress
 from bot.storage.migrate import FOLDER
 from bot.storage.rules import FAILED_TRADES, RUN_STATUSES, RUN_STATUSES_BEFORE_INTENT
@@ -59,6 +60,7 @@ CHECKED_COLUMNS: list[tuple[str, str, Iterable[StrEnum]]] = [
     ("ledger_entries", "kind", EntryKind),
     ("flatten_positions", "state", FlattenState),
     ("alert_levels", "level", AlertLevel),
+    ("chat_messages", "topic", Topic),
     ("standing_orders", "mode", Mode),
     ("standing_orders", "kind", StandingKind),
     ("standing_orders", "state", StandingState),

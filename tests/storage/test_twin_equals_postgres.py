@@ -11,17 +11,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import Conflict
-from bot.ports import OutboxMessage, Reversed, Store, Wallet
+from bot.ports import AllowedAddress, OutboxMessage, Reversed, SealedNote, Store, Wallet
 from bot.storage.address import DatabaseAddress
 from bot.storage.memory import MemoryStore
 from bot.trading.fill import Brought
 from bot.trading.intent import Context, IntentState, Side, TradeRequest
-from bot.trading.ledger import Account, legs_of_failed, legs_of_fill, legs_of_outside
+from bot.trading.ledger import Account, legs_of_failed, legs_of_fill, legs_of_outside, legs_of_withdrawal
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.risk_gate import admit
 from tests.storage.books import entries
 from tests.storage.server_thread import empty_store
-from tests.storage.storage_samples import NOW_MS, attempt, buy, closed, enrol, fill_of, message, run, sell, told
+from tests.storage.storage_samples import (
+    NOW_MS,
+    attempt,
+    buy,
+    closed,
+    enrol,
+    fill_of,
+    message,
+    run,
+    sell,
+    sent_out,
+    told,
+    withdraw,
+)
 from tests.storage.storage_samples import close as close_accounts
 
 NUMBERS = st.integers(0, 4)
@@ -52,6 +65,7 @@ STEPS = (
     *("buy", "snipe", "sell", "sign", "sign_again", "send", "send_again", "unknown", "fail", "expire", "cancel"),
     "write_off",
     *("close", "settle_closing"),
+    *("allow", "withdraw", "settle_withdrawal"),
     *("settle", "settle_again", "adjust", "peak", "run", "expire_runs", "reverse", "reverse_again", "finalize"),
 )
 ROADS = (
@@ -71,6 +85,9 @@ ROADS = (
     ("close", "sign", "send", "settle_closing"),
     ("close", "sign", "send", "settle_closing", "reverse", "settle_closing"),
     ("close", "sign", "send", "unknown", "fail", "reverse", "expire"),
+    ("allow", "withdraw", "sign", "send", "settle_withdrawal"),
+    ("allow", "withdraw", "sign", "send", "settle_withdrawal", "reverse", "settle_withdrawal"),
+    ("allow", "withdraw", "sign", "send", "unknown", "fail", "reverse", "expire"),
     ("sell", "sign", "send", "sign_again", "send_again", "settle_again", "fail", "reverse", "reverse_again", "settle"),
 )
 
@@ -108,6 +125,19 @@ async def play(store: Store, act: Act, wallet: Wallet) -> Answer:
         case "settle_closing":
             landed = closed(signature, {act.mint: act.size, "Left": 3}, fee_lamports=act.size % 7)
             return await store.settle_closing(intent_id, landed, now_ms=NOW_MS + act.size)
+        case "allow":
+            await allow_home(store, act, wallet)
+        case "withdraw":
+            request = withdraw(f"k{act.number}", wallet, act.size + 1)
+            return await store.plan_withdrawal(
+                request, intent_id=intent_id, now_ms=NOW_MS + act.size, wallet_lamports=WALLET_LAMPORTS
+            )
+        case "settle_withdrawal":
+            landed = sent_out(signature, act.size + 1, fee_lamports=act.size % 7)
+            told_of = message(f"m-{signature}", wallet.user_id)
+            return await store.settle_withdrawal(
+                intent_id, landed, legs=legs_of_withdrawal(landed), message=told_of, now_ms=NOW_MS + act.size
+            )
         case "sign":
             await store.record_attempt(attempt(intent_id, signature))
         case "sign_again":
@@ -156,6 +186,12 @@ async def ask_real_gate(store: Store, act: Act, wallet: Wallet) -> Answer:
         gate=partial(admit, request),
         run=looked,
     )
+
+
+async def allow_home(store: Store, act: Act, wallet: Wallet) -> None:
+    row = AllowedAddress(f"a{act.number}", wallet.user_id, wallet.id, "Home", NOW_MS + act.size, NOW_MS)
+    notes = {row.note: SealedNote("k", b"note")}
+    await store.allow_address(row, notes, message(f"m-{row.id}", wallet.user_id), NOW_MS)
 
 
 async def plan_closing(store: Store, act: Act, wallet: Wallet) -> Answer:

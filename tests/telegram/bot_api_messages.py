@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from bot.ports import Button
+import trio
+from starlette.responses import Response
+
+from bot.ports import Button, Document
 
 Json = dict[str, Any]
 
@@ -30,3 +34,21 @@ def buttons_of(message: Json) -> tuple[Button, ...]:
 
 def optional(**values: Any) -> Json:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def everything_in(calls: Sequence[tuple[str, Json]]) -> bytes:
+    """All that was sent in these calls, files too, as one text."""
+    words = (word for _, parameters in calls for word in parameters.values())
+    return b"\n".join(one.content if isinstance(one, Document) else str(one).encode() for one in words)
+
+
+async def answering(response: Response) -> Response:
+    """A call that is answered so, whatever it asks."""
+    await trio.lowlevel.checkpoint()
+    return response
+
+
+async def never() -> Response:
+    """A call that is never answered."""
+    await trio.sleep_forever()
+    raise AssertionError

@@ -8,13 +8,17 @@ HEAD = """# Chat commands
 
 The same on Telegram and in `bot chat`. The table is `bot/commands.py`, from which this page is written; `/help` prints it.
 
+A command with credits asks the chain: they are about the requests that it costs, of which each user has
+`rpc.user_credits_per_minute`. Whoever has used them is told when the command goes again.
+
 | command | what it does |
 |---|---|
 """
 
 
 def _for_whom(command: Command) -> str:
-    return f" (from the role {command.role} on)" if command.is_privileged else ""
+    role = f" (from the role {command.role} on)" if command.is_privileged else ""
+    return role + (f" ({command.credits} credits)" if command.credits else "")
 
 
 def page() -> str:

@@ -17,7 +17,8 @@ from bot.ports import ChatApi
 from bot.telegram.client import open_telegram
 from bot.telegram.gateway_memory import MemoryTelegram
 from tests.telegram.bot_api_schema import Schema
-from tests.telegram.fake_bot_api import TOKEN, FakeBotApi, serving
+from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
+from tests.telegram.fake_bot_server import serving
 
 TEST_DEADLINE_S = 15
 

@@ -10,37 +10,45 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.ports import Document
-from bot.telegram.gateway_memory import MAX_FILE_BYTES, Shown
-from tests.telegram.bot_api_messages import Json, Refusal, buttons_of, optional, person
+from bot.pictures.plain import PNG_MAGIC
+from bot.ports import Document, Photo
+from bot.telegram.gateway_memory import MAX_FILE_BYTES, MAX_PHOTO_BYTES, Shown
+from tests.leaks.detect import MARK
+from tests.telegram.bot_api_messages import Json, Refusal, answering, buttons_of, never, optional, person
 from tests.telegram.bot_api_schema import Schema
+from tests.telegram.fake_webhook import WEBHOOK_STANDS, Webhook, WebhookMethods
 
-TOKEN = "123456:not-a-secret-of-anybody"
+TOKEN = f"123456:{MARK}"
 ME: Json = {"id": 1, "is_bot": True, "first_name": "Bot", "username": "fake_bot"}
 
 # Parameters that arrive as text and are something else; every other one is a text.
-_INTEGERS = {"chat_id", "message_id", "offset", "limit", "timeout"}
-_JSON = {"reply_markup", "commands", "scope", "allowed_updates", "link_preview_options", "disable_notification"}
+_INTEGERS = {"chat_id", "message_id", "offset", "limit", "timeout", "max_connections"}
+_JSON = {
+    "reply_markup",
+    "commands",
+    "scope",
+    "allowed_updates",
+    "link_preview_options",
+    "disable_notification",
+    "drop_pending_updates",
+}
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 _OUR_NAMES = {
     "whoami": "getMe",
     "updates": "getUpdates",
     "send": "sendMessage",
     "send_document": "sendDocument",
+    "send_photo": "sendPhoto",
     "edit": "editMessageText",
     "delete": "deleteMessage",
     "answer_press": "answerCallbackQuery",
@@ -56,7 +64,7 @@ class Chat:
     messages: dict[int, Json] = field(default_factory=dict)
 
 
-class FakeBotApi:
+class FakeBotApi(WebhookMethods):
     """The server's state, by the clock of `now_s`. The first methods are what people do, `m_...` those of the Bot API."""
 
     def __init__(self, schema: Schema | None = None, now_s: Callable[[], float] = time.time) -> None:
@@ -67,6 +75,7 @@ class FakeBotApi:
         self.commands: dict[str, str] = {}
         self._chats: dict[int, Chat] = {}
         self._files: dict[int, Document] = {}
+        self._photos: dict[int, Photo] = {}
         self._silent: set[int] = set()
         self._pending: list[Json] = []
         self._arrived = trio.Event()
@@ -78,6 +87,7 @@ class FakeBotApi:
         self._faults: dict[str, deque[Callable[[], Awaitable[Response]]]] = {}
         self._held: dict[str, trio.Event] = {}
         self._raw = False
+        self.webhook = Webhook()
         self._updates = 1000
         self._messages = 0
 
@@ -128,6 +138,7 @@ class FakeBotApi:
                 buttons_of(one),
                 self._files.get(one["message_id"]),
                 one["message_id"] in self._silent,
+                self._photos.get(one["message_id"]),
             )
             for one in (chat.messages.values() if chat else ())
         ]
@@ -143,20 +154,20 @@ class FakeBotApi:
 
     def ask_to_wait(self, method: str, seconds: int) -> None:
         refusal = Refusal(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
-        self._fault(method, partial(_answer, JSONResponse(refusal.answer, 429)))
+        self._fault(method, partial(answering, JSONResponse(refusal.answer, 429)))
 
     def lose(self, method: str) -> None:
         """A proxy's error page, which quotes the URL."""
         page = f"<html>502 Bad Gateway, {self.url}{TOKEN}/{method}</html>"
-        self._fault(method, partial(_answer, Response(page, 502)))
+        self._fault(method, partial(answering, Response(page, 502)))
 
     def answer_with(self, method: str, body: bytes) -> None:
         """The next call is answered with these bytes and status 200."""
-        self._fault(method, partial(_answer, Response(body, 200)))
+        self._fault(method, partial(answering, Response(body, 200)))
 
     def hang(self, method: str) -> None:
         """The next call is never answered."""
-        self._fault(method, _never)
+        self._fault(method, never)
 
     def hold(self, method: str) -> trio.Event:
         """Every call waits until the event is set."""
@@ -224,6 +235,8 @@ class FakeBotApi:
     ) -> tuple[list[Json], str]:
         if offset < 0 or not 1 <= limit <= 100:
             raise self._complaint(f"an offset of {offset} or a limit of {limit}")
+        if self.webhook.url:
+            raise Refusal(409, WEBHOOK_STANDS)
         if self._polling is not None:
             self._polling.cancel()
         self._allowed = allowed_updates if allowed_updates is not None else self._allowed
@@ -262,6 +275,22 @@ class FakeBotApi:
         del message["text"]
         message["document"] = {"file_id": "f", "file_unique_id": "u", "file_name": document.name}
         self._files[message["message_id"]] = document
+        return message, "Message"
+
+    async def m_sendPhoto(
+        self, *, chat_id: int, photo: Document, disable_notification: bool = False
+    ) -> tuple[Json, str]:
+        self._check_chat(chat_id)
+        if not photo.content.startswith(PNG_MAGIC):
+            raise Refusal(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        if len(photo.content) > MAX_PHOTO_BYTES:
+            raise Refusal(413, "Request Entity Too Large")
+        message = self._new_message(self._chats[chat_id], ME, "")
+        del message["text"]
+        message["photo"] = [{"file_id": "f", "file_unique_id": "u", "width": 1080, "height": 810}]
+        self._photos[message["message_id"]] = Photo(photo.name, photo.content)
+        if disable_notification:
+            self._silent.add(message["message_id"])
         return message, "Message"
 
     async def m_editMessageText(
@@ -357,43 +386,3 @@ class FakeBotApi:
         if even_unwanted or self._allowed is None or kind in self._allowed:
             self._pending.append({"update_id": self._updates, kind: json.loads(json.dumps(content))})
             self._wake()
-
-    def _wake(self) -> None:
-        self._arrived.set()
-        self._arrived = trio.Event()
-
-
-async def _answer(response: Response) -> Response:
-    await trio.lowlevel.checkpoint()
-    return response
-
-
-async def _never() -> Response:
-    await trio.sleep_forever()
-    raise AssertionError
-
-
-@asynccontextmanager
-async def serving(fake: FakeBotApi, *, port: int = 0) -> AsyncIterator[FakeBotApi]:
-    """The fake on loopback, on a free port if none is given, in this task's trio; the token is appended to `fake.url`."""
-    config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
-    config.errorlog = None
-    async with trio.open_nursery() as nursery:
-        bound = await nursery.start(partial(serve, app_of(fake), config))
-        fake.url = f"{bound[0]}/bot"
-        yield fake
-        nursery.cancel_scope.cancel()
-
-
-def app_of(fake: FakeBotApi) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            while (await receive())["type"] == "lifespan.startup":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        response = await fake.answer(Request(scope, receive))
-        await response(scope, receive, send)
-
-    return app

@@ -12,7 +12,7 @@ from actors.runtime import Backoff, ChildSpec, Report, SupervisorSpec, open_supe
 from actors.telegram_gateway import TelegramGateway
 from bot.clock import Clock, virtual_clock
 from bot.execution.health import Health
-from bot.ports import ChatApi, ChatDoor, ChatReply, InboxStore
+from bot.ports import ChatApi, ChatDoor, ChatReply, InboxStore, Pictures
 from bot.storage.memory import MemoryStore
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
@@ -43,6 +43,9 @@ class PlainDoor:
             raise ZeroDivisionError(text)
         self.done.append(text)
         return ChatReply((f"did {text}",))
+
+    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
+        await trio.lowlevel.checkpoint()
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ async def gateway_running(
     *,
     api: ChatApi | None = None,
     inbox: InboxStore | None = None,
+    pictures: Pictures | None = None,
 ) -> AsyncIterator[Life]:
     """A supervised gateway for the time of the block."""
     life = Life(telegram, Health("telegram"), [], [])
@@ -86,6 +90,7 @@ async def gateway_running(
         health=life.health,
         down=life.downs.append,
         up=life.up,
+        pictures=pictures,
     )
     child = ChildSpec("telegram_gateway", gateway.run, backoff=Backoff(min_s=0.1, max_s=1))
     spec = SupervisorSpec("ops", "one_for_one", (child,), intensity=5, period_s=30)

@@ -24,8 +24,10 @@ Update = TypeVar("Update")
 class Scrambler(Generic[Update]):
     """Turns what Telegram would bring into batches that hold it twice, late and in any order, and loses nothing.
 
-    `number` is an update's, and `chat` that of its chat, whose updates keep their order from batch to batch: what people
-    sent one after the other is to be done so. `delivered` counts what was brought, the second times too.
+    What was brought late is brought again to a program that begins anew, since its life may have ended before it was kept:
+    Telegram would still have it. `number` is an update's, and `chat` that of its chat, whose updates keep their order from
+    batch to batch: what people sent one after the other is to be done so. `delivered` counts what was brought,
+    the second times too.
     """
 
     seed: int
@@ -34,6 +36,7 @@ class Scrambler(Generic[Update]):
     delivered: int = 0
     _draw: random.Random = field(init=False)
     _held: list[Update] = field(default_factory=list)
+    _late: list[Update] = field(default_factory=list)
     _brought: deque[Update] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def __post_init__(self) -> None:
@@ -44,12 +47,16 @@ class Scrambler(Generic[Update]):
         """Whether something is held back that was not brought yet."""
         return bool(self._held)
 
-    def batch(self, pending: Sequence[Update], limit: int) -> list[Update]:
-        """What a poll brings of what is not confirmed; what was held back is brought although it is confirmed by now."""
+    def batch(self, pending: Sequence[Update], limit: int, *, anew: bool) -> list[Update]:
+        """What a poll brings of what is not confirmed; what was held back is brought although it is confirmed by now.
+
+        `anew` says that the poll confirms nothing, as the first one of a life.
+        """
         fresh = list(pending[: limit // (2 + SECOND_TIMES)])
         last = {self.chat(one): self.number(one) for one in fresh}
         may_wait = [one for one in fresh if last[self.chat(one)] == self.number(one)]
-        late, self._held = self._held, [one for one in may_wait if self._draw.random() < HELD_BACK]
+        late = self._late = [*self._held, *(self._late if anew else ())]
+        self._held = [one for one in may_wait if self._draw.random() < HELD_BACK]
         held = {self.number(one) for one in self._held}
         now = [one for one in fresh if self.number(one) not in held] + late
         again = self._draw.sample(

@@ -44,7 +44,7 @@ select telegram_id, facts from audit inner join users on users.id = actor where 
 ORDERED = "select telegram_id, key from intents inner join users on users.id = user_id where key like 'tg:%'"
 PAUSED = "select telegram_id from pause_causes inner join users on scope = 'user:' || users.id where name = 'paused'"
 STOPS = "select telegram_id, stop_loss_bps from user_settings inner join users on users.id = user_id"
-UNDONE = "select update_id from chat_inbox where done_at is null"
+TAKEN = "select update_id, text from chat_inbox"
 DONE = "select update_id from chat_inbox where done_at is not null"
 
 
@@ -67,7 +67,7 @@ class ScrambledBotApi(FakeBotApi):
         pending, kind = await super().m_getUpdates(
             offset=offset, limit=limit, timeout=wait_s, allowed_updates=allowed_updates
         )
-        return self.scrambler.batch(pending, limit), kind
+        return self.scrambler.batch(pending, limit, anew=offset == 0), kind
 
 
 def _is_well(status: Status) -> bool:
@@ -164,12 +164,15 @@ class Replay:
             "everything brought",
             lambda: self.telegram.do(lambda fake: not fake._pending and not self.fake.scrambler.owes),
         )
-        deadline_s = time.monotonic() + DONE_WITHIN_S
-        while self.rows(UNDONE) and time.monotonic() < deadline_s:
-            time.sleep(0.2)
         wanted = {number for person in self.people for number in person.sent}
-        lost = wanted - {int(row["update_id"]) for row in self.rows(DONE)}
-        self.found += [f"update {number} was never done" for number in sorted(lost)]
+        deadline_s = time.monotonic() + DONE_WITHIN_S
+        while (lost := wanted - self._done()) and time.monotonic() < deadline_s:
+            time.sleep(0.2)
+        kept = {row["update_id"]: row["text"] for row in self.rows(TAKEN)}
+        self.found += [f"update {number} was never done: {kept.get(number, 'nor taken')}" for number in sorted(lost)]
+
+    def _done(self) -> set[int]:
+        return {int(row["update_id"]) for row in self.rows(DONE)}
 
     def count(self) -> int:
         """Hold what is in the rows against what was sent; how many orders were refused after a start."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 import trio
 
-from bot.chat_door import chat_of
+from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
+from bot.adapters import absent
+from bot.chat_door import cards_of, chat_of
 from bot.console import ConsoleMessenger
+from bot.execution.message_book import MessageBook
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import ChatApi, Document
+from bot.ports import Document, Photo
 from bot.status import StatusBoard
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -21,6 +24,7 @@ from bot.telegram.gateway_pacing import PacedChat
 from bot.trading.intent import Mode
 from bot.tree import TradingBot
 from bot.users import Admission, Registrar
+from tests.leaks.detect import leaks
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import gateway_running
 from tests.whole import virtual
@@ -73,6 +77,15 @@ class Talk:
                     return files[-1]
                 await trio.sleep(0.1)
 
+    async def gets_photo(self, number: int = 1, *, within_s: float = 30) -> Photo:
+        """The picture of this number in the chat, from 1 on."""
+        with trio.fail_after(within_s):
+            while True:
+                photos = [shown.photo for shown in self.telegram.messages(self.person) if shown.photo is not None]
+                if len(photos) >= number:
+                    return photos[number - 1]
+                await trio.sleep(0.1)
+
     async def confirms(self, words: str, *, within_s: float = 30) -> str:
         """Wait for a card, confirm it, and hear an answer with these words in it."""
         await self.hears("Nothing is sent yet", within_s=within_s)
@@ -95,30 +108,47 @@ async def bot_on_telegram(
     talk: Talk,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    api: ChatApi | None = None,
+    api: PacedChat | None = None,
     admission: Admission | None = None,
     policy: Policy | None = None,
     cluster: str = "local",
+    newcomer: Mode = Mode.LIVE,
+    modes: Sequence[Mode] = MODES,
+    with_cards: bool = False,
 ) -> AsyncIterator[TradingBot]:
-    """One life of the bot with its gateway; entries are open when the block begins. Without an API it is the twin."""
+    """One life of the bot with its gateway; entries are open when the block begins. Without an API it is the twin.
+
+    Only `with_cards` are those of positions kept current, which edits what a test may look for.
+    """
     world = talk.world
     api = api or PacedChat(talk.telegram)
+    book = MessageBook(world.store, world.clock)
 
     def messenger(say) -> TelegramMessenger:
-        return TelegramMessenger(api, ConsoleMessenger(say))
+        return TelegramMessenger(api, ConsoleMessenger(say), book)
 
     monkeypatch.setattr(virtual, "ConsoleMessenger", messenger)
     async with running_bot(world, policy=policy) as bot:
         store, clock = bot.adapters.store, bot.adapters.clock
-        registrar = Registrar(
-            store, bot.adapters.vault, clock, Mode.LIVE, world._fund, admission=admission or Admission()
-        )
+        fund = world._fund if newcomer is Mode.LIVE else None
+        registrar = Registrar(store, bot.adapters.vault, clock, newcomer, fund, admission=admission or Admission())
+        await registrar.keep_out_of_live()
         board = StatusBoard(bot, mode=Mode.LIVE, cluster=cluster, foundation=None)
-        chat = chat_of(bot, board, registrar, MODES)
+        chat = chat_of(bot, board, registrar, modes)
         await open_for_entries(bot)
-        async with gateway_running(talk.telegram, TelegramDoor(store, chat), clock, api=api, inbox=store) as life:
+        door, pictures = TelegramDoor(store, chat, book), bot.market.drawer
+        keeper = cards_of(bot, api, book).run if with_cards else absent
+        async with (
+            gateway_running(talk.telegram, door, clock, api=api, inbox=store, pictures=pictures) as life,
+            open_supervisor(
+                SupervisorSpec("records", "one_for_one", (ChildSpec("cards", keeper),)), report=life.reports.append
+            ),
+        ):
             yield bot
         assert life.reports == [], life.reports
+    told = [one for chat in list(talk.telegram._chats) for one in talk.telegram.messages(chat) if one.ours]
+    files = [one.document.content for one in told if one.document is not None]
+    assert leaks(b"\n".join([*(one.text.encode() for one in told), *files])) == []
 
 
 async def token_on_the_market(talk: Talk, *, buyers: int = 6) -> str:

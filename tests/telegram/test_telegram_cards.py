@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands import CONSENT_TEXT
+from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
 from bot.ports import Button, OutboxMessage, Preview
 from bot.telegram.gateway_cards import MAX_BUTTONS, MAX_UNITS, buttons_of, buttons_under, parts, units
 from bot.telegram.parsing import parse
@@ -52,6 +52,7 @@ def test_a_reply_with_nothing_to_see_is_no_message(text: str) -> None:
 
 def test_the_terms_are_accepted_by_a_button() -> None:
     assert buttons_under(f"The terms have changed.\n{CONSENT_TEXT}") == (Button("I agree", "/start agree"),)
+    assert buttons_under(PAPER_CONSENT_TEXT) == (Button("I agree", "/start agree"),)
 
 
 def test_each_position_is_sold_by_a_button_up_to_a_limit() -> None:

@@ -69,6 +69,40 @@ async def test_a_card_shows_what_is_traded_and_what_it_costs(
         assert (await bot.adapters.store.open_positions())[0].token_raw == position.token_raw - position.token_raw // 2
 
 
+async def test_an_order_is_one_message_from_its_card_to_its_result(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(10)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        for order, result in ((f"/buy {mint} 0.1", "Bought"), (f"/sell {mint} all", "Position closed")):
+            before = {shown.message_id for shown in talk.telegram.messages(talk.person)}
+            await talk.orders(order, "Sent: ")
+            await talk.hears(result)
+            theirs, ours = [shown for shown in talk.telegram.messages(talk.person) if shown.message_id not in before]
+            assert theirs.text == order
+            assert result in ours.text
+            assert {button.label.split()[0] for button in ours.buttons} <= {"Sell", "Picture"}
+
+
+async def test_a_cancelled_or_expired_card_can_be_pressed_no_more(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(9)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        for label, wait_s, told in (("Cancel", 0, "Cancelled; nothing was sent"), ("Confirm", 61, EXPIRED)):
+            await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+            await trio.sleep(wait_s)
+            talk.press(label)
+            await talk.hears(told)
+            [*_, last] = talk.telegram.messages(talk.person)
+            assert told in last.text
+            assert last.buttons == ()
+
+
 async def test_a_confirmation_that_comes_again_and_again_buys_once(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,9 @@ import pytest
 import trio
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
-from bot.ports import Button, ButtonPress, ChatText, Document, OtherUpdate
+from bot.pictures.plain import PNG_MAGIC
+from bot.ports import Button, ButtonPress, ChatText, Document, OtherUpdate, Photo
+from bot.telegram.gateway_memory import MAX_PHOTO_BYTES
 from tests.telegram.conftest import Service
 
 ADA, BOB, GROUP = 7, 8, -100
@@ -174,6 +176,27 @@ async def test_a_file_for_nobody_and_an_empty_one_are_refused(service: Service) 
         await service.api.send_document(ADA, Document("a.csv", b"a"))
 
 
+async def test_a_picture_comes_as_it_was_sent(service: Service) -> None:
+    service.people.say(ADA, "/profit")
+    photo = Photo("profit.png", PNG_MAGIC + bytes(range(256)))
+    sent = await service.api.send_photo(ADA, photo, silent=True)
+    shown = service.people.messages(ADA)[-1]
+    assert (shown.message_id, shown.ours, shown.text, shown.photo) == (sent, True, "", photo)
+    assert shown.silent
+
+
+async def test_a_picture_for_nobody_and_what_is_none_are_refused(service: Service) -> None:
+    with pytest.raises(ChatRejected, match="Chat not found"):
+        await service.api.send_photo(BOB, Photo("a.png", PNG_MAGIC))
+    service.people.say(ADA, "/start")
+    for content in (b"GIF89a", PNG_MAGIC + bytes(MAX_PHOTO_BYTES)):
+        with pytest.raises(ChatRejected):
+            await service.api.send_photo(ADA, Photo("a.png", content))
+    service.people.block(ADA)
+    with pytest.raises(ChatForbidden, match="blocked"):
+        await service.api.send_photo(ADA, Photo("a.png", PNG_MAGIC))
+
+
 async def test_the_commands_are_set_or_refused(service: Service) -> None:
     await service.api.set_commands({"buy": "buy a token", "sell": "sell it"})
     assert service.people.commands == {"buy": "buy a token", "sell": "sell it"}
@@ -192,7 +215,8 @@ async def test_a_request_to_wait_says_for_how_long(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["whoami", "updates", "send", "send_document", "edit", "delete", "answer_press", "set_commands"]
+    "method",
+    ["whoami", "updates", "send", "send_document", "send_photo", "edit", "delete", "answer_press", "set_commands"],
 )
 async def test_a_lost_call_is_told_as_such_and_the_next_one_works(service: Service, method: str) -> None:
     service.people.say(ADA, "/start")
@@ -205,6 +229,7 @@ async def test_a_lost_call_is_told_as_such_and_the_next_one_works(service: Servi
         "updates": partial(service.api.updates, None, 1),
         "send": partial(service.api.send, ADA, "again"),
         "send_document": partial(service.api.send_document, ADA, Document("a.csv", b"a")),
+        "send_photo": partial(service.api.send_photo, ADA, Photo("a.png", PNG_MAGIC)),
         "edit": partial(service.api.edit, ADA, sent, "again"),
         "delete": partial(service.api.delete, ADA, sent),
         "answer_press": partial(service.api.answer_press, press.query_id),

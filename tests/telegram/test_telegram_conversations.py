@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from importlib.metadata import version
@@ -64,7 +65,9 @@ async def test_every_command_from_consent_to_panic(
         await talk.asks("/wallet", "You have no wallet here yet")
         await _agree(talk)
         await talk.asks("/start", "You are set up as tg-7")
-        everything = await talk.asks("/help", "/start")
+        await talk.asks("/help", "/start [agree]")
+        await trio.sleep(3)  # it may take two messages
+        everything = "\n".join(shown.text for shown in talk.telegram.messages(talk.person) if shown.ours)
         assert all((command.usage in everything) is not command.is_privileged for command in COMMANDS)
         await talk.asks("/wallet", "balance 10 SOL")
         await talk.asks("/status", "today: 0 buys, 0 sells")
@@ -72,6 +75,7 @@ async def test_every_command_from_consent_to_panic(
         await talk.orders(f"/buy {mint} 0.1", "Sent: buying for 0.1 SOL")
         await talk.hears("Bought")
         await talk.asks("/positions", f"/sell {mint} all")
+        await talk.asks(f"/card {mint}", "[live] Your position in ")
         await talk.orders(f"/sell {mint} 50%", "Sent: selling")
         await talk.hears("Sold")
         talk.press(f"Sell all of {short(mint)}")
@@ -96,6 +100,9 @@ async def test_every_command_from_consent_to_panic(
         leader = Crowd(talk.world.chain)._trader(3)
         await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
         await talk.asks(f"/track {leader.pubkey()}", "You follow")
+        own = re.findall(r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", await talk.asks("/wallet", "balance"))[0]
+        await talk.asks(f"/track {own}", "that is a wallet of your own")
+        await talk.asks("/track So11111111111111111111111111111111111111112", "is wrapped SOL, a token")
         await talk.asks(f"/untrack {leader.pubkey()}", "no more")
         await talk.asks("/pause", "Your entries are paused")
         await talk.asks(f"/buy {mint} 0.1", "Not done: entries are paused (paused)")
@@ -149,6 +156,7 @@ async def hears_his_books(talk: Talk) -> None:
     await talk.asks("/stats week", "this week, since ")
     mine = await talk.asks("/my_stats", "1 closed position: 0 with a gain (0 %)")
     assert f"worst {told} SOL" in mine
+    await talk.asks("/share", f"closed, result {told} SOL. Its picture follows")
     performance = await talk.asks("/performance", "You hold no position")
     assert f"result {told} SOL" in performance
     assert "Between the two" not in performance, performance
@@ -176,6 +184,9 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     told = await talk.asks("/diag", "[live] Your sniper is off; paused by nothing. /snipe_enable switches it on.")
     assert "For a token that you do not hold, in this order:" in told
     await talk.asks("/close_account", "To close it: /close_account yes")
+    await talk.asks("/totp", "Below is the key of your second factor")
+    await talk.asks("/withdraw", "You have allowed no address yet")
+    await talk.asks("/withdraw everything", "usage: /withdraw")
     await has_a_wallet_for_his_sniper(talk)
     for wrong in (
         "/close_account no",
@@ -219,7 +230,7 @@ async def hears_how_loudly_he_is_told(talk: Talk) -> None:
     await talk.asks("/alerts \u202e*_` off", "there is no such kind; it is one of: fills, failures")
     await talk.asks("/alerts fills 99999999999", "there is no such level; it is one of: on, silent, off")
     await talk.asks("/alerts all off", "Not changed, because they are about money and never off: fills, failures")
-    await talk.asks("/alerts all on", "waiting, standing, exits, books, brakes, halts, news = on")
+    await talk.asks("/alerts all on", "waiting, standing, exits, books, brakes, halts, news, cards = on")
 
 
 async def hears_his_history(talk: Talk) -> None:

@@ -14,7 +14,9 @@ from trio.testing import MockClock
 from bot.commands import COMMANDS
 from bot.ports import ButtonPress
 from bot.telegram.gateway_memory import MAX_DATA_BYTES, MemoryTelegram
+from bot.users import Admission
 from tests.telegram.telegram_bot import bot_on_telegram, make_talk
+from tests.whole.crowd import Crowd
 
 MINT = "So11111111111111111111111111111111111111112"
 HOSTILE = (
@@ -42,26 +44,40 @@ typed = st.builds(
     st.sampled_from([one.name for one in COMMANDS if f"/{one.name}" not in ENTERING]),
     st.lists(words, max_size=4),
 )
-texts = st.one_of(typed, st.text(max_size=600), st.lists(words, max_size=6).map(" ".join))
+
+
+def _stays(text: str) -> bool:
+    """Not who closes his account: the words for that are in the source, whose constants are drawn from too."""
+    return "close_account" not in text
+
+
+texts = st.one_of(typed, st.text(max_size=600), st.lists(words, max_size=6).map(" ".join)).filter(_stays)
 data = texts.map(lambda text: text.encode("utf-8", "replace")[:MAX_DATA_BYTES].decode("utf-8", "ignore"))
 
 
 @settings(max_examples=EXAMPLES, derandomize=True)
-@given(typed=st.lists(texts, min_size=20, max_size=40), forged=st.lists(data, min_size=5, max_size=10))
-def test_nothing_that_is_typed_or_forged_breaks_or_buys(typed: Sequence[str], forged: Sequence[str]) -> None:
+@given(
+    typed=st.lists(texts, min_size=20, max_size=40),
+    forged=st.lists(data, min_size=5, max_size=10),
+    as_operator=st.booleans(),
+)
+def test_nothing_that_is_typed_or_forged_breaks_or_buys(
+    typed: Sequence[str], forged: Sequence[str], as_operator: bool
+) -> None:
     async def main() -> None:
         with pytest.MonkeyPatch.context() as patch, structlog.testing.capture_logs() as logs:
-            await _play(patch, typed, forged)
+            await _play(patch, typed, forged, as_operator=as_operator)
         assert [entry for entry in logs if entry["event"] in BROKEN] == []
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-async def _play(patch: pytest.MonkeyPatch, typed: Sequence[str], forged: Sequence[str]) -> None:
+async def _play(patch: pytest.MonkeyPatch, typed: Sequence[str], forged: Sequence[str], *, as_operator: bool) -> None:
     talk = make_talk(1)
+    admission = Admission(frozenset({talk.person}) if as_operator else frozenset())
     telegram = talk.telegram
     assert isinstance(telegram, MemoryTelegram)
-    async with bot_on_telegram(talk, patch):
+    async with bot_on_telegram(talk, patch, admission=admission):
         await talk.asks("/start agree", "Your wallet is")
         for text in typed:
             telegram.say(talk.person, text)
@@ -76,8 +92,49 @@ async def _play(patch: pytest.MonkeyPatch, typed: Sequence[str], forged: Sequenc
         assert user.telegram_id == talk.person
 
 
+HOSTILE_NAMES = ("[tap](http://x.io) /panic @you", "*b* #tag $SOL\nBought 5\u202e{0}")
+# What a chat program would make a link, a command, a mention or another line of.
+ACTING = ("http://", "x.io", "/panic @", "@you", "#tag", "$SOL", "\nBought 5", "\u202e")
+
+
+async def test_a_tokens_name_acts_in_no_message_of_its_whole_life(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(2)
+    async with bot_on_telegram(talk, monkeypatch):
+        await talk.asks("/start agree", "Your wallet is")
+        crowd = Crowd(talk.world.chain)
+        for trader in range(1, 4):
+            crowd._trader(trader)
+        mints = [crowd.launch(name=name, uri="https://x.io/a") for name in HOSTILE_NAMES]
+        await trio.sleep(1)
+        for mint in mints:
+            crowd.buy(mint, 2, 200_000_000)
+            crowd.buy(mint, 3, 200_000_000)
+        await trio.sleep(2)
+        for mint in mints:
+            await talk.orders(f"/buy {mint} 0.1", "Bought")
+            for text in (
+                mint,
+                f"/info {mint}",
+                f"/price {mint}",
+                f"/card {mint}",
+                f"/limit sell {mint} all 999",
+                "/positions",
+            ):
+                talk.say(text)
+                await trio.sleep(2)
+            await talk.orders(f"/sell {mint} all", "Sold")
+        for text in ("/orders", "/history", "/stats", "/performance", "/balance", *(f"/why {mint}" for mint in mints)):
+            talk.say(text)
+            await trio.sleep(2)
+        told = [shown.text for shown in talk.telegram.messages(talk.person) if shown.ours]
+        assert sum("calls itself" in text for text in told) >= len(mints)
+        assert [(acting, text) for text in told for acting in ACTING if acting in text] == []
+
+
 def _forge(telegram: MemoryTelegram, person: int, text: str) -> None:
     """A press of a button that the bot never showed."""
     number = telegram._next_update()
     telegram._queries[f"q{number}"] = False
-    telegram._push(ButtonPress(number, person, "private", person, f"q{number}", text))
+    telegram._push(ButtonPress(number, person, "private", person, f"q{number}", text, number))

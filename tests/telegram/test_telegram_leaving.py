@@ -56,7 +56,7 @@ async def test_whose_wallet_holds_money_stays_until_it_is_empty(
     talk = make_talk(22)
     async with bot_on_telegram(talk, monkeypatch, cluster="mainnet"):
         await _joins(talk)
-        said = await talk.asks("/close_account", "holds 10 SOL and tokens of 0 mints. This version cannot send them")
+        said = await talk.asks("/close_account", "holds 10 SOL and tokens of 0 mints, and to erase who you are")
         assert "To close it: /close_account yes" in said
         await talk.asks("/close_account yes", "Your account stays open until it is empty")
         assert not any(user.has_left for user in await talk.world.store.users())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 import trio
@@ -13,7 +14,8 @@ from actors.outbox_sender import OutboxSender
 from actors.runtime import ChildSpec, Report, SupervisorSpec, open_supervisor
 from bot.console import ConsoleMessenger
 from bot.errors import Undeliverable
-from bot.ports import OutboxMessage, SealedKey, User, Wallet
+from bot.execution.message_book import EDITED_MS, MessageBook
+from bot.ports import ChatMessage, OutboxMessage, SealedKey, Store, Subject, Topic, User, Wallet
 from bot.storage.memory import MemoryStore
 from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -22,6 +24,7 @@ from bot.trading.alerting import AlertLevel
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from tests.telegram.gateway_world import make_clock, until
+from tests.whole.outages import CutStore
 
 ADA, BOB = 7, 8
 MINT = "9BB6NFEcjBCtnNLFko2FqVQBq8HHM13kCyYcdQbgpump"
@@ -36,7 +39,12 @@ class Post:
         self.store = MemoryStore()
         self.console: list[str] = []
         self.reports: list[Report] = []
-        self.messenger = TelegramMessenger(PacedChat(self.telegram), ConsoleMessenger(self.console.append))
+        self.begin_another_life()
+
+    def begin_another_life(self) -> None:
+        """What a process keeps in its memory is gone."""
+        self.book = MessageBook(self.store, self.clock)
+        self.messenger = TelegramMessenger(PacedChat(self.telegram), ConsoleMessenger(self.console.append), self.book)
 
     async def enrol(self, name: str, telegram_id: int | None) -> User:
         user = User(f"u-{name}", name, telegram_id, Mode.LIVE, "consent")
@@ -189,3 +197,110 @@ async def test_a_chat_that_is_resting_is_not_asked_for_again_and_again(autojump_
         await until(lambda: all(post.told(100 + number) == ["4"] for number in range(1, 60)), within_s=10)
         await until(lambda: len(post.told(100)) == 50, within_s=200)
         assert post.told(100) == [str(number + 1) for number in range(50)]
+
+
+ORDER = Subject(Topic.ORDER, "trace")
+
+
+async def test_the_result_of_an_order_takes_the_place_of_what_was_said_of_it(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    said = await post.messenger.api.send(ADA, "Sent: buying it.")
+    await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+    await post.owe(ada)
+    async with post.sending():
+        await until(lambda: len(post.console) == 1)
+    [shown] = [shown for shown in post.telegram.messages(ADA) if shown.ours]
+    assert shown.message_id == said
+    assert shown.text.startswith("[live] Bought 1 tokens")
+    assert [button.data for button in shown.buttons] == [f"/sell {MINT} all"]
+
+
+async def test_a_result_whose_message_was_deleted_or_is_old_comes_as_its_own(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    said = await post.messenger.api.send(ADA, "Sent: buying it.")
+    await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+    await post.telegram.delete(ADA, said)
+    await post.owe(ada)
+    async with post.sending():
+        await until(lambda: post.told(ADA) == ["1"])
+        await trio.sleep(EDITED_MS / 1000 + 1)
+        await post.owe(ada, 1)
+        await until(lambda: post.told(ADA) == ["1", "2"])
+
+
+async def test_a_result_waits_for_the_reply_that_it_takes_the_place_of(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    post.book.comes(ORDER)
+    await post.owe(ada)
+    async with post.sending():
+        await trio.sleep(2)
+        assert post.told(ADA) == []
+        said = await post.messenger.api.send(ADA, "Sent: buying it.")
+        await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+        await until(lambda: post.told(ADA) == ["1"])
+    lost = Subject(Topic.ORDER, "lost")
+    post.book.comes(lost)
+    post.book.is_lost(lost)
+    assert await post.book.of(lost) is None
+
+
+async def test_a_result_that_is_told_again_after_a_kill_is_told_once(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    said = await post.messenger.api.send(ADA, "Sent: buying it.")
+    await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+    message = await post.owe(ada)
+    await post.messenger.deliver(ada, message)
+    await trio.sleep(EDITED_MS / 1000 + 1)
+    post.begin_another_life()
+    async with post.sending():
+        await until(lambda: len(post.console) == 2)
+    assert post.told(ADA) == ["1"]
+
+
+async def test_a_result_is_told_while_nothing_can_be_looked_up(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    database = CutStore(post.store)
+    database.is_away = True
+    book = MessageBook(cast(Store, database), post.clock)
+    messenger = TelegramMessenger(PacedChat(post.telegram), ConsoleMessenger(post.console.append), book)
+    await messenger.deliver(ada, await post.owe(ada))
+    assert post.told(ADA) == ["1"]
+
+
+async def test_an_order_that_came_to_nothing_is_not_left_as_sent_where_that_is_switched_off(
+    autojump_clock: MockClock,
+) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    await post.store.set_alert_levels(ada.id, {"expired": AlertLevel.OFF}, 1)
+    said = await post.messenger.api.send(ADA, "Sent: buying it.")
+    await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+    facts: dict[str, object] = {"mode": "live", "mint": MINT, "side": "buy"}
+    for trace in ("trace", "another"):
+        await post.store.post(OutboxMessage(f"expired-{trace}", ada.id, "order_expired", facts, False, trace, 0))
+    async with post.sending():
+        with trio.fail_after(30):
+            while await post.store.due(9):
+                await trio.sleep(0.1)
+    [shown] = [shown for shown in post.telegram.messages(ADA) if shown.ours]
+    assert "never landed; this is proven" in shown.text
+    assert post.console == []
+
+
+async def test_what_is_booked_after_the_network_took_it_back_is_told_on_its_own(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    said = await post.messenger.api.send(ADA, "Sent: buying it.")
+    await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+    await post.messenger.deliver(ada, await post.owe(ada))
+    facts: dict[str, object] = {"mode": "live", "mint": MINT, "side": "buy", "signature": "s" * 88}
+    facts |= {"itself": True, "token_raw": 1, "position_open": False}
+    await post.messenger.deliver(ada, OutboxMessage("back", ada.id, "rolled_back", facts, True, "trace", 1))
+    await post.messenger.deliver(ada, await post.owe(ada, 4))
+    texts = [shown.text.split()[1] for shown in post.telegram.messages(ADA) if shown.ours]
+    assert texts == ["Bought", "The", "Bought"]

@@ -18,6 +18,7 @@ from bot.errors import StoreUnavailable
 from bot.execution.chat_inbox import MAX_TRIES
 from bot.execution.chat_words import FAILED, LATE
 from bot.execution.health import Health
+from bot.execution.message_book import MessageBook
 from bot.ports import ChatApi, ChatDoor, ChatUpdate, InboxStore, OtherUpdate, TakenCommand
 from bot.status import StatusBoard
 from bot.storage.memory import MemoryStore
@@ -62,7 +63,7 @@ class ScrambledTelegram(MemoryTelegram):
 
     async def updates(self, offset: int | None, wait_s: int) -> list[ChatUpdate]:
         pending = await super().updates(offset, 0 if self.scrambler.owes else wait_s)
-        return self.scrambler.batch(pending, 100)
+        return self.scrambler.batch(pending, 100, anew=offset is None)
 
 
 @dataclass(slots=True)
@@ -155,9 +156,8 @@ async def test_each_command_is_done_once_however_it_comes_and_whenever_the_gatew
 def _door_of(bot: TradingBot, talk: Talk) -> TelegramDoor:
     store, clock = bot.adapters.store, bot.adapters.clock
     registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, talk.world._fund)
-    return TelegramDoor(
-        store, chat_of(bot, StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None), registrar, MODES)
-    )
+    chat = chat_of(bot, StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None), registrar, MODES)
+    return TelegramDoor(store, chat, MessageBook(store, clock))
 
 
 async def _comes_in(talk: Talk, person: Person) -> None:

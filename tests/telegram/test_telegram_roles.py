@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot import logs
 from bot.execution.policy import Policy
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings
@@ -65,7 +66,7 @@ async def test_an_operator_gives_roles_which_count_at_once_and_everybody_is_told
         for talk in (boss, ada, bob):
             await _joins(talk)
         assert [await _role(boss.world, person) for person in (7, 8, 9)] == ["operator", "basic", "basic"]
-        assert "/broadcast TEXT" in await boss.asks("/help", "/start")
+        await boss.asks("/help", "/broadcast TEXT")
         listed = await boss.asks("/users", "3 users: 2 basic, 1 operator.")
         assert "tg-7: operator, by the settings file, [live] sniper off, 0 open positions" in listed
         await boss.asks("/users 8", "tg-8: basic")
@@ -95,9 +96,29 @@ async def test_an_operator_gives_roles_which_count_at_once_and_everybody_is_told
         heard = [shown.text for shown in ada.telegram.messages(8) if "whoever runs this bot" in shown.text]
         assert len(heard) == 1 + 2, heard  # and two refusals, which name whoever runs it too
         assert not any("tonight" in shown.text for shown in bob.telegram.messages(9))
+        await _reads_how_the_bot_fares(boss, ada)
     audited = [(row.action, row.detail.get("to")) for row in boss.world.store.audited if row.action == ROLE_GIVEN]
     assert audited == [(ROLE_GIVEN, "admin"), (ROLE_GIVEN, "premium"), (ROLE_GIVEN, "premium")]
     assert [row.detail["users"] for row in boss.world.store.audited if row.action == "broadcast"] == [3]
+
+
+async def _reads_how_the_bot_fares(boss: Talk, other: Talk) -> None:
+    await other.asks("/metrics", "/metrics is for people with the role admin; yours is premium")
+    await other.asks("/logs", "/logs is for people with the role operator; yours is premium")
+    told = await boss.asks("/metrics", "OPEN, level 1, up for")
+    assert "No trades since midnight UTC; rates: n/a." in told
+    assert "in-process:1: up, " in told
+    logs.TROUBLES(
+        None, "", {"event": "endpoint_down", "level": "warning", "timestamp": "2026-11-22T09:08:07Z", "why": "a/b"}
+    )
+    told = await boss.asks("/logs", "The latest warnings and errors")
+    assert told.splitlines()[-1] == "09:08:07 warning endpoint_down why=a\u2215b"
+    await boss.asks("/logs errors", "No error has been logged")
+    await boss.asks("/logs 5", "usage: /logs [errors]")
+    token = await token_on_the_market(boss)
+    await boss.orders(f"/buy {token} 0.1", "Bought")
+    told = await boss.asks("/metrics", "Trades of everybody since midnight UTC:")
+    assert "[live] 1 buy, 0 sales, 0 failed: 100 % of 1 order filled. 0 positions closed" in told
 
 
 async def test_only_the_invited_get_a_wallet_where_the_settings_say_so(

@@ -38,8 +38,8 @@ async def test_a_limit_buy_is_kept_fires_and_a_limit_sale_sells_it_again(
         await talk.asks(f"/cancel {code_in(kept)}", "There is no such offer for you")
 
         await talk.asks(f"/limit buy {mint} 0.1 mc=1000", "once that costs at most 1 SOL")
-        await talk.hears("is sent: its price is there")
-        await talk.hears("Bought")
+        sent = await talk.hears("is sent: its price is there")
+        assert (await talk.hears("Bought")).startswith(f"{sent}\n[live] Bought ")
         await talk.hears("is done: its order is filled")
         await talk.asks("/orders", "none waits for a price or a time")
 

@@ -46,7 +46,7 @@ def test_a_hostile_name_is_shown_as_text() -> None:
 def test_what_is_not_known_is_said_to_be_so() -> None:
     assert "what it is called is not known" in name_line(UNKNOWN)
     assert uri_lines(UNKNOWN) == []
-    assert origin_line(UNKNOWN, 9) == "Launched by whom is not known, before this bot listened or while it did not."
+    assert origin_line(UNKNOWN, 9) == "Who launched it, and when, is not known."
     assert dollar_line(28 * LAMPORTS_PER_SOL, None) == "What that is in dollars is not known now."
     assert dollar_line(28 * LAMPORTS_PER_SOL, 150_500_000) == "Market cap 4,214 USD, at 150.50 USD for a SOL."
     assert change_line([150, None, -25]) == "Change: 1 m +1.5 %, 5 m not known, 1 h -0.25 %."
@@ -93,7 +93,7 @@ async def test_a_token_with_its_past_its_maker_and_what_the_user_has_of_it(
         assert " s ago by" in await talk.asks(f"/info {hostile}", "calls itself")
         await talk.asks("/settings max_hold off", "max_hold")
         await _trades_by_buttons(talk, mint)
-        await trio.sleep(320)
+        await trio.sleep(300)
         crowd.buy(mint, 3, LAMPORTS_PER_SOL)
         await trio.sleep(15)
         said = await talk.asks(f"/info {mint}", "calls itself Token 1 (T1)")

@@ -9,7 +9,8 @@ import httpx
 from pydantic import SecretStr
 
 from bot.telegram.client import GuardedRequest, TelegramClient, open_telegram
-from tests.telegram.fake_bot_api import TOKEN, FakeBotApi, app_of
+from tests.telegram.fake_bot_api import TOKEN, FakeBotApi
+from tests.telegram.fake_bot_server import app_of
 
 HOST = "http://telegram.invalid/bot"
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import BotError, ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
-from bot.trading.failures import LAUNCHPAD_ERRORS, NOT_ENOUGH, order_failure, program_failure
+from bot.trading.failures import (
+    LAUNCHPAD_ERRORS,
+    NOT_ENOUGH,
+    TOKEN_ERRORS,
+    after_failed_sale,
+    order_failure,
+    program_failure,
+)
 
 RAW = '127.0.0.1:40311: RemoteProtocolError {"InstructionError":[3,{"Custom":6042}]}'
 
@@ -38,4 +45,6 @@ def test_every_code_has_words_and_an_unknown_one_is_named_by_its_number() -> Non
     assert all(program_failure(code) == words for code, (_, words) in LAUNCHPAD_ERRORS.items())
     assert "enough" in program_failure(NOT_ENOUGH)
     assert "6047" in program_failure(6047)
+    assert all(program_failure(code) == words for code, words in TOKEN_ERRORS.items())
+    assert "nobody can sell it" in after_failed_sale(36)
     assert program_failure(None)

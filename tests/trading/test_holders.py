@@ -16,6 +16,9 @@ def test_ten_are_added_up_and_rounded_up() -> None:
     assert Holders(10_000, (), 0).top_bps == 0
     assert "10 % of it" in Holders(10_000, (1_000,), 250).line
     assert "2.5 %" in Holders(10_000, (1_000,), 250).line
+    elsewhere = Holders(10_000, (1_000,), 0).line_elsewhere
+    assert "10 % of it; the markets where it trades are among them" in elsewhere
+    assert "apart" not in elsewhere
 
 
 def test_no_supply_is_no_safe_supply() -> None:

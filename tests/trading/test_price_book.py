@@ -108,3 +108,51 @@ async def test_a_price_of_one_stream_alone_is_read_again_and_gives_way_to_the_re
         book.push("a", told(8, 13_500, "two"), outlives_ms=3_000)
         assert book.latest("a") == told(8, 13_500, "two")
         assert book.otherwise("a", "two", 0) is None
+
+
+def _state(lamports: int, slot: int, by: str = "") -> PricePoint:
+    return PricePoint(Curve(10**15, lamports, 1, 0, False, "Creator", slot, by), 1_000 + slot)
+
+
+def _stands(book: PriceBook) -> tuple[int, int, str]:
+    point = book.latest("a")
+    assert point is not None
+    assert isinstance(point.venue, Curve)
+    return point.venue.slot, point.venue.virtual_quote_lamports, point.venue.told_by
+
+
+async def test_the_state_of_an_account_never_brings_back_what_was_told_of_its_slot_before(
+    autojump_clock: MockClock,
+) -> None:
+    book = PriceBook()
+    book.show("a", _state(1, 5))
+    with book.watching("a"):
+        book.push("a", _state(30, 5, "rpc-1"))
+        book.push("a", _state(20, 5, "rpc-1"))
+        book.show("a", _state(30, 5, "rpc-2"))
+        assert _stands(book) == (5, 20, "rpc-1"), "an earlier state of the slot, told late"
+        book.show("a", _state(20, 5, "rpc-1"))
+        assert _stands(book) == (5, 20, "rpc-1"), "one endpoint's word twice is one endpoint's word"
+        book.show("a", _state(20, 5, "rpc-2"))
+        assert _stands(book) == (5, 20, ""), "two tell it alike, one by its logs and one by the account"
+        book.show("a", _state(20, 5, "rpc-1"))
+        assert _stands(book) == (5, 20, "")
+        book.show("a", _state(10, 5, "rpc-2"))
+        assert _stands(book) == (5, 10, "rpc-2"), "a state of the slot that nobody told before is a later one"
+        book.show("a", _state(40, 4, "rpc-1"))
+        assert _stands(book) == (5, 10, "rpc-2")
+        book.show("a", _state(50, 6, "rpc-1"))
+        assert _stands(book) == (6, 50, "rpc-1")
+        book.show("a", _state(30, 6, "rpc-2"))
+        assert _stands(book) == (6, 30, "rpc-2"), "what was told of another slot is no earlier state of this one"
+    with book.watching("a"):
+        assert book.latest("a") is None
+
+
+async def test_what_is_held_is_told_apart_from_what_is_only_watched(autojump_clock: MockClock) -> None:
+    book = PriceBook()
+    with book.watching("a"), book.watching("b", held=True), book.watching("c", held=True), book.watching("c"):
+        book.push("b", _state(1, 1))
+        assert [mint for mint, _ in book.held()] == ["c", "b"]
+        assert [point is None for _, point in book.held()] == [True, False]
+    assert book.held() == []

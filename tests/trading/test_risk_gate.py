@@ -54,6 +54,9 @@ any_facts = st.builds(
     mint_held_raw=st.integers(0, 10**15),
     loss_today_lamports=amounts,
     snipes_today=counts,
+    user_positions=counts,
+    strategy_positions=counts,
+    strategy_spent_lamports=amounts,
 )
 
 
@@ -81,7 +84,17 @@ BY_ROLE = Ceilings(roles=(RoleLimits(max_trade_lamports=TENTH - 1), *WIDE))
         ("daily_loss", {"loss_today_lamports": SOL, "ceilings": Ceilings(max_daily_loss_lamports=SOL)}),
         ("daily_loss", {"loss_today_lamports": SOL, "settings": UserSettings(daily_loss_limit_lamports=SOL)}),
         ("snipes_today", {"snipes_today": 10}),
-        ("open_positions", {"open_positions": 50}),
+        ("open_positions", {"user_positions": 50}),
+        ("open_positions", {"user_positions": 3, "settings": UserSettings(max_positions=3)}),
+        ("open_positions", {"user_positions": 50, "settings": UserSettings(max_positions=90)}),
+        ("strategy_positions", {"strategy_positions": 2, "settings": UserSettings(sniper_max_positions=2)}),
+        (
+            "strategy_spend",
+            {
+                "strategy_spent_lamports": SOL - TENTH + 1,
+                "settings": UserSettings(sniper_daily_spend_lamports=SOL),
+            },
+        ),
         ("funds", {"wallet_lamports": 0}),
         ("funds", {"reserved_lamports": 10 * SOL}),
     ],
@@ -105,7 +118,10 @@ def test_each_rule_refuses_a_buy_with_its_own_code_and_a_reason(code: str, chang
         {"ceilings": BY_ROLE, "settings": UserSettings(role="premium")},
         {"loss_today_lamports": 5 * SOL - 1},
         {"snipes_today": 9},
-        {"open_positions": 49},
+        {"user_positions": 49},
+        {"user_positions": 2, "settings": UserSettings(max_positions=3)},
+        {"strategy_positions": 1, "settings": UserSettings(sniper_max_positions=2)},
+        {"strategy_spent_lamports": SOL - TENTH, "settings": UserSettings(sniper_daily_spend_lamports=SOL)},
     ],
 )
 def test_a_buy_at_the_very_limit_is_admitted(changed: dict[str, Any]) -> None:
@@ -117,6 +133,49 @@ def test_the_last_lamport_that_may_be_spent_is_exact() -> None:
     known = facts(wallet_lamports=needed, open_positions=2, reserved_lamports=7)
     assert isinstance(admit(request(), known), Admitted)
     assert isinstance(admit(request(), replace(known, wallet_lamports=needed - 1)), Refused)
+
+
+TIGHT = UserSettings(
+    manual_max_trade_lamports=TENTH - 1,
+    manual_max_positions=1,
+    manual_daily_spend_lamports=TENTH - 1,
+)
+
+
+@pytest.mark.parametrize(
+    ("context", "code"),
+    [
+        (Context.MANUAL_COMMAND, "trade_size"),
+        (Context.SNIPER, None),
+        (Context.AUTOMATED, None),
+        (Context.COPY_TRADE, None),
+    ],
+)
+def test_the_limits_of_a_strategy_bind_that_strategy_alone(context: Context, code: str | None) -> None:
+    verdict = admit(request(context=context), facts(settings=TIGHT, strategy_positions=1))
+    assert (verdict.code if isinstance(verdict, Refused) else None) == code
+    looser = replace(TIGHT, manual_max_trade_lamports=None)
+    verdict = admit(request(context=context), facts(settings=looser, strategy_positions=1))
+    assert isinstance(verdict, Refused) == (context is Context.MANUAL_COMMAND)
+
+
+def test_a_refusal_of_a_strategy_names_its_limit_and_how_to_change_it() -> None:
+    by_hand = request(context=Context.MANUAL_COMMAND)
+    reasons = []
+    for settings in (
+        UserSettings(manual_max_trade_lamports=TENTH - 1),
+        UserSettings(manual_max_positions=1),
+        UserSettings(manual_daily_spend_lamports=TENTH),
+    ):
+        refused = admit(by_hand, facts(settings=settings, strategy_positions=1, strategy_spent_lamports=1))
+        assert isinstance(refused, Refused)
+        reasons.append(refused.reason)
+    assert reasons == [
+        "0.1 SOL is above your limit per trade by hand of 0.099999999 SOL; give a smaller amount",
+        "1 position bought by hand open, your limit is 1 (/settings manual_positions); sell something first",
+        "0.100000001 SOL would be spent by hand today, above your limit of 0.1 SOL (/settings manual_spend); it opens again"
+        " on your next day",
+    ]
 
 
 def test_the_number_of_snipes_limits_snipers_alone() -> None:
@@ -170,8 +229,11 @@ def test_the_gates_with_their_numbers_refuse_what_the_gate_refuses(known: RiskSn
     verdict = admit(request(spend_lamports=spend), known)
     assert (first or verdict) == verdict
     for look in looks:
+        if look.limit is None:
+            assert look.refused is None
+            continue
         below = look.gate == "least of a trade"
-        at_limit = look.gate in {"loss today", "snipes today", "open positions"}
+        at_limit = look.gate in {"loss today", "snipes today", "open positions", "positions by this way"}
         too_much = look.number >= look.limit if at_limit else look.number > look.limit
         fails = look.number < look.limit if below else too_much
         assert fails is (look.refused is not None) or look.gate == "snipes today", look

@@ -157,8 +157,25 @@ def test_a_role_binds_where_it_sets_less_than_the_user_and_the_operator() -> Non
     assert overruled(UserSettings(), row, lower) == Overruling(sol // 4, OPERATORS)
 
 
+def test_a_limit_of_a_strategy_stands_within_the_users_own_and_what_counts_is_named() -> None:
+    sol, row, ceilings = LAMPORTS_PER_SOL, setting_named("manual_trade"), Ceilings()
+    assert overruled(UserSettings(), row, ceilings) == Overruling(sol, "your max_trade")
+    mine = UserSettings(manual_max_trade_lamports=sol // 2)
+    assert overruled(mine, row, ceilings) is None
+    assert overruled(replace(mine, max_trade_lamports=sol // 4), row, ceilings) == Overruling(
+        sol // 4, "your max_trade"
+    )
+    assert overruled(mine, row, replace(ceilings, max_trade_lamports=sol // 8)) == Overruling(sol // 8, OPERATORS)
+    row = setting_named("sniper_positions")
+    assert overruled(UserSettings(), row, ceilings) == Overruling(50, OPERATORS)
+    assert overruled(UserSettings(max_positions=7), row, ceilings) == Overruling(7, "your max_positions")
+    assert overruled(UserSettings(max_positions=7, sniper_max_positions=7), row, ceilings) is None
+    assert overruled(UserSettings(), setting_named("auto_spend"), ceilings) is None
+
+
 def test_what_the_operator_has_no_say_in_is_never_overruled() -> None:
-    assert all(overruled(DEFAULTS, row, Ceilings()) is None for row in SETTINGS)
+    others = [row for row in SETTINGS if not row.within and row.name != "max_positions"]  # off by default
+    assert all(overruled(DEFAULTS, row, Ceilings()) is None for row in others)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,9 @@ def facts(**changed: Any) -> RiskSnapshot:
         "mint_held_raw": 0,
         "loss_today_lamports": 0,
         "snipes_today": 0,
+        "user_positions": 0,
+        "strategy_positions": 0,
+        "strategy_spent_lamports": 0,
     }
     return RiskSnapshot(**{**values, **changed})
 

@@ -12,10 +12,11 @@ import trio
 from trio.testing import MockClock
 
 from bot.errors import KeyUnavailable, StartupError
+from bot.execution.alerts import Alert
 from bot.execution.sealed_keys import SealedKeys
 from bot.key_rotation import AT_ONCE, KeyRotation
 from bot.keys import KeyRing, find_keys
-from bot.ports import Store, User, Vault, Wallet
+from bot.ports import NoteKind, Store, User, Vault, Wallet
 from bot.storage.memory import MemoryStore
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -58,6 +59,8 @@ async def people(number: int) -> tuple[MemoryStore, list[Wallet]]:
         address, key = await vault.create_key(name)
         wallet = Wallet(f"w-{name}", name, address, Mode.LIVE)
         await store.create_user(User(name, name, None, Mode.LIVE, ""), wallet, key, UserSettings())
+        made = await vault.new_code(name, None, "")
+        await store.keep_notes(name, {NoteKind.PENDING: made.pending}, "made", 0)
     return store, await store.wallets()
 
 
@@ -67,14 +70,15 @@ async def rotated(rotation: KeyRotation) -> tuple[int, int]:
     after: str | None = ""
     while after is not None:
         answer = await rotation.rotate(after)
-        done, failed, after = done + answer["done"], failed + answer["failed"], answer["after"]
+        done, failed, after = done + answer["done"] + answer["notes"], failed + answer["failed"], answer["after"]
     return done, failed
 
 
 async def test_orders_sign_on_while_every_wallet_gets_the_newest_key(autojump_clock: MockClock) -> None:
     store, wallets = await people(2 * AT_ONCE + 5)
     vault = LocalVault(NEW, guard(), former=[OLD])
-    keys = SealedKeys(cast(Store, store), vault)
+    alerts: list[Alert] = []
+    keys = SealedKeys(cast(Store, store), vault, alerts.append)
     signed = 0
 
     async def sell_all_the_time() -> None:
@@ -86,13 +90,16 @@ async def test_orders_sign_on_while_every_wallet_gets_the_newest_key(autojump_cl
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sell_all_the_time)
-        assert await rotated(KeyRotation(cast(Store, store), vault)) == (len(wallets), 0)
+        assert await rotated(KeyRotation(cast(Store, store), vault)) == (2 * len(wallets), 0)
         nursery.cancel_scope.cancel()
     assert signed > len(wallets)
+    assert alerts == []
     assert await store.sealed_under() == {NEW.id: len(wallets)}
     alone = LocalVault(NEW, guard())  # the old key is taken away
     for wallet in wallets:
         await alone.check_key(wallet, await store.sealed_key(wallet.id))
+        [note] = (await store.notes(wallet.user_id)).values()
+        await alone.renew_note(wallet.user_id, NoteKind.PENDING, note)
     assert await rotated(KeyRotation(cast(Store, store), alone)) == (0, 0)
 
 
@@ -114,21 +121,24 @@ async def test_a_rotation_that_is_killed_at_any_call_goes_on_where_it_was(
             return
         for wallet in wallets:
             await vault.check_key(wallet, await store.sealed_key(wallet.id))
-        left = len(wallets) - (await store.sealed_under()).get(NEW.id, 0)
-        assert await rotated(KeyRotation(cast(Store, store), vault)) == (left, 0)
-        assert await store.sealed_under() == {NEW.id: len(wallets)}
+        under = (await store.sealed_under()).get(NEW.id, 0) + (await store.notes_under()).get(NEW.id, 0)
+        assert await rotated(KeyRotation(cast(Store, store), vault)) == (2 * len(wallets) - under, 0)
+        assert await store.sealed_under() == await store.notes_under() == {NEW.id: len(wallets)}
 
 
 async def test_a_wallet_that_does_not_open_is_left_as_it_is_and_counted(autojump_clock: MockClock) -> None:
     store, wallets = await people(3)
     strange = await store.sealed_key(wallets[0].id)
     assert await store.replace_key(wallets[1].id, await store.sealed_key(wallets[1].id), strange)
+    swapped = await store.notes(wallets[0].user_id)
+    await store.keep_notes(wallets[1].user_id, swapped, "swapped", 0)
     rotation = KeyRotation(cast(Store, store), LocalVault(NEW, guard(), former=[OLD]))
     assert "2 wallets under" not in (await rotation.show())["text"]
-    assert await rotated(rotation) == (2, 1)
+    assert await rotated(rotation) == (4, 2)
     assert await store.sealed_key(wallets[1].id) == strange
     shown = await rotation.show()
-    assert shown["wallets"] == {OLD.id: 1, NEW.id: 2}
+    assert await store.notes(wallets[1].user_id) == swapped
+    assert shown["wallets"] == shown["notes"] == {OLD.id: 1, NEW.id: 2}
     assert "bot keys rotate seals all of them under the newest" in shown["text"]
 
 

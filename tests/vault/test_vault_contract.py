@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import stat
@@ -14,13 +15,16 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
+from solders.hash import Hash
 from solders.keypair import Keypair
 
 from actors.runtime import ChildSpec, InitFailed, Report, SupervisorSpec, open_supervisor
-from bot.errors import KeyUnavailable, LeaseLost, SigningRefused, StartupError
-from bot.ports import SealedKey, Vault, Wallet
+from bot.chain.transfers import build_transfer
+from bot.clock import Clock
+from bot.errors import CodeRefused, KeyUnavailable, LeaseLost, SigningRefused, StartupError
+from bot.ports import NoteKind, SealedKey, TransferOrder, Vault, Wallet, Withdrawing
 from bot.trading.intent import Mode, Side
-from bot.vault import protocol
+from bot.vault import protocol, totp
 from bot.vault.envelope import open_sealed, seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
@@ -39,6 +43,7 @@ OTHER_SEED = bytes(range(1, 33))
 OTHER = Wallet("v", "bob", str(Keypair.from_seed(OTHER_SEED).pubkey()), Mode.LIVE)
 OTHER_SEALED = seal(MASTER, "bob", OTHER.address, OTHER_SEED)
 WITHIN_S = 60
+STANDING = Clock(lambda: 1_790_000_000_000, lambda: "")  # of the vaults: codes count by the clock
 CUT = b"cut"
 
 
@@ -68,7 +73,7 @@ async def serving(path: Path) -> AsyncIterator[None]:
     """A vault's server for the time of the block."""
     async with trio.open_nursery() as nursery:
         ready = trio.Event()
-        server = VaultServer(path, LocalVault(MASTER, guard(), former=[FORMER]))
+        server = VaultServer(path, LocalVault(MASTER, guard(STANDING, address_delay_ms=0), former=[FORMER]))
         nursery.start_soon(server.serve, ready.set)
         await ready.wait()
         yield
@@ -78,7 +83,7 @@ async def serving(path: Path) -> AsyncIterator[None]:
 @asynccontextmanager
 async def in_process(_: Path) -> AsyncIterator[Served]:
     fence = Fence()
-    yield Served(LocalVault(MASTER, guard(), fence.check, former=[FORMER]), fence)
+    yield Served(LocalVault(MASTER, guard(STANDING, address_delay_ms=0), fence.check, former=[FORMER]), fence)
 
 
 @asynccontextmanager
@@ -158,6 +163,47 @@ async def test_a_row_is_sealed_anew_under_the_newest_key_and_both_rows_sign(open
             ):
                 with pytest.raises(KeyUnavailable):
                     await served.vault.seal_anew(wallet, row)
+
+
+@both
+async def test_a_second_factor_is_made_confirmed_used_and_sealed_anew(opened: Opened, tmp_path: Path) -> None:
+    with trio.fail_after(WITHIN_S):
+        async with opened(tmp_path) as served:
+            made = await served.vault.new_code("ada", None, "")
+            assert made.current is None
+            secret = base64.b32decode(made.key)
+            step = STANDING.now_ms() // totp.STEP_MS
+            with pytest.raises(CodeRefused, match="that code is wrong"):
+                await served.vault.confirm_code("ada", made.pending, "no code")
+            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step))
+            with pytest.raises(KeyUnavailable, match="does not open"):
+                await served.vault.new_code("bob", note, totp.code_at(secret, step + 1))
+            newer = await served.vault.renew_note("ada", NoteKind.CODE, note)
+            second = await served.vault.new_code("ada", newer, totp.code_at(secret, step + 1))
+            assert second.current is not None
+            assert second.key != made.key
+
+
+@both
+async def test_sol_is_sent_to_an_allowed_address_for_a_code(opened: Opened, tmp_path: Path) -> None:
+    target = str(THIEF)
+    with trio.fail_after(WITHIN_S):
+        async with opened(tmp_path) as served:
+            made = await served.vault.new_code("ada", None, "")
+            secret, step = base64.b32decode(made.key), STANDING.now_ms() // totp.STEP_MS
+            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step - 1))
+            given = await served.vault.allow(OWN, SEALED, target, note, totp.code_at(secret, step))
+            sent = build_transfer(TransferOrder(ADDRESS, target, 1, 0), Hash.default())
+            wish = Withdrawing("i", sent, given.note, given.current, totp.code_at(secret, step + 1))
+            with pytest.raises(SigningRefused, match="something else"):
+                await served.vault.sign_withdrawal(OWN, SEALED, replace(wish, message=on_curve(Side.BUY)))
+            withdrawn = await served.vault.sign_withdrawal(OWN, SEALED, wish)
+            assert withdrawn.signature == bytes(WALLET.sign_message(sent))
+            with pytest.raises(CodeRefused, match="used already"):
+                await served.vault.sign_withdrawal(OWN, SEALED, wish)
+            served.fence.lost = True
+            with pytest.raises(LeaseLost):
+                await served.vault.sign_withdrawal(OWN, SEALED, wish)
 
 
 @both

@@ -127,7 +127,7 @@ async def test_a_row_that_opens_to_another_key_signs_nothing(content: bytes) -> 
 async def test_no_key_shows_in_a_repr_or_in_an_error() -> None:
     vault = LocalVault(MASTER, guard())
     shown = [repr(MASTER), str(MASTER), repr(vault)]
-    tampered = replace(SEALED, ciphertext=SEALED.ciphertext[:-1] + b"\x00")
+    tampered = replace(SEALED, ciphertext=SEALED.ciphertext[:-1] + bytes([SEALED.ciphertext[-1] ^ 1]))
     for wallet, sealed in ((WALLET, tampered), (replace(WALLET, user_id="user-2"), SEALED)):
         with pytest.raises(KeyUnavailable) as raised:
             await vault.sign(wallet, sealed, ASKED)

@@ -20,6 +20,8 @@ async def test_requests_of_somebody_who_holds_the_socket_move_no_value_outside_t
     assert seen["signed, and lands"] > 100, "else nothing was tried"
     assert seen["refused by policy"] > REQUESTS // 4
     assert min(seen["refused by key"], seen["refused by epoch"]) > 0
+    assert seen["a Transfer that is answered"] > 0
+    assert min(seen[f"a Transfer refused by {kind}"] for kind in ("key", "policy", "code")) > 0
 
 
 @pytest.mark.parametrize("hole", ["_read_transfer", "_read_token_call", "_read_opening", "launchpad_trade"])

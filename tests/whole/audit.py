@@ -14,8 +14,11 @@ from functools import cached_property
 from pathlib import Path
 
 from bot.trading.intent import IN_FLIGHT, TERMINAL
+from tests.whole.audit_untraded import closings_bring_back_rent, withdrawals_take_what_was_asked
 from tests.whole.real_evidence import Books, Evidence, Landed, Row, WalletOnChain, read_books, read_evidence
 
+LIVE = "live"
+UNTRADED = ("close", "withdraw")
 UNFINISHED_RUNS = ("ANALYZED", "MONITORING", "EXECUTING", "UNKNOWN")
 # What a snipe run says once its buy has ended.
 # A cancelled buy never left: it could not be made, or was not worth it (an unsafe token, a quote beyond the slippage).
@@ -108,8 +111,15 @@ class Case:
         return {entry["position_id"] for entry in adjusted}
 
     def wallets(self) -> Iterator[tuple[Row, WalletOnChain]]:
+        """Those that the chain knows: what a virtual wallet holds stands in the books alone."""
         for wallet in self.books.wallets:
-            yield wallet, self.evidence.wallets[wallet["address"]]
+            if wallet["mode"] == LIVE:
+                yield wallet, self.evidence.wallets[wallet["address"]]
+
+    @cached_property
+    def virtual(self) -> set[str]:
+        """The ids of wallets whose orders never leave."""
+        return {wallet["id"] for wallet in self.books.wallets if wallet["mode"] != LIVE}
 
     def pending(self, signature: str) -> bool:
         """Whether this transaction belongs to an intent that was allowed to be on its way."""
@@ -152,8 +162,8 @@ def no_lost_fill(case: Case) -> Iterator[str]:
             yield f"{signature} was signed by wallet {wallet['address']} and is no attempt in the books"
         elif not landed.succeeded or case.pending(signature):
             continue
-        elif case.intent_of[signature]["side"] == "close":
-            continue  # it trades nothing; `closings_bring_back_rent` looks at it
+        elif case.intent_of[signature]["side"] in UNTRADED:
+            continue  # `closings_bring_back_rent` and `withdrawals_take_what_was_asked` look at it
         elif not landed.on_launchpad:
             yield f"{signature} of wallet {wallet['address']} is no trade on the launchpad"
         elif trade is None:
@@ -173,32 +183,21 @@ def _trade_differs(trade: Row, wallet: Row, landed: Landed) -> Iterator[str]:
 def no_invented_fill(case: Case) -> Iterator[str]:
     for signature, trade in case.trades.items():
         landed = case.signed.get(signature)
-        if landed is None or not landed[1].succeeded:
+        if trade["wallet_id"] not in case.virtual and (landed is None or not landed[1].succeeded):
             yield f"invented fill: trade {signature} of {trade['mint']} did not land"
         if case.intents[trade["intent_id"]]["state"] != "filled":
             yield f"trade {signature} belongs to intent {trade['intent_id']}, which is not filled"
     traded = {trade["intent_id"] for trade in case.books.trades}
     for intent in case.books.intents:
-        if intent["state"] == "filled" and intent["side"] != "close" and intent["id"] not in traded:
+        if intent["state"] == "filled" and intent["side"] not in UNTRADED and intent["id"] not in traded:
             yield f"intent {intent['id']} is filled and has no trade"
 
 
-def closings_bring_back_rent(case: Case) -> Iterator[str]:
-    """A closing that landed moved no tokens, brought SOL back, is filled, and has an entry; one that is filled landed."""
-    landed = {
-        case.intent_of[signature]["id"]: one
-        for signature, (_, one) in case.signed.items()
-        if one.succeeded and signature in case.intent_of and case.intent_of[signature]["side"] == "close"
-    }
-    kinds = {entry["signature"]: entry["kind"] for entry in case.books.entries if entry["kind"] == "closing"}
-    for intent in case.books.intents:
-        if intent["side"] != "close" or (case.unresolved and intent["state"] in IN_FLIGHT):
-            continue
-        one = landed.get(intent["id"])
-        if (intent["state"] == "filled") != (one is not None):
-            yield f"closing {intent['id']} is {intent['state']}, the chain shows {one}"
-        elif one is not None and (one.tokens or one.lamports <= 0 or one.signature not in kinds):
-            yield f"closing {one.signature} moved {dict(one.tokens)} and {one.lamports} lamports, its entry is missing or wrong"
+def virtual_wallets_sign_nothing(case: Case) -> Iterator[str]:
+    for wallet in case.books.wallets:
+        for landed in case.evidence.wallets[wallet["address"]].landed if wallet["id"] in case.virtual else ():
+            if landed.signed:
+                yield f"{landed.signature} of the virtual wallet {wallet['address']} landed"
 
 
 def one_landed_attempt_per_intent(case: Case) -> Iterator[str]:
@@ -234,6 +233,8 @@ def ledger_balances(case: Case) -> Iterator[str]:
         if total := sum(case.legs[entry["id"]].values()):
             yield f"the legs of ledger entry {entry['id']} sum to {total} lamports"
     for (wallet_id, signature), booked in case.booked.items():
+        if wallet_id in case.virtual:
+            continue
         landed = case.landed.get((wallet_id, signature))
         if landed is None and booked:
             yield f"the ledger moves {booked} lamports of a wallet by {signature}, which did not land"
@@ -339,7 +340,9 @@ RULES: tuple[Callable[[Case], Iterator[str]], ...] = (
     positions_equal_balances,
     no_lost_fill,
     no_invented_fill,
+    virtual_wallets_sign_nothing,
     closings_bring_back_rent,
+    withdrawals_take_what_was_asked,
     one_landed_attempt_per_intent,
     one_buy_per_snipe,
     ledger_balances,

@@ -22,12 +22,13 @@ from bot.localnet.addresses import (
     WRAPPED_SOL_MINT,
     associated_token,
     bonding_curve,
+    pool,
     wrapped_sol,
 )
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
 from bot.localnet.tokens import token_account
-from bot.trading.units import LAMPORTS_PER_SOL, TOKEN_DECIMALS
+from bot.trading.units import BPS, LAMPORTS_PER_SOL, TOKEN_DECIMALS
 
 TRANSFER_CHECKED = bytes([12])
 
@@ -68,9 +69,9 @@ class Crowd:
         account = create_associated_token(owner.pubkey(), owner.pubkey(), key, TOKEN_2022_PROGRAM)
         return self._send([account, buy], [owner])
 
-    def sell_all(self, mint: str, trader: int, *, creator: int = 1) -> None:
-        """A sale of everything that the trader holds, at any price."""
-        owner, key = self._trader(trader), Pubkey.from_string(mint)
+    def sell_all(self, mint: str, trader: int, *, creator: int = 1) -> str:
+        """A sale of everything that the trader holds, at any price; its signature."""
+        owner = self._trader(trader)
         answer = self.chain.call(
             "getTokenAccountsByOwner",
             str(owner.pubkey()),
@@ -80,10 +81,13 @@ class Crowd:
         token_raw = sum(
             int.from_bytes(base64.b64decode(entry["account"]["data"][0])[64:72], "little") for entry in answer["value"]
         )
-        self._send(
-            [sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)],
-            [owner],
-        )
+        return self.sell(mint, trader, token_raw, creator=creator)
+
+    def sell(self, mint: str, trader: int, token_raw: int, *, creator: int = 1) -> str:
+        """A sale of so many raw units, at any price; its signature."""
+        owner, key = self._trader(trader), Pubkey.from_string(mint)
+        sale = sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)
+        return self._send([sale], [owner])
 
     def give(self, mint: str, trader: int, address: str, token_raw: int) -> None:
         """Send some of a trader's tokens to a wallet that has an account of them, which nobody there has asked for."""
@@ -104,14 +108,14 @@ class Crowd:
         opened = create_associated_token(payer.pubkey(), Pubkey.from_string(address), key, TOKEN_2022_PROGRAM)
         self._send([opened], [payer])
 
-    def let_freeze(self, mint: str) -> None:
+    def let_freeze(self, mint: str, holder: int = 66) -> None:
         """Give somebody the power to freeze a token's holders, by decree: no launch of the launchpad has it."""
         key = Pubkey.from_string(mint)
         accounts = self.chain.cluster.chain.accounts
         account = accounts.get(key)
         assert account is not None
         data = bytearray(account.data)
-        data[46:82] = (1).to_bytes(4, "little") + bytes(_keypair(66).pubkey())
+        data[46:82] = (1).to_bytes(4, "little") + bytes(_keypair(holder).pubkey())
         accounts.put(key, Account(account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch))
 
     def complete(self, mint: str, *, done: bool = True) -> None:
@@ -148,6 +152,18 @@ class Crowd:
         sale = liquidity.sell(key, owner, _keypair(creator).pubkey(), token_raw=held.amount_raw, min_receive_lamports=0)
         wrapped = create_associated_token(owner, owner, WRAPPED_SOL_MINT, TOKEN_PROGRAM)
         self._send([wrapped, sale, liquidity.unwrap_sol(owner)], [self._trader(trader)])
+
+    def drain_pool(self, mint: str, left_bps: int) -> None:
+        """Leave so much of both sides of a coin's pool, by decree: whoever opened one elsewhere can take his share out."""
+        owner = pool(Pubkey.from_string(mint))
+        accounts = self.chain.cluster.chain.accounts
+        for key in (associated_token(owner, Pubkey.from_string(mint)), wrapped_sol(owner)):
+            account = accounts.get(key)
+            assert account is not None
+            data = bytearray(account.data)
+            data[64:72] = (int.from_bytes(data[64:72], "little") * left_bps // BPS).to_bytes(8, "little")
+            kept = (account.lamports, bytes(data), account.owner, account.executable, account.rent_epoch)
+            accounts.put(key, Account(*kept))
 
     def buy_elsewhere(self, trader: int, lamports: int) -> None:
         """A buy of the token that has neither a curve nor a pool of its own, in the pool that somebody opened for it."""

@@ -15,7 +15,8 @@ from solders.signature import Signature
 
 from bot.chain.addresses import PUMP_PROGRAM
 from bot.chain.layouts import TRADE_EVENT
-from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe, Subscriptions
+from bot.chain.subscriptions import Deliver, Notification, Opened, Subscribe, Subscriptions, Wishes
+from bot.localnet.addresses import bonding_curve
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.curve import Curve
 from tests.chain.chain_doubles import InProcessSubscriptions
@@ -29,13 +30,15 @@ FEES = bytes(32) + bytes(16)  # who takes them, how much, and how much it was
 class FalseStream:
     """Makes the streams of a world, of which that of the endpoint `liar` tells what waits in it with its next notification.
 
-    `told` counts the lies that were delivered, `opened` how often the liar's stream was followed.
+    What is subscribed to by name tells what waits in `states`. `told` counts the lies that were delivered, `opened` how often
+    the liar's stream was followed.
     """
 
     liar: int = 0
     told: int = 0
     opened: int = 0
     waiting: list[Notification] = field(default_factory=list)
+    states: list[Notification] = field(default_factory=list)
 
     def door(self, chain: InProcessChain, endpoint: int) -> Subscriptions:
         inner = InProcessSubscriptions(chain, endpoint)
@@ -45,13 +48,26 @@ class FalseStream:
         """Have a slot told."""
         self.waiting.append(Notification("slotNotification", msgspec.Raw(b'{"slot":%d}' % number)))
 
-    def trade(self, mint: str, after: Curve, *, is_buy: bool = True, lamports: int = 0, token_raw: int = 0) -> None:
-        """Have a trade told that never was, of somebody who is nobody; `after` is its curve with its slot."""
+    def trade(
+        self,
+        mint: str,
+        after: Curve,
+        *,
+        is_buy: bool = True,
+        lamports: int = 0,
+        token_raw: int = 0,
+        trader: str = "",
+        signature: str = "",
+    ) -> None:
+        """Have a trade told that never was, of `trader` or of somebody who is nobody; `after` is its curve with its slot.
+
+        It may bear the `signature` of a transaction that there is.
+        """
         payload = (
             TRADE_EVENT
             + bytes(Pubkey.from_string(mint))
             + AMOUNTS.pack(lamports, token_raw, is_buy)
-            + bytes(Keypair().pubkey())
+            + bytes(Pubkey.from_string(trader) if trader else Keypair().pubkey())
             + bytes(8)
             + RESERVES.pack(
                 after.virtual_quote_lamports, after.virtual_token_raw, after.real_quote_lamports, after.real_token_raw
@@ -62,9 +78,30 @@ class FalseStream:
         )
         data = f"Program data: {base64.b64encode(payload).decode()}"
         logs = [f"Program {PUMP_PROGRAM} invoke [1]", data, f"Program {PUMP_PROGRAM} success"]
-        value = {"signature": str(Signature.new_unique()), "err": None, "logs": logs}
+        value = {"signature": signature or str(Signature.new_unique()), "err": None, "logs": logs}
         result = {"context": {"slot": after.slot}, "value": value}
         self.waiting.append(Notification("logsNotification", msgspec.Raw(msgspec.json.encode(result))))
+
+    def state(self, chain: InProcessChain, mint: str, after: Curve) -> None:
+        """Have a curve's account told as it never was, at the slot of `after`."""
+        key = bonding_curve(Pubkey.from_string(mint))
+        account = chain.cluster.chain.accounts.get(key)
+        assert account is not None
+        data = bytearray(account.data)
+        reserves = (
+            after.virtual_token_raw,
+            after.virtual_quote_lamports,
+            after.real_token_raw,
+            after.real_quote_lamports,
+        )
+        RESERVES.pack_into(data, 8, *reserves)
+        value = {
+            "lamports": account.lamports,
+            "data": [base64.b64encode(data).decode(), "base64"],
+            "owner": str(account.owner),
+        }
+        told = msgspec.Raw(msgspec.json.encode({"context": {"slot": after.slot}, "value": value}))
+        self.states.append(Notification("accountNotification", told, str(key)))
 
 
 @dataclass(slots=True)
@@ -77,14 +114,19 @@ class _Liar:
         return self.inner.name
 
     async def follow(self, wanted: Sequence[Subscribe], deliver: Deliver, opened: Opened) -> NoReturn:
+        if isinstance(wanted, Wishes):
+            await self.inner.follow(wanted, self._with(self.stream.states, deliver), opened)
         self.stream.opened += 1
 
+        await self.inner.follow(wanted, self._with(self.stream.waiting, deliver), opened)
+        raise AssertionError("a source ends by raising")
+
+    def _with(self, lies: list[Notification], deliver: Deliver) -> Deliver:
         async def told(notification: Notification) -> None:
-            while self.stream.waiting:
-                lie = self.stream.waiting.pop(0)
+            while lies:
+                lie = lies.pop(0)
                 self.stream.told += 1
                 await deliver(lie)
             await deliver(notification)
 
-        await self.inner.follow(wanted, told, opened)
-        raise AssertionError("a source ends by raising")
+        return told

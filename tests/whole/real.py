@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from typing import Any
 
 from bot import control
 from bot.paths import control_socket
+from tests.whole.real_directory import data_directory
 from tests.whole.real_evidence import rows_of_running
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +200,7 @@ class RealBot:
             except control.NotRunning:
                 status = {}
             if status and holds(status):
+                self._keep(json.dumps(status))
                 return status
             time.sleep(POLL_S)
         raise AssertionError(f"{wanted}: not within {within_s:.0f} s\n{json.dumps(status, indent=1)}\n{self.told()}")
@@ -293,7 +293,14 @@ class RealBot:
 
     def command(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """`bot` with these arguments and this data directory, `text` on its standard input."""
-        return command(*arguments, "--data-dir", str(self.directory), text=text)
+        done = command(*arguments, "--data-dir", str(self.directory), text=text)
+        self._keep(done.stdout + done.stderr)
+        return done
+
+    def _keep(self, said: str) -> None:
+        """What its doors have said is looked through for secrets with everything else in the directory."""
+        with (self.directory / "doors").open("a") as doors:
+            doors.write(f"{said}\n")
 
     def say(self, speaker: str, *lines: str) -> list[str]:
         """Commands on the pipe of one `bot chat`; what came back, line by line."""
@@ -370,18 +377,6 @@ def processes_of(directory: Path) -> dict[int, str]:
         if program.startswith(PROGRAMS) and (inside or not places.isdisjoint(called)):
             found[int(entry.name)] = os.fsdecode(b" ".join(called))[:200]
     return found
-
-
-@contextmanager
-def data_directory() -> Iterator[Path]:
-    """A short-named directory that is removed at the end, and kept for whoever looks at a failure."""
-    directory = Path(tempfile.mkdtemp(prefix="bot-test-"))
-    try:
-        yield directory
-    except BaseException as error:
-        error.add_note(f"the data directory is kept: {directory}")
-        raise
-    shutil.rmtree(directory)
 
 
 @contextmanager

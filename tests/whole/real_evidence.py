@@ -22,6 +22,7 @@ import trio
 from bot.storage.address import DatabaseAddress, address_of_socket
 from bot.storage.cluster import DATABASE, SUPERUSER
 from bot.storage.embedded import embedded_postgres
+from tests.leaks.places import leaks_in_database
 from tests.storage.server_thread import run_sql
 
 Row = Mapping[str, Any]
@@ -36,7 +37,7 @@ SLOT_MS = 20
 SETTLED_SLOTS = 3  # what waited in the chain's queue when it was stopped has landed and is confirmed by then
 
 TABLES = {
-    "wallets": "select id, user_id, address from user_wallets order by seq",
+    "wallets": "select id, user_id, address, mode from user_wallets order by seq",
     "intents": "select * from intents order by seq",
     "attempts": "select signature, intent_id, number, state, error from attempts order by created_at",
     "trades": "select * from trades order by seq",
@@ -99,10 +100,11 @@ class Evidence:
 
 
 def read_books(directory: Path) -> Books:
-    """All rows of the database in a data directory on which no bot runs."""
+    """All rows of the database in a data directory on which no bot runs; none of any table may hold a secret."""
 
     async def read() -> Books:
         async with embedded_postgres(directory / "postgres") as server:
+            assert await leaks_in_database(server.address) == []
             return await read_books_at(server.address)
 
     return trio.run(read)

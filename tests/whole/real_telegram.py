@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import trio
 
-from tests.telegram.fake_bot_api import FakeBotApi, serving
+from tests.telegram.fake_bot_api import FakeBotApi
+from tests.telegram.fake_bot_server import serving
 from tests.whole.real import POLL_S, UNTIL_WITHIN_S
 
 Result = TypeVar("Result")

@@ -132,7 +132,7 @@ async def test_a_stop_loss_that_fires_while_away_is_sold_and_settled_once(autoju
         await here.database_comes()
         await assert_traded(here.world, buys=1, sells=1)
         await trio.sleep(3)
-    assert sum("Sold" in line and "stop_loss" in line for line in here.world.told) == 1
+    assert sum("Sold" in line and "stop-loss" in line for line in here.world.told) == 1
 
 
 async def test_a_buy_that_lands_while_away_is_watched_and_sold(autojump_clock: MockClock) -> None:

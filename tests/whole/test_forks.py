@@ -98,7 +98,8 @@ class Scene:
             store, bot.adapters.chain, bot.desk, self.world.clock, bot.panic, changed, words, nothing_stands
         )
         command = next(one for one in COMMANDS if one.name == "positions")
-        return await chat.positions(Incoming(self.user, None, "/positions", "key"), (), command)
+        answer = await chat.positions(Incoming(self.user, None, "/positions", "key"), (), command)
+        return answer if isinstance(answer, str) else answer.text
 
     def slots_since(self, fill_key: str) -> int:
         """How many slots a fork must take back to undo this order, and nothing before it."""

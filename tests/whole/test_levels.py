@@ -89,7 +89,7 @@ async def test_who_chose_to_hold_keeps_his_stop_loss_while_everything_else_is_so
         assert held[0].id in bot.looks
         crowd.sell_all(mint, 7)
         await closed(world, 2)
-        await until(lambda: any("stop_loss" in line for line in world.told), within_s=10)
+        await until(lambda: any("stop-loss" in line for line in world.told), within_s=10)
         assert bot.guard.state is State.HALTED
         assert await world.books_equal_chain()
 

@@ -88,7 +88,7 @@ async def test_a_position_whose_monitor_keeps_crashing_passes_to_the_fallback_an
         position = await world.store.position(position_id)
         assert position is not None
         assert position.state == "closed"
-        await until(lambda: any("stop_loss" in line for line in world.told), within_s=10)
+        await until(lambda: any("stop-loss" in line for line in world.told), within_s=10)
         assert any("is out of order" in line for line in world.told)
         assert len(await world.store.open_positions()) == 1
         assert await world.books_equal_chain()

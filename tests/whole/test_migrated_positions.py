@@ -79,7 +79,7 @@ async def test_stop_loss_sells_in_the_pool_and_the_wait_is_told_once(autojump_cl
         await all_is_exact(bot, world)
         await trio.sleep(2)
     assert len(told(world, "waits for its pool")) == 1
-    assert any("Sold" in line and "stop_loss" in line for line in world.told), world.told
+    assert any("Sold" in line and "stop-loss" in line for line in world.told), world.told
 
 
 async def test_a_sale_by_hand_is_refused_while_there_is_no_pool_and_done_in_it(autojump_clock: MockClock) -> None:

@@ -77,7 +77,7 @@ async def test_sniper_buys_a_launch_that_many_want_and_takes_its_profit(autojump
         assert [run.status for run in runs] == ["COMPLETED"]
         await trio.sleep(2)
     assert any("Bought" in line for line in world.told)
-    assert any("Sold" in line and "take_profit" in line for line in world.told)
+    assert any("Sold" in line and "take-profit" in line for line in world.told)
 
 
 async def test_stop_loss_sells_when_the_crowd_leaves(autojump_clock: MockClock) -> None:
@@ -98,7 +98,7 @@ async def test_stop_loss_sells_when_the_crowd_leaves(autojump_clock: MockClock) 
         assert (await world.store.day(0)).realized_lamports < 0
         assert await world.books_equal_chain()
         await trio.sleep(2)
-    assert any("Sold" in line and "stop_loss" in line for line in world.told), world.told
+    assert any("Sold" in line and "stop-loss" in line for line in world.told), world.told
 
 
 async def test_rent_of_a_small_first_buy_fires_no_stop_loss(autojump_clock: MockClock) -> None:

@@ -13,10 +13,19 @@ from actors.runtime import Backoff, ChildSpec, SupervisorSpec, open_supervisor
 from bot.alarm import Alarm
 from bot.clock import Clock, virtual_clock
 from bot.execution.alerts import Alert, Turn, halted, outflow, outflow_over, pause_over, paused, quarantined
+from bot.localnet.inprocess import InProcessChain
 from bot.ports import Wallet, WalletMove
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Mode
+from bot.trading.limits import UserSettings
+from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import GLOBAL, Cause, Halt
+from bot.trading.units import LAMPORTS_PER_SOL
+from bot.vault.local_vault import LocalVault
+from tests.vault.vault_samples import guard
+from tests.whole.crowd import Crowd
+from tests.whole.test_one_trade import order
+from tests.whole.virtual import MASTER_KEY, make_world, open_for_entries, running_bot, until
 
 OPERATOR = 99
 ADA, BEN = "1e2feb89-414c-443c-9027-c4d1c386bbc4", "9b810e76-6ec9-4286-a3ca-828dd5f4b3b2"
@@ -148,3 +157,22 @@ async def test_an_operator_who_blocks_the_bot_is_still_told_on_the_console(autoj
         await trio.sleep(2 * MINUTE_S)
     assert len(said) == 2
     assert [f"operator: {text}" for text in chat_of(telegram)] == said[1:]
+
+
+async def test_an_order_that_the_vault_does_not_sign_is_told_with_its_user_and_the_page(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    world.vault = LocalVault(MASTER_KEY, guard(day_lamports=LAMPORTS_PER_SOL // 20))
+    user, wallet = await world.user("demo-1", UserSettings())
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = Crowd(world.chain).launch()
+        await trio.sleep(1)
+        refused = await bot.desk.submit(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL // 10))
+        assert isinstance(refused, Refused)
+        await until(lambda: any("did not sign order" in line for line in world.alerts), within_s=5)
+        [told] = [line for line in world.alerts if "did not sign order" in line]
+        assert f"wallet {wallet.address} has spent what it may in a day, vault.max_day_sol" in told
+        assert "runbooks/vault.md" in told
+        assert "demo-1" in told

@@ -98,7 +98,10 @@ ENVIRONMENT_FAULTS = {
         "BOT_TRADING__OBSERVE_S",
         "abc",
     ): "environment BOT_TRADING__OBSERVE_S: trading.observe_s: Input should be a valid number",
-    ("DATABASE_URL", "postgresql://u:sekret@127.0.0.1:99999/d"): "DATABASE_URL cannot be read; write it as",
+    (
+        "DATABASE_URL",
+        "postgresql://u:sekret@127.0.0.1:99999/d",
+    ): "environment DATABASE_URL: database.url: it cannot be read; write it as",
 }
 
 
@@ -254,7 +257,7 @@ def test_database_that_is_away_is_waited_for_and_one_that_refuses_is_named(tmp_p
         password = urlsplit(server.dsn).password
         assert password is not None
         wrong = run(bot, environment={"DATABASE_URL": server.dsn.replace(password, "sekret")})
-        refused(wrong, "(DATABASE_URL) cannot be used: it refuses the user name or the password; correct DATABASE_URL")
+        refused(wrong, "(database.url) cannot be used: it refuses the user name or the password; correct database.url")
         assert "sekret" not in wrong.stdout + wrong.stderr
     with real_bot(FAST) as bot:
         bot.start(environment={"DATABASE_URL": server.dsn})

@@ -27,6 +27,7 @@ LAUNCHES = 400
 NEWCOMER = "4242"
 OPERATOR = f"operator {pwd.getpwuid(os.getuid()).pw_name}"
 NO_TOKEN = "So11111111111111111111111111111111111111112"
+SOMEBODY = "4wBqpZM9xaSheZzJSMawUKKwhdpChKbZ5eu5ky4Vigw"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,9 @@ TYPED = (
     ("/deposit 5", "usage: /deposit"),
     ("/wallets", "[live]"),
     ("/wallets 2", "usage: /wallets"),
+    ("/card", "usage: /card MINT|POSITION"),
+    (f"/card {NO_TOKEN}", "You hold no such position"),
+    ("/card 01234567-89ab-cdef-0123-456789abcdef", "You hold no such position"),
     ("/orders", "[live]"),
     ("/orders all", "usage: /orders"),
     ("/history", "[live]"),
@@ -92,6 +96,7 @@ TYPED = (
     ("/stats", "[live]"),
     ("/stats year", "usage: /stats"),
     ("/my_stats", "[live]"),
+    ("/share a b", "usage: /share"),
     ("/my_stats x", "usage: /my_stats"),
     ("/performance", "[live]"),
     ("/performance x", "usage: /performance"),
@@ -103,11 +108,11 @@ TYPED = (
     ("/health x", "usage: /health"),
     ("/version", "trading-bot 0.1.0"),
     ("/version x", "usage: /version"),
-    (f"/track {NO_TOKEN} a friend", "Following a friend"),
-    (f"/track {NO_TOKEN}", "already"),
+    (f"/track {SOMEBODY} a friend", "Following a friend"),
+    (f"/track {SOMEBODY}", "already"),
     ("/track", "usage: /track ADDRESS [LABEL]"),
-    (f"/untrack {NO_TOKEN}", "no more"),
-    (f"/untrack {NO_TOKEN}", "You do not follow"),
+    (f"/untrack {SOMEBODY}", "no more"),
+    (f"/untrack {SOMEBODY}", "You do not follow"),
     ("/pause", "Your entries are paused"),
     ("/pause x", "usage: /pause"),
     (f"/buy {NO_TOKEN} 0.1", "entries are paused"),
@@ -127,11 +132,12 @@ TYPED = (
     ("/snipe now", "usage: /snipe"),
     ("/track", "usage: /track ADDRESS [LABEL]"),
     ("/track hello", "is not a wallet address"),
-    (f"/track {NO_TOKEN} somebody", "Following somebody"),
-    (f"/track {NO_TOKEN}", "You follow"),
+    (f"/track {NO_TOKEN}", "is wrapped SOL, a token; give a wallet's address"),
+    (f"/track {SOMEBODY} somebody", "Following somebody"),
+    (f"/track {SOMEBODY}", "You follow"),
     ("/untrack", "usage: /untrack ADDRESS"),
-    (f"/untrack {NO_TOKEN}", "no more"),
-    (f"/untrack {NO_TOKEN}", "You do not follow"),
+    (f"/untrack {SOMEBODY}", "no more"),
+    (f"/untrack {SOMEBODY}", "You do not follow"),
     ("/pause", "Your entries are paused: nothing is bought for you"),
     ("/pause", "paused already"),
     ("/pause now", "usage: /pause"),
@@ -151,8 +157,9 @@ TYPED = (
     (f"/buy {NO_TOKEN}", "usage: /buy MINT SOL"),
     (f"/buy {NO_TOKEN} 0.1", "[live] Not done:"),
     ("/buy hello 0.1", "'hello' is not a token address"),
-    ("/sell", "usage: /sell MINT 50%|TOKENS|all"),
+    ("/sell", "usage: /sell MINT|POSITION 50%|TOKENS|all"),
     (f"/sell {NO_TOKEN} all", "[live] Not done: you hold no position in this token"),
+    ("/sell 01234567-89ab-cdef-0123-456789abcdef all", "You have no such position"),
     (f"/sell {NO_TOKEN} 101%", "more than 100 %"),
     (f"/sell {NO_TOKEN} -5%", "is negative"),
     (f"/sell {NO_TOKEN} half", "is not an amount"),
@@ -170,6 +177,16 @@ TYPED = (
     ("/users", "/users is for people with the role admin; yours is basic"),
     ("/role demo-2 admin", "/role is for people with the role admin"),
     ("/broadcast hello", "/broadcast is for people with the role admin"),
+    ("/metrics", "/metrics is for people with the role admin; yours is basic"),
+    ("/logs", "/logs is for people with the role operator; yours is basic"),
+    ("/totp 123456", "there is no key to confirm yet; /totp makes one"),
+    ("/totp", "Below is the key of your second factor"),
+    ("/totp new", "a code is the six digits"),
+    ("/totp a b c", "usage: /totp"),
+    ("/withdraw", "You have allowed no address yet"),
+    (f"/withdraw add {NO_TOKEN} 123456", "is wrapped SOL, a token; give a wallet's address"),
+    (f"/withdraw 1 {NO_TOKEN} 123456", "that address is not among those that you have allowed"),
+    ("/withdraw 1 2", "usage: /withdraw"),
     ("/close_account maybe", "usage: /close_account [yes]"),
     ("/close_account", "To close it: /close_account yes"),
     ("/panic now", "usage: /panic"),
@@ -209,6 +226,7 @@ def test_newcomer_consents_buys_and_sells_in_parts(talking: RealBot) -> None:
     assert ordered(talking, NEWCOMER, f"/buy {mint} 0.1").startswith("[live] Sent: buying for 0.1 SOL, at least ")
     talking.until_logged("buy_filled")
     assert f"/sell {mint} all" in talking.say(NEWCOMER, "/positions")[-1]
+    assert "Updated " in talking.say(NEWCOMER, f"/card {mint}")[-1]
     before = sales_of(talking, mint)
     for amount in ("50%", "1000", "all"):
         assert ordered(talking, NEWCOMER, f"/sell {mint} {amount}").startswith("[live] Sent: selling "), amount
@@ -236,7 +254,7 @@ def test_what_was_done_is_told_to_its_user_and_to_the_operator(talking: RealBot)
 
     diag = json.loads(obeyed(talking, "diag", "--user", NEWCOMER, "--json"))
     assert (diag["gates"]["sniper"], diag["gates"]["open_positions"], diag["looks"]) == ("off", 0, [])
-    assert len(diag["checks"]) == 9
+    assert len(diag["checks"]) == 11
     assert [check["gate"] for check in diag["checks"] if check["refused"]] == []
     assert "funds that are free" in obeyed(talking, "diag", "--user", "demo-1")
 

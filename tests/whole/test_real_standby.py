@@ -17,7 +17,8 @@ import trio
 from bot.storage.address import DatabaseAddress
 from tests.storage.server_thread import run_sql, running_server
 from tests.whole.audit import findings
-from tests.whole.real import FAST, ROOT, RealBot, Status, clean_environment, command, data_directory, real_bot
+from tests.whole.real import FAST, ROOT, RealBot, Status, clean_environment, command, real_bot
+from tests.whole.real_directory import data_directory
 from tests.whole.real_evidence import read_books_at, read_evidence
 from tests.whole.real_market import write_busy_market
 

@@ -68,7 +68,7 @@ async def test_stop_loss_sells_by_an_offer_and_the_fills_are_what_the_balances_s
         automated = order(user, wallet, MINT, key="sniper", spend_lamports=TENTH)
         refused = await bot.desk.submit(replace(automated, context=Context.SNIPER, causation_id="run"))
         assert isinstance(refused, Refused) and refused.code == "routed"
-    assert any("Sold" in line and "stop_loss" in line for line in world.told), world.told
+    assert any("Sold" in line and "stop-loss" in line for line in world.told), world.told
 
 
 async def test_a_part_and_the_rest_are_sold_by_hand_and_a_preview_shows_the_offer(autojump_clock: MockClock) -> None:

@@ -145,5 +145,5 @@ async def test_a_purchase_that_does_not_explain_itself_leaves_no_tokens_without_
         assert await world.books_equal_chain()
         await trio.sleep(2)
     assert any("They are a position now" in line for line in world.told), world.told
-    assert any("stop_loss" in line for line in world.told), "it has the exits of its owner"
+    assert any("stop-loss" in line for line in world.told), "it has the exits of its owner"
     assert any("is not the buy it was signed for" in line for line in world.alerts)

@@ -66,7 +66,9 @@ async def test_ten_thousand_positions_have_fresh_prices(autojump_clock: MockCloc
     mints = [f"Mint{number}" for number in range(POSITIONS)]
     read: list[str] = []
     policy = quick_policy()
-    poller = PricePoller(cast(Chain, chain), book, clock, policy, None, lambda mint, _: read.append(mint))
+    poller = PricePoller(
+        cast(Chain, chain), book, clock, policy, None, lambda mint, _: read.append(mint), lambda *_: None
+    )
     spec = SupervisorSpec("links", "one_for_one", (ChildSpec("price_poller", poller.run),))
     with ExitStack() as watching:
         for mint in mints:

@@ -12,18 +12,21 @@ import trio
 from actors.runtime import Report, Start, Supervision
 from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
+from bot.chain.chain_news import EndpointNews
 from bot.chain.dry_run import DryRunChain
 from bot.chain.endpoint import DISTRUST_S
 from bot.chain.endpoints import Endpoints
 from bot.chain.mode_router import ModeRouter
+from bot.chain.paper import PaperChain
 from bot.chain.paper_books import PaperBooks
 from bot.chain.paper_rules import LandingModel
 from bot.chain.pool_news import PumpPoolNews
 from bot.chain.pump_chain import PumpChain
+from bot.chain.raced_news import RacedNews
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.slot_bound import SlotBound
-from bot.chain.subscriptions import Subscriptions
+from bot.chain.subscriptions import OwnSubscriptions, Subscriptions
 from bot.chain.swaps import PumpWallets
 from bot.chain.transport import Transport
 from bot.chain.wallet_stream import GeyserWallets
@@ -34,7 +37,8 @@ from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.market.memory import MemorySolPrice
-from bot.ports import Chain, Store, User, Wallet
+from bot.pictures.memory import MemoryDrawings
+from bot.ports import Chain, Store, Teller, User, Wallet
 from bot.recorder.memory import MemoryRecording
 from bot.shutdown import OrderlyStop, open_tree
 from bot.storage.memory import MemoryStore
@@ -50,6 +54,7 @@ from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
+from bot.vault.unsigned_vault import UnsignedVault
 from tests.chain.chain_doubles import (
     InProcessSubscriptions,
     InProcessTransport,
@@ -59,6 +64,7 @@ from tests.chain.chain_doubles import (
     in_process_sources,
     in_process_streams,
 )
+from tests.leaks.detect import leaks
 from tests.vault.vault_samples import guard
 from tests.whole.outages import CutStore
 
@@ -109,11 +115,14 @@ class World:
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     recording: MemoryRecording = field(default_factory=MemoryRecording)
+    drawings: MemoryDrawings = field(default_factory=MemoryDrawings)
     sol_price: MemorySolPrice = field(default_factory=MemorySolPrice)
+    tellers: tuple[Teller, ...] = ()
     overtaken: bool = False
     vault_trouble: str = ""
     sources: tuple[str, ...] = ("logs",)
     wallets_by_stream: bool = False
+    subscriptions_max: int = 90
     endpoints: int = 1
     door: Callable[[InProcessChain, str, int], Transport] = InProcessTransport
     stream_door: Callable[[InProcessChain, int], Subscriptions] = InProcessSubscriptions
@@ -144,22 +153,31 @@ class World:
         dry_run = DryRunChain(chain, PaperBooks(store, VIRTUAL_LAMPORTS, Mode.DRY_RUN), SURE, self.clock)
         return Adapters(
             store,
-            ModeRouter(chain, dry_run, store),
+            ModeRouter(chain, dry_run, PaperChain(chain, PaperBooks(store, VIRTUAL_LAMPORTS), SURE, self.clock), store),
             stream,
             PumpWallets(endpoints),
-            self.vault,
+            UnsignedVault(self.vault, signed=frozenset({Mode.LIVE, Mode.DRY_RUN})),
             self.clock,
             spool=spooled,
             engines=engines,
             leadership=self.leadership,
             pools=PumpPoolNews(streams, endpoints.newest_slot, silence_s=2, reads=reads),
+            news=self._news(streams, endpoints, bound),
             recording=self.recording,
             sol_price=self.sol_price,
+            tellers=self.tellers,
             router=router,
             wallet_news=self._wallet_news(endpoints),
             event_reads=reads,
             vault_trouble=lambda: self.vault_trouble,
+            begin_drawing=self.drawings.begin,
         )
+
+    def _news(self, streams: list[OwnSubscriptions], endpoints: Endpoints, bound: SlotBound) -> EndpointNews | None:
+        if not self.subscriptions_max:
+            return None
+        raced = RacedNews(streams, endpoints.newest_slot, silence_s=2, bound=bound)
+        return EndpointNews(raced, most=self.subscriptions_max, others=self.endpoints > 1)
 
     def _wallet_news(self, endpoints: Endpoints) -> GeyserWallets | None:
         if not self.wallets_by_stream:
@@ -246,6 +264,7 @@ async def living_bot(
         if stop is not None:
             await stop.stop_tree(root, bot)
         bot.guard.stop_entries()
+    assert leaks("\n".join([*world.told, *world.alerts]).encode()) == []
 
 
 async def _no_door(ready: Callable[[], None]) -> None:

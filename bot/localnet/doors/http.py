@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -22,6 +22,7 @@ Answer = Callable[[bytes], bytes]
 # The body for the target of a GET request, None for one that nothing is known of.
 Show = Callable[[bytes], bytes | None]
 AnswerPath = Callable[[str, str, bytes], tuple[int, bytes]]
+AnswerAsked = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
 
 
 Response = tuple[int, bytes, int | None]  # status, body, and the seconds of a Retry-After where there is one
@@ -123,6 +124,23 @@ class PathDoor(HttpDoor):
         if retry_after_s is not None:
             return 429, b'{"error":"[API Gateway] Too many requests"}', retry_after_s
         return *self._answer_path(request.method.decode(), request.target.decode(), body), None
+
+
+class AskedDoor(HttpDoor):
+    """Serves an interface that is only read: `answer` maps the target and headers of a GET request to a status and a body."""
+
+    def __init__(self, faults: FaultTable, rates: Rates, answer: AnswerAsked, *, shut_by: FaultKind) -> None:
+        super().__init__(faults, rates, bytes, shut_by=shut_by)
+        self._answer_asked = answer
+
+    def _respond(self, request: h11.Request, body: bytes) -> Response:
+        if request.method != b"GET" or body:
+            return 405, b'{"error":"use GET"}', None
+        retry_after_s = self._rates.refuses_for_s()
+        if retry_after_s is not None:
+            return 429, b'{"error":"Too many requests"}', retry_after_s
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
+        return *self._answer_asked(request.target.decode("latin-1"), headers), None
 
 
 async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:

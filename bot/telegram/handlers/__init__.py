@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.commands import COMMANDS
 from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.about import About, AboutHandlers, Pulse
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
+from bot.telegram.handlers.cards import CardHandlers
 from bot.telegram.handlers.leaving import LeavingHandlers
 from bot.telegram.handlers.modes import ModeHandlers
+from bot.telegram.handlers.operations import OperationsHandlers
 from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
+from bot.telegram.handlers.security import SecurityHandlers
 from bot.telegram.handlers.standing import StandingHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
 from bot.telegram.handlers.wallets import WalletHandlers
 from bot.telegram.handlers.watching import WatchingHandlers
+from bot.telegram.handlers.withdraw import WithdrawHandlers
+from bot.telegram.read_quota import ReadQuota
 
 
 def make_chat(
@@ -29,12 +36,17 @@ def make_chat(
     about: AboutHandlers,
     alerts: AlertHandlers,
     books: BookHandlers,
+    cards: CardHandlers,
     leaving: LeavingHandlers,
     modes: ModeHandlers,
+    operations: OperationsHandlers,
     people: PeopleHandlers,
+    security: SecurityHandlers,
     standing: StandingHandlers,
     wallets: WalletHandlers,
+    withdraw: WithdrawHandlers,
     words: Words,
+    quota: ReadQuota,
 ) -> Chat:
     """Bind the whole command table; a command without a handler is a programming error found at start."""
     handlers: dict[str, Handler] = {
@@ -49,11 +61,7 @@ def make_chat(
         "diag": about.diag,
         "status": account.status,
         "balance": account.balance,
-        "history": books.history,
-        "profit": books.profit,
-        "stats": books.stats,
-        "my_stats": books.my_stats,
-        "performance": books.performance,
+        **books.commands(),
         "mode": modes.mode,
         "settings": preferences.settings,
         "alerts": alerts.alerts,
@@ -74,16 +82,22 @@ def make_chat(
         "limit": standing.limit,
         "dca": standing.dca,
         "positions": trade.positions,
+        "card": cards.card,
         "why": watching.why,
         "panic": trade.panic,
+        "totp": security.totp,
+        "withdraw": withdraw.withdraw,
         "close_account": leaving.close_account,
-        "users": people.users,
-        "role": people.role,
-        "broadcast": people.broadcast,
+        **people.commands(),
+        **operations.commands(),
     }
+    _compare_with_the_table(handlers)
+    return Chat(handlers, words, people.role_of, quota)
+
+
+def _compare_with_the_table(handlers: Mapping[str, Handler]) -> None:
     if missing := {command.name for command in COMMANDS} ^ set(handlers):
         raise ValueError(f"commands and handlers differ: {', '.join(sorted(missing))}")
-    return Chat(handlers, words, people.role_of)
 
 
 __all__ = [
@@ -92,15 +106,19 @@ __all__ = [
     "AccountHandlers",
     "AlertHandlers",
     "BookHandlers",
+    "CardHandlers",
     "LeavingHandlers",
     "ModeHandlers",
+    "OperationsHandlers",
     "PeopleHandlers",
     "PreferenceHandlers",
     "Pulse",
+    "SecurityHandlers",
     "StandingHandlers",
     "TokenHandlers",
     "TradeHandlers",
     "WalletHandlers",
     "WatchingHandlers",
+    "WithdrawHandlers",
     "make_chat",
 ]

@@ -40,7 +40,8 @@ def known(incoming: Incoming) -> User:
 class AccountHandlers:
     """`register` makes the user, the wallet and the settings in one transaction and returns the user.
 
-    `closed_by_loss` says how the loss of a user's day closes his entries, in the gate's own words; None where it does not.
+    `consent_text` is what a newcomer agrees to. `closed_by_loss` says how the loss of a user's day closes his entries, in the
+    gate's own words; None where it does not.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class AccountHandlers:
     status_line: Callable[[str, str], str]
     closed_by_loss: Callable[[User], Awaitable[str | None]]
     role_of: RoleOf
+    consent_text: str = CONSENT_TEXT
 
     async def start(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments not in {(), ("agree",)}:
@@ -68,7 +70,7 @@ class AccountHandlers:
         if stranger is not None and not self.admits(stranger):
             return NOT_INVITED.format(telegram_id=stranger)
         if not arguments:
-            return CONSENT_TEXT
+            return self.consent_text
         if user is not None:
             await self.store.save_consent(user.id, CONSENT_VERSION)
             return "Thank you; your consent to the new terms is noted. See /help."

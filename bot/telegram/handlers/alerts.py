@@ -44,12 +44,14 @@ class AlertHandlers:
             raise wrong_usage(command)
         kinds, level = _kinds(arguments[0].lower()), _level(arguments[1].lower())
         allowed = [kind for kind in kinds if level in kind.levels]
+        if not allowed and not kinds[0].is_money:
+            raise UsageError(f"{kinds[0].name} is on or off: an edited message makes no sound")
         if not allowed:
             raise UsageError(
                 f"{kinds[0].name} is about money, which is never off; /{command.name} {kinds[0].name} silent takes its sound"
             )
         await self.store.set_alert_levels(user.id, {kind.name: level for kind in allowed}, self.clock.now_ms())
-        kept = [kind.name for kind in kinds if kind not in allowed]
+        kept = [kind.name for kind in kinds if kind not in allowed and kind.is_money]
         left = f" Not changed, because they are about money and never off: {', '.join(kept)}." if kept else ""
         return f"{', '.join(kind.name for kind in allowed)} = {level}: it {MEANS[level]}, from now on.{left}"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bot.clock import Clock, SpanUnit, day_of, spans_until
 from bot.commands import Command
+from bot.pictures.plain import PositionPicture, ProfitPicture
 from bot.ports import BookedEntry, Document, PeriodSums, Store, User
 from bot.telegram.book_text import (
     PROFIT_MEANS,
@@ -18,15 +20,17 @@ from bot.telegram.book_text import (
     period_text,
     result_lines,
 )
-from bot.telegram.chat import Answer, Incoming
+from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.history_text import history_line, table, table_words
+from bot.telegram.own_pictures import position_picture, profit_picture
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.words import mode_label
+from bot.telegram.replies import position_line
+from bot.telegram.words import mode_label, short
 from bot.trading.intent import Mode
 from bot.trading.ledger import Account
 from bot.trading.limits import UserSettings
-from bot.trading.position import Position
+from bot.trading.position import Position, PositionState
 from bot.trading.units import counted, format_sol
 
 # A moment after everything: a block's clock may stand ahead of ours, and what it made belongs to the last span.
@@ -34,6 +38,7 @@ END_MS = 253_370_764_800_000
 REASONS_SHOWN = 20
 HISTORY_SHOWN, HISTORY_MOST = 10, 50
 TABLE_PAGE, TABLE_MOST = 1_000, 20_000
+SHARED_SEARCHED, SHARED_PAGES = 200, 5
 READS_MAX = 3  # of books that go on being written
 SHOWN = {SpanUnit.DAY: 14, SpanUnit.WEEK: 8, SpanUnit.MONTH: 12}
 _COUNT = re.compile(r"[0-9]{1,3}")
@@ -84,16 +89,25 @@ async def asked_books(store: Store, incoming: Incoming, arguments: Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class BookHandlers:
-    """`/history`, `/profit`, `/stats`, `/my_stats` and `/performance`."""
+    """`/history`, `/profit`, `/stats`, `/my_stats`, `/share` and `/performance`."""
 
     store: Store
     clock: Clock
 
-    async def profit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def profit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         asked = await asked_books(self.store, incoming, arguments)
         unit = _unit(asked, command)
         lines = await (self._overview(asked) if unit is None else self._listed(asked, unit))
-        return "\n".join([*lines, PROFIT_MEANS, *asked.elsewhere(command)])
+        text = "\n".join([*lines, PROFIT_MEANS, *asked.elsewhere(command)])
+        return Answer(text, picture=partial(self._profit_picture, asked, unit or SpanUnit.DAY))
+
+    async def _profit_picture(self, asked: Asked, unit: SpanUnit) -> ProfitPicture:
+        """A bar for each span that a list of them has."""
+        zone = asked.settings.timezone
+        spans = spans_until(self.clock.now_ms(), unit, SHOWN[unit], zone)
+        bounds = [*(span.start_ms for span in spans), END_MS]
+        sums = await self.store.period_sums(asked.user.id, asked.mode, bounds)
+        return profit_picture(asked.mode.value, zone, unit, [span.first_day for span in spans], sums)
 
     async def _overview(self, asked: Asked) -> list[str]:
         now_ms, zone = self.clock.now_ms(), asked.settings.timezone
@@ -132,6 +146,17 @@ class BookHandlers:
             *(lines or ["nothing was traded in any of them"]),
             *([f"in all: {period_text(sum(sums, PeriodSums()))}"] if len(lines) > 1 else []),
         ]
+
+    def commands(self) -> dict[str, Handler]:
+        """Its handlers by the names of their commands."""
+        return {
+            "history": self.history,
+            "profit": self.profit,
+            "stats": self.stats,
+            "my_stats": self.my_stats,
+            "share": self.share,
+            "performance": self.performance,
+        }
 
     async def history(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         asked = await asked_books(self.store, incoming, arguments)
@@ -211,6 +236,39 @@ class BookHandlers:
                 *asked.elsewhere(command),
             ]
         )
+
+    async def share(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
+        """A closed position as a picture: the one that is named, the latest of a token, or the latest of all."""
+        if len(arguments) > 1:
+            raise wrong_usage(command)
+        user, word = known(incoming), "".join(arguments)
+        held = await self.store.open_positions(user.id)
+        rows = await self.store.recent_positions(user.id, len(held) + SHARED_SEARCHED)
+        closed = [row for row in rows if row.state is PositionState.CLOSED and word in {"", row.id, row.mint}]
+        if not closed:
+            still = any(word in {row.id, row.mint} for row in held)
+            told = f"{short(word)} is still open" if still else "No such position of yours has closed" if word else ""
+            return Answer(
+                f"{told or 'No position of yours has closed yet'}; a picture shows what one came to. See /positions."
+            )
+        position = closed[0]
+        told = (
+            f"{position_line(position, None, None)}. Its picture follows; it names the mode and the token, and neither you nor"
+            " an address of yours."
+        )
+        return Answer(told, picture=partial(self._position_picture, user, position))
+
+    async def _position_picture(self, user: User, position: Position) -> PositionPicture:
+        rows: list[BookedEntry] = []
+        page = await self.store.booked(user.id, position.mode, TABLE_PAGE)
+        for _ in range(SHARED_PAGES):
+            rows += [row for row in page if row.entry.position_id == position.id]
+            if len(page) < TABLE_PAGE or page[-1].at_ms < position.opened_at_ms:
+                break
+            page = await self.store.booked(user.id, position.mode, TABLE_PAGE, page[-1].number)
+        token = await self.store.token(position.mint)
+        zone = (await self.store.settings(user.id)).timezone
+        return position_picture(position, token, rows, zone)
 
     async def performance(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         asked = await asked_books(self.store, incoming, arguments)

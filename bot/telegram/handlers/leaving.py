@@ -86,10 +86,7 @@ class LeavingHandlers:
         return f"{line}\n" if line else ""
 
     async def _money(self, user: User) -> str:
-        """What lies in the wallets that hold more than play money, and so stands in the way; empty where nothing does.
-
-        This version cannot send SOL out of a wallet.
-        """
+        """What lies in the wallets that hold more than play money, and so stands in the way; empty where nothing does."""
         if self.is_play_money:
             return ""
         for wallet in await self.store.wallets(user.id):
@@ -100,7 +97,7 @@ class LeavingHandlers:
             if balances.lamports or tokens:
                 return (
                     f"Your wallet {wallet.address} holds {format_sol(balances.lamports)} SOL and tokens of"
-                    f" {counted(tokens, 'mint')}. This version cannot send them to you yet, and to erase who you are would take"
-                    " them from you."
+                    f" {counted(tokens, 'mint')}, and to erase who you are would take them from you. /withdraw all sends the SOL"
+                    " to an address of your own; tokens that no position of yours holds this version cannot send."
                 )
         return ""

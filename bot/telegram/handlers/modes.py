@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.commands import Command
+from bot.errors import Conflict
 from bot.ports import Chain, Store, User, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
@@ -20,6 +21,13 @@ MEANINGS = {
     " money",
     Mode.PAPER: "orders are decided and priced, never signed or sent; a model of landing fills them with play money",
 }
+
+AGREED = "agree"
+REAL_MONEY = (
+    "Mode live trades with real SOL. You can lose all that your wallet holds: coins like these mostly end at nothing, orders can"
+    " fail and cost fees, exits can come late or at worse prices. This machine holds your wallet's key. Put in no more than"
+    f" you can lose. Your mode is as before; to go on, send /mode live {AGREED}"
+)
 
 
 class Modes(Protocol):
@@ -38,9 +46,10 @@ class ModeHandlers:
     modes: Modes
     store: Store
     chain: Chain
+    moves_money: bool
 
     async def mode(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        if len(arguments) > 1:
+        if len(arguments) > 2 or (len(arguments) == 2 and arguments[1].lower() != AGREED):
             raise wrong_usage(command)
         user = known(incoming)
         if not arguments:
@@ -48,7 +57,13 @@ class ModeHandlers:
         wished = next((one for one in self.modes.modes if one.value == arguments[0].lower()), None)
         if wished is None:
             raise UsageError(f"here a user's mode is one of: {', '.join(one.value for one in self.modes.modes)}")
-        return await self._changed(user, wished, await self.modes.enter(user, wished))
+        if wished is Mode.LIVE and user.mode is not Mode.LIVE and self.moves_money and len(arguments) == 1:
+            return REAL_MONEY
+        try:
+            wallet = await self.modes.enter(user, wished)
+        except Conflict as error:
+            raise UsageError(f"{error}; ask the operator") from None
+        return await self._changed(user, wished, wallet)
 
     def _standing(self, user: User) -> str:
         choices = [f"{one.value}: {MEANINGS[one]}." for one in self.modes.modes]

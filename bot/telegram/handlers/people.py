@@ -10,7 +10,7 @@ import structlog
 from bot.clock import Clock
 from bot.commands import Command
 from bot.ports import BROADCAST, OutboxMessage, Store, User, telegram_id_of
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.roles import RoleOf
@@ -33,6 +33,10 @@ class PeopleHandlers:
     clock: Clock
     role_of: RoleOf
     operators: frozenset[int]
+
+    def commands(self) -> dict[str, Handler]:
+        """Its handlers by the names of their commands."""
+        return {"users": self.users, "role": self.role, "broadcast": self.broadcast}
 
     async def users(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) > 1:

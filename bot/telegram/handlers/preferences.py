@@ -21,6 +21,7 @@ from bot.trading.settings_table import SETTINGS, overruled, setting_named, value
 from bot.trading.units import AmountError, format_sol
 
 LOOKS_SHOWN = 5
+ANTI_RUG = frozenset({"anti_rug", "anti_rug_share", "anti_rug_within"})  # parts of an exit plan under other names
 
 
 class Pauses(Protocol):
@@ -134,7 +135,7 @@ class PreferenceHandlers:
 
 def _counts_for(row: Setting) -> str:
     """Which positions a changed setting counts for: a plan is written into a position when it opens."""
-    if row.field in {field.name for field in fields(ExitPlan)}:
+    if row.name in ANTI_RUG or row.field in {field.name for field in fields(ExitPlan)}:
         return "it holds for positions opened from now on, open ones keep their plan"
     if row.field in {"on_critical", "slippage_sell_bps"} or row.name.endswith("_sell"):
         return "it holds from now on, for open positions too"

@@ -173,7 +173,7 @@ class StandingHandlers:
             spend_lamports = parse_sol(amount)
         except AmountError as error:
             raise UsageError(str(error)) from None
-        limit = trade_limit(settings, self.ceilings)
+        limit = trade_limit(settings, self.ceilings, Strategy.AUTO)
         if not self.ceilings.min_trade_lamports <= spend_lamports <= limit.value:
             raise UsageError(
                 f"{format_sol(spend_lamports)} SOL is not between the least of {format_sol(self.ceilings.min_trade_lamports)} SOL"

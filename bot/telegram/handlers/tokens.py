@@ -10,11 +10,14 @@ from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, DecodeError, StoreUnavailable
 from bot.execution.borne_out import BorneOut
+from bot.execution.hearsay_book import HearsayBook
 from bot.ports import Chain, Store, Token
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
+from bot.telegram.hearsay_text import hearsay_lines
 from bot.telegram.parsing import wrong_usage
+from bot.telegram.price_pictures import PricePictures
 from bot.telegram.replies import safety_line
 from bot.telegram.token_text import (
     CHANGES,
@@ -30,10 +33,12 @@ from bot.telegram.token_text import (
 from bot.telegram.words import short
 from bot.trading.pool import Pool
 from bot.trading.price_change import change_bps, price_of
+from bot.trading.route import Route
 from bot.trading.token_check import UNREADABLE, cautions, hazards
 from bot.trading.venue import Venue, awaits_pool
 
 TOLD_ALIKE_BPS = 200  # how far a price that is shown may be from what a second endpoint tells
+HEARSAY_WITHIN_S = 1.0  # for so long the answer waits for what others say, and then goes without
 POINT_MAX_AGE_MS = 90_000  # a past price stands for so long: one that stands still is written every minute
 
 
@@ -60,31 +65,45 @@ class TokenHandlers:
     watch: TokenWatch
     micro_usd: Callable[[], int | None]
     borne_out: BorneOut
+    hearsay: HearsayBook
 
-    async def price(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def price(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
+        user = known(incoming)
         mint, venue = await self._venue(arguments, command)
         if isinstance(venue, str):
             return venue
-        self.watch.asked(Token(mint, "", "", "", venue.creator, None, 0))
+        self.watch.asked(Token(mint, "", "", "", _creator_of(venue), None, 0))
         lines = [
             f"{short(mint)}: {venue_line(venue)}",
             dollar_line(venue.market_cap_lamports, self.micro_usd()),
             await self._changes(mint, venue),
-            await self._safety(mint),
+            (await self._safety(mint))[0],
             *await self._lock(mint, venue),
-            await self._holders(mint, venue.creator),
+            (await self._holders(mint, venue))[0],
         ]
-        return "\n".join(lines)
+        return Answer("\n".join(lines), picture=self._pictures().of(user, mint, venue))
 
-    async def info(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def info(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         """Everything that is known of a token."""
         user = known(incoming)
         mint, venue = await self._venue(arguments, command)
         if isinstance(venue, str):
             return venue
-        token = await self._token(mint, venue.creator)
+        self.hearsay.want(mint)
+        token = await self._token(mint, _creator_of(venue))
         self.watch.asked(token)
         mine = [one for one in await self.store.open_positions(user.id) if one.mint == mint]
+        safety, mint_is_read = await self._safety(mint)
+        lock = await self._lock(mint, venue)
+        holders, holders_are_read = await self._holders(mint, venue)
+        others = hearsay_lines(
+            await self.hearsay.look(mint, HEARSAY_WITHIN_S),
+            price_of(venue),
+            self.micro_usd(),
+            self.clock.now_ms(),
+            mint_is_read=mint_is_read,
+            holders_are_read=holders_are_read,
+        )
         lines = [
             name_line(token),
             venue_line(venue),
@@ -92,13 +111,17 @@ class TokenHandlers:
             await self._changes(mint, venue),
             origin_line(token, self.clock.now_ms()),
             *position_lines(mine),
-            await self._safety(mint),
-            *await self._lock(mint, venue),
-            await self._holders(mint, venue.creator),
+            safety,
+            *lock,
+            holders,
+            *others,
             *uri_lines(token),
             *preset_lines(mint, await self.store.settings(user.id), holds=bool(mine)),
         ]
-        return "\n".join(lines)
+        return Answer("\n".join(lines), picture=self._pictures().of(user, mint, venue))
+
+    def _pictures(self) -> PricePictures:
+        return PricePictures(self.store, self.clock, self.watch.unwritten)
 
     async def _venue(self, arguments: tuple[str, ...], command: Command) -> tuple[str, Venue | str]:
         """The mint that was asked about and where it trades, or why nobody can trade it."""
@@ -141,12 +164,13 @@ class TokenHandlers:
                 token = replace(token, name=metadata.name, symbol=metadata.symbol, uri=metadata.uri)
         return replace(token, creator=token.creator or creator)
 
-    async def _safety(self, mint: str) -> str:
+    async def _safety(self, mint: str) -> tuple[str, bool]:
+        """What can be done to its holders, and whether its mint could be read."""
         try:
             facts = await self.chain.mint_facts(mint)
         except (LookupError, DecodeError):
-            return safety_line((UNREADABLE,))
-        return safety_line(hazards(facts), cautions(facts))
+            return safety_line((UNREADABLE,)), False
+        return safety_line(hazards(facts), cautions(facts)), True
 
     async def _lock(self, mint: str, venue: Venue) -> list[str]:
         """Whether the liquidity of its pool can be withdrawn; nothing for a token without a pool of its own."""
@@ -158,8 +182,15 @@ class TokenHandlers:
             return ["Who can withdraw the liquidity of its pool cannot be read now."]
         return [] if lock is None else [lock.line]
 
-    async def _holders(self, mint: str, creator: str) -> str:
+    async def _holders(self, mint: str, venue: Venue) -> tuple[str, bool]:
+        """Who holds it, and whether that could be read."""
         try:
-            return (await self.chain.holders(mint, creator)).line
+            holders = await self.chain.holders(mint, venue.creator)
+            return holders.line_elsewhere if isinstance(venue, Route) else holders.line, True
         except (LookupError, DecodeError, ChainUnavailable):
-            return "Who holds it cannot be read now."
+            return "Who holds it cannot be read now.", False
+
+
+def _creator_of(venue: Venue) -> str:
+    """Who made a coin; empty where an offer alone tells of it, which names nobody."""
+    return "" if isinstance(venue, Route) else venue.creator

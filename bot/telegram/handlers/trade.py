@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
-from bot.ports import Chain, Desk, PricePoint, Store, Submitted, User, Wallet, wallet_in
-from bot.telegram.chat import Incoming, Words
+from bot.ports import Button, Chain, Desk, PricePoint, Store, Subject, Submitted, Topic, User, Wallet, wallet_in
+from bot.telegram.chat import Answer, Incoming, Words
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import offer_card, order_line, order_result, position_line, taken_back_line
-from bot.telegram.words import mode_label
-from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
+from bot.telegram.words import mode_label, short
+from bot.trading.intent import IN_FLIGHT, TRADES, Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings
 from bot.trading.offer import CODE_LENGTH, OFFER_MS, Offer, Offers, offer_code, offer_key
@@ -24,6 +24,7 @@ from bot.trading.risk_gate import Refused
 from bot.trading.units import BPS, AmountError, counted, parse_percent, parse_sol, parse_tokens
 
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+_POSITION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
 TakeBack = Callable[[User, str], Awaitable[str | None]]  # what is said of a standing order of that code, which it ends
@@ -35,6 +36,11 @@ def key_of(text: str, what: str = "token") -> str:
     if not _BASE58_KEY.fullmatch(text):
         raise UsageError(f"{text[:50]!r} is not a {what} address; it has 32 to 44 letters and digits")
     return text
+
+
+def is_position(word: str) -> bool:
+    """Whether a word names a position, as the buttons of its card do; no address of a token has that shape."""
+    return _POSITION.fullmatch(word) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class TradeHandlers:
     take_back: TakeBack
     offers: Offers = field(default_factory=Offers)
 
-    async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 2:
             raise wrong_usage(command)
         user, wallet, settings = await self._trader(incoming)
@@ -68,12 +74,22 @@ class TradeHandlers:
         )
         return await self._ordered(user, settings, request)
 
-    async def sell(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def sell(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 2:
             raise wrong_usage(command)
         user, wallet, settings = await self._trader(incoming)
-        mint, amount = key_of(arguments[0]), arguments[1]
-        wallet = await self._holder(wallet, mint)
+        position_id = arguments[0] if is_position(arguments[0]) else ""
+        mint, amount = arguments
+        if position_id:
+            position = await self.store.position(position_id)
+            if position is None or position.user_id != user.id:
+                return Answer(f"{mode_label(user.mode.value)} You have no such position; /positions lists yours.")
+            if position.state is PositionState.CLOSED:
+                return Answer(_closed_already(position))
+            mint = position.mint
+            wallet = next(one for one in await self.store.wallets(user.id) if one.id == position.wallet_id)
+        else:
+            wallet = await self._holder(wallet, key_of(mint))
         token_raw, share_bps = 0, 0
         try:
             if amount.lower() == "all":
@@ -94,9 +110,11 @@ class TradeHandlers:
             token_raw=token_raw,
             share_bps=share_bps,
         )
-        return await self._ordered(user, settings, request)
+        return await self._ordered(user, settings, request, position_id)
 
-    async def _ordered(self, user: User, settings: UserSettings, request: TradeRequest) -> str:
+    async def _ordered(
+        self, user: User, settings: UserSettings, request: TradeRequest, position_id: str = ""
+    ) -> Answer:
         """Trade at once, or show what it would be and wait for the user's word, as he has set it."""
         if not settings.require_confirmation:
             return _told(request.mode, await self.desk.submit(request))
@@ -110,16 +128,22 @@ class TradeHandlers:
             key=offer_key(user.id, code),
             min_token_raw=preview.limit_raw if request.side is Side.BUY else 0,
         )
-        offer = Offer(code, shown, now_ms + OFFER_MS)
+        offer = Offer(code, shown, now_ms + OFFER_MS, position_id)
         self.offers.put(offer, now_ms)
-        return offer_card(offer, preview, now_ms)
+        return Answer(offer_card(offer, preview, now_ms))
 
-    async def confirm(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def confirm(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 1:
             raise wrong_usage(command)
         user, code = known(incoming), arguments[0].lower()
         if (told := await self._confirmed_before(user, code)) is not None:
-            return told
+            return Answer(told)
+        if position_id := self.offers.bound_to(user.id, code):
+            position = await self.store.position(position_id)
+            if position is None or position.state is PositionState.CLOSED:
+                self.offers.cancel(user.id, code)
+                closed = "" if position is None else _closed_already(position)
+                return Answer(closed or "That position is gone. Nothing was sent.", ends_card=True)
         now_ms = self.clock.now_ms()
         request = self.offers.take(user.id, code, now_ms)
         if request is None:
@@ -127,25 +151,26 @@ class TradeHandlers:
         nothing_came = True
         try:
             if request.side is Side.BUY and request.mode is not user.mode:
-                return (
+                other = (
                     f"{mode_label(user.mode.value)} That card is of mode {request.mode.value}, and you are in"
                     f" {user.mode.value} now. Nothing was sent; send the command again."
                 )
+                return Answer(other, ends_card=True)
             nothing_came = False
             outcome = await self.desk.submit(request)
             nothing_came = isinstance(outcome, Refused) and outcome.code not in NOT_KNOWN
         finally:
             self.offers.answered(user.id, code, nothing_came=nothing_came)
-        return _told(request.mode, outcome)
+        return replace(_told(request.mode, outcome), ends_card=True)
 
-    async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 1:
             raise wrong_usage(command)
         user, code = known(incoming), arguments[0].lower()
         if self.offers.cancel(user.id, code):
-            return f"{mode_label(user.mode.value)} Cancelled; nothing was sent."
+            return Answer(f"{mode_label(user.mode.value)} Cancelled; nothing was sent.", ends_card=True)
         told = await self._confirmed_before(user, code) or await self.take_back(user, code)
-        return told if told is not None else self._no_offer(user, code, self.clock.now_ms())
+        return Answer(told) if told is not None else self._no_offer(user, code, self.clock.now_ms())
 
     async def _confirmed_before(self, user: User, code: str) -> str | None:
         """What became of the order that an offer was confirmed to, before a restart as well; None for no order."""
@@ -154,18 +179,19 @@ class TradeHandlers:
         intent = await self.store.intent_of(offer_key(user.id, code))
         return None if intent is None else order_result(intent)
 
-    def _no_offer(self, user: User, code: str, now_ms: int) -> str:
+    def _no_offer(self, user: User, code: str, now_ms: int) -> Answer:
+        """What is said of a code that nothing waits for; a card of it is a card no more, unless its order is on its way."""
         label = mode_label(user.mode.value)
         if self.offers.is_taken(user.id, code):
-            return f"{label} You have confirmed that already; it is being sent, or was. Its result is told; see /positions."
+            return Answer(
+                f"{label} You have confirmed that already; it is being sent, or was. Its result is told; see /positions."
+            )
+        told = "There is no such offer for you, or not any more: a card can be confirmed for a minute, unless it was cancelled."
         if self.offers.has_expired(user.id, code, now_ms):
-            return f"{label} That offer has expired. Nothing was sent; send the command again."
-        return (
-            f"{label} There is no such offer for you, or not any more: a card can be confirmed for a minute, unless it was"
-            " cancelled. Nothing was sent; send the command again."
-        )
+            told = "That offer has expired."
+        return Answer(f"{label} {told} Nothing was sent; send the command again.", ends_card=True)
 
-    async def positions(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def positions(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         if arguments:
             raise wrong_usage(command)
         user = known(incoming)
@@ -173,7 +199,7 @@ class TradeHandlers:
         on_their_way = [
             intent
             for intent, _ in await self.store.in_flight()
-            if intent.request.user_id == user.id and intent.request.side is not Side.CLOSE
+            if intent.request.user_id == user.id and intent.request.side in TRADES
         ]
         if not rows and not on_their_way:
             return f"{mode_label(user.mode.value)} No positions yet."
@@ -191,7 +217,8 @@ class TradeHandlers:
                 lines.append(taken_back_line(row, may_land=row.mint in moving))
             else:
                 lines.append(position_line(row, points.get(row.mint), fees))
-        return "\n".join(lines)
+        cards = [Button(f"Card of {short(row.mint)}", f"/card {row.id}") for row in rows if row.token_raw]
+        return Answer("\n".join(lines), buttons=tuple(cards))
 
     async def _was_taken_back(self, position: Position) -> bool:
         """Whether a position closed because the network took its only buy back; it has no result then, not one of 0."""
@@ -269,8 +296,17 @@ class TradeHandlers:
         )
 
 
-def _told(mode: Mode, outcome: Submitted | Refused) -> str:
+def _closed_already(position: Position) -> str:
+    return (
+        f"{mode_label(position.mode.value)} That position in {short(position.mint)} is closed. Nothing was sent; /why"
+        f" {position.id} tells what happened."
+    )
+
+
+def _told(mode: Mode, outcome: Submitted | Refused) -> Answer:
+    """What is said of an order that was given; its result takes the place of that."""
     label = mode_label(mode.value)
     if isinstance(outcome, Refused):
-        return f"{label} Not done: {outcome.reason}."
-    return f"{label} Sent: {outcome.text}. The result follows when the chain shows it."
+        return Answer(f"{label} Not done: {outcome.reason}.")
+    subject = Subject(Topic.ORDER, outcome.intent.id) if outcome.intent.state in IN_FLIGHT else None
+    return Answer(f"{label} Sent: {outcome.text}. The result follows when the chain shows it.", subject=subject)

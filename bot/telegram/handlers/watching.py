@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import structlog
-
 from bot.clock import Clock
 from bot.commands import Command
-from bot.errors import ChainUnavailable
-from bot.ports import Chain, Store, TrackedWallet
+from bot.ports import Store, TrackedWallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.story_text import not_bought_text, story_text
 from bot.telegram.words import short
-
-log = structlog.get_logger()
+from bot.trading.followable import why_not_followed
 
 LABEL_LENGTH = 32
 POSITIONS_SEARCHED = 1_000  # of a user, the latest
@@ -31,7 +27,6 @@ class WatchingHandlers:
     """`tracking_changed` starts or stops the scanner of an address, `scanned` tells how old what it knows gets."""
 
     store: Store
-    chain: Chain
     clock: Clock
     tracking_changed: Callable[[], Awaitable[None]]
     scanned: Callable[[str], str]
@@ -54,12 +49,10 @@ class WatchingHandlers:
         if not arguments:
             raise wrong_usage(command)
         user, address, label = known(incoming), key_of(arguments[0], "wallet"), " ".join(arguments[1:])
-        try:
-            await self.chain.balances(address)
-        except LookupError:
-            raise UsageError(f"{address} is not an address of this chain; check it") from None
-        except ChainUnavailable as error:  # of an address; what it does is read later
-            log.info("followed_unseen", wallet=address, reason=str(error))
+        if reason := why_not_followed(address):
+            raise UsageError(f"{address} {reason}")
+        if any(address == wallet.address for wallet in await self.store.wallets(user.id)):
+            raise UsageError("that is a wallet of your own, of which you hear anyway; give somebody else's address")
         if len(label) > LABEL_LENGTH:
             raise UsageError(f"a label has at most {LABEL_LENGTH} characters")
         if len(await self.store.tracked(user.id)) >= TRACKED_MAX:

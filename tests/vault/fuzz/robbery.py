@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
@@ -19,7 +20,7 @@ from solders.signature import Signature
 from bot.chain import addresses as at
 from bot.clock import Clock
 from bot.localnet.accounts import Account
-from bot.ports import Signing, Wallet
+from bot.ports import SealedKey, Signing, Wallet
 from bot.trading.intent import Mode
 from bot.vault import protocol
 from bot.vault.envelope import seal
@@ -30,8 +31,10 @@ from bot.vault.policy import TIP_ACCOUNTS
 from bot.vault.server import VaultServer, row_of
 from tests.vault.fuzz.attacks import Thief
 from tests.vault.fuzz.market import Market, open_market
+from tests.vault.fuzz.withdrawals import DELAY_MS, THIEF, USER, Safe
 from tests.vault.vault_samples import BOUNDS
 
+WITHDRAWALS = 20  # of a batch
 DAY_OF_REQUESTS = 2_000  # after so many the vault's clock shows the next day
 MASTER = MasterKey("fuzz", bytes(range(32)))
 MESSAGE_COSTS = 5_000 + BOUNDS.fee_lamports + BOUNDS.tip_lamports
@@ -128,7 +131,11 @@ async def rob(seed: int, requests: int) -> Counter[str]:
     market = await open_market(seed)
     robbery, thief = Robbery(market), Thief(market, draw)
     moment = [100 * DAY_MS]
-    vault = LocalVault(MASTER, SigningGuard(BOUNDS, Clock(lambda: moment[0], lambda: "")))
+    bounds = replace(BOUNDS, address_delay_ms=DELAY_MS)
+    vault = LocalVault(MASTER, SigningGuard(bounds, Clock(lambda: moment[0], lambda: "")))
+    wallets, keys = _people(market)
+    safe = Safe(*wallets, row_of(wallets[0], keys[0]), moment)
+    await safe.open(vault, keys)
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(VaultServer(Path("unused"), vault).converse, theirs)
@@ -137,7 +144,11 @@ async def rob(seed: int, requests: int) -> Counter[str]:
             if done % DAY_OF_REQUESTS == 0:
                 moment[0] += DAY_MS
                 robbery.next_day()
-            await _one_batch(ours, robbery, thief, min(protocol.BATCH_MAX, requests - done))
+                await _withdrawals(ours, robbery, safe, [safe.honest()])
+            await _one_batch(ours, robbery, thief, min(protocol.BATCH_MAX, requests - done) - WITHDRAWALS)
+            rows, bent = _rows(market), thief.attack().message
+            attacks = [safe.attack(draw, rows, bent) for _ in range(min(WITHDRAWALS, requests - done))]
+            await _withdrawals(ours, robbery, safe, attacks)
         nursery.cancel_scope.cancel()
     return robbery.seen
 
@@ -160,16 +171,36 @@ async def _one_batch(stream: trio.abc.Stream, robbery: Robbery, thief: Thief, co
             robbery.seen[f"refused by {answer.kind}"] += 1
 
 
+async def _withdrawals(
+    stream: trio.abc.Stream, robbery: Robbery, safe: Safe, asked: Sequence[protocol.Request]
+) -> None:
+    """Requests of withdrawals, each judged before the next one is answered: a code counts once."""
+    for one in asked:
+        await protocol.send(stream, protocol.Batch(1, [one]))
+        [answer] = (await protocol.receive(stream, protocol.Answers)).answers
+        if why := safe.judge(one, answer):
+            raise Robbed(why)
+        if isinstance(answer, protocol.Refused):
+            robbery.seen[f"a {type(one).__name__} refused by {answer.kind}"] += 1
+        else:
+            robbery.seen[f"a {type(one).__name__} that is answered"] += 1
+
+
+def _people(market: Market) -> tuple[list[Wallet], list[SealedKey]]:
+    """The victim and the thief, with their keys."""
+    pairs = (market.wallet, market.thief)
+    wallets = [
+        Wallet("w", user, str(pair.pubkey()), Mode.LIVE) for user, pair in zip((USER, THIEF), pairs, strict=True)
+    ]
+    keys = [seal(MASTER, one.user_id, one.address, bytes(pair)[:32]) for one, pair in zip(wallets, pairs, strict=True)]
+    return wallets, keys
+
+
 def _rows(market: Market) -> list[protocol.Row]:
     """The victim's row, and rows that open for nobody: another user's name, swapped keys, another master key."""
-    seeds = [bytes(pair)[:32] for pair in (market.wallet, market.thief)]
-    users = [
-        Wallet("w", user, str(pair.pubkey()), Mode.LIVE)
-        for user, pair in (("ada", market.wallet), ("eve", market.thief))
-    ]
-    keys = [seal(MASTER, user.user_id, user.address, seed) for user, seed in zip(users, seeds, strict=True)]
+    users, keys = _people(market)
     right = row_of(users[0], keys[0])
-    strange = seal(MasterKey("other", bytes(32)), "ada", users[0].address, seeds[0])
+    strange = seal(MasterKey("other", bytes(32)), USER, users[0].address, bytes(market.wallet)[:32])
     return [
         right,
         protocol.Row("eve", *[getattr(right, name) for name in right.__struct_fields__[1:]]),

@@ -1,0 +1,35 @@
+"""Sending SOL out of a wallet: the one transaction of this bot that pays somebody without a trade."""
+
+from __future__ import annotations
+
+from solders.hash import Hash
+from solders.message import MessageV0, to_bytes_versioned
+
+from bot.chain import addresses as at
+from bot.chain.closings import build_closing
+from bot.chain.instructions import budget, transfer
+from bot.chain.transactions import compute_unit_price
+from bot.ports import Blockhash, ClosingOrder, TransferOrder
+
+# The budget's instructions and the transfer use 150 each.
+UNITS = 1_000
+
+
+def build_transfer(order: TransferOrder, blockhash: Hash) -> bytes:
+    """The message bytes: the budget, and the transfer."""
+    user = at.key_from(order.wallet_address)
+    instructions = [
+        *budget(UNITS, compute_unit_price(order.priority_fee_lamports, UNITS)),
+        transfer(user, at.key_from(order.to_address), order.lamports),
+    ]
+    return to_bytes_versioned(MessageV0.try_compile(user, instructions, [], blockhash))
+
+
+class UntradedMessages:
+    """The part of `Chain` that builds what is no trade."""
+
+    def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:
+        return build_transfer(order, Hash.from_string(blockhash.value))
+
+    def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
+        return build_closing(order, Hash.from_string(blockhash.value))

@@ -1,0 +1,181 @@
+"""The first half of the road of a withdrawal: SOL that a user sends to an address which he has allowed, with a code of his.
+
+The steps and what a crash leaves between them are those of an order, but it is signed once and never again: a code pays for one
+signature. From the sent bytes on `confirm.py` follows it. No pause, halt or role keeps it out; a frozen wallet does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+import trio
+
+from bot.clock import Clock
+from bot.errors import (
+    ChainUnavailable,
+    CodeRefused,
+    Conflict,
+    DecodeError,
+    KeyUnavailable,
+    SendRejected,
+    Unavailable,
+)
+from bot.execution.in_flight import Followed, InFlight
+from bot.execution.quoting import not_sent
+from bot.execution.sealed_keys import SealedKeys
+from bot.ports import Chain, NoteKind, Routing, SealedNote, Store, Submitted, TransferOrder, Wallet, Withdrawing
+from bot.trading.failures import order_failure
+from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Mode, TradeRequest
+from bot.trading.risk_gate import Refused, refuse_frozen
+from bot.trading.units import format_sol, span
+from bot.trading.withdrawal import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, withdrawable_lamports
+
+log = structlog.get_logger()
+
+PLAY_MONEY = Refused("play_money", "this wallet holds play money, which cannot be sent anywhere")
+NO_CODES = Refused("no_code", "that takes your second factor; /totp makes one")
+NOT_ALLOWED = Refused("not_allowed", "that address is not among those that you have allowed for this wallet")
+NOTHING = Refused("funds", "nothing is in the wallet that could be withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawals:
+    """`pause_causes` tells which causes cover a user's request of this origin now."""
+
+    store: Store
+    chain: Chain
+    keys: SealedKeys
+    clock: Clock
+    in_flight: InFlight
+    pause_causes: Callable[[str, Context, str | None], tuple[str, ...]]
+
+    def refused_now(self, request: TradeRequest) -> Refused | None:
+        """What keeps a withdrawal out before anybody is asked for anything."""
+        if request.mode is not Mode.LIVE:
+            return PLAY_MONEY
+        return refuse_frozen(self.pause_causes(request.user_id, request.context, None))
+
+    async def submit(self, request: TradeRequest, wallet: Wallet, code: str) -> Submitted | Refused:
+        """Send SOL out, inside the turn of its wallet. The bytes have left when it returns.
+
+        Raises StoreUnavailable when the database is away: what was begun is then in the rows, and the rescuer goes on.
+        """
+        intent_id = self.clock.new_id()
+        try:
+            return await self._submit(request, wallet, code, intent_id)
+        except BaseException:
+            self.in_flight.abandon(intent_id)
+            raise
+
+    async def _submit(self, request: TradeRequest, wallet: Wallet, code: str, intent_id: str) -> Submitted | Refused:
+        if refused := self.refused_now(request):
+            return refused
+        if (known := await self.store.intent_of(request.key)) is not None:
+            return Submitted(known, _what(known))
+        notes = await self.store.notes(wallet.user_id)
+        rows = await self.store.allowed_addresses(wallet.user_id)
+        wanted = (wallet.id, request.to_address)
+        row = next((row for row in rows if (row.wallet_id, row.address) == wanted), None)
+        current = notes.get(NoteKind.CODE)
+        if row is None or current is None:
+            return NO_CODES if row is not None else NOT_ALLOWED
+        allowed = notes.get(row.note)
+        if (left_ms := row.not_before_ms - self.clock.now_ms()) > 0:
+            return Refused(
+                "too_early", f"that address counts in {span(left_ms / 1000)}, and nothing is sent there before"
+            )
+        try:
+            look = await self.chain.balances(wallet.address)
+        except (ChainUnavailable, DecodeError) as error:
+            return not_sent(error)
+        intent = await self._planned(request, intent_id, look.lamports)
+        if isinstance(intent, Refused):
+            return intent
+        if intent.id != intent_id:
+            return Submitted(intent, _what(intent))
+        if allowed is None:  # the row is there and the vault's note of it is not, so that nothing would be signed
+            await self._give_up(intent, "the note of its address is not there")
+            return Refused("not_allowed", "that address has to be allowed anew: /withdraw remove it, and add it")
+        log.warning("withdrawal_planned", intent=intent.id, wallet=wallet.id, lamports=intent.request.spend_lamports)
+        trouble: Exception | None = None
+        try:
+            attempt = await self._sign(intent, wallet, allowed, current, code)
+        except (SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
+            trouble = error
+        if trouble is not None:  # outside of the handler: a stop that arrives now covers up no error
+            await self._give_up(
+                intent, "its code was not taken" if isinstance(trouble, CodeRefused) else order_failure(trouble)
+            )
+            return Refused("code", str(trouble)) if isinstance(trouble, CodeRefused) else not_sent(trouble)
+        return await self._let_go(intent, wallet, attempt)
+
+    async def _planned(self, request: TradeRequest, intent_id: str, wallet_lamports: int) -> Intent | Refused:
+        """The intent; of one that takes everything the amount is what may leave now, with nothing reserved for others."""
+        asked = request
+        if request.share_bps:
+            positions = await self.store.open_positions(request.user_id)
+            held = sum(row.wallet_id == request.wallet_id for row in positions)
+            most = withdrawable_lamports(wallet_lamports, self.in_flight.may_take(request.wallet_id), held)
+            if most <= 0:
+                return NOTHING
+            asked = replace(request, spend_lamports=most, share_bps=0)
+        return await self.store.plan_withdrawal(
+            asked, intent_id=intent_id, now_ms=self.clock.now_ms(), wallet_lamports=wallet_lamports
+        )
+
+    async def _sign(
+        self, intent: Intent, wallet: Wallet, allowed: SealedNote, current: SealedNote, code: str
+    ) -> Attempt:
+        """Sign and commit the bytes, on a blockhash with little life left, so that its outcome is known soon."""
+        blockhash = await self.chain.short_blockhash()
+        request = intent.request
+        order = TransferOrder(wallet.address, request.to_address, request.spend_lamports, PRIORITY_FEE_LAMPORTS)
+        message = self.chain.build_transfer(order, blockhash)
+        if refused := self.refused_now(request):
+            raise Conflict(refused.reason)
+        signed = await self.keys.sign_withdrawal(wallet, Withdrawing(intent.id, message, allowed, current, code))
+        raw, signature = self.chain.assemble(message, signed.signature)
+        attempt = Attempt(
+            signature=signature,
+            intent_id=intent.id,
+            number=1,
+            raw=raw,
+            last_valid_block_height=blockhash.last_valid_block_height,
+            token_raw=0,
+            limit_raw=0,
+            state=AttemptState.SIGNED,
+            created_at_ms=self.clock.now_ms(),
+            fee_lamports=FEE_LAMPORTS,
+        )
+        await self.store.record_attempt(attempt)
+        log.info("attempt_signed", intent=intent.id, number=1, signature=signature, fee_lamports=FEE_LAMPORTS)
+        await self.store.keep_notes(wallet.user_id, {NoteKind.CODE: signed.current}, "code used", self.clock.now_ms())
+        return attempt
+
+    async def _let_go(self, intent: Intent, wallet: Wallet, attempt: Attempt) -> Submitted:
+        """The row says that the bytes leave, somebody follows them, and they leave."""
+        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
+        sent = replace(intent, state=IntentState.SENT)
+        self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
+        self.in_flight.count(intent.id, [attempt])
+        routing = Routing(protected=False, user_id=intent.request.user_id, side=intent.request.side)
+        try:
+            await self.chain.send(attempt.raw, routing)
+        except (Unavailable, SendRejected) as error:
+            log.warning("send_failed", intent=intent.id, signature=attempt.signature, reason=str(error))
+        else:
+            log.info("attempt_sent", intent=intent.id, signature=attempt.signature, protected=False)
+        return Submitted(sent, _what(sent))
+
+    async def _give_up(self, intent: Intent, failure: str) -> None:
+        log.info("withdrawal_given_up", intent=intent.id, reason=failure)
+        try:
+            await self.store.close_unfilled(intent.id, IntentState.CANCELLED, failure, now_ms=self.clock.now_ms())
+        except Conflict as error:
+            log.warning("intent_moved_on", intent=intent.id, reason=str(error))
+
+
+def _what(intent: Intent) -> str:
+    return f"{format_sol(intent.request.spend_lamports)} SOL to {intent.request.to_address}"

@@ -1,0 +1,93 @@
+"""What a picture is made of: numbers and texts that can go to another process as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"  # what a PNG begins with, https://www.w3.org/TR/png/#5PNG-file-signature
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """What a token cost at a moment: `quote_lamports` for `token_raw`; milliseconds since 1970."""
+
+    at_ms: int
+    quote_lamports: int
+    token_raw: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A trade of the reader's own: what the market got or gave for the tokens, fees left out, and whether it was a buy."""
+
+    at_ms: int
+    is_buy: bool
+    quote_lamports: int
+    token_raw: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricePicture:
+    """A token's price over time.
+
+    `name` and `symbol` are a stranger's words, as he wrote them. `mode` is of the marks. Two dots further apart than
+    `gap_ms` have a gap between them, of which nothing is known. `zone` is the reader's.
+    """
+
+    mint: str
+    name: str
+    symbol: str
+    mode: str
+    zone: str
+    start_ms: int
+    end_ms: int
+    gap_ms: int
+    dots: tuple[Dot, ...]
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One span of time: how it is called, its net result, and how many buys and sales it had."""
+
+    name: str
+    realized_lamports: int
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfitPicture:
+    """Results by spans of time, oldest first; `fees_lamports` are of all of them. `period` says which spans."""
+
+    mode: str
+    period: str
+    zone: str
+    bars: tuple[Bar, ...]
+    buys: int
+    sells: int
+    failed: int
+    fees_lamports: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionPicture:
+    """One closed position: what its tokens had cost in all, what selling them brought, and why it was left.
+
+    `name` and `symbol` are a stranger's words. `sales` is how many sales closed it.
+    """
+
+    mint: str
+    name: str
+    symbol: str
+    mode: str
+    zone: str
+    opened_at_ms: int
+    closed_at_ms: int
+    cost_lamports: int
+    realized_lamports: int
+    buys: int
+    sales: int
+    reason: str
+
+
+Picture = PricePicture | ProfitPicture | PositionPicture

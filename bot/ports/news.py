@@ -1,0 +1,34 @@
+"""Word of what the bot has under way and holds, pushed by the endpoints beside what they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NoReturn, Protocol
+
+from bot.trading.venue import OwnVenue
+
+
+class NewsListener(Protocol):
+    """Whoever follows such news. None of its methods may block."""
+
+    def landed(self, signature: str) -> None:
+        """Somebody says that a transaction is confirmed, with or without an error; he is not believed."""
+
+    def reserves(self, mint: str, venue: OwnVenue) -> None:
+        """Somebody shows what a mint's curve holds: his word alone where its `told_by` names him."""
+
+    def doubt(self, mint: str) -> None:
+        """What is known of a mint's reserves may be old."""
+
+
+class ChainNews(Protocol):
+    """What endpoints tell by themselves of signatures and of reserves."""
+
+    def want_signatures(self, signatures: Collection[str]) -> None:
+        """Tell of these from now on, the first ones where there are more than an endpoint takes, and of no others."""
+
+    def want_reserves(self, on_curves: Sequence[str], in_pools: Sequence[str]) -> None:
+        """Tell of the reserves of these mints, the first ones where there are more than an endpoint takes, and of no others."""
+
+    async def follow(self, listener: NewsListener) -> NoReturn:
+        """Tell until cancelled. It waits out every outage; what happened meanwhile may be told late, twice or never."""

@@ -1,0 +1,86 @@
+"""Withdrawals in the crash matrix: a user with an authenticator and an address of his own, who sends SOL there."""
+
+from __future__ import annotations
+
+from base64 import b32decode
+from dataclasses import dataclass, replace
+
+import trio
+from solders.keypair import Keypair
+
+from bot.execution.withdrawal_messages import address_allowed_message
+from bot.ports import AllowedAddress
+from bot.trading.intent import Mode, TradeRequest
+from bot.trading.units import BPS
+from bot.vault import totp
+from tests.crash.stage import Doom, Scenario, Stage
+from tests.storage.storage_samples import withdraw
+
+HOME = str(Keypair.from_seed(bytes([7]) * 32).pubkey())
+LAMPORTS = 10_000_000
+ROAD = ("Withdrawals._submit", "Withdrawals._planned", "Withdrawals._sign", "Withdrawals._let_go", "book_withdrawal")
+_SIGNED = Doom("Withdrawals._sign: store.record_attempt", after=True)
+
+
+@dataclass(slots=True)
+class _Authenticator:
+    """What the user of the stage that is played has on another device; it outlives the bot's lives."""
+
+    secret: bytes = b""
+
+    async def code(self, stage: Stage) -> str:
+        """One that was not used yet."""
+        await trio.sleep(totp.STEP_MS / 1000)
+        return totp.code_at(self.secret, stage.world.clock.now_ms() // totp.STEP_MS)
+
+
+_DEVICE = _Authenticator()
+
+
+async def _allow(stage: Stage) -> None:
+    """Once for each stage: later lives find it in the rows."""
+    world, wallet = stage.world, stage.wallet
+    if await world.store.allowed_addresses(wallet.user_id):
+        return
+    made = await world.vault.new_code(wallet.user_id, None, "")
+    _DEVICE.secret = b32decode(made.key)
+    note = await world.vault.confirm_code(wallet.user_id, made.pending, await _DEVICE.code(stage))
+    key, code = await world.store.sealed_key(wallet.id), await _DEVICE.code(stage)
+    given = await world.vault.allow(wallet, key, HOME, note, code)
+    row = AllowedAddress("a", wallet.user_id, wallet.id, HOME, given.not_before_ms, world.clock.now_ms())
+    notes = {row.note: given.note, "code": given.current}
+    told = address_allowed_message(world.clock, wallet, row, 0)
+    await world.store.allow_address(row, notes, told, world.clock.now_ms())
+
+
+def _request(stage: Stage) -> TradeRequest:
+    stage.orders += 1
+    return withdraw(f"out-{stage.orders}", stage.wallet, LAMPORTS, to=HOME, mode=Mode.LIVE)
+
+
+async def _withdraw(stage: Stage) -> None:
+    code = await _DEVICE.code(stage)
+    await stage.living.desk.withdraw(_request(stage), code)
+    await stage.final()
+
+
+async def _withdraw_all(stage: Stage) -> None:
+    """All but what somebody has put in since: what is left pays for the next one."""
+    request = replace(_request(stage), spend_lamports=0, share_bps=BPS)
+    code = await _DEVICE.code(stage)
+    await stage.living.desk.withdraw(request, code)
+    await stage.final()
+    await stage.world._fund(stage.wallet.address)
+
+
+async def _withdraw_in_vain(stage: Stage) -> None:
+    await stage.living.desk.withdraw(_request(stage), "no code")
+    await stage.settled()
+
+
+WITHDRAWING = (
+    Scenario("withdraw", _allow, _withdraw, only=(*ROAD, "SealedKeys.sign_withdrawal")),
+    Scenario("withdraw all", _allow, _withdraw_all, only=("Withdrawals._planned",)),
+    Scenario("withdraw in vain", _allow, _withdraw_in_vain, only=("Withdrawals._give_up",)),
+    Scenario("boot with a signed withdrawal", _allow, _withdraw, _SIGNED, only=("book_withdrawal",)),
+)

@@ -1,0 +1,112 @@
+"""What guards a user's money from whoever holds his telephone, as conversations in virtual time."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.errors import ChatRejected
+from bot.vault import totp
+from bot.vault.local_vault import LocalVault
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk
+from tests.vault.vault_samples import guard
+from tests.whole.virtual import MASTER_KEY
+
+
+def guarded_talk(seed: int) -> Talk:
+    """A world whose vault has the world's clock."""
+    talk = make_talk(seed)
+    talk.world.vault = LocalVault(MASTER_KEY, guard(talk.world.clock))
+    return talk
+
+
+class Authenticator:
+    """What a user has on another device."""
+
+    def __init__(self, talk: Talk, shown: str) -> None:
+        self._talk, self._secret = talk, base64.b32decode(shown.split(maxsplit=1)[0])
+
+    def shows(self) -> str:
+        return totp.code_at(self._secret, self._talk.world.clock.now_ms() // totp.STEP_MS)
+
+    async def next_code(self) -> str:
+        """A code that was not used yet."""
+        await trio.sleep(totp.STEP_MS / 1000)
+        return self.shows()
+
+
+async def joined(talk: Talk) -> None:
+    """A user with a wallet."""
+    talk.say("/start agree")
+    await talk.hears("Your wallet is")
+
+
+async def secured(talk: Talk) -> Authenticator:
+    """A user with a wallet and a second factor."""
+    await joined(talk)
+    return await with_authenticator(talk)
+
+
+async def with_authenticator(talk: Talk) -> Authenticator:
+    """A second factor for somebody who has a wallet."""
+    talk.say("/totp")
+    await talk.hears("Below is the key of your second factor")
+    device = Authenticator(talk, await talk.hears("otpauth://totp/"))
+    await talk.asks(f"/totp {device.shows()}", "Your second factor is in force from now on")
+    return device
+
+
+async def test_a_second_factor_is_shown_once_confirmed_and_replaced_by_its_own_code(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(31)
+    async with bot_on_telegram(talk, monkeypatch):
+        device = await secured(talk)
+        await trio.sleep(61)
+        assert not any("otpauth" in shown.text for shown in talk.telegram.messages(talk.person))
+        await talk.asks("/totp", "Your second factor is in force")
+        await talk.asks("/totp 12345", "usage: /totp")
+        await talk.asks("/totp ١٢٣٤٥٦", "a code is the six digits")
+        await talk.asks("/totp 123456", "is in force already; /totp new CODE makes another key")
+        await talk.asks("/totp new 000000", "Not done: that code is wrong")
+        code = await device.next_code()
+        await talk.asks(f"/totp new {code}", "Below is the key of your second factor")
+        newer = Authenticator(talk, await talk.hears("otpauth://totp/"))
+        await talk.asks(f"/totp new {code}", "Not done: that code was used already")
+        await talk.asks(f"/totp {newer.shows()}", "is in force from now on")
+        await talk.asks(f"/totp new {await device.next_code()}", "Not done: that code is wrong")
+        actions = [entry.action for entry in talk.world.store.audited]
+        assert [one for one in actions if one.startswith("second factor")] == [
+            *["second factor made", "second factor in force"] * 2
+        ]
+
+
+async def test_who_guesses_codes_is_locked_out_for_a_while(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(32)
+    async with bot_on_telegram(talk, monkeypatch):
+        device = await secured(talk)
+        for _ in range(5):
+            await talk.asks("/totp new 000000", "Not done: that code is wrong")
+        await talk.asks(
+            f"/totp new {await device.next_code()}", "Not done: too many wrong codes; none is taken for 14 min"
+        )
+
+
+async def test_a_key_that_cannot_be_deleted_is_said_to_stay(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(33)
+
+    async def refuse(_chat_id: int, _message_id: int) -> None:
+        await trio.lowlevel.checkpoint()
+        raise ChatRejected("message can't be deleted")
+
+    async with bot_on_telegram(talk, monkeypatch):
+        monkeypatch.setattr(talk.telegram, "delete", refuse)
+        await secured(talk)
+        await talk.hears("I could not delete the message above", within_s=90)
