@@ -34,6 +34,10 @@ class Incoming:
     text: str
     key: str
 
+    def __post_init__(self) -> None:
+        """Half a surrogate pair, which JSON can carry, becomes a question mark: no console and no service takes it."""
+        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode())
+
 
 class Words(Protocol):
     """What an answer says beside what was done."""
