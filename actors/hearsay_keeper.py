@@ -1,8 +1,9 @@
-"""Asks aggregators what they say of tokens that somebody looks at. One that is away is no crash: it says nothing then."""
+"""Asks services beside the chain what they say of tokens that somebody looks at. One that is away is no crash."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 import trio
@@ -16,23 +17,24 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class HearsayKeeper:
-    """Carries what is wanted in `book` to each teller, and back what it says."""
+    """Carries what is wanted in `books` to each teller, and back what it says."""
 
-    book: HearsayBook
+    books: tuple[HearsayBook[Any], ...]
 
     async def run(self, ctx: Context) -> None:
         """The actor."""
         ctx.ready()
         async with trio.open_nursery() as nursery:
-            for line in self.book.lines:
-                nursery.start_soon(self._ask, line)
+            for book in self.books:
+                for line in book.lines:
+                    nursery.start_soon(self._ask, book, line)
 
-    async def _ask(self, line: Line) -> None:
+    async def _ask(self, book: HearsayBook[Any], line: Line[Any]) -> None:
         while True:
-            async with self.book.asking(line) as mints:
+            async with book.asking(line) as mints:
                 try:
-                    self.book.note(line, mints, await line.teller.ask(mints))
+                    book.note(line, mints, await line.teller.ask(mints))
                 except HearsayUnavailable as error:
                     if line.trouble is None:
                         log.info("hearsay_unavailable", reason=str(error))
-                    self.book.failed(line, str(error), error.wait_s)
+                    book.failed(line, str(error), error.wait_s)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import structlog
 import trio
 
 from actors.runtime import Context
-from bot.analysis.opinion import rule_opinion
+from bot.analysis.features import Features
+from bot.analysis.opinion import BUY_BPS, CONFIDENCE_MAX_BPS, rule_opinion
+from bot.analysis.sentiment import Sentiment, tempered
 from bot.analysis.witnessed_window import WitnessedWindow
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
@@ -40,6 +43,14 @@ Rehearse = Callable[[str], Awaitable[None]]
 Witness = Callable[[str], Awaitable[Curve | None]]
 
 
+class Moods(Protocol):
+    """Who knows what people write of tokens."""
+
+    def want(self, mint: str) -> None: ...
+
+    def sentiment(self, mint: str) -> Sentiment: ...
+
+
 @dataclass(slots=True, repr=False)
 class TokenTracker:
     """Publishes as soon as the opinion is a strong buy, else at the end of `observe_s` whatever it is.
@@ -59,6 +70,7 @@ class TokenTracker:
     rehearse: Rehearse
     witness: Witness
     publish: Callable[[TokenLaunch, Opinion], None]
+    moods: Moods
     done: bool = False
     _window: WitnessedWindow = field(init=False)
     _hazards: tuple[str, ...] | None = None
@@ -109,7 +121,9 @@ class TokenTracker:
     async def _observe(self) -> Opinion:
         deadline_s = trio.current_time() + self.observe_s
         while True:
-            told = rule_opinion(self._window.features(self.clock.now_ms()))
+            told = self._opinion(self._window.features(self.clock.now_ms()))
+            if told.confidence_bps >= PROMISING_BPS:
+                self.moods.want(self.launch.mint)
             if told.confidence_bps >= PROMISING_BPS and self._hazards is not None:
                 self._promising.set()
             opinion = self._borne_out(told)
@@ -129,7 +143,12 @@ class TokenTracker:
         if told.action is not Action.BUY or self._window.is_sure:
             return told
         self._doubted.set()
-        return rule_opinion(self._window.sure_features(told.at_ms))
+        return self._opinion(self._window.sure_features(told.at_ms))
+
+    def _opinion(self, features: Features) -> Opinion:
+        """What the rules say, and a little of what people write; that is as it stands, and nobody waits for it."""
+        mood = self.moods.sentiment(self.launch.mint)
+        return tempered(rule_opinion(features), mood, buy_bps=BUY_BPS, most_bps=CONFIDENCE_MAX_BPS)
 
     def _note_contradiction(self, told: Opinion, opinion: Opinion) -> None:
         if told.action is Action.BUY and opinion.action is not Action.BUY:

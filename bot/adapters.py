@@ -21,10 +21,12 @@ from bot.ports import (
     ChatApi,
     ChatDoor,
     DrawingProcess,
+    Hearsay,
     LaunchStream,
     MarketRecording,
     PoolNews,
     Router,
+    SocialWord,
     SolPrice,
     Spool,
     Store,
@@ -44,6 +46,14 @@ class MarketRules:
 
 
 @dataclass(frozen=True, slots=True)
+class SocialSources:
+    """Who tells what people write of tokens; `instead` are asked while none of the others answers."""
+
+    first: tuple[Teller[SocialWord], ...] = ()
+    instead: tuple[Teller[SocialWord], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Adapters:
     """The ports of one life of the bot.
 
@@ -52,7 +62,8 @@ class Adapters:
     `news` is what endpoints tell by themselves of orders on their way and of held tokens, which is polled without it.
     `leadership` is the lease of a database that other bots may share. `recording` keeps what is seen of the market,
     `sol_price` says what a SOL costs in dollars, `market_rules` how both are kept. `tellers` say of tokens what is shown
-    beside what the chain shows. `router` is the aggregator, and `wallet_news` tells what followed wallets do, where one is
+    beside what the chain shows, and `social` what people write of
+    them. `router` is the aggregator, and `wallet_news` tells what followed wallets do, where one is
     configured;
     `event_reads` is where the streams count what they can read of each program's transactions.
     `scan_rule` says how often those are read that it does not tell of.
@@ -74,7 +85,8 @@ class Adapters:
     news: ChainNews | None = None
     recording: MarketRecording | None = None
     sol_price: SolPrice | None = None
-    tellers: tuple[Teller, ...] = ()
+    tellers: tuple[Teller[Hearsay], ...] = ()
+    social: SocialSources = SocialSources()
     market_rules: MarketRules = field(default_factory=MarketRules)
     router: Router | None = None
     wallet_news: WalletNews | None = None

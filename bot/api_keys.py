@@ -20,8 +20,14 @@ GRPC: Final = "streams.grpc_token_file"
 PORTAL: Final = "streams.pumpportal_key_file"
 WALLET_HINTS: Final = "tracking.helius_key_file"
 DOLLARS: Final = "usd.key_file"
+TWITTER: Final = "twitter.key_file"
+REDDIT: Final = "reddit.key_file"
+DISCORD: Final = "discord.key_file"
+COINGECKO: Final = "coingecko.key_file"
+LUNARCRUSH: Final = "lunarcrush.key_file"
 TELEGRAM: Final = "telegram.token_file"
-SERVICES: Final = (ENGINE, ROUTER, TELLER, FEE_HINTS, GRPC, PORTAL, WALLET_HINTS, DOLLARS, TELEGRAM)
+PEOPLE: Final = (TWITTER, REDDIT, DISCORD, COINGECKO, LUNARCRUSH)
+SERVICES: Final = (ENGINE, ROUTER, TELLER, FEE_HINTS, GRPC, PORTAL, WALLET_HINTS, DOLLARS, *PEOPLE, TELEGRAM)
 
 _TOKEN = re.compile(r"(?P<bot>[0-9]+):[A-Za-z0-9_-]+")
 

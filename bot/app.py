@@ -48,7 +48,6 @@ from bot.paths import control_socket
 from bot.ports import Vault
 from bot.profiles import (
     LIVE,
-    MAINNET_SLOT_MS,
     cluster_name,
     key_ring,
     profile_of,
@@ -79,7 +78,7 @@ from bot.systemd import ServiceManager
 from bot.take_up import lease_keeper
 from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
-from bot.tellers import open_dollars, open_tellers
+from bot.tellers import open_dollars, open_social, open_tellers
 from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault_door import VaultDoor, open_vault_door
@@ -199,8 +198,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             routes.chain(endpoints, clock, chosen, cluster, api_keys, sends=profile.sends)
         )
         vault = await _ready_books(options, spooled, cluster.genesis_hash, door, patience)
-        slot_ms = chosen.localnet.slot_ms if profile.is_local else MAINNET_SLOT_MS
-        terms = routes.stream_terms(endpoints, api_keys, slot_ms)
+        terms = routes.stream_terms(endpoints, api_keys, profile.slot_ms(chosen.localnet))
         adapters = Adapters(
             store=store,
             chain=traded_chain(profile, chain, store, clock, chosen.paper),
@@ -216,6 +214,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             recording=await enter(recording(chosen.recorder, options.directory)),
             market_rules=market_rules(chosen),
             tellers=await enter(open_tellers(chosen, cluster, api_keys, clock)),
+            social=await enter(open_social(chosen, cluster, api_keys, clock)),
             sol_price=await enter(open_dollars(chosen, cluster, api_keys)),
             router=router,
             wallet_news=routes.wallet_news(

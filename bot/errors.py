@@ -124,9 +124,11 @@ class Conflict(BotError):
 class HearsayUnavailable(Unavailable):
     """An aggregator did not answer, refused us, or said what cannot be; that says nothing about the token.
 
-    Nothing is decided by what it says. `wait_s` is for how long it wants to be left alone, None when it named no time.
+    No money moves by what it says. `wait_s` is for how long it wants to be left alone, None when it named no time;
+    `is_absent` says that it answered, and has nothing under the name that was asked for.
     """
 
-    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+    def __init__(self, message: str, *, wait_s: float | None = None, is_absent: bool = False) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+        self.is_absent = is_absent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import structlog
 import trio
@@ -26,6 +26,7 @@ from actors.sniper import Look, Sniper
 from actors.standing_order import StandingWatch
 from actors.token_tracker import TokenTracker
 from actors.wallet_scanner import Followed, WalletScanner
+from bot.adapters import Adapters
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.borne_out import BorneOut
@@ -33,6 +34,7 @@ from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
+from bot.execution.social_book import SocialBook
 from bot.execution.standing_turns import StandingTurns
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.curve import Curve
@@ -67,24 +69,26 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
 class Hunt:
     """The hunt's dynamic children. `supervisor` finds a running supervisor by its path, or raises Unavailable.
 
-    `observe_s` is how long a new token is watched before an opinion. `wallet_news` tells the scanners what their wallets
-    do, where such a source is configured. `hunted`, `opinions` and `followed` are what the
-    children have seen, for whoever shows it.
+    `observe_s` is how long a new token is watched before an opinion, and `moods` knows what people write of tokens.
+    `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions` and
+    `followed` are what the children have seen, for whoever shows it.
     """
 
-    store: Store
-    chain: Chain
-    history: WalletHistory
-    clock: Clock
+    ports: InitVar[Adapters]
     supervision: Supervision
     prices: PriceBook
     desk: SnipeDesk
     rehearser: Rehearser
     turns: StandingTurns
     observe_s: float
+    moods: SocialBook
     supervisor: Callable[..., Supervisor]
-    wallet_news: WalletNews | None = None
-    scan_rule: ScanRule = field(default_factory=ScanRule)
+    store: Store = field(init=False)
+    chain: Chain = field(init=False)
+    history: WalletHistory = field(init=False)
+    clock: Clock = field(init=False)
+    wallet_news: WalletNews | None = field(init=False)
+    scan_rule: ScanRule = field(init=False)
     schedule: ScanSchedule = field(init=False)
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
@@ -92,7 +96,9 @@ class Hunt:
     _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
     _young: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, ports: Adapters) -> None:
+        self.store, self.chain, self.history, self.clock = ports.store, ports.chain, ports.history, ports.clock
+        self.wallet_news, self.scan_rule = ports.wallet_news, ports.scan_rule
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
 
     def young_coins(self) -> list[str]:
@@ -264,6 +270,7 @@ class Hunt:
             self._rehearse,
             self._witness,
             self._publish,
+            self.moods,
         )
         try:
             trackers = self.supervisor("hunt", "token_trackers")

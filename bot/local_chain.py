@@ -38,6 +38,8 @@ class LocalChainAddress:
     dexscreener_url: str | None = None
     birdeye_url: str | None = None
     dollars_url: str | None = None
+    social_url: str | None = None
+    ratings_url: str | None = None
 
 
 def outside_chain(directory: Path) -> LocalChainAddress:
@@ -67,6 +69,8 @@ def _address_of(record: Mapping[str, Any]) -> LocalChainAddress:
         record.get("dexscreener_url"),
         record.get("birdeye_url"),
         f"{doors[0]['http_url']}/price/v3",
+        record.get("social_url"),
+        record.get("ratings_url"),
     )
 
 
@@ -138,9 +142,10 @@ def refuse_taken_port(port: int, endpoints: int) -> None:
     """Raise StartupError while a configured port, or one behind it, is in use; 0 is none.
 
     Each endpoint takes two ports in a row, for HTTP and for the WebSocket; the block engine and PumpPortal's stand-in after
-    them, then the Geyser stream and the aggregator, and DexScreener's and Birdeye's stand-ins last.
+    them, then the Geyser stream and the aggregator, DexScreener's and Birdeye's stand-ins, and last those of the services where
+    people write and of those that count moods.
     """
-    for number in range(port, port + 2 * (endpoints + 3)) if port else ():
+    for number in range(port, port + 2 * (endpoints + 4)) if port else ():
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -17,6 +17,7 @@ from bot.execution.alerts import Alert
 from bot.execution.dollar_book import DollarBook
 from bot.execution.hearsay_book import HearsayBook
 from bot.execution.price_book import PriceBook
+from bot.execution.social_book import SocialBook
 from bot.ports import PricePoint, Snapshot
 from bot.trading.launch import LaunchpadEvent, TokenLaunch
 from bot.trading.route import Route
@@ -32,6 +33,7 @@ class MarketData:
         self.recorder = None if recording is None else Recorder(recording, clock, alert)
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
         self.hearsay = HearsayBook(clock, adapters.tellers)
+        self.social = SocialBook(clock, adapters.social.first, adapters.social.instead)
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self.drawer = None if begin is None else PictureDrawer(begin)
@@ -79,9 +81,10 @@ class MarketData:
     def starts(self) -> dict[str, Start]:
         """The actors, by their names in supervision.toml."""
         keeper = None if self._source is None else DollarKeeper(self._source, self.dollars, self._usd_every_s)
+        heard: tuple[HearsayBook[Any], ...] = (*((self.hearsay,) if self.hearsay.lines else ()), *self.social.books)
         return {
             "dollar_keeper": absent if keeper is None else keeper.run,
-            "hearsay_keeper": HearsayKeeper(self.hearsay).run if self.hearsay.lines else absent,
+            "hearsay_keeper": HearsayKeeper(heard).run if heard else absent,
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,

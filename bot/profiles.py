@@ -65,6 +65,10 @@ class Profile:
         """Whether an order can move what is worth something."""
         return self.sends and not self.is_local
 
+    def slot_ms(self, chosen: settings.Localnet) -> int:
+        """How long a slot of its cluster is."""
+        return chosen.slot_ms if self.is_local else MAINNET_SLOT_MS
+
 
 PROFILES = {
     "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN), newcomer=Mode.LIVE),

@@ -162,8 +162,8 @@ class TradingBot:
         self.fallback = FallbackMonitor(
             store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell, borne
         )
-        self.hunt = self._hunt(borne)
         self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
+        self.hunt = self._hunt(borne)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
         errors.on_burst = self.protocol_watch.burst
@@ -182,19 +182,15 @@ class TradingBot:
     def _hunt(self, borne: BorneOut) -> Hunt:
         ports = self.adapters
         return Hunt(
-            store=ports.store,
-            chain=ports.chain,
-            history=ports.history,
-            clock=ports.clock,
-            supervision=self.supervision,
+            ports,
+            self.supervision,
             prices=self.prices,
             desk=self.desk,
             rehearser=Rehearser(self.desk.pipeline),
             turns=StandingTurns(ports.store, ports.chain, self.desk, self.prices, borne, self.in_flight, ports.clock),
             observe_s=self.observe_s,
             supervisor=self.supervisor,
-            wallet_news=ports.wallet_news,
-            scan_rule=ports.scan_rule,
+            moods=self.market.social,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:

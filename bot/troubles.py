@@ -51,7 +51,10 @@ FIXED = {
     "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),
     "picture_drawer": ("the drawing of pictures", "trading goes on; answers come without their pictures"),
     "position_cards": ("the cards of positions", "trading goes on; cards show what was so before"),
-    "hearsay_keeper": ("what aggregators say of tokens", "trading goes on; /info shows what the chain says alone"),
+    "hearsay_keeper": (
+        "what aggregators and people say of tokens",
+        "trading goes on; /info shows what the chain says alone, and no mood counts",
+    ),
     "records": ("the records of the market as a whole", "trading goes on; nothing is kept until it is back"),
     "hunt": ("the search for new tokens as a whole", "nothing new is bought; positions are watched as before"),
     "links": ("the watch over database, RPC and stream as a whole", "outages are not noticed until it is back"),

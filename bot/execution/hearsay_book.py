@@ -1,4 +1,4 @@
-"""What aggregators said of tokens lately, and what they are to be asked next: for people to look at, and no decision's.
+"""What services beside the chain said of tokens lately, and what they are to be asked next.
 
 A command looks and waits a moment; the actor that asks goes on beside it, so that a late answer serves the next look.
 """
@@ -9,33 +9,36 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import trio
 
 from bot.clock import Clock
-from bot.ports import Hearsay, Teller
+from bot.ports import Teller
 
 TOLD_FOR_MS = 180_000  # an older word is none
 KEPT_MAX = 1_000
 WANTED_MAX = 200
 REST_S = 5.0  # of a teller that did not answer and named no time
 
+Word = TypeVar("Word")
+
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Said(Generic[Word]):
     """One teller's word, `age_ms` old; None where there is none now. Without `hearsay` it does not know the token."""
 
     teller: str
     age_ms: int | None = None
-    hearsay: Hearsay | None = None
+    hearsay: Word | None = None
 
 
 @dataclass(slots=True)
-class Line:
+class Line(Generic[Word]):
     """One teller: what it said with the moment in ms, who waits for which token, and until when it is left alone."""
 
-    teller: Teller
-    heard: OrderedDict[str, tuple[int, Hearsay | None]] = field(default_factory=OrderedDict)
+    teller: Teller[Word]
+    heard: OrderedDict[str, tuple[int, Word | None]] = field(default_factory=OrderedDict)
     wanted: OrderedDict[str, trio.Event] = field(default_factory=OrderedDict)
     called: trio.Event = field(default_factory=trio.Event)
     rests_until_s: float = 0.0
@@ -47,10 +50,10 @@ class Line:
         return trio.current_time() < self.rests_until_s
 
 
-class HearsayBook:
+class HearsayBook(Generic[Word]):
     """Keeps each teller's word about a token for as long as it is worth showing."""
 
-    def __init__(self, clock: Clock, tellers: Sequence[Teller]) -> None:
+    def __init__(self, clock: Clock, tellers: Sequence[Teller[Word]]) -> None:
         self._clock = clock
         self.lines = tuple(Line(teller) for teller in tellers)
 
@@ -68,17 +71,21 @@ class HearsayBook:
                 given_up.set()
             line.called.set()
 
-    async def look(self, mint: str, within_s: float) -> tuple[Said, ...]:
+    async def look(self, mint: str, within_s: float) -> tuple[Said[Word], ...]:
         """Everybody's word about a token, after at most `within_s`: whoever has not answered by then is not waited for."""
         self.want(mint)
         waits = [event for line in self.lines if (event := line.wanted.get(mint)) is not None]
         with trio.move_on_after(within_s):
             for event in waits:
                 await event.wait()
+        return self.said(mint)
+
+    def said(self, mint: str) -> tuple[Said[Word], ...]:
+        """Everybody's word about a token as it stands."""
         return tuple(self._said(line, mint) for line in self.lines)
 
     @asynccontextmanager
-    async def asking(self, line: Line) -> AsyncIterator[list[str]]:
+    async def asking(self, line: Line[Word]) -> AsyncIterator[list[str]]:
         """Wait until somebody wants to know something of a teller that may be asked; the tokens to ask it about.
 
         Whoever waits for them is woken when the block ends, however it ends.
@@ -95,7 +102,7 @@ class HearsayBook:
                 if (event := line.wanted.pop(mint, None)) is not None:
                     event.set()
 
-    def note(self, line: Line, mints: Sequence[str], said: Mapping[str, Hearsay]) -> None:
+    def note(self, line: Line[Word], mints: Sequence[str], said: Mapping[str, Word]) -> None:
         """A teller was asked about these tokens and said this now; it does not know the others."""
         line.trouble = None
         now_ms = self._clock.now_ms()
@@ -105,12 +112,12 @@ class HearsayBook:
         while len(line.heard) > KEPT_MAX:
             line.heard.popitem(last=False)
 
-    def failed(self, line: Line, trouble: str, wait_s: float | None) -> None:
+    def failed(self, line: Line[Word], trouble: str, wait_s: float | None) -> None:
         """A teller did not answer: it is left alone for as long as it asked, or a little."""
         line.trouble = trouble
         line.rests_until_s = trio.current_time() + (REST_S if wait_s is None else wait_s)
 
-    def _said(self, line: Line, mint: str) -> Said:
+    def _said(self, line: Line[Word], mint: str) -> Said[Word]:
         at_ms, hearsay = line.heard.get(mint, (None, None))
         age_ms = None if at_ms is None else max(self._clock.now_ms() - at_ms, 0)
         if age_ms is None or age_ms > TOLD_FOR_MS + line.teller.fresh_ms:

@@ -41,9 +41,11 @@ from bot.localnet.faults import (
     GRPC,
     HONEYPOT,
     PORTAL,
+    RATINGS,
     ROUTER,
     SKIP_SLOTS,
     SLOTS_OF_A_LEADER,
+    SOCIAL,
     FaultError,
     FaultKind,
     FaultTable,
@@ -55,7 +57,9 @@ from bot.localnet.market_log import MarketLog
 from bot.localnet.migrator import DEFAULT_DELAY_SLOTS, Migrator
 from bot.localnet.portal import Portal
 from bot.localnet.programs import load_program
+from bot.localnet.ratings import Ratings
 from bot.localnet.records import Block
+from bot.localnet.social import Social
 from bot.localnet.store import Store, StoreError
 from bot.localnet.traps import launched, set_trap
 
@@ -141,6 +145,8 @@ class Cluster:
             self.chain, self.log, FaultTable(clock), clock, seed=self.seed, listed_after_s=listed_after_s
         )
         self.birdeye = Birdeye(self.chain, self.log, FaultTable(clock), clock, seed=self.seed)
+        self.social = Social(self.chain, self.log, FaultTable(clock), clock, seed=self.seed)
+        self.ratings = Ratings(self.chain, self.log, FaultTable(clock), clock)
         self.all_faults = self._all_faults()
         self.faults = self.endpoints[0].faults
         self.dispatcher = self.endpoints[0].dispatcher
@@ -159,6 +165,8 @@ class Cluster:
             ROUTER: self.router.faults,
             DEXSCREENER: self.dexscreener.faults,
             BIRDEYE: self.birdeye.faults,
+            SOCIAL: self.social.faults,
+            RATINGS: self.ratings.faults,
         }
         return Faults(self.endpoints, {PORTAL: self.portal.faults, GRPC: self.geyser.faults}, services)
 

@@ -49,7 +49,7 @@ class DexScreener(MinuteRate):
         self._listed_after_s = listed_after_s
         self._lies = 0
 
-    def handle(self, target: str, _: Mapping[str, str]) -> tuple[int, bytes]:
+    def handle(self, target: str, _: Mapping[str, str], /) -> tuple[int, bytes]:
         """Status and body of one GET request, whatever its rate."""
         parts = [unquote(part) for part in urlsplit(target).path.strip("/").split("/")]
         if len(parts) != 4 or parts[:2] not in (["tokens", "v1"], ["token-pairs", "v1"]):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
 # Services beside the RPC endpoints, by the names that their faults are asked for at.
-ENGINE, ROUTER, DEXSCREENER, BIRDEYE = SERVICES = ("engine", "jupiter", "dexscreener", "birdeye")
+SERVICES = ("engine", "jupiter", "dexscreener", "birdeye", "social", "ratings")
+ENGINE, ROUTER, DEXSCREENER, BIRDEYE, SOCIAL, RATINGS = SERVICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,21 @@ DEXSCREENER_LIES = FaultKind(
 )
 BIRDEYE_DOWN = FaultKind("birdeye-down", "Birdeye takes no connection", service=BIRDEYE)
 BIRDEYE_LIES = FaultKind("birdeye-lies", "Birdeye tells wrong prices and impossible figures", service=BIRDEYE)
+SOCIAL_DOWN = FaultKind("social-down", "X, Reddit and Discord take no connection", service=SOCIAL)
+SOCIAL_LIES = FaultKind(
+    "social-lies", "X, Reddit and Discord tell posts of impossible times with texts that act", service=SOCIAL
+)
+SOCIAL_FLOOD = FaultKind(
+    "social-flood", "on X, Reddit and Discord hundreds of young accounts praise every coin alike", service=SOCIAL
+)
+RATINGS_DOWN = FaultKind("ratings-down", "CoinGecko and LunarCrush take no connection", service=RATINGS)
+RATINGS_LIES = FaultKind("ratings-lies", "CoinGecko and LunarCrush tell shares that cannot be", service=RATINGS)
 _OF_NODES = (RPC_DOWN, RPC_SLOW, RATE_LIMIT, FLOOD, REORDER, DROP_TX, STALE, EMPTY, GENESIS)
 _OF_CHAIN = (FAIL_TX, SKIP_SLOTS, HONEYPOT)
 _OF_SERVICES = (STREAM_DROP, STREAM_SILENT, CUT_LOGS, ENGINE_DOWN, BUNDLE_DROP, JUPITER_DOWN, JUPITER_LIES)
 _OF_TELLERS = (DEXSCREENER_DOWN, DEXSCREENER_LIES, BIRDEYE_DOWN, BIRDEYE_LIES)
-KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_CHAIN, *_OF_SERVICES, *_OF_TELLERS)}
+_OF_PEOPLE = (SOCIAL_DOWN, SOCIAL_LIES, SOCIAL_FLOOD, RATINGS_DOWN, RATINGS_LIES)
+KINDS = {kind.name: kind for kind in (*_OF_NODES, *_OF_CHAIN, *_OF_SERVICES, *_OF_TELLERS, *_OF_PEOPLE)}
 # Where launches are told: the streams of all RPC endpoints, and services with faults of their own.
 LOGS, PORTAL, GRPC = SOURCES = ("logs", "pumpportal", "grpc")
 # A fork is no state that lasts: it happens at once, to the chain and not to an endpoint; see `forks`.
@@ -165,7 +177,7 @@ class RateGate:
         return None if self._asked % FLOOD_ANSWERS_ONE_IN == 0 else FLOOD_RETRY_AFTER_S
 
 
-class MinuteRate:
+class MinuteRate(ABC):
     """A service that answers so many requests a minute. `clock` gives the seconds that they are counted in."""
 
     def __init__(self, faults: FaultTable, clock: Callable[[], float], most: int) -> None:
@@ -182,3 +194,7 @@ class MinuteRate:
             return max(ceil(MINUTE_S - (now_s - self._answered_s[0])), 1)
         self._answered_s.append(now_s)
         return None
+
+    @abstractmethod
+    def handle(self, target: str, headers: Mapping[str, str], /) -> tuple[int, bytes]:
+        """Status and body of one GET request, whatever its rate; `headers` by their names in small letters."""

@@ -15,15 +15,22 @@ from bot.localnet.cluster import DEFAULT_SLOT_MS, ENGINE_REQUESTS_PER_S, Cluster
 from bot.localnet.dexscreener import DEFAULT_LISTED_AFTER_S
 from bot.localnet.endpoints import ALL
 from bot.localnet.faults import (
+    BIRDEYE,
     BIRDEYE_DOWN,
     DEFAULT_LOST_PERCENT,
     DEXSCREENER,
     DEXSCREENER_DOWN,
     ENGINE_DOWN,
     JUPITER_DOWN,
+    RATINGS,
+    RATINGS_DOWN,
     RPC_DOWN,
     RPC_SLOW,
+    SOCIAL,
+    SOCIAL_DOWN,
     STREAM_DROP,
+    FaultKind,
+    MinuteRate,
 )
 from bot.localnet.forks import Fork
 from bot.localnet.geyser import Geyser
@@ -223,17 +230,29 @@ class InProcessChain:
             raise TooManyRequests("the aggregator is asked too often", retry_after_s)
         return router.handle(method, target, body)
 
-    async def ask_teller(self, name: str, target: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """A GET request to DexScreener or Birdeye as a client meets it, its status and body; raises as `ask_engine`."""
-        asks_pairs = name == DEXSCREENER
-        teller = self.cluster.dexscreener if asks_pairs else self.cluster.birdeye
+    async def ask_teller(
+        self, name: str, target: str, headers: Mapping[str, str], form: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """A GET request to a service that tells of tokens as a client meets it, its status and body; raises as `ask_engine`.
+
+        `name` is that by which its faults are asked for; with a `form` that is sent instead, which `social` alone takes.
+        """
+        doors: dict[str, tuple[MinuteRate, FaultKind]] = {
+            DEXSCREENER: (self.cluster.dexscreener, DEXSCREENER_DOWN),
+            BIRDEYE: (self.cluster.birdeye, BIRDEYE_DOWN),
+            SOCIAL: (self.cluster.social, SOCIAL_DOWN),
+            RATINGS: (self.cluster.ratings, RATINGS_DOWN),
+        }
+        teller, shut_by = doors[name]
         slow = teller.faults.get(RPC_SLOW)
         await trio.sleep(0 if slow is None else slow.delay_ms / 1000)
-        if teller.faults.get(DEXSCREENER_DOWN if asks_pairs else BIRDEYE_DOWN) is not None:
+        if teller.faults.get(shut_by) is not None:
             raise NodeUnreachable(f"{name} is down")
         retry_after_s = teller.refuses_for_s()
         if retry_after_s is not None:
             raise TooManyRequests(f"{name} is asked too often", retry_after_s)
+        if form is not None:
+            return self.cluster.social.handle_form(target, headers, form)
         return teller.handle(target, headers)
 
     def call(self, method: str, *params: Any) -> Any:

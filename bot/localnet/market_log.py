@@ -92,6 +92,14 @@ class MarketLog:
         """How a coin was launched, where that was seen."""
         return self._launches.get(mint)
 
+    def newest(self, most: int) -> list[str]:
+        """The mints of the coins that were launched last, the newest first."""
+        return list(reversed(self._launches))[:most]
+
+    def mint_named(self, small: str) -> str | None:
+        """The mint whose address is this in small letters, as those know it who tell no large ones apart."""
+        return next((mint for mint in reversed(self._places) if mint.lower() == small), None)
+
     def activity(self, key: str, now_s: int, span_s: int) -> Activity:
         """The last `span_s` seconds at a place."""
         place = self.place(key)

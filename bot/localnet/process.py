@@ -26,7 +26,7 @@ from bot.localnet.doors.control import ControlDoor, socket_path
 from bot.localnet.doors.http import AskedDoor, HttpDoor, PathDoor
 from bot.localnet.doors.websocket import WebSocketDoor
 from bot.localnet.errors import LocalnetError
-from bot.localnet.faults import BIRDEYE_DOWN, DEXSCREENER_DOWN, ENGINE_DOWN, JUPITER_DOWN
+from bot.localnet.faults import BIRDEYE_DOWN, DEXSCREENER_DOWN, ENGINE_DOWN, JUPITER_DOWN, RATINGS_DOWN, SOCIAL_DOWN
 from bot.localnet.market.choice import choose_market
 
 READY_FILE = "localnet.json"
@@ -85,7 +85,7 @@ async def _serve(options: Options) -> int:
 
 async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> None:
     control = ControlDoor(cluster.all_faults, cluster.fork, cluster.status)
-    *listeners, engine, streams, tellers = await open_all_listeners(options.port, len(cluster.endpoints) + 3)
+    *listeners, engine, streams, tellers, people = await open_all_listeners(options.port, len(cluster.endpoints) + 4)
     for unused in () if HAS_GRPC else streams.http:
         await unused.aclose()
     control_listener = await control.open(control_path)
@@ -115,13 +115,14 @@ async def _run_doors(options: Options, cluster: Cluster, control_path: Path) -> 
             routes = PathDoor(cluster.router.faults, cluster.router, cluster.router.handle, shut_by=JUPITER_DOWN)
             nursery.start_soon(trio.serve_listeners, routes.serve, streams.websocket)
             nursery.start_soon(_serve_tellers, cluster, tellers)
+            nursery.start_soon(_serve_people, cluster, people)
             if HAS_GRPC:
                 nursery.start_soon(_serve_grpc, cluster, streams)
             nursery.start_soon(trio.serve_listeners, control.serve, [control_listener])
             nursery.start_soon(_produce_blocks, cluster)
             if options.parent_pid is not None:
                 nursery.start_soon(_end_with_parent, options.parent_pid, nursery.cancel_scope)
-            ready = _ready_record(cluster, listeners, engine, streams, tellers)
+            ready = _ready_record(cluster, listeners, Beside(engine, streams, tellers, people))
             await _write_atomically(ready_path, msgspec.json.encode(ready))
             print(f"localnet: {ready['http_url']} {ready['ws_url']} genesis {ready['genesis_hash']}", flush=True)
             async for _ in signals:
@@ -148,9 +149,27 @@ async def _serve_tellers(cluster: Cluster, tellers: Listeners) -> None:
         nursery.start_soon(trio.serve_listeners, tokens.serve, tellers.websocket)
 
 
-def _ready_record(
-    cluster: Cluster, listeners: list[Listeners], engine: Listeners, streams: Listeners, tellers: Listeners
-) -> dict[str, Any]:
+async def _serve_people(cluster: Cluster, people: Listeners) -> None:
+    """Where people write on the first port of the pair, those who count their moods on the second."""
+    social, ratings = cluster.social, cluster.ratings
+    posts = AskedDoor(social.faults, social, social.handle, shut_by=SOCIAL_DOWN, forms=social.handle_form)
+    moods = AskedDoor(ratings.faults, ratings, ratings.handle, shut_by=RATINGS_DOWN)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, posts.serve, people.http)
+        nursery.start_soon(trio.serve_listeners, moods.serve, people.websocket)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The pairs of doors beside those of the endpoints: each serves one thing on its first port, and another on its second."""
+
+    engine: Listeners
+    streams: Listeners
+    tellers: Listeners
+    people: Listeners
+
+
+def _ready_record(cluster: Cluster, listeners: list[Listeners], beside: Beside) -> dict[str, Any]:
     """What `localnet.json` holds; `http_url` and `ws_url` are those of the first endpoint."""
     endpoints = [
         {
@@ -165,12 +184,14 @@ def _ready_record(
         "http_url": endpoints[0]["http_url"],
         "ws_url": endpoints[0]["ws_url"],
         "endpoints": endpoints,
-        "engine_url": f"http://{HOST}:{engine.port}",
-        "pumpportal_url": f"ws://{HOST}:{engine.port + 1}/api/data",
-        "grpc_url": f"http://{HOST}:{streams.port}" if HAS_GRPC else None,
-        "jupiter_url": f"http://{HOST}:{streams.port + 1}",
-        "dexscreener_url": f"http://{HOST}:{tellers.port}",
-        "birdeye_url": f"http://{HOST}:{tellers.port + 1}",
+        "engine_url": f"http://{HOST}:{beside.engine.port}",
+        "pumpportal_url": f"ws://{HOST}:{beside.engine.port + 1}/api/data",
+        "grpc_url": f"http://{HOST}:{beside.streams.port}" if HAS_GRPC else None,
+        "jupiter_url": f"http://{HOST}:{beside.streams.port + 1}",
+        "dexscreener_url": f"http://{HOST}:{beside.tellers.port}",
+        "birdeye_url": f"http://{HOST}:{beside.tellers.port + 1}",
+        "social_url": f"http://{HOST}:{beside.people.port}",
+        "ratings_url": f"http://{HOST}:{beside.people.port + 1}",
         "genesis_hash": str(cluster.chain.genesis_hash),
         "slot_ms": cluster.slot_ms,
         "seed": cluster.seed,

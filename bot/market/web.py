@@ -27,6 +27,13 @@ class Fetch(Protocol):
         """The body behind a path with its query; raises HearsayUnavailable."""
 
 
+class FormFetch(Protocol):
+    """One interface that takes forms."""
+
+    async def post(self, path: str, form: Mapping[str, str]) -> bytes:
+        """The answer to a form that is sent to a path; raises HearsayUnavailable."""
+
+
 class Pace:
     """Turns that are at least `every_s` apart."""
 
@@ -49,11 +56,17 @@ class WebFetch:
         self._clock, self._headers = clock, headers
 
     async def get(self, path: str) -> bytes:
+        return await self._ask("GET", path, None)
+
+    async def post(self, path: str, form: Mapping[str, str]) -> bytes:
+        return await self._ask("POST", path, form)
+
+    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None) -> bytes:
         # Packed answers are not asked for: a small one may be more than the memory when it is unpacked.
         headers = {**self._headers(), "accept-encoding": "identity", "accept": "application/json"}
         with trio.move_on_after(ANSWER_WITHIN_S):
             try:
-                async with self._client.stream("GET", self._base + path, headers=headers) as answer:
+                async with self._client.stream(method, self._base + path, headers=headers, data=form) as answer:
                     if answer.status_code != httpx.codes.OK:
                         raise self._refusal(answer)
                     return await self._body(answer)
@@ -69,7 +82,8 @@ class WebFetch:
         )
         if status == httpx.codes.TOO_MANY_REQUESTS and wait_s is None:
             wait_s = DEFAULT_WAIT_S
-        return HearsayUnavailable(f"{self._name}: HTTP status {status}", wait_s=wait_s)
+        is_absent = status == httpx.codes.NOT_FOUND
+        return HearsayUnavailable(f"{self._name}: HTTP status {status}", wait_s=wait_s, is_absent=is_absent)
 
     async def _body(self, answer: httpx.Response) -> bytes:
         """The whole of it. One that is too long is cut off by cancelling: left by an error, httpx's generators stay unclosed."""

@@ -68,6 +68,7 @@ from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
 from bot.ports.routing import Router, RouterHealth
 from bot.ports.snipes import Snipe, SnipeRun, SnipeStore
+from bot.ports.social import SocialWord
 from bot.ports.spool import Spool, SpoolState
 from bot.ports.standing import StandingStore
 from bot.ports.store import ProgramStore, Store
@@ -209,6 +210,7 @@ __all__ = [
     "SnipeDesk",
     "SnipeRun",
     "SnipeStore",
+    "SocialWord",
     "SolPrice",
     "SourceHealth",
     "Span",

@@ -1,10 +1,12 @@
-"""What aggregators say of a token, for people to look at beside what the chain shows. Nothing is decided by it."""
+"""Who tells of tokens beside the chain, and what aggregators say, for people to look at: nothing is decided by that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Word_co = TypeVar("Word_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class Hearsay:
     mint: MintWord | None = None
 
 
-class Teller(Protocol):
-    """Somebody who tells of tokens. `name` is for people, `at_once` how many tokens one question may name.
+class Teller(Protocol[Word_co]):
+    """Somebody who tells of tokens, in words of one kind. `name` is for people, `at_once` how many tokens one question may name.
 
     `fresh_ms` is for how long nothing new needs to be asked.
     """
@@ -65,5 +67,5 @@ class Teller(Protocol):
     @property
     def fresh_ms(self) -> int: ...
 
-    async def ask(self, mints: Sequence[str]) -> Mapping[str, Hearsay]:
+    async def ask(self, mints: Sequence[str]) -> Mapping[str, Word_co]:
         """What it says of each of these that it knows; raises HearsayUnavailable. It takes as long as its rate makes it."""

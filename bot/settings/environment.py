@@ -29,8 +29,6 @@ class KnownName:
 
 
 _ENDPOINTS = "rpc.urls names the endpoints of profile paper; profile local asks its own chain alone"
-_NO_SOCIAL = "no source of social signals is in this version"
-
 KNOWN_NAMES = (
     KnownName("DATABASE_URL", "the PostgreSQL server; without one the bot runs its own", ("database", "url")),
     KnownName(
@@ -79,10 +77,12 @@ KNOWN_NAMES = (
         " wallets.fernet_key_file names",
         has_effect=False,
     ),
-    KnownName("TWITTER_API_KEY", _NO_SOCIAL, has_effect=False),
-    KnownName("TWITTER_BEARER_TOKEN", _NO_SOCIAL, has_effect=False),
-    KnownName("REDDIT_CLIENT_ID", _NO_SOCIAL, has_effect=False),
-    KnownName("DISCORD_TOKEN", _NO_SOCIAL, has_effect=False),
+    KnownName(
+        "TWITTER_API_KEY", "an app reads posts by its bearer token, which twitter.key_file holds", has_effect=False
+    ),
+    KnownName("TWITTER_BEARER_TOKEN", "put it into a file that twitter.key_file names", has_effect=False),
+    KnownName("REDDIT_CLIENT_ID", "reddit.client_id takes it, and reddit.key_file its secret", has_effect=False),
+    KnownName("DISCORD_TOKEN", "put it into a file that discord.key_file names", has_effect=False),
 )
 PRIVATE_KEY = "WALLET_PRIVATE_KEY"
 

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from bot.settings.providers import Birdeye, BlockEngine, Dexscreener, Helius, Jupiter, Rpc, Streams, Tracking, Usd
 from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
+from bot.settings.social import Coingecko, Discord, Lunarcrush, Reddit, Twitter
 
 TELEGRAM_PORTS = {443, 80, 88, 8443}  # of webhooks
 
@@ -291,6 +292,11 @@ class Settings(Section):
     jupiter: Jupiter = Jupiter()
     dexscreener: Dexscreener = Dexscreener()
     birdeye: Birdeye = Birdeye()
+    twitter: Twitter = Twitter()
+    reddit: Reddit = Reddit()
+    discord: Discord = Discord()
+    coingecko: Coingecko = Coingecko()
+    lunarcrush: Lunarcrush = Lunarcrush()
     localnet: Localnet = Localnet()
     rpc: Rpc = Rpc()
     streams: Streams = Streams()

@@ -20,7 +20,7 @@ MILLION_RAW = 10 ** (6 + TOKEN_DECIMALS)
 
 
 def hearsay_lines(
-    said: Sequence[Said],
+    said: Sequence[Said[Hearsay]],
     ours: Price | None,
     micro_usd_per_sol: int | None,
     now_ms: int,

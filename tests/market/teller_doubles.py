@@ -7,7 +7,7 @@ from bot.localnet.inprocess import InProcessChain, NodeUnreachable, TooManyReque
 from bot.market.birdeye import BirdeyeOverview, BirdeyeSecurity
 from bot.market.dexscreener import DexScreener
 from bot.market.web import ANSWER_BYTES_MAX, Pace
-from bot.ports import Teller
+from bot.ports import Hearsay, Teller
 
 
 class InProcessFetch:
@@ -30,7 +30,7 @@ class InProcessFetch:
         return body
 
 
-def in_process_tellers(chain: InProcessChain) -> tuple[Teller, ...]:
+def in_process_tellers(chain: InProcessChain) -> tuple[Teller[Hearsay], ...]:
     """All of the chain's."""
     birdeye, pace = InProcessFetch(chain, "birdeye"), Pace(0.2)
     pairs = DexScreener(InProcessFetch(chain, "dexscreener"), Pace(0.2))

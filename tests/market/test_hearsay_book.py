@@ -18,6 +18,7 @@ from bot.localnet import elsewhere
 from bot.localnet.inprocess import InProcessChain
 from bot.market.dexscreener import FRESH_MS, DexScreener
 from bot.market.web import Pace
+from bot.ports import Hearsay
 from tests.market.teller_doubles import InProcessFetch, in_process_tellers
 
 MINT = str(elsewhere.MINT)
@@ -29,17 +30,17 @@ class Scene:
 
     chain: InProcessChain
     fetch: InProcessFetch
-    book: HearsayBook
+    book: HearsayBook[Hearsay]
 
-    async def look(self, mint: str = MINT) -> Said:
+    async def look(self, mint: str = MINT) -> Said[Hearsay]:
         [said] = await self.book.look(mint, 1)
         return said
 
 
 @asynccontextmanager
-async def _keeping(book: HearsayBook) -> AsyncIterator[None]:
+async def _keeping(book: HearsayBook[Hearsay]) -> AsyncIterator[None]:
     """The actor, which may not fail once."""
-    child = ChildSpec("hearsay_keeper", HearsayKeeper(book).run)
+    child = ChildSpec("hearsay_keeper", HearsayKeeper((book,)).run)
     async with open_supervisor(SupervisorSpec("records", "one_for_one", (child,), intensity=0, period_s=30)):
         yield
 

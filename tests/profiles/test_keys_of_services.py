@@ -40,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("private_files")
 
 WITHIN_S = 10
 LOOK_S = 0.005
+PEOPLE = ("twitter", "reddit", "discord", "coins", "moods")
 BOT_TOKEN = "123456:abcdefghijklmnopqrstuvwxyz_ABCDEFGH"
 
 FILES = """
@@ -62,6 +63,24 @@ key_file = "router"
 [birdeye]
 url = "https://tokens.test"
 key_file = "tokens"
+[twitter]
+url = "https://x.test"
+key_file = "twitter"
+[reddit]
+url = "https://reddit.test"
+token_url = "https://granted.test"
+client_id = "mine"
+key_file = "reddit"
+[discord]
+url = "https://discord.test"
+key_file = "discord"
+channels = ["123456"]
+[coingecko]
+url = "https://coins.test"
+key_file = "coins"
+[lunarcrush]
+url = "https://moods.test"
+key_file = "moods"
 [telegram]
 token_file = "token"
 """
@@ -71,7 +90,7 @@ def credentials(folder: Path) -> Path:
     """A folder as systemd makes it for one unit: only its owner may read, and nobody writes."""
     made = folder / "credentials"
     made.mkdir()
-    for name in ("grpc", "portal", "fees", "wallets", "usd", "engine", "router", "tokens"):
+    for name in ("grpc", "portal", "fees", "wallets", "usd", "engine", "router", "tokens", *PEOPLE):
         (made / name).write_text(f"{OLD}-{name}\n")
     (made / "token").write_text(f"{BOT_TOKEN}\n")
     for one in made.iterdir():

@@ -27,7 +27,7 @@ WHOLE = Hearsay(
 )
 
 
-def _lines(*said: Said, read: bool = True, micro_usd: int | None = None) -> list[str]:
+def _lines(*said: Said[Hearsay], read: bool = True, micro_usd: int | None = None) -> list[str]:
     return hearsay_lines(said, OURS, micro_usd, NOW_MS, mint_is_read=read, holders_are_read=read)
 
 

@@ -10,7 +10,7 @@ from typing import cast
 import trio
 
 from actors.runtime import Report, Start, Supervision
-from bot.adapters import Adapters, Chats, absent
+from bot.adapters import Adapters, Chats, SocialSources, absent
 from bot.alarm import Alarm
 from bot.chain.chain_news import EndpointNews
 from bot.chain.dry_run import DryRunChain
@@ -38,7 +38,7 @@ from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.market.memory import MemorySolPrice
 from bot.pictures.memory import MemoryDrawings
-from bot.ports import Chain, Store, Teller, User, Wallet
+from bot.ports import Chain, Hearsay, Store, Teller, User, Wallet
 from bot.recorder.memory import MemoryRecording
 from bot.shutdown import OrderlyStop, open_tree
 from bot.storage.memory import MemoryStore
@@ -117,7 +117,8 @@ class World:
     recording: MemoryRecording = field(default_factory=MemoryRecording)
     drawings: MemoryDrawings = field(default_factory=MemoryDrawings)
     sol_price: MemorySolPrice = field(default_factory=MemorySolPrice)
-    tellers: tuple[Teller, ...] = ()
+    tellers: tuple[Teller[Hearsay], ...] = ()
+    social: SocialSources = field(default_factory=SocialSources)
     overtaken: bool = False
     vault_trouble: str = ""
     sources: tuple[str, ...] = ("logs",)
@@ -166,6 +167,7 @@ class World:
             recording=self.recording,
             sol_price=self.sol_price,
             tellers=self.tellers,
+            social=self.social,
             router=router,
             wallet_news=self._wallet_news(endpoints),
             event_reads=reads,

@@ -22,6 +22,7 @@ Answer = Callable[[bytes], bytes]
 # The body for the target of a GET request, None for one that nothing is known of.
 Show = Callable[[bytes], bytes | None]
 AnswerPath = Callable[[str, str, bytes], tuple[int, bytes]]
+AnswerForm = Callable[[str, Mapping[str, str], bytes], tuple[int, bytes]]
 AnswerAsked = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
 
 
@@ -127,20 +128,35 @@ class PathDoor(HttpDoor):
 
 
 class AskedDoor(HttpDoor):
-    """Serves an interface that is only read: `answer` maps the target and headers of a GET request to a status and a body."""
+    """Serves an interface that is only read: `answer` maps the target and headers of a GET request to a status and a body.
 
-    def __init__(self, faults: FaultTable, rates: Rates, answer: AnswerAsked, *, shut_by: FaultKind) -> None:
+    `forms` does so for a form that is sent, where the interface takes any.
+    """
+
+    def __init__(
+        self,
+        faults: FaultTable,
+        rates: Rates,
+        answer: AnswerAsked,
+        *,
+        shut_by: FaultKind,
+        forms: AnswerForm | None = None,
+    ) -> None:
         super().__init__(faults, rates, bytes, shut_by=shut_by)
-        self._answer_asked = answer
+        self._answer_asked, self._forms = answer, forms
 
     def _respond(self, request: h11.Request, body: bytes) -> Response:
-        if request.method != b"GET" or body:
+        forms = self._forms if request.method == b"POST" and len(body) <= MAX_BODY_BYTES else None
+        if forms is None and (request.method != b"GET" or body):
             return 405, b'{"error":"use GET"}', None
         retry_after_s = self._rates.refuses_for_s()
         if retry_after_s is not None:
             return 429, b'{"error":"Too many requests"}', retry_after_s
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
-        return *self._answer_asked(request.target.decode("latin-1"), headers), None
+        target = request.target.decode("latin-1")
+        if forms is not None:
+            return *forms(target, headers, body), None
+        return *self._answer_asked(target, headers), None
 
 
 async def _receive(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:

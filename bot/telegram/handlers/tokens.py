@@ -11,7 +11,7 @@ from bot.commands import Command
 from bot.errors import ChainUnavailable, DecodeError, StoreUnavailable
 from bot.execution.borne_out import BorneOut
 from bot.execution.hearsay_book import HearsayBook
-from bot.ports import Chain, Store, Token
+from bot.ports import Chain, Hearsay, Store, Token
 from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
@@ -65,7 +65,7 @@ class TokenHandlers:
     watch: TokenWatch
     micro_usd: Callable[[], int | None]
     borne_out: BorneOut
-    hearsay: HearsayBook
+    hearsay: HearsayBook[Hearsay]
 
     async def price(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         user = known(incoming)
