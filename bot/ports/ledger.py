@@ -43,7 +43,10 @@ class LedgerStore(Protocol):
         """The ledger of a wallet in short; one that does not exist has nothing."""
 
     async def ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
-        """Which of these transactions are explained: attempts of our orders, and those with an entry or an adjustment."""
+        """Which of these transactions a wallet's books explain: attempts of its orders, those with an entry or an adjustment.
+
+        An order of another wallet explains nothing: one that sends SOL here has brought it from outside of these books.
+        """
 
     async def outside(self, wallet_id: str) -> list[str]:
         """The transactions that the books of a wallet hold for no order of ours, by an entry or an adjustment that stands."""

@@ -33,7 +33,10 @@ where ledger_entries.wallet_id = $1 and ledger_legs.account = 'wallet'
 SELECT_OPENED = "select slot from ledger_entries where wallet_id = $1 and kind = 'opening'"
 SELECT_CHECK = "select * from ledger_checks where wallet_id = $1"
 SELECT_OURS = """
-select signature from attempts where signature = any($2::text[])
+select attempts.signature
+from attempts
+inner join intents on attempts.intent_id = intents.id
+where intents.wallet_id = $1 and attempts.signature = any($2::text[])
 union
 select signature from ledger_entries where wallet_id = $1 and signature = any($2::text[])
 union
@@ -135,7 +138,7 @@ async def _wallet_ledger(connection: asyncpg.Connection, wallet_id: str) -> Wall
 async def ours(connection: asyncpg.Connection, wallet_id: str, signatures: list[str]) -> set[str]:
     """Which of these transactions the books of a wallet know, inside a unit of work.
 
-    They are attempts of our orders, have an entry, or have put a quantity right: tokens alone that came in make no entry.
+    They are attempts of its orders, have an entry, or have put a quantity right: tokens alone that came in make no entry.
     """
     return {row["signature"] for row in await connection.fetch(SELECT_OURS, wallet_id, signatures)}
 

@@ -249,7 +249,11 @@ class MemoryTables:
     def _ours(self, wallet_id: str, signatures: Sequence[str]) -> set[str]:
         booked = {entry.signature for entry in self.ledger if entry.wallet_id == wallet_id}
         booked |= {row.signature for row in self._adjustments if row.wallet_id == wallet_id}
-        return {signature for signature in signatures if signature in self._attempts or signature in booked}
+        orders = {one for one in signatures if one in self._attempts and self._wallet_of_attempt(one) == wallet_id}
+        return orders | {one for one in signatures if one in booked}
+
+    def _wallet_of_attempt(self, signature: str) -> str:
+        return self._intents[self._attempts[signature].intent_id].request.wallet_id
 
     def _is_due(self, message_id: str) -> bool:
         return message_id not in self._delivered and message_id not in self._undeliverable

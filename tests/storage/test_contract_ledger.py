@@ -67,6 +67,17 @@ async def test_one_transaction_moves_sol_between_two_wallets_of_ours(store: Stor
     assert (await store.wallet_ledger("w-bob")).booked_lamports == 70
 
 
+async def test_what_another_wallets_order_brought_came_from_outside(store: Store) -> None:
+    wallet = await enrol(store, "ada")
+    await enrol(store, "bob")
+    await bought(store, "k", wallet)
+    assert await store.ours("w-bob", ["s-k"]) == set()
+    assert await store.book([outside(70, "s-k", wallet_id="w-bob")], booked_lamports=0)
+    assert await store.ours("w-bob", ["s-k"]) == {"s-k"}
+    assert (await store.wallet_ledger("w-bob")).booked_lamports == 70
+    assert (await store.wallet_ledger("w-ada")).booked_lamports == -COST
+
+
 async def test_two_lookers_at_once_book_once(store: Store) -> None:
     await enrol(store)
     done: list[bool] = []
