@@ -42,6 +42,9 @@ NOT_MODIFIED = "message is not modified"
 NOTHING_TO_DELETE = "message to delete not found"
 WEBHOOK_STANDS = "webhook is active"
 
+# What the library raises for an update that it cannot read; the last two are those of a moment beyond every calendar.
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError)
+
 Result = TypeVar("Result")
 
 
@@ -129,7 +132,9 @@ class TelegramClient:
                 updates = await self._bot.get_updates(
                     offset, limit=MAX_UPDATES, timeout=wait_s, allowed_updates=WANTED_UPDATES, read_timeout=self._call_s
                 )
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except UNREADABLE:
+                if not self._polling.last_answer:
+                    raise
                 return self._what_can_be_read()
             except foreign.Conflict as error:
                 if self._webhook_left or WEBHOOK_STANDS not in error.message:
@@ -165,7 +170,7 @@ class TelegramClient:
             raise ValueError("no update")
         try:
             return _update(telegram.Update.de_json(raw, self._bot))
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except UNREADABLE:
             return OtherUpdate(raw["update_id"])
 
     async def send(

@@ -105,13 +105,15 @@ async def test_one_update_that_nobody_can_read_does_not_hide_the_others(fake: Fa
         fake.say(ADA, "/buy A 1")
         fake.push_raw({"message": {"message_id": "of a later century"}})
         fake.push_raw({"something_new": {"id": 1}})
+        fake.push_raw({"message": {"message_id": 1, "date": 10**18, "chat": {"id": ADA, "type": "private"}}})
         fake.say(ADA, "/sell A all")
-        buy, strange, new, sell = await client.updates(None, 1)
+        buy, strange, new, undated, sell = await client.updates(None, 1)
         assert isinstance(buy, ChatText)
         assert isinstance(sell, ChatText)
         assert [buy.text, sell.text] == ["/buy A 1", "/sell A all"]
         assert strange == OtherUpdate(buy.update_id + 1)
         assert new == OtherUpdate(buy.update_id + 2)
+        assert undated == OtherUpdate(buy.update_id + 3)
         assert await client.updates(sell.update_id + 1, 0) == []
 
 
