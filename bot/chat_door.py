@@ -102,7 +102,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         security=SecurityHandlers(store, bot.adapters.vault, clock),
         standing=standing,
         wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
-        withdraw=WithdrawHandlers(store, bot.adapters.vault, clock, bot.desk.withdraw),
+        withdraw=WithdrawHandlers(store, chain, bot.adapters.vault, clock, bot.desk.withdraw),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
     )

@@ -26,7 +26,7 @@ from bot.chain.price_witness import PriceWitness, curves_in
 from bot.chain.pumpfun import curve_in
 from bot.chain.rpc import AccountData, Commitment, RpcClient
 from bot.chain.shared_accounts import SharedAccounts
-from bot.chain.transfers import UntradedMessages
+from bot.chain.transfers import Untraded
 from bot.chain.unit_prices import FeeHints, UnitPrices
 from bot.chain.witnessed import Told, WitnessedReads
 from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, SendRejected
@@ -51,7 +51,7 @@ MAX_SIGNATURES = 1_000  # the largest page that nodes give
 log = structlog.get_logger()
 
 
-class PumpChain(UntradedMessages):
+class PumpChain(Untraded):
     """Reads, builds and sends for one launchpad. Its caches hold what does not change within their stated age."""
 
     def __init__(

@@ -58,6 +58,9 @@ class ReadThrough:
     async def liquidity_lock(self, mint: str) -> LiquidityLock | None:
         return await self.real.liquidity_lock(mint)
 
+    async def is_wallet(self, address: str) -> bool:
+        return await self.real.is_wallet(address)
+
     async def canary(self, program: str, mints: Sequence[str]) -> tuple[str, ...]:
         return await self.real.canary(program, mints)
 

@@ -1,4 +1,4 @@
-"""Sending SOL out of a wallet: the one transaction of this bot that pays somebody without a trade."""
+"""Sending SOL out of a wallet: the one transaction of this bot that pays somebody without a trade, and who may be paid."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bot.chain import addresses as at
 from bot.chain.closings import build_closing
 from bot.chain.instructions import budget, transfer
 from bot.chain.transactions import compute_unit_price
+from bot.chain.witnessed import WitnessedReads
 from bot.ports import Blockhash, ClosingOrder, TransferOrder
 
 # The budget's instructions and the transfer use 150 each.
@@ -25,8 +26,16 @@ def build_transfer(order: TransferOrder, blockhash: Hash) -> bytes:
     return to_bytes_versioned(MessageV0.try_compile(user, instructions, [], blockhash))
 
 
-class UntradedMessages:
-    """The part of `Chain` that builds what is no trade."""
+class Untraded:
+    """The part of `Chain` for what is no trade."""
+
+    _reads: WitnessedReads
+
+    async def is_wallet(self, address: str) -> bool:
+        key = at.key_from(address)
+        _, accounts = await self._reads.accounts([str(key)], "confirmed")
+        account = accounts[str(key)]
+        return key.is_on_curve() if account is None else account.owner == str(at.SYSTEM_PROGRAM)
 
     def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:
         return build_transfer(order, Hash.from_string(blockhash.value))

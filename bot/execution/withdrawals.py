@@ -30,7 +30,7 @@ from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Mode, TradeRequest
 from bot.trading.risk_gate import Refused, refuse_frozen
 from bot.trading.units import format_sol, span
-from bot.trading.withdrawal import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, withdrawable_lamports
+from bot.trading.withdrawal import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, refuse_dust, withdrawable_lamports
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class Withdrawals:
     async def _submit(self, request: TradeRequest, wallet: Wallet, code: str, intent_id: str) -> Submitted | Refused:
         if refused := self.refused_now(request):
             return refused
-        if (known := await self.store.intent_of(request.key)) is not None:
+        if (known := await self.store.intent_of(request.key)) is not None and known.state is not IntentState.PLANNED:
             return Submitted(known, _what(known))
         notes = await self.store.notes(wallet.user_id)
         rows = await self.store.allowed_addresses(wallet.user_id)
@@ -88,12 +88,13 @@ class Withdrawals:
             )
         try:
             look = await self.chain.balances(wallet.address)
+            there = await self.chain.lamports([request.to_address])
         except (ChainUnavailable, DecodeError) as error:
             return not_sent(error)
-        intent = await self._planned(request, intent_id, look.lamports)
+        intent = await self._planned(request, intent_id, look.lamports, there[request.to_address].lamports)
         if isinstance(intent, Refused):
             return intent
-        if intent.id != intent_id:
+        if intent.state is not IntentState.PLANNED:
             return Submitted(intent, _what(intent))
         if allowed is None:  # the row is there and the vault's note of it is not, so that nothing would be signed
             await self._give_up(intent, "the note of its address is not there")
@@ -111,7 +112,9 @@ class Withdrawals:
             return Refused("code", str(trouble)) if isinstance(trouble, CodeRefused) else not_sent(trouble)
         return await self._let_go(intent, wallet, attempt)
 
-    async def _planned(self, request: TradeRequest, intent_id: str, wallet_lamports: int) -> Intent | Refused:
+    async def _planned(
+        self, request: TradeRequest, intent_id: str, wallet_lamports: int, target_lamports: int
+    ) -> Intent | Refused:
         """The intent; of one that takes everything the amount is what may leave now, with nothing reserved for others."""
         asked = request
         if request.share_bps:
@@ -121,6 +124,8 @@ class Withdrawals:
             if most <= 0:
                 return NOTHING
             asked = replace(request, spend_lamports=most, share_bps=0)
+        if refused := refuse_dust(asked.spend_lamports, target_lamports):
+            return refused
         return await self.store.plan_withdrawal(
             asked, intent_id=intent_id, now_ms=self.clock.now_ms(), wallet_lamports=wallet_lamports
         )

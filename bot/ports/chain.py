@@ -197,6 +197,13 @@ class Chain(Protocol):
     async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
         """The lamports of many wallets in as few calls as the endpoint allows; one that does not exist has 0."""
 
+    async def is_wallet(self, address: str) -> bool:
+        """Whether SOL that is sent there is in somebody's hand.
+
+        It is not at an account of a program, as every token, token account and program is, and not where nothing is and nobody
+        can have the key. Raises LookupError for what is no address.
+        """
+
     async def holding(self, address: str, mint: str) -> WalletBalances:
         """Lamports and what a sale of this token can sell; `token_raw` may leave out every other token."""
 

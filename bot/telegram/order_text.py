@@ -22,6 +22,12 @@ _NEXT = {
     IntentState.SENT: "the same bytes go out again until the chain shows it or it is proven that it never lands",
     IntentState.UNKNOWN: "the chain is asked whether it landed; it never counts as failed before that is proven",
 }
+_RESULTS = {
+    IntentState.FILLED: "It is filled; /positions shows what it left.",
+    IntentState.FAILED: "It landed with an error and traded nothing.",
+    IntentState.EXPIRED: "It never landed; nothing was traded or charged.",
+    IntentState.CANCELLED: "It was given up before anything was sent.",
+}
 
 
 def order_lines(intent: Intent, attempts: Sequence[Attempt], now_ms: int) -> list[str]:
@@ -41,6 +47,23 @@ def order_lines(intent: Intent, attempts: Sequence[Attempt], now_ms: int) -> lis
         f"  {'; '.join(facts)}.",
         f"  Next: {following}.",
     ]
+
+
+def order_result(intent: Intent) -> str:
+    """What became of an order that was confirmed before."""
+    request = intent.request
+    what = f"{request.side.value} of {short(request.mint)}"
+    if request.spend_lamports:
+        what += f" for {format_sol(request.spend_lamports)} SOL"
+    result = ended_words(intent) or "It is on its way; the result follows when the chain shows it."
+    return f"{mode_label(request.mode.value)} You confirmed that before: {what}. {result}"
+
+
+def ended_words(intent: Intent) -> str | None:
+    """How an order ended that was given before; None for one that is on its way."""
+    if (intent.request.side, intent.state) == (Side.WITHDRAW, IntentState.FILLED):
+        return "It has left; /history shows it."
+    return _RESULTS.get(intent.state)
 
 
 def _what(intent: Intent) -> str:

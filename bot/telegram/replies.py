@@ -54,7 +54,7 @@ def _address_allowed(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} With a code of your authenticator {facts['address']} was allowed: in"
         f" {span(int_of(facts, 'delay_ms') / 1000)} SOL of your wallet {facts['wallet']} can be withdrawn to it. If that was not"
-        f" you, send /withdraw remove {facts['address']} now, and then put another key in place with /totp."
+        f" you, send /withdraw remove {facts['address']} {facts['wallet']} now, and then put another key in place with /totp."
     )
 
 
@@ -337,24 +337,6 @@ def order_line(intent: Intent) -> str:
     if intent.reserved_lamports:
         text += f"; {format_sol(intent.reserved_lamports)} SOL stay reserved"
     return text
-
-
-_RESULTS = {
-    IntentState.FILLED: "It is filled; /positions shows what it left.",
-    IntentState.FAILED: "It landed with an error and traded nothing.",
-    IntentState.EXPIRED: "It never landed; nothing was traded or charged.",
-    IntentState.CANCELLED: "It was given up before anything was sent.",
-}
-
-
-def order_result(intent: Intent) -> str:
-    """What became of an order that was given before."""
-    request = intent.request
-    what = f"{request.side.value} of {short(request.mint)}"
-    if request.spend_lamports:
-        what += f" for {format_sol(request.spend_lamports)} SOL"
-    result = _RESULTS.get(intent.state, "It is on its way; the result follows when the chain shows it.")
-    return f"{mode_label(request.mode.value)} You confirmed that before: {what}. {result}"
 
 
 def offer_card(offer: Offer, preview: Preview, now_ms: int) -> str:

@@ -42,6 +42,17 @@ def refuse_withdrawal(
     return None
 
 
+def refuse_dust(lamports: int, target_lamports: int) -> Refused | None:
+    """Why so much cannot be sent to an address that holds `target_lamports`; None where it can.
+
+    A transfer that leaves less than an account's rent there lands with an error, and costs its fee and a code.
+    """
+    if target_lamports + lamports >= LEAST_BALANCE_LAMPORTS:
+        return None
+    least = format_sol(LEAST_BALANCE_LAMPORTS - target_lamports)
+    return Refused("dust", f"the network takes no account of less than its rent; send at least {least} SOL there")
+
+
 def check_withdrawn(landed: LandedTransaction, lamports: int) -> None:
     """Raise EvidenceError unless a transaction took just this and its fee from its wallet, and moved no token of it."""
     gone = -landed.wallet_delta_lamports - landed.network_fee_lamports

@@ -10,6 +10,7 @@ import trio
 from solders.keypair import Keypair
 from trio.testing import MockClock
 
+from bot.chain import addresses as at
 from bot.errors import SendRejected
 from bot.localnet import elsewhere
 from bot.trading.curve import INITIAL_VIRTUAL_QUOTE_LAMPORTS, Fees
@@ -84,6 +85,21 @@ async def test_the_lamports_of_many_wallets_are_those_of_each(world: World, cloc
     assert (found[funded].lamports, found[nobody].lamports) == (3 * SOL, 0)
     assert all(one.slot > 0 for one in found.values())
     assert await world.chain.lamports([]) == {}
+
+
+async def test_what_is_no_wallet_is_told_from_one(world: World, clock: None) -> None:
+    owner, creator = await world.funded(), await world.funded()
+    mint = await world.launched(creator)
+    await world.landed(owner, await world.buy_order(owner, mint, SOL))
+    curve, fresh = at.curve_address(mint), Keypair().pubkey()
+    holding, nowhere = (
+        str(at.token_account(key, at.key_from(mint), at.TOKEN_2022_PROGRAM)) for key in (owner.pubkey(), fresh)
+    )
+    for address, is_wallet in (
+        *((str(owner.pubkey()), True), (str(fresh), True)),
+        *((mint, False), (curve, False), (holding, False), (nowhere, False), (TOKEN_2022, False)),
+    ):
+        assert await world.chain.is_wallet(address) is is_wallet, address
 
 
 async def test_the_stream_tells_of_a_launch_and_of_each_trade(world: World, clock: None) -> None:

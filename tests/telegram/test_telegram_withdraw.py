@@ -62,7 +62,7 @@ async def test_sol_is_withdrawn_to_an_address_that_was_allowed_before(
         code = await device.next_code()
         await talk.asks(f"/withdraw add {HOME} {code}", f"{HOME} is allowed for main and counts in 2 min")
         told = await talk.hears("With a code of your authenticator")
-        assert f"send /withdraw remove {HOME} now" in told
+        assert f"send /withdraw remove {HOME} main now" in told
         await talk.asks("/withdraw", f"{HOME} for main: counts in ")
         await talk.asks(f"/withdraw 1 {HOME} {code}", "Not done: that address counts in ")
         await trio.sleep(DELAY_S)

@@ -12,10 +12,11 @@ from bot.errors import ChainUnavailable, StoreUnavailable
 from bot.ports import Button, Chain, Desk, PricePoint, Store, Subject, Submitted, Topic, User, Wallet, wallet_in
 from bot.telegram.chat import Answer, Incoming, Words
 from bot.telegram.handlers.account import known
+from bot.telegram.order_text import ended_words, order_result
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import offer_card, order_line, order_result, position_line, taken_back_line
+from bot.telegram.replies import offer_card, order_line, position_line, taken_back_line
 from bot.telegram.words import mode_label, short
-from bot.trading.intent import IN_FLIGHT, TRADES, Context, Mode, Protection, Side, TradeRequest
+from bot.trading.intent import TRADES, Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings
 from bot.trading.offer import CODE_LENGTH, OFFER_MS, Offer, Offers, offer_code, offer_key
@@ -308,5 +309,7 @@ def _told(mode: Mode, outcome: Submitted | Refused) -> Answer:
     label = mode_label(mode.value)
     if isinstance(outcome, Refused):
         return Answer(f"{label} Not done: {outcome.reason}.")
-    subject = Subject(Topic.ORDER, outcome.intent.id) if outcome.intent.state in IN_FLIGHT else None
+    if (ended := ended_words(outcome.intent)) is not None:
+        return Answer(f"{label} You gave that order before. {ended}")
+    subject = Subject(Topic.ORDER, outcome.intent.id)
     return Answer(f"{label} Sent: {outcome.text}. The result follows when the chain shows it.", subject=subject)

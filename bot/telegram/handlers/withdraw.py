@@ -9,11 +9,12 @@ from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import Conflict, KeyUnavailable
 from bot.execution.withdrawal_messages import address_allowed_message
-from bot.ports import AllowedAddress, NoteKind, Store, Submitted, User, Vault, Wallet
+from bot.ports import AllowedAddress, Chain, NoteKind, Store, Submitted, User, Vault, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.security import code_in, refused_by_vault
 from bot.telegram.handlers.trade import key_of
+from bot.telegram.order_text import ended_words
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.words import mode_label
 from bot.trading.followable import why_not_followed
@@ -33,6 +34,7 @@ class WithdrawHandlers:
     """`withdraw` gives an order and a code to the wallet's executor. What an address is worth is the vault's to say."""
 
     store: Store
+    chain: Chain
     vault: Vault
     clock: Clock
     withdraw_now: Withdraw
@@ -89,6 +91,7 @@ class WithdrawHandlers:
         current = (await self.store.notes(user.id)).get(NoteKind.CODE)
         if current is None:
             raise UsageError("that takes your second factor; /totp makes one")
+        await self._refuse_lost(address)
         try:
             given = await self.vault.allow(wallet, await self.store.sealed_key(wallet.id), address, current, code)
         except KeyUnavailable as error:
@@ -104,8 +107,19 @@ class WithdrawHandlers:
             raise UsageError(f"that address is allowed for {wallet.name} already") from None
         return (
             f"{LIVE} {address} is allowed for {wallet.name} and counts in {span(delay_ms / 1000)}; nothing is sent there before."
-            f" /withdraw remove {address} takes it back."
+            f" /withdraw remove {address} {wallet.name} takes it back."
         )
+
+    async def _refuse_lost(self, address: str) -> None:
+        """Raise UsageError for an address at which SOL would be lost: people copy those of tokens where they mean a wallet's."""
+        virtual = {one.address for one in await self.store.wallets() if one.mode is not Mode.LIVE}
+        if address in virtual:
+            raise UsageError(f"{address} is a wallet of play money, where SOL that is sent there is not seen")
+        if not await self.chain.is_wallet(address):
+            raise UsageError(
+                f"{address} is no wallet but a token, an account of tokens or a program, and SOL that is sent there is lost; give"
+                " the address of a wallet whose key you have"
+            )
 
     async def _remove(self, user: User, wallet: Wallet, word: str) -> str:
         address = key_of(word, "wallet")
@@ -139,6 +153,8 @@ class WithdrawHandlers:
         outcome = await self.withdraw_now(request, code)
         if isinstance(outcome, Refused):
             return f"{LIVE} Not done: {outcome.reason}."
+        if (ended := ended_words(outcome.intent)) is not None:
+            return f"{LIVE} You gave that order before: {outcome.text}. {ended}"
         return f"{LIVE} Sent: {outcome.text}. The result follows when the chain shows it."
 
 
