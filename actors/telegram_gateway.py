@@ -26,7 +26,7 @@ from bot.execution.chat_inbox import MAX_TRIES, ChatInbox
 from bot.execution.chat_intake import LATE_MS, Intake, Verdict
 from bot.execution.chat_pictures import ChatPictures
 from bot.execution.chat_saying import REST_MAX_S, REST_MIN_S, until_taken
-from bot.execution.chat_words import FAILED, OVERTAKEN
+from bot.execution.chat_words import FAILED, OVERTAKEN, PRESSED_AGAIN
 from bot.execution.health import Health
 from bot.ports import (
     MAX_UPDATES,
@@ -103,6 +103,7 @@ class TelegramGateway:
         self._troubles = 0
         self._queues: dict[int, deque[_Job]] = {}
         self._urgent: dict[int, deque[_Job]] = {}
+        self._doing: dict[int, _Job] = {}
         self._shown: deque[tuple[float, int, int]] = deque()  # secrets: until when, chat and message
         self._secret_shown = trio.Event()
         self._served = trio.CapacityLimiter(MAX_CHATS)
@@ -268,8 +269,20 @@ class TelegramGateway:
                 await self._waiting.acquire_on_behalf_of(chat_id)
                 self._queues[chat_id] = deque()
                 workers.start_soon(self._work, chat_id)
-            self._queues[chat_id].append(job)
+            self._queues[chat_id] += self._once(job)
         self._inbox.placed(job.update_id)
+
+    def _once(self, job: _Job) -> list[_Job]:
+        """The job; of a press of a button whose press before is not done yet, that it was done once, told once."""
+        chat_id, press, command = job.verdict.chat_id, job.press, job.verdict.command
+        before = [*self._queues[chat_id], *([self._doing[chat_id]] if chat_id in self._doing else [])]
+        pressed = {(one.press.message_id, one.press.data) for one in before if one.press is not None}
+        if press is None or command is None or (press.message_id, press.data) not in pressed:
+            return [job]
+        self._inbox.done(command)
+        log.info("press_doubled", update=job.update_id)
+        is_told = any(one.verdict.say == PRESSED_AGAIN for one in before)
+        return [] if is_told else [_Job(job.update_id, Verdict(chat_id, say=PRESSED_AGAIN))]
 
     def _hurry(self, job: _Job, workers: trio.Nursery) -> None:
         """Do an urgent command beside everything that waits, and take back what its user sent before and would enter.
@@ -298,7 +311,11 @@ class TelegramGateway:
         async with self._served:
             queue = self._queues[chat_id]
             while queue:
-                await self._do(queue.popleft())
+                self._doing[chat_id] = queue.popleft()
+                try:
+                    await self._do(self._doing[chat_id])
+                finally:
+                    del self._doing[chat_id]
             del self._queues[chat_id]
         self._waiting.release_on_behalf_of(chat_id)
 

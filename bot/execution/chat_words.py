@@ -14,6 +14,10 @@ LATE_ENTRY = (
 LATE_PRESS = (
     "That press is too old, or was taken already. See /positions, and press the button again if you still want it."
 )
+PRESSED_AGAIN = (
+    "You pressed that button again before its first press was done, so that it was done once. Press it again if you want it"
+    " once more."
+)
 OVERTAKEN = (
     "You sent /panic, so this was not done: it would buy or let something buy. What of it was on its way already is sold"
     " as it lands. Send it again if you still want it."

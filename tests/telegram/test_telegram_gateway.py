@@ -22,6 +22,7 @@ from bot.execution.chat_words import (
     KEY_STAYS,
     LATE,
     LATE_PRESS,
+    PRESSED_AGAIN,
     TOO_SLOW,
     WORKING,
 )
@@ -335,6 +336,22 @@ async def test_a_press_that_cannot_be_answered_any_more_is_not_done(autojump_clo
         telegram._queries["q2"] = True
         await until(lambda: life.shown(ADA)[-1] == LATE_PRESS)
         assert door.done == ["/positions"]
+
+
+async def test_a_thumb_that_hits_a_button_three_times_means_once(autojump_clock: MockClock) -> None:
+    clock, door = make_clock(), ButtonDoor()
+    telegram = MemoryTelegram(clock)
+    async with gateway_running(telegram, door, clock) as life:
+        telegram.say(ADA, "/positions")
+        await until(lambda: len(life.shown(ADA)) == 2)
+        for _ in range(3):
+            telegram.press(ADA, "Sell all")
+        await until(lambda: PRESSED_AGAIN in life.shown(ADA))
+        await trio.sleep(10)
+        assert door.done == ["/positions", "/sell A all"]
+        assert life.shown(ADA).count(PRESSED_AGAIN) == 1
+        telegram.press(ADA, "Sell all")
+        await until(lambda: door.done == ["/positions", "/sell A all", "/sell A all"])
 
 
 async def test_a_reply_comes_when_the_wait_that_was_asked_for_is_over(autojump_clock: MockClock) -> None:
