@@ -36,6 +36,11 @@ def vault_codes(directory: Path) -> Path:
     return directory / "vault.codes"
 
 
+def vault_days(directory: Path) -> Path:
+    """What the vault of a data directory remembers of each wallet's day."""
+    return directory / "vault.days"
+
+
 def settings_file(given: str | None, directory: Path) -> Path | None:
     """The settings file: as given, else `bot.toml` in the data directory, None where there is none."""
     default = directory / "bot.toml"

@@ -13,7 +13,7 @@ from bot.errors import StartupError
 from bot.execution.leadership import Leadership
 from bot.foundation import BACKOFF
 from bot.keys import KeyRing
-from bot.paths import vault_codes, vault_socket
+from bot.paths import vault_codes, vault_days, vault_socket
 from bot.ports import Store, Vault
 from bot.profiles import profile_of
 from bot.signing_bounds import signing_bounds
@@ -54,7 +54,8 @@ class VaultDoor:
         expected_ids = sorted(await store.sealed_under())
         if self.socket is None:
             key, *former = keys.find_keys(self.ring, expected_ids, may_make=True)
-            guard = SigningGuard(signing_bounds(self.options.settings, is_local=self.ring.is_local), system_clock())
+            bounds = signing_bounds(self.options.settings, is_local=self.ring.is_local)
+            guard = SigningGuard(bounds, system_clock(), vault_days(self.options.directory))
             fernet = keys.fernet_key(self.options.settings.wallets)
             book = CodeBook(guard.clock, vault_codes(self.options.directory))
             inside = LocalVault(key, guard, self.leadership.check, former=former, fernet=fernet, book=book)

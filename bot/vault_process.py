@@ -21,7 +21,7 @@ from bot import logs, settings
 from bot.clock import system_clock
 from bot.errors import StartupError
 from bot.keys import KeyRing, fernet_key, find_keys
-from bot.paths import settings_file, vault_codes, vault_socket
+from bot.paths import settings_file, vault_codes, vault_days, vault_socket
 from bot.signing_bounds import signing_bounds
 from bot.vault.code_book import CodeBook
 from bot.vault.guard import SigningGuard
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         ring = KeyRing(chosen.wallets.master_key_file, directory, is_local, _say, chosen.wallets.former_keys)
         key, *former = find_keys(ring, arguments.key_id or (), may_make=arguments.make_key)
         logs.configure(chosen.logs.level, file=None if "JOURNAL_STREAM" in os.environ else directory / LOG_FILE)
-        guard = SigningGuard(signing_bounds(chosen, is_local=is_local), system_clock())
+        guard = SigningGuard(signing_bounds(chosen, is_local=is_local), system_clock(), vault_days(directory))
         book = CodeBook(guard.clock, vault_codes(directory))
         vault = LocalVault(key, guard, former=former, fernet=fernet_key(chosen.wallets), book=book)
         server = VaultServer(path, vault)

@@ -6,15 +6,15 @@ with a secret of his own. A line is on the disk before its answer is given; of a
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from bot.clock import Clock
-from bot.errors import CodeRefused, StartupError
+from bot.errors import CodeRefused
 from bot.trading.units import span
 from bot.vault import totp
+from bot.vault.lines import Lines
 
 FAILURES_MAX = 5  # wrong codes in a row; then a pause, which doubles with each five more
 PAUSE_MS = 15 * 60_000
@@ -37,17 +37,15 @@ class CodeBook:
 
     def __init__(self, clock: Clock, path: Path | None = None) -> None:
         """Raises StartupError for a file that cannot be used."""
-        self._clock, self._path = clock, path
-        self._users: dict[str, Remembered] = {}
-        if path is not None:
-            self._load(path)
+        self._clock = clock
+        self._users = Lines(path, Remembered, lambda line: line.user_id)
 
     def __repr__(self) -> str:
         return f"<CodeBook users={len(self._users)}>"
 
     def in_force(self, user_id: str) -> str | None:
         """The id of the secret whose codes count, None where none is known."""
-        known = self._users.get(user_id)
+        known = self._users.of(user_id)
         return known.secret_id or None if known is not None else None
 
     def take(self, user_id: str, secret_id: str, secret: bytes, code: str, used_step: int = 0) -> int:
@@ -55,7 +53,7 @@ class CodeBook:
 
         `used_step` is the last one that its note knows of.
         """
-        known, now_ms = self._users.get(user_id, Remembered(user_id)), self._clock.now_ms()
+        known, now_ms = self._users.of(user_id) or Remembered(user_id), self._clock.now_ms()
         if now_ms < known.closed_until_ms:
             left = span((known.closed_until_ms - now_ms) / 1000)
             raise CodeRefused(f"too many wrong codes; none is taken for {left}")
@@ -72,27 +70,10 @@ class CodeBook:
         """On the disk first. Raises CodeRefused where that takes none, and nothing has changed."""
         if line.user_id not in self._users and len(self._users) >= USERS_MAX:
             raise CodeRefused("the vault remembers no more users; tell whoever runs this bot")
-        if self._path is not None:
-            try:
-                _append(self._path, _encoded(line))
-            except OSError as error:
-                raise CodeRefused(f"the vault's disk takes nothing ({error.strerror}); try again shortly") from None
-        self._users[line.user_id] = line
-
-    def _load(self, path: Path) -> None:
-        """Read the lines, but for a torn last one, whose answer was never given, and write them anew, one for each user."""
         try:
-            whole = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-            for number, content in enumerate(whole):
-                line = _decoded(content, path, number + 1)
-                self._users[line.user_id] = line
-            draft = path.with_name(f".{path.name}.draft")
-            draft.unlink(missing_ok=True)
-            _append(draft, b"".join(map(_encoded, self._users.values())))
-            draft.replace(path)
-            _sync_folder(path.parent)
+            self._users.keep(line)
         except OSError as error:
-            raise StartupError(f"{path}: what the vault remembers cannot be used: {error.strerror}") from None
+            raise CodeRefused(f"the vault's disk takes nothing ({error.strerror}); try again shortly") from None
 
 
 def _failed(known: Remembered, now_ms: int) -> Remembered:
@@ -100,34 +81,3 @@ def _failed(known: Remembered, now_ms: int) -> Remembered:
     rounds, rest = divmod(failures, FAILURES_MAX)
     pause_ms = 0 if rest else min(PAUSE_MAX_MS, PAUSE_MS << min(rounds - 1, 10))
     return msgspec.structs.replace(known, failures=failures, closed_until_ms=now_ms + pause_ms)
-
-
-def _encoded(line: Remembered) -> bytes:
-    return msgspec.json.encode(line) + b"\n"
-
-
-def _decoded(content: bytes, path: Path, number: int) -> Remembered:
-    try:
-        return msgspec.json.decode(content, type=Remembered)
-    except msgspec.DecodeError:
-        raise StartupError(f"{path}: line {number} is none of the vault's; put the file back as it was") from None
-
-
-def _append(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        written = os.write(descriptor, content)
-        if written != len(content):
-            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
-            raise OSError(None, "no space is left")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import SigningRefused
 from bot.ports import Signing
+from bot.vault.day_book import DayBook
 from bot.vault.policy import Bounds, Kind, Outlay, judge
 
-DAY_MS = 86_400_000
 # Different messages of one intent. An order signs eight times at most, and a sale on two blockhashes each time.
 MESSAGES_MAX = 16
 INTENTS_KEPT = 50_000  # those beyond are forgotten, oldest first; what a day may take holds without them
@@ -32,25 +33,17 @@ class _Intent:
     messages: set[bytes] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class _Day:
-    """What a wallet's day has taken so far; `number` counts days since 1970 in UTC."""
-
-    number: int
-    entries_lamports: int = 0
-    costs_lamports: int = 0
-
-
 class SigningGuard:
     """Judges each message and keeps the count. Whoever signs asks `judge` first, and `charge` right before it signs."""
 
-    def __init__(self, bounds: Bounds, clock: Clock) -> None:
+    def __init__(self, bounds: Bounds, clock: Clock, days: Path | None = None) -> None:
+        """`days` is the file of the days' counts, which then outlive this process; raises StartupError for one of no use."""
         self.bounds, self.clock = bounds, clock
         self._intents: OrderedDict[str, _Intent] = OrderedDict()
-        self._days: dict[str, _Day] = {}
+        self._days = DayBook(bounds, clock, days)
 
     def __repr__(self) -> str:
-        return f"<SigningGuard intents={len(self._intents)} wallets={len(self._days)}>"
+        return f"<SigningGuard intents={len(self._intents)} {self._days!r}>"
 
     def judge(self, address: str, asked: Signing) -> Outlay:
         """What a message takes from a wallet; raises SigningRefused. Changes nothing."""
@@ -70,7 +63,7 @@ class SigningGuard:
             raise SigningRefused(f"intent {asked.intent_id} has signed {MESSAGES_MAX} messages already")
         if intent.trade_lamports + outlay.trade_lamports > self.bounds.trade_lamports:
             raise SigningRefused(f"intent {asked.intent_id} has spent what one order may spend")
-        self._count_day(address, outlay)
+        self._days.count(address, outlay)
         intent.trade_lamports += outlay.trade_lamports
         intent.messages.add(digest)
         self._keep(asked.intent_id, intent)
@@ -86,23 +79,3 @@ class SigningGuard:
         self._intents.move_to_end(intent_id)
         while len(self._intents) > INTENTS_KEPT:
             self._intents.popitem(last=False)
-
-    def _count_day(self, address: str, outlay: Outlay) -> None:
-        """Buys and sales have counts of their own, so that nobody who could buy is kept from selling."""
-        number = self.clock.now_ms() // DAY_MS
-        day = self._days.get(address)
-        if day is None or day.number < number:
-            day = _Day(number)
-        if outlay.kind is Kind.BUY:
-            entries = day.entries_lamports + outlay.trade_lamports + outlay.costs_lamports
-            if entries > self.bounds.day_lamports:
-                raise SigningRefused(f"wallet {address} has spent what it may in a day, vault.max_day_sol")
-            day.entries_lamports = entries
-        else:
-            costs = day.costs_lamports + outlay.costs_lamports
-            if costs > self.bounds.day_costs_lamports:
-                raise SigningRefused(
-                    f"wallet {address} has paid the fees that it may in a day, vault.max_day_costs_sol"
-                )
-            day.costs_lamports = costs
-        self._days[address] = day

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from trio.testing import MockClock
 
 from bot.trading.intent import Side
-from bot.vault import policy
+from bot.vault import guard, policy
+from bot.vault.day_book import DayBook
 from tests.vault.fuzz.robbery import Robbed, rob
 
 REQUESTS = 1_500
@@ -14,9 +17,9 @@ FOUND_WITHIN = 3_000
 
 
 async def test_requests_of_somebody_who_holds_the_socket_move_no_value_outside_the_policy(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    seen = await rob(20_261_121, REQUESTS)
+    seen = await rob(20_261_121, REQUESTS, tmp_path)
     assert seen["signed, and lands"] > 100, "else nothing was tried"
     assert seen["refused by policy"] > REQUESTS // 4
     assert min(seen["refused by key"], seen["refused by epoch"]) > 0
@@ -26,8 +29,17 @@ async def test_requests_of_somebody_who_holds_the_socket_move_no_value_outside_t
 
 @pytest.mark.parametrize("hole", ["_read_transfer", "_read_token_call", "_read_opening", "launchpad_trade"])
 async def test_a_policy_with_a_hole_is_robbed(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, hole: str
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hole: str
 ) -> None:
     monkeypatch.setattr(policy, hole, lambda *_: (Side.SELL, 0))
     with pytest.RaisesGroup(Robbed, flatten_subgroups=True):
-        await rob(1, FOUND_WITHIN)
+        await rob(1, FOUND_WITHIN, tmp_path)
+
+
+async def test_a_vault_that_forgets_what_its_days_took_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever can have it started again has a day's allowance each time."""
+    monkeypatch.setattr(guard, "DayBook", lambda bounds, clock, path: DayBook(bounds, clock))
+    with pytest.RaisesGroup(pytest.RaisesExc(Robbed, match="a day takes"), flatten_subgroups=True):
+        await rob(1, FOUND_WITHIN, tmp_path)

@@ -17,8 +17,9 @@ from bot.ports import Signing, Wallet
 from bot.trading.intent import Mode, Side
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.units import LAMPORTS_PER_SOL as SOL
+from bot.vault.day_book import DAY_MS
 from bot.vault.envelope import seal
-from bot.vault.guard import DAY_MS, MESSAGES_MAX
+from bot.vault.guard import MESSAGES_MAX
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from bot.vault.policy import Bounds, Kind, Outlay, judge

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 import trio
@@ -29,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     robbed: list[BaseException] = []
     try:
-        seen = trio.run(rob, arguments.seed, arguments.requests, clock=MockClock(autojump_threshold=0))
+        with tempfile.TemporaryDirectory() as folder:
+            clock = MockClock(autojump_threshold=0)
+            seen = trio.run(rob, arguments.seed, arguments.requests, Path(folder), clock=clock)
         for what, count in sorted(seen.items()):
             print(f"{count:>9} {what}", flush=True)
     except* Robbed as group:

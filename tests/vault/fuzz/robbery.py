@@ -22,9 +22,12 @@ from bot.clock import Clock
 from bot.localnet.accounts import Account
 from bot.ports import SealedKey, Signing, Wallet
 from bot.trading.intent import Mode
+from bot.trading.units import LAMPORTS_PER_SOL as SOL
 from bot.vault import protocol
+from bot.vault.code_book import CodeBook
+from bot.vault.day_book import DAY_MS
 from bot.vault.envelope import seal
-from bot.vault.guard import DAY_MS, SigningGuard
+from bot.vault.guard import SigningGuard
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from bot.vault.policy import TIP_ACCOUNTS
@@ -35,9 +38,14 @@ from tests.vault.fuzz.withdrawals import DELAY_MS, THIEF, USER, Safe
 from tests.vault.vault_samples import BOUNDS
 
 WITHDRAWALS = 20  # of a batch
-DAY_OF_REQUESTS = 2_000  # after so many the vault's clock shows the next day
+LIFE_OF_REQUESTS = 200  # after so many the vault is killed and started again
+DAY_OF_REQUESTS = 2_000  # after so many its clock shows the next day
+DAY_LAMPORTS = 4 * SOL  # less than somebody takes in a day whom nobody counts
 MASTER = MasterKey("fuzz", bytes(range(32)))
 MESSAGE_COSTS = 5_000 + BOUNDS.fee_lamports + BOUNDS.tip_lamports
+BOUNDS_HERE = replace(
+    BOUNDS, day_lamports=DAY_LAMPORTS, day_costs_lamports=DAY_LAMPORTS // 4, address_delay_ms=DELAY_MS
+)
 FREE = frozenset({at.TOKEN_PROGRAM, at.TOKEN_2022_PROGRAM})
 DELEGATE, CLOSER = slice(72, 76), slice(129, 133)
 NONE = bytes(4)
@@ -97,7 +105,7 @@ class Robbery:
         if asked.message not in self.signed:
             self.signed.add(asked.message)
             self.day_lamports += max(0, lost)
-        if self.day_lamports > BOUNDS.day_lamports + BOUNDS.day_costs_lamports:
+        if self.day_lamports > BOUNDS_HERE.day_lamports + BOUNDS_HERE.day_costs_lamports:
             raise Robbed(f"a day takes {self.day_lamports} lamports")
 
     def _is_own(self, account: Account | None) -> bool:
@@ -125,31 +133,44 @@ def _amount(account: Account | None) -> int:
     return 0 if account is None else int.from_bytes(account.data[64:72], "little")
 
 
-async def rob(seed: int, requests: int) -> Counter[str]:
-    """Play one run; what was seen. Raises Robbed."""
+@dataclass(slots=True)
+class Lives:
+    """A vault that is killed and started again, on its own files, whenever whoever attacks it likes."""
+
+    folder: Path
+    moment: list[int] = field(default_factory=lambda: [100 * DAY_MS])
+
+    def vault(self) -> LocalVault:
+        clock = Clock(lambda: self.moment[0], lambda: "")
+        guard = SigningGuard(BOUNDS_HERE, clock, self.folder / "days")
+        return LocalVault(MASTER, guard, book=CodeBook(clock, self.folder / "codes"))
+
+
+async def rob(seed: int, requests: int, folder: Path) -> Counter[str]:
+    """Play one run, whose vaults keep their files in a folder; what was seen. Raises Robbed."""
     draw = random.Random(seed)
     market = await open_market(seed)
     robbery, thief = Robbery(market), Thief(market, draw)
-    moment = [100 * DAY_MS]
-    bounds = replace(BOUNDS, address_delay_ms=DELAY_MS)
-    vault = LocalVault(MASTER, SigningGuard(bounds, Clock(lambda: moment[0], lambda: "")))
+    lives = Lives(folder)
     wallets, keys = _people(market)
-    safe = Safe(*wallets, row_of(wallets[0], keys[0]), moment)
-    await safe.open(vault, keys)
-    ours, theirs = trio.testing.memory_stream_pair()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(VaultServer(Path("unused"), vault).converse, theirs)
-        await protocol.receive(ours, protocol.Greeting)
-        for done in range(0, requests, protocol.BATCH_MAX):
-            if done % DAY_OF_REQUESTS == 0:
-                moment[0] += DAY_MS
+    safe = Safe(*wallets, row_of(wallets[0], keys[0]), lives.moment)
+    await safe.open(lives.vault(), keys)
+    for begun in range(0, requests, LIFE_OF_REQUESTS):
+        ours, theirs = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(VaultServer(Path("unused"), lives.vault()).converse, theirs)
+            await protocol.receive(ours, protocol.Greeting)
+            robbery.seen["lives of the vault"] += 1
+            if begun % DAY_OF_REQUESTS == 0:
+                lives.moment[0] += DAY_MS
                 robbery.next_day()
                 await _withdrawals(ours, robbery, safe, [safe.honest()])
-            await _one_batch(ours, robbery, thief, min(protocol.BATCH_MAX, requests - done) - WITHDRAWALS)
-            rows, bent = _rows(market), thief.attack().message
-            attacks = [safe.attack(draw, rows, bent) for _ in range(min(WITHDRAWALS, requests - done))]
-            await _withdrawals(ours, robbery, safe, attacks)
-        nursery.cancel_scope.cancel()
+            for done in range(begun, min(begun + LIFE_OF_REQUESTS, requests), protocol.BATCH_MAX):
+                await _one_batch(ours, robbery, thief, min(protocol.BATCH_MAX, requests - done) - WITHDRAWALS)
+                rows, bent = _rows(market), thief.attack().message
+                attacks = [safe.attack(draw, rows, bent) for _ in range(min(WITHDRAWALS, requests - done))]
+                await _withdrawals(ours, robbery, safe, attacks)
+            nursery.cancel_scope.cancel()
     return robbery.seen
 
 

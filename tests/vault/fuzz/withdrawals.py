@@ -17,7 +17,7 @@ from solders.pubkey import Pubkey
 from bot.chain.transfers import build_transfer
 from bot.ports import SealedKey, SealedNote, TransferOrder, Wallet
 from bot.vault import protocol, totp
-from bot.vault.guard import DAY_MS
+from bot.vault.day_book import DAY_MS
 from bot.vault.local_vault import LocalVault
 from bot.vault.protocol import note_of
 
