@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -19,6 +19,7 @@ from bot.chain.named_transactions import ReadRecord, Recorded
 from bot.chain.pumpfun import events_in_logs, launchpad_events, tells_launch_or_trade
 from bot.chain.silence import Silence
 from bot.chain.slot_bound import SlotBound
+from bot.chain.stream_gap import COMPLETE_BEHIND_SLOTS, FetchSince, Mark, ToldUpTo, earlier, later, missed_since
 from bot.chain.subscriptions import Notification, Subscribe, Subscriptions
 from bot.chain.told import StreamStatistics, ToldEvents
 from bot.clock import Clock
@@ -36,13 +37,8 @@ SILENCE_S = 2.0  # a slot is due every 0.4 s
 RACED = 2  # endpoints that are followed at the same time, where there are as many
 REST_S = 1.0  # before an endpoint is tried again beside one that is followed
 
-CONFIRMED_AFTER_S = 1.0  # what was logged before a connection stood shows at `confirmed` by then
-MAX_REPAIR_SLOTS = 25  # ten seconds; launches that are older are too old to be hunted
-SLOT_MS = 400
+SLOT_S, SLOT_MS = 0.4, 400
 REPAIRS_AT_ONCE = 8
-
-# Signatures with their slots of the launchpad's transactions that succeeded, the newest first, down to a signature.
-FetchSince = Callable[[str], Awaitable[list[tuple[str, int]]]]
 
 WANTED = (
     Subscribe("logsSubscribe", [{"mentions": [str(PUMP_PROGRAM)]}, {"commitment": "processed"}]),
@@ -60,8 +56,7 @@ class _Connection:
     """One subscription: its number since the stream was made, its name, whose word it is, and where its events go.
 
     Its `lookups` outlive it, as long as the block that reads the events. Times are trio's. `slot` is the newest that it told,
-    `heard_at_s` is when it last told a new one, None before; `newest` is the signature and slot of the latest transaction
-    that it or the ones before it told of.
+    `heard_at_s` is when it last told a new one, None before; `told` is up to where it or the ones before it told everything.
     """
 
     number: int
@@ -69,10 +64,10 @@ class _Connection:
     teller: str
     events: EventQueue
     lookups: trio.Nursery
+    told: ToldUpTo
     opened_at_s: float | None = None
     heard_at_s: float | None = None
     slot: int = 0
-    newest: tuple[str, int] | None = None
 
 
 class PumpLaunchStream:
@@ -117,9 +112,9 @@ class PumpLaunchStream:
         self._others = others
         self._next = 0
         self._followed: dict[int, _Connection] = {}  # by the place of its endpoint among the sources
-        self._newest: tuple[str, int] | None = None
+        self._proven: Mark | None = None
         self._newest_slot = 0
-        self._missed_after: tuple[str, int] | None = None
+        self._missed_after: Mark | None = None
         self._connections = 0
         self._told = ToldEvents()
         self._looking_up = 0
@@ -180,7 +175,8 @@ class PumpLaunchStream:
             heard = self._counts.heard
             self._connections += 1
             teller = self._tellers[place] if self._others else ""
-            connection = _Connection(self._connections, source.name, teller, events, lookups, newest=self._newest)
+            told = ToldUpTo(self._proven)
+            connection = _Connection(self._connections, source.name, teller, events, lookups, told)
             self._followed[place] = connection
             try:
                 trouble = await self._follow(source, connection)
@@ -214,14 +210,14 @@ class PumpLaunchStream:
     # What was missed
 
     def _note_gap(self, lost: _Connection) -> None:
-        """Remember what a lost connection told last, unless another one was followed while it still told."""
-        if lost.newest is None or lost.heard_at_s is None:
+        """Remember up to where a lost connection told everything, unless another one was followed since long before that."""
+        if (mark := lost.told.mark) is None or lost.heard_at_s is None:
             return
         others = [one for one in self._followed.values() if one.heard_at_s is not None]
-        if any(one.opened_at_s is not None and one.opened_at_s <= lost.heard_at_s for one in others):
+        whole_at_s = lost.heard_at_s - COMPLETE_BEHIND_SLOTS * SLOT_S
+        if any(one.opened_at_s is not None and one.opened_at_s <= whole_at_s for one in others):
             return
-        if self._missed_after is None or lost.newest[1] < self._missed_after[1]:
-            self._missed_after = lost.newest
+        self._missed_after = earlier(self._missed_after, mark)
         if others:
             self._repair_soon(others[0])
 
@@ -231,24 +227,25 @@ class PumpLaunchStream:
             connection.lookups.start_soon(self._repair, self._missed_after, connection)
             self._missed_after = None
 
-    async def _repair(self, newest: tuple[str, int], connection: _Connection) -> None:
+    async def _repair(self, mark: Mark, connection: _Connection) -> None:
         """Read what was logged after a transaction while nobody was followed, oldest first, each once.
 
-        It counts as a connection of its own, so that nothing is told twice, whoever is quicker.
+        A gap whose repair is ended by the end of all connections is one of the next block's.
         """
-        signature, slot = newest
+        try:
+            await self._read_missed(mark, connection)
+        except trio.Cancelled:
+            self._missed_after = earlier(self._missed_after, mark)
+            raise
+
+    async def _read_missed(self, mark: Mark, connection: _Connection) -> None:
+        """It counts as a connection of its own, so that nothing is told twice, whoever is quicker."""
         self._connections += 1
         reader = replace(connection, number=self._connections)
-        await trio.sleep(CONFIRMED_AFTER_S)
-        try:
-            listed = await self._fetch_since(signature)
-        except ChainUnavailable as error:
-            log.warning("stream_gap_not_repaired", since_slot=slot, reason=str(error))
-            return
-        newest_slot = max((one[1] for one in listed), default=slot)
-        since_slot = max(slot, newest_slot - MAX_REPAIR_SLOTS)
-        missed = [one for one in reversed(listed) if one[1] >= since_slot and not self._told.knows(one[0])]
-        log.info("stream_gap", since_slot=slot, transactions=len(missed))
+        listed = await missed_since(self._fetch_since, mark)
+        newest_slot = max((one[1] for one in listed), default=0)
+        missed = [one for one in listed if not self._told.knows(one[0])]
+        log.info("stream_gap", since_slot=mark[1], transactions=len(missed))
         limit = trio.CapacityLimiter(REPAIRS_AT_ONCE)
         payloads: dict[str, Recorded] = {}
 
@@ -313,6 +310,8 @@ class PumpLaunchStream:
     def _note_slot(self, connection: _Connection, slot: int) -> None:
         """A slot was told. Only a new one is a sign of life; the first of a connection has to be new to the stream."""
         before = connection.slot or self._newest_slot
+        connection.told.reached(slot)
+        self._proven = later(self._proven, connection.told.proven)
         connection.slot, self._newest_slot = max(connection.slot, slot), max(self._newest_slot, slot)
         if slot <= before:
             return
@@ -334,7 +333,7 @@ class PumpLaunchStream:
         except wire.UNREADABLE:
             raise ChainUnavailable(f"{connection.name}: a notification of another shape") from None
         self._note_slot(connection, told.context.slot)
-        self._newest = connection.newest = (told.value.signature, told.context.slot)
+        connection.told.told(told.value.signature, told.context.slot)
         self._counts.transactions += 1
         if told.value.err is not None:
             self._counts.failed_transactions += 1

@@ -232,6 +232,75 @@ async def test_what_was_logged_while_nobody_was_followed_is_read_afterwards_once
     assert (stream.statistics().gaps, stream.statistics().repaired) == (1, 2)
 
 
+async def _trade_of(signature: str) -> Recorded:
+    await trio.sleep(0.1)
+    return Recorded(9, (TRADE,))
+
+
+class History:
+    """What the chain lists of slots 8 to 10, newest first, and who asks; for a while nobody answers."""
+
+    def __init__(self, *listed: tuple[str, int], away_for: int = 0) -> None:
+        self.asked: list[str] = []
+        self._listed, self._away_for = listed, away_for
+
+    async def since(self, signature: str) -> list[tuple[str, int]]:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(signature)
+        if len(self.asked) <= self._away_for:
+            raise ChainUnavailable("nobody answers")
+        names = [name for name, _ in self._listed]
+        return list(self._listed[: names.index(signature) if signature in names else None])
+
+
+async def test_what_stands_before_the_last_message_in_its_slot_is_found_when_all_fell_silent_there(
+    autojump_clock: MockClock,
+) -> None:
+    """Slot 9 lists `launch` before `c`, which was done and told first, when both connections fell silent."""
+    history = History(("d", 10), ("c", 9), ("launch", 9), ("b", 8), ("a", 6))
+    told = [trade("a", at_slot=6), slot(7), trade("b", at_slot=8), trade("c", at_slot=9)]
+    stream = _stream(
+        Scripts("a:2", [*told, LOST], [2.0, slot(20), 1.9, slot(21), 1.9]),
+        Scripts("b:2", [*told, LOST]),
+        fetch=_trade_of,
+        since=history.since,
+    )
+    seen: list[str] = []
+    for _ in range(2):
+        seen += (await _until_lost(stream))[0]
+    assert set(history.asked) == {"a"}
+    assert sorted(seen) == ["a", "b", "c", "d", "launch"]
+
+
+async def test_a_gap_is_not_forgotten_because_all_connections_end_while_it_is_read(autojump_clock: MockClock) -> None:
+    history = History(("z", 20), ("b", 9), ("a", 6))
+    next_block = [trade("z", at_slot=20), slot(22), 0.5, LOST]
+    scripts = [trade("a", at_slot=6), slot(8), LOST], next_block, [slot(30), 1.9, slot(31), 1.9]
+    stream = _stream(Scripts("a:2", *scripts), fetch=_trade_of, since=history.since)
+    seen = [(await _until_lost(stream))[0] for _ in scripts]
+    assert seen == [["a"], ["z"], ["b"]]
+
+
+async def test_a_gap_is_read_once_somebody_answers(autojump_clock: MockClock) -> None:
+    history = History(("b", 9), ("a", 6), away_for=3)
+    talking = [step for number in range(20, 26) for step in (slot(number), 1.9)]
+    stream = _stream(
+        Scripts("a:2", [trade("a", at_slot=6), slot(8), LOST], talking), fetch=_trade_of, since=history.since
+    )
+    seen = [(await _until_lost(stream))[0] for _ in range(2)]
+    assert (seen, len(history.asked)) == ([["a"], ["b"]], 4)
+
+
+async def test_who_was_opened_as_another_fell_silent_has_not_followed_for_it(autojump_clock: MockClock) -> None:
+    """The connection that is left was opened within the slots that the lost one has not told whole."""
+    history = History(("launch", 9), ("b", 9), ("a", 6))
+    first = [trade("a", at_slot=6), slot(8), 1.0, trade("b", at_slot=9), 0.3, slot(10), LOST]
+    second = [slot(8), 0.9, LOST], [slot(10), *[step for number in range(20, 26) for step in (1.9, slot(number))]]
+    stream = _stream(Scripts("a:2", first), Scripts("b:2", *second), fetch=_trade_of, since=history.since)
+    seen, _ = await _until_lost(stream)
+    assert sorted(seen) == ["a", "b", "launch"]
+
+
 async def test_a_loss_while_another_endpoint_is_followed_leaves_no_gap(autojump_clock: MockClock) -> None:
     stream = _stream(Scripts("a:2", [1.0, trade("1"), LOST]), Scripts("b:2", [trade("1"), 1.9, slot(10)]))
     await _until_lost(stream)
