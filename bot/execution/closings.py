@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
-import trio
 
 from bot.clock import Clock
-from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
-from bot.execution.in_flight import Followed, InFlight
+from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
+from bot.execution.departure import Departure
+from bot.execution.in_flight import InFlight
 from bot.execution.quoting import not_sent
 from bot.execution.sealed_keys import SealedKeys
-from bot.ports import Chain, ClosingOrder, Routing, Signing, Store, Submitted, Wallet
+from bot.ports import Chain, ClosingOrder, Signing, Store, Submitted, Wallet
 from bot.trading.closing import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, EmptyAccount, worth_closing
 from bot.trading.failures import order_failure
-from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, TradeRequest
+from bot.trading.intent import Attempt, Context, Intent, TradeRequest
 from bot.trading.risk_gate import Refused, refuse_paused
 
 log = structlog.get_logger()
@@ -39,6 +39,10 @@ class Closings:
     clock: Clock
     in_flight: InFlight
     pause_causes: Callable[[str, Context, str | None], tuple[str, ...]]
+
+    @property
+    def departure(self) -> Departure:
+        return Departure(self.store, self.chain, self.clock, self.in_flight)
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
         """What keeps a closing out before anybody is asked for anything."""
@@ -82,9 +86,12 @@ class Closings:
         except (SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             trouble = error
         if trouble is not None:  # outside of the handler: a stop that arrives now covers up no error
-            await self._give_up(intent, order_failure(trouble))
+            failure = order_failure(trouble)
+            log.info("closing_given_up", intent=intent.id, reason=failure)
+            await self.departure.give_up(intent, failure)
             return not_sent(trouble)
-        return await self._let_go(intent, wallet, attempt)
+        sent, _ = await self.departure.leave(intent, wallet, attempt)
+        return Submitted(sent, f"closing {len(sent.request.closes)} emptied token accounts")
 
     async def _sign(self, intent: Intent, wallet: Wallet, accounts: tuple[EmptyAccount, ...]) -> Attempt:
         """Sign and commit the bytes, on a blockhash with little life left, so that its outcome is known soon."""
@@ -94,40 +101,4 @@ class Closings:
         if refused := refuse_paused(intent.request, causes):
             raise Conflict(refused.reason)
         raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, "", message)))
-        attempt = Attempt(
-            signature=signature,
-            intent_id=intent.id,
-            number=1,
-            raw=raw,
-            last_valid_block_height=blockhash.last_valid_block_height,
-            token_raw=0,
-            limit_raw=0,
-            state=AttemptState.SIGNED,
-            created_at_ms=self.clock.now_ms(),
-            fee_lamports=FEE_LAMPORTS,
-        )
-        await self.store.record_attempt(attempt)
-        log.info("attempt_signed", intent=intent.id, number=1, signature=signature, fee_lamports=FEE_LAMPORTS)
-        return attempt
-
-    async def _let_go(self, intent: Intent, wallet: Wallet, attempt: Attempt) -> Submitted:
-        """The row says that the bytes leave, somebody follows them, and they leave."""
-        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
-        sent = replace(intent, state=IntentState.SENT)
-        self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
-        self.in_flight.count(intent.id, [attempt])
-        routing = Routing(protected=False, user_id=intent.request.user_id, side=intent.request.side)
-        try:
-            await self.chain.send(attempt.raw, routing)
-        except (Unavailable, SendRejected) as error:
-            log.warning("send_failed", intent=intent.id, signature=attempt.signature, reason=str(error))
-        else:
-            log.info("attempt_sent", intent=intent.id, signature=attempt.signature, protected=False)
-        return Submitted(sent, f"closing {len(intent.request.closes)} emptied token accounts")
-
-    async def _give_up(self, intent: Intent, failure: str) -> None:
-        log.info("closing_given_up", intent=intent.id, reason=failure)
-        try:
-            await self.store.close_unfilled(intent.id, IntentState.CANCELLED, failure, now_ms=self.clock.now_ms())
-        except Conflict as error:
-            log.warning("intent_moved_on", intent=intent.id, reason=str(error))
+        return await self.departure.commit(intent, raw, signature, blockhash, FEE_LAMPORTS)

@@ -14,12 +14,13 @@ import structlog
 import trio
 
 from bot.clock import Clock, day_of, day_start_ms
-from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected, Unavailable
+from bot.errors import ChainUnavailable, Conflict, DecodeError, KeyUnavailable, SendRejected
 from bot.execution.at_once import at_once
 from bot.execution.balance_book import BalanceBook
 from bot.execution.day_loss import closed_by_loss, unrealized
+from bot.execution.departure import Departure
 from bot.execution.exit_balances import ExitBalances
-from bot.execution.in_flight import Followed, InFlight
+from bot.execution.in_flight import InFlight
 from bot.execution.landing_costs import LandingCosts
 from bot.execution.lanes import exit_lane
 from bot.execution.policy import Policy
@@ -35,7 +36,6 @@ from bot.ports import (
     Blockhash,
     Chain,
     Gate,
-    Routing,
     Signing,
     Snipe,
     SnipeRun,
@@ -58,6 +58,8 @@ from bot.trading.venue import program_of
 log = structlog.get_logger()
 
 SETTINGS_HOLD_S = 1.0  # those that a sniper judged by serve its order too; the gate reads them in its own transaction
+
+NOT_TAKEN = "signed, but no route took it yet; it is sent again until it lands or expires"
 
 PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
 
@@ -173,7 +175,7 @@ class Pipeline:
         except (CannotPrepareError, SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             trouble = error
         if trouble is not None:  # outside of the handler: a stop that arrives now covers up no error
-            await self._give_up(admitted, order_failure(trouble))
+            await self.departure.give_up(admitted, order_failure(trouble))
             bound.warning("intent_given_up", reason=str(trouble))
             return not_sent(trouble)
         bound.info(
@@ -187,11 +189,9 @@ class Pipeline:
         return await self._let_go(admitted, wallet, order, attempt)
 
     async def _let_go(self, intent: Intent, wallet: Wallet, order: SwapOrder, attempt: Attempt) -> Submitted:
-        """The row says already that the bytes leave; somebody follows them, and they leave."""
-        sent = replace(intent, state=IntentState.SENT)
-        self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
-        self.in_flight.count(intent.id, [attempt])
-        return Submitted(sent, await self._send(intent, attempt, order))
+        """Let the bytes leave, which the row says already, and say what was ordered."""
+        sent, is_taken = await self.departure.leave(intent, wallet, attempt, protected=order.tip_lamports > 0)
+        return Submitted(sent, _what(order) if is_taken else NOT_TAKEN)
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
         """What a pause or a freeze keeps out, before anybody is asked for anything; the gate judges it again in its turn."""
@@ -210,6 +210,10 @@ class Pipeline:
         if refused := refuse_paused(request, causes):
             raise CannotPrepareError(refused.reason, refused.code)
         return priced
+
+    @property
+    def departure(self) -> Departure:
+        return Departure(self.store, self.chain, self.clock, self.in_flight)
 
     @property
     def costs(self) -> LandingCosts:
@@ -376,25 +380,8 @@ class Pipeline:
             raise CannotPrepareError(refused.reason, refused.code)
         return self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, order.mint, message)))
 
-    async def _send(self, intent: Intent, attempt: Attempt, order: SwapOrder) -> str:
-        """Let the bytes leave. Whatever the routes answer, the confirmation watcher follows the attempt to its end."""
-        request = intent.request
-        routing = Routing(protected=order.tip_lamports > 0, user_id=request.user_id, side=request.side)
-        try:
-            await self.chain.send(attempt.raw, routing)
-        except (Unavailable, SendRejected) as error:
-            log.warning("send_failed", intent=attempt.intent_id, signature=attempt.signature, reason=str(error))
-            return "signed, but no route took it yet; it is sent again until it lands or expires"
-        log.info("attempt_sent", intent=attempt.intent_id, signature=attempt.signature, protected=routing.protected)
-        if order.side is Side.BUY:
-            return (
-                f"buying for {format_sol(order.spend_lamports)} SOL, at least {format_tokens(order.limit_raw)} tokens"
-            )
-        return f"selling {format_tokens(order.token_raw)} tokens for at least {format_sol(order.limit_raw)} SOL"
 
-    async def _give_up(self, intent: Intent, failure: str) -> None:
-        """Nothing was signed, or the row says so: end the intent and release what it reserved."""
-        try:
-            await self.store.close_unfilled(intent.id, IntentState.CANCELLED, failure, now_ms=self.clock.now_ms())
-        except Conflict as error:
-            log.warning("intent_moved_on", intent=intent.id, reason=str(error))
+def _what(order: SwapOrder) -> str:
+    if order.side is Side.BUY:
+        return f"buying for {format_sol(order.spend_lamports)} SOL, at least {format_tokens(order.limit_raw)} tokens"
+    return f"selling {format_tokens(order.token_raw)} tokens for at least {format_sol(order.limit_raw)} SOL"

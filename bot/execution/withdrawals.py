@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
-import trio
 
 from bot.clock import Clock
 from bot.errors import (
@@ -20,14 +19,14 @@ from bot.errors import (
     DecodeError,
     KeyUnavailable,
     SendRejected,
-    Unavailable,
 )
-from bot.execution.in_flight import Followed, InFlight
+from bot.execution.departure import Departure
+from bot.execution.in_flight import InFlight
 from bot.execution.quoting import not_sent
 from bot.execution.sealed_keys import SealedKeys
-from bot.ports import Chain, NoteKind, Routing, SealedNote, Store, Submitted, TransferOrder, Wallet, Withdrawing
+from bot.ports import Chain, NoteKind, SealedNote, Store, Submitted, TransferOrder, Wallet, Withdrawing
 from bot.trading.failures import order_failure
-from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Mode, TradeRequest
+from bot.trading.intent import Attempt, Context, Intent, IntentState, Mode, TradeRequest
 from bot.trading.risk_gate import Refused, refuse_frozen
 from bot.trading.units import format_sol, span
 from bot.trading.withdrawal import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, refuse_dust, withdrawable_lamports
@@ -50,6 +49,10 @@ class Withdrawals:
     clock: Clock
     in_flight: InFlight
     pause_causes: Callable[[str, Context, str | None], tuple[str, ...]]
+
+    @property
+    def departure(self) -> Departure:
+        return Departure(self.store, self.chain, self.clock, self.in_flight)
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
         """What keeps a withdrawal out before anybody is asked for anything."""
@@ -110,7 +113,8 @@ class Withdrawals:
                 intent, "its code was not taken" if isinstance(trouble, CodeRefused) else order_failure(trouble)
             )
             return Refused("code", str(trouble)) if isinstance(trouble, CodeRefused) else not_sent(trouble)
-        return await self._let_go(intent, wallet, attempt)
+        sent, _ = await self.departure.leave(intent, wallet, attempt)
+        return Submitted(sent, _what(sent))
 
     async def _planned(
         self, request: TradeRequest, intent_id: str, wallet_lamports: int, target_lamports: int
@@ -142,44 +146,13 @@ class Withdrawals:
             raise Conflict(refused.reason)
         signed = await self.keys.sign_withdrawal(wallet, Withdrawing(intent.id, message, allowed, current, code))
         raw, signature = self.chain.assemble(message, signed.signature)
-        attempt = Attempt(
-            signature=signature,
-            intent_id=intent.id,
-            number=1,
-            raw=raw,
-            last_valid_block_height=blockhash.last_valid_block_height,
-            token_raw=0,
-            limit_raw=0,
-            state=AttemptState.SIGNED,
-            created_at_ms=self.clock.now_ms(),
-            fee_lamports=FEE_LAMPORTS,
-        )
-        await self.store.record_attempt(attempt)
-        log.info("attempt_signed", intent=intent.id, number=1, signature=signature, fee_lamports=FEE_LAMPORTS)
+        attempt = await self.departure.commit(intent, raw, signature, blockhash, FEE_LAMPORTS)
         await self.store.keep_notes(wallet.user_id, {NoteKind.CODE: signed.current}, "code used", self.clock.now_ms())
         return attempt
 
-    async def _let_go(self, intent: Intent, wallet: Wallet, attempt: Attempt) -> Submitted:
-        """The row says that the bytes leave, somebody follows them, and they leave."""
-        await self.store.mark_sent(attempt.signature, self.clock.now_ms())
-        sent = replace(intent, state=IntentState.SENT)
-        self.in_flight.follow(Followed(sent, attempt, wallet.address, sent_at_s=trio.current_time()))
-        self.in_flight.count(intent.id, [attempt])
-        routing = Routing(protected=False, user_id=intent.request.user_id, side=intent.request.side)
-        try:
-            await self.chain.send(attempt.raw, routing)
-        except (Unavailable, SendRejected) as error:
-            log.warning("send_failed", intent=intent.id, signature=attempt.signature, reason=str(error))
-        else:
-            log.info("attempt_sent", intent=intent.id, signature=attempt.signature, protected=False)
-        return Submitted(sent, _what(sent))
-
     async def _give_up(self, intent: Intent, failure: str) -> None:
         log.info("withdrawal_given_up", intent=intent.id, reason=failure)
-        try:
-            await self.store.close_unfilled(intent.id, IntentState.CANCELLED, failure, now_ms=self.clock.now_ms())
-        except Conflict as error:
-            log.warning("intent_moved_on", intent=intent.id, reason=str(error))
+        await self.departure.give_up(intent, failure)
 
 
 def _what(intent: Intent) -> str:

@@ -48,16 +48,14 @@ NOT_HERE = (
     "LookAhead.preview",  # somebody asks for a card
     "Quoting.warnings",
     "Quoting._withdrawable",
+    "Departure.commit",  # what is signed once, closings and withdrawals
+    "Departure.leave: store.mark_sent",
     "Closings._submit",  # an account has been empty for minutes, and a sale of everything leaves none
     "Closings._sign",
-    "Closings._let_go",
-    "Closings._give_up",
     "book_closing",
     "Withdrawals._submit",  # a user sends SOL out, with a code of his authenticator
     "Withdrawals._planned",
     "Withdrawals._sign",
-    "Withdrawals._let_go",
-    "Withdrawals._give_up",
     "SealedKeys.sign_withdrawal",
     "book_withdrawal",
     "StandingTurns._moved: store.standing_order",  # an order is cancelled at the moment in which it goes on
@@ -95,7 +93,7 @@ def _provoke(bot: RealBot, point: str) -> None:
         case "Quoting._refuse_holders":
             for user in ("demo-1", "demo-2"):
                 bot.command("chat", "--as", user, text="/settings max_top_holders 99%\n")
-        case "Pipeline._give_up":
+        case "Departure.give_up":
             bot.command(*HONEYPOTS)
         case "closed_by_loss":
             bot.command("chat", "--as", "demo-1", text="/status\n")

@@ -304,10 +304,10 @@ async def _nothing(_: Stage) -> None:
 
 _SENT = Doom("Pipeline._sign: store.record_attempt", after=True)
 _PLANNED = Doom("Pipeline._sign: store.record_attempt", after=False)
-_LEFT = Doom("Pipeline._send: chain.send", after=True)
-_CLOSING = Doom("Closings._sign: store.record_attempt", after=True)
+_LEFT = Doom("Departure.leave: chain.send", after=True)
+_CLOSING = Doom("Departure.commit: store.record_attempt", after=True)
 
-CLOSINGS = ("Closings._submit", "Closings._sign", "Closings._let_go")
+CLOSINGS = ("Closings._submit", "Closings._sign", "Departure.commit", "Departure.leave")
 BY_OTHERS = ("Reconciler._moved", "Reconciler._position")
 LEDGER = (
     "LedgerAudit._open",
@@ -335,7 +335,7 @@ SCENARIOS = (
     ),
     Scenario("buy more", Stage.hold, _buy),
     Scenario("sold too late", Stage.hold, _sell_too_late),
-    Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Pipeline._send", "Confirmer._settle")),
+    Scenario("sale in a pool", _hold_in_pool, _sell, only=("Pipeline._sign", "Departure.leave", "Confirmer._settle")),
     Scenario("buy elsewhere", _token_elsewhere, _buy, only=("Quoting._offer_to_buy", "Pipeline._prepare")),
     Scenario("sale elsewhere", _hold_elsewhere, _sell, only=("Quoting._sale", "Pipeline._sign", "Confirmer._settle")),
     Scenario("panic over a migration", Stage.hold, _panic_over_a_migration, only=("Pipeline.again", "Quoting._sale")),
@@ -363,7 +363,7 @@ SCENARIOS = (
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
     Scenario("given up and landed", Stage.new_token, given_up_and_landed, only=AFTER_ALL, forks=True),
     Scenario("close", _leave_an_account, _close, only=(*CLOSINGS, "book_closing")),
-    Scenario("close and pause", _leave_an_account, _close_and_pause, only=("Closings._give_up",)),
+    Scenario("close and pause", _leave_an_account, _close_and_pause, only=("Departure.give_up",)),
     Scenario("boot with a signed closing", _leave_an_account, _close, _CLOSING, only=("book_closing",)),
     Scenario("closing taken back", _leave_an_account, _close_and_take_back, only=FINALITY, forks=True),
     Scenario("moved by others", _nothing, _moved_by_others, only=LEDGER),

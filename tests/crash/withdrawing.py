@@ -18,8 +18,15 @@ from tests.storage.storage_samples import withdraw
 
 HOME = str(Keypair.from_seed(bytes([7]) * 32).pubkey())
 LAMPORTS = 10_000_000
-ROAD = ("Withdrawals._submit", "Withdrawals._planned", "Withdrawals._sign", "Withdrawals._let_go", "book_withdrawal")
-_SIGNED = Doom("Withdrawals._sign: store.record_attempt", after=True)
+ROAD = (
+    "Withdrawals._submit",
+    "Withdrawals._planned",
+    "Withdrawals._sign",
+    "Departure.commit",
+    "Departure.leave",
+    "book_withdrawal",
+)
+_SIGNED = Doom("Departure.commit: store.record_attempt", after=True)
 
 
 @dataclass(slots=True)
@@ -81,6 +88,6 @@ async def _withdraw_in_vain(stage: Stage) -> None:
 WITHDRAWING = (
     Scenario("withdraw", _allow, _withdraw, only=(*ROAD, "SealedKeys.sign_withdrawal")),
     Scenario("withdraw all", _allow, _withdraw_all, only=("Withdrawals._planned",)),
-    Scenario("withdraw in vain", _allow, _withdraw_in_vain, only=("Withdrawals._give_up",)),
+    Scenario("withdraw in vain", _allow, _withdraw_in_vain, only=("Departure.give_up",)),
     Scenario("boot with a signed withdrawal", _allow, _withdraw, _SIGNED, only=("book_withdrawal",)),
 )
