@@ -18,6 +18,7 @@ from bot.paths import control_socket, data_dir
 from bot.status_text import status_text
 from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
 from bot.trace_text import diag_text, trace_text
+from bot.train_cli import add_train, run_training
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     trace = verbs.add_parser("trace", help="one order's life with its times, from the first frame to the message")
     trace.add_argument("word", metavar="INTENT|SIGNATURE|POSITION", help="which; a position's story has all its orders")
+    add_train(verbs)
     diag = verbs.add_parser("diag", help="why a user's sniper bought or did not: each gate with its number")
     diag.add_argument("--user", metavar="ID", required=True, help="a handle or a Telegram id")
     diag.add_argument("what", nargs="?", choices=("snipe",), default="snipe", help="the sniper (default)")
@@ -180,6 +182,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "diag":
             answer = control.ask(control_socket(directory), {"verb": "diag", "user": arguments.user})
             print(json.dumps(answer, indent=2) if arguments.json else diag_text(answer))
+        case "train":
+            return run_training(arguments, directory)
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
     return 0

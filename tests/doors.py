@@ -34,7 +34,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.settings", "bot.logs", "bot.paths", "bot.status_text", "bot.trace_text"),
     ("bot.app",),
     ("bot.backtest",),
-    ("bot.top", "bot.database_faults", "bot.supervision_cli", "bot.keys_cli"),
+    ("bot.bar",),
+    ("bot.top", "bot.database_faults", "bot.supervision_cli", "bot.keys_cli", "bot.train_cli"),
     ("bot.cli",),
     ("bot.__main__",),
 )
@@ -74,6 +75,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "spl": ("bot.chain",),
     "polars": ("bot.analysis", "bot.recorder", "bot.backtest"),
     "lightgbm": ("bot.analysis",),
+    "numpy": ("bot.analysis.training",),
     "resvg_py": ("bot.pictures.process",),
     "time": ("bot.clock", "actors.runtime", "bot.localnet"),
     "random": ("bot.clock", "actors.runtime", "bot.localnet"),
@@ -84,7 +86,7 @@ _INPUT_OUTPUT = ("os", "pathlib", "socket", "subprocess", "threading", "tempfile
 PURE = {"bot.trading": _IMPURE + _INPUT_OUTPUT, "bot.analysis": ("trio", "asyncio", "logging", "structlog")}
 
 ISLAND = "bot.storage.island"
-HEAVY = ("lightgbm", "polars", "resvg_py")
+HEAVY = ("lightgbm", "polars", "numpy", "resvg_py")
 APP = "bot.app"
 CLI = "bot.cli"
 

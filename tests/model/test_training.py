@@ -1,0 +1,158 @@
+"""`bot train` on some minutes of the local market, and the model that it writes, as a bot meets it."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pytest
+
+from bot import cli
+from bot.analysis.model import FILE, HEADS, Model, ModelRefused
+from bot.analysis.training.evaluate import Trades, auc, difference, line
+from bot.analysis.vector import FEATURES
+from tests.model.market_samples import planned_file
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of some 500 launches."""
+    place = tmp_path_factory.mktemp("trained")
+    assert (
+        cli.main(["train", str(planned_file(place)), "--out", str(place / "model"), "--hold", "45", "--seed", "5"]) == 0
+    )
+    return place / "model"
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    shutil.copytree(folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def rows() -> list[list[float]]:
+    draw = np.random.default_rng(1)
+    drawn = draw.lognormal(0, 2, (200, len(FEATURES)))
+    drawn[draw.random(drawn.shape) < 0.2] = math.nan
+    return [[float(value) for value in row] for row in drawn]
+
+
+def test_single_rows_score_as_the_package_scores_them(folder: Path) -> None:
+    model = Model.load(folder)
+    told = rows()
+    for name in HEADS:
+        booster = lightgbm.Booster(model_file=str(folder / f"{name}.txt"))
+        expected = booster.predict(np.array(told), raw_score=True)
+        assert [model._heads[name].raw(row) for row in told] == pytest.approx(list(expected), abs=1e-12)
+
+
+def test_an_outcome_is_made_of_frequencies_and_quantiles_in_order(folder: Path) -> None:
+    model = Model.load(folder)
+    for row in (*rows(), [math.nan] * len(FEATURES), [1e9] * len(FEATURES), [-1e9] * len(FEATURES)):
+        outcome = model.predict(row)
+        assert min(outcome.rug_p, outcome.up_p, outcome.gain_p) >= 0.0
+        assert max(outcome.rug_p, outcome.up_p, outcome.gain_p) <= 1.0
+        assert outcome.q10 <= outcome.q50 <= outcome.q90
+        assert math.isfinite(outcome.mean)
+
+
+def test_what_training_measured_stands_with_the_model(folder: Path) -> None:
+    about = json.loads((folder / FILE).read_text("utf-8"))
+    assert {one["name"] for one in about["lines"]} == {"buy all", "random", "rules", "model"}
+    assert about["seed"] == 5
+    assert about["exits"]["max_hold_s"] == 45
+    for name in ("rug", "gain"):
+        assert about["metrics"][name]["auc"] > 0.6
+        assert abs(about["shuffled_auc"][name] - 0.5) < 0.1
+    assert sum(about["importance"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_a_model_of_other_features_is_refused_in_a_line(copy: Path) -> None:
+    about = json.loads((copy / FILE).read_text("utf-8"))
+    about["feature_hash"] = "of other features"
+    (copy / FILE).write_text(json.dumps(about), "utf-8")
+    with pytest.raises(
+        ModelRefused, match=r"has features of other features, this bot has \w+; train it again: bot train$"
+    ):
+        Model.load(copy)
+
+
+def test_a_file_that_was_cut_short_never_reaches_the_library(copy: Path) -> None:
+    text = (copy / "gain.txt").read_bytes()
+    (copy / "gain.txt").write_bytes(text[: len(text) // 2])
+    with pytest.raises(ModelRefused, match="is not the file that was trained"):
+        Model.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda about: about.pop("calibrations"), "is not as it was written"),
+        (lambda about: about["calibrations"]["gain"].update(gives=[]), "is not as it was written"),
+        (lambda about: about.update(format=99), "is no model of format"),
+        (lambda about: about["proofs"]["scores"]["rug"].__setitem__(0, 0.123), "scores otherwise here"),
+    ],
+)
+def test_what_does_not_fit_is_refused(copy: Path, change: object, said: str) -> None:
+    about = json.loads((copy / FILE).read_text("utf-8"))
+    change(about)  # type: ignore[operator]
+    (copy / FILE).write_text(json.dumps(about), "utf-8")
+    with pytest.raises(ModelRefused, match=said):
+        Model.load(copy)
+
+
+def test_no_model_at_all_is_told_with_its_cure(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="train a model: bot train"):
+        Model.load(tmp_path)
+
+
+def test_a_bot_that_serves_a_model_has_loaded_no_heavy_package(folder: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from bot.analysis.model import Model; from bot.analysis.vector import FEATURES;"
+        f"Model.load(Path({str(folder)!r})).predict([0.0] * len(FEATURES));"
+        "print(sorted({'lightgbm', 'polars', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_bad_data_ends_the_verb_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n", "utf-8")
+    assert cli.main(["train", str(tmp_path / "x.csv")]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("bot: ")
+    assert told.err.count("\n") == 1
+
+
+def test_an_interval_counts_creators_and_not_trades() -> None:
+    # One creator with a hundred gains says as much as one creator, whatever the number of trades.
+    change = np.array([1.0] * 100 + [-0.1] * 20)
+    alone = line("x", Trades(change, np.arange(120)), 1)
+    together = line("x", Trades(change, np.array([0] * 100 + list(range(1, 21)))), 1)
+    assert alone.mean == together.mean == pytest.approx(98 / 120)
+    assert together.low < 0 < alone.low
+    assert alone.without_best == pytest.approx(95 / 117)
+    assert alone.median == 1.0
+    assert alone.is_suspicious is False  # too few trades to say so
+
+
+def test_ways_are_compared_on_the_same_draws() -> None:
+    draw = np.random.default_rng(2)
+    common = np.repeat(draw.normal(0, 1, 30), 10)
+    cluster = np.repeat(np.arange(30), 10)
+    found = difference(Trades(common + 0.1, cluster), Trades(common, cluster), 1)
+    assert found == pytest.approx({"mean": 0.1, "low": 0.1, "high": 0.1})
+
+
+def test_ranking_is_counted_with_ties() -> None:
+    assert auc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, True, False, True])) == pytest.approx(0.875)
+    assert math.isnan(auc(np.array([1.0, 2.0]), np.array([True, True])))
