@@ -1,4 +1,4 @@
-"""Takes the launchpad's events, drops repeats, starts one tracker per new token and hands it that token's trades."""
+"""Takes the launchpad's events, drops repeats, has all trades measured, and starts a tracker per new token that is told them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from actors.runtime import Actor, Context
+from bot.execution.analysis_book import AnalysisBook
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
 
 log = structlog.get_logger()
@@ -43,8 +44,8 @@ class Hunted:
 class LaunchWatcher(Actor[None, LaunchpadEvent | ToldTwice]):
     """Its mailbox drops the oldest event when it overflows: an opinion lost is fine, a late one is worthless."""
 
-    def __init__(self, hunted: Hunted, start_tracker: StartTracker) -> None:
-        self._hunted, self._start_tracker = hunted, start_tracker
+    def __init__(self, hunted: Hunted, analyses: AnalysisBook, start_tracker: StartTracker) -> None:
+        self._hunted, self._analyses, self._start_tracker = hunted, analyses, start_tracker
 
     async def handle(self, ctx: Context, state: None, message: LaunchpadEvent | ToldTwice) -> None:
         if isinstance(message, ToldTwice):
@@ -53,12 +54,14 @@ class LaunchWatcher(Actor[None, LaunchpadEvent | ToldTwice]):
                 tracker.bear_out(message.event)
             return
         if isinstance(message, CurveTrade):
+            self._analyses.traded(message)
             if tracker := self._hunted.trackers.get(message.mint):
                 tracker.feed(message)
             return
         if message.mint in self._hunted.symbols:
             return
         self._remember(message)
+        self._analyses.launched(message)
         log.info(
             "token_detected", mint=message.mint, symbol=message.symbol, signature=message.signature, slot=message.slot
         )

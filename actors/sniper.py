@@ -62,6 +62,8 @@ class Sniper(Actor[None, Look]):
             launch_signature=message.launch.signature,
             created_at_ms=now_ms,
             seen_at_ms=message.launch.seen_at_ms,
+            version=opinion.version,
+            components=opinion.components,
         )
         if isinstance(verdict, Signal):
             await self._buy(Snipe(run, settings, read_at_s), verdict)

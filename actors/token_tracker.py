@@ -10,12 +10,15 @@ import structlog
 import trio
 
 from actors.runtime import Context
+from bot.analysis.facts import Facts
 from bot.analysis.features import Features
 from bot.analysis.opinion import BUY_BPS, CONFIDENCE_MAX_BPS, rule_opinion
 from bot.analysis.sentiment import Sentiment, tempered
+from bot.analysis.weighing import weighed
 from bot.analysis.witnessed_window import WitnessedWindow
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.analysis_book import AnalysisBook
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.trading.curve import Curve
@@ -59,6 +62,8 @@ class TokenTracker:
     accounts are not confirmed could not be made either. Once the token is promising, `rehearse` asks the chain for what
     entries need; nobody waits for it. Nobody buys by what one voice alone tells: of such trades none but the newest counts
     until another stream has told it, or the `witness`, who is asked when it comes to that, shows the reserves behind it.
+    What else is measured of the token is weighed when an opinion is about to be published, and takes confidence away; so
+    it may well be one voice's word.
     """
 
     launch: TokenLaunch
@@ -66,6 +71,7 @@ class TokenTracker:
     clock: Clock
     prices: PriceBook
     opinions: OpinionBook
+    analyses: AnalysisBook
     read_mint: ReadMint
     rehearse: Rehearse
     witness: Witness
@@ -127,11 +133,13 @@ class TokenTracker:
             if told.confidence_bps >= PROMISING_BPS and self._hazards is not None:
                 self._promising.set()
             opinion = self._borne_out(told)
+            is_over = trio.current_time() >= deadline_s
+            if is_over or (_is_strong(opinion) and self._hazards is not None):
+                opinion = self._weighed(opinion)
             self.opinions.note(self.launch, opinion)
-            strong = opinion.action is Action.BUY and opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
-            if strong and self._hazards is not None:
+            if _is_strong(opinion) and self._hazards is not None:
                 return opinion
-            if trio.current_time() >= deadline_s:
+            if is_over:
                 self._note_contradiction(told, opinion)
                 return opinion
             self._changed = trio.Event()
@@ -149,6 +157,13 @@ class TokenTracker:
         """What the rules say, and a little of what people write; that is as it stands, and nobody waits for it."""
         mood = self.moods.sentiment(self.launch.mint)
         return tempered(rule_opinion(features), mood, buy_bps=BUY_BPS, most_bps=CONFIDENCE_MAX_BPS)
+
+    def _weighed(self, opinion: Opinion) -> Opinion:
+        """With what else is measured of the token; without that where it was not measured."""
+        mint = self.launch.mint
+        self.analyses.learn(mint, Facts(sentiment=self.moods.sentiment(mint)))
+        analysis = self.analyses.analysis(mint, opinion.at_ms)
+        return opinion if analysis is None else weighed(opinion, analysis)
 
     def _note_contradiction(self, told: Opinion, opinion: Opinion) -> None:
         if told.action is Action.BUY and opinion.action is not Action.BUY:
@@ -185,10 +200,16 @@ class TokenTracker:
     async def _read_mint(self) -> None:
         while True:
             try:
-                self._hazards = hazards(await self.read_mint(self.launch.mint))
+                facts = await self.read_mint(self.launch.mint)
+                self._hazards = hazards(facts)
+                self.analyses.learn(self.launch.mint, Facts(mint=facts))
                 break
             except (LookupError, DecodeError, ChainUnavailable) as error:
                 log.debug("mint_not_read_yet", mint=self.launch.mint, reason=str(error))
             # Not in the handler: a stop in the middle of the rest would bring the error out as the tracker's failure.
             await trio.sleep(MINT_RETRY_S)
         self._changed.set()
+
+
+def _is_strong(opinion: Opinion) -> bool:
+    return opinion.action is Action.BUY and opinion.confidence_bps >= STRONG_CONFIDENCE_BPS

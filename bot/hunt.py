@@ -29,6 +29,7 @@ from actors.wallet_scanner import Followed, WalletScanner
 from bot.adapters import Adapters
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
@@ -70,8 +71,8 @@ class Hunt:
     """The hunt's dynamic children. `supervisor` finds a running supervisor by its path, or raises Unavailable.
 
     `observe_s` is how long a new token is watched before an opinion, and `moods` knows what people write of tokens.
-    `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions` and
-    `followed` are what the children have seen, for whoever shows it.
+    `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
+    `analyses` and `followed` are what the children have seen, for whoever shows it.
     """
 
     ports: InitVar[Adapters]
@@ -82,6 +83,7 @@ class Hunt:
     turns: StandingTurns
     observe_s: float
     moods: SocialBook
+    analyses: AnalysisBook
     supervisor: Callable[..., Supervisor]
     store: Store = field(init=False)
     chain: Chain = field(init=False)
@@ -266,6 +268,7 @@ class Hunt:
             self.clock,
             self.prices,
             self.opinions,
+            self.analyses,
             read_mint,
             self._rehearse,
             self._witness,

@@ -1,4 +1,4 @@
-"""What is kept of the market, and drawn, beside the road of money. Nothing here is asked by what trades."""
+"""What is kept of the market, measured and drawn beside the road of money. Nothing here is asked by what trades."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from actors.dollar_keeper import DollarKeeper
 from actors.hearsay_keeper import HearsayKeeper
+from actors.market_analyst import MarketAnalyst
 from actors.picture_drawer import PictureDrawer
 from actors.price_historian import PriceHistorian
 from actors.recorder import Recorder
@@ -14,6 +15,7 @@ from actors.runtime import Start
 from bot.adapters import Adapters, absent
 from bot.clock import rfc3339
 from bot.execution.alerts import Alert
+from bot.execution.analysis_book import AnalysisBook
 from bot.execution.dollar_book import DollarBook
 from bot.execution.hearsay_book import HearsayBook
 from bot.execution.price_book import PriceBook
@@ -34,6 +36,7 @@ class MarketData:
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
         self.hearsay = HearsayBook(clock, adapters.tellers)
         self.social = SocialBook(clock, adapters.social.first, adapters.social.instead)
+        self.analyses, self._chain, self._clock = AnalysisBook(), adapters.chain, clock
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self.drawer = None if begin is None else PictureDrawer(begin)
@@ -85,6 +88,7 @@ class MarketData:
         return {
             "dollar_keeper": absent if keeper is None else keeper.run,
             "hearsay_keeper": HearsayKeeper(heard).run if heard else absent,
+            "market_analyst": MarketAnalyst(self.analyses, self._chain, self._clock).run,
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,

@@ -43,6 +43,7 @@ STATIC = (
     "wallet_stream",
     "account_closer",
     "recorder",
+    "market_analyst",
     "price_historian",
     "dollar_keeper",
     "picture_drawer",

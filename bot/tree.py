@@ -191,6 +191,7 @@ class TradingBot:
             observe_s=self.observe_s,
             supervisor=self.supervisor,
             moods=self.market.social,
+            analyses=self.market.analyses,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:
@@ -256,7 +257,7 @@ class TradingBot:
             "sale_follower": SaleFollower(self.desk, self.in_flight, clock, self.care.orphans).run,
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
-            "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.track),
+            "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.analyses, self.hunt.track),
             "hunt_keeper": self.hunt_keeper.run,
             "wallet_stream": WalletStreamLink(self.adapters.wallet_news, self.hunt.followed).run,
             "account_closer": AccountCloser(

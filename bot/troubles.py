@@ -47,6 +47,7 @@ FIXED = {
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
     "wallet_stream": ("the stream of followed wallets", "what they trade is read from their histories, later"),
     "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),
+    "market_analyst": ("the ranking of tokens", "trading goes on; ranking and market are those of before"),
     "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),
     "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),
     "picture_drawer": ("the drawing of pictures", "trading goes on; answers come without their pictures"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.analysis.regime import UNKNOWN_REGIME, Regime
+from bot.analysis.sentiment import Sentiment
 from bot.trading.holders import Holders
 from bot.trading.metadata import TokenMetadata
 from bot.trading.token_check import MintFacts, cautions, hazards
@@ -26,18 +27,6 @@ class CreatorPast:
     quick_exits: int
     graduated: int
     best_peak: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sentiment:
-    """What people write about a token. `score` is -1 to 1, 0 for neutral; NaN where nobody was asked, or long ago.
-
-    `mentions` are those of the last hour and `mentions_before` those of the hour before it, bots and repeats taken out.
-    """
-
-    score: float = math.nan
-    mentions: float = math.nan
-    mentions_before: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +60,7 @@ class Learnt:
         self.creator: CreatorPast | None = None
         self.metadata: TokenMetadata | None = None
         self.regime = UNKNOWN_REGIME
-        self.sentiment = Sentiment()
+        self.sentiment = Sentiment(0)
 
     def learn(self, facts: Facts) -> None:
         """Take what is told; the rest stays."""

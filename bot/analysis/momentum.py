@@ -25,7 +25,7 @@ class Momentum:
 
     `inflow`, at most 30: SOL that the last minute's trades left in the curve. `holders`, at most 25: how many more there
     are than a minute ago. `pressure`, at most 15: the part of the last minute's volume that bought, beyond a half.
-    `price`, at most 20: the change over the last minute. `trend`, at most 10: whether trades and mentions accelerate.
+    `price`, at most 20: the change over the last minute. `trend`, at most 10: whether buys and mentions accelerate.
     """
 
     inflow: float

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from bot.analysis.bags import Bags, CreatorBag, Holding
 from bot.analysis.candles import MINUTE_MS, QUARTER_MS, SECOND_MS, Candle, CandleRing, CandleSigns
 from bot.analysis.curve_signs import TOKEN_RAW, CurveSigns, CurveTrack, price_of
-from bot.analysis.facts import CreatorPast, Facts, Learnt, Safety, Sentiment
+from bot.analysis.facts import CreatorPast, Facts, Learnt, Safety
 from bot.analysis.features import Features, TokenWindow
 from bot.analysis.flow import Flow, Volume
 from bot.analysis.momentum import Momentum, momentum_of
 from bot.analysis.patterns import Patterns, Seen, patterns_of
 from bot.analysis.regime import Regime
 from bot.analysis.scam import Scam, Suspect, scam_of
+from bot.analysis.sentiment import Sentiment
 from bot.analysis.trend import Trend, trend_of
 from bot.trading.curve import TOKEN_SUPPLY_RAW, Curve
 from bot.trading.launch import CurveTrade, TokenLaunch
@@ -138,7 +139,7 @@ class TokenAnalysis:
         curve = self._track.signs(volume, changes)
         holding = self._bags.holding(at_ms, learnt.chain_top10_share)
         bag = self._bags.creator()
-        trend = trend_of(volume, learnt.sentiment)
+        trend = trend_of(age_s, volume, learnt.sentiment)
         seen = Seen(age_s, self._early_buys, volume, holding, curve)
         patterns = patterns_of(seen)
         metadata = learnt.metadata or TokenMetadata(self.launch.name, self.launch.symbol, self.launch.uri)

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.trading.limits import UserSettings
+from bot.trading.signal import Component
 
 
 @dataclass(frozen=True, slots=True)
 class SnipeRun:
     """One look of one user's sniper at one token; unique per user, mint and epoch. `seen_at_ms` is the launch's frame.
 
-    `status` is ANALYZED, MONITORING, EXECUTING, COMPLETED, FAILED, SKIPPED, EXPIRED or UNKNOWN.
+    `status` is ANALYZED, MONITORING, EXECUTING, COMPLETED, FAILED, SKIPPED, EXPIRED or UNKNOWN. `version` names the rules or
+    the model that the opinion came from, and `components` are its parts, kept without their evidence for a look that ended
+    at once: most do, for every user.
     """
 
     id: str
@@ -25,6 +28,8 @@ class SnipeRun:
     launch_signature: str
     created_at_ms: int
     seen_at_ms: int | None = None
+    version: str = ""
+    components: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

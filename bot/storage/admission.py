@@ -130,17 +130,18 @@ values (
 on conflict (key) do nothing
 returning id
 """
-# Admitted intents with the runs that they brought: $1 to $10 are the runs' columns, the others the intents' and the id of
+# Admitted intents with the runs that they brought: $1 to $12 are the runs' columns, the others the intents' and the id of
 # the run that each brought, null for none. An intent whose run was not new is not written. None of them closes accounts or
 # sends SOL out.
 INSERT_ADMITTED = """
 with opened as (
     insert into snipe_runs (
-        id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at, seen_at
+        id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at, seen_at, version,
+        components
     )
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-        $9::timestamptz[], $10::timestamptz[]
+        $9::timestamptz[], $10::timestamptz[], $11::text[], $12::json[]
     )
     on conflict (user_id, mint, epoch) do nothing
     returning id
@@ -156,10 +157,10 @@ written as (
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
         min_token_raw, min_lamports, evidence
     from unnest(
-        $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
-        $19::bigint[], $20::text[], $21::text[], $22::text[], $23::bigint[], $24::numeric[], $25::bigint[],
-        $26::boolean[], $27::text[], $28::text[], $29::bigint[], $30::timestamptz[], $31::bigint[], $32::bigint[],
-        $33::text[], $34::text[]
+        $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
+        $21::bigint[], $22::text[], $23::text[], $24::text[], $25::bigint[], $26::numeric[], $27::bigint[],
+        $28::boolean[], $29::text[], $30::text[], $31::bigint[], $32::timestamptz[], $33::bigint[], $34::bigint[],
+        $35::text[], $36::text[]
     ) as admitted (
         id, key, user_id, wallet_id, mode, side, mint, context, slippage_bps, protection, causation_id, reason,
         spend_lamports, token_raw, share_bps, keep_account, position_id, state, reserved_lamports, created_at,
@@ -173,7 +174,7 @@ select true as is_run, id from opened
 union all
 select false as is_run, id from written
 """
-RUN_COLUMNS = 10
+RUN_COLUMNS = 12
 
 _FACTS = tuple(field.name for field in fields(WalletFacts))
 

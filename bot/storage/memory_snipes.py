@@ -15,6 +15,7 @@ from bot.storage.rules import (
     run_of,
     storable,
 )
+from bot.storage.run_rules import as_kept
 
 
 class MemorySnipes(MemoryTables):
@@ -26,7 +27,7 @@ class MemorySnipes(MemoryTables):
         self._user(run.user_id)
         if self._has_looked(run):
             return False
-        self._put_run(replace(run, reason=storable(run.reason)))
+        self._put_run(as_kept(run))
         return True
 
     async def end_run(self, run: SnipeRun) -> None:

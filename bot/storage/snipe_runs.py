@@ -8,15 +8,16 @@ import asyncpg
 
 from bot.ports import SnipeRun
 from bot.storage.database import Database, Repository, Row
-from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, run_of, storable
+from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, run_of
+from bot.storage.run_rules import as_kept, decode_components, encode_components
 from bot.storage.together import Together
 from bot.trading.intent import Intent
 
 INSERT_RUN = """
 insert into snipe_runs (
-    id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at, seen_at
+    id, user_id, mint, epoch, status, reason, confidence_bps, launch_signature, created_at, seen_at, version, components
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (user_id, mint, epoch) do nothing
 returning id
 """
@@ -103,17 +104,20 @@ async def _end_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> 
 
 def row_of(run: SnipeRun) -> tuple[str | int | None, ...]:
     """A run's columns in the order of INSERT_RUN."""
+    run = as_kept(run)
     return (
         run.id,
         run.user_id,
         run.mint,
         run.epoch,
         run.status,
-        storable(run.reason),
+        run.reason,
         run.confidence_bps,
         run.launch_signature,
         run.created_at_ms,
         run.seen_at_ms,
+        run.version,
+        encode_components(run.components),
     )
 
 
@@ -139,4 +143,6 @@ def run_from(row: Row) -> SnipeRun:
         launch_signature=row["launch_signature"],
         created_at_ms=row["created_at"],
         seen_at_ms=row["seen_at"],
+        version=row["version"],
+        components=decode_components(row["components"]),
     )

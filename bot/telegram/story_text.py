@@ -120,6 +120,7 @@ def _order_lines(story: OrderStory) -> list[str]:
         lines = [f"A {request.side} ({because}) is on its way: {len(story.attempts)} times signed, not yet proven."]
     if story.run is not None:
         lines.append(f"  The sniper's reason: {story.run.reason}.")
+        lines += _parts(story.run)
     for booked in story.booked:
         if booked.entry.kind is EntryKind.REVERSAL:
             lines.append(
@@ -131,6 +132,14 @@ def _order_lines(story: OrderStory) -> list[str]:
         lines.append(f"  Your wallet{of}: {format_sol(booked.entry.wallet_lamports, signed=True)} SOL; of it")
         lines += [f"    {line}" for line in costs_of(booked.entry)]
     return lines
+
+
+def _parts(run: SnipeRun) -> list[str]:
+    """What the opinion was made of."""
+    if not run.components:
+        return []
+    parts = [f"    {part.name.replace('_', ' ')} {part.bps // 100}/100: {part.evidence}" for part in run.components]
+    return [f"  What was measured of it then, by {run.version}:", *parts]
 
 
 def _by_another(entry: Entry) -> str:

@@ -21,12 +21,22 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """One part of an opinion: what it measures, how much there is of it in 0..10,000, and the numbers behind it."""
+
+    name: str
+    bps: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """What the bot thinks of a token, once for all users.
 
     `confidence_bps` is 0..10,000; `reasons` are short sentences with their numbers; `curve_lamports` is the SOL that
     buyers have put into the curve; `version` names the rules or the model that gave it. `hazards` are what its mint
-    lets somebody do to its holders, see `token_check`.
+    lets somebody do to its holders, see `token_check`; `components` are what was measured of the token beside its first
+    trades.
     """
 
     mint: str
@@ -38,6 +48,7 @@ class Opinion:
     version: str
     at_ms: int
     hazards: tuple[str, ...] = ()
+    components: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

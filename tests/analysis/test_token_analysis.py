@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.analysis.candles import KEPT, MINUTE_MS, QUARTER_MS, SECOND_MS
-from bot.analysis.facts import CreatorPast, Facts, Sentiment
+from bot.analysis.facts import CreatorPast, Facts
+from bot.analysis.sentiment import Sentiment
 from bot.analysis.token_analysis import ImpossibleLaunchError, TokenAnalysis
 from bot.trading.curve import TOKEN_SUPPLY_RAW, Curve, QuoteError
 from bot.trading.holders import Holders
@@ -239,7 +240,7 @@ absurd_facts = st.builds(
     funders=st.none() | st.dictionaries(TEXTS, TEXTS, max_size=5),
     creator=st.none() | st.builds(CreatorPast, HUGE, HUGE, HUGE, FLOATS),
     metadata=st.none() | st.builds(TokenMetadata, TEXTS, TEXTS, TEXTS),
-    sentiment=st.none() | st.builds(Sentiment, FLOATS, FLOATS, FLOATS),
+    sentiment=st.none() | st.builds(Sentiment, HUGE, FLOATS, HUGE, HUGE, FLOATS),
 )
 
 

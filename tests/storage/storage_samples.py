@@ -12,6 +12,7 @@ from bot.trading.ledger import legs_of_fill
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.position import Position
 from bot.trading.risk_gate import Admitted, Refused, RiskSnapshot
+from bot.trading.signal import Component
 
 NOW_MS = 1_790_000_000_123
 MINT = "MintOne"
@@ -287,4 +288,17 @@ async def bought(
 def run(
     run_id: str, user_id: str, *, mint: str = MINT, epoch: int = 1, status: str = "ANALYZED", at_ms: int = NOW_MS
 ) -> SnipeRun:
-    return SnipeRun(run_id, user_id, mint, epoch, status, "a look", 7_000, "launch-signature", at_ms)
+    parts = (Component("momentum", 4_200, ""), Component("scam", 0, ""))
+    return SnipeRun(
+        run_id,
+        user_id,
+        mint,
+        epoch,
+        status,
+        "a look",
+        7_000,
+        "launch-signature",
+        at_ms,
+        version="rules-2",
+        components=parts,
+    )

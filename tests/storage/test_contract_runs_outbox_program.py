@@ -9,6 +9,7 @@ import pytest
 from bot.errors import Conflict
 from bot.ports import BROADCAST, Store
 from bot.trading.intent import Context
+from bot.trading.signal import Component
 from bot.trading.trading_state import GLOBAL, Binds, Cause
 from tests.storage.storage_samples import NOW_MS, buy, enrol, message, planned, run, sent
 
@@ -41,6 +42,18 @@ async def test_what_became_of_a_look_is_written_whether_its_run_is_there_or_not(
     await store.end_run(other)
     await store.end_run(run("r-3", wallet.user_id, epoch=2))
     assert await store.runs_since(wallet.user_id, 0) == [ended, other]
+
+
+async def test_a_look_that_ended_at_once_keeps_what_was_measured_and_not_its_evidence(store: Store) -> None:
+    wallet = await enrol(store)
+    parts = (Component("momentum", 4_200, "inflow 20/30"), Component("scam", 10_000, "a name \x00 \ud800"))
+    bare = (Component("momentum", 4_200, ""), Component("scam", 10_000, ""))
+    for status in ("MONITORING", "SKIPPED"):
+        one = run(f"r-{status}", wallet.user_id, mint=status, status=status)
+        await store.open_run(replace(one, components=parts))
+    followed, skipped = await store.runs_since(wallet.user_id, 0)
+    assert followed.components == (parts[0], Component("scam", 10_000, "a name \ufffd \ufffd"))
+    assert (skipped.components, skipped.version) == (bare, "rules-2")
 
 
 async def test_runs_that_cannot_be_are_refused(store: Store) -> None:

@@ -77,6 +77,9 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         assert f"Closed; result {format_sol(position.realized_lamports, signed=True)} SOL" in told
         assert "SOL priority fee" in told
         assert "The sniper's reason: " in told
+        assert "  What was measured of it then, by rules-2:" in told
+        assert "    momentum " in told
+        assert "    scam " in told
         assert "SOL account rent back" in told
 
 

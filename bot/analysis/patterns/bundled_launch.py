@@ -15,7 +15,7 @@ def bundled_launch(seen: Seen) -> Sign:
         return NOTHING
     by_slot = between(holding.insiders, SLOT_BUYERS_LEAST - 1, 8)
     together = between(holding.bundled, 1, 4)
-    size = between(holding.insider_bought_share, 0.02, 0.20)
+    size = between(holding.insider_bought_share, 0.02, 0.12)
     strength = max(together, by_slot) * (0.4 + 0.6 * size)
     if strength == 0:
         return NOTHING

@@ -15,7 +15,7 @@ def slow_rug(seen: Seen) -> Sign:
         return NOTHING
     strength = min(
         between(holding.insider_sold, 0.25, 0.75),
-        between(curve.below_peak, 0.05, 0.35),
+        between(curve.below_peak, 0.03, 0.20),
         between(holding.insider_bought_share, 0.0, 0.04),
     )
     if strength == 0:

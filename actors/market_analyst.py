@@ -1,0 +1,64 @@
+"""Looks at all tokens that are traded every half minute: what kind of market it is, which have momentum, who holds those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from actors.runtime import Context
+from bot.analysis.facts import Facts
+from bot.clock import Clock
+from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.analysis_book import AnalysisBook, Ranked
+from bot.ports import Chain
+
+log = structlog.get_logger()
+
+EVERY_S = 30.0
+TOLD = 5  # of the ranking, in the log
+ASKED_AT_ONCE = 3  # tokens whose holders the chain is asked for, a round
+MOMENTUM_LEAST = 40.0  # of a token that is worth a question
+
+
+@dataclass(frozen=True, slots=True)
+class MarketAnalyst:
+    """Off the road of money: an endpoint that does not answer costs facts, which stay as they were, and nothing else."""
+
+    analyses: AnalysisBook
+    chain: Chain
+    clock: Clock
+
+    async def run(self, ctx: Context) -> None:
+        """The actor."""
+        ctx.ready()
+        while True:
+            await self.analyses.refresh(self.clock.now_ms())
+            self._tell()
+            for ranked in self.analyses.ranking[:ASKED_AT_ONCE]:
+                if ranked.analysis.momentum.score >= MOMENTUM_LEAST:
+                    await self._ask(ranked)
+            await trio.sleep(EVERY_S)
+
+    def _tell(self) -> None:
+        regime = self.analyses.regime
+        log.info(
+            "ranking_updated",
+            tokens=len(self.analyses),
+            market=regime.kind,
+            top=[
+                (one.launch.symbol, one.launch.mint, round(one.analysis.momentum.score))
+                for one in self.analyses.ranking[:TOLD]
+            ],
+        )
+
+    async def _ask(self, ranked: Ranked) -> None:
+        """What the chain says of a token's holders, and of its mint where nobody has read that."""
+        mint, creator = ranked.launch.mint, ranked.launch.creator
+        try:
+            self.analyses.learn(mint, Facts(holders=await self.chain.holders(mint, creator)))
+            if not ranked.analysis.safety.known:
+                self.analyses.learn(mint, Facts(mint=await self.chain.mint_facts(mint)))
+        except (LookupError, DecodeError, ChainUnavailable) as error:
+            log.debug("token_facts_not_read", mint=mint, reason=str(error))

@@ -1,0 +1,131 @@
+"""What is measured of the tokens that are traded now, for the trackers, the ranking, and whoever asks about one of them.
+
+Bounded: the token that was traded the longest ago makes room. All of it comes from the stream as it is told; who buys by it
+asks elsewhere whether more than one voice told the same.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from heapq import nlargest
+
+import structlog
+import trio
+
+from bot.analysis.creators import CreatorBook, Fate
+from bot.analysis.facts import Facts
+from bot.analysis.regime import UNKNOWN_REGIME, Regime, TokenMove, regime_of
+from bot.analysis.token_analysis import Analysis, ImpossibleLaunchError, TokenAnalysis
+from bot.trading.launch import CurveTrade, TokenLaunch
+
+log = structlog.get_logger()
+
+TOKENS_MAX = 400
+QUIET_MS = 900_000  # a token that nobody trades for so long is let go
+AT_ONCE = 5  # tokens that are looked at before others get their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A token and what was measured of it."""
+
+    launch: TokenLaunch
+    analysis: Analysis
+
+
+@dataclass(slots=True)
+class _Token:
+    analysis: TokenAnalysis
+    fate: Fate = field(default_factory=Fate)
+
+
+@dataclass(slots=True)
+class AnalysisBook:
+    """One analysis per token, moved on by its trades. `regime` is the market at the last look at all of them."""
+
+    regime: Regime = UNKNOWN_REGIME
+    ranking: list[Ranked] = field(default_factory=list)
+    _tokens: OrderedDict[str, _Token] = field(default_factory=OrderedDict)
+    _creators: CreatorBook = field(default_factory=CreatorBook)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def launched(self, launch: TokenLaunch) -> None:
+        """Begin with a token; one that is there goes on."""
+        if launch.mint in self._tokens:
+            return
+        try:
+            token = _Token(TokenAnalysis(launch))
+        except ImpossibleLaunchError as error:
+            log.info("token_not_analysed", mint=launch.mint, reason=str(error))
+            return
+        token.analysis.learn(Facts(creator=self._creators.launched(launch), regime=self.regime))
+        self._tokens[launch.mint] = token
+        if len(self._tokens) > TOKENS_MAX:
+            _, old = self._tokens.popitem(last=False)
+            self._look(old, old.analysis.latest_ms)
+
+    def traded(self, trade: CurveTrade) -> None:
+        """Take a trade; of a token whose launch nobody told nothing is measured."""
+        token = self._tokens.get(trade.mint)
+        if token is None or not token.analysis.add(trade):
+            return
+        self._tokens.move_to_end(trade.mint)
+        if trade.trader == token.analysis.launch.creator and not trade.is_buy:
+            self._look(token, trade.seen_at_ms)
+
+    def learn(self, mint: str, facts: Facts) -> None:
+        """Take what somebody read of a token elsewhere; nothing for one that is not here."""
+        if (token := self._tokens.get(mint)) is not None:
+            token.analysis.learn(facts)
+
+    def of(self, mint: str) -> TokenAnalysis | None:
+        """A token's analysis, for its candles and whoever bought first."""
+        token = self._tokens.get(mint)
+        return None if token is None else token.analysis
+
+    def analysis(self, mint: str, now_ms: int) -> Analysis | None:
+        """What is measured of a token now; None for one that is not here."""
+        token = self._tokens.get(mint)
+        return None if token is None else token.analysis.analysis(now_ms)
+
+    def top(self, number: int, now_ms: int) -> list[Ranked]:
+        """The tokens with the highest momentum, measured anew; which are asked is from the last look at all."""
+        asked = [one.launch.mint for one in self.ranking[: 3 * number]]
+        found = [(token.analysis.launch, token.analysis) for mint in asked if (token := self._tokens.get(mint))]
+        fresh = [Ranked(launch, token.analysis(now_ms)) for launch, token in found]
+        return nlargest(number, fresh, key=_momentum)
+
+    async def refresh(self, now_ms: int) -> None:
+        """Look at all tokens: let quiet ones go, rank the others, and teach them what kind of market it is.
+
+        It gives others their turn between a few tokens each.
+        """
+        ranked: list[Ranked] = []
+        for place, (mint, token) in enumerate(list(self._tokens.items())):
+            if place % AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+            if now_ms - token.analysis.latest_ms > QUIET_MS:
+                self._tokens.pop(mint, None)
+            ranked.append(Ranked(token.analysis.launch, self._look(token, now_ms)))
+        self.regime = regime_of([_move(one.analysis) for one in ranked])
+        for token in self._tokens.values():
+            token.analysis.learn(Facts(regime=self.regime))
+        alive = [one for one in ranked if one.launch.mint in self._tokens]
+        self.ranking = sorted(alive, key=_momentum, reverse=True)
+
+    def _look(self, token: _Token, now_ms: int) -> Analysis:
+        analysis = token.analysis.analysis(now_ms)
+        self._creators.seen(token.analysis.launch.creator, analysis, token.fate)
+        return analysis
+
+
+def _momentum(ranked: Ranked) -> float:
+    return ranked.analysis.momentum.score
+
+
+def _move(analysis: Analysis) -> TokenMove:
+    flow = analysis.volume.m5
+    return TokenMove(analysis.curve.change_m5, flow.volume_lamports, flow.net_lamports)

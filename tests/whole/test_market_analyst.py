@@ -1,0 +1,47 @@
+"""The ranking and the market beside a bot that hunts: from the stream's events alone, and what the chain says of the best."""
+
+from __future__ import annotations
+
+import structlog
+import trio
+from trio.testing import MockClock
+
+from bot.localnet.inprocess import InProcessChain
+from bot.trading.units import LAMPORTS_PER_SOL
+from tests.whole.crowd import Crowd
+from tests.whole.virtual import make_world, open_for_entries, running_bot
+
+ROUND_S = 31.0
+
+
+async def test_the_best_tokens_are_told_every_half_minute_with_what_the_chain_says_of_them(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    with structlog.testing.capture_logs() as lines:
+        async with running_bot(world) as bot:
+            await open_for_entries(bot)
+            await trio.sleep(1)
+            quiet, busy = crowd.launch(), crowd.launch()
+            crowd.buy(quiet, 1, LAMPORTS_PER_SOL // 10)
+            await trio.sleep(14)
+            for trader in range(2, 14):
+                crowd.buy(busy, trader, LAMPORTS_PER_SOL // 2)
+                await trio.sleep(0.5)
+            await trio.sleep(ROUND_S)
+            analyses = bot.hunt.analyses
+            assert [one.launch.mint for one in analyses.ranking] == [busy, quiet]
+            best = analyses.analysis(busy, world.clock.now_ms())
+            assert best is not None
+            assert best.holders.chain_top10_share > 0.1
+            assert best.safety.known
+            assert best.holders.holders == 12
+            # An endpoint that is away costs facts; the ranking goes on without it.
+            world.chain.set_fault("rpc-down", for_s=300)
+            told = sum(line["event"] == "ranking_updated" for line in lines)
+            await trio.sleep(3 * ROUND_S)
+            assert sum(line["event"] == "ranking_updated" for line in lines) >= told + 2
+            bot.supervisor("hunt", "records").kill("market_analyst")
+            await trio.sleep(2 * ROUND_S)
+            assert sum(line["event"] == "ranking_updated" for line in lines) >= told + 4
