@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from bot import control
+from bot.backtest_cli import add_backtest, run_backtest
 from bot.errors import BotError
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     flatten.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     resume = verbs.add_parser("resume", help="end the operator's own pause")
     rearm = verbs.add_parser("rearm", help="end a halt after everything is flat")
+    add_backtest(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
@@ -184,6 +186,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             print(json.dumps(answer, indent=2) if arguments.json else diag_text(answer))
         case "train":
             return run_training(arguments, directory)
+        case "backtest":
+            return run_backtest(arguments)
         case "chat":
             return control.chat(control_socket(directory), arguments.speaker)
     return 0

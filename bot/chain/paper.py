@@ -45,11 +45,15 @@ class _OnItsWay:
 
 @dataclass(slots=True, repr=False)
 class PaperChain(ReadThrough):
-    """Reads of `real`, fills by `model` into the virtual wallets of `books`. A landing is never taken back."""
+    """Reads of `real`, fills by `model` into the virtual wallets of `books`. A landing is never taken back.
+
+    Wallets that are `apart` do not feel each other's impact: each is alone in the market, for whoever compares them.
+    """
 
     books: PaperBooks
     model: LandingModel
     clock: Clock
+    apart: bool = False
     _on_way: dict[str, _OnItsWay] = field(default_factory=dict)
     _landings: OrderedDict[str, Landing] = field(default_factory=OrderedDict)
     _turn: trio.Lock = field(default_factory=trio.Lock)
@@ -265,7 +269,8 @@ class PaperChain(ReadThrough):
                 if outcome is None:
                     self._lose(signature)
                 else:
-                    venues[order.mint] = outcome.venue
+                    if not self.apart:
+                        venues[order.mint] = outcome.venue
                     self._land(signature, order, outcome)
 
     async def _purse(self, address: str) -> Purse:

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 import structlog
 import trio
-from trio._core import _run as scheduler
 from trio.testing import MockClock
+
+from bot.backtest.seeded import seeded_scheduling
 
 Result = TypeVar("Result")
 
@@ -66,16 +67,13 @@ def run_seeded(seed: int, main: Callable[[], Awaitable[Result]]) -> tuple[Result
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Trio's own switch for tests, its source of randomness, and that of the runtime's backoff."""
-    allowed, tasks, backoff = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate(), random.getstate()
-    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
-    scheduler._r.seed(seed)
+    """The order of trio's tasks, as in a backtest, and the runtime's backoff."""
+    backoff = random.getstate()
     random.seed(seed)
     try:
-        yield
+        with seeded_scheduling(seed):
+            yield
     finally:
-        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed  # type: ignore[misc]
-        scheduler._r.setstate(tasks)
         random.setstate(backoff)
 
 

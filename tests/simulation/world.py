@@ -29,6 +29,7 @@ from bot.clock import Clock, virtual_clock
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.ports import Chain, SealedKey, Store, Vault
+from bot.storage.memory_halt import MemoryHalt
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.spool import SpooledStore
 from bot.trading.limits import Ceilings
@@ -43,7 +44,7 @@ from tests.chain.chain_doubles import (
 )
 from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.vault.vault_samples import guard
-from tests.whole.virtual import MASTER_KEY, MemoryHalt, World, living_bot
+from tests.whole.virtual import MASTER_KEY, World, living_bot
 
 ENDPOINTS = (1, 2)  # the bot's; the first one of all never lies
 RPC_DEADLINE_S = 2.5

@@ -16,8 +16,9 @@ from bot.logs import LogFile
 from bot.paths import control_socket
 from bot.start import locked
 from bot.storage.halt_file import HaltFile
+from bot.storage.memory_halt import MemoryHalt
 from bot.trading.trading_state import Halt, State
-from tests.whole.virtual import MemoryHalt, make_world, open_for_entries, running_bot, until
+from tests.whole.virtual import make_world, open_for_entries, running_bot, until
 
 HALT = Halt("operator", 1, "operator", "by hand; wäre voll")
 

@@ -42,13 +42,13 @@ from bot.ports import Chain, Hearsay, Store, Teller, User, Wallet
 from bot.recorder.memory import MemoryRecording
 from bot.shutdown import OrderlyStop, open_tree
 from bot.storage.memory import MemoryStore
+from bot.storage.memory_halt import MemoryHalt
 from bot.storage.spool import SpooledStore
 from bot.storage.spool_journal import MemoryJournal
 from bot.supervision_sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.outage import OutageRule
-from bot.trading.trading_state import Halt
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from bot.users import Registrar
@@ -72,19 +72,6 @@ MASTER_KEY = MasterKey("test", bytes(range(32)))
 FUND_LAMPORTS = 10 * LAMPORTS_PER_SOL
 VIRTUAL_LAMPORTS = 5 * LAMPORTS_PER_SOL  # of a wallet of mode dry_run
 SURE = LandingModel(landing_bps=10_000)  # every order of a dry run lands
-
-
-class MemoryHalt:
-    """A halt file that is none."""
-
-    def __init__(self) -> None:
-        self._halt: Halt | None = None
-
-    def keep(self, halt: Halt | None) -> None:
-        self._halt = halt
-
-    def kept(self) -> Halt | None:
-        return self._halt
 
 
 def shipped_supervision() -> Supervision:

@@ -1,0 +1,112 @@
+"""`bot backtest`: a recorded market through the whole bot, and what each parameter set would have made of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from bot import settings
+from bot.backtest.market import SHARE_STEPS, read_market
+from bot.backtest.parameters import DEFAULT, ParameterSet, checked, read_flag, read_sets
+from bot.backtest.play import Terms
+from bot.backtest.report import Setup, html_of, reported, text_of
+from bot.backtest.run import Progress, cut, played_in_days
+from bot.backtest.walk_forward import walk_forward
+from bot.chain.paper_rules import LandingModel
+from bot.errors import BotError
+
+
+def run(arguments: argparse.Namespace, progress: Progress) -> int:
+    """Returns the exit code; raises BotError with one line."""
+    path = Path(arguments.market)
+    sets = _sets(arguments)
+    report_path = None if arguments.report is None else _writable(Path(arguments.report))
+    terms = _terms(arguments)
+    if not path.exists():
+        raise BotError(f"{path}: no such market; give a file or the folder of a recording")
+    market = cut(read_market(path), arguments.hours, _share(arguments.sample))
+    played = played_in_days(
+        path,
+        market,
+        sets,
+        terms,
+        workers=arguments.workers or min(os.cpu_count() or 1, 8),
+        sample_bps=_share(arguments.sample),
+        progress=progress,
+    )
+    names = {one.name for one in sets}
+    own = [one for one in played if one.name in names]
+    forward = walk_forward(own, market.first_ms, market.last_ms, arguments.folds) if arguments.folds else None
+    setup = Setup(
+        market=market.name,
+        fingerprint=market.fingerprint,
+        tokens=market.tokens,
+        rows=market.rows.height,
+        left_out_rows=market.left_out,
+        sample_bps=_share(arguments.sample),
+        start_ms=market.first_ms,
+        end_ms=market.last_ms,
+        seed=terms.seed,
+        latency_ms=terms.landing.latency_ms,
+        landing_bps=terms.landing.landing_bps,
+        slots_min=terms.landing.slots_min,
+        slots_max=terms.landing.slots_max,
+        observe_s=terms.observe_s,
+        buy_all_bps=terms.buy_all_bps,
+        random_bps=terms.random_bps,
+        model="rules",
+    )
+    report = reported(setup, played, forward)
+    if report_path is not None:
+        _write(report_path, html_of(report, played))
+        print(f"the report is in {report_path}", file=sys.stderr)
+    print(msgspec.json.encode(report).decode() if arguments.json else text_of(report))
+    return 0
+
+
+def _sets(arguments: argparse.Namespace) -> list[ParameterSet]:
+    sets = [] if arguments.sets is None else read_sets(Path(arguments.sets))
+    sets += [read_flag(text) for text in arguments.set or ()]
+    return checked("the sets", sets or [DEFAULT])
+
+
+def _terms(arguments: argparse.Namespace) -> Terms:
+    """Latency, landing and the time of watching by the settings, as `bot run` reads them."""
+    chosen = settings.load(None if arguments.config is None else Path(arguments.config), profile="paper")
+    paper = chosen.paper
+    landing = LandingModel(
+        latency_ms=paper.latency_ms,
+        landing_bps=settings.basis_points(paper.landing_percent),
+        slots_min=paper.slots_min,
+        slots_max=paper.slots_max,
+        seed=arguments.seed,
+    )
+    return Terms(
+        landing=landing,
+        observe_s=chosen.trading.observe_s,
+        seed=arguments.seed,
+        buy_all_bps=_share(arguments.buy_all),
+        random_bps=_share(arguments.random),
+    )
+
+
+def _share(percent: float) -> int:
+    return round(percent * SHARE_STEPS / 100)
+
+
+def _writable(path: Path) -> Path:
+    """Known before hours of work, not after them."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise BotError(f"{path}: the report cannot be written there; give a file in a folder that exists")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise BotError(f"{path}: the report cannot be written: {error.strerror}; give another --report") from None
