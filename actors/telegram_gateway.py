@@ -26,6 +26,7 @@ from bot.execution.chat_inbox import MAX_TRIES, ChatInbox
 from bot.execution.chat_intake import LATE_MS, Intake, Verdict
 from bot.execution.chat_pictures import ChatPictures
 from bot.execution.chat_saying import REST_MAX_S, REST_MIN_S, until_taken
+from bot.execution.chat_secrets import ShownSecrets
 from bot.execution.chat_words import FAILED, OVERTAKEN, PRESSED_AGAIN
 from bot.execution.health import Health
 from bot.ports import (
@@ -54,7 +55,6 @@ MAX_CHATS = 1_000  # chats served at once
 MAX_CHATS_WAITING = 10_000  # chats with something to do; more wait with Telegram
 MAX_URGENT = 2  # of one chat: the one that is being done, and one behind it, which does for all that come meanwhile
 MAX_SECRETS = 100  # messages that are being deleted at once
-SECRET_SHOWN_S = 60.0  # how long a secret of a user's stays in his chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class TelegramGateway:
         self._down, self._up = down, up
         self._inbox = ChatInbox(inbox, clock)
         shown = None if pictures is None else ChatPictures(api, pictures)
-        self._doer = Doer(api, door, self._inbox.done, self._forget_soon, shown)
+        self._secrets = ShownSecrets(api, door, clock)
+        self._doer = Doer(api, door, self._inbox.done, self._secrets.forget_soon, shown)
         self._intake = Intake()
         self._confirm: int | None = None
         self._heard_at_s = -inf
@@ -104,8 +105,6 @@ class TelegramGateway:
         self._queues: dict[int, deque[_Job]] = {}
         self._urgent: dict[int, deque[_Job]] = {}
         self._doing: dict[int, _Job] = {}
-        self._shown: deque[tuple[float, int, int]] = deque()  # secrets: until when, chat and message
-        self._secret_shown = trio.Event()
         self._served = trio.CapacityLimiter(MAX_CHATS)
         self._waiting = trio.CapacityLimiter(MAX_CHATS_WAITING)
         self._shredders = trio.CapacityLimiter(MAX_SECRETS)
@@ -126,7 +125,7 @@ class TelegramGateway:
                 workers.start_soon(self._work, chat_id)
             workers.start_soon(self._introduce)
             workers.start_soon(self._inbox.keep_marking)
-            workers.start_soon(self._forget)
+            workers.start_soon(self._secrets.run)
             recalled = trio.Event()
             workers.start_soon(self._recall, workers, recalled)
             with trio.move_on_after(RECALL_S):
@@ -343,23 +342,6 @@ class TelegramGateway:
         """Delete a message that looks like a private key, at once and beside whatever its chat is doing."""
         await self._doer.shred(update)
         self._shredders.release_on_behalf_of(update.update_id)
-
-    def _forget_soon(self, chat_id: int, message_id: int) -> None:
-        """A message of ours holds a secret, and is deleted in a minute. A bot that is killed in between deletes it not."""
-        self._shown.append((trio.current_time() + SECRET_SHOWN_S, chat_id, message_id))
-        self._secret_shown.set()
-
-    async def _forget(self) -> None:
-        """Delete what was shown for long enough, each beside the others: one whom Telegram keeps waiting delays nobody."""
-        async with trio.open_nursery() as nursery:
-            while True:
-                while self._shown:
-                    until_s, chat_id, message_id = self._shown[0]
-                    await trio.sleep_until(until_s)
-                    self._shown.popleft()
-                    nursery.start_soon(self._doer.unsay, chat_id, message_id)
-                self._secret_shown = trio.Event()
-                await self._secret_shown.wait()
 
 
 def _offered() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -20,7 +20,6 @@ from bot.execution.chat_words import (
     KEY_STAYS,
     LATE_PRESS,
     OVERTAKEN,
-    STAYS,
     TOO_SLOW,
     WORKING,
 )
@@ -43,7 +42,7 @@ class Doer:
     api: ChatApi
     door: ChatDoor
     done: Callable[[TakenCommand], None]
-    forget: Callable[[int, int], None]
+    forget: Callable[[int, int], Awaitable[None]]
     pictures: ChatPictures | None = None
     _entering: dict[int, trio.CancelScope] = field(default_factory=dict)
 
@@ -101,14 +100,6 @@ class Doer:
             told = KEY_STAYS
             log.error("secret_not_deleted", update=update.update_id, reason=str(error))
         await self.say(update.chat_id, told)
-
-    async def unsay(self, chat_id: int, message_id: int) -> None:
-        """Delete a message of ours that held a secret, and say so where it stays."""
-        try:
-            await until_taken(partial(self.api.delete, chat_id, message_id), inf)
-        except (ChatRejected, ChatForbidden) as error:
-            log.error("secret_not_deleted", reason=str(error))
-            await self.say(chat_id, STAYS)
 
     async def _is_answered(self, press: ButtonPress) -> bool:
         """Tell the presser that his press has come; False for one that is too old for that, or was taken already."""

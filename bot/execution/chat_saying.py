@@ -30,7 +30,7 @@ class Speaker:
     """
 
     api: ChatApi
-    forget: Callable[[int, int], None] | None = None
+    forget: Callable[[int, int], Awaitable[None]] | None = None
 
     async def say(
         self, chat_id: int, reply: ChatReply, in_place_of: int | None = None, *, urgent: bool = False
@@ -46,7 +46,7 @@ class Speaker:
             if reply.secret is not None:
                 message_id = await until_taken(partial(self.api.send, chat_id, reply.secret), REPLY_S)
                 if self.forget is not None:
-                    self.forget(chat_id, message_id)
+                    await self.forget(chat_id, message_id)
             if reply.document is not None:
                 await until_taken(partial(self.api.send_document, chat_id, reply.document), REPLY_S)
         except (ChatUnavailable, ChatRejected, ChatForbidden) as error:

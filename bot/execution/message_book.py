@@ -22,6 +22,7 @@ REMEMBERED = 10_000
 COMING_S = 5.0  # how long news of an order waits for the reply that it is to take the place of
 EDITED_MS = 30_000  # news that comes later than this after the last is heard: an edit makes no sound
 MOVED = 1_000
+REST_S = 1.0  # after a read that the database did not answer
 WRITE_S = 1.0  # nobody's next command waits longer than this for what is only kept to be edited
 
 
@@ -76,6 +77,15 @@ class MessageBook:
         except Unavailable as error:
             log.info("chat_message_not_read", subject=subject.id, reason=str(error))
             return None
+
+    async def all(self, topic: Topic) -> list[ChatMessage]:
+        """Every message of a topic that is kept, the oldest first; waits for the database."""
+        while True:
+            try:
+                return await self.store.chat_messages(topic)
+            except Unavailable as error:
+                log.info("chat_messages_not_read", topic=topic, reason=str(error))
+            await trio.sleep(REST_S)
 
     async def forget(self, subject: Subject) -> None:
         """What is said of this from now on comes as a message of its own."""

@@ -35,6 +35,7 @@ from bot.ports.chat import (
     Document,
     OtherUpdate,
     Photo,
+    ShownSecret,
 )
 from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
@@ -204,6 +205,7 @@ __all__ = [
     "SeenLamports",
     "SentAttempt",
     "Settled",
+    "ShownSecret",
     "Signing",
     "Snapshot",
     "Snipe",

@@ -145,6 +145,15 @@ class ChatReply:
     picture: Recipe | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ShownSecret:
+    """A message of ours that holds a secret, until it is deleted."""
+
+    chat_id: int
+    message_id: int
+    shown_at_ms: int
+
+
 class ChatDoor(Protocol):
     """What the gateway asks of the chat handlers."""
 
@@ -156,3 +165,12 @@ class ChatDoor(Protocol):
 
     async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
         """The last part of a reply stands in its chat as this message; None where it could not be said."""
+
+    async def secret_shown(self, secret: ShownSecret) -> None:
+        """Remember, for a life after this one too, that a message is to be deleted. What cannot be written is left."""
+
+    async def secrets_shown(self) -> list[ShownSecret]:
+        """Those that are remembered and not gone; waits for the database."""
+
+    async def secret_gone(self, chat_id: int, message_id: int) -> None:
+        """The message is deleted, or never will be."""

@@ -12,11 +12,12 @@ class Topic(StrEnum):
 
     ORDER = "order"
     POSITION = "position"
+    SECRET = "secret"  # noqa: S105 - a topic
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One order, by its intent's id, or one position, by its own."""
+    """One order, by its intent's id, one position, by its own, or one secret, by its chat and message with a colon between."""
 
     topic: Topic
     id: str

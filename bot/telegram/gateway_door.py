@@ -8,7 +8,18 @@ import structlog
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable, Unavailable, Undeliverable
 from bot.execution.message_book import MessageBook
-from bot.ports import ChatApi, ChatMessage, ChatReply, Messenger, OutboxMessage, Topic, User, UserStore
+from bot.ports import (
+    ChatApi,
+    ChatMessage,
+    ChatReply,
+    Messenger,
+    OutboxMessage,
+    ShownSecret,
+    Subject,
+    Topic,
+    User,
+    UserStore,
+)
 from bot.telegram.chat import Chat, Incoming
 from bot.telegram.gateway_cards import (
     MAX_BUTTONS,
@@ -70,6 +81,28 @@ class TelegramDoor:
             self.book.is_lost(reply.subject)
             return
         await self.book.stands(ChatMessage(reply.subject, user.id, message_id, self.book.clock.now_ms()))
+
+    async def secret_shown(self, secret: ShownSecret) -> None:
+        try:
+            user = await self.store.user_by_telegram_id(secret.chat_id)
+        except Unavailable:
+            user = None
+        if user is not None:
+            subject = _secret(secret.chat_id, secret.message_id)
+            await self.book.stands(ChatMessage(subject, user.id, secret.message_id, secret.shown_at_ms))
+
+    async def secrets_shown(self) -> list[ShownSecret]:
+        return [
+            ShownSecret(int(one.subject.id.partition(":")[0]), one.message_id, one.at_ms)
+            for one in await self.book.all(Topic.SECRET)
+        ]
+
+    async def secret_gone(self, chat_id: int, message_id: int) -> None:
+        await self.book.forget(_secret(chat_id, message_id))
+
+
+def _secret(chat_id: int, message_id: int) -> Subject:
+    return Subject(Topic.SECRET, f"{chat_id}:{message_id}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,10 @@ async def test_what_is_older_than_a_moment_is_forgotten_by_its_topic(store: Stor
     ada = await enrol(store, "ada")
     orders = [ChatMessage(Subject(Topic.ORDER, f"i-{at}"), ada.user_id, at, NOW_MS + at) for at in range(3)]
     card = ChatMessage(CARD, ada.user_id, 9, NOW_MS)
-    for one in (*orders, card):
+    secret = ChatMessage(Subject(Topic.SECRET, "7:10"), ada.user_id, 10, NOW_MS)
+    for one in (*orders, card, secret):
         await store.put_chat_message(one)
     await store.forget_chat_messages(Topic.ORDER, NOW_MS + 1)
     assert await store.chat_messages(Topic.ORDER) == orders[1:]
     assert await store.chat_messages(Topic.POSITION) == [card]
+    assert await store.chat_messages(Topic.SECRET) == [secret]

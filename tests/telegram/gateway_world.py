@@ -12,7 +12,7 @@ from actors.runtime import Backoff, ChildSpec, Report, SupervisorSpec, open_supe
 from actors.telegram_gateway import TelegramGateway
 from bot.clock import Clock, virtual_clock
 from bot.execution.health import Health
-from bot.ports import ChatApi, ChatDoor, ChatReply, InboxStore, Pictures
+from bot.ports import ChatApi, ChatDoor, ChatReply, InboxStore, Pictures, ShownSecret
 from bot.storage.memory import MemoryStore
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
@@ -27,6 +27,7 @@ class PlainDoor:
     asked: list[tuple[int, str, str]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     poison: str = ""
+    secrets: list[ShownSecret] = field(default_factory=list)
 
     def is_secret(self, text: str) -> bool:
         if self.poison and text == self.poison:
@@ -46,6 +47,18 @@ class PlainDoor:
 
     async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
         await trio.lowlevel.checkpoint()
+
+    async def secret_shown(self, secret: ShownSecret) -> None:
+        await trio.lowlevel.checkpoint()
+        self.secrets.append(secret)
+
+    async def secrets_shown(self) -> list[ShownSecret]:
+        await trio.lowlevel.checkpoint()
+        return list(self.secrets)
+
+    async def secret_gone(self, chat_id: int, message_id: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self.secrets = [one for one in self.secrets if (one.chat_id, one.message_id) != (chat_id, message_id)]
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from bot.errors import ChatRejected
+from bot.ports import Topic
 from bot.vault import totp
 from bot.vault.local_vault import LocalVault
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk
@@ -82,6 +83,28 @@ async def test_a_second_factor_is_shown_once_confirmed_and_replaced_by_its_own_c
         assert [one for one in actions if one.startswith("second factor")] == [
             *["second factor made", "second factor in force"] * 2
         ]
+
+
+async def test_a_key_that_was_shown_before_a_kill_is_deleted_by_the_next_life(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(34)
+
+    def stands() -> bool:
+        return any("otpauth" in shown.text for shown in talk.telegram.messages(talk.person))
+
+    async with bot_on_telegram(talk, monkeypatch):
+        await joined(talk)
+        talk.say("/totp")
+        await talk.hears("otpauth://totp/")
+        await trio.sleep(20)
+    assert stands()
+    async with bot_on_telegram(talk, monkeypatch):
+        await trio.sleep(20)
+        assert stands()
+        await trio.sleep(41)
+        assert not stands()
+        assert await talk.world.store.chat_messages(Topic.SECRET) == []
 
 
 async def test_who_guesses_codes_is_locked_out_for_a_while(
