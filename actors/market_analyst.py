@@ -12,7 +12,8 @@ from bot.analysis.facts import Facts
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.analysis_book import AnalysisBook, Ranked
-from bot.ports import Chain
+from bot.execution.funding import sources_of
+from bot.ports import Chain, WalletHistory
 
 log = structlog.get_logger()
 
@@ -20,6 +21,7 @@ EVERY_S = 30.0
 TOLD = 5  # of the ranking, in the log
 ASKED_AT_ONCE = 3  # tokens whose holders the chain is asked for, a round
 MOMENTUM_LEAST = 40.0  # of a token that is worth a question
+EARLY_BUYERS = 6  # of whom it is asked where their SOL came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class MarketAnalyst:
 
     analyses: AnalysisBook
     chain: Chain
+    history: WalletHistory
     clock: Clock
 
     async def run(self, ctx: Context) -> None:
@@ -54,11 +57,16 @@ class MarketAnalyst:
         )
 
     async def _ask(self, ranked: Ranked) -> None:
-        """What the chain says of a token's holders, and of its mint where nobody has read that."""
+        """What the chain says of a token's holders, and once of its mint and of where its first buyers' SOL came from."""
         mint, creator = ranked.launch.mint, ranked.launch.creator
+        token = self.analyses.of(mint)
+        if token is None:
+            return
         try:
-            self.analyses.learn(mint, Facts(holders=await self.chain.holders(mint, creator)))
+            token.learn(Facts(holders=await self.chain.holders(mint, creator)))
             if not ranked.analysis.safety.known:
-                self.analyses.learn(mint, Facts(mint=await self.chain.mint_facts(mint)))
+                token.learn(Facts(mint=await self.chain.mint_facts(mint)))
+            if not token.knows_funders:
+                token.learn(Facts(funders=await sources_of(self.history, token.early_buyers(EARLY_BUYERS))))
         except (LookupError, DecodeError, ChainUnavailable) as error:
             log.debug("token_facts_not_read", mint=mint, reason=str(error))

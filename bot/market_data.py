@@ -36,7 +36,8 @@ class MarketData:
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
         self.hearsay = HearsayBook(clock, adapters.tellers)
         self.social = SocialBook(clock, adapters.social.first, adapters.social.instead)
-        self.analyses, self._chain, self._clock = AnalysisBook(), adapters.chain, clock
+        self.analyses = AnalysisBook()
+        self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock)
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self.drawer = None if begin is None else PictureDrawer(begin)
@@ -88,7 +89,7 @@ class MarketData:
         return {
             "dollar_keeper": absent if keeper is None else keeper.run,
             "hearsay_keeper": HearsayKeeper(heard).run if heard else absent,
-            "market_analyst": MarketAnalyst(self.analyses, self._chain, self._clock).run,
+            "market_analyst": self._analyst.run,
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,

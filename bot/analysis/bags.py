@@ -99,7 +99,7 @@ class Bags:
         self._volume_lamports = 0
         self._to_and_fro_lamports = 0
         self._bundled: set[str] = set()
-        self._funders: Mapping[str, str] = {}
+        self._funders: Mapping[str, str] | None = None
         self._last_buy = ("", "")  # signature and trader
         self._counts: deque[tuple[int, int]] = deque(maxlen=GROWTH_KEPT)
 
@@ -184,6 +184,11 @@ class Bags:
         return [name for name, _ in zip(names, range(number), strict=False)]
 
     @property
+    def knows_funders(self) -> bool:
+        """Whether somebody told where early buyers had their SOL from, or that nobody knows."""
+        return self._funders is not None
+
+    @property
     def knows_traders(self) -> bool:
         """Whether every trade so far named its trader."""
         return not self._nameless
@@ -237,7 +242,7 @@ class Bags:
     def _funded_alike(self) -> set[str]:
         """Buyers who had their SOL from a source that paid at least three of them."""
         by_source: dict[str, list[str]] = {}
-        for wallet, source in self._funders.items():
+        for wallet, source in (self._funders or {}).items():
             if wallet in self._bags and self._bags[wallet].buys and source:
                 by_source.setdefault(source, []).append(wallet)
         return {name for names in by_source.values() if len(names) >= FUNDED_ALIKE_LEAST for name in names}

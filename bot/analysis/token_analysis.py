@@ -124,6 +124,11 @@ class TokenAnalysis:
         """The newest candles of a second, a quarter of a minute or a minute; KeyError for another period."""
         return self._rings[period_ms].shown()
 
+    @property
+    def knows_funders(self) -> bool:
+        """Whether somebody told where early buyers had their SOL from, or that nobody knows."""
+        return self._bags.knows_funders
+
     def early_buyers(self, number: int) -> list[str]:
         """Who bought first, the creator apart."""
         return self._bags.early_buyers(number)

@@ -82,7 +82,13 @@ def move_in(record: wire.TransactionRecord, signature: str, address: str) -> Wal
     header = record.transaction.message.header
     signers = 1 if header is None else header.num_required_signatures
     return WalletMove(
-        signature, record.slot, lamports, paid=place == 0, signed=place < signers, token_raw=_tokens_in(meta, address)
+        signature,
+        record.slot,
+        lamports,
+        paid=place == 0,
+        signed=place < signers,
+        token_raw=_tokens_in(meta, address),
+        payer=keys[0],
     )
 
 

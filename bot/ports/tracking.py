@@ -86,7 +86,8 @@ class WalletTransaction:
 class WalletMove:
     """What one landed transaction changed in a wallet, in lamports and, by mint, in raw tokens of all its accounts.
 
-    `paid` says that the wallet paid its fee, `signed` that it signed it, for its fee or for anything else.
+    `paid` says that the wallet paid its fee, `signed` that it signed it, for its fee or for anything else. `payer` is who
+    paid the fee (base58).
     """
 
     signature: str
@@ -95,6 +96,7 @@ class WalletMove:
     paid: bool
     signed: bool = False
     token_raw: Mapping[str, int] = field(default_factory=dict)
+    payer: str = ""
 
     @property
     def used_the_key(self) -> bool:

@@ -19,6 +19,7 @@ import trio
 from bot import logs
 from bot.interpreter import tune_interpreter
 from tests.bench.admin import admin
+from tests.bench.analysis import analysis
 from tests.bench.crowd import crowd
 from tests.bench.entry import entry
 from tests.bench.flatten import flatten
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "crowd": crowd,
     "admin": admin,
     "features": features,
+    "analysis": analysis,
     "decode": decode,
     "positions": positions,
     "wallets": wallets,

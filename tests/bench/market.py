@@ -34,7 +34,7 @@ _logs = msgspec.json.Decoder(wire.InContext[wire.Logs])
 
 def features(draw: random.Random) -> list[Line]:
     """A tracker's work per trade: count it, make the features of this moment and judge them."""
-    trades, launch = _busy_launch(draw)
+    trades, launch = busy_launch(draw)
 
     def judge() -> Metrics:
         began = cpu_s()
@@ -68,7 +68,7 @@ def features(draw: random.Random) -> list[Line]:
     ]
 
 
-def _busy_launch(draw: random.Random) -> tuple[Sequence[CurveTrade], TokenLaunch]:
+def busy_launch(draw: random.Random) -> tuple[Sequence[CurveTrade], TokenLaunch]:
     """Buys of drawn sizes by drawn traders, every fourth trade a sale by somebody who holds."""
     market = Market()
     for number in range(TRADES):

@@ -89,6 +89,13 @@ class Crowd:
         sale = sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)
         return self._send([sale], [owner])
 
+    def pay(self, payer: int, trader: int, lamports: int) -> None:
+        """Send SOL to a trader who has had none so far, and who has only that from now on."""
+        source, target = self._trader(payer), _keypair(trader)
+        self._funded.add(trader)
+        params = TransferParams(from_pubkey=source.pubkey(), to_pubkey=target.pubkey(), lamports=lamports)
+        self._send([transfer(params)], [source])
+
     def give(self, mint: str, trader: int, address: str, token_raw: int) -> None:
         """Send some of a trader's tokens to a wallet that has an account of them, which nobody there has asked for."""
         owner, key, target = self._trader(trader), Pubkey.from_string(mint), Pubkey.from_string(address)

@@ -45,3 +45,36 @@ async def test_the_best_tokens_are_told_every_half_minute_with_what_the_chain_sa
             bot.supervisor("hunt", "records").kill("market_analyst")
             await trio.sleep(2 * ROUND_S)
             assert sum(line["event"] == "ranking_updated" for line in lines) >= told + 4
+
+
+BUNDLED, HONEST, CUSTOMERS = (31, 32, 33, 34), (41, 42, 43, 44), (51, 52, 53, 54)
+HAND, EXCHANGE = 30, 50
+
+
+async def test_first_buyers_with_sol_from_one_hand_are_seen_together_and_customers_of_an_exchange_are_not(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        for number in range(100):
+            crowd.pay(EXCHANGE, 1_000 + number, LAMPORTS_PER_SOL // 100)
+        for trader in BUNDLED:
+            crowd.pay(HAND, trader, LAMPORTS_PER_SOL)
+        for trader in HONEST:
+            crowd.pay(trader + 100, trader, LAMPORTS_PER_SOL)
+        for trader in CUSTOMERS:
+            crowd.pay(EXCHANGE, trader, LAMPORTS_PER_SOL)
+        await trio.sleep(2)
+        mints = {buyers: crowd.launch() for buyers in (BUNDLED, HONEST, CUSTOMERS)}
+        await trio.sleep(12)
+        for buyers, mint in mints.items():
+            for trader in buyers:
+                crowd.buy(mint, trader, LAMPORTS_PER_SOL * 9 // 10)
+                await trio.sleep(0.5)
+        await trio.sleep(ROUND_S)
+        analyses = bot.market.analyses
+        tokens = [token for mint in mints.values() if (token := analyses.of(mint)) is not None]
+        assert [token.knows_funders for token in tokens] == [True, True, True]
+        assert [token.analysis(world.clock.now_ms()).holders.bundled for token in tokens] == [4, 0, 0]
