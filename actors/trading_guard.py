@@ -20,7 +20,7 @@ from bot.execution.ordered_causes import OrderedCauses
 from bot.ports import ProgramStore, Spool
 from bot.trading.intent import Context as TradeContext
 from bot.trading.outage import RELAPSE_WINDOW_MS, Outage, OutageRule, Phase
-from bot.trading.trading_state import GLOBAL, OUTFLOW, Binds, Cause, Halt, LevelChange, State, TradingState
+from bot.trading.trading_state import GLOBAL, Binds, Cause, Halt, LevelChange, State, TradingState
 from bot.trading.units import counted
 
 log = structlog.get_logger()
@@ -337,18 +337,19 @@ class TradingGuard(OrderedCauses):
         self._stopping = True
         self._tell(STOPPING, "the program was asked to stop")
 
-    def covering(self, user_id: str, context: TradeContext, program: str | None = None) -> tuple[str, ...]:
+    def covering(
+        self, user_id: str, context: TradeContext, program: str | None = None, wallet_id: str = ""
+    ) -> tuple[str, ...]:
         """Names of the causes that pause this user's entries of this origin, at `program` where that is known.
 
-        Never empty while the guard is silent, knows not yet what is stored, or is stopping. OUTFLOW, which freezes the
-        wallet for exits too, is among them whenever it is known.
+        Never empty while the guard is silent, knows not yet what is stored, or is stopping. With what freezes the wallet.
         """
-        frozen = (OUTFLOW,) if (OUTFLOW, f"user:{user_id}") in self._state.causes else ()
+        frozen = self.freezes(user_id, wallet_id)
         if self._stopping:
             return (STOPPING, *frozen)
         if not self._answers:
             return (SILENT, *frozen)
-        return ((HALT,) if self.halt else ()) + self._state.covering(user_id, context, program)
+        return ((HALT,) if self.halt else ()) + self._state.covering(user_id, context, program, wallet_id)
 
     def causes(self) -> tuple[Cause, ...]:
         """All causes, oldest first."""

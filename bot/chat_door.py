@@ -27,6 +27,9 @@ from bot.telegram.handlers import (
     AlertHandlers,
     BookHandlers,
     CardHandlers,
+    ExportHandlers,
+    FreezeHandlers,
+    GuardedHandlers,
     LeavingHandlers,
     ModeHandlers,
     OperationsHandlers,
@@ -86,6 +89,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
         cards=CardHandlers(store, chain, clock, PositionFace()),
+        guarded=_guarded(bot),
         leaving=LeavingHandlers(
             store,
             chain,
@@ -99,12 +103,20 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
         operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
-        security=SecurityHandlers(store, bot.adapters.vault, clock),
         standing=standing,
         wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
-        withdraw=WithdrawHandlers(store, chain, bot.adapters.vault, clock, bot.desk.withdraw),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
+    )
+
+
+def _guarded(bot: TradingBot) -> GuardedHandlers:
+    store, chain, vault, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.vault, bot.adapters.clock
+    return GuardedHandlers(
+        SecurityHandlers(store, vault, clock),
+        WithdrawHandlers(store, chain, vault, clock, bot.desk.withdraw),
+        ExportHandlers(store, vault, clock),
+        FreezeHandlers(store, vault, clock, bot.guard),
     )
 
 

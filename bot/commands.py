@@ -156,6 +156,17 @@ COMMANDS: tuple[Command, ...] = (
         "[SOL|all|add ADDRESS CODE|remove ADDRESS]",
         "send SOL to an address of your own, which you allow a day before; a wallet's name may follow",
     ),
+    Command(
+        "freeze",
+        "[WALLET]",
+        "let nothing be bought, sold or sent from a wallet of yours, at once; its key is handed out to nobody",
+    ),
+    Command("unfreeze", "CODE [WALLET]", "end that, with a code of your second factor"),
+    Command(
+        "export_keys",
+        "[CODE [WALLET]|cancel]",
+        "take the private key of a wallet out as a file: with a code of your second factor, and a day later with another one",
+    ),
     Command("close_account", "[yes]", "leave: sell everything, and erase who you are; says first what that means"),
     Command("users", "[HANDLE]", "who uses this bot: role, mode, sniper and open positions of each", role=Role.ADMIN),
     Command(

@@ -127,7 +127,10 @@ class _Conversation:
         if answer.picture is not None and self.console.shelf is not None:
             self.console.shelf.show(answer.picture, self.push)
         document = "" if answer.document is None else answer.document.content.decode(errors="replace")
-        return "\n".join(filter(None, [answer.text, answer.secret, document]))
+        secret = answer.secret
+        if secret is not None and not isinstance(secret, str):
+            secret = await secret()
+        return "\n".join(filter(None, [answer.text, document, secret]))
 
     async def look(self) -> None:
         """Look up who speaks, and let him hear his messages."""

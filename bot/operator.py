@@ -20,7 +20,7 @@ from bot.refusal import CannotError, typed_reason, who
 from bot.status import OF_USER, OWNERS_MAX, StatusBoard
 from bot.supervision_operator import SupervisionOperator
 from bot.trace import Tracer
-from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Cause, Halt, State
+from bot.trading.trading_state import FROZEN, GLOBAL, OF_PROGRAM, OUTFLOW, Cause, Halt, State
 from bot.trading.units import counted
 from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
@@ -118,7 +118,8 @@ class Operator:
         names = {one.name for one in causes}
         ends = ["what a user ordered ends by his /resume"] if names & BY_USERS else []
         ends += ["a freeze by its user's /ack_outflow"] if OUTFLOW in names else []
-        if names - BY_USERS - {OUTFLOW}:
+        ends += ["a frozen wallet by its user's /unfreeze"] if FROZEN in names else []
+        if names - BY_USERS - {OUTFLOW, FROZEN}:
             ends.append("everything else ends by itself" if ends else "it ends by itself")
         return f"what pauses is {await self._named(causes)}; {', '.join(ends)}"
 

@@ -7,20 +7,25 @@ from bot.errors import StartupError
 from bot.trading.closing import PRIORITY_FEE_LAMPORTS
 from bot.vault.policy import TIP_ACCOUNTS, Bounds
 
-ADDRESS_DELAY_LEAST_S = 3_600
+DELAY_LEAST_S = 3_600
 
 
 def signing_bounds(chosen: settings.Settings, *, is_local: bool) -> Bounds:
     """The bounds follow from the same settings as the orders; profile local has stand-ins of what the others name.
 
-    Raises StartupError for a delay of addresses that is too short.
+    Raises StartupError for a delay of addresses or of keys that is too short.
     """
     trading, wish = chosen.trading, chosen.vault
-    if not is_local and wish.address_delay_s < ADDRESS_DELAY_LEAST_S:
-        raise StartupError(
-            f"vault.address_delay_s: {wish.address_delay_s} s; outside profile local an address that a user allows waits for at"
-            f" least {ADDRESS_DELAY_LEAST_S} s, so that he hears of it before anything is sent there"
-        )
+    delays = (
+        ("address_delay_s", wish.address_delay_s, "an address that a user allows waits", "anything is sent there"),
+        ("export_delay_s", wish.export_delay_s, "a key that a user wants to have waits", "it is handed out"),
+    )
+    for name, delay_s, what, before in delays:
+        if not is_local and delay_s < DELAY_LEAST_S:
+            raise StartupError(
+                f"vault.{name}: {delay_s} s; outside profile local {what} for at least {DELAY_LEAST_S} s, so that he hears of it"
+                f" before {before}"
+            )
     return Bounds(
         trade_lamports=settings.lamports(trading.max_trade_sol),
         fee_lamports=max(trading.max_priority_fee_lamports, PRIORITY_FEE_LAMPORTS),
@@ -30,4 +35,5 @@ def signing_bounds(chosen: settings.Settings, *, is_local: bool) -> Bounds:
         tip_accounts=frozenset(wish.tip_accounts or TIP_ACCOUNTS),
         routed=is_local or chosen.jupiter.url is not None,
         address_delay_ms=wish.address_delay_s * 1000,
+        export_delay_ms=wish.export_delay_s * 1000,
     )

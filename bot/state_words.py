@@ -11,10 +11,22 @@ from bot.execution.alerts import CANNOT_SELL, GO_ON, LEASE, NOT_FOR_LONG, WAITED
 from bot.ports import Spool
 from bot.trading.intent import Context
 from bot.trading.runbooks import HALTED, page_for
-from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt, in_words
+from bot.trading.trading_state import (
+    FROZEN,
+    GLOBAL,
+    OF_PROGRAM,
+    OF_WALLET,
+    OUTFLOW,
+    Binds,
+    Cause,
+    Halt,
+    in_words,
+    scope_of_wallet,
+)
 
 FROZEN_SHOWN = 5
 FROZEN_TOLD = "Your wallet is frozen: nothing of yours can be sold until you give /ack_outflow."
+ONE_FROZEN_TOLD = "A wallet of yours is frozen: nothing in it can be sold or sent until you give /unfreeze with a code."
 WHY_LENGTH = 50  # of a cause in the sentence
 IN_SHORT = {
     "rpc": "no RPC endpoint is of use; bot status has each one's trouble",
@@ -31,6 +43,10 @@ class StateWords:
 
     def line(self, user_id: str, closed_by: str = "") -> str:
         """The first line of the chat's /status; `closed_by` is what else than a pause closes this user's entries."""
+        told = self._line(user_id, closed_by)
+        return f"{told} {ONE_FROZEN_TOLD}" if self._has_frozen(user_id) else told
+
+    def _line(self, user_id: str, closed_by: str) -> str:
         guard = self.guard
         lead = f"{guard.state}, level {guard.level}"
         if OUTFLOW in guard.covering(user_id, Context.MANUAL_COMMAND):
@@ -53,19 +69,33 @@ class StateWords:
 
     def frozen(self, user_id: str) -> str:
         """What a user is told beside everything that speaks of his money, as a sentence; empty while he can sell."""
-        return FROZEN_TOLD if self.is_frozen(user_id) else ""
+        if self.is_frozen(user_id):
+            return FROZEN_TOLD
+        return ONE_FROZEN_TOLD if self._has_frozen(user_id) else ""
+
+    def _has_frozen(self, user_id: str) -> bool:
+        """Whether a wallet of this user is frozen until he gives a code."""
+        return any(
+            one.scope.startswith(scope_of_wallet(user_id, "")) for one in self.guard.causes() if one.name == FROZEN
+        )
 
     def frozen_users(self, handles: Mapping[str, str]) -> str | None:
         """Whose wallets are frozen, in one sentence for operators; `handles` are by user id. None where nobody's is."""
-        ids = [one.scope.removeprefix("user:") for one in self.guard.causes() if one.name == OUTFLOW]
-        if not ids:
-            return None
-        named = ", ".join(handles.get(one, "a user") for one in ids[:FROZEN_SHOWN])
-        more = f" and {len(ids) - FROZEN_SHOWN} more" if len(ids) > FROZEN_SHOWN else ""
-        return (
-            f"Frozen by outflow: {named}{more}; nothing of theirs is bought or sold until they give /ack_outflow, see"
-            f" {page_for(OUTFLOW)}."
-        )
+        causes = self.guard.causes()
+        by_outflow = [one.scope.removeprefix("user:") for one in causes if one.name == OUTFLOW]
+        wallets = [one.scope.removeprefix(OF_WALLET).partition(":")[0] for one in causes if one.name == FROZEN]
+        told = []
+        if by_outflow:
+            told.append(
+                f"Frozen by outflow: {_named(by_outflow, handles)}; nothing of theirs is bought or sold until they give"
+                f" /ack_outflow, see {page_for(OUTFLOW)}."
+            )
+        if wallets:
+            told.append(
+                f"Frozen wallets of: {_named(wallets, handles)}; nothing is signed for those until they give /unfreeze, see"
+                f" {page_for(FROZEN)}."
+            )
+        return " ".join(told) or None
 
     def _programs(self) -> str:
         """What is bought by nobody because of where it trades, as a further sentence."""
@@ -134,6 +164,12 @@ class StateWords:
             f"{entries} are paused since {rfc3339_s(first.since_ms)} by {first.name} ({_in_short(first)}){more}, see"
             f" {page_for(first.name)}; {meanwhile}; {ends}."
         )
+
+
+def _named(ids: list[str], handles: Mapping[str, str]) -> str:
+    """The first few of these users by their handles, and how many more there are."""
+    named = ", ".join(handles.get(one, "a user") for one in ids[:FROZEN_SHOWN])
+    return f"{named} and {len(ids) - FROZEN_SHOWN} more" if len(ids) > FROZEN_SHOWN else named
 
 
 def _in_short(cause: Cause) -> str:

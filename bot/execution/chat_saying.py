@@ -43,12 +43,13 @@ class Speaker:
                 buttons = reply.buttons if number == last else ()
                 place = in_place_of if number == 0 else None
                 said = await self._say_part(chat_id, part, buttons, place, urgent=urgent)
-            if reply.secret is not None:
-                message_id = await until_taken(partial(self.api.send, chat_id, reply.secret), REPLY_S)
-                if self.forget is not None:
-                    await self.forget(chat_id, message_id)
             if reply.document is not None:
                 await until_taken(partial(self.api.send_document, chat_id, reply.document), REPLY_S)
+            if reply.secret is not None:
+                secret = reply.secret if isinstance(reply.secret, str) else await reply.secret()
+                message_id = await until_taken(partial(self.api.send, chat_id, secret), REPLY_S)
+                if self.forget is not None:
+                    await self.forget(chat_id, message_id)
         except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
             log.warning("reply_lost", reason=str(error))
             return None

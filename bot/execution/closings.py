@@ -38,7 +38,7 @@ class Closings:
     keys: SealedKeys
     clock: Clock
     in_flight: InFlight
-    pause_causes: Callable[[str, Context, str | None], tuple[str, ...]]
+    pause_causes: Callable[[str, Context, str | None, str], tuple[str, ...]]
 
     @property
     def departure(self) -> Departure:
@@ -46,7 +46,7 @@ class Closings:
 
     def refused_now(self, request: TradeRequest) -> Refused | None:
         """What keeps a closing out before anybody is asked for anything."""
-        causes = self.pause_causes(request.user_id, request.context, None)
+        causes = self.pause_causes(request.user_id, request.context, None, request.wallet_id)
         return refuse_paused(request, causes) or (BUSY if self.in_flight.follows(request.wallet_id) else None)
 
     async def submit(self, request: TradeRequest, wallet: Wallet) -> Submitted | Refused:
@@ -97,7 +97,7 @@ class Closings:
         """Sign and commit the bytes, on a blockhash with little life left, so that its outcome is known soon."""
         blockhash = await self.chain.short_blockhash()
         message = self.chain.build_closing(ClosingOrder(wallet.address, accounts, PRIORITY_FEE_LAMPORTS), blockhash)
-        causes = self.pause_causes(intent.request.user_id, intent.request.context, None)
+        causes = self.pause_causes(intent.request.user_id, intent.request.context, None, wallet.id)
         if refused := refuse_paused(intent.request, causes):
             raise Conflict(refused.reason)
         raw, signature = self.chain.assemble(message, await self.keys.sign(wallet, Signing(intent.id, "", message)))

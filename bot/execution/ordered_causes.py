@@ -12,9 +12,10 @@ from bot.errors import StoreUnavailable
 from bot.execution import alerts
 from bot.execution.alerts import Alert
 from bot.execution.leadership import Leadership
-from bot.ports import ProgramStore, Spool
+from bot.execution.vault_alerts import wallet_frozen, wallet_unfrozen
+from bot.ports import ProgramStore, Spool, Wallet
 from bot.trading.flatten import FlattenOrder
-from bot.trading.trading_state import GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt
+from bot.trading.trading_state import FROZEN, GLOBAL, OF_PROGRAM, OUTFLOW, Binds, Cause, Halt, scope_of_wallet
 
 log = structlog.get_logger()
 
@@ -147,6 +148,28 @@ class OrderedCauses(ABC):
             return False
         self.alert(alerts.outflow_was_ours(user_id))
         return True
+
+    async def freeze_wallet(self, wallet: Wallet, *, by: str = "", why: str = BY_HIS_COMMAND) -> bool:
+        """Nothing is signed for this wallet, exits neither, until its owner ends that; False when it is frozen already."""
+        scope = scope_of_wallet(wallet.user_id, wallet.id)
+        if not await self._order(Cause(FROZEN, scope, self.clock.now_ms(), by or wallet.user_id, why)):
+            return False
+        self.alert(wallet_frozen(wallet, why))
+        return True
+
+    async def unfreeze_wallet(self, wallet: Wallet) -> bool:
+        """Its owner has proven that it is he who ends that; False when this wallet is not frozen."""
+        scope = scope_of_wallet(wallet.user_id, wallet.id)
+        frozen = [cause for cause in self.causes() if (cause.name, cause.scope) == (FROZEN, scope)]
+        if not await self._end(frozen, wallet.user_id):
+            return False
+        self.alert(wallet_unfrozen(wallet))
+        return True
+
+    def freezes(self, user_id: str, wallet_id: str) -> tuple[str, ...]:
+        """The names of the causes that freeze a wallet, for exits too."""
+        whole = (OUTFLOW,) if self.stands(OUTFLOW, f"user:{user_id}") else ()
+        return (*whole, FROZEN) if self.stands(FROZEN, scope_of_wallet(user_id, wallet_id)) else whole
 
     def _freezes(self, user_id: str) -> list[Cause]:
         return [cause for cause in self.causes() if (cause.name, cause.scope) == (OUTFLOW, f"user:{user_id}")]

@@ -61,7 +61,7 @@ SETTINGS_HOLD_S = 1.0  # those that a sniper judged by serve its order too; the 
 
 NOT_TAKEN = "signed, but no route took it yet; it is sent again until it lands or expires"
 
-PauseCauses = Callable[[str, Context, str | None], tuple[str, ...]]
+PauseCauses = Callable[[str, Context, str | None, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +201,12 @@ class Pipeline:
         """What pauses a request, that of the program included at which the token was last seen to trade."""
         point = self.prices.latest(request.mint)
         program = None if point is None else program_of(point.venue)
-        return self.pause_causes(request.user_id, request.context, program)
+        return self.pause_causes(request.user_id, request.context, program, request.wallet_id)
 
     async def priced(self, request: TradeRequest, wallet: Wallet, settings: UserSettings) -> Priced:
         """The quote of an entry says where it trades, and so whether a pause of that program keeps it out."""
         priced = await self.quoting.priced(request, wallet, settings)
-        causes = self.pause_causes(request.user_id, request.context, program_of(priced.venue))
+        causes = self.pause_causes(request.user_id, request.context, program_of(priced.venue), wallet.id)
         if refused := refuse_paused(request, causes):
             raise CannotPrepareError(refused.reason, refused.code)
         return priced

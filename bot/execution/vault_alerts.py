@@ -1,10 +1,10 @@
-"""What an operator must hear of the vault: an order that it does not sign."""
+"""What an operator must hear of the vault: an order that it does not sign, and a wallet that signs nothing any more."""
 
 from __future__ import annotations
 
-from bot.execution.alerts import Alert
+from bot.execution.alerts import Alert, Turn
 from bot.ports import Signing, Wallet
-from bot.trading.runbooks import VAULT
+from bot.trading.runbooks import FROZEN_WALLET, VAULT
 
 
 def signing_refused(wallet: Wallet, asked: Signing, reason: str) -> Alert:
@@ -14,3 +14,20 @@ def signing_refused(wallet: Wallet, asked: Signing, reason: str) -> Alert:
         " it was sent. An exit is asked for again by itself."
     )
     return Alert(f"signing_refused {wallet.id}", text, VAULT, urgent=True)
+
+
+def wallet_frozen(wallet: Wallet, why: str) -> Alert:
+    """A wallet signs nothing until its owner gives a code."""
+    text = (
+        f"Wallet {wallet.address} of user {wallet.user_id} is frozen ({why}): nothing is bought, sold or sent from it until he"
+        " gives /unfreeze with a code. What it holds is watched and not sold, its stops neither."
+    )
+    return Alert(f"frozen {wallet.id}", text, FROZEN_WALLET, Turn.BEGINS, urgent=True)
+
+
+def wallet_unfrozen(wallet: Wallet) -> Alert:
+    """Its owner has given a code."""
+    text = (
+        f"Wallet {wallet.address} of user {wallet.user_id} is not frozen any more: he gave a code of his second factor."
+    )
+    return Alert(f"frozen {wallet.id}", text, FROZEN_WALLET, Turn.ENDS)

@@ -48,7 +48,7 @@ class Withdrawals:
     keys: SealedKeys
     clock: Clock
     in_flight: InFlight
-    pause_causes: Callable[[str, Context, str | None], tuple[str, ...]]
+    pause_causes: Callable[[str, Context, str | None, str], tuple[str, ...]]
 
     @property
     def departure(self) -> Departure:
@@ -58,7 +58,7 @@ class Withdrawals:
         """What keeps a withdrawal out before anybody is asked for anything."""
         if request.mode is not Mode.LIVE:
             return PLAY_MONEY
-        return refuse_frozen(self.pause_causes(request.user_id, request.context, None))
+        return refuse_frozen(self.pause_causes(request.user_id, request.context, None, request.wallet_id))
 
     async def submit(self, request: TradeRequest, wallet: Wallet, code: str) -> Submitted | Refused:
         """Send SOL out, inside the turn of its wallet. The bytes have left when it returns.

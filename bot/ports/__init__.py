@@ -35,12 +35,14 @@ from bot.ports.chat import (
     Document,
     OtherUpdate,
     Photo,
+    Secret,
     ShownSecret,
 )
 from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
+from bot.ports.exports import ExportStore, KeyExport
 from bot.ports.finality import FinalityStore, LandedAttempt, MakeReversal, Reversed
 from bot.ports.flattens import FlattenStore
 from bot.ports.hearsay import Hearsay, MintWord, Span, Teller
@@ -52,6 +54,8 @@ from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
 from bot.ports.news import ChainNews, NewsListener
 from bot.ports.notes import (
     Allowance,
+    ExportDemand,
+    ExportedKey,
     NewCode,
     NoteKind,
     NoteRow,
@@ -142,12 +146,16 @@ __all__ = [
     "DrawingProcess",
     "EndpointHealth",
     "EngineHealth",
+    "ExportDemand",
+    "ExportStore",
+    "ExportedKey",
     "FinalityStore",
     "FlattenStore",
     "Gate",
     "Hearsay",
     "InboxStore",
     "IntentStore",
+    "KeyExport",
     "Landed",
     "LandedAttempt",
     "LaunchHint",
@@ -201,6 +209,7 @@ __all__ = [
     "SealedKey",
     "SealedNote",
     "SecondFactor",
+    "Secret",
     "Seen",
     "SeenLamports",
     "SentAttempt",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from bot.ports.chat_messages import Subject
 from bot.ports.pictures import Recipe
 
 MAX_UPDATES = 100  # one poll brings no more
+Secret = str | Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,9 @@ class ChatReply:
     """What is said in answer to a text: one message per part, the buttons under the last, and then the file, if any.
 
     `subject` is what the last part tells of, where what comes of it takes that message's place. A reply that `ends_card`
-    takes the place of the message whose button was pressed. A `secret` comes in a message of its own, which is deleted after
-    a minute; no repr shows it. `picture` is what is drawn once all of that is said.
+    takes the place of the message whose button was pressed. A `secret` comes last, in a message of its own, which is deleted
+    after a minute; no repr shows it, and one that is asked for is asked for once the file is in the chat. `picture` is what
+    is drawn once all of that is said.
     """
 
     parts: tuple[str, ...]
@@ -141,7 +143,7 @@ class ChatReply:
     document: Document | None = None
     subject: Subject | None = None
     ends_card: bool = False
-    secret: str | None = field(default=None, repr=False)
+    secret: Secret | None = field(default=None, repr=False)
     picture: Recipe | None = None
 
 

@@ -14,6 +14,8 @@ class NoteKind(StrEnum):
     CODE = "code"  # the secret of the codes in force
     PENDING = "pending code"  # one that was made and not confirmed
     ADDRESS = "address"  # where SOL of a wallet may be sent
+    EXPORT = "export"  # a wallet's key that its user wants to have
+    UNLOCK = "unlock"  # the code of a page with a key in it; it is kept nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,28 @@ class Withdrawn:
     """The wallet's signature (64 bytes), and the note of the codes as it has to be kept from now on."""
 
     signature: bytes
+    current: SealedNote
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDemand:
+    """The vault's note of a key that its user wants, between which moments it counts, and the note of the code that was used."""
+
+    note: SealedNote
+    not_before_ms: int
+    not_after_ms: int
+    current: SealedNote
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedKey:
+    """A page (HTML, UTF-8) with a key in it that opens by a code alone, and the note for which the vault says that code.
+
+    `current` is the note of the user's codes as it has to be kept from now on.
+    """
+
+    page: bytes = field(repr=False)
+    unlock: SealedNote
     current: SealedNote
 
 

@@ -8,6 +8,7 @@ from bot.ports.alerts import AlertStore
 from bot.ports.books import BookStore
 from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
+from bot.ports.exports import ExportStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
 from bot.ports.inbox import InboxStore
@@ -79,6 +80,7 @@ class Store(
     UserStore,
     WalletStore,
     NoteStore,
+    ExportStore,
     IntentStore,
     ClosingStore,
     WithdrawalStore,

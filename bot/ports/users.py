@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports.notes import Allowance, SealedNote, SecondFactor, Withdrawing, Withdrawn
+from bot.ports.notes import Allowance, ExportDemand, ExportedKey, SealedNote, SecondFactor, Withdrawing, Withdrawn
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.strategy import Strategy
@@ -179,3 +179,35 @@ class Vault(SecondFactor, Protocol):
 
         Raises CodeRefused, KeyUnavailable, and SigningRefused for any other message, address or moment.
         """
+
+    async def freeze(self, wallet: Wallet, key: SealedKey) -> None:
+        """Sign nothing for this wallet from now on, whoever asks, and hand its key out to nobody. Takes no code.
+
+        Raises KeyUnavailable.
+        """
+
+    async def unfreeze(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> SealedNote:
+        """Sign for this wallet again, for a code of its user; the note of the codes from now on.
+
+        Raises CodeRefused and KeyUnavailable.
+        """
+
+    async def demand_export(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> ExportDemand:
+        """Note that a user wants his wallet's key, some time from now on, for a code of his.
+
+        Raises CodeRefused, KeyUnavailable, and SigningRefused for play money.
+        """
+
+    async def export_key(
+        self, wallet: Wallet, key: SealedKey, demand: SealedNote, current: SealedNote, code: str
+    ) -> ExportedKey:
+        """The key as a page that opens by a code of its own, for a demand whose time has come and another code of the user.
+
+        Raises CodeRefused, KeyUnavailable, and SigningRefused for another wallet's demand, another moment, or one taken back.
+        """
+
+    async def page_code(self, user_id: str, unlock: SealedNote) -> str:
+        """The code that opens a page, for some minutes after it was made; raises KeyUnavailable, and SigningRefused later."""
+
+    async def take_back_exports(self, user_id: str) -> None:
+        """No demand of this user counts that was made until now, whoever brings its note; raises KeyUnavailable."""

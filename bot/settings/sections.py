@@ -48,7 +48,8 @@ class Vault(Section):
     `max_day_costs_sol` the fees and tips of its sales. What one order may take follows from [trading]. `tip_accounts` are
     the block engines' own, to which alone SOL is sent beside withdrawals; left out, they are the eight of Jito on mainnet.
 
-    An address that a user allows for his withdrawals counts `address_delay_s` later, an hour at least outside profile local.
+    An address that a user allows for his withdrawals counts `address_delay_s` later, and a key that he wants to have is
+    handed out `export_delay_s` later; an hour at least outside profile local, both.
     """
 
     run: Literal["inside", "child", "outside"] | None = None
@@ -57,6 +58,7 @@ class Vault(Section):
     max_day_costs_sol: Sol = Decimal(2)
     tip_accounts: tuple[str, ...] = Field(default=(), max_length=64)
     address_delay_s: int = Field(default=86_400, ge=0, le=30 * 86_400)
+    export_delay_s: int = Field(default=86_400, ge=0, le=30 * 86_400)
 
 
 class Trading(Section):

@@ -25,6 +25,7 @@ DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
 DELETE_ALERT_LEVELS = "delete from alert_levels where user_id = $1"
 DELETE_CHAT_MESSAGES = "delete from chat_messages where user_id = $1"
 DELETE_ADDRESSES = "delete from allowed_addresses where user_id = $1"
+CLOSE_EXPORTS = "update key_exports set closed_at = $2 where user_id = $1 and closed_at is null"
 DELETE_ALL_NOTES = "delete from vault_notes where user_id = $1"
 UPDATE_UNREAD = """
 update outbox set undeliverable_at = $2, undeliverable_why = $3
@@ -48,6 +49,7 @@ async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: i
     await connection.execute(DELETE_ALERT_LEVELS, user_id)
     await connection.execute(DELETE_CHAT_MESSAGES, user_id)
     await connection.execute(DELETE_ADDRESSES, user_id)
+    await connection.execute(CLOSE_EXPORTS, user_id, now_ms)
     await connection.execute(DELETE_ALL_NOTES, user_id)
     await connection.execute(UPDATE_UNREAD, user_id, now_ms, READER_LEFT)
     await put_audit(connection, user_id, ACCOUNT_CLOSED, {}, now_ms)

@@ -22,6 +22,7 @@ from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_inbox import MemoryInbox
+from bot.storage.memory_key_exports import MemoryKeyExports
 from bot.storage.memory_leaving import MemoryLeaving
 from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_notes import MemoryNotes
@@ -371,6 +372,7 @@ class MemoryStore(
     MemoryNotes,
     MemoryClosings,
     MemoryWithdrawals,
+    MemoryKeyExports,
     MemoryFinality,
     MemoryPositions,
     MemoryLedger,

@@ -35,6 +35,8 @@ class MemoryLeaving(MemoryTables):
             del self._chat_messages[subject]
         for row in [one for one in self._allowed_addresses.values() if one.user_id == user_id]:
             del self._allowed_addresses[row.id]
+        for export in [one for one in self._key_exports.values() if one.user_id == user_id]:
+            self._key_exports[export.id] = replace(export, is_open=False)
         for mine in [key for key in self._notes if key[0] == user_id]:
             del self._notes[mine]
         unread = [row.id for row in self._outbox.values() if row.user_id == user_id and self._is_due(row.id)]

@@ -10,6 +10,7 @@ from bot.errors import Conflict
 from bot.ports import (
     AllowedAddress,
     ChatMessage,
+    KeyExport,
     LedgerCheck,
     OutboxMessage,
     PastPrice,
@@ -110,6 +111,7 @@ class MemoryTables:
         self._keys: dict[str, SealedKey] = {}
         self._settings: dict[str, UserSettings] = {}
         self._allowed_addresses: dict[str, AllowedAddress] = {}
+        self._key_exports: dict[str, KeyExport] = {}
         self._notes: dict[tuple[str, str], SealedNote] = {}  # by user and name
         self._intents: dict[str, Intent] = {}
         self._moving: dict[str, Intent] = {}

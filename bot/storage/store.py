@@ -18,6 +18,7 @@ from bot.storage.halts import Halts
 from bot.storage.inbox import Inbox
 from bot.storage.intents import Intents
 from bot.storage.island import open_island
+from bot.storage.key_exports import KeyExports
 from bot.storage.leaving import Leaving
 from bot.storage.ledger import Ledger
 from bot.storage.notes import NoteRows
@@ -39,6 +40,7 @@ class PostgresStore(
     Users,
     StrategyWallets,
     NoteRows,
+    KeyExports,
     Intents,
     Closings,
     WithdrawalRows,

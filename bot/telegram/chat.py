@@ -10,7 +10,7 @@ import structlog
 
 from bot.commands import ANYONE, CONSENT_TEXT, CONSENT_VERSION, Command
 from bot.errors import BudgetSpent, ChainUnavailable, RouterUnavailable, StoreUnavailable, Unavailable
-from bot.ports import Button, Document, Recipe, Subject, User
+from bot.ports import Button, Document, Recipe, Secret, Subject, User
 from bot.telegram.parsing import Parsed, UsageError, parse
 from bot.telegram.read_quota import ReadQuota, spent_text
 from bot.trading.failures import order_failure
@@ -64,7 +64,7 @@ class Answer:
     document: Document | None = None
     subject: Subject | None = None
     ends_card: bool = False
-    secret: str | None = field(default=None, repr=False)
+    secret: Secret | None = field(default=None, repr=False)
     picture: Recipe | None = None
     buttons: tuple[Button, ...] = ()
 

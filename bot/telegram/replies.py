@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
-from bot.telegram import standing_text
+from bot.telegram import security_words, standing_text
 from bot.telegram.book_text import reason_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
 from bot.telegram.words import int_of, mode_label, short
@@ -16,7 +16,7 @@ from bot.trading.limits import HOLD
 from bot.trading.offer import Offer
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
-from bot.trading.units import counted, format_percent, format_sol, format_tokens, span
+from bot.trading.units import counted, format_percent, format_sol, format_tokens
 from bot.trading.venue import quote_sell
 
 _DEPOSITS = {
@@ -41,21 +41,6 @@ def _order(facts: Mapping[str, object]) -> str:
     if "to" in facts:
         return f"withdrawal of {format_sol(int_of(facts, 'lamports'))} SOL to {short(str(facts['to']))}"
     return f"{facts['side']} of {short(str(facts['mint']))}"
-
-
-def _withdrawn(facts: Mapping[str, object]) -> str:
-    return (
-        f"{mode_label(str(facts['mode']))} {format_sol(int_of(facts, 'lamports'))} SOL were sent to {facts['to']}, for a fee of"
-        f" {format_sol(int_of(facts, 'fee_lamports'))} SOL (transaction {facts['signature']})."
-    )
-
-
-def _address_allowed(facts: Mapping[str, object]) -> str:
-    return (
-        f"{mode_label(str(facts['mode']))} With a code of your authenticator {facts['address']} was allowed: in"
-        f" {span(int_of(facts, 'delay_ms') / 1000)} SOL of your wallet {facts['wallet']} can be withdrawn to it. If that was not"
-        f" you, send /withdraw remove {facts['address']} {facts['wallet']} now, and then put another key in place with /totp."
-    )
 
 
 def _fill(facts: Mapping[str, object]) -> str:
@@ -281,8 +266,10 @@ _TEXTS = {
     "loss_flatten": _loss_flatten,
     "away": away,
     "fill": _fill,
-    "withdrawn": _withdrawn,
-    "address_allowed": _address_allowed,
+    "withdrawn": security_words.withdrawn,
+    "address_allowed": security_words.address_allowed,
+    "key_demanded": security_words.key_demanded,
+    "key_exported": security_words.key_exported,
     "order_failed": _failed,
     "order_expired": _expired,
     "order_unknown": _unknown,

@@ -60,6 +60,8 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         (
             "withdrawn",
             "address_allowed",
+            "key_demanded",
+            "key_exported",
             "adjustment",
             "rolled_back",
             "landed_after_all",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.trading import trading_state
 from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.landing import fee_bounds, tip_lamports
 from bot.trading.limits import (
@@ -45,6 +46,10 @@ FROZEN = "frozen"  # the code of what a freeze of the wallet refuses
 FROZEN_WHY = (
     "the wallet is frozen: SOL left it by a transaction that was not signed here (outflow), so nothing is bought or sold"
     " until its owner gives /ack_outflow"
+)
+FROZEN_BY_OWNER = (
+    "the wallet is frozen (frozen): nothing is bought, sold or sent from it until its owner gives /unfreeze with a code of his"
+    " second factor"
 )
 
 
@@ -161,7 +166,9 @@ def refuse_paused(request: TradeRequest, pause_causes: Sequence[str]) -> Refused
 
 
 def refuse_frozen(pause_causes: Sequence[str]) -> Refused | None:
-    """Nothing is signed for a wallet that SOL has left without us, exits neither, until its owner says that it was he."""
+    """Nothing is signed for a wallet that SOL has left without us, or that its owner froze, exits neither, until he ends it."""
+    if trading_state.FROZEN in pause_causes:
+        return Refused(FROZEN, FROZEN_BY_OWNER)
     return Refused(FROZEN, FROZEN_WHY) if OUTFLOW in pause_causes else None
 
 

@@ -13,6 +13,7 @@ DRIFT = "runbooks/protocol-drift.md"
 FINALITY = "runbooks/finality.md"
 RECORDING = "runbooks/recording.md"
 VAULT = "runbooks/vault.md"
+FROZEN_WALLET = "runbooks/frozen.md"
 TREE = "runbooks/supervision.md"
 
 RUNBOOKS = {
@@ -28,6 +29,7 @@ RUNBOOKS = {
     "uncompared": LEDGER,
     "lease": STANDBY,
     "vault": VAULT,
+    "frozen": FROZEN_WALLET,
 }
 
 

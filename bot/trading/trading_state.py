@@ -14,6 +14,8 @@ RPC_BUDGET = "rpc_budget"  # every RPC endpoint that answers may be asked by exi
 VAULT = "vault"  # the process that signs does not answer
 UNCOMPARED = "uncompared"  # nobody could say for a while what a user's wallet holds
 OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the wallet until he says that it was he
+FROZEN = "frozen"  # its owner, or a rule for him, froze one wallet until he ends that with a code
+OF_WALLET = "wallet:"  # what the scope begins with of one wallet of a user
 
 # What a cause means to whoever trades here, where its name does not say so.
 _IN_WORDS = {
@@ -27,6 +29,11 @@ _IN_WORDS = {
 def in_words(causes: Iterable[str]) -> str:
     """The names of causes for people, with what those mean that do not say it themselves."""
     return ", ".join(f"{name}: {_IN_WORDS[name]}" if name in _IN_WORDS else name for name in causes)
+
+
+def scope_of_wallet(user_id: str, wallet_id: str) -> str:
+    """The scope of a cause of one wallet."""
+    return f"{OF_WALLET}{user_id}:{wallet_id}"
 
 
 class State(StrEnum):
@@ -51,7 +58,8 @@ class Binds(StrEnum):
 class Cause:
     """Why entries are paused; `by` is who set it, a subsystem or a person.
 
-    `scope` is `global`, `user:<id>`, or `program:<name>` for tokens that trade at that program of the chain.
+    `scope` is `global`, `user:<id>`, `wallet:<user id>:<id>` for one of his wallets, or `program:<name>` for tokens that trade
+    at that program of the chain.
     """
 
     name: str
@@ -68,9 +76,9 @@ class Cause:
             f"{self.name} of {self.scope.removeprefix(OF_PROGRAM)}" if self.scope.startswith(OF_PROGRAM) else self.name
         )
 
-    def covers(self, user_id: str, context: Context, program: str | None = None) -> bool:
+    def covers(self, user_id: str, context: Context, program: str | None = None, wallet_id: str = "") -> bool:
         """Whether this cause keeps this user's request of this origin from entering, at `program` where that is known."""
-        if self.scope not in {GLOBAL, f"user:{user_id}", f"{OF_PROGRAM}{program}"}:
+        if self.scope not in {GLOBAL, f"user:{user_id}", f"{OF_PROGRAM}{program}", scope_of_wallet(user_id, wallet_id)}:
             return False
         return self.binds is Binds.ALL or context is not Context.MANUAL_COMMAND
 
@@ -111,9 +119,11 @@ class TradingState:
         """Remove a cause; removing one that is not there changes nothing."""
         return TradingState({key: cause for key, cause in self.causes.items() if key != (name, scope)})
 
-    def covering(self, user_id: str, context: Context, program: str | None = None) -> tuple[str, ...]:
+    def covering(
+        self, user_id: str, context: Context, program: str | None = None, wallet_id: str = ""
+    ) -> tuple[str, ...]:
         """Names of the causes that pause this user's requests of this origin and program, in the order they came.
 
         One of a single program is told with it: `panic of pumpfun`.
         """
-        return tuple(cause.told for cause in self.causes.values() if cause.covers(user_id, context, program))
+        return tuple(cause.told for cause in self.causes.values() if cause.covers(user_id, context, program, wallet_id))

@@ -1,4 +1,4 @@
-"""What the vault itself remembers of each user's one-time codes: which secret is in force, which step was used, what was wrong.
+"""What the vault itself remembers of each user: his secret, the code that was used, what was wrong, what he took back or froze.
 
 It does not lie with the bot, because whoever could put an old row back would use a code twice, guess for ever, or begin anew
 with a secret of his own. A line is on the disk before its answer is given; of a user the last line counts.
@@ -23,13 +23,19 @@ USERS_MAX = 100_000
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """One user's line. `secret_id` is empty where none is in force; `failures` are wrong codes in a row."""
+    """One user's line. `secret_id` is empty where none is in force; `failures` are wrong codes in a row.
+
+    No export of a key counts that was asked for at `exports_void_ms` or before. `frozen` are the addresses of his wallets for
+    which nothing is signed.
+    """
 
     user_id: str
     secret_id: str = ""
     step: int = 0
     failures: int = 0
     closed_until_ms: int = 0
+    exports_void_ms: int = -1
+    frozen: tuple[str, ...] = ()
 
 
 class CodeBook:
@@ -63,8 +69,35 @@ class CodeBook:
             raise CodeRefused("that code is wrong; take the one that your authenticator shows now")
         if step <= max(used_step, known.step if known.secret_id == secret_id else 0):
             raise CodeRefused("that code was used already; wait for the next one")
-        self._keep(Remembered(user_id, secret_id, step))
+        right = msgspec.structs.replace(known, secret_id=secret_id, step=step, failures=0, closed_until_ms=0)
+        self._keep(right)
         return step
+
+    def exports_void_ms(self, user_id: str) -> int:
+        """The moment until which exports of keys were taken back, -1 where none were."""
+        return (self._users.of(user_id) or Remembered(user_id)).exports_void_ms
+
+    def is_frozen(self, user_id: str, address: str) -> bool:
+        """Whether nothing is signed for a wallet of this user."""
+        known = self._users.of(user_id)
+        return known is not None and address in known.frozen
+
+    def freeze(self, user_id: str, address: str) -> None:
+        """Let nothing be signed for a wallet until it is thawed; raises CodeRefused where the disk takes nothing."""
+        known = self._users.of(user_id) or Remembered(user_id)
+        if address not in known.frozen:
+            self._keep(msgspec.structs.replace(known, frozen=(*known.frozen, address)))
+
+    def thaw(self, user_id: str, address: str) -> None:
+        """Let it sign again; whoever asks has seen a code. Raises CodeRefused where the disk takes nothing."""
+        known = self._users.of(user_id) or Remembered(user_id)
+        if address in known.frozen:
+            self._keep(msgspec.structs.replace(known, frozen=tuple(one for one in known.frozen if one != address)))
+
+    def take_back_exports(self, user_id: str) -> None:
+        """Exports that were asked for until now count no more; raises CodeRefused where the disk takes nothing."""
+        known = self._users.of(user_id) or Remembered(user_id)
+        self._keep(msgspec.structs.replace(known, exports_void_ms=self._clock.now_ms()))
 
     def _keep(self, line: Remembered) -> None:
         """On the disk first. Raises CodeRefused where that takes none, and nothing has changed."""

@@ -14,6 +14,8 @@ from solders.pubkey import Pubkey
 from bot.errors import KeyUnavailable, SigningRefused
 from bot.ports import (
     Allowance,
+    ExportDemand,
+    ExportedKey,
     NewCode,
     NoteKind,
     SealedKey,
@@ -25,6 +27,7 @@ from bot.ports import (
 )
 from bot.vault.code_book import CodeBook
 from bot.vault.envelope import open_sealed, overwrite, seal
+from bot.vault.exports import Exports
 from bot.vault.fernet_rows import seed_in
 from bot.vault.guard import SigningGuard
 from bot.vault.master_key import MasterKey
@@ -63,8 +66,10 @@ class LocalVault:
         self._keys = {key.id: key for key in (master_key, *former)}
         self._fence, self._fernet = fence, fernet
         self._notes = Notes(master_key, self._keys)
-        self._factors = SecondFactors(self._notes, book or CodeBook(guard.clock))
+        self._book = book or CodeBook(guard.clock)
+        self._factors = SecondFactors(self._notes, self._book)
         self._withdrawals = Withdrawals(self._notes, self._factors, guard)
+        self._exports = Exports(self._notes, self._factors, guard)
 
     def __repr__(self) -> str:
         return f"<LocalVault {self._master_key.id}>"
@@ -135,6 +140,7 @@ class LocalVault:
     def sign_withdrawal_now(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
         """The same without a fence, in one go. The code is used last, so that what is refused for another reason uses none."""
         try:
+            self._refuse_frozen(wallet)
             outlay = self._withdrawals.judge(wallet, asked)
             private_key = self._opened(wallet, key)
             current = self._withdrawals.charge(wallet, asked, outlay)
@@ -143,6 +149,52 @@ class LocalVault:
             raise
         log.warning("withdrawal_signed", wallet=wallet.address, intent=asked.intent_id, lamports=outlay.trade_lamports)
         return Withdrawn(private_key.sign(asked.message), current)
+
+    async def freeze(self, wallet: Wallet, key: SealedKey) -> None:
+        await self.check_key(wallet, key)
+        self._book.freeze(wallet.user_id, wallet.address)
+        log.warning("wallet_frozen", user=wallet.user_id, wallet=wallet.address)
+
+    async def unfreeze(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> SealedNote:
+        await self.check_key(wallet, key)
+        _, after = self._factors.use(wallet.user_id, current, code)
+        self._book.thaw(wallet.user_id, wallet.address)
+        log.warning("wallet_unfrozen", user=wallet.user_id, wallet=wallet.address)
+        return after
+
+    def _refuse_frozen(self, wallet: Wallet) -> None:
+        """Raise SigningRefused for a wallet that its owner froze, whoever asks and whatever for."""
+        if self._book.is_frozen(wallet.user_id, wallet.address):
+            raise SigningRefused(f"wallet {wallet.address} is frozen")
+
+    async def demand_export(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> ExportDemand:
+        await self.check_key(wallet, key)
+        return self._exports.demand(wallet, current, code)
+
+    async def export_key(
+        self, wallet: Wallet, key: SealedKey, demand: SealedNote, current: SealedNote, code: str
+    ) -> ExportedKey:
+        """The code is used last, so that what is refused for another reason uses none."""
+        await trio.lowlevel.checkpoint()
+        try:
+            self._refuse_frozen(wallet)
+            self._exports.judge(wallet, demand, current)
+        except SigningRefused as error:
+            log.error("export_refused", wallet=wallet.address, reason=str(error))
+            raise
+        seed, private_key = _seed_of(self._key_of(wallet, key), wallet, key)
+        keypair = bytearray(2 * SEED_BYTES)
+        keypair[:SEED_BYTES], keypair[SEED_BYTES:] = seed, private_key.public_key().public_bytes_raw()
+        overwrite(seed)
+        return self._exports.hand_out(wallet, keypair, current, code)
+
+    async def page_code(self, user_id: str, unlock: SealedNote) -> str:
+        await trio.lowlevel.checkpoint()
+        return self._exports.code_of(user_id, unlock)
+
+    async def take_back_exports(self, user_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._exports.take_back(user_id)
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """Refuses a row whose key is not the wallet's, even where the seal holds. Raises LeaseLost behind the fence.
@@ -160,6 +212,7 @@ class LocalVault:
     def sign_now(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """The same without a fence, in one go: nobody else's message is judged in between. Raises as `sign`."""
         try:
+            self._refuse_frozen(wallet)
             outlay = self._guard.judge(wallet.address, asked)
             private_key = self._opened(wallet, key)
             self._guard.charge(wallet.address, asked, outlay)

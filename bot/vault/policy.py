@@ -64,7 +64,8 @@ class Bounds:
     `day_lamports` is what a wallet's buys may take in a day (UTC) with their fees, counted without what its sales bring back;
     `day_costs_lamports` what the fees and tips of its sales and closings may. Each counts as if all that was signed landed.
     Tips go to `tip_accounts` alone. `routed` says whether the aggregator's swaps are signed. `address_delay_ms` is how long
-    an address has to wait, from the moment at which its user has allowed it, for the first withdrawal to it.
+    an address has to wait, from the moment at which its user has allowed it, for the first withdrawal to it;
+    `export_delay_ms` how long a user waits for a key of his.
     """
 
     trade_lamports: int
@@ -75,6 +76,7 @@ class Bounds:
     tip_accounts: frozenset[str]
     routed: bool
     address_delay_ms: int
+    export_delay_ms: int
 
 
 @dataclass(frozen=True, slots=True)

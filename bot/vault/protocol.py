@@ -15,7 +15,7 @@ import trio
 from bot.errors import BotError, CodeRefused, KeyUnavailable, LeaseLost, SigningRefused
 from bot.ports import NoteKind, SealedNote
 
-PROTOCOL = 2
+PROTOCOL = 3
 FRAME_BYTES_MAX = 1_000_000
 BATCH_MAX = 100
 _LENGTH = struct.Struct(">I")
@@ -123,7 +123,54 @@ class Transfer(msgspec.Struct, frozen=True, array_like=True, tag="transfer"):
     code: str
 
 
-Request = Sign | Check | Reseal | Adopt | Create | NewSecret | Confirm | Renew | Allow | Transfer
+class DemandKey(msgspec.Struct, frozen=True, array_like=True, tag="demand_key"):
+    """Note that this wallet's user wants its key, for a code of his."""
+
+    row: Row
+    current: Note
+    code: str
+
+
+class ExportKey(msgspec.Struct, frozen=True, array_like=True, tag="export_key"):
+    """Hand a key out as a page, for a demand whose time has come and another code."""
+
+    row: Row
+    demand: Note
+    current: Note
+    code: str
+
+
+class SayCode(msgspec.Struct, frozen=True, array_like=True, tag="page_code"):
+    """Say the code of a page."""
+
+    user_id: str
+    unlock: Note
+
+
+class TakeBack(msgspec.Struct, frozen=True, array_like=True, tag="take_back"):
+    """Let no key of this user be taken that he asked for until now."""
+
+    user_id: str
+
+
+class Freeze(msgspec.Struct, frozen=True, array_like=True, tag="freeze"):
+    """Sign nothing for this wallet from now on."""
+
+    row: Row
+
+
+class Unfreeze(msgspec.Struct, frozen=True, array_like=True, tag="unfreeze"):
+    """Sign for this wallet again, for a code of its user."""
+
+    row: Row
+    current: Note
+    code: str
+
+
+OfFreezes = Freeze | Unfreeze
+OfExports = DemandKey | ExportKey | SayCode | TakeBack
+OfNotes = NewSecret | Confirm | Renew
+Request = Sign | Check | Reseal | Adopt | Create | OfNotes | Allow | Transfer | OfFreezes | OfExports
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -188,7 +235,42 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     text: str
 
 
-Answer = Signed | Opens | Created | Secret | Noted | Allowed | Transferred | Refused
+class Demanded(msgspec.Struct, frozen=True, array_like=True, tag="demanded"):
+    """The note of a demand, between which moments it counts (milliseconds since 1970), and that of the codes from now on."""
+
+    note: Note
+    not_before_ms: int
+    not_after_ms: int
+    current: Note
+
+
+class Exported(msgspec.Struct, frozen=True, array_like=True, tag="exported"):
+    """A page with a key in it, the note for which its code is said, and that of the codes from now on."""
+
+    page: bytes
+    unlock: Note
+    current: Note
+
+    def __repr__(self) -> str:
+        return "<Exported>"
+
+
+class PageCode(msgspec.Struct, frozen=True, array_like=True, tag="code"):
+    """What opens a page."""
+
+    code: str
+
+    def __repr__(self) -> str:
+        return "<PageCode>"
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
+    """It is remembered."""
+
+
+Answer = (
+    Signed | Opens | Created | Secret | Noted | Allowed | Transferred | Demanded | Exported | PageCode | Done | Refused
+)
 
 
 class Answers(msgspec.Struct, frozen=True, array_like=True):

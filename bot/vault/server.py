@@ -28,11 +28,17 @@ from bot.vault.protocol import (
     Check,
     Confirm,
     Create,
+    DemandKey,
+    ExportKey,
+    Freeze,
     NewSecret,
-    Renew,
+    OfExports,
+    OfFreezes,
+    OfNotes,
     Request,
     Reseal,
     Row,
+    SayCode,
     Transfer,
     note_of,
     sealed_of,
@@ -109,8 +115,12 @@ class VaultServer:
         return answers
 
     async def _answer(self, epoch: int, asked: Request) -> Answer:
-        if isinstance(asked, NewSecret | Confirm | Renew):
+        if isinstance(asked, OfNotes):
             return await self._answer_of_notes(asked)
+        if isinstance(asked, OfFreezes):
+            return await self._answer_of_freezes(asked)
+        if isinstance(asked, OfExports):
+            return await self._answer_of_exports(asked)
         if isinstance(asked, Create):
             address, key = await self._vault.create_key(asked.user_id)
             return protocol.Created(row_of(Wallet("", asked.user_id, address, Mode.LIVE), key))
@@ -139,7 +149,7 @@ class VaultServer:
         signing = Signing(asked.intent_id, asked.mint, asked.message)
         return protocol.Signed(self._vault.sign_now(*_wallet_of(asked.row), signing))
 
-    async def _answer_of_notes(self, asked: NewSecret | Confirm | Renew) -> Answer:
+    async def _answer_of_notes(self, asked: OfNotes) -> Answer:
         if isinstance(asked, NewSecret):
             current = None if asked.current is None else sealed_of(asked.current)
             made = await self._vault.new_code(asked.user_id, current, asked.code)
@@ -150,6 +160,26 @@ class VaultServer:
         else:
             note = await self._vault.renew_note(asked.user_id, asked.kind, sealed_of(asked.note))
         return protocol.Noted(note_of(note))
+
+    async def _answer_of_freezes(self, asked: OfFreezes) -> Answer:
+        wallet, key = _wallet_of(asked.row)
+        if isinstance(asked, Freeze):
+            await self._vault.freeze(wallet, key)
+            return protocol.Done()
+        return protocol.Noted(note_of(await self._vault.unfreeze(wallet, key, sealed_of(asked.current), asked.code)))
+
+    async def _answer_of_exports(self, asked: OfExports) -> Answer:
+        if isinstance(asked, DemandKey):
+            wish = await self._vault.demand_export(*_wallet_of(asked.row), sealed_of(asked.current), asked.code)
+            return protocol.Demanded(note_of(wish.note), wish.not_before_ms, wish.not_after_ms, note_of(wish.current))
+        if isinstance(asked, ExportKey):
+            demand, current = sealed_of(asked.demand), sealed_of(asked.current)
+            given = await self._vault.export_key(*_wallet_of(asked.row), demand, current, asked.code)
+            return protocol.Exported(given.page, note_of(given.unlock), note_of(given.current))
+        if isinstance(asked, SayCode):
+            return protocol.PageCode(await self._vault.page_code(asked.user_id, sealed_of(asked.unlock)))
+        await self._vault.take_back_exports(asked.user_id)
+        return protocol.Done()
 
 
 def row_of(wallet: Wallet, key: SealedKey) -> Row:

@@ -18,6 +18,8 @@ import trio
 from bot.errors import KeyUnavailable, StartupError
 from bot.ports import (
     Allowance,
+    ExportDemand,
+    ExportedKey,
     NewCode,
     NoteKind,
     SealedKey,
@@ -36,12 +38,18 @@ from bot.vault.protocol import (
     Check,
     Confirm,
     Create,
+    DemandKey,
+    ExportKey,
+    Freeze,
     NewSecret,
     Renew,
     Request,
     Reseal,
+    SayCode,
     Sign,
+    TakeBack,
     Transfer,
+    Unfreeze,
     note_of,
     sealed_of,
 )
@@ -117,7 +125,14 @@ class SocketVault:
     async def renew_note(self, user_id: str, kind: NoteKind, note: SealedNote) -> SealedNote:
         return await self._noted(Renew(user_id, kind, note_of(note)))
 
-    async def _noted(self, request: Confirm | Renew) -> SealedNote:
+    async def freeze(self, wallet: Wallet, key: SealedKey) -> None:
+        if not isinstance(await self._ask(Freeze(row_of(wallet, key))), protocol.Done):
+            raise KeyUnavailable("the vault gave another answer than that it is remembered")
+
+    async def unfreeze(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> SealedNote:
+        return await self._noted(Unfreeze(row_of(wallet, key), note_of(current), code))
+
+    async def _noted(self, request: Confirm | Renew | Unfreeze) -> SealedNote:
         answer = await self._ask(request)
         if not isinstance(answer, protocol.Noted):
             raise KeyUnavailable("the vault gave another answer than a note")
@@ -139,6 +154,31 @@ class SocketVault:
         if not isinstance(answer, protocol.Transferred):
             raise KeyUnavailable("the vault gave another answer than a withdrawal's signature")
         return Withdrawn(answer.signature, sealed_of(answer.current))
+
+    async def demand_export(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> ExportDemand:
+        answer = await self._ask(DemandKey(row_of(wallet, key), note_of(current), code))
+        if not isinstance(answer, protocol.Demanded):
+            raise KeyUnavailable("the vault gave another answer than a demand")
+        after = sealed_of(answer.current)
+        return ExportDemand(sealed_of(answer.note), answer.not_before_ms, answer.not_after_ms, after)
+
+    async def export_key(
+        self, wallet: Wallet, key: SealedKey, demand: SealedNote, current: SealedNote, code: str
+    ) -> ExportedKey:
+        answer = await self._ask(ExportKey(row_of(wallet, key), note_of(demand), note_of(current), code))
+        if not isinstance(answer, protocol.Exported):
+            raise KeyUnavailable("the vault gave another answer than a page")
+        return ExportedKey(answer.page, sealed_of(answer.unlock), sealed_of(answer.current))
+
+    async def page_code(self, user_id: str, unlock: SealedNote) -> str:
+        answer = await self._ask(SayCode(user_id, note_of(unlock)))
+        if not isinstance(answer, protocol.PageCode):
+            raise KeyUnavailable("the vault gave another answer than a code")
+        return answer.code
+
+    async def take_back_exports(self, user_id: str) -> None:
+        if not isinstance(await self._ask(TakeBack(user_id)), protocol.Done):
+            raise KeyUnavailable("the vault gave another answer than that it is remembered")
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """As the port says, behind the fence before and after, like the vault in this process."""

@@ -9,6 +9,8 @@ import trio
 from bot.errors import SigningRefused
 from bot.ports import (
     Allowance,
+    ExportDemand,
+    ExportedKey,
     NewCode,
     NoteKind,
     SealedKey,
@@ -75,6 +77,31 @@ class UnsignedVault:
             return await self._keeper.sign_withdrawal(wallet, key, asked)
         await trio.lowlevel.checkpoint()
         raise SigningRefused(f"{wallet.address} holds play money, which is not sent anywhere")
+
+    async def freeze(self, wallet: Wallet, key: SealedKey) -> None:
+        await self._keeper.freeze(wallet, key)
+
+    async def unfreeze(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> SealedNote:
+        return await self._keeper.unfreeze(wallet, key, current, code)
+
+    async def demand_export(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> ExportDemand:
+        """Of a wallet that is signed for; raises SigningRefused for play money."""
+        if wallet.mode in self._signed:
+            return await self._keeper.demand_export(wallet, key, current, code)
+        await trio.lowlevel.checkpoint()
+        raise SigningRefused(f"{wallet.address} holds play money, whose key is of no use to anybody")
+
+    async def export_key(
+        self, wallet: Wallet, key: SealedKey, demand: SealedNote, current: SealedNote, code: str
+    ) -> ExportedKey:
+        """Nobody can have asked for the key of play money, so that the keeper finds no demand of it."""
+        return await self._keeper.export_key(wallet, key, demand, current, code)
+
+    async def page_code(self, user_id: str, unlock: SealedNote) -> str:
+        return await self._keeper.page_code(user_id, unlock)
+
+    async def take_back_exports(self, user_id: str) -> None:
+        await self._keeper.take_back_exports(user_id)
 
     async def sign(self, wallet: Wallet, key: SealedKey, asked: Signing) -> bytes:
         """The keeper's signature, or zeros behind the same fence: a bot that lost its lease fills no paper order either."""

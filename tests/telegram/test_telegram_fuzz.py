@@ -85,7 +85,8 @@ async def _play(patch: pytest.MonkeyPatch, typed: Sequence[str], forged: Sequenc
         for text in forged:
             _forge(telegram, talk.person, text)
             await trio.sleep(1.1)
-        await talk.asks("/version", "trading-bot", within_s=120)
+        # Each /help is two messages, of which a chat takes one a second.
+        await talk.asks("/version", "trading-bot", within_s=300)
         assert talk.world.store._intents == {}
         assert talk.world.reports == []
         [user] = await talk.world.store.users()

@@ -31,6 +31,7 @@ from bot.vault.master_key import MasterKey
 from bot.vault.server import VaultServer, row_of
 from bot.vault.socket_vault import SocketVault, open_socket_vault
 from bot.vault_child import VaultChild
+from tests.vault.test_vault_exports import opened as keypair_in
 from tests.vault.trade_samples import ADDRESS, THIEF, WALLET, asked, compiled, on_curve, transfer
 from tests.vault.vault_samples import closing, guard
 
@@ -42,6 +43,8 @@ SEALED = seal(MASTER, "ada", ADDRESS, SEED)
 OTHER_SEED = bytes(range(1, 33))
 OTHER = Wallet("v", "bob", str(Keypair.from_seed(OTHER_SEED).pubkey()), Mode.LIVE)
 OTHER_SEALED = seal(MASTER, "bob", OTHER.address, OTHER_SEED)
+SECOND = Wallet("s", "ada", OTHER.address, Mode.LIVE)
+SECOND_SEALED = seal(MASTER, "ada", OTHER.address, OTHER_SEED)
 WITHIN_S = 60
 STANDING = Clock(lambda: 1_790_000_000_000, lambda: "")  # of the vaults: codes count by the clock
 CUT = b"cut"
@@ -73,7 +76,9 @@ async def serving(path: Path) -> AsyncIterator[None]:
     """A vault's server for the time of the block."""
     async with trio.open_nursery() as nursery:
         ready = trio.Event()
-        server = VaultServer(path, LocalVault(MASTER, guard(STANDING, address_delay_ms=0), former=[FORMER]))
+        server = VaultServer(
+            path, LocalVault(MASTER, guard(STANDING, address_delay_ms=0, export_delay_ms=0), former=[FORMER])
+        )
         nursery.start_soon(server.serve, ready.set)
         await ready.wait()
         yield
@@ -83,7 +88,9 @@ async def serving(path: Path) -> AsyncIterator[None]:
 @asynccontextmanager
 async def in_process(_: Path) -> AsyncIterator[Served]:
     fence = Fence()
-    yield Served(LocalVault(MASTER, guard(STANDING, address_delay_ms=0), fence.check, former=[FORMER]), fence)
+    yield Served(
+        LocalVault(MASTER, guard(STANDING, address_delay_ms=0, export_delay_ms=0), fence.check, former=[FORMER]), fence
+    )
 
 
 @asynccontextmanager
@@ -204,6 +211,27 @@ async def test_sol_is_sent_to_an_allowed_address_for_a_code(opened: Opened, tmp_
             served.fence.lost = True
             with pytest.raises(LeaseLost):
                 await served.vault.sign_withdrawal(OWN, SEALED, wish)
+
+
+@both
+async def test_a_key_is_handed_out_for_two_codes_and_taken_back_by_a_word(opened: Opened, tmp_path: Path) -> None:
+    with trio.fail_after(WITHIN_S):
+        async with opened(tmp_path) as served:
+            made = await served.vault.new_code("ada", None, "")
+            secret, step = base64.b32decode(made.key), STANDING.now_ms() // totp.STEP_MS
+            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step - 1))
+            wish = await served.vault.demand_export(OWN, SEALED, note, totp.code_at(secret, step))
+            with pytest.raises(SigningRefused, match="the key of another wallet"):
+                await served.vault.export_key(SECOND, SECOND_SEALED, wish.note, wish.current, "000000")
+            code = totp.code_at(secret, step + 1)
+            given = await served.vault.export_key(OWN, SEALED, wish.note, wish.current, code)
+            opens = await served.vault.page_code("ada", given.unlock)
+            assert Keypair.from_bytes(keypair_in(given.page, opens)) == WALLET
+            with pytest.raises(CodeRefused, match="used already"):
+                await served.vault.export_key(OWN, SEALED, wish.note, given.current, code)
+            await served.vault.take_back_exports("ada")
+            with pytest.raises(SigningRefused, match="its user took that back"):
+                await served.vault.export_key(OWN, SEALED, wish.note, given.current, code)
 
 
 @both

@@ -20,13 +20,13 @@ from tests.whole.audit import audit
 from tests.whole.real import BOT, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_environment, real_bot
 from tests.whole.real_evidence import rows_of_running
 from tests.whole.real_market import FATES, LAUNCH_GAP_MS, TURN_MS, write_busy_market
+from tests.whole.typed_with_codes import GUARDED, NO_TOKEN
 
 pytestmark = pytest.mark.slow
 
 LAUNCHES = 400
 NEWCOMER = "4242"
 OPERATOR = f"operator {pwd.getpwuid(os.getuid()).pw_name}"
-NO_TOKEN = "So11111111111111111111111111111111111111112"
 SOMEBODY = "4wBqpZM9xaSheZzJSMawUKKwhdpChKbZ5eu5ky4Vigw"
 
 
@@ -179,14 +179,7 @@ TYPED = (
     ("/broadcast hello", "/broadcast is for people with the role admin"),
     ("/metrics", "/metrics is for people with the role admin; yours is basic"),
     ("/logs", "/logs is for people with the role operator; yours is basic"),
-    ("/totp 123456", "there is no key to confirm yet; /totp makes one"),
-    ("/totp", "Below is the key of your second factor"),
-    ("/totp new", "a code is the six digits"),
-    ("/totp a b c", "usage: /totp"),
-    ("/withdraw", "You have allowed no address yet"),
-    (f"/withdraw add {NO_TOKEN} 123456", "is wrapped SOL, a token; give a wallet's address"),
-    (f"/withdraw 1 {NO_TOKEN} 123456", "that address is not among those that you have allowed"),
-    ("/withdraw 1 2", "usage: /withdraw"),
+    *GUARDED,
     ("/close_account maybe", "usage: /close_account [yes]"),
     ("/close_account", "To close it: /close_account yes"),
     ("/panic now", "usage: /panic"),

@@ -11,6 +11,9 @@ from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
+from bot.telegram.handlers.exports import ExportHandlers
+from bot.telegram.handlers.freezes import FreezeHandlers
+from bot.telegram.handlers.guarded import GuardedHandlers
 from bot.telegram.handlers.leaving import LeavingHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.operations import OperationsHandlers
@@ -37,14 +40,13 @@ def make_chat(
     alerts: AlertHandlers,
     books: BookHandlers,
     cards: CardHandlers,
+    guarded: GuardedHandlers,
     leaving: LeavingHandlers,
     modes: ModeHandlers,
     operations: OperationsHandlers,
     people: PeopleHandlers,
-    security: SecurityHandlers,
     standing: StandingHandlers,
     wallets: WalletHandlers,
-    withdraw: WithdrawHandlers,
     words: Words,
     quota: ReadQuota,
 ) -> Chat:
@@ -85,9 +87,8 @@ def make_chat(
         "card": cards.card,
         "why": watching.why,
         "panic": trade.panic,
-        "totp": security.totp,
-        "withdraw": withdraw.withdraw,
         "close_account": leaving.close_account,
+        **guarded.commands(),
         **people.commands(),
         **operations.commands(),
     }
@@ -107,6 +108,9 @@ __all__ = [
     "AlertHandlers",
     "BookHandlers",
     "CardHandlers",
+    "ExportHandlers",
+    "FreezeHandlers",
+    "GuardedHandlers",
     "LeavingHandlers",
     "ModeHandlers",
     "OperationsHandlers",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.clock import Clock
+from bot.clock import Clock, rfc3339_s
 from bot.commands import Command
 from bot.errors import StoreUnavailable
 from bot.ports import Store, User, WalletLedger
@@ -106,6 +106,7 @@ class AboutHandlers:
         positions = await self.store.open_positions(user.id)
         lines = []
         mine = await self.store.wallets(user.id)
+        taken_out = {row.wallet_id: row.exported_at_ms for row in await self.store.key_exports(user.id)}
         for wallet in mine:
             held = [row for row in positions if row.wallet_id == wallet.id]
             used = ", in use" if wallet.mode is user.mode else ", kept: /mode changes to it"
@@ -116,6 +117,10 @@ class AboutHandlers:
                 f"  {counted(len(held), 'open position')} at a cost of {cost} SOL;"
                 f" {self._compared(await self.store.wallet_ledger(wallet.id))}.",
             ]
+            if (at_ms := taken_out.get(wallet.id)) is not None:
+                lines.append(
+                    f"  its key was taken out at {rfc3339_s(at_ms)}: whoever has that file and its code can empty it"
+                )
         return "\n".join([*lines, "/balance looks at what the chain shows, /deposit says how to put SOL in."])
 
     def _compared(self, ledger: WalletLedger) -> str:

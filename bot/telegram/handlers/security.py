@@ -16,6 +16,7 @@ from bot.telegram.parsing import UsageError, wrong_usage
 
 ISSUER = "trading-bot"
 NEW = "new"
+NO_CODES = "that takes your second factor; /totp makes one"
 MADE, CONFIRMED = "second factor made", "second factor in force"  # the actions of the audit
 VAULT_AWAY = (
     "the vault cannot do that now; nothing was changed. Try again shortly, and tell whoever runs this bot if it stays"

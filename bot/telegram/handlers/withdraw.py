@@ -12,7 +12,7 @@ from bot.execution.withdrawal_messages import address_allowed_message
 from bot.ports import AllowedAddress, Chain, NoteKind, Store, Submitted, User, Vault, Wallet
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
-from bot.telegram.handlers.security import code_in, refused_by_vault
+from bot.telegram.handlers.security import NO_CODES, code_in, refused_by_vault
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.order_text import ended_words
 from bot.telegram.parsing import UsageError, wrong_usage
@@ -48,11 +48,11 @@ class WithdrawHandlers:
             case [""]:
                 return await self._listed(user, wallets, command)
             case ["add", address, code, *named] if len(named) <= 1:
-                return await self._add(user, _named(wallets, named), address, code_in(code, command))
+                return await self._add(user, named_wallet(wallets, named), address, code_in(code, command))
             case ["remove", address, *named] if len(named) <= 1:
-                return await self._remove(user, _named(wallets, named), address)
+                return await self._remove(user, named_wallet(wallets, named), address)
             case [amount, address, code, *named] if len(named) <= 1:
-                wallet = _named(wallets, named)
+                wallet = named_wallet(wallets, named)
                 return await self._send(incoming, wallet, amount, key_of(address, "wallet"), code_in(code, command))
             case _:
                 raise wrong_usage(command)
@@ -90,7 +90,7 @@ class WithdrawHandlers:
             raise UsageError(f"you have allowed {ADDRESSES_MAX} addresses, which is the most; remove one first")
         current = (await self.store.notes(user.id)).get(NoteKind.CODE)
         if current is None:
-            raise UsageError("that takes your second factor; /totp makes one")
+            raise UsageError(NO_CODES)
         await self._refuse_lost(address)
         try:
             given = await self.vault.allow(wallet, await self.store.sealed_key(wallet.id), address, current, code)
@@ -158,7 +158,7 @@ class WithdrawHandlers:
         return f"{LIVE} Sent: {outcome.text}. The result follows when the chain shows it."
 
 
-def _named(wallets: list[Wallet], named: list[str]) -> Wallet:
+def named_wallet(wallets: list[Wallet], named: list[str]) -> Wallet:
     """The wallet of a name, the oldest where none is given."""
     if not named:
         return wallets[0]

@@ -1,0 +1,92 @@
+"""Wallets that a user freezes by a word, and lets sign again with a code of his second factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.errors import KeyUnavailable
+from bot.ports import NoteKind, Store, User, Vault, Wallet
+from bot.telegram.chat import Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.handlers.security import NO_CODES, code_in, refused_by_vault
+from bot.telegram.handlers.withdraw import LIVE, named_wallet
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.trading.intent import Mode
+from bot.trading.trading_state import FROZEN
+
+UNFROZEN = "wallet unfrozen"  # the action of the audit
+HERE_ALONE = (
+    " The vault, which signs, does not answer now and does not know it yet; this bot signs nothing all the same. Send /freeze"
+    " again in a moment."
+)
+
+
+class Freezer(Protocol):
+    """The guard's side of a freeze."""
+
+    async def freeze_wallet(self, wallet: Wallet) -> bool: ...
+
+    async def unfreeze_wallet(self, wallet: Wallet) -> bool: ...
+
+    def freezes(self, user_id: str, wallet_id: str) -> tuple[str, ...]: ...
+
+    def kept_where(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeHandlers:
+    """`/freeze` takes power away and needs nothing for it; `/unfreeze` gives it back for a code that the vault takes."""
+
+    store: Store
+    vault: Vault
+    clock: Clock
+    guard: Freezer
+
+    async def freeze(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """The guard first, which answers whatever else is away; then the vault, which nobody talks out of it."""
+        if len(arguments) > 1:
+            raise wrong_usage(command)
+        wallet = named_wallet(await self._wallets(known(incoming)), [*arguments])
+        begins = await self.guard.freeze_wallet(wallet)
+        told = "is frozen" if begins else "is frozen already"
+        try:
+            await self.vault.freeze(wallet, await self.store.sealed_key(wallet.id))
+        except KeyUnavailable:
+            kept = HERE_ALONE
+        else:
+            kept = self.guard.kept_where()
+        return (
+            f"{LIVE} Your wallet {wallet.name} ({wallet.address}) {told}: nothing is bought, sold or sent from it, your stops and"
+            " take-profits neither, and its key is handed out to nobody. What it holds is watched on, and I go on telling you of"
+            f" it. /unfreeze CODE {wallet.name} ends that, with a code of your second factor.{kept}"
+        )
+
+    async def unfreeze(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        if not 1 <= len(arguments) <= 2:
+            raise wrong_usage(command)
+        user, code = known(incoming), code_in(arguments[0], command)
+        wallet = named_wallet(await self._wallets(user), [*arguments[1:]])
+        if FROZEN not in self.guard.freezes(user.id, wallet.id):
+            raise UsageError(f"your wallet {wallet.name} is not frozen by /freeze; /status says what else holds it")
+        current = (await self.store.notes(user.id)).get(NoteKind.CODE)
+        if current is None:
+            raise UsageError(NO_CODES)
+        try:
+            after = await self.vault.unfreeze(wallet, await self.store.sealed_key(wallet.id), current, code)
+        except KeyUnavailable as error:
+            raise refused_by_vault(error) from None
+        await self.store.keep_notes(user.id, {NoteKind.CODE.value: after}, UNFROZEN, self.clock.now_ms())
+        await self.guard.unfreeze_wallet(wallet)
+        others = "" if not self.guard.freezes(user.id, wallet.id) else " Something else still freezes it: see /status."
+        return (
+            f"{LIVE} Your wallet {wallet.name} is not frozen any more; its stops and take-profits hold again.{others}"
+        )
+
+    async def _wallets(self, user: User) -> list[Wallet]:
+        wallets = [one for one in await self.store.wallets(user.id) if one.mode is Mode.LIVE]
+        if not wallets:
+            raise UsageError("you have no wallet that holds more than play money, and that is not worth a freeze")
+        return wallets

@@ -1,0 +1,114 @@
+"""Wallets that a user freezes, as conversations in virtual time: at once and by a word, until a code of his."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.errors import KeyUnavailable, SigningRefused
+from bot.trading.intent import Side
+from bot.trading.position import PositionState
+from bot.trading.trading_state import FROZEN
+from tests.telegram.telegram_bot import bot_on_telegram, token_on_the_market
+from tests.telegram.test_telegram_exports import asking_talk
+from tests.telegram.test_telegram_security import guarded_talk, secured, with_authenticator
+from tests.telegram.test_telegram_withdraw import HOME, allowed, joined, rich_talk
+from tests.vault.vault_samples import closing
+from tests.whole.ledgers import exact
+
+
+async def test_a_frozen_wallet_buys_sells_and_sends_nothing_until_its_owner_gives_a_code(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = rich_talk(61)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
+        await talk.asks("/settings max_hold off", "max_hold = off")
+        await allowed(talk, device)
+        mint = await token_on_the_market(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        await talk.asks("/freeze", "Your wallet main (")
+        [wallet] = await talk.world.store.wallets()
+        assert bot.guard.freezes(wallet.user_id, wallet.id) == (FROZEN,)
+        await talk.asks("/freeze", "is frozen already")
+        intents = len(talk.world.store._intents)
+        for order in (f"/buy {mint} 0.1", f"/sell {mint} all", f"/withdraw 1 {HOME} {await device.next_code()}"):
+            await talk.asks(order, "the wallet is frozen (frozen)")
+        assert len(talk.world.store._intents) == intents
+        await talk.asks("/status", "A wallet of yours is frozen")
+        told = await talk.asks("/positions", "A wallet of yours is frozen")
+        assert "0.1" in told, "what it holds is shown on"
+        with pytest.raises(SigningRefused, match="is frozen"):
+            await talk.world.vault.sign(wallet, await talk.world.store.sealed_key(wallet.id), closing(wallet.address))
+        await talk.asks("/ack_outflow", "Nothing has left your wallet without this bot")
+        await talk.asks("/resume", "You have not paused your entries")
+        await talk.asks("/unfreeze 000000", "Not done: that code is wrong")
+        await talk.asks("/unfreeze", "usage: /unfreeze")
+        await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
+        await talk.asks(f"/unfreeze {await device.next_code()}", "your wallet main is not frozen by /freeze")
+        await talk.asks(f"/sell {mint} all", "Sent: selling")
+        await talk.hears("Position closed")
+        await talk.asks(f"/withdraw 1 {HOME} {await device.next_code()}", "Sent: 1 SOL")
+        await talk.hears("1 SOL were sent")
+        await exact(bot, talk.world)
+
+
+async def test_a_freeze_is_of_one_wallet_and_stops_of_it_wait_for_its_end(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(62)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
+        await talk.asks("/settings max_hold 2m", "max_hold = ")
+        mint = await token_on_the_market(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.hears("Bought")
+        await talk.asks("/wallets add savings", "Your wallet savings is ")
+        await talk.asks("/freeze main", "Your wallet main (")
+        main, savings = await talk.world.store.wallets()
+        assert bot.guard.freezes(main.user_id, savings.id) == ()
+        await trio.sleep(180)
+        [position] = await talk.world.store.open_positions()
+        assert position.state is PositionState.OPEN
+        assert all(row.request.side is not Side.SELL for row in talk.world.store._intents.values())
+        await talk.asks(f"/unfreeze {await device.next_code()} main", "is not frozen any more")
+        await talk.hears("Position closed", within_s=120)
+
+
+async def test_a_frozen_wallets_key_is_handed_out_to_nobody(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = asking_talk(63)
+    async with bot_on_telegram(talk, monkeypatch):
+        device = await secured(talk)
+        await talk.asks(f"/export_keys {await device.next_code()}", "You have asked for the key of main")
+        await trio.sleep(150)
+        await talk.asks("/freeze", "is frozen")
+        await talk.asks(f"/export_keys {await device.next_code()}", "Not done: the vault cannot do that now")
+        assert all(shown.document is None for shown in talk.telegram.messages(talk.person))
+
+
+async def test_who_has_no_second_factor_makes_one_to_end_a_freeze_and_a_vault_that_is_away_is_told(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(64)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await joined(talk)
+
+        async def away(*_: object) -> None:
+            await trio.lowlevel.checkpoint()
+            raise KeyUnavailable("the vault does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(talk.world.vault, "freeze", away)
+            await talk.asks("/freeze", "The vault, which signs, does not answer now")
+        [wallet] = await talk.world.store.wallets()
+        assert bot.guard.freezes(wallet.user_id, wallet.id) == (FROZEN,)
+        await talk.asks("/freeze", "is frozen already")
+        await talk.asks("/unfreeze 123456", "that takes your second factor; /totp makes one")
+        device = await with_authenticator(talk)
+        await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
