@@ -19,6 +19,7 @@ from bot.analysis.witnessed_window import WitnessedWindow
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, DecodeError
 from bot.execution.analysis_book import AnalysisBook
+from bot.execution.entry_model import EntryModel
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.trading.curve import Curve
@@ -77,6 +78,7 @@ class TokenTracker:
     witness: Witness
     publish: Callable[[TokenLaunch, Opinion], None]
     moods: Moods
+    model: EntryModel
     done: bool = False
     _window: WitnessedWindow = field(init=False)
     _hazards: tuple[str, ...] | None = None
@@ -159,11 +161,13 @@ class TokenTracker:
         return tempered(rule_opinion(features), mood, buy_bps=BUY_BPS, most_bps=CONFIDENCE_MAX_BPS)
 
     def _weighed(self, opinion: Opinion) -> Opinion:
-        """With what else is measured of the token; without that where it was not measured."""
+        """By the model where there is one, and with what else is measured; as it is where nothing was measured."""
         mint = self.launch.mint
         self.analyses.learn(mint, Facts(sentiment=self.moods.sentiment(mint)))
         analysis = self.analyses.analysis(mint, opinion.at_ms)
-        return opinion if analysis is None else weighed(opinion, analysis)
+        if analysis is None:
+            return opinion
+        return weighed(self.model.judged(opinion, analysis, sure=self._window.is_sure), analysis)
 
     def _note_contradiction(self, told: Opinion, opinion: Opinion) -> None:
         if told.action is Action.BUY and opinion.action is not Action.BUY:

@@ -11,6 +11,7 @@ from actors.dollar_keeper import UsdRules
 from actors.price_historian import HistoryRules
 from actors.runtime import Context, Ignore, IgnoreType, Start
 from bot.clock import Clock
+from bot.execution.entry_model import ChosenModel
 from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.execution.scan_schedule import ScanRule
@@ -39,10 +40,11 @@ from bot.ports import (
 
 @dataclass(frozen=True, slots=True)
 class MarketRules:
-    """How past prices are kept, and how often what a SOL costs in dollars is asked."""
+    """How past prices are kept, how often what a SOL costs in dollars is asked, and by which model launches are judged."""
 
     history: HistoryRules = field(default_factory=HistoryRules)
     usd: UsdRules = field(default_factory=UsdRules)
+    model: ChosenModel = field(default_factory=ChosenModel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot import settings
 from bot.adapters import MarketRules
 from bot.chain.key_file import Key
 from bot.errors import ChainUnavailable, StartupError
+from bot.execution.entry_model import chosen_model
 from bot.execution.policy import Policy
 from bot.execution.scan_schedule import ScanRule
 from bot.local_chain import airdrop
@@ -140,10 +141,11 @@ def recording(chosen: settings.Recorder, directory: Path) -> AbstractAsyncContex
 
 
 def market_rules(chosen: settings.Settings) -> MarketRules:
-    """How densely and how long prices are kept, how often dollars are asked for and how long those stand for."""
+    """How densely and how long prices are kept, how long dollars stand for, and the model that launches are judged by."""
     return MarketRules(
         HistoryRules(chosen.price_history.sample_s, chosen.price_history.keep_days * DAY_MS),
         UsdRules(chosen.usd.every_s, round(chosen.usd.max_age_s * 1000)),
+        chosen_model(chosen.model.folder),
     )
 
 

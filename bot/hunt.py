@@ -31,6 +31,7 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
+from bot.execution.entry_model import EntryModel
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
@@ -85,6 +86,7 @@ class Hunt:
     moods: SocialBook
     analyses: AnalysisBook
     supervisor: Callable[..., Supervisor]
+    model: EntryModel
     store: Store = field(init=False)
     chain: Chain = field(init=False)
     history: WalletHistory = field(init=False)
@@ -274,6 +276,7 @@ class Hunt:
             self._witness,
             self._publish,
             self.moods,
+            self.model,
         )
         try:
             trackers = self.supervisor("hunt", "token_trackers")

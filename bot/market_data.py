@@ -17,6 +17,7 @@ from bot.clock import rfc3339
 from bot.execution.alerts import Alert
 from bot.execution.analysis_book import AnalysisBook
 from bot.execution.dollar_book import DollarBook
+from bot.execution.entry_model import EntryModel
 from bot.execution.hearsay_book import HearsayBook
 from bot.execution.price_book import PriceBook
 from bot.execution.social_book import SocialBook
@@ -38,6 +39,7 @@ class MarketData:
         self.social = SocialBook(clock, adapters.social.first, adapters.social.instead)
         self.analyses = AnalysisBook()
         self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock)
+        self.model = EntryModel(adapters.market_rules.model, alert)
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self.drawer = None if begin is None else PictureDrawer(begin)

@@ -192,6 +192,7 @@ class TradingBot:
             supervisor=self.supervisor,
             moods=self.market.social,
             analyses=self.market.analyses,
+            model=self.market.model,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:

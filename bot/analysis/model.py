@@ -135,6 +135,7 @@ class Model:
 
     version: str
     about: dict[str, Any]
+    lost: float  # what an entry that does not gain loses on average, as a share of what is spent
     _heads: dict[str, Head]
     _calibrations: dict[str, Calibration]
     _shifts: dict[str, float]
@@ -159,7 +160,7 @@ class Model:
                 for name, points in about["calibrations"].items()
             }
             shifts = {name: float(about["shifts"][name]) for name in QUANTILES}
-            model = cls(str(about["version"]), about, heads, calibrations, shifts)
+            model = cls(str(about["version"]), about, float(about["payoff"]["lost"]), heads, calibrations, shifts)
             model._prove(about["proofs"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelRefused(

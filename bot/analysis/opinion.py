@@ -74,6 +74,11 @@ def _opinion(features: Features, action: Action, confidence_bps: int, reasons: t
     )
 
 
+def is_vetoed(features: Features) -> bool:
+    """Whether one fact decides against a token by itself, or its numbers contradict each other: no model lifts that."""
+    return _contradiction(features) is not None or _veto(features) is not None
+
+
 def _contradiction(features: Features) -> str | None:
     """Why these numbers cannot be a launch; whatever else they say is then worth nothing."""
     fractions = (features.creator_bought_share, features.largest_buyer_share)

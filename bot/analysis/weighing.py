@@ -15,6 +15,7 @@ from bot.analysis.regime import RegimeKind
 from bot.analysis.token_analysis import Analysis
 from bot.analysis.trend import Trend
 from bot.trading.signal import Action, Component, Opinion
+from bot.trading.sizing import kelly_bps
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
 VERSION = "rules-2"
@@ -24,10 +25,11 @@ BEAR_BPS = 300
 
 
 def weighed(opinion: Opinion, analysis: Analysis) -> Opinion:
-    """The opinion with its components, its confidence changed by them, of version `rules-2`.
+    """The opinion with its components, its confidence changed by them, of version `rules-2` unless a model gave it.
 
     Of the scam score what is done with this token counts: up to 20 points are free, beyond them each takes an eightieth of
-    the confidence. A bear market takes 300 bps. A buy that falls below what a buy needs is none any more.
+    the confidence. A bear market takes 300 bps. A buy that falls below what a buy needs is none any more, nor is a model's
+    whose edge is gone.
 
     What is not weighed: what the mint allows, since users decide on that themselves, and how the creator's earlier tokens
     ended. Most creators leave at once; on the local market those whose tokens were left so before did no worse, and to
@@ -41,13 +43,15 @@ def weighed(opinion: Opinion, analysis: Analysis) -> Opinion:
     if opinion.action is Action.BUY and analysis.regime.kind is RegimeKind.BEAR:
         confidence_bps -= BEAR_BPS
     confidence_bps = max(confidence_bps, 0)
-    is_lost = opinion.action is Action.BUY and confidence_bps < BUY_BPS
+    edge = opinion.edge and replace(opinion.edge, gain_bps=min(opinion.edge.gain_bps, confidence_bps))
+    is_lost = opinion.action is Action.BUY and (confidence_bps < BUY_BPS if edge is None else kelly_bps(edge) == 0)
     return replace(
         opinion,
         action=Action.NEUTRAL if is_lost else opinion.action,
         confidence_bps=confidence_bps,
         reasons=tuple(reasons),
-        version=VERSION,
+        version=VERSION if edge is None else opinion.version,
+        edge=edge,
         components=components_of(analysis),
     )
 

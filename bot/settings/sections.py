@@ -281,6 +281,15 @@ class PriceHistory(Section):
     keep_days: int = Field(default=7, ge=1, le=3_650)
 
 
+class Model(Section):
+    """The model of entries, a folder that `bot train` wrote (docs/model.md). Without one, and where it is refused, rules judge.
+
+    It is read at the start: a model of other features than this version's is refused with an alert, and the bot goes on.
+    """
+
+    folder: Path | None = None
+
+
 class Settings(Section):
     database: Database = Database()
     wallets: Wallets = Wallets()
@@ -307,6 +316,7 @@ class Settings(Section):
     live: Live = Live()
     demo: Demo = Demo()
     recorder: Recorder = Recorder()
+    model: Model = Model()
     price_history: PriceHistory = PriceHistory()
     usd: Usd = Usd()
     logs: Logs = Logs()

@@ -14,6 +14,7 @@ FINALITY = "runbooks/finality.md"
 RECORDING = "runbooks/recording.md"
 VAULT = "runbooks/vault.md"
 FROZEN_WALLET = "runbooks/frozen.md"
+MODEL = "runbooks/model.md"
 TREE = "runbooks/supervision.md"
 
 RUNBOOKS = {

@@ -8,7 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from bot.trading.limits import UserSettings
-from bot.trading.sizing import snipe_size
+from bot.trading.sizing import Edge, snipe_size
 from bot.trading.units import format_sol
 
 STRONG_CONFIDENCE_BPS = 8_000  # D-24: a strong buy is action buy with at least this confidence
@@ -36,7 +36,7 @@ class Opinion:
     `confidence_bps` is 0..10,000; `reasons` are short sentences with their numbers; `curve_lamports` is the SOL that
     buyers have put into the curve; `version` names the rules or the model that gave it. `hazards` are what its mint
     lets somebody do to its holders, see `token_check`; `components` are what was measured of the token beside its first
-    trades.
+    trades. `edge` is what a model expects of an entry, None where rules judged.
     """
 
     mint: str
@@ -49,6 +49,7 @@ class Opinion:
     at_ms: int
     hazards: tuple[str, ...] = ()
     components: tuple[Component, ...] = ()
+    edge: Edge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,11 @@ def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
             f"{format_sol(opinion.curve_lamports)} SOL in the curve, you ask for"
             f" {format_sol(settings.snipe_min_curve_lamports)} SOL",
         )
-    spend_lamports = snipe_size(settings, opinion.virtual_quote_lamports)
-    if spend_lamports <= 0:
-        return Ignored("size", "your amounts and 1 % of the curve's virtual SOL leave nothing to spend")
-    return Signal(spend_lamports, f"confidence {confidence}: {'; '.join(opinion.reasons)}")
+    size = snipe_size(settings, opinion.virtual_quote_lamports, opinion.edge)
+    less = f" ({'; '.join(size.why_less)})" if size.why_less else ""
+    if size.lamports <= 0:
+        return Ignored("size", f"your amounts and 1 % of the curve's virtual SOL leave nothing to spend{less}")
+    return Signal(size.lamports, f"confidence {confidence}: {'; '.join(opinion.reasons)}{less}")
 
 
 def drawn(mint: str, user_ids: Iterable[str]) -> list[str]:

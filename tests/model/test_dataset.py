@@ -80,7 +80,9 @@ def drawn(tokens: int, creators: int = 40) -> Dataset:
     flags = draw.random(2 * tokens) < 0.5
     rows = draw.random((2 * tokens, len(FEATURES)))
     change = draw.random(2 * tokens) - 0.5
-    return Dataset(rows, token, group, np.repeat(first_ms, 2), at_ms, change, flags, flags, flags, traders_known=True)
+    return Dataset(
+        rows, token, group, np.repeat(first_ms, 2), at_ms, change, flags, flags, 9_000 * flags, traders_known=True
+    )
 
 
 def test_nothing_that_judges_a_block_was_still_open_when_it_began() -> None:

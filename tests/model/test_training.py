@@ -7,17 +7,34 @@ import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lightgbm
 import numpy as np
 import pytest
+import trio
+from trio.testing import MockClock
 
 from bot import cli
+from bot.analysis.drift import ROWS_MIN
 from bot.analysis.model import FILE, HEADS, Model, ModelRefused
+from bot.analysis.opinion import rule_opinion
+from bot.analysis.token_analysis import Analysis, TokenAnalysis
 from bot.analysis.training.evaluate import Trades, auc, difference, line
 from bot.analysis.vector import FEATURES
+from bot.analysis.vector import row as row_of
+from bot.execution.alerts import Alert, Turn
+from bot.execution.entry_model import ChosenModel, EntryModel, chosen_model
+from bot.localnet.inprocess import InProcessChain
+from bot.ports import SnipeRun
+from bot.trading.limits import UserSettings
+from bot.trading.signal import Action
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from tests.analysis.launch_samples import BORN_MS, Market
 from tests.model.market_samples import planned_file
+from tests.whole.crowd import Crowd
+from tests.whole.virtual import make_world, open_for_entries, running_bot
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,7 +83,14 @@ def test_an_outcome_is_made_of_frequencies_and_quantiles_in_order(folder: Path) 
 
 def test_what_training_measured_stands_with_the_model(folder: Path) -> None:
     about = json.loads((folder / FILE).read_text("utf-8"))
-    assert {one["name"] for one in about["lines"]} == {"buy all", "random", "rules", "model"}
+    assert {one["name"] for one in about["lines"]} == {
+        "buy all",
+        "random",
+        "rules",
+        "rules, strong",
+        "model",
+        "model, strong",
+    }
     assert about["seed"] == 5
     assert about["exits"]["max_hold_s"] == 45
     for name in ("rug", "gain"):
@@ -156,3 +180,104 @@ def test_ways_are_compared_on_the_same_draws() -> None:
 def test_ranking_is_counted_with_ties() -> None:
     assert auc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, True, False, True])) == pytest.approx(0.875)
     assert math.isnan(auc(np.array([1.0, 2.0]), np.array([True, True])))
+
+
+def seen_at(market: Market, after_ms: int) -> Analysis:
+    analysis = TokenAnalysis(market.launch)
+    for trade in market.told:
+        assert analysis.add(trade)
+    return analysis.analysis(BORN_MS + after_ms)
+
+
+def crowd() -> Market:
+    market = Market()
+    market.buy("creator", 0.5, 0)
+    for number in range(12):
+        market.buy(f"buyer {number}", 0.4, 400 + 300 * number)
+    return market
+
+
+def test_the_model_judges_in_the_place_of_the_rules_and_says_so(folder: Path) -> None:
+    told: list[Alert] = []
+    entry = EntryModel(chosen_model(folder), told.append)
+    seen = seen_at(crowd(), 5_000)
+    ruled = rule_opinion(seen.features)
+    outcome = Model.load(folder).predict(row_of(seen))
+    judged = entry.judged(ruled, seen, sure=True)
+    assert judged.version.startswith("model-")
+    assert judged.confidence_bps == min(round(outcome.gain_p * BPS), 9_500)
+    assert judged.action is (Action.BUY if outcome.mean > 0 else Action.NEUTRAL)
+    assert judged.edge is not None
+    assert "on average" in judged.reasons[0]
+    assert told == []
+
+
+def test_no_model_lifts_a_veto_of_the_rules(folder: Path) -> None:
+    market = crowd()
+    market.sell("creator", 1.0, 4_500)
+    seen = seen_at(market, 5_000)
+    ruled = rule_opinion(seen.features)
+    assert ruled.action is Action.SELL
+    assert EntryModel(chosen_model(folder), [].append).judged(ruled, seen, sure=True) == ruled
+
+
+def test_on_one_voices_word_the_model_gives_no_confidence(folder: Path) -> None:
+    entry = EntryModel(chosen_model(folder), [].append)
+    for market in (crowd(), Market()):
+        seen = seen_at(market, 5_000)
+        ruled = replace(rule_opinion(seen.features), action=Action.NEUTRAL, confidence_bps=50)
+        judged = entry.judged(ruled, seen, sure=False)
+        assert judged.action is Action.NEUTRAL
+        assert judged.confidence_bps <= max(50, round(Model.load(folder).predict(row_of(seen)).gain_p * BPS))
+
+
+def test_a_refused_model_leaves_the_rules_and_an_alert_with_its_page(copy: Path) -> None:
+    (copy / "rug.txt").unlink()
+    told: list[Alert] = []
+    entry = EntryModel(chosen_model(copy), told.append)
+    seen = seen_at(crowd(), 5_000)
+    ruled = rule_opinion(seen.features)
+    assert entry.judged(ruled, seen, sure=True) is ruled
+    assert [alert.page for alert in told] == ["runbooks/model.md"]
+    assert "rug.txt" in told[0].text
+
+
+def test_operators_hear_once_that_launches_look_otherwise(folder: Path) -> None:
+    told: list[Alert] = []
+    entry = EntryModel(chosen_model(folder), told.append)
+    odd = seen_at(crowd(), 900_000)
+    for _ in range(ROWS_MIN + 200):
+        entry.judged(rule_opinion(odd.features), odd, sure=True)
+    assert [alert.turn for alert in told] == [Turn.BEGINS]
+    assert entry.moved[0].index > 0.25
+
+
+async def looked_at(model: ChosenModel) -> SnipeRun:
+    """What became of a crowded launch under a bot that judges by this model."""
+    world = make_world(InProcessChain(seed=1))
+    world.model = model
+    user, _ = await world.user("demo-1", replace(UserSettings(), snipe_enabled=True, snipe_only_strong_buy=False))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        await trio.sleep(1)
+        mint = crowd.launch()
+        for trader in range(2, 9):
+            await trio.sleep(0.4)
+            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 4)
+        await trio.sleep(15)
+    (run,) = await world.store.runs_since(user.id, 0)
+    return run
+
+
+async def test_a_bot_with_a_model_looks_at_launches_by_it_and_its_runs_say_so(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    by_model = await looked_at(chosen_model(folder))
+    assert by_model.version == json.loads((folder / FILE).read_text("utf-8"))["version"]
+    assert by_model.confidence_bps is not None
+    assert {part.name for part in by_model.components} >= {"momentum", "scam", "curve"}
+
+
+async def test_a_bot_whose_model_is_refused_goes_on_by_rules(tmp_path: Path, autojump_clock: MockClock) -> None:
+    assert (await looked_at(chosen_model(tmp_path))).version.startswith("rules-")

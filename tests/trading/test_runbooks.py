@@ -10,6 +10,7 @@ from bot.trading.runbooks import (
     FIRST_PAGE,
     HALTED,
     LEDGER,
+    MODEL,
     QUARANTINED,
     RECORDING,
     RUNBOOKS,
@@ -24,7 +25,19 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_page_exists_and_is_linked_from_the_first() -> None:
     first = (ROOT / FIRST_PAGE).read_text(encoding="utf-8")
-    for page in {*RUNBOOKS.values(), ENDPOINTS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, TREE, VAULT}:
+    for page in {
+        *RUNBOOKS.values(),
+        ENDPOINTS,
+        FINALITY,
+        HALTED,
+        LEDGER,
+        MODEL,
+        QUARANTINED,
+        RECORDING,
+        STANDBY,
+        TREE,
+        VAULT,
+    }:
         assert (ROOT / page).is_file(), page
         assert f"({Path(page).name})" in first, page
 

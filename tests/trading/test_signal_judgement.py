@@ -106,7 +106,7 @@ def test_a_weaker_opinion_never_buys_what_a_stronger_one_did_not(
 def test_a_snipe_never_exceeds_the_users_amounts_nor_one_percent_of_the_curve(
     settings: UserSettings, virtual_quote_lamports: int
 ) -> None:
-    size = snipe_size(settings, virtual_quote_lamports)
+    size = snipe_size(settings, virtual_quote_lamports).lamports
     most = (settings.snipe_max_lamports, settings.max_trade_lamports, virtual_quote_lamports // 100)
     assert size == min(most)
 

@@ -10,7 +10,7 @@ from typing import cast
 import trio
 
 from actors.runtime import Report, Start, Supervision
-from bot.adapters import Adapters, Chats, SocialSources, absent
+from bot.adapters import Adapters, Chats, MarketRules, SocialSources, absent
 from bot.alarm import Alarm
 from bot.chain.chain_news import EndpointNews
 from bot.chain.dry_run import DryRunChain
@@ -32,6 +32,7 @@ from bot.chain.transport import Transport
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.console import ConsoleMessenger
+from bot.execution.entry_model import ChosenModel
 from bot.execution.event_reads import EventReads
 from bot.execution.leadership import Leadership
 from bot.execution.policy import Policy
@@ -107,6 +108,7 @@ class World:
     tellers: tuple[Teller[Hearsay], ...] = ()
     social: SocialSources = field(default_factory=SocialSources)
     overtaken: bool = False
+    model: ChosenModel = field(default_factory=ChosenModel)
     vault_trouble: str = ""
     sources: tuple[str, ...] = ("logs",)
     wallets_by_stream: bool = False
@@ -160,6 +162,7 @@ class World:
             event_reads=reads,
             vault_trouble=lambda: self.vault_trouble,
             begin_drawing=self.drawings.begin,
+            market_rules=MarketRules(model=self.model),
         )
 
     def _news(self, streams: list[OwnSubscriptions], endpoints: Endpoints, bound: SlotBound) -> EndpointNews | None:

@@ -28,8 +28,8 @@ JUDGED_AT_S = 6  # the default of that setting, at which most opinions are given
 class Dataset:
     """One line per moment, in the order of tokens. `token` and `group` are numbers; `first_ms` is the token's first sight.
 
-    `change` is what an entry then would have brought net of all costs, a share of what was spent; `rule_buys` is whether
-    the rules called it a buy then.
+    `change` is what an entry then would have brought net of all costs, a share of what was spent; `rule_bps` is the
+    confidence of the rules where they called it a buy, else 0.
     """
 
     rows: Floats
@@ -40,7 +40,7 @@ class Dataset:
     change: Floats
     rug: Bools
     doubled: Bools
-    rule_buys: Bools
+    rule_bps: Ints
     traders_known: bool
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class Dataset:
             self.change[chosen],
             self.rug[chosen],
             self.doubled[chosen],
-            self.rule_buys[chosen],
+            self.rule_bps[chosen],
             self.traders_known,
         )
 
@@ -72,7 +72,7 @@ class Dataset:
         return np.minimum(self.change, RETURN_MAX)
 
 
-def moments(token: RecordedToken) -> list[tuple[int, tuple[float, ...], bool]]:
+def moments(token: RecordedToken) -> list[tuple[int, tuple[float, ...], int]]:
     """Each moment of a token: when, what a model sees, and whether the rules buy. Nothing later than a moment enters it."""
     analysis = TokenAnalysis(token.launch)
     seen = []
@@ -83,12 +83,13 @@ def moments(token: RecordedToken) -> list[tuple[int, tuple[float, ...], bool]]:
             analysis.add(token.trades[place])
             place += 1
         now = analysis.analysis(at_ms)
-        buys = token.known.traders and rule_opinion(now.features).action is Action.BUY
-        seen.append((at_ms, row(now, token.known), buys))
+        ruled = rule_opinion(now.features)
+        buys = token.known.traders and ruled.action is Action.BUY
+        seen.append((at_ms, row(now, token.known), ruled.confidence_bps if buys else 0))
     return seen
 
 
-def _moments(token: RecordedToken) -> list[tuple[int, tuple[float, ...], bool]]:
+def _moments(token: RecordedToken) -> list[tuple[int, tuple[float, ...], int]]:
     try:
         return moments(token)
     except ImpossibleLaunchError:
@@ -105,20 +106,20 @@ def build(
     """
     rows: list[tuple[float, ...]] = []
     facts: list[tuple[int, int, int, int]] = []
-    outcomes: list[tuple[float, bool, bool, bool]] = []
+    outcomes: list[tuple[float, bool, bool, int]] = []
     groups: dict[str, int] = {}
     traders_known = True
     for number, token in enumerate(tokens):
         group = groups.setdefault(token.group, len(groups))
         traders_known = traders_known and (token.known.traders or not token.trades)
         path = path_of(token)
-        for at_ms, seen, buys in _moments(token):
+        for at_ms, seen, rule_bps in _moments(token):
             if at_ms + judge.horizon_ms > ends_ms:
                 continue
             outcome = judge.outcome(path, at_ms)
             rows.append(seen)
             facts.append((number, group, token.first_ms, at_ms))
-            outcomes.append((outcome.change, outcome.rug, outcome.doubled, buys))
+            outcomes.append((outcome.change, outcome.rug, outcome.doubled, rule_bps))
         step()
     return _arrays(rows, facts, outcomes, traders_known=traders_known)
 
@@ -126,7 +127,7 @@ def build(
 def _arrays(
     rows: list[tuple[float, ...]],
     facts: list[tuple[int, int, int, int]],
-    outcomes: list[tuple[float, bool, bool, bool]],
+    outcomes: list[tuple[float, bool, bool, int]],
     *,
     traders_known: bool,
 ) -> Dataset:
@@ -141,6 +142,6 @@ def _arrays(
         came[:, 0],
         came[:, 1] > 0,
         came[:, 2] > 0,
-        came[:, 3] > 0,
+        came[:, 3].astype(np.int64),
         traders_known,
     )

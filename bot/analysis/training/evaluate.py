@@ -10,11 +10,14 @@ import numpy as np
 from bot.analysis.model import QUANTILES
 from bot.analysis.training.dataset import Bools, Dataset, Floats, Ints
 from bot.analysis.training.fit import Fitted, label_of
+from bot.trading.signal import STRONG_CONFIDENCE_BPS
+from bot.trading.units import BPS
 
 HOUR_MS = 3_600_000
 RESAMPLES = 1_000
 BEST_LEFT_OUT = 3
 SUSPICIOUS_MEAN, SUSPICIOUS_TRADES = 0.15, 200
+ALIKE = 0.001
 RANDOM_SHARE = 0.25  # of all tokens are bought by chance, at a moment that is chance too
 
 
@@ -158,8 +161,11 @@ def metrics(on: Tested) -> dict[str, Any]:
             "brier": float(np.mean((on.values[name] - came) ** 2)),
             "calibration": reliability(on.values[name], came),
         }
+    # Many tokens never trade again and all lose the same costs: a quantile that lies on those has half of them below it.
+    above = [on.data.change - on.quantiles[:, place] for place in range(len(QUANTILES))]
     told["below"] = {
-        name: float((on.data.change < on.quantiles[:, place]).mean()) for place, name in enumerate(QUANTILES)
+        name: float((gap < -ALIKE).mean() + (np.abs(gap) <= ALIKE).mean() / 2)
+        for name, gap in zip(QUANTILES, above, strict=True)
     }
     return told
 
@@ -185,8 +191,10 @@ def ways(on: Tested, buys: Bools, seed: int) -> dict[str, Trades]:
     return {
         "buy all": first_of_each(data, every),
         "random": first_of_each(data, by_chance),
-        "rules": first_of_each(data, data.rule_buys),
+        "rules": first_of_each(data, data.rule_bps > 0),
+        "rules, strong": first_of_each(data, data.rule_bps >= STRONG_CONFIDENCE_BPS),
         "model": first_of_each(data, buys),
+        "model, strong": first_of_each(data, buys & (on.values["gain"] >= STRONG_CONFIDENCE_BPS / BPS)),
     }
 
 

@@ -71,7 +71,7 @@ def _least(moments: int) -> int:
     return max(50, moments // 100)
 
 
-def fit_head(name: str, rows: Floats, labels: Floats, seed: int) -> Any:
+def fit_head(name: str, rows: Floats, labels: Floats, seed: int, rounds: int = ROUNDS) -> Any:
     """One LightGBM booster."""
     objective = "binary" if name in CLASSES else "quantile" if name in QUANTILES else "regression"
     settings = {
@@ -92,7 +92,7 @@ def fit_head(name: str, rows: Floats, labels: Floats, seed: int) -> Any:
         "verbosity": -1,
     }
     told = lightgbm.Dataset(rows, labels, feature_name=list(NAMES), free_raw_data=True)
-    return lightgbm.train(settings, told, num_boost_round=ROUNDS)
+    return lightgbm.train(settings, told, num_boost_round=rounds)
 
 
 def write(folder: Path, fitted: Fitted, data: Dataset, seed: int, facts: dict[str, Any]) -> str:
