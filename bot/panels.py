@@ -16,6 +16,7 @@ import trio
 from actors.status_keeper import Kept, LoopLag
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.analysis_book import Ranked
 from bot.ports import ModeSums, OutboxMessage, Overview, Owner
 from bot.status import LOOK_S, Record, available
 from bot.trading.curve import Fees, QuoteError
@@ -184,17 +185,12 @@ class Panels:
 
     def _momentum(self) -> list[Record]:
         now_ms = self._bot.adapters.clock.now_ms()
+        judged = {one.launch.mint: one.opinion for one in self._bot.hunt.opinions.best(TOKENS_SHOWN, now_ms)}
+        top = self._bot.market.analyses.top(TOKENS_SHOWN, now_ms, besides=judged)
         return [
-            {
-                "mint": judged.launch.mint,
-                "symbol": judged.launch.symbol,
-                "score_bps": judged.opinion.confidence_bps,
-                "action": _action(judged.opinion),
-                "age_s": round((now_ms - judged.launch.seen_at_ms) / 1000, 1),
-                "curve_lamports": judged.opinion.curve_lamports,
-                "reason": "; ".join(judged.opinion.reasons),
-            }
-            for judged in self._bot.hunt.opinions.best(TOKENS_SHOWN, now_ms)
+            _momentum_row(ranked, judged.get(ranked.launch.mint), now_ms)
+            for ranked in top
+            if ranked.analysis.momentum.score > 0 or ranked.launch.mint in judged
         ]
 
     def _levels(self) -> list[Record]:
@@ -240,6 +236,20 @@ class Panels:
 
 def _handle(user_id: str, owners: dict[str, Owner]) -> str:
     return owners[user_id].handle if user_id in owners else user_id
+
+
+def _momentum_row(ranked: Ranked, opinion: Opinion | None, now_ms: int) -> Record:
+    """A token as the dashboard shows it; an opinion that is older than a minute is none any more."""
+    momentum = ranked.analysis.momentum
+    return {
+        "mint": ranked.launch.mint,
+        "symbol": ranked.launch.symbol,
+        "score_bps": round(momentum.score * 100),
+        "action": None if opinion is None else _action(opinion),
+        "age_s": round((now_ms - ranked.launch.seen_at_ms) / 1000, 1),
+        "curve_lamports": ranked.analysis.curve.curve_lamports,
+        "reason": momentum.evidence if opinion is None else "; ".join(opinion.reasons),
+    }
 
 
 def _action(opinion: Opinion) -> str:

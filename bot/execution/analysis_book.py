@@ -7,6 +7,7 @@ asks elsewhere whether more than one voice told the same.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import nlargest
 
@@ -91,9 +92,12 @@ class AnalysisBook:
         token = self._tokens.get(mint)
         return None if token is None else token.analysis.analysis(now_ms)
 
-    def top(self, number: int, now_ms: int) -> list[Ranked]:
-        """The tokens with the highest momentum, measured anew; which are asked is from the last look at all."""
-        asked = [one.launch.mint for one in self.ranking[: 3 * number]]
+    def top(self, number: int, now_ms: int, besides: Iterable[str] = ()) -> list[Ranked]:
+        """The tokens with the highest momentum, measured anew.
+
+        Asked are the first of the last look at all, and `besides` some that may be younger than that.
+        """
+        asked = dict.fromkeys([*(one.launch.mint for one in self.ranking[: 3 * number]), *besides])
         found = [(token.analysis.launch, token.analysis) for mint in asked if (token := self._tokens.get(mint))]
         fresh = [Ranked(launch, token.analysis(now_ms)) for launch, token in found]
         return nlargest(number, fresh, key=_momentum)

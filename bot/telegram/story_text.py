@@ -142,6 +142,12 @@ def _parts(run: SnipeRun) -> list[str]:
     return [f"  What was measured of it then, by {run.version}:", *parts]
 
 
+def _measures(run: SnipeRun) -> str:
+    """The parts of an opinion without their evidence, at the end of a line."""
+    parts = [f"{part.name.replace('_', ' ')} {part.bps // 100}" for part in run.components]
+    return f" ({', '.join(parts)}; of 100 each)" if parts else ""
+
+
 def _by_another(entry: Entry) -> str:
     """The fee of an attempt that landed with an error beside the one that filled the order."""
     return f", for another attempt, {short(entry.signature or '')}, which landed and traded nothing"
@@ -151,5 +157,5 @@ def not_bought_text(word: str, runs: Sequence[SnipeRun]) -> str:
     """Why there is no position of a token."""
     if not runs:
         return f"You never held {short(word)}, and your sniper did not look at it."
-    looks = [f"  {run.status.lower()}: {run.reason}" for run in runs[-RUNS_SHOWN:]]
+    looks = [f"  {run.status.lower()}: {run.reason}{_measures(run)}" for run in runs[-RUNS_SHOWN:]]
     return "\n".join([f"You never held {short(word)}. Your sniper looked at it:", *looks])

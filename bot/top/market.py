@@ -200,7 +200,7 @@ def _hidden_line(hidden: Sequence[OpenPosition], sheet: Sheet) -> Text:
 
 
 def momentum(view: View, sheet: Sheet) -> Panel:
-    """The tokens with the best scores. A score is an opinion by rules and promises nothing."""
+    """The tokens with the highest momentum, which describes the last minute and promises nothing."""
     tracked = "" if view.tokens_tracked is None else f"{count(view.tokens_tracked)} tracked"
     seen = "" if view.launches_seen is None else f"{count(view.launches_seen)} seen"
     lines = [sheet.title("Top momentum", ", ".join(part for part in (tracked, seen) if part))]

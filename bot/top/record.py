@@ -12,8 +12,9 @@ known" on the screen. The fields of `top`, amounts in lamports, shares in basis 
 - `positions`: `total`, and `rows`, oldest first: `id`, `mint`, `symbol`, `user` (a handle), `mode`, `opened_at`,
   `cost_lamports`, `value_lamports` (what a sale would bring now, net), `price_age_s`, `take_profit_bps`,
   `stop_loss_bps`, `monitor` (`live`, `fallback` or `none`).
-- `momentum`: `rows`, tokens judged in the last minute, best first: `mint`, `symbol`, `score_bps`, `action`
-  (`strong_buy`, `buy`, `neutral` or `sell`), `age_s` (of the token), `curve_lamports` (what buyers have put in), `reason`.
+- `momentum`: `rows`, tokens with the highest momentum, best first: `mint`, `symbol`, `score_bps` (of the momentum),
+  `action` (`strong_buy`, `buy`, `neutral` or `sell`; null for one that was not judged in the last minute), `age_s` (of the
+  token), `curve_lamports` (what buyers have put in), `reason`.
 - `recent`: list, newest first: `at`, `kind` (as in the outbox: `fill`, `order_failed`, ...), `side`, `user`, `mode`,
   `mint`, `symbol`, `lamports` (paid or received), `realized_lamports` (of a sale), `reason`.
 - `levels`: list, newest first, of what the trading state became: `at`, `state`, `level`, `cause`, `why`.

@@ -21,6 +21,7 @@ from bot.top.reading import read
 from bot.trading.intent import Mode
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS
 from bot.trading.trading_state import Halt, State
+from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
 from tests.whole.crowd import Crowd
 from tests.whole.outages import crash_until_given_up
@@ -84,6 +85,25 @@ async def test_a_token_is_shown_with_its_score_for_a_minute(autojump_clock: Mock
         [row] = (await panels.record())["momentum"]["rows"]
         assert (row["mint"], row["symbol"], row["action"]) == (mint, "T1", "neutral")
         assert row["reason"]
+        await trio.sleep(60)
+        assert (await panels.record())["momentum"]["rows"] == []
+
+
+async def test_tokens_are_shown_by_their_momentum_of_this_moment(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    async with shown(world) as (_, __, panels):
+        calm, wild = crowd.launch(), crowd.launch()
+        await trio.sleep(50)
+        crowd.buy(calm, 2, LAMPORTS_PER_SOL // 10)
+        for trader in range(3, 9):
+            crowd.buy(wild, trader, LAMPORTS_PER_SOL)
+        await trio.sleep(25)
+        first, second = (await panels.record())["momentum"]["rows"]
+        assert (first["mint"], second["mint"]) == (wild, calm)
+        assert first["score_bps"] > second["score_bps"] > 0
+        assert first["action"] is None
+        assert "holders" in first["reason"]
         await trio.sleep(60)
         assert (await panels.record())["momentum"]["rows"] == []
 
