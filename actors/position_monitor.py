@@ -30,6 +30,7 @@ from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
 from bot.trading.ladder import WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
+from bot.trading.own_impact import as_told
 from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
@@ -63,7 +64,7 @@ class PositionMonitor:
     """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again.
 
     `forced` makes it leave at once, whatever the price: the worker of a flatten. `known` is the position as whoever
-    starts this has just read it.
+    starts this has just read it. `as_held` is how a venue stands for whoever holds so many tokens of it.
     """
 
     position_id: str
@@ -78,6 +79,7 @@ class PositionMonitor:
     alert: Callable[[Alert], None]
     forced: ExitReason | None = None
     known: Position | None = None
+    as_held: Callable[[Venue, int], Venue] = as_told
 
     async def run(self, ctx: Context) -> None:
         position = self.known if self.known is not None and ctx.incarnation == 1 else await self._first_look()
@@ -176,18 +178,25 @@ class PositionMonitor:
         def decide(venue: Venue) -> Exit | None:
             if (emptied := liquidity_exit(position, fullest, venue)) is not None:
                 return emptied
-            worth_lamports = _worth(position, venue, fees)
+            worth_lamports = self._worth(position, venue, fees)
             return None if worth_lamports is None else decide_exit(position, worth_lamports, self.clock.now_ms())
 
         return position, await self._borne_out.exit_of(position.mint, point.venue, decide)
 
+    def _worth(self, position: Position, venue: Venue, fees: Fees) -> int | None:
+        """What selling all of it would bring, in lamports; None where nothing can be sold there."""
+        try:
+            return quote_sell(self.as_held(venue, position.token_raw), position.token_raw, fees).received_lamports
+        except QuoteError:
+            return None
+
     async def _at_its_peak(self, position: Position, venue: Venue, fees: Fees) -> Position:
         """Remember the highest quote, where a trailing stop counts from it; never one that a single endpoint made up."""
         peak_lamports = position.peak_lamports
-        if position.plan.trailing_stop_bps is None or (_worth(position, venue, fees) or 0) <= peak_lamports:
+        if position.plan.trailing_stop_bps is None or (self._worth(position, venue, fees) or 0) <= peak_lamports:
             return position
         proceeds_lamports = await self._borne_out.least(
-            position.mint, venue, lambda shown: _worth(position, shown, fees) or 0
+            position.mint, venue, lambda shown: self._worth(position, shown, fees) or 0
         )
         if proceeds_lamports <= peak_lamports:
             return position
@@ -366,11 +375,3 @@ class PositionMonitor:
 def _is_from_before(point: PricePoint, position: Position) -> bool:
     """Whether an offer was seen before the position was bought: it is some seconds old when it is shared."""
     return isinstance(point.venue, Route) and point.seen_at_ms < position.opened_at_ms
-
-
-def _worth(position: Position, venue: Venue, fees: Fees) -> int | None:
-    """What selling all of it would bring, in lamports; None where nothing can be sold there."""
-    try:
-        return quote_sell(venue, position.token_raw, fees).received_lamports
-    except QuoteError:
-        return None

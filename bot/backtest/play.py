@@ -45,6 +45,7 @@ from bot.supervision_sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.launch import TokenLaunch
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.own_impact import with_own
 from bot.trading.roles import Role
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
@@ -55,14 +56,13 @@ from bot.vault.unsigned_vault import UnsignedVault
 
 WARM_UP_MS = 60_000  # before the first event: the bot starts, compares its books and opens entries
 START_LAMPORTS = 10_000 * LAMPORTS_PER_SOL  # so that nobody's trades end because his money has; results are of trades
+AFTER_LAST_S = 10.0  # for an order of the last opinion to be on its way
 AFTER_MAX_HOLD_S = 300.0
 DRAINED_EVERY_S = 5.0
 NO_MORE = 1 << 60
-# The operator's limits of a day and of positions are those of a service; a set has its own. Reserves are pushed at each of
-# their changes and nobody could answer otherwise, so that they need not be read again every other second.
+# The operator's limits of a day and of positions are those of a service; a set has its own.
 POLICY = Policy(
     ceilings=Ceilings(max_daily_loss_lamports=NO_MORE, max_open_positions=100_000),
-    price_max_age_ms=60_000,
     probe_interval_s=30.0,
 )
 TROUBLES_MAX = 20
@@ -126,6 +126,7 @@ class _Play:
             if self.pace is not None:
                 feed.pace = self.pace
             bot = self._bot(feed, nursery)
+            bot.care.as_held = with_own
             for baseline in self.baselines:
                 baseline.desk = bot.desk
             async with open_tree(bot.spec(_no_door, None), partial(self._report, bot)) as root:
@@ -169,7 +170,8 @@ class _Play:
         )
 
     async def _drain(self, bot: TradingBot) -> None:
-        """Until everything is sold that a time of its own sells; what has none stays open, and is told of."""
+        """Until the last tokens were judged and everything is sold that a time of its own sells; what has none stays open."""
+        await trio.sleep(self.terms.observe_s + AFTER_LAST_S)
         held_s = max((one.settings.max_hold_s or 0 for one in self.sets), default=0)
         deadline_s = trio.current_time() + held_s + AFTER_MAX_HOLD_S
         while await self.store.open_positions() or bot.in_flight.all():

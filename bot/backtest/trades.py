@@ -10,6 +10,7 @@ from bot.ports import BookedEntry, Chain, Store, User
 from bot.trading.curve import QuoteError
 from bot.trading.intent import Mode, Side
 from bot.trading.ledger import Account, EntryKind
+from bot.trading.own_impact import with_own
 from bot.trading.venue import quote_sell
 
 PAGE = 5_000
@@ -160,6 +161,6 @@ async def _entries(store: Store, user_id: str) -> list[BookedEntry]:
 
 async def _worth(chain: Chain, mint: str, token_raw: int) -> int:
     try:
-        return quote_sell(await chain.venue(mint), token_raw, await chain.fees()).received_lamports
+        return quote_sell(with_own(await chain.venue(mint), token_raw), token_raw, await chain.fees()).received_lamports
     except QuoteError:
         return 0

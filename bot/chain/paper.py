@@ -24,6 +24,7 @@ from bot.trading.curve import QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import AttemptState, Side
+from bot.trading.own_impact import with_own
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.venue import quote_buy, quote_sell, wraps_sol
 
@@ -47,7 +48,8 @@ class _OnItsWay:
 class PaperChain(ReadThrough):
     """Reads of `real`, fills by `model` into the virtual wallets of `books`. A landing is never taken back.
 
-    Wallets that are `apart` do not feel each other's impact: each is alone in the market, for whoever compares them.
+    Wallets that are `apart` do not feel each other's impact, and each feels its own until it sells: each is alone in the market,
+    for whoever compares them.
     """
 
     books: PaperBooks
@@ -265,7 +267,9 @@ class PaperChain(ReadThrough):
                 order = self._on_way[signature].order
                 venue, outcome = venues.get(order.mint), None
                 if venue is not None and height <= order.last_valid_block_height:
-                    outcome = carry_out(order, await self._purse(order.address), venue, fees)
+                    purse = await self._purse(order.address)
+                    met = with_own(venue, purse.token_raw.get(order.mint, 0)) if self.apart else venue
+                    outcome = carry_out(order, purse, met, fees)
                 if outcome is None:
                     self._lose(signature)
                 else:

@@ -43,8 +43,10 @@ def bought_by_hand(sol: float, spend: int) -> tuple[int, int]:
 
 
 def sold_by_hand(sol: float, tokens: int) -> int:
+    """Net of fees, from the curve with these tokens out of it and what they cost in it."""
     lamports, raw = reserves(sol)
-    gross = tokens * lamports // (raw + tokens)
+    inside = -(-lamports * raw // (raw - tokens))
+    gross = tokens * inside // raw
     return gross - ceil_share(gross, 95) - ceil_share(gross, 30)
 
 
@@ -65,6 +67,15 @@ def test_a_fall_is_sold_at_what_the_curve_then_pays(tmp_path: Path) -> None:
     tokens, paid = bought_by_hand(CROWD_SOL, SPEND)
     assert trade.net_lamports == sold_by_hand(31, tokens) - SELL_COST - paid - BUY_COST
     assert trade.reason == "stop_loss"
+
+
+def test_the_last_holder_of_a_dead_coin_gets_his_own_lamports_back_without_the_fees(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", crowd(MINT, 0, buyers=0))
+    (trade,) = played(path, terms=replace(SURE, buy_all_bps=10_000))["buy all"].trades
+    tokens, paid = bought_by_hand(30, SPEND)
+    assert trade.reason == "time"
+    assert trade.net_lamports == sold_by_hand(30, tokens) - SELL_COST - paid - BUY_COST
+    assert trade.change > -0.04
 
 
 def test_whoever_has_no_exit_by_time_is_counted_as_still_open_at_what_a_sale_would_bring(tmp_path: Path) -> None:
