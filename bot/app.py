@@ -35,6 +35,7 @@ from bot.console_pictures import shelf_of
 from bot.drawing_process import DrawingChild
 from bot.execution.leadership import Leadership
 from bot.execution.message_book import MessageBook
+from bot.export_verbs import export_verbs
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
 from bot.interpreter import tune_interpreter
@@ -324,7 +325,8 @@ async def _run_tree(
     keeper = StatusKeeper((board.facts, panels.details), panels.lag)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
-    operator = Operator(bot, board, panels, foundation.server, supervision, key_verbs(registrar))
+    further = {**key_verbs(registrar), **export_verbs(store)}
+    operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)
     failures = bot.failures

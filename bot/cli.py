@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
 from bot.errors import BotError
+from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
 from bot.status_text import status_text
@@ -82,11 +83,26 @@ def _parser() -> argparse.ArgumentParser:
     resume = verbs.add_parser("resume", help="end the operator's own pause")
     rearm = verbs.add_parser("rearm", help="end a halt after everything is flat")
     add_backtest(verbs)
+    exporting = add_export(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (run, status, top, chat, trace, diag, pause, flatten, resume, rearm, *supervision, *about_keys):
+    for verb in (
+        run,
+        status,
+        top,
+        chat,
+        trace,
+        diag,
+        pause,
+        flatten,
+        resume,
+        rearm,
+        exporting,
+        *supervision,
+        *about_keys,
+    ):
         _add_data_dir(verb, argparse.SUPPRESS)
     for verb in (status, trace, diag):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -186,6 +202,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             print(json.dumps(answer, indent=2) if arguments.json else diag_text(answer))
         case "train":
             return run_training(arguments, directory)
+        case "export":
+            return export(control_socket(directory), arguments.what, arguments.file, arguments.user)
         case "backtest":
             return run_backtest(arguments)
         case "chat":

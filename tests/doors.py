@@ -35,7 +35,15 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bot.app",),
     ("bot.backtest",),
     ("bot.bar",),
-    ("bot.top", "bot.database_faults", "bot.supervision_cli", "bot.keys_cli", "bot.train_cli", "bot.backtest_cli"),
+    (
+        "bot.top",
+        "bot.database_faults",
+        "bot.supervision_cli",
+        "bot.keys_cli",
+        "bot.train_cli",
+        "bot.backtest_cli",
+        "bot.export_cli",
+    ),
     ("bot.cli",),
     ("bot.__main__",),
 )

@@ -1,0 +1,90 @@
+"""`bot export fills|positions FILE`: the books of the running bot as CSV or Parquet."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bot import control
+from bot.errors import BotError
+
+STEP_S = 30.0
+PARQUET = ".parquet"
+# What a spreadsheet takes for a formula where a text begins with it; a reason can hold a stranger's words.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Row = dict[str, Any]
+
+
+def add_export(verbs: Any) -> argparse.ArgumentParser:
+    """The verb, to which the caller adds what every verb has."""
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        "export", help="fills with all fees, or positions, of the running bot as CSV or Parquet"
+    )
+    verb.add_argument(
+        "what", choices=("fills", "positions"), help="fills: every entry of the ledger, a column an account"
+    )
+    verb.add_argument("file", metavar="FILE", help="its name ends with .csv or .parquet; - is the standard output")
+    verb.add_argument("--user", metavar="ID", help="only this user (handle or Telegram id)")
+    return verb
+
+
+def export(socket: Path, what: str, file: str, user: str | None) -> int:
+    """Ask for everything and write it; raises BotError with one line. The file is for its owner's eyes alone."""
+    path = Path(file)
+    if file != "-" and path.suffix not in (".csv", PARQUET):
+        raise BotError(f"{file}: is neither .csv nor .parquet; give such a name")
+    rows = _unique(_asked(socket, what, user))
+    try:
+        if file == "-":
+            _write_csv(rows, sys.stdout)
+            return 0
+        if path.suffix == PARQUET:
+            from bot.backtest.parquet import write_rows
+
+            write_rows(rows, path)
+        else:
+            with os.fdopen(
+                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
+            ) as out:
+                _write_csv(rows, out)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BotError(f"{file}: cannot be written: {error.strerror}; give another file") from None
+    print(f"{len(rows)} {what} are in {file}")
+    return 0
+
+
+def _asked(socket: Path, what: str, user: str | None) -> Iterator[Row]:
+    after: list[Any] | None = [0, 0, None]
+    while after is not None:
+        answer = control.ask(socket, {"verb": "export", "of": what, "user": user, "after": after}, within_s=STEP_S)
+        yield from answer["rows"]
+        after = answer["next"]
+
+
+def _unique(rows: Iterator[Row]) -> list[Row]:
+    """By time; what moved while it was read is there once, as it was read last."""
+    found: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        key = (row["user"], row["mode"], row.get("number", row["position"]))
+        found[key] = row
+    return sorted(found.values(), key=lambda row: (row.get("at") or row["opened"], row.get("number", 0)))
+
+
+def _write_csv(rows: list[Row], out: Any) -> None:
+    if not rows:
+        return
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
