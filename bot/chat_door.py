@@ -33,6 +33,7 @@ from bot.telegram.handlers import (
     LeavingHandlers,
     ModeHandlers,
     OperationsHandlers,
+    PaperHandlers,
     PeopleHandlers,
     PreferenceHandlers,
     Pulse,
@@ -71,9 +72,10 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         board.words.line,
         Tracer(bot).diag,
     )
+    trade = TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back)
     return make_chat(
         _account(bot, board, registrar, modes),
-        TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back),
+        trade,
         PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
         WatchingHandlers(store, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
         TokenHandlers(
@@ -102,6 +104,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         ),
         modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
         operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
+        paper=PaperHandlers(trade, switch, store),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,
         wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),

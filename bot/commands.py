@@ -65,7 +65,18 @@ COMMANDS: tuple[Command, ...] = (
         "sell a share, a number, or all of a token that you hold a position in, or of that position alone",
     ),
     Command(
-        "confirm", "CODE", "send the order of a card that /buy or /sell showed you, within a minute", enters_with=0
+        "open",
+        "MINT SOL",
+        "the same as /buy on paper, whatever your mode is: at the real price, with play money out of a virtual wallet",
+        enters_with=0,
+        credits=3,
+    ),
+    Command("close", "MINT|POSITION [50%|TOKENS|all]", "sell a position on paper, all of it or a part"),
+    Command(
+        "confirm",
+        "CODE",
+        "send the order of a card that /buy, /sell, /open or /close showed you, within a minute",
+        enters_with=0,
     ),
     Command("cancel", "CODE", "take such an order back, or end one that waits for its price or its time"),
     Command(

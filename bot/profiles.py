@@ -71,7 +71,7 @@ class Profile:
 
 
 PROFILES = {
-    "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN), newcomer=Mode.LIVE),
+    "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN, Mode.PAPER), newcomer=Mode.LIVE),
     "paper": Profile("paper", Mode.PAPER, is_local=False, modes=(Mode.PAPER,), newcomer=Mode.PAPER),
     "live": Profile(
         "live", Mode.LIVE, is_local=False, modes=(Mode.LIVE, Mode.DRY_RUN, Mode.PAPER), newcomer=Mode.PAPER
@@ -150,14 +150,17 @@ def cluster_name(profile: Profile, genesis_hash: str) -> str:
 async def refuse_other_modes(store: Store, profile: Profile) -> None:
     """Raise StartupError where wallets of a mode that the profile has not are in the database: their money is of another kind.
 
-    What such a wallet holds would be watched and sold by nobody.
+    What such a wallet holds would be watched and sold by nobody. In profile local everybody begins with a wallet of its own
+    chain: one who has none traded on paper at the prices of another cluster.
     """
     handles = {user.id: user.handle for user in await store.users()}
+    wallets = await store.wallets()
+    at_home = {wallet.user_id for wallet in wallets if wallet.mode is profile.newcomer or not profile.is_local}
     others = sorted(
         {
             f"{handles.get(wallet.user_id, wallet.user_id)} ({wallet.mode.value})"
-            for wallet in await store.wallets()
-            if wallet.mode not in profile.modes
+            for wallet in wallets
+            if wallet.mode not in profile.modes or wallet.user_id not in at_home
         }
     )
     if others:

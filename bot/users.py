@@ -129,15 +129,21 @@ def _as_operator(settings: UserSettings) -> UserSettings:
 
 async def enter_mode(store: Store, vault: Vault, clock: Clock, user: User, mode: Mode, *, by: str) -> Wallet:
     """Write that a user trades in a mode from now on, with a wallet for it, which is made where he has none."""
+    wallet = await wallet_of_mode(store, vault, clock, user, mode)
+    await store.set_mode(user.id, mode)
+    facts: dict[str, object] = {"from": user.mode.value, "to": mode.value}
+    await store.audit(by, "mode changed", {"user": user.id, **facts} if by != user.id else facts, clock.now_ms())
+    log.warning("mode_changed", user=user.id, by=by, **facts)
+    return wallet
+
+
+async def wallet_of_mode(store: Store, vault: Vault, clock: Clock, user: User, mode: Mode) -> Wallet:
+    """The wallet from which a user buys by hand in a mode, made where he has none."""
     wallets = await store.wallets(user.id)
     if all(wallet.mode is not mode for wallet in wallets):
         address, key = await vault.create_key(user.id)
         await store.add_wallet(Wallet(clock.new_id(), user.id, address, mode), key)
         wallets = await store.wallets(user.id)
-    await store.set_mode(user.id, mode)
-    facts: dict[str, object] = {"from": user.mode.value, "to": mode.value}
-    await store.audit(by, "mode changed", {"user": user.id, **facts} if by != user.id else facts, clock.now_ms())
-    log.warning("mode_changed", user=user.id, by=by, **facts)
     return wallet_in(wallets, mode)
 
 
@@ -165,3 +171,7 @@ class ModeSwitch:
         # Also for one who asks for his mode: the answer to his first question may have been lost.
         await self.changed(user.id)
         return wallet
+
+    async def virtual_wallet(self, user: User) -> Wallet:
+        """Where a user trades on paper by hand, whatever his mode is; made now if there is none. Raises StoreUnavailable."""
+        return await wallet_of_mode(self.store, self.vault, self.clock, user, Mode.PAPER)

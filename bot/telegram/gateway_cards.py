@@ -6,7 +6,7 @@ import re
 
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
 from bot.ports import Button, OutboxMessage, Subject, Topic
-from bot.telegram.words import short
+from bot.telegram.words import mode_label, short
 
 MAX_UNITS = 4096  # UTF-16 units of one message
 MAX_BUTTONS = 12
@@ -68,16 +68,20 @@ def _order_button(side: str, mint: str, amount: str) -> Button:
     return Button(label, f"/{side} {mint} {amount}")
 
 
-def sell_button(mint: str) -> Button:
-    """A press is the command; its data stays below Telegram's 64 bytes for every address."""
-    return Button(f"Sell all of {short(mint)}", f"/sell {mint} all")
+def sell_button(mint: str, position_id: str = "", mode: str = "") -> Button:
+    """A press is the command; its data stays below Telegram's 64 bytes for every address.
+
+    With a position it sells that one alone: the same token may be held in another mode, or from another wallet.
+    """
+    label = f"Sell all of {short(mint)}" + (f" {mode_label(mode)}" if mode else "")
+    return Button(label, f"/sell {position_id or mint} all")
 
 
 def buttons_of(message: OutboxMessage) -> tuple[Button, ...]:
     """The buttons of an outbox message: what was bought or lost its monitor can be sold, what has closed can be shown."""
     facts = message.payload
     if message.kind == "monitor_lost" or (message.kind == "fill" and facts["side"] == "buy"):
-        return (sell_button(str(facts["mint"])),)
+        return (sell_button(str(facts["mint"]), str(facts.get("position_id", ""))),)
     if message.kind == "fill" and facts.get("position_closed"):
         return (Button(f"Picture of {short(str(facts['mint']))}", f"/share {facts['mint']}"),)
     return ()

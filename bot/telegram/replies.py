@@ -155,7 +155,8 @@ def _landed_after_all(facts: Mapping[str, object]) -> str:
 def _monitor_lost(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} The monitor of your position in {short(str(facts['mint']))} is out of order. A"
-        f" simpler one keeps its stop-loss and time exit; take-profit is off. To leave now: /sell {facts['mint']} all"
+        " simpler one keeps its stop-loss and time exit; take-profit is off. To leave now: /sell"
+        f" {facts.get('position_id', facts['mint'])} all"
     )
 
 
@@ -295,8 +296,13 @@ def taken_back_line(position: Position, *, may_land: bool) -> str:
     )
 
 
-def position_line(position: Position, point: PricePoint | None, fees: Fees | None) -> str:
-    """One position; an open one with what a sale of everything would bring at the last known reserves."""
+def position_line(
+    position: Position, point: PricePoint | None, fees: Fees | None, *, by_id: bool = False
+) -> str:
+    """One position; an open one with what a sale of everything would bring at the last known reserves.
+
+    Its sale names it `by_id` where its token alone could mean another one.
+    """
     label, mint = mode_label(position.mode.value), short(position.mint)
     if position.state is PositionState.CLOSED:
         return f"{label} {mint} closed, result {format_sol(position.realized_lamports, signed=True)} SOL"
@@ -311,7 +317,7 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
     except QuoteError as error:
         return f"{text}, cannot be sold now: {error}"
     change = worth - position.cost_lamports
-    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.mint} all"
+    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.id if by_id else position.mint} all"
 
 
 def order_line(intent: Intent) -> str:

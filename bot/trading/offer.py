@@ -30,13 +30,15 @@ def offer_key(user_id: str, code: str) -> str:
 class Offer:
     """One order that was shown. `request` is exactly what a confirmation submits.
 
-    `position_id` is the only position that it may sell, empty where it names a token.
+    `position_id` is the only position that it may sell, empty where it names a token. One that `names_mode` was asked for in
+    its mode whatever its user's own is.
     """
 
     code: str
     request: TradeRequest
     expires_at_ms: int
     position_id: str = ""
+    names_mode: bool = False
 
 
 @dataclass(slots=True)
@@ -69,10 +71,9 @@ class Offers:
         self._under_way[key] += 1
         return offer.request
 
-    def bound_to(self, user_id: str, code: str) -> str:
-        """The position that a user's offer is bound to; empty for none, and for no offer."""
-        offer = self._open.get(offer_key(user_id, code))
-        return "" if offer is None else offer.position_id
+    def of(self, user_id: str, code: str) -> Offer | None:
+        """A user's offer, whether its time is over or not."""
+        return self._open.get(offer_key(user_id, code))
 
     def answered(self, user_id: str, code: str, *, nothing_came: bool) -> None:
         """One confirmation has its answer. An offer of which nothing came can be confirmed again in its time, and cancelled."""

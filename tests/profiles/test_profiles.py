@@ -24,7 +24,7 @@ from bot.profiles import (
 from bot.settings import Rpc, Telegram, load
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
-from bot.users import Registrar, enter_mode
+from bot.users import Registrar, enter_mode, wallet_of_mode
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from tests.vault.vault_samples import guard
@@ -63,7 +63,7 @@ async def test_paper_takes_a_key_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "refused", "taken"), [(Mode.LIVE, PAPER, LOCAL), (Mode.PAPER, LOCAL, PAPER), (Mode.LIVE, PAPER, LIVE)]
+    ("mode", "refused", "taken"), [(Mode.LIVE, PAPER, LOCAL), (Mode.DRY_RUN, PAPER, LIVE), (Mode.LIVE, PAPER, LIVE)]
 )
 async def test_a_database_with_wallets_of_another_mode_is_refused(mode: Mode, refused: Profile, taken: Profile) -> None:
     world = make_world(InProcessChain(seed=1))
@@ -76,6 +76,17 @@ async def test_a_database_with_wallets_of_another_mode_is_refused(mode: Mode, re
     await enter_mode(world.store, vault, world.clock, user, refused.mode, by=user.id)
     with pytest.raises(StartupError, match=rf"anna \({mode.value}\)"):
         await refuse_other_modes(world.store, refused)
+
+
+async def test_who_traded_on_paper_at_the_prices_of_another_cluster_is_refused_by_profile_local() -> None:
+    world = make_world(InProcessChain(seed=1))
+    vault = LocalVault(MasterKey("test", bytes(32)), guard())
+    user = await Registrar(world.store, vault, world.clock, Mode.LIVE, None).ensure("anna", UserSettings())
+    await wallet_of_mode(world.store, vault, world.clock, user, Mode.PAPER)
+    await refuse_other_modes(world.store, LOCAL)
+    await Registrar(world.store, vault, world.clock, Mode.PAPER, None).ensure("bea", UserSettings())
+    with pytest.raises(StartupError, match=r"wallets of another mode, bea \(paper\); profile local needs"):
+        await refuse_other_modes(world.store, LOCAL)
 
 
 def test_only_profile_live_moves_money_and_begins_on_paper() -> None:

@@ -31,7 +31,7 @@ from tests.whole import virtual
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot
 
-MODES = (Mode.LIVE, Mode.DRY_RUN)
+MODES = (Mode.LIVE, Mode.DRY_RUN, Mode.PAPER)
 
 
 @dataclass(slots=True)

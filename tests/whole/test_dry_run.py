@@ -172,7 +172,7 @@ async def test_a_card_of_another_mode_is_not_sent_and_a_position_of_another_mode
         talk.press("I agree")
         await talk.hears("Your wallet is")
         await talk.asks("/mode", "dry_run: orders are decided, priced and signed like live ones and never sent")
-        await talk.asks("/mode paper", "here a user's mode is one of: live, dry_run")
+        await talk.asks("/mode devnet", "here a user's mode is one of: live, dry_run, paper")
         await talk.asks("/mode live dry_run", "usage: /mode [live|dry_run|paper] [agree]")
         await talk.orders(f"/buy {mint} 0.1", "[live] Sent: buying for 0.1 SOL")
         await talk.hears("[live] Bought")

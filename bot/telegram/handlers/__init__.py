@@ -17,6 +17,7 @@ from bot.telegram.handlers.guarded import GuardedHandlers
 from bot.telegram.handlers.leaving import LeavingHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.operations import OperationsHandlers
+from bot.telegram.handlers.paper import PaperHandlers
 from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.security import SecurityHandlers
@@ -44,6 +45,7 @@ def make_chat(
     leaving: LeavingHandlers,
     modes: ModeHandlers,
     operations: OperationsHandlers,
+    paper: PaperHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
     wallets: WalletHandlers,
@@ -79,6 +81,8 @@ def make_chat(
         "snipe_disable": account.snipe_disable,
         "buy": trade.buy,
         "sell": trade.sell,
+        "open": paper.open,
+        "close": paper.close,
         "confirm": trade.confirm,
         "cancel": trade.cancel,
         "limit": standing.limit,
@@ -114,6 +118,7 @@ __all__ = [
     "LeavingHandlers",
     "ModeHandlers",
     "OperationsHandlers",
+    "PaperHandlers",
     "PeopleHandlers",
     "PreferenceHandlers",
     "Pulse",

@@ -38,6 +38,8 @@ class Modes(Protocol):
 
     async def enter(self, user: User, mode: Mode) -> Wallet: ...
 
+    async def virtual_wallet(self, user: User) -> Wallet: ...
+
 
 @dataclass(frozen=True, slots=True)
 class ModeHandlers:

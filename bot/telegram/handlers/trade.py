@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
 from bot.ports import Button, Chain, Desk, PricePoint, Store, Subject, Submitted, Topic, User, Wallet, wallet_in
 from bot.telegram.chat import Answer, Incoming, Words
+from bot.telegram.gateway_cards import sell_button
 from bot.telegram.handlers.account import known
 from bot.telegram.order_text import ended_words, order_result
 from bot.telegram.parsing import UsageError, wrong_usage
@@ -59,38 +61,58 @@ class TradeHandlers:
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 2:
             raise wrong_usage(command)
-        user, wallet, settings = await self._trader(incoming)
+        mint, amount = arguments
+        user = known(incoming)
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        return await self.buy_from(incoming, wallet, key_of(mint), amount)
+
+    async def buy_from(
+        self, incoming: Incoming, wallet: Wallet, mint: str, amount: str, *, names_mode: bool = False
+    ) -> Answer:
+        """A buy for so much SOL, as it was typed; one that `names_mode` stays in its wallet's mode whatever the user's is."""
+        user = known(incoming)
+        settings = await self.store.settings(user.id)
         try:
-            spend_lamports = parse_sol(arguments[1])
+            spend_lamports = parse_sol(amount)
         except AmountError as error:
             raise UsageError(str(error)) from None
         request = self._order(
             incoming,
             wallet,
             side=Side.BUY,
-            mint=key_of(arguments[0]),
+            mint=mint,
             slippage_bps=settings.slippage_buy_bps,
             protection=protection_of(settings, Side.BUY),
             spend_lamports=spend_lamports,
         )
-        return await self._ordered(user, settings, request)
+        return await self._ordered(user, settings, request, names_mode=names_mode)
 
     async def sell(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 2:
             raise wrong_usage(command)
-        user, wallet, settings = await self._trader(incoming)
-        position_id = arguments[0] if is_position(arguments[0]) else ""
         mint, amount = arguments
-        if position_id:
-            position = await self.store.position(position_id)
-            if position is None or position.user_id != user.id:
-                return Answer(f"{mode_label(user.mode.value)} You have no such position; /positions lists yours.")
-            if position.state is PositionState.CLOSED:
-                return Answer(_closed_already(position))
-            mint = position.mint
-            wallet = next(one for one in await self.store.wallets(user.id) if one.id == position.wallet_id)
-        else:
-            wallet = await self._holder(wallet, key_of(mint))
+        if is_position(mint):
+            return await self.sell_position(incoming, mint, amount)
+        user = known(incoming)
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        return await self._sell_from(incoming, await self._holder(wallet, key_of(mint)), mint, amount)
+
+    async def sell_position(self, incoming: Incoming, position_id: str, amount: str) -> Answer:
+        """A sale of one position and of no later one of the same token: a share, a number, or all, as it was typed."""
+        user = known(incoming)
+        position = await self.store.position(position_id)
+        if position is None or position.user_id != user.id:
+            return Answer(f"{mode_label(user.mode.value)} You have no such position; /positions lists yours.")
+        if position.state is PositionState.CLOSED:
+            return Answer(_closed_already(position))
+        wallet = next(one for one in await self.store.wallets(user.id) if one.id == position.wallet_id)
+        return await self._sell_from(incoming, wallet, position.mint, amount, position_id)
+
+    async def _sell_from(
+        self, incoming: Incoming, wallet: Wallet, mint: str, amount: str, position_id: str = ""
+    ) -> Answer:
+        user = known(incoming)
+        settings = await self.store.settings(user.id)
         token_raw, share_bps = 0, 0
         try:
             if amount.lower() == "all":
@@ -114,7 +136,13 @@ class TradeHandlers:
         return await self._ordered(user, settings, request, position_id)
 
     async def _ordered(
-        self, user: User, settings: UserSettings, request: TradeRequest, position_id: str = ""
+        self,
+        user: User,
+        settings: UserSettings,
+        request: TradeRequest,
+        position_id: str = "",
+        *,
+        names_mode: bool = False,
     ) -> Answer:
         """Trade at once, or show what it would be and wait for the user's word, as he has set it."""
         if not settings.require_confirmation:
@@ -129,7 +157,7 @@ class TradeHandlers:
             key=offer_key(user.id, code),
             min_token_raw=preview.limit_raw if request.side is Side.BUY else 0,
         )
-        offer = Offer(code, shown, now_ms + OFFER_MS, position_id)
+        offer = Offer(code, shown, now_ms + OFFER_MS, position_id, names_mode)
         self.offers.put(offer, now_ms)
         return Answer(offer_card(offer, preview, now_ms))
 
@@ -139,19 +167,20 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if (told := await self._confirmed_before(user, code)) is not None:
             return Answer(told)
-        if position_id := self.offers.bound_to(user.id, code):
-            position = await self.store.position(position_id)
+        offer = self.offers.of(user.id, code)
+        if offer is not None and offer.position_id:
+            position = await self.store.position(offer.position_id)
             if position is None or position.state is PositionState.CLOSED:
                 self.offers.cancel(user.id, code)
                 closed = "" if position is None else _closed_already(position)
                 return Answer(closed or "That position is gone. Nothing was sent.", ends_card=True)
         now_ms = self.clock.now_ms()
         request = self.offers.take(user.id, code, now_ms)
-        if request is None:
+        if offer is None or request is None:
             return self._no_offer(user, code, now_ms)
         nothing_came = True
         try:
-            if request.side is Side.BUY and request.mode is not user.mode:
+            if request.side is Side.BUY and request.mode is not user.mode and not offer.names_mode:
                 other = (
                     f"{mode_label(user.mode.value)} That card is of mode {request.mode.value}, and you are in"
                     f" {user.mode.value} now. Nothing was sent; send the command again."
@@ -212,14 +241,18 @@ class TradeHandlers:
         now_ms = self.clock.now_ms()
         points = {mint: PricePoint(venue, now_ms) for mint, venue in venues.items()}
         lines = [order_line(intent) for intent in on_their_way]
+        held, sales = Counter(row.mint for row in rows if row.token_raw), list[Button]()
         moving = {intent.request.mint for intent in on_their_way if intent.request.side is Side.BUY}
         for row in rows:
             if await self._was_taken_back(row):
                 lines.append(taken_back_line(row, may_land=row.mint in moving))
             else:
-                lines.append(position_line(row, points.get(row.mint), fees))
+                by_id = held[row.mint] > 1
+                lines.append(position_line(row, points.get(row.mint), fees, by_id=by_id))
+                if by_id and row.token_raw:
+                    sales.append(sell_button(row.mint, row.id, row.mode.value))
         cards = [Button(f"Card of {short(row.mint)}", f"/card {row.id}") for row in rows if row.token_raw]
-        return Answer("\n".join(lines), buttons=tuple(cards))
+        return Answer("\n".join(lines), buttons=(*sales, *cards))
 
     async def _was_taken_back(self, position: Position) -> bool:
         """Whether a position closed because the network took its only buy back; it has no result then, not one of 0."""
@@ -232,7 +265,7 @@ class TradeHandlers:
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
             raise wrong_usage(command)
-        user, _, _ = await self._trader(incoming)
+        user = known(incoming)
         selling = await self.sell_everything(user.id)
         sniper = "The sniper is off and your entries are paused"
         try:
@@ -253,11 +286,6 @@ class TradeHandlers:
             f" Each sale is tried again until the chain shows it; /resume ends the pause."
             f"{self.words.kept_where()}"
         )
-
-    async def _trader(self, incoming: Incoming) -> tuple[User, Wallet, UserSettings]:
-        user = known(incoming)
-        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
-        return user, wallet, await self.store.settings(user.id)
 
     async def _holder(self, wallet: Wallet, mint: str) -> Wallet:
         """Which of a user's wallets sells: that of his mode, unless a position in another mode is all that there is."""
