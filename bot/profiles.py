@@ -71,7 +71,9 @@ class Profile:
 
 
 PROFILES = {
-    "local": Profile("local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN, Mode.PAPER), newcomer=Mode.LIVE),
+    "local": Profile(
+        "local", Mode.LIVE, is_local=True, modes=(Mode.LIVE, Mode.DRY_RUN, Mode.PAPER), newcomer=Mode.LIVE
+    ),
     "paper": Profile("paper", Mode.PAPER, is_local=False, modes=(Mode.PAPER,), newcomer=Mode.PAPER),
     "live": Profile(
         "live", Mode.LIVE, is_local=False, modes=(Mode.LIVE, Mode.DRY_RUN, Mode.PAPER), newcomer=Mode.PAPER

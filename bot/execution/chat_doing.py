@@ -13,7 +13,7 @@ import trio
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
 from bot.execution.chat_intake import enters
 from bot.execution.chat_pictures import ChatPictures
-from bot.execution.chat_saying import Speaker, until_taken
+from bot.execution.chat_saying import REPLY_S, Speaker, until_taken
 from bot.execution.chat_words import (
     FAILED,
     KEY_DELETED,
@@ -86,7 +86,9 @@ class Doer:
             waiting.cancel()
         place = announced[0] if announced else card if reply.ends_card else None
         message_id = await Speaker(self.api, self.forget).say(command.telegram_id, reply, place, urgent=urgent)
-        await self.door.said(command.telegram_id, reply, message_id)
+        instead = await self.door.said(command.telegram_id, reply, message_id)
+        if message_id is not None and instead is not None:
+            await self._correct(command.telegram_id, message_id, instead)
         if reply.picture is not None and self.pictures is not None:
             await self.pictures.show(command.telegram_id, reply.picture)
 
@@ -100,6 +102,13 @@ class Doer:
             told = KEY_STAYS
             log.error("secret_not_deleted", update=update.update_id, reason=str(error))
         await self.say(update.chat_id, told)
+
+    async def _correct(self, chat_id: int, message_id: int, text: str) -> None:
+        """Let a reply that was overtaken by news say so."""
+        try:
+            await until_taken(partial(self.api.edit, chat_id, message_id, text), REPLY_S)
+        except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
+            log.info("reply_not_corrected", reason=str(error))
 
     async def _is_answered(self, press: ButtonPress) -> bool:
         """Tell the presser that his press has come; False for one that is too old for that, or was taken already."""

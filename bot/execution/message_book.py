@@ -30,7 +30,8 @@ WRITE_S = 1.0  # nobody's next command waits longer than this for what is only k
 class MessageBook:
     """`_known` are the latest messages by their subjects, `_coming` the replies that are being said.
 
-    `version` grows with each card of a position that is written; `moved` are the earlier ones of those positions.
+    `_outrun` are those whose news was told before their reply. `version` grows with each card of a position that is
+    written; `moved` are the earlier ones of those positions.
     """
 
     store: ChatMessageStore
@@ -39,10 +40,12 @@ class MessageBook:
     moved: deque[ChatMessage] = field(default_factory=lambda: deque(maxlen=MOVED))
     _known: OrderedDict[Subject, ChatMessage] = field(default_factory=OrderedDict)
     _coming: dict[Subject, trio.Event] = field(default_factory=dict)
+    _outrun: OrderedDict[Subject, None] = field(default_factory=OrderedDict)
 
     def comes(self, subject: Subject) -> None:
         """A reply about this is about to be said; `stands` or `is_lost` follows."""
         self._coming[subject] = trio.Event()
+        self._outrun.pop(subject, None)
 
     def is_lost(self, subject: Subject) -> None:
         """The reply could not be said."""
@@ -69,7 +72,6 @@ class MessageBook:
         if (coming := self._coming.get(subject)) is not None:
             with trio.move_on_after(COMING_S):
                 await coming.wait()
-            self._coming.pop(subject, None)
         if (known := self._known.get(subject)) is not None:
             return known
         try:
@@ -86,6 +88,18 @@ class MessageBook:
             except Unavailable as error:
                 log.info("chat_messages_not_read", topic=topic, reason=str(error))
             await trio.sleep(REST_S)
+
+    def told_alone(self, subject: Subject) -> ChatMessage | None:
+        """News of this was told before any reply about it stood; the reply that was said meanwhile, None while it is coming."""
+        if subject in self._coming:
+            self._outrun[subject] = None
+            if len(self._outrun) > REMEMBERED:
+                self._outrun.popitem(last=False)
+        return self._known.get(subject)
+
+    def is_outrun(self, subject: Subject) -> bool:
+        """Whether news of this was told before its reply, which would be the older word below the newer one."""
+        return subject in self._outrun
 
     async def forget(self, subject: Subject) -> None:
         """What is said of this from now on comes as a message of its own."""

@@ -165,8 +165,11 @@ class ChatDoor(Protocol):
     async def answer(self, telegram_id: int, text: str, key: str) -> ChatReply:
         """Run one command of one person. `key` identifies it for good, so that a repeat trades nothing twice."""
 
-    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
-        """The last part of a reply stands in its chat as this message; None where it could not be said."""
+    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> str | None:
+        """The last part of a reply stands in its chat as this message; None where it could not be said.
+
+        What it is to say instead, where news of its subject has come before it; None where it may stay.
+        """
 
     async def secret_shown(self, secret: ShownSecret) -> None:
         """Remember, for a life after this one too, that a message is to be deleted. What cannot be written is left."""

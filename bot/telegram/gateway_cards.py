@@ -12,7 +12,7 @@ MAX_UNITS = 4096  # UTF-16 units of one message
 MAX_BUTTONS = 12
 # What becomes of an order, whose id is the message's `trace_id`. A standing order that fires begins a story; what the network
 # takes back or brings late ends one, because what comes after that is news.
-_OF_AN_ORDER = frozenset({"fill", "order_failed", "order_expired", "order_unknown"})
+_OF_AN_ORDER = frozenset({"fill", "withdrawn", "order_failed", "order_expired", "order_unknown"})
 _BEGINS = "standing_fired"
 _ENDS = frozenset({"rolled_back", "landed_after_all"})
 

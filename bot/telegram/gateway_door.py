@@ -32,7 +32,8 @@ from bot.telegram.gateway_cards import (
     story_of,
 )
 from bot.telegram.gateway_secrets import looks_like_private_key
-from bot.telegram.replies import message_text
+from bot.telegram.replies import message_text, moved_text
+from bot.telegram.words import FOLLOWS, MOVED
 
 log = structlog.get_logger()
 
@@ -66,21 +67,24 @@ class TelegramDoor:
             picture=reply.picture,
         )
 
-    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> None:
+    async def said(self, telegram_id: int, reply: ChatReply, message_id: int | None) -> str | None:
         """Keep which message tells of an order, so that what comes of it takes its place."""
         if reply.subject is None:
-            return
+            return None
+        if self.book.is_outrun(reply.subject):
+            return reply.parts[-1].replace(FOLLOWS, MOVED)
         if message_id is None:
             self.book.is_lost(reply.subject)
-            return
+            return None
         try:
             user = await self.store.user_by_telegram_id(telegram_id)
         except Unavailable:
             user = None
         if user is None:
             self.book.is_lost(reply.subject)
-            return
+            return None
         await self.book.stands(ChatMessage(reply.subject, user.id, message_id, self.book.clock.now_ms()))
+        return None
 
     async def secret_shown(self, secret: ShownSecret) -> None:
         try:
@@ -144,21 +148,37 @@ class TelegramMessenger:
         story, begun, card = story_of(message), begun_by(message), card_of(message)
         said = None if story is None else await self.book.of(story)
         place = said if said is not None and self.book.takes(said, message.id) else None
+        left = said if place is None else None
         if place is None and card is not None:
             shown = await self.book.of(card)
             place = shown if shown is not None and shown.says == message.id else None
         message_id = None if place is None else await self._replace(chat_id, message, place)
         if message_id is None:
             place, message_id = None, await self._send(chat_id, message, silent=silent)
+            if story is not None and said is None:
+                left = self.book.told_alone(story)
         lead = place.lead if place is not None and place == said else ""
         for subject, above in (
             (begun, message_text(message)),
-            (story if said is not None else None, lead),
+            (story if story is not None and self._is_followed(story, said or left) else None, lead),
             (card, _below(lead, message)),
         ):
             if subject is not None:
                 at_ms = self.book.clock.now_ms()
                 await self.book.stands(ChatMessage(subject, user.id, message_id, at_ms, message.id, above))
+        if left is not None:
+            await self._leave(chat_id, message, left)
+
+    def _is_followed(self, story: Subject, said: ChatMessage | None) -> bool:
+        """Whether a reply told of this order, or is about to, so that what comes next of it belongs here."""
+        return said is not None or self.book.is_outrun(story)
+
+    async def _leave(self, chat_id: int, message: OutboxMessage, said: ChatMessage) -> None:
+        """Let the earlier message of an order say that its news came further down; nothing is owed by that."""
+        try:
+            await self.api.edit(chat_id, said.message_id, moved_text(message, said.lead))
+        except (ChatRejected, ChatForbidden, ChatUnavailable) as error:
+            log.info("story_not_edited", message=message.id, reason=str(error))
 
     async def _replace(self, chat_id: int, message: OutboxMessage, said: ChatMessage) -> int | None:
         """The message that reads so now; None where it cannot be edited, so that nothing is told by that."""

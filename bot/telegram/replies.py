@@ -8,7 +8,7 @@ from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.telegram import security_words, standing_text
 from bot.telegram.book_text import reason_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
-from bot.telegram.words import int_of, mode_label, short
+from bot.telegram.words import FOLLOWS, MOVED, int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
@@ -41,6 +41,14 @@ def _order(facts: Mapping[str, object]) -> str:
     if "to" in facts:
         return f"withdrawal of {format_sol(int_of(facts, 'lamports'))} SOL to {short(str(facts['to']))}"
     return f"{facts['side']} of {short(str(facts['mint']))}"
+
+
+def moved_text(message: OutboxMessage, lead: str) -> str:
+    """What the earlier message of an order says once its news has come as a message of its own; `lead` is what stood there."""
+    if lead:
+        return lead.replace(FOLLOWS, MOVED)
+    facts = message.payload
+    return f"{mode_label(str(facts['mode']))} The {_order(facts)} was sent. {MOVED}"
 
 
 def _fill(facts: Mapping[str, object]) -> str:
@@ -296,9 +304,7 @@ def taken_back_line(position: Position, *, may_land: bool) -> str:
     )
 
 
-def position_line(
-    position: Position, point: PricePoint | None, fees: Fees | None, *, by_id: bool = False
-) -> str:
+def position_line(position: Position, point: PricePoint | None, fees: Fees | None, *, by_id: bool = False) -> str:
     """One position; an open one with what a sale of everything would bring at the last known reserves.
 
     Its sale names it `by_id` where its token alone could mean another one.
@@ -317,7 +323,8 @@ def position_line(
     except QuoteError as error:
         return f"{text}, cannot be sold now: {error}"
     change = worth - position.cost_lamports
-    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {position.id if by_id else position.mint} all"
+    named = position.id if by_id else position.mint
+    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {named} all"
 
 
 def order_line(intent: Intent) -> str:

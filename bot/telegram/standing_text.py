@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.clock import minute_of
-from bot.telegram.words import int_of, mode_label, short
+from bot.telegram.words import FOLLOWS, int_of, mode_label, short
 from bot.trading.standing import StandingKind, StandingOrder
 from bot.trading.units import format_sol, format_tokens, span
 
@@ -90,8 +90,8 @@ def condition(order: StandingOrder) -> str:
 def fired(facts: Mapping[str, object]) -> str:
     if facts["what"] == StandingKind.DCA.value:
         turn = f"{int_of(facts, 'filled') + 1} of {int_of(facts, 'turns')}"
-        return f"{_of(facts)}: buy {turn} is sent. The result follows when the chain shows it."
-    return f"{_of(facts)} is sent: its price is there. The result follows when the chain shows it."
+        return f"{_of(facts)}: buy {turn} is sent. {FOLLOWS}"
+    return f"{_of(facts)} is sent: its price is there. {FOLLOWS}"
 
 
 def waits(facts: Mapping[str, object]) -> str:

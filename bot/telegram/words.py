@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# Below an order that was given, and what stands there once its news had to come as a message of its own.
+FOLLOWS = "The result follows when the chain shows it."
+MOVED = "What came of it has a message of its own."
+
 
 def short(mint: str) -> str:
     """A key that a person can compare: its two ends."""

@@ -15,15 +15,18 @@ from actors.runtime import ChildSpec, Report, SupervisorSpec, open_supervisor
 from bot.console import ConsoleMessenger
 from bot.errors import Undeliverable
 from bot.execution.message_book import EDITED_MS, MessageBook
-from bot.ports import ChatMessage, OutboxMessage, SealedKey, Store, Subject, Topic, User, Wallet
+from bot.ports import Button, ChatMessage, OutboxMessage, SealedKey, Store, Subject, Topic, User, Wallet
 from bot.storage.memory import MemoryStore
 from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
+from bot.telegram.words import FOLLOWS, MOVED
 from bot.trading.alerting import AlertLevel
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from tests.telegram.gateway_world import make_clock, until
+from tests.telegram.telegram_bot import bot_on_telegram, make_talk, token_on_the_market
+from tests.telegram.test_telegram_confirmations import agreed
 from tests.whole.outages import CutStore
 
 ADA, BOB = 7, 8
@@ -66,6 +69,10 @@ class Post:
         """The token counts that a chat was told, in order."""
         texts = [shown.text for shown in self.telegram.messages(telegram_id) if shown.ours]
         return [text.split()[2] for text in texts]
+
+    def texts(self, telegram_id: int) -> list[str]:
+        """What a chat was told, as it reads now."""
+        return [shown.text for shown in self.telegram.messages(telegram_id) if shown.ours]
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
@@ -227,7 +234,69 @@ async def test_a_result_whose_message_was_deleted_or_is_old_comes_as_its_own(aut
         await until(lambda: post.told(ADA) == ["1"])
         await trio.sleep(EDITED_MS / 1000 + 1)
         await post.owe(ada, 1)
-        await until(lambda: post.told(ADA) == ["1", "2"])
+        await until(lambda: post.texts(ADA)[-1].startswith("[live] Bought 2 tokens"))
+        await until(lambda: MOVED in post.texts(ADA)[0])
+    assert post.texts(ADA)[0] == "[live] The buy of 9BB6NF…pump was sent. What came of it has a message of its own."
+
+
+async def test_what_was_said_of_an_order_does_not_wait_above_a_result_that_came_late(
+    autojump_clock: MockClock,
+) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    said = await post.messenger.api.send(ADA, "Sent: buying it.", [Button("Sell", "/sell")])
+    await post.book.stands(ChatMessage(ORDER, ada.id, said, post.clock.now_ms()))
+    await trio.sleep(EDITED_MS / 1000 + 1)
+    post.begin_another_life()
+    facts: dict[str, object] = {"mode": "live", "mint": MINT, "side": "buy"}
+    await post.messenger.deliver(ada, OutboxMessage("late", ada.id, "order_unknown", facts, False, "trace", 0))
+    assert [text for text in post.texts(ADA) if "sent, not yet proven" in text] == post.texts(ADA)[1:]
+    await trio.sleep(EDITED_MS / 1000 + 1)
+    await post.messenger.deliver(ada, await post.owe(ada))
+    first, second, last = post.texts(ADA)
+    assert MOVED in first
+    assert MOVED in second
+    assert last.startswith("[live] Bought 1 tokens")
+    assert [len(shown.buttons) for shown in post.telegram.messages(ADA) if shown.ours] == [0, 0, 1]
+    # Told again after a kill before it was noted as delivered: in its place, and nothing above it changes.
+    await post.messenger.deliver(ada, await post.owe(ada))
+    assert post.texts(ADA) == [first, second, last]
+
+
+async def test_what_fired_says_that_its_late_result_stands_further_down(autojump_clock: MockClock) -> None:
+    post = Post()
+    ada = await post.enrol("ada", ADA)
+    facts: dict[str, object] = {
+        "mode": "live",
+        "mint": MINT,
+        "what": "limit_buy",
+        "code": "c0de",
+        "spend_lamports": 10**9,
+    }
+    await post.messenger.deliver(ada, OutboxMessage("fired", ada.id, "standing_fired", facts, False, "trace", 0))
+    await trio.sleep(EDITED_MS / 1000 + 1)
+    await post.messenger.deliver(ada, await post.owe(ada))
+    first, last = post.texts(ADA)
+    assert first.endswith("is sent: its price is there. What came of it has a message of its own.")
+    assert last.startswith("[live] Bought 1 tokens")
+
+
+async def test_a_reply_that_its_result_has_overtaken_does_not_promise_one(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(65)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agreed(talk)
+        await talk.asks(f"/buy {mint} 0.1", "Nothing is sent yet")
+        for _ in range(5):
+            talk.telegram.lose("edit")  # the word that it was sent is to take the card's place
+        talk.press("Confirm")
+        await talk.hears("[live] Bought", within_s=60)
+        await talk.hears(f"tokens. {MOVED}", within_s=60)
+        texts = [shown.text for shown in talk.telegram.messages(talk.person) if shown.ours]
+        assert not any(FOLLOWS in text for text in texts)
+        assert sum("[live] Bought" in text for text in texts) == 1
 
 
 async def test_a_result_waits_for_the_reply_that_it_takes_the_place_of(autojump_clock: MockClock) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import trio
 from trio.testing import MockClock
 
-from bot.localnet.inprocess import InProcessChain
 from bot.ports import Wallet, wallet_in
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.words import short
@@ -32,7 +30,7 @@ async def test_a_token_is_held_live_and_on_paper_and_each_button_sells_its_own(
     chain = NotingChain(seed=61)
     world = make_world(chain)
     talk = Talk(world, MemoryTelegram(world.clock))
-    async with bot_on_telegram(talk, monkeypatch):
+    async with bot_on_telegram(talk, monkeypatch) as bot:
         mint = await token_on_the_market(talk)
         await agreed(talk)
         await talk.orders(f"/buy {mint} 0.1", "[live] Sent: buying for 0.1 SOL")
@@ -43,7 +41,7 @@ async def test_a_token_is_held_live_and_on_paper_and_each_button_sells_its_own(
         held = {row.mode: row for row in await world.store.open_positions()}
         assert {mode: row.wallet_id for mode, row in held.items()} == {Mode.LIVE: live.id, Mode.PAPER: paper.id}
         assert paper.address not in chain.payers
-        told = await talk.asks("/balance", f"[paper] 4.")
+        told = await talk.asks("/balance", "[paper] 4.")
         assert "[live] 9." in told
         told = await talk.asks("/mode", "[live] Your mode is live")
 
@@ -62,7 +60,7 @@ async def test_a_token_is_held_live_and_on_paper_and_each_button_sells_its_own(
         await talk.asks("/my_stats paper", "[paper] Since the beginning")
         paper_day = await world.store.day(0, live.user_id, Mode.PAPER)
         assert (paper_day.buys, paper_day.sells) == (1, 1)
-        balances = await world.adapters().chain.balances(paper.address)
+        balances = await bot.adapters.chain.balances(paper.address)
         assert balances.lamports == VIRTUAL_LAMPORTS + paper_day.realized_lamports
         assert await world.books_equal_chain()
 
@@ -96,13 +94,14 @@ async def test_a_stop_on_paper_sells_on_paper_alone_and_its_loss_closes_no_live_
     async with bot_on_telegram(talk, monkeypatch):
         mint = await token_on_the_market(talk)
         await agreed(talk)
-        await talk.asks("/settings max_daily_loss 0.02", "max_daily_loss = 0.02 SOL")
+        await talk.asks("/settings daily_loss 0.01", "daily_loss = 0.01 SOL")
         await talk.asks("/settings stop_loss off", "stop_loss = off")
         await talk.orders(f"/buy {mint} 0.02", "[live] Bought")
-        await talk.asks("/settings stop_loss 10%", "stop_loss = 10 %")
+        await talk.asks("/settings stop_loss 5%", "stop_loss = 5 %")
         await talk.orders(f"/open {mint} 0.2", "[paper] Bought")
-        Crowd(talk.world.chain).sell_all(mint, 2)
-        Crowd(talk.world.chain).sell_all(mint, 3)
+        crowd = Crowd(talk.world.chain)
+        for trader in range(2, 8):
+            crowd.sell_all(mint, trader)
         await talk.hears("(stop-loss)", within_s=60)
         assert [row.mode for row in await talk.world.store.open_positions()] == [Mode.LIVE]
         await talk.asks(f"/open {mint} 0.1", "[paper] Not done: today's loss of")

@@ -17,7 +17,7 @@ from bot.telegram.handlers.account import known
 from bot.telegram.order_text import ended_words, order_result
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import offer_card, order_line, position_line, taken_back_line
-from bot.telegram.words import mode_label, short
+from bot.telegram.words import FOLLOWS, mode_label, short
 from bot.trading.intent import TRADES, Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.limits import UserSettings
@@ -146,10 +146,10 @@ class TradeHandlers:
     ) -> Answer:
         """Trade at once, or show what it would be and wait for the user's word, as he has set it."""
         if not settings.require_confirmation:
-            return _told(request.mode, await self.desk.submit(request))
+            return told_of_order(request.mode, await self.desk.submit(request))
         preview = await self.desk.preview(request)
         if isinstance(preview, Refused):
-            return _told(request.mode, preview)
+            return told_of_order(request.mode, preview)
         now_ms = self.clock.now_ms()
         code = offer_code(self.clock.new_id())
         shown = replace(
@@ -191,7 +191,7 @@ class TradeHandlers:
             nothing_came = isinstance(outcome, Refused) and outcome.code not in NOT_KNOWN
         finally:
             self.offers.answered(user.id, code, nothing_came=nothing_came)
-        return replace(_told(request.mode, outcome), ends_card=True)
+        return replace(told_of_order(request.mode, outcome), ends_card=True)
 
     async def cancel(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) != 1:
@@ -332,7 +332,7 @@ def _closed_already(position: Position) -> str:
     )
 
 
-def _told(mode: Mode, outcome: Submitted | Refused) -> Answer:
+def told_of_order(mode: Mode, outcome: Submitted | Refused) -> Answer:
     """What is said of an order that was given; its result takes the place of that."""
     label = mode_label(mode.value)
     if isinstance(outcome, Refused):
@@ -340,4 +340,4 @@ def _told(mode: Mode, outcome: Submitted | Refused) -> Answer:
     if (ended := ended_words(outcome.intent)) is not None:
         return Answer(f"{label} You gave that order before. {ended}")
     subject = Subject(Topic.ORDER, outcome.intent.id)
-    return Answer(f"{label} Sent: {outcome.text}. The result follows when the chain shows it.", subject=subject)
+    return Answer(f"{label} Sent: {outcome.text}. {FOLLOWS}", subject=subject)

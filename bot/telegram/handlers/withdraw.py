@@ -10,10 +10,10 @@ from bot.commands import Command
 from bot.errors import Conflict, KeyUnavailable
 from bot.execution.withdrawal_messages import address_allowed_message
 from bot.ports import AllowedAddress, Chain, NoteKind, Store, Submitted, User, Vault, Wallet
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.security import NO_CODES, code_in, refused_by_vault
-from bot.telegram.handlers.trade import key_of
+from bot.telegram.handlers.trade import key_of, told_of_order
 from bot.telegram.order_text import ended_words
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.words import mode_label
@@ -39,7 +39,7 @@ class WithdrawHandlers:
     clock: Clock
     withdraw_now: Withdraw
 
-    async def withdraw(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+    async def withdraw(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         user = known(incoming)
         wallets = [one for one in await self.store.wallets(user.id) if one.mode is Mode.LIVE]
         if not wallets:
@@ -129,7 +129,7 @@ class WithdrawHandlers:
                 return f"{LIVE} {address} is not allowed for {wallet.name} any more: nothing is sent there."
         raise UsageError(f"that address is not allowed for {wallet.name}; /withdraw lists those that are")
 
-    async def _send(self, incoming: Incoming, wallet: Wallet, amount: str, address: str, code: str) -> str:
+    async def _send(self, incoming: Incoming, wallet: Wallet, amount: str, address: str, code: str) -> Answer:
         try:
             spend_lamports = 0 if amount == ALL else parse_sol(amount)
         except AmountError as error:
@@ -151,11 +151,9 @@ class WithdrawHandlers:
             to_address=address,
         )
         outcome = await self.withdraw_now(request, code)
-        if isinstance(outcome, Refused):
-            return f"{LIVE} Not done: {outcome.reason}."
-        if (ended := ended_words(outcome.intent)) is not None:
-            return f"{LIVE} You gave that order before: {outcome.text}. {ended}"
-        return f"{LIVE} Sent: {outcome.text}. The result follows when the chain shows it."
+        if isinstance(outcome, Submitted) and (ended := ended_words(outcome.intent)) is not None:
+            return Answer(f"{LIVE} You gave that order before: {outcome.text}. {ended}")
+        return told_of_order(wallet.mode, outcome)
 
 
 def named_wallet(wallets: list[Wallet], named: list[str]) -> Wallet:
