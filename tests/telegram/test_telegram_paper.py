@@ -24,6 +24,14 @@ async def wallets_of(talk: Talk) -> tuple[Wallet, Wallet]:
     return wallet_in(wallets, Mode.LIVE), wallet_in(wallets, Mode.PAPER)
 
 
+async def trades_on_paper(talk: Talk, mint: str) -> None:
+    """Buys and sells all of it again."""
+    await talk.orders(f"/open {mint} 0.1", "[paper] Sent: buying for 0.1 SOL")
+    await talk.hears("[paper] Bought")
+    await talk.orders(f"/close {mint}", "[paper] Sent: selling")
+    await talk.hears("Position closed")
+
+
 async def test_a_token_is_held_live_and_on_paper_and_each_button_sells_its_own(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,15 @@ def test_nobody_spends_more_than_a_minutes_credits_and_what_came_back(
 
 def test_what_sells_or_shows_what_can_be_sold_costs_nothing() -> None:
     assert {name for name in FREE if BY_NAME[name].credits} == set()
-    assert {one.name for one in COMMANDS if one.credits} == {"wallet", "buy", "balance", "price", "info", "mode"}
+    assert {one.name for one in COMMANDS if one.credits} == {
+        "wallet",
+        "buy",
+        "open",
+        "balance",
+        "price",
+        "info",
+        "mode",
+    }
 
 
 async def test_who_asks_for_too_much_hears_when_it_goes_again_and_sells_meanwhile(
