@@ -76,6 +76,14 @@ def _wilder(values: Sequence[float]) -> float:
     return mean
 
 
+def change(told: Sequence[Told], at_ms: int, period_ms: int, periods: int) -> float:
+    """The last price of these periods against the one that stood as they began, or the first of all."""
+    now = at_ms // period_ms
+    inside = [one.price for one in told if now - periods < one.at_ms // period_ms <= now]
+    before = [one.price for one in told if one.at_ms // period_ms <= now - periods]
+    return inside[-1] / (before[-1] if before else inside[0]) - 1 if inside else 0.0
+
+
 def bags(told: Sequence[Told]) -> dict[str, int]:
     """What each trader holds, raw."""
     held: dict[str, int] = {}

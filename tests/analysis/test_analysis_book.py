@@ -78,6 +78,18 @@ async def test_who_left_one_token_at_once_is_known_when_he_makes_the_next(autoju
     assert third.creator.past.launches == 0
 
 
+def test_what_became_of_a_token_that_made_room_is_remembered() -> None:
+    book = AnalysisBook()
+    tell(book, market_of("first", 12, "maker"))
+    for number in range(TOKENS_MAX):
+        tell(book, market_of(f"mint-{number}", 0))
+    assert book.of("first") is None
+    tell(book, market_of("second", 0, "maker"))
+    second = book.analysis("second", BORN_MS)
+    assert second is not None and second.creator.past is not None
+    assert second.creator.past.best_peak > 0.3
+
+
 def test_a_launch_that_cannot_be_and_trades_of_no_known_token_are_left_out() -> None:
     book, (launch, trades) = AnalysisBook(), market_of("mint", 2)
     book.launched(replace(launch, curve=replace(launch.curve, virtual_token_raw=0)))

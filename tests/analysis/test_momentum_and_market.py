@@ -135,6 +135,15 @@ def test_a_name_in_any_script_is_an_honest_one(name: str) -> None:
     assert read(market, 18_000, of=of).scam == read(market, 18_000).scam
 
 
+def test_a_creator_who_stays_for_ten_minutes_did_not_leave_at_once() -> None:
+    book = CreatorBook()
+    book.launched(launch("eva"))
+    market = rising()
+    market.sell(CREATOR, 1.0, 700_000)
+    book.seen("eva", read(market, 700_000), Fate())
+    assert book.launched(launch("eva")).quick_exits == 0
+
+
 def test_what_a_creator_did_is_counted_once_per_token_and_the_oldest_are_forgotten() -> None:
     book, fate = CreatorBook(), Fate()
     assert book.launched(launch("eva")) == CreatorPast(0, 0, 0, 0.0)

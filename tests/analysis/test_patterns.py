@@ -101,6 +101,28 @@ def scalped() -> Analysis:
     return read(market, 24_000)
 
 
+def washed_beside_a_crowd() -> Analysis:
+    market = Market()
+    for number in range(16):
+        market.buy(f"small-{number}", 0.05, 1_000 + number * 1_500)
+        name = f"washer-{number % 2}"
+        market.buy(name, 1.5, 1_500 + number * 1_500)
+        market.sell(name, 1.0, 2_000 + number * 1_500)
+    return read(market, 28_000)
+
+
+def insiders_keep_theirs() -> Analysis:
+    """The creator takes a little three times, and others empty the curve."""
+    market = Market()
+    market.buy(CREATOR, 3.0, 0)
+    end_ms = crowd_from(market, 1_000, 10, 1_000)
+    for number in range(9):
+        market.sell(f"buyer-{number}", 1.0, end_ms + 4_000 * (number + 1))
+    for number in range(3):
+        market.sell(CREATOR, 0.05, end_ms + 40_000 + number * 1_000)
+    return read(market, end_ms + 44_000)
+
+
 def drained_slowly() -> Analysis:
     market = Market()
     market.buy(CREATOR, 3.0, 0)
@@ -138,9 +160,11 @@ CASES: list[tuple[str, Callable[[], Analysis], bool]] = [
     ("bundled_launch", bundled, True),
     ("bundled_launch", crowded_later, False),
     ("wash_trading", washed, True),
+    ("wash_trading", washed_beside_a_crowd, True),
     ("wash_trading", scalped, False),
     ("slow_rug", drained_slowly, True),
     ("slow_rug", others_take_gains, False),
+    ("slow_rug", insiders_keep_theirs, False),
     ("graduation_run", running_to_graduation, True),
     ("graduation_run", stalled_before_graduation, False),
 ]

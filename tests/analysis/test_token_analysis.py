@@ -74,6 +74,8 @@ def test_trade_by_trade_it_says_what_all_trades_together_say(market: Market, lat
     assert now.creator.bag.held_share == pytest.approx(held.get(CREATOR, 0) / TOKEN_SUPPLY_RAW)
     start = market.launch.curve.virtual_quote_lamports * 1_000_000 / market.launch.curve.virtual_token_raw
     assert now.curve.peak == pytest.approx(max([start, *(one.price for one in told)]) / start - 1)
+    assert now.curve.change_m1 == pytest.approx(recomputed.change(told, at_ms, SECOND_MS, 60))
+    assert now.curve.change_m5 == pytest.approx(recomputed.change(told, at_ms, QUARTER_MS, 20))
     if not told:
         assert math.isnan(now.candles.s1.trend)
         return
@@ -130,6 +132,44 @@ def test_a_token_that_is_traded_for_hours_by_ever_new_people_grows_no_further() 
     assert sizes[2] <= sizes[1] * 1.02
     assert len(token.candles(SECOND_MS)) == KEPT
     assert token.analysis(token.latest_ms).holders.traders >= 512
+
+
+def test_a_trade_that_is_told_late_counts_now_and_turns_neither_curve_nor_clock_back() -> None:
+    market = Market()
+    early = market.buy("anna", 1.0, 400)
+    for number in range(6):
+        market.buy(f"buyer-{number}", 1.0, 100_000 + number * 1_000)
+    token = TokenAnalysis(market.launch)
+    for trade in (*market.told[1:], early):
+        assert token.add(trade)
+    now = token.analysis(token.latest_ms)
+    assert token.latest_ms == BORN_MS + 105_000
+    assert now.volume.m1.buys == 7
+    assert now.curve.curve_lamports == market.curve.real_quote_lamports
+    assert now.candles.m1.candles == 1
+
+
+def test_those_who_acted_together_are_forgotten_with_their_bags() -> None:
+    token, start = TokenAnalysis(launch()), launch().curve
+    for number in range(4_000):
+        curve = replace(start, virtual_token_raw=start.virtual_token_raw - number - 1, slot=200 + number)
+        # Two wallets buy in one transaction, and both sell all in later ones.
+        pair, step = divmod(number, 4)
+        trade = CurveTrade(
+            mint="mint",
+            trader=f"trader-{2 * pair + step % 2}",
+            is_buy=step < 2,
+            token_raw=1_000,
+            quote_lamports=SOL // 100,
+            curve=curve,
+            signature=f"pair-{pair}" if step < 2 else f"sale-{number}",
+            slot=200 + number,
+            seen_at_ms=BORN_MS + number * 100,
+        )
+        assert token.add(trade)
+    now = token.analysis(token.latest_ms)
+    assert now.holders.traders == 2_000
+    assert now.holders.bundled == now.holders.insiders == 512
 
 
 def test_reading_changes_nothing() -> None:

@@ -96,6 +96,10 @@ class Crowd:
         params = TransferParams(from_pubkey=source.pubkey(), to_pubkey=target.pubkey(), lamports=lamports)
         self._send([transfer(params)], [source])
 
+    def address(self, trader: int) -> str:
+        """A trader's wallet, which has nothing yet unless he was used."""
+        return str(_keypair(trader).pubkey())
+
     def give(self, mint: str, trader: int, address: str, token_raw: int) -> None:
         """Send some of a trader's tokens to a wallet that has an account of them, which nobody there has asked for."""
         owner, key, target = self._trader(trader), Pubkey.from_string(mint), Pubkey.from_string(address)

@@ -47,7 +47,7 @@ async def test_the_best_tokens_are_told_every_half_minute_with_what_the_chain_sa
             assert sum(line["event"] == "ranking_updated" for line in lines) >= told + 4
 
 
-BUNDLED, HONEST, CUSTOMERS = (31, 32, 33, 34), (41, 42, 43, 44), (51, 52, 53, 54)
+BUNDLED, STRANGERS, CUSTOMERS = (31, 32, 33, 34), (41, 42, 43, 44), (51, 52, 53, 54)
 HAND, EXCHANGE = 30, 50
 
 
@@ -62,12 +62,19 @@ async def test_first_buyers_with_sol_from_one_hand_are_seen_together_and_custome
             crowd.pay(EXCHANGE, 1_000 + number, LAMPORTS_PER_SOL // 100)
         for trader in BUNDLED:
             crowd.pay(HAND, trader, LAMPORTS_PER_SOL)
-        for trader in HONEST:
-            crowd.pay(trader + 100, trader, LAMPORTS_PER_SOL)
         for trader in CUSTOMERS:
             crowd.pay(EXCHANGE, trader, LAMPORTS_PER_SOL)
         await trio.sleep(2)
-        mints = {buyers: crowd.launch() for buyers in (BUNDLED, HONEST, CUSTOMERS)}
+        other = crowd.launch()
+        await trio.sleep(2)
+        for trader in STRANGERS:
+            # Somebody opens an account for a wallet that is empty: that brings it nothing.
+            crowd.open_account(other, HAND, crowd.address(trader))
+        await trio.sleep(2)
+        for trader in STRANGERS:
+            crowd.pay(trader + 100, trader, LAMPORTS_PER_SOL)
+        await trio.sleep(2)
+        mints = {buyers: crowd.launch() for buyers in (BUNDLED, STRANGERS, CUSTOMERS)}
         await trio.sleep(12)
         for buyers, mint in mints.items():
             for trader in buyers:

@@ -8,16 +8,12 @@ TRADES_LEAST = 12
 
 
 def wash_trading(seen: Seen) -> Sign:
-    """Most of the volume to and fro, by few wallets with many trades each, of which little stays in the curve."""
+    """Most of the volume to and fro, however many others trade a little beside it."""
     holding, whole = seen.holding, seen.volume.whole
     if whole.trades < TRADES_LEAST or not holding.to_and_fro > 0:
         return NOTHING
     stays = abs(whole.net_lamports) / max(whole.volume_lamports, 1)
-    strength = min(
-        between(holding.to_and_fro, 0.30, 0.70),
-        between(holding.trades_a_trader, 2.0, 5.0),
-        between(1 - stays, 0.4, 0.8),
-    )
+    strength = between(holding.to_and_fro, 0.30, 0.70)
     if strength == 0:
         return NOTHING
     return Sign(
