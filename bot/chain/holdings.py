@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from bot.ports import WalletBalances
-from bot.trading.failures import NOT_ENOUGH
+from bot.trading.failures import TOO_LITTLE_THERE
 from bot.trading.fill import LandedTransaction
 
 MAX_WALLETS = 4_096
@@ -30,6 +30,7 @@ class KnownHoldings:
     def __init__(self) -> None:
         self._wallets: OrderedDict[str, _Known] = OrderedDict()
         self._newest_landing: OrderedDict[str, int] = OrderedDict()  # slot by address
+        self._doubted: OrderedDict[str, int] = OrderedDict()  # the slot of the newest landing by then
 
     def least_slot(self, address: str) -> int:
         """A look from before this slot would not show what is known already; 0 where nothing is."""
@@ -82,6 +83,13 @@ class KnownHoldings:
     def doubt(self, address: str) -> None:
         """What is known of a wallet was proved wrong; the next look at it needs a second endpoint, whatever it shows."""
         self._wallets.pop(address, None)
+        self._doubted[address] = self._newest_landing.get(address, 0)
+        if len(self._doubted) > MAX_WALLETS:
+            self._doubted.popitem(last=False)
+
+    def is_doubted(self, address: str) -> bool:
+        """Whether what was known of a wallet was proved wrong, and no sale of its has succeeded since."""
+        return address in self._doubted
 
     def believe(self, address: str, look: WalletBalances) -> None:
         """Take a look as what the wallet holds at its slot; one that is older than what is known changes nothing."""
@@ -105,14 +113,18 @@ class KnownHoldings:
         while len(self._newest_landing) > MAX_WALLETS:
             self._newest_landing.popitem(last=False)
         known = self._wallets.get(address)
-        if known is None or landed.signature in known.landed:
+        if known is not None and landed.signature in known.landed:
+            return
+        if landed.program_error in TOO_LITTLE_THERE:
+            self.doubt(address)
+            return
+        if landed.token_delta_raw < 0 and landed.slot > self._doubted.get(address, landed.slot):
+            del self._doubted[address]
+        if known is None:
             return
         known.landed[landed.signature] = None
         if len(known.landed) > REMEMBERED_LANDINGS:
             known.landed.popitem(last=False)
-        if landed.program_error == NOT_ENOUGH:
-            self.doubt(address)
-            return
         if landed.slot <= known.slot:
             return
         known.lamports += landed.wallet_delta_lamports

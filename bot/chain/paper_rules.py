@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.chain.paper_order import PaperOrder
 from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
-from bot.trading.failures import CURVE_COMPLETE, NOT_ENOUGH
+from bot.trading.failures import CURVE_COMPLETE, NOT_ENOUGH, NOT_ENOUGH_TO_SELL
 from bot.trading.fill import TradeEvidence
 from bot.trading.intent import Side
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
@@ -20,7 +20,6 @@ SLOT_MS = 400
 BUY_BELOW_LIMIT = 6042
 SALE_BELOW_LIMIT = 6003
 POOL_BELOW_LIMIT = 6004
-NOT_ENOUGH_TOKENS = 6023
 REFUSED_AMOUNT = 6024
 
 
@@ -88,7 +87,7 @@ def carry_out(order: PaperOrder, purse: Purse, venue: Venue, fees: Fees) -> Outc
         if order.side is Side.BUY:
             return _buy(order, purse, venue, quote_buy(venue, order.spend_lamports, fees))
         if order.token_raw > purse.token_raw.get(order.mint, 0):
-            return _failed(order, venue, NOT_ENOUGH_TOKENS)
+            return _failed(order, venue, NOT_ENOUGH_TO_SELL)
         return _sale(order, purse, venue, quote_sell(venue, order.token_raw, fees))
     except AwaitsPoolError:
         return _failed(order, venue, CURVE_COMPLETE)

@@ -33,7 +33,7 @@ from bot.errors import BotError, BudgetSpent, ChainUnavailable, DecodeError, Sen
 from bot.ports import Blockhash, EndpointHealth, Routing, SeenLamports, SwapOrder, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import Curve, Fees
-from bot.trading.failures import NOT_ENOUGH
+from bot.trading.failures import TOO_LITTLE_THERE
 from bot.trading.fill import LandedTransaction
 from bot.trading.holders import Holders
 from bot.trading.intent import Side
@@ -259,7 +259,7 @@ class PumpChain(Untraded):
         simulated = await self._endpoints.first(lambda client: client.simulate(raw))
         failure = failure_of(simulated.err)
         if failure is not None:
-            if failure.program_error == NOT_ENOUGH:
+            if failure.program_error in TOO_LITTLE_THERE:
                 self._reads.doubt(order.wallet_address)
             raise would_fail(failure, simulated.logs)
         if not simulated.units_consumed:

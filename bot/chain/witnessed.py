@@ -25,9 +25,10 @@ from bot.chain.endpoint import Question
 from bot.chain.endpoints import Endpoints
 from bot.chain.evidence import SaidStatuses
 from bot.chain.holdings import KnownHoldings
-from bot.chain.rpc import MAX_ACCOUNTS, TOKEN_ACCOUNT_PREFIX_BYTES, AccountData, Commitment, RpcClient
+from bot.chain.rpc import MAX_ACCOUNTS, AccountData, Commitment
 from bot.chain.rpc_errors import SlotNotReached
 from bot.chain.shared_accounts import SharedAccounts
+from bot.chain.wallet_looks import contradicted, held_in, is_nothing, least_of, least_shown, look_at, same
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane, order_lane
 from bot.ports import SeenLamports, WalletBalances
@@ -196,12 +197,17 @@ class WitnessedReads:
 
         Less or more than is known needs a second endpoint, where there is one. Where it does not answer about more, the word
         of one is for showing alone (`is_witnessed`), and an exit gets what is known. Where two contradict each other a third
-        decides; without one an exit takes what is borne out, and everybody else gets ChainUnavailable.
+        decides; without one an exit takes what is borne out, and everybody else gets ChainUnavailable. Once a sale has failed
+        for want of what was shown, exits take the least that anybody shows until one succeeds: most may be wrong alike.
         """
         at.key_from(address)
         not_before = self._known.least_slot(address)
+        if in_exit_lane() and not self._alone and self._known.is_doubted(address):
+            least = await least_shown(self._endpoints, address, not_before, WITNESS_WITHIN_S)
+            if least is not None:
+                return least
         name, look = await self._patiently(
-            lambda: self._endpoints.first_named(_look_at(address, not_before), hedge=True)
+            lambda: self._endpoints.first_named(look_at(address, not_before), hedge=True)
         )
         if self._alone:
             self._known.believe(address, look)
@@ -232,14 +238,14 @@ class WitnessedReads:
         Lamports beyond those that are known pay for nothing before a witness has seen them.
         """
         own = at.token_account(at.key_from(address), at.key_from(mint), token_program)
-        if self._known.is_known(address):
+        if self._known.is_known(address) and not self._known.is_doubted(address):
             try:
                 seen = await self._shared.read(
                     [address, str(own)], "confirmed", not_before=self._known.least_slot(address)
                 )
             except SlotNotReached:
                 return await self.balances(address)
-            token_raw = _held_in(seen.accounts[str(own)], address, mint)
+            token_raw = held_in(seen.accounts[str(own)], address, mint)
             wallet = seen.accounts[address]
             look = WalletBalances(seen.slot, wallet.lamports if wallet else 0, {mint: token_raw})
             proven = self._known.proven_of(address, look)
@@ -264,7 +270,7 @@ class WitnessedReads:
         with trio.move_on_after(math.inf if is_less and not in_exit_lane() else WITNESS_WITHIN_S):
             try:
                 with order_lane() if is_less else nullcontext():
-                    found = await self._patiently(lambda: self._other(_look_at(address, look.slot), name))
+                    found = await self._patiently(lambda: self._other(look_at(address, look.slot), name))
             except ChainUnavailable as error:
                 trouble = str(error)
         if found is None:
@@ -277,17 +283,17 @@ class WitnessedReads:
         self, address: str, name: str, look: WalletBalances, other_name: str, other: WalletBalances
     ) -> WalletBalances:
         """Two looks, the second not older than the first: what they agree on, or what a third one says."""
-        if _same(look, other):
+        if same(look, other):
             return other
         if self._known.is_as_known(address, other):
             # What became known while the second look was under way may clear the first: an honest one from before it.
             if in_exit_lane() or look.slot < self._known.least_slot(address):
                 return other
-        elif other.slot > look.slot and not _is_nothing(look) and not _is_nothing(other):
+        elif other.slot > look.slot and not is_nothing(look) and not is_nothing(other):
             # The wallet may have changed between the two; the first is asked again for what is there now.
             everybody_else = {*self._endpoints.names} - {name}
-            _, look = await self._patiently(lambda: self._other(_look_at(address, other.slot), *everybody_else))
-            if _same(look, other) or (look.slot > other.slot and self._known.is_as_known(address, look)):
+            _, look = await self._patiently(lambda: self._other(look_at(address, other.slot), *everybody_else))
+            if same(look, other) or (look.slot > other.slot and self._known.is_as_known(address, look)):
                 return look
         return await self._decided(address, {name: look, other_name: other})
 
@@ -295,15 +301,15 @@ class WitnessedReads:
         """What a third endpoint says, when it agrees with one of two."""
         newest = max(look.slot for look in looks.values())
         try:
-            _, third = await self._patiently(lambda: self._other(_look_at(address, newest), *looks))
+            _, third = await self._patiently(lambda: self._other(look_at(address, newest), *looks))
         except ChainUnavailable as error:
             third, trouble = None, str(error)
         else:
             trouble = "a third one says something else again"
-        agreeing = [name for name, look in looks.items() if third is not None and _same(look, third)]
+        agreeing = [name for name, look in looks.items() if third is not None and same(look, third)]
         if third is not None and agreeing:
             for name in looks.keys() - set(agreeing):
-                self._endpoints.distrust(name, _contradicted(address, looks[name], third))
+                self._endpoints.distrust(name, contradicted(address, looks[name], third))
             return third
         return self._without_a_third(address, looks, trouble)
 
@@ -317,68 +323,11 @@ class WitnessedReads:
         for look in (one, other):
             if self._known.is_as_known(address, look):
                 return replace(look, is_witnessed=self._known.is_witnessed(address))
-        if _is_nothing(one) != _is_nothing(other):
-            return replace(other if _is_nothing(one) else one, is_witnessed=False)
+        if is_nothing(one) != is_nothing(other):
+            return replace(other if is_nothing(one) else one, is_witnessed=False)
         if not in_exit_lane():
             raise ChainUnavailable(f"{' and '.join(looks)} contradict each other about {address}: {trouble}")
         if self._known.is_known(address):
             fuller = max(one, other, key=lambda look: (sum(look.token_raw.values()), look.lamports))
             return replace(fuller, is_witnessed=False)
-        return _least_of(one, other)
-
-
-def _held_in(account: AccountData | None, owner: str, mint: str) -> int:
-    """The raw units of a token account; 0 for one that is not there, or is not the owner's for this mint."""
-    if account is None or account.owner not in map(str, at.TOKEN_PROGRAMS):
-        return 0
-    data = account.data
-    if len(data) < TOKEN_ACCOUNT_PREFIX_BYTES or data[:64] != bytes(at.key_from(mint)) + bytes(at.key_from(owner)):
-        return 0
-    return int.from_bytes(data[64:TOKEN_ACCOUNT_PREFIX_BYTES], "little")
-
-
-def _is_nothing(look: WalletBalances) -> bool:
-    return look.lamports == 0 and not any(look.token_raw.values())
-
-
-def _least_of(one: WalletBalances, other: WalletBalances) -> WalletBalances:
-    """What two looks both show, and of a token that only one of them shows that."""
-    token_raw = {
-        mint: min(amount for look in (one, other) if (amount := look.token_raw.get(mint, 0)))
-        for mint in one.token_raw.keys() | other.token_raw.keys()
-        if one.token_raw.get(mint) or other.token_raw.get(mint)
-    }
-    lamports = min(one.lamports, other.lamports)
-    return WalletBalances(min(one.slot, other.slot), lamports, token_raw, is_witnessed=False)
-
-
-def _contradicted(address: str, look: WalletBalances, agreed: WalletBalances) -> str:
-    """Why whoever showed a look is distrusted, two others having shown something else."""
-    if _is_nothing(look):
-        return f"at slot {look.slot} it did not show {address}, which two others do"
-    return f"at slot {look.slot} it contradicted two others about {address}, which had it at {agreed.slot}"
-
-
-def _same(one: WalletBalances, other: WalletBalances) -> bool:
-    """Whether two looks show the same holdings; an empty token account counts as none."""
-    held = [{mint: amount for mint, amount in look.token_raw.items() if amount} for look in (one, other)]
-    return one.lamports == other.lamports and held[0] == held[1]
-
-
-def _look_at(address: str, not_before: int) -> Question[WalletBalances]:
-    """Lamports and tokens of a wallet from one endpoint; the slot is the oldest of the answers."""
-
-    async def ask(client: RpcClient) -> WalletBalances:
-        slot, lamports = await client.balance(address, "confirmed", not_before=not_before)
-        token_raw: dict[str, int] = {}
-        for program in at.TOKEN_PROGRAMS:
-            seen_at, holdings = await client.token_holdings(address, str(program), "confirmed", not_before=not_before)
-            slot = min(slot, seen_at)
-            for holding in holdings:
-                mint = str(Pubkey.from_bytes(holding.mint_bytes))
-                token_raw[mint] = token_raw.get(mint, 0) + holding.token_raw
-        if not lamports and not token_raw:
-            await client.prove_sight()
-        return WalletBalances(slot, lamports, token_raw)
-
-    return ask
+        return least_of(one, other)

@@ -210,7 +210,7 @@ class Quoting:
                 "the price has fallen below what the order asks for; nothing was sent", "price_moved"
             )
         limit_raw = max(bps_floor(max(quote.received_lamports, 0), BPS - request.slippage_bps), request.min_lamports)
-        sells_all = token_raw == held_raw
+        sells_all = token_raw == held_raw and not balances.is_least
         return Priced(
             venue,
             quote,

@@ -36,13 +36,15 @@ class WalletBalances:
     """What the chain shows for a wallet at `slot`: lamports, and raw units by mint (SPL Token and Token-2022).
 
     `is_witnessed` is False where one endpoint alone says so and nobody else could be asked: good enough to be shown, and
-    no reason to believe that a wallet holds more than the books have.
+    no reason to believe that a wallet holds more than the books have. `is_least` says that endpoints contradict each other
+    and these are the least amounts that anybody shows: good enough to be sold, and not proven to be all.
     """
 
     slot: int
     lamports: int
     token_raw: dict[str, int]
     is_witnessed: bool = True
+    is_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

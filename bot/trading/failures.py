@@ -45,6 +45,9 @@ POOL_ERRORS = {
 ROUTER_ERRORS = {6001: ("SlippageToleranceExceeded", "the price moved past the limit")}
 # The code that the system program and both token programs give to whoever has not enough.
 NOT_ENOUGH = 1
+# What a sale meets that is of more than the wallet holds: the launchpad has a code of its own for it.
+NOT_ENOUGH_TO_SELL = 6023
+TOO_LITTLE_THERE = frozenset({NOT_ENOUGH, NOT_ENOUGH_TO_SELL})
 # The code of both token programs for an account that the mint's authority has frozen, and for one that is to be closed
 # and is not empty; and Token-2022's own for one that is to be closed and keeps the token's fees until somebody takes them.
 FROZEN = 17
