@@ -84,10 +84,15 @@ class MarketData:
             "trouble": self.dollars.trouble,
         }
 
+    @property
+    def heard_books(self) -> tuple[HearsayBook[Any], ...]:
+        """What services beside the chain say: each book that has somebody to be asked."""
+        return (*((self.hearsay,) if self.hearsay.lines else ()), *self.social.books)
+
     def starts(self) -> dict[str, Start]:
         """The actors, by their names in supervision.toml."""
         keeper = None if self._source is None else DollarKeeper(self._source, self.dollars, self._usd_every_s)
-        heard: tuple[HearsayBook[Any], ...] = (*((self.hearsay,) if self.hearsay.lines else ()), *self.social.books)
+        heard = self.heard_books
         return {
             "dollar_keeper": absent if keeper is None else keeper.run,
             "hearsay_keeper": HearsayKeeper(heard).run if heard else absent,

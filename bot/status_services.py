@@ -1,4 +1,4 @@
-"""The part of the state record about what others depend on: database, endpoints, stream, Telegram, block engine."""
+"""The part of the state record about services: what others depend on, and who tells of things unasked or to be shown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.clock import rfc3339
+from bot.heard_record import hearsay_record, news_record
 from bot.router_record import router_record
 from bot.stream_record import sources_record
 from bot.tree import TradingBot
@@ -53,4 +54,6 @@ def services(bot: TradingBot) -> Record:
             region["since"] = rfc3339(region.pop("since_ms"))
         told["engine"]["regions"] = regions
     told["jupiter"] = router_record(bot.adapters.router)
+    told["news"] = news_record(bot.adapters.news)
+    told["hearsay"] = hearsay_record(bot.market.heard_books)
     return told

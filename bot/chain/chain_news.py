@@ -16,7 +16,7 @@ from bot.chain.raced_news import RacedNews
 from bot.chain.rpc import account_data
 from bot.chain.subscriptions import Notification, Subscribe
 from bot.errors import ChainUnavailable, DecodeError
-from bot.ports import NewsListener
+from bot.ports import NewsHealth, NewsListener
 
 # What a fill is settled at; a signature is told of once, and the subscription is over then.
 CONFIRMED = {"commitment": "confirmed"}
@@ -47,6 +47,9 @@ class EndpointNews:
 
     def __repr__(self) -> str:
         return f"<EndpointNews {len(self._signatures)} signatures, {len(self._held)} accounts, {self._raced!r}>"
+
+    def health(self) -> NewsHealth:
+        return self._raced.health()
 
     def want_signatures(self, signatures: Collection[str]) -> None:
         wanted = list(islice(signatures, self._most))

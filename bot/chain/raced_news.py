@@ -19,6 +19,7 @@ from bot.chain.silence import Silence
 from bot.chain.slot_bound import SlotBound
 from bot.chain.subscriptions import Notification, OwnSubscriptions, Subscribe, Wishes
 from bot.errors import ChainUnavailable
+from bot.ports import NewsHealth
 
 RACED = 2  # endpoints that are followed at the same time, where there are as many
 RECONNECT_MIN_S = 0.2
@@ -76,12 +77,24 @@ class RacedNews:
         self._followed: dict[int, Wishes] = {}  # by the place of its endpoint among the sources
         self._wanted: dict[str, Subscribe] = {}
         self._counts = NewsStatistics()
+        self._heard_at_s: float | None = None
+        self._trouble = ""
 
     def __repr__(self) -> str:
         return f"<RacedNews {', '.join(source.name for source in self._sources)}>"
 
     def statistics(self) -> NewsStatistics:
         return replace(self._counts)
+
+    def health(self) -> NewsHealth:
+        return NewsHealth(
+            standing=self._counts.stand,
+            wanted=min(RACED, len(self._sources)),
+            subscribed=len(self._wanted),
+            lost=self._counts.lost,
+            age_s=None if self._heard_at_s is None else trio.current_time() - self._heard_at_s,
+            trouble=self._trouble,
+        )
 
     def want(self, named: Mapping[str, Subscribe]) -> None:
         """Be subscribed to these on every connection, and to nothing else; no I/O."""
@@ -109,6 +122,7 @@ class RacedNews:
             finally:
                 del self._followed[place]
             self._counts.lost += 1
+            self._trouble = str(trouble)
             log.info("news_stream_lost", endpoint=source.name, reason=str(trouble))
             rest_s = RECONNECT_MIN_S if stood else min(rest_s * 2, RECONNECT_MAX_S)
             await trio.sleep(rest_s)
@@ -143,6 +157,7 @@ class RacedNews:
                 if not is_new:
                     return
                 silence.heard(told)
+                self._heard_at_s = trio.current_time()
                 if not stands:
                     stands = True
                     self._counts.stand += 1

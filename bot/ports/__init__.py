@@ -51,7 +51,7 @@ from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Set
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
-from bot.ports.news import ChainNews, NewsListener
+from bot.ports.news import ChainNews, NewsHealth, NewsListener
 from bot.ports.notes import (
     Allowance,
     ExportDemand,
@@ -175,6 +175,7 @@ __all__ = [
     "MintWord",
     "ModeSums",
     "NewCode",
+    "NewsHealth",
     "NewsListener",
     "NoteKind",
     "NoteRow",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from bot.trading.venue import OwnVenue
@@ -21,8 +22,27 @@ class NewsListener(Protocol):
         """What is known of a mint's reserves may be old."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewsHealth:
+    """`standing` connections of the `wanted` ones have told a new slot, the last `age_s` ago; None where none ever did.
+
+    Each is subscribed to `subscribed` signatures and accounts. `lost` counts connections that ended since the start, and
+    `trouble` is what ended the last one.
+    """
+
+    standing: int
+    wanted: int
+    subscribed: int
+    lost: int
+    age_s: float | None
+    trouble: str = ""
+
+
 class ChainNews(Protocol):
     """What endpoints tell by themselves of signatures and of reserves."""
+
+    def health(self) -> NewsHealth:
+        """How the connections fare now; no I/O."""
 
     def want_signatures(self, signatures: Collection[str]) -> None:
         """Tell of these from now on, the first ones where there are more than an endpoint takes, and of no others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import Notification, OwnSubscriptions
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
+from bot.heard_record import news_record
 from bot.localnet.inprocess import InProcessChain
 from bot.trading.venue import OwnVenue, same_reserves
 from tests.chain.chain_doubles import InProcessSubscriptions, InProcessTransport, in_process_slot
@@ -98,6 +100,24 @@ async def test_one_endpoint_alone_is_followed_once(autojump_clock: MockClock) ->
         signature = world.pays()
         await trio.sleep(5)
         assert world.heard.signatures == [signature]
+
+
+async def test_status_tells_how_many_connections_stand_and_what_ended_the_last(autojump_clock: MockClock) -> None:
+    async with scene() as world:
+        world.pays()
+        record = news_record(world.news)
+        assert record["health"] == "up"
+        assert re.fullmatch(
+            r"2 of 2 connections stand; signatures and accounts asked for: 1; heard 0\.\d s ago", record["detail"]
+        )
+        world.chain.set_fault("stream-drop", for_s=10)
+        await trio.sleep(5)
+        record = news_record(world.news)
+        assert (record["health"], "0 of 2 connections" in record["detail"]) == ("down", True)
+        assert world.news.health().trouble
+        assert world.news.health().trouble in record["detail"]
+        await world.until(lambda: news_record(world.news)["health"] == "up", within_s=30)
+    assert news_record(None)["health"] == "off"
 
 
 async def test_what_landed_while_nobody_was_followed_is_told_afterwards(autojump_clock: MockClock) -> None:

@@ -14,6 +14,7 @@ from actors.hearsay_keeper import HearsayKeeper
 from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
 from bot.clock import virtual_clock
 from bot.execution.hearsay_book import REST_S, TOLD_FOR_MS, WANTED_MAX, HearsayBook, Said
+from bot.heard_record import hearsay_record
 from bot.localnet import elsewhere
 from bot.localnet.inprocess import InProcessChain
 from bot.market.dexscreener import FRESH_MS, DexScreener
@@ -141,3 +142,16 @@ async def test_lies_end_nothing_and_are_never_a_figure_that_cannot_be(autojump_c
                     assert 0 <= said.hearsay.day.volume_usd < 10**13
             await trio.sleep(700)
         assert len(book.lines) == 3
+
+
+async def test_status_tells_who_was_away_when_it_was_asked_last(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        assert hearsay_record([scene.book]) == {"health": "up", "since": None, "detail": "DexScreener"}
+        scene.chain.set_fault("dexscreener-down", for_s=5)
+        await scene.look()
+        record = hearsay_record([scene.book])
+        assert (record["health"], record["detail"].startswith("DexScreener, away when last asked: ")) == ("down", True)
+        await trio.sleep(REST_S + 5)
+        await scene.look()
+        assert hearsay_record([scene.book])["health"] == "up"
+    assert hearsay_record([HearsayBook(virtual_clock(trio.current_time, epoch_ms=0, seed=1), [])])["health"] == "off"

@@ -62,6 +62,8 @@ async def test_a_trading_bot_knows_its_numbers(autojump_clock: MockClock) -> Non
         text = status_text(status)
         assert "positions: 1 open, 0 closed today, 0 unproven" in text
         assert "1 live of 1 expected" in text
+        assert "  news      up       1 of 1 connections stand; " in text
+        assert "  hearsay   off      no service beside the chain is configured" in text
         record = await panels.record()
         assert [(row["mint"], row["symbol"], row["user"], row["monitor"]) for row in record["positions"]["rows"]] == [
             (mint, "T1", "demo-1", "live")
