@@ -160,8 +160,8 @@ CHAIN_MUTANTS = (
         (
             Edit(
                 "actors/price_poller.py",
-                "            others = number % ASK_OTHERS_EVERY == 0\n",
-                "            others = False\n",
+                "_batches(of_others, others=True)",
+                "_batches(of_others, others=False)",
             ),
         ),
         (f"{FALSE_PRICES}::test_false_reserves_of_a_pool_sell_nothing_and_hide_no_crash",),

@@ -15,7 +15,7 @@ GATE = "bot/trading/risk_gate.py"
 GUARD = "actors/trading_guard.py"
 LEDGER = "bot/execution/ledger_audit.py"
 MONITOR = "actors/position_monitor.py"
-PIPELINE = "bot/execution/pipeline.py"
+PIPELINE, DEPARTURE = "bot/execution/pipeline.py", "bot/execution/departure.py"
 RECONCILE = "bot/execution/reconcile.py"
 RECONCILER = "actors/reconciler.py"
 
@@ -47,13 +47,12 @@ MUTANTS = (
         (
             Edit(
                 PIPELINE,
-                "        return Submitted(sent, await self._send(intent, attempt, order))\n",
-                "        told = await self._send(intent, attempt, order)\n"
+                "        return Submitted(sent, _what(order) if is_taken else NOT_TAKEN)\n",
                 "        await trio.sleep(1.0)\n"
                 "        if (await self.chain.statuses([attempt.signature]))[0] is None:\n"
                 "            attempt = await self._sign(intent, wallet, order, sells_all=False)\n"
-                "            told = await self._send(intent, attempt, order)\n"
-                "        return Submitted(sent, told)\n",
+                "            await self.chain.send(attempt.raw)\n"
+                "        return Submitted(sent, _what(order) if is_taken else NOT_TAKEN)\n",
             ),
         ),
     ),
@@ -76,16 +75,15 @@ MUTANTS = (
                 "        return attempt\n",
             ),
             Edit(
-                PIPELINE,
-                "        sent = replace(intent, state=IntentState.SENT)\n",
-                "        told = await self._send(intent, attempt, order)\n"
-                "        await self.store.record_attempt(attempt)\n"
-                "        sent = replace(intent, state=IntentState.SENT)\n",
-            ),
-            Edit(
-                PIPELINE,
-                "        return Submitted(sent, await self._send(intent, attempt, order))\n",
-                "        return Submitted(sent, told)\n",
+                DEPARTURE,
+                "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n",
+                "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
+                "        else:\n"
+                "            try:\n"
+                "                await self.chain.send(attempt.raw)\n"
+                "            except (Unavailable, SendRejected):\n"
+                "                pass\n"
+                "            await self.store.record_attempt(attempt)\n",
             ),
         ),
     ),
@@ -167,18 +165,26 @@ MUTANTS = (
         (
             Edit(PIPELINE, "            state=AttemptState.SENT,\n", "            state=AttemptState.SIGNED,\n"),
             Edit(
-                PIPELINE,
-                "        sent = replace(intent, state=IntentState.SENT)\n",
-                "        told = await self._send(intent, attempt, order)\n"
-                "        await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n"
-                "        sent = replace(intent, state=IntentState.SENT)\n",
-            ),
-            Edit(
-                PIPELINE,
-                "        return Submitted(sent, await self._send(intent, attempt, order))\n",
-                "        return Submitted(sent, told)\n",
+                DEPARTURE,
+                "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n",
+                "            try:\n"
+                "                await self.chain.send(attempt.raw)\n"
+                "            except (Unavailable, SendRejected):\n"
+                "                pass\n"
+                "            await self.store.mark_sent(attempt.signature, self.clock.now_ms())\n",
             ),
         ),
+    ),
+    Mutant(
+        "begins a wallet's day anew with each start of the vault",
+        (
+            Edit(
+                "bot/vault/day_book.py",
+                "        taken = counted or self._written.of(address)\n",
+                "        taken = counted\n",
+            ),
+        ),
+        ("tests/vault/test_day_book.py",),
     ),
     Mutant(
         "admits a sale beside a sale",

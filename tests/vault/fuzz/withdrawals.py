@@ -35,6 +35,7 @@ class Safe:
     row: protocol.Row
     moment: list[int]
     secret: bytes = b""
+    pending: protocol.Note | None = None
     notes: list[SealedNote] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     last_step: int = 0
@@ -54,6 +55,7 @@ class Safe:
             given = await vault.allow(wallet, key, str(target), note, totp.code_at(secret, step + 1))
             self.notes += [given.current, given.note, made.pending]
             if wallet is self.wallet:
+                self.pending = note_of(made.pending)
                 self.secret, self.last_step = secret, step + 1
         self.moment[0] += DELAY_MS
 
@@ -126,6 +128,11 @@ class Safe:
                 return "an address counts too early"
             self.notes.append(protocol.sealed_of(answer.note))
             del self.notes[6:-20]
+        elif isinstance(answer, protocol.Noted) and isinstance(asked, protocol.Confirm):
+            # Confirming his own key once more, by a fresh code, is the same again: the first answer may have been lost.
+            if asked.user_id != USER or asked.pending != self.pending or not self.took(asked.code):
+                return "another secret is in force than the victim's"
+            self.notes[0] = protocol.sealed_of(answer.note)
         elif isinstance(answer, protocol.Secret | protocol.Noted) and not isinstance(asked, protocol.Renew):
             return "somebody else's secret is in the place of the victim's"
         return ""
