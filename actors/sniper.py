@@ -16,9 +16,11 @@ from bot.trading.intent import Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.launch import TokenLaunch
 from bot.trading.signal import Ignored, Opinion, Signal, judge
+from bot.trading.weight import FULL, Results, weighed_by_results
 
 log = structlog.get_logger()
 
+REWEIGH_EVERY_S = 600.0
 OPINION_MAX_AGE_MS = 5_000  # an opinion that waited longer in the mailbox is not acted on
 
 
@@ -33,14 +35,37 @@ class Look:
 class Sniper(Actor[None, Look]):
     """Every look becomes a snipe run with its reason; the run's id is the causation of the buy, and written with it."""
 
-    def __init__(self, user: User, wallet: Wallet, store: Store, desk: SnipeDesk, clock: Clock) -> None:
+    def __init__(
+        self, user: User, wallet: Wallet, store: Store, desk: SnipeDesk, clock: Clock, *, adapts: bool = False
+    ) -> None:
         self._user, self._wallet, self._store, self._desk, self._clock = user, wallet, store, desk, clock
+        self._adapts, self._weight, self._reweigh_at_s = adapts, FULL, 0.0
 
     async def handle(self, ctx: Context, state: None, message: Look) -> None:
         try:
             await self._look(message)
         except Unavailable as error:
             log.warning("look_dropped", user=self._user.id, mint=message.opinion.mint, reason=str(error))
+        if self._adapts and trio.current_time() >= self._reweigh_at_s:
+            await self._reweigh()
+
+    async def _reweigh(self) -> None:
+        """Behind a look, so that no order waits for it; a store that does not answer leaves the weight as it is."""
+        self._reweigh_at_s = trio.current_time() + REWEIGH_EVERY_S
+        try:
+            sums = await self._store.closed_sums(self._user.id, self._user.mode)
+        except Unavailable as error:
+            log.info("strategy_not_weighed", user=self._user.id, reason=str(error))
+            return
+        mine = [
+            Results(one.won, one.lost, one.won_lamports, one.lost_lamports)
+            for one in sums
+            if one.context is TradeContext.SNIPER
+        ]
+        weight = weighed_by_results(mine[0] if mine else Results(), self._weight)
+        if weight.bps != self._weight.bps:
+            log.info("strategy_weight", user=self._user.id, bps=weight.bps, before_bps=self._weight.bps, why=weight.why)
+        self._weight = weight
 
     async def _look(self, message: Look) -> None:
         opinion = message.opinion
@@ -48,7 +73,7 @@ class Sniper(Actor[None, Look]):
         read_at_s, settings = trio.current_time(), await self._store.remembered_settings(self._user.id)
         if not settings.snipe_enabled:
             return
-        verdict = judge(opinion, settings)
+        verdict = judge(opinion, settings, self._weight)
         if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
             verdict = Ignored("late", f"the opinion waited {(now_ms - opinion.at_ms) / 1000:.1f} s")
         run = SnipeRun(

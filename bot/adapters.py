@@ -40,11 +40,15 @@ from bot.ports import (
 
 @dataclass(frozen=True, slots=True)
 class MarketRules:
-    """How past prices are kept, how often what a SOL costs in dollars is asked, and by which model launches are judged."""
+    """How past prices are kept, how often what a SOL costs in dollars is asked, and how launches are judged.
+
+    `model` is that by which entries are judged; with `adapts` snipers that lost spend less.
+    """
 
     history: HistoryRules = field(default_factory=HistoryRules)
     usd: UsdRules = field(default_factory=UsdRules)
     model: ChosenModel = field(default_factory=ChosenModel)
+    adapts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

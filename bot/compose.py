@@ -146,6 +146,7 @@ def market_rules(chosen: settings.Settings) -> MarketRules:
         HistoryRules(chosen.price_history.sample_s, chosen.price_history.keep_days * DAY_MS),
         UsdRules(chosen.usd.every_s, round(chosen.usd.max_age_s * 1000)),
         chosen_model(chosen.model.folder),
+        chosen.trading.adapt_to_results,
     )
 
 

@@ -94,6 +94,7 @@ class Hunt:
     wallet_news: WalletNews | None = field(init=False)
     scan_rule: ScanRule = field(init=False)
     schedule: ScanSchedule = field(init=False)
+    adapts: bool = field(init=False)  # whether snipers that lost spend less
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
@@ -103,6 +104,7 @@ class Hunt:
     def __post_init__(self, ports: Adapters) -> None:
         self.store, self.chain, self.history, self.clock = ports.store, ports.chain, ports.history, ports.clock
         self.wallet_news, self.scan_rule = ports.wallet_news, ports.scan_rule
+        self.adapts = ports.market_rules.adapts
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
 
     def young_coins(self) -> list[str]:
@@ -184,7 +186,7 @@ class Hunt:
         if wanted and not running:
             user = next(user for user in await self.store.users() if user.id == user_id)
             wallet = wallet_in(await self.store.wallets(user_id), user.mode, Strategy.SNIPER)
-            sniper = Sniper(user, wallet, self.store, self.desk, self.clock)
+            sniper = Sniper(user, wallet, self.store, self.desk, self.clock, adapts=self.adapts)
             self._hunters[user_id] = wallet
             with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
                 await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))

@@ -69,6 +69,7 @@ class Trading(Section):
     somebody can freeze or tax from every user. `min_curve_sol` is the SOL that must be in a token's curve.
     A token account that was empty for `close_emptied_after_s` is closed, so that its rent comes back, unless
     `close_emptied_accounts` is off.
+    With `adapt_to_results` a sniper whose closed positions lost spends less of its user's amount, a quarter at least.
     `flatten_at_loss_percent` of a user's limit of a day's loss, lost in a day, sells everything of his, whatever he set.
     """
 
@@ -85,6 +86,7 @@ class Trading(Section):
     max_priority_fee_lamports: int = Field(default=5_000_000, ge=0, le=1_000_000_000)
     max_tip_lamports: int = Field(default=5_000_000, ge=1_000, le=1_000_000_000)
     price_max_age_s: float = Field(default=3.0, gt=0, le=60)
+    adapt_to_results: bool = False
     observe_s: float = Field(default=6.0, gt=0, le=300)
     confirm_interval_s: float = Field(default=0.3, gt=0, le=10)
     resend_interval_s: float = Field(default=2.0, gt=0, le=60)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from bot.trading.limits import UserSettings
 from bot.trading.sizing import Edge, snipe_size
 from bot.trading.units import format_sol
+from bot.trading.weight import FULL, Weight
 
 STRONG_CONFIDENCE_BPS = 8_000  # D-24: a strong buy is action buy with at least this confidence
 
@@ -68,8 +69,8 @@ class Ignored:
     reason: str
 
 
-def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
-    """Hold an opinion against one user's thresholds."""
+def judge(opinion: Opinion, settings: UserSettings, weight: Weight = FULL) -> Signal | Ignored:
+    """Hold an opinion against one user's thresholds; `weight` is what his sniper's results leave of its amount."""
     confidence = f"{opinion.confidence_bps / 100:.0f} %"
     if opinion.action is not Action.BUY:
         return Ignored(
@@ -89,7 +90,7 @@ def judge(opinion: Opinion, settings: UserSettings) -> Signal | Ignored:
             f"{format_sol(opinion.curve_lamports)} SOL in the curve, you ask for"
             f" {format_sol(settings.snipe_min_curve_lamports)} SOL",
         )
-    size = snipe_size(settings, opinion.virtual_quote_lamports, opinion.edge)
+    size = snipe_size(settings, opinion.virtual_quote_lamports, opinion.edge, weight)
     less = f" ({'; '.join(size.why_less)})" if size.why_less else ""
     if size.lamports <= 0:
         return Ignored("size", f"your amounts and 1 % of the curve's virtual SOL leave nothing to spend{less}")

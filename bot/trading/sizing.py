@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.trading.limits import UserSettings
 from bot.trading.units import BPS, bps_floor, format_percent, format_sol
+from bot.trading.weight import FULL, Weight
 
 # A buy of this share of the virtual SOL moves the price by about twice as much; more would pay for its own impact.
 IMPACT_SHARE_BPS = 100
@@ -45,11 +46,14 @@ def kelly_bps(edge: Edge) -> int:
     return min(max(bps_floor(max(whole_bps, 0), KELLY_PART_BPS), 0), KELLY_CAP_BPS)
 
 
-def snipe_size(settings: UserSettings, virtual_quote_lamports: int, edge: Edge | None = None) -> Size:
+def snipe_size(
+    settings: UserSettings, virtual_quote_lamports: int, edge: Edge | None = None, weight: Weight = FULL
+) -> Size:
     """What one snipe spends: the user's amount, never above his limit per trade nor 1 % of the curve's virtual SOL.
 
     With an `edge` his amount is what he spends on the best of them: it stands for the cap of Kelly's stake, and a smaller
-    stake is that part of it. What he is suggested is never more than his amount.
+    stake is that part of it. A `weight` below the whole is what the sniper's own results left of it. What he is suggested is
+    never more than his amount.
     """
     lamports, why = settings.snipe_max_lamports, list[str]()
     if settings.max_trade_lamports < lamports:
@@ -63,6 +67,9 @@ def snipe_size(settings: UserSettings, virtual_quote_lamports: int, edge: Edge |
         why.append(
             f"{chance} {format_percent(edge.lost_bps)}, is worth {format_sol(lamports)} SOL by a quarter of Kelly"
         )
+    if weight.bps < BPS:
+        lamports = bps_floor(lamports, max(weight.bps, 0))
+        why.append(weight.why)
     impact = bps_floor(virtual_quote_lamports, IMPACT_SHARE_BPS)
     if impact < lamports:
         lamports = impact

@@ -29,6 +29,7 @@ from tests.bench.lifecycle import restart, spawn, stop, storm
 from tests.bench.mail import mail
 from tests.bench.market import decode, features
 from tests.bench.measure import wall_s
+from tests.bench.model import model
 from tests.bench.positions import positions
 from tests.bench.reads import reads
 from tests.bench.storage import storage
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "admin": admin,
     "features": features,
     "analysis": analysis,
+    "model": model,
     "decode": decode,
     "positions": positions,
     "wallets": wallets,

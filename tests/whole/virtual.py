@@ -109,6 +109,7 @@ class World:
     social: SocialSources = field(default_factory=SocialSources)
     overtaken: bool = False
     model: ChosenModel = field(default_factory=ChosenModel)
+    adapts: bool = False
     vault_trouble: str = ""
     sources: tuple[str, ...] = ("logs",)
     wallets_by_stream: bool = False
@@ -162,7 +163,7 @@ class World:
             event_reads=reads,
             vault_trouble=lambda: self.vault_trouble,
             begin_drawing=self.drawings.begin,
-            market_rules=MarketRules(model=self.model),
+            market_rules=MarketRules(model=self.model, adapts=self.adapts),
         )
 
     def _news(self, streams: list[OwnSubscriptions], endpoints: Endpoints, bound: SlotBound) -> EndpointNews | None:
