@@ -164,7 +164,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "withdraw",
-        "[SOL|all|add ADDRESS CODE|remove ADDRESS]",
+        "[SOL|all ADDRESS CODE|add ADDRESS CODE|remove ADDRESS]",
         "send SOL to an address of your own, which you allow a day before; a wallet's name may follow",
     ),
     Command(
