@@ -334,6 +334,11 @@ class InFlight:
         entries = self._of_wallet(wallet_id)
         return any((one.intent.request.mint, one.intent.request.side) == (mint, Side.BUY) for one in entries)
 
+    def coming(self, wallet_id: str) -> set[str]:
+        """The mints of a wallet's undecided buys."""
+        entries = [one.intent.request for one in self._of_wallet(wallet_id) if not one.decided]
+        return {request.mint for request in entries if request.side is Side.BUY}
+
     def outcomes(self, wallet_id: str) -> int:
         """How many attempts of a wallet have had their outcome, or lost it again: what it holds may differ since."""
         return self._outcomes[wallet_id]

@@ -123,8 +123,9 @@ class Withdrawals:
         asked = request
         if request.share_bps:
             positions = await self.store.open_positions(request.user_id)
-            held = sum(row.wallet_id == request.wallet_id for row in positions)
-            most = withdrawable_lamports(wallet_lamports, self.in_flight.may_take(request.wallet_id), held)
+            held = {row.mint for row in positions if row.wallet_id == request.wallet_id}
+            held |= self.in_flight.coming(request.wallet_id)
+            most = withdrawable_lamports(wallet_lamports, self.in_flight.may_take(request.wallet_id), len(held))
             if most <= 0:
                 return NOTHING
             asked = replace(request, spend_lamports=most, share_bps=0)

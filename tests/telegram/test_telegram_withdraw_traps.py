@@ -135,3 +135,23 @@ async def test_a_withdrawal_that_was_planned_before_a_kill_is_sent_when_it_is_do
         assert "Sent: 1 SOL" in await _done(bot, talk, user, text, "tg:902")
         await talk.hears("1 SOL were sent")
         assert lamports_at(talk, HOME) == 1_000_000_000
+
+
+async def test_all_that_may_leave_while_a_purchase_is_on_its_way_leaves_and_its_exit_is_paid_for(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = rich_talk(57)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        await talk.asks("/settings max_hold off", "max_hold = off")
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
+        await allowed(talk, device)
+        mint = await token_on_the_market(talk)
+        code = await device.next_code()
+        talk.world.chain.set_fault("drop-tx", for_s=6)
+        await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+        await talk.asks(f"/withdraw all {HOME} {code}", "Sent: 9.8")
+        await talk.hears("SOL were sent")
+        await talk.asks(f"/sell {mint} all", "Sent: selling")
+        await talk.hears("Position closed")
+        await exact(bot, talk.world)
