@@ -26,6 +26,7 @@ OFF_THE_ROAD = {
     "rehearsal.py": "asks and simulates beside the road while a token is watched; it writes nothing and signs nothing",
     "chat_saying.py": "replies are told, not owed; what is owed stands in the outbox",
     "chat_doing.py": "a command that a crash ends is in the inbox and done by the next start; its order begins behind its key",
+    "chat_secrets.py": "a secret that was shown is deleted by the next life; tests/telegram/test_telegram_security.py kills one",
     "message_book.py": "which message is edited is no money; without it news comes as a message of its own",
     "chat_inbox.py": "what it writes and when a life is dropped there is played in tests/telegram/test_telegram_replay.py",
     "hearsay_book.py": "what aggregators say is shown and never decided by; it writes nothing and no order waits for it",
