@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import structlog
+
 from bot.analysis.drift import Drift, Moved, is_drift
 from bot.analysis.model import Model, ModelRefused
 from bot.analysis.model_opinion import model_opinion
@@ -14,6 +16,8 @@ from bot.analysis.vector import row
 from bot.execution.alerts import Alert
 from bot.execution.model_alerts import model_drifted, model_like_before, model_refused
 from bot.trading.signal import Action, Opinion
+
+log = structlog.get_logger()
 
 LOOKED_EVERY = 100  # judged tokens between two looks at the drift
 
@@ -50,6 +54,7 @@ class EntryModel:
     def __post_init__(self) -> None:
         if self.chosen.model is not None:
             self._drift = Drift(self.chosen.model.about["reference"])
+            log.info("model_judges", version=self.chosen.model.version)
         if self.chosen.refused:
             self.alert(model_refused(self.chosen.refused))
 
