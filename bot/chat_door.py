@@ -39,6 +39,7 @@ from bot.telegram.handlers import (
     Pulse,
     SecurityHandlers,
     StandingHandlers,
+    SweepHandlers,
     TokenHandlers,
     TradeHandlers,
     WalletHandlers,
@@ -115,11 +116,13 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
 
 def _guarded(bot: TradingBot) -> GuardedHandlers:
     store, chain, vault, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.vault, bot.adapters.clock
+    withdrawals = WithdrawHandlers(store, chain, vault, clock, bot.desk.withdraw)
     return GuardedHandlers(
         SecurityHandlers(store, vault, clock),
-        WithdrawHandlers(store, chain, vault, clock, bot.desk.withdraw),
+        withdrawals,
         ExportHandlers(store, vault, clock),
         FreezeHandlers(store, vault, clock, bot.guard),
+        SweepHandlers(withdrawals),
     )
 
 

@@ -174,6 +174,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("unfreeze", "CODE [WALLET]", "end that, with a code of your second factor"),
     Command(
+        "sweep",
+        "[safe ADDRESS CODE [WALLET]|cancel [WALLET]]",
+        "where the SOL of a wallet goes when it is frozen; registering an address takes a code, and it counts a day later",
+    ),
+    Command(
         "export_keys",
         "[CODE [WALLET]|cancel]",
         "take the private key of a wallet out as a file: with a code of your second factor, and a day later with another one",

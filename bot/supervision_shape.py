@@ -22,6 +22,7 @@ STATIC = (
     "telegram_gateway",
     "operator_alerts",
     "halt_news",
+    "sweeper",
     "outbox_sender",
     "lease_keeper",
     "database_link",

@@ -31,6 +31,7 @@ from actors.reconciler import ReconcilerActor
 from actors.rug_watch import RugWatch
 from actors.runtime import Start, Supervision, Supervisor, SupervisorError, SupervisorSpec
 from actors.sale_follower import SaleFollower
+from actors.sweeper import Sweeper
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
 from actors.wallet_stream import WalletStreamLink
@@ -43,6 +44,7 @@ from bot.execution.balance_book import BalanceBook
 from bot.execution.borne_out import BorneOut
 from bot.execution.closings import Closings
 from bot.execution.compare_watch import CompareWatch
+from bot.execution.compromise import Compromise
 from bot.execution.confirm import Confirmer
 from bot.execution.emptied_book import EmptiedBook
 from bot.execution.exit_balances import ExitBalances
@@ -234,6 +236,7 @@ class TradingBot:
             "operator_alerts": self.alerts.run,
             "halt_news": HaltNews(self.guard, store, clock).run,
             "position_cards": absent if chat is None else chat.cards,
+            "sweeper": Sweeper(self.guard, store, self.adapters.vault, clock, self.desk.withdraw).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock).run,
             "lease_keeper": lease,
             "database_link": self._link("database", self._probe_database).run,
@@ -295,11 +298,10 @@ class TradingBot:
             store,
             self.adapters.history,
             clock,
-            guard.freeze_user,
-            guard.unfreeze_user,
-            guard.frozen_by,
+            *(guard.freeze_user, guard.unfreeze_user, guard.frozen_by),
             self.alerts.tell,
             self.finality.after_all.listed,
+            Compromise(store, clock, guard).compromised,
         )
         return ReconcilerActor(
             store=store,

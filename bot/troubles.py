@@ -25,6 +25,7 @@ FIXED = {
     "status_keeper": ("what keeps the status ready", "trading goes on; the database's numbers are not known"),
     "systemd_notifier": ("the message to systemd", "trading goes on"),
     "telegram_gateway": ("the Telegram gateway", "trading goes on; users can neither read nor write"),
+    "sweeper": ("what sweeps frozen wallets", "frozen wallets stay frozen; their SOL is swept when it is back"),
     "halt_news": ("what tells users of a halt", "a halt and its end are carried out; users are told when it is back"),
     "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
     "lease_keeper": ("the renewal of the lease", "trading goes on; a standby takes over, where one waits"),

@@ -72,6 +72,10 @@ class _Seen:
         ]
 
 
+async def nothing_more(_: Wallet, __: str) -> None:
+    """Nothing is done beside the freeze."""
+
+
 @dataclass(slots=True)
 class LedgerAudit:
     """Compares one wallet at a time. A difference is acted on only when two looks in a row show the same one.
@@ -79,6 +83,7 @@ class LedgerAudit:
     `freeze_user` freezes a user's wallet, for a reason, until he says that an outflow was his, and returns the reason that
     it is frozen for, which is the first one; `unfreeze_user` ends the freeze that has this reason, and no other;
     `frozen_by` is the reason of the freeze that stands, of an earlier process too. `alert` tells operators.
+    `compromised` hears of a wallet whose key was used elsewhere, and why that is known, before its user does.
     `listed` hears which orders of ours a history lists: one that the books have given up is followed again.
     """
 
@@ -90,6 +95,7 @@ class LedgerAudit:
     frozen_by: Callable[[str], str | None]
     alert: Callable[[Alert], None]
     listed: Callable[[Sequence[str]], Awaitable[None]]
+    compromised: Callable[[Wallet, str], Awaitable[None]] = nothing_more
     _suspected: dict[str, tuple[int, int]] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _checks: dict[str, LedgerCheck] = field(default_factory=dict)
@@ -174,6 +180,7 @@ class LedgerAudit:
             return
         signatures = [move.signature for move in fresh]
         reason = await self.freeze_user(wallet.user_id, _not_signed_here(signatures[-1]))
+        await self.compromised(wallet, reason)
         await self.store.post(outflow_message(self.clock, wallet, fresh, reason))
         seen.frozen_for |= dict.fromkeys(signatures, reason)
         self.alert(alerts.outflow(wallet, fresh))

@@ -11,7 +11,7 @@ import trio
 from bot.errors import CodeRefused, KeyUnavailable, SigningRefused
 from bot.execution.alerts import Alert
 from bot.execution.vault_alerts import signing_refused
-from bot.ports import SealedKey, Signing, Store, Vault, Wallet, Withdrawing, Withdrawn
+from bot.ports import SealedKey, Signing, Store, Sweeping, Vault, Wallet, Withdrawing, Withdrawn
 
 KEPT_S = 30.0  # a key that was sealed anew is read within this time
 
@@ -51,6 +51,15 @@ class SealedKeys:
             return await self.vault.sign_withdrawal(wallet, key, asked)
         except CodeRefused:
             raise
+        except KeyUnavailable:
+            self._kept.pop(wallet.id, None)
+            raise
+
+    async def sign_sweep(self, wallet: Wallet, asked: Sweeping) -> bytes:
+        """The same of a sweep, which takes no code."""
+        key = await self._of(wallet.id)
+        try:
+            return await self.vault.sign_sweep(wallet, key, asked)
         except KeyUnavailable:
             self._kept.pop(wallet.id, None)
             raise

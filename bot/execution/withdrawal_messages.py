@@ -10,9 +10,10 @@ from bot.trading.intent import Intent
 
 
 def withdrawn_message(clock: Clock, intent: Intent, landed: LandedTransaction) -> OutboxMessage:
-    """SOL has left for an address of the user's own."""
+    """SOL has left for an address of the user's own: by his order, or out of a frozen wallet to his safe one."""
     payload: dict[str, object] = {"signature": landed.signature, "fee_lamports": landed.network_fee_lamports}
-    return order_message(clock, intent, "withdrawn", payload)
+    is_sweep = intent.request.is_sweep
+    return order_message(clock, intent, "swept" if is_sweep else "withdrawn", payload, urgent=is_sweep)
 
 
 def address_allowed_message(clock: Clock, wallet: Wallet, row: AllowedAddress, delay_ms: int) -> OutboxMessage:
@@ -20,7 +21,7 @@ def address_allowed_message(clock: Clock, wallet: Wallet, row: AllowedAddress, d
     return OutboxMessage(
         id=f"address:{row.id}",
         user_id=row.user_id,
-        kind="address_allowed",
+        kind="safe_address" if row.is_safe else "address_allowed",
         payload={"wallet": wallet.name, "mode": wallet.mode.value, "address": row.address, "delay_ms": delay_ms},
         urgent=True,
         trace_id=row.id,

@@ -1,7 +1,8 @@
 """The first half of the road of a withdrawal: SOL that a user sends to an address which he has allowed, with a code of his.
 
 The steps and what a crash leaves between them are those of an order, but it is signed once and never again: a code pays for one
-signature. From the sent bytes on `confirm.py` follows it. No pause, halt or role keeps it out; a frozen wallet does.
+signature. From the sent bytes on `confirm.py` follows it. No pause, halt or role keeps it out; a frozen wallet does. A sweep
+goes the same road out of a frozen wallet, to its user's safe address alone, and takes no code.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from bot.execution.departure import Departure
 from bot.execution.in_flight import InFlight
 from bot.execution.quoting import not_sent
 from bot.execution.sealed_keys import SealedKeys
-from bot.ports import Chain, NoteKind, SealedNote, Store, Submitted, TransferOrder, Wallet, Withdrawing
+from bot.ports import Chain, NoteKind, SealedNote, Store, Submitted, Sweeping, TransferOrder, Wallet, Withdrawing
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, Context, Intent, IntentState, Mode, TradeRequest
 from bot.trading.risk_gate import Refused, refuse_frozen
+from bot.trading.trading_state import FROZEN
 from bot.trading.units import format_sol, span
 from bot.trading.withdrawal import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, refuse_dust, withdrawable_lamports
 
@@ -36,6 +38,7 @@ log = structlog.get_logger()
 PLAY_MONEY = Refused("play_money", "this wallet holds play money, which cannot be sent anywhere")
 NO_CODES = Refused("no_code", "that takes your second factor; /totp makes one")
 NOT_ALLOWED = Refused("not_allowed", "that address is not among those that you have allowed for this wallet")
+NOT_FROZEN = Refused("not_frozen", "only a frozen wallet is swept; /freeze freezes it")
 NOTHING = Refused("funds", "nothing is in the wallet that could be withdrawn")
 
 
@@ -58,7 +61,10 @@ class Withdrawals:
         """What keeps a withdrawal out before anybody is asked for anything."""
         if request.mode is not Mode.LIVE:
             return PLAY_MONEY
-        return refuse_frozen(self.pause_causes(request.user_id, request.context, None, request.wallet_id))
+        causes = self.pause_causes(request.user_id, request.context, None, request.wallet_id)
+        if request.is_sweep:
+            return None if FROZEN in causes else NOT_FROZEN
+        return refuse_frozen(causes)
 
     async def submit(self, request: TradeRequest, wallet: Wallet, code: str) -> Submitted | Refused:
         """Send SOL out, inside the turn of its wallet. The bytes have left when it returns.
@@ -79,8 +85,8 @@ class Withdrawals:
             return Submitted(known, _what(known))
         notes = await self.store.notes(wallet.user_id)
         rows = await self.store.allowed_addresses(wallet.user_id)
-        wanted = (wallet.id, request.to_address)
-        row = next((row for row in rows if (row.wallet_id, row.address) == wanted), None)
+        wanted = (wallet.id, request.to_address, request.is_sweep)
+        row = next((row for row in rows if (row.wallet_id, row.address, row.is_safe) == wanted), None)
         current = notes.get(NoteKind.CODE)
         if row is None or current is None:
             return NO_CODES if row is not None else NOT_ALLOWED
@@ -125,7 +131,8 @@ class Withdrawals:
             positions = await self.store.open_positions(request.user_id)
             held = {row.mint for row in positions if row.wallet_id == request.wallet_id}
             held |= self.in_flight.coming(request.wallet_id)
-            most = withdrawable_lamports(wallet_lamports, self.in_flight.may_take(request.wallet_id), len(held))
+            kept_for = 0 if request.is_sweep else len(held)
+            most = withdrawable_lamports(wallet_lamports, self.in_flight.may_take(request.wallet_id), kept_for)
             if most <= 0:
                 return NOTHING
             asked = replace(request, spend_lamports=most, share_bps=0)
@@ -145,10 +152,15 @@ class Withdrawals:
         message = self.chain.build_transfer(order, blockhash)
         if refused := self.refused_now(request):
             raise Conflict(refused.reason)
-        signed = await self.keys.sign_withdrawal(wallet, Withdrawing(intent.id, message, allowed, current, code))
-        raw, signature = self.chain.assemble(message, signed.signature)
+        if request.is_sweep:
+            after, signed = None, await self.keys.sign_sweep(wallet, Sweeping(intent.id, message, allowed, current))
+        else:
+            given = await self.keys.sign_withdrawal(wallet, Withdrawing(intent.id, message, allowed, current, code))
+            after, signed = given.current, given.signature
+        raw, signature = self.chain.assemble(message, signed)
         attempt = await self.departure.commit(intent, raw, signature, blockhash, FEE_LAMPORTS)
-        await self.store.keep_notes(wallet.user_id, {NoteKind.CODE: signed.current}, "code used", self.clock.now_ms())
+        if after is not None:
+            await self.store.keep_notes(wallet.user_id, {NoteKind.CODE: after}, "code used", self.clock.now_ms())
         return attempt
 
     async def _give_up(self, intent: Intent, failure: str) -> None:

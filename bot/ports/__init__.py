@@ -62,6 +62,7 @@ from bot.ports.notes import (
     NoteStore,
     SealedNote,
     SecondFactor,
+    Sweeping,
     Withdrawing,
     Withdrawn,
     kind_of,
@@ -104,7 +105,7 @@ from bot.ports.users import (
     wallet_in,
 )
 from bot.ports.wallets import WalletStore
-from bot.ports.withdrawals import AllowedAddress, WithdrawalStore
+from bot.ports.withdrawals import AllowedAddress, WithdrawalStore, safe_address
 
 __all__ = [
     "BROADCAST",
@@ -236,6 +237,7 @@ __all__ = [
     "Subject",
     "Submitted",
     "SwapOrder",
+    "Sweeping",
     "TakenCommand",
     "Teller",
     "Token",
@@ -265,6 +267,7 @@ __all__ = [
     "Withdrawing",
     "Withdrawn",
     "kind_of",
+    "safe_address",
     "telegram_id_of",
     "wallet_in",
 ]

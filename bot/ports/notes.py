@@ -14,6 +14,7 @@ class NoteKind(StrEnum):
     CODE = "code"  # the secret of the codes in force
     PENDING = "pending code"  # one that was made and not confirmed
     ADDRESS = "address"  # where SOL of a wallet may be sent
+    SAFE = "safe address"  # where the SOL of a frozen wallet is swept to
     EXPORT = "export"  # a wallet's key that its user wants to have
     UNLOCK = "unlock"  # the code of a page with a key in it; it is kept nowhere
 
@@ -68,6 +69,16 @@ class Withdrawing:
     allowed: SealedNote
     current: SealedNote
     code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """A transfer out of a frozen wallet to be signed: for which intent, the note of its safe address, and that of the codes."""
+
+    intent_id: str
+    message: bytes
+    safe: SealedNote
+    current: SealedNote
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.ports.notes import Allowance, ExportDemand, ExportedKey, SealedNote, SecondFactor, Withdrawing, Withdrawn
+from bot.ports.notes import (
+    Allowance,
+    ExportDemand,
+    ExportedKey,
+    SealedNote,
+    SecondFactor,
+    Sweeping,
+    Withdrawing,
+    Withdrawn,
+)
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.strategy import Strategy
@@ -190,6 +199,17 @@ class Vault(SecondFactor, Protocol):
         """Sign for this wallet again, for a code of its user; the note of the codes from now on.
 
         Raises CodeRefused and KeyUnavailable.
+        """
+
+    async def allow_safe(
+        self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str
+    ) -> Allowance:
+        """The same for the address to which the wallet is swept once it is frozen; raises as `allow`."""
+
+    async def sign_sweep(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
+        """Sign a transfer of SOL from a frozen wallet to a safe address whose time has come, once for each intent. No code.
+
+        Raises KeyUnavailable, CodeRefused, and SigningRefused for a wallet that is not frozen, and any other message or address.
         """
 
     async def demand_export(self, wallet: Wallet, key: SealedKey, current: SealedNote, code: str) -> ExportDemand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from bot.trading.risk_gate import Refused
 
 @dataclass(frozen=True, slots=True)
 class AllowedAddress:
-    """An address to which SOL of one wallet may be sent from `not_before_ms` on.
+    """An address to which SOL of one wallet may be sent from `not_before_ms` on; or, where it is safe, is swept from then on.
 
     The row is for people; what counts is the vault's note of it, whose name is `note`.
     """
@@ -27,10 +27,17 @@ class AllowedAddress:
     address: str
     not_before_ms: int
     added_at_ms: int
+    is_safe: bool = False
 
     @property
     def note(self) -> str:
-        return f"{NoteKind.ADDRESS}:{self.id}"
+        return f"{NoteKind.SAFE if self.is_safe else NoteKind.ADDRESS}:{self.id}"
+
+
+def safe_address(rows: Iterable[AllowedAddress], wallet_id: str, now_ms: int) -> AllowedAddress | None:
+    """The safe address of a wallet at a moment: the one that was registered last of those that count; None where none does."""
+    safe = [row for row in rows if row.is_safe and row.wallet_id == wallet_id and row.not_before_ms <= now_ms]
+    return max(safe, key=lambda row: row.not_before_ms, default=None)
 
 
 class WithdrawalStore(Protocol):
@@ -42,7 +49,7 @@ class WithdrawalStore(Protocol):
     ) -> None:
         """Write an address with its notes, the message that tells its user, and who did it into the audit, together.
 
-        Raises LookupError for a wallet that the user does not have, Conflict where it has the address already.
+        Raises LookupError for a wallet that the user does not have, Conflict where it has the address already for the same.
         """
 
     async def remove_address(self, user_id: str, address_id: str, now_ms: int) -> bool:
@@ -51,11 +58,11 @@ class WithdrawalStore(Protocol):
     async def plan_withdrawal(
         self, request: TradeRequest, *, intent_id: str, now_ms: int, wallet_lamports: int
     ) -> Intent | Refused:
-        """Judge a withdrawal and write its intent, in a transaction that holds the wallet.
+        """Judge a withdrawal or a sweep and write its intent, in a transaction that holds the wallet.
 
-        It is refused where another one of the wallet is on its way, where its address is not allowed, and where more would
-        leave than may. A request whose key has an intent gives that intent. Raises LookupError for a wallet that the user
-        does not have.
+        It is refused where another one of the wallet is on its way, where its address is not allowed for it, and where more
+        would leave than may; a sweep leaves nothing for exits. A request whose key has an intent gives that intent. Raises
+        LookupError for a wallet that the user does not have.
         """
 
     async def settle_withdrawal(

@@ -12,10 +12,10 @@ from bot.ports import AllowedAddress, OutboxMessage, SealedNote
 from bot.storage.memory_intents import MemoryIntents
 from bot.storage.rules import no_wallet, wrong_state
 from bot.storage.withdrawal_rules import (
-    ADDRESS_ALLOWED,
     ADDRESS_REMOVED,
     NOT_ALLOWED,
     ON_ITS_WAY,
+    action_of,
     is_booked_withdrawal,
     judged_withdrawal,
     withdrawal_entry,
@@ -39,12 +39,12 @@ class MemoryWithdrawals(MemoryIntents):
     ) -> None:
         await trio.lowlevel.checkpoint()
         self._check_wallet(row.user_id, row.wallet_id)
-        if self._is_allowed(row.wallet_id, row.address):
+        if self._is_allowed(row.wallet_id, row.address, row.is_safe):
             raise Conflict(f"wallet {row.wallet_id} has the address {row.address} already")
         self._allowed_addresses[row.id] = row
         self._put_notes(row.user_id, notes)
         self._put_message(message)
-        self._put_audit(row.user_id, ADDRESS_ALLOWED, {"wallet": row.wallet_id, "address": row.address}, now_ms)
+        self._put_audit(row.user_id, action_of(row), {"wallet": row.wallet_id, "address": row.address}, now_ms)
 
     async def remove_address(self, user_id: str, address_id: str, now_ms: int) -> bool:
         await trio.lowlevel.checkpoint()
@@ -64,7 +64,7 @@ class MemoryWithdrawals(MemoryIntents):
         self._check_wallet(request.user_id, request.wallet_id)
         if request.key in self._intent_of_key:
             return self._intents[self._intent_of_key[request.key]]
-        if not self._is_allowed(request.wallet_id, request.to_address):
+        if not self._is_allowed(request.wallet_id, request.to_address, request.is_sweep):
             return NOT_ALLOWED
         moving = [row for row in self._moving.values() if row.request.wallet_id == request.wallet_id]
         if any(row.request.side is Side.WITHDRAW for row in moving):
@@ -113,5 +113,6 @@ class MemoryWithdrawals(MemoryIntents):
         if wallet is None or wallet.user_id != user_id:
             raise no_wallet(user_id, wallet_id)
 
-    def _is_allowed(self, wallet_id: str, address: str) -> bool:
-        return any((row.wallet_id, row.address) == (wallet_id, address) for row in self._allowed_addresses.values())
+    def _is_allowed(self, wallet_id: str, address: str, is_safe: bool) -> bool:
+        wanted = (wallet_id, address, is_safe)
+        return any((row.wallet_id, row.address, row.is_safe) == wanted for row in self._allowed_addresses.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.ports import AllowedAddress
 from bot.storage.rules import planned_intent
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Attempt, AttemptState, Intent, Side, TradeRequest
@@ -12,8 +13,14 @@ from bot.trading.risk_gate import Refused
 from bot.trading.withdrawal import FEE_LAMPORTS, refuse_withdrawal
 
 ADDRESS_ALLOWED, ADDRESS_REMOVED = "address allowed", "address removed"  # the actions of the audit
+SAFE_ADDRESS = "safe address registered"
 ON_ITS_WAY = Refused("in_flight", "another withdrawal of this wallet is on its way; wait for its result")
 NOT_ALLOWED = Refused("not_allowed", "that address is not among those that you have allowed for this wallet")
+
+
+def action_of(row: AllowedAddress) -> str:
+    """The action of the audit by which an address is written."""
+    return SAFE_ADDRESS if row.is_safe else ADDRESS_ALLOWED
 
 
 def judged_withdrawal(
@@ -30,7 +37,7 @@ def judged_withdrawal(
         request.spend_lamports,
         wallet_lamports=wallet_lamports,
         reserved_lamports=reserved_lamports,
-        open_positions=open_positions,
+        open_positions=0 if request.is_sweep else open_positions,
     )
     return refused or planned_intent(request, intent_id, request.spend_lamports + FEE_LAMPORTS, now_ms)
 

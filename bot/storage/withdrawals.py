@@ -19,10 +19,10 @@ from bot.storage.outbox import put_message
 from bot.storage.rules import no_wallet, wrong_state
 from bot.storage.settlement import LOCK_WALLETS_OF_INTENTS
 from bot.storage.withdrawal_rules import (
-    ADDRESS_ALLOWED,
     ADDRESS_REMOVED,
     NOT_ALLOWED,
     ON_ITS_WAY,
+    action_of,
     is_booked_withdrawal,
     judged_withdrawal,
     withdrawal_entry,
@@ -33,18 +33,19 @@ from bot.trading.ledger import Leg
 from bot.trading.risk_gate import Refused
 
 SELECT_ADDRESSES = """
-select id, user_id, wallet_id, address, not_before, added_at from allowed_addresses where user_id = $1 order by seq
+select id, user_id, wallet_id, address, not_before, added_at, is_safe from allowed_addresses where user_id = $1 order by seq
 """
 INSERT_ADDRESS = """
-insert into allowed_addresses (id, user_id, wallet_id, address, not_before, added_at) values ($1, $2, $3, $4, $5, $6)
-on conflict (wallet_id, address) do nothing
+insert into allowed_addresses (id, user_id, wallet_id, address, not_before, added_at, is_safe)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (wallet_id, address, is_safe) do nothing
 returning id
 """
 DELETE_ADDRESS = """
 delete from allowed_addresses where user_id = $1 and id = $2
-returning id, user_id, wallet_id, address, not_before, added_at
+returning id, user_id, wallet_id, address, not_before, added_at, is_safe
 """
-SELECT_ADDRESS = "select 1 from allowed_addresses where wallet_id = $1 and address = $2"
+SELECT_ADDRESS = "select 1 from allowed_addresses where wallet_id = $1 and address = $2 and is_safe = $3"
 # What a withdrawal has to leave alone: orders on their way, and the positions that the wallet has or is about to have.
 SELECT_KEPT = """
 select
@@ -110,7 +111,7 @@ async def _addresses(connection: asyncpg.Connection, user_id: str) -> list[Row]:
 
 def _address(row: Row) -> AllowedAddress:
     return AllowedAddress(
-        row["id"], row["user_id"], row["wallet_id"], row["address"], row["not_before"], row["added_at"]
+        row["id"], row["user_id"], row["wallet_id"], row["address"], row["not_before"], row["added_at"], row["is_safe"]
     )
 
 
@@ -128,14 +129,14 @@ async def _allow(
 ) -> None:
     await _hold(connection, row.user_id, row.wallet_id)
     inserted = await connection.fetchval(
-        INSERT_ADDRESS, row.id, row.user_id, row.wallet_id, row.address, row.not_before_ms, row.added_at_ms
+        INSERT_ADDRESS, row.id, row.user_id, row.wallet_id, row.address, row.not_before_ms, row.added_at_ms, row.is_safe
     )
     if inserted is None:
         raise Conflict(f"wallet {row.wallet_id} has the address {row.address} already")
     await put_notes(connection, row.user_id, notes, now_ms)
     await put_message(connection, message)
     facts = {"wallet": row.wallet_id, "address": row.address}
-    await put_audit(connection, row.user_id, ADDRESS_ALLOWED, facts, now_ms)
+    await put_audit(connection, row.user_id, action_of(row), facts, now_ms)
 
 
 async def _remove(connection: asyncpg.Connection, user_id: str, address_id: str, now_ms: int) -> bool:
@@ -154,7 +155,7 @@ async def _plan(
     await _hold(connection, request.user_id, request.wallet_id)
     if (known := await connection.fetchrow(SELECT_BY_KEY, request.key)) is not None:
         return intent_from(known)
-    if await connection.fetchval(SELECT_ADDRESS, request.wallet_id, request.to_address) is None:
+    if await connection.fetchval(SELECT_ADDRESS, request.wallet_id, request.to_address, request.is_sweep) is None:
         return NOT_ALLOWED
     kept = await connection.fetchrow(SELECT_KEPT, request.wallet_id)
     if kept["is_withdrawing"]:

@@ -222,6 +222,8 @@ _TEXTS = {
     "fill": _fill,
     "withdrawn": security_words.withdrawn,
     "address_allowed": security_words.address_allowed,
+    "safe_address": security_words.safe_address,
+    "swept": security_words.swept,
     "key_demanded": security_words.key_demanded,
     "key_exported": security_words.key_exported,
     "order_failed": _failed,

@@ -23,6 +23,24 @@ def address_allowed(facts: Mapping[str, object]) -> str:
     )
 
 
+def safe_address(facts: Mapping[str, object]) -> str:
+    delay = span(int_of(facts, "delay_ms") / 1000)
+    return (
+        f"{mode_label(str(facts['mode']))} With a code of your authenticator {facts['address']} was registered as the safe"
+        f" address of your wallet {facts['wallet']}: from {delay} from now on all SOL of that wallet is swept there whenever it"
+        f" is frozen. If that was not you, send /sweep cancel {facts['wallet']} now, and then put another key in place with"
+        " /totp."
+    )
+
+
+def swept(facts: Mapping[str, object]) -> str:
+    return (
+        f"{mode_label(str(facts['mode']))} {format_sol(int_of(facts, 'lamports'))} SOL of your frozen wallet were swept to your"
+        f" safe address {facts['to']}, for a fee of {format_sol(int_of(facts, 'fee_lamports'))} SOL (transaction"
+        f" {facts['signature']}). Its tokens stay where they are, frozen."
+    )
+
+
 def key_demanded(facts: Mapping[str, object]) -> str:
     return (
         f"{mode_label(str(facts['mode']))} With a code of your authenticator the private key of your wallet {facts['wallet']}"

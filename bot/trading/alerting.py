@@ -60,6 +60,8 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         (
             "withdrawn",
             "address_allowed",
+            "safe_address",
+            "swept",
             "key_demanded",
             "key_exported",
             "adjustment",

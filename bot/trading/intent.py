@@ -25,6 +25,7 @@ class Side(StrEnum):
     WITHDRAW = "withdraw"  # no trade: SOL goes to an address that its user has allowed
 
 
+SWEEP = "sweep"  # the reason of a withdrawal from a frozen wallet to its user's safe address
 TRADES = frozenset({Side.BUY, Side.SELL})
 
 
@@ -136,6 +137,11 @@ class TradeRequest:
     closes: tuple[str, ...] = ()
     evidence: str = ""
     to_address: str = ""
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether it takes the SOL of a frozen wallet to its user's safe address."""
+        return self.side is Side.WITHDRAW and self.reason == SWEEP
 
     def __post_init__(self) -> None:
         if not 0 <= self.slippage_bps <= BPS:

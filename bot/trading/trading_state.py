@@ -36,6 +36,12 @@ def scope_of_wallet(user_id: str, wallet_id: str) -> str:
     return f"{OF_WALLET}{user_id}:{wallet_id}"
 
 
+def user_of_wallet(scope: str) -> tuple[str, str]:
+    """The ids of the user and the wallet that such a scope names."""
+    user_id, _, wallet_id = scope.removeprefix(OF_WALLET).partition(":")
+    return user_id, wallet_id
+
+
 class State(StrEnum):
     """The states of `bot status` (cli.md names them)."""
 

@@ -21,6 +21,7 @@ from bot.ports import (
     SealedKey,
     SealedNote,
     Signing,
+    Sweeping,
     Wallet,
     Withdrawing,
     Withdrawn,
@@ -125,7 +126,37 @@ class LocalVault:
 
     async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:
         await self.check_key(wallet, key)
-        return self._withdrawals.allow(wallet, address, current, code)
+        return self._withdrawals.allow(wallet, address, current, code, NoteKind.ADDRESS)
+
+    async def allow_safe(
+        self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str
+    ) -> Allowance:
+        await self.check_key(wallet, key)
+        return self._withdrawals.allow(wallet, address, current, code, NoteKind.SAFE)
+
+    async def sign_sweep(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
+        """Behind the same fence as `sign`; raises LeaseLost too."""
+        await trio.lowlevel.checkpoint()
+        if self._fence is not None:
+            self._fence()
+        signature = self.sign_sweep_now(wallet, key, asked)
+        if self._fence is not None:
+            self._fence()
+        return signature
+
+    def sign_sweep_now(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
+        """The same without a fence, in one go."""
+        try:
+            if not self._book.is_frozen(wallet.user_id, wallet.address):
+                raise SigningRefused(f"wallet {wallet.address} is not frozen, and only a frozen one is swept")
+            outlay = self._withdrawals.judge_sweep(wallet, asked)
+            private_key = self._opened(wallet, key)
+            self._guard.charge_withdrawal(wallet.address, asked.intent_id, outlay)
+        except SigningRefused as error:
+            log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
+            raise
+        log.warning("sweep_signed", wallet=wallet.address, intent=asked.intent_id, lamports=outlay.trade_lamports)
+        return private_key.sign(asked.message)
 
     async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:
         """Behind the same fence as `sign`; raises LeaseLost too."""

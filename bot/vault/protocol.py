@@ -104,12 +104,13 @@ class Renew(msgspec.Struct, frozen=True, array_like=True, tag="renew"):
 
 
 class Allow(msgspec.Struct, frozen=True, array_like=True, tag="allow"):
-    """Allow withdrawals from this wallet to an address, for a code of its user."""
+    """Allow withdrawals from this wallet to an address, or its sweep, for a code of its user."""
 
     row: Row
     address: str
     current: Note
     code: str
+    is_safe: bool = False
 
 
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag="transfer"):
@@ -167,10 +168,20 @@ class Unfreeze(msgspec.Struct, frozen=True, array_like=True, tag="unfreeze"):
     code: str
 
 
+class Sweep(msgspec.Struct, frozen=True, array_like=True, tag="sweep"):
+    """Sign a transfer from this frozen wallet to its user's safe address."""
+
+    row: Row
+    intent_id: str
+    message: bytes
+    safe: Note
+    current: Note
+
+
 OfFreezes = Freeze | Unfreeze
 OfExports = DemandKey | ExportKey | SayCode | TakeBack
 OfNotes = NewSecret | Confirm | Renew
-Request = Sign | Check | Reseal | Adopt | Create | OfNotes | Allow | Transfer | OfFreezes | OfExports
+Request = Sign | Check | Reseal | Adopt | Create | OfNotes | Allow | Transfer | Sweep | OfFreezes | OfExports
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from bot.errors import KeyUnavailable, LeaseLost
-from bot.ports import SealedKey, Signing, Wallet, Withdrawing
+from bot.ports import SealedKey, Signing, Sweeping, Wallet, Withdrawing
 from bot.trading.intent import Mode
 from bot.vault import protocol
 from bot.vault.local_vault import LocalVault
@@ -39,6 +39,7 @@ from bot.vault.protocol import (
     Reseal,
     Row,
     SayCode,
+    Sweep,
     Transfer,
     note_of,
     sealed_of,
@@ -132,7 +133,8 @@ class VaultServer:
             return protocol.Created(row_of(wallet, await self._vault.seal_anew(wallet, before)))
         if isinstance(asked, Allow):
             wallet, key = _wallet_of(asked.row)
-            given = await self._vault.allow(wallet, key, asked.address, sealed_of(asked.current), asked.code)
+            allow = self._vault.allow_safe if asked.is_safe else self._vault.allow
+            given = await allow(wallet, key, asked.address, sealed_of(asked.current), asked.code)
             return protocol.Allowed(note_of(given.note), given.not_before_ms, note_of(given.current))
         if isinstance(asked, Check):
             await self._vault.check_key(*_wallet_of(asked.row))
@@ -146,6 +148,9 @@ class VaultServer:
             )
             withdrawn = self._vault.sign_withdrawal_now(*_wallet_of(asked.row), wish)
             return protocol.Transferred(withdrawn.signature, note_of(withdrawn.current))
+        if isinstance(asked, Sweep):
+            sweeping = Sweeping(asked.intent_id, asked.message, sealed_of(asked.safe), sealed_of(asked.current))
+            return protocol.Signed(self._vault.sign_sweep_now(*_wallet_of(asked.row), sweeping))
         signing = Signing(asked.intent_id, asked.mint, asked.message)
         return protocol.Signed(self._vault.sign_now(*_wallet_of(asked.row), signing))
 

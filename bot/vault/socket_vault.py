@@ -25,6 +25,7 @@ from bot.ports import (
     SealedKey,
     SealedNote,
     Signing,
+    Sweeping,
     Wallet,
     Withdrawing,
     Withdrawn,
@@ -47,6 +48,7 @@ from bot.vault.protocol import (
     Reseal,
     SayCode,
     Sign,
+    Sweep,
     TakeBack,
     Transfer,
     Unfreeze,
@@ -125,6 +127,18 @@ class SocketVault:
     async def renew_note(self, user_id: str, kind: NoteKind, note: SealedNote) -> SealedNote:
         return await self._noted(Renew(user_id, kind, note_of(note)))
 
+    async def sign_sweep(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
+        """As the port says, behind the fence; a vault that died with the answer signs the next intent."""
+        self._fence()
+        row = row_of(wallet, key)
+        answer = await self._ask(
+            Sweep(row, asked.intent_id, asked.message, note_of(asked.safe), note_of(asked.current))
+        )
+        self._fence()
+        if not isinstance(answer, protocol.Signed):
+            raise KeyUnavailable("the vault gave another answer than a signature")
+        return answer.signature
+
     async def freeze(self, wallet: Wallet, key: SealedKey) -> None:
         if not isinstance(await self._ask(Freeze(row_of(wallet, key))), protocol.Done):
             raise KeyUnavailable("the vault gave another answer than that it is remembered")
@@ -139,7 +153,15 @@ class SocketVault:
         return sealed_of(answer.note)
 
     async def allow(self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str) -> Allowance:
-        answer = await self._ask(Allow(row_of(wallet, key), address, note_of(current), code))
+        return await self._allowed(Allow(row_of(wallet, key), address, note_of(current), code))
+
+    async def allow_safe(
+        self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str
+    ) -> Allowance:
+        return await self._allowed(Allow(row_of(wallet, key), address, note_of(current), code, is_safe=True))
+
+    async def _allowed(self, request: Allow) -> Allowance:
+        answer = await self._ask(request)
         if not isinstance(answer, protocol.Allowed):
             raise KeyUnavailable("the vault gave another answer than an allowed address")
         return Allowance(sealed_of(answer.note), answer.not_before_ms, sealed_of(answer.current))

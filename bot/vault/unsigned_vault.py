@@ -16,6 +16,7 @@ from bot.ports import (
     SealedKey,
     SealedNote,
     Signing,
+    Sweeping,
     Vault,
     Wallet,
     Withdrawing,
@@ -75,6 +76,18 @@ class UnsignedVault:
         """Of a wallet that is signed for; raises SigningRefused for play money."""
         if wallet.mode in self._signed:
             return await self._keeper.sign_withdrawal(wallet, key, asked)
+        await trio.lowlevel.checkpoint()
+        raise SigningRefused(f"{wallet.address} holds play money, which is not sent anywhere")
+
+    async def allow_safe(
+        self, wallet: Wallet, key: SealedKey, address: str, current: SealedNote, code: str
+    ) -> Allowance:
+        return await self._keeper.allow_safe(wallet, key, address, current, code)
+
+    async def sign_sweep(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
+        """Of a wallet that is signed for; raises SigningRefused for play money."""
+        if wallet.mode in self._signed:
+            return await self._keeper.sign_sweep(wallet, key, asked)
         await trio.lowlevel.checkpoint()
         raise SigningRefused(f"{wallet.address} holds play money, which is not sent anywhere")
 

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from bot.errors import SigningRefused
-from bot.ports import Allowance, NoteKind, SealedNote, Wallet, Withdrawing
+from bot.ports import Allowance, NoteKind, SealedNote, Sweeping, Wallet, Withdrawing
 from bot.trading.units import span
 from bot.vault.guard import SigningGuard
 from bot.vault.notes import Notes
@@ -39,19 +39,29 @@ class Withdrawals:
     factors: SecondFactors
     guard: SigningGuard
 
-    def allow(self, wallet: Wallet, address: str, current: SealedNote, code: str) -> Allowance:
-        """See `Vault.allow`; the caller has seen that the wallet is its user's."""
+    def allow(self, wallet: Wallet, address: str, current: SealedNote, code: str, kind: NoteKind) -> Allowance:
+        """See `Vault.allow` and `Vault.allow_safe`; the caller has seen that the wallet is its user's."""
         refuse_target(wallet.address, address)
         secret, after = self.factors.use(wallet.user_id, current, code)
         not_before_ms = self.guard.clock.now_ms() + self.guard.bounds.address_delay_ms
         target = AllowedTarget(wallet.address, address, not_before_ms, secret.line)
-        log.warning("address_allowed", user=wallet.user_id, wallet=wallet.address, to=address, from_ms=not_before_ms)
-        return Allowance(self.notes.seal(wallet.user_id, NoteKind.ADDRESS, target), not_before_ms, after)
+        facts = {"user": wallet.user_id, "wallet": wallet.address, "to": address, "from_ms": not_before_ms}
+        log.warning("address_allowed", kind=kind.value, **facts)
+        return Allowance(self.notes.seal(wallet.user_id, kind, target), not_before_ms, after)
 
     def judge(self, wallet: Wallet, asked: Withdrawing) -> Outlay:
         """What a withdrawal takes; raises SigningRefused and KeyUnavailable. Changes nothing, and uses no code."""
-        target = self.notes.open(wallet.user_id, NoteKind.ADDRESS, asked.allowed, AllowedTarget)
-        secret = self.factors.in_force(wallet.user_id, asked.current)
+        return self._judge(wallet, asked.message, asked.allowed, asked.current, kind=NoteKind.ADDRESS)
+
+    def judge_sweep(self, wallet: Wallet, asked: Sweeping) -> Outlay:
+        """The same of a sweep; the caller has seen that the wallet is frozen."""
+        return self._judge(wallet, asked.message, asked.safe, asked.current, kind=NoteKind.SAFE)
+
+    def _judge(
+        self, wallet: Wallet, message: bytes, note: SealedNote, current: SealedNote, *, kind: NoteKind
+    ) -> Outlay:
+        target = self.notes.open(wallet.user_id, kind, note, AllowedTarget)
+        secret = self.factors.in_force(wallet.user_id, current)
         if target.wallet_address != wallet.address:
             raise SigningRefused("the address was allowed for another wallet")
         if target.line != secret.line:
@@ -59,7 +69,7 @@ class Withdrawals:
         wait_ms = target.not_before_ms - self.guard.clock.now_ms()
         if wait_ms > 0:
             raise SigningRefused(f"nothing is sent to {target.address} for another {span(wait_ms / 1000)}")
-        return judge_withdrawal(wallet.address, asked.message, target.address, self.guard.bounds)
+        return judge_withdrawal(wallet.address, message, target.address, self.guard.bounds)
 
     def charge(self, wallet: Wallet, asked: Withdrawing, outlay: Outlay) -> SealedNote:
         """Use the code up and count the withdrawal, which is signed now; the note of the codes from now on."""

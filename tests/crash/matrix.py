@@ -101,8 +101,10 @@ async def _recovered(stage: Stage, scenario: Scenario) -> list[str]:
 
 
 async def _calm_down(stage: Stage) -> None:
-    """End what only people end: a halt, and the user's panic."""
+    """End what only people end: a halt, a freeze, and the user's panic."""
     bot = stage.living
+    stage.world.vault._book.thaw(stage.user.id, stage.wallet.address)
+    await bot.guard.unfreeze_wallet(stage.wallet)
     if bot.guard.halt is not None:
         await until(lambda: bot.guard.flattened, within_s=60)
         await bot.guard.rearm("operator")

@@ -57,6 +57,8 @@ NOT_HERE = (
     "Withdrawals._planned",
     "Withdrawals._sign",
     "SealedKeys.sign_withdrawal",
+    "SealedKeys.sign_sweep",  # a wallet is frozen whose user has named a safe address
+    "Compromise.compromised",
     "book_withdrawal",
     "StandingTurns._moved: store.standing_order",  # an order is cancelled at the moment in which it goes on
     "StandingTurns.step",  # a life that ended between an order's admission and the turn of whoever keeps it

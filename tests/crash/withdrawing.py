@@ -13,8 +13,10 @@ from bot.ports import AllowedAddress
 from bot.trading.intent import Mode, TradeRequest
 from bot.trading.units import BPS
 from bot.vault import totp
-from tests.crash.stage import Doom, Scenario, Stage
+from tests.crash.stage import SETTLED_WITHIN_S, Doom, Scenario, Stage
 from tests.storage.storage_samples import withdraw
+from tests.whole.ledgers import Owner, exact
+from tests.whole.virtual import until
 
 HOME = str(Keypair.from_seed(bytes([7]) * 32).pubkey())
 LAMPORTS = 10_000_000
@@ -44,7 +46,7 @@ class _Authenticator:
 _DEVICE = _Authenticator()
 
 
-async def _allow(stage: Stage) -> None:
+async def _allow(stage: Stage, *, is_safe: bool = False) -> None:
     """Once for each stage: later lives find it in the rows."""
     world, wallet = stage.world, stage.wallet
     if await world.store.allowed_addresses(wallet.user_id):
@@ -53,11 +55,45 @@ async def _allow(stage: Stage) -> None:
     _DEVICE.secret = b32decode(made.key)
     note = await world.vault.confirm_code(wallet.user_id, made.pending, await _DEVICE.code(stage))
     key, code = await world.store.sealed_key(wallet.id), await _DEVICE.code(stage)
-    given = await world.vault.allow(wallet, key, HOME, note, code)
-    row = AllowedAddress("a", wallet.user_id, wallet.id, HOME, given.not_before_ms, world.clock.now_ms())
+    allow = world.vault.allow_safe if is_safe else world.vault.allow
+    given = await allow(wallet, key, HOME, note, code)
+    now_ms = world.clock.now_ms()
+    row = AllowedAddress("a", wallet.user_id, wallet.id, HOME, given.not_before_ms, now_ms, is_safe=is_safe)
     notes = {row.note: given.note, "code": given.current}
     told = address_allowed_message(world.clock, wallet, row, 0)
     await world.store.allow_address(row, notes, told, world.clock.now_ms())
+
+
+async def _allow_safe(stage: Stage) -> None:
+    """A safe address, and something that can be swept there."""
+    await _allow(stage, is_safe=True)
+    await stage.world._fund(stage.wallet.address)
+    await exact(stage.living, stage.world)
+
+
+async def _freeze(stage: Stage) -> None:
+    """Its user freezes his wallet, and the sweeper does the rest."""
+    before = _swept(stage)
+    await stage.living.guard.freeze_wallet(stage.wallet)
+    await _until_swept(stage, before)
+
+
+async def _stolen_from(stage: Stage) -> None:
+    """Somebody else uses the wallet's key."""
+    before = _swept(stage)
+    await Owner(stage.world, stage.wallet).sends(LAMPORTS)
+    await _until_swept(stage, before)
+    await exact(stage.living, stage.world)
+    await stage.living.guard.acknowledge_outflow(stage.user.id)
+
+
+def _swept(stage: Stage) -> int:
+    return int(stage.world.chain.call("getBalance", HOME, {"commitment": "processed"})["value"])
+
+
+async def _until_swept(stage: Stage, before_lamports: int) -> None:
+    await until(lambda: _swept(stage) > before_lamports, within_s=SETTLED_WITHIN_S)
+    await stage.final()
 
 
 def _request(stage: Stage) -> TradeRequest:
@@ -89,5 +125,7 @@ WITHDRAWING = (
     Scenario("withdraw", _allow, _withdraw, only=(*ROAD, "SealedKeys.sign_withdrawal")),
     Scenario("withdraw all", _allow, _withdraw_all, only=("Withdrawals._planned",)),
     Scenario("withdraw in vain", _allow, _withdraw_in_vain, only=("Departure.give_up",)),
+    Scenario("sweep", _allow_safe, _freeze, only=(*ROAD, "SealedKeys.sign_sweep")),
+    Scenario("sweep after a theft", _allow_safe, _stolen_from, only=("Compromise.compromised",), clean=False),
     Scenario("boot with a signed withdrawal", _allow, _withdraw, _SIGNED, only=("book_withdrawal",)),
 )

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import Conflict
-from bot.ports import AllowedAddress, Reversed, SealedNote, Store, Wallet
-from bot.trading.intent import AttemptState, Intent, IntentState, Mode
+from bot.ports import AllowedAddress, Reversed, SealedNote, Store, Wallet, safe_address
+from bot.trading.intent import SWEEP, AttemptState, Intent, IntentState, Mode
 from bot.trading.ledger import Account, Leg, legs_of_failed, legs_of_withdrawal
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, Refused, kept_for_exits
 from bot.trading.withdrawal import FEE_LAMPORTS
@@ -96,6 +96,42 @@ async def test_an_address_is_allowed_told_and_taken_away_with_its_note(store: St
     assert actions[-1] == (wallet.user_id, "address removed")
     assert actions.count((wallet.user_id, "address allowed")) == 2
     await allow(store, wallet, name="e")
+
+
+async def test_a_safe_address_is_another_one_and_alone_is_swept_to(store: Store, wallet: Wallet) -> None:
+    await allow(store, wallet)
+    swept = replace(withdraw("s", wallet, 10**6, to=HOME), reason=SWEEP)
+    for_sweep = {"intent_id": "i-s", "now_ms": NOW_MS, "wallet_lamports": WALLET_LAMPORTS}
+    refused = await store.plan_withdrawal(swept, **for_sweep)
+    assert isinstance(refused, Refused)
+    assert refused.code == "not_allowed"
+    safe = replace(row_of(wallet, name="safe"), is_safe=True)
+    assert safe.note.startswith("safe address:")
+    await store.allow_address(safe, {safe.note: NOTE}, message("m-safe", wallet.user_id), NOW_MS)
+    with pytest.raises(Conflict):
+        await store.allow_address(replace(safe, id="twice"), {}, message("m-twice", wallet.user_id), NOW_MS)
+    assert (await store.allowed_addresses(wallet.user_id))[1] == safe
+    await bought(store, "held", wallet, mint="MintHeld", position_id="p-held")
+    everything = replace(swept, spend_lamports=WALLET_LAMPORTS - FEE_LAMPORTS)
+    intent = await store.plan_withdrawal(everything, **for_sweep)
+    assert isinstance(intent, Intent), "nothing is left for exits"
+    assert (await store.intent(intent.id)) == intent
+    assert intent.request.is_sweep
+    assert await store.remove_address(wallet.user_id, safe.id, NOW_MS)
+    assert safe.note not in await store.notes(wallet.user_id)
+    actions = [entry.action for entry in await audited(store)]
+    assert "safe address registered" in actions
+
+
+async def test_the_safe_address_of_a_wallet_is_the_latest_that_counts(wallet: Wallet) -> None:
+    rows = [
+        replace(row_of(wallet, address=f"Home{after}", name=str(after)), not_before_ms=NOW_MS + after, is_safe=True)
+        for after in (1, 3, 2)
+    ]
+    rows.append(replace(row_of(wallet), not_before_ms=NOW_MS + 2))
+    found = [safe_address(rows, wallet.id, NOW_MS + after) for after in range(5)]
+    assert [row and row.address for row in found] == [None, "Home1", "Home2", "Home3", "Home3"]
+    assert safe_address(rows, "another", NOW_MS + 9) is None
 
 
 async def test_who_leaves_takes_his_addresses_along(store: Store, wallet: Wallet) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 import trio
+from solders.keypair import Keypair
 from trio.testing import MockClock
 
 from bot.errors import KeyUnavailable, SigningRefused
 from bot.trading.intent import Side
 from bot.trading.position import PositionState
-from bot.trading.trading_state import FROZEN
+from bot.trading.trading_state import FROZEN, OUTFLOW
 from tests.telegram.telegram_bot import bot_on_telegram, token_on_the_market
 from tests.telegram.test_telegram_exports import asking_talk
 from tests.telegram.test_telegram_security import guarded_talk, secured, with_authenticator
-from tests.telegram.test_telegram_withdraw import HOME, allowed, joined, rich_talk
+from tests.telegram.test_telegram_withdraw import AWAY, DELAY_S, HOME, allowed, joined, lamports_at, rich_talk
 from tests.vault.vault_samples import closing
-from tests.whole.ledgers import exact
+from tests.whole.ledgers import Owner, exact
 
 
 async def test_a_frozen_wallet_buys_sells_and_sends_nothing_until_its_owner_gives_a_code(
@@ -112,3 +113,65 @@ async def test_who_has_no_second_factor_makes_one_to_end_a_freeze_and_a_vault_th
         await talk.asks("/unfreeze 123456", "that takes your second factor; /totp makes one")
         device = await with_authenticator(talk)
         await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
+
+
+SAFE_HOME = str(Keypair.from_seed(bytes([9]) * 32).pubkey())
+
+
+async def test_a_frozen_wallet_is_swept_to_the_safe_address_that_its_user_registered(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = rich_talk(65)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await joined(talk)
+        await talk.asks("/sweep", "main: no safe address counts")
+        await talk.asks(f"/sweep safe {SAFE_HOME} 123456", "that takes your second factor; /totp makes one")
+        device = await with_authenticator(talk)
+        [wallet] = await talk.world.store.wallets()
+        for wrong, told in (
+            (f"safe {wallet.address} 000000", "that is the wallet itself"),
+            (f"safe {SAFE_HOME} 000000", "Not done: that code is wrong"),
+            ("safe home 000000", "is not a wallet address"),
+            ("cancel", "no safe address of main waits to count"),
+            ("now", "usage: /sweep"),
+        ):
+            await talk.asks(f"/sweep {wrong}", told)
+        code = await device.next_code()
+        await talk.asks(f"/sweep safe {AWAY} {code}", f"{AWAY} is the safe address of main in 2 min")
+        await talk.hears("send /sweep cancel main now")
+        await talk.asks("/sweep cancel", f"nothing of main is swept to: {AWAY}")
+        code = await device.next_code()
+        await talk.asks(f"/sweep safe {SAFE_HOME} {code}", f"{SAFE_HOME} is the safe address of main in 2 min")
+        await talk.asks("/freeze", "Your wallet main (")
+        await trio.sleep(30)
+        assert lamports_at(talk, SAFE_HOME) == 0, "it does not count yet"
+        await talk.hears("were swept to your safe address", within_s=DELAY_S + 90)
+        assert lamports_at(talk, SAFE_HOME) == 10_000_000_000 - 25_000
+        assert lamports_at(talk, AWAY) == lamports_at(talk, wallet.address) == 0
+        await talk.asks("/sweep", f"main: {SAFE_HOME}")
+        await talk.asks("/sweep cancel", "no safe address of main waits to count")
+        await talk.asks("/withdraw", "You have allowed no address yet")
+        await exact(bot, talk.world)
+        await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
+
+
+async def test_a_theft_freezes_the_wallet_and_what_is_left_is_swept_before_the_thief_comes_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = rich_talk(66)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        code = await device.next_code()
+        await talk.asks(f"/sweep safe {SAFE_HOME} {code}", f"{SAFE_HOME} is the safe address of main in 2 min")
+        await trio.sleep(DELAY_S)
+        await exact(bot, talk.world)
+        [wallet] = await talk.world.store.wallets()
+        await Owner(talk.world, wallet).sends(1_000_000_000)
+        await talk.hears("were swept to your safe address", within_s=300)
+        assert lamports_at(talk, SAFE_HOME) == 9_000_000_000 - 5_000 - 25_000
+        assert bot.guard.freezes(wallet.user_id, wallet.id) == (OUTFLOW, FROZEN)
+        await exact(bot, talk.world)
+        await talk.asks("/ack_outflow", "Noted")
+        await talk.asks("/status", "A wallet of yours is frozen")
+        await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
+        assert bot.guard.freezes(wallet.user_id, wallet.id) == ()

@@ -22,7 +22,7 @@ from actors.runtime import ChildSpec, InitFailed, Report, SupervisorSpec, open_s
 from bot.chain.transfers import build_transfer
 from bot.clock import Clock
 from bot.errors import CodeRefused, KeyUnavailable, LeaseLost, SigningRefused, StartupError
-from bot.ports import NoteKind, SealedKey, TransferOrder, Vault, Wallet, Withdrawing
+from bot.ports import NoteKind, SealedKey, Sweeping, TransferOrder, Vault, Wallet, Withdrawing
 from bot.trading.intent import Mode, Side
 from bot.vault import protocol, totp
 from bot.vault.envelope import open_sealed, seal
@@ -232,6 +232,36 @@ async def test_a_key_is_handed_out_for_two_codes_and_taken_back_by_a_word(opened
             await served.vault.take_back_exports("ada")
             with pytest.raises(SigningRefused, match="its user took that back"):
                 await served.vault.export_key(OWN, SEALED, wish.note, given.current, code)
+
+
+@both
+async def test_a_wallet_is_frozen_by_a_word_swept_to_its_safe_address_and_thawed_by_a_code(
+    opened: Opened, tmp_path: Path
+) -> None:
+    target = str(THIEF)
+    with trio.fail_after(WITHIN_S):
+        async with opened(tmp_path) as served:
+            made = await served.vault.new_code("ada", None, "")
+            secret, step = base64.b32decode(made.key), STANDING.now_ms() // totp.STEP_MS
+            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step - 1))
+            given = await served.vault.allow_safe(OWN, SEALED, target, note, totp.code_at(secret, step))
+            sent = build_transfer(TransferOrder(ADDRESS, target, 1, 0), Hash.default())
+            wish = Sweeping("i", sent, given.note, given.current)
+            with pytest.raises(SigningRefused, match="is not frozen"):
+                await served.vault.sign_sweep(OWN, SEALED, wish)
+            await served.vault.freeze(OWN, SEALED)
+            with pytest.raises(SigningRefused, match="is frozen"):
+                await served.vault.sign(OWN, SEALED, asked(on_curve(Side.SELL)))
+            with pytest.raises(SigningRefused, match="something else"):
+                await served.vault.sign_sweep(OWN, SEALED, replace(wish, message=on_curve(Side.SELL)))
+            assert await served.vault.sign_sweep(OWN, SEALED, wish) == bytes(WALLET.sign_message(sent))
+            with pytest.raises(CodeRefused, match="that code is wrong"):
+                await served.vault.unfreeze(OWN, SEALED, given.current, "no code")
+            await served.vault.unfreeze(OWN, SEALED, given.current, totp.code_at(secret, step + 1))
+            await served.vault.sign(OWN, SEALED, asked(on_curve(Side.SELL)))
+            served.fence.lost = True
+            with pytest.raises(LeaseLost):
+                await served.vault.sign_sweep(OWN, SEALED, wish)
 
 
 @both

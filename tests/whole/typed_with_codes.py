@@ -19,6 +19,8 @@ GUARDED = (
         "/freeze none",
         "you have no live wallet 'none'",
     ),  # a freeze would hold who comes after: his codes are on no device
+    ("/sweep", "main: no safe address counts"),
+    ("/sweep safe", "usage: /sweep"),
     ("/export_keys", "Your keys stay here unless you take one out"),
     ("/export_keys 12", "a code is the six digits"),
     ("/export_keys 1 2 3", "usage: /export_keys"),

@@ -22,6 +22,7 @@ from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
 from bot.telegram.handlers.security import SecurityHandlers
 from bot.telegram.handlers.standing import StandingHandlers
+from bot.telegram.handlers.sweeps import SweepHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
 from bot.telegram.handlers.wallets import WalletHandlers
@@ -124,6 +125,7 @@ __all__ = [
     "Pulse",
     "SecurityHandlers",
     "StandingHandlers",
+    "SweepHandlers",
     "TokenHandlers",
     "TradeHandlers",
     "WalletHandlers",

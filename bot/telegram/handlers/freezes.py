@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import KeyUnavailable
-from bot.ports import NoteKind, Store, User, Vault, Wallet
+from bot.ports import NoteKind, Store, User, Vault, Wallet, safe_address
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.security import NO_CODES, code_in, refused_by_vault
@@ -58,10 +58,12 @@ class FreezeHandlers:
             kept = HERE_ALONE
         else:
             kept = self.guard.kept_where()
+        safe = safe_address(await self.store.allowed_addresses(wallet.user_id), wallet.id, self.clock.now_ms())
+        swept = "" if safe is None else f" Its SOL is being swept to your safe address {safe.address}."
         return (
             f"{LIVE} Your wallet {wallet.name} ({wallet.address}) {told}: nothing is bought, sold or sent from it, your stops and"
             " take-profits neither, and its key is handed out to nobody. What it holds is watched on, and I go on telling you of"
-            f" it. /unfreeze CODE {wallet.name} ends that, with a code of your second factor.{kept}"
+            f" it. /unfreeze CODE {wallet.name} ends that, with a code of your second factor.{swept}{kept}"
         )
 
     async def unfreeze(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:

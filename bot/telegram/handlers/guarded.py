@@ -8,6 +8,7 @@ from bot.telegram.chat import Handler
 from bot.telegram.handlers.exports import ExportHandlers
 from bot.telegram.handlers.freezes import FreezeHandlers
 from bot.telegram.handlers.security import SecurityHandlers
+from bot.telegram.handlers.sweeps import SweepHandlers
 from bot.telegram.handlers.withdraw import WithdrawHandlers
 
 
@@ -19,6 +20,7 @@ class GuardedHandlers:
     withdraw: WithdrawHandlers
     exports: ExportHandlers
     freezes: FreezeHandlers
+    sweeps: SweepHandlers
 
     def commands(self) -> dict[str, Handler]:
         """Their part of the table."""
@@ -28,4 +30,5 @@ class GuardedHandlers:
             "export_keys": self.exports.export_keys,
             "freeze": self.freezes.freeze,
             "unfreeze": self.freezes.unfreeze,
+            "sweep": self.sweeps.sweep,
         }

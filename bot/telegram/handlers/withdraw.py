@@ -60,7 +60,7 @@ class WithdrawHandlers:
     async def _listed(self, user: User, wallets: list[Wallet], command: Command) -> str:
         names = {one.id: one.name for one in wallets}
         now_ms = self.clock.now_ms()
-        rows = [row for row in await self.store.allowed_addresses(user.id) if row.wallet_id in names]
+        rows = [row for row in await self._addresses(user) if row.wallet_id in names]
         lines = []
         for row in rows:
             left_ms = row.not_before_ms - now_ms
@@ -77,13 +77,12 @@ class WithdrawHandlers:
             ]
         )
 
+    async def _addresses(self, user: User) -> list[AllowedAddress]:
+        return [row for row in await self.store.allowed_addresses(user.id) if not row.is_safe]
+
     async def _add(self, user: User, wallet: Wallet, word: str, code: str) -> str:
-        address = key_of(word, "wallet")
-        if reason := why_not_followed(address):
-            raise UsageError(f"{address} {reason}")
-        if any(address == one.address for one in await self.store.wallets(user.id) if one.id == wallet.id):
-            raise UsageError("that is the wallet itself")
-        rows = await self.store.allowed_addresses(user.id)
+        address = address_in(word, wallet)
+        rows = await self._addresses(user)
         if any((row.wallet_id, row.address) == (wallet.id, address) for row in rows):
             raise UsageError(f"that address is allowed for {wallet.name} already; /withdraw shows from when on")
         if len(rows) >= ADDRESSES_MAX:
@@ -91,7 +90,7 @@ class WithdrawHandlers:
         current = (await self.store.notes(user.id)).get(NoteKind.CODE)
         if current is None:
             raise UsageError(NO_CODES)
-        await self._refuse_lost(address)
+        await self.refuse_lost(address)
         try:
             given = await self.vault.allow(wallet, await self.store.sealed_key(wallet.id), address, current, code)
         except KeyUnavailable as error:
@@ -110,7 +109,7 @@ class WithdrawHandlers:
             f" /withdraw remove {address} {wallet.name} takes it back."
         )
 
-    async def _refuse_lost(self, address: str) -> None:
+    async def refuse_lost(self, address: str) -> None:
         """Raise UsageError for an address at which SOL would be lost: people copy those of tokens where they mean a wallet's."""
         virtual = {one.address for one in await self.store.wallets() if one.mode is not Mode.LIVE}
         if address in virtual:
@@ -123,7 +122,7 @@ class WithdrawHandlers:
 
     async def _remove(self, user: User, wallet: Wallet, word: str) -> str:
         address = key_of(word, "wallet")
-        for row in await self.store.allowed_addresses(user.id):
+        for row in await self._addresses(user):
             if (row.wallet_id, row.address) == (wallet.id, address):
                 await self.store.remove_address(user.id, row.id, self.clock.now_ms())
                 return f"{LIVE} {address} is not allowed for {wallet.name} any more: nothing is sent there."
@@ -154,6 +153,16 @@ class WithdrawHandlers:
         if isinstance(outcome, Submitted) and (ended := ended_words(outcome.intent)) is not None:
             return Answer(f"{LIVE} You gave that order before: {outcome.text}. {ended}")
         return told_of_order(wallet.mode, outcome)
+
+
+def address_in(word: str, wallet: Wallet) -> str:
+    """An address for SOL of a wallet as somebody typed it; raises UsageError for the wallet's own and the chain's."""
+    address = key_of(word, "wallet")
+    if reason := why_not_followed(address):
+        raise UsageError(f"{address} {reason}")
+    if address == wallet.address:
+        raise UsageError("that is the wallet itself")
+    return address
 
 
 def named_wallet(wallets: list[Wallet], named: list[str]) -> Wallet:
