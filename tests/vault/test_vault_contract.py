@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import signal
 import stat
@@ -15,23 +14,20 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from solders.hash import Hash
 from solders.keypair import Keypair
 
 from actors.runtime import ChildSpec, InitFailed, Report, SupervisorSpec, open_supervisor
-from bot.chain.transfers import build_transfer
 from bot.clock import Clock
-from bot.errors import CodeRefused, KeyUnavailable, LeaseLost, SigningRefused, StartupError
-from bot.ports import NoteKind, SealedKey, Sweeping, TransferOrder, Vault, Wallet, Withdrawing
+from bot.errors import KeyUnavailable, LeaseLost, SigningRefused, StartupError
+from bot.ports import SealedKey, Vault, Wallet
 from bot.trading.intent import Mode, Side
-from bot.vault import protocol, totp
+from bot.vault import protocol
 from bot.vault.envelope import open_sealed, seal
 from bot.vault.local_vault import LocalVault
 from bot.vault.master_key import MasterKey
 from bot.vault.server import VaultServer, row_of
 from bot.vault.socket_vault import SocketVault, open_socket_vault
 from bot.vault_child import VaultChild
-from tests.vault.test_vault_exports import opened as keypair_in
 from tests.vault.trade_samples import ADDRESS, THIEF, WALLET, asked, compiled, on_curve, transfer
 from tests.vault.vault_samples import closing, guard
 
@@ -43,8 +39,6 @@ SEALED = seal(MASTER, "ada", ADDRESS, SEED)
 OTHER_SEED = bytes(range(1, 33))
 OTHER = Wallet("v", "bob", str(Keypair.from_seed(OTHER_SEED).pubkey()), Mode.LIVE)
 OTHER_SEALED = seal(MASTER, "bob", OTHER.address, OTHER_SEED)
-SECOND = Wallet("s", "ada", OTHER.address, Mode.LIVE)
-SECOND_SEALED = seal(MASTER, "ada", OTHER.address, OTHER_SEED)
 WITHIN_S = 60
 STANDING = Clock(lambda: 1_790_000_000_000, lambda: "")  # of the vaults: codes count by the clock
 CUT = b"cut"
@@ -170,98 +164,6 @@ async def test_a_row_is_sealed_anew_under_the_newest_key_and_both_rows_sign(open
             ):
                 with pytest.raises(KeyUnavailable):
                     await served.vault.seal_anew(wallet, row)
-
-
-@both
-async def test_a_second_factor_is_made_confirmed_used_and_sealed_anew(opened: Opened, tmp_path: Path) -> None:
-    with trio.fail_after(WITHIN_S):
-        async with opened(tmp_path) as served:
-            made = await served.vault.new_code("ada", None, "")
-            assert made.current is None
-            secret = base64.b32decode(made.key)
-            step = STANDING.now_ms() // totp.STEP_MS
-            with pytest.raises(CodeRefused, match="that code is wrong"):
-                await served.vault.confirm_code("ada", made.pending, "no code")
-            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step))
-            with pytest.raises(KeyUnavailable, match="does not open"):
-                await served.vault.new_code("bob", note, totp.code_at(secret, step + 1))
-            newer = await served.vault.renew_note("ada", NoteKind.CODE, note)
-            second = await served.vault.new_code("ada", newer, totp.code_at(secret, step + 1))
-            assert second.current is not None
-            assert second.key != made.key
-
-
-@both
-async def test_sol_is_sent_to_an_allowed_address_for_a_code(opened: Opened, tmp_path: Path) -> None:
-    target = str(THIEF)
-    with trio.fail_after(WITHIN_S):
-        async with opened(tmp_path) as served:
-            made = await served.vault.new_code("ada", None, "")
-            secret, step = base64.b32decode(made.key), STANDING.now_ms() // totp.STEP_MS
-            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step - 1))
-            given = await served.vault.allow(OWN, SEALED, target, note, totp.code_at(secret, step))
-            sent = build_transfer(TransferOrder(ADDRESS, target, 1, 0), Hash.default())
-            wish = Withdrawing("i", sent, given.note, given.current, totp.code_at(secret, step + 1))
-            with pytest.raises(SigningRefused, match="something else"):
-                await served.vault.sign_withdrawal(OWN, SEALED, replace(wish, message=on_curve(Side.BUY)))
-            withdrawn = await served.vault.sign_withdrawal(OWN, SEALED, wish)
-            assert withdrawn.signature == bytes(WALLET.sign_message(sent))
-            with pytest.raises(CodeRefused, match="used already"):
-                await served.vault.sign_withdrawal(OWN, SEALED, wish)
-            served.fence.lost = True
-            with pytest.raises(LeaseLost):
-                await served.vault.sign_withdrawal(OWN, SEALED, wish)
-
-
-@both
-async def test_a_key_is_handed_out_for_two_codes_and_taken_back_by_a_word(opened: Opened, tmp_path: Path) -> None:
-    with trio.fail_after(WITHIN_S):
-        async with opened(tmp_path) as served:
-            made = await served.vault.new_code("ada", None, "")
-            secret, step = base64.b32decode(made.key), STANDING.now_ms() // totp.STEP_MS
-            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step - 1))
-            wish = await served.vault.demand_export(OWN, SEALED, note, totp.code_at(secret, step))
-            with pytest.raises(SigningRefused, match="the key of another wallet"):
-                await served.vault.export_key(SECOND, SECOND_SEALED, wish.note, wish.current, "000000")
-            code = totp.code_at(secret, step + 1)
-            given = await served.vault.export_key(OWN, SEALED, wish.note, wish.current, code)
-            opens = await served.vault.page_code("ada", given.unlock)
-            assert Keypair.from_bytes(keypair_in(given.page, opens)) == WALLET
-            with pytest.raises(CodeRefused, match="used already"):
-                await served.vault.export_key(OWN, SEALED, wish.note, given.current, code)
-            await served.vault.take_back_exports("ada")
-            with pytest.raises(SigningRefused, match="its user took that back"):
-                await served.vault.export_key(OWN, SEALED, wish.note, given.current, code)
-
-
-@both
-async def test_a_wallet_is_frozen_by_a_word_swept_to_its_safe_address_and_thawed_by_a_code(
-    opened: Opened, tmp_path: Path
-) -> None:
-    target = str(THIEF)
-    with trio.fail_after(WITHIN_S):
-        async with opened(tmp_path) as served:
-            made = await served.vault.new_code("ada", None, "")
-            secret, step = base64.b32decode(made.key), STANDING.now_ms() // totp.STEP_MS
-            note = await served.vault.confirm_code("ada", made.pending, totp.code_at(secret, step - 1))
-            given = await served.vault.allow_safe(OWN, SEALED, target, note, totp.code_at(secret, step))
-            sent = build_transfer(TransferOrder(ADDRESS, target, 1, 0), Hash.default())
-            wish = Sweeping("i", sent, given.note, given.current)
-            with pytest.raises(SigningRefused, match="is not frozen"):
-                await served.vault.sign_sweep(OWN, SEALED, wish)
-            await served.vault.freeze(OWN, SEALED)
-            with pytest.raises(SigningRefused, match="is frozen"):
-                await served.vault.sign(OWN, SEALED, asked(on_curve(Side.SELL)))
-            with pytest.raises(SigningRefused, match="something else"):
-                await served.vault.sign_sweep(OWN, SEALED, replace(wish, message=on_curve(Side.SELL)))
-            assert await served.vault.sign_sweep(OWN, SEALED, wish) == bytes(WALLET.sign_message(sent))
-            with pytest.raises(CodeRefused, match="that code is wrong"):
-                await served.vault.unfreeze(OWN, SEALED, given.current, "no code")
-            await served.vault.unfreeze(OWN, SEALED, given.current, totp.code_at(secret, step + 1))
-            await served.vault.sign(OWN, SEALED, asked(on_curve(Side.SELL)))
-            served.fence.lost = True
-            with pytest.raises(LeaseLost):
-                await served.vault.sign_sweep(OWN, SEALED, wish)
 
 
 @both
