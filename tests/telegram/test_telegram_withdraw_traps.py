@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from bot.commands import BY_NAME
 from bot.ports import User
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.withdraw import Withdraw, WithdrawHandlers
 from bot.trading.intent import Mode, TradeRequest
 from bot.trading.risk_gate import Refused
@@ -95,7 +95,8 @@ async def _done(bot: TradingBot, talk: Talk, user: User, text: str, key: str, wi
     store, chain, vault = bot.adapters.store, bot.adapters.chain, bot.adapters.vault
     handlers = WithdrawHandlers(store, chain, vault, world.clock, withdraw or bot.desk.withdraw)
     arguments = tuple(text.split()[1:])
-    return await handlers.withdraw(Incoming(user, talk.person, text, key), arguments, BY_NAME["withdraw"])
+    told = await handlers.withdraw(Incoming(user, talk.person, text, key), arguments, BY_NAME["withdraw"])
+    return told.text if isinstance(told, Answer) else told
 
 
 async def test_a_withdrawal_that_is_done_again_after_a_kill_says_what_became_of_it(
