@@ -16,7 +16,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from bot import cli
+from bot import cli, settings
 from bot.analysis.drift import ROWS_MIN
 from bot.analysis.model import FILE, HEADS, Model, ModelRefused
 from bot.analysis.opinion import rule_opinion
@@ -24,6 +24,7 @@ from bot.analysis.token_analysis import Analysis, TokenAnalysis
 from bot.analysis.training.evaluate import Trades, auc, difference, line
 from bot.analysis.vector import FEATURES
 from bot.analysis.vector import row as row_of
+from bot.compose import market_rules
 from bot.execution.alerts import Alert, Turn
 from bot.execution.entry_model import ChosenModel, EntryModel, chosen_model
 from bot.localnet.inprocess import InProcessChain
@@ -277,6 +278,15 @@ async def test_a_bot_with_a_model_looks_at_launches_by_it_and_its_runs_say_so(
     assert by_model.version == json.loads((folder / FILE).read_text("utf-8"))["version"]
     assert by_model.confidence_bps is not None
     assert {part.name for part in by_model.components} >= {"momentum", "scam", "curve"}
+
+
+def test_the_settings_name_the_folder_and_whether_results_count(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(f'[model]\nfolder = "{folder}"\n[trading]\nadapt_to_results = true\n', "utf-8")
+    rules = market_rules(settings.load(file, {}))
+    assert rules.model.model is not None
+    assert rules.adapts
+    assert not market_rules(settings.load(None, {})).adapts
 
 
 async def test_a_bot_whose_model_is_refused_goes_on_by_rules(tmp_path: Path, autojump_clock: MockClock) -> None:
