@@ -33,6 +33,7 @@ from bot.telegram.handlers import (
     LeavingHandlers,
     ModeHandlers,
     OperationsHandlers,
+    OpinionHandlers,
     PaperHandlers,
     PeopleHandlers,
     PreferenceHandlers,
@@ -65,6 +66,8 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     roles = role_of(store)
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed, registrar.admission)
     standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
+    trade = TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back)
+    tokens = _tokens(bot)
     about = AboutHandlers(
         store,
         clock,
@@ -73,21 +76,12 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         board.words.line,
         Tracer(bot).diag,
     )
-    trade = TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back)
     return make_chat(
         _account(bot, board, registrar, modes),
         trade,
         PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
         WatchingHandlers(store, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
-        TokenHandlers(
-            store,
-            chain,
-            clock,
-            bot.market.historian,
-            bot.market.dollars.micro_usd,
-            BorneOut(chain, bot.prices, clock),
-            bot.market.hearsay,
-        ),
+        tokens,
         about=about,
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
@@ -105,6 +99,9 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         ),
         modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
         operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
+        opinions=OpinionHandlers(
+            tokens, bot.hunt.opinions, bot.market.analyses, bot.market.social, bot.policy.ceilings, trade.buy_by
+        ),
         paper=PaperHandlers(trade, switch, store),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,
@@ -123,6 +120,14 @@ def _guarded(bot: TradingBot) -> GuardedHandlers:
         ExportHandlers(store, vault, clock),
         FreezeHandlers(store, vault, clock, bot.guard),
         SweepHandlers(withdrawals),
+    )
+
+
+def _tokens(bot: TradingBot) -> TokenHandlers:
+    market, chain, clock = bot.market, bot.adapters.chain, bot.adapters.clock
+    borne_out = BorneOut(chain, bot.prices, clock)
+    return TokenHandlers(
+        bot.adapters.store, chain, clock, market.historian, market.dollars.micro_usd, borne_out, market.hearsay
     )
 
 

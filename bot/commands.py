@@ -124,6 +124,16 @@ COMMANDS: tuple[Command, ...] = (
         "all that is known of a token: name, price, changes, maker, age, holders, and your position",
         credits=8,
     ),
+    Command(
+        "ai",
+        "MINT [SOL]",
+        "what the bot thinks of a token: action, confidence, why, what people write, how much it suggests to you and why no"
+        " more; with an amount, buy it by that opinion",
+        aliases=("analyze",),
+        enters_with=2,
+        credits=8,
+    ),
+    Command("top", "", "the tokens of the last minute that the bot thinks most of"),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
     Command(
         "alerts",

@@ -6,12 +6,18 @@ from typing import Any
 
 import msgspec
 
-from bot.pictures.plain import Picture, PositionPicture, PricePicture, ProfitPicture
+from bot.pictures.opinion import opinion_svg
+from bot.pictures.plain import OpinionPicture, Picture, PositionPicture, PricePicture, ProfitPicture
 from bot.pictures.position import position_svg
 from bot.pictures.price import price_svg
 from bot.pictures.profit import profit_svg
 
-KINDS: dict[str, type[Picture]] = {"price": PricePicture, "profit": ProfitPicture, "position": PositionPicture}
+KINDS: dict[str, type[Picture]] = {
+    "price": PricePicture,
+    "profit": ProfitPicture,
+    "position": PositionPicture,
+    "opinion": OpinionPicture,
+}
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 # A frame is its length in four bytes, the most significant first, and then so many bytes. A request is one; an answer is
@@ -31,6 +37,8 @@ def svg_of(picture: Picture) -> str:
             return profit_svg(picture)
         case PositionPicture():
             return position_svg(picture)
+        case OpinionPicture():
+            return opinion_svg(picture)
 
 
 def packed(picture: Picture) -> bytes:

@@ -90,4 +90,47 @@ class PositionPicture:
     reason: str
 
 
-Picture = PricePicture | ProfitPicture | PositionPicture
+@dataclass(frozen=True, slots=True)
+class Stick:
+    """Prices of a span that begins at `at_ms`: first, highest, lowest and last, in SOL for a million tokens."""
+
+    at_ms: int
+    first: float
+    highest: float
+    lowest: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that an opinion is made of, and how much of it there could be at most; None where it is not known."""
+
+    name: str
+    points: float | None
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionPicture:
+    """What the bot thinks of a token, beside its price as candles of `step_ms`.
+
+    `name` and `symbol` are a stranger's words. `verdict` is the action, empty where there is no opinion; `version` names the
+    rules or the model that gave it.
+    """
+
+    mint: str
+    name: str
+    symbol: str
+    mode: str
+    zone: str
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    sticks: tuple[Stick, ...]
+    verdict: str
+    confidence_bps: int
+    version: str
+    parts: tuple[Part, ...] = ()
+
+
+Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture

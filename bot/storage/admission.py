@@ -18,6 +18,7 @@ from bot.storage.users import settings_from
 from bot.trading.intent import Intent, Side, TradeRequest
 from bot.trading.limits import Ceilings
 from bot.trading.risk_gate import Refused
+from bot.trading.strategy import counted_with
 
 # The user's row is taken too: counts of a day belong to the user, who may have several wallets.
 LOCK_WALLETS = """
@@ -30,8 +31,8 @@ for no key update
 SELECT_BY_KEY = "select * from intents where key = $1"
 SELECT_BY_KEYS = "select * from intents where key = any($1::text[])"
 # Of each request, by its place from 1: whether its key has an intent already, its user's settings, and what WalletFacts
-# says each column means. $6 is the start of the user's day,
-# $7 the context of a buy and empty for a sale.
+# says each column means. $6 is the start of the user's day, $7 the contexts that count with that of a buy, with
+# commas between, and empty for a sale.
 SELECT_FACTS = """
 select
     asked.place,
@@ -106,13 +107,15 @@ cross join lateral (
                 and created_at >= asked.since and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
         ) as snipes_today,
         (select count(*) from users_held) + (select count(*) from users_coming) as user_positions,
-        (select count(*) from users_held where context = asked.bought_by)
-        + (select count(*) from users_coming where context = asked.bought_by) as strategy_positions,
+        (select count(*) from users_held where context = any(string_to_array(asked.bought_by, ',')))
+        + (
+            select count(*) from users_coming where context = any(string_to_array(asked.bought_by, ','))
+        ) as strategy_positions,
         (
             select coalesce(sum(spend_lamports), 0) from intents
             where
-                asked.bought_by <> '' and user_id = asked.user_id and mode = asked.mode and context = asked.bought_by
-                and side = 'buy' and created_at >= asked.since
+                asked.bought_by <> '' and user_id = asked.user_id and mode = asked.mode
+                and context = any(string_to_array(asked.bought_by, ',')) and side = 'buy' and created_at >= asked.since
                 and state in ('planned', 'signed', 'sent', 'unknown', 'filled')
         ) as strategy_spent_lamports
 ) as facts
@@ -290,7 +293,7 @@ async def _judged(
 
 
 def _bought_by(request: TradeRequest) -> str:
-    return request.context if request.side is Side.BUY else ""
+    return ",".join(counted_with(request.context)) if request.side is Side.BUY else ""
 
 
 def _verdict(admission: Admission, row: Row) -> Intent | Refused:

@@ -62,6 +62,7 @@ from bot.trading.ledger import EntryKind, Leg
 from bot.trading.limits import Ceilings
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import Refused
+from bot.trading.strategy import counted_with
 
 
 class MemoryIntents(MemoryTables):
@@ -325,7 +326,7 @@ class MemoryIntents(MemoryTables):
                 for row in self._intents.values()
             ),
             user_positions=len(users),
-            strategy_positions=users.count(request.context),
+            strategy_positions=sum(users.count(one) for one in counted_with(request.context)),
             strategy_spent_lamports=spent(request, self._intents.values(), day_start_ms),
         )
 

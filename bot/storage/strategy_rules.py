@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bot.storage.rules import SNIPE_GIVEN_BACK
 from bot.trading.intent import Context, Intent, Side, TradeRequest
 from bot.trading.position import Position, PositionState
+from bot.trading.strategy import counted_with
 
 
 def positions_of(request: TradeRequest, positions: Iterable[Position], moving: Iterable[Intent]) -> list[Context]:
@@ -29,11 +30,12 @@ def spent(request: TradeRequest, intents: Iterable[Intent], day_start_ms: int) -
     """The lamports that a buyer's strategy spends in buys of the day, on their way or filled; 0 for a sale."""
     if request.side is not Side.BUY:
         return 0
-    whose = (request.user_id, request.mode, request.context, Side.BUY)
+    whose, together = (request.user_id, request.mode, Side.BUY), counted_with(request.context)
     return sum(
         row.request.spend_lamports
         for row in intents
-        if (row.request.user_id, row.request.mode, row.request.context, row.request.side) == whose
+        if (row.request.user_id, row.request.mode, row.request.side) == whose
+        and row.request.context in together
         and row.created_at_ms >= day_start_ms
         and row.state not in SNIPE_GIVEN_BACK
     )

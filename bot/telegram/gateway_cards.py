@@ -18,8 +18,8 @@ _ENDS = frozenset({"rolled_back", "landed_after_all"})
 
 # The line of a card that asks for the user's word; see `replies.offer_card`.
 _CONFIRM_LINE = re.compile(r"^\s*/confirm ([0-9a-f]{8})$", re.MULTILINE)
-# A line of a reply that is an order; see `replies.position_line` and `token_text.preset_lines`.
-_ORDER_LINE = re.compile(r"^\s*/(buy|sell) ([1-9A-HJ-NP-Za-km-z]{32,44}) (all|[0-9.]{1,14}%?)$", re.MULTILINE)
+# A line of a reply that is an order; see `replies.position_line`, `token_text.preset_lines` and `opinion_text`.
+_ORDER_LINE = re.compile(r"^\s*/(buy|sell|ai) ([1-9A-HJ-NP-Za-km-z]{32,44}) (all|[0-9.]{1,14}%?)$", re.MULTILINE)
 
 
 def units(text: str) -> int:
@@ -64,7 +64,7 @@ def buttons_under(reply: str) -> tuple[Button, ...]:
 def _order_button(side: str, mint: str, amount: str) -> Button:
     if amount == "all":
         return sell_button(mint)
-    label = f"Buy {amount} SOL" if side == "buy" else f"Sell {amount}"
+    label = f"Sell {amount}" if side == "sell" else f"Buy {amount} SOL"
     return Button(label, f"/{side} {mint} {amount}")
 
 

@@ -35,9 +35,10 @@ class PricePictures:
 
     def of(self, user: User, mint: str, venue: Venue) -> Recipe:
         """The picture of a token that trades at this venue now."""
-        return partial(self._read, user, mint, venue, self.clock.now_ms())
+        return partial(self.read, user, mint, venue, self.clock.now_ms())
 
-    async def _read(self, user: User, mint: str, venue: Venue, now_ms: int) -> PricePicture:
+    async def read(self, user: User, mint: str, venue: Venue, now_ms: int) -> PricePicture:
+        """What it shows as of a moment."""
         span_ms, step_ms = await self._span(mint, now_ms)
         dots = await self._dots(mint, now_ms, step_ms)
         if (price := price_of(venue)) is not None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from bot.pictures.plain import Bar, Dot, Mark, Picture, PositionPicture, PricePicture, ProfitPicture
+from bot.pictures.plain import (
+    Bar,
+    Dot,
+    Mark,
+    OpinionPicture,
+    Part,
+    Picture,
+    PositionPicture,
+    PricePicture,
+    ProfitPicture,
+    Stick,
+)
 
 MINT = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin"
 HOUR_MS = 3_600_000
@@ -57,7 +68,24 @@ POSITIONS = st.builds(
     sales=AMOUNTS,
     reason=TEXTS,
 )
-PICTURES: st.SearchStrategy[Picture] = st.one_of(PRICES, PROFITS, POSITIONS)
+FLOATS = st.floats(-1e18, 1e18) | st.floats(1e-9, 1e9)
+OPINIONS = st.builds(
+    OpinionPicture,
+    mint=st.just(MINT),
+    name=TEXTS,
+    symbol=TEXTS,
+    mode=MODES,
+    zone=ZONES,
+    start_ms=st.integers(NOW_MS - 8 * 24 * HOUR_MS, NOW_MS),
+    end_ms=st.just(NOW_MS),
+    step_ms=st.sampled_from([10_000, HOUR_MS]),
+    sticks=st.lists(st.builds(Stick, TIMES, FLOATS, FLOATS, FLOATS, FLOATS), max_size=12).map(tuple),
+    verdict=st.sampled_from(["", "buy", "sell", "neutral"]),
+    confidence_bps=st.integers(0, 10_000),
+    version=TEXTS,
+    parts=st.lists(st.builds(Part, TEXTS, FLOATS | st.none(), FLOATS), max_size=9).map(tuple),
+)
+PICTURES: st.SearchStrategy[Picture] = st.one_of(PRICES, PROFITS, POSITIONS, OPINIONS)
 
 
 def price_picture(count: int = 60, *, name: str = "Pepe the Frog", symbol: str = "PEPE", **changed) -> PricePicture:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.pictures.drawing import packed, svg_of, unpacked
 from bot.pictures.ink import HEIGHT, WIDTH
-from bot.pictures.plain import Dot, Mark, Picture, PositionPicture
+from bot.pictures.plain import Dot, Mark, OpinionPicture, Part, Picture, PositionPicture, Stick
 from bot.pictures.scales import figure, moments, price_scale, result_scale, sol, ticks
 from tests.pictures.picture_samples import (
     HOSTILE,
@@ -167,3 +167,19 @@ def test_figures_and_sums_fit_beside_an_axis() -> None:
     assert sol(5_000 * SOL + 129_000_000) == "5,000.12"
     assert sol(10**20) == "100G"
     assert sol(0) == "0"
+
+
+def test_an_opinion_shows_its_candles_its_parts_and_what_is_not_known() -> None:
+    sticks = tuple(Stick(NOW_MS - 60_000 * n, 1.0 + n, 2.0 + n, 0.5 + n, 1.5 + n) for n in range(10))
+    parts = (Part("inflow", 12, 30), Part("what people write", None, 100))
+    picture = OpinionPicture(
+        MINT, HOSTILE, "SYM", "live", "UTC", NOW_MS - 600_000, NOW_MS, 60_000, sticks, "buy", 7_200, "rules-1", parts
+    )
+    said = texts(picture)
+    assert "BUY 72 %" in said
+    assert "12 of 30" in said
+    assert "unknown" in said
+    assert "promises nothing" in said
+    none = replace(picture, sticks=(Stick(NOW_MS, 0.0, 0.0, 0.0, 0.0),), verdict="", parts=())
+    assert "no price was recorded" in texts(none)
+    assert "no opinion" in texts(none)

@@ -49,6 +49,13 @@ async def test_what_a_user_has_open_counts_over_his_wallets_and_by_what_bought_i
     assert await seen(by_hand) == (4, 3, held.request.spend_lamports + 5)
     assert await seen(snipe) == (4, 1, 10)
     assert await seen(Context.AUTOMATED) == (4, 0, 0)
+    await planned(store, buy("told", other, mint="MintTold", context=Context.AI_SIGNAL, spend_lamports=11))
+    together = (5, 4, held.request.spend_lamports + 16)
+    assert await seen(by_hand) == await seen(Context.AI_SIGNAL) == together, (
+        "what he buys by an opinion he buys by hand"
+    )
+    assert (await seen(snipe))[1:] == (1, 10)
+    await store.close_unfilled("i-told", IntentState.CANCELLED, "no", now_ms=NOW_MS)
     await store.close_unfilled("i-here", IntentState.CANCELLED, "no", now_ms=NOW_MS)
     assert await seen(by_hand) == (3, 2, held.request.spend_lamports)
     sale = await seen_by_gate(store, sell("out", wallet, mint="MintHeld"), day_start_ms=NOW_MS)

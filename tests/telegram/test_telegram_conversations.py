@@ -175,8 +175,6 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     assert wallet.address in told.splitlines()
     await talk.asks("/deposit paper", "you have no books of mode paper")
     await talk.asks("/orders", "No order of yours is on its way")
-    await talk.asks("/limit", "usage: /limit buy|sell MINT")
-    await talk.asks("/dca", "usage: /dca MINT SOL")
     told = await talk.asks("/health", "Trading is OPEN, level 1")
     assert "the books: up; the chain: up; news of launches: up" in told, told
     assert "For you: OPEN, level 1: entries are open for you" in told
@@ -188,15 +186,8 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     await talk.asks("/withdraw", "You have allowed no address yet")
     await talk.asks("/withdraw everything", "usage: /withdraw")
     await has_a_wallet_for_his_sniper(talk)
-    for wrong in (
-        "/close_account no",
-        "/wallets all",
-        "/deposit 1",
-        "/orders *",
-        "/health x",
-        "/version 9",
-        "/diag \u202e",
-    ):
+    wrong_ones = "/ai,/limit,/dca,/top 9,/close_account no,/wallets all,/deposit 1,/orders *,/health x,/version 9"
+    for wrong in (*wrong_ones.split(","), "/diag \u202e"):
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
 
 

@@ -17,6 +17,7 @@ from bot.telegram.handlers.guarded import GuardedHandlers
 from bot.telegram.handlers.leaving import LeavingHandlers
 from bot.telegram.handlers.modes import ModeHandlers
 from bot.telegram.handlers.operations import OperationsHandlers
+from bot.telegram.handlers.opinions import OpinionHandlers
 from bot.telegram.handlers.paper import PaperHandlers
 from bot.telegram.handlers.people import PeopleHandlers
 from bot.telegram.handlers.preferences import PreferenceHandlers
@@ -46,6 +47,7 @@ def make_chat(
     leaving: LeavingHandlers,
     modes: ModeHandlers,
     operations: OperationsHandlers,
+    opinions: OpinionHandlers,
     paper: PaperHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
@@ -76,6 +78,7 @@ def make_chat(
         "ack_outflow": preferences.ack_outflow,
         "price": tokens.price,
         "info": tokens.info,
+        **opinions.commands(),
         "track": watching.track,
         "untrack": watching.untrack,
         "snipe_enable": account.snipe_enable,
@@ -119,6 +122,7 @@ __all__ = [
     "LeavingHandlers",
     "ModeHandlers",
     "OperationsHandlers",
+    "OpinionHandlers",
     "PaperHandlers",
     "PeopleHandlers",
     "PreferenceHandlers",

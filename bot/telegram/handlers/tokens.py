@@ -69,33 +69,33 @@ class TokenHandlers:
 
     async def price(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         user = known(incoming)
-        mint, venue = await self._venue(arguments, command)
+        mint, venue = await self.venue_of(arguments, command)
         if isinstance(venue, str):
             return venue
-        self.watch.asked(Token(mint, "", "", "", _creator_of(venue), None, 0))
+        self.watch.asked(Token(mint, "", "", "", creator_of(venue), None, 0))
         lines = [
             f"{short(mint)}: {venue_line(venue)}",
             dollar_line(venue.market_cap_lamports, self.micro_usd()),
             await self._changes(mint, venue),
-            (await self._safety(mint))[0],
+            (await self.safety_of(mint))[0],
             *await self._lock(mint, venue),
-            (await self._holders(mint, venue))[0],
+            (await self.holders_of(mint, venue))[0],
         ]
-        return Answer("\n".join(lines), picture=self._pictures().of(user, mint, venue))
+        return Answer("\n".join(lines), picture=self.pictures().of(user, mint, venue))
 
     async def info(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         """Everything that is known of a token."""
         user = known(incoming)
-        mint, venue = await self._venue(arguments, command)
+        mint, venue = await self.venue_of(arguments, command)
         if isinstance(venue, str):
             return venue
         self.hearsay.want(mint)
-        token = await self._token(mint, _creator_of(venue))
+        token = await self.named(mint, creator_of(venue))
         self.watch.asked(token)
         mine = [one for one in await self.store.open_positions(user.id) if one.mint == mint]
-        safety, mint_is_read = await self._safety(mint)
+        safety, mint_is_read = await self.safety_of(mint)
         lock = await self._lock(mint, venue)
-        holders, holders_are_read = await self._holders(mint, venue)
+        holders, holders_are_read = await self.holders_of(mint, venue)
         others = hearsay_lines(
             await self.hearsay.look(mint, HEARSAY_WITHIN_S),
             price_of(venue),
@@ -118,12 +118,13 @@ class TokenHandlers:
             *uri_lines(token),
             *preset_lines(mint, await self.store.settings(user.id), holds=bool(mine)),
         ]
-        return Answer("\n".join(lines), picture=self._pictures().of(user, mint, venue))
+        return Answer("\n".join(lines), picture=self.pictures().of(user, mint, venue))
 
-    def _pictures(self) -> PricePictures:
+    def pictures(self) -> PricePictures:
+        """Who reads what pictures of prices show."""
         return PricePictures(self.store, self.clock, self.watch.unwritten)
 
-    async def _venue(self, arguments: tuple[str, ...], command: Command) -> tuple[str, Venue | str]:
+    async def venue_of(self, arguments: tuple[str, ...], command: Command) -> tuple[str, Venue | str]:
         """The mint that was asked about and where it trades, or why nobody can trade it."""
         if len(arguments) != 1:
             raise wrong_usage(command)
@@ -149,7 +150,7 @@ class TokenHandlers:
             [None if one is None else change_bps((one.quote_lamports, one.token_raw), price) for one in past]
         )
 
-    async def _token(self, mint: str, creator: str) -> Token:
+    async def named(self, mint: str, creator: str) -> Token:
         """What is known of it, from its launch where that was seen, else from its mint."""
         token = await self.store.token(mint) or Token(mint, "", "", "", "", None, 0)
         unwritten = self.watch.unwritten(mint)
@@ -164,7 +165,7 @@ class TokenHandlers:
                 token = replace(token, name=metadata.name, symbol=metadata.symbol, uri=metadata.uri)
         return replace(token, creator=token.creator or creator)
 
-    async def _safety(self, mint: str) -> tuple[str, bool]:
+    async def safety_of(self, mint: str) -> tuple[str, bool]:
         """What can be done to its holders, and whether its mint could be read."""
         try:
             facts = await self.chain.mint_facts(mint)
@@ -182,7 +183,7 @@ class TokenHandlers:
             return ["Who can withdraw the liquidity of its pool cannot be read now."]
         return [] if lock is None else [lock.line]
 
-    async def _holders(self, mint: str, venue: Venue) -> tuple[str, bool]:
+    async def holders_of(self, mint: str, venue: Venue) -> tuple[str, bool]:
         """Who holds it, and whether that could be read."""
         try:
             holders = await self.chain.holders(mint, venue.creator)
@@ -191,6 +192,6 @@ class TokenHandlers:
             return "Who holds it cannot be read now.", False
 
 
-def _creator_of(venue: Venue) -> str:
+def creator_of(venue: Venue) -> str:
     """Who made a coin; empty where an offer alone tells of it, which names nobody."""
     return "" if isinstance(venue, Route) else venue.creator

@@ -30,6 +30,8 @@ _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _POSITION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
+# What is bought or sold because its user wanted it of himself: the context of the trade and its reason.
+BY_HAND = (Context.MANUAL_COMMAND, "command")
 TakeBack = Callable[[User, str], Awaitable[str | None]]  # what is said of a standing order of that code, which it ends
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
@@ -66,8 +68,21 @@ class TradeHandlers:
         wallet = wallet_in(await self.store.wallets(user.id), user.mode)
         return await self.buy_from(incoming, wallet, key_of(mint), amount)
 
+    async def buy_by(self, incoming: Incoming, mint: str, amount: str, reason: str) -> Answer:
+        """A buy that an opinion suggested, for that reason."""
+        user = known(incoming)
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode)
+        return await self.buy_from(incoming, wallet, mint, amount, why=(Context.AI_SIGNAL, reason))
+
     async def buy_from(
-        self, incoming: Incoming, wallet: Wallet, mint: str, amount: str, *, names_mode: bool = False
+        self,
+        incoming: Incoming,
+        wallet: Wallet,
+        mint: str,
+        amount: str,
+        *,
+        names_mode: bool = False,
+        why: tuple[Context, str] = BY_HAND,
     ) -> Answer:
         """A buy for so much SOL, as it was typed; one that `names_mode` stays in its wallet's mode whatever the user's is."""
         user = known(incoming)
@@ -81,6 +96,7 @@ class TradeHandlers:
             wallet,
             side=Side.BUY,
             mint=mint,
+            why=why,
             slippage_bps=settings.slippage_buy_bps,
             protection=protection_of(settings, Side.BUY),
             spend_lamports=spend_lamports,
@@ -306,6 +322,7 @@ class TradeHandlers:
         spend_lamports: int = 0,
         token_raw: int = 0,
         share_bps: int = 0,
+        why: tuple[Context, str] = BY_HAND,
     ) -> TradeRequest:
         return TradeRequest(
             key=incoming.key,
@@ -314,11 +331,11 @@ class TradeHandlers:
             mode=wallet.mode,
             side=side,
             mint=mint,
-            context=Context.MANUAL_COMMAND,
+            context=why[0],
             slippage_bps=slippage_bps,
             protection=protection,
             causation_id=incoming.key,
-            reason="command",
+            reason=why[1],
             spend_lamports=spend_lamports,
             token_raw=token_raw,
             share_bps=share_bps,

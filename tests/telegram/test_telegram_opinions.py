@@ -1,0 +1,130 @@
+"""/ai, /analyze and /top: what the bot thinks of a token, what it suggests, and a buy by it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from bot.localnet import elsewhere
+from bot.pictures.plain import PNG_MAGIC, OpinionPicture
+from bot.telegram.words import short
+from bot.trading.intent import Context
+from bot.trading.signal import Action
+from tests.market.social_doubles import in_process_social
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk
+from tests.whole.crowd import Crowd
+
+
+async def agrees(talk: Talk) -> None:
+    await talk.asks("/start agree", "Your wallet is")
+
+
+async def hot_token(talk: Talk, crowd: Crowd | None = None, *, buyers: int = 14) -> str:
+    """A launch that many buy at once, as the rules want it; its mint."""
+    crowd = crowd or Crowd(talk.world.chain)
+    for trader in range(1, buyers + 2):
+        crowd._trader(trader)
+    mint = crowd.launch()
+    await trio.sleep(0.5)
+    for trader in range(2, buyers + 2):
+        crowd.buy(mint, trader, 400_000_000)
+    await trio.sleep(6)
+    return mint
+
+
+async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buys_by_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(41)
+    talk.world.social = in_process_social(talk.world.chain)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await agrees(talk)
+        mint = await hot_token(talk)
+        said = await talk.asks(f"/ai {mint}", "confidence")
+        assert "BUY, confidence " in said
+        assert "distinct buyers" in said
+        assert "Measured now:" in said
+        assert "  momentum " in said
+        assert "  holders " in said
+        assert "What people write of it: mood " in said
+        assert "Nobody can freeze, tax, take back or mint more of it." in said
+        assert "[live] Suggested: 0.1 SOL. To buy by this opinion:" in said
+        assert said.endswith("promises nothing: most new tokens lose most of their value.")
+        assert (await talk.gets_photo()).content.startswith(PNG_MAGIC)
+        picture = talk.world.drawings.shown[-1]
+        assert isinstance(picture, OpinionPicture)
+        assert (picture.verdict, picture.version, picture.mode) == ("buy", "rules-2", "live")
+        assert [part.name for part in picture.parts][:2] == ["confidence", "momentum: inflow"]
+        assert sum(one.last > one.first for one in picture.sticks) > 0
+
+        talk.press("Buy 0.1 SOL")
+        await talk.confirms("Sent: buying for 0.1 SOL")
+        await talk.hears("Bought")
+        [position] = await bot.adapters.store.open_positions(next(iter(await bot.adapters.store.users())).id)
+        assert position.context is Context.AI_SIGNAL
+        story = await talk.asks(f"/why {mint}", "ai signal: opinion rules-2, confidence ")
+        assert "distinct buyers" in story
+        await talk.orders(f"/sell {mint} all", "Sent: selling")
+        await talk.hears("Position closed")
+        assert "signals: 1 closed" in await talk.asks("/my_stats", "signals")
+
+
+async def test_what_is_suggested_says_why_it_is_less(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(42)
+    async with bot_on_telegram(talk, monkeypatch):
+        await agrees(talk)
+        mint = await hot_token(talk)
+        await talk.asks("/settings manual_trade 0.03", "manual_trade = 0.03 SOL")
+        said = await talk.asks(f"/analyze {mint}", "Suggested")
+        assert (
+            "Suggested: 0.03 SOL, less than your snipe_amount of 0.1 SOL: your limit per trade by hand is 0.03 SOL."
+            in said
+        )
+        assert "What people write of it: nobody is asked; the operator has set no key." in said
+        refused = await talk.asks(f"/ai {mint} 0.05", "Not done")
+        assert "above your limit per trade by hand" in refused
+
+
+async def test_no_opinion_a_poor_one_and_an_old_one_buy_nothing(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(43)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await agrees(talk)
+        crowd = Crowd(talk.world.chain)
+        poor = await hot_token(talk, crowd, buyers=2)
+        judged = bot.hunt.opinions.of(poor)
+        assert judged is not None
+        assert judged.opinion.action is Action.NEUTRAL
+        said = await talk.asks(f"/ai {poor}", "NEUTRAL")
+        assert "Suggested: nothing, because the opinion is neutral, not a buy." in said
+        assert f"/buy {poor} 0.1 buys by hand" in await talk.asks(f"/ai {poor} 0.1", "The opinion is neutral by now")
+
+        hot = await hot_token(talk, crowd)
+        await trio.sleep(16 * 60)
+        assert "An opinion of its first moments, not of now." in await talk.asks(f"/ai {hot}", "BUY")
+        await talk.asks(f"/ai {hot} 0.1", "no opinion of it that is young enough, so nothing is bought")
+
+        await talk.asks(f"/ai {elsewhere.MINT}", "This bot has no opinion of it")
+        await talk.asks(f"/ai {'1' * 32}", "is no token of the launchpad")
+        await talk.asks("/ai", "/ai MINT [SOL]")
+
+
+async def test_the_best_of_the_last_minute_come_with_a_button_each(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(44)
+    async with bot_on_telegram(talk, monkeypatch):
+        await agrees(talk)
+        await talk.asks("/top", "Nothing was launched in the last minute")
+        mint = await hot_token(talk)
+        said = await talk.asks("/top", "thinks most of")
+        assert f"/ai {mint}" in said
+        assert "buy " in said
+        talk.press(f"Opinion of {short(mint)}")
+        await talk.hears("BUY, confidence")
+        await trio.sleep(120)
+        await talk.asks("/top", "Nothing was launched in the last minute")
