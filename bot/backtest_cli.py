@@ -67,6 +67,9 @@ def add_backtest(verbs: Any) -> None:
         help="share of tokens that the line `random` buys (2)",
     )
     verb.add_argument("--config", metavar="FILE", help="settings file: latency, landing, how long tokens are watched")
+    verb.add_argument(
+        "--model", metavar="FOLDER", help="judge launches by a model of `bot train` (default: [model] folder)"
+    )
     verb.add_argument("--seed", type=int, default=1, metavar="N", help="what is left to chance is drawn from it (1)")
     verb.add_argument("--workers", type=_count, metavar="N", help="processes; the result is the same with any number")
     verb.add_argument("--report", metavar="FILE", help="write one HTML page with tables and pictures")

@@ -12,7 +12,7 @@ import msgspec
 from bot import settings
 from bot.backtest.market import SHARE_STEPS, read_market
 from bot.backtest.parameters import DEFAULT, ParameterSet, checked, read_flag, read_sets
-from bot.backtest.play import Terms
+from bot.backtest.play import Terms, used_model
 from bot.backtest.report import Setup, html_of, reported, text_of
 from bot.backtest.run import Progress, cut, played_in_days
 from bot.backtest.walk_forward import walk_forward
@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
     sets = _sets(arguments)
     report_path = None if arguments.report is None else _writable(Path(arguments.report))
     terms = _terms(arguments)
+    model = used_model(terms.model_folder).model
     if not path.exists():
         raise BotError(f"{path}: no such market; give a file or the folder of a recording")
     market = cut(read_market(path), arguments.hours, _share(arguments.sample))
@@ -58,11 +59,11 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
         observe_s=terms.observe_s,
         buy_all_bps=terms.buy_all_bps,
         random_bps=terms.random_bps,
-        model="rules",
+        model="rules" if model is None else str(model.about["version"]),
     )
     report = reported(setup, played, forward)
     if report_path is not None:
-        _write(report_path, html_of(report, played))
+        _write(report_path, html_of(report, played, [] if model is None else list(model.about["importance"].items())))
         print(f"the report is in {report_path}", file=sys.stderr)
     print(msgspec.json.encode(report).decode() if arguments.json else text_of(report))
     return 0
@@ -91,6 +92,7 @@ def _terms(arguments: argparse.Namespace) -> Terms:
         seed=arguments.seed,
         buy_all_bps=_share(arguments.buy_all),
         random_bps=_share(arguments.random),
+        model_folder=chosen.model.folder if arguments.model is None else Path(arguments.model),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.backtest.baselines import BUY_ALL, RANDOM
 from bot.backtest.results import by_reason, calibration, equity
 from bot.backtest.trades import Played
 from bot.pictures.ink import BLUE, EDGE, FAINT, GREEN, GRID, HEIGHT, PANEL, RED, WIDTH, YELLOW, Sheet, fitting
@@ -19,7 +20,7 @@ REASONS_MAX = 8
 
 def equity_svg(played: Sequence[Played], start_ms: int, end_ms: int) -> str:
     """What each had made by then, in SOL, of trades that had ended; doing nothing is the line at zero."""
-    shown = [one for one in played if one.trades][:LINES_MAX]
+    shown = _shown(played)
     sheet = _titled("Result of trades that have ended, in SOL")
     curves = [[(start_ms, 0), *equity(one.trades)] for one in shown]
     _lines(sheet, [(one.name, curve) for one, curve in zip(shown, curves, strict=True)], start_ms, end_ms)
@@ -28,10 +29,17 @@ def equity_svg(played: Sequence[Played], start_ms: int, end_ms: int) -> str:
 
 def drawdown_svg(played: Sequence[Played], start_ms: int, end_ms: int) -> str:
     """How far below its own height each was."""
-    shown = [one for one in played if one.trades][:LINES_MAX]
+    shown = _shown(played)
     sheet = _titled("Below the highest result so far, in SOL")
     _lines(sheet, [(one.name, _falls([(start_ms, 0), *equity(one.trades)])) for one in shown], start_ms, end_ms)
     return sheet.svg()
+
+
+def _shown(played: Sequence[Played]) -> list[Played]:
+    """Whoever has traded: the baselines, and as many sets as there are colours left."""
+    traded = [one for one in played if one.trades]
+    baselines = [one for one in traded if one.name in (BUY_ALL, RANDOM)]
+    return [one for one in traded if one not in baselines][: LINES_MAX - len(baselines)] + baselines
 
 
 def _falls(curve: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -16,7 +17,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.runtime import Report
-from bot.adapters import Adapters
+from bot.adapters import Adapters, MarketRules
 from bot.alarm import Alarm
 from bot.backtest.baselines import BUY_ALL, RANDOM, Baseline
 from bot.backtest.feed import Feed, Pace
@@ -34,6 +35,7 @@ from bot.clock import Clock, virtual_clock
 from bot.commands import CONSENT_VERSION
 from bot.console import ConsoleMessenger
 from bot.errors import BotError
+from bot.execution.entry_model import ChosenModel, chosen_model
 from bot.execution.policy import Policy
 from bot.ports import SealedKey, Store, User, Wallet
 from bot.settings import Settings
@@ -72,7 +74,8 @@ TROUBLES_MAX = 20
 class Terms:
     """What a backtest is played under; the defaults are those of profile paper.
 
-    `buy_all_bps` and `random_bps` are the shares of all tokens that the two baselines buy, 0 for none of them.
+    `buy_all_bps` and `random_bps` are the shares of all tokens that the two baselines buy, 0 for none of them. `model_folder` has
+    the model that launches are judged by, where one is used.
     """
 
     landing: LandingModel = field(default_factory=LandingModel)
@@ -81,6 +84,7 @@ class Terms:
     buy_all_bps: int = 1_000
     random_bps: int = 200
     policy: Policy = POLICY
+    model_folder: Path | None = None
 
 
 def nothing_heard(told: Told) -> None:  # noqa: ARG001 - nobody follows
@@ -158,8 +162,9 @@ class _Play:
         guard = SigningGuard(signing_bounds(Settings(), is_local=True), clock)
         vault = UnsignedVault(LocalVault(MasterKey("backtest", bytes(32)), guard))
         supervision = load(SHIPPED, "paper")
+        rules = MarketRules(model=used_model(self.terms.model_folder))
         return TradingBot(
-            Adapters(store, paper, feed, NoHistory(), vault, clock),
+            Adapters(store, paper, feed, NoHistory(), vault, clock, market_rules=rules),
             self.terms.policy,
             supervision,
             self.terms.observe_s,
@@ -178,6 +183,14 @@ class _Play:
             if trio.current_time() >= deadline_s:
                 return
             await trio.sleep(DRAINED_EVERY_S)
+
+
+def used_model(folder: Path | None) -> ChosenModel:
+    """The model of a folder, or none; raises BotError for one that a bot would refuse: it would trade by the rules instead."""
+    chosen = chosen_model(folder)
+    if chosen.refused:
+        raise BotError(f"{folder}: the model is refused: {chosen.refused}")
+    return chosen
 
 
 def _unheard(line: str) -> None:  # noqa: ARG001 - nobody is at the console of a backtest

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from bot.backtest.market import read_market
 from bot.backtest.parameters import DEFAULT, ParameterSet
@@ -14,10 +17,21 @@ from bot.chain.paper_rules import LandingModel
 from tests.backtest.small_market import CROWD_SOL, MINT, START_MS, crowd, moved, riser, write
 
 SURE = Terms(landing=LandingModel(latency_ms=250, landing_bps=10_000, slots_min=1, slots_max=1), random_bps=0)
+FRAGMENT_MS = 480_000
 SPEND = DEFAULT.settings.snipe_max_lamports
 BUY_COST = 5_000 + DEFAULT.settings.fee_buy_lamports + DEFAULT.settings.tip_buy_lamports
 # A sale goes by every route at once, and tips nobody.
 SELL_COST = 5_000 + DEFAULT.settings.fee_sell_lamports
+
+
+class Held:
+    """Holds the process up at each moment, as pacing does, without a look at any clock: computes for a while."""
+
+    moments = 0
+
+    def __call__(self, at_ms: int) -> None:
+        self.moments += 1
+        sum(range(at_ms % 10_000))
 
 
 def played(path: Path, *sets: ParameterSet, terms: Terms = SURE) -> dict[str, Played]:
@@ -126,6 +140,18 @@ def test_a_set_fares_alone_as_it_does_beside_others(tmp_path: Path) -> None:
     beside = played(path, DEFAULT, large, terms=replace(SURE, buy_all_bps=10_000))
     assert beside["default"] == played(path)["default"]
     assert beside["large"].trades[0].paid_lamports > beside["default"].trades[0].paid_lamports
+
+
+@pytest.mark.skipif("BOT_SHARED_DATA" not in os.environ, reason="BOT_SHARED_DATA is not set: no recorded market here")
+def test_a_fragment_of_a_recorded_day_held_to_a_pace_gives_the_same_decisions_and_the_same_fills() -> None:
+    recorded = read_market(Path(os.environ["BOT_SHARED_DATA"]) / "market" / "sample_300_mints.csv.gz")
+    fragment = recorded.until(recorded.first_ms + FRAGMENT_MS)
+    terms = replace(Terms(), buy_all_bps=10_000)
+    held = Held()
+    paced = play(fragment, (DEFAULT,), terms, pace=held)
+    assert held.moments > 100
+    assert paced == play(fragment, (DEFAULT,), terms)
+    assert paced[1].trades
 
 
 def test_the_same_market_held_to_a_pace_gives_the_same_decisions_and_the_same_fills(tmp_path: Path) -> None:

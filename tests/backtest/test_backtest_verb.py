@@ -115,6 +115,7 @@ def test_more_processes_give_the_same_result(tmp_path: Path, capsys: pytest.Capt
         (["{market}", "--set", "a:stop_loss=1"], "did you mean"),
         (["{market}", "--report", "no/such/folder/page.html"], "cannot be written"),
         (["{market}", "--config", "none.toml"], "no such settings file"),
+        (["{market}", "--model", "no/such/model"], "the model is refused"),
         (["{market}", "--sample", "0"], "holds no token"),
     ],
 )

@@ -20,6 +20,7 @@ from bot import logs
 from bot.interpreter import tune_interpreter
 from tests.bench.admin import admin
 from tests.bench.analysis import analysis
+from tests.bench.backtest import backtest
 from tests.bench.crowd import crowd
 from tests.bench.entry import entry
 from tests.bench.flatten import flatten
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "features": features,
     "analysis": analysis,
     "model": model,
+    "backtest": backtest,
     "decode": decode,
     "positions": positions,
     "wallets": wallets,

@@ -48,7 +48,7 @@ class CountingTransport(InProcessTransport):
 class PaperWorld(World):
     """`asked` counts what all endpoints were asked for, by method, over all lives of the bot."""
 
-    model: LandingModel = SURE
+    landing: LandingModel = SURE
     asked: dict[str, int] = field(default_factory=dict)
 
     def adapters(self) -> Adapters:
@@ -57,7 +57,7 @@ class PaperWorld(World):
         stream = in_process_sources(self.chain, chain, self.clock)
         made = World.adapters(self)
         books = PaperBooks(made.store, START_LAMPORTS)
-        paper = PaperChain(chain, books, self.model, self.clock)
+        paper = PaperChain(chain, books, self.landing, self.clock)
         return replace(made, chain=paper, stream=stream, vault=UnsignedVault(self.vault), engines=None)
 
     async def user(self, handle: str, settings: UserSettings) -> tuple[User, Wallet]:
@@ -67,7 +67,7 @@ class PaperWorld(World):
         return user, (await self.store.wallets(user.id))[0]
 
 
-def paper_world(chain: InProcessChain, model: LandingModel = SURE) -> PaperWorld:
+def paper_world(chain: InProcessChain, landing: LandingModel = SURE) -> PaperWorld:
     """A world in profile paper whose clock follows trio's."""
     clock = virtual_clock(trio.current_time, epoch_ms=DEFAULT_GENESIS_TIME_S * 1000, seed=1)
-    return PaperWorld(chain, clock, model=model)
+    return PaperWorld(chain, clock, landing=landing)
