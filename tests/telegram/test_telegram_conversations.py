@@ -26,6 +26,7 @@ from bot.trading.units import LAMPORTS_PER_SOL, format_sol
 from tests.telegram.bot_api_schema import Schema
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import until
+from tests.telegram.guarded_commands import types_what_takes_a_code
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.telegram.test_telegram_paper import trades_on_paper
 from tests.telegram.wire_in_memory import client_in_memory
@@ -182,9 +183,7 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     told = await talk.asks("/diag", "[live] Your sniper is off; paused by nothing. /snipe_enable switches it on.")
     assert "For a token that you do not hold, in this order:" in told
     await talk.asks("/close_account", "To close it: /close_account yes")
-    await talk.asks("/totp", "Below is the key of your second factor")
-    await talk.asks("/withdraw", "You have allowed no address yet")
-    await talk.asks("/withdraw everything", "usage: /withdraw")
+    await types_what_takes_a_code(talk)
     await has_a_wallet_for_his_sniper(talk)
     wrong_ones = "/ai,/limit,/dca,/top 9,/close_account no,/wallets all,/deposit 1,/orders *,/health x,/version 9"
     for wrong in (*wrong_ones.split(","), "/diag \u202e"):
