@@ -66,6 +66,15 @@ def test_a_token_is_read_from_the_file_that_tells_most_and_a_trade_told_twice_co
     assert token.known.traders
 
 
+def test_a_segment_that_is_still_written_is_read_and_what_was_torn_is_not(tmp_path: Path) -> None:
+    market = told()
+    file_of(tmp_path, "2026-11-21T11-30-00-123Z.csv.open", [market.launch, *market.told])
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "2026.parquet").write_text("no end", "utf-8")
+    (token,) = read_market([tmp_path]).tokens()
+    assert len(token.trades) == 3
+
+
 def test_absurd_rows_are_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "absurd.csv"
     rows = ["M,1000,31", "M,2000,nan", "M,-5,32", "M,3000,1e30", ",4000,33", "M,x,34", "M,5000,0", "M,6000,32"]

@@ -16,7 +16,8 @@ from bot.trading.curve import INITIAL_REAL_TOKEN_RAW, INITIAL_VIRTUAL_QUOTE_LAMP
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.units import LAMPORTS_PER_SOL, TOKEN_DECIMALS
 
-ENDINGS = (".parquet", ".csv", ".csv.gz")
+ENDINGS = (".parquet", ".csv", ".csv.gz", ".csv.open")
+TORN = "torn"  # the folder of what a crash left unreadable, see docs/recording.md
 NEEDED = ("mint", "ts_ms", "v_sol")
 POOL = "PUMP_AMM"
 SLOT_MS = 400
@@ -121,7 +122,8 @@ def read_market(sources: Sequence[Path]) -> RecordedMarket:
 def _files(sources: Sequence[Path]) -> Iterator[Path]:
     for source in sources:
         if source.is_dir():
-            yield from sorted(path for path in source.rglob("*") if path.name.endswith(ENDINGS) and path.is_file())
+            found = (path for path in source.rglob("*") if path.name.endswith(ENDINGS) and path.parent.name != TORN)
+            yield from sorted(path for path in found if path.is_file())
         elif source.is_file():
             yield source
         else:
