@@ -30,7 +30,7 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.withdrawals import Withdrawals
 from bot.ports import Preview, Snipe, Submitted, UserStore, Wallet
 from bot.trading.failures import order_failure
-from bot.trading.intent import Context, Intent, Side, TradeRequest
+from bot.trading.intent import Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
 
@@ -64,7 +64,7 @@ class ExecutorDesk:
         """
         if refused := self.pipeline.refused_now(request):
             await trio.lowlevel.checkpoint()
-            return refused
+            return await self._unless_known(request, refused)
         return await self._turn(request, Trade(request, rung))
 
     async def snipe(self, request: TradeRequest, snipe: Snipe) -> Submitted | Refused:
@@ -89,15 +89,28 @@ class ExecutorDesk:
         """A turn of the wallet's executor for SOL that its user sends out; no pause keeps it out, only a freeze does."""
         if refused := self.withdrawals.refused_now(request):
             await trio.lowlevel.checkpoint()
-            return refused
+            return await self._unless_known(request, refused)
         return await self._turn(request, Withdraw(request, code))
+
+    async def _unless_known(self, request: TradeRequest, refused: Refused) -> Submitted | Refused:
+        """A refusal; of an order by hand that was given before, what it has become.
+
+        A command is done again where a kill came between its effect and its mark: whoever hears then that nothing was done gives
+        his order once more, and has it twice.
+        """
+        if request.context is Context.MANUAL_COMMAND:
+            with suppress(Unavailable):
+                known = await self.pipeline.store.intent_of(request.key)
+                if known is not None and known.state is not IntentState.PLANNED:
+                    return Submitted(known, f"this order exists already and is {known.state}")
+        return refused
 
     async def _turn(self, request: TradeRequest, message: Trade | Again | Close | Withdraw) -> Submitted | Refused:
         try:
             wallet = await self._wallet_of(request)
             supervisor = self.executors()
         except Unavailable as error:
-            return Refused("unavailable", f"{error}; nothing was done")
+            return await self._unless_known(request, Refused("unavailable", f"{error}; nothing was done"))
         executor_id = executor_of(request)
         if executor_id in self._closed:
             return Refused("busy", "this wallet's orders are being taken up anew; try again in a moment")

@@ -6,7 +6,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.runtime import Supervisor
 from bot.commands import BY_NAME
+from bot.errors import Unavailable
 from bot.ports import User
 from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.withdraw import Withdraw, WithdrawHandlers
@@ -115,6 +117,29 @@ async def test_a_withdrawal_that_is_done_again_after_a_kill_says_what_became_of_
         await talk.hears("1 SOL were sent")
         assert "It has left" in await _done(bot, talk, user, sent, "tg:901")
         assert lamports_at(talk, HOME) == 1_000_000_000
+
+
+async def test_an_order_that_is_done_again_while_the_bot_starts_is_not_told_to_be_nothing(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = rich_talk(58)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        await allowed(talk, device)
+        [user] = await talk.world.store.users()
+        sent = f"/withdraw 1 {HOME} {await device.next_code()}"
+        assert "Sent: 1 SOL" in await _done(bot, talk, user, sent, "tg:903")
+
+        def starting() -> Supervisor:
+            raise Unavailable("the bot is still starting")
+
+        monkeypatch.setattr(bot.desk, "executors", starting)
+        assert "Sent: this order exists already" in await _done(bot, talk, user, sent, "tg:903")
+        await talk.hears("1 SOL were sent")
+        assert "1 SOL to" in (told := await _done(bot, talk, user, sent, "tg:903"))
+        assert "It has left" in told
+        other = f"/withdraw 1 {HOME} {await device.next_code()}"
+        assert "nothing was done" in await _done(bot, talk, user, other, "tg:904")
 
 
 async def test_a_withdrawal_that_was_planned_before_a_kill_is_sent_when_it_is_done_again(

@@ -20,7 +20,7 @@ from bot.telegram.words import mode_label
 from bot.trading.followable import why_not_followed
 from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
 from bot.trading.risk_gate import Refused
-from bot.trading.units import BPS, AmountError, parse_sol, span
+from bot.trading.units import BPS, AmountError, format_sol, parse_sol, span
 
 ALL = "all"
 ADDRESSES_MAX = 10  # of one user
@@ -151,7 +151,9 @@ class WithdrawHandlers:
         )
         outcome = await self.withdraw_now(request, code)
         if isinstance(outcome, Submitted) and (ended := ended_words(outcome.intent)) is not None:
-            return Answer(f"{LIVE} You gave that order before: {outcome.text}. {ended}")
+            sent = outcome.intent.request
+            what = f"{format_sol(sent.spend_lamports)} SOL to {sent.to_address}"
+            return Answer(f"{LIVE} You gave that order before: {what}. {ended}")
         return told_of_order(wallet.mode, outcome)
 
 
