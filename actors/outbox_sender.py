@@ -15,8 +15,8 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import ChatUnavailable, Unavailable, Undeliverable
-from bot.ports import Messenger, OutboxMessage, Store, User
-from bot.trading.alerting import AlertLevel, level_of
+from bot.ports import Messenger, OutboxMessage, Pictures, Store, User
+from bot.trading.alerting import PICTURES, AlertLevel, level_of
 
 log = structlog.get_logger()
 
@@ -30,11 +30,15 @@ NOT_WANTED = "its reader has switched messages of this kind off"
 
 @dataclass(slots=True)
 class OutboxSender:
-    """`_busy` are the users who are being told something, `_resting` those who could not be, each with until when."""
+    """`pictures` draws what follows a message of those who want that; without it none does.
+
+    `_busy` are the users who are being told something, `_resting` those who could not be, each with until when.
+    """
 
     store: Store
     messenger: Messenger
     clock: Clock
+    pictures: Pictures | None = None
     _busy: set[str] = field(default_factory=set)
     _resting: dict[str, float] = field(default_factory=dict)
 
@@ -73,7 +77,7 @@ class OutboxSender:
         """One user's messages until one has to wait."""
         try:
             for message in messages:
-                await self._send(user, message, level_of(levels, message.kind))
+                await self._send(user, message, levels)
         except Unavailable as error:
             log.warning("outbox_delayed", user=user.id, reason=str(error))
             asked_s = error.retry_after_s if isinstance(error, ChatUnavailable) else None
@@ -81,7 +85,8 @@ class OutboxSender:
         finally:
             self._busy.discard(user.id)
 
-    async def _send(self, user: User, message: OutboxMessage, level: AlertLevel) -> None:
+    async def _send(self, user: User, message: OutboxMessage, levels: Mapping[str, AlertLevel]) -> None:
+        level = level_of(levels, message.kind)
         bound = log.bind(message=message.id, kind=message.kind, user=user.id, trace=message.trace_id)
         if level is AlertLevel.OFF:
             await self.messenger.amend(user, message)
@@ -95,6 +100,8 @@ class OutboxSender:
         else:
             await self.store.delivered(message.id, self.clock.now_ms())
             bound.info("message_sent")
+            if self.pictures is not None and levels.get(PICTURES) is AlertLevel.ON:
+                self.messenger.illustrate(user, message, self.pictures)
             return
         await self.store.undeliverable(message.id, why, self.clock.now_ms())
         bound.warning("message_undeliverable", reason=why)

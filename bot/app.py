@@ -27,7 +27,7 @@ from bot.api_keys import TELEGRAM, ApiKeys, read_keys
 from bot.away_news import AwayNews
 from bot.chain.endpoints import Endpoints
 from bot.chain.swaps import PumpWallets
-from bot.chat_door import chat_of, chats_of
+from bot.chat_door import chat_of, chats_of, telegram_messenger
 from bot.clock import system_clock
 from bot.compose import bind_cluster, known_people, market_rules, recording, scan_rule, telegram_token
 from bot.console import Console, ConsoleMessenger
@@ -77,7 +77,6 @@ from bot.supervision_sections import outage_rules
 from bot.supervision_verbs import SupervisionVerbs
 from bot.systemd import ServiceManager
 from bot.take_up import lease_keeper
-from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
 from bot.tellers import open_dollars, open_social, open_tellers
 from bot.tree import TradingBot
@@ -311,7 +310,7 @@ async def _run_tree(
         policy_of(options, clock, say),
         options.supervision,
         options.settings.trading.observe_s,
-        messenger if chat_api is None else TelegramMessenger(chat_api, messenger, book),
+        messenger if chat_api is None else telegram_messenger(chat_api, messenger, book, store),
         outage_rules(options.supervision),
         HaltFile(options.directory / HALT_FILE),
         Alarm(say, chat_api, options.settings.telegram.operator_chat_id),

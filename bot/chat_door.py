@@ -14,11 +14,11 @@ from bot.adapters import Chats
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
 from bot.execution.borne_out import BorneOut
 from bot.execution.message_book import MessageBook
-from bot.ports import SpareEdits
+from bot.ports import ChatApi, Messenger, SpareEdits, Store
 from bot.status import StatusBoard
 from bot.telegram.card_text import PositionFace
 from bot.telegram.chat import Chat
-from bot.telegram.gateway_door import TelegramDoor
+from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.handlers import (
     About,
@@ -49,6 +49,7 @@ from bot.telegram.handlers import (
     make_chat,
 )
 from bot.telegram.handlers.about import LOCAL
+from bot.telegram.own_pictures import OwnPictures
 from bot.telegram.read_quota import ReadQuota
 from bot.telegram.roles import role_of
 from bot.trace import Tracer
@@ -152,6 +153,11 @@ def chats_of(bot: TradingBot, api: PacedChat | None, chat: Chat, book: MessageBo
     if api is None:
         return None
     return Chats(api, TelegramDoor(bot.adapters.store, chat, book), cards_of(bot, api, book).run)
+
+
+def telegram_messenger(api: ChatApi, console: Messenger, book: MessageBook, store: Store) -> TelegramMessenger:
+    """Who tells users by themselves, in Telegram and on consoles."""
+    return TelegramMessenger(api, console, book, OwnPictures(store).of_message)
 
 
 def cards_of(bot: TradingBot, api: SpareEdits, book: MessageBook) -> PositionCards:

@@ -12,7 +12,7 @@ import structlog
 from bot.clock import Clock
 from bot.console_pictures import PictureShelf
 from bot.errors import BotError, Unavailable
-from bot.ports import OutboxMessage, Store, User, telegram_id_of
+from bot.ports import OutboxMessage, Pictures, Store, User, telegram_id_of
 from bot.telegram.chat import Chat, Incoming
 from bot.telegram.replies import message_text
 
@@ -47,6 +47,9 @@ class ConsoleMessenger:
 
     async def amend(self, user: User, message: OutboxMessage) -> None:
         """What a console has shown stays."""
+
+    def illustrate(self, user: User, message: OutboxMessage, pictures: Pictures) -> None:
+        """A console shows no pictures; it keeps those that somebody asks for."""
 
 
 def _as_asked(asked: str | None) -> str | None:

@@ -1,10 +1,11 @@
-"""What is kept of the market, measured and drawn beside the road of money. Nothing here is asked by what trades."""
+"""What is kept of the market, measured, drawn and reported beside the road of money. Nothing here is asked by what trades."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from actors.daily_report import DailyReport
 from actors.dollar_keeper import DollarKeeper
 from actors.hearsay_keeper import HearsayKeeper
 from actors.market_analyst import MarketAnalyst
@@ -42,6 +43,7 @@ class MarketData:
         self.model = EntryModel(adapters.market_rules.model, alert)
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
+        self._report = DailyReport(adapters.store, clock)
         self.drawer = None if begin is None else PictureDrawer(begin)
         self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)
 
@@ -99,5 +101,6 @@ class MarketData:
             "market_analyst": self._analyst.run,
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
+            "daily_report": self._report.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,
         }

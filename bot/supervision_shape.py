@@ -49,6 +49,7 @@ STATIC = (
     "dollar_keeper",
     "picture_drawer",
     "position_cards",
+    "daily_report",
     "hearsay_keeper",
 )
 MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})

@@ -237,7 +237,7 @@ class TradingBot:
             "halt_news": HaltNews(self.guard, store, clock).run,
             "position_cards": absent if chat is None else chat.cards,
             "sweeper": Sweeper(self.guard, store, self.adapters.vault, clock, self.desk.withdraw).run,
-            "outbox_sender": OutboxSender(store, self.messenger, clock).run,
+            "outbox_sender": OutboxSender(store, self.messenger, clock, self.market.drawer).run,
             "lease_keeper": lease,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,

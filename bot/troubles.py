@@ -52,6 +52,7 @@ FIXED = {
     "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),
     "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),
     "picture_drawer": ("the drawing of pictures", "trading goes on; answers come without their pictures"),
+    "daily_report": ("the reports of days and weeks", "trading goes on; /profit has what they say"),
     "position_cards": ("the cards of positions", "trading goes on; cards show what was so before"),
     "hearsay_keeper": (
         "what aggregators and people say of tokens",

@@ -31,6 +31,21 @@ class ChatPictures:
         if not self.pictures.show(recipe, partial(self._deliver, chat_id)):
             await self._say(chat_id, BUSY)
 
+    def follow(self, chat_id: int, recipe: Recipe) -> None:
+        """Have one that nobody asked for follow a message, without a sound; where none can be had nothing is said of it."""
+        if not self.pictures.show(recipe, partial(self._deliver_quietly, chat_id)):
+            log.info("picture_not_made", reason=BUSY)
+
+    async def _deliver_quietly(self, chat_id: int, outcome: bytes | str) -> None:
+        if isinstance(outcome, str):
+            log.info("picture_not_made", reason=outcome)
+            return
+        photo = Photo("picture.png", outcome)
+        try:
+            await until_taken(partial(self.api.send_photo, chat_id, photo, silent=True), PHOTO_S)
+        except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
+            log.warning("picture_lost", reason=str(error))
+
     async def _deliver(self, chat_id: int, outcome: bytes | str) -> None:
         if isinstance(outcome, str):
             await self._say(chat_id, outcome)

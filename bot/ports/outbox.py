@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.pictures import Pictures
 from bot.ports.users import User
 
 BROADCAST = "broadcast"  # the kind of what an admin tells everybody
@@ -51,3 +52,6 @@ class Messenger(Protocol):
 
     async def amend(self, user: User, message: OutboxMessage) -> None:
         """Let what was said of a message's order before read so, where that can be; nobody is told by it."""
+
+    def illustrate(self, user: User, message: OutboxMessage, pictures: Pictures) -> None:
+        """Have a picture follow a message that was handed over, where it has one; returns long before that."""

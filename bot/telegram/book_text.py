@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.clock import SpanUnit
 from bot.ports import ClosedSums, PeriodSums, ResultSums
 from bot.telegram.foreign import foreign
 from bot.telegram.token_text import age
-from bot.telegram.words import short
+from bot.telegram.words import mode_label, short
 from bot.trading.intent import Context
 from bot.trading.ledger import Account
 from bot.trading.position import Position
@@ -51,6 +52,19 @@ PROFIT_MEANS = (
     "That is what sales brought less what the sold tokens had cost, all fees included, and what orders took that traded"
     " nothing. What you still hold is not in it, see /performance."
 )
+
+
+def report_text(facts: Mapping[str, object]) -> str:
+    """What a day or a week that is over came to, out of a message's facts."""
+    sums = facts["sums"]
+    assert isinstance(sums, Mapping)
+    week = facts["unit"] == SpanUnit.WEEK.value
+    span = f"week from Monday {facts['first_day']}" if week else f"day {facts['first_day']}"
+    came_to = period_text(PeriodSums(**sums))
+    return (
+        f"{mode_label(str(facts['mode']))} Your {span}, in the time of {facts['zone']}, is over: {came_to}."
+        f" What you still hold is not in it. /profit {facts['unit']} has the ones before."
+    )
 
 
 def period_text(sums: PeriodSums) -> str:

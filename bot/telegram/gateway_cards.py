@@ -83,7 +83,7 @@ def buttons_of(message: OutboxMessage) -> tuple[Button, ...]:
     if message.kind == "monitor_lost" or (message.kind == "fill" and facts["side"] == "buy"):
         return (sell_button(str(facts["mint"]), str(facts.get("position_id", ""))),)
     if message.kind == "fill" and facts.get("position_closed"):
-        return (Button(f"Picture of {short(str(facts['mint']))}", f"/share {facts['mint']}"),)
+        return (Button(f"Picture of {short(str(facts['mint']))}", f"/share {facts.get('position_id', facts['mint'])}"),)
     return ()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable, Unavailable, Undeliverable
+from bot.execution.chat_pictures import ChatPictures
 from bot.execution.message_book import MessageBook
 from bot.ports import (
     ChatApi,
@@ -14,6 +16,8 @@ from bot.ports import (
     ChatReply,
     Messenger,
     OutboxMessage,
+    Pictures,
+    Recipe,
     ShownSecret,
     Subject,
     Topic,
@@ -114,12 +118,18 @@ class TelegramMessenger:
     """Implements `bot.ports.Messenger`: into the user's chat, and then to `console`, which hears of everything.
 
     Users without a Telegram id are the console's alone. The console goes second, so that a message that is tried
-    again is not shown there twice.
+    again is not shown there twice. `picture_of` says what a message's picture shows, None for one that has none.
     """
 
     api: ChatApi
     console: Messenger
     book: MessageBook
+    picture_of: Callable[[User, OutboxMessage], Recipe | None]
+
+    def illustrate(self, user: User, message: OutboxMessage, pictures: Pictures) -> None:
+        recipe = self.picture_of(user, message)
+        if user.telegram_id is not None and recipe is not None:
+            ChatPictures(self.api, pictures).follow(user.telegram_id, recipe)
 
     async def deliver(self, user: User, message: OutboxMessage, *, silent: bool = False) -> None:
         refused = None

@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from bot.clock import SpanUnit
+from bot.clock import SpanUnit, spans_until
 from bot.pictures.plain import Bar, PositionPicture, ProfitPicture
-from bot.ports import BookedEntry, PeriodSums, Token
+from bot.ports import BookedEntry, OutboxMessage, PeriodSums, Recipe, Store, Token, User
 from bot.telegram.book_text import reason_text
-from bot.trading.intent import Side
+from bot.telegram.words import int_of
+from bot.trading.intent import Mode, Side
 from bot.trading.ledger import Account, EntryKind
 from bot.trading.position import Position
 from bot.trading.units import counted
+
+# A moment after everything: a block's clock may stand ahead of ours, and what it made belongs to the last span.
+END_MS = 253_370_764_800_000
+SHOWN = {SpanUnit.DAY: 14, SpanUnit.WEEK: 8, SpanUnit.MONTH: 12}
+PAGE, PAGES = 1_000, 5  # entries of the ledger, newest first, among which those of a position are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPictures:
+    """Reads what they show."""
+
+    store: Store
+
+    def of_message(self, user: User, message: OutboxMessage) -> Recipe | None:
+        """What a message by itself is followed by: of a position that has closed, and of a report; None for any other."""
+        facts = message.payload
+        if message.kind == "fill" and facts.get("position_closed") and "position_id" in facts:
+            return partial(self._of_closed, str(facts["position_id"]))
+        if message.kind == "report":
+            mode, unit = Mode(str(facts["mode"])), SpanUnit(str(facts["unit"]))
+            last_ms = int_of(facts, "end_ms") - 1
+            return partial(self.of_profit, user.id, mode, unit, last_ms, int_of(facts, "end_ms"))
+        return None
+
+    async def _of_closed(self, position_id: str) -> PositionPicture:
+        position = await self.store.position(position_id)
+        if position is None:
+            raise LookupError("that position is gone")
+        return await self.of_position(position)
+
+    async def of_position(self, position: Position) -> PositionPicture:
+        """A closed position; raises LookupError where no sale of it stands in the books."""
+        rows: list[BookedEntry] = []
+        page = await self.store.booked(position.user_id, position.mode, PAGE)
+        for _ in range(PAGES):
+            rows += [row for row in page if row.entry.position_id == position.id]
+            if len(page) < PAGE or page[-1].at_ms < position.opened_at_ms:
+                break
+            page = await self.store.booked(position.user_id, position.mode, PAGE, page[-1].number)
+        token = await self.store.token(position.mint)
+        zone = (await self.store.settings(position.user_id)).timezone
+        return position_picture(position, token, rows, zone)
+
+    async def of_profit(
+        self, user_id: str, mode: Mode, unit: SpanUnit, until_ms: int, end_ms: int = END_MS
+    ) -> ProfitPicture:
+        """A bar for each of the latest spans, the last of which holds `until_ms` and counts up to `end_ms`."""
+        zone = (await self.store.settings(user_id)).timezone
+        spans = spans_until(until_ms, unit, SHOWN[unit], zone)
+        sums = await self.store.period_sums(user_id, mode, [*(span.start_ms for span in spans), end_ms])
+        return profit_picture(mode.value, zone, unit, [span.first_day for span in spans], sums)
 
 
 def profit_picture(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.telegram import halt_text, security_words, standing_text
-from bot.telegram.book_text import reason_text
+from bot.telegram.book_text import reason_text, report_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
 from bot.telegram.words import FOLLOWS, MOVED, int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
@@ -208,6 +208,7 @@ def _role_given(facts: Mapping[str, object]) -> str:
 _TEXTS = {
     "broadcast": _broadcast,
     "role_given": _role_given,
+    "report": report_text,
     "halted": halt_text.halted,
     "flattened": halt_text.flattened,
     "program_flattened": halt_text.program_flattened,

@@ -19,13 +19,15 @@ class AlertLevel(StrEnum):
 class AlertKind:
     """One kind as a user names it. `messages` are the kinds of outbox messages that belong to it.
 
-    What is about money can be made silent and never switched off: nobody is to lose any without hearing of it.
+    `unset` is the level of whoever has chosen none. What is about money can be made silent and never switched off: nobody is
+    to lose any without hearing of it.
     """
 
     name: str
     messages: tuple[str, ...]
     help: str
     is_money: bool
+    unset: AlertLevel = AlertLevel.ON
 
     @property
     def levels(self) -> tuple[AlertLevel, ...]:
@@ -36,6 +38,7 @@ class AlertKind:
 
 
 CARDS = "cards"
+PICTURES = "pictures"
 ALERT_KINDS: tuple[AlertKind, ...] = (
     AlertKind("fills", ("fill",), "what was bought and sold", is_money=True),
     AlertKind("failures", ("order_failed",), "orders that landed with an error and cost their fee", is_money=True),
@@ -81,7 +84,15 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=True,
     ),
     AlertKind("news", ("broadcast", "role_given"), "what admins tell everybody, and your role here", is_money=False),
+    AlertKind("reports", ("report",), "your result of a day and of a week, once each is over", is_money=False),
     AlertKind(CARDS, (), "the messages of what you hold, edited while its worth changes; on or off", is_money=False),
+    AlertKind(
+        PICTURES,
+        (),
+        "a picture below each message that closes a position and below each report; on or off",
+        is_money=False,
+        unset=AlertLevel.OFF,
+    ),
 )
 KIND_OF: dict[str, AlertKind] = {message: kind for kind in ALERT_KINDS for message in kind.messages}
 
@@ -92,5 +103,5 @@ def level_of(levels: Mapping[str, AlertLevel], message: str) -> AlertLevel:
     What nobody has set is on, and so is a message that belongs to no kind.
     """
     kind = KIND_OF.get(message)
-    level = AlertLevel.ON if kind is None else levels.get(kind.name, AlertLevel.ON)
+    level = AlertLevel.ON if kind is None else levels.get(kind.name, kind.unset)
     return AlertLevel.SILENT if level is AlertLevel.OFF and kind is not None and kind.is_money else level

@@ -11,7 +11,7 @@ import trio
 
 from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
 from bot.adapters import absent
-from bot.chat_door import cards_of, chat_of
+from bot.chat_door import cards_of, chat_of, telegram_messenger
 from bot.console import ConsoleMessenger
 from bot.execution.message_book import MessageBook
 from bot.execution.policy import Policy
@@ -125,7 +125,7 @@ async def bot_on_telegram(
     book = MessageBook(world.store, world.clock)
 
     def messenger(say) -> TelegramMessenger:
-        return TelegramMessenger(api, ConsoleMessenger(say), book)
+        return telegram_messenger(api, ConsoleMessenger(say), book, world.store)
 
     monkeypatch.setattr(virtual, "ConsoleMessenger", messenger)
     async with running_bot(world, policy=policy) as bot:

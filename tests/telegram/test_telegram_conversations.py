@@ -207,7 +207,7 @@ async def has_a_wallet_for_his_sniper(talk: Talk) -> None:
 
 async def hears_how_loudly_he_is_told(talk: Talk) -> None:
     told = await talk.asks("/alerts", "What you are told of, and how loudly:")
-    assert all(f"{kind.name} = on - " in told for kind in ALERT_KINDS)
+    assert all(f"{kind.name} = {kind.unset} - " in told for kind in ALERT_KINDS)
     await talk.asks("/alerts expired off", "expired = off: it does not come")
     await talk.asks(
         "/alerts fills off", "fills is about money, which is never off; /alerts fills silent takes its sound"
@@ -220,7 +220,7 @@ async def hears_how_loudly_he_is_told(talk: Talk) -> None:
     await talk.asks("/alerts \u202e*_` off", "there is no such kind; it is one of: fills, failures")
     await talk.asks("/alerts fills 99999999999", "there is no such level; it is one of: on, silent, off")
     await talk.asks("/alerts all off", "Not changed, because they are about money and never off: fills, failures")
-    await talk.asks("/alerts all on", "waiting, standing, exits, books, brakes, halts, news, cards = on")
+    await talk.asks("/alerts all on", "waiting, standing, exits, books, brakes, halts, news, reports, cards, pictures = on")
 
 
 async def hears_his_history(talk: Talk) -> None:

@@ -12,12 +12,12 @@ from trio.testing import MockClock
 
 from actors.outbox_sender import OutboxSender
 from actors.runtime import ChildSpec, Report, SupervisorSpec, open_supervisor
+from bot.chat_door import telegram_messenger
 from bot.console import ConsoleMessenger
 from bot.errors import Undeliverable
 from bot.execution.message_book import EDITED_MS, MessageBook
 from bot.ports import Button, ChatMessage, OutboxMessage, SealedKey, Store, Subject, Topic, User, Wallet
 from bot.storage.memory import MemoryStore
-from bot.telegram.gateway_door import TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.telegram.gateway_pacing import PacedChat
 from bot.telegram.words import FOLLOWS, MOVED
@@ -47,7 +47,9 @@ class Post:
     def begin_another_life(self) -> None:
         """What a process keeps in its memory is gone."""
         self.book = MessageBook(self.store, self.clock)
-        self.messenger = TelegramMessenger(PacedChat(self.telegram), ConsoleMessenger(self.console.append), self.book)
+        self.messenger = telegram_messenger(
+            PacedChat(self.telegram), ConsoleMessenger(self.console.append), self.book, cast(Store, self.store)
+        )
 
     async def enrol(self, name: str, telegram_id: int | None) -> User:
         user = User(f"u-{name}", name, telegram_id, Mode.LIVE, "consent")
@@ -336,7 +338,9 @@ async def test_a_result_is_told_while_nothing_can_be_looked_up(autojump_clock: M
     database = CutStore(post.store)
     database.is_away = True
     book = MessageBook(cast(Store, database), post.clock)
-    messenger = TelegramMessenger(PacedChat(post.telegram), ConsoleMessenger(post.console.append), book)
+    messenger = telegram_messenger(
+        PacedChat(post.telegram), ConsoleMessenger(post.console.append), book, cast(Store, database)
+    )
     await messenger.deliver(ada, await post.owe(ada))
     assert post.told(ADA) == ["1"]
 

@@ -31,7 +31,7 @@ class AlertHandlers:
         user = known(incoming)
         if not arguments:
             levels = (await self.store.alert_levels([user.id])).get(user.id, {})
-            lines = [f"{kind.name} = {levels.get(kind.name, AlertLevel.ON)} - {kind.help}" for kind in ALERT_KINDS]
+            lines = [f"{kind.name} = {levels.get(kind.name, kind.unset)} - {kind.help}" for kind in ALERT_KINDS]
             return "\n".join(
                 [
                     "What you are told of, and how loudly:",
@@ -45,7 +45,7 @@ class AlertHandlers:
         kinds, level = _kinds(arguments[0].lower()), _level(arguments[1].lower())
         allowed = [kind for kind in kinds if level in kind.levels]
         if not allowed and not kinds[0].is_money:
-            raise UsageError(f"{kinds[0].name} is on or off: an edited message makes no sound")
+            raise UsageError(f"{kinds[0].name} is on or off: it makes no sound of its own")
         if not allowed:
             raise UsageError(
                 f"{kinds[0].name} is about money, which is never off; /{command.name} {kinds[0].name} silent takes its sound"

@@ -9,7 +9,6 @@ from functools import partial
 
 from bot.clock import Clock, SpanUnit, day_of, spans_until
 from bot.commands import Command
-from bot.pictures.plain import PositionPicture, ProfitPicture
 from bot.ports import BookedEntry, Document, PeriodSums, Store, User
 from bot.telegram.book_text import (
     PROFIT_MEANS,
@@ -23,7 +22,7 @@ from bot.telegram.book_text import (
 from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.history_text import history_line, table, table_words
-from bot.telegram.own_pictures import position_picture, profit_picture
+from bot.telegram.own_pictures import END_MS, SHOWN, OwnPictures
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.replies import position_line
 from bot.telegram.words import mode_label, short
@@ -33,14 +32,11 @@ from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
 from bot.trading.units import counted, format_sol
 
-# A moment after everything: a block's clock may stand ahead of ours, and what it made belongs to the last span.
-END_MS = 253_370_764_800_000
 REASONS_SHOWN = 20
 HISTORY_SHOWN, HISTORY_MOST = 10, 50
 TABLE_PAGE, TABLE_MOST = 1_000, 20_000
-SHARED_SEARCHED, SHARED_PAGES = 200, 5
+SHARED_SEARCHED = 200
 READS_MAX = 3  # of books that go on being written
-SHOWN = {SpanUnit.DAY: 14, SpanUnit.WEEK: 8, SpanUnit.MONTH: 12}
 _COUNT = re.compile(r"[0-9]{1,3}")
 IN_WORDS = {SpanUnit.DAY: "today", SpanUnit.WEEK: "this week", SpanUnit.MONTH: "this month"}
 
@@ -94,20 +90,19 @@ class BookHandlers:
     store: Store
     clock: Clock
 
+    @property
+    def pictures(self) -> OwnPictures:
+        """What follows /profit and /share."""
+        return OwnPictures(self.store)
+
     async def profit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         asked = await asked_books(self.store, incoming, arguments)
         unit = _unit(asked, command)
         lines = await (self._overview(asked) if unit is None else self._listed(asked, unit))
         text = "\n".join([*lines, PROFIT_MEANS, *asked.elsewhere(command)])
-        return Answer(text, picture=partial(self._profit_picture, asked, unit or SpanUnit.DAY))
-
-    async def _profit_picture(self, asked: Asked, unit: SpanUnit) -> ProfitPicture:
-        """A bar for each span that a list of them has."""
-        zone = asked.settings.timezone
-        spans = spans_until(self.clock.now_ms(), unit, SHOWN[unit], zone)
-        bounds = [*(span.start_ms for span in spans), END_MS]
-        sums = await self.store.period_sums(asked.user.id, asked.mode, bounds)
-        return profit_picture(asked.mode.value, zone, unit, [span.first_day for span in spans], sums)
+        until_ms = self.clock.now_ms()
+        picture = partial(self.pictures.of_profit, asked.user.id, asked.mode, unit or SpanUnit.DAY, until_ms)
+        return Answer(text, picture=picture)
 
     async def _overview(self, asked: Asked) -> list[str]:
         now_ms, zone = self.clock.now_ms(), asked.settings.timezone
@@ -256,19 +251,7 @@ class BookHandlers:
             f"{position_line(position, None, None)}. Its picture follows; it names the mode and the token, and neither you nor"
             " an address of yours."
         )
-        return Answer(told, picture=partial(self._position_picture, user, position))
-
-    async def _position_picture(self, user: User, position: Position) -> PositionPicture:
-        rows: list[BookedEntry] = []
-        page = await self.store.booked(user.id, position.mode, TABLE_PAGE)
-        for _ in range(SHARED_PAGES):
-            rows += [row for row in page if row.entry.position_id == position.id]
-            if len(page) < TABLE_PAGE or page[-1].at_ms < position.opened_at_ms:
-                break
-            page = await self.store.booked(user.id, position.mode, TABLE_PAGE, page[-1].number)
-        token = await self.store.token(position.mint)
-        zone = (await self.store.settings(user.id)).timezone
-        return position_picture(position, token, rows, zone)
+        return Answer(told, picture=partial(self.pictures.of_position, position))
 
     async def performance(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         asked = await asked_books(self.store, incoming, arguments)
