@@ -17,7 +17,7 @@ from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.storage.memory import MemoryStore
 from bot.storage.spool_codec import Sent, Signed, scan
-from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Side
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Context, Intent, IntentState, Side
 from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from bot.tree import TradingBot
@@ -182,7 +182,20 @@ class Safety:
         ]
         cost = sum(row.cost_lamports for row in held if row.mint == request.mint)
         coming = {row.request.mint for row in others if row.request.side is Side.BUY} - {row.mint for row in held}
+        mine = {
+            Context.MANUAL_COMMAND: settings.manual_max_trade_lamports,
+            Context.AUTOMATED: settings.auto_max_trade_lamports,
+        }.get(request.context)
+        alike = sum(row.request.spend_lamports for row in others if row.request.context is request.context)
+        a_day = {
+            Context.MANUAL_COMMAND: settings.manual_daily_spend_lamports,
+            Context.SNIPER: settings.sniper_daily_spend_lamports,
+            Context.AUTOMATED: settings.auto_daily_spend_lamports,
+        }.get(request.context)
         sizes = {
+            "a trade of this kind": (request.spend_lamports, request.spend_lamports if mine is None else mine),
+            "a day of this kind": (request.spend_lamports + alike, 2**63 if a_day is None else a_day),
+            "positions of the user": (len(held) + len(coming) + 1, settings.max_positions or 2**63),
             "trade": (request.spend_lamports, min(settings.max_trade_lamports, ceilings.max_trade_lamports)),
             "position": (
                 cost + request.spend_lamports,

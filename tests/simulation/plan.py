@@ -5,8 +5,8 @@ A plan is drawn whole before anything runs, so that the same seed plays the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from random import Random
 
@@ -57,6 +57,8 @@ class Kind(Enum):
     CROWD_SELLS = auto()
     BUY = auto()
     SELL = auto()
+    STANDS = auto()  # the user has an order wait for a price, or come again
+    TAKES_BACK = auto()  # he takes the newest of those back
     REPEAT = auto()  # the user sends his last order once more
     PANIC = auto()
     PAUSE = auto()
@@ -92,8 +94,8 @@ class Kind(Enum):
 class Event:
     """One thing that happens `at_s` seconds after the start. Which of the other fields count depends on the kind.
 
-    `amount` is lamports of a buy, basis points of a sale, milliseconds of a delay, slots of a fork, or the number of a
-    call or a record. `lost_percent` of what a fork takes back never lands again.
+    `amount` is lamports of a buy, basis points of a sale or of a fresh curve's price, milliseconds of a delay, slots of a
+    fork, or the number of a call or a record. `lost_percent` of what a fork takes back never lands again.
     """
 
     at_s: float
@@ -140,6 +142,9 @@ def plan_of(seed: int) -> Plan:
     events += _engine(Random(f"{seed}/engine"))
     events += _left_empty(Random(f"{seed}/accounts"), len(users), tokens)
     events += _weather(Random(f"{seed}/weather"))
+    events += _standing(Random(f"{seed}/standing"), len(users), tokens)
+    events += _creator(Random(f"{seed}/creator"), [event for event in events if event.kind is Kind.LAUNCH])
+    users = tuple(_more_settings(Random(f"{seed}/settings {number}"), one) for number, one in enumerate(users))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
 
@@ -158,6 +163,25 @@ def _settings(draw: Random) -> UserSettings:
         snipe_enabled=draw.random() < 0.6,
         snipe_max_daily=draw.choice((1, 10)),
         on_critical=draw.choice((FLATTEN, FLATTEN, HOLD)),
+    )
+
+
+def _more_settings(draw: Random, settings: UserSettings) -> UserSettings:
+    """What a user may have beside: an exit when those who made the token empty it, and limits of one way to buy."""
+    tenth = LAMPORTS_PER_SOL // 10
+    return replace(
+        settings,
+        anti_rug=draw.random() < 0.5,
+        anti_rug_share_bps=draw.choice((50, 200, 2_000)),
+        max_positions=draw.choice((None, None, 1, 3)),
+        manual_max_trade_lamports=draw.choice((None, None, tenth // 4)),
+        auto_max_trade_lamports=draw.choice((None, tenth // 4, tenth)),
+        manual_max_positions=draw.choice((None, None, 1)),
+        sniper_max_positions=draw.choice((None, None, 1)),
+        auto_max_positions=draw.choice((None, None, 1)),
+        manual_daily_spend_lamports=draw.choice((None, None, 2 * tenth)),
+        sniper_daily_spend_lamports=draw.choice((None, None, tenth)),
+        auto_daily_spend_lamports=draw.choice((None, None, tenth)),
     )
 
 
@@ -204,6 +228,34 @@ def _orders(draw: Random, users: int, tokens: int) -> Iterator[Event]:
         yield Event(at_s, kind, user=user, token=token, amount=amount)
         if draw.random() < 0.4:
             yield Event(at_s + draw.choice((0.0, 0.3, 6.0)), Kind.REPEAT, user=user)
+
+
+def _standing(draw: Random, users: int, tokens: int) -> Iterator[Event]:
+    """Orders that wait for a price about that of a fresh curve, or are repeated; some are taken back."""
+    for _ in range(draw.choice((0, 0, 2, 5))):
+        at_s, user, token = _moment(draw), draw.randrange(users), draw.randrange(tokens)
+        yield Event(
+            at_s,
+            Kind.STANDS,
+            user=user,
+            token=token,
+            trader=draw.randrange(3),
+            amount=draw.choice((5_000, 10_500, 30_000)),
+        )
+        if draw.random() < 0.4:
+            yield Event(round(at_s + draw.uniform(0, 12), 2), Kind.TAKES_BACK, user=user)
+
+
+def _creator(draw: Random, launches: Sequence[Event]) -> Iterator[Event]:
+    """Creators who buy of their own token, and leave it again."""
+    for launch in launches:
+        if draw.random() < 0.5:
+            continue
+        at_s = launch.at_s + draw.uniform(0.5, 2)
+        lamports = draw.randint(1, 20) * LAMPORTS_PER_SOL // 10
+        yield Event(round(at_s, 2), Kind.CROWD_BUYS, token=launch.token, trader=CREATOR, amount=lamports)
+        if draw.random() < 0.8:
+            yield Event(round(at_s + draw.uniform(2, 25), 2), Kind.CROWD_SELLS, token=launch.token, trader=CREATOR)
 
 
 def _people(draw: Random, users: int) -> Iterator[Event]:

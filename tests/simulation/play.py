@@ -27,6 +27,7 @@ from tests.simulation.doors import Life
 from tests.simulation.liveness import unwell
 from tests.simulation.outsiders import moves_outside
 from tests.simulation.plan import CREATOR, TRADERS, TROUBLE_S, Event, Kind, Plan
+from tests.simulation.standing import stands, takes_back
 from tests.simulation.troubles import BugAtCall, BugError, DeathAtAppend, DeathAtCall, StoreTrouble
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
@@ -36,8 +37,7 @@ from tests.whole.virtual import default_rules
 log = structlog.get_logger()
 
 WELL_WITHIN_S = 300.0  # an order that never lands is proven expired after about 80 s
-FLAT_WITHIN_S = 150.0
-LOOK_S = 0.5
+FLAT_WITHIN_S, LOOK_S = 150.0, 0.5
 BOOT_REST_S = 1.0  # between a boot that failed and the next
 CLOSED_AFTER_S = 5.0
 DWELL_MS = 1_000  # it doubles with each relapse
@@ -249,6 +249,10 @@ class Simulation:
             Kind.BUY: partial(self._order, event),
             Kind.SELL: partial(self._order, event),
             Kind.REPEAT: partial(self._repeat, event.user),
+            Kind.STANDS: partial(
+                stands, self.world, self.bot, self.users[event.user], self.tokens.get(event.token), event
+            ),
+            Kind.TAKES_BACK: partial(takes_back, self.world, self.bot, user),
             Kind.PANIC: partial(self._paused, ("panic", user.id)),
             Kind.PAUSE: partial(self._paused, ("paused", user.id)),
             Kind.RESUME: partial(self._resumed, user.id),

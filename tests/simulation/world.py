@@ -17,10 +17,12 @@ from solders.keypair import Keypair
 
 from bot.adapters import Adapters
 from bot.chain.addresses import LANDMARK
+from bot.chain.chain_news import EndpointNews
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
 from bot.chain.pump_chain import PumpChain
+from bot.chain.raced_news import RacedNews
 from bot.chain.routed_chain import RoutedChain
 from bot.chain.rpc import RpcClient
 from bot.chain.subscriptions import OwnSubscriptions
@@ -46,6 +48,7 @@ from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.vault.vault_samples import guard
 from tests.whole.virtual import MASTER_KEY, World, living_bot
 
+NEWS_MAX = 12  # accounts and signatures that one connection tells of
 ENDPOINTS = (1, 2)  # the bot's; the first one of all never lies
 RPC_DEADLINE_S = 2.5
 Body = Callable[[TradingBot], Awaitable[None]]
@@ -103,6 +106,7 @@ class DoorWorld(World):
             OwnSubscriptions(InProcessSubscriptions(self.chain, number), partial(endpoints.refuses, place))
             for place, number in enumerate(ENDPOINTS)
         ]
+        raced = RacedNews(subscriptions, endpoints.newest_slot, silence_s=2)
         database = cast(Store, Door("database", self.store, self.life))
         self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life))
         adapters = Adapters(
@@ -125,6 +129,7 @@ class DoorWorld(World):
             clock=self.clock,
             spool=self.spooled,
             engines=engines,
+            news=EndpointNews(raced, most=NEWS_MAX, others=False),
         )
         return adapters, endpoints
 
