@@ -220,7 +220,9 @@ async def hears_how_loudly_he_is_told(talk: Talk) -> None:
     await talk.asks("/alerts \u202e*_` off", "there is no such kind; it is one of: fills, failures")
     await talk.asks("/alerts fills 99999999999", "there is no such level; it is one of: on, silent, off")
     await talk.asks("/alerts all off", "Not changed, because they are about money and never off: fills, failures")
-    await talk.asks("/alerts all on", "waiting, standing, exits, books, brakes, halts, news, reports, cards, pictures = on")
+    await talk.asks(
+        "/alerts all on", "waiting, standing, exits, books, brakes, halts, news, reports, cards, pictures = on"
+    )
 
 
 async def hears_his_history(talk: Talk) -> None:
