@@ -68,6 +68,7 @@ def test_what_sells_or_shows_what_can_be_sold_costs_nothing() -> None:
     assert {name for name in FREE if BY_NAME[name].credits} == set()
     assert {one.name for one in COMMANDS if one.credits} == {
         "wallet",
+        "ai",
         "buy",
         "open",
         "balance",
