@@ -14,7 +14,7 @@ from bot.clock import Clock
 from bot.compose import usd_url
 from bot.local_chain import LocalChainAddress
 from bot.market import birdeye, dexscreener, discord, ratings, reddit, twitter
-from bot.market.birdeye import BirdeyeOverview, BirdeyeSecurity
+from bot.market.birdeye import birdeye_overview, birdeye_security
 from bot.market.dexscreener import DexScreener
 from bot.market.discord import Discord
 from bot.market.reddit import Reddit, Token
@@ -48,7 +48,7 @@ async def open_tellers(
 
             fetch = WebFetch(client, tokens_url, birdeye.NAME, clock, headers)
             pace = Pace(1 / (LOCAL_REQUESTS_PER_S if key is None else chosen.birdeye.requests_per_s))
-            tellers += [BirdeyeOverview(fetch, pace), BirdeyeSecurity(fetch, pace)]
+            tellers += [birdeye_overview(fetch, pace), birdeye_security(fetch, pace)]
         yield tuple(tellers)
 
 

@@ -5,7 +5,8 @@ Each answer is an envelope of `success` and `data`; the key goes as the header `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -66,38 +67,33 @@ _overview = msgspec.json.Decoder(OverviewAnswer)
 _security = msgspec.json.Decoder(SecurityAnswer)
 
 
-class BirdeyeOverview:
-    """Implements `Teller`: prices, trades and holders. `pace` is shared by all that one key asks."""
+@dataclass(frozen=True, slots=True)
+class Birdeye:
+    """Implements `Teller`: one of its questions, of one token at a time. `pace` is shared by all that one key asks."""
 
-    name = NAME
-    at_once = 1
-    fresh_ms = OVERVIEW_FRESH_MS
-
-    def __init__(self, fetch: Fetch, pace: Pace) -> None:
-        self._fetch, self._pace = fetch, pace
-
-    async def ask(self, mints: Sequence[str]) -> Mapping[str, Hearsay]:
-        [mint] = mints
-        await self._pace.turn()
-        said = overview_of(await self._fetch.get(f"/defi/token_overview?{urlencode({'address': mint})}"))
-        return {} if said is None else {mint: said}
-
-
-class BirdeyeSecurity:
-    """Implements `Teller`: what can be done to the mint and its holders."""
-
-    name = f"{NAME} on its mint"
-    at_once = 1
-    fresh_ms = SECURITY_FRESH_MS
-
-    def __init__(self, fetch: Fetch, pace: Pace) -> None:
-        self._fetch, self._pace = fetch, pace
+    fetch: Fetch
+    pace: Pace
+    name: str
+    path: str
+    fresh_ms: int
+    read: Callable[[bytes], Hearsay | None]
+    at_once: int = 1
 
     async def ask(self, mints: Sequence[str]) -> Mapping[str, Hearsay]:
         [mint] = mints
-        await self._pace.turn()
-        said = security_of(await self._fetch.get(f"/defi/token_security?{urlencode({'address': mint})}"))
+        await self.pace.turn()
+        said = self.read(await self.fetch.get(f"{self.path}?{urlencode({'address': mint})}"))
         return {} if said is None else {mint: said}
+
+
+def birdeye_overview(fetch: Fetch, pace: Pace) -> Birdeye:
+    """Prices, trades and holders."""
+    return Birdeye(fetch, pace, NAME, "/defi/token_overview", OVERVIEW_FRESH_MS, overview_of)
+
+
+def birdeye_security(fetch: Fetch, pace: Pace) -> Birdeye:
+    """What can be done to the mint and its holders."""
+    return Birdeye(fetch, pace, f"{NAME} on its mint", "/defi/token_security", SECURITY_FRESH_MS, security_of)
 
 
 def overview_of(body: bytes) -> Hearsay | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.errors import HearsayUnavailable
 from bot.localnet.inprocess import InProcessChain, NodeUnreachable, TooManyRequests
-from bot.market.birdeye import BirdeyeOverview, BirdeyeSecurity
+from bot.market.birdeye import birdeye_overview, birdeye_security
 from bot.market.dexscreener import DexScreener
 from bot.market.web import ANSWER_BYTES_MAX, Pace
 from bot.ports import Hearsay, Teller
@@ -34,4 +34,4 @@ def in_process_tellers(chain: InProcessChain) -> tuple[Teller[Hearsay], ...]:
     """All of the chain's."""
     birdeye, pace = InProcessFetch(chain, "birdeye"), Pace(0.2)
     pairs = DexScreener(InProcessFetch(chain, "dexscreener"), Pace(0.2))
-    return (pairs, BirdeyeOverview(birdeye, pace), BirdeyeSecurity(birdeye, pace))
+    return (pairs, birdeye_overview(birdeye, pace), birdeye_security(birdeye, pace))

@@ -17,7 +17,7 @@ from bot.errors import HearsayUnavailable
 from bot.localnet.doors.http import AskedDoor
 from bot.localnet.faults import DEXSCREENER_DOWN, FaultTable
 from bot.market import birdeye, dexscreener
-from bot.market.birdeye import BirdeyeSecurity, overview_of, security_of
+from bot.market.birdeye import birdeye_security, overview_of, security_of
 from bot.market.dexscreener import DexScreener, hearsay_of, is_plain_https
 from bot.market.web import ANSWER_BYTES_MAX, Pace, WebFetch, open_web_client
 from bot.ports import Hearsay, MintWord, Span
@@ -202,7 +202,7 @@ async def test_over_the_wire_paths_keys_refusals_and_floods() -> None:
                 client, url, birdeye.NAME, system_clock(), lambda: {"X-API-KEY": "secret-key", "x-chain": "solana"}
             )
             with pytest.raises(HearsayUnavailable, match="Birdeye: its answer is not") as refused:
-                await BirdeyeSecurity(key, Pace(0)).ask([MINT])
+                await birdeye_security(key, Pace(0)).ask([MINT])
             assert "secret-key" not in str(refused.value)
             assert (asked[-1][0], asked[-1][1]["x-api-key"]) == (f"/defi/token_security?address={MINT}", "secret-key")
             body[0] = b" " * (ANSWER_BYTES_MAX + 1)
