@@ -92,6 +92,8 @@ class Safety:
                 self._reaches_the_rows(call)
             elif call.port == "journal":
                 self._may_be_recorded(call.arguments[0])
+            elif call.method in {"plan_closing", "plan_withdrawal"}:
+                self._born.setdefault(call.named["intent_id"], self.life_number)
             elif call.method == "admit":
                 self._born.setdefault(call.named["intent_id"], self.life_number)
                 self._paused[call.named["intent_id"]] = self.covered(call.arguments[0].user_id)
