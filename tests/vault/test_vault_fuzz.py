@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from bot.trading.intent import Side
 from bot.vault import guard, policy
 from bot.vault.day_book import DayBook
+from bot.vault.exports import Exports
 from tests.vault.fuzz.robbery import Robbed, rob
 
 REQUESTS = 1_500
@@ -34,6 +35,14 @@ async def test_a_policy_with_a_hole_is_robbed(
     monkeypatch.setattr(policy, hole, lambda *_: (Side.SELL, 0))
     with pytest.RaisesGroup(Robbed, flatten_subgroups=True):
         await rob(1, FOUND_WITHIN, tmp_path)
+
+
+async def test_a_vault_that_does_not_ask_when_a_key_was_wanted_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Exports, "judge", lambda *_: None)
+    with pytest.RaisesGroup(pytest.RaisesExc(Robbed, match="a key is handed out"), flatten_subgroups=True):
+        await rob(1, 4 * FOUND_WITHIN, tmp_path)
 
 
 async def test_a_vault_that_forgets_what_its_days_took_is_robbed(

@@ -23,7 +23,7 @@ from bot.localnet.accounts import Account
 from bot.ports import SealedKey, Signing, Wallet
 from bot.trading.intent import Mode
 from bot.trading.units import LAMPORTS_PER_SOL as SOL
-from bot.vault import protocol
+from bot.vault import protocol, totp
 from bot.vault.code_book import CodeBook
 from bot.vault.day_book import DAY_MS
 from bot.vault.envelope import seal
@@ -44,7 +44,11 @@ DAY_LAMPORTS = 4 * SOL  # less than somebody takes in a day whom nobody counts
 MASTER = MasterKey("fuzz", bytes(range(32)))
 MESSAGE_COSTS = 5_000 + BOUNDS.fee_lamports + BOUNDS.tip_lamports
 BOUNDS_HERE = replace(
-    BOUNDS, day_lamports=DAY_LAMPORTS, day_costs_lamports=DAY_LAMPORTS // 4, address_delay_ms=DELAY_MS
+    BOUNDS,
+    day_lamports=DAY_LAMPORTS,
+    day_costs_lamports=DAY_LAMPORTS // 4,
+    address_delay_ms=DELAY_MS,
+    export_delay_ms=DELAY_MS,
 )
 FREE = frozenset({at.TOKEN_PROGRAM, at.TOKEN_2022_PROGRAM})
 DELEGATE, CLOSER = slice(72, 76), slice(129, 133)
@@ -164,9 +168,14 @@ async def rob(seed: int, requests: int, folder: Path) -> Counter[str]:
             if begun % DAY_OF_REQUESTS == 0:
                 lives.moment[0] += DAY_MS
                 robbery.next_day()
+                if safe.frozen:
+                    await _withdrawals(ours, robbery, safe, [safe.thaws()])
+                    lives.moment[0] += totp.STEP_MS
                 await _withdrawals(ours, robbery, safe, [safe.honest()])
+            elif (begun + LIFE_OF_REQUESTS) % DAY_OF_REQUESTS == 0:
+                await _withdrawals(ours, robbery, safe, [protocol.Freeze(safe.row)])
             for done in range(begun, min(begun + LIFE_OF_REQUESTS, requests), protocol.BATCH_MAX):
-                await _one_batch(ours, robbery, thief, min(protocol.BATCH_MAX, requests - done) - WITHDRAWALS)
+                await _one_batch(ours, robbery, safe, thief, min(protocol.BATCH_MAX, requests - done) - WITHDRAWALS)
                 rows, bent = _rows(market), thief.attack().message
                 attacks = [safe.attack(draw, rows, bent) for _ in range(min(WITHDRAWALS, requests - done))]
                 await _withdrawals(ours, robbery, safe, attacks)
@@ -174,7 +183,7 @@ async def rob(seed: int, requests: int, folder: Path) -> Counter[str]:
     return robbery.seen
 
 
-async def _one_batch(stream: trio.abc.Stream, robbery: Robbery, thief: Thief, count: int) -> None:
+async def _one_batch(stream: trio.abc.Stream, robbery: Robbery, safe: Safe, thief: Thief, count: int) -> None:
     rows = _rows(robbery.market)
     attacks = [thief.attack() for _ in range(count)]
     asked: list[protocol.Request] = [
@@ -186,6 +195,8 @@ async def _one_batch(stream: trio.abc.Stream, robbery: Robbery, thief: Thief, co
     assert len(answers) == count
     for attack, answer in zip(attacks, answers, strict=True):
         if isinstance(answer, protocol.Signed):
+            if safe.frozen:
+                raise Robbed("a frozen wallet trades")
             robbery.judge(attack, answer.signature)
         else:
             assert isinstance(answer, protocol.Refused), answer

@@ -1,7 +1,7 @@
-"""What somebody tries with withdrawals who holds the socket, every row, and every code that was ever used or shown to him.
+"""What somebody tries with withdrawals, exports and sweeps who holds the socket, every row, and every code that was used.
 
-The victim has allowed one address, long ago, and sends SOL there once a day. Whoever else gets a signature, or allows or
-replaces anything without a code that nobody has used, has robbed him.
+The victim has allowed one address and one safe address, long ago, and sends SOL once a day; his wallet is frozen now and then.
+Whoever else gets a signature or a key, or allows or replaces anything without a code that nobody has used, has robbed him.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ from bot.chain.transfers import build_transfer
 from bot.ports import SealedKey, SealedNote, TransferOrder, Wallet
 from bot.vault import protocol, totp
 from bot.vault.day_book import DAY_MS
+from bot.vault.exports import CODE_WITHIN_MS
 from bot.vault.local_vault import LocalVault
 from bot.vault.protocol import note_of
 
 DELAY_MS = 10_000 * DAY_MS  # longer than a run, so that whatever a thief has allowed never counts
-HOME, HIDEOUT = Pubkey(bytes([55]) * 32), Pubkey(bytes([66]) * 32)
+HOME, HIDEOUT, REFUGE = (Pubkey(bytes([number]) * 32) for number in (55, 66, 44))
+OF_EACH, BASE = (
+    5,
+    12,
+)  # notes: codes, address, unconfirmed codes, safe address, demand; then both pages' unlocking notes
 USER, THIEF = "ada", "eve"
 
 
@@ -40,24 +45,41 @@ class Safe:
     used: list[str] = field(default_factory=list)
     last_step: int = 0
     sent: int = 0
+    frozen: bool = False
 
     @property
     def current(self) -> SealedNote:
         return self.notes[0]
 
     async def open(self, vault: LocalVault, keys: Sequence[SealedKey]) -> None:
-        """The victim and the thief have each a second factor, and an address that counts."""
-        for wallet, key, target in ((self.wallet, keys[0], HOME), (self.thief, keys[1], HIDEOUT)):
+        """The victim and the thief have each a second factor, two addresses that count, and a page with their own key."""
+        secrets: list[bytes] = []
+        for wallet, key, targets in (
+            (self.wallet, keys[0], (HOME, REFUGE)),
+            (self.thief, keys[1], (HIDEOUT, HIDEOUT)),
+        ):
             made = await vault.new_code(wallet.user_id, None, "")
             secret = b32decode(made.key)
-            step = self.moment[0] // totp.STEP_MS
-            note = await vault.confirm_code(wallet.user_id, made.pending, totp.code_at(secret, step))
-            given = await vault.allow(wallet, key, str(target), note, totp.code_at(secret, step + 1))
-            self.notes += [given.current, given.note, made.pending]
-            if wallet is self.wallet:
-                self.pending = note_of(made.pending)
-                self.secret, self.last_step = secret, step + 1
+            secrets.append(secret)
+            note = await vault.confirm_code(wallet.user_id, made.pending, self._next(secret))
+            given = await vault.allow(wallet, key, str(targets[0]), note, self._next(secret))
+            safe = await vault.allow_safe(wallet, key, str(targets[1]), given.current, self._next(secret))
+            wish = await vault.demand_export(wallet, key, safe.current, self._next(secret))
+            self.notes += [wish.current, given.note, made.pending, safe.note, wish.note]
+        self.secret, self.pending = secrets[0], note_of(self.notes[2])
         self.moment[0] += DELAY_MS
+        for place, (wallet, key) in enumerate(zip((self.wallet, self.thief), keys, strict=True)):
+            current, demand = self.notes[OF_EACH * place], self.notes[OF_EACH * place + 4]
+            page = await vault.export_key(wallet, key, demand, current, self._next(secrets[place]))
+            self.notes[OF_EACH * place] = page.current
+            self.notes.append(page.unlock)
+        self.last_step = self.moment[0] // totp.STEP_MS
+        self.moment[0] += CODE_WITHIN_MS
+
+    def _next(self, secret: bytes) -> str:
+        """A code of the next half minute."""
+        self.moment[0] += totp.STEP_MS
+        return totp.code_at(secret, self.moment[0] // totp.STEP_MS)
 
     def fresh(self) -> str:
         """A code that nobody has used, if there is one at this moment."""
@@ -72,6 +94,10 @@ class Safe:
         self.sent += 1
         allowed, current = note_of(self.notes[1]), note_of(self.current)
         return protocol.Transfer(self.row, f"out {self.sent}", self.message(HOME), allowed, current, self.fresh())
+
+    def thaws(self) -> protocol.Unfreeze:
+        """What the victim asks for who finds his wallet frozen."""
+        return protocol.Unfreeze(self.row, note_of(self.current), self.fresh())
 
     def took(self, code: str) -> bool:
         """Whether a code that the vault took was one that it may take; it is used from now on."""
@@ -90,7 +116,9 @@ class Safe:
         row = draw.choice((self.row, draw.choice(rows)))
         allowed = note_of(draw.choice((self.notes[1], self.notes[1], draw.choice(notes))))
         current = note_of(draw.choice((self.current, self.current, draw.choice(notes))))
-        number = draw.randrange(10)
+        number = draw.randrange(16)
+        if number >= 10:
+            return self._for_the_key(draw, number, row, current, code, bent)
         if number < 6:
             honest = self.message(HOME, draw.choice((0, 1, 10**9, 2**63)))
             message = draw.choice((self.message(HIDEOUT), self.message(self.thief.address), honest, bent))
@@ -103,6 +131,28 @@ class Safe:
         if number == 8:
             return protocol.Confirm(USER, current, code)
         return protocol.Renew(draw.choice((USER, THIEF)), draw.choice(list(protocol.NoteKind)), current)
+
+    def _for_the_key(
+        self, draw: random.Random, number: int, row: protocol.Row, current: protocol.Note, code: str, bent: bytes
+    ) -> protocol.Request:
+        """What exports, freezes and sweeps could be asked for."""
+        notes = [*self.notes, *map(self._changed, self.notes)]
+        safe = note_of(draw.choice((self.notes[3], self.notes[3], self.notes[1], draw.choice(notes))))
+        demand = note_of(draw.choice((self.notes[4], draw.choice(notes))))
+        if number == 10:
+            return protocol.Allow(row, str(HIDEOUT), current, code, is_safe=True)
+        if number == 11:
+            return protocol.DemandKey(row, current, code)
+        if number == 12:
+            return protocol.ExportKey(row, demand, current, code)
+        if number == 13:
+            unlock = note_of(draw.choice((self.notes[BASE - 2], draw.choice(notes))))
+            taken_back: protocol.Request = protocol.TakeBack(draw.choice((USER, THIEF)))
+            return taken_back if draw.random() < 0.2 else protocol.SayCode(draw.choice((USER, THIEF)), unlock)
+        if number == 14:
+            return protocol.Unfreeze(row, current, code)
+        message = draw.choice((self.message(HIDEOUT), self.message(HOME), self.message(REFUGE), bent))
+        return protocol.Sweep(row, f"sweep {draw.randrange(10**6)}", message, safe, current)
 
     @staticmethod
     def _changed(note: SealedNote) -> SealedNote:
@@ -127,12 +177,42 @@ class Safe:
             if answer.not_before_ms < self.moment[0] + DELAY_MS:
                 return "an address counts too early"
             self.notes.append(protocol.sealed_of(answer.note))
-            del self.notes[6:-20]
+            del self.notes[BASE:-20]
         elif isinstance(answer, protocol.Noted) and isinstance(asked, protocol.Confirm):
             # Confirming his own key once more, by a fresh code, is the same again: the first answer may have been lost.
             if asked.user_id != USER or asked.pending != self.pending or not self.took(asked.code):
                 return "another secret is in force than the victim's"
             self.notes[0] = protocol.sealed_of(answer.note)
+        else:
+            return self._judge_of_keys(asked, answer)
+        return ""
+
+    def _judge_of_keys(self, asked: protocol.Request, answer: protocol.Answer) -> str:
+        """The same of everything else that has an answer."""
+        if isinstance(answer, protocol.Exported):
+            return "a key is handed out that nobody has asked for in time"
+        if isinstance(answer, protocol.PageCode):
+            return "the code of a page is said when its time is over"
+        if isinstance(answer, protocol.Demanded) and isinstance(asked, protocol.DemandKey):
+            if asked.row.user_id == USER and not self.took(asked.code):
+                return "a key was asked for without a fresh code"
+            if answer.not_before_ms < self.moment[0] + DELAY_MS:
+                return "a key may be taken too early"
+            self.notes.append(protocol.sealed_of(answer.note))
+            del self.notes[BASE:-20]
+        elif isinstance(answer, protocol.Signed) and isinstance(asked, protocol.Sweep):
+            if not self.frozen:
+                return "a wallet is swept that nobody has frozen"
+            if asked.row.user_id != USER or bytes(REFUGE) not in asked.message or bytes(HIDEOUT) in asked.message:
+                return "a wallet is swept to where its user has not said"
+        elif isinstance(answer, protocol.Noted) and isinstance(asked, protocol.Unfreeze):
+            if asked.row.user_id == USER and not self.took(asked.code):
+                return "a wallet is thawed without a fresh code"
+            if asked.row.user_id == USER:
+                self.frozen = False
+                self.notes[0] = protocol.sealed_of(answer.note)
+        elif isinstance(answer, protocol.Done) and isinstance(asked, protocol.Freeze):
+            self.frozen = True
         elif isinstance(answer, protocol.Secret | protocol.Noted) and not isinstance(asked, protocol.Renew):
             return "somebody else's secret is in the place of the victim's"
         return ""
