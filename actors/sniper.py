@@ -10,12 +10,15 @@ import trio
 from actors.runtime import Actor, Context
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.signal_news import signal_message
 from bot.ports import Snipe, SnipeDesk, SnipeRun, Store, Submitted, User, Wallet
+from bot.trading.blacklist import blacklisted
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.launch import TokenLaunch
 from bot.trading.signal import Ignored, Opinion, Signal, judge
+from bot.trading.units import format_sol
 from bot.trading.weight import FULL, Results, weighed_by_results
 
 log = structlog.get_logger()
@@ -74,6 +77,8 @@ class Sniper(Actor[None, Look]):
         if not settings.snipe_enabled:
             return
         verdict = judge(opinion, settings, self._weight)
+        if (unwanted := blacklisted(message.launch, settings.blacklist)) is not None:
+            verdict = Ignored("blacklist", unwanted)
         if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
             verdict = Ignored("late", f"the opinion waited {(now_ms - opinion.at_ms) / 1000:.1f} s")
         run = SnipeRun(
@@ -90,10 +95,18 @@ class Sniper(Actor[None, Look]):
             version=opinion.version,
             components=opinion.components,
         )
-        if isinstance(verdict, Signal):
+        if isinstance(verdict, Signal) and settings.snipe_tells_only:
+            await self._tell(run, verdict)
+        elif isinstance(verdict, Signal):
             await self._buy(Snipe(run, settings, read_at_s), verdict)
         else:
             await self._store.open_run(run)
+
+    async def _tell(self, run: SnipeRun, signal: Signal) -> None:
+        """Say what would be bought, once for each look; nothing is."""
+        reason = f"told only, would have spent {format_sol(signal.spend_lamports)} SOL: {signal.reason}"
+        if await self._store.open_run(replace(run, status="SKIPPED", reason=reason)):
+            await self._store.post(signal_message(self._clock, run, signal, self._user.mode))
 
     async def _buy(self, snipe: Snipe, signal: Signal) -> None:
         run, settings = snipe.run, snipe.settings

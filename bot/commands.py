@@ -133,6 +133,11 @@ COMMANDS: tuple[Command, ...] = (
         enters_with=2,
         credits=8,
     ),
+    Command(
+        "blacklist",
+        "[add|remove MINT|CREATOR|WORD]",
+        "what your sniper neither buys nor tells of: a token or its creator by address, or a word in what a token calls itself",
+    ),
     Command("top", "", "the tokens of the last minute that the bot thinks most of"),
     Command("settings", "[NAME [VALUE]]", "your settings with their bounds; with a value, change one", enters_with=2),
     Command(

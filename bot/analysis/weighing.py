@@ -14,7 +14,7 @@ from bot.analysis.opinion import BUY_BPS
 from bot.analysis.regime import RegimeKind
 from bot.analysis.token_analysis import Analysis
 from bot.analysis.trend import Trend
-from bot.trading.signal import Action, Component, Opinion
+from bot.trading.signal import MOMENTUM, SCAM, Action, Component, Opinion
 from bot.trading.sizing import kelly_bps
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
@@ -66,9 +66,9 @@ def _kept(scam_score: float) -> float:
 
 
 def _components(analysis: Analysis) -> Iterator[Component]:
-    yield _component("momentum", analysis.momentum.score / 100, analysis.momentum.evidence)
+    yield _component(MOMENTUM, analysis.momentum.score / 100, analysis.momentum.evidence)
     reasons = "; ".join(analysis.scam.reasons) or "nothing that is known speaks for one"
-    yield _component("scam", analysis.scam.score / 100, reasons)
+    yield _component(SCAM, analysis.scam.score / 100, reasons)
     for name, sign in analysis.patterns.found:
         yield _component(name, sign.strength, sign.evidence)
     minute, curve, holders = analysis.volume.m1, analysis.curve, analysis.holders

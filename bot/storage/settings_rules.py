@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from bot.storage.rules import MAX_I64
+from bot.trading.blacklist import check_entries
 from bot.trading.limits import FEE_MODES, ON_CRITICAL, PROTECTIONS, UNLANDED, UserSettings, is_time_zone
 from bot.trading.profit_levels import levels_of
 from bot.trading.roles import Role
@@ -20,6 +21,8 @@ _SHARES = frozenset(
         "max_top_holders_bps",
         "take_profit_share_bps",
         "anti_rug_share_bps",
+        "snipe_max_scam_bps",
+        "snipe_min_momentum_bps",
     }
 )
 # A sale of no share at all, or a trail of no width, is no setting.
@@ -33,8 +36,8 @@ _ABOVE_ZERO = frozenset(
     }
 )
 
-# Settings that are several amounts.
-SEVERAL = ("preset_buys_lamports", "preset_sells_bps", "take_profit_levels")
+# Settings that are several amounts, or several texts.
+SEVERAL = ("preset_buys_lamports", "preset_sells_bps", "take_profit_levels", "blacklist")
 _PRESETS = {"preset_buys_lamports": MAX_I64, "preset_sells_bps": BPS}
 
 # Settings that are one of some words.
@@ -71,6 +74,7 @@ def check_settings(settings: UserSettings) -> None:
         raise ValueError(
             f"take_profit_levels {settings.take_profit_levels} is outside of what it can be: {error}"
         ) from error
+    check_entries(settings.blacklist)
     for name, words in _WORDS.items():
         word = getattr(settings, name)
         if word not in words:

@@ -45,12 +45,13 @@ insert into user_settings (
     max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels,
     anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
     manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
-    sniper_daily_spend_lamports, auto_daily_spend_lamports
+    sniper_daily_spend_lamports, auto_daily_spend_lamports, snipe_max_scam_bps, snipe_min_momentum_bps,
+    snipe_tells_only, blacklist
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
     $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47,
-    $48, $49, $50, $51
+    $48, $49, $50, $51, $52, $53, $54, $55
 )
 """
 SELECT_SETTINGS = """
@@ -64,7 +65,8 @@ select
     max_top_holders_bps, role, preset_buys_lamports, preset_sells_bps, take_profit_levels,
     anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
     manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
-    sniper_daily_spend_lamports, auto_daily_spend_lamports
+    sniper_daily_spend_lamports, auto_daily_spend_lamports, snipe_max_scam_bps, snipe_min_momentum_bps,
+    snipe_tells_only, blacklist
 from user_settings
 where user_id = $1
 """

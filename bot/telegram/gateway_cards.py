@@ -6,7 +6,8 @@ import re
 
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
 from bot.ports import Button, OutboxMessage, Subject, Topic
-from bot.telegram.words import mode_label, short
+from bot.telegram.words import int_of, mode_label, short
+from bot.trading.units import format_sol
 
 MAX_UNITS = 4096  # UTF-16 units of one message
 MAX_BUTTONS = 12
@@ -82,6 +83,9 @@ def buttons_of(message: OutboxMessage) -> tuple[Button, ...]:
     facts = message.payload
     if message.kind == "monitor_lost" or (message.kind == "fill" and facts["side"] == "buy"):
         return (sell_button(str(facts["mint"]), str(facts.get("position_id", ""))),)
+    if message.kind == "signal":
+        mint, amount = str(facts["mint"]), format_sol(int_of(facts, "spend_lamports"))
+        return (Button(f"Buy {amount} SOL", f"/ai {mint} {amount}"), Button("Opinion", f"/ai {mint}"))
     if message.kind == "fill" and facts.get("position_closed"):
         return (Button(f"Picture of {short(str(facts['mint']))}", f"/share {facts.get('position_id', facts['mint'])}"),)
     return ()

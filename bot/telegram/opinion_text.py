@@ -5,13 +5,13 @@ Everything is the bot's own word but names of tokens and what people write, whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.analysis.sentiment import Sentiment
 from bot.execution.opinion_book import Judged
 from bot.telegram.foreign import foreign
 from bot.telegram.token_text import SYMBOL_MAX, age
-from bot.telegram.words import mode_label, short
+from bot.telegram.words import int_of, mode_label, short
 from bot.trading.one_line import one_line
 from bot.trading.signal import Component, Opinion
 from bot.trading.suggestion import Suggestion
@@ -79,6 +79,15 @@ def suggestion_lines(suggestion: Suggestion, mint: str, mode: str) -> list[str]:
         f"{mode_label(mode)} Suggested: {amount} SOL{less}. To buy by this opinion:",
         f"  /ai {mint} {amount}",
     ]
+
+
+def signal_text(facts: Mapping[str, object]) -> str:
+    """What a sniper that only tells would have bought."""
+    mint, amount = str(facts["mint"]), format_sol(int_of(facts, "spend_lamports"))
+    return (
+        f"{mode_label(str(facts['mode']))} Signal: {mint}, {facts['reason']}. Your sniper would spend {amount} SOL; it only"
+        f" tells, as your setting snipe_tells_only says. {NO_PROMISE}"
+    )
 
 
 def top_line(judged: Judged, now_ms: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from bot.ports import OutboxMessage, Preview, PricePoint
 from bot.telegram import halt_text, security_words, standing_text
 from bot.telegram.book_text import reason_text, report_text
+from bot.telegram.opinion_text import signal_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
 from bot.telegram.words import FOLLOWS, MOVED, int_of, mode_label, short
 from bot.trading.curve import Fees, QuoteError
@@ -234,6 +235,7 @@ _TEXTS = {
     "awaits_pool": _awaits_pool,
     "awaits_router": _awaits_router,
     "adjustment": adjustment,
+    "signal": signal_text,
     "standing_fired": standing_text.fired,
     "standing_waits": standing_text.waits,
     "standing_ended": standing_text.ended,

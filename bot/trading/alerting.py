@@ -76,6 +76,7 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         "what the network took back or brought late, what moved without an order, and what you sent out",
         is_money=True,
     ),
+    AlertKind("signals", ("signal",), "what your sniper would buy, where it only tells", is_money=False),
     AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),
     AlertKind(
         "halts",

@@ -55,6 +55,9 @@ class UserSettings:
     `max_positions` counts over all of a user's wallets of a mode. The eight below it are of one strategy each, within the
     user's; None leaves it to those. What one snipe spends at most is `snipe_max_lamports`. A day's spend counts buys on their way
     and buys that filled, whatever became of their positions.
+    Of a snipe the scam score may be `snipe_max_scam_bps` at most and the momentum `snipe_min_momentum_bps` at least, each of
+    10,000. With `snipe_tells_only` the sniper tells of what it would buy, and buys nothing; `blacklist` is what it neither buys
+    nor tells of, see `bot/trading/blacklist.py`.
     The presets are what the buttons below a token's card buy and sell, in the order in which they stand there.
     """
 
@@ -108,6 +111,10 @@ class UserSettings:
     manual_daily_spend_lamports: int | None = None
     sniper_daily_spend_lamports: int | None = None
     auto_daily_spend_lamports: int | None = None
+    snipe_max_scam_bps: int | None = None
+    snipe_min_momentum_bps: int | None = None
+    snipe_tells_only: bool = False
+    blacklist: tuple[str, ...] = ()
 
     @property
     def exit_plan(self) -> ExitPlan:

@@ -14,6 +14,9 @@ from bot.trading.weight import FULL, Weight
 
 STRONG_CONFIDENCE_BPS = 8_000  # D-24: a strong buy is action buy with at least this confidence
 
+# Components that users may ask something of.
+SCAM, MOMENTUM = "scam", "momentum"
+
 
 class Action(StrEnum):
     BUY = "buy"
@@ -90,11 +93,26 @@ def judge(opinion: Opinion, settings: UserSettings, weight: Weight = FULL) -> Si
             f"{format_sol(opinion.curve_lamports)} SOL in the curve, you ask for"
             f" {format_sol(settings.snipe_min_curve_lamports)} SOL",
         )
+    if (missed := _measured_otherwise(opinion, settings)) is not None:
+        return missed
     size = snipe_size(settings, opinion.virtual_quote_lamports, opinion.edge, weight)
     less = f" ({'; '.join(size.why_less)})" if size.why_less else ""
     if size.lamports <= 0:
         return Ignored("size", f"your amounts and 1 % of the curve's virtual SOL leave nothing to spend{less}")
     return Signal(size.lamports, f"confidence {confidence}: {'; '.join(opinion.reasons)}{less}")
+
+
+def _measured_otherwise(opinion: Opinion, settings: UserSettings) -> Ignored | None:
+    """Why what was measured beside the first trades is not what the user asks for; what was not measured never is."""
+    measured = {part.name: part.bps for part in opinion.components}
+    scam_bps, momentum_bps = measured.get(SCAM), measured.get(MOMENTUM)
+    if (most := settings.snipe_max_scam_bps) is not None and (scam_bps is None or scam_bps > most):
+        told = "not known" if scam_bps is None else f"{scam_bps / 100:.0f}"
+        return Ignored("scam", f"scam score {told}, you take up to {most / 100:.0f} of 100")
+    if (least := settings.snipe_min_momentum_bps) is not None and (momentum_bps is None or momentum_bps < least):
+        told = "not known" if momentum_bps is None else f"{momentum_bps / 100:.0f}"
+        return Ignored("momentum", f"momentum {told}, you ask for {least / 100:.0f} of 100")
+    return None
 
 
 def drawn(mint: str, user_ids: Iterable[str]) -> list[str]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from bot.trading.limits import Ceilings, UserSettings, exposure_limit, position_limit, trade_limit
 from bot.trading.signal import Action, Opinion
-from bot.trading.sizing import IMPACT_SHARE_BPS
+from bot.trading.sizing import snipe_size
 from bot.trading.strategy import Strategy
-from bot.trading.units import bps_floor, format_percent, format_sol
+from bot.trading.units import format_sol
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,19 @@ class Held:
 def suggested(
     opinion: Opinion, settings: UserSettings, ceilings: Ceilings, held: Held, depth_lamports: int
 ) -> Suggestion:
-    """What he set for one snipe, within every limit that a buy of his by hand meets, and 1 % of the market's depth.
+    """What his sniper would spend, within every limit that a buy of his by hand meets.
 
     `depth_lamports` is the side of SOL that the price is made of. Nothing is suggested unless the opinion is a buy, nor what
     the operator's least trade is above.
     """
     wished = settings.snipe_max_lamports
+    by_sniper = snipe_size(settings, depth_lamports, opinion.edge)
     if opinion.action is not Action.BUY:
         return Suggestion(0, wished, f"the opinion is {opinion.action}, not a buy")
     trade, position = trade_limit(settings, ceilings, Strategy.MANUAL), position_limit(settings, ceilings)
     exposure = exposure_limit(settings, ceilings)
     bounds = [
-        (wished, ""),
+        (by_sniper.lamports, "; ".join(by_sniper.why_less)),
         (trade.value, f"{trade.rule} is {format_sol(trade.value)} SOL"),
         (
             position.value - held.token_lamports,
@@ -51,11 +52,6 @@ def suggested(
         (
             exposure.value - held.all_lamports,
             f"{exposure.rule} is {format_sol(exposure.value)} SOL, and you have {format_sol(held.all_lamports)} at risk",
-        ),
-        (
-            bps_floor(depth_lamports, IMPACT_SHARE_BPS),
-            f"more than {format_percent(IMPACT_SHARE_BPS)} of the {format_sol(depth_lamports)} SOL that make its price would"
-            " pay for its own impact",
         ),
     ]
     least, why = min(bounds, key=lambda bound: bound[0])

@@ -69,6 +69,10 @@ CHANGED = UserSettings(
     manual_daily_spend_lamports=27,
     sniper_daily_spend_lamports=28,
     auto_daily_spend_lamports=29,
+    snipe_max_scam_bps=30,
+    snipe_min_momentum_bps=31,
+    snipe_tells_only=True,
+    blacklist=("scam", "Creator1111111111111111111111111111"),
 )
 
 
@@ -198,6 +202,10 @@ async def test_a_change_of_settings_that_is_refused_changes_nothing(store: Store
         UserSettings(preset_sells_bps=(10_001,)),
         UserSettings(take_profit_levels=(5_000,)),
         UserSettings(take_profit_levels=(5_000, 10_001)),
+        UserSettings(snipe_max_scam_bps=10_001),
+        UserSettings(blacklist=("scam", "scam")),
+        UserSettings(blacklist=("Scam",)),
+        UserSettings(blacklist=("x",)),
     ],
 )
 async def test_settings_that_no_column_can_hold_are_refused(store: Store, broken: UserSettings) -> None:

@@ -185,7 +185,9 @@ async def hears_of_wallets_and_the_bot(talk: Talk) -> None:
     await talk.asks("/close_account", "To close it: /close_account yes")
     await types_what_takes_a_code(talk)
     await has_a_wallet_for_his_sniper(talk)
-    wrong_ones = "/ai,/limit,/dca,/top 9,/close_account no,/wallets all,/deposit 1,/orders *,/health x,/version 9"
+    wrong_ones = (
+        "/ai,/blacklist add,/limit,/dca,/top 9,/close_account no,/wallets all,/deposit 1,/orders *,/health x,/version 9"
+    )
     for wrong in (*wrong_ones.split(","), "/diag \u202e"):
         await talk.asks(wrong, f"usage: {wrong.split(maxsplit=1)[0]}")
 
@@ -221,7 +223,7 @@ async def hears_how_loudly_he_is_told(talk: Talk) -> None:
     await talk.asks("/alerts fills 99999999999", "there is no such level; it is one of: on, silent, off")
     await talk.asks("/alerts all off", "Not changed, because they are about money and never off: fills, failures")
     await talk.asks(
-        "/alerts all on", "waiting, standing, exits, books, brakes, halts, news, reports, cards, pictures = on"
+        "/alerts all on", "waiting, standing, exits, books, signals, brakes, halts, news, reports, cards, pictures = on"
     )
 
 

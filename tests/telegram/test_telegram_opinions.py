@@ -128,3 +128,64 @@ async def test_the_best_of_the_last_minute_come_with_a_button_each(
         await talk.hears("BUY, confidence")
         await trio.sleep(120)
         await talk.asks("/top", "Nothing was launched in the last minute")
+
+
+async def test_a_sniper_that_only_tells_says_what_it_would_buy_once_and_its_button_buys(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(45)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await agrees(talk)
+        crowd = Crowd(talk.world.chain)
+        await talk.asks("/settings snipe_tells_only on", "snipe_tells_only = on; it holds from now on")
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
+        await talk.asks("/snipe_enable", "The sniper is on")
+        assert "it tells and buys nothing" in await talk.asks("/snipe", "The sniper is on")
+        mint = await hot_token(talk, crowd)
+        told = await talk.hears(f"Signal: {mint}, confidence ")
+        assert "Your sniper would spend 0.1 SOL; it only tells" in told
+        [user] = await bot.adapters.store.users()
+        assert await bot.adapters.store.open_positions(user.id) == []
+        [run] = await bot.adapters.store.runs_since(user.id, 0)
+        assert run.status == "SKIPPED"
+        assert run.reason.startswith("told only, would have spent 0.1 SOL: confidence ")
+        talk.press("Buy 0.1 SOL")
+        await talk.hears("Bought")
+        [position] = await bot.adapters.store.open_positions(user.id)
+        assert position.context is Context.AI_SIGNAL
+
+        await talk.asks("/alerts signals off", "signals = off")
+        quiet = await hot_token(talk, crowd)
+        assert quiet in {one.mint for one in await bot.adapters.store.runs_since(user.id, 0)}
+        assert not any(f"Signal: {quiet}" in one.text for one in talk.telegram.messages(talk.person))
+
+
+async def test_thresholds_and_the_blacklist_count_from_the_next_token_on(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(46)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        await agrees(talk)
+        crowd = Crowd(talk.world.chain)
+        await talk.asks("/snipe_enable", "The sniper is on")
+        [user] = await bot.adapters.store.users()
+
+        async def reason_of_the_next() -> str:
+            mint = await hot_token(talk, crowd)
+            return next(one.reason for one in await bot.adapters.store.runs_since(user.id, 0) if one.mint == mint)
+
+        await talk.asks("/settings snipe_momentum 100%", "snipe_momentum = 100 %")
+        assert ", you ask for 100 of 100" in await reason_of_the_next()
+        await talk.asks("/settings snipe_momentum off", "snipe_momentum = off")
+        await talk.asks("/blacklist", "Your blacklist is empty.")
+        await talk.asks("/blacklist add TOKEN", "your blacklist has 1 of 100 entries")
+        await talk.asks("/blacklist add token", "token is on your blacklist already; nothing was changed")
+        assert await reason_of_the_next() == "you have blacklisted the word token"
+        await talk.asks("/blacklist", "  token")
+        await talk.asks(
+            "/blacklist add x", "'x' is no entry; it is the address of a token or of its creator, or a word"
+        )
+        await talk.asks("/blacklist take token", "usage: /blacklist [add|remove MINT|CREATOR|WORD]")
+        await talk.asks("/blacklist remove token", "It counts as any other token again")
+        assert "you have blacklisted" not in await reason_of_the_next()
+        assert len(await bot.adapters.store.open_positions(user.id)) == 1

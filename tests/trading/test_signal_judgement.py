@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.trading.limits import UserSettings
-from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Ignored, Opinion, Signal, drawn, judge
+from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Component, Ignored, Opinion, Signal, drawn, judge
 from bot.trading.sizing import snipe_size
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
@@ -117,3 +117,21 @@ def test_each_token_is_drawn_anew_and_everybody_is_told_once() -> None:
     assert all(sorted(order) == sorted(users) for order in orders)
     assert drawn("mint-0", reversed(users)) == orders[0], "who registered first is no matter"
     assert len({order[0] for order in orders}) > len(users) // 2, "nobody is always the first"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"snipe_max_scam_bps": 3_000}, None),
+        ({"snipe_max_scam_bps": 2_999}, "scam"),
+        ({"snipe_min_momentum_bps": 5_000}, None),
+        ({"snipe_min_momentum_bps": 5_001}, "momentum"),
+    ],
+)
+def test_scam_score_and_momentum_are_held_against_the_users_thresholds(asked: dict[str, int], code: str | None) -> None:
+    parts = (Component("momentum", 5_000, ""), Component("scam", 3_000, ""))
+    told = judge(replace(STRONG, components=parts), replace(RELAXED, **asked))
+    assert (told.code if isinstance(told, Ignored) else None) == code
+    unknown = judge(replace(STRONG, components=()), replace(RELAXED, **asked))
+    assert isinstance(unknown, Ignored), "what was not measured is never good enough for whoever asks for it"
+    assert "not known" in unknown.reason

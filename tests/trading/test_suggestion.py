@@ -35,7 +35,7 @@ def test_less_is_suggested_with_the_limit_that_binds() -> None:
     assert "you have 0.9 in it" in held.less
     shallow = suggested(OPINION, settings, Ceilings(), NOTHING, 33 * SOL)
     assert shallow.lamports == 33 * SOL // 100
-    assert "its own impact" in shallow.less
+    assert shallow.less == "1 % of the curve's virtual SOL is 0.33 SOL"
 
 
 def test_nothing_is_suggested_without_a_buy_or_below_the_least_trade() -> None:

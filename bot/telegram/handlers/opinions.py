@@ -14,6 +14,7 @@ from bot.execution.social_book import SocialBook
 from bot.ports import Button, User
 from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
+from bot.telegram.handlers.blacklist import BlacklistHandlers
 from bot.telegram.handlers.tokens import HEARSAY_WITHIN_S, TokenHandlers, creator_of
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.opinion_pictures import OpinionPictures, Shown
@@ -47,7 +48,7 @@ BuyBy = Callable[[Incoming, str, str, str], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class OpinionHandlers:
-    """`/ai` with its alias, and `/top`. `tokens` reads what the chain says, `buy_by` buys as /buy does."""
+    """`/ai` with its alias, `/top` and `/blacklist`. `tokens` reads the chain, `buy_by` buys as /buy does."""
 
     tokens: TokenHandlers
     opinions: OpinionBook
@@ -58,7 +59,7 @@ class OpinionHandlers:
 
     def commands(self) -> Mapping[str, Handler]:
         """The handler of each command."""
-        return {"ai": self.ai, "top": self.top}
+        return {"ai": self.ai, "top": self.top, "blacklist": BlacklistHandlers(self.tokens.store).blacklist}
 
     async def ai(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
         user = known(incoming)

@@ -99,6 +99,7 @@ class PreferenceHandlers:
         counts = Counter(run.status for run in runs)
         summary = ", ".join(f"{count} {status.lower()}" for status, count in sorted(counts.items())) or "nothing yet"
         strong = ", strong buys only" if settings.snipe_only_strong_buy else ""
+        strong += "; it tells and buys nothing" if settings.snipe_tells_only else ""
         lines = [
             f"The sniper is {'on' if settings.snipe_enabled else 'off'}: {format_sol(settings.snipe_max_lamports)} SOL a token,"
             f" confidence from {settings.snipe_min_confidence_bps / 100:.0f} %{strong}, {settings.snipe_max_daily} a day.",
