@@ -14,7 +14,7 @@ from bot.errors import StartupError
 from bot.local_chain import LocalChainAddress
 from bot.localnet import elsewhere
 from bot.settings import Settings, load
-from bot.tellers import open_tellers
+from bot.tellers import open_social, open_tellers
 
 DEADLINE_S = 60
 MINT = str(elsewhere.MINT)
@@ -58,4 +58,33 @@ def test_birdeye_needs_both_of_address_and_key(tmp_path: Path, half: str) -> Non
     file = tmp_path / "bot.toml"
     file.write_text(f"[birdeye]\n{half}\n")
     with pytest.raises(StartupError, match=r"birdeye\.url and birdeye\.key_file belong together"):
+        load(file, {})
+
+
+async def test_profile_local_reads_what_people_write_at_the_stand_ins_of_its_chain(localnet: dict[str, Any]) -> None:
+    cluster = LocalChainAddress((), (), "", "", social_url=localnet["social_url"], ratings_url=localnet["ratings_url"])
+    chosen = Settings()
+    with trio.fail_after(DEADLINE_S):
+        async with open_social(chosen, cluster, read_keys(chosen, is_local=True), system_clock()) as sources:
+            assert [one.name for one in sources.first] == ["X", "Reddit", "Discord"]
+            assert [one.name for one in sources.instead] == ["CoinGecko", "LunarCrush"]
+            for teller in (*sources.first, *sources.instead):
+                # Nobody writes of a coin that only its pool trades; each takes our key and says so.
+                assert await teller.ask([MINT]) == {}
+
+
+@pytest.mark.parametrize(
+    ("section", "half"),
+    [
+        ("twitter", "url = 'https://x.example'"),
+        ("reddit", "client_id = 'mine'"),
+        ("discord", "channels = ['123456']"),
+        ("coingecko", "key_file = 'key'"),
+        ("lunarcrush", "url = 'https://moods.example'"),
+    ],
+)
+def test_those_who_tell_what_people_write_need_all_of_their_keys(tmp_path: Path, section: str, half: str) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(f"[{section}]\n{half}\n")
+    with pytest.raises(StartupError, match=rf"{section}\.url and .* belong together; set all of them or none"):
         load(file, {})
