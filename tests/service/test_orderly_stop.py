@@ -12,7 +12,7 @@ from bot.adapters import Chats
 from bot.chain.mode_router import ModeRouter
 from bot.local_chain import STOP_STEPS as CHAIN_STEPS
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import ChatReply, ChatUpdate, Routing, Submitted, User, Wallet
+from bot.ports import ChatReply, ChatUpdate, Routing, ShownSecret, Submitted, User, Wallet
 from bot.shutdown import (
     CONNECTIONS_MS,
     DATABASE_SERVER_MS,
@@ -60,6 +60,9 @@ class NoDoor:
 
     async def answer(self, telegram_id: int, text: str, key: str) -> ChatReply:
         raise AssertionError("nobody speaks here")
+
+    async def secrets_shown(self) -> list[ShownSecret]:
+        return []
 
 
 def told(logs: list[Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from actors.links import AGAIN_S
 from bot.adapters import Chats
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import ChatReply, Submitted
+from bot.ports import ChatReply, ShownSecret, Submitted
 from bot.telegram.gateway_memory import MemoryTelegram
 from bot.trading.intent import Context
 from bot.trading.limits import UserSettings
@@ -38,6 +38,9 @@ class NoDoor:
 
     async def answer(self, telegram_id: int, text: str, key: str) -> ChatReply:
         raise AssertionError("nobody speaks here")
+
+    async def secrets_shown(self) -> list[ShownSecret]:
+        return []
 
 
 @asynccontextmanager
