@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -18,6 +18,7 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import DecodeError, Unavailable
+from bot.execution.leader_swaps import LeaderSwaps, leader_swap
 from bot.execution.scan_schedule import ScanSchedule
 from bot.ports import TrackingStore, WalletCursor, WalletHistory, WalletSignal, WalletTold, WalletTransaction
 from bot.trading.launch import CurveTrade
@@ -116,7 +117,7 @@ class Followed:
 
 @dataclass(slots=True, repr=False)
 class WalletScanner:
-    """Follows one address for all who track it. It waits out an unavailable chain or database."""
+    """Follows one address for all who track it, and hands each new swap on. It waits out an unavailable chain or database."""
 
     address: str
     store: TrackingStore
@@ -124,6 +125,7 @@ class WalletScanner:
     clock: Clock
     followed: Followed
     schedule: ScanSchedule
+    swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
     look: ScannerLook = field(default_factory=ScannerLook)
     _hints: dict[str, float] = field(default_factory=dict)
     _told: deque[WalletTold] = field(default_factory=deque)
@@ -337,9 +339,11 @@ class WalletScanner:
         return True
 
     async def _record(self, swaps: Collection[WalletSignal]) -> None:
-        for swap in swaps:
+        for told in swaps:
+            swap = replace(told, seen_at_ms=self.clock.now_ms())
             if await self.store.record_signal(swap):
                 self.look.signals += 1
+                self.swaps.on_swap(leader_swap(swap))
                 log.info(
                     "wallet_signal",
                     address=swap.address,

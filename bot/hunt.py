@@ -32,6 +32,7 @@ from bot.errors import Unavailable
 from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
 from bot.execution.entry_model import EntryModel
+from bot.execution.leader_swaps import LeaderSwaps
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
@@ -73,7 +74,7 @@ class Hunt:
 
     `observe_s` is how long a new token is watched before an opinion, and `moods` knows what people write of tokens.
     `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
-    `analyses` and `followed` are what the children have seen, for whoever shows it.
+    `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed wallets trade.
     """
 
     ports: InitVar[Adapters]
@@ -98,6 +99,7 @@ class Hunt:
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
+    swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
     _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
     _young: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -219,7 +221,9 @@ class Hunt:
         refused: list[SupervisorError] = []
 
         async def start(address: str) -> None:
-            scanner = WalletScanner(address, self.store, self.history, self.clock, self.followed, self.schedule)
+            scanner = WalletScanner(
+                address, self.store, self.history, self.clock, self.followed, self.schedule, self.swaps
+            )
             try:
                 await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
             except (AlreadyStarted, AlreadyPresent):

@@ -31,8 +31,10 @@ on conflict (address) do update set signature = excluded.signature, slot = exclu
 where wallet_cursors.slot <= excluded.slot
 """
 INSERT_SIGNAL = """
-insert into wallet_signals (address, mint, side, token_raw, quote_lamports, slot, block_time, signature)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into wallet_signals (
+    address, mint, side, token_raw, quote_lamports, slot, block_time, signature, instruction, held_before_raw, seen_at
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (address, signature, mint, side) do nothing
 returning seq
 """
@@ -111,6 +113,9 @@ async def _record(connection: asyncpg.Connection, signal: WalletSignal) -> bool:
         signal.slot,
         signal.block_time_s * 1000,
         signal.signature,
+        signal.instruction,
+        signal.held_before_raw,
+        signal.seen_at_ms,
     )
     return inserted is not None
 
@@ -130,4 +135,7 @@ def _signal(row: Row) -> WalletSignal:
         slot=row["slot"],
         block_time_s=row["block_time"] // 1000,
         signature=row["signature"],
+        instruction=row["instruction"],
+        held_before_raw=row["held_before_raw"],
+        seen_at_ms=row["seen_at"] or 0,
     )
