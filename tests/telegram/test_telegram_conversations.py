@@ -67,10 +67,11 @@ async def test_every_command_from_consent_to_panic(
         await talk.asks("/wallet", "You have no wallet here yet")
         await _agree(talk)
         await talk.asks("/start", "You are set up as tg-7")
-        await talk.asks("/help", "/start [agree]")
-        await trio.sleep(3)  # it may take two messages
-        everything = "\n".join(shown.text for shown in talk.telegram.messages(talk.person) if shown.ours)
-        assert all((command.usage in everything) is not command.is_privileged for command in COMMANDS)
+        everything = await talk.asks("/help", "/start - consent")
+        assert all((f"/{one.name} - {one.brief}" in everything) is not one.is_privileged for one in COMMANDS)
+        await talk.asks("/help /limit", "/limit buy MINT 0.1 mc=40 12h")
+        await talk.asks("/help analize", "there is no such command; did you mean /help analyze?")
+        await talk.asks("/help broadcast", "there is no such command; see /help")
         await talk.asks("/wallet", "balance 10 SOL")
         await talk.asks("/status", "today: 0 buys, 0 sells")
 

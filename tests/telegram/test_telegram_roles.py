@@ -66,7 +66,8 @@ async def test_an_operator_gives_roles_which_count_at_once_and_everybody_is_told
         for talk in (boss, ada, bob):
             await _joins(talk)
         assert [await _role(boss.world, person) for person in (7, 8, 9)] == ["operator", "basic", "basic"]
-        await boss.asks("/help", "/broadcast TEXT")
+        await boss.asks("/help", "/broadcast - ")
+        await boss.asks("/help broadcast", "It is for people with the role admin.")
         listed = await boss.asks("/users", "3 users: 2 basic, 1 operator.")
         assert "tg-7: operator, by the settings file, [live] sniper off, 0 open positions" in listed
         await boss.asks("/users 8", "tg-8: basic")

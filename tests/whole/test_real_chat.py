@@ -59,8 +59,9 @@ def ordered(bot: RealBot, who: str, text: str) -> str:
 TYPED = (
     ("/start", "You are set up as demo-1 [live], wallet "),
     ("/start please", "usage: /start [agree]"),
-    ("/help", "/panic - stop your sniper and sell every open position now"),
-    ("/help me", "usage: /help"),
+    ("/help", "/panic - sell everything now"),
+    ("/help panic", "Stop your sniper and sell every open position now."),
+    ("/help me now", "usage: /help [NAME]"),
     ("/wallet", "[live]"),
     ("/wallet 2", "usage: /wallet"),
     ("/status", "[live] today:"),
