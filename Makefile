@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates paced pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -64,6 +64,13 @@ fuzz-vault: .venv/.dev
 UPDATES ?= 10000
 replay-updates: .venv/.dev
 	$(BIN)/python -m tests.telegram.replay_campaign --updates $(UPDATES) $(if $(SEED),--seed $(SEED))
+
+# Plays a market on the real clock, by a bot on a PostgreSQL of its own, and as a backtest, and holds decisions and fills of
+# both against each other; MINUTES of market at SPEED, some minutes. MARKET=FILE plays a recording.
+SPEED ?= 10
+MINUTES ?= 10
+paced: .venv/.dev
+	$(BIN)/python -m tests.backtest.paced_campaign --speed $(SPEED) --minutes $(MINUTES) $(MARKET)
 
 # Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
 supervision-storm: .venv/.dev
