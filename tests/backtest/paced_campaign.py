@@ -1,4 +1,4 @@
-"""A market held to the real clock beside its backtest, longer than a test may take: twice, with time that waits and that does not.
+"""A market held to the real clock beside its backtest: with time that waits, and with time that does not.
 
 Without a file it is some minutes of the local market as planned; `python -m tests.backtest.paced_campaign --speed 10 FILE`.
 """
