@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -27,8 +27,6 @@ from bot.clock import system_clock
 from bot.ports import Store
 from bot.storage.embedded import embedded_postgres
 from bot.storage.store import PostgresStore, open_store
-
-OpenStore = Callable[[], AbstractAsyncContextManager[PostgresStore]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +56,15 @@ def play_paced(
     terms: Terms,
     pacing: Pacing,
     *,
-    opened: OpenStore | None = None,
     heard: Callable[[Told], None] = nothing_heard,
 ) -> PacedRun:
-    """Play on the real clock; `opened` opens an empty store, one of a server of its own without it. Raises BotError."""
+    """Play on the real clock, with rows on a server of its own; raises BotError."""
     troubles: list[str] = []
     boottime_ms = system_clock().boottime_ms
     clock: MockClock | HeldClock = MockClock(rate=1.0) if pacing.free else HeldClock(lambda: boottime_ms() / 1000)
 
     async def run() -> tuple[list[Evidence], float]:
-        async with (opened or own_server)() as store:
+        async with own_server() as store:
             if isinstance(clock, HeldClock):
                 clock.is_busy = lambda: store.statistics().units > 0
             clock.rate = pacing.speed
@@ -95,13 +92,11 @@ def beside_backtest(
     sets: Sequence[ParameterSet],
     terms: Terms,
     pacing: Pacing,
-    *,
-    opened: OpenStore | None = None,
 ) -> Comparison:
     """Play a market as a backtest and on the real clock; what of both is the same."""
     troubles: list[str] = []
     backtest = backtest_evidence(market, sets, terms, troubles)
-    paced = play_paced(market, sets, terms, pacing, opened=opened)
+    paced = play_paced(market, sets, terms, pacing)
     return compared(
         backtest, paced.evidence, moments=not pacing.free, late_s=paced.late_s, troubles=(*troubles, *paced.troubles)
     )
