@@ -10,7 +10,7 @@ from dataclasses import InitVar, dataclass, field
 import structlog
 import trio
 
-from actors.launch_watcher import Hunted, Tracker
+from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
 from actors.runtime import (
     ActorDead,
     AlreadyPresent,
@@ -18,6 +18,7 @@ from actors.runtime import (
     MailboxFull,
     MaxChildren,
     NotFound,
+    Start,
     Supervision,
     Supervisor,
     SupervisorError,
@@ -25,7 +26,9 @@ from actors.runtime import (
 from actors.sniper import Look, Sniper
 from actors.standing_order import StandingWatch
 from actors.token_tracker import TokenTracker
+from actors.wallet_judge import WalletJudge
 from actors.wallet_scanner import Followed, WalletScanner
+from actors.wallet_stream import WalletStreamLink
 from bot.adapters import Adapters
 from bot.clock import Clock
 from bot.errors import Unavailable
@@ -39,6 +42,7 @@ from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.execution.social_book import SocialBook
 from bot.execution.standing_turns import StandingTurns
+from bot.execution.wallet_standings import WalletStandings
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
@@ -74,7 +78,8 @@ class Hunt:
 
     `observe_s` is how long a new token is watched before an opinion, and `moods` knows what people write of tokens.
     `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
-    `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed wallets trade.
+    `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed
+    wallets trade, and `standings` says how good each has been.
     """
 
     ports: InitVar[Adapters]
@@ -95,6 +100,7 @@ class Hunt:
     wallet_news: WalletNews | None = field(init=False)
     scan_rule: ScanRule = field(init=False)
     schedule: ScanSchedule = field(init=False)
+    standings: WalletStandings = field(init=False)
     adapts: bool = field(init=False)  # whether snipers that lost spend less
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
@@ -107,7 +113,17 @@ class Hunt:
         self.store, self.chain, self.history, self.clock = ports.store, ports.chain, ports.history, ports.clock
         self.wallet_news, self.scan_rule = ports.wallet_news, ports.scan_rule
         self.adapts = ports.market_rules.adapts
+        self.standings = WalletStandings(self.store, self.clock)
+        self.swaps.listen(self.standings.swapped)
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
+
+    def starts(self) -> dict[str, Start]:
+        """The actors that are there from the start, by their names in supervision.toml."""
+        return {
+            "launch_watcher": LaunchWatcher(self.hunted, self.analyses, self.track),
+            "wallet_stream": WalletStreamLink(self.wallet_news, self.followed).run,
+            "wallet_judge": WalletJudge(self.standings).run,
+        }
 
     def young_coins(self) -> list[str]:
         """Tokens that trade now, by which the layouts of the programs can be looked at."""
@@ -203,6 +219,7 @@ class Hunt:
         wanted = {wallet.address for wallet in await self.store.tracked()}
         running = set(scanners.ids())
         self.followed.keep_only(wanted)
+        self.standings.follow(wanted)
         if self.wallet_news is not None:
             self.wallet_news.want(wanted)
         for address in running - wanted:

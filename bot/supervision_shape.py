@@ -42,6 +42,7 @@ STATIC = (
     "launch_watcher",
     "hunt_keeper",
     "wallet_stream",
+    "wallet_judge",
     "account_closer",
     "recorder",
     "market_analyst",

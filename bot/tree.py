@@ -19,7 +19,6 @@ from actors.flattener import Flattener
 from actors.halt_news import HaltNews
 from actors.hunt_keeper import HuntKeeper
 from actors.launch_stream import LaunchStreamLink
-from actors.launch_watcher import LaunchWatcher
 from actors.links import Link
 from actors.operator_alerts import OperatorAlerts
 from actors.outbox_sender import OutboxSender
@@ -34,7 +33,6 @@ from actors.sale_follower import SaleFollower
 from actors.sweeper import Sweeper
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
-from actors.wallet_stream import WalletStreamLink
 from bot.adapters import Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.care import MoneyCare
@@ -261,9 +259,8 @@ class TradingBot:
             "sale_follower": SaleFollower(self.desk, self.in_flight, clock, self.care.orphans).run,
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
-            "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.analyses, self.hunt.track),
+            **self.hunt.starts(),
             "hunt_keeper": self.hunt_keeper.run,
-            "wallet_stream": WalletStreamLink(self.adapters.wallet_news, self.hunt.followed).run,
             "account_closer": AccountCloser(
                 store,
                 clock,

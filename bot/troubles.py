@@ -47,6 +47,7 @@ FIXED = {
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
     "wallet_stream": ("the stream of followed wallets", "what they trade is read from their histories, later"),
+    "wallet_judge": ("the scores of followed wallets", "swaps are recorded as before; scores are those of before"),
     "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),
     "market_analyst": ("the ranking of tokens", "trading goes on; ranking and market are those of before"),
     "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),

@@ -240,15 +240,6 @@ TRADING_COMMANDS: tuple[Command, ...] = (
         ("/diag",),
     ),
     Command(
-        "track",
-        "ADDRESS [LABEL]",
-        "follow a wallet; its trades become signals",
-        SNIPER,
-        "follow a wallet",
-        ("/track ADDRESS whale",),
-    ),
-    Command("untrack", "ADDRESS", "follow a wallet no more", SNIPER, "follow it no more", ("/untrack ADDRESS",)),
-    Command(
         "snipe_enable",
         "",
         "let the sniper buy new launches for you within your limits",

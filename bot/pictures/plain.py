@@ -133,4 +133,24 @@ class OpinionPicture:
     parts: tuple[Part, ...] = ()
 
 
-Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One wallet: how it is called, a reader's own word or its address, its score from 0 to 100, and its rounds."""
+
+    name: str
+    points: int
+    realized_lamports: int
+    rounds: int
+    won: int
+
+
+@dataclass(frozen=True, slots=True)
+class RankingPicture:
+    """Wallets of others, the best first. They trade on the chain and in no mode of this bot; `mode` says so."""
+
+    title: str
+    rows: tuple[Ranked, ...]
+    mode: str = "on the chain"
+
+
+Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture | RankingPicture

@@ -104,6 +104,7 @@ from bot.ports.users import (
     telegram_id_of,
     wallet_in,
 )
+from bot.ports.wallet_records import WalletRecordStore
 from bot.ports.wallets import WalletStore
 from bot.ports.withdrawals import AllowedAddress, WithdrawalStore, safe_address
 
@@ -259,6 +260,7 @@ __all__ = [
     "WalletMove",
     "WalletNews",
     "WalletNewsHealth",
+    "WalletRecordStore",
     "WalletSignal",
     "WalletStore",
     "WalletTold",

@@ -25,6 +25,7 @@ from bot.ports.stories import StoryStore
 from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
 from bot.ports.users import UserStore
+from bot.ports.wallet_records import WalletRecordStore
 from bot.ports.wallets import WalletStore
 from bot.ports.withdrawals import WithdrawalStore
 from bot.trading.trading_state import Cause, Halt
@@ -95,6 +96,7 @@ class Store(
     InboxStore,
     LeavingStore,
     TrackingStore,
+    WalletRecordStore,
     StandingStore,
     TokenStore,
     OverviewStore,

@@ -34,6 +34,7 @@ from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
+from bot.storage.memory_wallet_books import MemoryWalletBooks
 from bot.storage.memory_wallets import MemoryStrategyWallets
 from bot.storage.memory_withdrawals import MemoryWithdrawals
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
@@ -384,6 +385,7 @@ class MemoryStore(
     MemoryInbox,
     MemoryLeaving,
     MemoryTracking,
+    MemoryWalletBooks,
     MemoryStandings,
     MemoryTokens,
     MemoryOverview,

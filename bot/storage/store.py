@@ -33,6 +33,7 @@ from bot.storage.strategy_wallets import StrategyWallets
 from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
 from bot.storage.users import Users
+from bot.storage.wallet_books import WalletBooks
 from bot.storage.withdrawals import WithdrawalRows
 
 
@@ -55,6 +56,7 @@ class PostgresStore(
     Inbox,
     Leaving,
     Tracking,
+    WalletBooks,
     Standings,
     Tokens,
     Overviews,

@@ -8,6 +8,7 @@ from bot.ports import TrackedWallet, WalletCursor, WalletSignal
 from bot.storage.database import Database, Repository, Row
 from bot.storage.read_together import ReadTogether
 from bot.storage.rules import check_signal, storable
+from bot.storage.wallet_books import book_swap
 from bot.trading.intent import Side
 
 INSERT_TRACKED = """
@@ -117,6 +118,8 @@ async def _record(connection: asyncpg.Connection, signal: WalletSignal) -> bool:
         signal.held_before_raw,
         signal.seen_at_ms,
     )
+    if inserted is not None:
+        await book_swap(connection, signal)
     return inserted is not None
 
 

@@ -14,6 +14,8 @@ from bot.pictures.plain import (
     PositionPicture,
     PricePicture,
     ProfitPicture,
+    Ranked,
+    RankingPicture,
     Stick,
 )
 
@@ -85,7 +87,12 @@ OPINIONS = st.builds(
     version=TEXTS,
     parts=st.lists(st.builds(Part, TEXTS, FLOATS | st.none(), FLOATS), max_size=9).map(tuple),
 )
-PICTURES: st.SearchStrategy[Picture] = st.one_of(PRICES, PROFITS, POSITIONS, OPINIONS)
+RANKINGS = st.builds(
+    RankingPicture,
+    title=TEXTS,
+    rows=st.lists(st.builds(Ranked, TEXTS, RESULTS, RESULTS, AMOUNTS, AMOUNTS), max_size=12).map(tuple),
+)
+PICTURES: st.SearchStrategy[Picture] = st.one_of(PRICES, PROFITS, POSITIONS, OPINIONS, RANKINGS)
 
 
 def price_picture(count: int = 60, *, name: str = "Pepe the Frog", symbol: str = "PEPE", **changed) -> PricePicture:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from bot.pictures.drawing import packed, svg_of, unpacked
 from bot.pictures.ink import HEIGHT, WIDTH
-from bot.pictures.plain import Dot, Mark, OpinionPicture, Part, Picture, PositionPicture, Stick
+from bot.pictures.plain import (
+    Dot,
+    Mark,
+    OpinionPicture,
+    Part,
+    Picture,
+    PositionPicture,
+    Ranked,
+    RankingPicture,
+    Stick,
+)
 from bot.pictures.scales import figure, moments, price_scale, result_scale, sol, ticks
 from tests.pictures.picture_samples import (
     HOSTILE,
@@ -183,3 +193,17 @@ def test_an_opinion_shows_its_candles_its_parts_and_what_is_not_known() -> None:
     none = replace(picture, sticks=(Stick(NOW_MS, 0.0, 0.0, 0.0, 0.0),), verdict="", parts=())
     assert "no price was recorded" in texts(none)
     assert "no opinion" in texts(none)
+
+
+def test_a_ranking_tells_score_result_and_rounds_and_promises_nothing() -> None:
+    rows = (Ranked("whale", 73, 12 * SOL, 50, 30), Ranked("9xQe…", 8, -SOL, 1, 0))
+    told = texts(RankingPicture("Followed wallets", rows)).splitlines()
+    assert {"1. whale", "73", "+12 SOL", "30 of 50 rounds won", "2. 9xQe…", "-1 SOL", "0 of 1 round won"} <= set(told)
+    assert "promises nothing" in "\n".join(told)
+    assert "none has traded yet" in texts(RankingPicture("Followed wallets", ()))
+
+
+def test_of_more_wallets_than_fit_the_best_are_drawn() -> None:
+    rows = tuple(Ranked(f"wallet-{number}", 99 - number, 0, 0, 0) for number in range(30))
+    assert "8. wallet-7" in texts(RankingPicture("", rows))
+    assert "wallet-8" not in texts(RankingPicture("", rows))

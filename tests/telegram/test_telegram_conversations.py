@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from importlib.metadata import version
@@ -27,10 +26,10 @@ from tests.telegram.bot_api_schema import Schema
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import until
 from tests.telegram.guarded_commands import types_what_takes_a_code
+from tests.telegram.talk_about_wallets import follows_wallets
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.telegram.test_telegram_paper import trades_on_paper
 from tests.telegram.wire_in_memory import client_in_memory
-from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
 
 
@@ -99,13 +98,7 @@ async def test_every_command_from_consent_to_panic(
         await hears_how_loudly_he_is_told(talk)
         await changes_settings(talk)
         await talk.asks("/mode", "[live] Your mode is live")
-        leader = Crowd(talk.world.chain)._trader(3)
-        await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
-        await talk.asks(f"/track {leader.pubkey()}", "You follow")
-        own = re.findall(r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", await talk.asks("/wallet", "balance"))[0]
-        await talk.asks(f"/track {own}", "that is a wallet of your own")
-        await talk.asks("/track So11111111111111111111111111111111111111112", "is wrapped SOL, a token")
-        await talk.asks(f"/untrack {leader.pubkey()}", "no more")
+        await follows_wallets(talk)
         await talk.asks("/pause", "Your entries are paused")
         await talk.asks(f"/buy {mint} 0.1", "Not done: entries are paused (paused)")
         await talk.asks("/resume", "Your pause is over")

@@ -20,6 +20,7 @@ from tests.whole.audit import audit
 from tests.whole.real import BOT, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_environment, real_bot
 from tests.whole.real_evidence import rows_of_running
 from tests.whole.real_market import FATES, LAUNCH_GAP_MS, TURN_MS, write_busy_market
+from tests.whole.typed_about_wallets import ABOUT_WALLETS, SOMEBODY
 from tests.whole.typed_with_codes import GUARDED, NO_TOKEN
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.slow
 LAUNCHES = 400
 NEWCOMER = "4242"
 OPERATOR = f"operator {pwd.getpwuid(os.getuid()).pw_name}"
-SOMEBODY = "4wBqpZM9xaSheZzJSMawUKKwhdpChKbZ5eu5ky4Vigw"
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +109,7 @@ TYPED = (
     ("/health x", "usage: /health"),
     ("/version", "trading-bot 0.1.0"),
     ("/version x", "usage: /version"),
-    (f"/track {SOMEBODY} a friend", "Following a friend"),
-    (f"/track {SOMEBODY}", "already"),
-    ("/track", "usage: /track ADDRESS [LABEL]"),
-    (f"/untrack {SOMEBODY}", "no more"),
-    (f"/untrack {SOMEBODY}", "You do not follow"),
+    *ABOUT_WALLETS,
     ("/pause", "Your entries are paused"),
     ("/pause x", "usage: /pause"),
     (f"/buy {NO_TOKEN} 0.1", "entries are paused"),
@@ -131,7 +127,7 @@ TYPED = (
     ("/settings timezone Mars/Base", "time zone"),
     ("/snipe", "The sniper is on: 0.1 SOL a token"),
     ("/snipe now", "usage: /snipe"),
-    ("/track", "usage: /track ADDRESS [LABEL]"),
+    ("/track", "You follow no wallet"),
     ("/track hello", "is not a wallet address"),
     (f"/track {NO_TOKEN}", "is wrapped SOL, a token; give a wallet's address"),
     (f"/track {SOMEBODY} somebody", "Following somebody"),

@@ -12,6 +12,7 @@ from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
 from bot.telegram.handlers.exports import ExportHandlers
+from bot.telegram.handlers.following import FollowingHandlers
 from bot.telegram.handlers.freezes import FreezeHandlers
 from bot.telegram.handlers.guarded import GuardedHandlers
 from bot.telegram.handlers.leaving import LeavingHandlers
@@ -43,6 +44,7 @@ def make_chat(
     alerts: AlertHandlers,
     books: BookHandlers,
     cards: CardHandlers,
+    following: FollowingHandlers,
     guarded: GuardedHandlers,
     leaving: LeavingHandlers,
     modes: ModeHandlers,
@@ -79,8 +81,7 @@ def make_chat(
         "price": tokens.price,
         "info": tokens.info,
         **opinions.commands(),
-        "track": watching.track,
-        "untrack": watching.untrack,
+        **following.commands(),
         "snipe_enable": account.snipe_enable,
         "snipe_disable": account.snipe_disable,
         "buy": trade.buy,
@@ -117,6 +118,7 @@ __all__ = [
     "BookHandlers",
     "CardHandlers",
     "ExportHandlers",
+    "FollowingHandlers",
     "FreezeHandlers",
     "GuardedHandlers",
     "LeavingHandlers",

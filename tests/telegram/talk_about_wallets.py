@@ -1,0 +1,21 @@
+"""What somebody says about other people's wallets in a conversation that tries every command."""
+
+from __future__ import annotations
+
+import re
+
+from tests.telegram.telegram_bot import Talk
+from tests.whole.crowd import Crowd
+
+
+async def follows_wallets(talk: Talk) -> None:
+    """Of other people, and of none of his own."""
+    leader = Crowd(talk.world.chain)._trader(3)
+    await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
+    await talk.asks(f"/track {leader.pubkey()}", "You follow")
+    own = re.findall(r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", await talk.asks("/wallet", "balance"))[0]
+    await talk.asks(f"/track {own}", "that is a wallet of your own")
+    await talk.asks("/track So11111111111111111111111111111111111111112", "is wrapped SOL, a token")
+    await talk.asks("/track", "You follow 1 of at most 50 wallets")
+    await talk.asks("/rankings", "none has traded yet")
+    await talk.asks(f"/untrack {leader.pubkey()}", "no more")

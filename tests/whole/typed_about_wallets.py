@@ -1,0 +1,17 @@
+"""What is typed about other people's wallets, and what is answered to it: a part of every command's good and bad use."""
+
+from __future__ import annotations
+
+SOMEBODY = "4wBqpZM9xaSheZzJSMawUKKwhdpChKbZ5eu5ky4Vigw"
+
+ABOUT_WALLETS = (
+    (f"/track {SOMEBODY} a friend", "Following a friend"),
+    (f"/track {SOMEBODY}", "already"),
+    ("/track", "You follow 1 of at most 50 wallets"),
+    ("/rankings", "none has traded yet"),
+    ("/rankings mine", "none has traded yet"),
+    ("/rankings hello", "is not a wallet address"),
+    ("/rankings a b", "usage: /rankings"),
+    (f"/untrack {SOMEBODY}", "no more"),
+    (f"/untrack {SOMEBODY}", "You do not follow"),
+)
