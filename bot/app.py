@@ -18,11 +18,8 @@ from pydantic import SecretStr
 
 from actors.failure_policy import FailurePolicy, log_report
 from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
-from actors.status_keeper import StatusKeeper
-from actors.systemd_notifier import SystemdNotifier
 from bot import control, liveness, routes, settings
 from bot.adapters import Adapters
-from bot.alarm import Alarm
 from bot.api_keys import TELEGRAM, ApiKeys, read_keys
 from bot.away_news import AwayNews
 from bot.chain.endpoints import Endpoints
@@ -75,13 +72,13 @@ from bot.supervision_operator import SupervisionOperator
 from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import outage_rules
 from bot.supervision_verbs import SupervisionVerbs
-from bot.systemd import ServiceManager
 from bot.take_up import lease_keeper
 from bot.telegram.gateway_pacing import PacedChat
 from bot.tellers import open_dollars, open_social, open_tellers
 from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault_door import VaultDoor, open_vault_door
+from bot.watching import Outside, Watchers, open_outside
 
 log = structlog.get_logger()
 
@@ -229,7 +226,6 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(known_people, registrar, chosen, is_local=profile.is_local)):
             say(line)
-        chat_api = await enter(_telegram(chosen.telegram, api_keys))
         return await _run_tree(
             options,
             adapters,
@@ -238,7 +234,8 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             cluster=cluster_name(profile, cluster.genesis_hash),
             endpoints=endpoints,
             succession=succession,
-            chat_api=chat_api,
+            chat_api=await enter(_telegram(chosen.telegram, api_keys)),
+            outside=await enter(open_outside(api_keys, clock)),
             stop=stop,
             loop=loop,
         )
@@ -299,6 +296,7 @@ async def _run_tree(
     endpoints: Endpoints,
     succession: Succession,
     chat_api: PacedChat | None,
+    outside: Outside,
     stop: OrderlyStop,
     loop: LoopWatchdog,
 ) -> int:
@@ -313,7 +311,7 @@ async def _run_tree(
         messenger if chat_api is None else telegram_messenger(chat_api, messenger, book, store),
         outage_rules(options.supervision),
         HaltFile(options.directory / HALT_FILE),
-        Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
+        outside.alarm(say, chat_api, options.settings.telegram.operator_chat_id, options.settings.alerts),
     )
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
@@ -321,7 +319,6 @@ async def _run_tree(
     shelf = shelf_of(bot.market.drawer, options.directory)
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram), shelf)
     panels = Panels(bot, profile.mode)
-    keeper = StatusKeeper((board.facts, panels.details), panels.lag)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
     further = {**key_verbs(registrar), **export_verbs(store)}
@@ -329,10 +326,12 @@ async def _run_tree(
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)
     failures = bot.failures
-    notifier = _notifier(options.manager, bot, stop, loop)
+    watchers = Watchers(
+        bot, board, panels, loop, chosen=options.settings, outside=outside, manager=options.manager, stop=stop
+    )
     lease = lease_keeper(bot, succession.leadership, succession.leases)
     async with open_tree(
-        bot.spec(server.serve, chats, notifier.run, keeper.run, lease.run), stop.noting(failures.report)
+        bot.spec(server.serve, chats, watchers.starts(lease.run)), stop.noting(failures.report)
     ) as root:
         await bot.began(root)
         stop.up.set()
@@ -356,19 +355,6 @@ async def _tell_absence(succession: Succession, bot: TradingBot) -> None:
     gap_ms = await succession.tell_takeover(lambda: bot.reconciler.reconciled, bot.alerts.tell)
     if gap_ms is not None and succession.leadership.lease is not None:
         await news.tell(held, gap_ms, succession.leadership.lease.epoch)
-
-
-def _notifier(
-    manager: ServiceManager | None, bot: TradingBot, stop: OrderlyStop, loop: LoopWatchdog
-) -> SystemdNotifier:
-    return SystemdNotifier(
-        tell=None if manager is None else manager.tell,
-        line=lambda: stop.line or liveness.status_line(bot),
-        booted=lambda: liveness.has_booted(bot),
-        hung=lambda: liveness.hung(bot, loop),
-        stopping=stop.asked,
-        watchdog_s=None if manager is None else manager.watchdog_s,
-    )
 
 
 async def _first(stop: trio.Event, failures: FailurePolicy, leadership: Leadership, *trees: Supervisor) -> str | None:

@@ -69,7 +69,7 @@ class Panels:
         """What is known now. While the database is away its part is as it was, and `details_age_s` says how long ago."""
         known = await self.details.look(LOOK_S)
         record: Record = {
-            "process": self._process(),
+            "process": self.process(),
             "levels": self._levels(),
             "momentum": {"rows": self._momentum()},
         }
@@ -208,7 +208,7 @@ class Panels:
 
     # --------------------------------------------------------------------------------------------------------- process
 
-    def _process(self) -> Record:
+    def process(self) -> Record:
         """Of this process alone, its PostgreSQL and local chain are others; the network is this machine's."""
         # Two counts are kept, so that the rates of somebody who looks soon after another are over some seconds too.
         now, before = _counted(), self._before

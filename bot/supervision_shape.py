@@ -24,6 +24,8 @@ STATIC = (
     "halt_news",
     "sweeper",
     "outbox_sender",
+    "probe_door",
+    "heartbeat",
     "lease_keeper",
     "database_link",
     "rpc_pool",

@@ -78,6 +78,10 @@ log = structlog.get_logger()
 Serve = Callable[[Callable[[], None]], Awaitable[None]]
 Probe = Callable[[], Awaitable[str]]
 
+# Who belongs to the process around the tree: systemd's, the status, the lease, whoever watches from outside.
+OF_PROCESS = ("systemd_notifier", "status_keeper", "lease_keeper", "probe_door", "heartbeat")
+NO_PROCESS: Mapping[str, Start] = dict.fromkeys(OF_PROCESS, absent)
+
 
 @dataclass(slots=True, repr=False)
 class TradingBot:
@@ -123,7 +127,7 @@ class TradingBot:
         self.started_with = self.supervision.path
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram", "engine")}
-        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock, self._handles)
+        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.channels(clock), clock, self._handles)
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
@@ -213,22 +217,19 @@ class TradingBot:
         self,
         serve_control: Serve,
         chat: Chats | None,
-        notifier: Start = absent,
-        keeper: Start = absent,
-        lease: Start = absent,
+        process: Mapping[str, Start] = NO_PROCESS,
     ) -> SupervisorSpec:
         """The whole tree with the policies of supervision.toml.
 
-        `serve_control` is the operator's door, `chat` Telegram's, `notifier` speaks to systemd where that started us,
-        `keeper` asks for the status, `lease` keeps the lease where this process has one.
+        `serve_control` is the operator's door, `chat` Telegram's, `process` has those of `NO_PROCESS` that there are.
         """
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         if chat is None:
             self.guard.unwatched.add("telegram")
         heard = self.adapters.pools, self.market.read, self.care.rugs.heard_in_pool
         self.starts = {
-            "systemd_notifier": notifier,
-            "status_keeper": keeper,
+            **NO_PROCESS,
+            **process,
             "control_socket": ControlSocket(serve_control).run,
             "telegram_gateway": absent if chat is None else self._gateway(chat).run,
             "operator_alerts": self.alerts.run,
@@ -236,7 +237,6 @@ class TradingBot:
             "position_cards": absent if chat is None else chat.cards,
             "sweeper": Sweeper(self.guard, store, self.adapters.vault, clock, self.desk.withdraw).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock, self.market.drawer).run,
-            "lease_keeper": lease,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,
             "launch_stream": LaunchStreamLink(

@@ -28,6 +28,8 @@ FIXED = {
     "sweeper": ("what sweeps frozen wallets", "frozen wallets stay frozen; their SOL is swept when it is back"),
     "halt_news": ("what tells users of a halt", "a halt and its end are carried out; users are told when it is back"),
     "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
+    "probe_door": ("the door of monitoring", "trading goes on; /livez, /readyz and /metrics do not answer"),
+    "heartbeat": ("the sign of life to the outside", "trading goes on; whoever watches from outside rings"),
     "lease_keeper": ("the renewal of the lease", "trading goes on; a standby takes over, where one waits"),
     "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
     "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from bot.settings.operations import Alerts, Web
 from bot.settings.providers import Birdeye, BlockEngine, Dexscreener, Helius, Jupiter, Rpc, Streams, Tracking, Usd
 from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
 from bot.settings.social import Coingecko, Discord, Lunarcrush, Reddit, Twitter
@@ -321,4 +322,6 @@ class Settings(Section):
     model: Model = Model()
     price_history: PriceHistory = PriceHistory()
     usd: Usd = Usd()
+    web: Web = Web()
+    alerts: Alerts = Alerts()
     logs: Logs = Logs()

@@ -15,6 +15,7 @@ RECORDING = "runbooks/recording.md"
 VAULT = "runbooks/vault.md"
 FROZEN_WALLET = "runbooks/frozen.md"
 MODEL = "runbooks/model.md"
+WATCHING = "runbooks/watching.md"
 TREE = "runbooks/supervision.md"
 
 RUNBOOKS = {

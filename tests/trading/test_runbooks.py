@@ -17,6 +17,7 @@ from bot.trading.runbooks import (
     STANDBY,
     TREE,
     VAULT,
+    WATCHING,
     page_for,
 )
 
@@ -37,6 +38,7 @@ def test_every_page_exists_and_is_linked_from_the_first() -> None:
         STANDBY,
         TREE,
         VAULT,
+        WATCHING,
     }:
         assert (ROOT / page).is_file(), page
         assert f"({Path(page).name})" in first, page

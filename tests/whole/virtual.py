@@ -251,7 +251,7 @@ async def living_bot(
         bot.failures.report(report)
 
     heard = report if stop is None else stop.noting(report)
-    async with open_tree(bot.spec(_no_door, world.chats, lease=world.lease), heard) as root:
+    async with open_tree(bot.spec(_no_door, world.chats, {"lease_keeper": world.lease}), heard) as root:
         await bot.began(root)
         yield bot
         if stop is not None:

@@ -1,0 +1,68 @@
+"""The sections about watching the bot from outside: what monitoring asks, and who is told beside the operator's chat."""
+
+from __future__ import annotations
+
+from datetime import time as time_of_day
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from bot.settings.section import SecretFile, Section
+from bot.trading.limits import is_time_zone
+
+
+def _read(value: object) -> object:
+    """`HH:MM` as people write it; TOML has times of its own, which are taken too."""
+    if isinstance(value, time_of_day):
+        return value
+    try:
+        return time_of_day.fromisoformat(value) if isinstance(value, str) and len(value) == len("22:00") else _no_time()
+    except ValueError:
+        return _no_time()
+
+
+def _no_time() -> object:
+    raise PydanticCustomError("time_of_day", 'give a time of day as "22:00"')
+
+
+TimeOfDay = Annotated[time_of_day, BeforeValidator(_read)]
+
+
+class Web(Section):
+    """With a `port` the bot answers monitoring on 127.0.0.1: /livez, /readyz and /metrics for Prometheus (docs/metrics.md).
+
+    There is no password: every program of this machine may ask, and nothing there is about one user.
+    """
+
+    port: int | None = Field(default=None, ge=1, le=65_535)
+
+
+class Alerts(Section):
+    """Who hears of operators' alerts beside the console and `telegram.operator_chat_id`, and when nobody is woken.
+
+    `webhook_url_file` holds an address in one line, to which alerts from `webhook_level` on are posted as JSON: `critical` needs
+    somebody now, `warning` wants to be looked at, `info` is good to know. What has begun there ends there too. Between
+    `quiet_from` and `quiet_until`, in `time_zone`, chat and webhook hear only what is critical, and the rest afterwards.
+
+    `heartbeat_url_file` holds an address that is asked every `heartbeat_every_s` while the bot lives and its positions are
+    watched, and not otherwise, so that a service there rings when it hears nothing. Both files are read again every second.
+    """
+
+    webhook_url_file: SecretFile | None = None
+    webhook_level: Literal["info", "warning", "critical"] = "warning"
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
+    time_zone: str = Field(default="UTC", max_length=64)
+    heartbeat_url_file: SecretFile | None = None
+    heartbeat_every_s: int = Field(default=60, ge=10, le=3_600)
+
+    @model_validator(mode="after")
+    def _a_night_has_two_ends(self) -> Self:
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise PydanticCustomError("quiet", "alerts.quiet_from and alerts.quiet_until belong together; give both")
+        if self.quiet_from is not None and self.quiet_from == self.quiet_until:
+            raise PydanticCustomError("quiet", "alerts.quiet_from and alerts.quiet_until are the same; change one")
+        if not is_time_zone(self.time_zone):
+            raise PydanticCustomError("zone", "alerts.time_zone is no time zone; write it like Europe/Berlin")
+        return self
