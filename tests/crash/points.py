@@ -20,6 +20,7 @@ PORTS = ("store", "chain", "vault")
 # Files of that room through which no order goes.
 OFF_THE_ROAD = {
     "analysis_book.py": "what is measured of tokens takes confidence from an opinion; it writes nothing and waits for nobody",
+    "alert_channels.py": "alerts are told of this moment, not owed; what is still wrong after a crash is told again",
     "funding.py": "where SOL came from is read for what is measured; it writes nothing and no order waits for it",
     "loss_rules.py": "a user's automation is paused in one write; a crash after it loses the message, which /status repeats",
     "protocol_check.py": "looks at layouts and simulates beside the road; it writes nothing and signs nothing",
