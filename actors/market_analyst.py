@@ -17,7 +17,7 @@ from bot.ports import Chain, WalletHistory
 
 log = structlog.get_logger()
 
-EVERY_S = 30.0
+EVERY_MS = 30_000
 TOLD = 5  # of the ranking, in the log
 ASKED_AT_ONCE = 3  # tokens whose holders the chain is asked for, a round
 MOMENTUM_LEAST = 40.0  # of a token that is worth a question
@@ -26,7 +26,10 @@ EARLY_BUYERS = 6  # of whom it is asked where their SOL came from
 
 @dataclass(frozen=True, slots=True)
 class MarketAnalyst:
-    """Off the road of money: an endpoint that does not answer costs facts, which stay as they were, and nothing else."""
+    """Off the road of money: an endpoint that does not answer costs facts, which stay as they were, and nothing else.
+
+    It looks at whole half minutes of the clock, so that the kind of market does not hang on when the bot was started.
+    """
 
     analyses: AnalysisBook
     chain: Chain
@@ -36,13 +39,16 @@ class MarketAnalyst:
     async def run(self, ctx: Context) -> None:
         """The actor."""
         ctx.ready()
+        at_ms = self.clock.now_ms()
         while True:
-            await self.analyses.refresh(self.clock.now_ms())
+            await self.analyses.refresh(at_ms)
             self._tell()
             for ranked in self.analyses.ranking[:ASKED_AT_ONCE]:
                 if ranked.analysis.momentum.score >= MOMENTUM_LEAST:
                     await self._ask(ranked)
-            await trio.sleep(EVERY_S)
+            now_ms = self.clock.now_ms()
+            at_ms = (now_ms // EVERY_MS + 1) * EVERY_MS
+            await trio.sleep((at_ms - now_ms) / 1000)
 
     def _tell(self) -> None:
         regime = self.analyses.regime

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from math import inf
 
 import structlog
 import trio
@@ -24,7 +25,7 @@ from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
-from bot.trading.exits import Exit, ExitReason, decide_exit, due_by_time
+from bot.trading.exits import Exit, ExitReason, decide_exit, due_at_ms, due_by_time
 from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
@@ -114,7 +115,7 @@ class PositionMonitor:
         while position.state is PositionState.OPEN:
             position, decided = await self._decide(position)
             if decided is None:
-                with trio.move_on_at(reread_at_s):
+                with trio.move_on_at(min(reread_at_s, self._due_s(position))):
                     await self.prices.changed(position.mint)
             else:
                 tries = tries.after(await self._leave(position, decided, tries))
@@ -127,6 +128,11 @@ class PositionMonitor:
     def _next_look_s(self) -> float:
         """When the row, and what falls due by time, are looked at next, pushed price or not."""
         return trio.current_time() + look_after_s(self.position_id, len(self.looks))
+
+    def _due_s(self, position: Position) -> float:
+        """When it falls due by time, which no look has to find; never once it has, where it could not be sold then."""
+        due_ms, now_ms = due_at_ms(position), self.clock.now_ms()
+        return inf if due_ms is None or due_ms <= now_ms else trio.current_time() + (due_ms - now_ms) / 1000
 
     async def _rest(self, position: Position, tries: Tries) -> None:
         """Before the next exit is decided; a long wait for a pool ends when it opens."""

@@ -151,13 +151,17 @@ class PaperChain(ReadThrough):
             return str(error)
         return None if brings >= receive_lamports else "the price falls below the limit"
 
+    def drawn_by(self, order: PaperOrder, signature: str) -> str:  # noqa: ARG002 - others draw by the order
+        """The name from which it is drawn whether and when an attempt lands."""
+        return signature
+
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:  # noqa: ARG002 - there is no route
         """Let the landing model have the order, once. Nothing leaves the process."""
         await trio.lowlevel.checkpoint()
         order, signature = self.order_of(raw)
         if signature in self._on_way or signature in self._landings:
             return
-        due_ms = self.model.due_ms(signature)
+        due_ms = self.model.due_ms(self.drawn_by(order, signature))
         due_s = None if due_ms is None else trio.current_time() + due_ms / 1000
         self._on_way[signature] = _OnItsWay(order, due_s)
         log.info(
