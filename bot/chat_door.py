@@ -14,6 +14,7 @@ from bot.adapters import Chats
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
 from bot.execution.borne_out import BorneOut
 from bot.execution.message_book import MessageBook
+from bot.execution.trader_book import TraderBook
 from bot.ports import ChatApi, Messenger, SpareEdits, Store
 from bot.status import StatusBoard
 from bot.telegram.card_text import PositionFace
@@ -44,6 +45,7 @@ from bot.telegram.handlers import (
     SweepHandlers,
     TokenHandlers,
     TradeHandlers,
+    TraderHandlers,
     WalletHandlers,
     WatchingHandlers,
     WithdrawHandlers,
@@ -108,6 +110,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         paper=PaperHandlers(trade, switch, store),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,
+        traders=TraderHandlers(store, clock, TraderBook(store, clock)),
         wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.commands.account import ACCOUNT_COMMANDS, FIRST_COMMANDS
 from bot.commands.command import ANYONE, GROUPS, USER, Command
+from bot.commands.people import PEOPLE_COMMANDS
 from bot.commands.trading import TRADING_COMMANDS
 from bot.commands.wallets import WALLET_COMMANDS
 
@@ -19,7 +20,13 @@ __all__ = [
     "Command",
 ]
 
-COMMANDS: tuple[Command, ...] = (*FIRST_COMMANDS, *TRADING_COMMANDS, *WALLET_COMMANDS, *ACCOUNT_COMMANDS)
+COMMANDS: tuple[Command, ...] = (
+    *FIRST_COMMANDS,
+    *TRADING_COMMANDS,
+    *WALLET_COMMANDS,
+    *PEOPLE_COMMANDS,
+    *ACCOUNT_COMMANDS,
+)
 
 BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 

@@ -10,7 +10,8 @@ USER = "user"
 # The groups of /help, in its order.
 START, TRADE, POSITIONS = "Start", "Trade", "Positions"
 TOKENS, SNIPER, WALLETS, BOT = "Tokens", "Sniper and followed wallets", "Wallets and keys", "The bot"
-GROUPS = (START, TRADE, POSITIONS, TOKENS, SNIPER, WALLETS, BOT)
+PEOPLE = "Other people"
+GROUPS = (START, TRADE, POSITIONS, TOKENS, SNIPER, PEOPLE, WALLETS, BOT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,17 @@ from typing import Any
 
 import msgspec
 
+from bot.pictures.board import board_svg
 from bot.pictures.opinion import opinion_svg
-from bot.pictures.plain import OpinionPicture, Picture, PositionPicture, PricePicture, ProfitPicture, RankingPicture
+from bot.pictures.plain import (
+    BoardPicture,
+    OpinionPicture,
+    Picture,
+    PositionPicture,
+    PricePicture,
+    ProfitPicture,
+    RankingPicture,
+)
 from bot.pictures.position import position_svg
 from bot.pictures.price import price_svg
 from bot.pictures.profit import profit_svg
@@ -19,6 +28,7 @@ KINDS: dict[str, type[Picture]] = {
     "position": PositionPicture,
     "opinion": OpinionPicture,
     "ranking": RankingPicture,
+    "board": BoardPicture,
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -39,6 +49,8 @@ def svg_of(picture: Picture) -> str:
             return profit_svg(picture)
         case PositionPicture():
             return position_svg(picture)
+        case BoardPicture():
+            return board_svg(picture)
         case OpinionPicture():
             return opinion_svg(picture)
         case RankingPicture():

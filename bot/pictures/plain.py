@@ -153,4 +153,26 @@ class RankingPicture:
     mode: str = "on the chain"
 
 
-Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture | RankingPicture
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One who is ranked: his name, a word for how good he is, points of 100, None where there are none, and his results."""
+
+    name: str
+    badge: str
+    points: int | None
+    realized_lamports: int
+    won: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPicture:
+    """A ranking, the best first; `period` says of what the results are."""
+
+    title: str
+    mode: str
+    period: str
+    rows: tuple[BoardRow, ...]
+
+
+Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture | RankingPicture | BoardPicture

@@ -93,6 +93,7 @@ from bot.ports.tracking import (
     WalletTold,
     WalletTransaction,
 )
+from bot.ports.traders import TraderStore
 from bot.ports.users import (
     ChangeSettings,
     SealedKey,
@@ -247,6 +248,7 @@ __all__ = [
     "Topic",
     "TrackedWallet",
     "TrackingStore",
+    "TraderStore",
     "TransferOrder",
     "User",
     "UserStore",

@@ -24,6 +24,7 @@ from bot.ports.standing import StandingStore
 from bot.ports.stories import StoryStore
 from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
+from bot.ports.traders import TraderStore
 from bot.ports.users import UserStore
 from bot.ports.wallet_records import WalletRecordStore
 from bot.ports.wallets import WalletStore
@@ -97,6 +98,7 @@ class Store(
     LeavingStore,
     TrackingStore,
     WalletRecordStore,
+    TraderStore,
     StandingStore,
     TokenStore,
     OverviewStore,

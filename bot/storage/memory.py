@@ -34,6 +34,7 @@ from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
+from bot.storage.memory_traders import MemoryTraders
 from bot.storage.memory_wallet_books import MemoryWalletBooks
 from bot.storage.memory_wallets import MemoryStrategyWallets
 from bot.storage.memory_withdrawals import MemoryWithdrawals
@@ -386,6 +387,7 @@ class MemoryStore(
     MemoryLeaving,
     MemoryTracking,
     MemoryWalletBooks,
+    MemoryTraders,
     MemoryStandings,
     MemoryTokens,
     MemoryOverview,

@@ -30,6 +30,7 @@ class MemoryLeaving(MemoryTables):
         self._users[user_id] = replace(user, handle=handle_of_closed(user_id), telegram_id=None, has_left=True)
         for key in [key for key in self._tracked if key[0] == user_id]:
             del self._tracked[key]
+        self._traders.pop(user_id, None)
         self._alert_levels.pop(user_id, None)
         for subject in [one.subject for one in self._chat_messages.values() if one.user_id == user_id]:
             del self._chat_messages[subject]

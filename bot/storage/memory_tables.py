@@ -38,6 +38,7 @@ from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
 from bot.trading.standing import StandingOrder
+from bot.trading.trader import Trader
 from bot.trading.trading_state import Cause, Halt
 
 
@@ -138,6 +139,7 @@ class MemoryTables:
         self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._tokens: dict[str, Token] = {}
+        self._traders: dict[str, Trader] = {}
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._standings: dict[str, StandingOrder] = {}
         self._flattens: dict[tuple[str, str], FlattenRow] = {}

@@ -32,6 +32,7 @@ from bot.storage.stories import Stories
 from bot.storage.strategy_wallets import StrategyWallets
 from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
+from bot.storage.traders import Traders
 from bot.storage.users import Users
 from bot.storage.wallet_books import WalletBooks
 from bot.storage.withdrawals import WithdrawalRows
@@ -57,6 +58,7 @@ class PostgresStore(
     Leaving,
     Tracking,
     WalletBooks,
+    Traders,
     Standings,
     Tokens,
     Overviews,

@@ -96,6 +96,8 @@ async def test_every_command_from_consent_to_panic(
         await hears_his_books(talk)
         await hears_of_wallets_and_the_bot(talk)
         await hears_how_loudly_he_is_told(talk)
+        await talk.asks("/leaderboard", "nobody yet")
+        await talk.asks("/trader", "You are not shown to anybody")
         await changes_settings(talk)
         await talk.asks("/mode", "[live] Your mode is live")
         await follows_wallets(talk)

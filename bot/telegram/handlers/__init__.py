@@ -27,6 +27,7 @@ from bot.telegram.handlers.standing import StandingHandlers
 from bot.telegram.handlers.sweeps import SweepHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
+from bot.telegram.handlers.traders import TraderHandlers
 from bot.telegram.handlers.wallets import WalletHandlers
 from bot.telegram.handlers.watching import WatchingHandlers
 from bot.telegram.handlers.withdraw import WithdrawHandlers
@@ -53,6 +54,7 @@ def make_chat(
     paper: PaperHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
+    traders: TraderHandlers,
     wallets: WalletHandlers,
     words: Words,
     quota: ReadQuota,
@@ -63,11 +65,7 @@ def make_chat(
         "help": account.help,
         "wallet": account.wallet,
         "wallets": wallets.wallets,
-        "deposit": about.deposit,
-        "orders": about.orders,
-        "health": about.health,
-        "version": about.version,
-        "diag": about.diag,
+        **about.commands(),
         "status": account.status,
         "balance": account.balance,
         **books.commands(),
@@ -99,6 +97,7 @@ def make_chat(
         "close_account": leaving.close_account,
         **guarded.commands(),
         **people.commands(),
+        **traders.commands(),
         **operations.commands(),
     }
     _compare_with_the_table(handlers)
@@ -134,6 +133,7 @@ __all__ = [
     "SweepHandlers",
     "TokenHandlers",
     "TradeHandlers",
+    "TraderHandlers",
     "WalletHandlers",
     "WatchingHandlers",
     "WithdrawHandlers",

@@ -1,0 +1,40 @@
+"""Users who show their results to others, of their own will, and what they closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bot.trading.intent import Mode
+from bot.trading.reputation import ClosedTrade
+from bot.trading.trader import Trader
+
+
+class TraderStore(Protocol):
+    async def open_profile(self, trader: Trader) -> bool:
+        """Show a user under a handle, or under another one than before; False, changing nothing, where it is taken.
+
+        A handle that looks like somebody else's is taken too. Whoever is delisted stays so, and whoever was shown before
+        keeps his share. Raises LookupError for an unknown user.
+        """
+
+    async def close_profile(self, user_id: str) -> bool:
+        """Show a user no more; False for one who was not shown. That he is delisted is remembered."""
+
+    async def set_share(self, user_id: str, share_bps: int) -> bool:
+        """His part of what followers gain from now on; False for one who is not shown."""
+
+    async def set_delisted(self, user_id: str, why: str, by: str, now_ms: int) -> bool:
+        """Delist a user, or with an empty reason list him again; False for one who was never shown. It is audited."""
+
+    async def traders(self) -> list[Trader]:
+        """Everybody who is shown, delisted ones too, in the order of their first showing."""
+
+    async def trader(self, user_id: str) -> Trader | None: ...
+
+    async def trader_by_handle(self, handle: str) -> Trader | None: ...
+
+    async def closed_trades(
+        self, user_ids: Sequence[str], mode: Mode, since_ms: int, most_each: int
+    ) -> Mapping[str, Sequence[ClosedTrade]]:
+        """The latest closed positions of each user in a mode, oldest first, those apart whose buys the network took back."""

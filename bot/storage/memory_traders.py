@@ -1,0 +1,86 @@
+"""Users who show their results to others, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import trio
+
+from bot.storage.memory_tables import MemoryTables
+from bot.storage.rules import storable
+from bot.storage.trader_rules import DELISTED, LISTED
+from bot.trading.intent import Mode, Side
+from bot.trading.reputation import ClosedTrade
+from bot.trading.trader import Trader, likeness
+
+
+class MemoryTraders(MemoryTables):
+    """See `TraderStore`. One who is shown no more keeps his row, with an empty handle."""
+
+    async def open_profile(self, trader: Trader) -> bool:
+        await trio.lowlevel.checkpoint()
+        self._user(trader.user_id)
+        alike = likeness(trader.handle)
+        others = [one for one in self._traders.values() if one.user_id != trader.user_id and one.handle]
+        if any(likeness(one.handle) == alike for one in others):
+            return False
+        before = self._traders.get(trader.user_id)
+        self._traders[trader.user_id] = (
+            replace(trader, delisted_why="") if before is None else replace(before, handle=trader.handle)
+        )
+        return True
+
+    async def close_profile(self, user_id: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        return self._put_trader(user_id, lambda one: replace(one, handle=""))
+
+    async def set_share(self, user_id: str, share_bps: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        return self._put_trader(user_id, lambda one: replace(one, share_bps=share_bps))
+
+    def _put_trader(self, user_id: str, change: Callable[[Trader], Trader]) -> bool:
+        before = self._traders.get(user_id)
+        if before is None or not before.handle:
+            return False
+        self._traders[user_id] = change(before)
+        return True
+
+    async def set_delisted(self, user_id: str, why: str, by: str, now_ms: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        if user_id not in self._traders:
+            return False
+        self._traders[user_id] = replace(self._traders[user_id], delisted_why=storable(why))
+        self._put_audit(by, DELISTED if why else LISTED, {"user": user_id, "why": why}, now_ms)
+        return True
+
+    async def traders(self) -> list[Trader]:
+        await trio.lowlevel.checkpoint()
+        return [one for one in self._traders.values() if one.handle]
+
+    async def trader(self, user_id: str) -> Trader | None:
+        await trio.lowlevel.checkpoint()
+        found = self._traders.get(user_id)
+        return found if found is not None and found.handle else None
+
+    async def trader_by_handle(self, handle: str) -> Trader | None:
+        await trio.lowlevel.checkpoint()
+        return next((one for one in self._traders.values() if one.handle and one.handle == handle), None)
+
+    async def closed_trades(
+        self, user_ids: Sequence[str], mode: Mode, since_ms: int, most_each: int
+    ) -> Mapping[str, Sequence[ClosedTrade]]:
+        await trio.lowlevel.checkpoint()
+        costs: dict[str, int] = {}
+        for trade in self._trades.values():
+            bought = trade.fill.cost_lamports if trade.fill.side is Side.BUY else 0
+            costs[trade.position_id] = costs.get(trade.position_id, 0) + bought
+        return {user_id: self._closed_of(user_id, mode, since_ms, costs)[-most_each:] for user_id in user_ids}
+
+    def _closed_of(self, user_id: str, mode: Mode, since_ms: int, costs: Mapping[str, int]) -> list[ClosedTrade]:
+        closed = [
+            ClosedTrade(row.mint, costs[row.id], row.realized_lamports, row.closed_at_ms)
+            for row in self._positions.of_user(user_id)
+            if row.mode is mode and row.closed_at_ms is not None and row.closed_at_ms >= since_ms and row.id in costs
+        ]
+        return sorted(closed, key=lambda one: one.closed_at_ms)

@@ -1,0 +1,141 @@
+"""Who shows his results to others: the leaderboard, one's own page, and the admins' word about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.execution.trader_book import TraderBook
+from bot.pictures.plain import BoardPicture
+from bot.ports import Store
+from bot.telegram.chat import Answer, Handler, Incoming
+from bot.telegram.handlers.account import known
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.telegram.trader_pictures import TraderPictures, board_picture
+from bot.telegram.trader_text import leaderboard_text, trader_text
+from bot.trading.intent import Mode
+from bot.trading.one_line import one_line
+from bot.trading.trader import SHARE_MAX_BPS, WHY_MAX, Trader, handle_of
+from bot.trading.units import AmountError, format_percent, parse_percent
+
+log = structlog.get_logger()
+
+ON, OFF, SHARE = "on", "off", "share"
+NOBODY = "there is no trader of that handle who shows his results; /leaderboard lists them"
+SHOWN_NOW = (
+    "From now on others see your closed positions as sums, your result by week, your reputation and how many follow"
+    " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. /trader off ends it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TraderHandlers:
+    """`/leaderboard`, `/trader` and `/moderate`."""
+
+    store: Store
+    clock: Clock
+    book: TraderBook
+
+    def commands(self) -> dict[str, Handler]:
+        """Its handlers by the names of their commands."""
+        return {"leaderboard": self.leaderboard, "trader": self.trader, "moderate": self.moderate}
+
+    async def leaderboard(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
+        mode, words = _mode(arguments)
+        if words:
+            raise wrong_usage(command)
+        standings = await self.book.ranking(mode)
+        return Answer(leaderboard_text(standings, mode), picture=partial(self._drawn, mode) if standings else None)
+
+    async def _drawn(self, mode: Mode) -> BoardPicture:
+        return board_picture(await self.book.ranking(mode), mode)
+
+    async def trader(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
+        user = known(incoming)
+        match tuple(word.lower() for word in arguments):
+            case ("on", _):
+                return await self._open(user.id, arguments[1])
+            case ("off",):
+                gone = await self.store.close_profile(user.id)
+                self.book.changed()
+                return "You are shown no more." if gone else "You are not shown to anybody."
+            case ("share", share):
+                return await self._share(user.id, share)
+        mode, words = _mode(arguments)
+        if len(words) > 1:
+            raise wrong_usage(command)
+        trader = await (self._named(words[0]) if words else self.store.trader(user.id))
+        if trader is None:
+            return "You are not shown to anybody. /trader on HANDLE shows your results under a name that you choose."
+        standing = await self.book.standing(trader, mode)
+        picture = partial(TraderPictures(self.store, self.clock).of_trader, trader.user_id, trader.handle, mode)
+        return Answer(trader_text(standing, mode, is_mine=trader.user_id == user.id), picture=picture)
+
+    async def _open(self, user_id: str, typed: str) -> str:
+        try:
+            handle = handle_of(typed)
+        except AmountError as error:
+            raise UsageError(str(error)) from None
+        if not await self.store.open_profile(Trader(user_id, handle, self.clock.now_ms())):
+            raise UsageError(f"{handle} is taken, or looks like one that is; choose another handle")
+        self.book.changed()
+        log.info("trader_shown", user=user_id)
+        return SHOWN_NOW.format(handle=handle)
+
+    async def _share(self, user_id: str, typed: str) -> str:
+        try:
+            share_bps = 0 if typed in {"0", "0%"} else parse_percent(typed)
+        except AmountError as error:
+            raise UsageError(str(error)) from None
+        if share_bps > SHARE_MAX_BPS:
+            raise UsageError(f"a share is at most {format_percent(SHARE_MAX_BPS)}")
+        if not await self.store.set_share(user_id, share_bps):
+            raise UsageError("you are not shown to anybody; /trader on HANDLE first")
+        self.book.changed()
+        return (
+            f"From now on {format_percent(share_bps)} of what a follower gains above his best so far is written down as"
+            " yours. It is a figure for the two of you: no money moves by it."
+        )
+
+    async def moderate(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        match arguments:
+            case ("trader", handle, "delist", _, *_):
+                return await self._delist(known(incoming).id, handle, _why(arguments[3:]))
+            case ("trader", handle, "restore"):
+                return await self._delist(known(incoming).id, handle, "")
+        raise wrong_usage(command)
+
+    async def _delist(self, by: str, handle: str, why: str) -> str:
+        trader = await self._named(handle)
+        if trader.delisted_why == why:
+            return f"{trader.handle} is {'delisted' if why else 'listed'} already."
+        await self.store.set_delisted(trader.user_id, why, by, self.clock.now_ms())
+        self.book.changed()
+        log.warning("trader_delisted" if why else "trader_listed", user=trader.user_id, by=by)
+        if why:
+            return f"{trader.handle} is on the leaderboard no more; his page says why. It is in the audit."
+        return f"{trader.handle} may be on the leaderboard again. It is in the audit."
+
+    async def _named(self, word: str) -> Trader:
+        trader = await self.store.trader_by_handle(word.removeprefix("@").lower())
+        if trader is None:
+            raise UsageError(NOBODY)
+        return trader
+
+
+def _mode(arguments: tuple[str, ...]) -> tuple[Mode, list[str]]:
+    """The mode whose results are meant, live unless paper is named, and the other words."""
+    words = [word.lower() for word in arguments]
+    named = [mode for mode in (Mode.LIVE, Mode.PAPER) if mode.value in words]
+    return named[0] if named else Mode.LIVE, [word for word in words if word not in {one.value for one in named}]
+
+
+def _why(words: tuple[str, ...]) -> str:
+    """A reason as it is kept; raises UsageError for none."""
+    if not (why := one_line(" ".join(words))[:WHY_MAX]):
+        raise UsageError("say why")
+    return why

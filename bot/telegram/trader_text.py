@@ -1,0 +1,76 @@
+"""What is said of traders who show their results: losses, count, period and mode beside every gain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.clock import day_of
+from bot.execution.trader_book import DAYS, Standing
+from bot.telegram.words import mode_label
+from bot.trading.intent import Mode
+from bot.trading.reputation import Reputation, TraderSums
+from bot.trading.tiers import POINTS_MAX
+from bot.trading.units import counted, format_percent, format_sol
+
+SHOWN = 20
+PERIOD = f"closed positions of the last {DAYS} days, net of fees"
+PROMISE = "What somebody made says nothing about what he will make."
+
+
+def rated(reputation: Reputation) -> str:
+    """`gold, 63 of 100`, or that there is too little to say."""
+    if reputation.tier is None:
+        return "not rated yet"
+    return f"{reputation.tier.value}, {reputation.points} of {POINTS_MAX}"
+
+
+def sums_line(sums: TraderSums) -> str:
+    """Result, count, gains and losses."""
+    if not sums.trades:
+        return "nothing closed"
+    return (
+        f"{format_sol(sums.result_lamports, signed=True)} SOL in {counted(sums.trades, 'position')}:"
+        f" {sums.won} won {format_sol(sums.won_lamports, signed=True)},"
+        f" {sums.lost} lost {format_sol(sums.lost_lamports, signed=True)}"
+    )
+
+
+def leaderboard_text(standings: Sequence[Standing], mode: Mode) -> str:
+    """The ranking, the first of it; who is rated comes first."""
+    label = mode_label(mode.value)
+    lines = [
+        f"{place}. {one.trader.handle} ({rated(one.reputation)}): {sums_line(one.sums)}"
+        for place, one in enumerate(standings[:SHOWN], 1)
+    ]
+    more = len(standings) - len(lines)
+    other = Mode.PAPER if mode is Mode.LIVE else Mode.LIVE
+    return "\n".join(
+        [
+            f"{label} Traders who show their results, {PERIOD}:",
+            *(lines or ["nobody yet"]),
+            *([f"and {more} more"] if more else []),
+            f"{PROMISE} /trader HANDLE shows one with the reasons, /trader on HANDLE shows you too;"
+            f" /leaderboard {other.value} has those of mode {other.value}.",
+        ]
+    )
+
+
+def trader_text(standing: Standing, mode: Mode, *, is_mine: bool) -> str:
+    """One trader with the parts of his reputation."""
+    trader, reputation = standing.trader, standing.reputation
+    lines = [
+        f"{mode_label(mode.value)} {trader.handle} ({rated(reputation)}), shown since {day_of(trader.opened_at_ms)}",
+        f"{PERIOD}: {sums_line(standing.sums)}",
+        *(f"  {part.name} {part.points} of {part.most}: {part.why}" for part in reputation.parts),
+    ]
+    if reputation.points is None:
+        lines.append(f"A reputation needs more: there are {reputation.lacks}.")
+    if trader.delisted_why:
+        lines.append(f"Not on the leaderboard, an admin has delisted it: {trader.delisted_why}")
+    if trader.share_bps:
+        lines.append(
+            f"Counts {format_percent(trader.share_bps)} of what a follower gains above his best so far; only written"
+            " down, no money moves by it."
+        )
+    lines.append("This is you: /trader off shows you no more." if is_mine else PROMISE)
+    return "\n".join(lines)
