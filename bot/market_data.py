@@ -28,6 +28,8 @@ from bot.trading.route import Route
 
 Record = dict[str, Any]
 
+MOVED_SHOWN = 3  # columns of a model that look otherwise than in training
+
 
 class MarketData:
     """Takes what the stream tells and what polling reads."""
@@ -41,6 +43,7 @@ class MarketData:
         self.analyses = AnalysisBook()
         self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock)
         self.model = EntryModel(adapters.market_rules.model, alert)
+        self._now_ms = clock.now_ms
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self._report = DailyReport(adapters.store, clock)
@@ -73,6 +76,24 @@ class MarketData:
             "oldest": None if kept.oldest_ms is None else rfc3339(kept.oldest_ms),
             "torn_files": kept.torn_files,
             "trouble": look.trouble,
+        }
+
+    def records(self) -> dict[str, Record | None]:
+        """What status says of the market beside the services: the recording, dollars, and who judges entries."""
+        return {"recorder": self.record(), "usd": self.dollar_record(), "opinions": self.opinion_record()}
+
+    def opinion_record(self) -> Record:
+        """Who judges entries, for status: the rules, or a model with its age and its drift."""
+        look, now_ms = self.model.look(), self._now_ms()
+        return {
+            "by": look.version or "rules",
+            "refused": look.refused,
+            "trained_until": None if look.until_ms is None else rfc3339(look.until_ms),
+            "age_s": None if look.until_ms is None else round((now_ms - look.until_ms) / 1000),
+            "judged": look.judged,
+            "drift_rows": look.drift_rows,
+            "has_drifted": look.has_drifted,
+            "moved": [{"column": one.column, "index": round(one.index, 2)} for one in look.moved[:MOVED_SHOWN]],
         }
 
     def dollar_record(self) -> Record | None:

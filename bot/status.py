@@ -126,8 +126,7 @@ class StatusBoard:
             "frozen": self.words.frozen_users(self.handles),
             "ledger": self._ledger(overview),
             "lease": self._lease(),
-            "recorder": self._bot.market.record(),
-            "usd": self._bot.market.dollar_record(),
+            **self._bot.market.records(),
             "services": services(self._bot),
         }
 

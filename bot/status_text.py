@@ -41,6 +41,7 @@ def status_text(status: Record) -> str:
         *_lease(status["lease"]),
         *_recorder(status.get("recorder")),
         *_dollars(status.get("usd")),
+        *_opinions(status.get("opinions")),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
@@ -168,6 +169,24 @@ def _dollars(usd: Record | None) -> list[str]:
         why = f": {usd['trouble']}" if usd["trouble"] else ""
         return [f"SOL in dollars: {UNKNOWN}{why}"]
     return [f"SOL in dollars: {usd['micro_usd_per_sol'] / 1_000_000:.2f} USD, {_age(usd['age_s'])} old"]
+
+
+def _opinions(opinions: Record | None) -> list[str]:
+    """Who judges entries; an older bot does not say."""
+    if opinions is None:
+        return []
+    if opinions["by"] == "rules":
+        refused = f"; the model is not used: {opinions['refused']}" if opinions["refused"] else ""
+        return [f"opinions: by the rules{refused}"]
+    until, age_s = opinions["trained_until"], opinions["age_s"]
+    trained = (
+        "" if age_s is None else f", trained on launches until {until[:10]} ({_counted(age_s // 86_400, 'day')} ago)"
+    )
+    rows = _counted(opinions["drift_rows"], "launch", "launches")
+    moved = ", ".join(f"{one['column']} {one['index']:.2f}" for one in opinions["moved"])
+    drift = f"of the newest {rows} these have moved: {moved}" if moved else f"nothing has moved in the newest {rows}"
+    worth = "; the market is no longer that of the training" if opinions["has_drifted"] else ""
+    return [f"opinions: by {opinions['by']}{trained}, {opinions['judged']} judged, {drift}{worth}"]
 
 
 def _monitors(monitors: Record) -> str:

@@ -29,6 +29,9 @@ from bot.execution.alerts import Alert, Turn
 from bot.execution.entry_model import ChosenModel, EntryModel, chosen_model
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SnipeRun
+from bot.status import StatusBoard
+from bot.status_text import status_text
+from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.signal import Action
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
@@ -251,6 +254,34 @@ def test_operators_hear_once_that_launches_look_otherwise(folder: Path) -> None:
         entry.judged(rule_opinion(odd.features), odd, sure=True)
     assert [alert.turn for alert in told] == [Turn.BEGINS]
     assert entry.moved[0].index > 0.25
+
+
+async def judged_by(model: ChosenModel, odd_launches: int = 0) -> str:
+    """The line of `bot status` about opinions, of a bot that has judged so many launches of no kind that it was trained on."""
+    world = make_world(InProcessChain(seed=1))
+    world.model = model
+    async with running_bot(world) as bot:
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        odd = seen_at(crowd(), 900_000)
+        for _ in range(odd_launches):
+            bot.market.model.judged(rule_opinion(odd.features), odd, sure=True)
+        [line] = [line for line in status_text(await board.status()).splitlines() if line.startswith("opinions: ")]
+    return line
+
+
+async def test_status_says_what_judges_how_old_it_is_and_whether_its_market_has_moved(
+    autojump_clock: MockClock, folder: Path, copy: Path
+) -> None:
+    assert await judged_by(ChosenModel()) == "opinions: by the rules"
+    version = Model.load(folder).version
+    fresh = await judged_by(chosen_model(folder), 1)
+    assert fresh.startswith(f"opinions: by {version}, trained on launches until 20")
+    assert fresh.endswith(" ago), 1 judged, nothing has moved in the newest 1 launch")
+    moved = await judged_by(chosen_model(folder), ROWS_MIN + 200)
+    assert f", {ROWS_MIN + 200} judged, of the newest {ROWS_MIN + 200} launches these have moved: " in moved
+    assert moved.endswith("; the market is no longer that of the training")
+    (copy / "rug.txt").unlink()
+    assert (await judged_by(chosen_model(copy))).startswith("opinions: by the rules; the model is not used: ")
 
 
 async def looked_at(model: ChosenModel) -> SnipeRun:
