@@ -86,9 +86,11 @@ faults: .venv/.dev
 conformance: .venv/.dev
 	$(BIN)/python -m tests.conformance.campaign
 
-# Draws docs/pictures/top.svg from a bot that trades on its local chain; about a minute.
+# Draws docs/pictures/top.svg and dashboard*.webp from bots that trade on their local chains; about three minutes. The latter
+# need a browser, chromium for one.
 pictures: .venv/.dev
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python -m tests.web.dashboard_pictures
 
 # Builds bot/localnet/programs/*.so from our C source with the LLVM back end that a package registry carries.
 program: .venv/.dev

@@ -179,6 +179,7 @@ class Panels:
             "lamports": told.get("proceeds_lamports" if side == "sell" else "cost_lamports"),
             "realized_lamports": told.get("realized_lamports") if side == "sell" else None,
             "reason": told.get("reason") or told.get("failure"),
+            "order": message.trace_id,
         }
 
     # -------------------------------------------------------------------------------------------------- market, levels

@@ -44,6 +44,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.backtest_cli",
         "bot.export_cli",
     ),
+    ("bot.web.dashboard",),
     ("bot.cli",),
     ("bot.__main__",),
 )
