@@ -25,7 +25,7 @@ FIXED = {
     "status_keeper": ("what keeps the status ready", "trading goes on; the database's numbers are not known"),
     "systemd_notifier": ("the message to systemd", "trading goes on"),
     "telegram_gateway": ("the Telegram gateway", "trading goes on; users can neither read nor write"),
-    "sweeper": ("what sweeps frozen wallets", "frozen wallets stay frozen; their SOL is swept when it is back"),
+    "sweeper": ("what sweeps frozen wallets", "frozen wallets stay frozen; they are swept when it is back"),
     "halt_news": ("what tells users of a halt", "a halt and its end are carried out; users are told when it is back"),
     "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
     "probe_door": ("the door of monitoring", "trading goes on; /livez, /readyz and /metrics do not answer"),

@@ -27,6 +27,7 @@ from bot.trading.intent import AttemptState, Side
 from bot.trading.own_impact import with_own
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.venue import quote_buy, quote_sell, wraps_sol
+from bot.trading.withdrawal import TokenParcel
 
 FINAL_AFTER_S = 13.0  # 32 slots
 MAX_LANDINGS = 20_000  # landings that are still told of by name; older ones are in the rows
@@ -69,6 +70,11 @@ class PaperChain(ReadThrough):
         """A virtual wallet has no token accounts on the chain."""
         await trio.lowlevel.checkpoint()
         return ()
+
+    async def sendable(self, address: str, mint: str, to_address: str) -> TokenParcel | None:  # noqa: ARG002 - none
+        """Play money is sent nowhere."""
+        await trio.lowlevel.checkpoint()
+        return None
 
     def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:  # noqa: ARG002 - none is ever made
         raise SendRejected("invalid", "a virtual wallet has no SOL to send")

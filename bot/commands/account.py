@@ -140,7 +140,7 @@ ACCOUNT_COMMANDS: tuple[Command, ...] = (
     Command(
         "sweep",
         "[safe ADDRESS CODE [WALLET]|cancel [WALLET]]",
-        "where the SOL of a wallet goes when it is frozen; registering an address takes a code, and it counts a day"
+        "where SOL and tokens of a wallet go when it is frozen; registering an address takes a code, and it counts a day"
         " later",
         WALLETS,
         "where a frozen wallet is emptied to",

@@ -21,6 +21,7 @@ from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route
 from bot.trading.token_check import MintFacts, MintPowers
 from bot.trading.venue import OwnVenue, Venue
+from bot.trading.withdrawal import TokenParcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,13 @@ class SwapOrder:
 
 @dataclass(frozen=True, slots=True)
 class TransferOrder:
-    """SOL of one wallet to be sent to an address."""
+    """SOL of one wallet to be sent to an address; or a `parcel`, all that it has of a token, and then no lamports."""
 
     wallet_address: str
     to_address: str
     lamports: int
     priority_fee_lamports: int
+    parcel: TokenParcel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,12 @@ class Chain(Protocol):
         closes. Raises SendRejected where the simulation fails as a whole.
         """
 
+    async def sendable(self, address: str, mint: str, to_address: str) -> TokenParcel | None:
+        """All that a wallet's own account holds of a token, as it can be sent to an address; None for nothing, or a frozen one.
+
+        Raises DecodeError for a mint that is none.
+        """
+
     async def latest_blockhash(self) -> Blockhash:
         """The newest confirmed one, or the one of a second ago: it costs a few slots of its life, and nobody is asked."""
 
@@ -294,7 +302,7 @@ class Chain(Protocol):
         """The message bytes to be signed by the wallet alone."""
 
     def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:
-        """The message bytes of a transfer of SOL, to be signed by the wallet alone."""
+        """The message bytes of a transfer of SOL or of a token, to be signed by the wallet alone."""
 
     def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
         """The message bytes of a closing, to be signed by the wallet alone."""

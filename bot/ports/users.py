@@ -207,7 +207,7 @@ class Vault(SecondFactor, Protocol):
         """The same for the address to which the wallet is swept once it is frozen; raises as `allow`."""
 
     async def sign_sweep(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
-        """Sign a transfer of SOL from a frozen wallet to a safe address whose time has come, once for each intent. No code.
+        """Sign a transfer of SOL or of a token from a frozen wallet to a safe address that counts, once for each intent. No code.
 
         Raises KeyUnavailable, CodeRefused, and SigningRefused for a wallet that is not frozen, and any other message or address.
         """

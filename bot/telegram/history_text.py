@@ -61,7 +61,10 @@ def _what(row: BookedEntry) -> str:
 def _order(row: BookedEntry, token: str) -> str:
     if row.side is None:
         return f"movement of {token}" if row.mint else "movement of SOL"
-    others = {Side.CLOSE: "closing of emptied token accounts", Side.WITHDRAW: "withdrawal"}
+    others = {
+        Side.CLOSE: "closing of emptied token accounts",
+        Side.WITHDRAW: f"sweep of {token}" if row.mint else "withdrawal",
+    }
     return others.get(row.side, f"{row.side.value} of {token}")
 
 

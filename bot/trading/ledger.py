@@ -126,10 +126,22 @@ def legs_of_closing(landed: LandedTransaction, locked_lamports: Mapping[str, int
 
 
 def legs_of_withdrawal(landed: LandedTransaction) -> tuple[Leg, ...]:
-    """The legs of a transaction that sent SOL out and did nothing else."""
-    lamports, fee_lamports = landed.wallet_delta_lamports, landed.network_fee_lamports
+    """The legs of a transaction that sent SOL or a token out and did nothing else.
+
+    What opened the receiver's account of a token went outside; what was in the wallet's own comes back where that was closed.
+    """
+    lamports, fee_lamports, rent_lamports = (
+        landed.wallet_delta_lamports,
+        landed.network_fee_lamports,
+        landed.rent_delta_lamports,
+    )
     return _without_zeros(
-        (Leg(Account.WALLET, lamports), *_network_legs(fee_lamports), Leg(Account.OUTSIDE, -lamports - fee_lamports))
+        (
+            Leg(Account.WALLET, lamports),
+            *_network_legs(fee_lamports),
+            Leg(Account.RENT, rent_lamports),
+            Leg(Account.OUTSIDE, -lamports - fee_lamports - rent_lamports),
+        )
     )
 
 

@@ -155,7 +155,8 @@ class LocalVault:
         except SigningRefused as error:
             log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
             raise
-        log.warning("sweep_signed", wallet=wallet.address, intent=asked.intent_id, lamports=outlay.trade_lamports)
+        facts = {"lamports": outlay.trade_lamports, "mint": outlay.mint}
+        log.warning("sweep_signed", wallet=wallet.address, intent=asked.intent_id, **facts)
         return private_key.sign(asked.message)
 
     async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:

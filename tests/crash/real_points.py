@@ -55,6 +55,7 @@ NOT_HERE = (
     "book_closing",
     "Withdrawals._submit",  # a user sends SOL out, with a code of his authenticator
     "Withdrawals._planned",
+    "Withdrawals._planned_token",
     "Withdrawals._sign",
     "SealedKeys.sign_withdrawal",
     "SealedKeys.sign_sweep",  # a wallet is frozen whose user has named a safe address
@@ -64,6 +65,7 @@ NOT_HERE = (
     "StandingTurns.step",  # a life that ended between an order's admission and the turn of whoever keeps it
     "Reconciler._position",  # somebody else moves the wallet's tokens
     "Reconciler._moved",
+    "Reconciler._swept_by",  # a position whose tokens were swept
 )
 # Many lives of busy snipers: a user's day has no end here.
 SETTINGS = FAST + "snipe_max_daily = 1000000\n"

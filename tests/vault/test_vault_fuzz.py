@@ -8,7 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from bot.trading.intent import Side
-from bot.vault import guard, policy
+from bot.vault import guard, policy, withdrawals
 from bot.vault.day_book import DayBook
 from bot.vault.exports import Exports
 from tests.vault.fuzz.robbery import Robbed, rob
@@ -35,6 +35,15 @@ async def test_a_policy_with_a_hole_is_robbed(
     monkeypatch.setattr(policy, hole, lambda *_: (Side.SELL, 0))
     with pytest.RaisesGroup(Robbed, flatten_subgroups=True):
         await rob(1, FOUND_WITHIN, tmp_path)
+
+
+async def test_a_vault_that_does_not_look_at_sweeps_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outlay = policy.Outlay(policy.Kind.WITHDRAW, "", 0, 0)
+    monkeypatch.setattr(withdrawals, "judge_sweep", lambda *_: outlay)
+    with pytest.RaisesGroup(pytest.RaisesExc(Robbed, match="a sweep brings|rights to"), flatten_subgroups=True):
+        await rob(1, 2 * FOUND_WITHIN, tmp_path)
 
 
 async def test_a_vault_that_does_not_ask_when_a_key_was_wanted_is_robbed(
