@@ -28,6 +28,7 @@ from bot.telegram.handlers import (
     AlertHandlers,
     BookHandlers,
     CardHandlers,
+    CommunityHandlers,
     ExportHandlers,
     FollowingHandlers,
     FreezeHandlers,
@@ -110,7 +111,9 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         paper=PaperHandlers(trade, switch, store),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,
-        traders=TraderHandlers(store, clock, TraderBook(store, clock)),
+        community=CommunityHandlers(
+            store, clock, TraderHandlers(store, clock, TraderBook(store, clock)), bot.market.analyses
+        ),
         wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),

@@ -25,12 +25,36 @@ PEOPLE_COMMANDS: tuple[Command, ...] = (
         ("/trader", "/trader ada", "/trader on ada", "/trader share 10%", "/trader off"),
     ),
     Command(
-        "moderate",
-        "trader HANDLE delist WHY|restore",
-        "take somebody off the leaderboard with a reason that his page shows, or let him back; audited",
+        "community",
+        "MINT",
+        "what users of this bot think of a token: the mean by weight, what they warn of, and their comments",
         PEOPLE,
-        "take off the leaderboard",
-        ("/moderate trader ada delist trades against his followers", "/moderate trader ada restore"),
+        "what users think of a token",
+        ("/community MINT",),
+    ),
+    Command(
+        "rate_token",
+        "MINT 1-10|remove [!scam|!rug|!honeypot|!copycat] [COMMENT]",
+        "say what you think of a token, with a warning and a comment if you like; one rating for each token, which you may"
+        " change. It weighs by how long and how much you trade live, and by what you paid for the token",
+        PEOPLE,
+        "rate a token",
+        ("/rate_token MINT 8", "/rate_token MINT 1 !rug the creator sold at once", "/rate_token MINT remove"),
+    ),
+    Command(
+        "moderate",
+        "[trader HANDLE delist WHY|trader HANDLE restore|rating NUMBER hide WHY|rating NUMBER restore]",
+        "alone, the latest that users said of tokens; else take somebody off the leaderboard or hide a rating, with a"
+        " reason, or the other way round; audited",
+        PEOPLE,
+        "ratings and traders to hide",
+        (
+            "/moderate",
+            "/moderate trader ada delist trades against his followers",
+            "/moderate trader ada restore",
+            "/moderate rating 12 hide an insult",
+            "/moderate rating 12 restore",
+        ),
         role=Role.ADMIN,
     ),
 )

@@ -40,6 +40,7 @@ from bot.ports.chat import (
 )
 from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
+from bot.ports.community import CommunityStore, Remark
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.exports import ExportStore, KeyExport
@@ -142,6 +143,7 @@ __all__ = [
     "ClosedSums",
     "ClosingOrder",
     "ClosingStore",
+    "CommunityStore",
     "Connections",
     "Day",
     "Desk",
@@ -205,6 +207,7 @@ __all__ = [
     "ReasonSums",
     "Recipe",
     "RecordingState",
+    "Remark",
     "ResultSums",
     "Reversed",
     "Router",

@@ -8,6 +8,7 @@ from bot.ports.alerts import AlertStore
 from bot.ports.books import BookStore
 from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
+from bot.ports.community import CommunityStore
 from bot.ports.exports import ExportStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
@@ -99,6 +100,7 @@ class Store(
     TrackingStore,
     WalletRecordStore,
     TraderStore,
+    CommunityStore,
     StandingStore,
     TokenStore,
     OverviewStore,

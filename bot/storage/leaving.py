@@ -22,6 +22,7 @@ select
 """
 UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $3 where id = $1"
 DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
+DELETE_RATINGS = "delete from token_ratings where user_id = $1"
 DELETE_PROFILE = "delete from traders where user_id = $1"
 DELETE_ALERT_LEVELS = "delete from alert_levels where user_id = $1"
 DELETE_CHAT_MESSAGES = "delete from chat_messages where user_id = $1"
@@ -48,6 +49,7 @@ async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: i
     await connection.execute(UPDATE_LEAVER, user_id, handle_of_closed(user_id), now_ms)
     await connection.execute(DELETE_FOLLOWED, user_id)
     await connection.execute(DELETE_PROFILE, user_id)
+    await connection.execute(DELETE_RATINGS, user_id)
     await connection.execute(DELETE_ALERT_LEVELS, user_id)
     await connection.execute(DELETE_CHAT_MESSAGES, user_id)
     await connection.execute(DELETE_ADDRESSES, user_id)

@@ -28,13 +28,13 @@ from bot.storage.memory_ledger import MemoryLedger
 from bot.storage.memory_notes import MemoryNotes
 from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
+from bot.storage.memory_people import MemoryPeople
 from bot.storage.memory_snipes import MemorySnipes
 from bot.storage.memory_standing import MemoryStandings
 from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
-from bot.storage.memory_traders import MemoryTraders
 from bot.storage.memory_wallet_books import MemoryWalletBooks
 from bot.storage.memory_wallets import MemoryStrategyWallets
 from bot.storage.memory_withdrawals import MemoryWithdrawals
@@ -387,7 +387,7 @@ class MemoryStore(
     MemoryLeaving,
     MemoryTracking,
     MemoryWalletBooks,
-    MemoryTraders,
+    MemoryPeople,
     MemoryStandings,
     MemoryTokens,
     MemoryOverview,

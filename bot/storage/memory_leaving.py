@@ -31,6 +31,8 @@ class MemoryLeaving(MemoryTables):
         for key in [key for key in self._tracked if key[0] == user_id]:
             del self._tracked[key]
         self._traders.pop(user_id, None)
+        for number in [row.number for row in self._ratings.values() if row.rating.user_id == user_id]:
+            del self._ratings[number]
         self._alert_levels.pop(user_id, None)
         for subject in [one.subject for one in self._chat_messages.values() if one.user_id == user_id]:
             del self._chat_messages[subject]

@@ -14,6 +14,7 @@ from bot.ports import (
     LedgerCheck,
     OutboxMessage,
     PastPrice,
+    Remark,
     SealedKey,
     SealedNote,
     SnipeRun,
@@ -140,6 +141,8 @@ class MemoryTables:
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._tokens: dict[str, Token] = {}
         self._traders: dict[str, Trader] = {}
+        self._ratings: dict[int, Remark] = {}  # by number
+        self._rating_number = 0
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._standings: dict[str, StandingOrder] = {}
         self._flattens: dict[tuple[str, str], FlattenRow] = {}

@@ -11,6 +11,7 @@ from bot.storage.audit import Audit
 from bot.storage.books import Books
 from bot.storage.chat_messages import ChatMessages
 from bot.storage.closings import Closings
+from bot.storage.community import Community
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
 from bot.storage.flattens import Flattens
@@ -59,6 +60,7 @@ class PostgresStore(
     Tracking,
     WalletBooks,
     Traders,
+    Community,
     Standings,
     Tokens,
     Overviews,

@@ -12,7 +12,8 @@ from bot.analysis.opinion import rule_opinion
 from bot.analysis.regime import TokenMove, regime_of
 from bot.analysis.sentiment import Sentiment
 from bot.analysis.token_analysis import Analysis, TokenAnalysis
-from bot.analysis.weighing import BEAR_BPS, VERSION, weighed
+from bot.analysis.weighing import BEAR_BPS, CROWD_LOW_BPS, CROWD_WARNED_BPS, VERSION, weighed
+from bot.trading.community import Crowd, Flag
 from bot.trading.holders import Holders
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
 from bot.trading.token_check import MintFacts
@@ -72,6 +73,25 @@ def test_what_a_mint_allows_and_earlier_tokens_became_is_left_to_the_user() -> N
 
 def test_a_falling_market_costs_a_buy_something() -> None:
     assert confidence(Facts(regime=BEAR)) == confidence() - BEAR_BPS
+
+
+def test_what_users_think_takes_a_bounded_part_and_never_adds() -> None:
+    loved = Crowd(known=True, hundredths=1_000, voices=9, weight=900)
+    hated = replace(loved, hundredths=100)
+    warned = replace(hated, flags_bps={Flag.SCAM: 9_000, Flag.RUG: 1_000})
+    unheard = replace(warned, known=False)
+    assert confidence(Facts(crowd=loved)) == confidence(Facts(crowd=unheard)) == confidence()
+    assert confidence(Facts(crowd=hated)) == confidence() - CROWD_LOW_BPS
+    assert confidence(Facts(crowd=warned)) == confidence() - CROWD_LOW_BPS - CROWD_WARNED_BPS
+    opinion = weighed(*measured(Facts(crowd=warned)))
+    assert opinion.reasons[0] == (
+        "1.0 of 10 by 9 users of this bot, 90 % of their weight warn of a scam, 10 % of their weight warn of a rug"
+    )
+    assert {part.name: part.bps for part in opinion.components}["community"] == 1_000
+    assert confidence(Facts(crowd=replace(warned, flags_bps={Flag.RUG: 3_332}))) == confidence() - CROWD_LOW_BPS
+    rules, analysis = measured(Facts(crowd=warned))
+    sells = weighed(replace(rules, action=Action.SELL, confidence_bps=500), analysis)
+    assert (sells.action, sells.confidence_bps) == (Action.SELL, 500)
 
 
 def test_what_the_rules_decline_stays_declined() -> None:

@@ -98,6 +98,8 @@ async def test_every_command_from_consent_to_panic(
         await hears_how_loudly_he_is_told(talk)
         await talk.asks("/leaderboard", "nobody yet")
         await talk.asks("/trader", "You are not shown to anybody")
+        await talk.asks(f"/rate_token {mint} 5", "You gave it 5 of 10")
+        await talk.asks(f"/community {mint}", "1 rating")
         await changes_settings(talk)
         await talk.asks("/mode", "[live] Your mode is live")
         await follows_wallets(talk)

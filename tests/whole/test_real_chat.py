@@ -21,6 +21,7 @@ from tests.whole.real import BOT, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_e
 from tests.whole.real_evidence import rows_of_running
 from tests.whole.real_market import FATES, LAUNCH_GAP_MS, TURN_MS, write_busy_market
 from tests.whole.typed_about_wallets import ABOUT_WALLETS, SOMEBODY
+from tests.whole.typed_of_people import OF_PEOPLE
 from tests.whole.typed_with_codes import GUARDED, NO_TOKEN
 
 pytestmark = pytest.mark.slow
@@ -181,11 +182,7 @@ TYPED = (
     ("/ai", "usage: /ai MINT"),
     ("/top x y z", "usage: /top"),
     ("/blacklist x y z w", "usage: /blacklist"),
-    ("/leaderboard", "[live] Traders who show their results"),
-    ("/leaderboard weekly", "usage: /leaderboard"),
-    ("/trader", "You are not shown to anybody"),
-    ("/trader on *d*", "a public handle has 3 to 20 letters"),
-    ("/moderate trader ada restore", "/moderate is for people with the role admin"),
+    *OF_PEOPLE,
     *GUARDED,
     ("/close_account maybe", "usage: /close_account [yes]"),
     ("/close_account", "To close it: /close_account yes"),

@@ -11,6 +11,7 @@ from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
+from bot.telegram.handlers.community import CommunityHandlers
 from bot.telegram.handlers.exports import ExportHandlers
 from bot.telegram.handlers.following import FollowingHandlers
 from bot.telegram.handlers.freezes import FreezeHandlers
@@ -54,7 +55,7 @@ def make_chat(
     paper: PaperHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
-    traders: TraderHandlers,
+    community: CommunityHandlers,
     wallets: WalletHandlers,
     words: Words,
     quota: ReadQuota,
@@ -97,7 +98,7 @@ def make_chat(
         "close_account": leaving.close_account,
         **guarded.commands(),
         **people.commands(),
-        **traders.commands(),
+        **community.commands(),
         **operations.commands(),
     }
     _compare_with_the_table(handlers)
@@ -116,6 +117,7 @@ __all__ = [
     "AlertHandlers",
     "BookHandlers",
     "CardHandlers",
+    "CommunityHandlers",
     "ExportHandlers",
     "FollowingHandlers",
     "FreezeHandlers",

@@ -1,4 +1,4 @@
-"""Who shows his results to others: the leaderboard, one's own page, and the admins' word about it."""
+"""Who shows his results to others: the leaderboard and one's own page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.trader_pictures import TraderPictures, board_picture
 from bot.telegram.trader_text import leaderboard_text, trader_text
 from bot.trading.intent import Mode
-from bot.trading.one_line import one_line
-from bot.trading.trader import SHARE_MAX_BPS, WHY_MAX, Trader, handle_of
+from bot.trading.trader import SHARE_MAX_BPS, Trader, handle_of
 from bot.trading.units import AmountError, format_percent, parse_percent
 
 log = structlog.get_logger()
@@ -34,7 +33,7 @@ SHOWN_NOW = (
 
 @dataclass(frozen=True, slots=True)
 class TraderHandlers:
-    """`/leaderboard`, `/trader` and `/moderate`."""
+    """`/leaderboard` and `/trader`."""
 
     store: Store
     clock: Clock
@@ -42,7 +41,7 @@ class TraderHandlers:
 
     def commands(self) -> dict[str, Handler]:
         """Its handlers by the names of their commands."""
-        return {"leaderboard": self.leaderboard, "trader": self.trader, "moderate": self.moderate}
+        return {"leaderboard": self.leaderboard, "trader": self.trader}
 
     async def leaderboard(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         mode, words = _mode(arguments)
@@ -101,15 +100,8 @@ class TraderHandlers:
             " yours. It is a figure for the two of you: no money moves by it."
         )
 
-    async def moderate(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        match arguments:
-            case ("trader", handle, "delist", _, *_):
-                return await self._delist(known(incoming).id, handle, _why(arguments[3:]))
-            case ("trader", handle, "restore"):
-                return await self._delist(known(incoming).id, handle, "")
-        raise wrong_usage(command)
-
-    async def _delist(self, by: str, handle: str, why: str) -> str:
+    async def delist(self, by: str, handle: str, why: str) -> str:
+        """Take a trader off the leaderboard, or with an empty reason let him back."""
         trader = await self._named(handle)
         if trader.delisted_why == why:
             return f"{trader.handle} is {'delisted' if why else 'listed'} already."
@@ -132,10 +124,3 @@ def _mode(arguments: tuple[str, ...]) -> tuple[Mode, list[str]]:
     words = [word.lower() for word in arguments]
     named = [mode for mode in (Mode.LIVE, Mode.PAPER) if mode.value in words]
     return named[0] if named else Mode.LIVE, [word for word in words if word not in {one.value for one in named}]
-
-
-def _why(words: tuple[str, ...]) -> str:
-    """A reason as it is kept; raises UsageError for none."""
-    if not (why := one_line(" ".join(words))[:WHY_MAX]):
-        raise UsageError("say why")
-    return why
