@@ -41,7 +41,7 @@ class MarketData:
         self.hearsay = HearsayBook(clock, adapters.tellers)
         self.social = SocialBook(clock, adapters.social.first, adapters.social.instead)
         self.analyses = AnalysisBook()
-        self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock)
+        self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock, recording)
         self.model = EntryModel(adapters.market_rules.model, alert)
         self._now_ms = clock.now_ms
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s

@@ -70,6 +70,7 @@ from bot.ports.notes import (
 )
 from bot.ports.outbox import BROADCAST, Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
+from bot.ports.past_market import PastCreator, PastMarket, PastToken
 from bot.ports.pictures import DrawingProcess, Pictures, Recipe
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
@@ -193,7 +194,10 @@ __all__ = [
     "OverviewStore",
     "Owner",
     "Party",
+    "PastCreator",
+    "PastMarket",
     "PastPrice",
+    "PastToken",
     "PeriodSums",
     "Photo",
     "Pictures",
