@@ -42,6 +42,14 @@ PEOPLE_COMMANDS: tuple[Command, ...] = (
         ("/rate_token MINT 8", "/rate_token MINT 1 !rug the creator sold at once", "/rate_token MINT remove"),
     ),
     Command(
+        "rewards",
+        "",
+        "the points that you have earned by trading live and by rating what you bought; they are no money",
+        PEOPLE,
+        "your points, which are no money",
+        ("/rewards",),
+    ),
+    Command(
         "moderate",
         "[trader HANDLE delist WHY|trader HANDLE restore|rating NUMBER hide WHY|rating NUMBER restore]",
         "alone, the latest that users said of tokens; else take somebody off the leaderboard or hide a rating, with a"

@@ -74,6 +74,7 @@ from bot.ports.past_market import PastCreator, PastMarket, PastToken
 from bot.ports.pictures import DrawingProcess, Pictures, Recipe
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
+from bot.ports.rewards import RewardStore, RewardSums
 from bot.ports.routing import Router, RouterHealth
 from bot.ports.snipes import Snipe, SnipeRun, SnipeStore
 from bot.ports.social import SocialWord
@@ -214,6 +215,8 @@ __all__ = [
     "Remark",
     "ResultSums",
     "Reversed",
+    "RewardStore",
+    "RewardSums",
     "Router",
     "RouterHealth",
     "Routing",

@@ -20,6 +20,7 @@ from bot.ports.notes import NoteStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
+from bot.ports.rewards import RewardStore
 from bot.ports.snipes import SnipeStore
 from bot.ports.standing import StandingStore
 from bot.ports.stories import StoryStore
@@ -101,6 +102,7 @@ class Store(
     WalletRecordStore,
     TraderStore,
     CommunityStore,
+    RewardStore,
     StandingStore,
     TokenStore,
     OverviewStore,

@@ -38,6 +38,7 @@ from bot.trading.intent import TRADES, Attempt, Intent, IntentState, Mode, Trade
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position
+from bot.trading.rewards import Award
 from bot.trading.standing import StandingOrder
 from bot.trading.trader import Trader
 from bot.trading.trading_state import Cause, Halt
@@ -143,6 +144,7 @@ class MemoryTables:
         self._traders: dict[str, Trader] = {}
         self._ratings: dict[int, Remark] = {}  # by number
         self._rating_number = 0
+        self._awards: dict[str, list[Award]] = {}  # by user
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._standings: dict[str, StandingOrder] = {}
         self._flattens: dict[tuple[str, str], FlattenRow] = {}

@@ -27,6 +27,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
+from bot.storage.rewards import Rewards
 from bot.storage.snipe_runs import SnipeRuns
 from bot.storage.standing import Standings
 from bot.storage.stories import Stories
@@ -61,6 +62,7 @@ class PostgresStore(
     WalletBooks,
     Traders,
     Community,
+    Rewards,
     Standings,
     Tokens,
     Overviews,

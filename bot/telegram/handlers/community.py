@@ -14,6 +14,7 @@ from bot.ports import Store
 from bot.telegram.chat import Handler, Incoming
 from bot.telegram.community_text import community_text, remarks_text
 from bot.telegram.handlers.account import known
+from bot.telegram.handlers.rewards import RewardHandlers
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.handlers.traders import TraderHandlers
 from bot.telegram.parsing import UsageError, wrong_usage
@@ -45,7 +46,7 @@ class CommunityHandlers:
             "rate_token": self.rate_token,
             "moderate": self.moderate,
         }
-        return mine | self.traders.commands()
+        return mine | self.traders.commands() | RewardHandlers(self.store, self.clock).commands()
 
     async def community(self, _: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if len(arguments) != 1:
