@@ -29,6 +29,7 @@ from bot.telegram.handlers import (
     BookHandlers,
     CardHandlers,
     CommunityHandlers,
+    CopyHandlers,
     ExportHandlers,
     FollowingHandlers,
     FreezeHandlers,
@@ -71,7 +72,18 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     roles = role_of(store)
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed, registrar.admission)
     standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
-    trade = TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back)
+    copying = CopyHandlers(store, clock, bot.hunt.copies.book, bot.policy.ceilings, bot.hunt.scanned)
+    trade = TradeHandlers(
+        store,
+        chain,
+        bot.desk,
+        clock,
+        bot.panic,
+        changed,
+        board.words,
+        (copying.take_back, standing.take_back),
+        copying.accept,
+    )
     tokens = _tokens(bot)
     about = AboutHandlers(
         store,
@@ -92,6 +104,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         books=BookHandlers(store, clock),
         cards=CardHandlers(store, chain, clock, PositionFace()),
         following=FollowingHandlers(store, clock, bot.hunt.tracking_changed, bot.hunt.scanned, bot.hunt.standings),
+        copying=copying,
         guarded=_guarded(bot),
         leaving=LeavingHandlers(
             store,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import InitVar, dataclass, field
 
 import structlog
 import trio
 
+from actors.copy_trader import CopyTrader
 from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
 from actors.runtime import (
     ActorDead,
@@ -34,9 +35,12 @@ from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
+from bot.execution.copy_decisions import CopyDecisions
+from bot.execution.copy_orders import CopyOrders
 from bot.execution.entry_model import EntryModel
 from bot.execution.leader_swaps import LeaderSwaps
 from bot.execution.opinion_book import OpinionBook
+from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
@@ -70,6 +74,13 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
         yield
     except SupervisorError as error:
         raise Unavailable(f"the hunt is being started again ({error}); it looks itself who should hunt") from error
+
+
+def copy_trader(turns: StandingTurns, policy: Policy, tracking_changed: Callable[[], Awaitable[None]]) -> CopyTrader:
+    """Who copies leaders; it stands on the same ports as standing orders do."""
+    decisions = CopyDecisions(turns.store, turns.chain, turns.clock, policy.ceilings.min_trade_lamports)
+    orders = CopyOrders(turns.store, turns.desk, turns.in_flight, turns.clock, decisions.look)
+    return CopyTrader(decisions, orders, tracking_changed)
 
 
 @dataclass(slots=True, repr=False)
@@ -106,6 +117,7 @@ class Hunt:
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
     swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
+    copies: CopyTrader = field(init=False)
     _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
     _young: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -116,6 +128,8 @@ class Hunt:
         self.standings = WalletStandings(self.store, self.clock)
         self.swaps.listen(self.standings.swapped)
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
+        self.copies = copy_trader(self.turns, self.rehearser.pipeline.policy, self.tracking_changed)
+        self.swaps.listen(self.copies.on_swap)
 
     def starts(self) -> dict[str, Start]:
         """The actors that are there from the start, by their names in supervision.toml."""
@@ -123,6 +137,7 @@ class Hunt:
             "launch_watcher": LaunchWatcher(self.hunted, self.analyses, self.track),
             "wallet_stream": WalletStreamLink(self.wallet_news, self.followed).run,
             "wallet_judge": WalletJudge(self.standings).run,
+            "copy_trader": self.copies.run,
         }
 
     def young_coins(self) -> list[str]:

@@ -39,6 +39,7 @@ def status_text(status: Record) -> str:
         *_flatten(status["flatten"]),
         *_spool(status["spool"], status.get("cannot_sell")),
         *_lease(status["lease"]),
+        *_copying(status.get("copying")),
         *_recorder(status.get("recorder")),
         *_dollars(status.get("usd")),
         *_opinions(status.get("opinions")),
@@ -248,6 +249,21 @@ def _wallet_stream(followed: Record) -> str:
     if not stream["is_believed"]:
         return f"hints of {stream['name']}, heard {heard}{trouble}; "
     return f"{followed['told']} told by {stream['name']}, heard {heard}{trouble}; "
+
+
+def _copying(copying: Record | None) -> list[str]:
+    """One line for status; none where no leader has traded."""
+    if copying is None or not (copying["decided"] or copying["owed"] or copying["ignored"] or copying["trouble"]):
+        return []
+    took = (
+        "" if copying["p50_ms"] is None else f", from buy to order {copying['p50_ms']} ms, p99 {copying['p99_ms']} ms"
+    )
+    trouble = f"; waits: {copying['trouble']}" if copying["trouble"] else ""
+    refused, ignored = sum(copying["refused"].values()), sum(copying["ignored"].values())
+    return [
+        f"copying: {copying['decided']} swaps of leaders, {copying['ordered']} orders{took}; {refused} refused,"
+        f" {copying['owed']} owed, {ignored} swaps ignored{trouble}"
+    ]
 
 
 def _causes(causes: list[Record]) -> str:

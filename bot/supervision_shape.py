@@ -45,6 +45,7 @@ STATIC = (
     "hunt_keeper",
     "wallet_stream",
     "wallet_judge",
+    "copy_trader",
     "account_closer",
     "recorder",
     "market_analyst",

@@ -48,6 +48,7 @@ FIXED = {
     "fallback_monitor": ("the fallback monitor", "positions without a monitor of their own are not watched"),
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
+    "copy_trader": ("the copying of leaders", "nothing new is copied; what was copied keeps its exits"),
     "wallet_stream": ("the stream of followed wallets", "what they trade is read from their histories, later"),
     "wallet_judge": ("the scores of followed wallets", "swaps are recorded as before; scores are those of before"),
     "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),

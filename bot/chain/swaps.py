@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.chain import layouts, pool_layouts, raydium, wire
 from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
@@ -138,7 +138,9 @@ def swaps_in(record: wire.TransactionRecord, signature: str, address: str) -> li
             instruction=before.instruction if before else len(totals),
             held_before_raw=_held_before(record.meta, address, mint),
         )
-    return list(totals.values())
+    return [
+        replace(one, both_sides=len({side for mint, side in totals if mint == one.mint}) > 1) for one in totals.values()
+    ]
 
 
 def _held_before(meta: wire.Meta | None, address: str, mint: str) -> int | None:

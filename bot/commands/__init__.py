@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.commands.account import ACCOUNT_COMMANDS, FIRST_COMMANDS
 from bot.commands.command import ANYONE, GROUPS, USER, Command
+from bot.commands.copying import COPY_COMMANDS
 from bot.commands.people import PEOPLE_COMMANDS
 from bot.commands.trading import TRADING_COMMANDS
 from bot.commands.wallets import WALLET_COMMANDS
@@ -24,6 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     *FIRST_COMMANDS,
     *TRADING_COMMANDS,
     *WALLET_COMMANDS,
+    *COPY_COMMANDS,
     *PEOPLE_COMMANDS,
     *ACCOUNT_COMMANDS,
 )

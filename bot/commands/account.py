@@ -73,7 +73,7 @@ ACCOUNT_COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "wallets",
-        "[add NAME|rename NAME NEW|use NAME manual|sniper|auto]",
+        "[add NAME|rename NAME NEW|use NAME manual|sniper|auto|copy]",
         "your wallets: address, what buys from each, and whether the books are exact; several of one mode, if you like",
         WALLETS,
         "several wallets, and what buys from each",

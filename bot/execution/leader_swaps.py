@@ -46,4 +46,5 @@ def leader_swap(signal: WalletSignal) -> LeaderSwap:
         failed=False,
         seen_at_ms=signal.seen_at_ms,
         block_time_s=signal.block_time_s,
+        both_sides=signal.both_sides,
     )

@@ -41,6 +41,7 @@ from bot.ports.chat import (
 from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
 from bot.ports.community import CommunityStore, Remark
+from bot.ports.copies import CopyHolding, CopyStore, CopyTold, SpentBy
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.exports import ExportStore, KeyExport
@@ -147,6 +148,9 @@ __all__ = [
     "ClosingStore",
     "CommunityStore",
     "Connections",
+    "CopyHolding",
+    "CopyStore",
+    "CopyTold",
     "Day",
     "Desk",
     "Document",
@@ -240,6 +244,7 @@ __all__ = [
     "SourceHealth",
     "Span",
     "SpareEdits",
+    "SpentBy",
     "Spool",
     "SpoolState",
     "Standby",

@@ -9,6 +9,7 @@ from bot.ports.books import BookStore
 from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
 from bot.ports.community import CommunityStore
+from bot.ports.copies import CopyStore
 from bot.ports.exports import ExportStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
@@ -104,6 +105,7 @@ class Store(
     CommunityStore,
     RewardStore,
     StandingStore,
+    CopyStore,
     TokenStore,
     OverviewStore,
     StoryStore,

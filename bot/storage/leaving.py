@@ -18,7 +18,8 @@ select
         select 1 from intents
         where user_id = $1 and state in ('planned', 'signed', 'sent', 'unknown')
     ) as has_orders,
-    exists(select 1 from standing_orders where user_id = $1 and state = 'open') as has_standing_orders
+    exists(select 1 from standing_orders where user_id = $1 and state = 'open') as has_standing_orders,
+    exists(select 1 from copy_rules where user_id = $1 and state <> 'stopped') as copies
 """
 UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $3 where id = $1"
 DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"

@@ -19,6 +19,7 @@ from bot.storage.memory_alerts import MemoryAlerts
 from bot.storage.memory_books import MemoryBooks
 from bot.storage.memory_chat_messages import MemoryChatMessages
 from bot.storage.memory_closings import MemoryClosings
+from bot.storage.memory_copies import MemoryCopies
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
 from bot.storage.memory_inbox import MemoryInbox
@@ -389,6 +390,7 @@ class MemoryStore(
     MemoryWalletBooks,
     MemoryPeople,
     MemoryStandings,
+    MemoryCopies,
     MemoryTokens,
     MemoryOverview,
     MemoryStories,

@@ -8,6 +8,7 @@ import trio
 
 from bot.storage.leaving_rules import ACCOUNT_CLOSED, READER_LEFT, handle_of_closed, refuse_leaving
 from bot.storage.memory_tables import MemoryTables
+from bot.trading.copying import RuleState
 from bot.trading.position import PositionState
 from bot.trading.standing import StandingState
 
@@ -25,6 +26,9 @@ class MemoryLeaving(MemoryTables):
             has_orders=any(row.request.user_id == user_id for row in self._moving.values()),
             has_standing_orders=any(
                 row.user_id == user_id and row.state is StandingState.OPEN for row in self._standings.values()
+            ),
+            copies=any(
+                row.user_id == user_id and row.state is not RuleState.STOPPED for row in self._copy_rules.values()
             ),
         )
         self._users[user_id] = replace(user, handle=handle_of_closed(user_id), telegram_id=None, has_left=True)

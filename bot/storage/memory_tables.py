@@ -32,6 +32,7 @@ from bot.storage.position_table import PositionTable
 from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
 from bot.trading.alerting import AlertLevel
+from bot.trading.copying import Copy, CopyRule
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
 from bot.trading.intent import TRADES, Attempt, Intent, IntentState, Mode, TradeRequest
@@ -147,6 +148,10 @@ class MemoryTables:
         self._awards: dict[str, list[Award]] = {}  # by user
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._standings: dict[str, StandingOrder] = {}
+        self._copy_rules: dict[str, CopyRule] = {}
+        self._copies: dict[tuple[str, str, int], Copy] = {}  # by user, signature and instruction
+        self._copies_ended: set[str] = set()
+        self._copies_due: dict[tuple[str, str, str, str], None] = {}  # keys of signals
         self._flattens: dict[tuple[str, str], FlattenRow] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None

@@ -12,6 +12,7 @@ from bot.storage.books import Books
 from bot.storage.chat_messages import ChatMessages
 from bot.storage.closings import Closings
 from bot.storage.community import Community
+from bot.storage.copies import Copies
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
 from bot.storage.flattens import Flattens
@@ -64,6 +65,7 @@ class PostgresStore(
     Community,
     Rewards,
     Standings,
+    Copies,
     Tokens,
     Overviews,
     Stories,

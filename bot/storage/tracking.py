@@ -32,12 +32,23 @@ on conflict (address) do update set signature = excluded.signature, slot = exclu
 where wallet_cursors.slot <= excluded.slot
 """
 INSERT_SIGNAL = """
-insert into wallet_signals (
-    address, mint, side, token_raw, quote_lamports, slot, block_time, signature, instruction, held_before_raw, seen_at
+with recorded as (
+    insert into wallet_signals (
+        address, mint, side, token_raw, quote_lamports, slot, block_time, signature, instruction, held_before_raw,
+        seen_at, both_sides
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    on conflict (address, signature, mint, side) do nothing
+    returning seq, address
+),
+
+due as (
+    insert into copies_due (seq)
+    select recorded.seq from recorded
+    where exists(select 1 from copy_rules where copy_rules.leader = recorded.address and copy_rules.state <> 'stopped')
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-on conflict (address, signature, mint, side) do nothing
-returning seq
+
+select seq from recorded
 """
 SELECT_SIGNALS = "select * from wallet_signals where address = $1 order by slot desc, seq desc limit $2"
 
@@ -73,7 +84,7 @@ class Tracking(Repository):
         return await self._database.write(_record, signal)
 
     async def signals(self, address: str, limit: int) -> list[WalletSignal]:
-        return [_signal(row) for row in await self._database.read(_signals, address, limit)]
+        return [signal_of(row) for row in await self._database.read(_signals, address, limit)]
 
 
 async def _track(connection: asyncpg.Connection, wallet: TrackedWallet) -> bool:
@@ -117,6 +128,7 @@ async def _record(connection: asyncpg.Connection, signal: WalletSignal) -> bool:
         signal.instruction,
         signal.held_before_raw,
         signal.seen_at_ms,
+        signal.both_sides,
     )
     if inserted is not None:
         await book_swap(connection, signal)
@@ -128,7 +140,8 @@ async def _signals(connection: asyncpg.Connection, address: str, limit: int) -> 
     return rows
 
 
-def _signal(row: Row) -> WalletSignal:
+def signal_of(row: Row) -> WalletSignal:
+    """A row of wallet_signals."""
     return WalletSignal(
         address=row["address"],
         mint=row["mint"],
@@ -141,4 +154,5 @@ def _signal(row: Row) -> WalletSignal:
         instruction=row["instruction"],
         held_before_raw=row["held_before_raw"],
         seen_at_ms=row["seen_at"] or 0,
+        both_sides=row["both_sides"],
     )

@@ -77,7 +77,12 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=True,
     ),
     AlertKind("signals", ("signal",), "what your sniper would buy, where it only tells", is_money=False),
-    AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),
+    AlertKind(
+        "brakes",
+        ("breaker", "loss_flatten", "copy_left"),
+        "pauses and sales by your own loss rules, and leaders whom they leave",
+        is_money=True,
+    ),
     AlertKind(
         "halts",
         ("halted", "flattened", "program_flattened", "rearmed", "away"),

@@ -15,6 +15,7 @@ class LeaderSwap:
     or out of the curve or pool, without fees; `token_raw` and `held_before_raw` are raw units, the latter what the wallet held of
     the mint before the transaction, None where its record does not say it. `failed` transactions moved nothing. `seen_at_ms`
     is when the bot heard of it, by its own clock, `block_time_s` when the chain says that it happened; both since 1970.
+    `both_sides` says that the wallet bought and sold the token in this one transaction.
     """
 
     wallet: str
@@ -29,3 +30,4 @@ class LeaderSwap:
     failed: bool
     seen_at_ms: int
     block_time_s: int = 0
+    both_sides: bool = False

@@ -13,6 +13,7 @@ class Strategy(StrEnum):
     MANUAL = "manual"
     SNIPER = "sniper"
     AUTO = "auto"
+    COPY = "copy"
 
 
 _BY_CONTEXT = {
@@ -20,6 +21,7 @@ _BY_CONTEXT = {
     Context.AI_SIGNAL: Strategy.MANUAL,
     Context.SNIPER: Strategy.SNIPER,
     Context.AUTOMATED: Strategy.AUTO,
+    Context.COPY_TRADE: Strategy.COPY,
 }
 
 

@@ -14,6 +14,7 @@ STRATEGY_BUYS = {
     Strategy.MANUAL: "your buys by hand",
     Strategy.SNIPER: "your sniper's buys",
     Strategy.AUTO: "the buys of your orders that wait",
+    Strategy.COPY: "your copies",
 }
 
 

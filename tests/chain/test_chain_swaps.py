@@ -62,9 +62,25 @@ def record(
 
 
 def signal(
-    side: Side = Side.BUY, token_raw: int = 20, quote_lamports: int = 10, mint: Pubkey = MINT, place: int = 0
+    side: Side = Side.BUY,
+    token_raw: int = 20,
+    quote_lamports: int = 10,
+    mint: Pubkey = MINT,
+    place: int = 0,
+    both_sides: bool = False,
 ) -> WalletSignal:
-    return WalletSignal(str(TRADER), str(mint), side, token_raw, quote_lamports, 9, BLOCK_TIME_S, "sig", place)
+    return WalletSignal(
+        str(TRADER),
+        str(mint),
+        side,
+        token_raw,
+        quote_lamports,
+        9,
+        BLOCK_TIME_S,
+        "sig",
+        place,
+        both_sides=both_sides,
+    )
 
 
 def balance(raw: int, mint: Pubkey = MINT, owner: Pubkey = TRADER) -> wire.TokenBalance:
@@ -87,8 +103,8 @@ def test_parts_of_one_side_are_one_signal_and_sides_and_mints_are_apart() -> Non
         trade(), trade(lamports=5, raw=7), trade(buys=False, raw=3), trade(mint=OTHER_MINT, lamports=1, raw=2)
     )
     assert found(transaction) == [
-        signal(token_raw=27, quote_lamports=15),
-        signal(Side.SELL, token_raw=3, place=1),
+        signal(token_raw=27, quote_lamports=15, both_sides=True),
+        signal(Side.SELL, token_raw=3, place=1, both_sides=True),
         signal(token_raw=2, quote_lamports=1, mint=OTHER_MINT, place=2),
     ]
 

@@ -197,10 +197,10 @@ async def has_a_wallet_for_his_sniper(talk: Talk) -> None:
     await talk.asks("/wallets add snipes", "a wallet of yours is called snipes already")
     await talk.asks("/wallets add Main!", "a wallet's name has 1 to 16 small letters")
     await talk.asks("/wallets use snipes sniper", "From now on what your sniper buys is paid by snipes (")
-    await talk.asks("/wallets use snipes copy", "there is no such strategy; it is one of: manual, sniper, auto")
+    await talk.asks("/wallets use snipes luck", "there is no such strategy; it is one of: manual, sniper, auto, copy")
     await talk.asks("/wallets use none sniper", "you have no wallet 'none' in this mode; yours are: main, snipes")
     await talk.asks("/wallets rename snipes risky", "snipes is called risky from now on")
-    told = await talk.asks("/wallets", "(main: what you buy by hand, what /limit and /dca buy), in use")
+    told = await talk.asks("/wallets", "(main: what you buy by hand, what /limit and /dca buy, what you copy), in use")
     assert "(risky: what your sniper buys), in use" in told
     assert "risky, what your sniper buys:" in await talk.asks("/deposit", "on this bot's own local chain")
     await talk.asks("/balance", "(risky)")

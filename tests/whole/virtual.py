@@ -295,5 +295,5 @@ async def closed(world: World, count: int, within_s: float = 30) -> None:
 
 
 async def nothing_stands(user: User, code: str) -> str | None:
-    """For whoever has no standing orders: there is none of that code to take back."""
+    """For whoever has nothing but orders: there is nothing else of that code."""
     await trio.lowlevel.checkpoint()

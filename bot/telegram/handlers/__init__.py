@@ -12,6 +12,7 @@ from bot.telegram.handlers.alerts import AlertHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
 from bot.telegram.handlers.community import CommunityHandlers
+from bot.telegram.handlers.copying import CopyHandlers
 from bot.telegram.handlers.exports import ExportHandlers
 from bot.telegram.handlers.following import FollowingHandlers
 from bot.telegram.handlers.freezes import FreezeHandlers
@@ -47,6 +48,7 @@ def make_chat(
     books: BookHandlers,
     cards: CardHandlers,
     following: FollowingHandlers,
+    copying: CopyHandlers,
     guarded: GuardedHandlers,
     leaving: LeavingHandlers,
     modes: ModeHandlers,
@@ -85,17 +87,16 @@ def make_chat(
         "snipe_disable": account.snipe_disable,
         "buy": trade.buy,
         "sell": trade.sell,
-        "open": paper.open,
-        "close": paper.close,
+        **paper.commands(),
         "confirm": trade.confirm,
         "cancel": trade.cancel,
-        "limit": standing.limit,
-        "dca": standing.dca,
+        **standing.commands(),
         "positions": trade.positions,
         "card": cards.card,
         "why": watching.why,
         "panic": trade.panic,
         "close_account": leaving.close_account,
+        **copying.commands(),
         **guarded.commands(),
         **people.commands(),
         **community.commands(),
@@ -118,6 +119,7 @@ __all__ = [
     "BookHandlers",
     "CardHandlers",
     "CommunityHandlers",
+    "CopyHandlers",
     "ExportHandlers",
     "FollowingHandlers",
     "FreezeHandlers",

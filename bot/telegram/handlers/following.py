@@ -62,6 +62,8 @@ class FollowingHandlers:
         if len(arguments) != 1:
             raise wrong_usage(command)
         user, address = known(incoming), key_of(arguments[0], "wallet")
+        if any(rule.leader == address for rule in await self.store.copy_rules(user.id)):
+            raise UsageError(f"you copy {short(address)}, which needs its trades; /stop_copy {address} first")
         if not await self.store.untrack(user.id, address):
             mine = ", ".join(row.address for row in await self.store.tracked(user.id)) or "none"
             return f"You do not follow {short(address)}; you follow: {mine}."

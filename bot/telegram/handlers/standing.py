@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, DecodeError, Unavailable
 from bot.ports import Chain, Store, User, Wallet, wallet_in
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
@@ -66,6 +66,10 @@ class StandingHandlers:
     clock: Clock
     ceilings: Ceilings
     changed: Callable[[str], Awaitable[None]]
+
+    def commands(self) -> dict[str, Handler]:
+        """What /cancel and /orders do besides is done elsewhere."""
+        return {"limit": self.limit, "dca": self.dca}
 
     async def limit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """Place a limit buy or a limit sale."""

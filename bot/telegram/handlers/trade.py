@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock
@@ -32,7 +32,7 @@ _CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
 # What is bought or sold because its user wanted it of himself: the context of the trade and its reason.
 BY_HAND = (Context.MANUAL_COMMAND, "command")
-TakeBack = Callable[[User, str], Awaitable[str | None]]  # what is said of a standing order of that code, which it ends
+ByCode = Callable[[User, str], Awaitable[str | None]]  # what is said of something of that code, of which it is the word
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
 
@@ -50,6 +50,8 @@ def is_position(word: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TradeHandlers:
+    """`take_back` end what is no offer of an order and has a code, `accept` begins it; None where nothing has that code."""
+
     store: Store
     chain: Chain
     desk: Desk
@@ -57,7 +59,8 @@ class TradeHandlers:
     sell_everything: Callable[[str], Awaitable[int]]
     snipers_changed: Callable[[str], Awaitable[None]]
     words: Words
-    take_back: TakeBack
+    take_back: Sequence[ByCode]
+    accept: ByCode
     offers: Offers = field(default_factory=Offers)
 
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
@@ -183,6 +186,8 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if (told := await self._confirmed_before(user, code)) is not None:
             return Answer(told)
+        if (told := await self.accept(user, code)) is not None:
+            return Answer(told, ends_card=True)
         offer = self.offers.of(user.id, code)
         if offer is not None and offer.position_id:
             position = await self.store.position(offer.position_id)
@@ -215,8 +220,12 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if self.offers.cancel(user.id, code):
             return Answer(f"{mode_label(user.mode.value)} Cancelled; nothing was sent.", ends_card=True)
-        told = await self._confirmed_before(user, code) or await self.take_back(user, code)
-        return Answer(told) if told is not None else self._no_offer(user, code, self.clock.now_ms())
+        if (told := await self._confirmed_before(user, code)) is not None:
+            return Answer(told)
+        for take_back in self.take_back:
+            if (told := await take_back(user, code)) is not None:
+                return Answer(told)
+        return self._no_offer(user, code, self.clock.now_ms())
 
     async def _confirmed_before(self, user: User, code: str) -> str | None:
         """What became of the order that an offer was confirmed to, before a restart as well; None for no order."""

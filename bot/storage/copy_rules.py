@@ -1,0 +1,160 @@
+"""Who copies whom, in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from bot.ports import OutboxMessage
+from bot.storage.database import Repository, Row
+from bot.storage.outbox import put_message
+from bot.storage.rules import no_wallet, storable
+from bot.storage.standing import LOCK_OWNER
+from bot.trading.copying import CopyCaps, CopyFilter, CopyRule, RuleState, Sizing
+from bot.trading.intent import Mode
+
+SELECT_RULE = "select * from copy_rules where id = $1"
+COUNT_RULES = """
+select count(*) as rules, count(*) filter (where leader = $2) as of_this_leader
+from copy_rules
+where user_id = $1 and state <> 'stopped'
+"""
+SELECT_RULES = """
+select * from copy_rules
+where state <> 'stopped' and ($1::text is null or user_id = $1) and ($2::text is null or leader = $2)
+order by seq
+"""
+INSERT_RULE = """
+insert into copy_rules (
+    id, code, user_id, wallet_id, mode, leader, leader_user_id, label, sizing, amount, trade_lamports, hour_lamports,
+    day_lamports, token_lamports, leader_lamports, total_lamports, least_lamports, most_lamports, blocked, first_hour,
+    after_hour, drawdown_lamports, again, since, state, why, version, closed_at
+)
+values (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+    $26, $27, $28
+)
+"""
+UPDATE_RULE = """
+update copy_rules set state = $2, why = $3, version = $4, closed_at = $5
+where id = $1 and state <> 'stopped' and version = $4 - 1
+returning id
+"""
+
+
+class CopyRules(Repository):
+    """Implements the part of `CopyStore` that is about rules."""
+
+    async def place_copy_rule(self, rule: CopyRule, *, most: int) -> bool:
+        return await self._database.write(_place, rule, most)
+
+    async def copy_rule(self, rule_id: str) -> CopyRule | None:
+        rows = await self._database.read(_one, rule_id)
+        return _rule(rows[0]) if rows else None
+
+    async def copy_rules(self, user_id: str | None = None, leader: str | None = None) -> list[CopyRule]:
+        return [_rule(row) for row in await self._database.read(_all, user_id, leader)]
+
+    async def move_copy_rule(self, after: CopyRule, message: OutboxMessage | None = None) -> bool:
+        return await self._database.write(_move, after, message)
+
+
+async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> bool:
+    if await connection.fetchval(LOCK_OWNER, rule.user_id, rule.wallet_id) is None:
+        raise no_wallet(rule.user_id, rule.wallet_id)
+    if await connection.fetch(SELECT_RULE, rule.id):
+        return True
+    counted = await connection.fetchrow(COUNT_RULES, rule.user_id, rule.leader)
+    if counted["rules"] >= most or counted["of_this_leader"]:
+        return False
+    caps, chosen = rule.caps, rule.filter
+    first_hour, after_hour = chosen.hours or (None, None)
+    await connection.execute(
+        INSERT_RULE,
+        rule.id,
+        rule.code,
+        rule.user_id,
+        rule.wallet_id,
+        rule.mode,
+        rule.leader,
+        rule.leader_user_id,
+        storable(rule.label),
+        rule.sizing,
+        rule.amount,
+        caps.trade_lamports,
+        caps.hour_lamports,
+        caps.day_lamports,
+        caps.token_lamports,
+        caps.leader_lamports,
+        caps.total_lamports,
+        chosen.least_lamports,
+        chosen.most_lamports,
+        list(chosen.blocked),
+        first_hour,
+        after_hour,
+        chosen.drawdown_lamports,
+        chosen.again,
+        rule.since_ms,
+        rule.state,
+        storable(rule.why),
+        rule.version,
+        rule.closed_at_ms,
+    )
+    return True
+
+
+async def _one(connection: asyncpg.Connection, rule_id: str) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_RULE, rule_id)
+    return rows
+
+
+async def _all(connection: asyncpg.Connection, user_id: str | None, leader: str | None) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_RULES, user_id, leader)
+    return rows
+
+
+async def _move(connection: asyncpg.Connection, after: CopyRule, message: OutboxMessage | None) -> bool:
+    moved = await connection.fetchval(
+        UPDATE_RULE, after.id, after.state, storable(after.why), after.version, after.closed_at_ms
+    )
+    if moved is None:
+        return False
+    if message is not None:
+        await put_message(connection, message)
+    return True
+
+
+def _rule(row: Row) -> CopyRule:
+    hours = None if row["first_hour"] is None else (row["first_hour"], row["after_hour"])
+    return CopyRule(
+        id=row["id"],
+        code=row["code"],
+        user_id=row["user_id"],
+        wallet_id=row["wallet_id"],
+        mode=Mode(row["mode"]),
+        leader=row["leader"],
+        leader_user_id=row["leader_user_id"],
+        label=row["label"],
+        sizing=Sizing(row["sizing"]),
+        amount=row["amount"],
+        caps=CopyCaps(
+            row["trade_lamports"],
+            row["hour_lamports"],
+            row["day_lamports"],
+            row["token_lamports"],
+            row["leader_lamports"],
+            row["total_lamports"],
+        ),
+        filter=CopyFilter(
+            row["least_lamports"],
+            row["most_lamports"],
+            tuple(row["blocked"]),
+            hours,
+            row["drawdown_lamports"],
+            row["again"],
+        ),
+        since_ms=row["since"],
+        state=RuleState(row["state"]),
+        why=row["why"],
+        version=row["version"],
+        closed_at_ms=row["closed_at"],
+    )

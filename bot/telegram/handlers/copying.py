@@ -1,0 +1,179 @@
+"""Copying from the chat: a leader is chosen here and left here; what is copied goes through the desk by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from bot.clock import Clock
+from bot.commands import Command
+from bot.execution.copy_book import CopyBook, Fate
+from bot.execution.copy_news import percentiles
+from bot.ports import Store, User, wallet_in
+from bot.telegram.chat import Handler, Incoming
+from bot.telegram.copy_text import begun_text, copy_line, latency_line, offer_text, rule_lines, stopped_text
+from bot.telegram.handlers.account import known
+from bot.telegram.handlers.copy_terms import terms_of
+from bot.telegram.handlers.trade import key_of
+from bot.telegram.parsing import UsageError, wrong_usage
+from bot.telegram.words import mode_label, short
+from bot.trading.copying import RULES_MAX, CopyRule, fits, following
+from bot.trading.followable import why_not_followed
+from bot.trading.intent import Side
+from bot.trading.limits import Ceilings, trade_limit
+from bot.trading.offer import OFFER_MS, offer_code
+from bot.trading.strategy import Strategy
+from bot.trading.units import format_sol
+
+OFFERS_MAX = 1_000
+SHOWN = 10  # copies and refusals
+MEASURED = 200  # copies by which a user's latency is told
+SIGNALS = 100  # of a leader
+
+
+@dataclass(slots=True)
+class CopyHandlers:
+    """`scanned` tells how old what is known of a wallet gets. What is offered lives as long as this process."""
+
+    store: Store
+    clock: Clock
+    book: CopyBook
+    ceilings: Ceilings
+    scanned: Callable[[str], str]
+    _offers: OrderedDict[tuple[str, str], CopyRule] = field(default_factory=OrderedDict)
+
+    def commands(self) -> dict[str, Handler]:
+        return {"copy_trader": self.copy_trader, "stop_copy": self.stop_copy, "copies": self.copies}
+
+    async def copy_trader(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """Show what copying a leader may spend, and wait for the user's word."""
+        if len(arguments) < 2:
+            raise wrong_usage(command)
+        user = known(incoming)
+        leader, label, owner = await self._leader(user, arguments[0])
+        terms = terms_of(arguments[1:])
+        settings = await self.store.settings(user.id)
+        limit = trade_limit(settings, self.ceilings, Strategy.COPY)
+        least = self.ceilings.min_trade_lamports
+        if not least <= terms.caps.trade_lamports <= limit.value:
+            raise UsageError(
+                f"{format_sol(terms.caps.trade_lamports)} SOL is not between the least of {format_sol(least)} SOL and"
+                f" {limit.rule} of {format_sol(limit.value)} SOL; give another amount"
+            )
+        wallet = wallet_in(await self.store.wallets(user.id), user.mode, Strategy.COPY)
+        rule_id = hashlib.sha256(f"{user.id} {incoming.key}".encode()).hexdigest()[:32]
+        rule = CopyRule(
+            id=rule_id,
+            code=offer_code(rule_id),
+            user_id=user.id,
+            wallet_id=wallet.id,
+            mode=user.mode,
+            leader=leader,
+            label=label,
+            sizing=terms.sizing,
+            amount=terms.amount,
+            caps=terms.caps,
+            filter=terms.filter,
+            since_ms=self.clock.now_ms(),
+            leader_user_id=owner,
+        )
+        if wrong := fits(rule):
+            raise UsageError(wrong)
+        if await self._mine(user, leader) is not None:
+            raise UsageError(f"you copy {label} already; /stop_copy {leader} first, to copy him in another way")
+        self._offers[user.id, rule.code] = rule
+        while len(self._offers) > OFFERS_MAX:
+            self._offers.popitem(last=False)
+        return offer_text(rule, rule.code)
+
+    async def accept(self, user: User, code: str) -> str | None:
+        """Begin what was offered under a code; None where nothing was."""
+        rule = self._offers.get((user.id, code))
+        if rule is None:
+            return None
+        now_ms = self.clock.now_ms()
+        label = mode_label(rule.mode.value)
+        if now_ms - rule.since_ms > OFFER_MS:
+            return f"{label} That offer has expired. Nobody is copied by it; send the command again."
+        if user.mode is not rule.mode:
+            return f"{label} That card is of mode {rule.mode.value}, and you are in {user.mode.value} now; nobody is copied."
+        if not await self.book.begin(replace(rule, since_ms=now_ms)):
+            return (
+                f"{label} You copy {rule.label} already, or {RULES_MAX} leaders, which is the most; /copies shows them."
+            )
+        return begun_text(rule, self.scanned(rule.leader))
+
+    async def take_back(self, user: User, code: str) -> str | None:
+        """Forget what was offered under a code and has not begun; None where nothing was."""
+        rule = self._offers.get((user.id, code))
+        if rule is None or await self.store.copy_rule(rule.id) is not None:
+            return None
+        del self._offers[user.id, code]
+        return f"{mode_label(rule.mode.value)} Cancelled; nobody is copied by it."
+
+    async def stop_copy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """Copy a leader no more, and say what becomes of open copies."""
+        fates = {fate.value for fate in Fate}
+        if len(arguments) not in {1, 2} or (len(arguments) == 2 and arguments[1].lower() not in fates):
+            raise wrong_usage(command)
+        user = known(incoming)
+        named = arguments[0]
+        rules = await self.store.copy_rules(user.id)
+        rule = next((one for one in rules if named in {one.leader, one.label}), None)
+        if rule is None:
+            mine = ", ".join(one.leader for one in rules) or "nobody"
+            raise UsageError(f"you do not copy {short(named)}; you copy {mine}")
+        fate = Fate(arguments[1].lower()) if len(arguments) == 2 else Fate.KEEP
+        return stopped_text(rule, fate.value, await self.book.stop(rule, fate, "you stopped it"))
+
+    async def copies(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
+        """Whom the user copies, with what result, and what was copied and what was not."""
+        if arguments:
+            raise wrong_usage(command)
+        user = known(incoming)
+        rules = await self.store.copy_rules(user.id)
+        told = await self.store.copies_of(user.id, MEASURED)
+        if not rules and not told:
+            return f"{mode_label(user.mode.value)} You copy nobody; /copy_trader begins it."
+        ids = [rule.id for rule in rules]
+        held, results = await self.store.copy_holdings(ids), await self.store.copy_results(ids)
+        lines = []
+        for rule in rules:
+            mine = [one for one in held if one.rule_id == rule.id]
+            latest = await self.store.signals(rule.leader, SIGNALS) if mine else []
+            lines += rule_lines(rule, mine, latest, results.get(rule.id, ()))
+        zone = (await self.store.settings(user.id)).timezone
+        lines += [copy_line(one, zone) for one in told[:SHOWN]]
+        times_ms = [
+            one.copy.ordered_at_ms - one.copy.seen_at_ms
+            for one in told
+            if one.copy.ordered_at_ms is not None and one.copy.side is Side.BUY
+        ]
+        return "\n".join(filter(None, [*lines, latency_line(percentiles(times_ms))]))
+
+    async def _mine(self, user: User, leader: str) -> CopyRule | None:
+        return next((one for one in await self.store.copy_rules(user.id) if one.leader == leader), None)
+
+    async def _leader(self, user: User, named: str) -> tuple[str, str, str | None]:
+        """The wallet of a leader, what he is called, and the user of this bot that he is, if he is one.
+
+        A user is found by his handle where he lets himself be copied; by the address of his wallet like anybody else.
+        """
+        other = await self.store.user_by_handle(named.removeprefix("@"))
+        if other is not None and (await self.store.settings(other.id)).copyable:
+            live = [one for one in await self.store.wallets(other.id) if one.mode.value == "live"]
+            if not live:
+                raise UsageError(f"{named} has no live wallet, and only live trades are copied")
+            leader, label = wallet_in(live, live[0].mode, Strategy.MANUAL).address, other.handle
+        else:
+            leader, label = key_of(named, "wallet"), short(named)
+            if reason := why_not_followed(leader):
+                raise UsageError(f"{leader} {reason}")
+        owner = next((one.user_id for one in await self.store.wallets() if one.address == leader), None)
+        if owner == user.id:
+            raise UsageError("that is a wallet of your own; nobody copies himself")
+        if following(await self.store.copy_rules()).closes_a_cycle(user.id, owner):
+            raise UsageError("he copies you, himself or through others; a circle of copies would trade with itself")
+        return leader, label, owner
