@@ -63,6 +63,19 @@ NOT_HERE = (
     "book_withdrawal",
     "StandingTurns._moved: store.standing_order",  # an order is cancelled at the moment in which it goes on
     "StandingTurns.step",  # a life that ended between an order's admission and the turn of whoever keeps it
+    "CopyDecisions._decide",  # somebody copies a wallet of the market
+    "CopyDecisions._ignored",
+    "CopyDecisions._sales",
+    "CopyDecisions._followers",
+    "CopyDecisions._market",
+    "CopyDecisions._leave",
+    "CopyOrders._buy",
+    "CopyOrders._late",
+    "CopyOrders._sell",
+    "CopyOrders._submit_sale",
+    "CopyOrders._holding",
+    "CopyOrders._after",
+    "CopyOrders._moved",
     "Reconciler._position",  # somebody else moves the wallet's tokens
     "Reconciler._moved",
     "Reconciler._swept_by",  # a position whose tokens were swept

@@ -15,6 +15,7 @@ from bot.trading.intent import Attempt, AttemptState, Context, Mode, TradeReques
 from bot.trading.pool import Pool
 from bot.trading.trading_state import OUTFLOW, Halt
 from bot.trading.units import BPS
+from tests.crash.copying import COPYING
 from tests.crash.given_up import given_up_and_landed
 from tests.crash.stage import AFTER_ALL, CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
 from tests.crash.standing import STANDING
@@ -387,5 +388,6 @@ SCENARIOS = (
     ),
     *WITHDRAWING,
     *STANDING,
+    *COPYING,
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
