@@ -26,6 +26,7 @@ from bot.telegram.handlers import (
     AboutHandlers,
     AccountHandlers,
     AlertHandlers,
+    AutoTradingHandlers,
     BookHandlers,
     CardHandlers,
     CommunityHandlers,
@@ -79,7 +80,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         bot.desk,
         clock,
         bot.panic,
-        changed,
+        bot.hunt.hunters_changed,
         board.words,
         (copying.take_back, standing.take_back),
         copying.accept,
@@ -103,7 +104,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
         cards=CardHandlers(store, chain, clock, PositionFace()),
-        following=FollowingHandlers(store, clock, bot.hunt.tracking_changed, bot.hunt.scanned, bot.hunt.standings),
+        following=_following(bot),
         copying=copying,
         guarded=_guarded(bot),
         leaving=LeavingHandlers(
@@ -111,7 +112,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
             chain,
             clock,
             bot.panic,
-            changed,
+            bot.hunt.hunters_changed,
             bot.hunt.tracking_changed,
             bot.guard.resume_user,
             is_play_money=board.cluster == LOCAL,
@@ -131,6 +132,12 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
     )
+
+
+def _following(bot: TradingBot) -> FollowingHandlers:
+    store, clock, hunt = bot.adapters.store, bot.adapters.clock, bot.hunt
+    auto = AutoTradingHandlers(store, clock, bot.policy.ceilings, hunt.standings, hunt.auto_changed)
+    return FollowingHandlers(store, clock, hunt.tracking_changed, hunt.scanned, hunt.standings, auto)
 
 
 def _guarded(bot: TradingBot) -> GuardedHandlers:

@@ -31,6 +31,7 @@ from actors.wallet_judge import WalletJudge
 from actors.wallet_scanner import Followed, WalletScanner
 from actors.wallet_stream import WalletStreamLink
 from bot.adapters import Adapters
+from bot.auto_traders import AutoTraders
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.analysis_book import AnalysisBook
@@ -64,6 +65,7 @@ POPULATED = (
     "snipers",
     "wallet_scanners",
     "standing_orders",
+    "auto_traders",
 )  # the dynamic supervisors below the hunt
 
 
@@ -112,6 +114,7 @@ class Hunt:
     scan_rule: ScanRule = field(init=False)
     schedule: ScanSchedule = field(init=False)
     standings: WalletStandings = field(init=False)
+    auto: AutoTraders = field(init=False)
     adapts: bool = field(init=False)  # whether snipers that lost spend less
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
@@ -126,7 +129,9 @@ class Hunt:
         self.wallet_news, self.scan_rule = ports.wallet_news, ports.scan_rule
         self.adapts = ports.market_rules.adapts
         self.standings = WalletStandings(self.store, self.clock)
+        self.auto = AutoTraders(self.store, self.turns.desk, self.clock, self.standings, self.supervisor)
         self.swaps.listen(self.standings.swapped)
+        self.swaps.listen(self.auto.swapped)
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
         self.copies = copy_trader(self.turns, self.rehearser.pipeline.policy, self.tracking_changed)
         self.swaps.listen(self.copies.on_swap)
@@ -162,11 +167,23 @@ class Hunt:
             await self.sniper_changed(user.id)
         await self._watch_standing()
         await self.tracking_changed()
+        with _asked_of_a_hunt_that_may_end():
+            await self.auto.populate(self.supervision)
 
     async def sniper_changed(self, user_id: str) -> None:
         """Start or stop a user's sniper after his settings; raises Unavailable while the hunt is down."""
         with _asked_of_a_hunt_that_may_end():
             await self._sniper_changed(user_id)
+
+    async def hunters_changed(self, user_id: str) -> None:
+        """His sniper and his automated trader, for who stops both; raises Unavailable as above."""
+        await self.sniper_changed(user_id)
+        await self.auto_changed(user_id)
+
+    async def auto_changed(self, user_id: str) -> None:
+        """Start, stop or replace a user's automated trader after his plan; raises Unavailable as above."""
+        with _asked_of_a_hunt_that_may_end():
+            await self.auto.changed(user_id, self.supervision)
 
     async def mode_changed(self, user_id: str) -> None:
         """Let a user's sniper buy in the mode that he is in now; raises Unavailable as above.
@@ -178,6 +195,7 @@ class Hunt:
             if snipers.state_of(user_id) is not None:
                 await snipers.terminate_child(user_id)
             await self._sniper_changed(user_id)
+            await self.auto.changed(user_id, self.supervision)
 
     async def standing_changed(self, order_id: str) -> None:
         """Watch a standing order from now on, or no more when it has ended; raises Unavailable as above."""
@@ -231,10 +249,12 @@ class Hunt:
 
     async def _tracking_changed(self) -> None:
         scanners = self.supervisor("hunt", "wallet_scanners")
-        wanted = {wallet.address for wallet in await self.store.tracked()}
+        tracked = await self.store.tracked()
+        wanted = {wallet.address for wallet in tracked}
         running = set(scanners.ids())
         self.followed.keep_only(wanted)
         self.standings.follow(wanted)
+        self.auto.follow(tracked)
         if self.wallet_news is not None:
             self.wallet_news.want(wanted)
         for address in running - wanted:

@@ -56,7 +56,7 @@ STATIC = (
     "daily_report",
     "hearsay_keeper",
 )
-MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})
+MESSAGES = frozenset({"launch_watcher", "executor", "sniper", "auto_trader"})
 # Those that end by themselves when their work is done, and must come back when they fail before.
 ENDING = ("position_monitor", "token_tracker", "standing_order")
 # Where whoever is started on demand is looked for: supervisor, the one above it, and its template.
@@ -68,6 +68,7 @@ ON_DEMAND = (
     ("snipers", "hunt", "sniper"),
     ("wallet_scanners", "hunt", "wallet_scanner"),
     ("standing_orders", "hunt", "standing_order"),
+    ("auto_traders", "hunt", "auto_trader"),
 )
 SUBTREES = ("ops", "links", "guard", "money", "hunt")
 LAST_RESORT = (("money", CRITICAL), ("guard", EXIT))

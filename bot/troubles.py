@@ -70,7 +70,7 @@ FIXED = {
 }
 # The most urgent first; whatever is not named comes between the third and the fourth.
 URGENT = ("position_monitors", "executors", "flatten")
-PATIENT = ("snipers", "standing_orders", "wallet_scanners", "token_trackers")
+PATIENT = ("snipers", "auto_traders", "standing_orders", "wallet_scanners", "token_trackers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +183,8 @@ def _words(trouble: Trouble, by_fallback: Collection[str]) -> tuple[str, str]:
     match trouble.home:
         case "snipers":
             return f"The sniper of {of_user}", f"nothing is sniped for {of_user}"
+        case "auto_traders":
+            return f"The automated trader of {of_user}", f"nothing is bought for {of_user} by followed wallets"
         case "executors" if wallet_of(trouble.name) != trouble.name:
             return f"An executor of sales of the wallet of {of_user}", "what it would sell is sold by another"
         case "executors":

@@ -24,4 +24,30 @@ WALLET_COMMANDS: tuple[Command, ...] = (
         "the best of the followed wallets",
         ("/rankings", "/rankings mine", "/rankings ADDRESS"),
     ),
+    Command(
+        "autostart",
+        "[SOL [CONFIDENCE% [MINUTES [WALLETS]]]]",
+        "buy by itself what several wallets that you follow buy within so many minutes, for so much each time, from a confidence"
+        " on; without words as before",
+        SNIPER,
+        "buy what several of them buy",
+        ("/autostart", "/autostart 0.05 65%", "/autostart 0.05 70% 10 3"),
+        enters_with=0,
+    ),
+    Command(
+        "autostatus",
+        "",
+        "your automated trader: its plan, what the wallets that speak are worth, and what it decided last and why",
+        SNIPER,
+        "what that trader sees and decided",
+        ("/autostatus",),
+    ),
+    Command(
+        "autostop",
+        "",
+        "stop the automated trader; open positions keep their exits",
+        SNIPER,
+        "stop it",
+        ("/autostop",),
+    ),
 )

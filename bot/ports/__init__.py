@@ -9,6 +9,7 @@ There is one file per noun. Other rooms import every name from here, so that a n
 from __future__ import annotations
 
 from bot.ports.alerts import AlertStore
+from bot.ports.auto_trading import AutoDecision, AutoTradingStore, Verdict
 from bot.ports.books import BookedEntry, BookStore, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.ports.cards import Card, CardFace, CardView, SpareEdits
 from bot.ports.chain import (
@@ -122,6 +123,8 @@ __all__ = [
     "AlertStore",
     "Allowance",
     "AllowedAddress",
+    "AutoDecision",
+    "AutoTradingStore",
     "BlockEngines",
     "Blockhash",
     "BookStore",
@@ -268,6 +271,7 @@ __all__ = [
     "User",
     "UserStore",
     "Vault",
+    "Verdict",
     "Wallet",
     "WalletBalances",
     "WalletCursor",

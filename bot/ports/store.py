@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bot.ports.alerts import AlertStore
+from bot.ports.auto_trading import AutoTradingStore
 from bot.ports.books import BookStore
 from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
@@ -104,6 +105,7 @@ class Store(
     TraderStore,
     CommunityStore,
     RewardStore,
+    AutoTradingStore,
     StandingStore,
     CopyStore,
     TokenStore,

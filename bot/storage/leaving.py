@@ -25,6 +25,8 @@ UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $
 DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
 DELETE_RATINGS = "delete from token_ratings where user_id = $1"
 DELETE_PROFILE = "delete from traders where user_id = $1"
+DELETE_AUTO_PLAN = "delete from auto_plans where user_id = $1"
+DELETE_AUTO_DECISIONS = "delete from auto_decisions where user_id = $1"
 DELETE_ALERT_LEVELS = "delete from alert_levels where user_id = $1"
 DELETE_CHAT_MESSAGES = "delete from chat_messages where user_id = $1"
 DELETE_ADDRESSES = "delete from allowed_addresses where user_id = $1"
@@ -51,6 +53,8 @@ async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: i
     await connection.execute(DELETE_FOLLOWED, user_id)
     await connection.execute(DELETE_PROFILE, user_id)
     await connection.execute(DELETE_RATINGS, user_id)
+    await connection.execute(DELETE_AUTO_PLAN, user_id)
+    await connection.execute(DELETE_AUTO_DECISIONS, user_id)
     await connection.execute(DELETE_ALERT_LEVELS, user_id)
     await connection.execute(DELETE_CHAT_MESSAGES, user_id)
     await connection.execute(DELETE_ADDRESSES, user_id)

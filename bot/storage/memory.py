@@ -22,6 +22,7 @@ from bot.storage.memory_closings import MemoryClosings
 from bot.storage.memory_copies import MemoryCopies
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
+from bot.storage.memory_followed import MemoryFollowed
 from bot.storage.memory_inbox import MemoryInbox
 from bot.storage.memory_key_exports import MemoryKeyExports
 from bot.storage.memory_leaving import MemoryLeaving
@@ -36,7 +37,6 @@ from bot.storage.memory_stories import MemoryStories
 from bot.storage.memory_tables import MemoryAdjustment, MemoryTables
 from bot.storage.memory_tokens import MemoryTokens
 from bot.storage.memory_tracking import MemoryTracking
-from bot.storage.memory_wallet_books import MemoryWalletBooks
 from bot.storage.memory_wallets import MemoryStrategyWallets
 from bot.storage.memory_withdrawals import MemoryWithdrawals
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
@@ -387,7 +387,7 @@ class MemoryStore(
     MemoryInbox,
     MemoryLeaving,
     MemoryTracking,
-    MemoryWalletBooks,
+    MemoryFollowed,
     MemoryPeople,
     MemoryStandings,
     MemoryCopies,

@@ -37,6 +37,9 @@ class MemoryLeaving(MemoryTables):
         self._traders.pop(user_id, None)
         for number in [row.number for row in self._ratings.values() if row.rating.user_id == user_id]:
             del self._ratings[number]
+        self._auto_plans.pop(user_id, None)
+        for decision in [one for one in self._auto_decisions.values() if one.user_id == user_id]:
+            del self._auto_decisions[decision.id]
         self._alert_levels.pop(user_id, None)
         for subject in [one.subject for one in self._chat_messages.values() if one.user_id == user_id]:
             del self._chat_messages[subject]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bot.errors import Conflict
 from bot.ports import (
     AllowedAddress,
+    AutoDecision,
     ChatMessage,
     KeyExport,
     LedgerCheck,
@@ -38,6 +39,7 @@ from bot.trading.flatten import FlattenRow
 from bot.trading.intent import TRADES, Attempt, Intent, IntentState, Mode, TradeRequest
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
+from bot.trading.opportunity import AutoPlan
 from bot.trading.position import Position
 from bot.trading.rewards import Award
 from bot.trading.standing import StandingOrder
@@ -138,6 +140,8 @@ class MemoryTables:
         self._inbox: dict[int, TakenCommand] = {}
         self._inbox_done: dict[int, int] = {}
         self._tracked: dict[tuple[str, str], TrackedWallet] = {}
+        self._auto_plans: dict[str, AutoPlan] = {}
+        self._auto_decisions: dict[str, AutoDecision] = {}
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}

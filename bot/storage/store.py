@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from bot.storage.address import DatabaseAddress
 from bot.storage.alerts import Alerts
 from bot.storage.audit import Audit
+from bot.storage.auto_trading import AutoTrading
 from bot.storage.books import Books
 from bot.storage.chat_messages import ChatMessages
 from bot.storage.closings import Closings
@@ -64,6 +65,7 @@ class PostgresStore(
     Traders,
     Community,
     Rewards,
+    AutoTrading,
     Standings,
     Copies,
     Tokens,

@@ -30,7 +30,7 @@ UNLANDED = (WAIT, OPEN)
 BY_STRATEGY = {
     Strategy.MANUAL: "by hand",
     Strategy.SNIPER: "by your sniper",
-    Strategy.AUTO: "by orders that wait",
+    Strategy.AUTO: "by orders that wait or by your automated trader",
     Strategy.COPY: "by copying",
     None: "by others",
 }

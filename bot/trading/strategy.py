@@ -8,7 +8,10 @@ from bot.trading.intent import Context
 
 
 class Strategy(StrEnum):
-    """`MANUAL` is what a user gives by hand, by an opinion too. `AUTO` are orders that wait for a price or a time."""
+    """`MANUAL` is what a user gives by hand, by an opinion too.
+
+    `AUTO` are orders that wait for a price or a time, and what an automated trader buys.
+    """
 
     MANUAL = "manual"
     SNIPER = "sniper"

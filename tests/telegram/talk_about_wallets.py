@@ -23,4 +23,8 @@ async def follows_wallets(talk: Talk) -> None:
     talk.press("Confirm")
     await talk.hears("from now on; his wallet is checked every 30 s")
     await talk.asks(f"/stop_copy {leader.pubkey()}", "No copy of his is open")
+    await talk.asks("/autostart", "it buys what 2 of the wallets that you follow buy, and you follow 1")
+    await talk.asks("/autostart 0.05 65% 10 1", "The automated trader is on. It buys for 0.05 SOL what at least 1")
+    await talk.asks("/autostatus", "The automated trader is on.")
+    await talk.asks("/autostop", "The automated trader is off; open positions")
     await talk.asks(f"/untrack {leader.pubkey()}", "no more")

@@ -9,6 +9,7 @@ from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.about import About, AboutHandlers, Pulse
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
+from bot.telegram.handlers.auto_trading import AutoTradingHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
 from bot.telegram.handlers.community import CommunityHandlers
@@ -116,6 +117,7 @@ __all__ = [
     "AboutHandlers",
     "AccountHandlers",
     "AlertHandlers",
+    "AutoTradingHandlers",
     "BookHandlers",
     "CardHandlers",
     "CommunityHandlers",

@@ -14,6 +14,7 @@ from bot.pictures.plain import Picture
 from bot.ports import Button, Recipe, Store, TrackedWallet, User
 from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
+from bot.telegram.handlers.auto_trading import AutoTradingHandlers
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.ranking_text import NO_PROMISE, named, ranking_picture, standing_line, standing_text
@@ -27,17 +28,26 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class FollowingHandlers:
-    """`tracking_changed` starts or stops the scanner of an address, `scanned` tells how old what it knows gets."""
+    """`tracking_changed` starts or stops the scanner of an address, `scanned` tells how old what it knows gets.
+
+    `auto` has the commands of automated traders, which buy what followed wallets buy.
+    """
 
     store: Store
     clock: Clock
     tracking_changed: Callable[[], Awaitable[None]]
     scanned: Callable[[str], str]
     standings: WalletStandings
+    auto: AutoTradingHandlers
 
     def commands(self) -> Mapping[str, Handler]:
         """The handler of each command."""
-        return {"track": self.track, "untrack": self.untrack, "rankings": self.rankings}
+        return {
+            "track": self.track,
+            "untrack": self.untrack,
+            "rankings": self.rankings,
+            **self.auto.commands(),
+        }
 
     async def track(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:  # noqa: ARG002
         """Follow a wallet; without one, those that are followed."""

@@ -56,6 +56,7 @@ class LeavingHandlers:
         if not arguments:
             return f"{MEANS}\n{await self._in_the_way(user)}To close it: /{command.name} {SURE}"
         await self.store.change_settings(user.id, lambda stored: replace(stored, snipe_enabled=False), by=user.id)
+        await self.store.stop_auto(user.id)
         await self.snipers_changed(user.id)
         if copied := await self.store.copy_rules(user.id):
             return (

@@ -295,6 +295,8 @@ class TradeHandlers:
         sniper = "The sniper is off and your entries are paused"
         try:
             await self.store.change_settings(user.id, lambda stored: replace(stored, snipe_enabled=False), by=user.id)
+            if await self.store.stop_auto(user.id):
+                sniper = "The sniper and the automated trader are off and your entries are paused"
             await self.snipers_changed(user.id)
         except StoreUnavailable:
             # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.

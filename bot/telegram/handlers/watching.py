@@ -9,10 +9,12 @@ from bot.commands import Command
 from bot.ports import Store
 from bot.telegram.chat import Incoming
 from bot.telegram.handlers.account import known
+from bot.telegram.handlers.auto_trading import decision_line
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.story_text import not_bought_text, story_text
 
 POSITIONS_SEARCHED = 1_000  # of a user, the latest
+DECISIONS_SHOWN = 3
 LOOKS_SEARCHED_MS = 7 * 86_400_000  # how far back a sniper's looks are told
 
 
@@ -33,6 +35,8 @@ class WatchingHandlers:
         if position is None:
             since_ms = self.clock.now_ms() - LOOKS_SEARCHED_MS
             runs = [run for run in await self.store.runs_since(user.id, since_ms) if run.mint == word]
-            return not_bought_text(word, runs)
+            decided = await self.store.decisions(user.id, DECISIONS_SHOWN, word)
+            lines = [decision_line(one, self.clock.now_ms()) for one in decided]
+            return "\n".join([not_bought_text(word, runs), *(["Your automated trader:", *lines] if lines else [])])
         stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
         return story_text(position, [story for story in stories if story is not None])
