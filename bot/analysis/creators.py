@@ -22,6 +22,9 @@ class _Record:
     graduated: int = 0
     best_peak: float = 0.0
 
+    def past(self) -> CreatorPast:
+        return CreatorPast(self.launches, self.quick_exits, self.graduated, self.best_peak)
+
     def add(self, later: _Record) -> None:
         self.launches += later.launches
         self.quick_exits += later.quick_exits
@@ -49,7 +52,7 @@ class CreatorBook:
         self._records.move_to_end(launch.creator)
         if len(self._records) > CREATORS_MAX:
             self._records.popitem(last=False)
-        past = CreatorPast(record.launches, record.quick_exits, record.graduated, record.best_peak)
+        past = record.past()
         record.launches += 1
         return past
 
@@ -68,10 +71,12 @@ class CreatorBook:
 
     def known(self) -> list[tuple[str, CreatorPast]]:
         """Each creator and what he has made so far; who launched last comes last."""
-        return [
-            (creator, CreatorPast(one.launches, one.quick_exits, one.graduated, one.best_peak))
-            for creator, one in self._records.items()
-        ]
+        return [(creator, one.past()) for creator, one in self._records.items()]
+
+    def of(self, creator: str) -> CreatorPast | None:
+        """What one has made so far; None for one who is not here."""
+        one = self._records.get(creator)
+        return None if one is None else one.past()
 
     def recall(self, before: Iterable[tuple[str, CreatorPast]]) -> None:
         """Take what `known` told of an earlier life, once: those who launched since are newer than all of them."""

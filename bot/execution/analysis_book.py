@@ -156,6 +156,10 @@ class AnalysisBook:
         token = self._tokens.get(mint)
         return None if token is None else token.analysis.analysis(now_ms)
 
+    def past_of(self, creator: str) -> CreatorPast | None:
+        """What a creator has made so far; None for one who launched nothing that this bot saw, or long ago."""
+        return self._creators.of(creator)
+
     def top(self, number: int, now_ms: int, besides: Iterable[str] = ()) -> list[Ranked]:
         """The tokens with the highest momentum, measured anew.
 

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from bot.localnet import elsewhere
 from bot.pictures.plain import PNG_MAGIC, OpinionPicture
+from bot.telegram.opinion_text import unseen_lines
 from bot.telegram.words import short
 from bot.trading.intent import Context
 from bot.trading.signal import Action
@@ -108,7 +109,13 @@ async def test_no_opinion_a_poor_one_and_an_old_one_buy_nothing(
         assert "An opinion of its first moments, not of now." in await talk.asks(f"/ai {hot}", "BUY")
         await talk.asks(f"/ai {hot} 0.1", "no opinion of it that is young enough, so nothing is bought")
 
-        await talk.asks(f"/ai {elsewhere.MINT}", "This bot has no opinion of it")
+        unseen = await talk.asks(f"/ai {elsewhere.MINT}", "This bot has no opinion of it")
+        assert "Of its past: this bot has seen nothing of its creator." in unseen
+        assert "Not known: how it is traded now, and so its momentum" in unseen
+        maker = bot.market.analyses.past_of(judged.launch.creator)
+        assert unseen_lines(maker)[0] == (
+            "Of its past: its creator made 2 tokens that this bot saw; 0 he left at once, 0 graduated."
+        )
         await talk.asks(f"/ai {'1' * 32}", "is no token of the launchpad")
         await talk.asks("/ai", "/ai MINT [SOL]")
 
