@@ -51,13 +51,14 @@ PEOPLE_COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "moderate",
-        "[trader HANDLE delist WHY|trader HANDLE restore|rating NUMBER hide WHY|rating NUMBER restore]",
-        "alone, the latest that users said of tokens; else take somebody off the leaderboard or hide a rating, with a"
-        " reason, or the other way round; audited",
+        "[traders|trader HANDLE delist WHY|trader HANDLE restore|rating NUMBER hide WHY|rating NUMBER restore]",
+        "alone, the latest that users said of tokens; traders, how many there are and how their followers stay; else take"
+        " somebody off the leaderboard or hide a rating, with a reason, or the other way round; audited",
         PEOPLE,
         "ratings and traders to hide",
         (
             "/moderate",
+            "/moderate traders",
             "/moderate trader ada delist trades against his followers",
             "/moderate trader ada restore",
             "/moderate rating 12 hide an insult",

@@ -21,11 +21,12 @@ FRESH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A trader, what he closed in the last `DAYS` days in one mode, and what that says about him."""
+    """A trader, what he closed in the last `DAYS` days in one mode, what that says about him, and how many copy him now."""
 
     trader: Trader
     sums: TraderSums
     reputation: Reputation
+    followers: int = 0
 
 
 @dataclass(slots=True)
@@ -64,11 +65,12 @@ class TraderBook:
     async def _standings(self, traders: Sequence[Trader], mode: Mode) -> list[Standing]:
         since_ms = self.clock.now_ms() - DAYS * 86_400_000
         closed = await self.store.closed_trades([one.user_id for one in traders], mode, since_ms, POSITIONS_EACH)
-        return [_standing(trader, closed[trader.user_id]) for trader in traders]
+        followers = await self.store.followers([one.user_id for one in traders])
+        return [_standing(trader, closed[trader.user_id], followers.get(trader.user_id, 0)) for trader in traders]
 
 
-def _standing(trader: Trader, closed: Sequence[ClosedTrade]) -> Standing:
-    return Standing(trader, sums_of(closed), reputation_of(closed))
+def _standing(trader: Trader, closed: Sequence[ClosedTrade], followers: int) -> Standing:
+    return Standing(trader, sums_of(closed), reputation_of(closed), followers)
 
 
 def _place(standing: Standing) -> tuple[int, int]:

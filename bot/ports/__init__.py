@@ -78,6 +78,7 @@ from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
 from bot.ports.rewards import RewardStore, RewardSums
 from bot.ports.routing import Router, RouterHealth
+from bot.ports.shares import FollowerCounts, ShareStore, ShareSums
 from bot.ports.snipes import Snipe, SnipeRun, SnipeStore
 from bot.ports.social import SocialWord
 from bot.ports.spool import Spool, SpoolState
@@ -165,6 +166,7 @@ __all__ = [
     "ExportedKey",
     "FinalityStore",
     "FlattenStore",
+    "FollowerCounts",
     "Gate",
     "Hearsay",
     "InboxStore",
@@ -235,6 +237,8 @@ __all__ = [
     "SeenLamports",
     "SentAttempt",
     "Settled",
+    "ShareStore",
+    "ShareSums",
     "ShownSecret",
     "Signing",
     "Snapshot",

@@ -23,6 +23,7 @@ from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
 from bot.ports.rewards import RewardStore
+from bot.ports.shares import ShareStore
 from bot.ports.snipes import SnipeStore
 from bot.ports.standing import StandingStore
 from bot.ports.stories import StoryStore
@@ -106,6 +107,7 @@ class Store(
     CommunityStore,
     RewardStore,
     AutoTradingStore,
+    ShareStore,
     StandingStore,
     CopyStore,
     TokenStore,

@@ -32,6 +32,7 @@ from bot.storage.position_rules import Adjusted
 from bot.storage.position_table import PositionTable
 from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
+from bot.storage.share_rules import ShareRow
 from bot.trading.alerting import AlertLevel
 from bot.trading.copying import Copy, CopyRule
 from bot.trading.fill import Fill
@@ -150,6 +151,7 @@ class MemoryTables:
         self._ratings: dict[int, Remark] = {}  # by number
         self._rating_number = 0
         self._awards: dict[str, list[Award]] = {}  # by user
+        self._shares: dict[str, ShareRow] = {}  # by the order that sold
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._standings: dict[str, StandingOrder] = {}
         self._copy_rules: dict[str, CopyRule] = {}

@@ -30,6 +30,7 @@ from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
 from bot.storage.rewards import Rewards
+from bot.storage.shares import Shares
 from bot.storage.snipe_runs import SnipeRuns
 from bot.storage.standing import Standings
 from bot.storage.stories import Stories
@@ -66,6 +67,7 @@ class PostgresStore(
     Community,
     Rewards,
     AutoTrading,
+    Shares,
     Standings,
     Copies,
     Tokens,

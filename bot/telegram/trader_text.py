@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.clock import day_of
 from bot.execution.trader_book import DAYS, Standing
+from bot.ports import FollowerCounts, ShareSums
 from bot.telegram.words import mode_label
 from bot.trading.intent import Mode
 from bot.trading.reputation import Reputation, TraderSums
@@ -39,7 +40,7 @@ def leaderboard_text(standings: Sequence[Standing], mode: Mode) -> str:
     """The ranking, the first of it; who is rated comes first."""
     label = mode_label(mode.value)
     lines = [
-        f"{place}. {one.trader.handle} ({rated(one.reputation)}): {sums_line(one.sums)}"
+        f"{place}. {one.trader.handle} ({rated(one.reputation)}): {sums_line(one.sums)}{_followed(one.followers)}"
         for place, one in enumerate(standings[:SHOWN], 1)
     ]
     more = len(standings) - len(lines)
@@ -55,11 +56,44 @@ def leaderboard_text(standings: Sequence[Standing], mode: Mode) -> str:
     )
 
 
+def _followed(followers: int) -> str:
+    return f"; {counted(followers, 'follower')}" if followers else ""
+
+
+def shares_text(sums: Sequence[ShareSums], reader_id: str, leader_id: str) -> list[str]:
+    """To a leader what all of his followers made by copying him, to a follower what he made; nobody hears of the others."""
+    told = [one for one in sums if reader_id in {leader_id, one.follower_id}]
+    if not told:
+        return []
+    sales, result, share = (
+        sum(one.sales for one in told),
+        sum(one.result_lamports for one in told),
+        sum(one.share_lamports for one in told),
+    )
+    who = f"{counted(len(told), 'follower')} made" if reader_id == leader_id else "You made"
+    whose = "your" if reader_id == leader_id else "his"
+    return [
+        f"{who} {format_sol(result, signed=True)} SOL by copies in {counted(sales, 'live sale')};"
+        f" {whose} share, a figure alone, is {format_sol(share)} SOL."
+    ]
+
+
+def counts_text(counts: FollowerCounts, traders: int, delisted: int) -> str:
+    """Traders and how followers stay, for an admin."""
+    kept = f"{counts.old_copying * 100 // counts.old} %" if counts.old else "nothing yet"
+    return (
+        f"{counted(traders, 'user')} shown to others, {delisted} of them delisted."
+        f" {counted(counts.copying, 'copy rule')} for users of this bot now, {counts.ever} ever; of {counts.old} that began"
+        f" {counts.days} days ago or earlier {counts.old_copying} copy still ({kept})."
+    )
+
+
 def trader_text(standing: Standing, mode: Mode, *, is_mine: bool) -> str:
     """One trader with the parts of his reputation."""
     trader, reputation = standing.trader, standing.reputation
     lines = [
-        f"{mode_label(mode.value)} {trader.handle} ({rated(reputation)}), shown since {day_of(trader.opened_at_ms)}",
+        f"{mode_label(mode.value)} {trader.handle} ({rated(reputation)}), shown since {day_of(trader.opened_at_ms)}"
+        f"{_followed(standing.followers)}",
         f"{PERIOD}: {sums_line(standing.sums)}",
         *(f"  {part.name} {part.points} of {part.most}: {part.why}" for part in reputation.parts),
     ]

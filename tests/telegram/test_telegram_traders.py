@@ -128,3 +128,42 @@ def test_the_page_of_a_rated_trader_gives_every_part_of_his_reputation() -> None
         assert part in page
     assert "-0.01 SOL in 10 positions: 0 won 0, 10 lost -0.01" in page
     assert "silver" not in leaderboard_text([standing], Mode.LIVE)
+
+
+async def test_a_follower_is_counted_and_his_gains_and_the_share_are_written_down(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = make_talk(905)
+    ada.person = BOSS
+    bob = Talk(ada.world, ada.telegram, person=8)
+    eve = Talk(ada.world, ada.telegram, person=6)
+    async with bot_on_telegram(ada, monkeypatch, admission=Admission(frozenset({BOSS}))):
+        mint = await token_on_the_market(ada)
+        for talk in (ada, bob, eve):
+            await talk.asks("/start agree", "Your wallet is")
+        await ada.asks("/trader on molly", "/settings copyable on lets them copy you")
+        await ada.asks("/trader share 10%", "10 % of what a follower gains")
+        await bob.asks("/copy_trader molly 0.1", "is not a wallet address")
+        await ada.asks("/settings copyable on", "copyable = on")
+        await ada.asks("/moderate trader molly delist a test", "on the leaderboard no more")
+        await bob.asks("/copy_trader molly 0.1", "an admin has delisted molly: a test")
+        await ada.asks("/moderate trader molly restore", "may be on the leaderboard again")
+        await bob.asks("/copy_trader @Molly 0.1", "Copy molly (")
+        bob.press("Confirm")
+        await bob.hears("You copy molly from now on")
+        await eve.asks("/leaderboard", "1. molly (not rated yet): nothing closed; 1 follower")
+        await trio.sleep(5)
+        await ada.orders(f"/buy {mint} 0.2", "Sent: buying for 0.2 SOL")
+        await bob.hears("Bought")
+        await ada.orders(f"/sell {mint} all", "Sent: selling")
+        await bob.hears("Position closed")
+        await trio.sleep(150)
+        told = await ada.asks("/trader", "1 follower made -0.")
+        assert "by copies in 1 live sale; your share, a figure alone, is 0 SOL." in told
+        await bob.asks("/trader molly", "You made -0.")
+        assert "made" not in (await eve.asks("/trader molly", "[live] molly")).partition("net of fees")[0]
+        await ada.asks("/moderate traders", "1 user shown to others, 0 of them delisted. 1 copy rule")
+        await bob.asks("/stop_copy molly", "You copy molly no more")
+        await trio.sleep(30)
+        assert "follower" not in await eve.asks("/leaderboard", "1. molly")
+        assert await ada.world.books_equal_chain()

@@ -91,6 +91,8 @@ class CommunityHandlers:
         match arguments:
             case ():
                 return remarks_text(await self.store.remarks(REMARKS_SHOWN))
+            case ("traders",):
+                return await self.traders.counts()
             case ("trader", handle, "delist", _, *_):
                 return await self.traders.delist(by, handle, _why(arguments[3:]))
             case ("trader", handle, "restore"):

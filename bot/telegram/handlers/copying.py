@@ -159,14 +159,15 @@ class CopyHandlers:
     async def _leader(self, user: User, named: str) -> tuple[str, str, str | None]:
         """The wallet of a leader, what he is called, and the user of this bot that he is, if he is one.
 
-        A user is found by his handle where he lets himself be copied; by the address of his wallet like anybody else.
+        A user is found by his handle, a public one too, where he lets himself be copied; by the address of his wallet like
+        anybody else.
         """
-        other = await self.store.user_by_handle(named.removeprefix("@"))
-        if other is not None and (await self.store.settings(other.id)).copyable:
-            live = [one for one in await self.store.wallets(other.id) if one.mode.value == "live"]
+        other = await self._user_named(named.removeprefix("@"))
+        if other is not None and (await self.store.settings(other[0])).copyable:
+            live = [one for one in await self.store.wallets(other[0]) if one.mode.value == "live"]
             if not live:
                 raise UsageError(f"{named} has no live wallet, and only live trades are copied")
-            leader, label = wallet_in(live, live[0].mode, Strategy.MANUAL).address, other.handle
+            leader, label = wallet_in(live, live[0].mode, Strategy.MANUAL).address, other[1]
         else:
             leader, label = key_of(named, "wallet"), short(named)
             if reason := why_not_followed(leader):
@@ -177,3 +178,15 @@ class CopyHandlers:
         if following(await self.store.copy_rules()).closes_a_cycle(user.id, owner):
             raise UsageError("he copies you, himself or through others; a circle of copies would trade with itself")
         return leader, label, owner
+
+    async def _user_named(self, handle: str) -> tuple[str, str] | None:
+        """The user of a public handle, or of the one that this bot calls him by, and that handle.
+
+        Raises UsageError for a trader whom an admin has delisted.
+        """
+        if (trader := await self.store.trader_by_handle(handle.lower())) is not None:
+            if not trader.is_listed:
+                raise UsageError(f"an admin has delisted {trader.handle}: {trader.delisted_why}")
+            return trader.user_id, trader.handle
+        user = await self.store.user_by_handle(handle)
+        return None if user is None else (user.id, user.handle)

@@ -16,18 +16,19 @@ from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.trader_pictures import TraderPictures, board_picture
-from bot.telegram.trader_text import leaderboard_text, trader_text
+from bot.telegram.trader_text import counts_text, leaderboard_text, shares_text, trader_text
 from bot.trading.intent import Mode
 from bot.trading.trader import SHARE_MAX_BPS, Trader, handle_of
 from bot.trading.units import AmountError, format_percent, parse_percent
 
 log = structlog.get_logger()
 
-ON, OFF, SHARE = "on", "off", "share"
+RETENTION_DAYS = 7
 NOBODY = "there is no trader of that handle who shows his results; /leaderboard lists them"
 SHOWN_NOW = (
     "From now on others see your closed positions as sums, your result by week, your reputation and how many follow"
-    " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. /trader off ends it."
+    " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. /settings copyable on lets"
+    " them copy you. /trader off ends it."
 )
 
 
@@ -71,8 +72,21 @@ class TraderHandlers:
         if trader is None:
             return "You are not shown to anybody. /trader on HANDLE shows your results under a name that you choose."
         standing = await self.book.standing(trader, mode)
+        shares = await self._shares(trader, user.id)
         picture = partial(TraderPictures(self.store, self.clock).of_trader, trader.user_id, trader.handle, mode)
-        return Answer(trader_text(standing, mode, is_mine=trader.user_id == user.id), picture=picture)
+        text = trader_text(standing, mode, is_mine=trader.user_id == user.id)
+        return Answer("\n".join([text, *shares]), picture=picture)
+
+    async def _shares(self, trader: Trader, reader_id: str) -> list[str]:
+        """What copies of a trader came to, for himself or a follower of his, with every sale up to now."""
+        await self.store.book_shares(trader.user_id, self.clock.now_ms())
+        return shares_text(await self.store.share_sums(trader.user_id), reader_id, trader.user_id)
+
+    async def counts(self) -> str:
+        """How many show themselves, and how their followers stay."""
+        traders = await self.store.traders()
+        counts = await self.store.follower_counts(self.clock.now_ms(), RETENTION_DAYS)
+        return counts_text(counts, len(traders), sum(not one.is_listed for one in traders))
 
     async def _open(self, user_id: str, typed: str) -> str:
         try:
@@ -92,6 +106,7 @@ class TraderHandlers:
             raise UsageError(str(error)) from None
         if share_bps > SHARE_MAX_BPS:
             raise UsageError(f"a share is at most {format_percent(SHARE_MAX_BPS)}")
+        await self.store.book_shares(user_id, self.clock.now_ms())  # what was sold before is at the share of before
         if not await self.store.set_share(user_id, share_bps):
             raise UsageError("you are not shown to anybody; /trader on HANDLE first")
         self.book.changed()
