@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.analysis.opinion import BUY_BPS
+from bot.analysis.opinion import BUY_BPS, VERSION
 from bot.analysis.regime import RegimeKind
 from bot.analysis.token_analysis import Analysis
 from bot.analysis.trend import Trend
@@ -18,8 +18,6 @@ from bot.trading.community import Crowd
 from bot.trading.signal import MOMENTUM, SCAM, Action, Component, Opinion
 from bot.trading.sizing import kelly_bps
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
-
-VERSION = "rules-2"
 
 SCAM_FREE = 20.0  # points that cost nothing: quick buyers and a creator with a bag are in many honest launches too
 BEAR_BPS = 300
@@ -29,7 +27,7 @@ WARNED_SHARE_BPS = BPS // 3
 
 
 def weighed(opinion: Opinion, analysis: Analysis) -> Opinion:
-    """The opinion with its components, its confidence changed by them, of version `rules-2` unless a model gave it.
+    """The opinion with its components, its confidence changed by them, of the rules' version unless a model gave it.
 
     Of the scam score what is done with this token counts: up to 20 points are free, beyond them each takes an eightieth of
     the confidence. A bear market takes 300 bps; users of this bot take 300 at most by low ratings and 700 by warnings. A buy

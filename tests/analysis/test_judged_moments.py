@@ -70,6 +70,8 @@ def crowd(sol: float) -> Market:
     market = Market()
     for number in range(12):
         market.buy(f"buyer {number}", sol, 500 + 337 * number)
+    market.sell("buyer 0", 1.0, 4_350)
+    market.sell("buyer 1", 0.8, 4_500)
     return market
 
 

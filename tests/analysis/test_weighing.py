@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.analysis.facts import CreatorPast, Facts
-from bot.analysis.opinion import rule_opinion
+from bot.analysis.opinion import VERSION, rule_opinion
 from bot.analysis.regime import TokenMove, regime_of
 from bot.analysis.sentiment import Sentiment
 from bot.analysis.token_analysis import Analysis, TokenAnalysis
-from bot.analysis.weighing import BEAR_BPS, CROWD_LOW_BPS, CROWD_WARNED_BPS, VERSION, weighed
+from bot.analysis.weighing import BEAR_BPS, CROWD_LOW_BPS, CROWD_WARNED_BPS, weighed
 from bot.trading.community import Crowd, Flag
 from bot.trading.holders import Holders
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
@@ -27,8 +27,10 @@ BEAR = regime_of([TokenMove(-0.3, LAMPORTS_PER_SOL, -LAMPORTS_PER_SOL)] * 10)
 def crowd() -> Market:
     market = Market()
     market.buy(CREATOR, 0.5, 0)
-    for number in range(9):
-        market.buy(f"buyer-{number}", 0.4, 400 + 250 * number)
+    for number in range(11):
+        market.buy(f"buyer-{number}", 0.4, 400 + 200 * number)
+    market.sell("buyer-0", 1.0, 2_600)
+    market.sell("buyer-1", 0.8, 2_700)
     return market
 
 
@@ -56,7 +58,7 @@ def test_a_clear_case_stays_a_strong_buy_and_says_what_it_is_made_of() -> None:
     parts = {part.name: part for part in opinion.components}
     assert {"momentum", "scam", "volume", "curve", "holders", "safety"} <= parts.keys()
     assert parts["safety"].bps == 10_000
-    assert "10 holders" in parts["holders"].evidence
+    assert "11 holders" in parts["holders"].evidence
 
 
 def test_buyers_whose_sol_came_from_one_source_make_it_no_buy_and_the_reason_comes_first() -> None:

@@ -45,8 +45,11 @@ from tests.whole.virtual import living_bot
 TRIALS = 50
 UNCOUNTED = 5
 SLOT_MS = 200
-BUYERS = 9  # with the last of them the rules call it a strong buy
+BUYERS = 11  # with the last of them the rules call it a strong buy
 BUY_LAMPORTS = 35 * LAMPORTS_PER_SOL // 100
+LAST_LAMPORTS = LAMPORTS_PER_SOL
+SELLERS = (2, 3)  # the rules believe in a crowd once a part of it has sold
+TRIED_AFTER_S = 2.4  # its mint is confirmed and read by then, and what was bought is no recent inflow any more
 SPEND_LAMPORTS = LAMPORTS_PER_SOL // 100
 READY_WITHIN_S = 60
 TRIAL_WITHIN_S = 20
@@ -234,10 +237,13 @@ async def _enter(bot: TradingBot, world: TappedWorld, crowd: Crowd, tap: SocketT
     for trader in range(2, BUYERS + 1):
         crowd.buy(mint, trader, BUY_LAMPORTS)
     await _until_decoded(world.marks, BUYERS)
-    await trio.sleep(4 * SLOT_MS / 1000)  # its mint is confirmed and read by then
+    await trio.sleep(TRIED_AFTER_S)
+    for trader in SELLERS:
+        crowd.sell_all(mint, trader)
+    await _until_decoded(world.marks, BUYERS + len(SELLERS))
     world.marks.clear()
     tap.clear()
-    crowd.buy(mint, BUYERS + 1, BUY_LAMPORTS)
+    crowd.buy(mint, BUYERS + 1, LAST_LAMPORTS)
     with trio.fail_after(TRIAL_WITHIN_S):
         while not tap.sends:
             await trio.sleep(0.02)

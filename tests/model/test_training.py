@@ -22,8 +22,9 @@ from bot.analysis.model import FILE, HEADS, Model, ModelRefused
 from bot.analysis.opinion import rule_opinion
 from bot.analysis.token_analysis import Analysis, TokenAnalysis
 from bot.analysis.training.evaluate import Trades, auc, difference, line
-from bot.analysis.vector import FEATURES
+from bot.analysis.vector import FEATURES, NAMES
 from bot.analysis.vector import row as row_of
+from bot.backtest.pictures import importance_svg
 from bot.compose import market_rules
 from bot.execution.alerts import Alert, Turn
 from bot.execution.entry_model import ChosenModel, EntryModel, chosen_model
@@ -100,7 +101,22 @@ def test_what_training_measured_stands_with_the_model(folder: Path) -> None:
     for name in ("rug", "gain"):
         assert about["metrics"][name]["auc"] > 0.6
         assert abs(about["shuffled_auc"][name] - 0.5) < 0.1
+    for quantile in about["metrics"]["quantiles"].values():
+        assert 0 <= quantile["below"] <= quantile["not_above"] <= 1
     assert sum(about["importance"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_the_picture_of_what_a_trained_model_looks_at_has_its_heaviest_features_in_order(folder: Path) -> None:
+    """The page of a backtest is made from the very numbers that training wrote beside the heads."""
+    importance = json.loads((folder / FILE).read_text("utf-8"))["importance"]
+    heaviest = sorted(importance, key=lambda name: -importance[name])[:3]
+    boosters = [lightgbm.Booster(model_file=str(folder / f"{name}.txt")) for name in ("rug", "gain")]
+    gains = sum(booster.feature_importance("gain") for booster in boosters)
+    assert heaviest == [NAMES[place] for place in np.argsort(-gains, kind="stable")[:3]]
+    picture = importance_svg(list(importance.items()))
+    drawn = [picture.index(f">{name}<") for name in heaviest]
+    assert drawn == sorted(drawn)
+    assert f">{importance[heaviest[0]] / sum(importance.values()):.1%}<" in picture
 
 
 def test_a_model_of_other_features_is_refused_in_a_line(copy: Path) -> None:

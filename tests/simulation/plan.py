@@ -190,14 +190,19 @@ def _moment(draw: Random, latest_s: float = TROUBLE_S) -> float:
 
 
 def _market(draw: Random, tokens: int) -> Iterator[Event]:
-    """Launches, each with a crowd that comes, and then leaves at once, one by one, or not at all."""
+    """Launches, each with a crowd that comes, and then leaves at once, one by one, or not at all.
+
+    When half of it is there the first of it sell, because the rules buy no crowd that nothing has tried.
+    """
     for token in range(tokens):
         at_s = 1.0 if token == 0 else _moment(draw, TROUBLE_S - 15)
         yield Event(at_s, Kind.LAUNCH, token=token)
         crowd = draw.sample(TRADERS, draw.randint(3, 16))
         at_s += 0.9
-        for trader in crowd:
+        for place, trader in enumerate(crowd):
             at_s += draw.uniform(0.05, 0.4)
+            for early in crowd[: 1 + len(crowd) // 8] if place == len(crowd) // 2 else ():
+                yield Event(round(at_s, 2), Kind.CROWD_SELLS, token=token, trader=early)
             lamports = draw.randint(1, 12) * LAMPORTS_PER_SOL // 10
             yield Event(round(at_s, 2), Kind.CROWD_BUYS, token=token, trader=trader, amount=lamports)
         fate = draw.choice(("rug", "fade", "stay"))

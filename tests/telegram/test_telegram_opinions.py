@@ -30,7 +30,10 @@ async def hot_token(talk: Talk, crowd: Crowd | None = None, *, buyers: int = 14)
     await trio.sleep(0.5)
     for trader in range(2, buyers + 2):
         crowd.buy(mint, trader, 400_000_000)
-    await trio.sleep(6)
+    await trio.sleep(1)
+    for trader in range(2, 2 + buyers // 5):
+        crowd.sell_all(mint, trader)
+    await trio.sleep(5)
     return mint
 
 
@@ -55,7 +58,7 @@ async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buy
         assert (await talk.gets_photo()).content.startswith(PNG_MAGIC)
         picture = talk.world.drawings.shown[-1]
         assert isinstance(picture, OpinionPicture)
-        assert (picture.verdict, picture.version, picture.mode) == ("buy", "rules-2", "live")
+        assert (picture.verdict, picture.version, picture.mode) == ("buy", "rules-3", "live")
         assert [part.name for part in picture.parts][:2] == ["confidence", "momentum: inflow"]
         assert sum(one.last > one.first for one in picture.sticks) > 0
 
@@ -64,7 +67,7 @@ async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buy
         await talk.hears("Bought")
         [position] = await bot.adapters.store.open_positions(next(iter(await bot.adapters.store.users())).id)
         assert position.context is Context.AI_SIGNAL
-        story = await talk.asks(f"/why {mint}", "ai signal: opinion rules-2, confidence ")
+        story = await talk.asks(f"/why {mint}", "ai signal: opinion rules-3, confidence ")
         assert "distinct buyers" in story
         await talk.orders(f"/sell {mint} all", "Sent: selling")
         await talk.hears("Position closed")

@@ -147,9 +147,7 @@ async def test_a_sniper_buys_in_the_mode_that_its_user_has_changed_to(autojump_c
         for buys, first in enumerate((2, 16), start=1):
             mint = crowd.launch()
             await trio.sleep(0.5)
-            for trader in range(first, first + 14):
-                crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-                await trio.sleep(0.2)
+            await crowd.rush(mint, range(first, first + 14), LAMPORTS_PER_SOL // 2)
             with trio.fail_after(20):
                 while (await world.store.day(0)).buys < buys:
                     await trio.sleep(0.1)
