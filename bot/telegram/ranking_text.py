@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.execution.wallet_standings import Standing
 from bot.pictures.plain import Ranked, RankingPicture
 from bot.telegram.words import short
+from bot.trading.tiers import POINTS_MAX, tier_of
 from bot.trading.units import counted, format_sol, span
 
 NO_PROMISE = (
@@ -47,7 +48,7 @@ def standing_text(name: str, standing: Standing, now_s: int) -> str:
     lines = [
         f"{name}",
         f"{record.address}",
-        f"Score {score.points} of 100:",
+        f"Score {score.points} of {POINTS_MAX}, {tier_of(score.points)}:",
         *(f"- {part.name} {part.points} of {part.most}: {part.why}" for part in score.parts),
     ]
     if results.swaps:
