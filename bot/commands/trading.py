@@ -60,12 +60,18 @@ TRADING_COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "limit",
-        "buy|sell MINT SOL|50%|TOKENS|all PRICE|mc=CAP [30m|12h|7d]",
-        "keep an order until its price is there: a buy for at most PRICE, a sale for at least it, in SOL for a"
-        " million tokens, fees included, or for the PRICE at a market cap of CAP SOL; with a time, for so long",
+        "buy|sell MINT SOL|50%|TOKENS|all [>]PRICE|mc=CAP [30m|12h|7d]",
+        "keep an order until its price is there: a buy for at most PRICE, a sale for at least it, in SOL for a million"
+        " tokens, fees included, or for the PRICE at a market cap of CAP SOL; with > a buy once it has risen to that, at the"
+        " price of the moment; with a time, for so long",
         TRADE,
         "buy or sell at a price",
-        ("/limit buy MINT 0.1 0.03", "/limit buy MINT 0.1 mc=40 12h", "/limit sell MINT all 0.2 7d"),
+        (
+            "/limit buy MINT 0.1 0.03",
+            "/limit buy MINT 0.1 mc=40 12h",
+            "/limit buy MINT 0.1 >0.08",
+            "/limit sell MINT all 0.2 7d",
+        ),
         enters_with=0,
     ),
     Command(

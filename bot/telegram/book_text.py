@@ -29,6 +29,7 @@ REASONS = {
     "command": "by hand",
     "dca": "repeated buy",
     "limit_buy": "limit order",
+    "breakout_buy": "breakout order",
     "limit_sell": "limit order",
 }
 CONTEXTS = {

@@ -49,6 +49,7 @@ BUY = StandingOrder(
     spend_lamports=LAMPORTS_PER_SOL,
 )
 DCA = replace(BUY, kind=StandingKind.DCA, price_lamports=0, turns=3, interval_ms=3_600_000)
+BREAKOUT = replace(BUY, kind=StandingKind.BREAKOUT_BUY)
 SALE = replace(BUY, kind=StandingKind.LIMIT_SELL, spend_lamports=0, token_raw=10**12)
 
 
@@ -60,6 +61,16 @@ def test_a_limit_buy_is_reached_exactly_where_it_pays_at_most_its_price(
     quote = quote_buy(curve, spend_lamports, Fees())
     pays_at_most = spend_lamports * PRICED_RAW <= price_lamports * quote.token_raw
     assert is_reached(order, 0, curve, Fees()) == pays_at_most
+
+
+@given(curve=curves(), price_lamports=st.integers(1, 10**12), spend_lamports=st.integers(10**6, 10**11))
+def test_a_breakout_is_reached_exactly_where_it_costs_its_price_or_more(
+    curve: Curve, price_lamports: int, spend_lamports: int
+) -> None:
+    order = replace(BREAKOUT, price_lamports=price_lamports, spend_lamports=spend_lamports)
+    quote = quote_buy(curve, spend_lamports, Fees())
+    assert is_reached(order, 0, curve, Fees()) == (spend_lamports * PRICED_RAW >= price_lamports * quote.token_raw)
+    assert order.least_token_raw == 0, "it is bought at the price of its moment"
 
 
 @given(curve=curves(), price_lamports=st.integers(1, 10**12), token_raw=st.integers(1, 10**14))
@@ -78,6 +89,7 @@ def test_a_limit_sale_is_reached_exactly_where_it_brings_its_price(
 
 def test_what_nobody_trades_is_not_reached() -> None:
     assert not is_reached(replace(BUY, price_lamports=10**15), 0, replace(FRESH, complete=True), Fees())
+    assert not is_reached(replace(BREAKOUT, price_lamports=1), 0, replace(FRESH, complete=True), Fees())
 
 
 def test_each_turn_has_a_key_of_its_own_and_the_same_one_until_its_outcome_is_known() -> None:

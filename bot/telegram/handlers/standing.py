@@ -41,6 +41,7 @@ from bot.trading.venue import Venue, quote_buy, quote_sell
 
 PRICE_MAX_LAMPORTS = 1_000_000 * LAMPORTS_PER_SOL  # for a million tokens
 CAP = "mc="
+ABOVE = ">"
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MAX_MS = 365 * 86_400_000
@@ -55,6 +56,7 @@ class _Asked:
     amount: str
     price_lamports: int
     lasts_ms: int | None
+    is_breakout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,19 @@ class StandingHandlers:
         return {"limit": self.limit, "dca": self.dca}
 
     async def limit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        """Place a limit buy or a limit sale."""
+        """Place a limit buy, a breakout buy or a limit sale."""
+        arguments = _without_the_word(arguments)
         if len(arguments) not in {4, 5} or arguments[0].lower() not in {"buy", "sell"}:
             raise wrong_usage(command)
         mint = key_of(arguments[1])
         lasts_ms = span_ms_of(arguments[4]) if len(arguments) == 5 else None
         venue = await self._venue(mint)
-        asked = _Asked(mint, arguments[2], _price(arguments[3], venue), lasts_ms)
+        price, is_breakout = arguments[3].removeprefix(ABOVE), arguments[3].startswith(ABOVE)
+        asked = _Asked(mint, arguments[2], _price(price, venue), lasts_ms, is_breakout)
         settings = await self.store.settings(known(incoming).id)
         if arguments[0].lower() == "sell":
+            if is_breakout:
+                raise UsageError(f"a sale waits for its price or a better one; leave out {ABOVE!r}")
             order = await self._limit_sale(incoming, asked)
         else:
             _refuse_elsewhere(venue)
@@ -123,7 +129,7 @@ class StandingHandlers:
         user = known(incoming)
         wallet = wallet_in(await self.store.wallets(user.id), user.mode, Strategy.AUTO)
         order = self._new(incoming, wallet, asked.mint)(
-            kind=StandingKind.LIMIT_BUY,
+            kind=StandingKind.BREAKOUT_BUY if asked.is_breakout else StandingKind.LIMIT_BUY,
             price_lamports=asked.price_lamports,
             spend_lamports=self._spend(asked.amount, settings),
         )
@@ -211,6 +217,15 @@ def _refuse_elsewhere(venue: Venue) -> None:
     """What an aggregator alone trades is bought by nothing that nobody confirms."""
     if isinstance(venue, Route):
         raise UsageError("a token that has neither a curve nor a pool of its own is bought by hand only, with /buy")
+
+
+def _without_the_word(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """`above PRICE`, `> PRICE` and `mc>CAP` are `>PRICE` and `>mc=CAP`."""
+    if len(arguments) > 4 and arguments[3].lower() in {"above", ABOVE}:
+        arguments = (*arguments[:3], ABOVE + arguments[4], *arguments[5:])
+    if len(arguments) > 3 and arguments[3].lower().startswith("mc" + ABOVE):
+        arguments = (*arguments[:3], ABOVE + CAP + arguments[3][3:], *arguments[4:])
+    return arguments
 
 
 def _turns(text: str) -> int:
