@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
+from bot.backup_cli import add_backup, run_backup
 from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     diag.add_argument("what", nargs="?", choices=("snipe",), default="snipe", help="the sniper (default)")
     brakes = _add_brakes(verbs)
     add_backtest(verbs)
-    exporting = add_export(verbs)
+    exporting, backing_up = add_export(verbs), add_backup(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         exporting,
         *supervision,
         *about_keys,
+        *backing_up,
     ):
         _add_data_dir(verb, argparse.SUPPRESS)
     for verb in (status, trace, diag):
@@ -248,6 +250,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return run_training(arguments, directory)
         case "export":
             return export(control_socket(directory), arguments.what, arguments.file, arguments.user)
+        case "backup":
+            return run_backup(arguments, directory)
         case "backtest":
             return run_backtest(arguments)
         case "chat":

@@ -42,6 +42,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.keys_cli",
         "bot.train_cli",
         "bot.backtest_cli",
+        "bot.backup_cli",
         "bot.export_cli",
     ),
     ("bot.web.dashboard",),

@@ -14,7 +14,7 @@ from bot.clock import rfc3339_s
 from bot.ports import Wallet, WalletMove
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, page_for
+from bot.trading.runbooks import BACKUP, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted, format_sol
 
@@ -91,11 +91,11 @@ def pause_over(name: str, left: Sequence[str]) -> Alert:
 def halted(halt: Halt, *, cannot_sell: bool = False) -> Alert:
     """Level 3: a halt was latched, now or by an earlier process."""
     selling = f"but {CANNOT_SELL}; then every position is" if cannot_sell else "and every position is being"
-    text = (
-        f"Halted by {halt.cause} ({halt.why}). Nothing is bought {selling} sold, except where its owner chose to hold. Only"
-        " bot rearm ends it."
+    what = (
+        f"{selling} sold, except where its owner chose to hold" if halt.sells else "and positions keep their own exits"
     )
-    return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
+    text = f"Halted by {halt.cause} ({halt.why}). Nothing is bought {what}. Only bot rearm ends it."
+    return Alert("halt", text, HALTED if halt.sells else BACKUP, Turn.BEGINS, urgent=True)
 
 
 def outflow(wallet: Wallet, moves: Sequence[WalletMove]) -> Alert:

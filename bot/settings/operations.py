@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import time as time_of_day
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -66,3 +67,20 @@ class Alerts(Section):
         if not is_time_zone(self.time_zone):
             raise PydanticCustomError("zone", "alerts.time_zone is no time zone; write it like Europe/Berlin")
         return self
+
+
+class Backup(Section):
+    """What `bot backup create` makes, and for how long it is kept (runbooks/backup.md).
+
+    `key_file` holds the key of the backups, one line as a master key's and never the same: both together open the wallets. They
+    are written into `folder`, left out `backups` in the data directory, which is on the disk that may be lost. `offsite` is a
+    program that is started with each new file as its one argument and brings it somewhere else; it has `offsite_within_s`. All of
+    the last `keep_hours` are kept, and of each day of the last `keep_days` the newest.
+    """
+
+    key_file: SecretFile | None = None
+    folder: Path | None = None
+    offsite: Path | None = None
+    offsite_within_s: int = Field(default=3_600, ge=1, le=86_400)
+    keep_hours: int = Field(default=48, ge=1, le=8_760)
+    keep_days: int = Field(default=30, ge=1, le=3_650)

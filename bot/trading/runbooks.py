@@ -16,6 +16,7 @@ VAULT = "runbooks/vault.md"
 FROZEN_WALLET = "runbooks/frozen.md"
 MODEL = "runbooks/model.md"
 WATCHING = "runbooks/watching.md"
+BACKUP = "runbooks/backup.md"
 TREE = "runbooks/supervision.md"
 
 RUNBOOKS = {

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bot.trading.intent import Context
 
+RESTORED = "restored"  # the cause of a halt that a bot comes up with whose books came out of a backup
 GLOBAL = "global"
 OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
 RPC_BUDGET = "rpc_budget"  # every RPC endpoint that answers may be asked by exits alone
@@ -97,6 +98,11 @@ class Halt:
     since_ms: int
     by: str
     why: str
+
+    @property
+    def sells(self) -> bool:
+        """Whether everything is sold, except what its owner holds; after a restore nothing is, beyond everybody's own exits."""
+        return self.cause != RESTORED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.trading.runbooks import (
+    BACKUP,
     ENDPOINTS,
     FINALITY,
     FIRST_PAGE,
@@ -28,6 +29,7 @@ def test_every_page_exists_and_is_linked_from_the_first() -> None:
     first = (ROOT / FIRST_PAGE).read_text(encoding="utf-8")
     for page in {
         *RUNBOOKS.values(),
+        BACKUP,
         ENDPOINTS,
         FINALITY,
         HALTED,
