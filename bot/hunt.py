@@ -38,6 +38,7 @@ from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
 from bot.execution.copy_decisions import CopyDecisions
 from bot.execution.copy_orders import CopyOrders
+from bot.execution.early_buyers import EarlyBuyers
 from bot.execution.entry_model import EntryModel
 from bot.execution.leader_swaps import LeaderSwaps
 from bot.execution.opinion_book import OpinionBook
@@ -92,7 +93,7 @@ class Hunt:
     `observe_s` is how long a new token is watched before an opinion, and `moods` knows what people write of tokens.
     `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
     `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed
-    wallets trade, and `standings` says how good each has been.
+    wallets trade, and `standings` says how good each has been, and `early` knows wallets that were early in tokens that rose.
     """
 
     ports: InitVar[Adapters]
@@ -119,6 +120,7 @@ class Hunt:
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
+    early: EarlyBuyers = field(default_factory=EarlyBuyers)
     swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
     copies: CopyTrader = field(init=False)
     _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
@@ -309,6 +311,8 @@ class Hunt:
             self._note_young(event.mint)
         if isinstance(event, CurveTrade):
             self.followed.hint(event)
+        if not isinstance(event, ToldTwice):
+            self.early.heard(event)
         try:
             self.supervisor("hunt").ref("launch_watcher").tell(event)
         except (ActorDead, MailboxFull, NotFound, Unavailable):

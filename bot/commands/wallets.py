@@ -17,12 +17,12 @@ WALLET_COMMANDS: tuple[Command, ...] = (
     Command("untrack", "ADDRESS", "follow a wallet no more", SNIPER, "follow it no more", ("/untrack ADDRESS",)),
     Command(
         "rankings",
-        "[mine|ADDRESS]",
-        "the followed wallets that have been best, by score, with a picture; mine, of those that you follow; with an address,"
-        " what the score of that wallet is made of",
+        "[mine|discovered|ADDRESS]",
+        "the followed wallets that have been best, by score, with a picture; mine, of those that you follow; discovered,"
+        " others that were early in tokens that rose; with an address, what the score of that wallet is made of",
         SNIPER,
         "the best of the followed wallets",
-        ("/rankings", "/rankings mine", "/rankings ADDRESS"),
+        ("/rankings", "/rankings mine", "/rankings discovered", "/rankings ADDRESS"),
     ),
     Command(
         "autostart",

@@ -97,3 +97,27 @@ async def test_somebody_else_sees_no_labels_and_follows_with_a_button(
         talk.press(f"Follow {str(leader.pubkey())[:6]}…{str(leader.pubkey())[-4:]}")
         await talk.hears("Following ")
         assert await talk.asks("/rankings mine", "that you follow")
+
+
+async def test_who_was_early_in_three_tokens_that_rose_is_offered_and_followed_with_a_button(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(53)
+    crowd = Crowd(talk.world.chain)
+    for trader in (1, 9, GOOD, BAD):
+        crowd._trader(trader)
+    async with bot_on_telegram(talk, monkeypatch):
+        await talk.asks("/start agree", "Your wallet is")
+        await talk.asks("/rankings discovered", "No wallet has been early in three tokens")
+        for _ in range(3):
+            mint = crowd.launch()
+            for trader, lamports in ((GOOD, LAMPORTS_PER_SOL), (9, 30 * LAMPORTS_PER_SOL), (BAD, LAMPORTS_PER_SOL)):
+                await trio.sleep(2)
+                crowd.buy(mint, trader, lamports)
+        await trio.sleep(3)
+        told = (await talk.asks("/rankings discovered", "Early in tokens that rose")).splitlines()
+        assert told[1] == f"1. {crowd.address(GOOD)}: early in 3 tokens, of which 3 rose to 3 times its price or more"
+        assert crowd.address(BAD) not in "\n".join(told)
+        talk.press(f"Follow {crowd.address(GOOD)[:6]}…{crowd.address(GOOD)[-4:]}")
+        await talk.hears("Following ")
+        await talk.asks("/rankings discovered", "No wallet has been early in three tokens")

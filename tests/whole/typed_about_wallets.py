@@ -10,6 +10,7 @@ ABOUT_WALLETS = (
     ("/track", "You follow 1 of at most 50 wallets"),
     ("/rankings", "none has traded yet"),
     ("/rankings mine", "none has traded yet"),
+    ("/rankings discovered", "No wallet has been early in three tokens"),
     ("/rankings hello", "is not a wallet address"),
     ("/rankings a b", "usage: /rankings"),
     ("/autostart", "you follow 1"),

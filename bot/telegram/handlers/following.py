@@ -9,6 +9,7 @@ import trio
 
 from bot.clock import Clock
 from bot.commands import Command
+from bot.execution.early_buyers import WON_TIMES, EarlyBuyers
 from bot.execution.wallet_standings import Standing, WalletStandings
 from bot.pictures.plain import Picture
 from bot.ports import Button, Recipe, Store, TrackedWallet, User
@@ -24,6 +25,10 @@ from bot.trading.followable import why_not_followed
 LABEL_LENGTH = 32
 TRACKED_MAX = 50  # wallets that one user may follow
 SHOWN = 10
+DISCOVERED = (
+    "Whether they sold at such a price nobody knows, and nothing is bought by this. Who is followed gets a score out of what he"
+    " trades from then on."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class FollowingHandlers:
     tracking_changed: Callable[[], Awaitable[None]]
     scanned: Callable[[str], str]
     standings: WalletStandings
+    early: EarlyBuyers
     auto: AutoTradingHandlers
 
     def commands(self) -> Mapping[str, Handler]:
@@ -81,7 +87,7 @@ class FollowingHandlers:
         return f"You follow {short(address)} no more."
 
     async def rankings(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str | Answer:
-        """The best of all followed wallets, of one's own, or all about one."""
+        """The best of all followed wallets, of one's own, those that nobody follows yet, or all about one."""
         user = known(incoming)
         if len(arguments) > 1:
             raise wrong_usage(command)
@@ -92,6 +98,8 @@ class FollowingHandlers:
             return self._ranking(
                 "The best of the wallets that you follow", self.standings.best(SHOWN, list(labels)), labels
             )
+        if arguments[0].lower() == "discovered":
+            return self._discovered(labels)
         return self._one(key_of(arguments[0], "wallet"), labels)
 
     async def _labels(self, user: User) -> dict[str, str]:
@@ -123,6 +131,24 @@ class FollowingHandlers:
             "\n".join([f"{title}:", *lines, NO_PROMISE]),
             picture=_recipe(ranking_picture(title, best, labels)),
             buttons=buttons,
+        )
+
+    def _discovered(self, labels: Mapping[str, str]) -> str | Answer:
+        """Wallets that nobody has to follow yet: early in tokens that rose, since the bot began."""
+        found = self.early.best(SHOWN, labels)
+        if not found:
+            tokens, _ = self.early.counts()
+            return (
+                f"No wallet has been early in three tokens that then rose to {WON_TIMES} times its price, since the bot began;"
+                f" {tokens} young tokens are watched."
+            )
+        lines = [
+            f"{place}. {one.wallet}: early in {one.early} tokens, of which {one.won} rose to {WON_TIMES} times its price or more"
+            for place, one in enumerate(found, start=1)
+        ]
+        buttons = tuple(Button(f"Follow {short(one.wallet)}", f"/track {one.wallet}") for one in found)
+        return Answer(
+            "\n".join(["Early in tokens that rose, since the bot began:", *lines, DISCOVERED]), buttons=buttons
         )
 
     def _one(self, address: str, labels: Mapping[str, str]) -> str | Answer:
