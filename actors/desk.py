@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -36,6 +36,10 @@ from bot.trading.risk_gate import Refused
 
 log = structlog.get_logger()
 
+NOTHING_DONE = "; nothing was done"
+NOT_KNOWN = (
+    "nothing was done now, and whether it was done before, if you sent it before, is not known: see /orders later"
+)
 LEAVES = frozenset({Side.SELL, Side.WITHDRAW})  # what is served elsewhere while its own executor is out of order
 TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
 
@@ -96,13 +100,15 @@ class ExecutorDesk:
         """A refusal; of an order by hand that was given before, what it has become.
 
         A command is done again where a kill came between its effect and its mark: whoever hears then that nothing was done gives
-        his order once more, and has it twice.
+        his order once more, and has it twice. Where nobody can look now, what is said leaves that open.
         """
         if request.context is Context.MANUAL_COMMAND:
-            with suppress(Unavailable):
+            try:
                 known = await self.pipeline.store.intent_of(request.key)
-                if known is not None and known.state is not IntentState.PLANNED:
-                    return Submitted(known, f"this order exists already and is {known.state}")
+            except Unavailable:
+                return replace(refused, reason=f"{refused.reason.removesuffix(NOTHING_DONE)}; {NOT_KNOWN}")
+            if known is not None and known.state is not IntentState.PLANNED:
+                return Submitted(known, f"this order exists already and is {known.state}")
         return refused
 
     async def _turn(self, request: TradeRequest, message: Trade | Again | Close | Withdraw) -> Submitted | Refused:
@@ -110,7 +116,7 @@ class ExecutorDesk:
             wallet = await self._wallet_of(request)
             supervisor = self.executors()
         except Unavailable as error:
-            return await self._unless_known(request, Refused("unavailable", f"{error}; nothing was done"))
+            return await self._unless_known(request, Refused("unavailable", f"{error}{NOTHING_DONE}"))
         executor_id = executor_of(request)
         if executor_id in self._closed:
             return Refused("busy", "this wallet's orders are being taken up anew; try again in a moment")
@@ -124,7 +130,7 @@ class ExecutorDesk:
         except SupervisorError as error:
             # Whoever signs for this wallet is being started again, by an operator or by supervision; nobody took the order.
             return Refused(
-                "unavailable", f"this wallet's orders are taken up again in a moment ({error}); nothing was done"
+                "unavailable", f"this wallet's orders are taken up again in a moment ({error}){NOTHING_DONE}"
             )
         except (ActorFailed, ActorDead, trio.TooSlowError) as error:
             log.warning("executor_lost", executor=executor_id, key=request.key, reason=repr(error))
@@ -157,7 +163,7 @@ class ExecutorDesk:
             log.warning("preview_without_route", mint=request.mint, reason=str(error))
             return Refused("unavailable", order_failure(error))
         except Unavailable as error:
-            return Refused("unavailable", f"{error}; nothing was done")
+            return Refused("unavailable", f"{error}{NOTHING_DONE}")
 
     @asynccontextmanager
     async def replacing(self, executor_id: str) -> AsyncIterator[None]:

@@ -105,8 +105,8 @@ class Sniper(Actor[None, Look]):
     async def _tell(self, run: SnipeRun, signal: Signal) -> None:
         """Say what would be bought, once for each look; nothing is."""
         reason = f"told only, would have spent {format_sol(signal.spend_lamports)} SOL: {signal.reason}"
-        if await self._store.open_run(replace(run, status="SKIPPED", reason=reason)):
-            await self._store.post(signal_message(self._clock, run, signal, self._user.mode))
+        message = signal_message(self._clock, run, signal, self._user.mode)
+        await self._store.open_run(replace(run, status="SKIPPED", reason=reason), message)
 
     async def _buy(self, snipe: Snipe, signal: Signal) -> None:
         run, settings = snipe.run, snipe.settings

@@ -55,6 +55,7 @@ from bot.telegram.handlers import (
     make_chat,
 )
 from bot.telegram.handlers.about import LOCAL
+from bot.telegram.handlers.resets import WalletResets
 from bot.telegram.own_pictures import OwnPictures
 from bot.telegram.read_quota import ReadQuota
 from bot.telegram.roles import role_of
@@ -128,7 +129,14 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         community=CommunityHandlers(
             store, clock, TraderHandlers(store, clock, TraderBook(store, clock)), bot.market.analyses
         ),
-        wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
+        wallets=WalletHandlers(
+            store,
+            clock,
+            about.wallets,
+            registrar.add_wallet,
+            bot.hunt.mode_changed,
+            WalletResets(store, bot.policy.paper_start_lamports),
+        ),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
     )

@@ -73,11 +73,12 @@ ACCOUNT_COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "wallets",
-        "[add NAME|rename NAME NEW|use NAME manual|sniper|auto|copy]",
-        "your wallets: address, what buys from each, and whether the books are exact; several of one mode, if you like",
+        "[add NAME|rename NAME NEW|use NAME manual|sniper|auto|copy|reset NAME [yes]]",
+        "your wallets: address, what buys from each, and whether the books are exact; several of one mode, if you like; reset"
+        " sets a virtual one back to what it began with",
         WALLETS,
         "several wallets, and what buys from each",
-        ("/wallets", "/wallets add savings", "/wallets use savings sniper"),
+        ("/wallets", "/wallets add savings", "/wallets use savings sniper", "/wallets reset main"),
     ),
     Command(
         "deposit",

@@ -19,7 +19,8 @@ class Policy:
     an order uses, nor whether it is what was asked for. `planned_max_age_ms` is how long an intent may stay unsigned before
     its maker is taken for dead. The priority fee is what the market pays, from `priority_fee_lamports` up to what the
     order's user allows and the operator's ceiling. A token account that was seen empty for `close_emptied_after_s` is closed,
-    None keeps all of them. `user_credits_per_minute` is what the questions of one user may cost the endpoints.
+    None keeps all of them. Each virtual wallet begins with `paper_start_lamports`. `user_credits_per_minute` is what the
+    questions of one user may cost the endpoints.
     """
 
     ceilings: Ceilings
@@ -39,3 +40,4 @@ class Policy:
     canary_interval_s: float = 3_600.0
     close_emptied_after_s: float | None = 600.0
     user_credits_per_minute: int = 120
+    paper_start_lamports: int = 10_000_000_000

@@ -86,6 +86,7 @@ TYPED = (
     ("/deposit 5", "usage: /deposit"),
     ("/wallets", "[live]"),
     ("/wallets 2", "usage: /wallets"),
+    ("/wallets reset main", "holds money, and only virtual wallets are set back"),
     ("/card", "usage: /card MINT|POSITION"),
     (f"/card {NO_TOKEN}", "You hold no such position"),
     ("/card 01234567-89ab-cdef-0123-456789abcdef", "You hold no such position"),

@@ -215,7 +215,7 @@ def make_world(chain: InProcessChain) -> World:
 
 def quick_policy() -> Policy:
     """The default policy; nothing in it waits for the machine."""
-    return Policy(ceilings=Ceilings())
+    return Policy(ceilings=Ceilings(), paper_start_lamports=VIRTUAL_LAMPORTS)
 
 
 @asynccontextmanager
