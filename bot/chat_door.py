@@ -129,14 +129,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         community=CommunityHandlers(
             store, clock, TraderHandlers(store, clock, TraderBook(store, clock)), bot.market.analyses
         ),
-        wallets=WalletHandlers(
-            store,
-            clock,
-            about.wallets,
-            registrar.add_wallet,
-            bot.hunt.mode_changed,
-            WalletResets(store, bot.policy.paper_start_lamports),
-        ),
+        wallets=_wallets(bot, about, registrar),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
     )
@@ -146,6 +139,12 @@ def _following(bot: TradingBot) -> FollowingHandlers:
     store, clock, hunt = bot.adapters.store, bot.adapters.clock, bot.hunt
     auto = AutoTradingHandlers(store, clock, bot.policy.ceilings, hunt.standings, hunt.auto_changed)
     return FollowingHandlers(store, clock, hunt.tracking_changed, hunt.scanned, hunt.standings, hunt.early, auto)
+
+
+def _wallets(bot: TradingBot, about: AboutHandlers, registrar: Registrar) -> WalletHandlers:
+    store, clock = bot.adapters.store, bot.adapters.clock
+    resets = WalletResets(store, bot.policy.paper_start_lamports)
+    return WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed, resets)
 
 
 def _guarded(bot: TradingBot) -> GuardedHandlers:
