@@ -22,7 +22,7 @@ from bot.trading.tiers import POINTS_MAX
 
 RIGHT, TOP, STEP = WIDTH - EDGE, 172.0, 58.0
 ROWS_MAX = 10
-NAME, BAR, BAR_WIDTH, RESULT, COUNT = 110.0, 400.0, 150.0, 800.0, RIGHT
+NAME, BAR, BAR_WIDTH, RESULT, COUNT = 96.0, 410.0, 130.0, 765.0, RIGHT
 
 
 def board_svg(picture: BoardPicture) -> str:
@@ -46,7 +46,7 @@ def _row(sheet: Sheet, place: int, row: BoardRow) -> None:
     if place % 2 == 0:
         sheet.box((EDGE - 12, top), RIGHT - EDGE + 24, STEP - 4, color=PANEL, radius=8)
     sheet.text((EDGE, base), f"{place + 1}", size=28, color=FAINT)
-    sheet.text((NAME, base), fitting(row.name, 28, BAR - NAME - 12), size=28, bold=True)
+    sheet.text((NAME, base), fitting(row.name, 24, BAR - NAME - 8), size=24, bold=True)
     sheet.box((BAR, top + 17), BAR_WIDTH, 20, color=GRID, radius=10)
     if row.points is not None:
         width = BAR_WIDTH * min(max(row.points, 0), POINTS_MAX) / POINTS_MAX
@@ -56,8 +56,8 @@ def _row(sheet: Sheet, place: int, row: BoardRow) -> None:
     result = f"{sol(row.realized_lamports, signed=True)} SOL"
     sheet.text(
         (RESULT, base),
-        fitting(result, 28, RESULT - BAR - BAR_WIDTH - 12),
-        size=28,
+        fitting(result, 24, RESULT - BAR - BAR_WIDTH - 12),
+        size=24,
         color=result_color(row.realized_lamports),
         anchor="end",
     )

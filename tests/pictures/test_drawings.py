@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from bot.pictures.drawing import packed, svg_of, unpacked
 from bot.pictures.ink import HEIGHT, WIDTH
 from bot.pictures.plain import (
+    BoardPicture,
+    BoardRow,
     Dot,
     Mark,
     OpinionPicture,
@@ -134,6 +136,17 @@ def test_a_card_tells_the_loss_as_plainly_as_a_gain() -> None:
     assert "0.75 SOL" in told
     assert "Play money" not in told
     assert "Play money" in texts(replace(CARD, mode="paper"))
+
+
+def test_a_leaderboard_shows_every_loss_beside_the_gains_and_whole_handles() -> None:
+    rows = (
+        BoardRow("ada_lovelace_trades_", "gold", 63, -12_345 * SOL // 1_000, 140, 160),
+        BoardRow("newcomer", "", None, -SOL, 0, 1),
+    )
+    told = texts(BoardPicture("Leaderboard", "live", "closed positions of the last 90 days, net of fees", rows))
+    for words in ("ada_lovelace_trades_", "63 gold", "140 won, 160 lost", "-12.345 SOL", "not rated", "0 won, 1 lost"):
+        assert words in told.splitlines(), words
+    assert "nobody is ranked yet" in texts(BoardPicture("Leaderboard", "live", "", ()))
 
 
 @given(st.lists(st.floats(1e-18, 1e18), min_size=1, max_size=9))
