@@ -17,7 +17,7 @@ log = structlog.get_logger()
 GATHER_S = 0.5  # swaps come in bursts, and a score half a second later is as good
 RENEW_S = 3_600.0
 RETRY_S = 5.0
-FOLDED_AT_ONCE = 200
+FOLDED_AT_ONCE = 25  # tokens: on a busy machine far from what a unit of work may take
 
 
 @dataclass(slots=True)

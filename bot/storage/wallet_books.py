@@ -111,8 +111,12 @@ async def _fold(connection: asyncpg.Connection, address: str, mint: str) -> None
 
 
 async def _write(connection: asyncpg.Connection, address: str, book: MintBook) -> None:
-    await connection.execute(
-        UPDATE_BOOK,
+    await connection.execute(UPDATE_BOOK, *book_row(address, book))
+
+
+def book_row(address: str, book: MintBook) -> tuple[str | int, ...]:
+    """A book's columns in the order of UPDATE_BOOK."""
+    return (
         address,
         book.mint,
         book.held_raw,

@@ -33,6 +33,7 @@ from tests.bench.measure import wall_s
 from tests.bench.model import model
 from tests.bench.positions import positions
 from tests.bench.reads import reads
+from tests.bench.scores import scores
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
 from tests.bench.tenants import tenants
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "decode": decode,
     "positions": positions,
     "wallets": wallets,
+    "scores": scores,
     "reads": reads,
     "vault": vault,
     "trade": trade,
