@@ -109,7 +109,7 @@ def crowd_of(voices: Sequence[Voice], now_ms: int) -> Crowd:
     ]
     total = sum(weight for _, weight in counted)
     if len(counted) < VOICES_LEAST or total < WEIGHT_LEAST:
-        return Crowd(voices=len(counted), weight=total)
+        return Crowd(voices=sum(weight > 0 for weight in weights), weight=whole)
     flags = {flag: sum(weight for rating, weight in counted if rating.flag is flag) for flag in Flag}
     return Crowd(
         known=True,
