@@ -18,10 +18,10 @@ from trio.testing import MockClock
 
 from bot import cli, settings
 from bot.analysis.drift import ROWS_MIN
-from bot.analysis.model import FILE, HEADS, Model, ModelRefused
+from bot.analysis.model import FILE, HEADS, QUANTILES, Model, ModelRefused
 from bot.analysis.opinion import rule_opinion
 from bot.analysis.token_analysis import Analysis, TokenAnalysis
-from bot.analysis.training.evaluate import Trades, auc, difference, line
+from bot.analysis.training.evaluate import Trades, auc, coverage, difference, line
 from bot.analysis.vector import FEATURES, NAMES
 from bot.analysis.vector import row as row_of
 from bot.backtest.pictures import importance_svg
@@ -101,8 +101,9 @@ def test_what_training_measured_stands_with_the_model(folder: Path) -> None:
     for name in ("rug", "gain"):
         assert about["metrics"][name]["auc"] > 0.6
         assert abs(about["shuffled_auc"][name] - 0.5) < 0.1
-    for quantile in about["metrics"]["quantiles"].values():
-        assert 0 <= quantile["below"] <= quantile["not_above"] <= 1
+    for name, share in QUANTILES.items():
+        told = about["metrics"]["quantiles"][name]
+        assert told["below"] - 0.1 < share < told["not_above"] + 0.1, name
     assert sum(about["importance"].values()) == pytest.approx(1, abs=0.01)
 
 
@@ -195,6 +196,12 @@ def test_ways_are_compared_on_the_same_draws() -> None:
     cluster = np.repeat(np.arange(30), 10)
     found = difference(Trades(common + 0.1, cluster), Trades(common, cluster), 1)
     assert found == pytest.approx({"mean": 0.1, "low": 0.1, "high": 0.1})
+
+
+def test_a_quantile_on_which_many_lie_has_its_share_between_what_is_below_and_what_is_not_above_it() -> None:
+    came = np.array([-0.5] * 5 + [-0.045] * 70 + [0.2] * 25)
+    assert coverage(came, np.full(100, -0.045)) == {"below": 0.05, "not_above": 0.75}
+    assert coverage(came, np.full(100, -0.1)) == {"below": 0.05, "not_above": 0.05}
 
 
 def test_ranking_is_counted_with_ties() -> None:

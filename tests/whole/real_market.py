@@ -19,9 +19,9 @@ CROWD = 10
 CROWD_GAP_MS = 50
 CROWD_LAMPORTS = 400_000_000
 # The rules believe in a crowd once a part of it has sold.
-TRIED_MS = OPENING_MS + CROWD * CROWD_GAP_MS
-TRIED_RAW = 40_000_000_000_000
-TURN_MS = 4_600
+TRIED_MS = OPENING_MS + CROWD * CROWD_GAP_MS + 900  # a sale of what has not landed yet would hold up the replay
+TRIED_RAW = 20_000_000_000_000
+TURN_MS = 4_800
 RISE_LAMPORTS = 9_000_000_000
 EVERYTHING_RAW = 900_000_000_000_000
 FATES = ("rises", "falls", "stays")
