@@ -21,6 +21,7 @@ from tests.model import planned_market
 
 SPEED = 40
 MARKET_S = 45
+MINUTE_MS = 60_000  # candles, and the looks at all tokens, lie alike in it
 HOLD = "max_hold_s=15,snipe_only_strong_buy=false,snipe_min_confidence_bps=5000"
 
 
@@ -59,12 +60,12 @@ def test_what_differs_is_found_and_named(tmp_path: Path) -> None:
 
 
 def test_what_lies_apart_in_time_alone_is_the_same_where_moments_are_not_compared(tmp_path: Path) -> None:
-    early, late = (read_market(write(tmp_path / f"{ms}.csv", riser(at_ms=ms))) for ms in (0, 40))
+    early, late = (read_market(write(tmp_path / f"{ms}.csv", riser(at_ms=ms))) for ms in (0, MINUTE_MS))
     one, other = (backtest_evidence(market, (DEFAULT,), Terms()) for market in (early, late))
     assert not compared(one, other, moments=True).is_same
     found = compared(one, other, moments=False)
     assert found.is_same
-    assert found.apart_ms == 40
+    assert found.apart_ms == MINUTE_MS
 
 
 def test_a_time_that_is_free_is_refused_without_a_pace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
