@@ -78,7 +78,6 @@ def test_an_order_that_was_cut_off_before_its_answer_is_there_once_and_told_as_i
         else:
             assert list(trades) == []
             assert "Sent: buying" not in told
-        print(order["state"], told)
         bot.say(str(ADA), "/panic")
         bot.until_flat()
         bot.stop()
