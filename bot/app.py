@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -27,6 +28,8 @@ from bot.chain.swaps import PumpWallets
 from bot.chat_door import chat_of, chats_of, telegram_messenger
 from bot.clock import system_clock
 from bot.compose import bind_cluster, known_people, market_rules, recording, scan_rule, telegram_token
+from bot.config_verbs import config_verbs
+from bot.config_watch import applier, keep_reading
 from bot.console import Console, ConsoleMessenger
 from bot.console_pictures import shelf_of
 from bot.drawing_process import DrawingChild
@@ -57,6 +60,7 @@ from bot.profiles import (
     speakers,
     traded_chain,
 )
+from bot.runtime_config import RuntimeConfig, loaded_config
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
 from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, one_error, open_log, read_options
@@ -171,8 +175,7 @@ async def _on_signals(signals: AsyncIterator[int], stop: OrderlyStop, everything
 
 async def _serve(options: Options, succession: Succession, stop: OrderlyStop, loop: LoopWatchdog) -> int:
     """Open every adapter in its order, run the tree until asked to stop, and close everything in reverse."""
-    clock = system_clock()
-    chosen, profile = options.settings, profile_of(options.profile)
+    clock, chosen, profile = system_clock(), options.settings, profile_of(options.profile)
     foundation = foundation_of(options, say, stop.noting(log_report))
     async with AsyncExitStack() as opened:
         enter = opened.enter_async_context
@@ -236,6 +239,7 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             succession=succession,
             chat_api=await enter(_telegram(chosen.telegram, api_keys)),
             outside=await enter(open_outside(api_keys, clock)),
+            config=await patience.through(partial(loaded_config, store, clock, chosen)),
             stop=stop,
             loop=loop,
         )
@@ -297,6 +301,7 @@ async def _run_tree(
     succession: Succession,
     chat_api: PacedChat | None,
     outside: Outside,
+    config: RuntimeConfig,
     stop: OrderlyStop,
     loop: LoopWatchdog,
 ) -> int:
@@ -305,7 +310,7 @@ async def _run_tree(
     book = MessageBook(store, clock)
     bot = TradingBot(
         adapters,
-        policy_of(options, clock, say),
+        policy_of(replace(options, settings=config.current), clock, say),
         options.supervision,
         options.settings.trading.observe_s,
         messenger if chat_api is None else telegram_messenger(chat_api, messenger, book, store),
@@ -321,7 +326,9 @@ async def _run_tree(
     panels = Panels(bot, profile.mode)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
-    further = {**key_verbs(registrar), **export_verbs(store)}
+    config.apply = applier(bot.policy, options, clock)
+    config.apply(config.current)
+    further = {**key_verbs(registrar), **export_verbs(store), **config_verbs(config)}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)
@@ -338,6 +345,7 @@ async def _run_tree(
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_tell_absence, succession, bot)
+            nursery.start_soon(keep_reading, config, options)
             ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:

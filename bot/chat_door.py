@@ -61,6 +61,7 @@ from bot.telegram.read_quota import ReadQuota
 from bot.telegram.roles import role_of
 from bot.trace import Tracer
 from bot.trading.intent import Mode
+from bot.trading.limits import Ceilings
 from bot.tree import TradingBot
 from bot.users import ModeSwitch, Registrar
 
@@ -72,9 +73,13 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
     changed = bot.hunt.sniper_changed
     roles = role_of(store)
+
+    def ceilings() -> Ceilings:
+        return bot.policy.ceilings
+
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed, registrar.admission)
-    standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
-    copying = CopyHandlers(store, clock, bot.hunt.copies.book, bot.policy.ceilings, bot.hunt.scanned)
+    standing = StandingHandlers(store, chain, clock, ceilings, bot.hunt.standing_changed)
+    copying = CopyHandlers(store, clock, bot.hunt.copies.book, ceilings, bot.hunt.scanned)
     trade = TradeHandlers(
         store,
         chain,
@@ -98,7 +103,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     return make_chat(
         _account(bot, board, registrar, modes),
         trade,
-        PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
+        PreferenceHandlers(store, clock, bot.guard, changed, ceilings),
         WatchingHandlers(store, clock),
         tokens,
         about=about,
@@ -121,7 +126,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
         operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
         opinions=OpinionHandlers(
-            tokens, bot.hunt.opinions, bot.market.analyses, bot.market.social, bot.policy.ceilings, trade.buy_by
+            tokens, bot.hunt.opinions, bot.market.analyses, bot.market.social, ceilings, trade.buy_by
         ),
         paper=PaperHandlers(trade, switch, store),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
 from bot.backup_cli import add_backup, run_backup
+from bot.config_cli import add_config, config_verb
 from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     diag.add_argument("what", nargs="?", choices=("snipe",), default="snipe", help="the sniper (default)")
     brakes = _add_brakes(verbs)
     add_backtest(verbs)
-    exporting, backing_up = add_export(verbs), add_backup(verbs)
+    exporting, backing_up, config = add_export(verbs), add_backup(verbs), add_config(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         *brakes,
         exporting,
         *supervision,
+        *config,
         *about_keys,
         *backing_up,
     ):
@@ -228,6 +230,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             from bot import top
 
             return top.main(control_socket(directory), once=arguments.once)
+        case "config":
+            return config_verb(arguments, control_socket(directory))
         case "web":
             from bot.web import dashboard
 

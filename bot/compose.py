@@ -67,6 +67,9 @@ def policy(chosen: settings.Settings) -> Policy:
             None if trading.flatten_at_loss_percent is None else settings.basis_points(trading.flatten_at_loss_percent)
         ),
         roles=role_limits(chosen.roles),
+        blacklist=trading.blacklist,
+        snipe_min_confidence_bps=settings.basis_points(trading.snipe_min_confidence_percent),
+        snipe_min_momentum_bps=trading.snipe_min_momentum * 100,
     )
     return Policy(
         ceilings=ceilings,

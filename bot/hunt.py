@@ -52,6 +52,7 @@ from bot.execution.wallet_standings import WalletStandings
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
+from bot.trading.limits import Ceilings
 from bot.trading.signal import Opinion, drawn
 from bot.trading.standing import StandingOrder, StandingState
 from bot.trading.strategy import Strategy
@@ -81,7 +82,7 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
 
 def copy_trader(turns: StandingTurns, policy: Policy, tracking_changed: Callable[[], Awaitable[None]]) -> CopyTrader:
     """Who copies leaders; it stands on the same ports as standing orders do."""
-    decisions = CopyDecisions(turns.store, turns.chain, turns.clock, policy.ceilings.min_trade_lamports)
+    decisions = CopyDecisions(turns.store, turns.chain, turns.clock, lambda: policy.ceilings.min_trade_lamports)
     orders = CopyOrders(turns.store, turns.desk, turns.in_flight, turns.clock, decisions.look)
     return CopyTrader(decisions, orders, tracking_changed)
 
@@ -94,6 +95,7 @@ class Hunt:
     `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
     `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed
     wallets trade, and `standings` says how good each has been, and `early` knows wallets that were early in tokens that rose.
+    `ceilings` are what the operator asks for now.
     """
 
     ports: InitVar[Adapters]
@@ -107,6 +109,7 @@ class Hunt:
     analyses: AnalysisBook
     supervisor: Callable[..., Supervisor]
     model: EntryModel
+    ceilings: Callable[[], Ceilings]
     store: Store = field(init=False)
     chain: Chain = field(init=False)
     history: WalletHistory = field(init=False)
@@ -239,7 +242,7 @@ class Hunt:
         if wanted and not running:
             user = next(user for user in await self.store.users() if user.id == user_id)
             wallet = wallet_in(await self.store.wallets(user_id), user.mode, Strategy.SNIPER)
-            sniper = Sniper(user, wallet, self.store, self.desk, self.clock, adapts=self.adapts)
+            sniper = Sniper(user, wallet, self.store, self.desk, self.clock, adapts=self.adapts, ceilings=self.ceilings)
             self._hunters[user_id] = wallet
             with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
                 await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))

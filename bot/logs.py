@@ -147,6 +147,13 @@ def _journal_priority(_: object, method: str, rendered: Any) -> str:
     return f"{_PRIORITY.get(method, '<6>')}{rendered}"
 
 
+def set_level(level: str) -> None:
+    """Log from this level on; what goes where stays as it is."""
+    number = getattr(logging, level.upper())
+    logging.getLogger().setLevel(number)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
+
+
 def configure(level: str, *, file: Path | None = None) -> None:
     """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`)."""
     # hpack tells each header of HTTP/2 and gRPC, keys among them, where everything is logged.

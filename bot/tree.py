@@ -197,6 +197,7 @@ class TradingBot:
             moods=self.market.social,
             analyses=self.market.analyses,
             model=self.market.model,
+            ceilings=lambda: self.policy.ceilings,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:

@@ -40,6 +40,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.database_faults",
         "bot.supervision_cli",
         "bot.keys_cli",
+        "bot.config_cli",
         "bot.train_cli",
         "bot.backtest_cli",
         "bot.backup_cli",

@@ -63,12 +63,12 @@ class _Followers:
 
 @dataclass(frozen=True, slots=True)
 class CopyDecisions:
-    """Raises Unavailable for a database that is away; nothing is decided then. `least_trade_lamports` is the operator's."""
+    """Raises Unavailable for a database that is away; nothing is decided then. `least_trade_lamports` is the operator's now."""
 
     store: Store
     chain: Chain
     clock: Clock
-    least_trade_lamports: int
+    least_trade_lamports: Callable[[], int]
     look: CopyLook = field(default_factory=CopyLook)
 
     async def decide_due(self, owed: Callable[[list[Copy]], None]) -> None:
@@ -132,7 +132,7 @@ class CopyDecisions:
             if mode is None or settings is None:  # he has left
                 continue
             moment = Moment(
-                now_ms, hour_of(now_ms, settings.timezone), mode, self.least_trade_lamports, settings.blacklist
+                now_ms, hour_of(now_ms, settings.timezone), mode, self.least_trade_lamports(), settings.blacklist
             )
             verdict = judge_buy(rule, swap, followers.spent[rule.id], moment, market)
             if isinstance(verdict, CopyBuy) and verdict.lamports > left:

@@ -1,15 +1,17 @@
-"""How orders are sent and followed: fees, compute units and intervals, set once by the composition root."""
+"""How orders are sent and followed: fees, compute units and intervals, made by the composition root."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bot.trading.limits import Ceilings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Policy:
-    """Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
+    """Operators change it while the bot runs, all at once by `take`; whoever holds it reads it anew for each order.
+
+    Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
 
     A buy's compute-unit limit is what a simulation used, raised by a fifth and never above `compute_units_buy`; a sale
     is not simulated before it landed with an error once, because an exit has no time for it: it carries half as much again
@@ -41,3 +43,8 @@ class Policy:
     close_emptied_after_s: float | None = 600.0
     user_credits_per_minute: int = 120
     paper_start_lamports: int = 10_000_000_000
+
+    def take(self, other: Policy) -> None:
+        """Become what another one is; nothing waits in between, so that nobody sees half of it."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))

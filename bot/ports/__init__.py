@@ -42,6 +42,7 @@ from bot.ports.chat import (
 from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
 from bot.ports.community import CommunityStore, Remark
+from bot.ports.config import ConfigStore, ConfigVersion
 from bot.ports.copies import CopyHolding, CopyStore, CopyTold, SpentBy
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
@@ -151,6 +152,8 @@ __all__ = [
     "ClosingOrder",
     "ClosingStore",
     "CommunityStore",
+    "ConfigStore",
+    "ConfigVersion",
     "Connections",
     "CopyHolding",
     "CopyStore",

@@ -10,6 +10,7 @@ from bot.ports.books import BookStore
 from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
 from bot.ports.community import CommunityStore
+from bot.ports.config import ConfigStore
 from bot.ports.copies import CopyStore
 from bot.ports.exports import ExportStore
 from bot.ports.finality import FinalityStore
@@ -114,6 +115,7 @@ class Store(
     OverviewStore,
     StoryStore,
     FlattenStore,
+    ConfigStore,
     ProgramStore,
     Protocol,
 ):

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from bot.settings.operations import Alerts, Backup, Web
 from bot.settings.providers import Birdeye, BlockEngine, Dexscreener, Helius, Jupiter, Rpc, Streams, Tracking, Usd
-from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
+from bot.settings.section import Mints, Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
 from bot.settings.social import Coingecko, Discord, Lunarcrush, Reddit, Twitter
 
 TELEGRAM_PORTS = {443, 80, 88, 8443}  # of webhooks
@@ -71,6 +71,8 @@ class Trading(Section):
     A token account that was empty for `close_emptied_after_s` is closed, so that its rent comes back, unless
     `close_emptied_accounts` is off.
     With `adapt_to_results` a sniper whose closed positions lost spends less of its user's amount, a quarter at least.
+    Nobody buys a mint of the `blacklist`, and no sniper below `snipe_min_confidence_percent`, or `snipe_min_momentum` of 100,
+    whatever its user asks for; 0 asks for nothing.
     `flatten_at_loss_percent` of a user's limit of a day's loss, lost in a day, sells everything of his, whatever he set.
     """
 
@@ -83,6 +85,9 @@ class Trading(Section):
     always_check_tokens: bool = False
     min_curve_sol: SolOrNone = Decimal(0)
     flatten_at_loss_percent: Annotated[Percent, Field(ge=100, le=10_000)] | None = None
+    blacklist: Mints = ()
+    snipe_min_confidence_percent: Decimal = Field(default=Decimal(0), ge=0, le=100, decimal_places=2)
+    snipe_min_momentum: int = Field(default=0, ge=0, le=100)
     priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
     max_priority_fee_lamports: int = Field(default=5_000_000, ge=0, le=1_000_000_000)
     max_tip_lamports: int = Field(default=5_000_000, ge=1_000, le=1_000_000_000)

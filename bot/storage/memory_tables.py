@@ -11,6 +11,7 @@ from bot.ports import (
     AllowedAddress,
     AutoDecision,
     ChatMessage,
+    ConfigVersion,
     KeyExport,
     LedgerCheck,
     OutboxMessage,
@@ -136,6 +137,7 @@ class MemoryTables:
         self._outbox: dict[str, OutboxMessage] = {}
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
+        self._configs: list[ConfigVersion] = []
         self._alert_levels: dict[str, dict[str, AlertLevel]] = {}
         self._chat_messages: dict[Subject, ChatMessage] = {}
         self._inbox: dict[int, TakenCommand] = {}

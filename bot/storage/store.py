@@ -13,6 +13,7 @@ from bot.storage.books import Books
 from bot.storage.chat_messages import ChatMessages
 from bot.storage.closings import Closings
 from bot.storage.community import Community
+from bot.storage.config import Configs
 from bot.storage.copies import Copies
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
@@ -74,6 +75,7 @@ class PostgresStore(
     Overviews,
     Stories,
     Flattens,
+    Configs,
     Program,
     Halts,
     Audit,

@@ -151,7 +151,8 @@ class Ceilings:
 
     `max_slippage_bps` bounds entries only: an exit that must not slip may not happen at all. `min_curve_lamports` and
     `always_check_tokens` are floors of the user's settings of these names. `flatten_at_loss_bps` binds whoever set a
-    greater one or none. `roles` are the limits of each role, in the order of Role.
+    greater one or none. `roles` are the limits of each role, in the order of Role. Nobody buys a mint of the `blacklist`, and no
+    sniper below `snipe_min_confidence_bps` or `snipe_min_momentum_bps`, whatever its user asks for; 0 asks for nothing.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -166,6 +167,9 @@ class Ceilings:
     always_check_tokens: bool = False
     flatten_at_loss_bps: int | None = None
     roles: tuple[RoleLimits, RoleLimits, RoleLimits, RoleLimits] = DEFAULT_LIMITS
+    blacklist: tuple[str, ...] = ()
+    snipe_min_confidence_bps: int = 0
+    snipe_min_momentum_bps: int = 0
 
     def of_role(self, role: str) -> RoleLimits:
         """What everybody of this role may risk."""

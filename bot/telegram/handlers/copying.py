@@ -40,7 +40,7 @@ class CopyHandlers:
     store: Store
     clock: Clock
     book: CopyBook
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
     scanned: Callable[[str], str]
     _offers: OrderedDict[tuple[str, str], CopyRule] = field(default_factory=OrderedDict)
 
@@ -55,8 +55,8 @@ class CopyHandlers:
         leader, label, owner = await self._leader(user, arguments[0])
         terms = terms_of(arguments[1:])
         settings = await self.store.settings(user.id)
-        limit = trade_limit(settings, self.ceilings, Strategy.COPY)
-        least = self.ceilings.min_trade_lamports
+        limit = trade_limit(settings, self.ceilings(), Strategy.COPY)
+        least = self.ceilings().min_trade_lamports
         if not least <= terms.caps.trade_lamports <= limit.value:
             raise UsageError(
                 f"{format_sol(terms.caps.trade_lamports)} SOL is not between the least of {format_sol(least)} SOL and"

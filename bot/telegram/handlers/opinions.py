@@ -55,7 +55,7 @@ class OpinionHandlers:
     opinions: OpinionBook
     analyses: AnalysisBook
     moods: SocialBook
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
     buy_by: BuyBy
 
     def commands(self) -> Mapping[str, Handler]:
@@ -135,7 +135,7 @@ class OpinionHandlers:
             sum(lamports for mint, lamports in risked if mint == judged.opinion.mint),
             sum(lamports for _, lamports in risked),
         )
-        return suggested(judged.opinion, settings, self.ceilings, held, _depth_lamports(venue))
+        return suggested(judged.opinion, settings, self.ceilings(), held, _depth_lamports(venue))
 
     async def _buy(self, incoming: Incoming, user: User, word: str, amount: str) -> Answer:
         mint = key_of(word)

@@ -66,7 +66,7 @@ class StandingHandlers:
     store: Store
     chain: Chain
     clock: Clock
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
     changed: Callable[[str], Awaitable[None]]
 
     def commands(self) -> dict[str, Handler]:
@@ -183,10 +183,11 @@ class StandingHandlers:
             spend_lamports = parse_sol(amount)
         except AmountError as error:
             raise UsageError(str(error)) from None
-        limit = trade_limit(settings, self.ceilings, Strategy.AUTO)
-        if not self.ceilings.min_trade_lamports <= spend_lamports <= limit.value:
+        limit = trade_limit(settings, self.ceilings(), Strategy.AUTO)
+        least = self.ceilings().min_trade_lamports
+        if not least <= spend_lamports <= limit.value:
             raise UsageError(
-                f"{format_sol(spend_lamports)} SOL is not between the least of {format_sol(self.ceilings.min_trade_lamports)} SOL"
+                f"{format_sol(spend_lamports)} SOL is not between the least of {format_sol(least)} SOL"
                 f" and {limit.rule} of {format_sol(limit.value)} SOL; give another amount"
             )
         return spend_lamports
