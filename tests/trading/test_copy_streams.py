@@ -180,7 +180,7 @@ class Replay:
     async def life(self, store: Dropping) -> bool:
         """One life of the copier until it has nothing to do; False where it was dropped."""
         as_store = cast(Store, store)
-        decisions = CopyDecisions(as_store, cast(Chain, Market()), self.clock, LEAST)
+        decisions = CopyDecisions(as_store, cast(Chain, Market()), self.clock, lambda: LEAST)
         orders = CopyOrders(as_store, cast(Desk, self.desk), InFlight(), self.clock, decisions.look)
         try:
             for copy in await store.owed_copies():
