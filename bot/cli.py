@@ -15,6 +15,7 @@ from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
 from bot.backup_cli import add_backup, run_backup
 from bot.config_cli import add_config, config_verb
+from bot.doctor_cli import add_doctor, run_doctor
 from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
@@ -72,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     diag.add_argument("what", nargs="?", choices=("snipe",), default="snipe", help="the sniper (default)")
     brakes = _add_brakes(verbs)
     add_backtest(verbs)
-    exporting, backing_up, config = add_export(verbs), add_backup(verbs), add_config(verbs)
+    exporting, backing_up = add_export(verbs), add_backup(verbs)
+    config, doctor = add_config(verbs), add_doctor(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
@@ -91,9 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         *config,
         *about_keys,
         *backing_up,
+        doctor,
     ):
         _add_data_dir(verb, argparse.SUPPRESS)
-    for verb in (status, trace, diag):
+    for verb in (status, trace, diag, doctor):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -254,6 +257,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return run_training(arguments, directory)
         case "export":
             return export(control_socket(directory), arguments.what, arguments.file, arguments.user)
+        case "doctor":
+            return run_doctor(arguments, directory)
         case "backup":
             return run_backup(arguments, directory)
         case "backtest":

@@ -44,6 +44,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.train_cli",
         "bot.backtest_cli",
         "bot.backup_cli",
+        "bot.doctor_cli",
         "bot.export_cli",
     ),
     ("bot.web.dashboard",),

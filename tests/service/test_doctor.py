@@ -1,0 +1,82 @@
+"""The doctor names what a machine lacks, with the cure, and says nothing else; a start says what weighs most of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from bot.clock import virtual_clock
+from bot.doctor import Finding, Verdict, examine
+from bot.storage.halt_file import HaltFile
+from bot.trading.trading_state import Halt
+from tests.leaks.detect import MARK
+
+CLOCK = virtual_clock(lambda: 0.0, epoch_ms=1_795_000_000_000, seed=1)
+KEY = "prod-1:" + "A" * 43 + "="
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BOT_MASTER_KEY", "DATABASE_URL", "TELEGRAM_BOT_TOKEN", "CREDENTIALS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def found(directory: Path, profile: str = "local", config: str = "") -> dict[str, Finding]:
+    file = directory / "given.toml"
+    file.write_text(config)
+    return {one.name: one for one in examine(directory, profile, str(file), CLOCK)}
+
+
+def test_a_fresh_directory_is_fit_for_profile_local_and_knows_what_is_advised(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    findings = found(tmp_path)
+    assert [one.name for one in findings.values() if one.verdict is Verdict.BAD] == []
+    assert findings["watched"].verdict is Verdict.WARN and "runbooks/watching.md" in findings["watched"].cure
+    assert findings["backups"].verdict is Verdict.WARN
+    assert all(one.cure or one.verdict is Verdict.OK for one in findings.values())
+    assert all("\n" not in one.line for one in findings.values())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["given.toml"], "it changes nothing"
+
+
+def test_each_trouble_is_bad_and_named_with_its_cure(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    assert "chmod 700" in found(tmp_path)["data directory"].cure
+    tmp_path.chmod(0o700)
+    assert found(tmp_path, config="[trading]\nmax_trade_soll = 1\n")["settings"].verdict is Verdict.BAD
+    away = found(tmp_path, config=f'[database]\nurl = "postgresql://bot:{MARK}@127.0.0.1:1/bot"\n')["database"]
+    assert away.verdict is Verdict.BAD and MARK not in away.line and away.cure == "runbooks/database.md"
+    (tmp_path / "prod.key").write_text(KEY)
+    (tmp_path / "prod.key").chmod(0o644)
+    assert (
+        found(tmp_path, config=f'[wallets]\nmaster_key_file = "{tmp_path}/prod.key"\n')["master key"].verdict
+        is Verdict.BAD
+    )
+    HaltFile(tmp_path / "halt.json").keep(Halt("rpc", 1_794_000_000_000, "rpc watch", "away"))
+    assert "bot rearm ends it" in found(tmp_path)["halt"].cure
+
+
+def test_what_is_advice_elsewhere_is_asked_for_where_money_moves(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "prod.key").write_text(KEY)
+    (tmp_path / "prod.key").chmod(0o600)
+    config = f'[wallets]\nmaster_key_file = "{tmp_path}/prod.key"\n[rpc]\nurls = ["http://127.0.0.1:1", "http://localhost:1"]\n'
+    findings = found(tmp_path, "live", config)
+    assert findings["master key"].verdict is Verdict.OK and "AAA" not in findings["master key"].line
+    bad = {one.name for one in findings.values() if one.verdict is Verdict.BAD}
+    assert bad >= {"telegram", "endpoints"}
+
+
+def test_the_verb_prints_a_line_each_and_ends_with_one_where_something_is_bad(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o700)
+    assert main(["doctor", "--data-dir", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.split(" ")[0] in {"ok", "warn", "bad"} for line in lines) and len(lines) > 10
+    (tmp_path / "bot.toml").write_text("nonsense")
+    assert main(["doctor", "--json", "--data-dir", str(tmp_path)]) == 1
+    told = json.loads(capsys.readouterr().out)["findings"]
+    assert [one["verdict"] for one in told if one["name"] == "settings"] == ["bad"]
