@@ -13,7 +13,7 @@ from bot.trading.intent import Side
 from bot.trading.units import BPS
 
 # What a swap names is what went into or out of the curve or the pool, without fees. The launchpad takes 1.25 % a side of its
-# youngest tokens (docs/backtests.md), so that is what every side is charged here: less than nothing is nobody's gain.
+# youngest tokens (docs/backtest.md), so that is what every side is charged here: less than nothing is nobody's gain.
 FEE_BPS = 125
 DUST_BPS = 100  # of what a round bought; who has sold all but so much has sold all of it
 RETURN_MAX_BPS = 10 * BPS  # what a round counts at most: one lucky token says little about the next one

@@ -32,6 +32,7 @@ OFF_THE_ROAD = {
     "message_book.py": "which message is edited is no money; without it news comes as a message of its own",
     "chat_inbox.py": "what it writes and when a life is dropped there is played in tests/telegram/test_telegram_replay.py",
     "hearsay_book.py": "what aggregators say is shown and never decided by; it writes nothing and no order waits for it",
+    "trader_book.py": "who trades how well is read out of books; it writes nothing and no order waits for it",
     "wallet_standings.py": "what followed wallets came to is read out of books; it writes nothing and no order waits",
     "leadership.py": "the lease of the process is renewed beside the road; losing it ends the process, at any moment",
 }
