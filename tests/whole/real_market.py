@@ -16,12 +16,12 @@ OPENING_MS = 2_000
 OPENING_SOL = 2.5
 START_SOL = 30.0
 CROWD = 10
-CROWD_GAP_MS = 50
+CROWD_GAP_MS = 30
 CROWD_LAMPORTS = 400_000_000
-# The rules believe in a crowd once a part of it has sold.
-TRIED_MS = OPENING_MS + CROWD * CROWD_GAP_MS + 900  # a sale of what has not landed yet would hold up the replay
+# The rules believe in a crowd once a part of it has sold; the bots of these tests look at a launch for three seconds.
+TRIED_MS = OPENING_MS + CROWD * CROWD_GAP_MS + 150  # a sale of what has not landed yet would hold up the replay
 TRIED_RAW = 20_000_000_000_000
-TURN_MS = 4_800
+TURN_MS = 3_900
 RISE_LAMPORTS = 9_000_000_000
 EVERYTHING_RAW = 900_000_000_000_000
 FATES = ("rises", "falls", "stays")
