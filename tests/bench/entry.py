@@ -24,6 +24,7 @@ import trio
 from solders.keypair import Keypair
 
 from bot.adapters import Adapters
+from bot.execution.funding import FRESH_MAX
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Chain, LaunchStream, Store, Vault
@@ -211,8 +212,7 @@ async def _measure(root: Path, draw: random.Random, frame: str) -> tuple[list[En
         world, tap, floor = TappedWorld(chain, store), SocketTap(), Floor(store, chain, frame.encode())
         await world.user("bench", SETTINGS)
         crowd = Crowd(cast(InProcessChain, chain))
-        for trader in range(1, BUYERS + 2):
-            crowd._trader(trader)
+        await _season(crowd)
         entered: list[Entered] = []
         floors: list[float] = []
         async with living_bot(world, policy=POLICY) as bot, floor.ready():
@@ -228,6 +228,16 @@ async def _measure(root: Path, draw: random.Random, frame: str) -> tuple[list[En
                         entered.append(one)
                         floors.append(floor_s)
         return entered, floors
+
+
+async def _season(crowd: Crowd) -> None:
+    """Traders with a life of their own: of fresh wallets the bot asks who paid into them, and here that is one faucet."""
+    mint = crowd.launch()
+    await trio.sleep(4 * SLOT_MS / 1000)
+    for number in range(FRESH_MAX):
+        for trader in range(2, BUYERS + 2):
+            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 100 + number)
+    await trio.sleep(4 * SLOT_MS / 1000)
 
 
 async def _enter(bot: TradingBot, world: TappedWorld, crowd: Crowd, tap: SocketTap) -> Entered:
