@@ -62,15 +62,16 @@ AFTER_LAST_S = 10.0  # for an order of the last opinion to be on its way
 AFTER_MAX_HOLD_S = 300.0
 DRAINED_EVERY_S = 5.0
 NO_MORE = 1 << 60
-# The operator's limits of a day and of positions are those of a service; a set has its own.
-POLICY = Policy(
-    ceilings=Ceilings(max_daily_loss_lamports=NO_MORE, max_open_positions=100_000),
-    probe_interval_s=30.0,
-)
 TROUBLES_MAX = 20
 
 T = TypeVar("T")
 Read = Callable[[Store, Chain, User], Awaitable[T]]
+
+
+def _policy() -> Policy:
+    """The operator's limits of a day and of positions are those of a service; a set has its own."""
+    ceilings = Ceilings(max_daily_loss_lamports=NO_MORE, max_open_positions=100_000)
+    return Policy(ceilings=ceilings, probe_interval_s=30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Terms:
     seed: int = 1
     buy_all_bps: int = 1_000
     random_bps: int = 200
-    policy: Policy = POLICY
+    policy: Policy = field(default_factory=_policy)
     model_folder: Path | None = None
 
 

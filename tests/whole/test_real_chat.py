@@ -254,7 +254,7 @@ def test_what_was_done_is_told_to_its_user_and_to_the_operator(talking: RealBot)
 
     diag = json.loads(obeyed(talking, "diag", "--user", NEWCOMER, "--json"))
     assert (diag["gates"]["sniper"], diag["gates"]["open_positions"], diag["looks"]) == ("off", 0, [])
-    assert len(diag["checks"]) == 11
+    assert len(diag["checks"]) == 12
     assert [check["gate"] for check in diag["checks"] if check["refused"]] == []
     assert "funds that are free" in obeyed(talking, "diag", "--user", "demo-1")
 
