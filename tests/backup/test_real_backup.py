@@ -58,9 +58,10 @@ def test_books_are_taken_and_brought_back_under_load_and_nothing_is_sent_again()
             status = second.until("halted, and books that follow the chain", partial(follows_the_chain, second, home))
             assert status["halt"]["cause"] == "restored" and status["level"] == 3
             events = Counter(event["event"] for event in second.this_life())
-            assert events["attempt_sent_again"] == events["snipe_filled"] == events["buy_filled"] == 0
-            planned = [event["side"] for event in second.this_life() if event["event"] == "intent_planned"]
-            assert "buy" not in planned, "exits by their own plans go on"
+            assert events["attempt_sent_again"] == 0
+            # A buy that was on its way at the backup may be found filled; exits by their own plans go on.
+            made = [e["side"] for e in second.this_life() if e["event"] in {"intent_planned", "attempt_signed"}]
+            assert "buy" not in made
             assert second.command("rearm").returncode == 0
             second.until("no halt", lambda status: status["halt"] is None)
             second.stop()
