@@ -19,6 +19,7 @@ from bot.execution.leader_swaps import leader_swap
 from bot.ports import Chain, SpentBy, Store, WalletSignal
 from bot.trading.copying import (
     DEPTH_ALL_BPS,
+    LATE_MS,
     Copy,
     CopyBuy,
     CopyRule,
@@ -44,7 +45,8 @@ from bot.trading.units import bps_floor, format_sol
 
 log = structlog.get_logger()
 
-DUE_AT_ONCE = 100
+DUE_AT_ONCE = 1_000  # so many that a sale is among them whatever else its leader does
+FRESH_S = 0.5  # after which what is due is read again: a sale may have come
 LATEST = 60  # swaps of a leader by which trading for show is told
 VENUE_S = 2.0  # a token whose reserves take longer is not bought
 HOUR_MS = 3_600_000
@@ -72,10 +74,16 @@ class CopyDecisions:
     look: CopyLook = field(default_factory=CopyLook)
 
     async def decide_due(self, owed: Callable[[list[Copy]], None]) -> None:
-        """Decide what is due, the oldest swap first; `owed` is told the copies that are owed by each as it is written."""
+        """Decide what is due, each in its turn; `owed` is told the copies that are owed by each as it is written.
+
+        Only buys read the market, which may take VENUE_S each; a sale that comes meanwhile waits for one of them at most.
+        """
         while due := await self.store.swaps_due(DUE_AT_ONCE):
-            for signal in due:
+            read_at_s = trio.current_time()
+            for signal in in_turn(due):
                 owed(await self._decide(signal))
+                if trio.current_time() - read_at_s >= FRESH_S:
+                    break
 
     async def _decide(self, signal: WalletSignal) -> list[Copy]:
         swap = leader_swap(signal)
@@ -117,7 +125,8 @@ class CopyDecisions:
     async def _buys(self, swap: LeaderSwap, rules: Sequence[CopyRule]) -> list[Copy]:
         if not rules:
             return []
-        market = await self._market(swap.mint)
+        is_late = self.clock.now_ms() - swap.seen_at_ms > LATE_MS
+        market = None if is_late else await self._market(swap.mint)  # nobody copies it then, whatever the market is
         return list(self._judged(swap, await self._followers(swap, rules), market))
 
     def _judged(self, swap: LeaderSwap, followers: _Followers, market: Market | None) -> Iterator[Copy]:
@@ -214,3 +223,21 @@ class CopyDecisions:
             decided_at_ms=self.clock.now_ms(),
             reason=f"copies {rule.label}",
         )
+
+
+def in_turn(due: Sequence[WalletSignal]) -> list[WalletSignal]:
+    """In which order swaps that are due, given as they were recorded, are decided: what is sold waits for no other buy.
+
+    Those of one leader and token stay in their order, because a sale is owed to whoever has copied the buys before it. So
+    buys that a sale waits for come before buys that nothing waits for.
+    """
+    bought, waited = set[tuple[str, str]](), set[tuple[str, str]]()
+    free, rest = list[WalletSignal](), list[WalletSignal]()
+    for signal in due:
+        place = (signal.address, signal.mint)
+        if signal.side is Side.SELL and place not in bought:
+            free.append(signal)
+            continue
+        (bought if signal.side is Side.BUY else waited).add(place)
+        rest.append(signal)
+    return free + sorted(rest, key=lambda signal: (signal.address, signal.mint) not in waited)

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 AGAIN_S = 0.5
 AWAY_S = 1.0
-HANDED_AT_ONCE = 200
+HANDED_AT_ONCE = 200  # of buys, and as many of sales: a desk that takes its time over buys keeps no sale waiting
 SALE_TRIES = 7  # orders of one sale that came to nothing
 SALE_MS = 600_000  # a sale that nobody takes for longer is given up; the position keeps its own exits
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which the order may exist all the same
@@ -44,7 +44,8 @@ class CopyOrders:
     in_flight: InFlight
     clock: Clock
     look: CopyLook
-    at_once: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(HANDED_AT_ONCE))
+    buys_at_once: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(HANDED_AT_ONCE))
+    sales_at_once: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(HANDED_AT_ONCE))
 
     async def see_through(self, copy: Copy) -> None:
         """Take an owed copy to its end, however long services are away."""
@@ -77,7 +78,7 @@ class CopyOrders:
             reason=copy.reason,
             spend_lamports=copy.spend_lamports,
         )
-        async with self.at_once:
+        async with self.buys_at_once:
             outcome = await self.desk.submit(request)
         if isinstance(outcome, Submitted):
             return await self._ordered(copy)
@@ -131,7 +132,7 @@ class CopyOrders:
             token_raw=0 if sells_all else copy.token_raw,
             share_bps=BPS if sells_all else 0,
         )
-        async with self.at_once:
+        async with self.sales_at_once:
             outcome = await self.desk.submit(request, replace(FIRST_RUNG, simulated=True))
         if isinstance(outcome, Submitted):
             return await self._after(copy, outcome.intent)

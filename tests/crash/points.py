@@ -55,6 +55,8 @@ NO_POINT = {
     "CopyDecisions._decide: self._buys(swap, rules) if swap.side is Side.BUY else self._sales(swap, rules)": "both listed",
     "CopyOrders.see_through: self._buy(copy) if copy.side is Side.BUY else self._sell(copy)": "both are listed themselves",
     "CopyOrders.see_through: trio.sleep": "waits for its next turn; whatever is owed is in the rows",
+    "CopyOrders._buy: self.buys_at_once": "waits for its turn; its order does not exist yet",
+    "CopyOrders._submit_sale: self.sales_at_once": "waits for its turn; its order does not exist yet",
     "SaleTrials.prove: trial.turn": "waits for another order's simulation of the same token; nothing has begun",
     "PriceBook.doubts: self._doubts.wait": "waits in memory; whoever waits owes nothing",
     "RugBook.doubtful: self._to_judge.receive": "waits in memory; whoever waits owes nothing",
