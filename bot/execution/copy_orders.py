@@ -17,7 +17,7 @@ from bot.errors import Unavailable
 from bot.execution.copy_news import CopyLook
 from bot.execution.in_flight import InFlight
 from bot.ports import CopyHolding, Desk, Store, Submitted
-from bot.trading.copying import LATE_MS, Copy, CopyState, to_sell
+from bot.trading.copying import LATE_MS, Copy, CopyState, RuleState, to_sell
 from bot.trading.intent import IN_FLIGHT, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG
 from bot.trading.landing import protection_of
@@ -62,7 +62,13 @@ class CopyOrders:
 
     async def _buy(self, copy: Copy) -> Copy:
         if self.clock.now_ms() - copy.seen_at_ms > LATE_MS:
-            return await self._late(copy)
+            age_s = (self.clock.now_ms() - copy.seen_at_ms) // 1000
+            return await self._not_ordered(copy, Refused("late", f"the buy was known for {age_s} s already"))
+        # It may have been decided in the moment in which its user left the leader.
+        rule = await self.store.copy_rule(copy.rule_id)
+        if rule is None or rule.state is not RuleState.ACTIVE:
+            why = "" if rule is None else rule.why
+            return await self._not_ordered(copy, Refused("leaving", why or "this rule buys nothing more"))
         settings = await self.store.remembered_settings(copy.user_id)
         request = TradeRequest(
             key=copy.key,
@@ -86,12 +92,11 @@ class CopyOrders:
             return copy
         return await self._refused(copy, outcome)
 
-    async def _late(self, copy: Copy) -> Copy:
+    async def _not_ordered(self, copy: Copy, why: Refused) -> Copy:
         """Its order may have been taken before; a new one is not given any more."""
         if await self.store.intent_of(copy.key) is not None:
             return await self._ordered(copy)
-        age_s = (self.clock.now_ms() - copy.seen_at_ms) // 1000
-        return await self._refused(copy, Refused("late", f"the buy was known for {age_s} s already"))
+        return await self._refused(copy, why)
 
     async def _sell(self, copy: Copy) -> Copy:
         intent = await self.store.intent_of(copy.key)

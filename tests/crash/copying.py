@@ -93,6 +93,8 @@ COPYING = (
     Scenario("copied buy", _follow, _leader_buys, only=(*BUYS, *DECIDES)),
     Scenario("copied sale", _hold_a_copy, _leader_sells, only=SELLS),
     Scenario("bait for copies", _follow, _dust, only=("CopyDecisions._decide",)),
-    Scenario("boot with a copy that is late", _follow, _leader_buys, _DECIDED, down_s=40, only=("CopyOrders._late",)),
+    Scenario(
+        "boot with a copy that is late", _follow, _leader_buys, _DECIDED, down_s=40, only=("CopyOrders._not_ordered",)
+    ),
     Scenario("copy beyond its drawdown", _lost, _leader_buys, only=("CopyDecisions._leave",)),
 )

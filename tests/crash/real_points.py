@@ -70,7 +70,7 @@ NOT_HERE = (
     "CopyDecisions._market",
     "CopyDecisions._leave",
     "CopyOrders._buy",
-    "CopyOrders._late",
+    "CopyOrders._not_ordered",
     "CopyOrders._sell",
     "CopyOrders._submit_sale",
     "CopyOrders._holding",

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from bot.clock import virtual_clock
-from bot.errors import Unavailable
+from bot.execution.copy_book import CopyBook, Fate
 from bot.execution.copy_decisions import VENUE_S, CopyDecisions, in_turn
 from bot.execution.copy_orders import HANDED_AT_ONCE, CopyOrders
 from bot.execution.in_flight import InFlight
@@ -33,12 +33,14 @@ WIDE = CopyCaps(*(6 * [100 * SOL]))
 class HangingMarket:
     """Answers about one token, and about no other."""
 
+    hangs_s: float = 0
     read: list[str] = field(default_factory=list)
 
     async def venue(self, mint: str) -> Curve:
         self.read.append(mint)
         if mint != HELD:
             await trio.sleep_forever()
+        await trio.sleep(self.hangs_s)
         return Curve(10**15, 500 * SOL, 10**15, 100 * SOL, complete=False, creator="Maker", slot=1)
 
 
@@ -183,3 +185,23 @@ async def test_a_sale_is_ordered_while_the_desk_answers_no_buy(autojump_clock: M
             async with orders.sales_at_once:
                 pass
         nursery.cancel_scope.cancel()
+
+
+async def test_a_buy_that_was_decided_while_its_user_left_the_leader_is_not_ordered(autojump_clock: MockClock) -> None:
+    scene = await followed()
+    desk, clock = SlowDesk(), scene.decisions.clock
+    orders = CopyOrders(cast(Store, scene.store), cast(Desk, desk), InFlight(), clock, scene.decisions.look)
+    book = CopyBook(cast(Store, scene.store), clock, trio.lowlevel.checkpoint, lambda: None)
+    [rule] = await scene.store.copy_rules()
+    scene.market.hangs_s = VENUE_S / 2
+    await scene.trades(Side.BUY, HELD)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.decides)
+        await trio.sleep(VENUE_S / 4)
+        assert await book.stop(rule, Fate.SELL, "you stopped it") == 0
+    [(bought, _)] = scene.owed
+    with trio.fail_after(5):
+        await orders.see_through(bought)
+    [told] = await scene.store.copies_of(rule.user_id, 9)
+    assert (told.copy.state, told.copy.code, told.copy.reason) == (CopyState.REFUSED, "leaving", "you stopped it")
+    assert desk.buys == 0
