@@ -13,9 +13,10 @@ from hashlib import sha256
 
 from bot.trading.intent import Mode, Side
 from bot.trading.leader_swap import LeaderSwap
-from bot.trading.units import BPS, bps_floor, format_sol
+from bot.trading.units import BPS, LAMPORTS_PER_SOL, bps_floor, format_sol
 
 RULES_MAX = 20  # leaders that one user may copy at a time
+AMOUNT_MAX_LAMPORTS = 10**9 * LAMPORTS_PER_SOL  # of a cap: more SOL than there is, and what the books can keep
 LATE_MS = 30_000  # a buy that is known for longer is not copied: its price is another one by now
 DUST_LAMPORTS = 5_000_000  # 0.005 SOL; what a leader buys for less is bait, or somebody's joke
 DEPTH_SHARE_BPS = 100  # of what stands behind a token's price, the most that one copy spends
@@ -372,6 +373,9 @@ def fits(rule: CopyRule) -> str:
     )
     if min(amounts) <= 0:
         return "every cap is more than nothing"
+    chosen = (rule.filter.least_lamports, rule.filter.most_lamports or 0, rule.filter.drawdown_lamports or 0)
+    if max(*amounts, *chosen) > AMOUNT_MAX_LAMPORTS:
+        return f"every amount is at most {format_sol(AMOUNT_MAX_LAMPORTS)} SOL"
     if rule.sizing is Sizing.FIXED and not 0 < rule.amount <= caps.trade_lamports:
         return "the fixed amount is more than nothing and at most the cap of a trade"
     if rule.sizing is Sizing.PERCENT and not 0 < rule.amount <= 100 * BPS:

@@ -197,6 +197,10 @@ def test_circles_of_copies_are_seen_over_any_number_of_users() -> None:
         replace(RULE, caps=replace(RULE.caps, token_lamports=5 * SOL)),
         replace(RULE, caps=replace(RULE.caps, leader_lamports=6 * SOL)),
         replace(RULE, filter=CopyFilter(least_lamports=2, most_lamports=1)),
+        replace(RULE, caps=replace(RULE.caps, day_lamports=2**63)),  # the books keep no number as large as that
+        replace(RULE, filter=CopyFilter(least_lamports=2**63)),
+        replace(RULE, filter=CopyFilter(most_lamports=2**63)),
+        replace(RULE, filter=CopyFilter(drawdown_lamports=2**63)),
     ],
 )
 def test_numbers_that_make_no_sense_are_said(wrong: CopyRule) -> None:
