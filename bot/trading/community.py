@@ -28,6 +28,8 @@ WEIGHT_LEAST = 60  # of all together
 _LINK = re.compile(
     r"(?:\w+://|www\.|t\.me/|\b[\w-]+\.(?:com|net|org|io|xyz|me|fun|app|gg|co|ru|info|dev|site)\b)\S*", re.IGNORECASE
 )
+# What is left of domains: a chat knows more of their endings than stand above.
+_DOMAIN = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
 _KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,}")
 # What a chat makes a button, a mention or a layout of; the rest of the comment is only words.
 _MARKUP = re.compile(r"[<>{}\[\]()*_~`|\\/@#$^=]+")
@@ -129,7 +131,7 @@ def points_of(typed: str) -> int:
 
 def cleaned(comment: str) -> str:
     """A comment that can be shown to others: on one line, without links, addresses, markup or commands, and short."""
-    text = _KEY.sub("…", _LINK.sub("…", one_line(comment)))
+    text = _DOMAIN.sub(". ", _KEY.sub("…", _LINK.sub("…", one_line(comment))))
     return one_line(_MARKUP.sub(" ", text))[:COMMENT_MAX].rstrip()
 
 

@@ -107,6 +107,8 @@ def test_what_is_no_rating_is_refused(typed: str) -> None:
         ("good  one", "good one"),
         ("see https://evil.example/x now", "see … now"),
         ("join t.me/pump_it or pump.fun/coin", "join … or …"),
+        ("sol-airdrop.top and claim.gifts/now, п.рф", "sol-airdrop. top and claim. gifts now, п. рф"),
+        ("2.5 times... fine.", "2.5 times... fine."),
         (f"buy {MINT} instead", "buy … instead"),
         ("tap /panic or /sell@bot", "tap panic or sell bot"),
         ("<b>*bold*</b> [x](y) `z` @admin #tag", "b bold b x y z admin tag"),
