@@ -142,7 +142,7 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
 
 def _following(bot: TradingBot) -> FollowingHandlers:
     store, clock, hunt = bot.adapters.store, bot.adapters.clock, bot.hunt
-    auto = AutoTradingHandlers(store, clock, bot.policy.ceilings, hunt.standings, hunt.auto_changed)
+    auto = AutoTradingHandlers(store, clock, lambda: bot.policy.ceilings, hunt.standings, hunt.auto_changed)
     return FollowingHandlers(store, clock, hunt.tracking_changed, hunt.scanned, hunt.standings, hunt.early, auto)
 
 

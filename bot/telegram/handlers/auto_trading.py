@@ -42,7 +42,7 @@ class AutoTradingHandlers:
 
     store: Store
     clock: Clock
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
     standings: WalletStandings
     changed: Callable[[str], Awaitable[None]]
 
@@ -57,11 +57,12 @@ class AutoTradingHandlers:
         user = known(incoming)
         before = await self.store.auto_plan(user.id)
         plan = replace(_named(before, arguments), is_on=True, epoch=before.epoch + 1)
-        limit = trade_limit(await self.store.settings(user.id), self.ceilings, Strategy.AUTO)
-        if not self.ceilings.min_trade_lamports <= plan.entry_lamports <= limit.value:
+        ceilings = self.ceilings()
+        limit = trade_limit(await self.store.settings(user.id), ceilings, Strategy.AUTO)
+        if not ceilings.min_trade_lamports <= plan.entry_lamports <= limit.value:
             raise UsageError(
                 f"{format_sol(plan.entry_lamports)} SOL is not between the least of"
-                f" {format_sol(self.ceilings.min_trade_lamports)} SOL and {limit.rule} of {format_sol(limit.value)} SOL; give"
+                f" {format_sol(ceilings.min_trade_lamports)} SOL and {limit.rule} of {format_sol(limit.value)} SOL; give"
                 " another amount"
             )
         followed = len(await self.store.tracked(user.id))

@@ -75,6 +75,11 @@ class ModeHandlers:
         balances = await self.chain.balances(wallet.address)
         others = [row for row in await self.store.open_positions(user.id) if row.mode is not mode]
         sniper = "on and buys in this mode now" if (await self.store.settings(user.id)).snipe_enabled else "off"
+        auto = (
+            " Your automated trader is on and buys in this mode now; /autostop stops it."
+            if (await self.store.auto_plan(user.id)).is_on
+            else ""
+        )
         left = (
             f" {counted(len(others), 'position')} of mode {user.mode.value} stay there: their exits go on, and /sell and"
             " /panic sell them."
@@ -83,5 +88,5 @@ class ModeHandlers:
         )
         return (
             f"{mode_label(mode.value)} From now on {MEANINGS[mode]}. Your wallet for it is {wallet.address}, with"
-            f" {format_sol(balances.lamports)} SOL. Your sniper is {sniper}.{left}"
+            f" {format_sol(balances.lamports)} SOL. Your sniper is {sniper}.{auto}{left}"
         )
