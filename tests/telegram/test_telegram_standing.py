@@ -80,6 +80,10 @@ async def test_a_breakout_waits_below_its_level_and_buys_once_the_price_has_rise
         [held] = await talk.world.store.open_positions()
         assert held.cost_lamports * 10**12 // held.token_raw > 60_000_000, "bought at the price of its moment"
         await talk.asks(f"/why {mint}", "breakout")
+        placed = len(talk.world.store._standings)
+        for level in ("0.06", "0.000000001", "mc=1"):
+            await talk.asks(f"/limit buy {mint} 0.1 >{level}", "so it would be bought at once; /buy does that")
+        assert len(talk.world.store._standings) == placed
         await talk.asks(f"/limit sell {mint} all >0.1", "a sale waits for its price or a better one; leave out '>'")
         assert await talk.world.books_equal_chain()
 

@@ -91,8 +91,11 @@ class StandingHandlers:
         else:
             _refuse_elsewhere(venue)
             order = await self._limit_buy(incoming, asked, settings)
+        price_now = await self._price_now(order, venue)
+        if is_breakout and price_now is not None:
+            await self._refuse_reached(order, price_now)
         await self._place(order)
-        return placed_text(order, await self._price_now(order, venue), settings.timezone)
+        return placed_text(order, price_now, settings.timezone)
 
     async def dca(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """Place a buy that is repeated; the first turn is due at once."""
@@ -168,6 +171,14 @@ class StandingHandlers:
             created_at_ms=now_ms,
             due_at_ms=now_ms,
         )
+
+    async def _refuse_reached(self, order: StandingOrder, price_now: int) -> None:
+        """A new breakout below the price of now is a slip, or a buy at any price; one that is kept already may be reached."""
+        if price_now >= order.price_lamports and await self.store.standing_order(order.id) is None:
+            raise UsageError(
+                f"that costs {format_sol(price_now)} SOL for a million tokens already, which is not below"
+                f" {format_sol(order.price_lamports)} SOL, so it would be bought at once; /buy does that, or give a higher price"
+            )
 
     async def _place(self, order: StandingOrder) -> None:
         if not await self.store.place_standing(order, most_open=OPEN_MAX):
