@@ -126,7 +126,9 @@ async def test_whoever_stops_with_sell_is_sold_out(autojump_clock: MockClock, mo
         await trio.sleep(5)
         crowd.buy(mint, LEADER, 2 * TENTH)
         await talk.hears("Bought")
+        [rule] = await talk.world.store.copy_rules()
         await talk.asks(f"/stop_copy {leader} sell", "are being sold now")
+        await talk.asks(f"/confirm {rule.code}", "since that card. Nobody is copied by it")
         await talk.hears("Position closed")
         assert await talk.world.store.copy_rules() == []
 

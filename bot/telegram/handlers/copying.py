@@ -19,7 +19,7 @@ from bot.telegram.handlers.copy_terms import terms_of
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.words import mode_label, short
-from bot.trading.copying import RULES_MAX, CopyRule, fits, following
+from bot.trading.copying import RULES_MAX, CopyRule, RuleState, fits, following
 from bot.trading.followable import why_not_followed
 from bot.trading.intent import Side
 from bot.trading.limits import Ceilings, trade_limit
@@ -99,6 +99,10 @@ class CopyHandlers:
             return f"{label} That offer has expired. Nobody is copied by it; send the command again."
         if user.mode is not rule.mode:
             return f"{label} That card is of mode {rule.mode.value}, and you are in {user.mode.value} now; nobody is copied."
+        if (begun := await self.store.copy_rule(rule.id)) is not None and begun.state is not RuleState.ACTIVE:
+            return (
+                f"{label} You have left {rule.label} since that card. Nobody is copied by it; send the command again."
+            )
         if not await self.book.begin(replace(rule, since_ms=now_ms)):
             return (
                 f"{label} You copy {rule.label} already, or {RULES_MAX} leaders, which is the most; /copies shows them."
