@@ -156,7 +156,7 @@ async def test_nobody_copies_himself_a_circle_or_somebody_who_does_not_let_him(
         back = replace(
             rule, id="back", user_id=bob.id, wallet_id=wallet.id, leader=own, leader_user_id=rule.user_id, code="back"
         )
-        await talk.asks("/stop_copy bob", "You copy bob no more")
+        await talk.asks("/stop_copy @Bob", "You copy bob no more")
         assert await talk.world.store.place_copy_rule(back, most=9)
         await talk.asks("/copy_trader bob 0.1", "a circle of copies")
         await talk.asks("/copy_trader bob", "usage: /copy_trader")

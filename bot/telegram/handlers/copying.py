@@ -125,7 +125,8 @@ class CopyHandlers:
         user = known(incoming)
         named = arguments[0]
         rules = await self.store.copy_rules(user.id)
-        rule = next((one for one in rules if named in {one.leader, one.label}), None)
+        handle = named.removeprefix("@").lower()  # as /copy_trader takes it
+        rule = next((one for one in rules if one.leader == named or one.label.lower() == handle), None)
         if rule is None:
             mine = ", ".join(one.leader for one in rules) or "nobody"
             raise UsageError(f"you do not copy {short(named)}; you copy {mine}")
