@@ -227,7 +227,13 @@ class Vault(SecondFactor, Protocol):
         """
 
     async def page_code(self, user_id: str, unlock: SealedNote) -> str:
-        """The code that opens a page, for some minutes after it was made; raises KeyUnavailable, and SigningRefused later."""
+        """The code that opens a page, for some minutes after it was made; raises KeyUnavailable.
+
+        Raises SigningRefused later, for a frozen wallet, and behind `take_back_exports`.
+        """
 
     async def take_back_exports(self, user_id: str) -> None:
-        """No demand of this user counts that was made until now, whoever brings its note; raises KeyUnavailable."""
+        """No demand of this user counts that was made until now, whoever brings its note, and no code of a page is said.
+
+        Raises KeyUnavailable.
+        """

@@ -46,8 +46,9 @@ class Vault(Section):
     `vault.sock` in the data directory.
 
     `max_day_sol` bounds what one wallet's buys spend with their fees, counted without what its sales bring back;
-    `max_day_costs_sol` the fees and tips of its sales. What one order may take follows from [trading]. `tip_accounts` are
-    the block engines' own, to which alone SOL is sent beside withdrawals; left out, they are the eight of Jito on mainnet.
+    `max_day_costs_sol` the fees and tips of its sales, and apart from these the fees of its sweeps. What one order may take
+    follows from [trading]. `tip_accounts` are the block engines' own, to which alone SOL is sent beside withdrawals; left
+    out, they are the eight of Jito on mainnet.
 
     An address that a user allows for his withdrawals counts `address_delay_s` later, and a key that he wants to have is
     handed out `export_delay_s` later; an hour at least outside profile local, both.

@@ -151,7 +151,7 @@ class LocalVault:
                 raise SigningRefused(f"wallet {wallet.address} is not frozen, and only a frozen one is swept")
             outlay = self._withdrawals.judge_sweep(wallet, asked)
             private_key = self._opened(wallet, key)
-            self._guard.charge_withdrawal(wallet.address, asked.intent_id, outlay)
+            self._guard.charge_sweep(wallet.address, asked.intent_id, outlay)
         except SigningRefused as error:
             log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
             raise

@@ -63,7 +63,8 @@ class Bounds:
 
     `trade_lamports` is the most that the buys of one intent spend, `fee_lamports` and `tip_lamports` the most of one message.
     `day_lamports` is what a wallet's buys may take in a day (UTC) with their fees, counted without what its sales bring back;
-    `day_costs_lamports` what the fees and tips of its sales and closings may. Each counts as if all that was signed landed.
+    `day_costs_lamports` what the fees and tips of its sales and closings may, and what the fees of its sweeps may besides. Each
+    counts as if all that was signed landed.
     Tips go to `tip_accounts` alone. `routed` says whether the aggregator's swaps are signed. `address_delay_ms` is how long
     an address has to wait, from the moment at which its user has allowed it, for the first withdrawal to it;
     `export_delay_ms` how long a user waits for a key of his.

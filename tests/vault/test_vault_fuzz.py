@@ -38,6 +38,14 @@ async def test_a_policy_with_a_hole_is_robbed(
         await rob(1, FOUND_WITHIN, tmp_path)
 
 
+async def test_a_vault_that_counts_no_fees_of_sweeps_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(guard.SigningGuard, "charge_sweep", guard.SigningGuard.charge_withdrawal)
+    with pytest.RaisesGroup(pytest.RaisesExc(Robbed, match="the sweeps of a day pay"), flatten_subgroups=True):
+        await rob(1, REQUESTS, tmp_path)
+
+
 async def test_a_vault_that_does_not_look_at_sweeps_is_robbed(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ class Robbery:
     seen: Counter[str] = field(default_factory=Counter)
     gainers: frozenset[Pubkey] = frozenset()
     day_lamports: int = 0
+    sweeps_lamports: int = 0
     signed: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Robbery:
         self.gainers = frozenset(found)
 
     def next_day(self) -> None:
-        self.day_lamports = 0
+        self.day_lamports = self.sweeps_lamports = 0
 
     def judge(self, asked: Signing, signature: bytes) -> None:
         """Raise Robbed where a signed message does what it must not."""
@@ -113,7 +114,10 @@ class Robbery:
             raise Robbed(f"a day takes {self.day_lamports} lamports")
 
     def judge_sweep(self, message: bytes, signature: bytes) -> None:
-        """Raise Robbed where a signed sweep brings anything to anybody but the safe address and its own accounts."""
+        """Raise Robbed where a signed sweep brings anything to anybody but the safe address and its own accounts.
+
+        What the wallet loses and the safe address does not get are fees, which are bounded by the day.
+        """
         victim = self.market.wallet.pubkey()
         if not Signature.from_bytes(signature).verify(victim, message):
             raise Robbed("the signature is of something else")
@@ -125,12 +129,15 @@ class Robbery:
         for key, after in (outcome or {}).items():
             before = self.market.account(key)
             gained = after.lamports - (0 if before is None else before.lamports)
+            self.sweeps_lamports -= gained
             if key == victim or self._is_own(before):
                 self._keeps_rights(key, after)
             elif gained > 0 and key != REFUGE and _owner(after) != bytes(REFUGE):
                 raise Robbed(f"a sweep brings {key} {gained} lamports")
             elif _amount(after) > _amount(before) and _owner(after) != bytes(REFUGE):
                 raise Robbed(f"a sweep brings {key} {_amount(after) - _amount(before)} tokens")
+        if self.sweeps_lamports > BOUNDS_HERE.day_costs_lamports:
+            raise Robbed(f"the sweeps of a day pay {self.sweeps_lamports} lamports for themselves")
 
     def _is_own(self, account: Account | None) -> bool:
         return _owner(account) == bytes(self.market.wallet.pubkey())
@@ -199,6 +206,8 @@ async def rob(seed: int, requests: int, folder: Path) -> Counter[str]:
                 rows, bent = _rows(market), thief.attack().message
                 attacks = [safe.attack(draw, rows, bent) for _ in range(min(WITHDRAWALS, requests - done))]
                 await _withdrawals(ours, robbery, safe, attacks)
+            if safe.frozen:  # last, because nothing else is swept on a day whose fees are used up
+                await _withdrawals(ours, robbery, safe, safe.dear())
             nursery.cancel_scope.cancel()
     return robbery.seen
 

@@ -22,6 +22,7 @@ from bot.vault.exports import CODE_WITHIN_MS
 from bot.vault.local_vault import LocalVault
 from bot.vault.protocol import note_of
 from tests.vault.fuzz.token_sweeps import token_sweep
+from tests.vault.vault_samples import BOUNDS
 
 DELAY_MS = 10_000 * DAY_MS  # longer than a run, so that whatever a thief has allowed never counts
 HOME, HIDEOUT, REFUGE = (Pubkey(bytes([number]) * 32) for number in (55, 66, 44))
@@ -30,6 +31,7 @@ OF_EACH, BASE = (
     12,
 )  # notes: codes, address, unconfirmed codes, safe address, demand; then both pages' unlocking notes
 USER, THIEF = "ada", "eve"
+DEAR_SWEEPS = 220
 
 
 @dataclass(slots=True)
@@ -96,6 +98,20 @@ class Safe:
         self.sent += 1
         allowed, current = note_of(self.notes[1]), note_of(self.current)
         return protocol.Transfer(self.row, f"out {self.sent}", self.message(HOME), allowed, current, self.fresh())
+
+    def dear(self) -> list[protocol.Request]:
+        """Sweeps to the safe address that cost as much as a message may, more of them than a day has fees for."""
+        target, current = note_of(self.notes[3]), note_of(self.current)
+        orders = [
+            TransferOrder(self.wallet.address, str(REFUGE), lamports, BOUNDS.fee_lamports)
+            for lamports in range(10**6, 10**6 + DEAR_SWEEPS)
+        ]
+        return [
+            protocol.Sweep(
+                self.row, f"dear {one.lamports} {self.moment[0]}", build_transfer(one, Hash.default()), target, current
+            )
+            for one in orders
+        ]
 
     def thaws(self) -> protocol.Unfreeze:
         """What the victim asks for who finds his wallet frozen."""
