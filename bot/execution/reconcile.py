@@ -147,15 +147,16 @@ class Reconciler:
             evidence=evidence,
             now_ms=self.clock.now_ms(),
             message=adjustment_message(self.clock, position, held_raw, swept=sweep_id is not None),
+            sweep_id=sweep_id,
         )
         return True
 
     async def _swept_by(self, position: Position, missing_raw: int) -> str | None:
-        """The sweep that sent just so many tokens of a position out; None where none did."""
+        """The sweep that sent so many tokens of a position out, perhaps with others that were in none; None where none did."""
         for intent_id in reversed(await self.store.orders_of(position.id) if missing_raw > 0 else ()):
             intent = await self.store.intent(intent_id)
             if intent is not None and intent.state is IntentState.FILLED and intent.request.is_sweep:
-                return intent.id if intent.request.token_raw == missing_raw else None
+                return intent.id if intent.request.token_raw >= missing_raw else None
         return None
 
     async def _moved(self, wallet: Wallet, position: Position, move: WalletMove) -> Position:

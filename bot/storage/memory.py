@@ -248,6 +248,7 @@ class MemoryPositions(MemoryTables):
         now_ms: int,
         message: OutboxMessage,
         by: WalletMove | None = None,
+        sweep_id: str | None = None,
     ) -> Position:
         """Of the adjustment row, which people read in SQL, the twin keeps what others are made of."""
         await trio.lowlevel.checkpoint()
@@ -255,7 +256,7 @@ class MemoryPositions(MemoryTables):
         before = self._positions.get(position_id)
         if before is None:
             raise no_position(position_id)
-        after = position_adjusted(before, chain_token_raw, now_ms, by)
+        after = position_adjusted(before, chain_token_raw, now_ms, by, is_swept=sweep_id is not None)
         if after == before or (by is not None and self._ours(before.wallet_id, [by.signature])):
             return before
         self._put_message(message)
@@ -267,8 +268,11 @@ class MemoryPositions(MemoryTables):
             proceeds_of(before, after, by),
         )
         signature = None if by is None else by.signature
-        self._adjustments.append(MemoryAdjustment(position_id, before.wallet_id, taken, signature, now_ms))
-        entry = adjustment_entry(before, after, storable(evidence), self._tokens_at_cost(position_id), by)
+        self._adjustments.append(
+            MemoryAdjustment(position_id, before.wallet_id, taken, signature, now_ms, sweep_id=sweep_id)
+        )
+        cost_lamports = self._tokens_at_cost(position_id)
+        entry = adjustment_entry(before, after, storable(evidence), cost_lamports, by, is_swept=sweep_id is not None)
         if entry is not None:
             self.ledger.append(entry)
         return after

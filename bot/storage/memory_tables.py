@@ -79,7 +79,7 @@ class MemoryReversal:
 
 @dataclass(frozen=True, slots=True)
 class MemoryAdjustment:
-    """A quantity that was put right, by which transaction where one is known; `undone` when that was ours after all."""
+    """A quantity that was put right, by which transaction or sweep where one is known; `undone` when it was ours after all."""
 
     position_id: str
     wallet_id: str
@@ -87,11 +87,13 @@ class MemoryAdjustment:
     signature: str | None
     at_ms: int
     undone: bool = False
+    sweep_id: str | None = None
 
     @property
     def lamports(self) -> int:
         """What it made its user, negative for a loss."""
-        return 0 if self.undone else self.taken.proceeds_lamports - self.taken.cost_lamports
+        is_result = not self.undone and self.sweep_id is None
+        return self.taken.proceeds_lamports - self.taken.cost_lamports if is_result else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,12 @@ class MemoryTables:
         if user_id not in self._users:
             raise no_user(user_id)
         return self._users[user_id]
+
+    def _judged(self) -> set[str]:
+        """Positions with a trade that stands; those of which all was swept and nothing sold have neither won nor lost."""
+        swept = {row.position_id for row in self._adjustments if row.sweep_id is not None}
+        traded = {row.position_id for row in self._trades.values()}
+        return {one for one in traded if one not in swept or self._positions[one].realized_lamports}
 
     def _tokens_at_cost(self, position_id: str) -> int:
         """What the market was paid for the tokens that a position still holds, in lamports."""

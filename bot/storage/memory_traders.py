@@ -72,7 +72,10 @@ class MemoryTraders(MemoryTables):
     ) -> Mapping[str, Sequence[ClosedTrade]]:
         await trio.lowlevel.checkpoint()
         costs: dict[str, int] = {}
+        judged = self._judged()
         for trade in self._trades.values():
+            if trade.position_id not in judged:
+                continue
             bought = trade.fill.cost_lamports if trade.fill.side is Side.BUY else 0
             costs[trade.position_id] = costs.get(trade.position_id, 0) + bought
         return {user_id: self._closed_of(user_id, mode, since_ms, costs)[-most_each:] for user_id in user_ids}

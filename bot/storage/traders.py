@@ -52,6 +52,13 @@ cross join lateral (
     where
         positions.user_id = asked.user_id and positions.mode = $2 and positions.state = 'closed'
         and positions.closed_at >= $3
+        -- One of which all was swept to its user's safe address, and nothing sold, has neither won nor lost.
+        and (
+            positions.realized_lamports <> 0
+            or not exists (
+                select 1 from adjustments where adjustments.position_id = positions.id and adjustments.sweep_id is not null
+            )
+        )
     group by positions.id
     order by positions.closed_at desc, positions.seq desc
     limit $4

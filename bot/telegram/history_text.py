@@ -52,6 +52,10 @@ def _what(row: BookedEntry) -> str:
             return "came in from outside"
         case EntryKind.OUTFLOW:
             return "left without this bot"
+        case EntryKind.ADJUSTMENT if moved_lamports := row.entry.sum_of(Account.MOVED):
+            return (
+                f"your tokens of {token} went to your safe address, at their cost of {format_sol(moved_lamports)} SOL"
+            )
         case EntryKind.ADJUSTMENT:
             return f"your tokens of {token} put right by what the chain shows"
         case EntryKind.REVERSAL:

@@ -39,7 +39,7 @@ def adjustment(facts: Mapping[str, object]) -> str:
     if facts.get("swept"):
         return (
             f"{mode_label(str(facts['mode']))} Your position in {short(str(facts['mint']))} has ended: its tokens are at your"
-            f" safe address.{cost.replace('missing ones', 'tokens')}"
+            f" safe address.{cost.replace('missing ones', 'tokens')} They count as moved, and not as a loss."
         )
     signature, lamports = facts.get("signature"), facts.get("lamports")
     by = f" Transaction {signature} did it, which is no order of this bot." if signature is not None else ""

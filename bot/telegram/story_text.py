@@ -50,6 +50,13 @@ def _beside_orders(position: Position, stories: Sequence[OrderStory]) -> list[st
             f"Of that result {format_sol(outside, signed=True)} SOL is of tokens that left the wallet without an order of"
             " this bot: what they had cost, less what came in for them."
         )
+    swept = [story.intent.request for story in stories if story.intent.request.is_sweep]
+    if position.state is PositionState.CLOSED and any(
+        story.booked for story in stories if story.intent.request in swept
+    ):
+        lines.append(
+            "Its tokens were swept to your safe address, at what they had cost: that is no part of the result."
+        )
     legs = [leg for story in stories for booked in story.booked for leg in booked.entry.legs]
     rent = sum(leg.lamports for leg in legs if leg.account is Account.RENT)
     was_closed = any(story.intent.request.side is Side.CLOSE for story in stories if story.booked)

@@ -218,3 +218,10 @@ async def test_the_tokens_of_its_positions_follow_the_sol_and_the_positions_end(
         assert await talk.world.store.open_positions() == []
         await exact(bot, talk.world)
         assert lamports_at(talk, wallet.address) == 0, "what sending the tokens did not take has followed"
+        await talk.asks("/stats", "SOL were swept to your safe address, which is no loss")
+        await talk.asks("/my_stats", "No position of yours has closed yet")
+        shown = await talk.asks("/performance", "at cost, are in tokens at your safe address")
+        assert "Between the two" not in shown, "both sides of the books come out the same"
+        await talk.asks("/history", f"your tokens of {short(mints[0])} went to your safe address, at their cost of")
+        day = await talk.world.store.day(0, wallet.user_id, wallet.mode)
+        assert -500_000 < day.realized_lamports < 0, "it cost fees, and nothing else was lost"
