@@ -345,7 +345,7 @@ async def _run_tree(
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_tell_absence, succession, bot)
-            nursery.start_soon(keep_reading, config, options)
+            nursery.start_soon(keep_reading, config, options, bot.alerts.tell)
             ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:

@@ -15,7 +15,9 @@ from actors.trading_guard import TradingGuard
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.alerts import Alert
+from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
+from bot.execution.exit_funds import ExitFunds
 from bot.execution.finality import Finality
 from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
@@ -53,6 +55,7 @@ class MoneyCare:
     guard: TradingGuard
     prices: PriceBook
     in_flight: InFlight
+    balances: BalanceBook
     looks: dict[str, MonitorLook]
     alert: Callable[[Alert], None]
     supervisor: Callable[..., Supervisor]
@@ -64,6 +67,7 @@ class MoneyCare:
     book: FlattenBook = field(init=False)
     rugs: RugBook = field(init=False)
     losses: LossRules = field(init=False)
+    funds: ExitFunds = field(init=False)
     as_held: Callable[[Venue, int], Venue] = as_told
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
 
@@ -71,6 +75,7 @@ class MoneyCare:
         self.book = FlattenBook(self.clock.now_ms)
         self.rugs = RugBook(self.prices.wake)
         self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard, self.alert)
+        self.funds = ExitFunds(self.store, self.clock, self.balances, self.guard, self.alert)
 
     def executors(self) -> Supervisor:
         """Where requests are served now; raises Unavailable between the halt and its workers."""
@@ -111,8 +116,9 @@ class MoneyCare:
             await self._start_monitor(monitors, position, self._reason_to_sell(position) if must_sell else None)
 
     async def judge(self, positions: Sequence[Position]) -> None:
-        """Apply users' own rules of loss to what is open now; raises StoreUnavailable."""
+        """Apply users' own rules of loss to what is open now, and see who can pay for its sale; raises StoreUnavailable."""
         await self.losses.look(positions, self.confirmer.policy.ceilings)
+        await self.funds.look(positions)
 
     async def panic(self, user_id: str, *, by: str = "", why: str = "") -> int:
         """Have the flattener sell everything that a user holds, and whatever his orders on their way still bring.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,9 @@ import trio
 from bot import logs, settings
 from bot.clock import Clock
 from bot.errors import StartupError, Unavailable
+from bot.execution.alerts import Alert
 from bot.execution.policy import Policy
+from bot.execution.trouble_alerts import settings_not_taken, settings_taken
 from bot.live_gates import policy_of
 from bot.refusal import CannotError
 from bot.runtime_config import Apply, RuntimeConfig
@@ -39,8 +41,13 @@ def applier(policy: Policy, options: Options, clock: Clock) -> Apply:
     return apply
 
 
-async def keep_reading(config: RuntimeConfig, options: Options, environment: Mapping[str, str] = os.environ) -> None:
-    """Take over what somebody writes into the settings file, until cancelled."""
+async def keep_reading(
+    config: RuntimeConfig,
+    options: Options,
+    alert: Callable[[Alert], None],
+    environment: Mapping[str, str] = os.environ,
+) -> None:
+    """Take over what somebody writes into the settings file, until cancelled; operators hear where it cannot be."""
     file = options.config or options.directory / DEFAULT_FILE
     read = partial(_read, file, options.profile, environment, must_be_there=options.config is not None)
     seen = _signature(file)
@@ -57,9 +64,13 @@ async def keep_reading(config: RuntimeConfig, options: Options, environment: Map
         except (StartupError, CannotError) as error:
             config.trouble = f"{file.name} is not taken: {error}"
             log.warning("settings_file_not_taken", why=str(error))
+            alert(settings_not_taken(config.trouble))
         except Exception as error:
             config.trouble = f"{file.name} is not taken: {type(error).__name__}; see the log"
             log.exception("settings_file_failed")
+            alert(settings_not_taken(config.trouble))
+        else:
+            alert(settings_taken(file.name))
         seen = now
 
 

@@ -142,6 +142,7 @@ class TradingBot:
             guard=self.guard,
             prices=self.prices,
             in_flight=self.in_flight,
+            balances=self.balances,
             looks=self.looks,
             alert=self.alerts.tell,
             supervisor=self.supervisor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.ports import OutboxMessage, Preview, PricePoint
-from bot.telegram import copy_text, halt_text, security_words, standing_text
+from bot.telegram import copy_text, halt_text, security_words, standing_text, warning_text
 from bot.telegram.book_text import reason_text, report_text
 from bot.telegram.opinion_text import signal_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
@@ -237,6 +237,8 @@ _TEXTS = {
     "adjustment": adjustment,
     "signal": signal_text,
     "copy_left": copy_text.left,
+    "day_loss": warning_text.day_loss,
+    "wallet_low": warning_text.wallet_low,
     "standing_fired": standing_text.fired,
     "standing_waits": standing_text.waits,
     "standing_ended": standing_text.ended,

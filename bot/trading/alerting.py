@@ -56,7 +56,10 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=True,
     ),
     AlertKind(
-        "exits", ("exit_stuck", "monitor_lost"), "positions that cannot be sold or watched as usual", is_money=True
+        "exits",
+        ("exit_stuck", "monitor_lost", "wallet_low"),
+        "positions that cannot be sold or watched as usual",
+        is_money=True,
     ),
     AlertKind(
         "books",
@@ -79,7 +82,7 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
     AlertKind("signals", ("signal",), "what your sniper would buy, where it only tells", is_money=False),
     AlertKind(
         "brakes",
-        ("breaker", "loss_flatten", "copy_left"),
+        ("day_loss", "breaker", "loss_flatten", "copy_left"),
         "pauses and sales by your own loss rules, and leaders whom they leave",
         is_money=True,
     ),

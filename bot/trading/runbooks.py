@@ -18,6 +18,10 @@ MODEL = "runbooks/model.md"
 WATCHING = "runbooks/watching.md"
 BACKUP = "runbooks/backup.md"
 TREE = "runbooks/supervision.md"
+CRASHED = "runbooks/crashed.md"
+DAY_LOSS = "runbooks/day-loss.md"
+EXIT_FEES = "runbooks/exit-fees.md"
+SETTINGS_FILE = "runbooks/settings-file.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",

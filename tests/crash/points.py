@@ -24,6 +24,7 @@ OFF_THE_ROAD = {
     "funding.py": "where SOL came from is read for what is measured; it writes nothing and no order waits for it",
     "copy_book.py": "what a rule needs is written before it, and what its end owes before that; its command is done again",
     "loss_rules.py": "a user's automation is paused in one write; a crash after it loses the message, which /status repeats",
+    "exit_funds.py": "who cannot pay for his sales is told under an id of the day; a crash before it leaves it to the next life",
     "protocol_check.py": "looks at layouts and simulates beside the road; it writes nothing and signs nothing",
     "rehearsal.py": "asks and simulates beside the road while a token is watched; it writes nothing and signs nothing",
     "chat_saying.py": "replies are told, not owed; what is owed stands in the outbox",
