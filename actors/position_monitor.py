@@ -31,14 +31,14 @@ from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
 from bot.trading.ladder import WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
-from bot.trading.own_impact import as_told
+from bot.trading.own_impact import worth
 from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.route import Route
 from bot.trading.rug import lesser, liquidity_exit, rug_exit
 from bot.trading.units import BPS
-from bot.trading.venue import Venue, awaits_pool, quote_sell
+from bot.trading.venue import Venue, awaits_pool
 
 log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ class PositionMonitor:
     """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again.
 
     `forced` makes it leave at once, whatever the price: the worker of a flatten. `known` is the position as whoever
-    starts this has just read it. `as_held` is how a venue stands for whoever holds so many tokens of it.
+    starts this has just read it.
     """
 
     position_id: str
@@ -80,7 +80,6 @@ class PositionMonitor:
     alert: Callable[[Alert], None]
     forced: ExitReason | None = None
     known: Position | None = None
-    as_held: Callable[[Venue, int], Venue] = as_told
 
     async def run(self, ctx: Context) -> None:
         position = self.known if self.known is not None and ctx.incarnation == 1 else await self._first_look()
@@ -170,7 +169,7 @@ class PositionMonitor:
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
-            quote_sell(point.venue, position.token_raw, fees)
+            worth(position, point.venue, fees)
         except AwaitsPoolError:
             await self._tell_of_wait(position)
             return position, None
@@ -192,7 +191,7 @@ class PositionMonitor:
     def _worth(self, position: Position, venue: Venue, fees: Fees) -> int | None:
         """What selling all of it would bring, in lamports; None where nothing can be sold there."""
         try:
-            return quote_sell(self.as_held(venue, position.token_raw), position.token_raw, fees).received_lamports
+            return worth(position, venue, fees)
         except QuoteError:
             return None
 

@@ -27,9 +27,8 @@ from bot.execution.price_book import PriceBook
 from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
-from bot.trading.own_impact import as_told
 from bot.trading.position import Position, PositionState
-from bot.trading.venue import PUMPSWAP, Venue, awaits_pool, program_of
+from bot.trading.venue import PUMPSWAP, awaits_pool, program_of
 
 log = structlog.get_logger()
 
@@ -68,7 +67,6 @@ class MoneyCare:
     rugs: RugBook = field(init=False)
     losses: LossRules = field(init=False)
     funds: ExitFunds = field(init=False)
-    as_held: Callable[[Venue, int], Venue] = as_told
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -145,7 +143,6 @@ class MoneyCare:
             alert=self.alert,
             forced=forced,
             known=position,
-            as_held=self.as_held,
         )
         try:
             await monitors.start_child(self.supervision.child("position_monitor", id=position.id, start=monitor.run))

@@ -47,7 +47,6 @@ from bot.supervision_sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.launch import TokenLaunch
 from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.own_impact import with_own
 from bot.trading.roles import Role
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
@@ -155,7 +154,6 @@ class Play(Generic[T]):
             if self.pace is not None:
                 feed.pace = self.pace
             bot = self._bot(feed, nursery)
-            bot.care.as_held = with_own
             for baseline in self.baselines:
                 baseline.desk = bot.desk
             async with open_tree(bot.spec(_no_door, None), partial(self._report, bot)) as root:

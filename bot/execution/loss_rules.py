@@ -24,10 +24,11 @@ from bot.trading.breaker import UserDay, breaker_trips, flatten_trips
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.own_impact import worth
 from bot.trading.position import Position
 from bot.trading.risk_gate import refuse_loss
 from bot.trading.trading_state import Binds
-from bot.trading.venue import Venue, quote_sell
+from bot.trading.venue import Venue
 
 log = structlog.get_logger()
 
@@ -197,7 +198,7 @@ class LossRules:
             if user is None or position.mode is not user.mode or venue is None or fees is None:
                 continue
             try:
-                worth_lamports = quote_sell(venue, position.token_raw, fees).received_lamports
+                worth_lamports = worth(position, venue, fees)
             except QuoteError:
                 continue
             sums[user.id] = sums.get(user.id, 0) + worth_lamports - position.cost_lamports

@@ -14,10 +14,10 @@ from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.offer import Offer
+from bot.trading.own_impact import worth
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
 from bot.trading.units import counted, format_percent, format_sol, format_tokens
-from bot.trading.venue import quote_sell
 
 _DEPOSITS = {
     "paper": "It is virtual: what it holds is play money from the start, and SOL sent there is not seen.",
@@ -272,12 +272,14 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
     if point is None or fees is None:
         return f"{text}, its price is not known now"
     try:
-        worth = quote_sell(point.venue, position.token_raw, fees).received_lamports
+        brings = worth(position, point.venue, fees)
     except QuoteError as error:
         return f"{text}, cannot be sold now: {error}"
-    change = worth - position.cost_lamports
+    change = brings - position.cost_lamports
     named = position.id if by_id else position.mint
-    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {named} all"
+    return (
+        f"{text}, a sale now brings {format_sol(brings)} SOL ({format_sol(change, signed=True)})\n  /sell {named} all"
+    )
 
 
 def order_line(intent: Intent) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.intent import Mode
+from bot.trading.own_impact import as_met
 from bot.trading.units import ceil_div
 from bot.trading.venue import Venue, quote_buy, quote_sell
 
@@ -126,7 +127,8 @@ def is_reached(order: StandingOrder, token_raw: int, venue: Venue, fees: Fees) -
         if order.kind is StandingKind.BREAKOUT_BUY:
             bought_raw = quote_buy(venue, order.spend_lamports, fees).token_raw
             return order.spend_lamports * PRICED_RAW >= order.price_lamports * bought_raw
-        return quote_sell(venue, token_raw, fees).received_lamports >= order.least_lamports(token_raw)
+        met = as_met(venue, order.mode, token_raw)
+        return quote_sell(met, token_raw, fees).received_lamports >= order.least_lamports(token_raw)
     except QuoteError:
         return False
 

@@ -22,6 +22,7 @@ from bot.telegram.words import short
 from bot.trading.curve import TOKEN_SUPPLY_RAW, QuoteError
 from bot.trading.limits import Ceilings, UserSettings, trade_limit
 from bot.trading.offer import offer_code
+from bot.trading.own_impact import as_met
 from bot.trading.pool import Pool
 from bot.trading.position import Position
 from bot.trading.route import Route
@@ -214,7 +215,8 @@ class StandingHandlers:
         try:
             fees = await self.chain.fees()
             if order.kind is StandingKind.LIMIT_SELL:
-                return quote_sell(venue, order.token_raw, fees).received_lamports * PRICED_RAW // order.token_raw
+                met = as_met(venue, order.mode, order.token_raw)
+                return quote_sell(met, order.token_raw, fees).received_lamports * PRICED_RAW // order.token_raw
             return order.spend_lamports * PRICED_RAW // quote_buy(venue, order.spend_lamports, fees).token_raw
         except (QuoteError, ChainUnavailable):
             return None
