@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.trading.curve import Curve, Fees
 from bot.trading.intent import Mode
+from bot.trading.own_impact import as_met
 from bot.trading.standing import (
     ENDING,
     FAILURES_MAX,
@@ -73,14 +74,19 @@ def test_a_breakout_is_reached_exactly_where_it_costs_its_price_or_more(
     assert order.least_token_raw == 0, "it is bought at the price of its moment"
 
 
-@given(curve=curves(), price_lamports=st.integers(1, 10**12), token_raw=st.integers(1, 10**14))
+@given(
+    curve=curves(),
+    mode=st.sampled_from(Mode),
+    price_lamports=st.integers(1, 10**12),
+    token_raw=st.integers(1, 10**14),
+)
 def test_a_limit_sale_is_reached_exactly_where_it_brings_its_price(
-    curve: Curve, price_lamports: int, token_raw: int
+    curve: Curve, mode: Mode, price_lamports: int, token_raw: int
 ) -> None:
-    order = replace(SALE, price_lamports=price_lamports)
+    order = replace(SALE, mode=mode, price_lamports=price_lamports)
     reached = is_reached(order, token_raw, curve, Fees())
     try:
-        received = quote_sell(curve, token_raw, Fees()).received_lamports
+        received = quote_sell(as_met(curve, mode, token_raw), token_raw, Fees()).received_lamports
     except ValueError:
         assert not reached
     else:
