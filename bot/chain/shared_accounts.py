@@ -102,6 +102,7 @@ class SharedAccounts:
             else:
                 with trio.move_on_after(PATIENCE_S):
                     await before.done.wait()
+            before = None  # an error keeps this frame, which would keep every read that failed before it
             self._close(queue, read)
             read.seen = await self._ask(list(read.addresses), commitment, read.not_before, besides)
         except Exception as error:  # handed to everybody in it, who raises it
