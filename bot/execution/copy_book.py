@@ -11,6 +11,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import Unavailable
+from bot.execution.leader_permission import leave_withdrawn
 from bot.ports import Store, TrackedWallet
 from bot.trading.copying import RULES_MAX, Copy, CopyRule, CopyState, RuleState
 from bot.trading.intent import IN_FLIGHT, Side
@@ -72,7 +73,8 @@ class CopyBook:
         return len(mints)
 
     async def end_left(self) -> None:
-        """Stop the rules that only followed their leader out, and have nothing left."""
+        """Leave the leaders who allow it no more, and stop the rules that only followed theirs out and have nothing left."""
+        await leave_withdrawn(self.store, self.clock)
         for rule in await self.store.copy_rules():
             if rule.state is RuleState.LEAVING and not await self._open_mints(rule):
                 now_ms = self.clock.now_ms()

@@ -14,7 +14,8 @@ import trio
 
 from bot.clock import Clock, day_of, day_start_ms, hour_of
 from bot.errors import ChainUnavailable, DecodeError
-from bot.execution.copy_news import CopyLook, copy_left_message
+from bot.execution.copy_news import CopyLook
+from bot.execution.leader_permission import CIRCLE, leave, withdrawn
 from bot.execution.leader_swaps import leader_swap
 from bot.ports import Chain, SpentBy, Store, WalletSignal
 from bot.trading.copying import (
@@ -28,7 +29,6 @@ from bot.trading.copying import (
     Market,
     Moment,
     NotCopied,
-    RuleState,
     Spent,
     drawdown,
     drawn,
@@ -61,6 +61,7 @@ class _Followers:
     modes: Mapping[str, Mode]
     settings: Mapping[str, UserSettings]
     spent: Mapping[str, Spent]
+    withdrawn: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class CopyDecisions:
             owed=len(written) - len(refused),
             refused=len(refused),
         )
-        await self._leave([copy for copy in refused if copy.code == "drawdown"], rules)
+        await self._leave(refused, rules)
         return [copy for copy in written if copy.state is CopyState.OWED]
 
     async def _ignored(self, swap: LeaderSwap) -> str | None:
@@ -135,15 +136,12 @@ class CopyDecisions:
         left = 0 if market is None else bps_floor(market.depth_lamports, DEPTH_ALL_BPS)
         for rule in drawn(swap.signature, followers.rules):
             mode, settings = followers.modes.get(rule.user_id), followers.settings.get(rule.user_id)
-            if followers.who.closes_a_cycle(rule.user_id, rule.leader_user_id):
-                self.look.ignored["cycle"] += 1
-                continue
             if mode is None or settings is None:  # he has left
                 continue
             moment = Moment(
                 now_ms, hour_of(now_ms, settings.timezone), mode, self.least_trade_lamports(), settings.blacklist
             )
-            verdict = judge_buy(rule, swap, followers.spent[rule.id], moment, market)
+            verdict = self._against(rule, followers) or judge_buy(rule, swap, followers.spent[rule.id], moment, market)
             if isinstance(verdict, CopyBuy) and verdict.lamports > left:
                 verdict = NotCopied(
                     "depth_all",
@@ -157,6 +155,14 @@ class CopyDecisions:
             less = f" ({'; '.join(verdict.why_less)})" if verdict.why_less else ""
             reason = f"copies {rule.label}, who bought for {format_sol(swap.lamports)} SOL{less}"
             yield replace(copy, spend_lamports=verdict.lamports, reason=reason)
+
+    @staticmethod
+    def _against(rule: CopyRule, followers: _Followers) -> NotCopied | None:
+        """What stands between this follower and this leader, whatever the leader buys."""
+        if followers.who.closes_a_cycle(rule.user_id, rule.leader_user_id):
+            return NotCopied("cycle", CIRCLE)
+        why = followers.withdrawn.get(rule.id)
+        return None if why is None else NotCopied("withdrawn", why)
 
     async def _followers(self, swap: LeaderSwap, rules: Sequence[CopyRule]) -> _Followers:
         now_ms = self.clock.now_ms()
@@ -179,6 +185,7 @@ class CopyDecisions:
                 rule.id: replace(one, drawdown_lamports=drawdown(results.get(rule.id, ())))
                 for rule, one in zip(rules, spent, strict=True)
             },
+            await withdrawn(self.store, rules),
         )
 
     async def _market(self, mint: str) -> Market | None:
@@ -195,14 +202,14 @@ class CopyDecisions:
         return None
 
     async def _leave(self, refused: Sequence[Copy], rules: Sequence[CopyRule]) -> None:
-        """A rule whose drawdown is too deep buys nothing more, and its user hears of it."""
+        """A rule whose drawdown is too deep, or whose leader allows it no more, buys nothing more; its user hears of it."""
         by_id = {rule.id: rule for rule in rules}
         for copy in refused:
-            rule = by_id[copy.rule_id]
-            why = f"the result is too far below its best: {copy.reason}"
-            after = replace(rule, state=RuleState.LEAVING, why=why, version=rule.version + 1)
-            if await self.store.move_copy_rule(after, copy_left_message(self.clock, after)):
-                log.info("copy_rule_leaves", rule=rule.id, reason=why)
+            if copy.code == "drawdown":
+                why = f"the result is too far below its best: {copy.reason}"
+                await leave(self.store, self.clock, by_id[copy.rule_id], why)
+            elif copy.code == "withdrawn":
+                await leave(self.store, self.clock, by_id[copy.rule_id], copy.reason)
 
     def _copy(self, rule: CopyRule, swap: LeaderSwap) -> Copy:
         return Copy(

@@ -10,7 +10,7 @@ import trio
 from bot.clock import Clock
 from bot.ports import Store
 from bot.trading.intent import Mode
-from bot.trading.reputation import ClosedTrade, Reputation, TraderSums, reputation_of, sums_of
+from bot.trading.reputation import Reputation, TraderSums, reputation_of, sums_of
 from bot.trading.trader import Trader
 
 DAYS = 90
@@ -21,12 +21,16 @@ FRESH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A trader, what he closed in the last `DAYS` days in one mode, what that says about him, and how many copy him now."""
+    """A trader, what he closed in the last `DAYS` days in one mode, what that says about him, and how many copy him now.
+
+    `copyable` says that he may be copied by his handle.
+    """
 
     trader: Trader
     sums: TraderSums
     reputation: Reputation
     followers: int = 0
+    copyable: bool = False
 
 
 @dataclass(slots=True)
@@ -66,11 +70,17 @@ class TraderBook:
         since_ms = self.clock.now_ms() - DAYS * 86_400_000
         closed = await self.store.closed_trades([one.user_id for one in traders], mode, since_ms, POSITIONS_EACH)
         followers = await self.store.followers([one.user_id for one in traders])
-        return [_standing(trader, closed[trader.user_id], followers.get(trader.user_id, 0)) for trader in traders]
-
-
-def _standing(trader: Trader, closed: Sequence[ClosedTrade], followers: int) -> Standing:
-    return Standing(trader, sums_of(closed), reputation_of(closed), followers)
+        settings = await self.store.many_settings([one.user_id for one in traders])
+        return [
+            Standing(
+                trader,
+                sums_of(closed[trader.user_id]),
+                reputation_of(closed[trader.user_id]),
+                followers.get(trader.user_id, 0),
+                trader.is_listed and trader.user_id in settings and settings[trader.user_id].copyable,
+            )
+            for trader in traders
+        ]
 
 
 def _place(standing: Standing) -> tuple[int, int]:

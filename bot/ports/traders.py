@@ -27,6 +27,9 @@ class TraderStore(Protocol):
     async def set_delisted(self, user_id: str, why: str, by: str, now_ms: int) -> bool:
         """Delist a user, or with an empty reason list him again; False for one who was never shown. It is audited."""
 
+    async def delisted_why(self, user_id: str) -> str:
+        """Why an admin has delisted a user, also one who is shown no more; empty for everybody else."""
+
     async def traders(self) -> list[Trader]:
         """Everybody who is shown, delisted ones too, in the order of their first showing."""
 

@@ -27,11 +27,11 @@ INSERT_RULE = """
 insert into copy_rules (
     id, code, user_id, wallet_id, mode, leader, leader_user_id, label, sizing, amount, trade_lamports, hour_lamports,
     day_lamports, token_lamports, leader_lamports, total_lamports, least_lamports, most_lamports, blocked, first_hour,
-    after_hour, drawdown_lamports, again, since, state, why, version, closed_at
+    after_hour, drawdown_lamports, again, since, state, why, version, closed_at, by_handle
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27, $28
+    $26, $27, $28, $29
 )
 """
 UPDATE_RULE = """
@@ -98,6 +98,7 @@ async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> b
         storable(rule.why),
         rule.version,
         rule.closed_at_ms,
+        rule.by_handle,
     )
     return True
 
@@ -133,6 +134,7 @@ def _rule(row: Row) -> CopyRule:
         mode=Mode(row["mode"]),
         leader=row["leader"],
         leader_user_id=row["leader_user_id"],
+        by_handle=row["by_handle"],
         label=row["label"],
         sizing=Sizing(row["sizing"]),
         amount=row["amount"],

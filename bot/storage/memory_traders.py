@@ -54,6 +54,11 @@ class MemoryTraders(MemoryTables):
         self._put_audit(by, DELISTED if why else LISTED, {"user": user_id, "why": why}, now_ms)
         return True
 
+    async def delisted_why(self, user_id: str) -> str:
+        await trio.lowlevel.checkpoint()
+        found = self._traders.get(user_id)
+        return "" if found is None else found.delisted_why
+
     async def traders(self) -> list[Trader]:
         await trio.lowlevel.checkpoint()
         return [one for one in self._traders.values() if one.handle]

@@ -29,6 +29,7 @@ UPDATE_SHARE = "update traders set share_bps = $2 where user_id = $1 and handle 
 UPDATE_DELISTED = "update traders set delisted_why = $2 where user_id = $1 returning seq"
 SELECT_TRADERS = "select * from traders where handle is not null order by seq"
 SELECT_TRADER = "select * from traders where user_id = $1 and handle is not null"
+SELECT_DELISTED = "select delisted_why from traders where user_id = $1"
 SELECT_BY_HANDLE = "select * from traders where handle = $1"
 SELECT_CLOSED_TRADES = """
 select
@@ -81,6 +82,10 @@ class Traders(Repository):
 
     async def set_delisted(self, user_id: str, why: str, by: str, now_ms: int) -> bool:
         return await self._database.write(_delist, user_id, why, by, now_ms)
+
+    async def delisted_why(self, user_id: str) -> str:
+        rows = await self._database.read(_rows, SELECT_DELISTED, user_id)
+        return rows[0]["delisted_why"] if rows else ""
 
     async def traders(self) -> list[Trader]:
         return [_trader(row) for row in await self._database.read(_rows, SELECT_TRADERS)]

@@ -19,18 +19,26 @@ _ENDS = {
 }
 
 
-def offer_text(rule: CopyRule, code: str) -> str:
-    """The card of a rule that begins once it is confirmed: everything that it may spend."""
+def offer_text(rule: CopyRule, code: str, share_bps: int) -> str:
+    """The card of a rule that begins once it is confirmed: everything that it may spend, and what its leader counts as his."""
     return "\n".join(
         [
             f"{mode_label(rule.mode.value)} Copy {rule.label} ({rule.leader})?",
             *_terms(rule),
+            *([_share(share_bps)] if share_bps else []),
             "Your own limits, pauses and budgets count too, and every copy has your exits. A copy comes after its leader: it pays"
             " another price, and may lose where he wins. Nobody promises a result.",
             "Within a minute:",
             f"  /confirm {code}",
             f"  /cancel {code}",
         ]
+    )
+
+
+def _share(share_bps: int) -> str:
+    return (
+        f"He counts {format_percent(share_bps)} of what you gain above your best so far as his; it is a figure, and no money"
+        " moves by it."
     )
 
 

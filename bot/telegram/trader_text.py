@@ -106,5 +106,20 @@ def trader_text(standing: Standing, mode: Mode, *, is_mine: bool) -> str:
             f"Counts {format_percent(trader.share_bps)} of what a follower gains above his best so far; only written"
             " down, no money moves by it."
         )
+    lines.append(_may_copy(standing, is_mine=is_mine))
     lines.append("This is you: /trader off shows you no more." if is_mine else PROMISE)
     return "\n".join(lines)
+
+
+def _may_copy(standing: Standing, *, is_mine: bool) -> str:
+    """Whether he lets himself be copied, and how, to himself and to others."""
+    handle = standing.trader.handle
+    if is_mine:
+        return (
+            f"Others may copy you by {handle}; /settings copyable off ends that."
+            if standing.copyable
+            else f"Nobody may copy you by {handle}; /settings copyable on allows it."
+        )
+    if standing.copyable:
+        return f"He may be copied: /copy_trader {handle} SOL shows what that may cost."
+    return "He does not let himself be copied."

@@ -79,8 +79,8 @@ class CopyFilter:
 class CopyRule:
     """One user copies one leader. `amount` is lamports for `fixed` and basis points for `percent`, 0 for `exact`.
 
-    `leader_user_id` is the user of this bot whose wallet `leader` is, None for an outside wallet. `version` goes up with each
-    change.
+    `leader_user_id` is the user of this bot whose wallet `leader` is, None for an outside wallet. `by_handle` says that he was
+    named by his public handle, and so is copied for as long as he allows it. `version` goes up with each change.
     """
 
     id: str
@@ -96,6 +96,7 @@ class CopyRule:
     filter: CopyFilter
     since_ms: int
     leader_user_id: str | None = None
+    by_handle: bool = False
     state: RuleState = RuleState.ACTIVE
     why: str = ""
     version: int = 0

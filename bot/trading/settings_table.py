@@ -298,7 +298,7 @@ SETTINGS: tuple[Setting, ...] = (
         "copyable",
         "copyable",
         Unit.SWITCH,
-        "let others copy what you buy and sell live, by your handle; they see the address of your wallet",
+        "let others copy what you buy and sell live, by the public handle of /trader on; they see your wallet's address",
     ),
     *_landing("buy", most_lamports=_FEE_MOST, unlanded="buys"),
     *_landing("sell", most_lamports=_SELL_FEE_MOST, unlanded="sales"),

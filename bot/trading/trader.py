@@ -46,6 +46,11 @@ def handle_of(typed: str) -> str:
     return handle
 
 
+def may_be_handle(typed: str) -> bool:
+    """Whether somebody can have meant a public handle by this; no address of the chain is as short."""
+    return _HANDLE.fullmatch(typed.removeprefix("@").lower()) is not None
+
+
 def likeness(handle: str) -> str:
     """What two handles share that look alike: nobody takes a handle that a reader takes for somebody else's."""
     for letters, alike in _ALIKE:

@@ -13,6 +13,7 @@ from bot.telegram.parsing import UsageError
 from bot.trading.copying import DUST_LAMPORTS, CopyCaps, CopyFilter, Sizing, fits
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.trader import Trader
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.users import Registrar
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
@@ -144,14 +145,16 @@ async def test_nobody_copies_himself_a_circle_or_somebody_who_does_not_let_him(
         bob = await registrar.ensure("bob", UserSettings())
         [wallet] = await talk.world.store.wallets(bob.id)
         await talk.asks(f"/copy_trader {own} 0.1", "nobody copies himself")
-        await talk.asks("/copy_trader bob 0.1", "is not a wallet address")
+        await talk.asks("/copy_trader bob 0.1", "there is no trader bob who shows his results")
         await talk.world.store.change_settings(bob.id, lambda stored: replace(stored, copyable=True), by=bob.id)
+        await talk.asks("/copy_trader bob 0.1", "there is no trader bob who shows his results")
+        assert await talk.world.store.open_profile(Trader(bob.id, "bob", talk.world.clock.now_ms()))
         await talk.asks("/copy_trader bob 5000", "is not between the least of")
         await talk.asks("/copy_trader @bob 0.1", f"Copy bob ({wallet.address})?")
         talk.press("Confirm")
         await talk.hears("You copy bob from now on")
         [rule] = await talk.world.store.copy_rules()
-        assert rule.leader_user_id == bob.id
+        assert (rule.leader_user_id, rule.by_handle) == (bob.id, True)
         assert fits(rule) == ""
         back = replace(
             rule, id="back", user_id=bob.id, wallet_id=wallet.id, leader=own, leader_user_id=rule.user_id, code="back"

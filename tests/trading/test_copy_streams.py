@@ -233,15 +233,15 @@ class Replay:
         copies = Counter((one.signature, one.rule_id) for one in self.store._copies.values())
         assert set(copies.values()) <= {1}
         counted = [one for one in self.signals if one.side is Side.BUY and one.quote_lamports >= DUST_LAMPORTS]
-        outside = {rule.id for rule in self.rules if rule.leader_user_id is None}
         decided = {signature for signature, _ in copies}
         for told in counted:
-            wanted = {rule.id for rule in self.rules if rule.leader == told.address} & outside
+            wanted = {rule.id for rule in self.rules if rule.leader == told.address}
             had = {rule_id for signature, rule_id in copies if signature == told.signature}
             assert had in (wanted, set()), told  # trading for show is nobody's
             assert had or told.both_sides or told.address not in LEADERS or self._churns(told), told
         assert not any(signature.startswith("dust") for signature in decided)
-        assert not any(rule_id.startswith("rule-circle") for _, rule_id in copies)
+        in_circles = [one for one in self.store._copies.values() if one.rule_id.startswith("rule-circle")]
+        assert {(one.state, one.code) for one in in_circles} <= {(CopyState.REFUSED, "cycle")}
         assert not self.desk.filled or max(self.desk.filled.values()) == 1
         by_id = {one.id: one for one in self.store._copies.values()}
         for copy_id, (before, sold) in self.sold.items():

@@ -11,6 +11,7 @@ from bot.clock import Clock
 from bot.commands import Command
 from bot.execution.copy_book import CopyBook, Fate
 from bot.execution.copy_news import percentiles
+from bot.execution.leader_permission import CIRCLE, withdrawn
 from bot.ports import Store, User, wallet_in
 from bot.telegram.chat import Handler, Incoming
 from bot.telegram.copy_text import begun_text, copy_line, latency_line, offer_text, rule_lines, stopped_text
@@ -25,6 +26,7 @@ from bot.trading.intent import Side
 from bot.trading.limits import Ceilings, trade_limit
 from bot.trading.offer import OFFER_MS, offer_code
 from bot.trading.strategy import Strategy
+from bot.trading.trader import Trader, may_be_handle
 from bot.trading.units import format_sol
 
 OFFERS_MAX = 1_000
@@ -52,7 +54,7 @@ class CopyHandlers:
         if len(arguments) < 2:
             raise wrong_usage(command)
         user = known(incoming)
-        leader, label, owner = await self._leader(user, arguments[0])
+        leader, label, owner, trader = await self._leader(user, arguments[0])
         terms = terms_of(arguments[1:])
         settings = await self.store.settings(user.id)
         limit = trade_limit(settings, self.ceilings(), Strategy.COPY)
@@ -78,6 +80,7 @@ class CopyHandlers:
             filter=terms.filter,
             since_ms=self.clock.now_ms(),
             leader_user_id=owner,
+            by_handle=trader is not None,
         )
         if wrong := fits(rule):
             raise UsageError(wrong)
@@ -86,7 +89,7 @@ class CopyHandlers:
         self._offers[user.id, rule.code] = rule
         while len(self._offers) > OFFERS_MAX:
             self._offers.popitem(last=False)
-        return offer_text(rule, rule.code)
+        return offer_text(rule, rule.code, 0 if trader is None else trader.share_bps)
 
     async def accept(self, user: User, code: str) -> str | None:
         """Begin what was offered under a code; None where nothing was."""
@@ -103,6 +106,8 @@ class CopyHandlers:
             return (
                 f"{label} You have left {rule.label} since that card. Nobody is copied by it; send the command again."
             )
+        if reason := await self._against(user, rule):
+            return f"{label} Nobody is copied by that card: {reason}."
         if not await self.book.begin(replace(rule, since_ms=now_ms)):
             return (
                 f"{label} You copy {rule.label} already, or {RULES_MAX} leaders, which is the most; /copies shows them."
@@ -161,37 +166,45 @@ class CopyHandlers:
     async def _mine(self, user: User, leader: str) -> CopyRule | None:
         return next((one for one in await self.store.copy_rules(user.id) if one.leader == leader), None)
 
-    async def _leader(self, user: User, named: str) -> tuple[str, str, str | None]:
-        """The wallet of a leader, what he is called, and the user of this bot that he is, if he is one.
+    async def _against(self, user: User, rule: CopyRule) -> str:
+        """What has come between a user and a leader since the card was made; empty where nothing has."""
+        if following(await self.store.copy_rules()).closes_a_cycle(user.id, rule.leader_user_id):
+            return CIRCLE
+        return (await withdrawn(self.store, [rule])).get(rule.id, "")
 
-        A user is found by his handle, a public one too, where he lets himself be copied; by the address of his wallet like
-        anybody else.
+    async def _leader(self, user: User, named: str) -> tuple[str, str, str | None, Trader | None]:
+        """The wallet of a leader, what he is called, the user of this bot that he is, if he is one, and his page if so named.
+
+        A user is found by his public handle where he lets himself be copied; by the address of his wallet like anybody else.
         """
-        other = await self._user_named(named.removeprefix("@"))
-        if other is not None and (await self.store.settings(other[0])).copyable:
-            live = [one for one in await self.store.wallets(other[0]) if one.mode.value == "live"]
-            if not live:
-                raise UsageError(f"{named} has no live wallet, and only live trades are copied")
-            leader, label = wallet_in(live, live[0].mode, Strategy.MANUAL).address, other[1]
+        trader = await self.store.trader_by_handle(named.removeprefix("@").lower())
+        if trader is not None:
+            leader, label = await self._wallet_of(trader), trader.handle
         else:
-            leader, label = key_of(named, "wallet"), short(named)
+            leader, label = _address(named), short(named)
             if reason := why_not_followed(leader):
                 raise UsageError(f"{leader} {reason}")
         owner = next((one.user_id for one in await self.store.wallets() if one.address == leader), None)
         if owner == user.id:
             raise UsageError("that is a wallet of your own; nobody copies himself")
         if following(await self.store.copy_rules()).closes_a_cycle(user.id, owner):
-            raise UsageError("he copies you, himself or through others; a circle of copies would trade with itself")
-        return leader, label, owner
+            raise UsageError(CIRCLE)
+        return leader, label, owner, trader
 
-    async def _user_named(self, handle: str) -> tuple[str, str] | None:
-        """The user of a public handle, or of the one that this bot calls him by, and that handle.
+    async def _wallet_of(self, trader: Trader) -> str:
+        """The live wallet that a trader who may be copied buys by hand from; raises UsageError for one who may not."""
+        if not trader.is_listed:
+            raise UsageError(f"an admin has delisted {trader.handle}: {trader.delisted_why}")
+        if not (await self.store.settings(trader.user_id)).copyable:
+            raise UsageError(f"{trader.handle} shows his results and does not let himself be copied")
+        live = [one for one in await self.store.wallets(trader.user_id) if one.mode.value == "live"]
+        if not live:
+            raise UsageError(f"{trader.handle} has no live wallet, and only live trades are copied")
+        return wallet_in(live, live[0].mode, Strategy.MANUAL).address
 
-        Raises UsageError for a trader whom an admin has delisted.
-        """
-        if (trader := await self.store.trader_by_handle(handle.lower())) is not None:
-            if not trader.is_listed:
-                raise UsageError(f"an admin has delisted {trader.handle}: {trader.delisted_why}")
-            return trader.user_id, trader.handle
-        user = await self.store.user_by_handle(handle)
-        return None if user is None else (user.id, user.handle)
+
+def _address(named: str) -> str:
+    """A wallet's address; what is too short for one was meant as a handle."""
+    if may_be_handle(named):
+        raise UsageError(f"there is no trader {named[:21]} who shows his results, and it is no wallet's address either")
+    return key_of(named, "wallet")

@@ -27,9 +27,11 @@ RETENTION_DAYS = 7
 NOBODY = "there is no trader of that handle who shows his results; /leaderboard lists them"
 SHOWN_NOW = (
     "From now on others see your closed positions as sums, your result by week, your reputation and how many follow"
-    " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. /settings copyable on lets"
-    " them copy you. /trader off ends it."
+    " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. Nobody copies you by it unless"
+    " you allow it with /settings copyable on. /trader off ends it."
 )
+HIDDEN_NOW = "You are shown no more."
+STILL_COPIED = " Those who copy you go on, and nobody begins to; /settings copyable off ends that too."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,7 @@ class TraderHandlers:
             case ("on", _):
                 return await self._open(user.id, arguments[1])
             case ("off",):
-                gone = await self.store.close_profile(user.id)
-                self.book.changed()
-                return "You are shown no more." if gone else "You are not shown to anybody."
+                return await self._hide(user.id)
             case ("share", share):
                 return await self._share(user.id, share)
         mode, words = _mode(arguments)
@@ -98,6 +98,14 @@ class TraderHandlers:
         self.book.changed()
         log.info("trader_shown", user=user_id)
         return SHOWN_NOW.format(handle=handle)
+
+    async def _hide(self, user_id: str) -> str:
+        gone = await self.store.close_profile(user_id)
+        self.book.changed()
+        if not gone:
+            return "You are not shown to anybody."
+        followers = await self.store.followers([user_id])
+        return HIDDEN_NOW + (STILL_COPIED if followers.get(user_id) else "")
 
     async def _share(self, user_id: str, typed: str) -> str:
         try:
