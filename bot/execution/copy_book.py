@@ -11,7 +11,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import Unavailable
-from bot.execution.leader_permission import leave_withdrawn
+from bot.execution.leader_permission import leave, withdrawn
 from bot.ports import Store, TrackedWallet
 from bot.trading.copying import RULES_MAX, Copy, CopyRule, CopyState, RuleState
 from bot.trading.intent import IN_FLIGHT, Side
@@ -74,7 +74,11 @@ class CopyBook:
 
     async def end_left(self) -> None:
         """Leave the leaders who allow it no more, and stop the rules that only followed theirs out and have nothing left."""
-        await leave_withdrawn(self.store, self.clock)
+        active = [rule for rule in await self.store.copy_rules() if rule.state is RuleState.ACTIVE]
+        gone = await withdrawn(self.store, active)
+        for rule in active:
+            if rule.id in gone:
+                await leave(self.store, self.clock, rule, gone[rule.id])
         for rule in await self.store.copy_rules():
             if rule.state is RuleState.LEAVING and not await self._open_mints(rule):
                 now_ms = self.clock.now_ms()

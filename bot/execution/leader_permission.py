@@ -47,12 +47,3 @@ async def leave(store: Store, clock: Clock, rule: CopyRule, why: str) -> None:
     after = replace(rule, state=RuleState.LEAVING, why=why, version=rule.version + 1)
     if await store.move_copy_rule(after, copy_left_message(clock, after)):
         log.info("copy_rule_leaves", rule=rule.id, reason=why)
-
-
-async def leave_withdrawn(store: Store, clock: Clock) -> None:
-    """Every rule whose leader allows it no more, also where he trades nothing by which it would be noticed."""
-    active = [rule for rule in await store.copy_rules() if rule.state is RuleState.ACTIVE]
-    gone = await withdrawn(store, active)
-    for rule in active:
-        if rule.id in gone:
-            await leave(store, clock, rule, gone[rule.id])

@@ -33,7 +33,7 @@ class FollowerCounts:
 
 class ShareStore(Protocol):
     async def book_shares(self, leader_id: str, now_ms: int) -> int:
-        """Write down the sales of all followers that are not yet, at the share of now; how many. Each sale is one row for ever.
+        """Write down the sales of all followers that are not yet, each at the share of its time; how many. A row stays for ever.
 
         Sales count that are two minutes old, of live positions that a copy of this leader opened. Raises LookupError for an
         unknown user.

@@ -11,17 +11,20 @@ from bot.trading.trader import Trader
 
 
 class TraderStore(Protocol):
-    async def open_profile(self, trader: Trader) -> bool:
-        """Show a user under a handle, or under another one than before; False, changing nothing, where it is taken.
+    async def open_profile(self, trader: Trader, now_ms: int) -> bool:
+        """Show a user under a handle, or under another one than before; False, changing nothing, where he does not get it.
 
-        A handle that looks like somebody else's is taken too. Whoever is delisted stays so, and whoever was shown before
-        keeps his share. Raises LookupError for an unknown user.
+        He gets none that somebody else has had, or that looks like one of those, and HANDLES_MAX in all. Whoever is delisted
+        stays so, and whoever was shown before keeps his share. Raises LookupError for an unknown user.
         """
 
-    async def close_profile(self, user_id: str) -> bool:
-        """Show a user no more; False for one who was not shown. That he is delisted is remembered."""
+    async def close_profile(self, user_id: str, now_ms: int) -> bool:
+        """Show a user no more; False for one who was not shown. That he is delisted is remembered, and his handle stays his."""
 
-    async def set_share(self, user_id: str, share_bps: int) -> bool:
+    async def handles(self, user_id: str) -> list[str]:
+        """The handles that are a user's, shown or not, oldest first."""
+
+    async def set_share(self, user_id: str, share_bps: int, now_ms: int) -> bool:
         """His part of what followers gain from now on; False for one who is not shown."""
 
     async def set_delisted(self, user_id: str, why: str, by: str, now_ms: int) -> bool:

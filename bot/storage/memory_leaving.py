@@ -11,6 +11,7 @@ from bot.storage.memory_tables import MemoryTables
 from bot.trading.copying import RuleState
 from bot.trading.position import PositionState
 from bot.trading.standing import StandingState
+from bot.trading.trader import unnamed
 
 
 class MemoryLeaving(MemoryTables):
@@ -35,6 +36,9 @@ class MemoryLeaving(MemoryTables):
         for key in [key for key in self._tracked if key[0] == user_id]:
             del self._tracked[key]
         self._traders.pop(user_id, None)
+        for alike in [alike for alike, (_, owner) in self._handles.items() if owner == user_id]:
+            del self._handles[alike]
+            self._handles[unnamed(alike)] = ("", "")
         for number in [row.number for row in self._ratings.values() if row.rating.user_id == user_id]:
             del self._ratings[number]
         self._auto_plans.pop(user_id, None)

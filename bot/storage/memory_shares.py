@@ -21,16 +21,20 @@ class MemoryShares(MemoryTables):
     async def book_shares(self, leader_id: str, now_ms: int) -> int:
         await trio.lowlevel.checkpoint()
         self._user(leader_id)
-        trader = self._traders.get(leader_id)
-        rate = trader.share_bps if trader is not None and trader.handle else 0
         sales = [sale for sale in self._copied_sales(leader_id) if sale.at_ms <= now_ms - SETTLES_MS]
         new = [sale for sale in sales if sale.intent.id not in self._shares]
         for sale in new:
             follower = sale.intent.request.user_id
             before = next((row.after for row in self._pair(leader_id, follower)), ShareState())
-            after, _ = shared(before, sale.realized_lamports, rate)
+            after, _ = shared(before, sale.realized_lamports, self._share_at(leader_id, sale.at_ms))
             self._shares[sale.intent.id] = ShareRow(leader_id, follower, after)
         return len(new)
+
+    def _share_at(self, leader_id: str, at_ms: int) -> int:
+        """The share that a leader counted at a moment; 0 before the first, and while he is not shown."""
+        rates = self._trader_shares.get(leader_id, {})
+        since_ms = max((since_ms for since_ms in rates if since_ms <= at_ms), default=None)
+        return 0 if since_ms is None else rates[since_ms]
 
     def _pair(self, leader_id: str, follower_id: str) -> list[ShareRow]:
         """The rows of a pair, the newest first."""

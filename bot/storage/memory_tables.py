@@ -152,6 +152,8 @@ class MemoryTables:
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._tokens: dict[str, Token] = {}
         self._traders: dict[str, Trader] = {}
+        self._handles: dict[str, tuple[str, str]] = {}  # by likeness, with whose it is; nobody's once he has left
+        self._trader_shares: dict[str, dict[int, int]] = {}  # by user, from when on
         self._ratings: dict[int, Remark] = {}  # by number
         self._rating_number = 0
         self._awards: dict[str, list[Award]] = {}  # by user

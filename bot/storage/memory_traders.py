@@ -12,32 +12,49 @@ from bot.storage.rules import storable
 from bot.storage.trader_rules import DELISTED, LISTED
 from bot.trading.intent import Mode, Side
 from bot.trading.reputation import ClosedTrade
-from bot.trading.trader import Trader, likeness
+from bot.trading.trader import HANDLES_MAX, Trader, likeness, unnamed
 
 
 class MemoryTraders(MemoryTables):
     """See `TraderStore`. One who is shown no more keeps his row, with an empty handle."""
 
-    async def open_profile(self, trader: Trader) -> bool:
+    async def open_profile(self, trader: Trader, now_ms: int) -> bool:
         await trio.lowlevel.checkpoint()
         self._user(trader.user_id)
         alike = likeness(trader.handle)
-        others = [one for one in self._traders.values() if one.user_id != trader.user_id and one.handle]
-        if any(likeness(one.handle) == alike for one in others):
+        _, owner = self._handles.get(alike, (trader.handle, trader.user_id))
+        if owner != trader.user_id or unnamed(alike) in self._handles:
             return False
+        others = [one for one, (_, user_id) in self._handles.items() if user_id == trader.user_id and one != alike]
+        if len(others) >= HANDLES_MAX:
+            return False
+        self._handles[alike] = (trader.handle, trader.user_id)
         before = self._traders.get(trader.user_id)
-        self._traders[trader.user_id] = (
-            replace(trader, delisted_why="") if before is None else replace(before, handle=trader.handle)
-        )
+        shown = replace(trader, delisted_why="") if before is None else replace(before, handle=trader.handle)
+        self._traders[trader.user_id] = shown
+        self._counts(trader.user_id, shown.share_bps, now_ms)
         return True
 
-    async def close_profile(self, user_id: str) -> bool:
+    async def close_profile(self, user_id: str, now_ms: int) -> bool:
         await trio.lowlevel.checkpoint()
-        return self._put_trader(user_id, lambda one: replace(one, handle=""))
+        is_done = self._put_trader(user_id, lambda one: replace(one, handle=""))
+        if is_done:
+            self._counts(user_id, 0, now_ms)
+        return is_done
 
-    async def set_share(self, user_id: str, share_bps: int) -> bool:
+    async def handles(self, user_id: str) -> list[str]:
         await trio.lowlevel.checkpoint()
-        return self._put_trader(user_id, lambda one: replace(one, share_bps=share_bps))
+        return [handle for handle, owner in self._handles.values() if owner == user_id]
+
+    async def set_share(self, user_id: str, share_bps: int, now_ms: int) -> bool:
+        await trio.lowlevel.checkpoint()
+        is_done = self._put_trader(user_id, lambda one: replace(one, share_bps=share_bps))
+        if is_done:
+            self._counts(user_id, share_bps, now_ms)
+        return is_done
+
+    def _counts(self, user_id: str, share_bps: int, since_ms: int) -> None:
+        self._trader_shares.setdefault(user_id, {})[since_ms] = share_bps
 
     def _put_trader(self, user_id: str, change: Callable[[Trader], Trader]) -> bool:
         before = self._traders.get(user_id)

@@ -12,10 +12,18 @@ from bot.storage.users import LOCK_USER
 from bot.trading.profit_share import ShareState, shared
 from bot.trading.rewards import SETTLES_MS
 
-SELECT_RATE = "select share_bps from traders where user_id = $1 and handle is not null"
 # A position belongs to the copy that opened it: of its first buy.
 SELECT_UNBOOKED = """
-select sales.intent_id, sales.user_id, sales.realized_lamports, sales.block_time as at
+select
+    sales.intent_id, sales.user_id, sales.realized_lamports, sales.block_time as at,
+    coalesce(
+        (
+            select trader_shares.share_bps from trader_shares
+            where trader_shares.user_id = $1 and trader_shares.since <= sales.block_time
+            order by trader_shares.since desc
+            limit 1
+        ), 0
+    ) as share_bps
 from trades as sales
 inner join positions on sales.position_id = positions.id
 inner join lateral (
@@ -109,14 +117,13 @@ async def _rows(connection: asyncpg.Connection, query: str, *args: str | int | l
 async def _book(connection: asyncpg.Connection, leader_id: str, now_ms: int) -> int:
     if await connection.fetchval(LOCK_USER, leader_id) is None:
         raise no_user(leader_id)
-    rate = await connection.fetchval(SELECT_RATE, leader_id) or 0
     states = {
         row["follower_id"]: ShareState(row["total_lamports"], row["high_water_lamports"], int(row["weighed"]))
         for row in await connection.fetch(SELECT_STATES, leader_id)
     }
     sales = await connection.fetch(SELECT_UNBOOKED, leader_id, now_ms - SETTLES_MS)
     for sale in sales:
-        follower, result = sale["user_id"], sale["realized_lamports"]
+        follower, result, rate = sale["user_id"], sale["realized_lamports"], sale["share_bps"]
         after, share = shared(states.get(follower, ShareState()), result, rate)
         states[follower] = after
         await connection.execute(

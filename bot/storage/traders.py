@@ -13,11 +13,25 @@ from bot.storage.trader_rules import DELISTED, LISTED
 from bot.storage.users import LOCK_USER
 from bot.trading.intent import Mode
 from bot.trading.reputation import ClosedTrade
-from bot.trading.trader import Trader, likeness
+from bot.trading.trader import HANDLES_MAX, Trader, likeness, unnamed
 
 # What two people want at once only one of them gets; the other one's statement changes nothing.
-TAKEN = "select 1 from traders where likeness = $1 and user_id <> $2"
-LOCK_HANDLES = "lock table traders in share row exclusive mode"
+TAKEN = "select 1 from trader_handles where likeness = any($1::text[]) and user_id is distinct from $2"
+COUNT_HANDLES = "select count(*) from trader_handles where user_id = $1 and likeness <> $2"
+LOCK_HANDLES = "lock table trader_handles in share row exclusive mode"
+UPSERT_HANDLE = """
+insert into trader_handles (likeness, handle, user_id, taken_at) values ($1, $2, $3, $4)
+on conflict (likeness) do update set handle = excluded.handle
+"""
+SELECT_HANDLES = "select handle from trader_handles where user_id = $1 order by taken_at, handle"
+UPSERT_SHARE = """
+insert into trader_shares (user_id, since, share_bps) select user_id, $2, $3 from traders where user_id = $1
+on conflict (user_id, since) do update set share_bps = excluded.share_bps
+"""
+UPSERT_KEPT_SHARE = """
+insert into trader_shares (user_id, since, share_bps) select user_id, $2, share_bps from traders where user_id = $1
+on conflict (user_id, since) do update set share_bps = excluded.share_bps
+"""
 UPSERT_TRADER = """
 insert into traders (user_id, handle, likeness, share_bps, opened_at) values ($1, $2, $3, $4, $5)
 on conflict (user_id) do update set handle = excluded.handle, likeness = excluded.likeness
@@ -71,14 +85,17 @@ order by closed.closed_at, closed.seq
 class Traders(Repository):
     """Implements `TraderStore`."""
 
-    async def open_profile(self, trader: Trader) -> bool:
-        return await self._database.write(_open, trader)
+    async def open_profile(self, trader: Trader, now_ms: int) -> bool:
+        return await self._database.write(_open, trader, now_ms)
 
-    async def close_profile(self, user_id: str) -> bool:
-        return await self._database.write(_changed, HIDE_TRADER, user_id)
+    async def close_profile(self, user_id: str, now_ms: int) -> bool:
+        return await self._database.write(_close, user_id, now_ms)
 
-    async def set_share(self, user_id: str, share_bps: int) -> bool:
-        return await self._database.write(_changed, UPDATE_SHARE, user_id, share_bps)
+    async def handles(self, user_id: str) -> list[str]:
+        return [row["handle"] for row in await self._database.read(_rows, SELECT_HANDLES, user_id)]
+
+    async def set_share(self, user_id: str, share_bps: int, now_ms: int) -> bool:
+        return await self._database.write(_set_share, user_id, share_bps, now_ms)
 
     async def set_delisted(self, user_id: str, why: str, by: str, now_ms: int) -> bool:
         return await self._database.write(_delist, user_id, why, by, now_ms)
@@ -115,18 +132,32 @@ async def _rows(connection: asyncpg.Connection, query: str, *args: str | int | l
     return rows
 
 
-async def _changed(connection: asyncpg.Connection, query: str, *args: str | int) -> bool:
-    return await connection.fetchval(query, *args) is not None
+async def _close(connection: asyncpg.Connection, user_id: str, now_ms: int) -> bool:
+    if await connection.fetchval(HIDE_TRADER, user_id) is None:
+        return False
+    await connection.execute(UPSERT_SHARE, user_id, now_ms, 0)
+    return True
 
 
-async def _open(connection: asyncpg.Connection, trader: Trader) -> bool:
+async def _set_share(connection: asyncpg.Connection, user_id: str, share_bps: int, now_ms: int) -> bool:
+    if await connection.fetchval(UPDATE_SHARE, user_id, share_bps) is None:
+        return False
+    await connection.execute(UPSERT_SHARE, user_id, now_ms, share_bps)
+    return True
+
+
+async def _open(connection: asyncpg.Connection, trader: Trader, now_ms: int) -> bool:
     if await connection.fetchval(LOCK_USER, trader.user_id) is None:
         raise no_user(trader.user_id)
     await connection.execute(LOCK_HANDLES)
     alike = likeness(trader.handle)
-    if await connection.fetchval(TAKEN, alike, trader.user_id) is not None:
+    if await connection.fetchval(TAKEN, [alike, unnamed(alike)], trader.user_id) is not None:
         return False
+    if await connection.fetchval(COUNT_HANDLES, trader.user_id, alike) >= HANDLES_MAX:
+        return False
+    await connection.execute(UPSERT_HANDLE, alike, trader.handle, trader.user_id, now_ms)
     await connection.execute(UPSERT_TRADER, trader.user_id, trader.handle, alike, trader.share_bps, trader.opened_at_ms)
+    await connection.execute(UPSERT_KEPT_SHARE, trader.user_id, now_ms)
     return True
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
 from bot.trading.units import AmountError
 
 SHARE_MAX_BPS = 3_000
+HANDLES_MAX = 3  # that one user has ever had; nobody else gets any of them
 WHY_MAX = 200
 _HANDLE = re.compile(r"[a-z][a-z0-9_]{2,19}")
 _RESERVED = frozenset(
@@ -56,3 +58,8 @@ def likeness(handle: str) -> str:
     for letters, alike in _ALIKE:
         handle = handle.replace(letters, alike)
     return handle
+
+
+def unnamed(alike: str) -> str:
+    """What is kept of the likeness of a handle whose user has left the bot: enough to refuse it, and no name."""
+    return f"left:{hashlib.sha256(alike.encode()).hexdigest()}"

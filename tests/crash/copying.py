@@ -6,6 +6,7 @@ import trio
 
 from bot.execution.copy_book import Fate
 from bot.trading.copying import CopyCaps, CopyFilter, CopyRule, Sizing
+from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.crash.stage import SPEND_LAMPORTS, Doom, Scenario, Stage
 from tests.whole.virtual import until
@@ -23,7 +24,7 @@ SELLS = (
 WIDE = CopyCaps(*(6 * [100 * LAMPORTS_PER_SOL]))
 
 
-async def _follow(stage: Stage, drawdown_lamports: int = LAMPORTS_PER_SOL) -> None:
+async def _follow(stage: Stage, drawdown_lamports: int = LAMPORTS_PER_SOL, trader: str | None = None) -> None:
     """A token, and a leader whom the user copies from now on; the rule of an earlier life goes on."""
     await stage.new_token()
     stage.crowd._trader(LEADER)
@@ -43,11 +44,18 @@ async def _follow(stage: Stage, drawdown_lamports: int = LAMPORTS_PER_SOL) -> No
             caps=WIDE,
             filter=CopyFilter(least_lamports=0, drawdown_lamports=drawdown_lamports, again=True),
             since_ms=stage.world.clock.now_ms(),
-            leader_user_id="somebody else",
+            leader_user_id=trader or "somebody else",
+            by_handle=trader is not None,
         )
         assert await stage.living.hunt.copies.book.begin(rule)
     scanners = stage.living.hunt.followed.scanners
     await until(lambda: leader in scanners and scanners[leader].look.checked_at_ms > 0, within_s=60)
+
+
+async def _follow_a_trader(stage: Stage) -> None:
+    """One whom the user named by his handle, and who allows it."""
+    trader, _ = await stage.world.user("molly", UserSettings(copyable=True))
+    await _follow(stage, trader=trader.id)
 
 
 async def _leader_buys(stage: Stage) -> None:
@@ -91,10 +99,11 @@ _DECIDED = Doom("CopyDecisions._decide: store.decide_copies (2)", after=True)
 
 COPYING = (
     Scenario("copied buy", _follow, _leader_buys, only=(*BUYS, *DECIDES)),
+    Scenario("copied buy of a trader", _follow_a_trader, _leader_buys, only=("withdrawn",)),
     Scenario("copied sale", _hold_a_copy, _leader_sells, only=SELLS),
     Scenario("bait for copies", _follow, _dust, only=("CopyDecisions._decide",)),
     Scenario(
         "boot with a copy that is late", _follow, _leader_buys, _DECIDED, down_s=40, only=("CopyOrders._not_ordered",)
     ),
-    Scenario("copy beyond its drawdown", _lost, _leader_buys, only=("CopyDecisions._leave",)),
+    Scenario("copy beyond its drawdown", _lost, _leader_buys, only=("leave",)),
 )

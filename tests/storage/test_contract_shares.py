@@ -13,8 +13,10 @@ from bot.trading.intent import Context, Mode
 from bot.trading.rewards import SETTLES_MS
 from bot.trading.trader import Trader
 from tests.storage.storage_samples import NOW_MS, buy, enrol, fill_of, sell, sent, settled
+from tests.storage.test_contract_books import BLOCK_MS
 from tests.storage.test_contract_copies import copy_of, rule_of, signal
 
+EARLY_MS = BLOCK_MS - 1
 LATER_MS = NOW_MS + SETTLES_MS
 COST = 410
 FEES = 10
@@ -49,8 +51,8 @@ async def copied(store: Store, wallet: Wallet, rule: CopyRule, name: str, *quote
 
 async def test_each_sale_of_a_copied_position_is_booked_once_above_the_best_so_far(store: Store) -> None:
     leader = await enrol(store, "leader")
-    assert await store.open_profile(Trader(leader.user_id, "molly", NOW_MS))
-    assert await store.set_share(leader.user_id, 1_000)
+    assert await store.open_profile(Trader(leader.user_id, "molly", NOW_MS), EARLY_MS)
+    assert await store.set_share(leader.user_id, 1_000, EARLY_MS)
     ada, rule = await follows(store, "ada", leader.user_id)
     bob, bobs = await follows(store, "bob", leader.user_id)
     await copied(store, ada, rule, "a", COST + FEES + 1_000)
@@ -64,18 +66,19 @@ async def test_each_sale_of_a_copied_position_is_booked_once_above_the_best_so_f
         ShareSums(bob.user_id, 1, -100, 0, 0),
     ]
     await copied(store, ada, rule, "d", COST + FEES + 350)
-    assert await store.set_share(leader.user_id, 2_000)
+    assert await store.set_share(leader.user_id, 2_000, BLOCK_MS + 1)  # after the sale, which is not written down yet
+    assert await store.close_profile(leader.user_id, BLOCK_MS + 2)
     assert await store.book_shares(leader.user_id, LATER_MS) == 1
     [adas, _] = await store.share_sums(leader.user_id)
-    assert adas == ShareSums(ada.user_id, 3, 1_050, 1_050, 110)
+    assert adas == ShareSums(ada.user_id, 3, 1_050, 1_050, 105)
     with pytest.raises(LookupError):
         await store.book_shares("u-nobody", NOW_MS)
 
 
 async def test_a_position_sold_in_parts_has_a_row_for_each_and_the_share_of_the_whole(store: Store) -> None:
     leader = await enrol(store, "leader")
-    await store.open_profile(Trader(leader.user_id, "molly", NOW_MS))
-    await store.set_share(leader.user_id, 1_000)
+    await store.open_profile(Trader(leader.user_id, "molly", NOW_MS), EARLY_MS)
+    await store.set_share(leader.user_id, 1_000, EARLY_MS)
     ada, rule = await follows(store, "ada", leader.user_id)
     await copied(store, ada, rule, "a", 500, 500)
     assert await store.book_shares(leader.user_id, LATER_MS) == 2

@@ -148,7 +148,7 @@ async def test_nobody_copies_himself_a_circle_or_somebody_who_does_not_let_him(
         await talk.asks("/copy_trader bob 0.1", "there is no trader bob who shows his results")
         await talk.world.store.change_settings(bob.id, lambda stored: replace(stored, copyable=True), by=bob.id)
         await talk.asks("/copy_trader bob 0.1", "there is no trader bob who shows his results")
-        assert await talk.world.store.open_profile(Trader(bob.id, "bob", talk.world.clock.now_ms()))
+        assert await talk.world.store.open_profile(Trader(bob.id, "bob", 0), talk.world.clock.now_ms())
         await talk.asks("/copy_trader bob 5000", "is not between the least of")
         await talk.asks("/copy_trader @bob 0.1", f"Copy bob ({wallet.address})?")
         talk.press("Confirm")

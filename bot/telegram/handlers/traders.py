@@ -18,7 +18,7 @@ from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.trader_pictures import TraderPictures, board_picture
 from bot.telegram.trader_text import counts_text, leaderboard_text, shares_text, trader_text
 from bot.trading.intent import Mode
-from bot.trading.trader import SHARE_MAX_BPS, Trader, handle_of
+from bot.trading.trader import HANDLES_MAX, SHARE_MAX_BPS, Trader, handle_of
 from bot.trading.units import AmountError, format_percent, parse_percent
 
 log = structlog.get_logger()
@@ -30,7 +30,7 @@ SHOWN_NOW = (
     " you, under the handle {handle}; they see no address, no Telegram name, and no single trade. Nobody copies you by it unless"
     " you allow it with /settings copyable on. /trader off ends it."
 )
-HIDDEN_NOW = "You are shown no more."
+HIDDEN_NOW = "You are shown no more. The handle stays yours, and nobody else gets it."
 STILL_COPIED = " Those who copy you go on, and nobody begins to; /settings copyable off ends that too."
 
 
@@ -93,14 +93,21 @@ class TraderHandlers:
             handle = handle_of(typed)
         except AmountError as error:
             raise UsageError(str(error)) from None
-        if not await self.store.open_profile(Trader(user_id, handle, self.clock.now_ms())):
+        now_ms = self.clock.now_ms()
+        if not await self.store.open_profile(Trader(user_id, handle, now_ms), now_ms):
+            mine = await self.store.handles(user_id)
+            if len(mine) >= HANDLES_MAX:
+                raise UsageError(
+                    f"{handle} is not yours: you have had {HANDLES_MAX} handles, which is the most; take one of"
+                    f" {', '.join(mine)}"
+                )
             raise UsageError(f"{handle} is taken, or looks like one that is; choose another handle")
         self.book.changed()
         log.info("trader_shown", user=user_id)
         return SHOWN_NOW.format(handle=handle)
 
     async def _hide(self, user_id: str) -> str:
-        gone = await self.store.close_profile(user_id)
+        gone = await self.store.close_profile(user_id, self.clock.now_ms())
         self.book.changed()
         if not gone:
             return "You are not shown to anybody."
@@ -114,8 +121,7 @@ class TraderHandlers:
             raise UsageError(str(error)) from None
         if share_bps > SHARE_MAX_BPS:
             raise UsageError(f"a share is at most {format_percent(SHARE_MAX_BPS)}")
-        await self.store.book_shares(user_id, self.clock.now_ms())  # what was sold before is at the share of before
-        if not await self.store.set_share(user_id, share_bps):
+        if not await self.store.set_share(user_id, share_bps, self.clock.now_ms()):
             raise UsageError("you are not shown to anybody; /trader on HANDLE first")
         self.book.changed()
         return (
