@@ -86,7 +86,8 @@ class InFlight:
     _hint: trio.Event = field(default_factory=trio.Event)
     stuck: dict[str, Stuck] = field(default_factory=dict)  # by signature, what the database refuses again and again
     _outcomes: Counter[str] = field(default_factory=Counter)  # by wallet
-    _ended: OrderedDict[str, None] = field(default_factory=OrderedDict)  # signatures that had their outcome lately
+    endings: int = 0  # how many attempts have had their outcome
+    _ended: OrderedDict[str, int] = field(default_factory=OrderedDict)  # those of them lately, by signature, numbered
 
     def follow(self, followed: Followed) -> None:
         """Follow an attempt; one that is followed already keeps its send time and evidence.
@@ -265,12 +266,13 @@ class InFlight:
         if intent.request.side is Side.SELL and intent.request.position_id is not None:
             self._exits[intent.request.position_id] = intent
 
-    def has_ended(self, signature: str) -> bool:
-        """Whether these bytes had their outcome lately."""
-        return signature in self._ended and signature not in self._followed
+    def has_ended(self, signature: str, after: int = 0) -> bool:
+        """Whether these bytes had their outcome lately, `after` so many endings."""
+        return self._ended.get(signature, 0) > after and signature not in self._followed
 
     def _forget(self, signature: str) -> Followed | None:
-        self._ended[signature] = None
+        self.endings += 1
+        self._ended[signature] = self.endings
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
         followed = self._followed.pop(signature, None)

@@ -39,8 +39,11 @@ OFF_THE_ROAD = {
 }
 # "function: what is awaited" -> why it is no crash point of its own.
 NO_POINT = {
-    "Confirmer.round: trio.open_nursery": "waits for the steps of orders, whose awaits are listed themselves",
-    "Confirmer._steps_of: at_once": "waits for its turn; its step has not begun",
+    "Rounds._turn: lock": "waits for another step of the same order; its own has not begun",
+    "Rounds._steps_of: self._turn(intent_id)": "waits for its turn; its step has not begun",
+    "Rounds._steps_of: self._at_once": "waits for its turn; its step has not begun",
+    "Rounds._search: self._searches": "waits for its turn; nothing has been asked",
+    "Rounds._search: self._turn(followed.intent.id)": "waits for its turn; what was found is asked for again",
     "Confirmer._settle: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
     "Finality._watched_again: self.settled": "starts a monitor from the position's row, which the reconciler does as well",
     "LedgerAudit.foreign: self.history.transactions": "reads the chain",

@@ -37,7 +37,7 @@ LEFT_BY = {
 NOT_HERE = (
     "BorneOut._second",  # a price that nobody pushed decides something
     "BorneOut._looks",  # endpoints contradict each other
-    "Confirmer._ask_history",  # nothing has landed for 150 blocks
+    "Confirmer.search",  # nothing has landed for 150 blocks
     "Confirmer._tell_unknown",  # the same
     "Confirmer._expire",
     "LandedAfterAll.take_up",  # endpoints lied about an order until it was given up
