@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,6 +16,7 @@ from bot.execution.copy_book import CopyBook
 from bot.execution.copy_decisions import CopyDecisions
 from bot.execution.copy_orders import CopyOrders, lanes_of
 from bot.trading.copying import Copy
+from bot.trading.intent import Side
 from bot.trading.leader_swap import LeaderSwap
 
 log = structlog.get_logger()
@@ -33,6 +35,7 @@ class CopyTrader:
     decisions: CopyDecisions
     orders: CopyOrders
     tracking_changed: Callable[[], Awaitable[None]]
+    rehearsed: Callable[[Sequence[Copy]], AbstractAsyncContextManager[None]]
     book: CopyBook = field(init=False)
     _woken: trio.Event = field(default_factory=trio.Event)
     _reads_owed: bool = True
@@ -83,6 +86,7 @@ class CopyTrader:
 
     def _take(self, lanes: trio.Nursery, copies: Sequence[Copy]) -> None:
         """Put copies behind those of their wallet and token, each once."""
+        buyers = dict[str, list[Copy]]()  # by token the first of each lane that begins with a buy
         for lane, mine in lanes_of(copies).items():
             new = [copy for copy in mine if copy.id not in self._known]
             self._known.update(copy.id for copy in new)
@@ -90,8 +94,19 @@ class CopyTrader:
                 self._lanes[lane].extend(new)
             elif new:
                 self._lanes[lane] = deque(new)
-                lanes.start_soon(self._serve, lane)
+                if new[0].side is Side.BUY:
+                    buyers.setdefault(new[0].mint, []).append(new[0])
+                else:
+                    lanes.start_soon(self._serve, lane)
         self.decisions.look.owed = len(self._known)
+        for buys in buyers.values():
+            lanes.start_soon(self._serve_buyers, buys)
+
+    async def _serve_buyers(self, buys: Sequence[Copy]) -> None:
+        """What all of them would ask the chain is asked once, before the first is ordered."""
+        async with self.rehearsed(buys), trio.open_nursery() as lanes:
+            for lane in lanes_of(buys):
+                lanes.start_soon(self._serve, lane)
 
     async def _serve(self, lane: Lane) -> None:
         waiting = self._lanes[lane]

@@ -30,7 +30,7 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.withdrawals import Withdrawals
 from bot.ports import Preview, Snipe, Submitted, UserStore, Wallet
 from bot.trading.failures import order_failure
-from bot.trading.intent import Context, Intent, IntentState, Side, TradeRequest
+from bot.trading.intent import FORESEEN, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
 
@@ -141,12 +141,12 @@ class ExecutorDesk:
         return answer
 
     async def _wallet_of(self, request: TradeRequest) -> Wallet:
-        """A wallet never changes: that of an exit or a snipe is asked for once.
+        """A wallet never changes: that of an exit, a snipe or a copy is asked for once.
 
         Other entries ask each time, while nothing has begun yet.
         """
         known = self._wallets.get(request.wallet_id)
-        waits = request.side is Side.SELL or request.context is Context.SNIPER
+        waits = request.side is Side.SELL or request.context in FORESEEN
         if known is not None and known.user_id == request.user_id and waits:
             return known
         wallets = {wallet.id: wallet for wallet in await self.store.wallets(request.user_id)}

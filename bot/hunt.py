@@ -38,11 +38,11 @@ from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
 from bot.execution.copy_decisions import CopyDecisions
 from bot.execution.copy_orders import CopyOrders
+from bot.execution.copy_rehearsal import CopyRehearsal
 from bot.execution.early_buyers import EarlyBuyers
 from bot.execution.entry_model import EntryModel
 from bot.execution.leader_swaps import LeaderSwaps
 from bot.execution.opinion_book import OpinionBook
-from bot.execution.policy import Policy
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
@@ -80,11 +80,14 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
         raise Unavailable(f"the hunt is being started again ({error}); it looks itself who should hunt") from error
 
 
-def copy_trader(turns: StandingTurns, policy: Policy, tracking_changed: Callable[[], Awaitable[None]]) -> CopyTrader:
+def copy_trader(
+    turns: StandingTurns, rehearser: Rehearser, tracking_changed: Callable[[], Awaitable[None]]
+) -> CopyTrader:
     """Who copies leaders; it stands on the same ports as standing orders do."""
+    policy = rehearser.pipeline.policy
     decisions = CopyDecisions(turns.store, turns.chain, turns.clock, lambda: policy.ceilings.min_trade_lamports)
     orders = CopyOrders(turns.store, turns.desk, turns.in_flight, turns.clock, decisions.look)
-    return CopyTrader(decisions, orders, tracking_changed)
+    return CopyTrader(decisions, orders, tracking_changed, CopyRehearsal(turns.store, rehearser).rehearsed)
 
 
 @dataclass(slots=True, repr=False)
@@ -138,7 +141,7 @@ class Hunt:
         self.swaps.listen(self.standings.swapped)
         self.swaps.listen(self.auto.swapped)
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
-        self.copies = copy_trader(self.turns, self.rehearser.pipeline.policy, self.tracking_changed)
+        self.copies = copy_trader(self.turns, self.rehearser, self.tracking_changed)
         self.swaps.listen(self.copies.on_swap)
 
     def starts(self) -> dict[str, Start]:

@@ -19,7 +19,7 @@ from bot.ports import Chain, Wallet, WalletBalances
 from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
 from bot.trading.exits import AT_ANY_PRICE
 from bot.trading.failures import order_failure
-from bot.trading.intent import Context, Mode, Side, TradeRequest
+from bot.trading.intent import FORESEEN, Context, Mode, Side, TradeRequest
 from bot.trading.limits import UserSettings, checks_tokens, effective_floor, entry_slippage_bps
 from bot.trading.own_impact import as_met
 from bot.trading.pool import Pool
@@ -234,16 +234,16 @@ class Quoting:
         return BorneOut(self.chain, self.prices, self.clock)
 
     def _told(self, request: TradeRequest) -> Venue | None:
-        """The reserves of a curve that its latest event told, young enough for a sniper to buy by without asking again.
+        """The reserves that were told last, young enough for a foreseen entry to buy by without asking again.
 
         What was polled since has to be the same within the slippage, so that no endpoint's word alone makes a bound.
         """
-        if request.context is not Context.SNIPER:
+        if request.context not in FORESEEN:
             return None
         point = self.prices.latest(request.mint)
         if point is None or point.is_late or self.clock.now_ms() - point.seen_at_ms > self.policy.price_max_age_ms:
             return None
-        if not isinstance(point.venue, Curve) or point.venue.complete:
+        if isinstance(point.venue, Route) or (isinstance(point.venue, Curve) and point.venue.complete):
             return None
         is_known = self._borne_out.is_known(request.mint, point.venue, request.slippage_bps)
         return point.venue if is_known else None

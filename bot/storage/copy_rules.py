@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncpg
 
 from bot.ports import OutboxMessage
-from bot.storage.database import Repository, Row
+from bot.storage.database import Database, Repository, Row
 from bot.storage.outbox import put_message
+from bot.storage.read_together import ReadTogether
 from bot.storage.rules import no_wallet, storable
 from bot.storage.standing import LOCK_OWNER
 from bot.trading.copying import CopyCaps, CopyFilter, CopyRule, RuleState, Sizing
 from bot.trading.intent import Mode
 
 SELECT_RULE = "select * from copy_rules where id = $1"
+SELECT_SOME_RULES = "select * from copy_rules where id = any($1::text[])"
 COUNT_RULES = """
 select count(*) as rules, count(*) filter (where leader = $2) as of_this_leader
 from copy_rules
@@ -44,12 +46,18 @@ returning id
 class CopyRules(Repository):
     """Implements the part of `CopyStore` that is about rules."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._rules_read = ReadTogether(self._some_rules)
+
     async def place_copy_rule(self, rule: CopyRule, *, most: int) -> bool:
         return await self._database.write(_place, rule, most)
 
     async def copy_rule(self, rule_id: str) -> CopyRule | None:
-        rows = await self._database.read(_one, rule_id)
-        return _rule(rows[0]) if rows else None
+        return await self._rules_read.read(rule_id)
+
+    async def _some_rules(self, rule_ids: list[str]) -> dict[str, CopyRule]:
+        return {row["id"]: _rule(row) for row in await self._database.read(_some, rule_ids)}
 
     async def copy_rules(self, user_id: str | None = None, leader: str | None = None) -> list[CopyRule]:
         return [_rule(row) for row in await self._database.read(_all, user_id, leader)]
@@ -103,8 +111,8 @@ async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> b
     return True
 
 
-async def _one(connection: asyncpg.Connection, rule_id: str) -> list[Row]:
-    rows: list[Row] = await connection.fetch(SELECT_RULE, rule_id)
+async def _some(connection: asyncpg.Connection, rule_ids: list[str]) -> list[Row]:
+    rows: list[Row] = await connection.fetch(SELECT_SOME_RULES, rule_ids)
     return rows
 
 

@@ -39,6 +39,9 @@ class Context(StrEnum):
     AUTOMATED = "automated"
 
 
+FORESEEN = frozenset({Context.SNIPER, Context.COPY_TRADE})  # many want one token at once: what they ask is asked before
+
+
 class Protection(StrEnum):
     """Which routes may see the bytes before they land.
 

@@ -21,6 +21,7 @@ from bot.interpreter import tune_interpreter
 from tests.bench.admin import admin
 from tests.bench.analysis import analysis
 from tests.bench.backtest import backtest
+from tests.bench.copies import copies
 from tests.bench.crowd import crowd
 from tests.bench.entry import entry
 from tests.bench.flatten import flatten
@@ -64,6 +65,7 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "entry": entry,
     "launch": launch,
     "launch_alone": launch_alone,
+    "copies": copies,
     "flatten": flatten,
     "tenants": tenants,
     "storage": storage,

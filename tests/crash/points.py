@@ -27,6 +27,7 @@ OFF_THE_ROAD = {
     "exit_funds.py": "who cannot pay for his sales is told under an id of the day; a crash before it leaves it to the next life",
     "protocol_check.py": "looks at layouts and simulates beside the road; it writes nothing and signs nothing",
     "rehearsal.py": "asks and simulates beside the road while a token is watched; it writes nothing and signs nothing",
+    "copy_rehearsal.py": "asks and simulates beside the road before copies are ordered; it writes nothing and signs nothing",
     "chat_saying.py": "replies are told, not owed; what is owed stands in the outbox",
     "chat_doing.py": "a command that a crash ends is in the inbox and done by the next start; its order begins behind its key",
     "chat_secrets.py": "a secret that was shown is deleted by the next life; tests/telegram/test_telegram_security.py kills one",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import trio
 
+from bot.chain.transport import Transport
 from bot.execution.copy_book import CopyBook
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import CopyTold, Wallet
@@ -16,8 +17,11 @@ from bot.trading.limits import UserSettings
 from bot.trading.position import Position
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
+from tests.chain.chain_doubles import InProcessTransport
 from tests.whole.crowd import Crowd
 from tests.whole.virtual import World, make_world, open_for_entries, running_bot
+
+Door = Callable[[InProcessChain, str, int], Transport]
 
 LEADER = 7
 TENTH = LAMPORTS_PER_SOL // 10
@@ -121,9 +125,10 @@ class CopyScene:
 
 
 @asynccontextmanager
-async def copy_scene(seed: int) -> AsyncIterator[CopyScene]:
-    """An open bot and a leader with SOL."""
+async def copy_scene(seed: int, door: Door = InProcessTransport) -> AsyncIterator[CopyScene]:
+    """An open bot and a leader with SOL; `door` is how the bot reaches its endpoints."""
     world = make_world(InProcessChain(seed=seed))
+    world.door = door
     crowd = Crowd(world.chain)
     for trader in (1, 2, LEADER):
         crowd._trader(trader)
