@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bot.profile_argument import add_profile
+
 
 def add_backup(verbs: Any) -> list[argparse.ArgumentParser]:
     """The verb with what it does; the caller adds what every verb has to each."""
@@ -18,7 +20,7 @@ def add_backup(verbs: Any) -> list[argparse.ArgumentParser]:
     restore.add_argument("file", metavar="FILE", help="a backup")
     for one in (create, check, restore):
         one.add_argument("--config", metavar="FILE", help="the bot's settings file")
-        one.add_argument("--profile", choices=("local", "paper", "live"), default="local")
+        add_profile(one)
     return [create, check, restore]
 
 

@@ -20,6 +20,7 @@ from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
+from bot.profile_argument import add_profile
 from bot.status_text import status_text
 from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
 from bot.trace_text import diag_text, trace_text
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     run = verbs.add_parser("run", help="run the bot (profile local by default: no key and no network needed)")
-    run.add_argument("--profile", choices=("local", "paper", "live"), default="local")
+    add_profile(run)
     run.add_argument("--config", metavar="FILE", help="settings file; every key is checked before anything starts")
     run.add_argument(
         "--market", metavar="PATH", help="replay a recorded market, a file or a folder, on the local chain"

@@ -29,6 +29,7 @@ from bot.storage.cluster import program_folders
 from bot.storage.dump import is_empty
 from bot.storage.halt_file import HaltFile
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
+from bot.vault_door import OUTSIDE, place_of_vault
 
 FREE_WARN, FREE_BAD = 2_000_000_000, 200_000_000
 HANDLES_WANTED = 4_096
@@ -119,6 +120,10 @@ def _supervision(profile: str) -> Finding:
 
 
 def _master_key(chosen: settings.Settings, directory: Path, profile: Profile) -> Finding:
+    if place_of_vault(chosen.vault, is_local=profile.is_local) == OUTSIDE:
+        return Finding(
+            "master key", Verdict.OK, "a vault that runs by itself has it; keep a copy apart from the backups"
+        )
     file, own = chosen.wallets.master_key_file, directory / "master.key"
     if file is None and KEY_VARIABLE not in os.environ and profile.is_local and not own.exists():
         return Finding("master key", Verdict.OK, "profile local makes one at its first start")

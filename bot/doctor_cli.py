@@ -8,13 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bot.profile_argument import add_profile
+
 
 def add_doctor(verbs: Any) -> argparse.ArgumentParser:
     """The verb, to which the caller adds what every verb has."""
     verb: argparse.ArgumentParser = verbs.add_parser(
         "doctor", help="every precondition of a bot, a line each, with the cure; it changes nothing"
     )
-    verb.add_argument("--profile", choices=("local", "paper", "live"), default="local")
+    add_profile(verb)
     verb.add_argument("--config", metavar="FILE", help="the bot's settings file")
     return verb
 

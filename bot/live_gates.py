@@ -22,7 +22,7 @@ from bot.ramp import LIVE_FILE, LiveFile, ramped, share_bps
 from bot.start import Options
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, format_sol
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
-from bot.vault_door import INSIDE, place_of_vault
+from bot.vault_door import INSIDE, OUTSIDE, place_of_vault
 
 DRILL_AT_MOST = timedelta(days=7)
 MOST_LAMPORTS = LAMPORTS_PER_SOL  # D-12: live starts from one SOL a trade
@@ -35,7 +35,8 @@ class LiveFacts:
     """What this start would run live with. What could not be found out is None, with its reason in the text beside it.
 
     `hosts` are those of the endpoints, without credentials; `genesis_trouble` says why nobody told the genesis hash. `began`
-    is the day of the first live start on this data directory, None before it.
+    is the day of the first live start on this data directory, None before it. `key_is_outside`: a vault that runs by itself
+    has the master key, and is asked for its id when it is reached.
     """
 
     is_root: bool
@@ -52,6 +53,7 @@ class LiveFacts:
     began: date | None
     confirmation: str
     has_signing_policy: bool
+    key_is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,16 @@ def _machine(facts: LiveFacts) -> tuple[Gate, ...]:
         ),
         Gate(
             "master_key",
-            key is not None,
-            facts.key_trouble or f"key {key}",
+            key is not None or facts.key_is_outside,
+            "a vault that runs by itself has it, and says its id when it is reached"
+            if facts.key_is_outside
+            else facts.key_trouble or f"key {key}",
             f"name a file with one line, key-id:base64 of 32 bytes, in wallets.master_key_file, or set {KEY_VARIABLE}",
         ),
         Gate(
             "own_key",
             key is None or not key.startswith(LOCAL_PREFIX),
-            f"its id is {key}" if key else "there is none to look at",
+            f"its id is {key}" if key else "there is none to look at here",
             f"make another key: an id that begins with {LOCAL_PREFIX} is profile local's",
         ),
         Gate(
@@ -214,7 +218,8 @@ def _today(clock: Clock) -> date:
 
 def _facts(options: Options, clock: Clock, environment: Mapping[str, str], began: date | None) -> LiveFacts:
     chosen = options.settings
-    key_id, key_trouble = _key(chosen, environment)
+    place = place_of_vault(chosen.vault, is_local=False)
+    key_id, key_trouble = (None, "") if place == OUTSIDE else _key(chosen, environment)
     genesis_hash, genesis_trouble = _genesis(chosen)
     return LiveFacts(
         is_root=os.geteuid() == 0,
@@ -231,7 +236,8 @@ def _facts(options: Options, clock: Clock, environment: Mapping[str, str], began
         today=_today(clock),
         began=began,
         confirmation=chosen.live.confirm,
-        has_signing_policy=place_of_vault(chosen.vault, is_local=False) != INSIDE,
+        has_signing_policy=place != INSIDE,
+        key_is_outside=place == OUTSIDE,
     )
 
 

@@ -14,8 +14,8 @@ fail() { echo "install: $*" >&2; exit 1; }
 [ -f deploy/install.sh ] || fail "run it in the folder of the checkout"
 [ ! -e "$CURRENT" ] || [ -L "$CURRENT" ] || fail "$CURRENT is a folder of an older installation; see deploy/README.md, Upgrade"
 command -v systemctl > /dev/null || fail "there is no systemd here"
-"$PYTHON" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 with venv is needed; apt install python3-venv"
-command -v make > /dev/null || fail "make is needed; apt install make"
+"$PYTHON" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 with venv is needed: apt install python3-venv"
+command -v make > /dev/null || fail "make is needed: apt install make"
 getent -s systemd passwd root > /dev/null 2>&1 || echo "install: apt install libnss-systemd, unless DATABASE_URL names a server: PostgreSQL wants its user to have a name"
 
 VERSION=${1:-$(git rev-parse --short HEAD)}
@@ -38,6 +38,5 @@ install -d -m 700 /etc/trading-bot /etc/credstore
 [ -e /etc/trading-bot/environment ] || (umask 077; cp "$TARGET/deploy/environment.example" /etc/trading-bot/environment)
 
 echo "installed $(readlink -f "$CURRENT"). Next:"
-echo "  1. read and edit /etc/trading-bot/environment (profile, endpoints, database)"
-echo "  2. put the credentials into /etc/credstore: deploy/README.md, The master key"
-echo "  3. systemctl enable --now trading-bot"
+echo "  1. a rehearsal with toy money needs nothing more: systemctl enable --now trading-bot"
+echo "  2. for paper and live: deploy/README.md, from The master key on"

@@ -28,7 +28,7 @@ if [ ! -x "$NEW/.venv/bin/bot" ]; then
     make -s -C "$NEW" install PYTHON="$PYTHON"
     (cd "$NEW" && .venv/bin/python -m compileall -q bot actors)
 fi
-"$NEW/.venv/bin/bot" supervision check
+"$NEW/.venv/bin/bot" supervision check > /dev/null
 
 use() {
     ln -sfn "$1" "$CURRENT.next" && mv -T "$CURRENT.next" "$CURRENT"
@@ -38,15 +38,23 @@ use() {
     systemctl daemon-reload
 }
 
-# `systemctl restart` of a unit of Type=notify returns when the bot is ready, or fails.
-restarted() { timeout "$READY_WITHIN_S" systemctl restart trading-bot && systemctl is-active --quiet trading-bot; }
+# What runs beside the bot speaks with it and is of the same version. The dashboard is not waited for.
+UNITS=trading-bot
+! systemctl is-active --quiet trading-bot-vault || UNITS="trading-bot-vault $UNITS"
+
+# `systemctl restart` of units of Type=notify returns when they are ready, or fails.
+restarted() {
+    # shellcheck disable=SC2086 # one word a unit
+    timeout "$READY_WITHIN_S" systemctl restart $UNITS && systemctl is-active --quiet trading-bot || return 1
+    systemctl --no-block try-restart trading-bot-web
+}
 
 use "$NEW"
 began=$(date +%s)
 if restarted; then
     echo "upgrade: $VERSION runs"
 else
-    echo "upgrade: $VERSION was not ready within $READY_WITHIN_S s; going back to $OLD. Its last words:" >&2
+    echo "upgrade: $VERSION did not become ready; going back to $OLD. Its last words:" >&2
     journalctl -u trading-bot -o cat -n 5 >&2 || true
     use "$OLD"
     restarted || fail "the old version does not start either: journalctl -u trading-bot -n 50, runbooks/README.md"

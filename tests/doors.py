@@ -31,7 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.recorder",
     ),
     ("actors",),
-    ("bot.settings", "bot.logs", "bot.paths", "bot.status_text", "bot.trace_text"),
+    ("bot.settings", "bot.logs", "bot.paths", "bot.profile_argument", "bot.status_text", "bot.trace_text"),
     ("bot.app",),
     ("bot.backtest",),
     ("bot.bar",),

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import structlog
@@ -285,8 +286,15 @@ def _is_postmaster(pid: int, data: Path) -> bool:
     """Whether a process is a server of this data directory, which is where it works, whatever path it was given."""
     process = Path(f"/proc/{pid}")
     try:
-        program = (process / "cmdline").read_bytes().split(b"\0", 1)[0]
-        return program.endswith(b"postgres") and (process / "cwd").samefile(data)
+        program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
+        if not program.endswith(b"postgres"):
+            return False
+        try:
+            return (process / "cwd").samefile(data)
+        except PermissionError:
+            # Units with user namespaces of their own see no more of each other's processes than the command line.
+            given = dict(pairwise(arguments)).get(b"-D")
+            return given is not None and Path(os.fsdecode(given)).samefile(data)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 

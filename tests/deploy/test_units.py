@@ -83,7 +83,27 @@ def test_the_bot_and_its_vault_are_one_made_up_user_and_share_no_directory() -> 
     assert "PrivateNetwork=yes" in vault
 
 
-@pytest.mark.parametrize("name", ["install.sh", "upgrade.sh", "setup-postgresql.sh"])
+def test_every_unit_that_reads_settings_or_the_bots_directory_is_the_bots_user_and_none_chooses_a_profile() -> None:
+    """One line of /etc/trading-bot/environment chooses it for all; a backup or a vault of another profile knows other keys."""
+    for name in SERVICES:
+        lines = lines_of(name)
+        [start] = [line for line in lines if line.startswith("ExecStart=")]
+        assert "--profile" not in start
+        if f"{INSTALLED}/.venv/bin/bot " in start:
+            assert "User=trading-bot" in lines
+            assert name == "trading-bot-web.service" or "EnvironmentFile=-/etc/trading-bot/environment" in lines
+
+
+def test_the_dashboard_is_on_loopback_alone_and_outlives_its_bot() -> None:
+    lines = lines_of("trading-bot-web.service")
+    assert {"IPAddressDeny=any", "IPAddressAllow=localhost", "MemoryDenyWriteExecute=yes", "Restart=on-failure"} <= set(
+        lines
+    )
+    assert not [line for line in lines if line.startswith(("Requires=", "BindsTo=", "PartOf="))]
+    assert not [line for line in lines if "master-key" in line]
+
+
+@pytest.mark.parametrize("name", ["install.sh", "upgrade.sh", "setup-postgresql.sh", "as-unit.sh"])
 def test_a_script_parses_stops_at_the_first_failure_and_refuses_what_it_cannot_do(name: str, tmp_path: Path) -> None:
     script = ROOT / "deploy" / name
     assert script.stat().st_mode & 0o111

@@ -62,6 +62,13 @@ def test_each_gate_fails_alone_and_names_its_cure(name: str, changed: dict[str, 
     assert "\n" not in failed.line
 
 
+def test_a_master_key_that_a_vault_by_itself_holds_is_not_looked_for_here() -> None:
+    found = gates(replace(READY, master_key_id=None, key_is_outside=True))
+    assert all(gate.holds for gate in found)
+    (key,) = [gate for gate in found if gate.name == "master_key"]
+    assert "a vault that runs by itself has it" in key.line
+
+
 @pytest.mark.parametrize("drilled_on", [None, date(2026, 10, 1)])
 def test_a_bot_that_ran_live_before_is_not_kept_from_its_positions_by_an_old_drill(drilled_on: date | None) -> None:
     found = gates(replace(READY, drilled_on=drilled_on, began=date(2026, 11, 1)))

@@ -69,6 +69,33 @@ def test_what_is_advice_elsewhere_is_asked_for_where_money_moves(tmp_path: Path)
     assert bad >= {"telegram", "endpoints"}
 
 
+def test_a_master_key_that_a_vault_by_itself_holds_is_not_looked_for_here(tmp_path: Path) -> None:
+    config = (
+        f'[wallets]\nmaster_key_file = "{tmp_path}/none"\n[vault]\nrun = "outside"\nsocket = "{tmp_path}/vault.sock"\n'
+    )
+    key = found(tmp_path, "live", config)["master key"]
+    assert key.verdict is Verdict.OK and "a vault that runs by itself" in key.found
+
+
+def test_the_profile_of_a_verb_is_the_given_one_else_that_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def endpoints(*arguments: str) -> str:
+        main(["doctor", "--data-dir", str(tmp_path), *arguments])
+        return next(line for line in capsys.readouterr().out.splitlines() if " endpoints: " in line)
+
+    tmp_path.chmod(0o700)
+    own = "profile local brings a chain of its own"
+    assert own in endpoints()
+    monkeypatch.setenv("BOT_PROFILE", "live")
+    assert own not in endpoints() and own in endpoints("--profile", "local")
+    monkeypatch.setenv("BOT_PROFILE", "lively")
+    with pytest.raises(SystemExit):
+        main(["doctor", "--data-dir", str(tmp_path)])
+    assert "'lively' is no profile, neither here nor in BOT_PROFILE" in capsys.readouterr().err
+    assert own in endpoints("--profile", "local"), "what is not asked for refuses nothing"
+
+
 def test_the_verb_prints_a_line_each_and_ends_with_one_where_something_is_bad(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
