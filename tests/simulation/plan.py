@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from random import Random
 
 from bot.trading.limits import FLATTEN, HOLD, Ceilings, UserSettings
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from tests.simulation.events import Event, Kind
+from tests.simulation.plan_doings import BEGINS_S, CREATOR, TRADERS, TROUBLE_S, breakouts, followers, owners
 
-BEGINS_S, TROUBLE_S = 4.0, 60.0
-TRADERS = tuple(range(2, 22))
-CREATOR = 1
 ENDPOINTS = ("all", "rpc-2", "rpc-3")  # rpc-1 is for the people, the market and the checkers
 LIES = ("stale", "empty", "genesis")
 WEATHER = ("skip-slots", "fail-tx", "cut-logs", "reorder")
@@ -49,73 +47,6 @@ RESTARTED = (
 )
 
 
-class Kind(Enum):
-    """What happens. The numbers that go with it are those of `Event`."""
-
-    LAUNCH = auto()
-    CROWD_BUYS = auto()
-    CROWD_SELLS = auto()
-    BUY = auto()
-    SELL = auto()
-    STANDS = auto()  # the user has an order wait for a price, or come again
-    TAKES_BACK = auto()  # he takes the newest of those back
-    REPEAT = auto()  # the user sends his last order once more
-    PANIC = auto()
-    PAUSE = auto()
-    RESUME = auto()
-    OPERATOR_PAUSES = auto()
-    OPERATOR_RESUMES = auto()
-    OPERATOR_FLATTENS = auto()
-    REARM = auto()
-    CHAIN_FAULT = auto()
-    LIE = auto()  # of one endpoint, or of both at once
-    OUTSIDE_IN = auto()  # somebody sends SOL to a user's wallet
-    OUTSIDE_OUT = auto()  # somebody who has a user's key sends SOL away
-    OUTSIDE_SALE = auto()  # somebody who has a user's key sells a share of what he holds of a token
-    OPENS_ACCOUNT = auto()  # a trader opens an account of a token for a user, who then has it empty
-    ACKNOWLEDGES = auto()  # the user says that it was he
-    RESTART = auto()  # an operator starts a part of the bot again
-    BUG_AT_CALL = auto()  # an actor raises at a call of the money path, or hangs there for a while
-    FORK = auto()  # the network takes the newest slots back
-    STORE_AWAY = auto()
-    STORE_LOSES_ANSWERS = auto()
-    STORE_HANGS = auto()
-    STORE_IS_FULL = auto()  # its reads are answered, its writes are not taken
-    JOURNAL_IS_FULL = auto()
-    KILL = auto()
-    COMPLETES = auto()
-    SELLS_IN_POOL = auto()
-    CRASH = auto()
-    CRASH_AT_CALL = auto()
-    CRASH_AT_APPEND = auto()  # of the journal: before, after or in the middle of a record
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happens `at_s` seconds after the start. Which of the other fields count depends on the kind.
-
-    `amount` is lamports of a buy, basis points of a sale or of a fresh curve's price, milliseconds of a delay, slots of a
-    fork, or the number of a call or a record. `lost_percent` of what a fork takes back never lands again.
-    """
-
-    at_s: float
-    kind: Kind
-    user: int = 0
-    token: int = 0
-    trader: int = 0
-    amount: int = 0
-    lasts_s: float = 0.0
-    name: str = ""
-    endpoint: str = "all"
-    path: tuple[str, ...] = ()
-    lost_percent: int = 0
-
-    def __str__(self) -> str:
-        left = {"at_s", "kind"}
-        told = [f"{name}={getattr(self, name)}" for name in self.__slots__ if name not in left and getattr(self, name)]
-        return f"{self.at_s:6.2f} s {self.kind.name.lower()} {' '.join(told)}"
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One world. Everything breaks before `TROUBLE_S`; after that the bot must put itself in order."""
@@ -144,6 +75,9 @@ def plan_of(seed: int) -> Plan:
     events += _weather(Random(f"{seed}/weather"))
     events += _standing(Random(f"{seed}/standing"), len(users), tokens)
     events += _creator(Random(f"{seed}/creator"), [event for event in events if event.kind is Kind.LAUNCH])
+    events += breakouts(Random(f"{seed}/breakouts"), len(users), tokens)
+    events += followers(Random(f"{seed}/chosen leaders"), len(users), tokens)
+    events += owners(Random(f"{seed}/second factors"), len(users))
     users = tuple(_more_settings(Random(f"{seed}/settings {number}"), one) for number, one in enumerate(users))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 

@@ -30,7 +30,7 @@ from bot.chain.swaps import PumpWallets
 from bot.clock import Clock, virtual_clock
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
-from bot.ports import Chain, SealedKey, Store, Vault
+from bot.ports import Chain, SealedKey, Store, Vault, Wallet
 from bot.storage.memory_halt import MemoryHalt
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.spool import SpooledStore
@@ -66,11 +66,16 @@ class PastFaults(InProcessTransport):
 
 
 class SeededVault(LocalVault):
-    """The vault, with keys that follow from a seed."""
+    """The vault, with keys that follow from a seed, and a clock that may be ahead of the others'."""
 
     def __init__(self, seed: int, clock: Clock) -> None:
-        super().__init__(MASTER_KEY, guard(clock, address_delay_ms=0))
+        self.ahead_ms = 0
+        own = Clock(lambda: clock.now_ms() + self.ahead_ms, clock.new_id)
+        super().__init__(MASTER_KEY, guard(own, address_delay_ms=0, export_delay_ms=0))
         self._seed, self._made = seed, 0
+
+    def is_frozen(self, wallet: Wallet) -> bool:
+        return self._book.is_frozen(wallet.user_id, wallet.address)
 
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         await trio.lowlevel.checkpoint()
@@ -84,6 +89,7 @@ class SeededVault(LocalVault):
 class DoorWorld(World):
     """A world whose adapters are seen through the life of the moment."""
 
+    vault: SeededVault = field(kw_only=True)
     life: Life = field(default_factory=Life)
     halt_file: MemoryHalt = field(default_factory=MemoryHalt)
     spooled: SpooledStore | None = None
