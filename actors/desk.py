@@ -24,6 +24,7 @@ from actors.runtime import (
 )
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.closings import Closings
+from bot.execution.hours import Asked
 from bot.execution.lanes import executor_of, exit_lane
 from bot.execution.look_ahead import LookAhead
 from bot.execution.pipeline import Pipeline
@@ -58,6 +59,7 @@ class ExecutorDesk:
     executors: Callable[[], Supervisor]
     rescue: Callable[[], Supervisor]
     child: Callable[[str, Executor], ChildSpec]
+    asked: Asked = field(default_factory=Asked)
     _closed: set[str] = field(default_factory=set)
     _wallets: dict[str, Wallet] = field(default_factory=dict)
 
@@ -69,14 +71,14 @@ class ExecutorDesk:
         if refused := self.pipeline.refused_now(request):
             await trio.lowlevel.checkpoint()
             return await self._unless_known(request, refused)
-        return await self._turn(request, Trade(request, rung))
+        return self.asked.noted(request, await self._turn(request, Trade(request, rung)))
 
     async def snipe(self, request: TradeRequest, snipe: Snipe) -> Submitted | Refused:
         """The same for a sniper, whose run is written with the intent."""
         if refused := self.pipeline.refused_now(request):
             await trio.lowlevel.checkpoint()
             return refused
-        return await self._turn(request, Trade(request, FIRST_RUNG, snipe))
+        return self.asked.noted(request, await self._turn(request, Trade(request, FIRST_RUNG, snipe)))
 
     async def again(self, intent: Intent, rung: Rung) -> Submitted | Refused:
         """A turn of the same executor, so that a token never has two signers of its sales."""

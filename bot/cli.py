@@ -257,7 +257,7 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "train":
             return run_training(arguments, directory)
         case "export":
-            return export(control_socket(directory), arguments.what, arguments.file, arguments.user)
+            return export(control_socket(directory), arguments.what, arguments.file, arguments.user, arguments.days)
         case "doctor":
             return run_doctor(arguments, directory)
         case "backup":

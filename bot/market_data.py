@@ -8,6 +8,7 @@ from typing import Any
 from actors.daily_report import DailyReport
 from actors.dollar_keeper import DollarKeeper
 from actors.hearsay_keeper import HearsayKeeper
+from actors.hour_watch import HourWatch
 from actors.market_analyst import MarketAnalyst
 from actors.picture_drawer import PictureDrawer
 from actors.price_historian import PriceHistorian
@@ -20,6 +21,7 @@ from bot.execution.analysis_book import AnalysisBook
 from bot.execution.dollar_book import DollarBook
 from bot.execution.entry_model import EntryModel
 from bot.execution.hearsay_book import HearsayBook
+from bot.execution.hours import Asked
 from bot.execution.price_book import PriceBook
 from bot.execution.social_book import SocialBook
 from bot.ports import PricePoint, Snapshot
@@ -34,7 +36,7 @@ MOVED_SHOWN = 3  # columns of a model that look otherwise than in training
 class MarketData:
     """Takes what the stream tells and what polling reads."""
 
-    def __init__(self, adapters: Adapters, prices: PriceBook, alert: Callable[[Alert], None]) -> None:
+    def __init__(self, adapters: Adapters, prices: PriceBook, alert: Callable[[Alert], None], asked: Asked) -> None:
         recording, clock, rules = adapters.recording, adapters.clock, adapters.market_rules.history
         self.recorder = None if recording is None else Recorder(recording, clock, alert)
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
@@ -47,6 +49,7 @@ class MarketData:
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self._report = DailyReport(adapters.store, clock)
+        self._hours = HourWatch(adapters.store, clock, asked, adapters.chain.health, alert)
         self.drawer = None if begin is None else PictureDrawer(begin)
         self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)
 
@@ -123,5 +126,6 @@ class MarketData:
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
             "daily_report": self._report.run,
+            "hour_watch": self._hours.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,
         }

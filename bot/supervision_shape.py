@@ -54,6 +54,7 @@ STATIC = (
     "picture_drawer",
     "position_cards",
     "daily_report",
+    "hour_watch",
     "hearsay_keeper",
 )
 MESSAGES = frozenset({"launch_watcher", "executor", "sniper", "auto_trader"})

@@ -167,7 +167,7 @@ class TradingBot:
         self.fallback = FallbackMonitor(
             store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell, borne
         )
-        self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
+        self.market = MarketData(self.adapters, self.prices, self.alerts.tell, self.desk.asked)
         self.hunt = self._hunt(borne)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()

@@ -56,6 +56,7 @@ FIXED = {
     "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),
     "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),
     "picture_drawer": ("the drawing of pictures", "trading goes on; answers come without their pictures"),
+    "hour_watch": ("the comparison of hours", "trading goes on; an unusual hour and what a day came to are told later"),
     "daily_report": ("the reports of days and weeks", "trading goes on; /profit has what they say"),
     "position_cards": ("the cards of positions", "trading goes on; cards show what was so before"),
     "hearsay_keeper": (

@@ -38,7 +38,7 @@ def level_of(alert: Alert) -> Level:
     """What is urgent is critical; the end of something is good to know; the rest wants to be looked at."""
     if alert.urgent:
         return Level.CRITICAL
-    return Level.INFO if alert.turn is Turn.ENDS else Level.WARNING
+    return Level.INFO if alert.turn is Turn.ENDS or alert.is_news else Level.WARNING
 
 
 @dataclass(frozen=True, slots=True)

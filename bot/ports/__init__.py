@@ -55,6 +55,7 @@ from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Set
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
+from bot.ports.measures import HourMeasure, MeasureStore
 from bot.ports.news import ChainNews, NewsHealth, NewsListener
 from bot.ports.notes import (
     Allowance,
@@ -172,6 +173,7 @@ __all__ = [
     "FollowerCounts",
     "Gate",
     "Hearsay",
+    "HourMeasure",
     "InboxStore",
     "IntentStore",
     "KeyExport",
@@ -190,6 +192,7 @@ __all__ = [
     "MakeMessage",
     "MakeReversal",
     "MarketRecording",
+    "MeasureStore",
     "Messenger",
     "MintWord",
     "ModeSums",

@@ -110,6 +110,7 @@ class EndpointHealth:
     `lag_slots` is None before its first answer.
     `credit_left` is None where no monthly budget is set; `spent` says that what is left of it is for exits alone.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
+    `answered` and `failed` count the questions since the start that it answered, and that it did not.
     `methods_left_alone` has a sentence for each method that fails there while others answer; it is not asked for those.
     """
 
@@ -128,6 +129,8 @@ class EndpointHealth:
     latency_ms: int | None = None
     error_bps: int = 0
     methods_left_alone: tuple[str, ...] = ()
+    answered: int = 0
+    failed: int = 0
 
 
 class Chain(Protocol):

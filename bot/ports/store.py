@@ -19,6 +19,7 @@ from bot.ports.inbox import InboxStore
 from bot.ports.intents import IntentStore
 from bot.ports.leaving import LeavingStore
 from bot.ports.ledger import LedgerStore
+from bot.ports.measures import MeasureStore
 from bot.ports.notes import NoteStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
@@ -116,6 +117,7 @@ class Store(
     StoryStore,
     FlattenStore,
     ConfigStore,
+    MeasureStore,
     ProgramStore,
     Protocol,
 ):

@@ -28,6 +28,7 @@ from bot.storage.memory_inbox import MemoryInbox
 from bot.storage.memory_key_exports import MemoryKeyExports
 from bot.storage.memory_leaving import MemoryLeaving
 from bot.storage.memory_ledger import MemoryLedger
+from bot.storage.memory_measures import MemoryMeasures
 from bot.storage.memory_notes import MemoryNotes
 from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
@@ -305,6 +306,7 @@ class MemoryStore(
     MemoryStories,
     MemoryFlattens,
     MemoryConfigs,
+    MemoryMeasures,
     MemoryProgram,
 ):
     """All of storage in memory."""

@@ -12,6 +12,7 @@ from bot.ports import (
     AutoDecision,
     ChatMessage,
     ConfigVersion,
+    HourMeasure,
     KeyExport,
     LedgerCheck,
     OutboxMessage,
@@ -140,6 +141,7 @@ class MemoryTables:
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
         self._configs: list[ConfigVersion] = []
+        self._measures: dict[tuple[int, str], HourMeasure] = {}
         self._alert_levels: dict[str, dict[str, AlertLevel]] = {}
         self._chat_messages: dict[Subject, ChatMessage] = {}
         self._inbox: dict[int, TakenCommand] = {}

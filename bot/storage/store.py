@@ -25,6 +25,7 @@ from bot.storage.island import open_island
 from bot.storage.key_exports import KeyExports
 from bot.storage.leaving import Leaving
 from bot.storage.ledger import Ledger
+from bot.storage.measures import Measures
 from bot.storage.notes import NoteRows
 from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
@@ -76,6 +77,7 @@ class PostgresStore(
     Stories,
     Flattens,
     Configs,
+    Measures,
     Program,
     Halts,
     Audit,

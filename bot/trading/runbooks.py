@@ -21,6 +21,8 @@ TREE = "runbooks/supervision.md"
 CRASHED = "runbooks/crashed.md"
 DAY_LOSS = "runbooks/day-loss.md"
 EXIT_FEES = "runbooks/exit-fees.md"
+UNUSUAL = "runbooks/unusual.md"
+REPORTS = "runbooks/reports.md"
 SETTINGS_FILE = "runbooks/settings-file.md"
 
 RUNBOOKS = {
