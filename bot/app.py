@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
             refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
         look_for_halt(HaltFile(directory / HALT_FILE))
         FileJournal(directory / JOURNAL_FILE).records()
-        open_log(options.settings.logs.level, directory)
+        open_log(options.settings.logs, directory)
         try:
             tune_interpreter()
             return trio.run(_main, options)

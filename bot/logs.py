@@ -21,6 +21,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from bot.log_streams import LogStreams
+
 _quick = msgspec.json.Encoder(enc_hook=str)
 
 FILES = 5
@@ -130,7 +132,7 @@ ERRORS = ErrorCount()
 TROUBLES = RecentTroubles()
 
 
-def _encoded(event: Any, **_: Any) -> str:
+def _encoded(event: Any) -> str:
     """One event as JSON in ASCII, so that nothing that a stranger typed breaks a line; what JSON has no form for as text.
 
     The quick encoder does what nearly every event is; it leaves ASCII as it is and takes no integer beyond 64 bits.
@@ -140,6 +142,19 @@ def _encoded(event: Any, **_: Any) -> str:
     except (TypeError, ValueError, OverflowError):
         return json.dumps(event, default=str)
     return quick.decode() if quick.isascii() else json.dumps(event, default=str)
+
+
+class _Rendered:
+    """The processor that makes an event a line, which its streams get before the journal's sign is put in front of it."""
+
+    def __init__(self, streams: LogStreams | None) -> None:
+        self._streams = streams
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> str:
+        line = _encoded(event)
+        if self._streams is not None:
+            self._streams.take(event, line)
+        return line
 
 
 def _journal_priority(_: object, method: str, rendered: Any) -> str:
@@ -154,8 +169,11 @@ def set_level(level: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
 
 
-def configure(level: str, *, file: Path | None = None) -> None:
-    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`)."""
+def configure(level: str, *, file: Path | None = None, streams: LogStreams | None = None) -> None:
+    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`).
+
+    Each line also goes to its `streams`, where there are any.
+    """
     # hpack tells each header of HTTP/2 and gRPC, keys among them, where everything is logged.
     for noisy in ("httpx", "httpcore", "hpack", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -169,7 +187,7 @@ def configure(level: str, *, file: Path | None = None) -> None:
     ]
     rendered: list[structlog.typing.Processor] = [
         structlog.processors.ExceptionRenderer(_TRACEBACKS),
-        structlog.processors.JSONRenderer(serializer=_encoded),
+        _Rendered(streams),
     ]
     if file is not None:
         file.touch(mode=0o600)

@@ -14,7 +14,7 @@ PACKAGES = ("bot", "actors")
 
 # A room imports rooms of the rows above its own; rooms of one row never see each other.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("bot.errors", "bot.clock"),
+    ("bot.errors", "bot.clock", "bot.log_streams"),
     ("bot.trading",),
     ("bot.analysis", "bot.pictures"),
     ("bot.ports", "bot.commands"),

@@ -262,7 +262,15 @@ class Demo(Section):
 
 
 class Logs(Section):
+    """What is logged, and for how long it is kept beside the journal, or `bot.log` without one.
+
+    With `streams` there is a file a day below `logs` in the data directory for trades (kept 90 days), signals (30), errors (30)
+    and everything else (14). No stream grows beyond `stream_max_mb`: its oldest files go first.
+    """
+
     level: Literal["debug", "info", "warning", "error"] = "info"
+    streams: bool = True
+    stream_max_mb: int = Field(default=500, ge=10, le=100_000)
 
 
 class Recorder(Section):

@@ -38,6 +38,13 @@ def test_a_change_holds_at_once_and_over_a_restart_and_is_taken_back() -> None:
         began_s = time.monotonic()
         while value(bot, "trading.max_open_positions")["value"] != "7":
             assert time.monotonic() - began_s < WITHIN_S, bot.told()
+        (bot.directory / "bot.toml").write_text(FAST.replace("[trading]\n", "[trading]\nmax_open_positions = 0\n"))
+        bot.until_logged("settings_file_not_taken")
+        began_s = time.monotonic()
+        while not (alerts := [one for one in bot.this_life() if one.get("about") == "settings_file"]):
+            assert time.monotonic() - began_s < WITHIN_S, bot.told()
+        assert alerts[0]["text"].startswith("bot.toml is not taken: ")
+        assert value(bot, "trading.max_open_positions")["value"] == "7"
         audited = rows_of_running(bot.directory, "select actor from audit where action = 'config changed' order by id")
         assert [row["actor"].split()[0] for row in audited] == ["operator", "bot.toml"]
         bot.stop()
