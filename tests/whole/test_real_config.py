@@ -45,6 +45,7 @@ def test_a_change_holds_at_once_and_over_a_restart_and_is_taken_back() -> None:
             assert time.monotonic() - began_s < WITHIN_S, bot.told()
         assert alerts[0]["text"].startswith("bot.toml is not taken: ")
         assert value(bot, "trading.max_open_positions")["value"] == "7"
+        (bot.directory / "bot.toml").write_text(FAST.replace("[trading]\n", "[trading]\nmax_open_positions = 7\n"))
         audited = rows_of_running(bot.directory, "select actor from audit where action = 'config changed' order by id")
         assert [row["actor"].split()[0] for row in audited] == ["operator", "bot.toml"]
         bot.stop()
