@@ -143,6 +143,7 @@ class Hunt:
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
         self.copies = copy_trader(self.turns, self.rehearser, self.tracking_changed)
         self.swaps.listen(self.copies.on_swap)
+        self.turns.in_flight.on_fill = self.followed.hinted  # a user's own trade may be somebody's leader's
 
     def starts(self) -> dict[str, Start]:
         """The actors that are there from the start, by their names in supervision.toml."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -69,9 +69,10 @@ class InFlight:
     """Followed attempts by signature, and intents whose maker was interrupted.
 
     Shared by the executors, which add, and the confirmation watcher, which resolves and takes up. An exit may have
-    several attempts.
+    several attempts. `on_fill` hears the address and the signature of each fill, and may not block or raise.
     """
 
+    on_fill: Callable[[str, str], None] | None = None
     _followed: dict[str, Followed] = field(default_factory=dict)
     _signatures: dict[str, list[str]] = field(default_factory=dict)  # by intent
     _of_wallets: dict[str, dict[str, None]] = field(default_factory=dict)  # signatures by wallet
@@ -236,6 +237,8 @@ class InFlight:
             for other in self.attempts_of(followed.intent.id):
                 self._followed[other.attempt.signature] = replace(other, decided=True)
             self._decide(followed.intent)
+            if self.on_fill is not None:
+                self.on_fill(followed.address, signature)
 
     def reopen(self, intent: Intent) -> None:
         """The network took the fill of an intent back: whichever of its attempts lands now fills it.

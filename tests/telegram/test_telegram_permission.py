@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from bot.trading.copying import RuleState
 from bot.users import Admission
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+from tests.whole.crowd import Crowd
 
 BOSS = 9
 
@@ -91,3 +93,18 @@ async def test_two_who_confirm_to_copy_each_other_make_no_circle(
         await ada.hears("Nobody is copied by that card: he copies you, himself or through others")
         [rule] = await ada.world.store.copy_rules()
         assert (rule.label, rule.state) == ("molly", RuleState.ACTIVE)
+
+
+async def test_what_a_trader_buys_in_a_pool_is_heard_of_when_it_is_settled_and_not_at_the_next_poll(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with molly_may_be_copied(935, monkeypatch) as (ada, bob, mint):
+        Crowd(ada.world.chain).finish(mint, 3)
+        await trio.sleep(2)
+        await copies_molly(bob)
+        await trio.sleep(35)
+        await ada.orders(f"/buy {mint} 0.2", "Sent: buying for 0.2 SOL")
+        await ada.hears("Bought")
+        asked_s = trio.current_time()
+        await bob.hears("Bought")
+        assert trio.current_time() - asked_s < 4, "the wallet's history is polled every 30 s"
