@@ -72,7 +72,7 @@ class InFlight:
     several attempts. `on_fill` hears the address and the signature of each fill, and may not block or raise.
     """
 
-    on_fill: Callable[[str, str], None] | None = None
+    on_fill: Callable[[str, str], None] = lambda address, signature: None  # noqa: ARG005
     _followed: dict[str, Followed] = field(default_factory=dict)
     _signatures: dict[str, list[str]] = field(default_factory=dict)  # by intent
     _of_wallets: dict[str, dict[str, None]] = field(default_factory=dict)  # signatures by wallet
@@ -237,8 +237,7 @@ class InFlight:
             for other in self.attempts_of(followed.intent.id):
                 self._followed[other.attempt.signature] = replace(other, decided=True)
             self._decide(followed.intent)
-            if self.on_fill is not None:
-                self.on_fill(followed.address, signature)
+            self.on_fill(followed.address, signature)
 
     def reopen(self, intent: Intent) -> None:
         """The network took the fill of an intent back: whichever of its attempts lands now fills it.
@@ -252,10 +251,7 @@ class InFlight:
             self._undecide(intent)
 
     def owes_buy(self, wallet_id: str, mint: str) -> bool:
-        """Whether a buy of this mint by this wallet is settled before any sale of it.
-
-        One that has landed, or that the network took back, so that it may land again.
-        """
+        """Whether a buy of this mint by this wallet, landed or taken back by the network, is settled before any sale of it."""
         return any(
             (followed.attempt.rollbacks or followed.has_succeeded)
             and followed.intent.request.side is Side.BUY
