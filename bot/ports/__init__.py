@@ -78,6 +78,7 @@ from bot.ports.past_market import PastCreator, PastMarket, PastToken
 from bot.ports.pictures import DrawingProcess, Pictures, Recipe
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
+from bot.ports.retention import FORGOTTEN_AT_ONCE, MESSAGES_KEPT_MS, RUNS_KEPT_MS, RetentionStore
 from bot.ports.rewards import RewardStore, RewardSums
 from bot.ports.routing import Router, RouterHealth
 from bot.ports.shares import FollowerCounts, ShareStore, ShareSums
@@ -119,9 +120,12 @@ from bot.ports.withdrawals import AllowedAddress, WithdrawalStore, safe_address
 
 __all__ = [
     "BROADCAST",
+    "FORGOTTEN_AT_ONCE",
     "KEPT_MS",
     "LEASE_S",
     "MAX_UPDATES",
+    "MESSAGES_KEPT_MS",
+    "RUNS_KEPT_MS",
     "STANDBY_S",
     "AlertStore",
     "Allowance",
@@ -229,6 +233,7 @@ __all__ = [
     "RecordingState",
     "Remark",
     "ResultSums",
+    "RetentionStore",
     "Reversed",
     "RewardStore",
     "RewardSums",

@@ -24,6 +24,7 @@ from bot.ports.notes import NoteStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
+from bot.ports.retention import RetentionStore
 from bot.ports.rewards import RewardStore
 from bot.ports.shares import ShareStore
 from bot.ports.snipes import SnipeStore
@@ -99,6 +100,7 @@ class Store(
     BookStore,
     SnipeStore,
     OutboxStore,
+    RetentionStore,
     AlertStore,
     ChatMessageStore,
     InboxStore,

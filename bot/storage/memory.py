@@ -34,6 +34,7 @@ from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
 from bot.storage.memory_people import MemoryPeople
 from bot.storage.memory_program import MemoryProgram
+from bot.storage.memory_retention import MemoryRetention
 from bot.storage.memory_snipes import MemorySnipes
 from bot.storage.memory_standing import MemoryStandings
 from bot.storage.memory_stories import MemoryStories
@@ -292,6 +293,7 @@ class MemoryStore(
     MemoryBooks,
     MemorySnipes,
     MemoryOutbox,
+    MemoryRetention,
     MemoryAlerts,
     MemoryChatMessages,
     MemoryInbox,

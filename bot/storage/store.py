@@ -31,6 +31,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
+from bot.storage.retention import Retention
 from bot.storage.rewards import Rewards
 from bot.storage.shares import Shares
 from bot.storage.snipe_runs import SnipeRuns
@@ -59,6 +60,7 @@ class PostgresStore(
     Books,
     SnipeRuns,
     Outbox,
+    Retention,
     Alerts,
     ChatMessages,
     Inbox,
