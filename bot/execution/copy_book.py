@@ -48,6 +48,17 @@ class CopyBook:
             await self.tracking_changed()
         return True
 
+    async def change(self, rule: CopyRule) -> bool:
+        """Copy a leader on other terms from now on, with all that is open; False where the rule has moved since.
+
+        The same change again is True.
+        """
+        if await self.store.change_copy_rule(rule):
+            log.info("copying_changes", rule=rule.id, user=rule.user_id, leader=rule.leader, sizing=rule.sizing)
+            return True
+        stored = await self.store.copy_rule(rule.id)
+        return stored is not None and stored.code == rule.code and stored.state is RuleState.ACTIVE
+
     async def stop(self, rule: CopyRule, fate: Fate, why: str) -> int:
         """Copy no buy any more; how many tokens the rule's copies hold, or are buying, at this moment."""
         mints = await self._open_mints(rule)

@@ -49,9 +49,10 @@ class CopyOrders:
 
     async def see_through(self, copy: Copy) -> None:
         """Take an owed copy to its end, however long services are away."""
+        since_ms = self.clock.now_ms()
         while copy.state is CopyState.OWED:
             try:
-                after = await (self._buy(copy) if copy.side is Side.BUY else self._sell(copy))
+                after = await (self._buy(copy) if copy.side is Side.BUY else self._sell(copy, since_ms))
             except Unavailable as error:
                 log.info("copy_waits", copy=copy.id, reason=str(error))
                 await trio.sleep(AWAY_S)
@@ -98,11 +99,12 @@ class CopyOrders:
             return await self._ordered(copy)
         return await self._refused(copy, why)
 
-    async def _sell(self, copy: Copy) -> Copy:
+    async def _sell(self, copy: Copy, since_ms: int) -> Copy:
+        """A sale is given up after SALE_MS in which this process tried: what it found owed is never too old to be tried."""
         intent = await self.store.intent_of(copy.key)
         if intent is not None:
             return await self._after(copy, intent)
-        if self.clock.now_ms() - copy.decided_at_ms > SALE_MS:
+        if self.clock.now_ms() - since_ms > SALE_MS:
             why = Refused("given_up", f"nobody took it for {SALE_MS // 60_000} minutes; the position keeps its exits")
             return await self._refused(copy, why)
         if self.in_flight.buys(copy.wallet_id, copy.mint):

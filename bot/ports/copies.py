@@ -59,6 +59,12 @@ class CopyStore(Protocol):
         False, and nothing is written, where the row is stopped, or not of the version before it any more.
         """
 
+    async def change_copy_rule(self, after: CopyRule) -> bool:
+        """Write a rule's next version with other terms: its way to size, caps and filter, and that it buys, or buys again.
+
+        False, and nothing is written, where the row is stopped, or not of the version before it any more.
+        """
+
     async def swaps_due(self, limit: int) -> list[WalletSignal]:
         """Swaps of leaders of which nobody has decided yet, in the order in which they were recorded.
 

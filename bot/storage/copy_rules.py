@@ -41,6 +41,14 @@ update copy_rules set state = $2, why = $3, version = $4, closed_at = $5
 where id = $1 and state <> 'stopped' and version = $4 - 1
 returning id
 """
+CHANGE_RULE = """
+update copy_rules set
+    code = $2, sizing = $3, amount = $4, trade_lamports = $5, hour_lamports = $6, day_lamports = $7, token_lamports = $8,
+    leader_lamports = $9, total_lamports = $10, least_lamports = $11, most_lamports = $12, blocked = $13, first_hour = $14,
+    after_hour = $15, drawdown_lamports = $16, again = $17, version = $18, state = 'active', why = ''
+where id = $1 and state <> 'stopped' and version = $18 - 1
+returning id
+"""
 
 
 class CopyRules(Repository):
@@ -65,6 +73,9 @@ class CopyRules(Repository):
     async def move_copy_rule(self, after: CopyRule, message: OutboxMessage | None = None) -> bool:
         return await self._database.write(_move, after, message)
 
+    async def change_copy_rule(self, after: CopyRule) -> bool:
+        return await self._database.write(_change, after)
+
 
 async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> bool:
     if await connection.fetchval(LOCK_OWNER, rule.user_id, rule.wallet_id) is None:
@@ -74,8 +85,6 @@ async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> b
     counted = await connection.fetchrow(COUNT_RULES, rule.user_id, rule.leader)
     if counted["rules"] >= most or counted["of_this_leader"]:
         return False
-    caps, chosen = rule.caps, rule.filter
-    first_hour, after_hour = chosen.hours or (None, None)
     await connection.execute(
         INSERT_RULE,
         rule.id,
@@ -86,6 +95,27 @@ async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> b
         rule.leader,
         rule.leader_user_id,
         storable(rule.label),
+        *_terms(rule),
+        rule.since_ms,
+        rule.state,
+        storable(rule.why),
+        rule.version,
+        rule.closed_at_ms,
+        rule.by_handle,
+    )
+    return True
+
+
+async def _change(connection: asyncpg.Connection, after: CopyRule) -> bool:
+    changed = await connection.fetchval(CHANGE_RULE, after.id, after.code, *_terms(after), after.version)
+    return changed is not None
+
+
+def _terms(rule: CopyRule) -> tuple[object, ...]:
+    """How a rule sizes, its caps and its filter, in the order of their columns."""
+    caps, chosen = rule.caps, rule.filter
+    first_hour, after_hour = chosen.hours or (None, None)
+    return (
         rule.sizing,
         rule.amount,
         caps.trade_lamports,
@@ -101,14 +131,7 @@ async def _place(connection: asyncpg.Connection, rule: CopyRule, most: int) -> b
         after_hour,
         chosen.drawdown_lamports,
         chosen.again,
-        rule.since_ms,
-        rule.state,
-        storable(rule.why),
-        rule.version,
-        rule.closed_at_ms,
-        rule.by_handle,
     )
-    return True
 
 
 async def _some(connection: asyncpg.Connection, rule_ids: list[str]) -> list[Row]:

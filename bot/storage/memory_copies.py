@@ -57,6 +57,24 @@ class MemoryCopies(MemoryTables):
         )
         return True
 
+    async def change_copy_rule(self, after: CopyRule) -> bool:
+        await trio.lowlevel.checkpoint()
+        before = self._copy_rules.get(after.id)
+        if before is None or before.state is RuleState.STOPPED or before.version != after.version - 1:
+            return False
+        self._copy_rules[after.id] = replace(
+            before,
+            code=after.code,
+            sizing=after.sizing,
+            amount=after.amount,
+            caps=after.caps,
+            filter=after.filter,
+            state=RuleState.ACTIVE,
+            why="",
+            version=after.version,
+        )
+        return True
+
     async def swaps_due(self, limit: int) -> list[WalletSignal]:
         await trio.lowlevel.checkpoint()
         return [self._signals[key] for key in list(self._copies_due)[:limit]]

@@ -19,11 +19,16 @@ _ENDS = {
 }
 
 
-def offer_text(rule: CopyRule, code: str, share_bps: int) -> str:
-    """The card of a rule that begins once it is confirmed: everything that it may spend, and what its leader counts as his."""
+def offer_text(rule: CopyRule, code: str, share_bps: int, *, changes: bool = False) -> str:
+    """The card of a rule that begins once it is confirmed: everything that it may spend, and what its leader counts as his.
+
+    One that `changes` what there is already keeps its copies.
+    """
+    what = "Copy in another way" if changes else "Copy"
     return "\n".join(
         [
-            f"{mode_label(rule.mode.value)} Copy {rule.label} ({rule.leader})?",
+            f"{mode_label(rule.mode.value)} {what} {rule.label} ({rule.leader})?",
+            *(["What is open stays his and is sold as he sells; all of this holds from then on."] if changes else []),
             *_terms(rule),
             *([_share(share_bps)] if share_bps else []),
             "Your own limits, pauses and budgets count too, and every copy has your exits. A copy comes after its leader: it pays"
@@ -76,15 +81,24 @@ def begun_text(rule: CopyRule, scanned: str) -> str:
     )
 
 
+def changed_text(rule: CopyRule) -> str:
+    return (
+        f"{mode_label(rule.mode.value)} You copy {rule.label} in this way from now on, and what is open with him goes on."
+        " /copies shows it."
+    )
+
+
 def stopped_text(rule: CopyRule, fate: str, still_open: int) -> str:
     told = f"{mode_label(rule.mode.value)} You copy {rule.label} no more."
+    followed = f"You still follow his wallet; /untrack {rule.leader} ends that."
     if not still_open:
-        return f"{told} No copy of his is open."
+        return f"{told} No copy of his is open. {followed}"
     tokens = counted(still_open, "token")
+    if fate == "follow":
+        return f"{told} No buy of his is copied, and your copies in {tokens} are sold as he sells."
     return {
-        "keep": f"{told} {tokens} of his you keep, with your exits; /positions shows them.",
-        "sell": f"{told} Your copies in {tokens} are being sold now; you are told of each.",
-        "follow": f"{told} No buy of his is copied, and your copies in {tokens} are sold as he sells.",
+        "keep": f"{told} {tokens} of his you keep, with your exits; /positions shows them. {followed}",
+        "sell": f"{told} Your copies in {tokens} are being sold now; you are told of each. {followed}",
     }[fate]
 
 

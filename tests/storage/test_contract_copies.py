@@ -105,6 +105,27 @@ async def test_a_rule_moves_by_one_version_at_a_time(store: Store) -> None:
     assert await store.copy_rules() == [leaving]
 
 
+async def test_a_rule_goes_on_with_other_terms_and_buys_again(store: Store) -> None:
+    ada = await placed(store)
+    leaving = replace(ada, state=RuleState.LEAVING, why="sold with him", version=1)
+    assert await store.move_copy_rule(leaving)
+    caps, chosen = replace(CAPS, trade_lamports=7), CopyFilter(least_lamports=3)
+    other = replace(
+        leaving, code="two", sizing=Sizing.FIXED, amount=7, caps=caps, filter=chosen, version=2, label="x", since_ms=1
+    )
+    assert not await store.change_copy_rule(replace(other, version=3))
+    assert await store.change_copy_rule(other)
+    assert not await store.change_copy_rule(other)
+    changed = replace(
+        ada, code="two", sizing=Sizing.FIXED, amount=7, caps=caps, filter=chosen, version=2, state=RuleState.ACTIVE
+    )
+    assert await store.copy_rules() == [changed]
+    stopped = replace(changed, state=RuleState.STOPPED, version=3, closed_at_ms=NOW_MS + 1)
+    assert await store.move_copy_rule(stopped)
+    assert not await store.change_copy_rule(replace(changed, version=4))
+    assert await store.copy_rule(ada.id) == stopped
+
+
 async def test_a_swap_is_due_while_somebody_copies_its_wallet_and_is_decided_once(store: Store) -> None:
     await store.record_signal(signal("before"))
     ada, bob = await placed(store), await placed(store, "bob")

@@ -96,7 +96,6 @@ async def test_a_leader_is_copied_watched_and_left(autojump_clock: MockClock, mo
         await talk.asks(f"/copy_trader {leader} 0.1", "SOL for each buy of his")
         talk.press("Confirm")
         await talk.hears("You copy")
-        await talk.asks(f"/copy_trader {leader} 0.1", "already; /stop_copy")
         await talk.asks(f"/untrack {leader}", "you copy")
         await trio.sleep(5)
         crowd.buy(mint, LEADER, 2 * TENTH)
@@ -105,11 +104,21 @@ async def test_a_leader_is_copied_watched_and_left(autojump_clock: MockClock, mo
         assert "for 0.1 SOL: filled" in told
         assert "he bought" in told
         await talk.asks("/close_account yes", "You copy 1 trader")
+        await talk.asks(f"/copy_trader {leader} 0.3 exact again=on", "What is open stays his and is sold as he sells")
+        talk.press("Cancel")
+        await talk.hears("Cancelled; you copy him as before.")
+        await talk.asks(f"/copy_trader {leader} 0.2 exact again=on leader=1", "Copy in another way")
+        talk.press("Confirm")
+        await talk.hears("in this way from now on")
+        [rule] = await talk.world.store.copy_rules()
+        assert (rule.sizing, rule.caps.trade_lamports, rule.version) == (Sizing.EXACT, 2 * TENTH, 1)
+        assert "in this way from now on" in await talk.asks(f"/confirm {rule.code}", "You copy")
         crowd.sell_all(mint, LEADER)
         await talk.hears("Position closed")
         assert "(won" in await talk.asks("/copies", "result of 1 position that sold")
         await talk.asks(f"/stop_copy {leader} twice", "usage: /stop_copy")
-        await talk.asks(f"/stop_copy {leader} sell", "No copy of his is open")
+        told = await talk.asks(f"/stop_copy {leader} sell", "No copy of his is open")
+        assert f"You still follow his wallet; /untrack {leader}" in told
         await talk.asks(f"/stop_copy {leader}", "you copy nobody")
         assert await talk.world.books_equal_chain()
         assert talk.world.reports == []

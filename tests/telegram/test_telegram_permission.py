@@ -81,6 +81,16 @@ async def test_a_card_is_worth_nothing_once_its_leader_allows_it_no_more(
         assert await ada.world.store.copy_rules() == []
 
 
+async def test_who_takes_another_handle_is_left_by_either(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with molly_may_be_copied(936, monkeypatch) as (ada, bob, _):
+        await copies_molly(bob)
+        await ada.asks("/trader on polly", "under the handle polly")
+        await bob.asks("/stop_copy @polly", "You copy molly no more")
+        await bob.asks("/copy_trader molly 0.1", "there is no trader molly")
+
+
 async def test_two_who_confirm_to_copy_each_other_make_no_circle(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

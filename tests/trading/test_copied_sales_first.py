@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
@@ -12,16 +12,16 @@ from trio.testing import MockClock
 from bot.clock import virtual_clock
 from bot.execution.copy_book import CopyBook, Fate
 from bot.execution.copy_decisions import VENUE_S, CopyDecisions, in_turn
-from bot.execution.copy_orders import HANDED_AT_ONCE, CopyOrders
+from bot.execution.copy_orders import HANDED_AT_ONCE, SALE_MS, CopyOrders
 from bot.execution.in_flight import InFlight
 from bot.ports import Chain, Desk, Store, WalletSignal
 from bot.storage.memory import MemoryStore
 from bot.trading.copying import LATE_MS, Copy, CopyCaps, CopyFilter, CopyRule, CopyState, Sizing
 from bot.trading.curve import Curve
-from bot.trading.intent import Side, TradeRequest
+from bot.trading.intent import Context, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.risk_gate import Refused
-from tests.storage.storage_samples import enrol
+from tests.storage.storage_samples import buy, enrol, fill_of, sent, settled
 
 EPOCH_MS = 1_790_000_000_000
 SOL = 10**9
@@ -205,3 +205,49 @@ async def test_a_buy_that_was_decided_while_its_user_left_the_leader_is_not_orde
     [told] = await scene.store.copies_of(rule.user_id, 9)
     assert (told.copy.state, told.copy.code, told.copy.reason) == (CopyState.REFUSED, "leaving", "you stopped it")
     assert desk.buys == 0
+
+
+async def hold_a_copy(scene: Scene) -> None:
+    """A copied buy that has filled, and is held."""
+    await scene.trades(Side.BUY, HELD)
+    await scene.decides()
+    copy, _ = scene.owed.pop()
+    [wallet] = await scene.store.wallets(copy.user_id)
+    request = replace(buy(copy.key, wallet, mint=HELD, mode=copy.mode, context=Context.COPY_TRADE), key=copy.key)
+    await sent(scene.store, request)
+    await settled(scene.store, request, fill_of(request))
+    assert await scene.store.move_copy(replace(copy, state=CopyState.ORDERED))
+
+
+@dataclass(slots=True)
+class BusyDesk:
+    """Is busy for a while, and then says that nothing is left to sell."""
+
+    until_s: float
+    asked: int = 0
+
+    async def submit(self, request: TradeRequest, rung: Rung = FIRST_RUNG) -> Refused:
+        await trio.lowlevel.checkpoint()
+        self.asked += 1
+        if trio.current_time() < self.until_s:
+            return Refused("busy", "try again")
+        return Refused("nothing_to_sell", "nothing is left of it")
+
+
+async def test_a_sale_that_a_life_finds_owed_is_tried_however_long_nobody_was_there(autojump_clock: MockClock) -> None:
+    scene = await followed()
+    await hold_a_copy(scene)
+    ends = []
+    for busy_s in (SALE_MS / 2_000, SALE_MS / 500):
+        await scene.trades(Side.SELL, HELD)
+        await scene.decides()
+        sale, _ = scene.owed.pop()
+        await trio.sleep(SALE_MS / 500)
+        desk = BusyDesk(trio.current_time() + busy_s)
+        orders = CopyOrders(
+            cast(Store, scene.store), cast(Desk, desk), InFlight(), scene.decisions.clock, scene.decisions.look
+        )
+        await orders.see_through(sale)
+        [told] = await scene.store.copies_of(sale.user_id, 1)
+        ends.append((told.copy.code, desk.asked > 1))
+    assert ends == [("nothing_to_sell", True), ("given_up", True)]

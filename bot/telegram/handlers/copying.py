@@ -14,7 +14,15 @@ from bot.execution.copy_news import percentiles
 from bot.execution.leader_permission import CIRCLE, withdrawn
 from bot.ports import Store, User, wallet_in
 from bot.telegram.chat import Handler, Incoming
-from bot.telegram.copy_text import begun_text, copy_line, latency_line, offer_text, rule_lines, stopped_text
+from bot.telegram.copy_text import (
+    begun_text,
+    changed_text,
+    copy_line,
+    latency_line,
+    offer_text,
+    rule_lines,
+    stopped_text,
+)
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.copy_terms import terms_of
 from bot.telegram.handlers.trade import key_of
@@ -44,7 +52,7 @@ class CopyHandlers:
     book: CopyBook
     ceilings: Callable[[], Ceilings]
     scanned: Callable[[str], str]
-    _offers: OrderedDict[tuple[str, str], CopyRule] = field(default_factory=OrderedDict)
+    _offers: OrderedDict[tuple[str, str], tuple[CopyRule, int]] = field(default_factory=OrderedDict)
 
     def commands(self) -> dict[str, Handler]:
         return {"copy_trader": self.copy_trader, "stop_copy": self.stop_copy, "copies": self.copies}
@@ -84,24 +92,28 @@ class CopyHandlers:
         )
         if wrong := fits(rule):
             raise UsageError(wrong)
-        if await self._mine(user, leader) is not None:
-            raise UsageError(f"you copy {label} already; /stop_copy {leader} first, to copy him in another way")
-        self._offers[user.id, rule.code] = rule
+        mine = await self._mine(user, leader)
+        if mine is not None:
+            rule = _changed(mine, rule)
+        self._offers[user.id, rule.code] = (rule, self.clock.now_ms())
         while len(self._offers) > OFFERS_MAX:
             self._offers.popitem(last=False)
-        return offer_text(rule, rule.code, 0 if trader is None else trader.share_bps)
+        return offer_text(rule, rule.code, 0 if trader is None else trader.share_bps, changes=mine is not None)
 
     async def accept(self, user: User, code: str) -> str | None:
         """Begin what was offered under a code; None where nothing was."""
-        rule = self._offers.get((user.id, code))
-        if rule is None:
+        offered = self._offers.get((user.id, code))
+        if offered is None:
             return None
+        rule, offered_at_ms = offered
         now_ms = self.clock.now_ms()
         label = mode_label(rule.mode.value)
-        if now_ms - rule.since_ms > OFFER_MS:
+        if now_ms - offered_at_ms > OFFER_MS:
             return f"{label} That offer has expired. Nobody is copied by it; send the command again."
         if user.mode is not rule.mode:
             return f"{label} That card is of mode {rule.mode.value}, and you are in {user.mode.value} now; nobody is copied."
+        if rule.version:
+            return await self._change(user, rule)
         if (begun := await self.store.copy_rule(rule.id)) is not None and begun.state is not RuleState.ACTIVE:
             return (
                 f"{label} You have left {rule.label} since that card. Nobody is copied by it; send the command again."
@@ -114,13 +126,27 @@ class CopyHandlers:
             )
         return begun_text(rule, self.scanned(rule.leader))
 
+    async def _change(self, user: User, rule: CopyRule) -> str:
+        """The terms of a rule that there is, whose copies stay its own."""
+        label = mode_label(rule.mode.value)
+        if reason := await self._against(user, rule):
+            return f"{label} Nothing is changed by that card: {reason}."
+        if not await self.book.change(rule):
+            return f"{label} What you copy of {rule.label} has changed since that card; send the command again."
+        return changed_text(rule)
+
     async def take_back(self, user: User, code: str) -> str | None:
         """Forget what was offered under a code and has not begun; None where nothing was."""
-        rule = self._offers.get((user.id, code))
-        if rule is None or await self.store.copy_rule(rule.id) is not None:
+        offered = self._offers.get((user.id, code))
+        if offered is None:
+            return None
+        rule, _ = offered
+        stored = await self.store.copy_rule(rule.id)
+        if stored is not None and stored.code == code:
             return None
         del self._offers[user.id, code]
-        return f"{mode_label(rule.mode.value)} Cancelled; nobody is copied by it."
+        done = "you copy him as before" if rule.version else "nobody is copied by it"
+        return f"{mode_label(rule.mode.value)} Cancelled; {done}."
 
     async def stop_copy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """Copy a leader no more, and say what becomes of open copies."""
@@ -132,6 +158,10 @@ class CopyHandlers:
         rules = await self.store.copy_rules(user.id)
         handle = named.removeprefix("@").lower()  # as /copy_trader takes it
         rule = next((one for one in rules if one.leader == named or one.label.lower() == handle), None)
+        if (
+            rule is None and (trader := await self.store.trader_by_handle(handle)) is not None
+        ):  # he has another handle now
+            rule = next((one for one in rules if one.by_handle and one.leader_user_id == trader.user_id), None)
         if rule is None:
             mine = ", ".join(one.leader for one in rules) or "nobody"
             raise UsageError(f"you do not copy {short(named)}; you copy {mine}")
@@ -201,6 +231,16 @@ class CopyHandlers:
         if not live:
             raise UsageError(f"{trader.handle} has no live wallet, and only live trades are copied")
         return wallet_in(live, live[0].mode, Strategy.MANUAL).address
+
+
+def _changed(mine: CopyRule, wanted: CopyRule) -> CopyRule:
+    """The rule that there is on the terms that are wanted; raises UsageError where it copies in another mode."""
+    if mine.mode is not wanted.mode:
+        raise UsageError(
+            f"you copy {mine.label} in mode {mine.mode.value}, and are in {wanted.mode.value} now; /stop_copy {mine.leader} first"
+        )
+    terms = replace(mine, sizing=wanted.sizing, amount=wanted.amount, caps=wanted.caps, filter=wanted.filter)
+    return replace(terms, code=wanted.code, version=mine.version + 1)
 
 
 def _address(named: str) -> str:
