@@ -13,11 +13,12 @@ from typing import Any
 import trio
 from solders.transaction import VersionedTransaction
 
+from bot.chain.paper_order import is_paper, is_paper_name
 from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.storage.memory import MemoryStore
 from bot.storage.spool_codec import Sent, Signed, scan
-from bot.trading.intent import TERMINAL, Attempt, AttemptState, Context, Intent, IntentState, Side
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Context, Intent, IntentState, Mode, Side
 from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from bot.tree import TradingBot
@@ -204,7 +205,8 @@ class Safety:
             Context.AUTOMATED: settings.auto_max_trade_lamports,
             Context.COPY_TRADE: settings.copy_max_trade_lamports,
         }.get(request.context)
-        alike = sum(row.request.spend_lamports for row in others if row.request.context is request.context)
+        buys = [row.request for row in others if row.request.side is Side.BUY]
+        alike = sum(row.spend_lamports for row in buys if row.context is request.context)
         a_day = {
             Context.MANUAL_COMMAND: settings.manual_daily_spend_lamports,
             Context.SNIPER: settings.sniper_daily_spend_lamports,
@@ -239,7 +241,7 @@ class Safety:
         if intent.request.side is Side.BUY and any(row.state not in PROVEN_DEAD for row in others):
             raise Violation(f"buy {intent.id} is signed again while its first bytes may still land")
         if intent.request.side is Side.SELL:
-            if self._behind_a_fork():
+            if self._behind_a_fork() or intent.request.mode is Mode.PAPER:
                 return
             if (intent.request.wallet_id, intent.request.mint) in self.sold_outside:
                 return  # what is asked of the chain a moment before somebody else sells is more than is left
@@ -264,7 +266,9 @@ class Safety:
         return most
 
     def _may_leave(self, raw: bytes) -> None:
-        """Bytes leave only after a row says that they may have left."""
+        """Bytes leave only after a row says that they may have left. An order on paper has bytes of its own, and goes nowhere."""
+        if is_paper(raw):
+            return
         signature = str(VersionedTransaction.from_bytes(raw).signatures[0])
         attempt = self._written(signature)
         if attempt is None:
@@ -307,6 +311,8 @@ class Safety:
         What was taken back may have landed again and failed this time. Its fill comes late where the journal kept it while
         the database was away, and its reversal follows; the books are held against the chain at the end.
         """
+        if is_paper_name(signature):
+            return
         found = self.chain.call("getSignatureStatuses", [signature], {"searchTransactionHistory": True})["value"][0]
         if signature in self._taken_back:
             return

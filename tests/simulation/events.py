@@ -24,6 +24,9 @@ class Kind(Enum):
     THAWS = auto()
     WITHDRAWS = auto()  # he sends SOL to an address of his own
     TAKES_KEY = auto()  # he takes the key of his wallet out
+    PAPER_BUYS = auto()  # he buys on paper, beside his own mode
+    PAPER_SELLS = auto()
+    PAPER_RESETS = auto()  # he sets the virtual wallet back to what it began with
     TAKES_BACK = auto()  # he takes the newest of those back
     REPEAT = auto()  # the user sends his last order once more
     PANIC = auto()
@@ -81,3 +84,13 @@ class Event:
         left = {"at_s", "kind"}
         told = [f"{name}={getattr(self, name)}" for name in self.__slots__ if name not in left and getattr(self, name)]
         return f"{self.at_s:6.2f} s {self.kind.name.lower()} {' '.join(told)}"
+
+
+# What users do beside orders of their own, and those whom they follow.
+DOINGS = frozenset(
+    {
+        *(Kind.COPIES, Kind.COPIES_NO_MORE, Kind.AUTO_STARTS, Kind.AUTO_STOPS, Kind.SELLS_A_PART),
+        *(Kind.FREEZES, Kind.THAWS, Kind.WITHDRAWS, Kind.TAKES_KEY),
+        *(Kind.PAPER_BUYS, Kind.PAPER_SELLS, Kind.PAPER_RESETS),
+    }
+)

@@ -9,7 +9,7 @@ import trio
 
 from bot.storage.memory import MemoryStore
 from bot.trading.copying import CopyState
-from bot.trading.intent import Side
+from bot.trading.intent import Mode, Side
 from tests.simulation.checks import Violation
 from tests.simulation.determinism import Trace
 
@@ -39,6 +39,9 @@ def counts_up(counts: Counter[str], store: MemoryStore, recorded: int) -> None:
     counts.update(f"intents {intent.state}" for intent in store._intents.values())
     for side in (Side.CLOSE, Side.WITHDRAW):
         counts.update(f"{side}s {row.state}" for row in store._intents.values() if row.request.side is side)
+    counts.update(
+        f"{one.fill.side}s on paper" for one in store._trades.values() if one.intent.request.mode is Mode.PAPER
+    )
     counts.update(f"copies {copy.state}" for copy in store._copies.values())
     counts.update(f"copies refused for {one.code}" for one in store._copies.values() if one.state is CopyState.REFUSED)
     counts.update(f"opportunities {decision.verdict}" for decision in store._auto_decisions.values())

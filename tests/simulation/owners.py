@@ -97,7 +97,7 @@ class Owners:
             to_address=HOME,
         )
         outcome = await bot.desk.withdraw(request, self.code(wallet.user_id))
-        log.info("simulation_withdrew", key=request.key, outcome=type(outcome).__name__)
+        log.info("simulation_withdrew", key=request.key, outcome=repr(outcome))
 
     async def takes_key(self, bot: TradingBot, wallet: Wallet) -> None:
         """Ask for a key with a code, take it with another one, and hear what opens its page."""

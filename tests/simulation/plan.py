@@ -11,8 +11,8 @@ from random import Random
 
 from bot.trading.limits import FLATTEN, HOLD, Ceilings, UserSettings
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
-from tests.simulation.events import Event, Kind
-from tests.simulation.plan_doings import BEGINS_S, CREATOR, TRADERS, TROUBLE_S, breakouts, followers, owners
+from tests.simulation.events import DOINGS, Event, Kind
+from tests.simulation.plan_doings import BEGINS_S, CREATOR, TRADERS, TROUBLE_S, breakouts, followers, on_paper, owners
 
 ENDPOINTS = ("all", "rpc-2", "rpc-3")  # rpc-1 is for the people, the market and the checkers
 LIES = ("stale", "empty", "genesis")
@@ -33,6 +33,11 @@ KILLED = (
     ("hunt", "snipers", ""),
     ("hunt", "launch_watcher"),
 )
+# What goes on where nothing breaks, so that people do most of what they try.
+CALM = DOINGS | {
+    *(Kind.LAUNCH, Kind.CROWD_BUYS, Kind.CROWD_SELLS, Kind.COMPLETES, Kind.SELLS_IN_POOL, Kind.OPENS_ACCOUNT),
+    *(Kind.BUY, Kind.SELL, Kind.REPEAT, Kind.STANDS, Kind.TAKES_BACK, Kind.PAUSE, Kind.RESUME),
+}
 # What an operator starts again by hand.
 RESTARTED = (
     "root/money",
@@ -78,6 +83,9 @@ def plan_of(seed: int) -> Plan:
     events += breakouts(Random(f"{seed}/breakouts"), len(users), tokens)
     events += followers(Random(f"{seed}/chosen leaders"), len(users), tokens)
     events += owners(Random(f"{seed}/second factors"), len(users))
+    events += on_paper(Random(f"{seed}/resets"), len(users), tokens)
+    if Random(f"{seed}/quiet").random() < 0.3:
+        events = [event for event in events if event.kind in CALM]
     users = tuple(_more_settings(Random(f"{seed}/settings {number}"), one) for number, one in enumerate(users))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 

@@ -83,3 +83,19 @@ def owners(draw: Random, users: int) -> Iterator[Event]:
             yield Event(_moment(draw), Kind.WITHDRAWS, user=user, amount=amount)
         if draw.random() < 0.3:
             yield Event(_moment(draw), Kind.TAKES_KEY, user=user)
+
+
+def on_paper(draw: Random, users: int, tokens: int) -> Iterator[Event]:
+    """Users who trade on paper beside what they do with money, and set their virtual wallets back, also when it is refused."""
+    if draw.random() < 0.7:
+        return
+    for user in range(users):
+        for _ in range(draw.randint(1, 5)):
+            at_s, token = _moment(draw), draw.randrange(tokens)
+            amount = draw.choice((2, 10)) * LAMPORTS_PER_SOL // 100
+            yield Event(at_s, Kind.PAPER_BUYS, user=user, token=token, amount=amount)
+            if draw.random() < 0.7:
+                at_s = round(min(at_s + draw.uniform(1, 20), TROUBLE_S), 2)
+                yield Event(at_s, Kind.PAPER_SELLS, user=user, token=token, amount=draw.choice((BPS, BPS // 2)))
+        for _ in range(draw.choice((1, 2))):
+            yield Event(round(draw.uniform(BEGINS_S + 20, TROUBLE_S), 2), Kind.PAPER_RESETS, user=user)

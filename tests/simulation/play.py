@@ -34,6 +34,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.plan_doings import CREATOR, TRADERS, TROUBLE_S
 from tests.simulation.standing import stands, takes_back
 from tests.simulation.troubles import BugAtCall, BugError, DeathAtAppend, DeathAtCall, StoreTrouble
+from tests.simulation.virtual_wallets import on_paper
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
@@ -47,6 +48,7 @@ BOOT_REST_S = 1.0  # between a boot that failed and the next
 CLOSED_AFTER_S = 5.0
 DWELL_MS = 1_000  # it doubles with each relapse
 EVERYBODY = ""
+ON_PAPER = (Kind.PAPER_BUYS, Kind.PAPER_SELLS, Kind.PAPER_RESETS)
 
 
 def play(plan: Plan) -> Outcome:
@@ -75,6 +77,7 @@ async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
         crowd._trader(trader)
     users = [await world.user(f"demo-{number}", settings) for number, settings in enumerate(plan.users, 1)]
     made, kinds = Simulation(plan, world, crowd, users, counts), {event.kind for event in plan.events}
+    world.on_paper = Kind.PAPER_BUYS in kinds
     if Kind.AUTO_STARTS in kinds:
         await leaders_have_won(world, crowd)
     if kinds & {Kind.FREEZES, Kind.WITHDRAWS, Kind.TAKES_KEY}:
@@ -271,6 +274,7 @@ class Simulation:
             Kind.THAWS: partial(owners.thaws, bot, wallet),
             Kind.WITHDRAWS: partial(owners.withdraws, bot, wallet, event),
             Kind.TAKES_KEY: partial(owners.takes_key, bot, wallet),
+            **dict.fromkeys(ON_PAPER, partial(on_paper, self.world, bot, user, self.tokens, event)),
         }
         if event.kind in does:
             self.acts.start_soon(self._tried, does[event.kind])
