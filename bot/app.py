@@ -320,7 +320,7 @@ async def _run_tree(
     )
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
-    chat = chat_of(bot, board, registrar, profile.modes)
+    chat = chat_of(bot, board, registrar, profile.modes, config)
     shelf = shelf_of(bot.market.drawer, options.directory)
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram), shelf)
     panels = Panels(bot, profile.mode)

@@ -12,10 +12,12 @@ from actors.position_cards import PositionCards
 from bot import logs
 from bot.adapters import Chats
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
+from bot.config_verbs import config_verbs
 from bot.execution.borne_out import BorneOut
 from bot.execution.message_book import MessageBook
 from bot.execution.trader_book import TraderBook
 from bot.ports import ChatApi, Messenger, SpareEdits, Store
+from bot.runtime_config import RuntimeConfig
 from bot.status import StatusBoard
 from bot.telegram.card_text import PositionFace
 from bot.telegram.chat import Chat
@@ -30,6 +32,7 @@ from bot.telegram.handlers import (
     BookHandlers,
     CardHandlers,
     CommunityHandlers,
+    ConfigHandlers,
     CopyHandlers,
     ExportHandlers,
     FollowingHandlers,
@@ -68,7 +71,9 @@ from bot.users import ModeSwitch, Registrar
 DISTRIBUTION = "trading-bot"
 
 
-def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode]) -> Chat:
+def chat_of(
+    bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode], config: RuntimeConfig
+) -> Chat:
     """Every command of the table; `modes` are those that a user may choose between."""
     store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
     changed = bot.hunt.sniper_changed
@@ -110,19 +115,11 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
         cards=CardHandlers(store, chain, clock, PositionFace()),
+        config=ConfigHandlers(store, config_verbs(config)),
         following=_following(bot),
         copying=copying,
         guarded=_guarded(bot),
-        leaving=LeavingHandlers(
-            store,
-            chain,
-            clock,
-            bot.panic,
-            bot.hunt.hunters_changed,
-            bot.hunt.tracking_changed,
-            bot.guard.resume_user,
-            is_play_money=board.cluster == LOCAL,
-        ),
+        leaving=_leaving(bot, is_play_money=board.cluster == LOCAL),
         modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
         operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
         opinions=OpinionHandlers(
@@ -137,6 +134,20 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
         wallets=_wallets(bot, about, registrar),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
+    )
+
+
+def _leaving(bot: TradingBot, *, is_play_money: bool) -> LeavingHandlers:
+    store, chain, clock, hunt = bot.adapters.store, bot.adapters.chain, bot.adapters.clock, bot.hunt
+    return LeavingHandlers(
+        store,
+        chain,
+        clock,
+        bot.panic,
+        hunt.hunters_changed,
+        hunt.tracking_changed,
+        bot.guard.resume_user,
+        is_play_money=is_play_money,
     )
 
 

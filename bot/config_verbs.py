@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,11 @@ def config_verbs(config: RuntimeConfig) -> dict[str, Verb]:
         wanted = request.get("key")
         # The files of credentials are looked at, and a disk may hang.
         told = await trio.to_thread.run_sync(lambda: list(_keys(config, config.clock.now_ms())))
-        keys = [one for one in told if not wanted or _is_below(one["key"], str(wanted))]
-        if not keys:
-            raise CannotError(f"there is no key {str(wanted)[:100]!r}; bot config get lists all")
-        return {
-            "version": config.number,
-            "keys": keys,
-            "trouble": config.trouble or None,
-            "waiting": list(config.waiting),
-        }
+        return _told(config, told, wanted)
+
+    async def live(request: Record) -> Record:
+        await trio.lowlevel.checkpoint()
+        return _told(config, [_live(config, key) for key in RUNTIME], request.get("key"))
 
     async def change(request: Record) -> Record:
         wanted = request.get("values")
@@ -57,7 +53,26 @@ def config_verbs(config: RuntimeConfig) -> dict[str, Verb]:
         why = typed_reason(request, "") if request.get("why") else ""
         return version_record(await config.rollback(number, who(request), why))
 
-    return {"config_get": get, "config_set": change, "config_history": history, "config_rollback": rollback}
+    return {
+        "config_get": get,
+        "config_live": live,
+        "config_set": change,
+        "config_history": history,
+        "config_rollback": rollback,
+    }
+
+
+def _told(config: RuntimeConfig, keys: Iterable[Record], wanted: object) -> Record:
+    """The keys that were asked for, below a section or all, and what there is to say beside them."""
+    found = [one for one in keys if not wanted or _is_below(one["key"], str(wanted))]
+    if not found:
+        raise CannotError(f"there is no key {str(wanted)[:100]!r}; bot config get lists all")
+    return {
+        "version": config.number,
+        "keys": found,
+        "trouble": config.trouble or None,
+        "waiting": list(config.waiting),
+    }
 
 
 def version_record(version: ConfigVersion) -> Record:
@@ -76,20 +91,25 @@ def _is_below(key: str, wanted: str) -> bool:
     return key == wanted or key.startswith(f"{wanted}.")
 
 
+def _live(config: RuntimeConfig, key: str) -> Record:
+    """A key that changes while the bot runs."""
+    set_here = key in config.values
+    return {
+        "key": key,
+        "value": value_of(config.current, key),
+        "source": "runtime" if set_here else FROM_FILE,
+        "live": True,
+        **({"file_value": value_of(config.base, key)} if set_here else {}),
+    }
+
+
 def _keys(config: RuntimeConfig, now_ms: int) -> Iterator[Record]:
     """Every key with its value and where that is from. A secret is its name, its source and its age, never itself."""
     for section in Settings.model_fields:
         for name, value in getattr(config.current, section):
             key = f"{section}.{name}"
             if key in RUNTIME:
-                set_here = key in config.values
-                yield {
-                    "key": key,
-                    "value": value_of(config.current, key),
-                    "source": "runtime" if set_here else FROM_FILE,
-                    "live": True,
-                    **({"file_value": value_of(config.base, key)} if set_here else {}),
-                }
+                yield _live(config, key)
             else:
                 yield {"key": key, "source": FROM_FILE, "live": False, **_value(key, value, now_ms)}
 

@@ -219,6 +219,16 @@ ACCOUNT_COMMANDS: tuple[Command, ...] = (
         role=Role.ADMIN,
     ),
     Command(
+        "config",
+        "[get [KEY]|set KEY VALUE ... [--why TEXT]|history|rollback VERSION [--why TEXT]]",
+        "settings of the whole bot that change while it runs: what holds, a change of some, all or none (the value file gives one"
+        " back to the settings file), who changed what, and the way back to what held after a version; 0 is the file",
+        BOT,
+        "settings of the whole bot",
+        ("/config", "/config set trading.max_trade_sol 0.2 --why thin market", "/config rollback 3"),
+        role=Role.ADMIN,
+    ),
+    Command(
         "logs",
         "[errors]",
         "the latest warnings and errors of the bot's log, or errors alone",

@@ -178,6 +178,7 @@ TYPED = (
     ("/users", "/users is for people with the role admin; yours is basic"),
     ("/role demo-2 admin", "/role is for people with the role admin"),
     ("/broadcast hello", "/broadcast is for people with the role admin"),
+    ("/config", "/config is for people with the role admin; yours is basic"),
     ("/metrics", "/metrics is for people with the role admin; yours is basic"),
     ("/logs", "/logs is for people with the role operator; yours is basic"),
     ("/open", "usage: /open MINT SOL"),

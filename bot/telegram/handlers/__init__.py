@@ -13,6 +13,7 @@ from bot.telegram.handlers.auto_trading import AutoTradingHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
 from bot.telegram.handlers.community import CommunityHandlers
+from bot.telegram.handlers.config import ConfigHandlers
 from bot.telegram.handlers.copying import CopyHandlers
 from bot.telegram.handlers.exports import ExportHandlers
 from bot.telegram.handlers.following import FollowingHandlers
@@ -48,6 +49,7 @@ def make_chat(
     alerts: AlertHandlers,
     books: BookHandlers,
     cards: CardHandlers,
+    config: ConfigHandlers,
     following: FollowingHandlers,
     copying: CopyHandlers,
     guarded: GuardedHandlers,
@@ -102,6 +104,7 @@ def make_chat(
         **people.commands(),
         **community.commands(),
         **operations.commands(),
+        **config.commands(),
     }
     _compare_with_the_table(handlers)
     return Chat(handlers, words, people.role_of, quota)
@@ -121,6 +124,7 @@ __all__ = [
     "BookHandlers",
     "CardHandlers",
     "CommunityHandlers",
+    "ConfigHandlers",
     "CopyHandlers",
     "ExportHandlers",
     "FollowingHandlers",
