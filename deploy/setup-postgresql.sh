@@ -8,7 +8,7 @@ ROLE=trading-bot
 DATABASE=trading_bot
 
 fail() { echo "setup-postgresql: $*" >&2; exit 1; }
-sql() { runuser -u postgres -- psql -v ON_ERROR_STOP=1 -qAt "$@"; }
+sql() { (cd / && runuser -u postgres -- psql -v ON_ERROR_STOP=1 -qAt "$@"); }
 
 [ "$(id -u)" = 0 ] || fail "run it as root"
 command -v psql > /dev/null || fail "apt install postgresql"
