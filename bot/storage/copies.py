@@ -287,8 +287,13 @@ async def _move_all(connection: asyncpg.Connection, copies: Sequence[Copy]) -> l
 
 
 async def _spent(connection: asyncpg.Connection, asked: Sequence[SpentBy], mint: str) -> list[Row]:
-    rows: list[Row] = await connection.fetch(
-        SELECT_SPENT,
+    """Prepared anew each time, because the server plans it for so many followers then.
+
+    A statement that it knows gets, after some executions, a plan for any number of them, which goes over all copies once
+    for each follower.
+    """
+    statement = await connection.prepare(SELECT_SPENT)
+    rows: list[Row] = await statement.fetch(
         [one.rule.user_id for one in asked],
         [one.rule.wallet_id for one in asked],
         [one.rule.mode for one in asked],
