@@ -32,6 +32,7 @@ from bot.config_verbs import config_verbs
 from bot.config_watch import applier, keep_reading
 from bot.console import Console, ConsoleMessenger
 from bot.console_pictures import shelf_of
+from bot.doctor import look_at_start
 from bot.drawing_process import DrawingChild
 from bot.execution.leadership import Leadership
 from bot.execution.message_book import MessageBook
@@ -103,6 +104,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     for line in settings.without_effect(os.environ):
         say(line)
     control_socket(directory)
+    look_at_start(options, system_clock(), say)
     with locked(directory):
         if profile.is_local and options.settings.localnet.directory is None:
             refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)

@@ -24,6 +24,7 @@ from bot.errors import StartupError
 from bot.keys import KEY_VARIABLE
 from bot.paths import control_socket, settings_file
 from bot.profiles import CLUSTERS, MAINNET, PROFILES, Profile, genesis_of
+from bot.start import Options
 from bot.storage.address import address_of_url
 from bot.storage.cluster import program_folders
 from bot.storage.dump import is_empty
@@ -34,6 +35,8 @@ from bot.vault_door import OUTSIDE, place_of_vault
 FREE_WARN, FREE_BAD = 2_000_000_000, 200_000_000
 HANDLES_WANTED = 4_096
 BACKUP_OLD_MS = 25 * HOUR_MS
+LOCK = "lock"  # which the first start on a data directory leaves there
+DISK = "disk"
 
 
 class Verdict(StrEnum):
@@ -80,17 +83,34 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
     return found + [check() for check in checks]
 
 
+def look_at_start(options: Options, clock: Clock, say: Callable[[str], None]) -> None:
+    """Say what is to be cured, before a bot starts; raises StartupError where the start would be wrong.
+
+    Only what nothing else of a start looks at, and nothing that another machine has to be asked for: the start proves keys,
+    database and endpoints itself, and waits where that is right. Where a bot ran before there may be open positions, which
+    nobody watches until the start is done; a want of room is told there and refuses nothing.
+    """
+    directory, profile, chosen = options.directory, PROFILES[options.profile], options.settings
+    found = [*machine(directory), _halt(directory), _port(chosen.web.port)]
+    if not profile.is_local:
+        found += [_telegram(chosen, profile), _watched(chosen), _backups(chosen, directory, clock)]
+    wrong = [one for one in found if one.verdict is Verdict.BAD and one.name == DISK]
+    if wrong and not (directory / LOCK).exists():
+        raise StartupError(f"nothing was started: {wrong[0].line}")
+    for one in found:
+        if one.verdict is not Verdict.OK:
+            say(one.line)
+
+
 def machine(directory: Path) -> Iterator[Finding]:
-    """What a bot needs of its machine; a start looks at these too, because nothing else of it does."""
+    """What a bot needs of its machine."""
     place = next(one for one in (directory, *directory.parents) if one.exists())
-    free = shutil.disk_usage(place).free
-    verdict = Verdict.BAD if free < FREE_BAD else Verdict.WARN if free < FREE_WARN else Verdict.OK
-    yield Finding(
-        "disk",
-        verdict,
-        f"{free // 1_000_000} MB are free at {place}",
-        "" if verdict is Verdict.OK else "make room: the database and a halt need it",
-    )
+    usage = shutil.disk_usage(place)
+    if usage.total:  # a file system without a size is none that could be full
+        free = usage.free
+        verdict = Verdict.BAD if free < FREE_BAD else Verdict.WARN if free < FREE_WARN else Verdict.OK
+        cure = "" if verdict is Verdict.OK else "make room: the database and a halt need it"
+        yield Finding(DISK, verdict, f"{free // 1_000_000} MB are free at {place}", cure)
     handles = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     few = handles < HANDLES_WANTED
     cure = f"ulimit -n {HANDLES_WANTED} or LimitNOFILE= in the unit" if few else ""
@@ -218,10 +238,15 @@ def _running(directory: Path, port: int | None) -> Finding:
     try:
         state = control.ask(control_socket(directory), {"verb": "status"})["state"]
     except (control.NotRunning, StartupError):
-        if port is not None and _is_taken(port):
-            return Finding("port", Verdict.BAD, f"another program has web.port {port}", "choose another")
-        return Finding("bot", Verdict.OK, "does not run here")
+        taken = _port(port)
+        return taken if taken.verdict is Verdict.BAD else Finding("bot", Verdict.OK, "does not run here")
     return Finding("bot", Verdict.OK, f"runs here, {state}")
+
+
+def _port(port: int | None) -> Finding:
+    if port is not None and _is_taken(port):
+        return Finding("port", Verdict.BAD, f"another program has web.port {port}", "choose another")
+    return Finding("port", Verdict.OK, "nobody is asked for on the network" if port is None else "it is free")
 
 
 def _is_taken(port: int) -> bool:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
+import socket
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from bot.cli import main
 from bot.clock import virtual_clock
-from bot.doctor import Finding, Verdict, examine
+from bot.doctor import LOCK, Finding, Verdict, examine, look_at_start
+from bot.errors import StartupError
+from bot.start import read_options
 from bot.storage.halt_file import HaltFile
 from bot.trading.trading_state import Halt
 from tests.leaks.detect import MARK
@@ -107,3 +113,51 @@ def test_the_verb_prints_a_line_each_and_ends_with_one_where_something_is_bad(
     assert main(["doctor", "--json", "--data-dir", str(tmp_path)]) == 1
     told = json.loads(capsys.readouterr().out)["findings"]
     assert [one["verdict"] for one in told if one["name"] == "settings"] == ["bad"]
+
+
+class Usage(NamedTuple):
+    """What shutil says of a disk, in bytes."""
+
+    total: int
+    used: int
+    free: int
+
+
+def told_at_a_start(directory: Path, profile: str = "local", config: str = "") -> list[str]:
+    file = directory / "given.toml"
+    file.write_text(config)
+    asked = argparse.Namespace(config=str(file), supervision=None, market=None, profile=profile, speed=1.0)
+    said: list[str] = []
+    look_at_start(read_options(asked, directory), CLOCK, said.append)
+    return said
+
+
+def test_a_start_tells_what_is_to_be_cured_and_asks_nobody_else(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    assert told_at_a_start(tmp_path) == []
+    HaltFile(tmp_path / "halt.json").keep(Halt("rpc", 1_794_000_000_000, "rpc watch", "away"))
+    urls = '[rpc]\nurls = ["http://127.0.0.1:1", "http://localhost:1"]\n'
+    said = told_at_a_start(tmp_path, "paper", urls)
+    assert [line.split(":")[0] for line in said] == ["warn halt", "warn telegram", "warn watched", "warn backups"]
+    assert all("; " in line for line in said), "each with its cure"
+
+
+def test_a_full_disk_refuses_the_first_start_and_never_a_bot_that_may_hold_positions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 5_000_000))
+    with pytest.raises(StartupError, match=r"nothing was started: bad  disk: 5 MB are free .*; make room"):
+        told_at_a_start(tmp_path)
+    (tmp_path / LOCK).touch()
+    assert [line.partition(" are")[0] for line in told_at_a_start(tmp_path)] == ["bad  disk: 5 MB"]
+
+
+def test_a_port_that_another_program_has_is_told_and_keeps_no_bot_from_its_exits(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        [said] = told_at_a_start(tmp_path, config=f"[web]\nport = {port}\n")
+    assert said == f"bad  port: another program has web.port {port}; choose another"
