@@ -16,6 +16,7 @@ from bot.backtest_cli import add_backtest, run_backtest
 from bot.backup_cli import add_backup, run_backup
 from bot.config_cli import add_config, config_verb
 from bot.doctor_cli import add_doctor, run_doctor
+from bot.drill_cli import add_drill, run_drill
 from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     brakes = _add_brakes(verbs)
     add_backtest(verbs)
     exporting, backing_up = add_export(verbs), add_backup(verbs)
-    config, doctor = add_config(verbs), add_doctor(verbs)
+    config, doctor, drill = add_config(verbs), add_doctor(verbs), add_drill(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
@@ -95,9 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         *about_keys,
         *backing_up,
         doctor,
+        drill,
     ):
         _add_data_dir(verb, argparse.SUPPRESS)
-    for verb in (status, trace, diag, doctor):
+    for verb in (status, trace, diag, doctor, drill):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -260,6 +262,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return export(control_socket(directory), arguments.what, arguments.file, arguments.user, arguments.days)
         case "doctor":
             return run_doctor(arguments, directory)
+        case "drill":
+            return run_drill(arguments, directory)
         case "backup":
             return run_backup(arguments, directory)
         case "backtest":

@@ -45,6 +45,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.backtest_cli",
         "bot.backup_cli",
         "bot.doctor_cli",
+        "bot.drill_cli",
         "bot.export_cli",
     ),
     ("bot.web.dashboard",),

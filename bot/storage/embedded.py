@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -157,15 +157,19 @@ def _spawn(cluster: Cluster, settings: Mapping[str, str]) -> subprocess.Popen[by
     serve = [str(cluster.programs.folder / "postgres"), "-D", str(cluster.data)]
     for name, value in {"unix_socket_directories": str(cluster.socket_dir), **settings}.items():
         serve += ["-c", f"{name}={value}"]
-    shim = [sys.executable, "-I", "-S", "-c", _EXEC_SHIM, str(os.getpid())]
     with _open_log(cluster.log) as log:
         return subprocess.Popen(
-            [*shim, *as_server_user(serve)],
+            ending_with_us(as_server_user(serve)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+
+def ending_with_us(argv: Sequence[str]) -> list[str]:
+    """A command line that runs another one, which gets SIGINT when this process dies, in whatever way that comes."""
+    return [sys.executable, "-I", "-S", "-c", _EXEC_SHIM, str(os.getpid()), *argv]
 
 
 def _open_log(path: Path) -> BinaryIO:
