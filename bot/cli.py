@@ -260,12 +260,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return run_training(arguments, directory)
         case "export":
             return export(control_socket(directory), arguments.what, arguments.file, arguments.user, arguments.days)
-        case "doctor":
-            return run_doctor(arguments, directory)
-        case "drill":
-            return run_drill(arguments, directory)
-        case "backup":
-            return run_backup(arguments, directory)
+        case "doctor" | "drill" | "backup" as verb:
+            return {"doctor": run_doctor, "drill": run_drill, "backup": run_backup}[verb](arguments, directory)
         case "backtest":
             return run_backtest(arguments)
         case "chat":

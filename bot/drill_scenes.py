@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,6 +22,7 @@ from bot.local_chain import LocalChainProcess
 from bot.storage.embedded import embedded_postgres
 from bot.trading.trading_state import RESTORED
 from bot.trading.units import counted
+from bot.vault.master_key import make_local_key
 
 CHAIN = ["--slot-ms", "50", "--endpoints", "2"]
 
@@ -127,9 +126,9 @@ async def restore(scene: Scene) -> None:
     The newest backup of the bot for which the drill is made is opened as well, where that bot makes any; a bot of another
     profile than local has to.
     """
+    await _own_backup(scene)
     key = scene.folder / "backup.key"
-    key.write_text(f"drill-1:{base64.b64encode(os.urandom(32)).decode()}\n", encoding="ascii")
-    key.chmod(0o600)
+    make_local_key(key)
     async with _chain(scene) as settings:
         settings += f'[backup]\nkey_file = "{key}"\nfolder = "{scene.folder / "away"}"\n'
         async with (
@@ -155,7 +154,6 @@ async def restore(scene: Scene) -> None:
                 seen.text = _sent_nothing(second, status)
             await _rearmed(scene, second)
             await second.stop()
-    await _own_backup(scene)
 
 
 def _sent_nothing(bot: ScratchBot, status: Status) -> str:
@@ -177,6 +175,7 @@ async def _own_backup(scene: Scene) -> None:
         return
     async with scene.step("bot backup verify, of the newest backup of this bot") as seen:
         told: list[str] = []
+        place.key()  # a place that makes none says so, before one that is not there is looked for
         await backup.verify(place, None, told.append)
         seen.text = "; ".join(told[1:])
 
@@ -206,9 +205,8 @@ async def failover(scene: Scene) -> None:
                 await second.until(
                     "the standby leads", lambda status: status["state"] == "OPEN" and status["reconciled"]
                 )
-                gaps = [event["ms"] for event in second.events() if event["event"] == "positions_unwatched"]
-                gap = f"{gaps[-1] / 1000:.1f} s" if gaps else "less than is told"
-                seen.text = f"the standby leads, positions were unwatched for {gap}"
+                gap_ms = (await second.logged("positions_unwatched"))["ms"]
+                seen.text = f"the standby leads, positions were unwatched for {gap_ms / 1000:.1f} s"
             async with scene.step("take one of two endpoints away") as seen:
                 await _fault(second, scene, "fault", "rpc-down", "--for", "5m", "--endpoint", "rpc-1")
                 await second.verb("flatten", "--yes", "--why", "drill of a failover")

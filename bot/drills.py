@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -33,7 +34,7 @@ class Drill(msgspec.Struct, frozen=True):
 
     kind: str
     profile: str
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
     took_ms: int
     steps: tuple[Step, ...]
     trouble: str = ""

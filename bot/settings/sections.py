@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -240,12 +239,11 @@ class Paper(Section):
 class Live(Section):
     """What an operator says before real money moves; `bot run --profile live` holds it against its gates.
 
-    `allowed_telegram_ids` may enter mode live; everybody else stays on paper. `restore_drill_on` is the day of the last
-    restore drill. `confirm` is the sentence that the gate `confirmation` names. See runbooks/going-live.md.
+    `allowed_telegram_ids` may enter mode live; everybody else stays on paper. `confirm` is the sentence that the
+    gate `confirmation` names. See runbooks/going-live.md.
     """
 
     allowed_telegram_ids: tuple[int, ...] = Field(default=(), max_length=1_000)
-    restore_drill_on: date | None = None
     confirm: str = Field(default="", max_length=100)
 
 
