@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bot.profile_argument import add_profile
+
 
 def add_drill(verbs: Any) -> argparse.ArgumentParser:
     """The verb, to which the caller adds what every verb has."""
@@ -18,7 +20,7 @@ def add_drill(verbs: Any) -> argparse.ArgumentParser:
         choices=("kill-switch", "restore", "failover"),
         help="which; left out, the records are listed",
     )
-    verb.add_argument("--profile", choices=("local", "paper", "live"), default="local", help="of the bot it is for")
+    add_profile(verb, "of the bot it is for")
     verb.add_argument("--config", metavar="FILE", help="the bot's settings file, for what backs it up")
     return verb
 
