@@ -335,9 +335,7 @@ async def _run_tree(
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)
     failures = bot.failures
-    watchers = Watchers(
-        bot, board, panels, loop, chosen=options.settings, outside=outside, manager=options.manager, stop=stop
-    )
+    watchers = Watchers(bot, board, panels, loop, options=options, outside=outside, stop=stop)
     lease = lease_keeper(bot, succession.leadership, succession.leases)
     async with open_tree(
         bot.spec(server.serve, chats, watchers.starts(lease.run)), stop.noting(failures.report)

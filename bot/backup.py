@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,12 +14,14 @@ from pathlib import Path
 import trio
 
 from bot import settings
-from bot.backup_archive import DUMP, FILES, Manifest, moment_of, name_of, pack, superfluous, unpack
+from bot.backup_archive import BASED, DUMP, FILES, Manifest, moment_of, name_of, pack, superfluous, unpack
 from bot.clock import Clock, rfc3339_s
 from bot.errors import KeyUnavailable, StartupError
 from bot.keys import KeyRing, find_keys
+from bot.log_archive import LogArchive
 from bot.paths import settings_file
 from bot.storage.address import DatabaseAddress, address_of_url
+from bot.storage.archiving import BASE, move_in, recover
 from bot.storage.cluster import running_cluster
 from bot.storage.dump import dump, is_empty, load_dump
 from bot.storage.embedded import embedded_postgres
@@ -85,24 +88,15 @@ async def create(place: Place, clock: Clock, say: Say) -> Path:
     """
     key, folder = place.key(), place.folder
     made_at_ms = clock.now_ms()
-    with _scratch(place.directory) as scratch:
-        async with _database(place) as address:
+    with scratch_in(place.directory) as scratch:
+        async with database(place) as address:
             await dump(address, scratch / DUMP)
-        files = [DUMP]
-        for name in FILES:
-            source = place.file if name == "bot.toml" and place.file is not None else place.directory / name
-            if source.is_file():
-                shutil.copyfile(source, scratch / name)
-                files.append(name)
-        manifest = Manifest(made_at_ms, place.profile, tuple(files), _credentials(place.chosen))
+        files = (DUMP, *copied(place, scratch))
+        manifest = Manifest(made_at_ms, place.profile, files, credentials(place.chosen))
         file = folder / name_of(made_at_ms)
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            pack(key, file, manifest, scratch)
-        except OSError as error:
-            raise StartupError(f"{folder}: the backup cannot be written: {error.strerror}; make room") from None
+        sealed(key, file, manifest, scratch)
     say(f"{file}: {file.stat().st_size} bytes, sealed under {key.id}")
-    await _bring_away(place.chosen.backup, file, say)
+    await bring_away(place.chosen.backup, file, say)
     rules = place.chosen.backup
     names = [path.name for path in folder.iterdir()]
     for name in superfluous(names, clock.now_ms(), keep_hours=rules.keep_hours, keep_days=rules.keep_days):
@@ -111,7 +105,28 @@ async def create(place: Place, clock: Clock, say: Say) -> Path:
     return file
 
 
-async def _bring_away(rules: settings.Backup, file: Path, say: Say) -> None:
+def copied(place: Place, scratch: Path) -> list[str]:
+    """Copy what belongs to the books beside the database into `scratch`; the names."""
+    names = []
+    for name in FILES:
+        source = place.file if name == "bot.toml" and place.file is not None else place.directory / name
+        if source.is_file():
+            shutil.copyfile(source, scratch / name)
+            names.append(name)
+    return names
+
+
+def sealed(key: MasterKey, file: Path, manifest: Manifest, scratch: Path) -> None:
+    """Write a backup whose parts lie in `scratch`; raises StartupError."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pack(key, file, manifest, scratch)
+    except OSError as error:
+        raise StartupError(f"{file.parent}: the backup cannot be written: {error.strerror}; make room") from None
+
+
+async def bring_away(rules: settings.Backup, file: Path, say: Say) -> None:
+    """Start the program that brings a new file away, and wait for it; raises StartupError where it does not."""
     if rules.offsite is None:
         say("it lies on this machine alone; backup.offsite names a program that brings it somewhere else")
         return
@@ -139,13 +154,16 @@ async def verify(place: Place, file: Path | None, say: Say) -> None:
     Raises StartupError where it is not whole, or where a wallet does not open with the master key of this place.
     """
     file = file or newest(place.folder)
-    with _scratch(place.directory) as scratch:
+    with scratch_in(place.directory) as scratch:
         manifest = unpack(place.key(), file, scratch)
         say(
             f"{file}: of {rfc3339_s(manifest.made_at_ms)}, profile {manifest.profile}, holds {', '.join(manifest.files)}"
         )
-        async with embedded_postgres(scratch / POSTGRES) as server:
-            await load_dump(server.address, scratch / DUMP)
+        if BASE in manifest.files:
+            await follow(place, file, manifest, scratch, say, until=None, whole=True)
+        async with embedded_postgres(scratch / POSTGRES, {"fsync": "off"}) as server:
+            if BASE not in manifest.files:
+                await load_dump(server.address, scratch / DUMP)
             async with open_store(server.address) as store:
                 await _prove(place, store, say)
 
@@ -175,28 +193,59 @@ async def _prove(place: Place, store: PostgresStore, say: Say) -> None:
 
 
 def newest(folder: Path) -> Path:
-    """The newest backup of a folder; raises StartupError where there is none."""
-    names = sorted(path.name for path in folder.iterdir() if moment_of(path.name)) if folder.is_dir() else []
-    if not names:
+    """The newest backup of a folder, of either kind; raises StartupError where there is none."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    made = [(moment, name) for name in names if (moment := moment_of(name) or moment_of(name, BASED))]
+    if not made:
         raise StartupError(f"{folder}: there is no backup; bot backup create makes one")
-    return folder / names[-1]
+    return folder / max(made)[1]
+
+
+async def follow(
+    place: Place, file: Path, manifest: Manifest, scratch: Path, say: Say, *, until: str | None, whole: bool
+) -> None:
+    """Make a server in `scratch` from a base backup there and the log that lies beside its file, to the end or `until`.
+
+    Raises StartupError; with `whole` also where a part of the log is missing, which is only said otherwise.
+    """
+    archive, segments = LogArchive(place.key(), file.parent), scratch / "log"
+    segments.mkdir(mode=0o700)
+    found = archive.put_back(manifest, segments)
+    with tarfile.open(scratch / BASE, "r:gz") as tar:
+        held = [Path(name).name for name in tar.getnames() if name.startswith("pg_wal/")]
+    if (gap := archive.gap(manifest, held)) is not None:
+        words = f"{file.parent}: the log breaks off {counted(gap, 'segment')} behind {manifest.segment}; what follows is lost"
+        if whole:
+            raise StartupError(f"{words}, unless a copy of the file lies elsewhere")
+        say(words)
+    last = await recover(scratch / POSTGRES, scratch / BASE, segments, until)
+    say(
+        f"{counted(found, 'segment')} of the log; the last transaction that it holds is of {last or 'before the base backup'}"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- restore
 
 
-async def restore(place: Place, file: Path, clock: Clock, say: Say) -> None:
+async def restore(place: Place, file: Path, clock: Clock, say: Say, *, until: str | None = None) -> None:
     """Bring a backup back into a data directory that has no books, and an empty database; a bot on it starts halted.
 
-    Raises StartupError before anything is written where there are books already.
+    A base backup is followed by the log that lies beside it, to its end or to the moment `until`. Raises StartupError before
+    anything is written where there are books already.
     """
     directory, key = place.directory, place.key()
     if (directory / POSTGRES / "data").exists() or (directory / HALT_FILE).exists():
         raise StartupError(f"{directory}: holds the books of a bot; give an empty --data-dir")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _scratch(directory) as scratch:
+    with scratch_in(directory) as scratch:
         manifest = unpack(key, file, scratch)
-        url = place.chosen.database.url
+        url, is_base = place.chosen.database.url, BASE in manifest.files
+        if url is not None and is_base:
+            raise StartupError(f"{file}: is of the bot's own PostgreSQL; leave database.url out, and move it then")
+        if until is not None and not is_base:
+            raise StartupError(
+                f"{file}: holds one moment, and --until chooses one of a base backup's log; leave it out"
+            )
         if url is not None and not await is_empty(address_of_url(url.get_secret_value())):
             raise StartupError("database.url: the database is not empty; make a new one and name that")
         # The halt comes first: whatever is cut short here, no bot trades on it.
@@ -204,11 +253,15 @@ async def restore(place: Place, file: Path, clock: Clock, say: Say) -> None:
         why = f"restored from the backup of {rfc3339_s(manifest.made_at_ms)}; look at bot status, then bot rearm"
         HaltFile(directory / HALT_FILE).keep(Halt(RESTORED, now_ms, "operator", why))
         for name in manifest.files:
-            if name not in {DUMP, HALT_FILE} and not (directory / name).exists():
+            if name not in {DUMP, BASE, HALT_FILE} and not (directory / name).exists():
                 shutil.copyfile(scratch / name, directory / name)
                 (directory / name).chmod(0o600)
-        async with _database(place) as address:
-            await load_dump(address, scratch / DUMP)
+        if is_base:
+            await follow(place, file, manifest, scratch, say, until=until, whole=False)
+            move_in(scratch / POSTGRES, directory / POSTGRES)
+        else:
+            async with database(place) as address:
+                await load_dump(address, scratch / DUMP)
     say(f"restored the books of {rfc3339_s(manifest.made_at_ms)} into {directory}; a bot on them starts halted")
     for setting, named in manifest.credentials.items():
         say(f"bring the credential {setting} ({named}): no backup holds one")
@@ -217,7 +270,7 @@ async def restore(place: Place, file: Path, clock: Clock, say: Say) -> None:
 # --------------------------------------------------------------------------------------------------------------- parts
 
 
-def _credentials(chosen: settings.Settings) -> dict[str, str]:
+def credentials(chosen: settings.Settings) -> dict[str, str]:
     """The settings that name files of secrets, with the names."""
     found = {}
     for section in type(chosen).model_fields:
@@ -230,17 +283,17 @@ def _credentials(chosen: settings.Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _scratch(directory: Path) -> Iterator[Path]:
+def scratch_in(directory: Path) -> Iterator[Path]:
     """A folder of our own beside the books, which are as open as what lies in it; it goes with everything in it."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=directory) as folder:
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=directory.absolute()) as folder:
             yield Path(folder)
     except FileNotFoundError:
         raise StartupError(f"{directory}: there is no such data directory; give --data-dir") from None
 
 
 @asynccontextmanager
-async def _database(place: Place) -> AsyncIterator[DatabaseAddress]:
+async def database(place: Place) -> AsyncIterator[DatabaseAddress]:
     """The database of a place; the bot's own server is started for the time where it does not run."""
     if place.chosen.database.url is not None:
         yield address_of_url(place.chosen.database.url.get_secret_value())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.errors import KeyUnavailable, StartupError
+from bot.storage.archiving import BASE
 from bot.vault.master_key import MasterKey
 from bot.vault.sealed_file import OpeningReader, SealingWriter
 
@@ -22,7 +23,8 @@ MANIFEST = "manifest.json"
 FILES = ("bot.toml", "live.json", "halt.json", "vault.codes", "vault.days")
 FORMAT = 1
 MEMBER_MAX = 1 << 40
-_NAME = re.compile(r"trading-bot-(\d{8}T\d{6}Z)\.backup")
+DUMPED, BASED = "backup", "base"
+_NAME = re.compile(r"trading-bot-(\d{8}T\d{6}Z)\.(backup|base)")
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 
@@ -30,7 +32,8 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 class Manifest:
     """What is in a backup. `credentials` are the settings that name files of secrets, by key; no content of any is there.
 
-    `made_at_ms` is when the dump began, which is the moment of its rows.
+    `made_at_ms` is when the dump began, which is the moment of its rows. A base backup has none: its rows are those of the moment
+    to which the log is followed, which begins at `segment` of the server `system`.
     """
 
     made_at_ms: int
@@ -38,17 +41,25 @@ class Manifest:
     files: tuple[str, ...]
     credentials: Mapping[str, str]
     format: int = FORMAT
+    system: str = ""
+    segment: str = ""
+    segment_bytes: int = 0
 
 
-def name_of(made_at_ms: int) -> str:
+def name_of(made_at_ms: int, kind: str = DUMPED) -> str:
     """A backup's file name, which sorts by its moment."""
-    return f"trading-bot-{datetime.fromtimestamp(made_at_ms / 1000, UTC).strftime('%Y%m%dT%H%M%SZ')}.backup"
+    return f"trading-bot-{stamp_of(made_at_ms)}.{kind}"
 
 
-def moment_of(name: str) -> int | None:
-    """When the backup of this name was made, in milliseconds since 1970; None for a file that is none."""
+def stamp_of(at_ms: int) -> str:
+    """A moment as it stands in names of files."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def moment_of(name: str, kind: str = DUMPED) -> int | None:
+    """When the backup of this name was made, in milliseconds since 1970; None for a file that is none of this kind."""
     match = _NAME.fullmatch(name)
-    if match is None:
+    if match is None or match[2] != kind:
         return None
     try:
         return round(datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1000)
@@ -88,14 +99,19 @@ def pack(key: MasterKey, file: Path, manifest: Manifest, folder: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def unpack(key: MasterKey, file: Path, folder: Path) -> Manifest:
-    """Open a backup into a folder, which gets its members by their known names alone; raises StartupError with one line."""
+def unpack(key: MasterKey, file: Path, folder: Path, *, only: str | None = None) -> Manifest:
+    """Open a backup into a folder, which gets its members by their known names alone; raises StartupError with one line.
+
+    With `only` it is read up to the member of that name; the manifest is the first.
+    """
     try:
         with file.open("rb") as sealed, tarfile.open(fileobj=cast(Any, OpeningReader(key, sealed)), mode="r|") as tar:
             for member in tar:
-                if member.name not in {MANIFEST, DUMP, *FILES} or not member.isfile():
+                if member.name not in {MANIFEST, DUMP, BASE, *FILES} or not member.isfile():
                     raise StartupError(f"{file}: holds {member.name!r}, which no backup has")
                 _write(tar, member, folder / member.name)
+                if member.name == only:
+                    break
         return _manifest(folder / MANIFEST)
     except KeyUnavailable as error:
         raise StartupError(f"{file}: {error}; give another file, or the key that it was made with") from None
@@ -126,4 +142,6 @@ def _manifest(path: Path) -> Manifest:
     told = json.loads(path.read_text(encoding="utf-8"))
     if told["format"] != FORMAT:
         raise ValueError(f"it has the format {told['format']}, and this program knows {FORMAT}; run a newer one")
-    return Manifest(int(told["made_at_ms"]), str(told["profile"]), tuple(told["files"]), dict(told["credentials"]))
+    begins = str(told.get("system", "")), str(told.get("segment", "")), int(told.get("segment_bytes", 0))
+    files, credentials = tuple(told["files"]), dict(told["credentials"])
+    return Manifest(int(told["made_at_ms"]), str(told["profile"]), files, credentials, FORMAT, *begins)

@@ -1,4 +1,4 @@
-"""`bot backup create|verify|restore`. It runs in the process of the verb; the bot, if it runs, is not asked and does not wait."""
+"""`bot backup create|base|verify|restore`. It runs in the process of the verb; a bot that runs does not wait."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ def add_backup(verbs: Any) -> list[argparse.ArgumentParser]:
     verb = verbs.add_parser("backup", help="back the books up, prove a backup, bring one back; see runbooks/backup.md")
     what = verb.add_subparsers(dest="what", required=True, metavar="WHAT")
     create = what.add_parser("create", help="make one while the bot runs, and bring it away by backup.offsite")
+    base = what.add_parser("base", help="make a base backup of the running bot's own PostgreSQL, for its log to follow")
     check = what.add_parser("verify", help="bring one back in a scratch directory and open every wallet in it")
     check.add_argument("file", nargs="?", metavar="FILE", help="default: the newest of backup.folder")
     restore = what.add_parser("restore", help="bring one back into an empty --data-dir; a bot on it starts halted")
     restore.add_argument("file", metavar="FILE", help="a backup")
-    for one in (create, check, restore):
+    restore.add_argument(
+        "--until", metavar="MOMENT", help="of a base backup's log, as 2026-11-22T10:00:00Z (default: its end)"
+    )
+    for one in (create, base, check, restore):
         one.add_argument("--config", metavar="FILE", help="the bot's settings file")
         add_profile(one)
-    return [create, check, restore]
+    return [create, base, check, restore]
 
 
 def run_backup(arguments: argparse.Namespace, directory: Path) -> int:
     """Do it and say what was done; raises StartupError with one line."""
     import trio
 
-    from bot import backup, logs
+    from bot import backup, base_backup, logs
     from bot.clock import system_clock
     from bot.start import one_error
 
@@ -40,10 +44,12 @@ def run_backup(arguments: argparse.Namespace, directory: Path) -> int:
         match arguments.what:
             case "create":
                 await backup.create(place, clock, print)
+            case "base":
+                await base_backup.take(place, clock, print)
             case "verify":
                 await backup.verify(place, Path(arguments.file) if arguments.file else None, print)
             case "restore":
-                await backup.restore(place, Path(arguments.file), clock, print)
+                await backup.restore(place, Path(arguments.file), clock, print, until=arguments.until)
 
     try:
         trio.run(do)

@@ -17,7 +17,8 @@ import trio
 from actors.runtime import SupervisionError
 from bot import control, settings, supervision_sections
 from bot.api_keys import read_keys
-from bot.backup_archive import HOUR_MS, moment_of
+from bot.backup_archive import BASED, HOUR_MS, moment_of
+from bot.backup_rounds import FREE_BAD, FREE_WARN
 from bot.clock import Clock, rfc3339_s
 from bot.compose import telegram_token
 from bot.errors import StartupError
@@ -32,7 +33,6 @@ from bot.storage.halt_file import HaltFile
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
 from bot.vault_door import OUTSIDE, place_of_vault
 
-FREE_WARN, FREE_BAD = 2_000_000_000, 200_000_000
 HANDLES_WANTED = 4_096
 BACKUP_OLD_MS = 25 * HOUR_MS
 LOCK = "lock"  # which the first start on a data directory leaves there
@@ -72,7 +72,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
     found.append(Finding("settings", Verdict.OK, "every key is known and possible"))
     checks: list[Callable[[], Finding]] = [
         lambda: _master_key(chosen, directory, PROFILES[profile]),
-        lambda: _database(chosen),
+        lambda: _database(chosen, directory),
         lambda: _endpoints(chosen, PROFILES[profile]),
         lambda: _telegram(chosen, PROFILES[profile]),
         lambda: _watched(chosen),
@@ -159,7 +159,7 @@ def _master_key(chosen: settings.Settings, directory: Path, profile: Profile) ->
     return Finding("master key", Verdict.OK, f"{key.id}; keep a copy apart from the backups")
 
 
-def _database(chosen: settings.Settings) -> Finding:
+def _database(chosen: settings.Settings, directory: Path) -> Finding:
     url = chosen.database.url
     if url is None:
         folder = next((one for one in program_folders() if (one / "postgres").exists()), None)
@@ -170,6 +170,11 @@ def _database(chosen: settings.Settings) -> Finding:
         is_new = trio.run(is_empty, address_of_url(url.get_secret_value()))
     except StartupError as error:
         return Finding("database", Verdict.BAD, str(error), "runbooks/database.md")
+    if (directory / "postgres" / "data").exists():
+        found = f"it answers, and {directory / 'postgres'} holds books too, which do not count"
+        return Finding(
+            "database", Verdict.WARN, found, "bot database move, runbooks/database.md; or move the folder away"
+        )
     return Finding("database", Verdict.OK, "it answers and is new" if is_new else "it answers and has tables")
 
 
@@ -214,7 +219,10 @@ def _backups(chosen: settings.Settings, directory: Path, clock: Clock) -> Findin
     if rules.key_file is None:
         return Finding("backups", Verdict.WARN, "none are made", "runbooks/backup.md, Once")
     folder = rules.folder or directory / "backups"
-    made = [moment for path in folder.iterdir() if (moment := moment_of(path.name))] if folder.is_dir() else []
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    made = [moment for name in names if (moment := moment_of(name) or moment_of(name, BASED))]
+    if rules.archive and chosen.database.url is not None:
+        return Finding("backups", Verdict.BAD, "backup.archive is of the bot's own PostgreSQL", "leave it out")
     if not made or clock.now_ms() - max(made) > BACKUP_OLD_MS:
         newest = f"the newest is of {rfc3339_s(max(made))}" if made else f"there is none in {folder}"
         return Finding("backups", Verdict.WARN, newest, "bot backup create, and look at its timer")

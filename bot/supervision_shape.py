@@ -26,6 +26,7 @@ STATIC = (
     "outbox_sender",
     "probe_door",
     "heartbeat",
+    "backup_keeper",
     "lease_keeper",
     "database_link",
     "rpc_pool",

@@ -19,6 +19,7 @@ from bot import liveness
 from bot.adapters import absent
 from bot.alarm import Alarm
 from bot.api_keys import HEARTBEAT, WEBHOOK, ApiKeys
+from bot.backup_rounds import rounds_of
 from bot.chain.key_file import Key
 from bot.clock import Clock
 from bot.errors import Unavailable
@@ -26,10 +27,10 @@ from bot.execution.alert_channels import Level, QuietHours, ToldAlert
 from bot.metrics import MetricsBook
 from bot.panels import Panels
 from bot.ports import ChatApi
-from bot.settings import Alerts, Settings
+from bot.settings import Alerts
 from bot.shutdown import OrderlyStop
+from bot.start import Options
 from bot.status import StatusBoard
-from bot.systemd import ServiceManager
 from bot.tree import TradingBot
 from bot.web.outgoing import Receiver, open_receivers
 from bot.web.probe_door import Probes, open_probe_door
@@ -98,7 +99,7 @@ def not_ready(bot: TradingBot) -> list[str]:
 
 
 class Watchers:
-    """The actors of the process round the tree. `stop` has the line of an orderly stop, `manager` is systemd, if any."""
+    """The actors of the process round the tree, as its options want them. `stop` has the line of an orderly stop."""
 
     def __init__(
         self,
@@ -107,14 +108,13 @@ class Watchers:
         panels: Panels,
         loop: LoopWatchdog,
         *,
-        chosen: Settings,
+        options: Options,
         outside: Outside,
-        manager: ServiceManager | None,
         stop: OrderlyStop,
     ) -> None:
-        self._bot, self._loop, self._chosen, self._outside = bot, loop, chosen, outside
-        self._manager, self._stop = manager, stop
-        self._beats = Beats()
+        self._bot, self._loop, self._chosen, self._outside = bot, loop, options.settings, outside
+        self._manager, self._stop = options.manager, stop
+        self._beats, self._backups = Beats(), rounds_of(options, bot.adapters.clock)
         self._panels, self._board = panels, board
         self._metrics = MetricsBook(
             bot,
@@ -137,6 +137,7 @@ class Watchers:
             "lease_keeper": lease,
             "probe_door": ControlSocket(self._serve).run if has_door else absent,
             "heartbeat": self._heartbeat().run,
+            "backup_keeper": self._backups.keeper(self._bot.alerts.tell).run,
         }
 
     def _notifier(self) -> SystemdNotifier:

@@ -76,6 +76,10 @@ class Backup(Section):
     are written into `folder`, left out `backups` in the data directory, which is on the disk that may be lost. `offsite` is a
     program that is started with each new file as its one argument and brings it somewhere else; it has `offsite_within_s`. All of
     the last `keep_hours` are kept, and of each day of the last `keep_days` the newest.
+
+    With `archive` the bot keeps its own PostgreSQL's log there too: each segment, which ends `archive_every_s` after anything
+    was written, and a base backup every `base_every_hours`, by itself. What the last `archive_days` need is kept. `offsite` is
+    started with each of these files as well. A server that `database.url` names has an archive of its own.
     """
 
     key_file: SecretFile | None = None
@@ -84,3 +88,15 @@ class Backup(Section):
     offsite_within_s: int = Field(default=3_600, ge=1, le=86_400)
     keep_hours: int = Field(default=48, ge=1, le=8_760)
     keep_days: int = Field(default=30, ge=1, le=3_650)
+    archive: bool = False
+    archive_every_s: int = Field(default=60, ge=1, le=3_600)
+    base_every_hours: int = Field(default=24, ge=1, le=720)
+    archive_days: int = Field(default=7, ge=1, le=3_650)
+
+    @model_validator(mode="after")
+    def _an_archive_is_sealed(self) -> Self:
+        if self.archive and self.key_file is None:
+            raise PydanticCustomError(
+                "archive", "backup.archive needs a key; give backup.key_file (runbooks/backup.md)"
+            )
+        return self

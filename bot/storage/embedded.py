@@ -20,7 +20,7 @@ from bot.storage.cluster import Cluster, as_server_user, exit_text, last_words, 
 
 log = structlog.get_logger()
 
-_READY_WITHIN_S = 120  # crash recovery may replay a lot of log
+READY_WITHIN_S = 120  # crash recovery may replay a lot of log
 _READY_POLL_S = 0.01
 _LOG_MAX_BYTES = 1 << 20
 # Fast shutdown, then immediate, then by force. The last two lose nothing: every commit is in the log on disk, and the next
@@ -78,17 +78,15 @@ class EmbeddedPostgres:
         await trio.lowlevel.checkpoint()
         return f"PostgreSQL {exit_text(self._process)}; its log ends: {last_words(self._cluster.log)}"
 
-    async def wait_ready(self) -> None:
+    async def wait_ready(self, within_s: float) -> None:
         """Return when the server accepts connections, which line 8 of its pid file tells; StartupError when it does not."""
-        with trio.move_on_after(_READY_WITHIN_S):
+        with trio.move_on_after(within_s):
             while self._process.poll() is None:
                 if self._says_ready():
                     return
                 await trio.sleep(_READY_POLL_S)
             raise StartupError(f"the database in {self._cluster.root} does not start: {await self.died()}")
-        raise StartupError(
-            f"the database in {self._cluster.root} was not ready within {_READY_WITHIN_S} s; see its log"
-        )
+        raise StartupError(f"the database in {self._cluster.root} was not ready within {within_s:g} s; see its log")
 
     def _says_ready(self) -> bool:
         try:
@@ -128,7 +126,9 @@ class EmbeddedPostgres:
 
 
 @asynccontextmanager
-async def embedded_postgres(root: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[EmbeddedPostgres]:
+async def embedded_postgres(
+    root: Path, settings: Mapping[str, str] | None = None, *, ready_within_s: float = READY_WITHIN_S
+) -> AsyncIterator[EmbeddedPostgres]:
     """Serve the database in `root` (made when it is missing) for as long as the block runs.
 
     `settings` are added to the server's own, by PostgreSQL's names. Raises StartupError with one line for whatever an
@@ -141,7 +141,7 @@ async def embedded_postgres(root: Path, settings: Mapping[str, str] | None = Non
         address = cluster.address()
         server = EmbeddedPostgres(cluster, address, _spawn(cluster, {**_SETTINGS, **(settings or {})}))
         try:
-            await server.wait_ready()
+            await server.wait_ready(ready_within_s)
             yield server
         finally:
             with trio.move_on_after(STOP_WITHIN_S, shield=True):
