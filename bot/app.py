@@ -330,7 +330,8 @@ async def _run_tree(
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
     config.apply = applier(bot.policy, options, clock)
     config.apply(config.current)
-    further = {**key_verbs(registrar), **export_verbs(store, clock), **config_verbs(config)}
+    imported = key_verbs(registrar, bot.hunt.tracking_changed)
+    further = {**imported, **export_verbs(store, clock), **config_verbs(config)}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)

@@ -15,6 +15,7 @@ from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
 from bot.backup_cli import add_backup, run_backup
 from bot.config_cli import add_config, config_verb
+from bot.database_cli import add_database, run_database
 from bot.doctor_cli import add_doctor, run_doctor
 from bot.drill_cli import add_drill, run_drill
 from bot.errors import BotError
@@ -22,6 +23,7 @@ from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
 from bot.profile_argument import add_profile
+from bot.sqlite_import import add_import, import_sqlite
 from bot.status_text import status_text
 from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
 from bot.trace_text import diag_text, trace_text
@@ -77,27 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     add_backtest(verbs)
     exporting, backing_up = add_export(verbs), add_backup(verbs)
     config, doctor, drill = add_config(verbs), add_doctor(verbs), add_drill(verbs)
+    moving = add_database(verbs), add_import(verbs)
     verbs.add_parser(
         "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
     )
 
-    for verb in (
-        run,
-        status,
-        top,
-        web,
-        chat,
-        trace,
-        diag,
-        *brakes,
-        exporting,
-        *supervision,
-        *config,
-        *about_keys,
-        *backing_up,
-        doctor,
-        drill,
-    ):
+    asking = run, status, top, web, chat, trace, diag, *brakes, *supervision, *config, *about_keys
+    for verb in (*asking, exporting, *backing_up, doctor, drill, *moving):
         _add_data_dir(verb, argparse.SUPPRESS)
     for verb in (status, trace, diag, doctor, drill):
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -226,6 +214,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "pause" | "resume" | "flatten" | "rearm" as verb:
             request = {"verb": verb, **{name: getattr(arguments, name, None) for name in ("why", "user", "program")}}
             print(control.ask(control_socket(directory), request)["text"])
+        case "import-sqlite":
+            return import_sqlite(control_socket(directory), arguments.file, dry=arguments.dry_run)
         case "keys" if arguments.what == "import":
             return import_wallets(control_socket(directory), arguments.file)
         case "keys" if arguments.what == "rotate":
@@ -260,8 +250,9 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             return run_training(arguments, directory)
         case "export":
             return export(control_socket(directory), arguments.what, arguments.file, arguments.user, arguments.days)
-        case "doctor" | "drill" | "backup" as verb:
-            return {"doctor": run_doctor, "drill": run_drill, "backup": run_backup}[verb](arguments, directory)
+        case "doctor" | "drill" | "backup" | "database" as verb:
+            done = {"doctor": run_doctor, "drill": run_drill, "backup": run_backup, "database": run_database}
+            return done[verb](arguments, directory)
         case "backtest":
             return run_backtest(arguments)
         case "chat":

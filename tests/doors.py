@@ -44,6 +44,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.train_cli",
         "bot.backtest_cli",
         "bot.backup_cli",
+        "bot.database_cli",
+        "bot.sqlite_import",
         "bot.doctor_cli",
         "bot.drill_cli",
         "bot.export_cli",
