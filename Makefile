@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates paced pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates paced day pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -71,6 +71,13 @@ SPEED ?= 10
 MINUTES ?= 10
 paced: .venv/.dev
 	$(BIN)/python -m tests.backtest.paced_campaign --speed $(SPEED) --minutes $(MINUTES) $(MARKET)
+
+# A day of the whole bot in virtual time with people on Telegram, snipers, followers and a market, weighed every hour: memory,
+# tasks, handles, rows. 1 where anything is not flat; half an hour. SEED=7 draws another day.
+HOURS ?= 24
+PEOPLE ?= 20
+day: .venv/.dev
+	$(BIN)/python -m tests.day.campaign --hours $(HOURS) --people $(PEOPLE) $(if $(SEED),--seed $(SEED))
 
 # Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
 supervision-storm: .venv/.dev

@@ -93,9 +93,11 @@ class MoneyCare:
     # ------------------------------------------------------------------------------------------------------- positions
 
     async def settled(self, settled: Settled) -> None:
-        """A fill was settled: what it opened is watched from now on."""
+        """A fill was settled: what it opened is watched from now on, and what it closed needs no worker any more."""
         if settled.position.state is PositionState.OPEN:
             await self.watch(settled.position.id)
+        else:
+            self._reasons.pop(settled.position.id, None)
 
     async def watch(self, position_id: str) -> None:
         """Make sure that a position has its one monitor. While halted the flattener does, which knows who holds."""
