@@ -96,7 +96,7 @@ TRADING_COMMANDS: tuple[Command, ...] = (
     Command(
         "panic",
         "",
-        "stop your sniper and sell every open position now",
+        "stop your sniper, your automated trader and your copying, and sell every open position now",
         TRADE,
         "sell everything now",
         ("/panic",),

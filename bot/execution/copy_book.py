@@ -29,6 +29,14 @@ class Fate(StrEnum):
     FOLLOW = "follow"  # they are sold as the leader sells his
 
 
+async def leave_all(store: Store, user_id: str, why: str) -> int:
+    """Have a user's rules buy nothing more, while what is open is still sold as their leaders sell; how many did buy."""
+    buying = [rule for rule in await store.copy_rules(user_id) if rule.state is RuleState.ACTIVE]
+    for rule in buying:
+        await store.move_copy_rule(replace(rule, state=RuleState.LEAVING, why=why, version=rule.version + 1))
+    return len(buying)
+
+
 @dataclass(frozen=True, slots=True)
 class CopyBook:
     """`tracking_changed` starts or stops the scanner of a wallet, `look_again` has what is owed taken up."""

@@ -143,6 +143,34 @@ async def test_whoever_stops_with_sell_is_sold_out(autojump_clock: MockClock, mo
         assert await talk.world.store.copy_rules() == []
 
 
+async def test_whoever_panics_is_bought_nothing_more_by_copies_although_he_resumes(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(6)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await talk.asks("/start agree", "Your wallet is")
+        crowd, leader = await leader_of(talk)
+        await talk.asks(f"/copy_trader {leader} 0.1", "SOL for each buy of his")
+        talk.press("Confirm")
+        await talk.hears("You copy")
+        assert "nothing is bought with them" in await talk.asks("/mode paper", "From now on orders are decided")
+        await talk.asks("/mode live", "From now on orders are sent")
+        await trio.sleep(5)
+        crowd.buy(mint, LEADER, 2 * TENTH)
+        await talk.hears("Bought")
+        told = await talk.asks("/panic", "1 position to sell")
+        assert "Nobody is copied any more. The sniper is off" in told
+        await talk.hears("Position closed")
+        await talk.asks("/resume", "Your pause is over")
+        another = await token_on_the_market(talk)
+        crowd.buy(another, LEADER, 2 * TENTH)
+        await trio.sleep(90)
+        assert await talk.world.store.copy_rules() == []
+        assert await talk.world.store.open_positions() == []
+        assert await talk.world.books_equal_chain()
+
+
 async def test_nobody_copies_himself_a_circle_or_somebody_who_does_not_let_him(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

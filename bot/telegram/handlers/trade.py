@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
+from bot.execution.copy_book import leave_all
 from bot.ports import Button, Chain, Desk, PricePoint, Store, Subject, Submitted, Topic, User, Wallet, wallet_in
 from bot.telegram.chat import Answer, Incoming, Words
 from bot.telegram.gateway_cards import sell_button
@@ -32,6 +33,7 @@ _CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
 # What is bought or sold because its user wanted it of himself: the context of the trade and its reason.
 BY_HAND = (Context.MANUAL_COMMAND, "command")
+PANIC_LEAVES = "you sold everything with /panic"
 ByCode = Callable[[User, str], Awaitable[str | None]]  # what is said of something of that code, of which it is the word
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
@@ -297,6 +299,8 @@ class TradeHandlers:
             await self.store.change_settings(user.id, lambda stored: replace(stored, snipe_enabled=False), by=user.id)
             if await self.store.stop_auto(user.id):
                 sniper = "The sniper and the automated trader are off and your entries are paused"
+            if await leave_all(self.store, user.id, PANIC_LEAVES):
+                sniper = f"Nobody is copied any more. {sniper}"
             await self.snipers_changed(user.id)
         except StoreUnavailable:
             # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.
