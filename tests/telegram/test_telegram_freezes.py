@@ -223,5 +223,9 @@ async def test_the_tokens_of_its_positions_follow_the_sol_and_the_positions_end(
         shown = await talk.asks("/performance", "at cost, are in tokens at your safe address")
         assert "Between the two" not in shown, "both sides of the books come out the same"
         await talk.asks("/history", f"your tokens of {short(mints[0])} went to your safe address, at their cost of")
+        story = await talk.asks(f"/why {mints[0]}", f"tokens were swept to your safe address {SAFE_HOME}.")
+        assert "left at what it had cost" in story
+        assert "Of that result" not in story
+        assert "on its way" not in story
         day = await talk.world.store.day(0, wallet.user_id, wallet.mode)
         assert -500_000 < day.realized_lamports < 0, "it cost fees, and nothing else was lost"
