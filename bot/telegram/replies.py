@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bot.ports import OutboxMessage, Preview, PricePoint
+from bot.ports import OrderStory, OutboxMessage, Preview, PricePoint
 from bot.telegram import copy_text, halt_text, security_words, standing_text, warning_text
 from bot.telegram.book_text import reason_text, report_text
 from bot.telegram.opinion_text import signal_text
@@ -255,6 +255,18 @@ def taken_back_line(position: Position, *, may_land: bool) -> str:
         f"{mode_label(position.mode.value)} {short(position.mint)}: the network took its buy back, so nothing of it is held;"
         f" {ends}"
     )
+
+
+def was_taken_back(position: Position, stories: Sequence[OrderStory]) -> bool:
+    """Whether a position closed because the network took its only buy back."""
+    landed = [story.landed for story in stories if story.landed is not None]
+    return bool(stories) and all(one.position_id != position.id for one in landed)
+
+
+def swept_line(position: Position) -> str:
+    """A position that closed because its wallet was frozen, with nothing sold."""
+    label = mode_label(position.mode.value)
+    return f"{label} {short(position.mint)}: its tokens were swept to your safe address; nothing of it was won or lost"
 
 
 def position_line(position: Position, point: PricePoint | None, fees: Fees | None, *, by_id: bool = False) -> str:

@@ -227,5 +227,6 @@ async def test_the_tokens_of_its_positions_follow_the_sol_and_the_positions_end(
         assert "left at what it had cost" in story
         assert "Of that result" not in story
         assert "on its way" not in story
+        await talk.asks("/positions", f"{short(mints[1])}: its tokens were swept to your safe address")
         day = await talk.world.store.day(0, wallet.user_id, wallet.mode)
         assert -500_000 < day.realized_lamports < 0, "it cost fees, and nothing else was lost"

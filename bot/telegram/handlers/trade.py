@@ -11,13 +11,26 @@ from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
 from bot.execution.copy_book import leave_all
-from bot.ports import Button, Chain, Desk, PricePoint, Store, Subject, Submitted, Topic, User, Wallet, wallet_in
+from bot.ports import (
+    Button,
+    Chain,
+    Desk,
+    OrderStory,
+    PricePoint,
+    Store,
+    Subject,
+    Submitted,
+    Topic,
+    User,
+    Wallet,
+    wallet_in,
+)
 from bot.telegram.chat import Answer, Incoming, Words
 from bot.telegram.gateway_cards import sell_button
 from bot.telegram.handlers.account import known
 from bot.telegram.order_text import ended_words, order_result
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import offer_card, order_line, position_line, taken_back_line
+from bot.telegram.replies import offer_card, order_line, position_line, swept_line, taken_back_line, was_taken_back
 from bot.telegram.words import FOLLOWS, mode_label, short
 from bot.trading.intent import TRADES, Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
@@ -271,8 +284,11 @@ class TradeHandlers:
         held, sales = Counter(row.mint for row in rows if row.token_raw), list[Button]()
         moving = {intent.request.mint for intent in on_their_way if intent.request.side is Side.BUY}
         for row in rows:
-            if await self._was_taken_back(row):
+            stories = await self._stories_without_result(row)
+            if was_taken_back(row, stories):
                 lines.append(taken_back_line(row, may_land=row.mint in moving))
+            elif any(story.intent.request.is_sweep and story.booked for story in stories):
+                lines.append(swept_line(row))
             else:
                 by_id = held[row.mint] > 1
                 lines.append(position_line(row, points.get(row.mint), fees, by_id=by_id))
@@ -281,13 +297,12 @@ class TradeHandlers:
         cards = [Button(f"Card of {short(row.mint)}", f"/card {row.id}") for row in rows if row.token_raw]
         return Answer("\n".join(lines), buttons=(*sales, *cards))
 
-    async def _was_taken_back(self, position: Position) -> bool:
-        """Whether a position closed because the network took its only buy back; it has no result then, not one of 0."""
+    async def _stories_without_result(self, position: Position) -> list[OrderStory]:
+        """The orders of a closed position that made nothing: it may have no result, which is not one of 0. Else nothing."""
         if position.state is not PositionState.CLOSED or position.realized_lamports:
-            return False
+            return []
         stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
-        landed = [story.landed for story in stories if story is not None and story.landed is not None]
-        return any(stories) and all(one.position_id != position.id for one in landed)
+        return [story for story in stories if story is not None]
 
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
