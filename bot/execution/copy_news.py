@@ -53,3 +53,22 @@ def copy_left_message(clock: Clock, rule: CopyRule) -> OutboxMessage:
         trace_id=rule.id,
         created_at_ms=clock.now_ms(),
     )
+
+
+def share_set_message(clock: Clock, rule: CopyRule, share_bps: int, was_bps: int, cause: str) -> OutboxMessage:
+    """The leader of a rule counts another part of its gains as his; told once for each `cause`."""
+    return OutboxMessage(
+        id=f"share_set:{rule.id}:{cause}",
+        user_id=rule.user_id,
+        kind="share_set",
+        payload={
+            "label": rule.label,
+            "leader": rule.leader,
+            "mode": rule.mode.value,
+            "share_bps": share_bps,
+            "was_bps": was_bps,
+        },
+        urgent=False,
+        trace_id=rule.id,
+        created_at_ms=clock.now_ms(),
+    )

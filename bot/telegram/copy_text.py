@@ -166,3 +166,12 @@ def left(facts: Mapping[str, object]) -> str:
         f"{mode_label(str(facts['mode']))} {facts['label']} is copied no more: {facts['why']}. His sales are still copied;"
         f" /stop_copy {facts['leader']} sell ends it for good, /copies shows what is open."
     )
+
+
+def share_set(facts: Mapping[str, object]) -> str:
+    """A trader counts another part of what his followers gain as his."""
+    now, before = (format_percent(int(str(facts[name]))) for name in ("share_bps", "was_bps"))
+    return (
+        f"{mode_label(str(facts['mode']))} {facts['label']} counts {now} of what you gain above your best so far as his from now"
+        f" on, and {before} until now. It is a figure, and no money moves by it; /stop_copy {facts['leader']} copies him no more."
+    )

@@ -237,6 +237,7 @@ _TEXTS = {
     "adjustment": adjustment,
     "signal": signal_text,
     "copy_left": copy_text.left,
+    "share_set": copy_text.share_set,
     "day_loss": warning_text.day_loss,
     "wallet_low": warning_text.wallet_low,
     "standing_fired": standing_text.fired,

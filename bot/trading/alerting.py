@@ -92,7 +92,12 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         "halts and absences of the whole bot, what operators sell, and when trading begins again",
         is_money=True,
     ),
-    AlertKind("news", ("broadcast", "role_given"), "what admins tell everybody, and your role here", is_money=False),
+    AlertKind(
+        "news",
+        ("broadcast", "role_given", "share_set"),
+        "what admins tell everybody, your role here, and what a trader whom you copy counts as his",
+        is_money=False,
+    ),
     AlertKind("reports", ("report",), "your result of a day and of a week, once each is over", is_money=False),
     AlertKind(CARDS, (), "the messages of what you hold, edited while its worth changes; on or off", is_money=False),
     AlertKind(

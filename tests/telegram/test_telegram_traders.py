@@ -155,6 +155,11 @@ async def test_a_follower_is_counted_and_his_gains_and_the_share_are_written_dow
         assert "He counts 10 % of what you gain" in card
         bob.press("Confirm")
         await bob.hears("You copy molly from now on")
+        await ada.asks("/trader share 30%", "who copies you is told")
+        await bob.hears(
+            "molly counts 30 % of what you gain above your best so far as his from now on, and 10 % until now"
+        )
+        await ada.asks("/trader share 10%", "who copies you is told")
         await eve.asks("/leaderboard", "1. molly (not rated yet): nothing closed; 1 follower")
         await trio.sleep(5)
         await ada.orders(f"/buy {mint} 0.2", "Sent: buying for 0.2 SOL")

@@ -9,6 +9,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.commands import Command
+from bot.execution.copy_news import share_set_message
 from bot.execution.trader_book import TraderBook
 from bot.pictures.plain import BoardPicture
 from bot.ports import Store
@@ -17,6 +18,7 @@ from bot.telegram.handlers.account import known
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.trader_pictures import TraderPictures, board_picture
 from bot.telegram.trader_text import counts_text, leaderboard_text, shares_text, trader_text
+from bot.trading.copying import RuleState
 from bot.trading.intent import Mode
 from bot.trading.trader import HANDLES_MAX, SHARE_MAX_BPS, Trader, handle_of
 from bot.trading.units import AmountError, format_percent, parse_percent
@@ -64,7 +66,7 @@ class TraderHandlers:
             case ("off",):
                 return await self._hide(user.id)
             case ("share", share):
-                return await self._share(user.id, share)
+                return await self._share(user.id, share, incoming.key)
         mode, words = _mode(arguments)
         if len(words) > 1:
             raise wrong_usage(command)
@@ -114,19 +116,28 @@ class TraderHandlers:
         followers = await self.store.followers([user_id])
         return HIDDEN_NOW + (STILL_COPIED if followers.get(user_id) else "")
 
-    async def _share(self, user_id: str, typed: str) -> str:
+    async def _share(self, user_id: str, typed: str, cause: str) -> str:
         try:
             share_bps = 0 if typed in {"0", "0%"} else parse_percent(typed)
         except AmountError as error:
             raise UsageError(str(error)) from None
         if share_bps > SHARE_MAX_BPS:
             raise UsageError(f"a share is at most {format_percent(SHARE_MAX_BPS)}")
-        if not await self.store.set_share(user_id, share_bps, self.clock.now_ms()):
+        before = await self.store.trader(user_id)
+        if before is None or not await self.store.set_share(user_id, share_bps, self.clock.now_ms()):
             raise UsageError("you are not shown to anybody; /trader on HANDLE first")
         self.book.changed()
+        if before.share_bps != share_bps:
+            copied_by = [
+                rule
+                for rule in await self.store.copy_rules()
+                if rule.by_handle and rule.leader_user_id == user_id and rule.state is RuleState.ACTIVE
+            ]
+            told = [share_set_message(self.clock, rule, share_bps, before.share_bps, cause) for rule in copied_by]
+            await self.store.post_all(told)
         return (
             f"From now on {format_percent(share_bps)} of what a follower gains above his best so far is written down as"
-            " yours. It is a figure for the two of you: no money moves by it."
+            " yours, and who copies you is told. It is a figure for the two of you: no money moves by it."
         )
 
     async def delist(self, by: str, handle: str, why: str) -> str:
