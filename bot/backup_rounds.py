@@ -6,7 +6,7 @@ import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -20,7 +20,7 @@ from bot.clock import Clock, rfc3339_s
 from bot.errors import StartupError
 from bot.execution.alerts import Alert
 from bot.execution.backup_alerts import ARCHIVE, BACKUP_AGE, DISK, Trouble
-from bot.log_archive import OWED, LogArchive, bases_in
+from bot.log_archive import LogArchive, bases_in, note_of, owed, settle
 from bot.settings import Backup
 from bot.start import Options
 from bot.storage.archiving import copies, flush, system_of_server, uncopied
@@ -33,7 +33,7 @@ SEAL_EVERY_S, BASE_LOOK_S = 5.0, 60.0
 
 
 def rounds_of(options: Options, clock: Clock) -> BackupRounds:
-    """The rounds that the options of a start ask for; raises StartupError where the key of the backups is none."""
+    """The rounds that the options of a start ask for."""
     return BackupRounds(Place(options.directory, options.profile, options.settings, options.config), clock)
 
 
@@ -43,11 +43,11 @@ class BackupRounds:
 
     place: Place
     clock: Clock
-    _archive: LogArchive = field(init=False)
 
-    def __post_init__(self) -> None:
-        if self.place.chosen.backup.archive:
-            self._archive = LogArchive(self.place.key(), self.place.folder)
+    @property
+    def archive(self) -> LogArchive:
+        """Raises StartupError where the key of the backups is none: a bot trades without, and its operators hear of it."""
+        return LogArchive(self.place.key(), self.place.folder)
 
     @property
     def rules(self) -> Backup:
@@ -61,19 +61,19 @@ class BackupRounds:
 
     async def seal(self) -> None:
         """Seal what the server has copied since the last round."""
+        archive, owes = self.archive, self.rules.offsite is not None
         with _alone(self.root):
-            owes = self.rules.offsite is not None
-            taken = await trio.to_thread.run_sync(lambda: self._archive.take_over(self.root, owes=owes))
+            taken = await trio.to_thread.run_sync(lambda: archive.take_over(self.root, owes=owes))
         if taken:
             log.info("log_archived", segments=taken)
 
     async def bring_away(self) -> None:
         """Bring away what is owed, the oldest first, up to the first that is not taken."""
-        for file in self._archive.owed():
+        for file in owed(self.place.folder):
             if file.exists():
                 await bring_away(self.rules, file, lambda _: None)
                 log.info("backup_brought_away", file=file.name)
-            self._archive.settle(file)
+            settle(file)
 
     async def base(self) -> None:
         """Take a base backup when one is due, and remove what no kept one needs."""
@@ -83,7 +83,7 @@ class BackupRounds:
         await take(self.place, self.clock, lambda line: log.info("base_backup", said=line))
         with scratch_in(self.place.directory) as scratch:
             gone = await trio.to_thread.run_sync(
-                self._archive.prune, self.clock.now_ms(), self.rules.archive_days, scratch, system_of_server(self.root)
+                self.archive.prune, self.clock.now_ms(), self.rules.archive_days, scratch, system_of_server(self.root)
             )
         (self.root / NOTE).write_text(system_of_server(self.root))
         flush(self.root)
@@ -109,7 +109,7 @@ class BackupRounds:
         found = {}
         now_ms = self.clock.now_ms()
         if self.rules.archive:
-            waiting = [*copies(self.root), *uncopied(self.root), *self._notes()]
+            waiting = [*copies(self.root), *uncopied(self.root), *map(note_of, owed(self.place.folder))]
             if (since_ms := _oldest_ms(waiting)) is not None and now_ms - since_ms > STALLED_MS:
                 found[ARCHIVE] = Trouble(f"{len(waiting)} files since {rfc3339_s(since_ms)}")
             made = [moment_of(path.name, BASED) or 0 for path in bases_in(self.place.folder)]
@@ -120,9 +120,6 @@ class BackupRounds:
             if free < FREE_WARN:
                 found[DISK] = Trouble(f"{free // 1_000_000} MB are free at {where}", urgent=free < FREE_BAD)
         return found
-
-    def _notes(self) -> list[Path]:
-        return [file.with_name(f"{file.name}{OWED}") for file in self._archive.owed()]
 
 
 def _oldest_ms(paths: list[Path]) -> int | None:

@@ -10,7 +10,7 @@ from bot.backup import POSTGRES, Place, Say, copied, credentials, scratch_in, se
 from bot.backup_archive import BASED, Manifest, name_of
 from bot.clock import Clock
 from bot.errors import StartupError
-from bot.log_archive import LogArchive
+from bot.log_archive import owe
 from bot.settings import Backup
 from bot.storage.archiving import BASE, COPIES, archive_settings, take_base
 from bot.storage.cluster import running_cluster
@@ -52,6 +52,6 @@ async def take(place: Place, clock: Clock, say: Say) -> Path:
         file = place.folder / name_of(made_at_ms, BASED)
         await trio.to_thread.run_sync(sealed, key, file, manifest, scratch)
     if place.chosen.backup.offsite is not None:
-        LogArchive.owe(file)
+        owe(file)
     say(f"{file}: {file.stat().st_size} bytes, sealed under {key.id}; the log is followed from {begins.segment} on")
     return file

@@ -17,11 +17,13 @@ import trio
 from actors.runtime import SupervisionError
 from bot import control, settings, supervision_sections
 from bot.api_keys import read_keys
+from bot.backup import Place
 from bot.backup_archive import BASED, HOUR_MS, moment_of
-from bot.backup_rounds import FREE_BAD, FREE_WARN
+from bot.backup_rounds import FREE_BAD, FREE_WARN, BackupRounds
 from bot.clock import Clock, rfc3339_s
 from bot.compose import telegram_token
 from bot.errors import StartupError
+from bot.execution.backup_alerts import ARCHIVE
 from bot.keys import KEY_VARIABLE
 from bot.paths import control_socket, settings_file
 from bot.profiles import CLUSTERS, MAINNET, PROFILES, Profile, genesis_of
@@ -76,7 +78,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
         lambda: _endpoints(chosen, PROFILES[profile]),
         lambda: _telegram(chosen, PROFILES[profile]),
         lambda: _watched(chosen),
-        lambda: _backups(chosen, directory, clock),
+        lambda: _backups(chosen, directory, PROFILES[profile], clock),
         lambda: _halt(directory),
         lambda: _running(directory, chosen.web.port),
     ]
@@ -93,7 +95,7 @@ def look_at_start(options: Options, clock: Clock, say: Callable[[str], None]) ->
     directory, profile, chosen = options.directory, PROFILES[options.profile], options.settings
     found = [*machine(directory), _halt(directory), _port(chosen.web.port)]
     if not profile.is_local:
-        found += [_telegram(chosen, profile), _watched(chosen), _backups(chosen, directory, clock)]
+        found += [_telegram(chosen, profile), _watched(chosen), _backups(chosen, directory, profile, clock)]
     wrong = [one for one in found if one.verdict is Verdict.BAD and one.name == DISK]
     if wrong and not (directory / LOCK).exists():
         raise StartupError(f"nothing was started: {wrong[0].line}")
@@ -214,18 +216,26 @@ def _watched(chosen: settings.Settings) -> Finding:
     return Finding("watched", Verdict.WARN, "nobody outside notices that this machine is gone", cure)
 
 
-def _backups(chosen: settings.Settings, directory: Path, clock: Clock) -> Finding:
-    rules = chosen.backup
+def _backups(chosen: settings.Settings, directory: Path, profile: Profile, clock: Clock) -> Finding:
+    place, rules = Place(directory, profile.name, chosen, None), chosen.backup
     if rules.key_file is None:
         return Finding("backups", Verdict.WARN, "none are made", "runbooks/backup.md, Once")
-    folder = rules.folder or directory / "backups"
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    made = [moment for name in names if (moment := moment_of(name) or moment_of(name, BASED))]
     if rules.archive and chosen.database.url is not None:
         return Finding("backups", Verdict.BAD, "backup.archive is of the bot's own PostgreSQL", "leave it out")
+    try:
+        troubles = BackupRounds(place, clock).troubles()
+        place.key()
+    except StartupError as error:
+        return Finding("backups", Verdict.BAD, str(error))
+    if ARCHIVE in troubles:
+        found = f"the archive of the log stands still, {troubles[ARCHIVE].why}"
+        return Finding("backups", Verdict.WARN, found, "runbooks/backup.md, What the bot does about it")
+    names = [path.name for path in place.folder.iterdir()] if place.folder.is_dir() else []
+    made = [moment for name in names if (moment := moment_of(name) or moment_of(name, BASED))]
     if not made or clock.now_ms() - max(made) > BACKUP_OLD_MS:
-        newest = f"the newest is of {rfc3339_s(max(made))}" if made else f"there is none in {folder}"
-        return Finding("backups", Verdict.WARN, newest, "bot backup create, and look at its timer")
+        newest = f"the newest is of {rfc3339_s(max(made))}" if made else f"there is none in {place.folder}"
+        cure = "it is taken while the bot runs" if rules.archive else "bot backup create, and look at its timer"
+        return Finding("backups", Verdict.WARN, newest, cure)
     if rules.offsite is None:
         return Finding("backups", Verdict.WARN, "they stay on this machine", "name a program in backup.offsite")
     return Finding("backups", Verdict.OK, f"the newest is of {rfc3339_s(max(made))}")

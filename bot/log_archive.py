@@ -67,7 +67,7 @@ class LogArchive:
         else:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             if owes:
-                (home / f"{copy.name}{SEALED}{OWED}").touch(mode=0o600)
+                owe(sealed)
             self._seal(content, sealed)
         copy.unlink()
 
@@ -97,23 +97,6 @@ class LogArchive:
 
     def _content(self, sealed: Path) -> bytes:
         return gzip.decompress(self._packed(sealed))
-
-    # ------------------------------------------------------------------------------------------------------- bring away
-
-    def owed(self) -> list[Path]:
-        """What is to be brought away and was not yet, the oldest first."""
-        notes = sorted(self.folder.glob(f"{LOG}*/*{OWED}"), key=lambda note: (note.stat().st_mtime_ns, note.name))
-        return [note.with_suffix("") for note in [*sorted(self.folder.glob(f"*{OWED}")), *notes]]
-
-    @staticmethod
-    def owe(file: Path) -> None:
-        """Note that a file is to be brought away."""
-        file.with_name(f"{file.name}{OWED}").touch(mode=0o600)
-
-    @staticmethod
-    def settle(file: Path) -> None:
-        """It was brought away, or is gone."""
-        file.with_name(f"{file.name}{OWED}").unlink(missing_ok=True)
 
     # --------------------------------------------------------------------------------------------------------- put back
 
@@ -168,7 +151,7 @@ class LogArchive:
         for base in bases:
             if base not in kept:
                 base.unlink(missing_ok=True)
-                self.settle(base)
+                settle(base)
                 gone.append(base.name)
         if kept:
             gone += self._prune_log(needed, system)
@@ -187,7 +170,7 @@ class LogArchive:
             for sealed, number in self._files(system, size):
                 if number is not None and number < first:
                     sealed.unlink(missing_ok=True)
-                    self.settle(sealed)
+                    settle(sealed)
                     yield f"{home.name}/{sealed.name}"
 
 
@@ -200,3 +183,24 @@ def manifest_of(key: MasterKey, base: Path, scratch: Path) -> Manifest:
     """What a backup says of itself, without the rest of it."""
     (scratch / MANIFEST).unlink(missing_ok=True)
     return unpack(key, base, scratch, only=MANIFEST)
+
+
+def owed(folder: Path) -> list[Path]:
+    """What of a folder of backups is to be brought away and was not yet: base backups first, then the log, the oldest first."""
+    notes = sorted(folder.glob(f"{LOG}*/*{OWED}"), key=lambda note: (note.stat().st_mtime_ns, note.name))
+    return [note.with_suffix("") for note in [*sorted(folder.glob(f"*{OWED}")), *notes]]
+
+
+def owe(file: Path) -> None:
+    """Note that a file is to be brought away."""
+    note_of(file).touch(mode=0o600)
+
+
+def settle(file: Path) -> None:
+    """It was brought away, or is gone."""
+    note_of(file).unlink(missing_ok=True)
+
+
+def note_of(file: Path) -> Path:
+    """What stands beside a file for as long as it is to be brought away."""
+    return file.with_name(f"{file.name}{OWED}")
