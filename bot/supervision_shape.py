@@ -27,6 +27,7 @@ STATIC = (
     "probe_door",
     "heartbeat",
     "backup_keeper",
+    "resource_watch",
     "lease_keeper",
     "database_link",
     "rpc_pool",

@@ -79,7 +79,15 @@ Serve = Callable[[Callable[[], None]], Awaitable[None]]
 Probe = Callable[[], Awaitable[str]]
 
 # Who belongs to the process around the tree: systemd's, the status, the lease, whoever watches from outside.
-OF_PROCESS = ("systemd_notifier", "status_keeper", "lease_keeper", "probe_door", "heartbeat", "backup_keeper")
+OF_PROCESS = (
+    "systemd_notifier",
+    "status_keeper",
+    "lease_keeper",
+    "probe_door",
+    "heartbeat",
+    "resource_watch",
+    "backup_keeper",
+)
 NO_PROCESS: Mapping[str, Start] = dict.fromkeys(OF_PROCESS, absent)
 
 

@@ -31,6 +31,7 @@ FIXED = {
     "probe_door": ("the door of monitoring", "trading goes on; /livez, /readyz and /metrics do not answer"),
     "heartbeat": ("the sign of life to the outside", "trading goes on; whoever watches from outside rings"),
     "backup_keeper": ("the keeping of backups", "trading goes on; no log is archived, and a full disk is not told"),
+    "resource_watch": ("the look at memory and handles", "trading goes on; a shortage is noticed by what fails"),
     "lease_keeper": ("the renewal of the lease", "trading goes on; a standby takes over, where one waits"),
     "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
     "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),

@@ -12,6 +12,7 @@ import trio
 
 from actors.control_socket import ControlSocket
 from actors.heartbeat import Beats, Heartbeat
+from actors.resource_watch import BY, ResourceWatch
 from actors.runtime import LoopWatchdog, Start
 from actors.status_keeper import Kept, StatusKeeper
 from actors.systemd_notifier import SystemdNotifier
@@ -27,10 +28,12 @@ from bot.execution.alert_channels import Level, QuietHours, ToldAlert
 from bot.metrics import MetricsBook
 from bot.panels import Panels
 from bot.ports import ChatApi
+from bot.resources import memory_max, usages
 from bot.settings import Alerts
 from bot.shutdown import OrderlyStop
 from bot.start import Options
 from bot.status import StatusBoard
+from bot.trading.trading_state import RESOURCES, Binds
 from bot.tree import TradingBot
 from bot.web.outgoing import Receiver, open_receivers
 from bot.web.probe_door import Probes, open_probe_door
@@ -138,6 +141,7 @@ class Watchers:
             "probe_door": ControlSocket(self._serve).run if has_door else absent,
             "heartbeat": self._heartbeat().run,
             "backup_keeper": self._backups.keeper(self._bot.alerts.tell).run,
+            "resource_watch": self._resources().run,
         }
 
     def _notifier(self) -> SystemdNotifier:
@@ -158,6 +162,15 @@ class Watchers:
             self._chosen.alerts.heartbeat_every_s,
             self._bot.alerts.tell,
             self._beats,
+        )
+
+    def _resources(self) -> ResourceWatch:
+        bot, guard = self._bot, self._bot.guard
+        most = memory_max(self._chosen.resources.memory_max_mb)
+        return ResourceWatch(
+            lambda: usages(bot, self._panels.process(), most),
+            lambda why: guard.pause(RESOURCES, by=BY, why=why, binds=Binds.AUTOMATED),
+            lambda: guard.resume(RESOURCES),
         )
 
     def _hung(self) -> Sequence[str]:

@@ -69,6 +69,16 @@ class Alerts(Section):
         return self
 
 
+class Resources(Section):
+    """What the process may use beyond what its service allows; docs/limits.md says what happens at each bound.
+
+    From nine tenths of `memory_max_mb`, of the service's own bound (`MemoryMax`), of its file handles or of the monitors that
+    supervision.toml allows, what buys by itself is paused; it goes on below eight tenths.
+    """
+
+    memory_max_mb: int | None = Field(default=None, ge=200, le=1_000_000)
+
+
 class Backup(Section):
     """What `bot backup create` makes, and for how long it is kept (runbooks/backup.md).
 

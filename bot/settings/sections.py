@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from bot.settings.operations import Alerts, Backup, Web
+from bot.settings.operations import Alerts, Backup, Resources, Web
 from bot.settings.providers import Birdeye, BlockEngine, Dexscreener, Helius, Jupiter, Rpc, Streams, Tracking, Usd
 from bot.settings.section import Mints, Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
 from bot.settings.social import Coingecko, Discord, Lunarcrush, Reddit, Twitter
@@ -336,5 +336,6 @@ class Settings(Section):
     usd: Usd = Usd()
     web: Web = Web()
     alerts: Alerts = Alerts()
+    resources: Resources = Resources()
     backup: Backup = Backup()
     logs: Logs = Logs()

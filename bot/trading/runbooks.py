@@ -22,6 +22,7 @@ TREE = "runbooks/supervision.md"
 CRASHED = "runbooks/crashed.md"
 DAY_LOSS = "runbooks/day-loss.md"
 EXIT_FEES = "runbooks/exit-fees.md"
+RESOURCES = "runbooks/resources.md"
 UNUSUAL = "runbooks/unusual.md"
 REPORTS = "runbooks/reports.md"
 SETTINGS_FILE = "runbooks/settings-file.md"
@@ -39,6 +40,7 @@ RUNBOOKS = {
     "uncompared": LEDGER,
     "lease": STANDBY,
     "vault": VAULT,
+    "resources": RESOURCES,
     "frozen": FROZEN_WALLET,
 }
 

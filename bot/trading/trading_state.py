@@ -12,6 +12,7 @@ RESTORED = "restored"  # the cause of a halt that a bot comes up with whose book
 GLOBAL = "global"
 OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
 RPC_BUDGET = "rpc_budget"  # every RPC endpoint that answers may be asked by exits alone
+RESOURCES = "resources"  # memory, file handles or monitors are nearly used up
 VAULT = "vault"  # the process that signs does not answer
 UNCOMPARED = "uncompared"  # nobody could say for a while what a user's wallet holds
 OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the wallet until he says that it was he
@@ -23,6 +24,7 @@ _IN_WORDS = {
     RPC_BUDGET: "this month's requests to the chain are used, but for exits",
     UNCOMPARED: "the chain cannot say for certain what your wallet holds",
     VAULT: "nothing can be signed",
+    RESOURCES: "this bot is at the end of what its machine or its settings give it",
     "reconcile": "the books are being compared with the chain",
 }
 
