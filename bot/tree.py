@@ -33,7 +33,7 @@ from actors.sale_follower import SaleFollower
 from actors.sweeper import Sweeper
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
-from bot.adapters import Adapters, Chats, absent
+from bot.adapters import NO_PROCESS, Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.care import MoneyCare
 from bot.errors import Unavailable
@@ -77,18 +77,6 @@ log = structlog.get_logger()
 
 Serve = Callable[[Callable[[], None]], Awaitable[None]]
 Probe = Callable[[], Awaitable[str]]
-
-# Who belongs to the process around the tree: systemd's, the status, the lease, whoever watches from outside.
-OF_PROCESS = (
-    "systemd_notifier",
-    "status_keeper",
-    "lease_keeper",
-    "probe_door",
-    "heartbeat",
-    "resource_watch",
-    "backup_keeper",
-)
-NO_PROCESS: Mapping[str, Start] = dict.fromkeys(OF_PROCESS, absent)
 
 
 @dataclass(slots=True, repr=False)
