@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates paced day pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates rotation paced day pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -58,6 +58,12 @@ crash: .venv/.dev
 REQUESTS ?= 100000
 fuzz-vault: .venv/.dev
 	$(BIN)/python -m tests.vault.fuzz.campaign --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
+# Rotates the master key of a thousand wallets on PostgreSQL while exits are signed, and again with kills in between, and prints how
+# long signatures took beside a quiet while; about a minute. SEED=7 draws the same kills again.
+WALLETS ?= 1000
+rotation: .venv/.dev
+	$(BIN)/python -m tests.vault.rotation_campaign --wallets $(WALLETS) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 # Brings updates twice, late and out of order to the real bot, kills it three times, and counts what came of each command;
 # about four minutes. SEED=7 draws the same again.

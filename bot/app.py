@@ -40,6 +40,7 @@ from bot.export_verbs import export_verbs
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
 from bot.interpreter import tune_interpreter
+from bot.key_age import KeyAge, keep_reminding
 from bot.key_verbs import key_verbs
 from bot.left_on_disk import spooled_store
 from bot.live_gates import pass_gates, policy_of
@@ -330,7 +331,8 @@ async def _run_tree(
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
     config.apply = applier(bot.policy, options, clock)
     config.apply(config.current)
-    imported = key_verbs(registrar, bot.hunt.tracking_changed)
+    age = KeyAge(options.directory, clock)
+    imported = key_verbs(registrar, age, bot.hunt.tracking_changed)
     further = {**imported, **export_verbs(store, clock), **config_verbs(config)}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
@@ -347,6 +349,7 @@ async def _run_tree(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_tell_absence, succession, bot)
             nursery.start_soon(keep_reading, config, options, bot.alerts.tell)
+            nursery.start_soon(keep_reminding, age, adapters.vault, bot.alerts.tell)
             ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:

@@ -20,7 +20,7 @@ from bot.vault.sealed_file import OpeningReader, SealingWriter
 DUMP = "database.dump"
 MANIFEST = "manifest.json"
 # Of the data directory. Its master key is not among them, nor the journal of exits, which belongs to one process.
-FILES = ("bot.toml", "live.json", "halt.json", "vault.codes", "vault.days")
+FILES = ("bot.toml", "live.json", "halt.json", "vault.codes", "vault.days", "master_keys.json")
 FORMAT = 1
 MEMBER_MAX = 1 << 40
 DUMPED, BASED = "backup", "base"

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.earlier_import import EarlierImport
+from bot.key_age import KeyAge
 from bot.key_rotation import KeyRotation
 from bot.users import Registrar
 from bot.wallet_import import WalletImport
@@ -14,12 +15,12 @@ Record = dict[str, Any]
 Verb = Callable[[Record], Awaitable[Record]]
 
 
-def key_verbs(registrar: Registrar, tracking_changed: Callable[[], Awaitable[None]]) -> dict[str, Verb]:
+def key_verbs(registrar: Registrar, age: KeyAge, tracking_changed: Callable[[], Awaitable[None]]) -> dict[str, Verb]:
     """What the control socket calls each verb; users who are imported start as the registrar's.
 
     `tracking_changed` starts scanners of what imported users follow.
     """
-    rotation = KeyRotation(registrar.store, registrar.vault)
+    rotation = KeyRotation(registrar.store, registrar.vault, age)
     importing = WalletImport(
         registrar.store,
         registrar.vault,
