@@ -88,6 +88,10 @@ class SharedAccounts:
             if read.error is not None:
                 raise read.error
 
+    async def alone(self, addresses: Sequence[str], commitment: Commitment) -> Seen:
+        """The accounts in a request of their own, which waits for none before it; raises as `read`."""
+        return await self._ask(addresses, commitment, 0, "")
+
     async def _make(
         self, queue: _Queue, addresses: Sequence[str], commitment: Commitment, not_before: int, besides: str
     ) -> _Read:

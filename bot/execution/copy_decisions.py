@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 import trio
 
 from bot.clock import Clock, day_of, day_start_ms, hour_of
 from bot.errors import ChainUnavailable, DecodeError
+from bot.execution.at_once import at_once
 from bot.execution.copy_news import CopyLook
 from bot.execution.leader_permission import CIRCLE, leave, withdrawn
 from bot.execution.leader_swaps import leader_swap
@@ -127,8 +129,10 @@ class CopyDecisions:
         if not rules:
             return []
         is_late = self.clock.now_ms() - swap.seen_at_ms > LATE_MS
-        market = None if is_late else await self._market(swap.mint)  # nobody copies it then, whatever the market is
-        return list(self._judged(swap, await self._followers(swap, rules), market))
+        if is_late:  # nobody copies it then, whatever the market is
+            return list(self._judged(swap, await self._followers(swap, rules), None))
+        market, followers = await at_once(partial(self._market, swap.mint), partial(self._followers, swap, rules))
+        return list(self._judged(swap, followers, market))
 
     def _judged(self, swap: LeaderSwap, followers: _Followers, market: Market | None) -> Iterator[Copy]:
         """In the drawn order, because what all copies together may spend of a token's depth runs out."""

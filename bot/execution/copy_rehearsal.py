@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 import trio
 
 from bot.errors import DecodeError, Unavailable
+from bot.execution.at_once import at_once
 from bot.execution.rehearsal import Rehearser
 from bot.ports import PricePoint, Store, Wallet
 from bot.trading.copying import Copy
 
 log = structlog.get_logger()
 
-WITHIN_S = 0.5  # copies wait no longer; each asks for itself then
+WITHIN_S = 1.0  # copies wait no longer; each asks for itself then, which takes a crowd of them far longer
 ASKED_EACH = 20  # unknown followers; of more the wallets of all users are read at once
 
 
@@ -47,8 +49,7 @@ class CopyRehearsal:
     async def _rehearse(self, copies: Sequence[Copy]) -> None:
         road, mint = self.rehearser.pipeline, copies[0].mint
         try:
-            wallets = await self._wallets_of(copies)
-            venue = await road.chain.venue(mint)
+            wallets, venue = await at_once(partial(self._wallets_of, copies), partial(road.chain.venue, mint))
         except (Unavailable, LookupError, DecodeError) as error:
             log.info("copies_not_rehearsed", mint=mint, reason=str(error))
             return

@@ -182,6 +182,7 @@ class Replay:
         as_store = cast(Store, store)
         decisions = CopyDecisions(as_store, cast(Chain, Market()), self.clock, lambda: LEAST)
         orders = CopyOrders(as_store, cast(Desk, self.desk), InFlight(), self.clock, decisions.look)
+        is_whole = True
         try:
             for copy in await store.owed_copies():
                 await self._through(orders, copy)
@@ -189,9 +190,9 @@ class Replay:
             await decisions.decide_due(owed.extend)
             for copy in owed:
                 await self._through(orders, copy)
-        except (Dropped, StoreUnavailable):
-            return False
-        return True
+        except* (Dropped, StoreUnavailable):  # a process may end while it asks two questions at once
+            is_whole = False
+        return is_whole
 
     async def _through(self, orders: CopyOrders, copy: Copy) -> None:
         holdings = {one.mint: one.held_raw for one in await self.store.copy_holdings([copy.rule_id])}
