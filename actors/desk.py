@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,10 @@ NOT_KNOWN = (
 )
 LEAVES = frozenset({Side.SELL, Side.WITHDRAW})  # what is served elsewhere while its own executor is out of order
 TURN_S = 30.0  # the longest wait for a wallet's turn and for its bytes to leave
+EXECUTORS_KEPT = (
+    10_000  # those beyond it that have had nothing to do for IDLE_S end, well before there is room for no other
+)
+IDLE_S = 600.0  # longer than the longest turn, so that nobody is ended who is still at work for one who gave up waiting
 
 
 @dataclass(slots=True)
@@ -62,6 +67,9 @@ class ExecutorDesk:
     asked: Asked = field(default_factory=Asked)
     _closed: set[str] = field(default_factory=set)
     _wallets: dict[str, Wallet] = field(default_factory=dict)
+    _under_way: Counter[str] = field(default_factory=Counter)  # turns, by executor
+    _last_s: OrderedDict[str, float] = field(default_factory=OrderedDict)  # when each was asked for, the latest last
+    _ending: dict[str, trio.Event] = field(default_factory=dict)
 
     async def submit(self, request: TradeRequest, rung: Rung = FIRST_RUNG) -> Submitted | Refused:
         """One turn of an executor of the wallet: a sale waits for no buy, and for few others (see `lanes.executor_of`).
@@ -123,10 +131,11 @@ class ExecutorDesk:
         if executor_id in self._closed:
             return Refused("busy", "this wallet's orders are being taken up anew; try again in a moment")
         try:
-            if request.side in LEAVES and supervisor.state_of(executor_id) == "quarantined":
-                supervisor = self.rescue()
-            await self._ensure(supervisor, executor_id, wallet)
-            answer = await supervisor.ref(executor_id).ask(message, timeout_s=TURN_S)
+            async with self._at_work(executor_id):
+                if request.side in LEAVES and supervisor.state_of(executor_id) == "quarantined":
+                    supervisor = self.rescue()
+                await self._ensure(supervisor, executor_id, wallet)
+                answer = await supervisor.ref(executor_id).ask(message, timeout_s=TURN_S)
         except (MailboxFull, MaxChildren, InitFailed) as error:
             return Refused("busy", f"too many orders are waiting ({error}); try again in a moment")
         except SupervisorError as error:
@@ -186,9 +195,46 @@ class ExecutorDesk:
     async def _ensure(self, supervisor: Supervisor, executor_id: str, wallet: Wallet) -> None:
         if supervisor.state_of(executor_id) is not None:
             return
+        await self._make_room(supervisor)
         try:
             await supervisor.start_child(
                 self.child(executor_id, Executor(wallet, self.pipeline, self.closings, self.withdrawals))
             )
         except AlreadyStarted:
             return
+
+    @asynccontextmanager
+    async def _at_work(self, executor_id: str) -> AsyncIterator[None]:
+        """Within this nobody ends the executor for having nothing to do; one that is just ending is waited for."""
+        while (ending := self._ending.get(executor_id)) is not None:
+            await ending.wait()
+        self._under_way[executor_id] += 1
+        self._last_s[executor_id] = trio.current_time()
+        self._last_s.move_to_end(executor_id)
+        try:
+            yield
+        finally:
+            self._under_way[executor_id] -= 1
+            if not self._under_way[executor_id]:
+                del self._under_way[executor_id]
+
+    async def _make_room(self, supervisor: Supervisor) -> None:
+        """Before another one begins: the executor that nobody asked for longest ends, where there are many.
+
+        A wallet that trades has one for its purchases and some dozens for its sales, which would stay for good.
+        """
+        if len(self._last_s) <= EXECUTORS_KEPT:
+            return
+        idle_id, last_s = next(iter(self._last_s.items()))
+        if idle_id in self._under_way or trio.current_time() < last_s + IDLE_S:
+            return
+        del self._last_s[idle_id]
+        if idle_id in self._closed or supervisor.state_of(idle_id) != "running":
+            return
+        ended = self._ending[idle_id] = trio.Event()
+        try:
+            with suppress(SupervisorError):  # it ended by itself meanwhile, or all of them are being stopped
+                await supervisor.terminate_child(idle_id, mode="drain")
+        finally:
+            del self._ending[idle_id]
+            ended.set()
