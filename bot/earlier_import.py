@@ -45,16 +45,6 @@ EXITS = {
     "use_stop_loss": ("default_stop_loss_percentage", "stop_loss"),
     "use_take_profit": ("default_take_profit_percentage", "take_profit"),
 }
-DOLLARS = "counted dollars of a pool, which no fresh launch has; min_liquidity and snipe_liquidity count SOL"
-# Why a column is not taken; one that says nothing of a user's wishes has an empty reason.
-LEFT_OUT = {
-    "min_liquidity_usd": DOLLARS,
-    "snipe_min_liquidity": DOLLARS,
-    "snipe_enabled": "is off until the user switches it on himself, after his consent",
-    "snipe_daily_used": "",
-    "snipe_last_reset": "",
-    "user_id": "",
-}
 
 
 @dataclass(slots=True)
@@ -172,8 +162,8 @@ def _typed(columns: Mapping[str, Any], who: str, told: Told) -> list[tuple[str, 
             percent, name = EXITS[column]
             if not value or columns.get(percent) is not None:
                 found.append((name, _number(columns[percent], 1) if value else OFF))
-        elif reason := LEFT_OUT.get(column, "is no setting that this bot knows"):
-            told.refused.append(f"{who}: {column}: {reason}")
+        else:
+            told.refused.append(f"{who}: {column[:60]}: is no setting that this bot knows")
     return found
 
 

@@ -23,7 +23,15 @@ TRACKED_MAX = 60  # of one user, of whom the bot takes fewer
 LABEL_LENGTH = 64
 TOKEN_CHARS = 1_100  # of which the bot refuses the last hundred
 SHOWN = 200  # lines of what was not taken
-SETTINGS_IGNORED = {"id", "created_at", "updated_at"}
+# What says nothing of a user's wishes.
+SETTINGS_IGNORED = {"id", "user_id", "created_at", "updated_at", "snipe_daily_used", "snipe_last_reset"}
+DOLLARS = "counted dollars of a pool, which no fresh launch has; min_liquidity and snipe_liquidity count SOL"
+# Why a column of `user_settings` is not taken, whoever has something in it.
+SETTINGS_LEFT = {
+    "min_liquidity_usd": DOLLARS,
+    "snipe_enabled": "is off until the user switches it on himself, after his consent",
+    "snipe_min_liquidity": DOLLARS,
+}
 # Why the rows of a table stay in the file.
 LEFT = {
     "trades": "history of another program; results here are of what this bot has done. Keep the file for your records",
@@ -115,7 +123,7 @@ def _people(database: sqlite3.Connection, tables: set[str]) -> Iterator[Row]:
             token = (token.decode("ascii", "replace") if isinstance(token, bytes) else str(token))[:TOKEN_CHARS]
             person(row)["wallet"] = f"{int(row['user_id'])},{row['public_key']},{token}"
         for row in _rows(database, tables, "user_settings"):
-            kept = {name: value for name, value in row.items() if name not in SETTINGS_IGNORED}
+            kept = {name: row[name] for name in row if name not in SETTINGS_IGNORED | SETTINGS_LEFT.keys()}
             person(row)["settings"] = {name: _plain(value) for name, value in kept.items()}
         for row in _rows(database, tables, "tracked_wallets"):
             if len(tracked := person(row)["tracked"]) < TRACKED_MAX:
@@ -143,6 +151,10 @@ def _left(database: sqlite3.Connection, tables: set[str]) -> Iterator[str]:
         [count] = database.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - a name of ours
         if count:
             yield f"{table}, {count} rows: {LEFT[table]}"
+    settings = list(_rows(database, tables, "user_settings"))
+    for column, reason in SETTINGS_LEFT.items():
+        if users := sum(bool(row.get(column)) for row in settings):
+            yield f"{column} of {users} users: {reason}"
     copies = sum(row.get("copy_trader_id") is not None for row in _rows(database, tables, "tracked_wallets"))
     if copies:
         yield f"{copies} {COPIES}"

@@ -133,11 +133,13 @@ async def test_a_dry_run_says_what_the_real_one_takes_and_the_second_one_changes
     refused = "\n".join(told["refused"])
     assert "tg-3: wallet: the token of wallet" in refused and "tg-3: has no wallet here" in refused
     assert "nonsense is not an address" in refused and "max_trade = 1000000000: max_trade goes from" in refused
-    assert "snipe_enabled: is off until the user" in refused and "counted dollars" in refused
     assert not any(secret[:20] in refused for secret in (token(ADA), str(ADA), str(EVE)))
     assert [line.split(",")[0] for line in left] == [
         "positions",
         "trades",
+        "min_liquidity_usd of 2 users: counted dollars of a pool",
+        "snipe_enabled of 1 users: is off until the user switches it on himself",
+        "snipe_min_liquidity of 2 users: counted dollars of a pool",
         "1 copy relationships: whom they copy has to allow it here",
     ]
     assert bot.rescans == 2 and file.read_bytes() == before
