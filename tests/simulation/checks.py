@@ -126,7 +126,7 @@ class Safety:
             gives = call.port == "vault" and call.method in {"sign", "sign_withdrawal", "export_key"}
             if gives and self.world.vault.is_frozen(call.arguments[0]):
                 raise Violation(f"the vault does {call.method} for the frozen wallet {call.arguments[0].id}")
-            if call.port == "store" and call.method == "decide_copies" and not self._behind_a_fork():
+            if call.port == "database" and call.method == "decide_copies" and not self._behind_a_fork():
                 for why in beyond_caps(self.store, answer, self.world.clock.now_ms()):
                     raise Violation(why)
             if call.port == "store" and call.method == "reverse":
