@@ -9,18 +9,19 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
 import trio
 
 from actors.runtime import SupervisionError
-from bot import control, settings, supervision_sections
+from bot import control, drills, settings, supervision_sections
 from bot.api_keys import read_keys
 from bot.backup import Place
 from bot.backup_archive import BASED, HOUR_MS, moment_of
 from bot.backup_rounds import FREE_BAD, FREE_WARN, BackupRounds
-from bot.clock import Clock, rfc3339_s
+from bot.clock import Clock, day_of, rfc3339_s
 from bot.compose import telegram_token
 from bot.errors import StartupError
 from bot.execution.backup_alerts import ARCHIVE
@@ -79,6 +80,7 @@ def examine(directory: Path, profile: str, config: str | None, clock: Clock) -> 
         lambda: _telegram(chosen, PROFILES[profile]),
         lambda: _watched(chosen),
         lambda: _backups(chosen, directory, PROFILES[profile], clock),
+        lambda: _drills(directory, PROFILES[profile], clock),
         lambda: _halt(directory),
         lambda: _running(directory, chosen.web.port),
     ]
@@ -239,6 +241,15 @@ def _backups(chosen: settings.Settings, directory: Path, profile: Profile, clock
     if rules.offsite is None:
         return Finding("backups", Verdict.WARN, "they stay on this machine", "name a program in backup.offsite")
     return Finding("backups", Verdict.OK, f"the newest is of {rfc3339_s(max(made))}")
+
+
+def _drills(directory: Path, profile: Profile, clock: Clock) -> Finding:
+    if not profile.moves_money:
+        return Finding("drills", Verdict.OK, "are asked for where money moves")
+    lacking = drills.missing(directory, profile.name, date.fromisoformat(day_of(clock.now_ms())))
+    if lacking:
+        return Finding("drills", Verdict.WARN, "; ".join(lacking), "runbooks/drills.md")
+    return Finding("drills", Verdict.OK, "the kill switch and a restore were rehearsed in time")
 
 
 def _halt(directory: Path) -> Finding:

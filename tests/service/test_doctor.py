@@ -73,6 +73,8 @@ def test_what_is_advice_elsewhere_is_asked_for_where_money_moves(tmp_path: Path)
     assert findings["master key"].verdict is Verdict.OK and "AAA" not in findings["master key"].line
     bad = {one.name for one in findings.values() if one.verdict is Verdict.BAD}
     assert bad >= {"telegram", "endpoints"}
+    assert "run bot drill kill-switch --profile live; no restore drill" in findings["drills"].line
+    assert findings["drills"].verdict is Verdict.WARN
 
 
 def test_a_master_key_that_a_vault_by_itself_holds_is_not_looked_for_here(tmp_path: Path) -> None:
