@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates rotation paced day pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates rotation paced day runbooks pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -93,6 +93,11 @@ supervision-storm: .venv/.dev
 ROUNDS ?= 20
 faults: .venv/.dev
 	$(BIN)/python -m tests.faults.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+# Walks through the runbooks: brings each page's fault to a real bot, waits for its alert, types its commands as they stand, and holds
+# what comes back against what the page calls good; some minutes. PAGES="no-rpc database" walks some.
+runbooks: .venv/.dev
+	$(BIN)/python -m tests.runbooks.campaign $(PAGES)
 
 # Lets clients that others wrote drive the local chain, unmodified, and prints what each of them did; half a minute, and a
 # minute for the packages the first time. Needs node and npm.
