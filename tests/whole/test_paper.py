@@ -216,13 +216,14 @@ async def test_of_two_virtual_wallets_that_buy_in_one_moment_the_second_pays_for
             bid = order(user, wallet, mint, key=user.id, spend_lamports=LAMPORTS_PER_SOL // 10)
             nursery.start_soon(bot.desk.submit, replace(bid, mode=Mode.PAPER))
         await bought(world, 2)
-        first, second = sorted(one.token_raw for one in await world.store.open_positions())
-        assert first < second
+        [mine], held = await world.store.open_positions(people[0][0].id), await world.store.open_positions()
+        less, more = sorted(one.token_raw for one in held)
+        assert less < more
         again = replace(order(*people[0], mint, key="more", spend_lamports=LAMPORTS_PER_SOL // 10), mode=Mode.PAPER)
         await bot.desk.submit(again)
         await bought(world, 3)
         [both] = await world.store.open_positions(people[0][0].id)
-        assert both.token_raw - second < first  # what he bought before has raised his own price
+        assert both.token_raw - mine.token_raw < more  # what he bought before has raised his own price
 
 
 class WithoutLedgers(CutStore):
