@@ -92,8 +92,9 @@ def _is_endless(one: object) -> TypeGuard[functools._lru_cache_wrapper[object]]:
     return is_cache and one.cache_info().maxsize is None
 
 
-def _is_ours(module: str) -> bool:
-    return module.startswith(OURS) and not module.startswith(MARKET)
+def _is_ours(module: object) -> bool:
+    """A type made in C may have something else than a name for its module."""
+    return isinstance(module, str) and module.startswith(OURS) and not module.startswith(MARKET)
 
 
 def _reached(roots: Iterable[object]) -> dict[int, object]:
