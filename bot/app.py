@@ -45,6 +45,7 @@ from bot.key_verbs import key_verbs
 from bot.left_on_disk import spooled_store
 from bot.live_gates import pass_gates, policy_of
 from bot.local_chain import refuse_taken_port
+from bot.logged_exceptions import told_to
 from bot.operator import Operator
 from bot.panels import Panels
 from bot.paths import control_socket
@@ -350,7 +351,8 @@ async def _run_tree(
             nursery.start_soon(_tell_absence, succession, bot)
             nursery.start_soon(keep_reading, config, options, bot.alerts.tell)
             nursery.start_soon(keep_reminding, age, adapters.vault, bot.alerts.tell)
-            ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
+            with told_to(bot.alerts.tell):
+                ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:
             say(f"stopping, because {ended}; see the log")

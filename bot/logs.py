@@ -73,6 +73,31 @@ class RecentTroubles:
         return list(self._events)
 
 
+class Exceptions:
+    """Events that were logged with a traceback: `tell` hears the event and the class of the error, in the thread that logs."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str, str], None] | None = None
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """A processor that changes nothing; it runs before the one that renders tracebacks."""
+        record = event.get("_record")
+        info = event.get("exc_info") if record is None else record.exc_info
+        if self.tell is None or not info or event.get("level") not in {"error", "critical"}:
+            return event
+        if (name := _class_of(info)) is not None:
+            self.tell(str(event.get("event")), name)
+        return event
+
+
+def _class_of(exc_info: Any) -> str | None:
+    """The name of an error's class, of whatever form the log has it in; None where there is none."""
+    if isinstance(exc_info, BaseException):
+        return type(exc_info).__name__
+    kind = exc_info[0] if isinstance(exc_info, tuple) else sys.exc_info()[0]
+    return None if kind is None else str(kind.__name__)
+
+
 class LogFile(RotatingFileHandler):
     """A log that cannot be written is said on stderr, once until it can be again; the program goes on without it.
 
@@ -130,6 +155,7 @@ class _Lines:
 ERRORS = ErrorCount()
 """The process has one log, and one count of its errors."""
 TROUBLES = RecentTroubles()
+EXCEPTIONS = Exceptions()
 
 
 def _encoded(event: Any) -> str:
@@ -184,6 +210,7 @@ def configure(level: str, *, file: Path | None = None, streams: LogStreams | Non
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         ERRORS,
         TROUBLES,
+        EXCEPTIONS,
     ]
     rendered: list[structlog.typing.Processor] = [
         structlog.processors.ExceptionRenderer(_TRACEBACKS),

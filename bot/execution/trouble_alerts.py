@@ -29,6 +29,12 @@ def _group(path: str) -> str:
     return path if FIXED_NAME.fullmatch(name) else parent
 
 
+def exception_logged(event: str, error: str) -> Alert:
+    """An error that nobody had thought of was caught where one command or request ends; its text is in the log alone."""
+    text = f"{event} was logged with {error}, an error that nobody had thought of. What it was about is given up."
+    return Alert(f"exception {event} {error}", text, CRASHED, urgent=True)
+
+
 def day_loss(user_id: str, why: str) -> Alert:
     """The loss of a user's day closed his entries."""
     text = f"Entries of user {user_id} are closed: {why}. His exits go on; nobody else is touched."
