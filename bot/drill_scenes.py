@@ -69,14 +69,19 @@ async def rehearse(kind: str, place: Place, clock: Clock, say: Callable[[str], N
         trouble = ""
     except BotError as error:
         trouble = str(error)
-        say(f"what the scratch bot left is kept in {folder}")
+        if _has_something(folder):
+            say(f"what the scratch bot left is kept in {folder}")
     finally:
-        if trouble in {"", "it was interrupted"}:
+        if trouble in {"", "it was interrupted"} or not _has_something(folder):
             shutil.rmtree(folder, ignore_errors=True)
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     took_ms = round((trio.current_time() - began_s) * 1000)
     drill = Drill(kind, place.profile, at, took_ms, tuple(scene.steps), trouble)
     return drill, drills.keep(place.directory, drill)
+
+
+def _has_something(folder: Path) -> bool:
+    return any(folder.iterdir())
 
 
 # --------------------------------------------------------------------------------------------------------- kill switch

@@ -85,14 +85,18 @@ def test_a_step_of_the_ramp_without_drills_is_refused_with_what_to_run_and_the_b
 
 
 def test_a_restore_drill_of_a_bot_that_makes_no_backups_is_not_passed_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
     file = tmp_path / "given.toml"
     file.write_text('[rpc]\nurls = ["http://127.0.0.1:1", "http://localhost:1"]\n')
     tmp_path.chmod(0o700)
     given = ["--profile", "live", "--config", str(file), "--data-dir", str(tmp_path)]
     assert main(["drill", "restore", *given]) == 1
     assert "not passed: backup.key_file names no key" in capsys.readouterr().out
+    assert list(scratch.iterdir()) == [], "nothing was left that somebody could look at"
     assert main(["drill", "--json", *given]) == 0
     [record] = json.loads(capsys.readouterr().out)["drills"]
     assert (record["kind"], record["steps"][0]["saw"][:15], bool(record["trouble"])) == (
