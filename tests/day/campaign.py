@@ -72,9 +72,13 @@ class Day:
         if last.own_bytes > self.warm.own_bytes * GROWTH:
             found.append(f"the bot's own memory: {_mib(self.warm.own_bytes)} to {_mib(last.own_bytes)}")
         found += over(last.held)
+        # Executors stay until there are ten thousand, some dozens of each wallet that sells many tokens.
+        tasks, before = last.tasks - last.kinds["Executor"], self.warm.tasks - self.warm.kinds["Executor"]
+        if tasks > before * GROWTH + 5:
+            found.append(f"tasks besides executors: {before} to {tasks}")
         found += [
             f"{name}: {getattr(self.warm, name)} to {getattr(last, name)}"
-            for name in ("tasks", "handles", "threads")
+            for name in ("handles", "threads")
             if getattr(last, name) > getattr(self.warm, name) * GROWTH + 5
         ]
         went_on = grown(half.held, last.held, by=GROWTH, at_least=MORE).keys() - BOUNDS.keys()
