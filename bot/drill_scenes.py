@@ -166,7 +166,8 @@ def _sent_nothing(bot: ScratchBot, status: Status) -> str:
     if status["halt"]["cause"] != RESTORED:
         raise DrillFailed(f"the restored bot is halted by {status['halt']['cause']}")
     events = bot.events()
-    again = sum(event["event"] == "attempt_sent_again" for event in events)
+    own = {event["signature"] for event in events if event["event"] == "attempt_signed"}
+    again = sum(event["event"] == "attempt_sent_again" and event["signature"] not in own for event in events)
     bought = sum(event["event"] == "intent_planned" and event["side"] == "buy" for event in events)
     if again or bought:
         raise DrillFailed(f"the restored bot sent {again} orders again and began {bought} purchases")

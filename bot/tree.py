@@ -71,6 +71,7 @@ from bot.market_data import MarketData
 from bot.ports import Messenger
 from bot.trading.launch import LaunchpadEvent, ToldTwice
 from bot.trading.outage import OutageRule
+from bot.trading.trading_state import hands_over
 from bot.trading.venue import OWN_PROGRAMS
 
 log = structlog.get_logger()
@@ -147,9 +148,8 @@ class TradingBot:
         units, errors = UnitsBook(), ProgramErrors(clock)
         self.desk = self._desk(units, errors)
         told, settled = self.alerts.tell, self.care.settled
-        self.confirmer = Confirmer(
-            store, chain, clock, self.policy, self.in_flight, self.balances, settled, told, errors, units
-        )
+        books, again = (self.in_flight, self.balances), lambda: hands_over(self.guard.halt)
+        self.confirmer = Confirmer(store, chain, clock, self.policy, *books, settled, told, errors, units, again)
 
         async def adopt() -> int:
             return await self.confirmer.adopt(self.policy.planned_max_age_ms)

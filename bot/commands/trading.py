@@ -240,7 +240,7 @@ TRADING_COMMANDS: tuple[Command, ...] = (
     Command(
         "diag",
         "",
-        "what stands between your sniper and a buy now: each gate with its number, its latest looks, and whom you copy",
+        "what stands between your sniper and a buy now: each gate with its number, its latest looks, and what keeps a copy back",
         SNIPER,
         "what stands between it and a buy",
         ("/diag",),

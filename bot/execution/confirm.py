@@ -5,6 +5,7 @@ One code path serves a quiet hour and the minute after a crash: whatever the row
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -53,6 +54,7 @@ class Confirmer:
     """The second half of the road.
 
     `settled` is called after each settlement, so that a monitor can start or end; `alert` reaches the operator.
+    `hands_over` says whether bytes may go out again that an earlier life signed; what landed of them is booked all the same.
     """
 
     store: Store
@@ -65,6 +67,7 @@ class Confirmer:
     alert: Callable[[Alert], None]
     errors: ProgramErrors
     units: UnitsBook = field(default_factory=UnitsBook)
+    hands_over: Callable[[], bool] = lambda: True
 
     async def adopt(self, planned_max_age_ms: int) -> int:
         """Follow every unresolved intent of the database that nobody follows yet; how many were found.
@@ -108,7 +111,8 @@ class Confirmer:
             signatures = [attempt.signature for attempt in new]
             log.info("intent_adopted", intent=intent.id, state=intent.state, signatures=signatures)
         for attempt in new:
-            self.in_flight.follow(Followed(intent, attempt, address, decided=decided))
+            sent_at_s = None if self.hands_over() else math.inf
+            self.in_flight.follow(Followed(intent, attempt, address, sent_at_s=sent_at_s, decided=decided))
         return bool(new)
 
     async def _cancel_orphan(self, intent: Intent, planned_max_age_ms: int) -> None:

@@ -32,8 +32,9 @@ class LandedError:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One attempt that somebody must follow to its end. `sent_at_s` is trio time of the last send, None if unknown.
+    """One attempt that somebody must follow to its end.
 
+    `sent_at_s` is trio time of the last send, None if unknown, infinite for what goes out no more.
     `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
     followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent,
     `lone_reads` how often what it did was shown by one endpoint of several alone.

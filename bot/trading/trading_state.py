@@ -107,6 +107,11 @@ class Halt:
         return self.cause != RESTORED
 
 
+def hands_over(halt: Halt | None) -> bool:
+    """Whether bytes of an earlier life may go out again: not while books that came out of a backup wait to be looked at."""
+    return halt is None or halt.sells
+
+
 @dataclass(frozen=True, slots=True)
 class LevelChange:
     """One change of the state or level of `bot status`. `cause` and `why` are what brought it, or what ended it."""

@@ -6,14 +6,13 @@ import base64
 import json
 import os
 import shutil
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.leaks.detect import Known, leaks
-from tests.whole.real import FAST, RealBot, Status, real_bot
+from tests.whole.real import FAST, Event, RealBot, Status, real_bot
 from tests.whole.real_directory import data_directory
 from tests.whole.real_evidence import Node, rows_of_running
 from tests.whole.test_real_standby import running_chain
@@ -57,8 +56,7 @@ def test_books_are_taken_and_brought_back_under_load_and_nothing_is_sent_again()
             second.start()
             status = second.until("halted, and books that follow the chain", partial(follows_the_chain, second, home))
             assert status["halt"]["cause"] == "restored" and status["level"] == 3
-            events = Counter(event["event"] for event in second.this_life())
-            assert events["attempt_sent_again"] == 0
+            assert sent_again_of_before(second) == []
             # A buy that was on its way at the backup may be found filled; exits by their own plans go on.
             made = [e["side"] for e in second.this_life() if e["event"] in {"intent_planned", "attempt_signed"}]
             assert "buy" not in made
@@ -95,6 +93,13 @@ def proved(first: RealBot, second: RealBot, file: Path) -> None:
     wrong = second.command("backup", "verify", str(file), *config)
     assert wrong.returncode == 1 and "did not open" in wrong.stderr
     other.unlink()
+
+
+def sent_again_of_before(bot: RealBot) -> list[Event]:
+    """What this life handed over again that an earlier one had signed; its own exits it may send until they land."""
+    events = bot.this_life()
+    own = {event["signature"] for event in events if event["event"] == "attempt_signed"}
+    return [event for event in events if event["event"] == "attempt_sent_again" and event["signature"] not in own]
 
 
 def follows_the_chain(bot: RealBot, home: Path, status: Status) -> bool:

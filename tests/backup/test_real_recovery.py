@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.backup.test_real_backup import follows_the_chain, key_file
+from tests.backup.test_real_backup import follows_the_chain, key_file, sent_again_of_before
 from tests.whole.real import BOT, FAST, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_environment, real_bot
 from tests.whole.real_directory import data_directory
 from tests.whole.real_evidence import Row, rows_of_running
@@ -56,8 +55,7 @@ def test_a_lost_disk_loses_nothing_that_the_archive_has_and_nothing_is_sent_agai
             assert status["halt"]["cause"] == "restored" and status["level"] == 3
             kept = rows_of_running(second.directory, TRADES)
             assert [row for row in trades if row not in kept] == []
-            events = Counter(event["event"] for event in second.this_life())
-            assert events["attempt_sent_again"] == 0
+            assert sent_again_of_before(second) == []
             made = [e["side"] for e in second.this_life() if e["event"] in {"intent_planned", "attempt_signed"}]
             assert "buy" not in made
             second.until_logged("base_backup", within_s=RECOVERED_WITHIN_S)

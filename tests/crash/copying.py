@@ -12,7 +12,13 @@ from tests.crash.stage import SPEND_LAMPORTS, Doom, Scenario, Stage
 from tests.whole.virtual import until
 
 LEADER = 9
-BUYS = ("CopyDecisions._followers", "CopyDecisions._market", "CopyOrders._buy", "CopyOrders._moved")
+BUYS = (
+    "CopyDecisions._followers",
+    "CopyDecisions._market",
+    "CopyOrders._buy",
+    "CopyOrders._moved",
+    "Pipeline._submit",
+)
 DECIDES = ("CopyDecisions.decide_due", "CopyDecisions._decide", "CopyDecisions._ignored")
 SELLS = (
     "CopyDecisions._sales",

@@ -178,6 +178,7 @@ async def _unknown_token(stage: Stage) -> None:
 async def _look_ahead(stage: Stage) -> None:
     """What `/buy` shows before it asks, and the gates that `bot diag` and /status read; none writes anything."""
     await stage.living.desk.preview(stage.request())
+    await stage.living.desk.preview(replace(stage.request(), mode=Mode.PAPER))
     await LookAhead(stage.living.desk.pipeline).entry_checks(stage.request(), stage.wallet)
     await stage.living.desk.pipeline.closed_by_loss(stage.user)
 

@@ -149,6 +149,7 @@ async def _reads_how_the_bot_fares(boss: Talk, other: Talk) -> None:
     told = await boss.asks("/metrics", "OPEN, level 1, up for")
     assert "No trades since midnight UTC; rates: n/a." in told
     assert "in-process:1: up, " in told
+    logs.TROUBLES._events.clear()  # what tests before this one have logged
     logs.TROUBLES(
         None, "", {"event": "endpoint_down", "level": "warning", "timestamp": "2026-11-22T09:08:07Z", "why": "a/b"}
     )

@@ -61,7 +61,7 @@ TYPED = (
     ("/start", "You are set up as demo-1 [live], wallet "),
     ("/start please", "usage: /start [agree]"),
     ("/help", "/panic - sell everything now"),
-    ("/help panic", "Stop your sniper and sell every open position now."),
+    ("/help panic", "Stop your sniper, your automated trader and your copying, and sell every open position now."),
     ("/help me now", "usage: /help [NAME]"),
     ("/wallet", "[live]"),
     ("/wallet 2", "usage: /wallet"),
