@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Installs what `make run` needs and starts nothing.
 install: .venv/.run
 
-.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates pictures program lock clean
+.PHONY: install run test lint bench bench-picture simulate outages mutants crash faults fuzz-vault conformance supervision-storm replay-updates rotation paced day runbooks pictures program lock clean
 
 run: .venv/.run
 	exec $(BIN)/bot run
@@ -59,11 +59,31 @@ REQUESTS ?= 100000
 fuzz-vault: .venv/.dev
 	$(BIN)/python -m tests.vault.fuzz.campaign --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
+# Rotates the master key of a thousand wallets on PostgreSQL while exits are signed, and again with kills in between, and prints how
+# long signatures took beside a quiet while; about a minute. SEED=7 draws the same kills again.
+WALLETS ?= 1000
+rotation: .venv/.dev
+	$(BIN)/python -m tests.vault.rotation_campaign --wallets $(WALLETS) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
 # Brings updates twice, late and out of order to the real bot, kills it three times, and counts what came of each command;
 # about four minutes. SEED=7 draws the same again.
 UPDATES ?= 10000
 replay-updates: .venv/.dev
 	$(BIN)/python -m tests.telegram.replay_campaign --updates $(UPDATES) $(if $(SEED),--seed $(SEED))
+
+# Plays a market on the real clock, by a bot on a PostgreSQL of its own, and as a backtest, and holds decisions and fills of
+# both against each other; MINUTES of market at SPEED, some minutes. MARKET=FILE plays a recording.
+SPEED ?= 10
+MINUTES ?= 10
+paced: .venv/.dev
+	$(BIN)/python -m tests.backtest.paced_campaign --speed $(SPEED) --minutes $(MINUTES) $(MARKET)
+
+# A day of the whole bot in virtual time with people on Telegram, snipers, followers and a market, weighed every hour: memory,
+# tasks, handles, rows. 1 where anything is not flat; half an hour. SEED=7 draws another day.
+HOURS ?= 24
+PEOPLE ?= 20
+day: .venv/.dev
+	$(BIN)/python -m tests.day.campaign --hours $(HOURS) --people $(PEOPLE) $(if $(SEED),--seed $(SEED))
 
 # Random supervision trees under random crashes, in virtual time; 1000 seeds take about 20 s. SEED=7 SEEDS=1 repeats one.
 supervision-storm: .venv/.dev
@@ -74,14 +94,21 @@ ROUNDS ?= 20
 faults: .venv/.dev
 	$(BIN)/python -m tests.faults.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
+# Walks through the runbooks: brings each page's fault to a real bot, waits for its alert, types its commands as they stand, and holds
+# what comes back against what the page calls good; some minutes. PAGES="no-rpc database" walks some.
+runbooks: .venv/.dev
+	$(BIN)/python -m tests.runbooks.campaign $(PAGES)
+
 # Lets clients that others wrote drive the local chain, unmodified, and prints what each of them did; half a minute, and a
 # minute for the packages the first time. Needs node and npm.
 conformance: .venv/.dev
 	$(BIN)/python -m tests.conformance.campaign
 
-# Draws docs/pictures/top.svg from a bot that trades on its local chain; about a minute.
+# Draws docs/pictures/top.svg and dashboard*.webp from bots that trade on their local chains; about three minutes. The latter
+# need a browser, chromium for one.
 pictures: .venv/.dev
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python -m tests.web.dashboard_pictures
 
 # Builds bot/localnet/programs/*.so from our C source with the LLVM back end that a package registry carries.
 program: .venv/.dev

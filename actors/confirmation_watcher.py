@@ -13,6 +13,7 @@ from bot.errors import Unavailable
 from bot.execution.confirm import Confirmer
 from bot.execution.finality import Finality
 from bot.execution.lanes import order_lane
+from bot.execution.rounds import Rounds
 
 log = structlog.get_logger()
 
@@ -29,7 +30,7 @@ def _nothing_waits() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationWatcher:
-    """One loop for all wallets: a batch of statuses, each attempt's next step, then a short rest.
+    """One loop for all wallets: a batch of statuses, then a short rest, while each attempt's next step is taken.
 
     Whoever says meanwhile that an order has landed makes it ask for that order at once, and is believed nothing.
 
@@ -49,7 +50,7 @@ class ConfirmationWatcher:
         until_s = trio.current_time() + SIGNING_FIRST_S
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._finalize, until_s)
-            await self._confirm(until_s)
+            await self._confirm(Rounds(self.confirmer, nursery), until_s)
 
     def _waiting_since_ms(self, until_s: float) -> int | None:
         return self.signing_since_ms() if trio.current_time() < until_s else None
@@ -64,23 +65,23 @@ class ConfirmationWatcher:
                 log.warning("finality_not_known", reason=str(error))
             await trio.sleep(self.confirmer.policy.finality_interval_s)
 
-    async def _confirm(self, until_s: float) -> None:
+    async def _confirm(self, rounds: Rounds, until_s: float) -> None:
         policy = self.confirmer.policy
         adopt_at_s = trio.current_time()
         while True:
             try:
                 with order_lane():
-                    await self.confirmer.round(settle_before_ms=self._waiting_since_ms(until_s))
+                    await rounds.round(settle_before_ms=self._waiting_since_ms(until_s))
                 if trio.current_time() >= adopt_at_s or self.confirmer.in_flight.abandoned():
                     await self.confirmer.adopt(policy.planned_max_age_ms)
                     adopt_at_s = trio.current_time() + policy.rescue_interval_s
             except Unavailable as error:
                 log.warning("confirmation_delayed", reason=str(error))
-            await self._rest(until_s)
+            await self._rest(rounds, until_s)
             with trio.move_on_at(adopt_at_s):
                 await self.confirmer.in_flight.arrival()
 
-    async def _rest(self, until_s: float) -> None:
+    async def _rest(self, rounds: Rounds, until_s: float) -> None:
         """Until the next round, asking at once for what is said to have landed."""
         in_flight = self.confirmer.in_flight
         next_at_s = trio.current_time() + self.confirmer.policy.confirm_interval_s
@@ -92,7 +93,7 @@ class ConfirmationWatcher:
             try:
                 with order_lane():
                     waiting_since_ms = self._waiting_since_ms(until_s)
-                    await self.confirmer.round(settle_before_ms=waiting_since_ms, only=in_flight.take_hints())
+                    await rounds.round(settle_before_ms=waiting_since_ms, only=in_flight.take_hints())
             except Unavailable as error:
                 log.warning("confirmation_delayed", reason=str(error))
             await trio.sleep(HINTS_APART_S)

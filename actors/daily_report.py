@@ -1,7 +1,7 @@
-"""Tells each user what a day and a week of his came to, once it is over where he lives.
+"""Tells each user what a day and a week of his came to, once it is over where he lives, and writes down what the day earned.
 
 The messages go through the outbox. Their ids follow from user, mode and span, so that each is told once, whatever starts
-again meanwhile.
+again meanwhile. Points and shares of gains have a row for each cause, which is written now or when somebody looks.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class DailyReport:
             if messages:
                 await self.store.post_all(messages)
                 log.info("reports_posted", user=user.id, count=len(messages))
+            await self.store.award_due(user.id, now_ms)
+            await self.store.book_shares(user.id, now_ms)
             self._told[user.id] = over.first_day
 
     async def _messages(

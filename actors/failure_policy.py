@@ -11,6 +11,7 @@ import trio
 from actors.runtime import Report
 from bot.clock import Clock
 from bot.execution.alerts import Alert, quarantined, used_up
+from bot.execution.trouble_alerts import crashed
 from bot.trading.trading_state import Halt
 
 log = structlog.get_logger()
@@ -27,12 +28,17 @@ OUTCOMES = {
 }
 
 
+# Ends of an actor that nobody ordered and nobody had thought of.
+UNFORESEEN = frozenset({"failed", "init_failed", "failed_while_stopping", "hung", "unkillable", "fatal"})
+
+
 @dataclass(slots=True)
 class FailurePolicy:
     """Acts on the reports of the tree, and logs each.
 
     `critical` latches the halt. `exit` latches it too and asks for the end of the process, so that the next boot comes up
-    halted. Every other name is a subtree that comes back by itself, of which operators are told.
+    halted. Every other name is a subtree that comes back by itself, of which operators are told, as they are of every
+    crash.
     """
 
     latch: Callable[[Halt], bool]
@@ -54,6 +60,9 @@ class FailurePolicy:
                 self.ends.set()
         elif report.kind == "exhausted":
             self.alert(used_up(report.path, str(report.reason)))
+        elif report.kind in UNFORESEEN:
+            errors = ", ".join(sorted({type(leaf).__name__ for leaf in report.leaves}))
+            self.alert(crashed(report.path, report.kind, errors, report.budget_left))
 
 
 def log_report(report: Report) -> None:

@@ -29,9 +29,10 @@ from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
 from bot.trading.ladder import rung_of
 from bot.trading.landing import protection_of
+from bot.trading.own_impact import worth
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN
-from bot.trading.venue import Venue, quote_sell
+from bot.trading.venue import Venue
 
 log = structlog.get_logger()
 
@@ -140,7 +141,7 @@ class FallbackMonitor:
 
     async def _judge(self, position: Position, venue: Venue, fees: Fees) -> None:
         try:
-            quote_sell(venue, position.token_raw, fees)
+            worth(position, venue, fees)
             await self._decide(position, venue, fees)
         except AwaitsPoolError:
             if position.id not in self._awaiting:
@@ -166,7 +167,7 @@ class FallbackMonitor:
 
         def decide(shown: Venue) -> Exit | None:
             try:
-                worth_lamports = quote_sell(shown, position.token_raw, fees).received_lamports
+                worth_lamports = worth(position, shown, fees)
             except QuoteError:
                 return None
             return decide_exit(safe, worth_lamports, self.clock.now_ms())

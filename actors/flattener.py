@@ -218,8 +218,9 @@ class Flattener:
         return intent.request.side in TRADES and intent.request.position_id not in unsellable
 
     async def _holders(self, user_ids: set[str]) -> set[str]:
-        """Those who chose to hold and have not asked for everything to be sold."""
+        """Those who chose to hold, or everybody where the halt sells nothing, and have not asked for everything to be sold."""
+        calm = {user_id for user_id in user_ids if not self.guard.panics(user_id)}
+        if self.guard.halt is not None and not self.guard.halt.sells:
+            return calm
         settings = await self.store.many_settings(sorted(user_ids))
-        return {
-            user_id for user_id in user_ids if not self.guard.panics(user_id) and settings[user_id].on_critical == HOLD
-        }
+        return {user_id for user_id in calm if settings[user_id].on_critical == HOLD}

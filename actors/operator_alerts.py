@@ -1,4 +1,4 @@
-"""Tells operators what changed: on the console at once, and into their chat as soon as that answers.
+"""Tells operators what changed: on the console at once, and by each channel that they have as soon as that answers.
 
 What flaps is told once a minute for each thing that it is about, its newest state last; what begins and ends before it
 was told is not told. Nothing here waits for the database, which may be what an alert is about.
@@ -7,8 +7,7 @@ was told is not told. Nothing here waits for the database, which may be what an 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,16 +15,15 @@ import trio
 
 from actors.runtime import Context
 from bot.clock import Clock, rfc3339
-from bot.errors import ChatUnavailable, Unavailable, Undeliverable
+from bot.errors import Unavailable
+from bot.execution.alert_channels import AlertChannel, ToldAlert
 from bot.execution.alerts import Alert, Turn
 
 log = structlog.get_logger()
 
 SETTLE_S = 2.0  # a pause of a moment, as at every start, is no news
 MINUTE_S = 60.0
-SEND_REST_S = 2.0
 LEARN_REST_S = 0.5
-MAX_WAITING = 100  # texts for a chat that does not answer; the oldest go first
 MAX_KEYS = 1_000
 USER = re.compile(r"\buser ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 
@@ -50,23 +48,20 @@ class _Told:
 
 @dataclass(slots=True)
 class OperatorAlerts:
-    """`say` shows a line where the bot was started; `send` brings it to the operator's chat.
+    """`say` shows a line where the bot was started; `channels` bring alerts to whoever does not sit there.
 
-    `send` raises Unavailable when the chat does not answer now, and Undeliverable when it never will. `handles` asks for
-    the handle of each user by his id, and raises Unavailable; no alert waits for it.
+    `handles` asks for the handle of each user by his id, and raises Unavailable; no alert waits for it.
     """
 
     say: Callable[[str], None]
-    send: Callable[[str], Awaitable[None]]
+    channels: Sequence[AlertChannel]
     clock: Clock
     handles: Callable[[], Awaitable[Mapping[str, str]]]
     _known: Mapping[str, str] = field(default_factory=dict)
     _stranger: trio.Event = field(default_factory=trio.Event)
     _waiting: dict[str, _Waiting] = field(default_factory=dict)
     _told: dict[str, _Told] = field(default_factory=dict)
-    _unsent: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     _news: trio.Event = field(default_factory=trio.Event)
-    _to_send: trio.Event = field(default_factory=trio.Event)
 
     def tell(self, alert: Alert) -> None:
         """Take an alert; it is told when its key's turn has come."""
@@ -88,7 +83,8 @@ class OperatorAlerts:
     async def run(self, ctx: Context) -> None:
         ctx.ready()
         async with trio.open_nursery() as loops:
-            loops.start_soon(self._keep_sending)
+            for channel in self.channels:
+                loops.start_soon(channel.keep_sending)
             loops.start_soon(self._learn)
             while True:
                 news = self._news = trio.Event()
@@ -122,8 +118,8 @@ class OperatorAlerts:
         text = f"{rfc3339(waiting.at_ms)} {self._named(alert.text)}{more} See {alert.page}."
         log.warning("operator_alert", about=alert.key, text=alert.text, page=alert.page, more=waiting.replaced)
         self.say(f"operator: {text}")
-        self._unsent.append(text)
-        self._to_send.set()
+        for channel in self.channels:
+            channel.take(ToldAlert(alert, text, waiting.at_ms))
 
     def _named(self, text: str) -> str:
         """The text for people: users by their handles, whom it and the log know by their ids."""
@@ -140,21 +136,3 @@ class OperatorAlerts:
             else:
                 await self._stranger.wait()
             await trio.sleep(LEARN_REST_S)
-
-    async def _keep_sending(self) -> None:
-        """In order; one that did not arrive is sent again before the next."""
-        while True:
-            while self._unsent:
-                text = self._unsent[0]
-                try:
-                    await self.send(text)
-                except Unavailable as error:
-                    asked_s = error.retry_after_s if isinstance(error, ChatUnavailable) else None
-                    await trio.sleep(asked_s or SEND_REST_S)
-                    continue
-                except Undeliverable as error:
-                    log.error("operator_not_reached", reason=str(error))
-                if self._unsent and self._unsent[0] is text:
-                    self._unsent.popleft()
-            self._to_send = trio.Event()
-            await self._to_send.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from math import inf
 
 import structlog
 import trio
@@ -24,20 +25,20 @@ from bot.execution.quoting import AWAITS_POOL, NO_ROUTER, UNTRUSTED
 from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, PricePoint, Store, Submitted
 from bot.trading.curve import AwaitsPoolError, Fees, QuoteError
-from bot.trading.exits import Exit, ExitReason, decide_exit, due_by_time
+from bot.trading.exits import Exit, ExitReason, decide_exit, due_at_ms, due_by_time
 from bot.trading.failures import CURVE_COMPLETE, PRICE_FAILURES, program_failure
 from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Intent, IntentState, Protection, Side, TradeRequest
 from bot.trading.ladder import WAIT_SLOTS, Rung, rung_of
 from bot.trading.landing import SLOT_MS, protection_of
-from bot.trading.own_impact import as_told
+from bot.trading.own_impact import worth
 from bot.trading.pool import Pool
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import FROZEN, Refused
 from bot.trading.route import Route
 from bot.trading.rug import lesser, liquidity_exit, rug_exit
 from bot.trading.units import BPS
-from bot.trading.venue import Venue, awaits_pool, quote_sell
+from bot.trading.venue import Venue, awaits_pool
 
 log = structlog.get_logger()
 
@@ -64,7 +65,7 @@ class PositionMonitor:
     """Watches one position until it is closed. It never gives up: a failed exit is decided and quoted again.
 
     `forced` makes it leave at once, whatever the price: the worker of a flatten. `known` is the position as whoever
-    starts this has just read it. `as_held` is how a venue stands for whoever holds so many tokens of it.
+    starts this has just read it.
     """
 
     position_id: str
@@ -79,7 +80,6 @@ class PositionMonitor:
     alert: Callable[[Alert], None]
     forced: ExitReason | None = None
     known: Position | None = None
-    as_held: Callable[[Venue, int], Venue] = as_told
 
     async def run(self, ctx: Context) -> None:
         position = self.known if self.known is not None and ctx.incarnation == 1 else await self._first_look()
@@ -114,7 +114,7 @@ class PositionMonitor:
         while position.state is PositionState.OPEN:
             position, decided = await self._decide(position)
             if decided is None:
-                with trio.move_on_at(reread_at_s):
+                with trio.move_on_at(min(reread_at_s, self._due_s(position))):
                     await self.prices.changed(position.mint)
             else:
                 tries = tries.after(await self._leave(position, decided, tries))
@@ -127,6 +127,11 @@ class PositionMonitor:
     def _next_look_s(self) -> float:
         """When the row, and what falls due by time, are looked at next, pushed price or not."""
         return trio.current_time() + look_after_s(self.position_id, len(self.looks))
+
+    def _due_s(self, position: Position) -> float:
+        """When it falls due by time, which no look has to find; never once it has, where it could not be sold then."""
+        due_ms, now_ms = due_at_ms(position), self.clock.now_ms()
+        return inf if due_ms is None or due_ms <= now_ms else trio.current_time() + (due_ms - now_ms) / 1000
 
     async def _rest(self, position: Position, tries: Tries) -> None:
         """Before the next exit is decided; a long wait for a pool ends when it opens."""
@@ -164,7 +169,7 @@ class PositionMonitor:
         self.looks[position.id].checked_at_ms = self.clock.now_ms()
         try:
             fees = await self.chain.fees()
-            quote_sell(point.venue, position.token_raw, fees)
+            worth(position, point.venue, fees)
         except AwaitsPoolError:
             await self._tell_of_wait(position)
             return position, None
@@ -186,7 +191,7 @@ class PositionMonitor:
     def _worth(self, position: Position, venue: Venue, fees: Fees) -> int | None:
         """What selling all of it would bring, in lamports; None where nothing can be sold there."""
         try:
-            return quote_sell(self.as_held(venue, position.token_raw), position.token_raw, fees).received_lamports
+            return worth(position, venue, fees)
         except QuoteError:
             return None
 

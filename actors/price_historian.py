@@ -1,4 +1,7 @@
-"""Keeps what watched tokens cost over time and what new ones are called, and goes on watching those that somebody tracks."""
+"""Keeps what watched tokens cost over time and what new ones are called, and goes on watching those that somebody tracks.
+
+Once an hour it drops what the books keep for a time and not for good, prices among it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,16 @@ from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.price_book import PriceBook
-from bot.ports import Chain, PastPrice, PricePoint, Token, TokenStore
+from bot.ports import (
+    FORGOTTEN_AT_ONCE,
+    MESSAGES_KEPT_MS,
+    RUNS_KEPT_MS,
+    Chain,
+    PastPrice,
+    PricePoint,
+    Store,
+    Token,
+)
 from bot.trading.launch import TokenLaunch
 from bot.trading.pool import Pool
 from bot.trading.route import Route
@@ -48,7 +60,7 @@ class PriceHistorian:
     points and tokens that were not written.
     """
 
-    store: TokenStore
+    store: Store
     chain: Chain
     prices: PriceBook
     clock: Clock
@@ -195,6 +207,16 @@ class PriceHistorian:
 
     async def _forget(self) -> None:
         await self.store.forget_tokens(self.clock.now_ms() - self.rules.keep_ms)
+        await self._forget_all(self.store.forget_runs, RUNS_KEPT_MS)
+        await self._forget_all(self.store.forget_messages, MESSAGES_KEPT_MS)
+
+    async def _forget_all(self, forget: Callable[[int, int], Awaitable[int]], kept_ms: int) -> None:
+        """Some thousand rows at once until none is that old, so that others come between."""
+        before_ms, gone = self.clock.now_ms() - kept_ms, FORGOTTEN_AT_ONCE
+        while gone == FORGOTTEN_AT_ONCE:
+            gone = await forget(before_ms, FORGOTTEN_AT_ONCE)
+            if gone:
+                log.info("rows_forgotten", kind=forget.__name__, count=gone)
 
 
 def _past(mint: str, point: PricePoint, now_ms: int) -> PastPrice:

@@ -13,7 +13,8 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import Unavailable
-from bot.execution.alerts import Alert, recording_goes_on, recording_stopped
+from bot.execution.alerts import Alert
+from bot.execution.recording_alerts import recording_goes_on, recording_stopped
 from bot.ports import MarketRecording, RecordingState, Seen
 
 log = structlog.get_logger()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -17,7 +18,8 @@ from bot.trading.intent import Context as TradeContext
 from bot.trading.intent import Side, TradeRequest
 from bot.trading.landing import protection_of
 from bot.trading.launch import TokenLaunch
-from bot.trading.signal import Ignored, Opinion, Signal, judge
+from bot.trading.limits import Ceilings
+from bot.trading.signal import Ignored, Opinion, Signal, below_floor, judge
 from bot.trading.units import format_sol
 from bot.trading.weight import FULL, Results, weighed_by_results
 
@@ -39,8 +41,17 @@ class Sniper(Actor[None, Look]):
     """Every look becomes a snipe run with its reason; the run's id is the causation of the buy, and written with it."""
 
     def __init__(
-        self, user: User, wallet: Wallet, store: Store, desk: SnipeDesk, clock: Clock, *, adapts: bool = False
+        self,
+        user: User,
+        wallet: Wallet,
+        store: Store,
+        desk: SnipeDesk,
+        clock: Clock,
+        *,
+        adapts: bool = False,
+        ceilings: Callable[[], Ceilings] = Ceilings,
     ) -> None:
+        self._ceilings = ceilings
         self._user, self._wallet, self._store, self._desk, self._clock = user, wallet, store, desk, clock
         self._adapts, self._weight, self._reweigh_at_s = adapts, FULL, 0.0
 
@@ -76,7 +87,7 @@ class Sniper(Actor[None, Look]):
         read_at_s, settings = trio.current_time(), await self._store.remembered_settings(self._user.id)
         if not settings.snipe_enabled:
             return
-        verdict = judge(opinion, settings, self._weight)
+        verdict = below_floor(opinion, self._ceilings()) or judge(opinion, settings, self._weight)
         if (unwanted := blacklisted(message.launch, settings.blacklist)) is not None:
             verdict = Ignored("blacklist", unwanted)
         if now_ms - opinion.at_ms > OPINION_MAX_AGE_MS:
@@ -105,8 +116,8 @@ class Sniper(Actor[None, Look]):
     async def _tell(self, run: SnipeRun, signal: Signal) -> None:
         """Say what would be bought, once for each look; nothing is."""
         reason = f"told only, would have spent {format_sol(signal.spend_lamports)} SOL: {signal.reason}"
-        if await self._store.open_run(replace(run, status="SKIPPED", reason=reason)):
-            await self._store.post(signal_message(self._clock, run, signal, self._user.mode))
+        message = signal_message(self._clock, run, signal, self._user.mode)
+        await self._store.open_run(replace(run, status="SKIPPED", reason=reason), message)
 
     async def _buy(self, snipe: Snipe, signal: Signal) -> None:
         run, settings = snipe.run, snipe.settings

@@ -1,10 +1,13 @@
-"""Carries a freeze on: the vault learns of it whatever was away, and the wallet's SOL is swept to its user's safe address.
+"""Carries a freeze on: the vault learns of it whatever was away, and what is in the wallet is swept to its user's safe address.
 
-What comes in later, or could not leave, is swept by a later look. It moves SOL alone, and nothing where no safe address counts.
+SOL leaves first, because it leaves at once and whole, less what sending the tokens takes; then the tokens of the wallet's open
+positions, one at a time; then what is left. What comes in later, or could not leave, is swept by a later look. Other tokens
+stay: whoever sends some to the wallet makes nobody pay for them. Nothing moves where no safe address counts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,6 +21,7 @@ from bot.errors import KeyUnavailable, Unavailable
 from bot.ports import Store, Submitted, Vault, Wallet, safe_address
 from bot.trading.intent import SWEEP, Mode, Protection, Side, TradeRequest
 from bot.trading.intent import Context as Origin
+from bot.trading.position import Position
 from bot.trading.risk_gate import Refused
 from bot.trading.trading_state import FROZEN, Cause, user_of_wallet
 from bot.trading.units import BPS
@@ -25,7 +29,9 @@ from bot.trading.units import BPS
 log = structlog.get_logger()
 
 LOOK_S = 5.0
-REST_S = 60.0  # of a wallet out of which nothing could be swept
+AFTER_ONE_S = 1.0  # until the next look while something is being swept: one leaves when the one before has its result
+REST_S = 60.0  # of what could not be swept; of a token twice as long after each try, because each costs a fee
+REST_MAX_S = 3_600.0
 
 
 class Guard(Protocol):
@@ -47,62 +53,86 @@ class Sweeper:
     clock: Clock
     withdraw: Callable[[TradeRequest, str], Awaitable[Submitted | Refused]]
     _told: set[str] = field(default_factory=set)
-    _rests: dict[str, float] = field(default_factory=dict)
+    _rests: dict[tuple[str, str], float] = field(default_factory=dict)  # by wallet and mint, which is empty for SOL
+    _tries: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     async def run(self, ctx: Context) -> None:
         ctx.ready()
         while True:
             changed, frozen = self.guard.changed, [one for one in self.guard.causes() if one.name == FROZEN]
+            moved = False
             try:
-                await self._look(frozen)
+                moved = await self._look(frozen)
             except (Unavailable, KeyUnavailable) as error:
                 log.warning("sweep_waits", reason=str(error))
             if frozen:
-                with trio.move_on_after(LOOK_S):
+                with trio.move_on_after(AFTER_ONE_S if moved else LOOK_S):
                     await changed.wait()
             else:
                 await changed.wait()
 
-    async def _look(self, frozen: list[Cause]) -> None:
-        """One pass over the frozen wallets that trade with money; raises Unavailable and KeyUnavailable."""
+    async def _look(self, frozen: list[Cause]) -> bool:
+        """One pass over the frozen wallets that trade with money; whether anything of one is on its way.
+
+        Raises Unavailable and KeyUnavailable.
+        """
         wallets = [wallet for cause in frozen for wallet in await self._wallets_of(cause)]
         ids = {wallet.id for wallet in wallets}
         self._told &= ids  # one that is frozen anew is told of anew
-        self._rests = {wallet_id: until_s for wallet_id, until_s in self._rests.items() if wallet_id in ids}
+        self._rests = {what: until_s for what, until_s in self._rests.items() if what[0] in ids}
+        self._tries = Counter({what: tries for what, tries in self._tries.items() if what[0] in ids})
+        moved = False
         for wallet in wallets:
             if wallet.id not in self._told:
                 await self.vault.freeze(wallet, await self.store.sealed_key(wallet.id))
                 self._told.add(wallet.id)
-            if self._rests.get(wallet.id, 0.0) <= trio.current_time():
-                await self._sweep(wallet)
+            moved = await self._sweep(wallet) or moved
+        return moved
 
     async def _wallets_of(self, cause: Cause) -> list[Wallet]:
         user_id, wallet_id = user_of_wallet(cause.scope)
         wallets = await self.store.wallets(user_id)
         return [one for one in wallets if one.id == wallet_id and one.mode is Mode.LIVE]
 
-    async def _sweep(self, wallet: Wallet) -> None:
+    async def _sweep(self, wallet: Wallet) -> bool:
+        """Send the first thing that may leave; whether anything of the wallet is on its way now."""
         now_ms = self.clock.now_ms()
         safe = safe_address(await self.store.allowed_addresses(wallet.user_id), wallet.id, now_ms)
         if safe is None:
-            return
-        answer = await self.withdraw(_request(wallet, safe.address, self.clock.new_id()), "")
-        if isinstance(answer, Submitted):
-            log.warning("sweep_sent", wallet=wallet.id, intent=answer.intent.id, said=answer.text)
-            return
-        log.info("not_swept", wallet=wallet.id, code=answer.code, reason=answer.reason)
-        if answer.code != "in_flight":
-            self._rests[wallet.id] = trio.current_time() + REST_S
+            return False
+        for position in (None, *await self._positions(wallet)):
+            what = (wallet.id, position.mint if position else "")
+            if self._rests.get(what, 0.0) > trio.current_time():
+                continue
+            answer = await self.withdraw(_request(wallet, safe.address, self.clock.new_id(), position), "")
+            if isinstance(answer, Submitted):
+                log.warning("sweep_sent", wallet=wallet.id, intent=answer.intent.id, said=answer.text)
+                if position is not None:
+                    self._rests.pop((wallet.id, ""), None)  # what was kept for this token leaves behind it
+                    self._tries[what] += 1
+                    self._rests[what] = trio.current_time() + min(REST_MAX_S, REST_S * 2 ** (self._tries[what] - 1))
+                return True
+            if answer.code == "in_flight":
+                return True
+            if answer.code == "unavailable":
+                return False  # the next look asks again
+            log.info("not_swept", wallet=wallet.id, mint=what[1], code=answer.code, reason=answer.reason)
+            self._rests[what] = trio.current_time() + REST_S
+        return False
+
+    async def _positions(self, wallet: Wallet) -> list[Position]:
+        return [row for row in await self.store.open_positions(wallet.user_id) if row.wallet_id == wallet.id]
 
 
-def _request(wallet: Wallet, to_address: str, key: str) -> TradeRequest:
+def _request(wallet: Wallet, to_address: str, key: str, position: Position | None) -> TradeRequest:
+    """All of the SOL that may leave, or all tokens of a position."""
     return TradeRequest(
         key=f"sweep:{key}",
         user_id=wallet.user_id,
         wallet_id=wallet.id,
         mode=wallet.mode,
         side=Side.WITHDRAW,
-        mint="",
+        mint="" if position is None else position.mint,
         context=Origin.AUTOMATED,
         slippage_bps=0,
         protection=Protection.OPEN,
@@ -110,4 +140,5 @@ def _request(wallet: Wallet, to_address: str, key: str) -> TradeRequest:
         reason=SWEEP,
         share_bps=BPS,
         to_address=to_address,
+        position_id=None if position is None else position.id,
     )

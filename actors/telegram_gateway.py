@@ -345,5 +345,5 @@ class TelegramGateway:
 
 
 def _offered() -> dict[str, str]:
-    """The commands that every private chat is offered, with their help; what is for a role is in /help of those who have it."""
-    return {command.name: command.help for command in COMMANDS if not command.is_privileged}
+    """The commands that every private chat is offered, with a line each; what is for a role is in /help of those who have it."""
+    return {command.name: command.brief for command in COMMANDS if not command.is_privileged}

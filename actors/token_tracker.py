@@ -39,6 +39,9 @@ REHEARSED_EVERY_S = 2.0
 
 # What one stream alone has told is mostly told by another one within this time; then somebody else is asked, and asked again.
 TOLD_TWICE_WITHIN_S = 0.05
+
+# What waited no longer than this for its turn is judged as of its own moment: how busy this process is changes no opinion then.
+OWN_MOMENT_MS = 250
 LOOK_AGAIN_S = 0.25
 
 ReadMint = Callable[[str], Awaitable[MintFacts]]
@@ -80,6 +83,7 @@ class TokenTracker:
     moods: Moods
     model: EntryModel
     done: bool = False
+    _newest_ms: int = 0  # when the newest trade was seen that is not judged yet
     _window: WitnessedWindow = field(init=False)
     _hazards: tuple[str, ...] | None = None
     _changed: trio.Event = field(default_factory=trio.Event)
@@ -92,6 +96,7 @@ class TokenTracker:
     def feed(self, trade: CurveTrade) -> None:
         """Take a trade of this token."""
         self._window.add(trade)
+        self._newest_ms = max(self._newest_ms, trade.seen_at_ms)
         self._changed.set()
 
     def bear_out(self, trade: CurveTrade) -> None:
@@ -127,15 +132,18 @@ class TokenTracker:
         self.publish(self.launch, opinion)
 
     async def _observe(self) -> Opinion:
-        deadline_s = trio.current_time() + self.observe_s
+        began_ms = self._moment(self.launch.seen_at_ms)
+        over_ms = began_ms + round(self.observe_s * 1000)
+        deadline_s = trio.current_time() + (over_ms - self.clock.now_ms()) / 1000
         while True:
-            told = self._opinion(self._window.features(self.clock.now_ms()))
+            is_over = trio.current_time() >= deadline_s
+            told = self._opinion(self._window.features(self._moment(over_ms if is_over else self._newest_ms)))
+            self._newest_ms = 0
             if told.confidence_bps >= PROMISING_BPS:
                 self.moods.want(self.launch.mint)
             if told.confidence_bps >= PROMISING_BPS and self._hazards is not None:
                 self._promising.set()
             opinion = self._borne_out(told)
-            is_over = trio.current_time() >= deadline_s
             if is_over or (_is_strong(opinion) and self._hazards is not None):
                 opinion = self._weighed(opinion)
             self.opinions.note(self.launch, opinion)
@@ -147,6 +155,11 @@ class TokenTracker:
             self._changed = trio.Event()
             with trio.move_on_at(deadline_s):
                 await self._changed.wait()
+
+    def _moment(self, at_ms: int) -> int:
+        """As of when something is judged that was due then."""
+        now_ms = self.clock.now_ms()
+        return at_ms if 0 <= now_ms - at_ms <= OWN_MOMENT_MS else now_ms
 
     def _borne_out(self, told: Opinion) -> Opinion:
         """What may be acted upon: an opinion of all trades that speaks for a buy needs more than one voice for them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -18,6 +18,7 @@ import trio
 from actors.runtime import Context
 from bot.clock import Clock
 from bot.errors import DecodeError, Unavailable
+from bot.execution.leader_swaps import LeaderSwaps, leader_swap
 from bot.execution.scan_schedule import ScanSchedule
 from bot.ports import TrackingStore, WalletCursor, WalletHistory, WalletSignal, WalletTold, WalletTransaction
 from bot.trading.launch import CurveTrade
@@ -42,9 +43,11 @@ class ScannerLook:
     """One scanner as status shows it: when it last read to the end, and counts since it began.
 
     `unread` transactions could not be read, `left_out` ones were beyond the bound; `trouble` says why it waits.
+    `traded_at_ms` is when a swap was recorded last, 0 before the first.
     """
 
     checked_at_ms: int = 0
+    traded_at_ms: int = 0
     signals: int = 0
     unread: int = 0
     left_out_gaps: int = 0
@@ -56,10 +59,13 @@ class Followed:
     """The scanners at work by address, and whoever tells them what their wallets do.
 
     `covered` has for each wallet that a stream tells of the slot after which it told everything to its scanner.
+    `looks` counts the readings of histories that came to their end, and `looked_s` is how long they took together.
     """
 
     scanners: dict[str, WalletScanner] = field(default_factory=dict)
     covered: dict[str, int] = field(default_factory=dict)
+    looks: int = 0
+    looked_s: float = 0.0
     _to_wake: deque[str] = field(default_factory=deque)
 
     def keep_only(self, wanted: Collection[str]) -> None:
@@ -116,7 +122,7 @@ class Followed:
 
 @dataclass(slots=True, repr=False)
 class WalletScanner:
-    """Follows one address for all who track it. It waits out an unavailable chain or database."""
+    """Follows one address for all who track it, and hands each new swap on. It waits out an unavailable chain or database."""
 
     address: str
     store: TrackingStore
@@ -124,6 +130,7 @@ class WalletScanner:
     clock: Clock
     followed: Followed
     schedule: ScanSchedule
+    swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
     look: ScannerLook = field(default_factory=ScannerLook)
     _hints: dict[str, float] = field(default_factory=dict)
     _told: deque[WalletTold] = field(default_factory=deque)
@@ -229,7 +236,10 @@ class WalletScanner:
         """Read the history; a look without a turn of its own puts back those that wait for theirs."""
         if self._turn_at_s is None:
             self.schedule.book(is_urgent=True)
+        began_s = trio.current_time()
         if await self._catch_up():
+            self.followed.looks += 1
+            self.followed.looked_s += trio.current_time() - began_s
             self._checked_at_s, self.look.checked_at_ms = trio.current_time(), self.clock.now_ms()
         self._turn_at_s = None
 
@@ -337,9 +347,12 @@ class WalletScanner:
         return True
 
     async def _record(self, swaps: Collection[WalletSignal]) -> None:
-        for swap in swaps:
+        for told in swaps:
+            swap = replace(told, seen_at_ms=self.clock.now_ms())
             if await self.store.record_signal(swap):
                 self.look.signals += 1
+                self.swaps.on_swap(leader_swap(swap))
+                self.look.traded_at_ms = self.clock.now_ms()
                 log.info(
                     "wallet_signal",
                     address=swap.address,

@@ -116,3 +116,16 @@ class Chats:
     api: ChatApi
     door: ChatDoor
     cards: Start = absent
+
+
+# Who belongs to the process around the tree: systemd's, the status, the lease, whoever watches from outside.
+OF_PROCESS = (
+    "systemd_notifier",
+    "status_keeper",
+    "lease_keeper",
+    "probe_door",
+    "heartbeat",
+    "resource_watch",
+    "backup_keeper",
+)
+NO_PROCESS: Mapping[str, Start] = dict.fromkeys(OF_PROCESS, absent)

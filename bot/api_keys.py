@@ -10,6 +10,8 @@ from typing import Final
 
 from bot import settings
 from bot.chain.key_file import LOOK_EVERY_S, Key, KeyFile, keep
+from bot.errors import StartupError
+from bot.web.outgoing import address_fault
 
 # Services beside the RPC endpoints, each by the key of the settings that names its file.
 ENGINE: Final = "block_engine.key_file"
@@ -26,8 +28,23 @@ DISCORD: Final = "discord.key_file"
 COINGECKO: Final = "coingecko.key_file"
 LUNARCRUSH: Final = "lunarcrush.key_file"
 TELEGRAM: Final = "telegram.token_file"
+WEBHOOK: Final = "alerts.webhook_url_file"
+HEARTBEAT: Final = "alerts.heartbeat_url_file"
 PEOPLE: Final = (TWITTER, REDDIT, DISCORD, COINGECKO, LUNARCRUSH)
-SERVICES: Final = (ENGINE, ROUTER, TELLER, FEE_HINTS, GRPC, PORTAL, WALLET_HINTS, DOLLARS, *PEOPLE, TELEGRAM)
+ADDRESSES: Final = (WEBHOOK, HEARTBEAT)
+SERVICES: Final = (
+    ENGINE,
+    ROUTER,
+    TELLER,
+    FEE_HINTS,
+    GRPC,
+    PORTAL,
+    WALLET_HINTS,
+    DOLLARS,
+    *PEOPLE,
+    TELEGRAM,
+    *ADDRESSES,
+)
 
 _TOKEN = re.compile(r"(?P<bot>[0-9]+):[A-Za-z0-9_-]+")
 
@@ -95,7 +112,18 @@ def _named(chosen: settings.Settings, setting: str) -> Path | None:
 
 
 def _key_file(path: Path, setting: str) -> KeyFile:
-    return KeyFile(path, setting, _of_another_bot if setting == TELEGRAM else None)
+    if setting not in ADDRESSES:
+        return KeyFile(path, setting, _of_another_bot if setting == TELEGRAM else None)
+    file = KeyFile(path, setting, _no_address)
+    if fault := address_fault(file.text()):
+        raise StartupError(f"{setting}: {path} {fault}; put the address there, alone on one line")
+    return file
+
+
+def _no_address(_: str, now: str) -> str:
+    """Why an address does not take the place of the one before."""
+    fault = address_fault(now)
+    return f"it {fault}" if fault else ""
 
 
 def _of_another_bot(before: str, now: str) -> str:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -18,11 +19,8 @@ from pydantic import SecretStr
 
 from actors.failure_policy import FailurePolicy, log_report
 from actors.runtime import LoopWatchdog, Supervisor, loop_watchdog
-from actors.status_keeper import StatusKeeper
-from actors.systemd_notifier import SystemdNotifier
 from bot import control, liveness, routes, settings
 from bot.adapters import Adapters
-from bot.alarm import Alarm
 from bot.api_keys import TELEGRAM, ApiKeys, read_keys
 from bot.away_news import AwayNews
 from bot.chain.endpoints import Endpoints
@@ -30,8 +28,11 @@ from bot.chain.swaps import PumpWallets
 from bot.chat_door import chat_of, chats_of, telegram_messenger
 from bot.clock import system_clock
 from bot.compose import bind_cluster, known_people, market_rules, recording, scan_rule, telegram_token
+from bot.config_verbs import config_verbs
+from bot.config_watch import applier, keep_reading
 from bot.console import Console, ConsoleMessenger
 from bot.console_pictures import shelf_of
+from bot.doctor import look_at_start
 from bot.drawing_process import DrawingChild
 from bot.execution.leadership import Leadership
 from bot.execution.message_book import MessageBook
@@ -39,10 +40,12 @@ from bot.export_verbs import export_verbs
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
 from bot.interpreter import tune_interpreter
+from bot.key_age import KeyAge, keep_reminding
 from bot.key_verbs import key_verbs
 from bot.left_on_disk import spooled_store
 from bot.live_gates import pass_gates, policy_of
 from bot.local_chain import refuse_taken_port
+from bot.logged_exceptions import told_to
 from bot.operator import Operator
 from bot.panels import Panels
 from bot.paths import control_socket
@@ -60,6 +63,7 @@ from bot.profiles import (
     speakers,
     traded_chain,
 )
+from bot.runtime_config import RuntimeConfig, loaded_config
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
 from bot.standby import Succession, left_on_disk
 from bot.start import Options, locked, look_for_halt, one_error, open_log, read_options
@@ -75,13 +79,13 @@ from bot.supervision_operator import SupervisionOperator
 from bot.supervision_reload import SupervisionReload
 from bot.supervision_sections import outage_rules
 from bot.supervision_verbs import SupervisionVerbs
-from bot.systemd import ServiceManager
 from bot.take_up import lease_keeper
 from bot.telegram.gateway_pacing import PacedChat
 from bot.tellers import open_dollars, open_social, open_tellers
 from bot.tree import TradingBot
 from bot.users import Registrar
 from bot.vault_door import VaultDoor, open_vault_door
+from bot.watching import Outside, Watchers, open_outside
 
 log = structlog.get_logger()
 
@@ -102,12 +106,13 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
     for line in settings.without_effect(os.environ):
         say(line)
     control_socket(directory)
+    look_at_start(options, system_clock(), say)
     with locked(directory):
         if profile.is_local and options.settings.localnet.directory is None:
             refuse_taken_port(options.settings.localnet.port, options.settings.localnet.endpoints)
         look_for_halt(HaltFile(directory / HALT_FILE))
         FileJournal(directory / JOURNAL_FILE).records()
-        open_log(options.settings.logs.level, directory)
+        open_log(options.settings.logs, directory)
         try:
             tune_interpreter()
             return trio.run(_main, options)
@@ -174,8 +179,7 @@ async def _on_signals(signals: AsyncIterator[int], stop: OrderlyStop, everything
 
 async def _serve(options: Options, succession: Succession, stop: OrderlyStop, loop: LoopWatchdog) -> int:
     """Open every adapter in its order, run the tree until asked to stop, and close everything in reverse."""
-    clock = system_clock()
-    chosen, profile = options.settings, profile_of(options.profile)
+    clock, chosen, profile = system_clock(), options.settings, profile_of(options.profile)
     foundation = foundation_of(options, say, stop.noting(log_report))
     async with AsyncExitStack() as opened:
         enter = opened.enter_async_context
@@ -229,7 +233,6 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
         registrar = registrar_of(profile, adapters, chain, post, chosen)
         for line in await patience.through(partial(known_people, registrar, chosen, is_local=profile.is_local)):
             say(line)
-        chat_api = await enter(_telegram(chosen.telegram, api_keys))
         return await _run_tree(
             options,
             adapters,
@@ -238,7 +241,9 @@ async def _serve(options: Options, succession: Succession, stop: OrderlyStop, lo
             cluster=cluster_name(profile, cluster.genesis_hash),
             endpoints=endpoints,
             succession=succession,
-            chat_api=chat_api,
+            chat_api=await enter(_telegram(chosen.telegram, api_keys)),
+            outside=await enter(open_outside(api_keys, clock)),
+            config=await patience.through(partial(loaded_config, store, clock, chosen)),
             stop=stop,
             loop=loop,
         )
@@ -299,6 +304,8 @@ async def _run_tree(
     endpoints: Endpoints,
     succession: Succession,
     chat_api: PacedChat | None,
+    outside: Outside,
+    config: RuntimeConfig,
     stop: OrderlyStop,
     loop: LoopWatchdog,
 ) -> int:
@@ -307,39 +314,45 @@ async def _run_tree(
     book = MessageBook(store, clock)
     bot = TradingBot(
         adapters,
-        policy_of(options, clock, say),
+        policy_of(replace(options, settings=config.current), clock, say),
         options.supervision,
         options.settings.trading.observe_s,
         messenger if chat_api is None else telegram_messenger(chat_api, messenger, book, store),
         outage_rules(options.supervision),
         HaltFile(options.directory / HALT_FILE),
-        Alarm(say, chat_api, options.settings.telegram.operator_chat_id),
+        outside.alarm(say, chat_api, options.settings.telegram.operator_chat_id, options.settings.alerts),
     )
     shared = None if succession.alone else succession.leadership
     board = StatusBoard(bot, mode=profile.mode, cluster=cluster, foundation=foundation.supervisor, leadership=shared)
-    chat = chat_of(bot, board, registrar, profile.modes)
+    chat = chat_of(bot, board, registrar, profile.modes, config)
     shelf = shelf_of(bot.market.drawer, options.directory)
     console = Console(store, clock, chat, messenger, speakers(profile, options.settings.telegram), shelf)
     panels = Panels(bot, profile.mode)
-    keeper = StatusKeeper((board.facts, panels.details), panels.lag)
     by_hand = SupervisionVerbs(bot, lambda: foundation.supervisor)
     supervision = SupervisionOperator(board, by_hand, SupervisionReload(bot, options.profile, endpoints.set_breaker))
-    further = {**key_verbs(registrar), **export_verbs(store)}
+    config.apply = applier(bot.policy, options, clock)
+    config.apply(config.current)
+    age = KeyAge(options.directory, clock)
+    imported = key_verbs(registrar, age, bot.hunt.tracking_changed)
+    further = {**imported, **export_verbs(store, clock), **config_verbs(config)}
     operator = Operator(bot, board, panels, foundation.server, supervision, further)
     server = control.ControlServer(control_socket(options.directory), operator.answer, console.open)
     chats = chats_of(bot, chat_api, chat, book)
     failures = bot.failures
-    notifier = _notifier(options.manager, bot, stop, loop)
+    watchers = Watchers(bot, board, panels, loop, options=options, outside=outside, stop=stop)
     lease = lease_keeper(bot, succession.leadership, succession.leases)
     async with open_tree(
-        bot.spec(server.serve, chats, notifier.run, keeper.run, lease.run), stop.noting(failures.report)
+        bot.spec(server.serve, chats, watchers.starts(lease.run)), stop.noting(failures.report)
     ) as root:
         await bot.began(root)
         stop.up.set()
         say(f"running; try `bot status`, `bot supervisor status` and `bot chat` with --data-dir {options.directory}")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_tell_absence, succession, bot)
-            ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
+            nursery.start_soon(keep_reading, config, options, bot.alerts.tell)
+            nursery.start_soon(keep_reminding, age, adapters.vault, bot.alerts.tell)
+            with told_to(bot.alerts.tell):
+                ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()
         if ended is not None:
             say(f"stopping, because {ended}; see the log")
@@ -356,19 +369,6 @@ async def _tell_absence(succession: Succession, bot: TradingBot) -> None:
     gap_ms = await succession.tell_takeover(lambda: bot.reconciler.reconciled, bot.alerts.tell)
     if gap_ms is not None and succession.leadership.lease is not None:
         await news.tell(held, gap_ms, succession.leadership.lease.epoch)
-
-
-def _notifier(
-    manager: ServiceManager | None, bot: TradingBot, stop: OrderlyStop, loop: LoopWatchdog
-) -> SystemdNotifier:
-    return SystemdNotifier(
-        tell=None if manager is None else manager.tell,
-        line=lambda: stop.line or liveness.status_line(bot),
-        booted=lambda: liveness.has_booted(bot),
-        hung=lambda: liveness.hung(bot, loop),
-        stopping=stop.asked,
-        watchdog_s=None if manager is None else manager.watchdog_s,
-    )
 
 
 async def _first(stop: trio.Event, failures: FailurePolicy, leadership: Leadership, *trees: Supervisor) -> str | None:

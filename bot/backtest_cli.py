@@ -11,6 +11,7 @@ from bot.bar import Bar
 from bot.errors import BotError
 
 FOLDS_MAX = 50
+SPEED_MAX = 1_000
 
 
 def _percent(text: str) -> float:
@@ -37,6 +38,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= FOLDS_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is no count; give 1 to {FOLDS_MAX}")
     return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= SPEED_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give 1 for real time, up to {SPEED_MAX}")
+    return value
 
 
 def add_backtest(verbs: Any) -> None:
@@ -73,6 +84,13 @@ def add_backtest(verbs: Any) -> None:
     verb.add_argument("--seed", type=int, default=1, metavar="N", help="what is left to chance is drawn from it (1)")
     verb.add_argument("--workers", type=_count, metavar="N", help="processes; the result is the same with any number")
     verb.add_argument("--report", metavar="FILE", help="write one HTML page with tables and pictures")
+    verb.add_argument(
+        "--paced",
+        type=_speed,
+        metavar="SPEED",
+        help="instead, play it beside that on the real clock, SPEED times as fast, and compare decisions and fills",
+    )
+    verb.add_argument("--free", action="store_true", help="with --paced: time runs on while the bot is at work")
     verb.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -15,7 +15,9 @@ from actors.trading_guard import TradingGuard
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.alerts import Alert
+from bot.execution.balance_book import BalanceBook
 from bot.execution.confirm import Confirmer
+from bot.execution.exit_funds import ExitFunds
 from bot.execution.finality import Finality
 from bot.execution.flatten import FlattenBook, NotingDesk
 from bot.execution.in_flight import InFlight
@@ -25,9 +27,8 @@ from bot.execution.price_book import PriceBook
 from bot.execution.rug_book import RugBook
 from bot.ports import Chain, Desk, Settled, Store
 from bot.trading.exits import ExitReason
-from bot.trading.own_impact import as_told
 from bot.trading.position import Position, PositionState
-from bot.trading.venue import PUMPSWAP, Venue, awaits_pool, program_of
+from bot.trading.venue import PUMPSWAP, awaits_pool, program_of
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class MoneyCare:
     guard: TradingGuard
     prices: PriceBook
     in_flight: InFlight
+    balances: BalanceBook
     looks: dict[str, MonitorLook]
     alert: Callable[[Alert], None]
     supervisor: Callable[..., Supervisor]
@@ -64,13 +66,14 @@ class MoneyCare:
     book: FlattenBook = field(init=False)
     rugs: RugBook = field(init=False)
     losses: LossRules = field(init=False)
-    as_held: Callable[[Venue, int], Venue] = as_told
+    funds: ExitFunds = field(init=False)
     _reasons: dict[str, ExitReason | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.book = FlattenBook(self.clock.now_ms)
         self.rugs = RugBook(self.prices.wake)
         self.losses = LossRules(self.store, self.chain, self.clock, self.prices, self.guard, self.alert)
+        self.funds = ExitFunds(self.store, self.clock, self.balances, self.guard, self.alert)
 
     def executors(self) -> Supervisor:
         """Where requests are served now; raises Unavailable between the halt and its workers."""
@@ -90,9 +93,11 @@ class MoneyCare:
     # ------------------------------------------------------------------------------------------------------- positions
 
     async def settled(self, settled: Settled) -> None:
-        """A fill was settled: what it opened is watched from now on."""
+        """A fill was settled: what it opened is watched from now on, and what it closed needs no worker any more."""
         if settled.position.state is PositionState.OPEN:
             await self.watch(settled.position.id)
+        else:
+            self._reasons.pop(settled.position.id, None)
 
     async def watch(self, position_id: str) -> None:
         """Make sure that a position has its one monitor. While halted the flattener does, which knows who holds."""
@@ -111,8 +116,9 @@ class MoneyCare:
             await self._start_monitor(monitors, position, self._reason_to_sell(position) if must_sell else None)
 
     async def judge(self, positions: Sequence[Position]) -> None:
-        """Apply users' own rules of loss to what is open now; raises StoreUnavailable."""
+        """Apply users' own rules of loss to what is open now, and see who can pay for its sale; raises StoreUnavailable."""
         await self.losses.look(positions, self.confirmer.policy.ceilings)
+        await self.funds.look(positions)
 
     async def panic(self, user_id: str, *, by: str = "", why: str = "") -> int:
         """Have the flattener sell everything that a user holds, and whatever his orders on their way still bring.
@@ -139,7 +145,6 @@ class MoneyCare:
             alert=self.alert,
             forced=forced,
             known=position,
-            as_held=self.as_held,
         )
         try:
             await monitors.start_child(self.supervision.child("position_monitor", id=position.id, start=monitor.run))

@@ -12,9 +12,12 @@ from actors.position_cards import PositionCards
 from bot import logs
 from bot.adapters import Chats
 from bot.commands import CONSENT_TEXT, PAPER_CONSENT_TEXT
+from bot.config_verbs import config_verbs
 from bot.execution.borne_out import BorneOut
 from bot.execution.message_book import MessageBook
+from bot.execution.trader_book import TraderBook
 from bot.ports import ChatApi, Messenger, SpareEdits, Store
+from bot.runtime_config import RuntimeConfig
 from bot.status import StatusBoard
 from bot.telegram.card_text import PositionFace
 from bot.telegram.chat import Chat
@@ -25,9 +28,14 @@ from bot.telegram.handlers import (
     AboutHandlers,
     AccountHandlers,
     AlertHandlers,
+    AutoTradingHandlers,
     BookHandlers,
     CardHandlers,
+    CommunityHandlers,
+    ConfigHandlers,
+    CopyHandlers,
     ExportHandlers,
+    FollowingHandlers,
     FreezeHandlers,
     GuardedHandlers,
     LeavingHandlers,
@@ -43,31 +51,51 @@ from bot.telegram.handlers import (
     SweepHandlers,
     TokenHandlers,
     TradeHandlers,
+    TraderHandlers,
     WalletHandlers,
     WatchingHandlers,
     WithdrawHandlers,
     make_chat,
 )
 from bot.telegram.handlers.about import LOCAL
+from bot.telegram.handlers.resets import WalletResets
 from bot.telegram.own_pictures import OwnPictures
 from bot.telegram.read_quota import ReadQuota
 from bot.telegram.roles import role_of
 from bot.trace import Tracer
 from bot.trading.intent import Mode
+from bot.trading.limits import Ceilings
 from bot.tree import TradingBot
 from bot.users import ModeSwitch, Registrar
 
 DISTRIBUTION = "trading-bot"
 
 
-def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode]) -> Chat:
+def chat_of(
+    bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Sequence[Mode], config: RuntimeConfig
+) -> Chat:
     """Every command of the table; `modes` are those that a user may choose between."""
     store, chain, clock = bot.adapters.store, bot.adapters.chain, bot.adapters.clock
     changed = bot.hunt.sniper_changed
     roles = role_of(store)
+
+    def ceilings() -> Ceilings:
+        return bot.policy.ceilings
+
     switch = ModeSwitch(store, bot.adapters.vault, clock, tuple(modes), bot.hunt.mode_changed, registrar.admission)
-    standing = StandingHandlers(store, chain, clock, bot.policy.ceilings, bot.hunt.standing_changed)
-    trade = TradeHandlers(store, chain, bot.desk, clock, bot.panic, changed, board.words, standing.take_back)
+    standing = StandingHandlers(store, chain, clock, ceilings, bot.hunt.standing_changed)
+    copying = CopyHandlers(store, clock, bot.hunt.copies.book, ceilings, bot.hunt.scanned)
+    trade = TradeHandlers(
+        store,
+        chain,
+        bot.desk,
+        clock,
+        bot.panic,
+        bot.hunt.hunters_changed,
+        board.words,
+        (copying.take_back, standing.take_back),
+        copying.accept,
+    )
     tokens = _tokens(bot)
     about = AboutHandlers(
         store,
@@ -80,36 +108,59 @@ def chat_of(bot: TradingBot, board: StatusBoard, registrar: Registrar, modes: Se
     return make_chat(
         _account(bot, board, registrar, modes),
         trade,
-        PreferenceHandlers(store, clock, bot.guard, changed, bot.policy.ceilings),
-        WatchingHandlers(store, clock, bot.hunt.tracking_changed, bot.hunt.scanned),
+        PreferenceHandlers(store, clock, bot.guard, changed, ceilings),
+        WatchingHandlers(store, clock),
         tokens,
         about=about,
         alerts=AlertHandlers(store, clock),
         books=BookHandlers(store, clock),
         cards=CardHandlers(store, chain, clock, PositionFace()),
+        config=ConfigHandlers(store, config_verbs(config)),
+        following=_following(bot),
+        copying=copying,
         guarded=_guarded(bot),
-        leaving=LeavingHandlers(
-            store,
-            chain,
-            clock,
-            bot.panic,
-            changed,
-            bot.hunt.tracking_changed,
-            bot.guard.resume_user,
-            is_play_money=board.cluster == LOCAL,
-        ),
+        leaving=_leaving(bot, is_play_money=board.cluster == LOCAL),
         modes=ModeHandlers(switch, store, chain, moves_money=registrar.admission.moves_money),
         operations=OperationsHandlers(store, clock, logs.TROUBLES.latest, board.status),
         opinions=OpinionHandlers(
-            tokens, bot.hunt.opinions, bot.market.analyses, bot.market.social, bot.policy.ceilings, trade.buy_by
+            tokens, bot.hunt.opinions, bot.market.analyses, bot.market.social, ceilings, trade.buy_by
         ),
         paper=PaperHandlers(trade, switch, store),
         people=PeopleHandlers(store, clock, roles, registrar.admission.operators),
         standing=standing,
-        wallets=WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed),
+        community=CommunityHandlers(
+            store, clock, TraderHandlers(store, clock, TraderBook(store, clock)), bot.market.analyses
+        ),
+        wallets=_wallets(bot, about, registrar),
         words=board.words,
         quota=ReadQuota(bot.policy.user_credits_per_minute, trio.current_time),
     )
+
+
+def _leaving(bot: TradingBot, *, is_play_money: bool) -> LeavingHandlers:
+    store, chain, clock, hunt = bot.adapters.store, bot.adapters.chain, bot.adapters.clock, bot.hunt
+    return LeavingHandlers(
+        store,
+        chain,
+        clock,
+        bot.panic,
+        hunt.hunters_changed,
+        hunt.tracking_changed,
+        bot.guard.resume_user,
+        is_play_money=is_play_money,
+    )
+
+
+def _following(bot: TradingBot) -> FollowingHandlers:
+    store, clock, hunt = bot.adapters.store, bot.adapters.clock, bot.hunt
+    auto = AutoTradingHandlers(store, clock, lambda: bot.policy.ceilings, hunt.standings, hunt.auto_changed)
+    return FollowingHandlers(store, clock, hunt.tracking_changed, hunt.scanned, hunt.standings, hunt.early, auto)
+
+
+def _wallets(bot: TradingBot, about: AboutHandlers, registrar: Registrar) -> WalletHandlers:
+    store, clock = bot.adapters.store, bot.adapters.clock
+    resets = WalletResets(store, bot.policy.paper_start_lamports)
+    return WalletHandlers(store, clock, about.wallets, registrar.add_wallet, bot.hunt.mode_changed, resets)
 
 
 def _guarded(bot: TradingBot) -> GuardedHandlers:

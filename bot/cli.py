@@ -13,10 +13,17 @@ from collections.abc import Sequence
 
 from bot import control
 from bot.backtest_cli import add_backtest, run_backtest
+from bot.backup_cli import add_backup, run_backup
+from bot.config_cli import add_config, config_verb
+from bot.database_cli import add_database, run_database
+from bot.doctor_cli import add_doctor, run_doctor
+from bot.drill_cli import add_drill, run_drill
 from bot.errors import BotError
 from bot.export_cli import add_export, export
 from bot.keys_cli import add_key_verbs, import_wallets, rotate
 from bot.paths import control_socket, data_dir
+from bot.profile_argument import add_profile
+from bot.sqlite_import import add_import, import_sqlite
 from bot.status_text import status_text
 from bot.supervision_cli import add_verbs, supervision_verb, supervisor_verb
 from bot.trace_text import diag_text, trace_text
@@ -44,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     run = verbs.add_parser("run", help="run the bot (profile local by default: no key and no network needed)")
-    run.add_argument("--profile", choices=("local", "paper", "live"), default="local")
+    add_profile(run)
     run.add_argument("--config", metavar="FILE", help="settings file; every key is checked before anything starts")
     run.add_argument(
         "--market", metavar="PATH", help="replay a recorded market, a file or a folder, on the local chain"
@@ -57,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     about_keys = add_key_verbs(verbs)
     top = verbs.add_parser("top", help="live terminal dashboard; q leaves")
     top.add_argument("--once", action="store_true", help="print one frame and end")
+    web = _add_web(verbs)
     chat = verbs.add_parser("chat", help="the chat commands on the console; on a pipe one command per line")
     chat.add_argument(
         "--as", dest="speaker", metavar="TELEGRAM_ID", help="speak as this user (profile local: any, or a handle)"
@@ -67,6 +75,25 @@ def _parser() -> argparse.ArgumentParser:
     diag = verbs.add_parser("diag", help="why a user's sniper bought or did not: each gate with its number")
     diag.add_argument("--user", metavar="ID", required=True, help="a handle or a Telegram id")
     diag.add_argument("what", nargs="?", choices=("snipe",), default="snipe", help="the sniper (default)")
+    brakes = _add_brakes(verbs)
+    add_backtest(verbs)
+    exporting, backing_up = add_export(verbs), add_backup(verbs)
+    config, doctor, drill = add_config(verbs), add_doctor(verbs), add_drill(verbs)
+    moving = add_database(verbs), add_import(verbs)
+    verbs.add_parser(
+        "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
+    )
+
+    asking = run, status, top, web, chat, trace, diag, *brakes, *supervision, *config, *about_keys
+    for verb in (*asking, exporting, *backing_up, doctor, drill, *moving):
+        _add_data_dir(verb, argparse.SUPPRESS)
+    for verb in (status, trace, diag, doctor, drill):
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _add_brakes(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> tuple[argparse.ArgumentParser, ...]:
+    """The operator's actions on the trading state."""
     pause = verbs.add_parser("pause", help="pause all entries until `bot resume`; exits and monitors go on")
     flatten = verbs.add_parser("flatten", help="halt: sell every position and stop trading until `bot rearm`")
     for verb in (pause, flatten):
@@ -82,31 +109,36 @@ def _parser() -> argparse.ArgumentParser:
     flatten.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     resume = verbs.add_parser("resume", help="end the operator's own pause")
     rearm = verbs.add_parser("rearm", help="end a halt after everything is flat")
-    add_backtest(verbs)
-    exporting = add_export(verbs)
-    verbs.add_parser(
-        "localnet", help="the local chain by itself, and its faults; see `bot localnet --help`", add_help=False
-    )
+    return pause, flatten, resume, rearm
 
-    for verb in (
-        run,
-        status,
-        top,
-        chat,
-        trace,
-        diag,
-        pause,
-        flatten,
-        resume,
-        rearm,
-        exporting,
-        *supervision,
-        *about_keys,
-    ):
-        _add_data_dir(verb, argparse.SUPPRESS)
-    for verb in (status, trace, diag):
-        verb.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
+
+def _add_web(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """The verb that serves the dashboard; nothing of it is loaded before it is asked for."""
+    web = verbs.add_parser("web", help="live dashboard for a browser, on this machine alone and behind a token")
+    web.add_argument(
+        "--port", type=_port, default=8480, metavar="N", help="of 127.0.0.1 (default: 8480; 0: a free one)"
+    )
+    web.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="who shows its one line may look and act (default: the credential web-token, else web.token in the data"
+        " directory, which is made)",
+    )
+    web.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        dest="names",
+        metavar="HOST",
+        help="the name of a TLS proxy before it; may be given again",
+    )
+    return web
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give 0 to 65535")
+    return int(text)
 
 
 def _add_data_dir(parser: argparse.ArgumentParser, default: object) -> None:
@@ -182,6 +214,8 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "pause" | "resume" | "flatten" | "rearm" as verb:
             request = {"verb": verb, **{name: getattr(arguments, name, None) for name in ("why", "user", "program")}}
             print(control.ask(control_socket(directory), request)["text"])
+        case "import-sqlite":
+            return import_sqlite(control_socket(directory), arguments.file, dry=arguments.dry_run)
         case "keys" if arguments.what == "import":
             return import_wallets(control_socket(directory), arguments.file)
         case "keys" if arguments.what == "rotate":
@@ -192,6 +226,18 @@ def _run_verb(arguments: argparse.Namespace) -> int:
             from bot import top
 
             return top.main(control_socket(directory), once=arguments.once)
+        case "config":
+            return config_verb(arguments, control_socket(directory))
+        case "web":
+            from bot.web import dashboard
+
+            return dashboard.main(
+                control_socket(directory),
+                directory,
+                port=arguments.port,
+                token=arguments.token_file,
+                names=arguments.names,
+            )
         case "localnet":
             raise BotError("give --data-dir DIR directly before localnet, or the chain's own directory behind it")
         case "trace":
@@ -203,7 +249,10 @@ def _run_verb(arguments: argparse.Namespace) -> int:
         case "train":
             return run_training(arguments, directory)
         case "export":
-            return export(control_socket(directory), arguments.what, arguments.file, arguments.user)
+            return export(control_socket(directory), arguments.what, arguments.file, arguments.user, arguments.days)
+        case "doctor" | "drill" | "backup" | "database" as verb:
+            done = {"doctor": run_doctor, "drill": run_drill, "backup": run_backup, "database": run_database}
+            return done[verb](arguments, directory)
         case "backtest":
             return run_backtest(arguments)
         case "chat":

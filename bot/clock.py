@@ -54,6 +54,11 @@ def day_start_ms(day: str, zone: str = "UTC") -> int:
     return round(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
+def hour_of(at_ms: int, zone: str = "UTC") -> int:
+    """The hour of the day of a moment in a user's zone, 0 to 23."""
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).hour
+
+
 def minute_of(at_ms: int, zone: str = "UTC") -> str:
     """A moment in a user's zone as `YYYY-MM-DD HH:MM`, for people."""
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")

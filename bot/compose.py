@@ -67,6 +67,9 @@ def policy(chosen: settings.Settings) -> Policy:
             None if trading.flatten_at_loss_percent is None else settings.basis_points(trading.flatten_at_loss_percent)
         ),
         roles=role_limits(chosen.roles),
+        blacklist=trading.blacklist,
+        snipe_min_confidence_bps=settings.basis_points(trading.snipe_min_confidence_percent),
+        snipe_min_momentum_bps=trading.snipe_min_momentum * 100,
     )
     return Policy(
         ceilings=ceilings,
@@ -76,6 +79,7 @@ def policy(chosen: settings.Settings) -> Policy:
         price_max_age_ms=round(trading.price_max_age_s * 1000),
         audit_interval_s=trading.audit_interval_s,
         probe_interval_s=trading.probe_interval_s,
+        paper_start_lamports=settings.lamports(chosen.paper.start_sol),
         user_credits_per_minute=chosen.rpc.user_credits_per_minute,
         close_emptied_after_s=trading.close_emptied_after_s if trading.close_emptied_accounts else None,
     )

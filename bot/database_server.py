@@ -6,7 +6,7 @@ its server is a child. An outage that somebody ordered is no crash: it costs no 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,10 +36,11 @@ class DatabaseFault:
 
 @dataclass(slots=True)
 class DatabaseServer:
-    """Keeps the server in `root` running; `say` tells the console."""
+    """Keeps the server in `root` running; `say` tells the console. `settings` are added to those of the server."""
 
     root: Path
     say: Callable[[str], None]
+    settings: Mapping[str, str] = field(default_factory=dict)
     _address: DatabaseAddress | None = field(default=None, repr=False)
     _server: EmbeddedPostgres | None = None
     _fault: DatabaseFault | None = None
@@ -66,7 +67,7 @@ class DatabaseServer:
         """Run the server until it ends; how it ended."""
         began_s = trio.current_time()
         self.say("starting PostgreSQL")
-        async with embedded_postgres(self.root) as server:
+        async with embedded_postgres(self.root, self.settings) as server:
             self._address = server.address
             self.say(f"PostgreSQL answers after {trio.current_time() - began_s:.1f} s")
             self._server = server

@@ -1,4 +1,4 @@
-"""`bot export fills|positions FILE`: the books of the running bot as CSV or Parquet."""
+"""`bot export fills|positions|days FILE`: the books of the running bot as CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ Row = dict[str, Any]
 def add_export(verbs: Any) -> argparse.ArgumentParser:
     """The verb, to which the caller adds what every verb has."""
     verb: argparse.ArgumentParser = verbs.add_parser(
-        "export", help="fills with all fees, or positions, of the running bot as CSV or Parquet"
+        "export", help="fills with all fees, positions, or what each day came to, of the running bot as CSV or Parquet"
     )
     verb.add_argument(
-        "what", choices=("fills", "positions"), help="fills: every entry of the ledger, a column an account"
+        "what",
+        choices=("fills", "positions", "days"),
+        help="fills: every entry of the ledger, a column an account; days: the last days (UTC) of each user and mode",
     )
     verb.add_argument("file", metavar="FILE", help="its name ends with .csv or .parquet; - is the standard output")
     verb.add_argument("--user", metavar="ID", help="only this user (handle or Telegram id)")
+    verb.add_argument("--days", metavar="N", type=int, default=7, help="how many days before today (7, at most 31)")
     return verb
 
 
-def export(socket: Path, what: str, file: str, user: str | None) -> int:
+def export(socket: Path, what: str, file: str, user: str | None, days: int = 7) -> int:
     """Ask for everything and write it; raises BotError with one line. The file is for its owner's eyes alone."""
     path = Path(file)
     if file != "-" and path.suffix not in (".csv", PARQUET):
         raise BotError(f"{file}: is neither .csv nor .parquet; give such a name")
-    rows = _unique(_asked(socket, what, user))
+    rows = _unique(_asked(socket, what, user, days))
     try:
         if file == "-":
             _write_csv(rows, sys.stdout)
@@ -61,10 +64,11 @@ def export(socket: Path, what: str, file: str, user: str | None) -> int:
     return 0
 
 
-def _asked(socket: Path, what: str, user: str | None) -> Iterator[Row]:
+def _asked(socket: Path, what: str, user: str | None, days: int) -> Iterator[Row]:
     after: list[Any] | None = [0, 0, None]
     while after is not None:
-        answer = control.ask(socket, {"verb": "export", "of": what, "user": user, "after": after}, within_s=STEP_S)
+        asked = {"verb": "export", "of": what, "user": user, "after": after, "days": days}
+        answer = control.ask(socket, asked, within_s=STEP_S)
         yield from answer["rows"]
         after = answer["next"]
 
@@ -73,9 +77,11 @@ def _unique(rows: Iterator[Row]) -> list[Row]:
     """By time; what moved while it was read is there once, as it was read last."""
     found: dict[tuple[Any, ...], Row] = {}
     for row in rows:
-        key = (row["user"], row["mode"], row.get("number", row["position"]))
+        key = (row["user"], row["mode"], row.get("number") or row.get("position") or row["day"])
         found[key] = row
-    return sorted(found.values(), key=lambda row: (row.get("at") or row["opened"], row.get("number", 0)))
+    return sorted(
+        found.values(), key=lambda row: (row.get("at") or row.get("opened") or row["day"], row.get("number", 0))
+    )
 
 
 def _write_csv(rows: list[Row], out: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from bot.clock import rfc3339
+from bot.clock import Clock, Span, SpanUnit, rfc3339, spans_until
 from bot.ports import BookedEntry, Store, User
 from bot.refusal import CannotError
 from bot.trading.intent import Mode
@@ -15,27 +16,29 @@ from bot.trading.position import Position
 Record = dict[str, Any]
 Verb = Callable[[Record], Awaitable[Record]]
 
-FILLS, POSITIONS = "fills", "positions"
+FILLS, POSITIONS, DAYS = "fills", "positions", "days"
 STEP = 50  # rows of one answer, which stays below a line of the socket
+DAYS_MAX = 31
+WEEK = 7
 
 
-def export_verbs(store: Store) -> dict[str, Verb]:
+def export_verbs(store: Store, clock: Clock) -> dict[str, Verb]:
     """What the control socket calls it."""
 
     async def rows(request: Record) -> Record:
-        return await export_step(store, request)
+        return await export_step(store, request, clock.now_ms())
 
     return {"export": rows}
 
 
-async def export_step(store: Store, request: Record) -> Record:
+async def export_step(store: Store, request: Record, now_ms: int) -> Record:
     """The next rows of the books that `of` names, behind the place `after`; `next` is None behind the last.
 
     A place is the number of a user, that of a mode, and how far that user's books of the mode were read.
     """
     of, wanted = request.get("of"), request.get("user")
-    if of not in (FILLS, POSITIONS):
-        raise CannotError(f"nobody exports {of!r}; there are {FILLS} and {POSITIONS}")
+    if of not in (FILLS, POSITIONS, DAYS):
+        raise CannotError(f"nobody exports {of!r}; there are {FILLS}, {POSITIONS} and {DAYS}")
     users = [user for user in await store.users() if wanted in (None, user.handle, str(user.telegram_id))]
     if wanted is not None and not users:
         raise CannotError(f"no user {wanted}; give a handle or a Telegram id")
@@ -46,7 +49,9 @@ async def export_step(store: Store, request: Record) -> Record:
         return {"rows": [], "next": None}
     user, mode = users[number], modes[place]
     left: int | None
-    if of == FILLS:
+    if of == DAYS:
+        rows, left = await _days(store, user, mode, spans_until(now_ms, SpanUnit.DAY, 1 + _count(request))), None
+    elif of == FILLS:
         entries = await store.booked(user.id, mode, STEP, before)
         rows, left = [_fill(user, mode, one) for one in entries], entries[-1].number if entries else None
     else:
@@ -58,6 +63,24 @@ async def export_step(store: Store, request: Record) -> Record:
     if place + 1 < len(modes):
         return {"rows": rows, "next": [number, place + 1, None]}
     return {"rows": rows, "next": [number + 1, 0, None] if number + 1 < len(users) else None}
+
+
+def _count(request: Record) -> int:
+    days = request.get("days") or WEEK
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= DAYS_MAX:
+        raise CannotError(f"give a number of days from 1 to {DAYS_MAX}")
+    return days
+
+
+async def _days(store: Store, user: User, mode: Mode, spans: Sequence[Span]) -> list[Record]:
+    """What a user did on each day (UTC) before the one that runs, which is the last of `spans`; empty ones are left out."""
+    over = spans[:-1]
+    sums = await store.period_sums(user.id, mode, [*(span.start_ms for span in over), over[-1].end_ms])
+    return [
+        {"user": user.handle, "mode": mode.value, "day": span.first_day, **asdict(one)}
+        for span, one in zip(over, sums, strict=True)
+        if not one.is_empty
+    ]
 
 
 def _fill(user: User, mode: Mode, booked: BookedEntry) -> Record:

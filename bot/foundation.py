@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import trio
 
 from actors.runtime import Backoff, ChildSpec, Context, Report, Supervisor, SupervisorSpec, open_supervisor
+from bot.base_backup import server_settings
 from bot.database_server import DatabaseServer
 from bot.errors import BotError
 from bot.local_chain import LocalChainAddress, LocalChainProcess, outside_chain
@@ -31,7 +32,7 @@ class Foundation:
 
     `say` tells the console what is going on.
 
-    `server` is the bot's own PostgreSQL, None where `database_url` names another one.
+    `server_settings` are added to those of the bot's own PostgreSQL, which is `server`: None where `database_url` names another.
     """
 
     directory: Path
@@ -41,12 +42,16 @@ class Foundation:
     speed: float
     say: Callable[[str], None]
     report: Callable[[Report], None]
+    server_settings: Mapping[str, str]
     server: DatabaseServer | None = field(init=False)
     _supervisor: Supervisor | None = None
     _chain: LocalChainAddress | None = None
 
     def __post_init__(self) -> None:
-        self.server = None if self.database_url else DatabaseServer(self.directory / "postgres", self.say)
+        if not self.database_url:
+            self.server = DatabaseServer(self.directory / "postgres", self.say, self.server_settings)
+        else:
+            self.server = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[DatabaseAddress]:
@@ -112,8 +117,9 @@ def _port_of(address: LocalChainAddress | None) -> int | None:
 
 
 def foundation_of(options: Options, say: Callable[[str], None], report: Callable[[Report], None]) -> Foundation:
-    """The servers that the bot brings itself, as its options want them."""
+    """The servers that the bot brings itself, as its options want them; raises StartupError."""
     url = options.settings.database.url
+    archive = server_settings(options.directory, options.settings.backup, is_own=url is None)
     return Foundation(
         directory=options.directory,
         database_url=url.get_secret_value() if url else None,
@@ -122,4 +128,5 @@ def foundation_of(options: Options, say: Callable[[str], None], report: Callable
         speed=options.speed,
         say=say,
         report=report,
+        server_settings=archive,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import InitVar, dataclass, field
 
 import structlog
 import trio
 
-from actors.launch_watcher import Hunted, Tracker
+from actors.copy_trader import CopyTrader
+from actors.launch_watcher import Hunted, LaunchWatcher, Tracker
 from actors.runtime import (
     ActorDead,
     AlreadyPresent,
@@ -18,6 +19,7 @@ from actors.runtime import (
     MailboxFull,
     MaxChildren,
     NotFound,
+    Start,
     Supervision,
     Supervisor,
     SupervisorError,
@@ -25,22 +27,32 @@ from actors.runtime import (
 from actors.sniper import Look, Sniper
 from actors.standing_order import StandingWatch
 from actors.token_tracker import TokenTracker
+from actors.wallet_judge import WalletJudge
 from actors.wallet_scanner import Followed, WalletScanner
+from actors.wallet_stream import WalletStreamLink
 from bot.adapters import Adapters
+from bot.auto_traders import AutoTraders
 from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.execution.analysis_book import AnalysisBook
 from bot.execution.borne_out import BorneOut
+from bot.execution.copy_decisions import CopyDecisions
+from bot.execution.copy_orders import CopyOrders
+from bot.execution.copy_rehearsal import CopyRehearsal
+from bot.execution.early_buyers import EarlyBuyers
 from bot.execution.entry_model import EntryModel
+from bot.execution.leader_swaps import LeaderSwaps
 from bot.execution.opinion_book import OpinionBook
 from bot.execution.price_book import PriceBook
 from bot.execution.rehearsal import Rehearser
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.execution.social_book import SocialBook
 from bot.execution.standing_turns import StandingTurns
+from bot.execution.wallet_standings import WalletStandings
 from bot.ports import Chain, SnipeDesk, Store, Wallet, WalletHistory, WalletNews, wallet_in
 from bot.trading.curve import Curve
 from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch, ToldTwice
+from bot.trading.limits import Ceilings
 from bot.trading.signal import Opinion, drawn
 from bot.trading.standing import StandingOrder, StandingState
 from bot.trading.strategy import Strategy
@@ -55,6 +67,7 @@ POPULATED = (
     "snipers",
     "wallet_scanners",
     "standing_orders",
+    "auto_traders",
 )  # the dynamic supervisors below the hunt
 
 
@@ -67,13 +80,25 @@ def _asked_of_a_hunt_that_may_end() -> Iterator[None]:
         raise Unavailable(f"the hunt is being started again ({error}); it looks itself who should hunt") from error
 
 
+def copy_trader(
+    turns: StandingTurns, rehearser: Rehearser, tracking_changed: Callable[[], Awaitable[None]]
+) -> CopyTrader:
+    """Who copies leaders; it stands on the same ports as standing orders do."""
+    policy = rehearser.pipeline.policy
+    decisions = CopyDecisions(turns.store, turns.chain, turns.clock, lambda: policy.ceilings.min_trade_lamports)
+    orders = CopyOrders(turns.store, turns.desk, turns.in_flight, turns.clock, decisions.look)
+    return CopyTrader(decisions, orders, tracking_changed, CopyRehearsal(turns.store, rehearser).rehearsed)
+
+
 @dataclass(slots=True, repr=False)
 class Hunt:
     """The hunt's dynamic children. `supervisor` finds a running supervisor by its path, or raises Unavailable.
 
     `observe_s` is how long a new token is watched before an opinion, and `moods` knows what people write of tokens.
     `wallet_news` tells the scanners what their wallets do, where such a source is configured. `hunted`, `opinions`,
-    `analyses` and `followed` are what the children have seen, for whoever shows it.
+    `analyses` and `followed` are what the children have seen, for whoever shows it; `swaps` hands on what followed
+    wallets trade, and `standings` says how good each has been, and `early` knows wallets that were early in tokens that rose.
+    `ceilings` are what the operator asks for now.
     """
 
     ports: InitVar[Adapters]
@@ -87,6 +112,7 @@ class Hunt:
     analyses: AnalysisBook
     supervisor: Callable[..., Supervisor]
     model: EntryModel
+    ceilings: Callable[[], Ceilings]
     store: Store = field(init=False)
     chain: Chain = field(init=False)
     history: WalletHistory = field(init=False)
@@ -94,10 +120,15 @@ class Hunt:
     wallet_news: WalletNews | None = field(init=False)
     scan_rule: ScanRule = field(init=False)
     schedule: ScanSchedule = field(init=False)
+    standings: WalletStandings = field(init=False)
+    auto: AutoTraders = field(init=False)
     adapts: bool = field(init=False)  # whether snipers that lost spend less
     hunted: Hunted = field(default_factory=Hunted)
     opinions: OpinionBook = field(default_factory=OpinionBook)
     followed: Followed = field(default_factory=Followed)
+    early: EarlyBuyers = field(default_factory=EarlyBuyers)
+    swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
+    copies: CopyTrader = field(init=False)
     _hunters: dict[str, Wallet] = field(default_factory=dict)  # the wallets of the snipers by user
     _young: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -105,7 +136,23 @@ class Hunt:
         self.store, self.chain, self.history, self.clock = ports.store, ports.chain, ports.history, ports.clock
         self.wallet_news, self.scan_rule = ports.wallet_news, ports.scan_rule
         self.adapts = ports.market_rules.adapts
+        self.standings = WalletStandings(self.store, self.clock)
+        self.auto = AutoTraders(self.store, self.turns.desk, self.clock, self.standings, self.supervisor)
+        self.swaps.listen(self.standings.swapped)
+        self.swaps.listen(self.auto.swapped)
         self.schedule = ScanSchedule(self.scan_rule, self.history.credit_per_s)
+        self.copies = copy_trader(self.turns, self.rehearser, self.tracking_changed)
+        self.swaps.listen(self.copies.on_swap)
+        self.turns.in_flight.on_fill = self.followed.hinted  # a user's own trade may be somebody's leader's
+
+    def starts(self) -> dict[str, Start]:
+        """The actors that are there from the start, by their names in supervision.toml."""
+        return {
+            "launch_watcher": LaunchWatcher(self.hunted, self.analyses, self.track),
+            "wallet_stream": WalletStreamLink(self.wallet_news, self.followed).run,
+            "wallet_judge": WalletJudge(self.standings).run,
+            "copy_trader": self.copies.run,
+        }
 
     def young_coins(self) -> list[str]:
         """Tokens that trade now, by which the layouts of the programs can be looked at."""
@@ -129,11 +176,23 @@ class Hunt:
             await self.sniper_changed(user.id)
         await self._watch_standing()
         await self.tracking_changed()
+        with _asked_of_a_hunt_that_may_end():
+            await self.auto.populate(self.supervision)
 
     async def sniper_changed(self, user_id: str) -> None:
         """Start or stop a user's sniper after his settings; raises Unavailable while the hunt is down."""
         with _asked_of_a_hunt_that_may_end():
             await self._sniper_changed(user_id)
+
+    async def hunters_changed(self, user_id: str) -> None:
+        """His sniper and his automated trader, for who stops both; raises Unavailable as above."""
+        await self.sniper_changed(user_id)
+        await self.auto_changed(user_id)
+
+    async def auto_changed(self, user_id: str) -> None:
+        """Start, stop or replace a user's automated trader after his plan; raises Unavailable as above."""
+        with _asked_of_a_hunt_that_may_end():
+            await self.auto.changed(user_id, self.supervision)
 
     async def mode_changed(self, user_id: str) -> None:
         """Let a user's sniper buy in the mode that he is in now; raises Unavailable as above.
@@ -145,6 +204,7 @@ class Hunt:
             if snipers.state_of(user_id) is not None:
                 await snipers.terminate_child(user_id)
             await self._sniper_changed(user_id)
+            await self.auto.changed(user_id, self.supervision)
 
     async def standing_changed(self, order_id: str) -> None:
         """Watch a standing order from now on, or no more when it has ended; raises Unavailable as above."""
@@ -186,7 +246,7 @@ class Hunt:
         if wanted and not running:
             user = next(user for user in await self.store.users() if user.id == user_id)
             wallet = wallet_in(await self.store.wallets(user_id), user.mode, Strategy.SNIPER)
-            sniper = Sniper(user, wallet, self.store, self.desk, self.clock, adapts=self.adapts)
+            sniper = Sniper(user, wallet, self.store, self.desk, self.clock, adapts=self.adapts, ceilings=self.ceilings)
             self._hunters[user_id] = wallet
             with suppress(AlreadyStarted, AlreadyPresent):  # another change of his was quicker
                 await snipers.start_child(self.supervision.child("sniper", id=user_id, start=sniper))
@@ -198,9 +258,12 @@ class Hunt:
 
     async def _tracking_changed(self) -> None:
         scanners = self.supervisor("hunt", "wallet_scanners")
-        wanted = {wallet.address for wallet in await self.store.tracked()}
+        tracked = await self.store.tracked()
+        wanted = {wallet.address for wallet in tracked}
         running = set(scanners.ids())
         self.followed.keep_only(wanted)
+        self.standings.follow(wanted)
+        self.auto.follow(tracked)
         if self.wallet_news is not None:
             self.wallet_news.want(wanted)
         for address in running - wanted:
@@ -219,7 +282,9 @@ class Hunt:
         refused: list[SupervisorError] = []
 
         async def start(address: str) -> None:
-            scanner = WalletScanner(address, self.store, self.history, self.clock, self.followed, self.schedule)
+            scanner = WalletScanner(
+                address, self.store, self.history, self.clock, self.followed, self.schedule, self.swaps
+            )
             try:
                 await scanners.start_child(self.supervision.child("wallet_scanner", id=address, start=scanner.run))
             except (AlreadyStarted, AlreadyPresent):
@@ -253,6 +318,8 @@ class Hunt:
             self._note_young(event.mint)
         if isinstance(event, CurveTrade):
             self.followed.hint(event)
+        if not isinstance(event, ToldTwice):
+            self.early.heard(event)
         try:
             self.supervisor("hunt").ref("launch_watcher").tell(event)
         except (ActorDead, MailboxFull, NotFound, Unavailable):

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from bot.errors import KeyUnavailable
+from bot.key_age import KeyAge
 from bot.ports import NoteRow, Store, Vault, Wallet, kind_of
 from bot.trading.units import counted
 
@@ -29,12 +30,18 @@ class KeyRotation:
 
     store: Store
     vault: Vault
+    age: KeyAge
 
     async def show(self) -> Record:
         """The newest key, and how many wallets are sealed under each."""
         newest, *former = await self.vault.key_ids()
         sealed, notes = await self.store.sealed_under(), await self.store.notes_under()
-        lines = [f"new wallets are sealed under master key {newest}"]
+        since = self.age.since(newest)
+        old = ", which is long: SECURITY.md says how to change it" if self.age.is_old(newest) else ""
+        lines = [
+            f"new wallets are sealed under master key {newest}",
+            f"it is in use since {since.isoformat()}, {counted(self.age.days(newest), 'day')}{old}",
+        ]
         lines += [f"{counted(count, 'wallet')} under {key_id}" for key_id, count in sorted(sealed.items())]
         lines += [f"{counted(count, 'note')} of users under {key_id}" for key_id, count in sorted(notes.items())]
         lines += [
@@ -44,7 +51,8 @@ class KeyRotation:
         ]
         if {*sealed, *notes} - {newest}:
             lines.append("bot keys rotate seals all of them under the newest")
-        return {"text": "\n".join(lines), "newest": newest, "wallets": sealed, "notes": notes}
+        told = {"newest": newest, "since": since.isoformat(), "days": self.age.days(newest)}
+        return {"text": "\n".join(lines), **told, "wallets": sealed, "notes": notes}
 
     async def rotate(self, after: str) -> Record:
         """Seal some more wallets under the newest key, in the order of their ids behind `after`.

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot import control
 from bot.errors import BotError
 from bot.paths import text_of
+from bot.profile_argument import add_profile
 
 STEP_S = 60.0  # within which the bot answers one step
 LINES_AT_ONCE = 20
@@ -17,7 +18,7 @@ FILE_BYTES_MAX = 50_000_000
 def add_key_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> tuple[argparse.ArgumentParser, ...]:
     """Both verbs, to which the caller adds what every verb has."""
     vault = verbs.add_parser("vault", help="the process that holds the master key and signs, for vault.run = outside")
-    vault.add_argument("--profile", choices=("local", "paper", "live"), default="local", help="that of its bot")
+    add_profile(vault, "that of its bot")
     vault.add_argument("--config", metavar="FILE", help="the bot's settings file, for the bounds of what is signed")
     vault.add_argument(
         "--key-id", metavar="ID", action="append", help="refuse to start without the master key of this id"

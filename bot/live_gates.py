@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import trio
 
-from bot import settings
+from bot import drills, settings
 from bot.api_keys import read_keys
 from bot.chain.transport import redacted
 from bot.clock import Clock, day_of
@@ -18,13 +18,12 @@ from bot.errors import StartupError
 from bot.execution.policy import Policy
 from bot.keys import KEY_VARIABLE
 from bot.profiles import CLUSTERS, LIVE, MAINNET, genesis_of
-from bot.ramp import LIVE_FILE, LiveFile, ramped, share_bps
+from bot.ramp import LIVE_FILE, LiveFile, ramped
 from bot.start import Options
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, format_sol
 from bot.vault.master_key import LOCAL_PREFIX, master_key_from_environment, read_master_key
-from bot.vault_door import INSIDE, place_of_vault
+from bot.vault_door import INSIDE, OUTSIDE, place_of_vault
 
-DRILL_AT_MOST = timedelta(days=7)
 MOST_LAMPORTS = LAMPORTS_PER_SOL  # D-12: live starts from one SOL a trade
 HOSTS = 2
 CONFIRMATION = "real money may be lost"
@@ -35,7 +34,8 @@ class LiveFacts:
     """What this start would run live with. What could not be found out is None, with its reason in the text beside it.
 
     `hosts` are those of the endpoints, without credentials; `genesis_trouble` says why nobody told the genesis hash. `began`
-    is the day of the first live start on this data directory, None before it.
+    is the day of the first live start on this data directory, None before it; `drilled_on` is when each drill was last passed.
+    `key_is_outside`: a vault that runs by itself has the master key, and is asked for its id when it is reached.
     """
 
     is_root: bool
@@ -47,11 +47,12 @@ class LiveFacts:
     allowed: Sequence[int]
     has_telegram: bool
     largest_lamports: int
-    drilled_on: date | None
+    drilled_on: Mapping[str, date | None]
     today: date
     began: date | None
     confirmation: str
     has_signing_policy: bool
+    key_is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,16 @@ def _machine(facts: LiveFacts) -> tuple[Gate, ...]:
         ),
         Gate(
             "master_key",
-            key is not None,
-            facts.key_trouble or f"key {key}",
+            key is not None or facts.key_is_outside,
+            "a vault that runs by itself has it, and says its id when it is reached"
+            if facts.key_is_outside
+            else facts.key_trouble or f"key {key}",
             f"name a file with one line, key-id:base64 of 32 bytes, in wallets.master_key_file, or set {KEY_VARIABLE}",
         ),
         Gate(
             "own_key",
             key is None or not key.startswith(LOCAL_PREFIX),
-            f"its id is {key}" if key else "there is none to look at",
+            f"its id is {key}" if key else "there is none to look at here",
             f"make another key: an id that begins with {LOCAL_PREFIX} is profile local's",
         ),
         Gate(
@@ -153,7 +156,7 @@ def _promises(facts: LiveFacts) -> tuple[Gate, ...]:
             f"the larger of trade and position is {facts.largest_lamports} lamports",
             "set trading.max_trade_sol and trading.max_position_sol to 1 or less",
         ),
-        _drill(facts),
+        *(_drill(kind, facts) for kind in drills.DEMANDED),
         Gate(
             "confirmation",
             facts.confirmation == CONFIRMATION,
@@ -163,18 +166,18 @@ def _promises(facts: LiveFacts) -> tuple[Gate, ...]:
     )
 
 
-def _drill(facts: LiveFacts) -> Gate:
+def _drill(kind: str, facts: LiveFacts) -> Gate:
     """Asked for at the first live start alone: a bot that holds positions is never kept from watching them by a drill."""
-    drilled, began = facts.drilled_on, facts.began
-    fresh = drilled is not None and timedelta(0) <= facts.today - drilled <= DRILL_AT_MOST
-    found = "none is noted" if drilled is None else f"the last was on {drilled.isoformat()}"
+    drilled, began = facts.drilled_on[kind], facts.began
+    fresh = drills.is_fresh(drilled, facts.today)
+    told = drills.found(drilled)
     if began is not None and not fresh:
-        found += f", which is asked for at the first live start, on {began.isoformat()}; do one soon"
+        told += f", which is asked for at the first live start, on {began.isoformat()}, and for each step of the ramp"
     return Gate(
-        "restore_drill",
+        f"{kind.replace('-', '_')}_drill",
         fresh or began is not None,
-        found,
-        "restore a backup within seven days, open its wallets, and note the day in live.restore_drill_on",
+        told,
+        f"run {drills.command(kind, LIVE.name)}, which counts for {drills.COUNTS_FOR.days} days",
     )
 
 
@@ -199,12 +202,14 @@ def policy_of(options: Options, clock: Clock, say: Callable[[str], None]) -> Pol
     if options.profile != LIVE.name:
         return wished
     today = _today(clock)
-    began = LiveFile(options.directory / LIVE_FILE).begin(today)
-    share = share_bps(began, today)
-    cut = ramped(wished, share)
+    lacking = drills.missing(options.directory, LIVE.name, today)
+    ramp = LiveFile(options.directory / LIVE_FILE).climb(today, may_step=not lacking)
+    cut = ramped(wished, ramp.share_bps)
     most = f"{format_sol(cut.ceilings.max_trade_lamports)} SOL a trade at most"
-    grows = "; a start in a later week allows more" if share < BPS else ""
-    say(f"live since {began.isoformat()}: {share // 100} % of the ceilings, {most}{grows}")
+    grows = "; a start in a later week allows more" if ramp.share_bps < BPS and ramp.refused_bps is None else ""
+    say(f"live since {ramp.began.isoformat()}: {ramp.share_bps // 100} % of the ceilings, {most}{grows}")
+    if ramp.refused_bps is not None:
+        say(f"the step to {ramp.refused_bps // 100} % is refused: {'; '.join(lacking)}; then start again")
     return cut
 
 
@@ -214,7 +219,9 @@ def _today(clock: Clock) -> date:
 
 def _facts(options: Options, clock: Clock, environment: Mapping[str, str], began: date | None) -> LiveFacts:
     chosen = options.settings
-    key_id, key_trouble = _key(chosen, environment)
+    place = place_of_vault(chosen.vault, is_local=False)
+    key_id, key_trouble = (None, "") if place == OUTSIDE else _key(chosen, environment)
+    kept = drills.kept(options.directory)
     genesis_hash, genesis_trouble = _genesis(chosen)
     return LiveFacts(
         is_root=os.geteuid() == 0,
@@ -227,11 +234,12 @@ def _facts(options: Options, clock: Clock, environment: Mapping[str, str], began
         has_telegram=telegram_token(chosen.telegram, environment) is not None
         and chosen.telegram.operator_chat_id is not None,
         largest_lamports=settings.lamports(max(chosen.trading.max_trade_sol, chosen.trading.max_position_sol)),
-        drilled_on=chosen.live.restore_drill_on,
+        drilled_on={kind: drills.last_passed(kept, kind, LIVE.name) for kind in drills.DEMANDED},
         today=_today(clock),
         began=began,
         confirmation=chosen.live.confirm,
-        has_signing_policy=place_of_vault(chosen.vault, is_local=False) != INSIDE,
+        has_signing_policy=place != INSIDE,
+        key_is_outside=place == OUTSIDE,
     )
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from bot.log_streams import LogStreams
+
 _quick = msgspec.json.Encoder(enc_hook=str)
 
 FILES = 5
@@ -69,6 +71,31 @@ class RecentTroubles:
     def latest(self) -> list[Mapping[str, Any]]:
         """Oldest first, at most `TROUBLES_KEPT`."""
         return list(self._events)
+
+
+class Exceptions:
+    """Events that were logged with a traceback: `tell` hears the event and the class of the error, in the thread that logs."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str, str], None] | None = None
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """A processor that changes nothing; it runs before the one that renders tracebacks."""
+        record = event.get("_record")
+        info = event.get("exc_info") if record is None else record.exc_info
+        if self.tell is None or not info or event.get("level") not in {"error", "critical"}:
+            return event
+        if (name := _class_of(info)) is not None:
+            self.tell(str(event.get("event")), name)
+        return event
+
+
+def _class_of(exc_info: Any) -> str | None:
+    """The name of an error's class, of whatever form the log has it in; None where there is none."""
+    if isinstance(exc_info, BaseException):
+        return type(exc_info).__name__
+    kind = exc_info[0] if isinstance(exc_info, tuple) else sys.exc_info()[0]
+    return None if kind is None else str(kind.__name__)
 
 
 class LogFile(RotatingFileHandler):
@@ -128,9 +155,10 @@ class _Lines:
 ERRORS = ErrorCount()
 """The process has one log, and one count of its errors."""
 TROUBLES = RecentTroubles()
+EXCEPTIONS = Exceptions()
 
 
-def _encoded(event: Any, **_: Any) -> str:
+def _encoded(event: Any) -> str:
     """One event as JSON in ASCII, so that nothing that a stranger typed breaks a line; what JSON has no form for as text.
 
     The quick encoder does what nearly every event is; it leaves ASCII as it is and takes no integer beyond 64 bits.
@@ -142,13 +170,36 @@ def _encoded(event: Any, **_: Any) -> str:
     return quick.decode() if quick.isascii() else json.dumps(event, default=str)
 
 
+class _Rendered:
+    """The processor that makes an event a line, which its streams get before the journal's sign is put in front of it."""
+
+    def __init__(self, streams: LogStreams | None) -> None:
+        self._streams = streams
+
+    def __call__(self, _: object, __: str, event: structlog.typing.EventDict) -> str:
+        line = _encoded(event)
+        if self._streams is not None:
+            self._streams.take(event, line)
+        return line
+
+
 def _journal_priority(_: object, method: str, rendered: Any) -> str:
     """Systemd's priority prefix, see sd-daemon(3)."""
     return f"{_PRIORITY.get(method, '<6>')}{rendered}"
 
 
-def configure(level: str, *, file: Path | None = None) -> None:
-    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`)."""
+def set_level(level: str) -> None:
+    """Log from this level on; what goes where stays as it is."""
+    number = getattr(logging, level.upper())
+    logging.getLogger().setLevel(number)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
+
+
+def configure(level: str, *, file: Path | None = None, streams: LogStreams | None = None) -> None:
+    """Send all logs as JSON lines to stderr, or to `file` (mode 0600, kept to about `FILES` times `FILE_BYTES`).
+
+    Each line also goes to its `streams`, where there are any.
+    """
     # hpack tells each header of HTTP/2 and gRPC, keys among them, where everything is logged.
     for noisy in ("httpx", "httpcore", "hpack", "trio-websocket", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -159,10 +210,11 @@ def configure(level: str, *, file: Path | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         ERRORS,
         TROUBLES,
+        EXCEPTIONS,
     ]
     rendered: list[structlog.typing.Processor] = [
         structlog.processors.ExceptionRenderer(_TRACEBACKS),
-        structlog.processors.JSONRenderer(serializer=_encoded),
+        _Rendered(streams),
     ]
     if file is not None:
         file.touch(mode=0o600)

@@ -8,6 +8,7 @@ from typing import Any
 from actors.daily_report import DailyReport
 from actors.dollar_keeper import DollarKeeper
 from actors.hearsay_keeper import HearsayKeeper
+from actors.hour_watch import HourWatch
 from actors.market_analyst import MarketAnalyst
 from actors.picture_drawer import PictureDrawer
 from actors.price_historian import PriceHistorian
@@ -20,6 +21,7 @@ from bot.execution.analysis_book import AnalysisBook
 from bot.execution.dollar_book import DollarBook
 from bot.execution.entry_model import EntryModel
 from bot.execution.hearsay_book import HearsayBook
+from bot.execution.hours import Asked
 from bot.execution.price_book import PriceBook
 from bot.execution.social_book import SocialBook
 from bot.ports import PricePoint, Snapshot
@@ -28,22 +30,26 @@ from bot.trading.route import Route
 
 Record = dict[str, Any]
 
+MOVED_SHOWN = 3  # columns of a model that look otherwise than in training
+
 
 class MarketData:
     """Takes what the stream tells and what polling reads."""
 
-    def __init__(self, adapters: Adapters, prices: PriceBook, alert: Callable[[Alert], None]) -> None:
+    def __init__(self, adapters: Adapters, prices: PriceBook, alert: Callable[[Alert], None], asked: Asked) -> None:
         recording, clock, rules = adapters.recording, adapters.clock, adapters.market_rules.history
         self.recorder = None if recording is None else Recorder(recording, clock, alert)
         self.dollars = DollarBook(clock, adapters.market_rules.usd.max_age_ms)
         self.hearsay = HearsayBook(clock, adapters.tellers)
         self.social = SocialBook(clock, adapters.social.first, adapters.social.instead)
         self.analyses = AnalysisBook()
-        self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock)
+        self._analyst = MarketAnalyst(self.analyses, adapters.chain, adapters.history, clock, recording)
         self.model = EntryModel(adapters.market_rules.model, alert)
+        self._now_ms = clock.now_ms
         self._source, self._usd_every_s = adapters.sol_price, adapters.market_rules.usd.every_s
         begin = adapters.begin_drawing
         self._report = DailyReport(adapters.store, clock)
+        self._hours = HourWatch(adapters.store, clock, asked, adapters.chain.health, alert)
         self.drawer = None if begin is None else PictureDrawer(begin)
         self.historian = PriceHistorian(adapters.store, adapters.chain, prices, clock, rules, self.read)
 
@@ -75,6 +81,24 @@ class MarketData:
             "trouble": look.trouble,
         }
 
+    def records(self) -> dict[str, Record | None]:
+        """What status says of the market beside the services: the recording, dollars, and who judges entries."""
+        return {"recorder": self.record(), "usd": self.dollar_record(), "opinions": self.opinion_record()}
+
+    def opinion_record(self) -> Record:
+        """Who judges entries, for status: the rules, or a model with its age and its drift."""
+        look, now_ms = self.model.look(), self._now_ms()
+        return {
+            "by": look.version or "rules",
+            "refused": look.refused,
+            "trained_until": None if look.until_ms is None else rfc3339(look.until_ms),
+            "age_s": None if look.until_ms is None else round((now_ms - look.until_ms) / 1000),
+            "judged": look.judged,
+            "drift_rows": look.drift_rows,
+            "has_drifted": look.has_drifted,
+            "moved": [{"column": one.column, "index": round(one.index, 2)} for one in look.moved[:MOVED_SHOWN]],
+        }
+
     def dollar_record(self) -> Record | None:
         """SOL in dollars for status; None where nobody is asked. An old price is no price."""
         if self._source is None:
@@ -102,5 +126,6 @@ class MarketData:
             "recorder": absent if self.recorder is None else self.recorder.run,
             "price_historian": self.historian.run,
             "daily_report": self._report.run,
+            "hour_watch": self._hours.run,
             "picture_drawer": absent if self.drawer is None else self.drawer.run,
         }

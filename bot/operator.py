@@ -24,6 +24,7 @@ from bot.trading.trading_state import FROZEN, GLOBAL, OF_PROGRAM, OUTFLOW, Cause
 from bot.trading.units import counted
 from bot.trading.venue import PROGRAMS
 from bot.tree import TradingBot
+from bot.watch_verb import watch_verbs
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ class Operator:
             "fault": self._fault,
             "clear": self._clear,
             "faults": self._faults,
+            **watch_verbs(self.bot.guard),
             **self.further,
         }
         verb = verbs.get(str(request.get("verb")))

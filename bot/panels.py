@@ -21,10 +21,10 @@ from bot.ports import ModeSums, OutboxMessage, Overview, Owner
 from bot.status import LOOK_S, Record, available
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.intent import Mode
+from bot.trading.own_impact import worth
 from bot.trading.position import Position
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
 from bot.trading.units import BPS
-from bot.trading.venue import quote_sell
 from bot.tree import TradingBot
 
 POSITIONS_SHOWN = 200
@@ -69,7 +69,7 @@ class Panels:
         """What is known now. While the database is away its part is as it was, and `details_age_s` says how long ago."""
         known = await self.details.look(LOOK_S)
         record: Record = {
-            "process": self._process(),
+            "process": self.process(),
             "levels": self._levels(),
             "momentum": {"rows": self._momentum()},
         }
@@ -134,12 +134,12 @@ class Panels:
     def _position(self, position: Position, details: Details) -> Record:
         now_ms = self._bot.adapters.clock.now_ms()
         point = self._bot.prices.latest(position.mint)
-        worth: int | None = None
+        value: int | None = None
         if point is not None and details.fees is not None:
             try:
-                worth = quote_sell(point.venue, position.token_raw, details.fees).received_lamports
+                value = worth(position, point.venue, details.fees)
             except QuoteError:
-                worth = None
+                value = None
         return {
             "id": position.id,
             "mint": position.mint,
@@ -148,7 +148,7 @@ class Panels:
             "mode": position.mode.value,
             "opened_at": rfc3339(position.opened_at_ms),
             "cost_lamports": position.cost_lamports,
-            "value_lamports": worth,
+            "value_lamports": value,
             "price_age_s": None if point is None else round((now_ms - point.seen_at_ms) / 1000, 1),
             "take_profit_bps": position.plan.take_profit_bps,
             "stop_loss_bps": position.plan.stop_loss_bps,
@@ -179,6 +179,7 @@ class Panels:
             "lamports": told.get("proceeds_lamports" if side == "sell" else "cost_lamports"),
             "realized_lamports": told.get("realized_lamports") if side == "sell" else None,
             "reason": told.get("reason") or told.get("failure"),
+            "order": message.trace_id,
         }
 
     # -------------------------------------------------------------------------------------------------- market, levels
@@ -208,7 +209,7 @@ class Panels:
 
     # --------------------------------------------------------------------------------------------------------- process
 
-    def _process(self) -> Record:
+    def process(self) -> Record:
         """Of this process alone, its PostgreSQL and local chain are others; the network is this machine's."""
         # Two counts are kept, so that the rates of somebody who looks soon after another are over some seconds too.
         now, before = _counted(), self._before

@@ -8,6 +8,7 @@ from bot.errors import BotError
 from bot.execution.ordered_causes import OPERATOR
 
 WHY_LENGTH = 200
+BROWSER = "browser"
 
 
 class CannotError(BotError):
@@ -15,8 +16,12 @@ class CannotError(BotError):
 
 
 def who(request: Mapping[str, object]) -> str:
-    """Who asks, as the control socket says it; whoever asks without one is an operator all the same."""
-    return str(request.get("by") or OPERATOR)
+    """Who asks, as the control socket says it; whoever asks without one is an operator all the same.
+
+    What he did on the dashboard's page says so, because whoever has its token acts there as the one who serves it.
+    """
+    by = str(request.get("by") or OPERATOR)
+    return f"{by} in the browser" if request.get("through") == BROWSER else by
 
 
 def typed_reason(request: Mapping[str, object], default: str) -> str:

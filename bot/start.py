@@ -14,6 +14,7 @@ from pathlib import Path
 from actors.runtime import InitFailed, Supervision, SupervisionError
 from bot import logs, settings, supervision_sections
 from bot.errors import BotError, StartupError
+from bot.log_streams import LogStreams
 from bot.paths import settings_file
 from bot.storage.halt_file import HaltFile
 from bot.systemd import ServiceManager, take_service_manager
@@ -108,12 +109,20 @@ def look_for_halt(file: HaltFile) -> None:
         ) from None
 
 
-def open_log(level: str, directory: Path) -> None:
+def open_log(chosen: settings.Logs, directory: Path) -> None:
     """Send the log where it belongs; raises StartupError when it cannot be written there."""
     try:
-        logs.configure(level, file=_log_file(directory))
+        logs.configure(chosen.level, file=_log_file(directory), streams=_streams(chosen, directory))
     except OSError as error:
         raise StartupError(f"{error.filename}: the log cannot be written: {error.strerror}; put it right") from None
+
+
+def _streams(chosen: settings.Logs, directory: Path) -> LogStreams | None:
+    if not chosen.streams:
+        return None
+    folder = directory / "logs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return LogStreams(folder, chosen.stream_max_mb * 1_000_000)
 
 
 def _log_file(directory: Path) -> Path | None:

@@ -10,7 +10,7 @@ from bot.clock import rfc3339_s
 from bot.execution.alerts import CANNOT_SELL, GO_ON, LEASE, NOT_FOR_LONG, WAITED_FOR
 from bot.ports import Spool
 from bot.trading.intent import Context
-from bot.trading.runbooks import HALTED, page_for
+from bot.trading.runbooks import BACKUP, HALTED, page_for
 from bot.trading.trading_state import (
     FROZEN,
     GLOBAL,
@@ -135,11 +135,13 @@ class StateWords:
 
     def _halt_sentence(self, halt: Halt) -> str:
         doing = "what is to be sold is sold" if self.guard.flattened else "every position is being sold"
-        if self.guard.cannot_sell and not self.guard.flattened:
+        if not halt.sells:
+            doing = "positions leave by their own exits alone"
+        elif self.guard.cannot_sell and not self.guard.flattened:
             doing = CANNOT_SELL
         return (
             f"Halted since {rfc3339_s(halt.since_ms)} by {halt.by} ({halt.why}); {doing}, nothing is bought until an"
-            f" operator gives bot rearm; see {HALTED}."
+            f" operator gives bot rearm; see {HALTED if halt.sells else BACKUP}."
         )
 
     def _pause_sentence(self, causes: list[Cause]) -> str:

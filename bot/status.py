@@ -14,6 +14,7 @@ from bot import logs
 from bot.clock import day_of, day_start_ms, rfc3339
 from bot.errors import Unavailable
 from bot.execution.leadership import Leadership
+from bot.followed_record import copying_record, followed_record
 from bot.ports import Overview, Owner
 from bot.state_words import StateWords
 from bot.status_services import services
@@ -119,15 +120,15 @@ class StatusBoard:
             "errors_today": logs.ERRORS.on(day),
             "errors_since": rfc3339(max(self._started_ms, day_start_ms(day))),
             "monitors": self._monitors(None if overview is None else known.value, now_ms),
-            "wallets_followed": self._followed(overview, now_ms),
+            "wallets_followed": followed_record(self._bot, overview, self._running("hunt", "wallet_scanners"), now_ms),
+            "copying": copying_record(self._bot.hunt.copies.decisions.look),
             "flatten": self._flatten(owners),
             "spool": self._spool(),
             "cannot_sell": self.words.cannot_sell(),
             "frozen": self.words.frozen_users(self.handles),
             "ledger": self._ledger(overview),
             "lease": self._lease(),
-            "recorder": self._bot.market.record(),
-            "usd": self._bot.market.dollar_record(),
+            **self._bot.market.records(),
             "services": services(self._bot),
         }
 
@@ -265,33 +266,6 @@ class StatusBoard:
             "before": lease.before,
             "standby": None if standby is None else {"name": standby.name, "since": rfc3339(standby.since_ms)},
         }
-
-    def _followed(self, overview: Overview | None, now_ms: int) -> Record:
-        """Scanners of followed wallets; one that waits for chain or database says why."""
-        scanners = list(self._bot.hunt.followed.scanners.values())
-        looks = [scanner.look for scanner in scanners]
-        polled = [scanner.look for scanner in scanners if not scanner.is_told]
-        seen = [now_ms - look.checked_at_ms for look in polled if look.checked_at_ms]
-        troubles = [look.trouble for look in looks if look.trouble]
-        return {
-            "expected": None if overview is None else overview.followed,
-            "live": self._running("hunt", "wallet_scanners"),
-            "oldest_look_s": round(max(seen) / 1000, 1) if seen else None,
-            "told": len(scanners) - len(polled),
-            "stream": self._wallet_stream(),
-            "every_s": round(self._bot.hunt.schedule.longest_interval_s()) if polled else None,
-            "waiting": len(troubles),
-            "trouble": troubles[0] if troubles else None,
-        }
-
-    def _wallet_stream(self) -> Record | None:
-        """The source that tells what followed wallets do; None where none is configured."""
-        news = self._bot.adapters.wallet_news
-        if news is None:
-            return None
-        health = news.health()
-        age_s = None if health.age_s is None else round(health.age_s, 1)
-        return {**asdict(health), "age_s": age_s}
 
     def _running(self, *path: str) -> int:
         try:

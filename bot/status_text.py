@@ -39,8 +39,10 @@ def status_text(status: Record) -> str:
         *_flatten(status["flatten"]),
         *_spool(status["spool"], status.get("cannot_sell")),
         *_lease(status["lease"]),
+        *_copying(status.get("copying")),
         *_recorder(status.get("recorder")),
         *_dollars(status.get("usd")),
+        *_opinions(status.get("opinions")),
     ]
     for name, service in status["services"].items():
         lines.append(f"  {name:<9} {service['health']:<8} {service['detail']}")
@@ -170,6 +172,24 @@ def _dollars(usd: Record | None) -> list[str]:
     return [f"SOL in dollars: {usd['micro_usd_per_sol'] / 1_000_000:.2f} USD, {_age(usd['age_s'])} old"]
 
 
+def _opinions(opinions: Record | None) -> list[str]:
+    """Who judges entries; an older bot does not say."""
+    if opinions is None:
+        return []
+    if opinions["by"] == "rules":
+        refused = f"; the model is not used: {opinions['refused']}" if opinions["refused"] else ""
+        return [f"opinions: by the rules{refused}"]
+    until, age_s = opinions["trained_until"], opinions["age_s"]
+    trained = (
+        "" if age_s is None else f", trained on launches until {until[:10]} ({_counted(age_s // 86_400, 'day')} ago)"
+    )
+    rows = _counted(opinions["drift_rows"], "launch", "launches")
+    moved = ", ".join(f"{one['column']} {one['index']:.2f}" for one in opinions["moved"])
+    drift = f"of the newest {rows} these have moved: {moved}" if moved else f"nothing has moved in the newest {rows}"
+    worth = "; the market is no longer that of the training" if opinions["has_drifted"] else ""
+    return [f"opinions: by {opinions['by']}{trained}, {opinions['judged']} judged, {drift}{worth}"]
+
+
 def _monitors(monitors: Record) -> str:
     expected = UNKNOWN if monitors["expected"] is None else monitors["expected"]
     look = _age(monitors["oldest_check_s"], "ago", "none")
@@ -229,6 +249,21 @@ def _wallet_stream(followed: Record) -> str:
     if not stream["is_believed"]:
         return f"hints of {stream['name']}, heard {heard}{trouble}; "
     return f"{followed['told']} told by {stream['name']}, heard {heard}{trouble}; "
+
+
+def _copying(copying: Record | None) -> list[str]:
+    """One line for status; none where no leader has traded."""
+    if copying is None or not (copying["decided"] or copying["owed"] or copying["ignored"] or copying["trouble"]):
+        return []
+    took = (
+        "" if copying["p50_ms"] is None else f", from buy to order {copying['p50_ms']} ms, p99 {copying['p99_ms']} ms"
+    )
+    trouble = f"; waits: {copying['trouble']}" if copying["trouble"] else ""
+    refused, ignored = sum(copying["refused"].values()), sum(copying["ignored"].values())
+    return [
+        f"copying: {copying['decided']} swaps of leaders, {copying['ordered']} orders{took}; {refused} refused,"
+        f" {copying['owed']} owed, {ignored} swaps ignored{trouble}"
+    ]
 
 
 def _causes(causes: list[Record]) -> str:

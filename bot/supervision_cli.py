@@ -12,6 +12,7 @@ from typing import Any
 from bot import control
 from bot.errors import BotError
 from bot.paths import SUPERVISION_TEXT_MAX, text_of
+from bot.profile_argument import add_profile
 from bot.status_text import tree_text
 
 Answer = dict[str, Any]
@@ -51,9 +52,7 @@ def add_verbs(verbs: Any) -> list[argparse.ArgumentParser]:
         dest="what", required=True, metavar="VERB"
     )
     check = supervision.add_parser("check", help="check a file and print its tree; no bot need run")
-    check.add_argument(
-        "--profile", choices=("local", "paper", "live"), default="local", help="as it is in this profile"
-    )
+    add_profile(check, "as it is in this profile")
     diff = supervision.add_parser("diff", help="what a file would change in the bot that runs, line by line")
     reload = supervision.add_parser("reload", help="apply a file to the bot that runs, whole or not at all")
     for verb in (check, diff, reload):

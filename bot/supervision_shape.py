@@ -24,6 +24,10 @@ STATIC = (
     "halt_news",
     "sweeper",
     "outbox_sender",
+    "probe_door",
+    "heartbeat",
+    "backup_keeper",
+    "resource_watch",
     "lease_keeper",
     "database_link",
     "rpc_pool",
@@ -42,6 +46,8 @@ STATIC = (
     "launch_watcher",
     "hunt_keeper",
     "wallet_stream",
+    "wallet_judge",
+    "copy_trader",
     "account_closer",
     "recorder",
     "market_analyst",
@@ -50,9 +56,10 @@ STATIC = (
     "picture_drawer",
     "position_cards",
     "daily_report",
+    "hour_watch",
     "hearsay_keeper",
 )
-MESSAGES = frozenset({"launch_watcher", "executor", "sniper"})
+MESSAGES = frozenset({"launch_watcher", "executor", "sniper", "auto_trader"})
 # Those that end by themselves when their work is done, and must come back when they fail before.
 ENDING = ("position_monitor", "token_tracker", "standing_order")
 # Where whoever is started on demand is looked for: supervisor, the one above it, and its template.
@@ -64,6 +71,7 @@ ON_DEMAND = (
     ("snipers", "hunt", "sniper"),
     ("wallet_scanners", "hunt", "wallet_scanner"),
     ("standing_orders", "hunt", "standing_order"),
+    ("auto_traders", "hunt", "auto_trader"),
 )
 SUBTREES = ("ops", "links", "guard", "money", "hunt")
 LAST_RESORT = (("money", CRITICAL), ("guard", EXIT))

@@ -10,6 +10,7 @@ from bot.execution.look_ahead import LookAhead
 from bot.execution.story import steps_of
 from bot.ports import SnipeRun, User, wallet_in
 from bot.refusal import CannotError
+from bot.trading.copying import CopyRule, RuleState
 from bot.trading.intent import Context, Protection, Side, TradeRequest
 from bot.trading.limits import UserSettings
 from bot.trading.risk_gate import Check, Refused
@@ -81,9 +82,32 @@ class Tracer:
                 "lamports_a_token": settings.snipe_max_lamports,
                 "open_positions": len(await adapters.store.open_positions(user.id)),
             },
+            "copying": await self._copying(user),
             "looks_today": len(runs),
             "looks": [_look(run) for run in runs[-RUNS_SHOWN:]],
         }
+
+    async def _copying(self, user: User) -> Record:
+        """Whom he copies, and what stands between each leader's next buy and his copy: pauses, the rule, the leader's wallet."""
+        copies, guard = self.bot.hunt.copies.decisions.look, self.bot.guard
+        rules = await self.bot.adapters.store.copy_rules(user.id)
+        return {
+            "paused_by": list(guard.covering(user.id, Context.COPY_TRADE)),
+            "trouble": copies.trouble,
+            "leaders": [{"leader": rule.label, "state": self._state_of(rule, user)} for rule in rules],
+        }
+
+    def _state_of(self, rule: CopyRule, user: User) -> str:
+        if rule.state is not RuleState.ACTIVE:
+            return f"buys nothing more: {rule.why}"
+        if rule.mode is not user.mode:
+            return f"buys nothing while you are in mode {user.mode.value}: it copies in {rule.mode.value}"
+        scanner = self.bot.hunt.followed.scanners.get(rule.leader)
+        if scanner is None:
+            return "is not read now: nobody follows the wallet; /copies and /track show whom you follow"
+        if scanner.look.trouble:
+            return f"is not read now: {scanner.look.trouble}"
+        return f"is {self.bot.hunt.scanned(rule.leader)}; {scanner.look.signals} swaps were heard since this bot began"
 
     async def _checks(self, user: User, settings: UserSettings) -> tuple[Check, ...] | Refused:
         """The gates of the money for a snipe of a token that he does not hold; Refused where they cannot be looked at."""

@@ -25,6 +25,9 @@ def diag_text(answer: Record) -> str:
         shown = ", ".join(value) or "nothing" if isinstance(value, list) else value
         lines.append(f"  {name.replace('_', ' '):<22} {shown}")
     lines += _checks(answer)
+    copying = answer["copying"]
+    lines.append(f"copying is paused by {', '.join(copying['paused_by']) or 'nothing'} {copying['trouble']}".rstrip())
+    lines += [f"  {one['leader']:<22} {one['state']}" for one in copying["leaders"]]
     lines.append(f"looked at {answer['looks_today']} launches today; the latest:")
     for look in answer["looks"]:
         lines.append(f"  {look['at']}  {look['mint']}  {look['status'].lower():<10} {_reason(look)}")

@@ -19,7 +19,6 @@ from actors.flattener import Flattener
 from actors.halt_news import HaltNews
 from actors.hunt_keeper import HuntKeeper
 from actors.launch_stream import LaunchStreamLink
-from actors.launch_watcher import LaunchWatcher
 from actors.links import Link
 from actors.operator_alerts import OperatorAlerts
 from actors.outbox_sender import OutboxSender
@@ -34,8 +33,7 @@ from actors.sale_follower import SaleFollower
 from actors.sweeper import Sweeper
 from actors.telegram_gateway import TelegramGateway
 from actors.trading_guard import TradingGuard
-from actors.wallet_stream import WalletStreamLink
-from bot.adapters import Adapters, Chats, absent
+from bot.adapters import NO_PROCESS, Adapters, Chats, absent
 from bot.alarm import Alarm
 from bot.care import MoneyCare
 from bot.errors import Unavailable
@@ -73,6 +71,7 @@ from bot.market_data import MarketData
 from bot.ports import Messenger
 from bot.trading.launch import LaunchpadEvent, ToldTwice
 from bot.trading.outage import OutageRule
+from bot.trading.trading_state import hands_over
 from bot.trading.venue import OWN_PROGRAMS
 
 log = structlog.get_logger()
@@ -125,7 +124,7 @@ class TradingBot:
         self.started_with = self.supervision.path
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         self.health = {name: Health(name) for name in ("database", "rpc", "stream", "telegram", "engine")}
-        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.send, clock, self._handles)
+        self.alerts = OperatorAlerts(self.alarm.say, self.alarm.channels(clock), clock, self._handles)
         if self.adapters.spool is not None:
             self.adapters.spool.on_trouble(lambda why: self.alerts.tell(spool_trouble(why)))
         self.guard = self._guard()
@@ -140,6 +139,7 @@ class TradingBot:
             guard=self.guard,
             prices=self.prices,
             in_flight=self.in_flight,
+            balances=self.balances,
             looks=self.looks,
             alert=self.alerts.tell,
             supervisor=self.supervisor,
@@ -148,9 +148,8 @@ class TradingBot:
         units, errors = UnitsBook(), ProgramErrors(clock)
         self.desk = self._desk(units, errors)
         told, settled = self.alerts.tell, self.care.settled
-        self.confirmer = Confirmer(
-            store, chain, clock, self.policy, self.in_flight, self.balances, settled, told, errors, units
-        )
+        books, again = (self.in_flight, self.balances), lambda: hands_over(self.guard.halt)
+        self.confirmer = Confirmer(store, chain, clock, self.policy, *books, settled, told, errors, units, again)
 
         async def adopt() -> int:
             return await self.confirmer.adopt(self.policy.planned_max_age_ms)
@@ -164,7 +163,7 @@ class TradingBot:
         self.fallback = FallbackMonitor(
             store, chain, self.desk, clock, self.in_flight, self.care.orphans, self.alerts.tell, borne
         )
-        self.market = MarketData(self.adapters, self.prices, self.alerts.tell)
+        self.market = MarketData(self.adapters, self.prices, self.alerts.tell, self.desk.asked)
         self.hunt = self._hunt(borne)
         self.hunt_keeper = HuntKeeper(self.hunt.incarnations, self.hunt.populate)
         self.protocol_watch = self._protocol_watch()
@@ -195,6 +194,7 @@ class TradingBot:
             moods=self.market.social,
             analyses=self.market.analyses,
             model=self.market.model,
+            ceilings=lambda: self.policy.ceilings,
         )
 
     def _desk(self, units: UnitsBook, errors: ProgramErrors) -> ExecutorDesk:
@@ -215,22 +215,19 @@ class TradingBot:
         self,
         serve_control: Serve,
         chat: Chats | None,
-        notifier: Start = absent,
-        keeper: Start = absent,
-        lease: Start = absent,
+        process: Mapping[str, Start] = NO_PROCESS,
     ) -> SupervisorSpec:
         """The whole tree with the policies of supervision.toml.
 
-        `serve_control` is the operator's door, `chat` Telegram's, `notifier` speaks to systemd where that started us,
-        `keeper` asks for the status, `lease` keeps the lease where this process has one.
+        `serve_control` is the operator's door, `chat` Telegram's, `process` has those of `NO_PROCESS` that there are.
         """
         store, chain, clock = self.adapters.store, self.adapters.chain, self.adapters.clock
         if chat is None:
             self.guard.unwatched.add("telegram")
         heard = self.adapters.pools, self.market.read, self.care.rugs.heard_in_pool
         self.starts = {
-            "systemd_notifier": notifier,
-            "status_keeper": keeper,
+            **NO_PROCESS,
+            **process,
             "control_socket": ControlSocket(serve_control).run,
             "telegram_gateway": absent if chat is None else self._gateway(chat).run,
             "operator_alerts": self.alerts.run,
@@ -238,7 +235,6 @@ class TradingBot:
             "position_cards": absent if chat is None else chat.cards,
             "sweeper": Sweeper(self.guard, store, self.adapters.vault, clock, self.desk.withdraw).run,
             "outbox_sender": OutboxSender(store, self.messenger, clock, self.market.drawer).run,
-            "lease_keeper": lease,
             "database_link": self._link("database", self._probe_database).run,
             "rpc_pool": self._link("rpc", self._probe_chain).run,
             "launch_stream": LaunchStreamLink(
@@ -261,9 +257,8 @@ class TradingBot:
             "sale_follower": SaleFollower(self.desk, self.in_flight, clock, self.care.orphans).run,
             "reconciler": self.reconciler.run,
             "confirmation_watcher": ConfirmationWatcher(self.confirmer, self.finality).run,
-            "launch_watcher": LaunchWatcher(self.hunt.hunted, self.hunt.analyses, self.hunt.track),
+            **self.hunt.starts(),
             "hunt_keeper": self.hunt_keeper.run,
-            "wallet_stream": WalletStreamLink(self.adapters.wallet_news, self.hunt.followed).run,
             "account_closer": AccountCloser(
                 store,
                 clock,

@@ -25,9 +25,13 @@ FIXED = {
     "status_keeper": ("what keeps the status ready", "trading goes on; the database's numbers are not known"),
     "systemd_notifier": ("the message to systemd", "trading goes on"),
     "telegram_gateway": ("the Telegram gateway", "trading goes on; users can neither read nor write"),
-    "sweeper": ("what sweeps frozen wallets", "frozen wallets stay frozen; their SOL is swept when it is back"),
+    "sweeper": ("what sweeps frozen wallets", "frozen wallets stay frozen; they are swept when it is back"),
     "halt_news": ("what tells users of a halt", "a halt and its end are carried out; users are told when it is back"),
     "outbox_sender": ("the sender of messages", "trading goes on; messages wait in the database"),
+    "probe_door": ("the door of monitoring", "trading goes on; /livez, /readyz and /metrics do not answer"),
+    "heartbeat": ("the sign of life to the outside", "trading goes on; whoever watches from outside rings"),
+    "backup_keeper": ("the keeping of backups", "trading goes on; no log is archived, and a full disk is not told"),
+    "resource_watch": ("the look at memory and handles", "trading goes on; a shortage is noticed by what fails"),
     "lease_keeper": ("the renewal of the lease", "trading goes on; a standby takes over, where one waits"),
     "database_link": ("the watch over the database", "trading goes on; an outage is noticed later"),
     "rpc_pool": ("the watch over the RPC endpoints", "trading goes on; an outage is noticed later"),
@@ -46,12 +50,15 @@ FIXED = {
     "fallback_monitor": ("the fallback monitor", "positions without a monitor of their own are not watched"),
     "launch_watcher": ("the watch over launches", "nothing new is bought; positions are watched as before"),
     "hunt_keeper": ("the upkeep of the hunt", "snipers and scanners stay away after a restart of the whole hunt"),
+    "copy_trader": ("the copying of leaders", "nothing new is copied; what was copied keeps its exits"),
     "wallet_stream": ("the stream of followed wallets", "what they trade is read from their histories, later"),
+    "wallet_judge": ("the scores of followed wallets", "swaps are recorded as before; scores are those of before"),
     "recorder": ("the recording of the market", "trading goes on; what happens meanwhile is not recorded"),
     "market_analyst": ("the ranking of tokens", "trading goes on; ranking and market are those of before"),
     "price_historian": ("the history of prices", "trading goes on; /info knows no changes of that time"),
     "dollar_keeper": ("the price of SOL in dollars", "trading goes on; dollars are not known"),
     "picture_drawer": ("the drawing of pictures", "trading goes on; answers come without their pictures"),
+    "hour_watch": ("the comparison of hours", "trading goes on; an unusual hour and what a day came to are told later"),
     "daily_report": ("the reports of days and weeks", "trading goes on; /profit has what they say"),
     "position_cards": ("the cards of positions", "trading goes on; cards show what was so before"),
     "hearsay_keeper": (
@@ -66,7 +73,7 @@ FIXED = {
 }
 # The most urgent first; whatever is not named comes between the third and the fourth.
 URGENT = ("position_monitors", "executors", "flatten")
-PATIENT = ("snipers", "standing_orders", "wallet_scanners", "token_trackers")
+PATIENT = ("snipers", "auto_traders", "standing_orders", "wallet_scanners", "token_trackers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +186,8 @@ def _words(trouble: Trouble, by_fallback: Collection[str]) -> tuple[str, str]:
     match trouble.home:
         case "snipers":
             return f"The sniper of {of_user}", f"nothing is sniped for {of_user}"
+        case "auto_traders":
+            return f"The automated trader of {of_user}", f"nothing is bought for {of_user} by followed wallets"
         case "executors" if wallet_of(trouble.name) != trouble.name:
             return f"An executor of sales of the wallet of {of_user}", "what it would sell is sold by another"
         case "executors":

@@ -11,8 +11,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -23,6 +22,7 @@ from bot.errors import StartupError
 from bot.keys import KeyRing, fernet_key, find_keys
 from bot.paths import settings_file, vault_codes, vault_days, vault_socket
 from bot.signing_bounds import signing_bounds
+from bot.systemd import ServiceManager, take_service_manager
 from bot.vault.code_book import CodeBook
 from bot.vault.guard import SigningGuard
 from bot.vault.local_vault import LocalVault
@@ -30,6 +30,8 @@ from bot.vault.server import VaultServer
 
 LOG_FILE = "vault.log"
 READY = "ready"  # what a child says on its standard output
+PETS_PER_DEADLINE = 3
+RETRY_S = 1.0
 _PR_SET_DUMPABLE = 4  # prctl(2)
 
 
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> int:
         vault = LocalVault(key, guard, former=former, fernet=fernet_key(chosen.wallets), book=book)
         server = VaultServer(path, vault)
         told = READY if arguments.child else f"the vault serves {path} with master key {key.id}"
-        trio.run(_serve, server, told, arguments.child)
+        trio.run(_serve, server, told, arguments.child, take_service_manager(os.environ))
     return 0
 
 
@@ -62,13 +64,29 @@ def close_to_others() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-async def _serve(server: VaultServer, told: str, is_child: bool) -> None:
-    """Serve until a signal ends the process, or the bot whose child it is."""
+async def _serve(server: VaultServer, told: str, is_child: bool, manager: ServiceManager | None) -> None:
+    """Serve until a signal ends the process, or the bot whose child it is; systemd hears when it serves and that it lives."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.serve, partial(print, told, flush=True))
+
+        def ready() -> None:
+            print(told, flush=True)
+            if manager is not None:
+                nursery.start_soon(_tell_systemd, manager, told)
+
+        nursery.start_soon(server.serve, ready)
         if is_child:
             await _parent_gone()
             nursery.cancel_scope.cancel()
+
+
+async def _tell_systemd(manager: ServiceManager, line: str) -> None:
+    """That it serves, and then a sign of life three times per deadline: a loop that stands still gives none."""
+    fields = ["READY=1", f"STATUS={line}"]
+    while True:
+        with suppress(OSError):  # systemd does not listen now, and hears the next one; what it missed is told again
+            manager.tell(*fields, "WATCHDOG=1")
+            fields = []
+        await trio.sleep(RETRY_S if fields or manager.watchdog_s is None else manager.watchdog_s / PETS_PER_DEADLINE)
 
 
 async def _parent_gone() -> None:

@@ -43,15 +43,15 @@ class WalletImport:
         refused: list[str] = []
         for line in lines:
             try:
-                is_new = await self._one(line)
+                is_new = await self.one(line)
             except (BotError, ValueError, LookupError) as error:
                 refused.append(f"{line[:60].rpartition(',')[0]}: {error}")
                 continue
             taken, known = taken + is_new, known + (not is_new)
         return {"taken": taken, "known": known, "refused": refused}
 
-    async def _one(self, line: str) -> bool:
-        """False for a wallet that is here already; raises BotError and ValueError."""
+    async def one(self, line: str, *, dry: bool = False) -> bool:
+        """False for a wallet that is here already; raises BotError and ValueError. `dry` writes nothing."""
         parts = [part.strip() for part in line.split(",")]
         if len(parts) != 3 or not parts[0].isdecimal() or len(parts[2]) > TOKEN_CHARS_MAX:
             raise ValueError("a line is a Telegram id, an address and a token, with commas between")
@@ -67,6 +67,8 @@ class WalletImport:
         wallet = Wallet(self.clock.new_id(), user.id, address, self.mode)
         key = await self.vault.adopt(user.id, address, parts[2].encode())
         await self.vault.check_key(wallet, key)
+        if dry:
+            return True
         if not await self.store.create_user(user, wallet, key, self.newcomer):
             raise Conflict(f"the handle {user.handle} is somebody else's")
         log.info("wallet_imported", user=user.id, wallet=wallet.id, address=address)

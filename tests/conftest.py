@@ -72,6 +72,15 @@ structlog.configure(
 )
 
 
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """A verb that is run in this process sends its log where it likes; that of the next test goes where it went before."""
+    configured = structlog.get_config()
+    yield
+    if structlog.get_config()["logger_factory"] is not configured["logger_factory"]:
+        structlog.configure(**configured)
+
+
 @pytest.fixture
 def private_files() -> Iterator[None]:
     """What the test writes is its owner's alone, as files of keys must be."""

@@ -14,7 +14,7 @@ PACKAGES = ("bot", "actors")
 
 # A room imports rooms of the rows above its own; rooms of one row never see each other.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("bot.errors", "bot.clock"),
+    ("bot.errors", "bot.clock", "bot.log_streams"),
     ("bot.trading",),
     ("bot.analysis", "bot.pictures"),
     ("bot.ports", "bot.commands"),
@@ -31,7 +31,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.recorder",
     ),
     ("actors",),
-    ("bot.settings", "bot.logs", "bot.paths", "bot.status_text", "bot.trace_text"),
+    ("bot.settings", "bot.logs", "bot.paths", "bot.profile_argument", "bot.status_text", "bot.trace_text"),
     ("bot.app",),
     ("bot.backtest",),
     ("bot.bar",),
@@ -40,10 +40,17 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "bot.database_faults",
         "bot.supervision_cli",
         "bot.keys_cli",
+        "bot.config_cli",
         "bot.train_cli",
         "bot.backtest_cli",
+        "bot.backup_cli",
+        "bot.database_cli",
+        "bot.sqlite_import",
+        "bot.doctor_cli",
+        "bot.drill_cli",
         "bot.export_cli",
     ),
+    ("bot.web.dashboard",),
     ("bot.cli",),
     ("bot.__main__",),
 )

@@ -28,7 +28,7 @@ FILE_LINES_MAX = 400
 LONGER: dict[str, str] = {}
 
 # Randomness that makes secrets is no chance that a seed could repeat; it has rooms of its own.
-SECRETS = ("bot/vault/", "bot/storage/", "bot/localnet/")
+SECRETS = ("bot/vault/", "bot/storage/", "bot/localnet/", "bot/web/dashboard/sessions.py")
 # Wall time and fresh identifiers come from here and are handed on.
 CLOCKS = ("bot/clock.py", "actors/runtime/", "bot/localnet/")
 

@@ -116,8 +116,8 @@ def find_leaves(error: BaseException | None) -> tuple[BaseException, ...]:
     """Return the errors behind `error`: the leaves of groups, and those that a Cancelled has covered up.
 
     An error that is on its way out when a checkpoint in a `finally` raises Cancelled survives only as that Cancelled's
-    `__context__`; it is a leaf like any other, so that no error is lost. A Cancelled itself never is, nor is the WouldBlock
-    that trio's own locks, limiters and channels handle by waiting.
+    `__context__`; it is a leaf like any other, so that no error is lost. A Cancelled itself never is, nor is what trio's
+    own locks, limiters, channels and pipes raise to themselves and handle by waiting.
     """
     if error is None:
         return ()
@@ -142,9 +142,9 @@ def _walk(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
 
 
 def _is_a_wait(covered: BaseException) -> bool:
-    """Whether trio raised this to itself and caught it: whoever waited for a lock was cancelled, and nothing failed."""
+    """Whether trio raised this to itself and caught it: whoever waited for a lock or a pipe was cancelled, and nothing failed."""
     caught_in = covered.__traceback__
-    if not isinstance(covered, trio.WouldBlock) or caught_in is None:
+    if not isinstance(covered, trio.WouldBlock | BlockingIOError) or caught_in is None:
         return False
     return str(caught_in.tb_frame.f_globals.get("__name__", "")).startswith("trio.")
 

@@ -1,8 +1,9 @@
-"""What became of the tokens that each creator made, as far as this bot saw them; bounded, and kept while it runs."""
+"""What became of the tokens that each creator made, as far as this bot saw or recorded them; bounded."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.analysis.facts import CreatorPast
@@ -20,6 +21,15 @@ class _Record:
     quick_exits: int = 0
     graduated: int = 0
     best_peak: float = 0.0
+
+    def past(self) -> CreatorPast:
+        return CreatorPast(self.launches, self.quick_exits, self.graduated, self.best_peak)
+
+    def add(self, later: _Record) -> None:
+        self.launches += later.launches
+        self.quick_exits += later.quick_exits
+        self.graduated += later.graduated
+        self.best_peak = max(self.best_peak, later.best_peak)
 
 
 @dataclass(slots=True)
@@ -42,7 +52,7 @@ class CreatorBook:
         self._records.move_to_end(launch.creator)
         if len(self._records) > CREATORS_MAX:
             self._records.popitem(last=False)
-        past = CreatorPast(record.launches, record.quick_exits, record.graduated, record.best_peak)
+        past = record.past()
         record.launches += 1
         return past
 
@@ -58,3 +68,34 @@ class CreatorBook:
             fate.graduated = True
             record.graduated += 1
         record.best_peak = max(record.best_peak, analysis.curve.peak)
+
+    def known(self) -> list[tuple[str, CreatorPast]]:
+        """Each creator and what he has made so far; who launched last comes last."""
+        return [(creator, one.past()) for creator, one in self._records.items()]
+
+    def of(self, creator: str) -> CreatorPast | None:
+        """What one has made so far; None for one who is not here."""
+        one = self._records.get(creator)
+        return None if one is None else one.past()
+
+    def recall(self, before: Iterable[tuple[str, CreatorPast]]) -> None:
+        """Take what `known` told of an earlier life, once: those who launched since are newer than all of them."""
+        since, self._records = self._records, OrderedDict()
+        for creator, past in before:
+            self._records[creator] = _Record(past.launches, past.quick_exits, past.graduated, past.best_peak)
+        for creator, one in since.items():
+            record = self._records.setdefault(creator, _Record())
+            record.add(one)
+            self._records.move_to_end(creator)
+        while len(self._records) > CREATORS_MAX:
+            self._records.popitem(last=False)
+
+
+def together(one: CreatorPast, later: CreatorPast) -> CreatorPast:
+    """What a creator did in two times, one after the other."""
+    return CreatorPast(
+        one.launches + later.launches,
+        one.quick_exits + later.quick_exits,
+        one.graduated + later.graduated,
+        max(one.best_peak, later.best_peak),
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.analysis.regime import UNKNOWN_REGIME, Regime
 from bot.analysis.sentiment import Sentiment
+from bot.trading.community import Crowd
 from bot.trading.holders import Holders
 from bot.trading.metadata import TokenMetadata
 from bot.trading.token_check import MintFacts, cautions, hazards
@@ -49,6 +50,7 @@ class Facts:
     metadata: TokenMetadata | None = None
     regime: Regime | None = None
     sentiment: Sentiment | None = None
+    crowd: Crowd | None = None
 
 
 class Learnt:
@@ -61,6 +63,7 @@ class Learnt:
         self.metadata: TokenMetadata | None = None
         self.regime = UNKNOWN_REGIME
         self.sentiment = Sentiment(0)
+        self.crowd = Crowd()
 
     def learn(self, facts: Facts) -> None:
         """Take what is told; the rest stays."""
@@ -72,3 +75,4 @@ class Learnt:
         self.metadata = facts.metadata or self.metadata
         self.regime = facts.regime or self.regime
         self.sentiment = facts.sentiment or self.sentiment
+        self.crowd = facts.crowd or self.crowd

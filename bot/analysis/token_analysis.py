@@ -21,6 +21,7 @@ from bot.analysis.regime import Regime
 from bot.analysis.scam import Scam, Suspect, scam_of
 from bot.analysis.sentiment import Sentiment
 from bot.analysis.trend import Trend, trend_of
+from bot.trading.community import Crowd
 from bot.trading.curve import TOKEN_SUPPLY_RAW, Curve
 from bot.trading.launch import CurveTrade, TokenLaunch
 from bot.trading.metadata import TokenMetadata
@@ -70,6 +71,7 @@ class Analysis:
     trend: Trend
     scam: Scam
     sentiment: Sentiment
+    crowd: Crowd
 
 
 class TokenAnalysis:
@@ -166,6 +168,7 @@ class TokenAnalysis:
             trend=trend,
             scam=scam_of(Suspect(curve, holding, bag, learnt.creator, learnt.safety, patterns, metadata)),
             sentiment=learnt.sentiment,
+            crowd=learnt.crowd,
         )
 
     def _volume(self, at_ms: int) -> Volume:

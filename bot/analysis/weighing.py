@@ -10,26 +10,28 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.analysis.opinion import BUY_BPS
+from bot.analysis.opinion import BUY_BPS, VERSION
 from bot.analysis.regime import RegimeKind
 from bot.analysis.token_analysis import Analysis
 from bot.analysis.trend import Trend
+from bot.trading.community import Crowd
 from bot.trading.signal import MOMENTUM, SCAM, Action, Component, Opinion
 from bot.trading.sizing import kelly_bps
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 
-VERSION = "rules-2"
-
 SCAM_FREE = 20.0  # points that cost nothing: quick buyers and a creator with a bag are in many honest launches too
 BEAR_BPS = 300
+CROWD_LOW_HUNDREDTHS, CROWD_LOW_BPS = 400, 300  # users of this bot who rate it below 4 of 10
+CROWD_WARNED_BPS = 700  # a third of their weight warns of it
+WARNED_SHARE_BPS = BPS // 3
 
 
 def weighed(opinion: Opinion, analysis: Analysis) -> Opinion:
-    """The opinion with its components, its confidence changed by them, of version `rules-2` unless a model gave it.
+    """The opinion with its components, its confidence changed by them, of the rules' version unless a model gave it.
 
     Of the scam score what is done with this token counts: up to 20 points are free, beyond them each takes an eightieth of
-    the confidence. A bear market takes 300 bps. A buy that falls below what a buy needs is none any more, nor is a model's
-    whose edge is gone.
+    the confidence. A bear market takes 300 bps; users of this bot take 300 at most by low ratings and 700 by warnings. A buy
+    that falls below what a buy needs is none any more, nor is a model's whose edge is gone.
 
     What is not weighed: what the mint allows, since users decide on that themselves, and how the creator's earlier tokens
     ended. Most creators leave at once; on the local market those whose tokens were left so before did no worse, and to
@@ -42,6 +44,9 @@ def weighed(opinion: Opinion, analysis: Analysis) -> Opinion:
         reasons.insert(0, f"scam score {scam.behaviour:.0f}: {scam.reasons[0]}")
     if opinion.action is Action.BUY and analysis.regime.kind is RegimeKind.BEAR:
         confidence_bps -= BEAR_BPS
+    if opinion.action is Action.BUY and (taken := _crowd_bps(analysis.crowd)):
+        confidence_bps -= taken
+        reasons.insert(0, _crowd_evidence(analysis.crowd))
     confidence_bps = max(confidence_bps, 0)
     edge = opinion.edge and replace(opinion.edge, gain_bps=min(opinion.edge.gain_bps, confidence_bps))
     is_lost = opinion.action is Action.BUY and (confidence_bps < BUY_BPS if edge is None else kelly_bps(edge) == 0)
@@ -101,9 +106,25 @@ def _components(analysis: Analysis) -> Iterator[Component]:
         yield _component("trend", analysis.trend.score / 100, _faster(analysis.trend))
     if analysis.regime.kind is not RegimeKind.UNKNOWN:
         yield _component(f"{analysis.regime.kind} market", analysis.regime.rising, analysis.regime.evidence)
+    if analysis.crowd.known:
+        yield _component("community", analysis.crowd.hundredths / 1_000, _crowd_evidence(analysis.crowd))
     if (mood := analysis.sentiment).is_known:
         told = f"{mood.score:.0f} of 100 by {mood.voices:.0f} voices in {mood.posts} posts, {mood.recent} of them new"
         yield _component("sentiment", mood.score / 100, told)
+
+
+def _crowd_bps(crowd: Crowd) -> int:
+    """What users of this bot take of a confidence: bounded, and nothing while too few of them weigh anything."""
+    if not crowd.known:
+        return 0
+    low = CROWD_LOW_BPS if crowd.hundredths < CROWD_LOW_HUNDREDTHS else 0
+    return low + (CROWD_WARNED_BPS if crowd.warning_bps >= WARNED_SHARE_BPS else 0)
+
+
+def _crowd_evidence(crowd: Crowd) -> str:
+    told = f"{crowd.hundredths / 100:.1f} of 10 by {crowd.voices} users of this bot"
+    warned = [f"{bps / 100:.0f} % of their weight warn of a {flag}" for flag, bps in crowd.flags_bps.items()]
+    return ", ".join([told, *warned])
 
 
 def _faster(trend: Trend) -> str:

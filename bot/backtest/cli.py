@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from bot import settings
-from bot.backtest.market import SHARE_STEPS, read_market
+from bot.backtest.compared import Comparison, comparison_text, joined_comparison
+from bot.backtest.market import SHARE_STEPS, RecordedMarket, read_market
+from bot.backtest.paced import Pacing, beside_backtest
 from bot.backtest.parameters import DEFAULT, ParameterSet, checked, read_flag, read_sets
 from bot.backtest.play import Terms, used_model
 from bot.backtest.report import Setup, html_of, reported, text_of
@@ -27,9 +30,13 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
     report_path = None if arguments.report is None else _writable(Path(arguments.report))
     terms = _terms(arguments)
     model = used_model(terms.model_folder).model
+    if arguments.free and arguments.paced is None:
+        raise BotError("--free is about a paced play; give --paced SPEED as well")
     if not path.exists():
         raise BotError(f"{path}: no such market; give a file or the folder of a recording")
     market = cut(read_market(path), arguments.hours, _share(arguments.sample))
+    if arguments.paced is not None:
+        return _held_to_a_pace(arguments, market, sets, terms, progress)
     played = played_in_days(
         path,
         market,
@@ -67,6 +74,25 @@ def run(arguments: argparse.Namespace, progress: Progress) -> int:
         print(f"the report is in {report_path}", file=sys.stderr)
     print(msgspec.json.encode(report).decode() if arguments.json else text_of(report))
     return 0
+
+
+def _held_to_a_pace(
+    arguments: argparse.Namespace,
+    market: RecordedMarket,
+    sets: Sequence[ParameterSet],
+    terms: Terms,
+    progress: Progress,
+) -> int:
+    """Each day on the real clock and as a backtest; 1 where they differ although time stood still for the bot."""
+    pacing, done, found = Pacing(arguments.paced, free=arguments.free), 0, list[Comparison]()
+    for part in market.days():
+        day = market.of(part)
+        progress(done, market.rows.height)
+        found.append(beside_backtest(day, sets, terms, pacing))
+        done += day.rows.height
+    whole = joined_comparison(found)
+    print(msgspec.json.encode(whole).decode() if arguments.json else comparison_text(whole))
+    return 0 if whole.is_same or pacing.free else 1
 
 
 def _sets(arguments: argparse.Namespace) -> list[ParameterSet]:

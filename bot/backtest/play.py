@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import msgspec
 import structlog
@@ -37,7 +37,7 @@ from bot.console import ConsoleMessenger
 from bot.errors import BotError
 from bot.execution.entry_model import ChosenModel, chosen_model
 from bot.execution.policy import Policy
-from bot.ports import SealedKey, Store, User, Wallet
+from bot.ports import Chain, SealedKey, Store, User, Wallet
 from bot.settings import Settings
 from bot.shutdown import open_tree
 from bot.signing_bounds import signing_bounds
@@ -47,7 +47,6 @@ from bot.supervision_sections import SHIPPED, load, outage_rules
 from bot.trading.intent import Mode
 from bot.trading.launch import TokenLaunch
 from bot.trading.limits import Ceilings, UserSettings
-from bot.trading.own_impact import with_own
 from bot.trading.roles import Role
 from bot.trading.units import LAMPORTS_PER_SOL
 from bot.tree import TradingBot
@@ -62,12 +61,16 @@ AFTER_LAST_S = 10.0  # for an order of the last opinion to be on its way
 AFTER_MAX_HOLD_S = 300.0
 DRAINED_EVERY_S = 5.0
 NO_MORE = 1 << 60
-# The operator's limits of a day and of positions are those of a service; a set has its own.
-POLICY = Policy(
-    ceilings=Ceilings(max_daily_loss_lamports=NO_MORE, max_open_positions=100_000),
-    probe_interval_s=30.0,
-)
 TROUBLES_MAX = 20
+
+T = TypeVar("T")
+Read = Callable[[Store, Chain, User], Awaitable[T]]
+
+
+def _policy() -> Policy:
+    """The operator's limits of a day and of positions are those of a service; a set has its own."""
+    ceilings = Ceilings(max_daily_loss_lamports=NO_MORE, max_open_positions=100_000)
+    return Policy(ceilings=ceilings, probe_interval_s=30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Terms:
     seed: int = 1
     buy_all_bps: int = 1_000
     random_bps: int = 200
-    policy: Policy = POLICY
+    policy: Policy = field(default_factory=_policy)
     model_folder: Path | None = None
 
 
@@ -101,14 +104,33 @@ def play(
 ) -> list[Played]:
     """What each set and each baseline did in the market. Nothing of it hangs on the machine, its load or `pace`."""
     troubles: list[str] = []
+    found = read_virtually(market, sets, terms, played_by, troubles, heard=heard, pace=pace)
+    return [msgspec.structs.replace(one, troubles=tuple(troubles[:TROUBLES_MAX])) for one in found]
+
+
+def read_virtually(
+    market: RecordedMarket,
+    sets: Sequence[ParameterSet],
+    terms: Terms,
+    read: Read[T],
+    troubles: list[str],
+    *,
+    heard: Callable[[Told], None] = nothing_heard,
+    pace: Pace | None = None,
+) -> list[T]:
+    """Play on virtual time and the store's twin; what `read` finds of each set and baseline. `troubles` takes what went wrong."""
+    store = cast(Store, MemoryStore())
     clock = MockClock(rate=0.0, autojump_threshold=0.0)
-    with seeded_scheduling(terms.seed), _quiet(troubles):
-        return trio.run(_Play(market, tuple(sets), terms, heard, pace, troubles).run, clock=clock)
+    with seeded_scheduling(terms.seed), quiet(troubles):
+        return trio.run(Play(market, tuple(sets), terms, heard, pace, troubles, store, read).run, clock=clock)
 
 
 @dataclass(slots=True)
-class _Play:
-    """One part, and the world in which it is played; made anew for each."""
+class Play(Generic[T]):
+    """One part, and the world in which it is played on the clock that trio has; made anew for each.
+
+    `time_s` is that clock for whoever asks from another thread, as a store's may.
+    """
 
     market: RecordedMarket
     sets: tuple[ParameterSet, ...]
@@ -116,11 +138,13 @@ class _Play:
     heard: Callable[[Told], None]
     pace: Pace | None
     troubles: list[str]
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: Store
+    read: Read[T]
+    time_s: Callable[[], float] = trio.current_time
     baselines: list[Baseline] = field(default_factory=list)
 
-    async def run(self) -> list[Played]:
-        clock = virtual_clock(trio.current_time, epoch_ms=self.market.first_ms - WARM_UP_MS, seed=self.terms.seed)
+    async def run(self) -> list[T]:
+        clock = virtual_clock(self.time_s, epoch_ms=self.market.first_ms - WARM_UP_MS, seed=self.terms.seed)
         chain = RecordedChain(clock)
         people = [(await _user(self.store, one.name, one.settings))[0] for one in self.sets]
         async with trio.open_nursery() as nursery:
@@ -130,7 +154,6 @@ class _Play:
             if self.pace is not None:
                 feed.pace = self.pace
             bot = self._bot(feed, nursery)
-            bot.care.as_held = with_own
             for baseline in self.baselines:
                 baseline.desk = bot.desk
             async with open_tree(bot.spec(_no_door, None), partial(self._report, bot)) as root:
@@ -139,9 +162,9 @@ class _Play:
                 await feed.finished.wait()
                 await self._drain(bot)
                 bot.guard.stop_entries()
-                played = [await played_by(cast(Store, self.store), chain, user) for user in people]
+                found = [await self.read(self.store, chain, user) for user in people]
             nursery.cancel_scope.cancel()
-        return [msgspec.structs.replace(one, troubles=tuple(self.troubles[:TROUBLES_MAX])) for one in played]
+        return found
 
     def _hear(self, told: Told) -> None:
         if isinstance(told.event, TokenLaunch):
@@ -155,7 +178,7 @@ class _Play:
         bot.failures.report(report)
 
     def _bot(self, feed: Feed, nursery: trio.Nursery) -> TradingBot:
-        store, clock = cast(Store, self.store), feed.clock
+        store, clock = self.store, feed.clock
         books = PaperBooks(store, START_LAMPORTS)
         paper = PunctualPaper(feed.chain, books, self.terms.landing, clock, apart=True, nursery=nursery)
         # Nobody's key exists here, and the vault signs nothing of mode paper.
@@ -214,7 +237,7 @@ def _address(name: str) -> str:
     return encode(hashlib.sha256(f"backtest {name}".encode()).digest())
 
 
-async def _user(store: MemoryStore, name: str, settings: UserSettings) -> tuple[User, Wallet]:
+async def _user(store: Store, name: str, settings: UserSettings) -> tuple[User, Wallet]:
     user = User(f"user {name}", name, None, Mode.PAPER, CONSENT_VERSION)
     wallet = Wallet(f"wallet {name}", user.id, _address(name), Mode.PAPER)
     await store.create_user(user, wallet, SealedKey("backtest", b"", b""), settings)
@@ -222,7 +245,7 @@ async def _user(store: MemoryStore, name: str, settings: UserSettings) -> tuple[
 
 
 async def _baselines(
-    store: MemoryStore, sets: Sequence[ParameterSet], terms: Terms, clock: Clock, nursery: trio.Nursery
+    store: Store, sets: Sequence[ParameterSet], terms: Terms, clock: Clock, nursery: trio.Nursery
 ) -> list[Baseline]:
     """They size and leave as the first set does, and know no limit of a day."""
     settings = replace(
@@ -254,7 +277,7 @@ async def _baselines(
 
 
 @contextmanager
-def _quiet(troubles: list[str]) -> Iterator[None]:
+def quiet(troubles: list[str]) -> Iterator[None]:
     """Events of level error are kept as troubles, everything else is dropped: millions of lines help nobody."""
 
     def keep(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

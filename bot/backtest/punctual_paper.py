@@ -1,7 +1,7 @@
 """Paper orders of a backtest: each lands at its very moment, alone in the market, and named by what it is.
 
-What decides the fate of an attempt is its name, and here that hangs on nothing but who trades what for which time, so that
-neither the order of tasks nor anybody else's orders can change it.
+The fate of an attempt hangs on nothing but who trades what for which time, so that neither the order of tasks, nor the moment,
+nor anybody else's orders can change it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import trio
 
 from bot.chain.paper import PaperChain
-from bot.chain.paper_order import message_of
+from bot.chain.paper_order import PaperOrder, message_of
 from bot.ports import Blockhash, Routing, SwapOrder
 
 
@@ -30,6 +30,9 @@ class PunctualPaper(PaperChain):
         key = (order.wallet_address, order.mint, order.side.value)
         self._tries[key] += 1
         return message_of(order, blockhash, f"{order.side.value} {self._tries[key]}")
+
+    def drawn_by(self, order: PaperOrder, signature: str) -> str:  # noqa: ARG002 - which has its blockhash in it
+        return f"{order.address} {order.mint} {order.nonce}"
 
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:
         # Not `super()`: it does not know a class with slots, which its decorator makes anew.

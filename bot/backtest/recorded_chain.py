@@ -40,6 +40,7 @@ from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route
 from bot.trading.token_check import MintFacts, MintPowers
 from bot.trading.venue import OwnVenue, Venue
+from bot.trading.withdrawal import TokenParcel
 
 NAME = "recording"
 BLOCKHASH_SLOTS = 150  # blocks for which a blockhash is good (Solana, "transaction expiration")
@@ -188,6 +189,10 @@ class RecordedChain:
     async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:  # noqa: ARG002
         await trio.lowlevel.checkpoint()
         return ()
+
+    async def sendable(self, address: str, mint: str, to_address: str) -> TokenParcel | None:  # noqa: ARG002
+        await trio.lowlevel.checkpoint()
+        return None
 
     async def statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
         await trio.lowlevel.checkpoint()

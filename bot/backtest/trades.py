@@ -101,7 +101,7 @@ class _Sum:
 
 async def played_by(store: Store, chain: Chain, user: User) -> Played:
     """Everything that a user's books say of mode paper."""
-    entries = await _entries(store, user.id)
+    entries = await booked_entries(store, user.id)
     runs = await store.runs_since(user.id, 0)
     confidence = {run.mint: run.confidence_bps for run in runs}
     sums: dict[str, _Sum] = {}
@@ -149,7 +149,7 @@ async def played_by(store: Store, chain: Chain, user: User) -> Played:
     )
 
 
-async def _entries(store: Store, user_id: str) -> list[BookedEntry]:
+async def booked_entries(store: Store, user_id: str) -> list[BookedEntry]:
     """All of a user's, oldest first."""
     found: list[BookedEntry] = []
     before: int | None = None

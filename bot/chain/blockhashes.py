@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ EXIT_LIFE_BLOCKS = 30
 FRESH_S = 1.5  # how old the newest may be for the height to be known well enough
 NEWEST_S = 3.0  # how old it may be for a buy, whose bytes live for a minute
 MEMORY = 300
+LOOKS = 16  # whose times tell how quickly the chain makes its blocks
 GAP_BLOCKS = 25  # so many blocks without a look leave no blockhash with the right life for ten seconds
 
 BLOCKS_PER_S = 50.0  # the cluster makes 2.5; a local chain may be as quick as this
@@ -50,6 +52,7 @@ class SeenBlockhashes:
     listed_at: int = 0
     _seen: deque[Blockhash] = field(default_factory=lambda: deque(maxlen=MEMORY))
     _seen_at_s: float = float("-inf")
+    _looks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=LOOKS))  # times and newest heights
 
     def learn(self, blockhash: Blockhash, now_s: float) -> None:
         """Take what an endpoint said is the latest; one that is behind changes nothing."""
@@ -59,6 +62,7 @@ class SeenBlockhashes:
                 return
             self.reaches_back = self.reaches_back and blocks <= GAP_BLOCKS
         self._seen_at_s = now_s
+        self._looks.append((now_s, blockhash.last_valid_block_height))
         if not self._seen or blockhash.value != self._seen[-1].value:
             self._seen.append(blockhash)
 
@@ -104,11 +108,22 @@ class SeenBlockhashes:
         return self._seen[-1] if self._seen and now_s - self._seen_at_s <= NEWEST_S else None
 
     def short_lived(self, now_s: float) -> Blockhash | None:
-        """The oldest with at least EXIT_LIFE_BLOCKS left; None when the newest that is known is too old to tell."""
+        """The oldest with at least EXIT_LIFE_BLOCKS left; None when the newest that is known is too old to tell.
+
+        Blocks that the chain must have made since the newest was told are counted, at the pace of the latest looks: a cluster
+        that is quicker than others would else have an exit signed on a blockhash that is as good as dead.
+        """
         if now_s - self._seen_at_s > FRESH_S:
             return None
-        least = self._seen[-1].last_valid_block_height - LIFE_BLOCKS + EXIT_LIFE_BLOCKS
+        left = min(EXIT_LIFE_BLOCKS + self._made_since(now_s), LIFE_BLOCKS)
+        least = self._seen[-1].last_valid_block_height - LIFE_BLOCKS + left
         return next(one for one in self._seen if one.last_valid_block_height >= least)
+
+    def _made_since(self, now_s: float) -> int:
+        """Blocks since the newest was told, as many a second as between the latest looks."""
+        (first_s, first), (last_s, last) = self._looks[0], self._looks[-1]
+        pace = (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+        return math.ceil(min(pace, BLOCKS_PER_S) * (now_s - last_s))
 
 
 def _agreed(answers: Mapping[str, Blockhash]) -> list[str]:

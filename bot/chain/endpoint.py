@@ -77,6 +77,7 @@ class Endpoint:
         self._latency_s: float | None = None
         self._latencies = Latencies()
         self._error_rate = 0.0
+        self._answers = self._failures = 0
         self._healthy = False
         self._since_ms = clock.now_ms()
         self._detail = "not asked yet"
@@ -257,6 +258,8 @@ class Endpoint:
             breaker="refused" if self._refused else self._breaker.state(trio.current_time()),
             latency_ms=None if self._latency_s is None else round(self._latency_s * 1000),
             error_bps=round(self._error_rate * 10_000),
+            answered=self._answers,
+            failed=self._failures,
         )
 
     def _state(self, *, behind: bool) -> str:
@@ -347,6 +350,7 @@ class Endpoint:
         self._latencies.add(took_s)
         self._latency_s = took_s if self._latency_s is None else _average(self._latency_s, took_s)
         self._error_rate = _average(self._error_rate, 0.0)
+        self._answers += 1
         self._breaker.succeeded(is_trial=is_trial)
         if self._breaker.state(trio.current_time()) == "closed" and not self._refused:
             self._turn(healthy=True, detail="")
@@ -363,6 +367,7 @@ class Endpoint:
         self._failed_by_lag = isinstance(error, EndpointBehind)
         self._key_refused = refuses_key(error)
         self._error_rate = _average(self._error_rate, 1.0)
+        self._failures += 1
         if isinstance(error, RateLimited):
             self._breaker.asked_to_wait(now_s, error.wait_s)
         else:

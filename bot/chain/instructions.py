@@ -13,6 +13,7 @@ _SET_COMPUTE_UNIT_LIMIT = 2
 _SET_COMPUTE_UNIT_PRICE = 3
 _CREATE_IDEMPOTENT = b"\x01"
 _CLOSE_ACCOUNT = b"\x09"
+_TRANSFER_CHECKED = b"\x0c"
 _SYNC_NATIVE = b"\x11"
 _TRANSFER = 2
 
@@ -53,8 +54,13 @@ def transfer(user: Pubkey, target: Pubkey, lamports: int) -> Instruction:
 
 def create_token_account(user: Pubkey, mint: Pubkey, token_program: Pubkey) -> Instruction:
     """Opens the wallet's token account unless it is there; the wallet pays its rent."""
-    account = at.token_account(user, mint, token_program)
-    accounts = [signs(user), writes(account), reads(user), reads(mint), reads(at.SYSTEM_PROGRAM)]
+    return open_token_account(user, user, mint, token_program)
+
+
+def open_token_account(user: Pubkey, owner: Pubkey, mint: Pubkey, token_program: Pubkey) -> Instruction:
+    """The same for somebody else's token account, whose rent the wallet pays."""
+    account = at.token_account(owner, mint, token_program)
+    accounts = [signs(user), writes(account), reads(owner), reads(mint), reads(at.SYSTEM_PROGRAM)]
     return Instruction(at.ATA_PROGRAM, _CREATE_IDEMPOTENT, [*accounts, reads(token_program)])
 
 
@@ -62,6 +68,15 @@ def close_token_account(user: Pubkey, mint: Pubkey, token_program: Pubkey) -> In
     """Gives the rent of an emptied token account back to the wallet; of wrapped SOL, what is in it too."""
     account = at.token_account(user, mint, token_program)
     return Instruction(token_program, _CLOSE_ACCOUNT, [writes(account), writes(user), signs(user)])
+
+
+def send_tokens(
+    user: Pubkey, target: Pubkey, mint: Pubkey, token_program: Pubkey, *, token_raw: int, decimals: int
+) -> Instruction:
+    """Raw units of a token out of the wallet's account of it into that of whomever, which has to be there."""
+    source, there = (at.token_account(owner, mint, token_program) for owner in (user, target))
+    data = _TRANSFER_CHECKED + struct.pack("<QB", token_raw, decimals)
+    return Instruction(token_program, data, [writes(source), reads(mint), writes(there), signs(user)])
 
 
 def wrap_sol(user: Pubkey, lamports: int) -> list[Instruction]:

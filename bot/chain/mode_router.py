@@ -32,6 +32,7 @@ from bot.trading.closing import EmptyAccount
 from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Mode
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
+from bot.trading.withdrawal import TokenParcel
 
 
 @dataclass(repr=False)
@@ -82,6 +83,9 @@ class ModeRouter(ReadThrough):
 
     async def closable(self, address: str, mints: Sequence[str]) -> tuple[EmptyAccount, ...]:
         return await (await self._chain_of(address)).closable(address, mints)
+
+    async def sendable(self, address: str, mint: str, to_address: str) -> TokenParcel | None:
+        return await (await self._chain_of(address)).sendable(address, mint, to_address)
 
     # Orders
 

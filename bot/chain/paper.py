@@ -5,7 +5,7 @@ Nothing that is built here is a transaction, and `send` hands nothing to any end
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +18,7 @@ from bot.chain.paper_rules import LandingModel, Outcome, Purse, carry_out
 from bot.chain.read_through import ReadThrough
 from bot.clock import Clock
 from bot.errors import ChainUnavailable, SendRejected, StoreUnavailable
-from bot.ports import Blockhash, ClosingOrder, Routing, SeenLamports, SwapOrder, TransferOrder, WalletBalances
+from bot.ports import Blockhash, ClosingOrder, Routing, SeenLamports, SwapOrder, TransferOrder, Wallet, WalletBalances
 from bot.trading.closing import EmptyAccount
 from bot.trading.curve import QuoteError
 from bot.trading.failures import program_failure
@@ -26,7 +26,8 @@ from bot.trading.fill import LandedTransaction
 from bot.trading.intent import AttemptState, Side
 from bot.trading.own_impact import with_own
 from bot.trading.recovery import Absence, Sighting, SignatureStatus
-from bot.trading.venue import quote_buy, quote_sell, wraps_sol
+from bot.trading.venue import Venue, quote_buy, quote_sell, wraps_sol
+from bot.trading.withdrawal import TokenParcel
 
 FINAL_AFTER_S = 13.0  # 32 slots
 MAX_LANDINGS = 20_000  # landings that are still told of by name; older ones are in the rows
@@ -48,8 +49,9 @@ class _OnItsWay:
 class PaperChain(ReadThrough):
     """Reads of `real`, fills by `model` into the virtual wallets of `books`. A landing is never taken back.
 
-    Wallets that are `apart` do not feel each other's impact, and each feels its own until it sells: each is alone in the market,
-    for whoever compares them.
+    Each wallet feels its own impact until it sells, as if it alone were in the market besides those who really are. Of other
+    virtual wallets it feels those alone whose buys land in the same moment before its own; `apart` nobody's, for whoever
+    compares them.
     """
 
     books: PaperBooks
@@ -70,6 +72,11 @@ class PaperChain(ReadThrough):
         await trio.lowlevel.checkpoint()
         return ()
 
+    async def sendable(self, address: str, mint: str, to_address: str) -> TokenParcel | None:  # noqa: ARG002 - none
+        """Play money is sent nowhere."""
+        await trio.lowlevel.checkpoint()
+        return None
+
     def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:  # noqa: ARG002 - none is ever made
         raise SendRejected("invalid", "a virtual wallet has no SOL to send")
 
@@ -78,10 +85,7 @@ class PaperChain(ReadThrough):
 
     async def balances(self, address: str) -> WalletBalances:
         """What a virtual wallet holds by its own rows; of any other address what the cluster shows."""
-        try:
-            wallet = await self.books.wallet(address)
-        except StoreUnavailable as error:
-            raise ChainUnavailable(f"whose wallet {address} is cannot be read: {error}") from error
+        wallet = await self._wallet(address)
         if wallet is None:
             return await self.real.balances(address)
         purse = await self.books.purse(wallet)
@@ -123,7 +127,7 @@ class PaperChain(ReadThrough):
 
     async def compute_units(self, order: SwapOrder) -> int:
         """Units that trades of the kind use; raises SendRejected where the order would fail at the reserves of now."""
-        venue, fees = await self.real.venue(order.mint), await self.real.fees()
+        venue, fees = await self._met(order.wallet_address, order.mint), await self.real.fees()
         try:
             if order.side is Side.BUY:
                 brings = quote_buy(venue, order.spend_lamports, fees).token_raw
@@ -137,6 +141,12 @@ class PaperChain(ReadThrough):
             return UNITS_POOL
         return UNITS_BUY if order.side is Side.BUY else UNITS_SELL
 
+    async def _met(self, address: str, mint: str) -> Venue:
+        """The venue as an order of this wallet meets it now; whoever is no wallet of ours holds nothing."""
+        venue, wallet = await self.real.venue(mint), await self._wallet(address)
+        held_raw = 0 if wallet is None else (await self.books.purse(wallet)).token_raw.get(mint, 0)
+        return with_own(venue, held_raw)
+
     async def round_trip(self, order: SwapOrder, receive_lamports: int) -> str | None:
         """The buy and its sale quoted one after the other at the reserves of now; `receive_lamports` is the least of it.
 
@@ -144,12 +154,16 @@ class PaperChain(ReadThrough):
         such as a coin whose program refuses sales, stays unseen on paper. Raises SendRejected where the buy would fail.
         """
         await self.compute_units(order)
-        venue, fees = await self.real.venue(order.mint), await self.real.fees()
+        venue, fees = await self._met(order.wallet_address, order.mint), await self.real.fees()
         try:
-            brings = quote_sell(venue, order.limit_raw, fees).received_lamports
+            brings = quote_sell(with_own(venue, order.limit_raw), order.limit_raw, fees).received_lamports
         except QuoteError as error:
             return str(error)
         return None if brings >= receive_lamports else "the price falls below the limit"
+
+    def drawn_by(self, order: PaperOrder, signature: str) -> str:  # noqa: ARG002 - others draw by the order
+        """The name from which it is drawn whether and when an attempt lands."""
+        return signature
 
     async def send(self, raw: bytes, routing: Routing | None = None) -> None:  # noqa: ARG002 - there is no route
         """Let the landing model have the order, once. Nothing leaves the process."""
@@ -157,7 +171,7 @@ class PaperChain(ReadThrough):
         order, signature = self.order_of(raw)
         if signature in self._on_way or signature in self._landings:
             return
-        due_ms = self.model.due_ms(signature)
+        due_ms = self.model.due_ms(self.drawn_by(order, signature))
         due_s = None if due_ms is None else trio.current_time() + due_ms / 1000
         self._on_way[signature] = _OnItsWay(order, due_s)
         log.info(
@@ -263,25 +277,31 @@ class PaperChain(ReadThrough):
             venues = await self.real.venues(list(mints))
             venues |= await self.real.routes([mint for mint in mints if mint not in venues])
             fees, height = await self.real.fees(), await self.real.finalized_height()
+            taken: dict[str, Counter[str]] = {}  # by mint and wallet, what has left the market in this moment
             for _, signature in due:
                 order = self._on_way[signature].order
                 venue, outcome = venues.get(order.mint), None
                 if venue is not None and height <= order.last_valid_block_height:
                     purse = await self._purse(order.address)
-                    met = with_own(venue, purse.token_raw.get(order.mint, 0)) if self.apart else venue
+                    others = {} if self.apart else taken.setdefault(order.mint, Counter())
+                    before = sum(raw for address, raw in others.items() if address != order.address)
+                    met = with_own(venue, purse.token_raw.get(order.mint, 0) + max(before, 0))
                     outcome = carry_out(order, purse, met, fees)
                 if outcome is None:
                     self._lose(signature)
                 else:
                     if not self.apart:
-                        venues[order.mint] = outcome.venue
+                        taken[order.mint][order.address] += outcome.token_delta_raw
                     self._land(signature, order, outcome)
 
-    async def _purse(self, address: str) -> Purse:
+    async def _wallet(self, address: str) -> Wallet | None:
         try:
-            wallet = await self.books.wallet(address)
+            return await self.books.wallet(address)
         except StoreUnavailable as error:
             raise ChainUnavailable(f"whose wallet {address} is cannot be read: {error}") from error
+
+    async def _purse(self, address: str) -> Purse:
+        wallet = await self._wallet(address)
         if wallet is None:
             raise ChainUnavailable(f"the virtual wallet {address} has no row")
         return await self.books.purse(wallet)
@@ -295,7 +315,7 @@ class PaperChain(ReadThrough):
             signature=signature,
             address=order.address,
             mint=order.mint,
-            slot=outcome.venue.slot,
+            slot=outcome.slot,
             block_time_ms=self.clock.now_ms(),
             landed_at_s=trio.current_time(),
             network_fee_lamports=order.network_fee_lamports,

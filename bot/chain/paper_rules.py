@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.chain.paper_order import PaperOrder
 from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
@@ -12,7 +12,6 @@ from bot.trading.failures import CURVE_COMPLETE, NOT_ENOUGH, NOT_ENOUGH_TO_SELL
 from bot.trading.fill import TradeEvidence
 from bot.trading.intent import Side
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
-from bot.trading.route import Route
 from bot.trading.units import BPS
 from bot.trading.venue import Venue, quote_buy, quote_sell
 
@@ -63,7 +62,7 @@ class Purse:
 class Outcome:
     """What a landed order did to its wallet; `program_error` is None for a success, which alone has a `trade`.
 
-    `venue` is the venue with the order's own impact in it.
+    `slot` is that of the reserves which it met.
     """
 
     delta_lamports: int
@@ -72,7 +71,7 @@ class Outcome:
     tip_lamports: int
     trade: TradeEvidence | None
     program_error: int | None
-    venue: Venue
+    slot: int
 
 
 def carry_out(order: PaperOrder, purse: Purse, venue: Venue, fees: Fees) -> Outcome | None:
@@ -103,7 +102,7 @@ def _buy(order: PaperOrder, purse: Purse, venue: Venue, quote: Quote) -> Outcome
     if purse.lamports - cost < LEAST_BALANCE_LAMPORTS:
         return _failed(order, venue, NOT_ENOUGH)
     trade = _evidence(quote, is_buy=True)
-    return Outcome(-cost, quote.token_raw, rent, order.tip_lamports, trade, None, _moved(venue, quote, Side.BUY))
+    return Outcome(-cost, quote.token_raw, rent, order.tip_lamports, trade, None, venue.slot)
 
 
 def _sale(order: PaperOrder, purse: Purse, venue: Venue, quote: Quote) -> Outcome:
@@ -115,12 +114,12 @@ def _sale(order: PaperOrder, purse: Purse, venue: Venue, quote: Quote) -> Outcom
     if purse.lamports + gain < 0:
         return _failed(order, venue, NOT_ENOUGH)
     trade = _evidence(quote, is_buy=False)
-    return Outcome(gain, -quote.token_raw, rent, order.tip_lamports, trade, None, _moved(venue, quote, Side.SELL))
+    return Outcome(gain, -quote.token_raw, rent, order.tip_lamports, trade, None, venue.slot)
 
 
 def _failed(order: PaperOrder, venue: Venue, program_error: int) -> Outcome:
     """The network keeps its fee; what fails pays no tip."""
-    return Outcome(-order.network_fee_lamports, 0, 0, 0, None, program_error, venue)
+    return Outcome(-order.network_fee_lamports, 0, 0, 0, None, program_error, venue.slot)
 
 
 def _evidence(quote: Quote, *, is_buy: bool) -> TradeEvidence:
@@ -132,22 +131,3 @@ def _evidence(quote: Quote, *, is_buy: bool) -> TradeEvidence:
         creator_fee_lamports=quote.creator_fee_lamports,
         lp_fee_lamports=quote.lp_fee_lamports,
     )
-
-
-def _moved(venue: Venue, quote: Quote, side: Side) -> Venue:
-    """The reserves after the trade: who lands behind it in the same slot pays for its impact."""
-    sign = 1 if side is Side.BUY else -1
-    tokens, lamports = sign * quote.token_raw, sign * quote.quote_lamports
-    if isinstance(venue, Route):
-        return venue  # an offer says nothing of what stands behind it
-    if isinstance(venue, Curve):
-        return replace(
-            venue,
-            virtual_token_raw=venue.virtual_token_raw - tokens,
-            real_token_raw=venue.real_token_raw - tokens,
-            virtual_quote_lamports=venue.virtual_quote_lamports + lamports,
-            real_quote_lamports=venue.real_quote_lamports + lamports,
-            complete=venue.real_token_raw == tokens,
-        )
-    kept = quote.lp_fee_lamports
-    return replace(venue, token_raw=venue.token_raw - tokens, quote_lamports=venue.quote_lamports + lamports + kept)

@@ -88,6 +88,10 @@ class SharedAccounts:
             if read.error is not None:
                 raise read.error
 
+    async def alone(self, addresses: Sequence[str], commitment: Commitment) -> Seen:
+        """The accounts in a request of their own, which waits for none before it; raises as `read`."""
+        return await self._ask(addresses, commitment, 0, "")
+
     async def _make(
         self, queue: _Queue, addresses: Sequence[str], commitment: Commitment, not_before: int, besides: str
     ) -> _Read:
@@ -102,6 +106,7 @@ class SharedAccounts:
             else:
                 with trio.move_on_after(PATIENCE_S):
                     await before.done.wait()
+            before = None  # an error keeps this frame, which would keep every read that failed before it
             self._close(queue, read)
             read.seen = await self._ask(list(read.addresses), commitment, read.not_before, besides)
         except Exception as error:  # handed to everybody in it, who raises it

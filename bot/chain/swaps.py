@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.chain import layouts, pool_layouts, raydium, wire
 from bot.chain.addresses import WRAPPED_SOL_MINT, canonical_pool, key_from
@@ -135,8 +135,26 @@ def swaps_in(record: wire.TransactionRecord, signature: str, address: str) -> li
             slot=record.slot,
             block_time_s=record.block_time or swap.at_s,
             signature=signature,
+            instruction=before.instruction if before else len(totals),
+            held_before_raw=_held_before(record.meta, address, mint),
         )
-    return list(totals.values())
+    return [
+        replace(one, both_sides=len({side for mint, side in totals if mint == one.mint}) > 1) for one in totals.values()
+    ]
+
+
+def _held_before(meta: wire.Meta | None, address: str, mint: str) -> int | None:
+    """Raw tokens of a mint in all accounts of a wallet before a transaction; None for a record without such balances."""
+    if meta is None or meta.pre_token_balances is None:
+        return None
+    try:
+        return sum(
+            int(balance.ui_token_amount.amount)
+            for balance in meta.pre_token_balances
+            if (balance.owner, balance.mint) == (address, mint)
+        )
+    except ValueError:
+        raise DecodeError(f"a token balance of {address} is not a whole number") from None
 
 
 def _swaps_of(record: wire.TransactionRecord, address: str) -> Iterator[_Swap]:

@@ -16,6 +16,7 @@ from bot.errors import DecodeError
 ACCOUNT_LENGTH = 165
 ACCOUNT_TYPE_ACCOUNT = 2
 INITIALIZED = 1
+AMOUNT = slice(64, 72)
 
 TRANSFER_FEE_AMOUNT = 2
 WITHHELD_BYTES = 8
@@ -42,12 +43,18 @@ HARMLESS = frozenset(
 def why_kept(account: AccountData, owner: Pubkey, mint: Pubkey) -> str | None:
     """Why a token account is not to be closed, None for an empty one that its owner may close."""
     data = account.data
+    if len(data) >= ACCOUNT_LENGTH and int.from_bytes(data[AMOUNT], "little"):
+        return "it is not empty"
+    return why_unclosable(account, owner, mint)
+
+
+def why_unclosable(account: AccountData, owner: Pubkey, mint: Pubkey) -> str | None:
+    """Why a token account could not be closed by its owner once it is empty; None where it could."""
+    data = account.data
     if account.owner not in map(str, at.TOKEN_PROGRAMS) or len(data) < ACCOUNT_LENGTH:
         return "it is no token account"
     if data[:64] != bytes(mint) + bytes(owner):
         return "it is of another mint or owner"
-    if int.from_bytes(data[64:72], "little"):
-        return "it is not empty"
     if data[108] != INITIALIZED:
         return "it is frozen"
     if any(data[109:113]) or mint == at.WRAPPED_SOL_MINT:

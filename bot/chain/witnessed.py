@@ -27,7 +27,7 @@ from bot.chain.evidence import SaidStatuses
 from bot.chain.holdings import KnownHoldings
 from bot.chain.rpc import MAX_ACCOUNTS, AccountData, Commitment
 from bot.chain.rpc_errors import SlotNotReached
-from bot.chain.shared_accounts import SharedAccounts
+from bot.chain.shared_accounts import Seen, SharedAccounts
 from bot.chain.wallet_looks import contradicted, held_in, is_nothing, least_of, least_shown, look_at, same
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import in_exit_lane, order_lane
@@ -96,7 +96,9 @@ class WitnessedReads:
 
         Raises ChainUnavailable when one is missing and nobody else can say whether it is there.
         """
-        seen = await self._shared.read(addresses, commitment, besides=besides)
+        return await self._witnessed(await self._shared.read(addresses, commitment, besides=besides), commitment)
+
+    async def _witnessed(self, seen: Seen, commitment: Commitment) -> Told:
         name, slot, found = seen.name, seen.slot, seen.accounts
         missing = [address for address, account in found.items() if account is None]
         by = dict.fromkeys(found, name)
@@ -221,12 +223,24 @@ class WitnessedReads:
         return self._known.proven_of(address, look) if in_exit_lane() and not look.is_witnessed else look
 
     async def lamports(self, addresses: Sequence[str]) -> dict[str, SeenLamports]:
-        """Of many wallets in few requests; one that an endpoint does not show needs a second one that does not show it either."""
+        """Of many wallets in few requests, all at once; one that is not shown needs a second endpoint that does not show it."""
         found: dict[str, SeenLamports] = {}
-        for start in range(0, len(addresses), WALLETS_AT_ONCE):
-            slot, accounts = await self.accounts(addresses[start : start + WALLETS_AT_ONCE], "confirmed")
-            for address, account in accounts.items():
-                found[address] = SeenLamports(slot, 0 if account is None else account.lamports)
+        troubles: list[ChainUnavailable] = []
+
+        async def look(some: Sequence[str]) -> None:
+            try:
+                told = await self._witnessed(await self._shared.alone(some, "confirmed"), "confirmed")
+            except ChainUnavailable as error:
+                troubles.append(error)
+                return
+            for address, account in told.accounts.items():
+                found[address] = SeenLamports(told.slot, 0 if account is None else account.lamports)
+
+        async with trio.open_nursery() as nursery:
+            for start in range(0, len(addresses), WALLETS_AT_ONCE):
+                nursery.start_soon(look, addresses[start : start + WALLETS_AT_ONCE])
+        if troubles:
+            raise troubles[0]
         return found
 
     async def holding(self, address: str, mint: str, token_program: Pubkey) -> WalletBalances:

@@ -14,7 +14,7 @@ from bot.clock import rfc3339_s
 from bot.ports import Wallet, WalletMove
 from bot.trading.intent import Intent
 from bot.trading.position import Position
-from bot.trading.runbooks import EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, RECORDING, STANDBY, page_for
+from bot.trading.runbooks import BACKUP, EXITS, FINALITY, HALTED, LEDGER, QUARANTINED, STANDBY, page_for
 from bot.trading.trading_state import Binds, Cause, Halt
 from bot.trading.units import counted, format_sol
 
@@ -39,7 +39,8 @@ class Turn(Enum):
 class Alert:
     """`key` names what it is about: of one key at most one alert a minute is told. `urgent` ones wait for nothing first.
 
-    A user is named in `text` as `user ID`; whoever reads it sees his handle, the log has the id.
+    A user is named in `text` as `user ID`; whoever reads it sees his handle, the log has the id. `is_news` is good to know and no
+    trouble.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Alert:
     page: str
     turn: Turn = Turn.HAPPENED
     urgent: bool = False
+    is_news: bool = False
 
 
 def paused(cause: Cause, *, bound: bool = False) -> Alert:
@@ -91,11 +93,11 @@ def pause_over(name: str, left: Sequence[str]) -> Alert:
 def halted(halt: Halt, *, cannot_sell: bool = False) -> Alert:
     """Level 3: a halt was latched, now or by an earlier process."""
     selling = f"but {CANNOT_SELL}; then every position is" if cannot_sell else "and every position is being"
-    text = (
-        f"Halted by {halt.cause} ({halt.why}). Nothing is bought {selling} sold, except where its owner chose to hold. Only"
-        " bot rearm ends it."
+    what = (
+        f"{selling} sold, except where its owner chose to hold" if halt.sells else "and positions keep their own exits"
     )
-    return Alert("halt", text, HALTED, Turn.BEGINS, urgent=True)
+    text = f"Halted by {halt.cause} ({halt.why}). Nothing is bought {what}. Only bot rearm ends it."
+    return Alert("halt", text, HALTED if halt.sells else BACKUP, Turn.BEGINS, urgent=True)
 
 
 def outflow(wallet: Wallet, moves: Sequence[WalletMove]) -> Alert:
@@ -346,18 +348,6 @@ def router_back() -> Alert:
 def engine_back() -> Alert:
     """A region of the block engine answers again."""
     return Alert("engine", "The block engine answers again.", page_for("engine"), Turn.ENDS)
-
-
-def recording_stopped(why: str) -> Alert:
-    """The recording of the market has not gone on for a while."""
-    text = f"The recording of the market does not go on: {why}. Trading is not touched; what is not recorded is lost."
-    return Alert("recording", text, RECORDING, Turn.BEGINS)
-
-
-def recording_goes_on(dropped: int) -> Alert:
-    """The disk takes the recording again; `dropped` rows were lost since the bot's start."""
-    text = f"The recording of the market goes on; {counted(dropped, 'row')} dropped since the start."
-    return Alert("recording", text, RECORDING, Turn.ENDS)
 
 
 def drifted(program: str, why: str) -> Alert:

@@ -55,6 +55,10 @@ class BalanceBook:
         known = self._seen.get(wallet_id)
         return known.lamports if known is not None and known.at_ms >= since_ms else None
 
+    def last(self, wallet_id: str) -> SeenBalance | None:
+        """What is known of a wallet, however old; None where nobody has looked."""
+        return self._seen.get(wallet_id)
+
     def seen(self) -> list[SeenBalance]:
         """All wallets that were looked at."""
         return list(self._seen.values())

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from bot.errors import ChatForbidden, ChatRejected, ChatUnavailable
+from bot.execution.chat_words import MAY_STAY
 from bot.ports import Button, ChatApi, ChatReply
 
 log = structlog.get_logger()
@@ -46,14 +47,25 @@ class Speaker:
             if reply.document is not None:
                 await until_taken(partial(self.api.send_document, chat_id, reply.document), REPLY_S)
             if reply.secret is not None:
-                secret = reply.secret if isinstance(reply.secret, str) else await reply.secret()
-                message_id = await until_taken(partial(self.api.send, chat_id, secret), REPLY_S)
-                if self.forget is not None:
-                    await self.forget(chat_id, message_id)
+                await self._show(chat_id, reply.secret if isinstance(reply.secret, str) else await reply.secret())
         except (ChatUnavailable, ChatRejected, ChatForbidden) as error:
             log.warning("reply_lost", reason=str(error))
             return None
         return said
+
+    async def _show(self, chat_id: int, secret: str) -> None:
+        """Show a secret, which is deleted later. One whose answer was lost is not sent again.
+
+        It may stand in the chat, and nobody knows by which id: a second one would be deleted and the first would stay.
+        """
+        try:
+            message_id = await until_taken(partial(self.api.send, chat_id, secret), REPLY_S, only_where_it_waits=True)
+        except ChatUnavailable as error:
+            log.error("secret_may_stay", reason=str(error))
+            await until_taken(partial(self.api.send, chat_id, MAY_STAY), REPLY_S)
+            return
+        if self.forget is not None:
+            await self.forget(chat_id, message_id)
 
     async def _say_part(
         self, chat_id: int, text: str, buttons: Sequence[Button], in_place_of: int | None, *, urgent: bool
@@ -68,10 +80,13 @@ class Speaker:
         return await until_taken(partial(self.api.send, chat_id, text, buttons, urgent=urgent), REPLY_S)
 
 
-async def until_taken(call: Callable[[], Awaitable[Result]], patience_s: float) -> Result:
+async def until_taken(
+    call: Callable[[], Awaitable[Result]], patience_s: float, *, only_where_it_waits: bool = False
+) -> Result:
     """Await a call again and again while Telegram is away or asks to wait; raises its last error when that takes too long.
 
-    A message whose answer was lost is sent twice by this: better told twice than not at all.
+    A message whose answer was lost is sent twice by this: better told twice than not at all. `only_where_it_waits` repeats what
+    Telegram asked to wait with, and so has not taken, and nothing else.
     """
     give_up_at_s = trio.current_time() + patience_s
     rest_s = REST_MIN_S
@@ -80,7 +95,8 @@ async def until_taken(call: Callable[[], Awaitable[Result]], patience_s: float) 
             return await call()
         except ChatUnavailable as error:
             wait_s = max(rest_s, error.retry_after_s or 0)
-            if trio.current_time() + wait_s > give_up_at_s:
+            is_lost = only_where_it_waits and error.retry_after_s is None
+            if is_lost or trio.current_time() + wait_s > give_up_at_s:
                 raise
         await trio.sleep(wait_s)
         rest_s = min(rest_s * 2, REST_MAX_S)

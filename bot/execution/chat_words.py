@@ -34,4 +34,8 @@ KEY_STAYS = (
     "That looked like a private key or a recovery phrase, and I am not allowed to delete it: delete it yourself. Whoever"
     " has seen it can take the money: move the funds to a new wallet now. I never need a key from you."
 )
+MAY_STAY = (
+    "Telegram did not say whether it took the message with your secret, so it was not sent again. If it stands above, I cannot"
+    " delete it: do that yourself, once you have used it. If it does not, ask for it again by the same command."
+)
 STAYS = "I could not delete the message above that holds a secret of yours: delete it yourself, now."

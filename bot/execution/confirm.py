@@ -5,6 +5,7 @@ One code path serves a quiet hour and the minute after a crash: whatever the row
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,8 +13,8 @@ import structlog
 import trio
 
 from bot.clock import Clock
-from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected, StoreUnavailable, Unavailable
-from bot.execution.alerts import Alert, evidence_strange, settle_refused
+from bot.errors import ChainUnavailable, Conflict, DecodeError, SendRejected, StoreUnavailable
+from bot.execution.alerts import Alert, evidence_strange
 from bot.execution.balance_book import BalanceBook
 from bot.execution.in_flight import Followed, InFlight
 from bot.execution.landings import believed, is_left_to_its_follower, routing_of
@@ -28,21 +29,12 @@ from bot.trading.fill import Brought, EvidenceError, LandedTransaction, brought_
 from bot.trading.intent import MAY_LAND, TRADES, Attempt, Context, Intent, IntentState, Side
 from bot.trading.ladder import is_quoted_again
 from bot.trading.ledger import Leg, legs_of_failed, legs_of_fill, legs_of_strange
-from bot.trading.recovery import Absence, SignatureStatus, Step, has_succeeded, next_step
+from bot.trading.recovery import Absence, SignatureStatus, Step, next_step
 
 log = structlog.get_logger()
 
 # How often a landed transaction that is not the trade of its intent is read again before the books do without it.
 STRANGE_READS = 20
-
-# One that the books refuse so often in a row is told: another step of the same order may have come first, once.
-REFUSALS_TOLD = 3
-
-# Orders that take a step beside each other: enough to share transactions, few enough for what the endpoints bear.
-ORDERS_AT_ONCE = 50
-
-# Orders whose fills one round takes to the books, oldest first: the others are asked for again soon.
-SETTLED_AT_MOST = 200
 
 
 def _fill_event(intent: Intent) -> str:
@@ -62,6 +54,7 @@ class Confirmer:
     """The second half of the road.
 
     `settled` is called after each settlement, so that a monitor can start or end; `alert` reaches the operator.
+    `hands_over` says whether bytes may go out again that an earlier life signed; what landed of them is booked all the same.
     """
 
     store: Store
@@ -74,6 +67,7 @@ class Confirmer:
     alert: Callable[[Alert], None]
     errors: ProgramErrors
     units: UnitsBook = field(default_factory=UnitsBook)
+    hands_over: Callable[[], bool] = lambda: True
 
     async def adopt(self, planned_max_age_ms: int) -> int:
         """Follow every unresolved intent of the database that nobody follows yet; how many were found.
@@ -82,13 +76,14 @@ class Confirmer:
         cancelled: nothing ever left. At boot every maker is gone and the age is 0.
         """
         found = 0
+        before = self.in_flight.endings
         abandoned = self.in_flight.abandoned()
         addresses = {wallet.id: wallet.address for wallet in await self.store.wallets()}
         for intent, attempts in await self.store.in_flight():
             if not attempts:
                 await self._cancel_orphan(intent, 0 if intent.id in abandoned else planned_max_age_ms)
             else:
-                found += self._follow(intent, attempts, addresses[intent.request.wallet_id], decided=False)
+                found += self._follow(intent, attempts, addresses[intent.request.wallet_id], before, decided=False)
         try:
             unproven = await self.store.unproven()
         except StoreUnavailable as error:
@@ -98,11 +93,16 @@ class Confirmer:
             return found
         self.in_flight.taken_up(abandoned)
         for intent, attempts in unproven:
-            self._follow(intent, attempts, addresses[intent.request.wallet_id], decided=True)
+            self._follow(intent, attempts, addresses[intent.request.wallet_id], before, decided=True)
         return found
 
-    def _follow(self, intent: Intent, attempts: list[Attempt], address: str, *, decided: bool) -> bool:
-        """Follow those attempts of an intent that may land and that nobody follows; whether there was one."""
+    def _follow(self, intent: Intent, attempts: list[Attempt], address: str, before: int, *, decided: bool) -> bool:
+        """Follow those attempts of an intent that may land and that nobody follows; whether there was one.
+
+        Its rows were read after that many `endings`: one that ended since is not in them.
+        """
+        if any(self.in_flight.has_ended(row.signature, after=before) for row in attempts):
+            return False
         followed = {entry.attempt.signature for entry in self.in_flight.attempts_of(intent.id)}
         new = [row for row in attempts if row.state in MAY_LAND and row.signature not in followed]
         if not decided:
@@ -111,7 +111,8 @@ class Confirmer:
             signatures = [attempt.signature for attempt in new]
             log.info("intent_adopted", intent=intent.id, state=intent.state, signatures=signatures)
         for attempt in new:
-            self.in_flight.follow(Followed(intent, attempt, address, decided=decided))
+            sent_at_s = None if self.hands_over() else math.inf
+            self.in_flight.follow(Followed(intent, attempt, address, sent_at_s=sent_at_s, decided=decided))
         return bool(new)
 
     async def _cancel_orphan(self, intent: Intent, planned_max_age_ms: int) -> None:
@@ -126,73 +127,17 @@ class Confirmer:
         else:
             log.warning("intent_given_up", intent=intent.id, reason=reason)
 
-    async def round(self, settle_before_ms: int | None = None, only: Sequence[str] | None = None) -> None:
-        """Ask once about everything that is followed, or `only` about these signatures, and take each attempt's next step.
-
-        With `settle_before_ms`, milliseconds since 1970, only fills of orders that were made before that moment are settled.
-        What waits for its settlement is known to have landed, so that nobody signs it again meanwhile.
-
-        One order's trouble delays no other: what a purchase needs of the database says nothing about an exit. Orders take
-        their steps beside each other, so that what they write shares its transactions; the attempts of one order take
-        turns. A chain that cannot be asked ends the round.
-        """
-        entries = self.in_flight.all(only)
-        if not entries:
-            return
-        asked_at_s = trio.current_time()
-        try:
-            statuses = await self.chain.statuses([entry.attempt.signature for entry in entries])
-        except ChainUnavailable as error:
-            log.warning("statuses_unavailable", followed=len(entries), reason=str(error))
-            return
-        height = await self._finalized_height() if None in statuses else None
-        orders: dict[str, list[tuple[str, SignatureStatus | None]]] = {}
-        to_settle = set[str]()
-        for entry, status in zip(entries, statuses, strict=True):
-            intent, signature = entry.intent, entry.attempt.signature
-            succeeded = has_succeeded(status)
-            self.in_flight.looked_for(signature, asked_at_s, is_there=status is not None, has_succeeded=succeeded)
-            if succeeded:
-                waits = settle_before_ms is not None and intent.created_at_ms >= settle_before_ms
-                if waits or (len(to_settle) == SETTLED_AT_MOST and intent.id not in to_settle):
-                    continue
-                to_settle.add(intent.id)
-            orders.setdefault(intent.id, []).append((signature, status))
-        at_once = trio.CapacityLimiter(ORDERS_AT_ONCE)
-        async with trio.open_nursery() as nursery:
-            for attempts in orders.values():
-                nursery.start_soon(self._steps_of, attempts, height, at_once)
-
-    async def _steps_of(
-        self, attempts: Sequence[tuple[str, SignatureStatus | None]], height: int | None, at_once: trio.CapacityLimiter
-    ) -> None:
-        """The next step of each attempt of one order, by signature, oldest first."""
-        async with at_once:
-            for signature, status in attempts:
-                entry = self.in_flight.of(signature)
-                if entry is None:
-                    continue
-                try:
-                    await self._step(entry, status, height)
-                except (Unavailable, DecodeError) as error:
-                    log.warning("confirm_delayed", intent=entry.intent.id, signature=signature, reason=str(error))
-                except Conflict as error:
-                    log.warning("intent_moved_on", intent=entry.intent.id, reason=str(error))
-                    self.in_flight.resolve(signature)
-                    if self.in_flight.refused(entry.intent, signature, str(error)) >= REFUSALS_TOLD:
-                        self.alert(settle_refused(entry.intent, signature, str(error)))
-
-    async def _finalized_height(self) -> int | None:
-        try:
-            return await self.chain.finalized_height()
-        except ChainUnavailable:
-            return None
-
-    async def _step(self, entry: Followed, status: SignatureStatus | None, height: int | None) -> None:
+    def next_step(self, entry: Followed, status: SignatureStatus | None, height: int | None) -> Step:
+        """What is to be done about one attempt. `height` is the finalized block height, None where nobody told it."""
         endpoints = sum(one.breaker != "refused" for one in self.chain.health())
-        match next_step(entry.attempt.last_valid_block_height, status, height, entry.absences, endpoints=endpoints):
-            case Step.WAIT:
-                return
+        return next_step(entry.attempt.last_valid_block_height, status, height, entry.absences, endpoints=endpoints)
+
+    async def take(self, step: Step, entry: Followed, status: SignatureStatus | None) -> None:
+        """Take a step that is no search of the history; `status` is what the chain says of the attempt.
+
+        Raises Unavailable or DecodeError while it cannot be taken, Conflict where the rows have moved on.
+        """
+        match step:
             case Step.SETTLE:
                 await self._conclude(entry, is_final=status is not None and status.finalized)
             case Step.FAIL:
@@ -200,10 +145,10 @@ class Confirmer:
                     await self._conclude(entry, is_final=False)
             case Step.SEND_AGAIN:
                 await self._send_again(entry)
-            case Step.ASK_HISTORY:
-                await self._ask_history(entry)
             case Step.EXPIRE:
                 await self._expire(entry)
+            case Step.WAIT | Step.ASK_HISTORY:
+                return
 
     async def _conclude(self, entry: Followed, *, is_final: bool) -> None:
         """It is said to have landed: its records count, and no status. It may have landed again in another block since."""
@@ -349,26 +294,28 @@ class Confirmer:
         else:
             log.info("attempt_sent_again", intent=entry.intent.id, signature=signature)
 
-    async def _ask_history(self, entry: Followed) -> None:
-        """Too old to land and not known: unknown until it is proven, and said so in the row."""
-        signature = entry.attempt.signature
-        trouble: ChainUnavailable | None = None
-        found: SignatureStatus | tuple[Absence, ...] = ()
+    async def search(self, entry: Followed) -> SignatureStatus | tuple[Absence, ...] | None:
+        """What the chain's history says of an attempt that is too old to land; None where nobody can be asked.
+
+        It waits for every endpoint, however slow: whoever asks takes no turn of its order for it.
+        """
         try:
-            found = await self.chain.search_absences(signature, entry.attempt.raw)
-        except ChainUnavailable as error:
-            trouble = error
-        if trouble is not None:
-            await self._tell_unknown(entry)
-            raise trouble
+            return await self.chain.search_absences(entry.attempt.signature, entry.attempt.raw)
+        except (ChainUnavailable, DecodeError) as error:
+            log.warning("confirm_delayed", intent=entry.intent.id, signature=entry.attempt.signature, reason=str(error))
+            return None
+
+    async def searched(self, entry: Followed, found: SignatureStatus | tuple[Absence, ...] | None) -> None:
+        """Act upon such a search: it landed, or is unknown until it is proven, and said so in the row. Raises as `take`."""
+        signature = entry.attempt.signature
         if isinstance(found, SignatureStatus):
-            await self._step(entry, found, None)
-        elif not found:
+            await self.take(self.next_step(entry, found, None), entry, found)
+        elif found == ():
             log.info("blockhash_still_taken", intent=entry.intent.id, signature=signature)
             await self._send_again(entry)
         else:
             await self._tell_unknown(entry)
-            self.in_flight.note(signature, absences=found)
+            self.in_flight.note(signature, absences=found or ())
 
     async def _tell_unknown(self, entry: Followed) -> None:
         if entry.absences or not self.in_flight.is_last_hope(entry):

@@ -8,8 +8,8 @@ from bot.ports import Chain, Prices, Store, User
 from bot.trading.curve import QuoteError
 from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings
+from bot.trading.own_impact import worth
 from bot.trading.risk_gate import refuse_loss
-from bot.trading.venue import quote_sell
 
 
 async def unrealized(store: Store, chain: Chain, prices: Prices, user_id: str, mode: Mode) -> int:
@@ -24,7 +24,7 @@ async def unrealized(store: Store, chain: Chain, prices: Prices, user_id: str, m
         if position.mode is not mode or point is None:
             continue
         try:
-            worth_lamports = quote_sell(point.venue, position.token_raw, fees).received_lamports
+            worth_lamports = worth(position, point.venue, fees)
         except QuoteError:
             continue
         total += worth_lamports - position.cost_lamports

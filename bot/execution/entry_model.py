@@ -40,6 +40,23 @@ def chosen_model(folder: Path | None) -> ChosenModel:
         return ChosenModel(refused=str(error))
 
 
+@dataclass(frozen=True, slots=True)
+class ModelLook:
+    """Who judges entries: `version` is empty for the rules, and `refused` says why the chosen model may not.
+
+    `until_ms` is when the newest moment was that the model was trained on, None where it does not say. `judged` counts since
+    the start; `moved` are the columns that look otherwise than in training, most first, of the newest `drift_rows` launches.
+    """
+
+    version: str = ""
+    refused: str = ""
+    until_ms: int | None = None
+    judged: int = 0
+    drift_rows: int = 0
+    has_drifted: bool = False
+    moved: tuple[Moved, ...] = ()
+
+
 @dataclass(slots=True, repr=False)
 class EntryModel:
     """Judges tokens about to be published. Not on the way of an exit."""
@@ -57,6 +74,20 @@ class EntryModel:
             log.info("model_judges", version=self.chosen.model.version)
         if self.chosen.refused:
             self.alert(model_refused(self.chosen.refused))
+
+    def look(self) -> ModelLook:
+        """For status."""
+        if (model := self.chosen.model) is None or self._drift is None:
+            return ModelLook(refused=self.chosen.refused)
+        until = model.about["data"].get("last_ms")
+        return ModelLook(
+            model.version,
+            until_ms=until if isinstance(until, int) else None,
+            judged=self._judged,
+            drift_rows=self._drift.rows,
+            has_drifted=self._drifted,
+            moved=tuple(self.moved),
+        )
 
     def judged(self, ruled: Opinion, analysis: Analysis, *, sure: bool) -> Opinion:
         """What the model makes of a token of which the rules have this opinion; that itself where there is no model.

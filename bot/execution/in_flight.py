@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -32,8 +32,9 @@ class LandedError:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One attempt that somebody must follow to its end. `sent_at_s` is trio time of the last send, None if unknown.
+    """One attempt that somebody must follow to its end.
 
+    `sent_at_s` is trio time of the last send, None if unknown, infinite for what goes out no more.
     `decided` says that the intent has its fill already, by another attempt: this one is never sent again and only
     followed until it is proven dead. `strange_reads` counts how often it was read and was not the trade of its intent,
     `lone_reads` how often what it did was shown by one endpoint of several alone.
@@ -69,9 +70,10 @@ class InFlight:
     """Followed attempts by signature, and intents whose maker was interrupted.
 
     Shared by the executors, which add, and the confirmation watcher, which resolves and takes up. An exit may have
-    several attempts.
+    several attempts. `on_fill` hears the address and the signature of each fill, and may not block or raise.
     """
 
+    on_fill: Callable[[str, str], None] = lambda address, signature: None  # noqa: ARG005
     _followed: dict[str, Followed] = field(default_factory=dict)
     _signatures: dict[str, list[str]] = field(default_factory=dict)  # by intent
     _of_wallets: dict[str, dict[str, None]] = field(default_factory=dict)  # signatures by wallet
@@ -86,7 +88,8 @@ class InFlight:
     _hint: trio.Event = field(default_factory=trio.Event)
     stuck: dict[str, Stuck] = field(default_factory=dict)  # by signature, what the database refuses again and again
     _outcomes: Counter[str] = field(default_factory=Counter)  # by wallet
-    _ended: OrderedDict[str, None] = field(default_factory=OrderedDict)  # signatures that had their outcome lately
+    endings: int = 0  # how many attempts have had their outcome
+    _ended: OrderedDict[str, int] = field(default_factory=OrderedDict)  # those of them lately, by signature, numbered
 
     def follow(self, followed: Followed) -> None:
         """Follow an attempt; one that is followed already keeps its send time and evidence.
@@ -235,6 +238,7 @@ class InFlight:
             for other in self.attempts_of(followed.intent.id):
                 self._followed[other.attempt.signature] = replace(other, decided=True)
             self._decide(followed.intent)
+            self.on_fill(followed.address, signature)
 
     def reopen(self, intent: Intent) -> None:
         """The network took the fill of an intent back: whichever of its attempts lands now fills it.
@@ -248,10 +252,7 @@ class InFlight:
             self._undecide(intent)
 
     def owes_buy(self, wallet_id: str, mint: str) -> bool:
-        """Whether a buy of this mint by this wallet is settled before any sale of it.
-
-        One that has landed, or that the network took back, so that it may land again.
-        """
+        """Whether a buy of this mint by this wallet, landed or taken back by the network, is settled before any sale of it."""
         return any(
             (followed.attempt.rollbacks or followed.has_succeeded)
             and followed.intent.request.side is Side.BUY
@@ -265,12 +266,13 @@ class InFlight:
         if intent.request.side is Side.SELL and intent.request.position_id is not None:
             self._exits[intent.request.position_id] = intent
 
-    def has_ended(self, signature: str) -> bool:
-        """Whether these bytes had their outcome lately."""
-        return signature in self._ended and signature not in self._followed
+    def has_ended(self, signature: str, after: int = 0) -> bool:
+        """Whether these bytes had their outcome lately, `after` so many endings."""
+        return self._ended.get(signature, 0) > after and signature not in self._followed
 
     def _forget(self, signature: str) -> Followed | None:
-        self._ended[signature] = None
+        self.endings += 1
+        self._ended[signature] = self.endings
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
         followed = self._followed.pop(signature, None)

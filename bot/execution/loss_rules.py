@@ -17,13 +17,18 @@ from bot.execution.lanes import exit_lane
 from bot.execution.messages import breaker_message, loss_flatten_message
 from bot.execution.ordered_causes import BREAKER, LOSS_RULE, PANIC, OrderedCauses
 from bot.execution.price_book import PriceBook
+from bot.execution.trouble_alerts import day_loss
+from bot.execution.warning_messages import day_loss_message
 from bot.ports import Chain, Store, User
-from bot.trading.breaker import breaker_trips, flatten_trips
+from bot.trading.breaker import UserDay, breaker_trips, flatten_trips
 from bot.trading.curve import Fees, QuoteError
+from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings, UserSettings
+from bot.trading.own_impact import worth
 from bot.trading.position import Position
+from bot.trading.risk_gate import refuse_loss
 from bot.trading.trading_state import Binds
-from bot.trading.venue import Venue, quote_sell
+from bot.trading.venue import Venue
 
 log = structlog.get_logger()
 
@@ -59,6 +64,12 @@ class _Rule:
         self._stood.add(user_id)
 
 
+def _closed_by(day: UserDay, unrealized_lamports: int, settings: UserSettings, ceilings: Ceilings) -> str | None:
+    """How the loss of a day closes a user's entries, in the words of the gate; None while it does not."""
+    refused = refuse_loss(max(0, -day.realized_lamports - unrealized_lamports), settings, ceilings)
+    return None if refused is None else refused.reason
+
+
 @dataclass(slots=True)
 class LossRules:
     """A few questions to the database for all users together."""
@@ -72,6 +83,7 @@ class LossRules:
     _breaker: _Rule = field(default_factory=lambda: _Rule(BREAKER))
     _flatten: _Rule = field(default_factory=lambda: _Rule(PANIC))
     _remembers: bool = False
+    _told: dict[str, tuple[str, Mode]] = field(default_factory=dict)  # of whose entries were closed on which day
 
     async def look(self, positions: Sequence[Position], ceilings: Ceilings) -> None:
         """Judge everybody once; `positions` are all open ones. Raises StoreUnavailable."""
@@ -82,16 +94,18 @@ class LossRules:
         days = {user_id: day_of(self.clock.now_ms(), settings[user_id].timezone) for user_id in users}
         to_pause = {user_id for user_id in users if self._breaker.judges(self.causes, user_id, days[user_id])}
         to_sell = {user_id for user_id in users if self._flatten.judges(self.causes, user_id, days[user_id])}
-        judged = {user_id: user for user_id, user in users.items() if user_id in to_pause | to_sell}
+        to_tell = {user_id for user_id, user in users.items() if self._told.get(user_id) != (days[user_id], user.mode)}
+        judged = {user_id: user for user_id, user in users.items() if user_id in to_pause | to_sell | to_tell}
         since_ms = {user_id: day_start_ms(days[user_id], settings[user_id].timezone) for user_id in judged}
         results = await self.store.user_days(since_ms)
         held = Counter(position.user_id for position in positions)
         fees = await self._fees()
         unrealized = await self._unrealized(positions, judged, fees, self._price_of)
 
-        def verdicts(user_id: str) -> tuple[str | None, str | None]:
+        def verdicts(user_id: str) -> tuple[str | None, str | None, str | None]:
             facts = (results[user_id], unrealized.get(user_id, 0), settings[user_id], ceilings)
             return (
+                _closed_by(*facts) if user_id in to_tell else None,
                 breaker_trips(*facts) if user_id in to_pause else None,
                 flatten_trips(*facts) if user_id in to_sell else None,
             )
@@ -101,11 +115,13 @@ class LossRules:
             venues = await self._borne_out([position.mint for position in positions if position.user_id in tripped])
             unrealized = await self._unrealized(positions, tripped, fees, venues.get)
         for user_id in tripped:
-            pauses, sells = verdicts(user_id)
+            closes, pauses, sells = verdicts(user_id)
             if pauses is not None:
                 await self._pause(user_id, pauses)
             if sells is not None:
                 await self._sell(user_id, sells, held[user_id])
+            if closes is not None:
+                await self._tell(users[user_id], days[user_id], closes)
 
     async def _remember(self, settings: Mapping[str, UserSettings]) -> None:
         """Whoever ended a rule's order before this process began has decided about that day of his all the same."""
@@ -115,6 +131,12 @@ class LossRules:
             if rule is not None and by in settings and cause.scope == f"user:{by}":
                 rule.decided(by, day_of(at_ms, settings[by].timezone))
         self._remembers = True
+
+    async def _tell(self, user: User, day: str, why: str) -> None:
+        """The gate refuses his entries by itself; that he hears of it only when he buys is too late."""
+        await self.store.post(day_loss_message(self.clock, user.id, user.mode, day, why))
+        self._told[user.id] = (day, user.mode)
+        self.alert(day_loss(user.id, why))
 
     async def _pause(self, user_id: str, why: str) -> None:
         self._breaker.ordered(user_id)
@@ -176,7 +198,7 @@ class LossRules:
             if user is None or position.mode is not user.mode or venue is None or fees is None:
                 continue
             try:
-                worth_lamports = quote_sell(venue, position.token_raw, fees).received_lamports
+                worth_lamports = worth(position, venue, fees)
             except QuoteError:
                 continue
             sums[user.id] = sums.get(user.id, 0) + worth_lamports - position.cost_lamports

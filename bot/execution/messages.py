@@ -285,9 +285,12 @@ def outflow_was_ours_message(clock: Clock, wallet: Wallet, frozen_for: str) -> O
 
 
 def adjustment_message(
-    clock: Clock, position: Position, chain_token_raw: int, by: WalletMove | None = None
+    clock: Clock, position: Position, chain_token_raw: int, by: WalletMove | None = None, *, swept: bool = False
 ) -> OutboxMessage:
-    """The chain shows another quantity than the books; the books follow it. `by` is the transaction that is the reason."""
+    """The chain shows another quantity than the books; the books follow it. `by` is the transaction that is the reason.
+
+    What was `swept` its user has heard of when it left, and no alarm is raised for it.
+    """
     missing_raw = max(0, position.token_raw - chain_token_raw)
     brought = {} if by is None else {"signature": by.signature, "lamports": by.lamports, "signed": by.used_the_key}
     return OutboxMessage(
@@ -302,8 +305,9 @@ def adjustment_message(
             "chain_token_raw": chain_token_raw,
             "cost_lost_lamports": position.cost_lamports * missing_raw // max(position.token_raw, 1),
             **brought,
+            **({"swept": True} if swept else {}),
         },
-        urgent=missing_raw > 0,
+        urgent=missing_raw > 0 and not swept,
         trace_id=position.id,
         created_at_ms=clock.now_ms(),
     )

@@ -46,7 +46,7 @@ from bot.ports import (
     Wallet,
 )
 from bot.trading.failures import OF_CLOSING, order_failure
-from bot.trading.intent import Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
+from bot.trading.intent import FORESEEN, Attempt, AttemptState, Context, Intent, IntentState, Side, TradeRequest
 from bot.trading.ladder import FIRST_RUNG, Rung
 from bot.trading.ledger import SIGNATURE_FEE_LAMPORTS
 from bot.trading.limits import UserSettings, checks_tokens
@@ -153,6 +153,8 @@ class Pipeline:
             return refused
         if snipe is not None and trio.current_time() - snipe.read_at_s <= SETTINGS_HOLD_S:
             settings = snipe.settings
+        elif request.side is Side.BUY and request.context in FORESEEN:
+            settings = await self.store.remembered_settings(request.user_id)
         else:
             settings = await self.store.settings(request.user_id)
         run, gate = None if snipe is None else snipe.run, partial(admit, request)
@@ -264,8 +266,8 @@ class Pipeline:
         )
 
     async def _lamports(self, request: TradeRequest, wallet: Wallet) -> int:
-        """What the wallet holds: of a sniper's as it was seen some seconds ago, and what our own orders changed since."""
-        if request.context is Context.SNIPER:
+        """What the wallet holds: of a foreseen entry's as it was seen some seconds ago, and what our own orders changed since."""
+        if request.context in FORESEEN:
             since_ms = self.clock.now_ms() - BALANCE_HOLDS_MS
             if (known := self.balances.recent(wallet.id, since_ms)) is not None:
                 return known
@@ -311,11 +313,11 @@ class Pipeline:
         return order, priced.sells_all
 
     def _rehearsed(self, request: TradeRequest, order: SwapOrder) -> SwapOrder | None:
-        """A sniper's buy of a token whose buy and sale were simulated a moment ago needs no simulation of its own.
+        """A foreseen buy of a token whose buy and sale were simulated a moment ago needs no simulation of its own.
 
         Its wallet may have to open more accounts than that of the rehearsal, so that its limit is half as much again.
         """
-        if request.context is not Context.SNIPER:
+        if request.context not in FORESEEN:
             return None
         if (units := self.rehearsals.units(request.mint, request.mode)) is None:
             return None

@@ -1,15 +1,17 @@
-"""How orders are sent and followed: fees, compute units and intervals, set once by the composition root."""
+"""How orders are sent and followed: fees, compute units and intervals, made by the composition root."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bot.trading.limits import Ceilings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Policy:
-    """Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
+    """Operators change it while the bot runs, all at once by `take`; whoever holds it reads it anew for each order.
+
+    Units are in the names. `price_max_age_ms` bounds the age of reserves that a trade may be quoted from.
 
     A buy's compute-unit limit is what a simulation used, raised by a fifth and never above `compute_units_buy`; a sale
     is not simulated before it landed with an error once, because an exit has no time for it: it carries half as much again
@@ -19,7 +21,8 @@ class Policy:
     an order uses, nor whether it is what was asked for. `planned_max_age_ms` is how long an intent may stay unsigned before
     its maker is taken for dead. The priority fee is what the market pays, from `priority_fee_lamports` up to what the
     order's user allows and the operator's ceiling. A token account that was seen empty for `close_emptied_after_s` is closed,
-    None keeps all of them. `user_credits_per_minute` is what the questions of one user may cost the endpoints.
+    None keeps all of them. Each virtual wallet begins with `paper_start_lamports`. `user_credits_per_minute` is what the
+    questions of one user may cost the endpoints.
     """
 
     ceilings: Ceilings
@@ -39,3 +42,9 @@ class Policy:
     canary_interval_s: float = 3_600.0
     close_emptied_after_s: float | None = 600.0
     user_credits_per_minute: int = 120
+    paper_start_lamports: int = 10_000_000_000
+
+    def take(self, other: Policy) -> None:
+        """Become what another one is; nothing waits in between, so that nobody sees half of it."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))

@@ -19,8 +19,9 @@ from bot.ports import Chain, Wallet, WalletBalances
 from bot.trading.curve import AwaitsPoolError, Curve, Fees, Quote, QuoteError
 from bot.trading.exits import AT_ANY_PRICE
 from bot.trading.failures import order_failure
-from bot.trading.intent import Context, Side, TradeRequest
+from bot.trading.intent import FORESEEN, Context, Mode, Side, TradeRequest
 from bot.trading.limits import UserSettings, checks_tokens, effective_floor, entry_slippage_bps
+from bot.trading.own_impact import as_met
 from bot.trading.pool import Pool
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, WRAPPED_SOL_RENT_LAMPORTS, Refused
 from bot.trading.route import Route
@@ -95,7 +96,8 @@ class Quoting:
                 return await self._sale(request, *await at_once(*looks))
             venue = self._told(request) or await self._venue(request)
             await self._refuse_token(request, settings, venue)
-            return await self._buy(request, venue)
+            held_raw = await self._held_raw(request, wallet)
+            return await self._buy(request, as_met(venue, request.mode, held_raw))
         except LookupError as error:
             raise CannotPrepareError(
                 f"{request.mint} is no token of the launchpad, or so new that the chain has not confirmed it; check the address"
@@ -184,6 +186,12 @@ class Quoting:
         limit_raw = max(bps_floor(quote.token_raw, BPS - slippage_bps), request.min_token_raw)
         return Priced(venue, quote, limit_raw)
 
+    async def _held_raw(self, request: TradeRequest, wallet: Wallet) -> int:
+        """What a virtual wallet holds of the token already; nobody asks for a live one, whose buys are in what is told."""
+        if request.mode is Mode.LIVE:
+            return 0
+        return (await self.chain.holding(wallet.address, request.mint)).token_raw.get(request.mint, 0)
+
     async def _offer_to_buy(self, request: TradeRequest, seen: Route, slippage_bps: int) -> Route:
         """An offer whose own minimum, to which it holds the trade itself, is not below what the buyer was shown."""
         if request.min_token_raw:
@@ -204,6 +212,7 @@ class Quoting:
         if isinstance(venue, Route):
             slippage_bps = min(request.slippage_bps, _room_bps(venue, token_raw, request.min_lamports))
             venue = await self.chain.offer(request.mint, Side.SELL, token_raw, slippage_bps)
+        venue = as_met(venue, request.mode, held_raw)
         quote = quote_sell(venue, token_raw, await self.chain.fees())
         if quote.received_lamports < request.min_lamports:
             raise CannotPrepareError(
@@ -225,16 +234,16 @@ class Quoting:
         return BorneOut(self.chain, self.prices, self.clock)
 
     def _told(self, request: TradeRequest) -> Venue | None:
-        """The reserves of a curve that its latest event told, young enough for a sniper to buy by without asking again.
+        """The reserves that were told last, young enough for a foreseen entry to buy by without asking again.
 
         What was polled since has to be the same within the slippage, so that no endpoint's word alone makes a bound.
         """
-        if request.context is not Context.SNIPER:
+        if request.context not in FORESEEN:
             return None
         point = self.prices.latest(request.mint)
         if point is None or point.is_late or self.clock.now_ms() - point.seen_at_ms > self.policy.price_max_age_ms:
             return None
-        if not isinstance(point.venue, Curve) or point.venue.complete:
+        if isinstance(point.venue, Route) or (isinstance(point.venue, Curve) and point.venue.complete):
             return None
         is_known = self._borne_out.is_known(request.mint, point.venue, request.slippage_bps)
         return point.venue if is_known else None

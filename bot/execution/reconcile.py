@@ -21,6 +21,7 @@ from bot.execution.ledger_audit import LedgerAudit, is_deep
 from bot.execution.messages import adjustment_message
 from bot.execution.under_way import UnderWay, under_way
 from bot.ports import Chain, Store, Wallet, WalletBalances, WalletLedger, WalletMove
+from bot.trading.intent import IntentState
 from bot.trading.position import Position, PositionState
 
 log = structlog.get_logger()
@@ -93,6 +94,11 @@ class Reconciler:
         if not landed:
             return True
         seen = await self.chain.sightings([one.attempt.signature for one in landed])
+        if any(one.intent.request.is_sweep and one.intent.request.mint for one in landed):
+            log.info(
+                "difference_waits_for_finality", wallet=wallet.id
+            )  # a position that is ended by a sweep stays ended
+            return False
         slots = [one.attempt.landed_slot for one in landed]
         stands = all(
             one.status is not None and one.status.slot == slot
@@ -132,15 +138,26 @@ class Reconciler:
         if held_raw > position.token_raw and not balances.is_witnessed:
             return False  # tokens that no transaction brought, on the word of one endpoint
         evidence = f"at slot {balances.slot} the wallet held {held_raw}, the books {position.token_raw}"
+        if sweep_id := await self._swept_by(position, position.token_raw - held_raw):
+            evidence += f"; sweep {sweep_id} sent them to the safe address of their user"
         log.warning("position_adjusted", position=position.id, mint=position.mint, evidence=evidence)
         await self.store.adjust(
             position.id,
             held_raw,
             evidence=evidence,
             now_ms=self.clock.now_ms(),
-            message=adjustment_message(self.clock, position, held_raw),
+            message=adjustment_message(self.clock, position, held_raw, swept=sweep_id is not None),
+            sweep_id=sweep_id,
         )
         return True
+
+    async def _swept_by(self, position: Position, missing_raw: int) -> str | None:
+        """The sweep that sent so many tokens of a position out, perhaps with others that were in none; None where none did."""
+        for intent_id in reversed(await self.store.orders_of(position.id) if missing_raw > 0 else ()):
+            intent = await self.store.intent(intent_id)
+            if intent is not None and intent.state is IntentState.FILLED and intent.request.is_sweep:
+                return intent.id if intent.request.token_raw >= missing_raw else None
+        return None
 
     async def _moved(self, wallet: Wallet, position: Position, move: WalletMove) -> Position:
         """Adopt what one transaction that is no order of ours did to a position, with what it brought.

@@ -1,7 +1,7 @@
-"""What entries need of the chain, asked for while a token is watched, so that an entry itself asks nobody.
+"""What entries need of the chain, asked for while a token is watched or before it is copied, so that an entry asks nobody.
 
-A rehearsal simulates a small buy with its sale, and the buy alone, from the wallet of somebody who hunts, reads what the
-hunters' wallets hold, and lets the chain learn whatever it keeps of the coin and of what landing costs. Nothing is written
+A rehearsal simulates a small buy with its sale, and the buy alone, from the wallet of one of those who may buy, reads what
+their wallets hold, and lets the chain learn whatever it keeps of the coin and of what landing costs. Nothing is written
 or signed. What it found holds for some seconds; without it an entry asks for itself.
 """
 
@@ -18,8 +18,9 @@ from bot.execution.pipeline import Pipeline
 from bot.execution.quoting import CannotPrepareError
 from bot.execution.rehearsals import BALANCE_HOLDS_MS
 from bot.ports import SwapOrder, Wallet
-from bot.trading.curve import Curve, QuoteError
+from bot.trading.curve import QuoteError
 from bot.trading.intent import Mode, Side
+from bot.trading.route import Route
 from bot.trading.units import BPS, bps_floor
 from bot.trading.venue import Venue, quote_buy
 
@@ -64,7 +65,7 @@ class Rehearser:
         if held[address] < WALLET_LAMPORTS_MIN:
             return
         venue = await self._venue(mint)
-        if not isinstance(venue, Curve):
+        if isinstance(venue, Route):
             return
         quote = quote_buy(venue, SPEND_LAMPORTS, await self.pipeline.chain.fees())
         order = SwapOrder(
@@ -75,7 +76,7 @@ class Rehearser:
             spend_lamports=SPEND_LAMPORTS,
             token_raw=quote.token_raw,
             limit_raw=bps_floor(quote.token_raw, BPS // 2),
-            compute_unit_limit=self.pipeline.policy.compute_units_buy,
+            compute_unit_limit=self.pipeline.costs.most_units(Side.BUY, venue),
             priority_fee_lamports=0,
         )
         await self.pipeline.trials.prove(self.pipeline.chain, order, mode)

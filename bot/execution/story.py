@@ -64,7 +64,10 @@ def _wish(story: OrderStory) -> Iterator[Step]:
         yield Step(intent.created_at_ms, "admitted", f"close {accounts}: {request.reason}; intent {intent.id}")
         return
     if request.side is Side.WITHDRAW:
-        what = f"withdraw {format_sol(request.spend_lamports)} SOL to {request.to_address}"
+        amount = f"{format_sol(request.spend_lamports)} SOL"
+        if request.mint:
+            amount = f"{format_tokens(request.token_raw)} tokens of {request.mint}"
+        what = f"withdraw {amount} to {request.to_address}"
         yield Step(intent.created_at_ms, "admitted", f"{what}: {request.reason}; intent {intent.id}")
         return
     if request.side is Side.BUY:

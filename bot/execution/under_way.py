@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.ports import Chain, Store, Wallet, WalletBalances
-from bot.trading.intent import MAY_LAND, TRADES, Attempt, Intent
+from bot.trading.intent import MAY_LAND, Attempt, Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ async def under_way(store: Store, chain: Chain, wallet: Wallet, slot: int) -> Un
         if done is None or not done.borne_out:
             return None
         lamports += done.wallet_delta_lamports
-        if intent.request.side in TRADES:  # what is none moves no tokens, and has no one mint
+        if intent.request.mint:  # what has none moves no tokens
             token_raw[intent.request.mint] += done.token_delta_raw
     return UnderWay(lamports, token_raw, mints, any(row.request.wallet_id == wallet.id for row, _ in undecided))
 

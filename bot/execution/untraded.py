@@ -32,7 +32,7 @@ async def book_closing(store: Store, clock: Clock, intent: Intent, landed: Lande
 
 async def book_withdrawal(store: Store, clock: Clock, intent: Intent, landed: LandedTransaction) -> None:
     """What left and what it cost, with the message to its user. Raises EvidenceError for what is no such withdrawal."""
-    check_withdrawn(landed, intent.request.spend_lamports)
+    check_withdrawn(landed, intent.request)
     legs, message = legs_of_withdrawal(landed), withdrawn_message(clock, intent, landed)
     await store.settle_withdrawal(intent.id, landed, legs=legs, message=message, now_ms=clock.now_ms())
     log.warning(

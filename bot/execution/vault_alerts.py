@@ -25,6 +25,15 @@ def wallet_frozen(wallet: Wallet, why: str) -> Alert:
     return Alert(f"frozen {wallet.id}", text, FROZEN_WALLET, Turn.BEGINS, urgent=True)
 
 
+def master_key_old(key_id: str, since: str, days: int) -> Alert:
+    """The master key has been in use for longer than a quarter."""
+    text = (
+        f"Master key {key_id} has been in use since {since}, {days} days: make a new one and run bot keys rotate. Nothing is"
+        " wrong with it; a key that is changed every quarter is worth less to whoever copies it. This is said once a week."
+    )
+    return Alert("master_key_old", text, VAULT)
+
+
 def wallet_unfrozen(wallet: Wallet) -> Alert:
     """Its owner has given a code."""
     text = (

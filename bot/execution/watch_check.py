@@ -55,6 +55,11 @@ class WatchCheck:
         """Whether somebody looks after this position now."""
         return position_id in self.monitored or position_id in self.others()
 
+    @property
+    def is_short(self) -> bool:
+        """Whether open positions have been watched by nobody, or by no price, for longer than a restart takes."""
+        return self._alone.told or self._blind.told
+
     def look(self, open_positions: Sequence[Position]) -> None:
         """Take one look; each alert stands from the first position that is missed until none is."""
         now_ms, others = self.now_ms(), self.others()

@@ -10,8 +10,10 @@ from bot.trading.intent import Intent
 
 
 def withdrawn_message(clock: Clock, intent: Intent, landed: LandedTransaction) -> OutboxMessage:
-    """SOL has left for an address of the user's own: by his order, or out of a frozen wallet to his safe one."""
+    """SOL has left for an address of the user's own: by his order; or out of a frozen wallet, or its tokens, to his safe one."""
     payload: dict[str, object] = {"signature": landed.signature, "fee_lamports": landed.network_fee_lamports}
+    if intent.request.mint:
+        payload["token_raw"] = intent.request.token_raw
     is_sweep = intent.request.is_sweep
     return order_message(clock, intent, "swept" if is_sweep else "withdrawn", payload, urgent=is_sweep)
 

@@ -1,8 +1,8 @@
-"""The first half of the road of a withdrawal: SOL that a user sends to an address which he has allowed, with a code of his.
+"""The first half of the road of a withdrawal: what a user sends to an address which he has allowed, with a code of his.
 
 The steps and what a crash leaves between them are those of an order, but it is signed once and never again: a code pays for one
 signature. From the sent bytes on `confirm.py` follows it. No pause, halt or role keeps it out; a frozen wallet does. A sweep
-goes the same road out of a frozen wallet, to its user's safe address alone, and takes no code.
+goes the same road out of a frozen wallet, to its user's safe address alone, and takes no code; it sends tokens too.
 """
 
 from __future__ import annotations
@@ -25,13 +25,31 @@ from bot.execution.departure import Departure
 from bot.execution.in_flight import InFlight
 from bot.execution.quoting import not_sent
 from bot.execution.sealed_keys import SealedKeys
-from bot.ports import Chain, NoteKind, SealedNote, Store, Submitted, Sweeping, TransferOrder, Wallet, Withdrawing
+from bot.ports import (
+    Chain,
+    NoteKind,
+    SealedNote,
+    Store,
+    Submitted,
+    Sweeping,
+    TransferOrder,
+    Wallet,
+    WalletBalances,
+    Withdrawing,
+)
 from bot.trading.failures import order_failure
 from bot.trading.intent import Attempt, Context, Intent, IntentState, Mode, TradeRequest
 from bot.trading.risk_gate import Refused, refuse_frozen
 from bot.trading.trading_state import FROZEN
-from bot.trading.units import format_sol, span
-from bot.trading.withdrawal import FEE_LAMPORTS, PRIORITY_FEE_LAMPORTS, refuse_dust, withdrawable_lamports
+from bot.trading.units import format_sol, format_tokens, span
+from bot.trading.withdrawal import (
+    FEE_LAMPORTS,
+    PRIORITY_FEE_LAMPORTS,
+    TOKEN_SWEEP_LAMPORTS,
+    TokenParcel,
+    refuse_dust,
+    withdrawable_lamports,
+)
 
 log = structlog.get_logger()
 
@@ -40,6 +58,7 @@ NO_CODES = Refused("no_code", "that takes your second factor; /totp makes one")
 NOT_ALLOWED = Refused("not_allowed", "that address is not among those that you have allowed for this wallet")
 NOT_FROZEN = Refused("not_frozen", "only a frozen wallet is swept; /freeze freezes it")
 NOTHING = Refused("funds", "nothing is in the wallet that could be withdrawn")
+NO_TOKENS = Refused("funds", "the wallet's own account of that token holds nothing that could be sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +119,11 @@ class Withdrawals:
             there = await self.chain.lamports([request.to_address])
         except (ChainUnavailable, DecodeError) as error:
             return not_sent(error)
-        intent = await self._planned(request, intent_id, look.lamports, there[request.to_address].lamports)
+        parcel = None
+        if request.mint:
+            intent, parcel = await self._planned_token(request, intent_id, wallet, look.lamports)
+        else:
+            intent = await self._planned(request, intent_id, look, there[request.to_address].lamports)
         if isinstance(intent, Refused):
             return intent
         if intent.state is not IntentState.PLANNED:
@@ -108,10 +131,11 @@ class Withdrawals:
         if allowed is None:  # the row is there and the vault's note of it is not, so that nothing would be signed
             await self._give_up(intent, "the note of its address is not there")
             return Refused("not_allowed", "that address has to be allowed anew: /withdraw remove it, and add it")
-        log.warning("withdrawal_planned", intent=intent.id, wallet=wallet.id, lamports=intent.request.spend_lamports)
+        facts = {"lamports": intent.request.spend_lamports, "mint": request.mint, "token_raw": intent.request.token_raw}
+        log.warning("withdrawal_planned", intent=intent.id, wallet=wallet.id, **facts)
         trouble: Exception | None = None
         try:
-            attempt = await self._sign(intent, wallet, allowed, current, code)
+            attempt = await self._sign(intent, wallet, parcel, (allowed, current), code)
         except (SendRejected, KeyUnavailable, ChainUnavailable, Conflict, DecodeError) as error:
             trouble = error
         if trouble is not None:  # outside of the handler: a stop that arrives now covers up no error
@@ -123,32 +147,65 @@ class Withdrawals:
         return Submitted(sent, _what(sent))
 
     async def _planned(
-        self, request: TradeRequest, intent_id: str, wallet_lamports: int, target_lamports: int
+        self, request: TradeRequest, intent_id: str, look: WalletBalances, target_lamports: int
     ) -> Intent | Refused:
         """The intent; of one that takes everything the amount is what may leave now, with nothing reserved for others."""
         asked = request
         if request.share_bps:
             positions = await self.store.open_positions(request.user_id)
             held = {row.mint for row in positions if row.wallet_id == request.wallet_id}
-            held |= self.in_flight.coming(request.wallet_id)
-            kept_for = 0 if request.is_sweep else len(held)
-            most = withdrawable_lamports(wallet_lamports, self.in_flight.may_take(request.wallet_id), kept_for)
+            taken = self.in_flight.may_take(request.wallet_id)
+            if request.is_sweep:
+                left = sum(1 for mint in held if look.token_raw.get(mint))
+                most = withdrawable_lamports(look.lamports, taken, 0) - left * TOKEN_SWEEP_LAMPORTS
+            else:
+                held |= self.in_flight.coming(request.wallet_id)
+                most = withdrawable_lamports(look.lamports, taken, len(held))
             if most <= 0:
                 return NOTHING
             asked = replace(request, spend_lamports=most, share_bps=0)
         if refused := refuse_dust(asked.spend_lamports, target_lamports):
             return refused
         return await self.store.plan_withdrawal(
-            asked, intent_id=intent_id, now_ms=self.clock.now_ms(), wallet_lamports=wallet_lamports
+            asked, intent_id=intent_id, now_ms=self.clock.now_ms(), wallet_lamports=look.lamports
         )
 
+    async def _planned_token(
+        self, request: TradeRequest, intent_id: str, wallet: Wallet, wallet_lamports: int
+    ) -> tuple[Intent | Refused, TokenParcel | None]:
+        """The same of a token: all that the wallet's own account holds, where the SOL that sending takes is there."""
+        try:
+            parcel = await self.chain.sendable(wallet.address, request.mint, request.to_address)
+        except (ChainUnavailable, DecodeError) as error:
+            return not_sent(error), None
+        if parcel is None:
+            return NO_TOKENS, None
+        free = wallet_lamports - self.in_flight.may_take(request.wallet_id)
+        if free < (needed := FEE_LAMPORTS + parcel.opening_lamports):
+            why = f"to send a token takes {format_sol(needed)} SOL, and {format_sol(free)} are free"
+            return Refused("funds", why), None
+        asked = replace(request, token_raw=parcel.token_raw, share_bps=0)
+        intent = await self.store.plan_withdrawal(
+            asked, intent_id=intent_id, now_ms=self.clock.now_ms(), wallet_lamports=wallet_lamports
+        )
+        return intent, parcel
+
     async def _sign(
-        self, intent: Intent, wallet: Wallet, allowed: SealedNote, current: SealedNote, code: str
+        self,
+        intent: Intent,
+        wallet: Wallet,
+        parcel: TokenParcel | None,
+        notes: tuple[SealedNote, SealedNote],
+        code: str,
     ) -> Attempt:
-        """Sign and commit the bytes, on a blockhash with little life left, so that its outcome is known soon."""
+        """Sign and commit the bytes, on a blockhash with little life left, so that its outcome is known soon.
+
+        `notes` are that of the address and that of the user's codes.
+        """
+        allowed, current = notes
         blockhash = await self.chain.short_blockhash()
         request = intent.request
-        order = TransferOrder(wallet.address, request.to_address, request.spend_lamports, PRIORITY_FEE_LAMPORTS)
+        order = TransferOrder(wallet.address, request.to_address, request.spend_lamports, PRIORITY_FEE_LAMPORTS, parcel)
         message = self.chain.build_transfer(order, blockhash)
         if refused := self.refused_now(request):
             raise Conflict(refused.reason)
@@ -169,4 +226,10 @@ class Withdrawals:
 
 
 def _what(intent: Intent) -> str:
-    return f"{format_sol(intent.request.spend_lamports)} SOL to {intent.request.to_address}"
+    request = intent.request
+    what = (
+        f"{format_tokens(request.token_raw)} tokens of {request.mint}"
+        if request.mint
+        else f"{format_sol(request.spend_lamports)} SOL"
+    )
+    return f"{what} to {request.to_address}"

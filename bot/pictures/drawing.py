@@ -6,17 +6,29 @@ from typing import Any
 
 import msgspec
 
+from bot.pictures.board import board_svg
 from bot.pictures.opinion import opinion_svg
-from bot.pictures.plain import OpinionPicture, Picture, PositionPicture, PricePicture, ProfitPicture
+from bot.pictures.plain import (
+    BoardPicture,
+    OpinionPicture,
+    Picture,
+    PositionPicture,
+    PricePicture,
+    ProfitPicture,
+    RankingPicture,
+)
 from bot.pictures.position import position_svg
 from bot.pictures.price import price_svg
 from bot.pictures.profit import profit_svg
+from bot.pictures.ranking import ranking_svg
 
 KINDS: dict[str, type[Picture]] = {
     "price": PricePicture,
     "profit": ProfitPicture,
     "position": PositionPicture,
     "opinion": OpinionPicture,
+    "ranking": RankingPicture,
+    "board": BoardPicture,
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -37,8 +49,12 @@ def svg_of(picture: Picture) -> str:
             return profit_svg(picture)
         case PositionPicture():
             return position_svg(picture)
+        case BoardPicture():
+            return board_svg(picture)
         case OpinionPicture():
             return opinion_svg(picture)
+        case RankingPicture():
+            return ranking_svg(picture)
 
 
 def packed(picture: Picture) -> bytes:

@@ -133,4 +133,46 @@ class OpinionPicture:
     parts: tuple[Part, ...] = ()
 
 
-Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One wallet: how it is called, a reader's own word or its address, its score from 0 to 100, and its rounds."""
+
+    name: str
+    points: int
+    realized_lamports: int
+    rounds: int
+    won: int
+
+
+@dataclass(frozen=True, slots=True)
+class RankingPicture:
+    """Wallets of others, the best first. They trade on the chain and in no mode of this bot; `mode` says so."""
+
+    title: str
+    rows: tuple[Ranked, ...]
+    mode: str = "on the chain"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One who is ranked: his name, a word for how good he is, points of 100, None where there are none, and his results."""
+
+    name: str
+    badge: str
+    points: int | None
+    realized_lamports: int
+    won: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPicture:
+    """A ranking, the best first; `period` says of what the results are."""
+
+    title: str
+    mode: str
+    period: str
+    rows: tuple[BoardRow, ...]
+
+
+Picture = PricePicture | ProfitPicture | PositionPicture | OpinionPicture | RankingPicture | BoardPicture

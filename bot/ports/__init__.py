@@ -9,6 +9,7 @@ There is one file per noun. Other rooms import every name from here, so that a n
 from __future__ import annotations
 
 from bot.ports.alerts import AlertStore
+from bot.ports.auto_trading import AutoDecision, AutoTradingStore, Verdict
 from bot.ports.books import BookedEntry, BookStore, ClosedSums, PeriodSums, ReasonSums, ResultSums
 from bot.ports.cards import Card, CardFace, CardView, SpareEdits
 from bot.ports.chain import (
@@ -40,6 +41,9 @@ from bot.ports.chat import (
 )
 from bot.ports.chat_messages import ChatMessage, ChatMessageStore, Subject, Topic
 from bot.ports.closings import ClosingStore
+from bot.ports.community import CommunityStore, Remark
+from bot.ports.config import ConfigStore, ConfigVersion
+from bot.ports.copies import CopyHolding, CopyStore, CopyTold, SpentBy
 from bot.ports.dollars import SolPrice
 from bot.ports.engines import BlockEngines, EngineHealth, Routing
 from bot.ports.exports import ExportStore, KeyExport
@@ -51,6 +55,7 @@ from bot.ports.intents import Desk, Gate, IntentStore, MakeMessage, Preview, Set
 from bot.ports.launches import LaunchHint, LaunchHints, LaunchSource, LaunchStream, Listener, SourceHealth
 from bot.ports.lease import LEASE_S, STANDBY_S, Brought, Leader, Lease, LeaseStore, Party, Standby
 from bot.ports.ledger import LedgerCheck, LedgerStore, WalletLedger
+from bot.ports.measures import HourMeasure, MeasureStore
 from bot.ports.news import ChainNews, NewsHealth, NewsListener
 from bot.ports.notes import (
     Allowance,
@@ -69,10 +74,14 @@ from bot.ports.notes import (
 )
 from bot.ports.outbox import BROADCAST, Messenger, OutboxMessage, OutboxStore
 from bot.ports.overview import Connections, ModeSums, Overview, OverviewStore, Owner
+from bot.ports.past_market import PastCreator, PastMarket, PastToken
 from bot.ports.pictures import DrawingProcess, Pictures, Recipe
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
+from bot.ports.retention import FORGOTTEN_AT_ONCE, MESSAGES_KEPT_MS, RUNS_KEPT_MS, RetentionStore
+from bot.ports.rewards import RewardStore, RewardSums
 from bot.ports.routing import Router, RouterHealth
+from bot.ports.shares import FollowerCounts, ShareStore, ShareSums
 from bot.ports.snipes import Snipe, SnipeRun, SnipeStore
 from bot.ports.social import SocialWord
 from bot.ports.spool import Spool, SpoolState
@@ -93,6 +102,7 @@ from bot.ports.tracking import (
     WalletTold,
     WalletTransaction,
 )
+from bot.ports.traders import TraderStore
 from bot.ports.users import (
     ChangeSettings,
     SealedKey,
@@ -104,18 +114,24 @@ from bot.ports.users import (
     telegram_id_of,
     wallet_in,
 )
+from bot.ports.wallet_records import WalletRecordStore
 from bot.ports.wallets import WalletStore
 from bot.ports.withdrawals import AllowedAddress, WithdrawalStore, safe_address
 
 __all__ = [
     "BROADCAST",
+    "FORGOTTEN_AT_ONCE",
     "KEPT_MS",
     "LEASE_S",
     "MAX_UPDATES",
+    "MESSAGES_KEPT_MS",
+    "RUNS_KEPT_MS",
     "STANDBY_S",
     "AlertStore",
     "Allowance",
     "AllowedAddress",
+    "AutoDecision",
+    "AutoTradingStore",
     "BlockEngines",
     "Blockhash",
     "BookStore",
@@ -140,7 +156,13 @@ __all__ = [
     "ClosedSums",
     "ClosingOrder",
     "ClosingStore",
+    "CommunityStore",
+    "ConfigStore",
+    "ConfigVersion",
     "Connections",
+    "CopyHolding",
+    "CopyStore",
+    "CopyTold",
     "Day",
     "Desk",
     "Document",
@@ -152,8 +174,10 @@ __all__ = [
     "ExportedKey",
     "FinalityStore",
     "FlattenStore",
+    "FollowerCounts",
     "Gate",
     "Hearsay",
+    "HourMeasure",
     "InboxStore",
     "IntentStore",
     "KeyExport",
@@ -172,6 +196,7 @@ __all__ = [
     "MakeMessage",
     "MakeReversal",
     "MarketRecording",
+    "MeasureStore",
     "Messenger",
     "MintWord",
     "ModeSums",
@@ -189,7 +214,10 @@ __all__ = [
     "OverviewStore",
     "Owner",
     "Party",
+    "PastCreator",
+    "PastMarket",
     "PastPrice",
+    "PastToken",
     "PeriodSums",
     "Photo",
     "Pictures",
@@ -203,8 +231,12 @@ __all__ = [
     "ReasonSums",
     "Recipe",
     "RecordingState",
+    "Remark",
     "ResultSums",
+    "RetentionStore",
     "Reversed",
+    "RewardStore",
+    "RewardSums",
     "Router",
     "RouterHealth",
     "Routing",
@@ -216,6 +248,8 @@ __all__ = [
     "SeenLamports",
     "SentAttempt",
     "Settled",
+    "ShareStore",
+    "ShareSums",
     "ShownSecret",
     "Signing",
     "Snapshot",
@@ -228,6 +262,7 @@ __all__ = [
     "SourceHealth",
     "Span",
     "SpareEdits",
+    "SpentBy",
     "Spool",
     "SpoolState",
     "Standby",
@@ -246,10 +281,12 @@ __all__ = [
     "Topic",
     "TrackedWallet",
     "TrackingStore",
+    "TraderStore",
     "TransferOrder",
     "User",
     "UserStore",
     "Vault",
+    "Verdict",
     "Wallet",
     "WalletBalances",
     "WalletCursor",
@@ -259,6 +296,7 @@ __all__ = [
     "WalletMove",
     "WalletNews",
     "WalletNewsHealth",
+    "WalletRecordStore",
     "WalletSignal",
     "WalletStore",
     "WalletTold",

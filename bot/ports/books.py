@@ -59,7 +59,7 @@ class ResultSums:
     `by_reason` has the most frequent reasons of sales, as many as were asked for. `sold_lamports` is all sales,
     `untraded_lamports` what orders took that traded nothing and attempts that landed beside a fill, `closings_lamports` what
     closing emptied accounts cost, `moved_lamports` what tokens had cost that left without an order, less what came in for
-    them.
+    them. `swept_lamports` is what those had cost that were swept to their user's safe address, which is no part of the result.
     """
 
     by_reason: tuple[ReasonSums, ...]
@@ -67,6 +67,7 @@ class ResultSums:
     untraded_lamports: int
     closings_lamports: int
     moved_lamports: int
+    swept_lamports: int = 0
 
     @property
     def realized_lamports(self) -> int:
@@ -76,7 +77,9 @@ class ResultSums:
 
 @dataclass(frozen=True, slots=True)
 class ClosedSums:
-    """The closed positions that one kind of wish had opened, those apart whose only buy the network took back.
+    """The closed positions that one kind of wish had opened.
+
+    Those are left out whose only buy the network took back, and those that were swept to a safe address with nothing sold.
 
     `won` closed with a gain of `won_lamports` together, `lost` without one; `lost_lamports` is not positive. `held_ms` is
     how long all of them were held together. `best` and `worst` are mint and result of one position each.

@@ -21,6 +21,7 @@ from bot.trading.recovery import Absence, Sighting, SignatureStatus
 from bot.trading.route import Route
 from bot.trading.token_check import MintFacts, MintPowers
 from bot.trading.venue import OwnVenue, Venue
+from bot.trading.withdrawal import TokenParcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,13 @@ class SwapOrder:
 
 @dataclass(frozen=True, slots=True)
 class TransferOrder:
-    """SOL of one wallet to be sent to an address."""
+    """SOL of one wallet to be sent to an address; or a `parcel`, all that it has of a token, and then no lamports."""
 
     wallet_address: str
     to_address: str
     lamports: int
     priority_fee_lamports: int
+    parcel: TokenParcel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class EndpointHealth:
     `lag_slots` is None before its first answer.
     `credit_left` is None where no monthly budget is set; `spent` says that what is left of it is for exits alone.
     `latency_ms` and `error_bps` are moving averages; the latency is None before the first answer.
+    `answered` and `failed` count the questions since the start that it answered, and that it did not.
     `methods_left_alone` has a sentence for each method that fails there while others answer; it is not asked for those.
     """
 
@@ -126,6 +129,8 @@ class EndpointHealth:
     latency_ms: int | None = None
     error_bps: int = 0
     methods_left_alone: tuple[str, ...] = ()
+    answered: int = 0
+    failed: int = 0
 
 
 class Chain(Protocol):
@@ -217,6 +222,12 @@ class Chain(Protocol):
         closes. Raises SendRejected where the simulation fails as a whole.
         """
 
+    async def sendable(self, address: str, mint: str, to_address: str) -> TokenParcel | None:
+        """All that a wallet's own account holds of a token, as it can be sent to an address; None for nothing, or a frozen one.
+
+        Raises DecodeError for a mint that is none.
+        """
+
     async def latest_blockhash(self) -> Blockhash:
         """The newest confirmed one, or the one of a second ago: it costs a few slots of its life, and nobody is asked."""
 
@@ -294,7 +305,7 @@ class Chain(Protocol):
         """The message bytes to be signed by the wallet alone."""
 
     def build_transfer(self, order: TransferOrder, blockhash: Blockhash) -> bytes:
-        """The message bytes of a transfer of SOL, to be signed by the wallet alone."""
+        """The message bytes of a transfer of SOL or of a token, to be signed by the wallet alone."""
 
     def build_closing(self, order: ClosingOrder, blockhash: Blockhash) -> bytes:
         """The message bytes of a closing, to be signed by the wallet alone."""

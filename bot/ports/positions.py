@@ -60,13 +60,15 @@ class PositionStore(Protocol):
         now_ms: int,
         message: OutboxMessage,
         by: WalletMove | None = None,
+        sweep_id: str | None = None,
     ) -> Position:
         """Take the chain's quantity for an open position and write an adjustment row with its evidence; 0 closes it.
 
         Its cost shrinks by the missing share, and what that had cost is lost: it counts in its result and in its day's.
         Tokens that came from outside cost nothing. `by` is the transaction that moved the tokens, where one is known:
         its lamports are booked in the same entry, and what it brought for tokens that left counts in the result. Nothing
-        is written where that transaction has an entry already, or is an order of ours.
+        is written where that transaction has an entry already, or is an order of ours. `sweep_id` is the sweep that sent the
+        missing tokens to their user's safe address: they leave at what they had cost, and are no loss.
         """
 
 

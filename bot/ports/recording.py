@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.past_market import PastMarket
 from bot.trading.launch import LaunchpadEvent
 from bot.trading.venue import OwnVenue
 
@@ -39,3 +40,6 @@ class MarketRecording(Protocol):
 
     async def tidy(self, now_ms: int) -> RecordingState:
         """Pack what is complete into partitions, set aside what a crash tore, and drop what is older than the settings say."""
+
+    async def past(self, before_ms: int) -> PastMarket:
+        """What its rows tell of the time before a moment: some newest ones, of a day at most. It may take some seconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.outbox import OutboxMessage
 from bot.trading.limits import UserSettings
 from bot.trading.signal import Component
 
@@ -42,8 +43,11 @@ class Snipe:
 
 
 class SnipeStore(Protocol):
-    async def open_run(self, run: SnipeRun) -> bool:
-        """False when this user already has a run for the mint and epoch; nothing is written then."""
+    async def open_run(self, run: SnipeRun, message: OutboxMessage | None = None) -> bool:
+        """False when this user already has a run for the mint and epoch; nothing is written then.
+
+        The message that its user is owed for it is written with the run, in one transaction.
+        """
 
     async def end_run(self, run: SnipeRun) -> None:
         """Write what became of a look: its status and reason where the run is there already, else the whole of it.

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from bot.ports.alerts import AlertStore
+from bot.ports.auto_trading import AutoTradingStore
 from bot.ports.books import BookStore
 from bot.ports.chat_messages import ChatMessageStore
 from bot.ports.closings import ClosingStore
+from bot.ports.community import CommunityStore
+from bot.ports.config import ConfigStore
+from bot.ports.copies import CopyStore
 from bot.ports.exports import ExportStore
 from bot.ports.finality import FinalityStore
 from bot.ports.flattens import FlattenStore
@@ -15,16 +19,22 @@ from bot.ports.inbox import InboxStore
 from bot.ports.intents import IntentStore
 from bot.ports.leaving import LeavingStore
 from bot.ports.ledger import LedgerStore
+from bot.ports.measures import MeasureStore
 from bot.ports.notes import NoteStore
 from bot.ports.outbox import OutboxStore
 from bot.ports.overview import OverviewStore
 from bot.ports.positions import PositionStore
+from bot.ports.retention import RetentionStore
+from bot.ports.rewards import RewardStore
+from bot.ports.shares import ShareStore
 from bot.ports.snipes import SnipeStore
 from bot.ports.standing import StandingStore
 from bot.ports.stories import StoryStore
 from bot.ports.tokens import TokenStore
 from bot.ports.tracking import TrackingStore
+from bot.ports.traders import TraderStore
 from bot.ports.users import UserStore
+from bot.ports.wallet_records import WalletRecordStore
 from bot.ports.wallets import WalletStore
 from bot.ports.withdrawals import WithdrawalStore
 from bot.trading.trading_state import Cause, Halt
@@ -90,16 +100,26 @@ class Store(
     BookStore,
     SnipeStore,
     OutboxStore,
+    RetentionStore,
     AlertStore,
     ChatMessageStore,
     InboxStore,
     LeavingStore,
     TrackingStore,
+    WalletRecordStore,
+    TraderStore,
+    CommunityStore,
+    RewardStore,
+    AutoTradingStore,
+    ShareStore,
     StandingStore,
+    CopyStore,
     TokenStore,
     OverviewStore,
     StoryStore,
     FlattenStore,
+    ConfigStore,
+    MeasureStore,
     ProgramStore,
     Protocol,
 ):

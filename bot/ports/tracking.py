@@ -37,7 +37,9 @@ class WalletSignal:
 
     The price is `quote_lamports` per `token_raw`: what went into or out of the curve or pool, without fees, per raw units;
     Raydium's own fee, of a quarter of a percent, is in it. Kept as the two integers, so that nothing is rounded. Several
-    swaps of one side in one transaction are one signal.
+    swaps of one side in one transaction are one signal, and `instruction` is the place of this one among the wallet's signals of
+    the transaction. `held_before_raw` is what the wallet held of the token before it, None where the record does not say it.
+    `seen_at_ms` is when the bot recorded it, 0 before that. `both_sides` says that the wallet bought and sold the token in it.
     """
 
     address: str
@@ -48,6 +50,10 @@ class WalletSignal:
     slot: int
     block_time_s: int
     signature: str
+    instruction: int = 0
+    held_before_raw: int | None = None
+    seen_at_ms: int = 0
+    both_sides: bool = False
 
 
 class TrackingStore(Protocol):

@@ -207,7 +207,7 @@ class Vault(SecondFactor, Protocol):
         """The same for the address to which the wallet is swept once it is frozen; raises as `allow`."""
 
     async def sign_sweep(self, wallet: Wallet, key: SealedKey, asked: Sweeping) -> bytes:
-        """Sign a transfer of SOL from a frozen wallet to a safe address whose time has come, once for each intent. No code.
+        """Sign a transfer of SOL or of a token from a frozen wallet to a safe address that counts, once for each intent. No code.
 
         Raises KeyUnavailable, CodeRefused, and SigningRefused for a wallet that is not frozen, and any other message or address.
         """
@@ -227,7 +227,13 @@ class Vault(SecondFactor, Protocol):
         """
 
     async def page_code(self, user_id: str, unlock: SealedNote) -> str:
-        """The code that opens a page, for some minutes after it was made; raises KeyUnavailable, and SigningRefused later."""
+        """The code that opens a page, for some minutes after it was made; raises KeyUnavailable.
+
+        Raises SigningRefused later, for a frozen wallet, and behind `take_back_exports`.
+        """
 
     async def take_back_exports(self, user_id: str) -> None:
-        """No demand of this user counts that was made until now, whoever brings its note; raises KeyUnavailable."""
+        """No demand of this user counts that was made until now, whoever brings its note, and no code of a page is said.
+
+        Raises KeyUnavailable.
+        """

@@ -1,4 +1,4 @@
-"""`python -m bot.recorder pack FOLDER` and `csv SOURCE TARGET`: what needs polars, outside of the bot's process."""
+"""`python -m bot.recorder pack FOLDER`, `csv SOURCE TARGET`, `past FOLDER MS`: what needs polars, not in the bot's process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-USAGE = "usage: python -m bot.recorder pack FOLDER | csv SOURCE TARGET"
+USAGE = "usage: python -m bot.recorder pack FOLDER | csv SOURCE TARGET | past FOLDER MS"
 NICE = 10  # whoever trades on this machine comes first
 
 
@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
     import polars as pl
 
     from bot.recorder.packing import export, pack
+    from bot.recorder.past import past_bytes
 
     try:
         match arguments:
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
                 pack(Path(folder))
             case ["csv", source, target]:
                 print(export(Path(source), Path(target)))
+            case ["past", folder, before_ms]:
+                sys.stdout.buffer.write(past_bytes(Path(folder), int(before_ms)))
             case _:
                 print(USAGE, file=sys.stderr)
                 return 2

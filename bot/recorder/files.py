@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import structlog
 import trio
 
 from bot.errors import RecordingUnavailable
-from bot.ports import RecordingState, Seen
+from bot.ports import PastMarket, RecordingState, Seen
 from bot.recorder.layout import Layout
 from bot.recorder.retention import drop_old
 from bot.recorder.segments import Segments
@@ -21,6 +22,9 @@ from bot.recorder.segments import Segments
 log = structlog.get_logger()
 
 PACK_WITHIN_S = 120.0
+PAST_WITHIN_S = 120.0
+
+_PAST = msgspec.msgpack.Decoder(PastMarket)
 
 T = TypeVar("T")
 
@@ -73,18 +77,29 @@ class FileRecording:
         except RecordingUnavailable as error:
             log.warning("recording_not_closed", reason=str(error))
 
+    async def past(self, before_ms: int) -> PastMarket:
+        told = await self._asked("past", str(before_ms), within_s=PAST_WITHIN_S)
+        try:
+            return await trio.to_thread.run_sync(_PAST.decode, told)
+        except msgspec.DecodeError as error:
+            raise RecordingUnavailable(f"the past in {self.folder} cannot be read: {error}") from error
+
     async def _pack(self) -> None:
-        argv = [sys.executable, "-m", "bot.recorder", "pack", str(self.folder)]
-        with trio.move_on_after(PACK_WITHIN_S) as scope:
+        await self._asked("pack", within_s=PACK_WITHIN_S)
+
+    async def _asked(self, verb: str, *words: str, within_s: float) -> bytes:
+        """What a process with the library of Parquet answers; raises RecordingUnavailable."""
+        argv = [sys.executable, "-m", "bot.recorder", verb, str(self.folder), *words]
+        with trio.move_on_after(within_s):
             try:
-                done = await trio.run_process(argv, capture_stderr=True, check=False)
+                done = await trio.run_process(argv, capture_stdout=True, capture_stderr=True, check=False)
             except OSError as error:
-                raise RecordingUnavailable(f"the packing of {self.folder} cannot be started: {error}") from error
+                raise RecordingUnavailable(f"the {verb} of {self.folder} cannot be started: {error}") from error
             if done.returncode:
                 last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-                raise RecordingUnavailable(f"{self.folder} cannot be packed: {last[0][:200]}")
-        if scope.cancelled_caught:
-            raise RecordingUnavailable(f"{self.folder} was not packed within {PACK_WITHIN_S:.0f} s")
+                raise RecordingUnavailable(f"the {verb} of {self.folder} failed: {last[0][:200]}")
+            return bytes(done.stdout)
+        raise RecordingUnavailable(f"the {verb} of {self.folder} took longer than {within_s:.0f} s")
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from bot.ports import RecordingState, Seen
+from bot.execution.past_market import PAST_MS, ROWS_MAX, past_of
+from bot.ports import PastMarket, RecordingState, Seen, Snapshot
 from bot.recorder.rows import lines
 
 
@@ -27,3 +28,11 @@ class MemoryRecording:
     async def tidy(self, now_ms: int) -> RecordingState:  # noqa: ARG002 - the port's signature
         await trio.lowlevel.checkpoint()
         return RecordingState(len(lines(self.seen)), self._oldest_ms)
+
+    async def past(self, before_ms: int) -> PastMarket:
+        lately = [
+            one
+            for one in self.seen
+            if not isinstance(one, Snapshot) and before_ms - PAST_MS <= one.seen_at_ms < before_ms
+        ]
+        return await past_of(lately[-ROWS_MAX:], before_ms)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from bot.ports import Seen, Snapshot
-from bot.trading.launch import CurveTrade
+from bot.trading.curve import Curve
+from bot.trading.launch import CurveTrade, LaunchpadEvent, TokenLaunch
 from bot.trading.pool import Pool
 from bot.trading.units import LAMPORTS_PER_SOL, TOKEN_DECIMALS
 from bot.trading.venue import OwnVenue
@@ -84,6 +86,31 @@ def _row(seen: Seen) -> Row:
     told = seen.source, seen.slot, seen.signature
     about = _one_line(seen.name), _one_line(seen.symbol), _one_line(seen.uri)
     return (seen.mint, seen.seen_at_ms, *creation, *priced, *told, *exact, *about)
+
+
+def event_of(row: Mapping[str, Any]) -> LaunchpadEvent | None:
+    """The launch or trade of a curve that a row was written of; None for any other row, and one that lacks what it needs."""
+    needed = (row.get(name) for name in ("mint", "ts_ms", "trader", "v_sol", "v_tok", "slot", "signature"))
+    if row.get("venue") != CURVE or any(value is None for value in needed):
+        return None
+    real_raw, side = row.get("real_tok") or 0, row.get("side")
+    curve = Curve(
+        virtual_token_raw=round(row["v_tok"] * 10**TOKEN_DECIMALS),
+        virtual_quote_lamports=round(row["v_sol"] * LAMPORTS_PER_SOL),
+        real_token_raw=real_raw,
+        real_quote_lamports=row.get("real_sol") or 0,
+        complete=real_raw == 0,
+        creator=row["trader"] if side == "create" else "",
+        slot=row["slot"],
+    )
+    seen = row["signature"], row["slot"], row["ts_ms"]
+    if side == "create":
+        about = row.get("name") or "", row.get("symbol") or "", row.get("uri") or ""
+        return TokenLaunch(row["mint"], *about, row["trader"], "", curve, *seen, row.get("source") or STREAM)
+    if side not in ("buy", "sell"):
+        return None
+    moved = row.get("tokens_raw") or 0, row.get("sol_lamports") or 0
+    return CurveTrade(row["mint"], row["trader"], side == "buy", *moved, curve, *seen)
 
 
 def _reserves(venue: OwnVenue) -> tuple[tuple[str, str], tuple[object, object, object, object]]:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bot.errors import StartupError
 from bot.settings.addresses import address_faults
 from bot.settings.environment import KNOWN_NAMES, KnownName, read_environment, without_effect
+from bot.settings.operations import Alerts, Backup, Resources, Web
 from bot.settings.places import fault_lines, lines_of, locate, place_of, toml_place
 from bot.settings.providers import BlockEngine, Helius, Jupiter, Rpc, RpcEndpoint, Streams, Tracking, Usd
 from bot.settings.rpc_endpoints import endpoint_count, endpoint_faults
@@ -41,6 +42,8 @@ from bot.settings.sections import (
 
 __all__ = [
     "KNOWN_NAMES",
+    "Alerts",
+    "Backup",
     "BlockEngine",
     "Database",
     "Demo",
@@ -54,6 +57,7 @@ __all__ = [
     "Paper",
     "PriceHistory",
     "Recorder",
+    "Resources",
     "Roles",
     "Rpc",
     "RpcEndpoint",
@@ -65,6 +69,7 @@ __all__ = [
     "Usd",
     "Vault",
     "Wallets",
+    "Web",
     "basis_points",
     "endpoint_faults",
     "lamports",

@@ -38,6 +38,10 @@ def split(value: object) -> object:
 TelegramId = Annotated[int, Field(gt=0, lt=2**53)]
 TelegramIds = Annotated[tuple[TelegramId, ...], BeforeValidator(split), Field(max_length=10_000)]
 
+# Addresses of tokens, each in base58; the environment gives them with commas between.
+Mint = Annotated[str, Field(pattern=r"^[1-9A-HJ-NP-Za-km-z]{32,44}$")]
+Mints = Annotated[tuple[Mint, ...], BeforeValidator(split), Field(max_length=1_000)]
+
 
 def _among_credentials(value: Path, info: ValidationInfo) -> Path:
     """A bare name is that of a credential where systemd hands some over, `CREDENTIALS_DIRECTORY` of systemd.exec(5)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,8 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from bot.settings.operations import Alerts, Backup, Resources, Web
 from bot.settings.providers import Birdeye, BlockEngine, Dexscreener, Helius, Jupiter, Rpc, Streams, Tracking, Usd
-from bot.settings.section import Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
+from bot.settings.section import Mints, Percent, SecretFile, Section, Slippage, Sol, SolOrNone, TelegramIds
 from bot.settings.social import Coingecko, Discord, Lunarcrush, Reddit, Twitter
 
 TELEGRAM_PORTS = {443, 80, 88, 8443}  # of webhooks
@@ -45,8 +45,9 @@ class Vault(Section):
     `vault.sock` in the data directory.
 
     `max_day_sol` bounds what one wallet's buys spend with their fees, counted without what its sales bring back;
-    `max_day_costs_sol` the fees and tips of its sales. What one order may take follows from [trading]. `tip_accounts` are
-    the block engines' own, to which alone SOL is sent beside withdrawals; left out, they are the eight of Jito on mainnet.
+    `max_day_costs_sol` the fees and tips of its sales, and apart from these the fees of its sweeps. What one order may take
+    follows from [trading]. `tip_accounts` are the block engines' own, to which alone SOL is sent beside withdrawals; left
+    out, they are the eight of Jito on mainnet.
 
     An address that a user allows for his withdrawals counts `address_delay_s` later, and a key that he wants to have is
     handed out `export_delay_s` later; an hour at least outside profile local, both.
@@ -70,6 +71,8 @@ class Trading(Section):
     A token account that was empty for `close_emptied_after_s` is closed, so that its rent comes back, unless
     `close_emptied_accounts` is off.
     With `adapt_to_results` a sniper whose closed positions lost spends less of its user's amount, a quarter at least.
+    Nobody buys a mint of the `blacklist`, and no sniper below `snipe_min_confidence_percent`, or `snipe_min_momentum` of 100,
+    whatever its user asks for; 0 asks for nothing.
     `flatten_at_loss_percent` of a user's limit of a day's loss, lost in a day, sells everything of his, whatever he set.
     """
 
@@ -82,6 +85,9 @@ class Trading(Section):
     always_check_tokens: bool = False
     min_curve_sol: SolOrNone = Decimal(0)
     flatten_at_loss_percent: Annotated[Percent, Field(ge=100, le=10_000)] | None = None
+    blacklist: Mints = ()
+    snipe_min_confidence_percent: Decimal = Field(default=Decimal(0), ge=0, le=100, decimal_places=2)
+    snipe_min_momentum: int = Field(default=0, ge=0, le=100)
     priority_fee_lamports: int = Field(default=50_000, ge=0, le=10_000_000)
     max_priority_fee_lamports: int = Field(default=5_000_000, ge=0, le=1_000_000_000)
     max_tip_lamports: int = Field(default=5_000_000, ge=1_000, le=1_000_000_000)
@@ -233,12 +239,11 @@ class Paper(Section):
 class Live(Section):
     """What an operator says before real money moves; `bot run --profile live` holds it against its gates.
 
-    `allowed_telegram_ids` may enter mode live; everybody else stays on paper. `restore_drill_on` is the day of the last
-    restore drill. `confirm` is the sentence that the gate `confirmation` names. See runbooks/going-live.md.
+    `allowed_telegram_ids` may enter mode live; everybody else stays on paper. `confirm` is the sentence that the
+    gate `confirmation` names. See runbooks/going-live.md.
     """
 
     allowed_telegram_ids: tuple[int, ...] = Field(default=(), max_length=1_000)
-    restore_drill_on: date | None = None
     confirm: str = Field(default="", max_length=100)
 
 
@@ -255,7 +260,15 @@ class Demo(Section):
 
 
 class Logs(Section):
+    """What is logged, and for how long it is kept beside the journal, or `bot.log` without one.
+
+    With `streams` there is a file a day below `logs` in the data directory for trades (kept 90 days), signals (30), errors (30)
+    and everything else (14). No stream grows beyond `stream_max_mb`: its oldest files go first.
+    """
+
     level: Literal["debug", "info", "warning", "error"] = "info"
+    streams: bool = True
+    stream_max_mb: int = Field(default=500, ge=10, le=100_000)
 
 
 class Recorder(Section):
@@ -321,4 +334,8 @@ class Settings(Section):
     model: Model = Model()
     price_history: PriceHistory = PriceHistory()
     usd: Usd = Usd()
+    web: Web = Web()
+    alerts: Alerts = Alerts()
+    resources: Resources = Resources()
+    backup: Backup = Backup()
     logs: Logs = Logs()

@@ -87,7 +87,8 @@ group by intents.reason
 order by count(*) desc, intents.reason collate "C"
 limit $4
 """
-# All of it, and two of its four parts; a buy has a result of zero. What is left is tokens that left without an order.
+# All of it, and three of its four parts; a buy has a result of zero. What is left is tokens that left without an order. What
+# was swept to a safe address stands beside it.
 SELECT_RESULT = """
 select
     (
@@ -113,7 +114,15 @@ select
     (
         select coalesce(-sum(closing_costs.lamports), 0) from closing_costs
         where closing_costs.user_id = $1 and closing_costs.mode = $2 and closing_costs.at >= $3
-    ) as closings_lamports
+    ) as closings_lamports,
+    (
+        select coalesce(sum(adjustments.before_cost_lamports - adjustments.after_cost_lamports), 0)
+        from adjustments
+        inner join positions on adjustments.position_id = positions.id
+        where
+            positions.user_id = $1 and positions.mode = $2 and adjustments.adjusted_at >= $3
+            and adjustments.sweep_id is not null
+    ) as swept_lamports
 """
 # The earliest of equal results is shown. One whose only buy was taken back by the network has neither won nor lost.
 SELECT_CLOSED = """
@@ -132,6 +141,13 @@ from positions
 where
     positions.user_id = $1 and positions.mode = $2 and positions.state = 'closed'
     and exists (select 1 from trades where trades.position_id = positions.id)
+    -- One of which all was swept to its user's safe address, and nothing sold, has neither won nor lost.
+    and (
+        positions.realized_lamports <> 0
+        or not exists (
+            select 1 from adjustments where adjustments.position_id = positions.id and adjustments.sweep_id is not null
+        )
+    )
 group by positions.context
 """
 SELECT_LEDGER_SUMS = """
@@ -215,7 +231,13 @@ async def _result_sums(
         whole = await connection.fetchrow(SELECT_RESULT, user_id, mode, since_ms)
     parts = {name: int(whole[name]) for name in ("sold_lamports", "untraded_lamports", "closings_lamports")}
     moved_lamports = int(whole["realized_lamports"]) - sum(parts.values())
-    return ResultSums(tuple(ReasonSums(**row) for row in reasons), moved_lamports=moved_lamports, **parts)
+    swept_lamports = int(whole["swept_lamports"])
+    return ResultSums(
+        tuple(ReasonSums(**row) for row in reasons),
+        moved_lamports=moved_lamports,
+        swept_lamports=swept_lamports,
+        **parts,
+    )
 
 
 async def _booked(

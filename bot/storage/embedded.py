@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from bot.storage.cluster import Cluster, as_server_user, exit_text, last_words, 
 
 log = structlog.get_logger()
 
-_READY_WITHIN_S = 120  # crash recovery may replay a lot of log
+READY_WITHIN_S = 120  # crash recovery may replay a lot of log
 _READY_POLL_S = 0.01
 _LOG_MAX_BYTES = 1 << 20
 # Fast shutdown, then immediate, then by force. The last two lose nothing: every commit is in the log on disk, and the next
@@ -78,17 +78,15 @@ class EmbeddedPostgres:
         await trio.lowlevel.checkpoint()
         return f"PostgreSQL {exit_text(self._process)}; its log ends: {last_words(self._cluster.log)}"
 
-    async def wait_ready(self) -> None:
+    async def wait_ready(self, within_s: float) -> None:
         """Return when the server accepts connections, which line 8 of its pid file tells; StartupError when it does not."""
-        with trio.move_on_after(_READY_WITHIN_S):
+        with trio.move_on_after(within_s):
             while self._process.poll() is None:
                 if self._says_ready():
                     return
                 await trio.sleep(_READY_POLL_S)
             raise StartupError(f"the database in {self._cluster.root} does not start: {await self.died()}")
-        raise StartupError(
-            f"the database in {self._cluster.root} was not ready within {_READY_WITHIN_S} s; see its log"
-        )
+        raise StartupError(f"the database in {self._cluster.root} was not ready within {within_s:g} s; see its log")
 
     def _says_ready(self) -> bool:
         try:
@@ -128,7 +126,9 @@ class EmbeddedPostgres:
 
 
 @asynccontextmanager
-async def embedded_postgres(root: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[EmbeddedPostgres]:
+async def embedded_postgres(
+    root: Path, settings: Mapping[str, str] | None = None, *, ready_within_s: float = READY_WITHIN_S
+) -> AsyncIterator[EmbeddedPostgres]:
     """Serve the database in `root` (made when it is missing) for as long as the block runs.
 
     `settings` are added to the server's own, by PostgreSQL's names. Raises StartupError with one line for whatever an
@@ -141,7 +141,7 @@ async def embedded_postgres(root: Path, settings: Mapping[str, str] | None = Non
         address = cluster.address()
         server = EmbeddedPostgres(cluster, address, _spawn(cluster, {**_SETTINGS, **(settings or {})}))
         try:
-            await server.wait_ready()
+            await server.wait_ready(ready_within_s)
             yield server
         finally:
             with trio.move_on_after(STOP_WITHIN_S, shield=True):
@@ -157,15 +157,19 @@ def _spawn(cluster: Cluster, settings: Mapping[str, str]) -> subprocess.Popen[by
     serve = [str(cluster.programs.folder / "postgres"), "-D", str(cluster.data)]
     for name, value in {"unix_socket_directories": str(cluster.socket_dir), **settings}.items():
         serve += ["-c", f"{name}={value}"]
-    shim = [sys.executable, "-I", "-S", "-c", _EXEC_SHIM, str(os.getpid())]
     with _open_log(cluster.log) as log:
         return subprocess.Popen(
-            [*shim, *as_server_user(serve)],
+            ending_with_us(as_server_user(serve)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+
+def ending_with_us(argv: Sequence[str]) -> list[str]:
+    """A command line that runs another one, which gets SIGINT when this process dies, in whatever way that comes."""
+    return [sys.executable, "-I", "-S", "-c", _EXEC_SHIM, str(os.getpid()), *argv]
 
 
 def _open_log(path: Path) -> BinaryIO:

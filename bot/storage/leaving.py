@@ -9,6 +9,7 @@ from bot.storage.database import Repository
 from bot.storage.leaving_rules import ACCOUNT_CLOSED, READER_LEFT, handle_of_closed, refuse_leaving
 from bot.storage.rules import no_user
 from bot.storage.users import LOCK_USER
+from bot.trading.trader import unnamed
 
 SELECT_LEFT_OVER = """
 select
@@ -18,10 +19,17 @@ select
         select 1 from intents
         where user_id = $1 and state in ('planned', 'signed', 'sent', 'unknown')
     ) as has_orders,
-    exists(select 1 from standing_orders where user_id = $1 and state = 'open') as has_standing_orders
+    exists(select 1 from standing_orders where user_id = $1 and state = 'open') as has_standing_orders,
+    exists(select 1 from copy_rules where user_id = $1 and state <> 'stopped') as copies
 """
 UPDATE_LEAVER = "update users set handle = $2, telegram_id = null, closed_at = $3 where id = $1"
 DELETE_FOLLOWED = "delete from tracked_wallets where user_id = $1"
+DELETE_RATINGS = "delete from token_ratings where user_id = $1"
+DELETE_PROFILE = "delete from traders where user_id = $1"
+SELECT_LIKENESSES = "select likeness from trader_handles where user_id = $1"
+UNNAME_HANDLE = "update trader_handles set likeness = $2, handle = null, user_id = null where likeness = $1"
+DELETE_AUTO_PLAN = "delete from auto_plans where user_id = $1"
+DELETE_AUTO_DECISIONS = "delete from auto_decisions where user_id = $1"
 DELETE_ALERT_LEVELS = "delete from alert_levels where user_id = $1"
 DELETE_CHAT_MESSAGES = "delete from chat_messages where user_id = $1"
 DELETE_ADDRESSES = "delete from allowed_addresses where user_id = $1"
@@ -46,6 +54,12 @@ async def _close_account(connection: asyncpg.Connection, user_id: str, now_ms: i
     refuse_leaving(user_id, **await connection.fetchrow(SELECT_LEFT_OVER, user_id))
     await connection.execute(UPDATE_LEAVER, user_id, handle_of_closed(user_id), now_ms)
     await connection.execute(DELETE_FOLLOWED, user_id)
+    await connection.execute(DELETE_PROFILE, user_id)
+    alike = [row["likeness"] for row in await connection.fetch(SELECT_LIKENESSES, user_id)]
+    await connection.executemany(UNNAME_HANDLE, [(one, unnamed(one)) for one in alike])
+    await connection.execute(DELETE_RATINGS, user_id)
+    await connection.execute(DELETE_AUTO_PLAN, user_id)
+    await connection.execute(DELETE_AUTO_DECISIONS, user_id)
     await connection.execute(DELETE_ALERT_LEVELS, user_id)
     await connection.execute(DELETE_CHAT_MESSAGES, user_id)
     await connection.execute(DELETE_ADDRESSES, user_id)

@@ -16,6 +16,7 @@ from bot.trading.ledger import (
     legs_of_brought,
     legs_of_closing,
     legs_of_lost,
+    legs_of_moved,
     legs_of_outside,
     legs_of_sold_outside,
     reversing,
@@ -80,11 +81,18 @@ def closing_entry(intent: Intent, landed: LandedTransaction, locked_lamports: Ma
 
 
 def adjustment_entry(
-    before: Position, after: Position, evidence: str, cost_lamports: int, by: WalletMove | None
+    before: Position,
+    after: Position,
+    evidence: str,
+    cost_lamports: int,
+    by: WalletMove | None,
+    *,
+    is_swept: bool = False,
 ) -> Entry | None:
     """The entry of a quantity that was put right; None where neither SOL nor anything of any cost moved.
 
-    `cost_lamports` is what the ledger says that the tokens had cost before, `by` the transaction that moved them.
+    `cost_lamports` is what the ledger says that the tokens had cost before, `by` the transaction that moved them, where it was
+    no sweep of ours.
     """
     missing_raw = max(0, before.token_raw - after.token_raw)
     proceeds_lamports = proceeds_of(before, after, by)
@@ -93,8 +101,9 @@ def adjustment_entry(
             proceeds_lamports, cost_lamports, held_raw=before.token_raw, missing_raw=missing_raw
         )
     else:
-        lost = legs_of_lost(cost_lamports, held_raw=before.token_raw, missing_raw=missing_raw) if missing_raw else ()
-        legs = (*legs_of_outside(0 if by is None else by.lamports), *lost)
+        gone = legs_of_moved if is_swept else legs_of_lost
+        left = gone(cost_lamports, held_raw=before.token_raw, missing_raw=missing_raw) if missing_raw else ()
+        legs = (*legs_of_outside(0 if by is None else by.lamports), *left)
     if not legs:
         return None
     return Entry(

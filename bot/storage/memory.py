@@ -19,15 +19,22 @@ from bot.storage.memory_alerts import MemoryAlerts
 from bot.storage.memory_books import MemoryBooks
 from bot.storage.memory_chat_messages import MemoryChatMessages
 from bot.storage.memory_closings import MemoryClosings
+from bot.storage.memory_config import MemoryConfigs
+from bot.storage.memory_copies import MemoryCopies
 from bot.storage.memory_finality import MemoryFinality
 from bot.storage.memory_flattens import MemoryFlattens
+from bot.storage.memory_followed import MemoryFollowed
 from bot.storage.memory_inbox import MemoryInbox
 from bot.storage.memory_key_exports import MemoryKeyExports
 from bot.storage.memory_leaving import MemoryLeaving
 from bot.storage.memory_ledger import MemoryLedger
+from bot.storage.memory_measures import MemoryMeasures
 from bot.storage.memory_notes import MemoryNotes
 from bot.storage.memory_outbox import MemoryOutbox
 from bot.storage.memory_overview import MemoryOverview
+from bot.storage.memory_people import MemoryPeople
+from bot.storage.memory_program import MemoryProgram
+from bot.storage.memory_retention import MemoryRetention
 from bot.storage.memory_snipes import MemorySnipes
 from bot.storage.memory_standing import MemoryStandings
 from bot.storage.memory_stories import MemoryStories
@@ -38,21 +45,11 @@ from bot.storage.memory_wallets import MemoryStrategyWallets
 from bot.storage.memory_withdrawals import MemoryWithdrawals
 from bot.storage.position_rules import Adjusted, check_evidence, position_adjusted, position_noted
 from bot.storage.rules import (
-    CLUSTER_BOUND,
-    HALT_LATCHED,
-    HALT_REARMED,
-    PAUSE_CLEARED,
-    PAUSE_SET,
-    PROGRAM,
-    cause_facts,
-    cause_of_facts,
     check_owner,
-    halt_facts,
     in_mode,
     is_failed_trade,
     no_position,
     no_wallet_in,
-    other_cluster,
     storable,
 )
 from bot.storage.settings_rules import check_settings
@@ -60,7 +57,6 @@ from bot.trading.breaker import UserDay
 from bot.trading.intent import Mode, Side
 from bot.trading.limits import UserSettings
 from bot.trading.position import Position, PositionState
-from bot.trading.trading_state import GLOBAL, Cause, Halt
 
 
 class MemoryUsers(MemoryTables):
@@ -254,6 +250,7 @@ class MemoryPositions(MemoryTables):
         now_ms: int,
         message: OutboxMessage,
         by: WalletMove | None = None,
+        sweep_id: str | None = None,
     ) -> Position:
         """Of the adjustment row, which people read in SQL, the twin keeps what others are made of."""
         await trio.lowlevel.checkpoint()
@@ -261,7 +258,7 @@ class MemoryPositions(MemoryTables):
         before = self._positions.get(position_id)
         if before is None:
             raise no_position(position_id)
-        after = position_adjusted(before, chain_token_raw, now_ms, by)
+        after = position_adjusted(before, chain_token_raw, now_ms, by, is_swept=sweep_id is not None)
         if after == before or (by is not None and self._ours(before.wallet_id, [by.signature])):
             return before
         self._put_message(message)
@@ -273,97 +270,14 @@ class MemoryPositions(MemoryTables):
             proceeds_of(before, after, by),
         )
         signature = None if by is None else by.signature
-        self._adjustments.append(MemoryAdjustment(position_id, before.wallet_id, taken, signature, now_ms))
-        entry = adjustment_entry(before, after, storable(evidence), self._tokens_at_cost(position_id), by)
+        self._adjustments.append(
+            MemoryAdjustment(position_id, before.wallet_id, taken, signature, now_ms, sweep_id=sweep_id)
+        )
+        cost_lamports = self._tokens_at_cost(position_id)
+        entry = adjustment_entry(before, after, storable(evidence), cost_lamports, by, is_swept=sweep_id is not None)
         if entry is not None:
             self.ledger.append(entry)
         return after
-
-
-class MemoryProgram(MemoryTables):
-    """What belongs to the program as a whole: its cluster, pause causes, halt latch and audit."""
-
-    async def genesis_hash(self) -> str | None:
-        await trio.lowlevel.checkpoint()
-        return self._genesis_hash
-
-    async def bind_genesis(self, genesis_hash: str) -> None:
-        await trio.lowlevel.checkpoint()
-        if self._genesis_hash is not None and self._genesis_hash != genesis_hash:
-            raise other_cluster(self._genesis_hash, genesis_hash)
-        if self._genesis_hash is None:
-            self._put_audit(PROGRAM, CLUSTER_BOUND, {"genesis_hash": genesis_hash}, None)
-        self._genesis_hash = genesis_hash
-
-    async def causes(self) -> list[Cause]:
-        """In the order they came."""
-        await trio.lowlevel.checkpoint()
-        return list(self._causes.values())
-
-    async def set_since(self, since_ms: int) -> list[Cause]:
-        await trio.lowlevel.checkpoint()
-        entries = [one for one in self.audited if one.action == PAUSE_SET and one.at_ms > since_ms]
-        causes = [cause_of_facts(one.detail, one.at_ms) for one in sorted(entries, key=lambda one: one.at_ms)]
-        return [cause for cause in causes if cause.scope == GLOBAL]
-
-    async def save_cause(self, cause: Cause) -> None:
-        """A cause that is there keeps its first time and text."""
-        await trio.lowlevel.checkpoint()
-        if (cause.name, cause.scope) not in self._causes:
-            self._causes[(cause.name, cause.scope)] = replace(cause, why=storable(cause.why))
-            self._put_audit(cause.by, PAUSE_SET, cause_facts(cause), cause.since_ms)
-
-    async def ended_since(self, since_ms: int) -> list[tuple[Cause, str, int]]:
-        await trio.lowlevel.checkpoint()
-        entries = [one for one in self.audited if one.action == PAUSE_CLEARED and one.at_ms > since_ms]
-        ended = [(cause_of_facts(one.detail, one.at_ms), one.by, one.at_ms) for one in entries]
-        return [one for one in sorted(ended, key=lambda one: one[2]) if one[0].scope != GLOBAL]
-
-    async def clear_cause(self, name: str, scope: str, by: str, now_ms: int | None = None) -> None:
-        """Clearing a cause that is not there changes nothing."""
-        await trio.lowlevel.checkpoint()
-        gone = self._causes.pop((name, scope), None)
-        if gone is not None:
-            self._put_audit(by, PAUSE_CLEARED, cause_facts(gone), now_ms)
-
-    async def halt(self) -> Halt | None:
-        await trio.lowlevel.checkpoint()
-        return self._halt
-
-    async def latch_halt(self, halt: Halt) -> bool:
-        await trio.lowlevel.checkpoint()
-        if self._halt is not None:
-            return False
-        self._halt = replace(halt, why=storable(halt.why))
-        self._put_audit(halt.by, HALT_LATCHED, halt_facts(halt), halt.since_ms)
-        return True
-
-    async def halt_ended(self, halt: Halt) -> bool:
-        await trio.lowlevel.checkpoint()
-        key = (halt.cause, halt.since_ms, halt.by)
-        return any(
-            at_ms >= halt.since_ms or (ended.cause, ended.since_ms, ended.by) == key
-            for ended, at_ms in self._ended_halts
-        )
-
-    async def rearm(self, by: str, now_ms: int) -> bool:
-        await trio.lowlevel.checkpoint()
-        gone, self._halt = self._halt, None
-        if gone is not None:
-            self._ended_halts.append((gone, now_ms))
-            self._put_audit(by, HALT_REARMED, halt_facts(gone), now_ms)
-        return gone is not None
-
-    async def audit(self, by: str, action: str, detail: dict[str, object], now_ms: int) -> None:
-        """Raises TypeError or ValueError for a detail that JSON cannot say."""
-        await trio.lowlevel.checkpoint()
-        self._put_audit(by, action, detail, now_ms)
-
-    async def ping(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def take_a_write(self) -> None:
-        await trio.lowlevel.checkpoint()
 
 
 class MemoryStore(
@@ -379,16 +293,22 @@ class MemoryStore(
     MemoryBooks,
     MemorySnipes,
     MemoryOutbox,
+    MemoryRetention,
     MemoryAlerts,
     MemoryChatMessages,
     MemoryInbox,
     MemoryLeaving,
     MemoryTracking,
+    MemoryFollowed,
+    MemoryPeople,
     MemoryStandings,
+    MemoryCopies,
     MemoryTokens,
     MemoryOverview,
     MemoryStories,
     MemoryFlattens,
+    MemoryConfigs,
+    MemoryMeasures,
     MemoryProgram,
 ):
     """All of storage in memory."""

@@ -69,25 +69,27 @@ class MemoryBooks(MemoryTables):
         reasons.sort(key=lambda one: (-one.sales, one.reason))
         beside = self._beside({row.intent.id: row.fill.signature for row in trades})
         ended = [row for row in self._ended(user_id, mode) if self._closed_at_ms[row.id] >= since_ms]
+        adjusted = [
+            row
+            for row in self._adjustments
+            if row.at_ms >= since_ms and _is_of(self._positions[row.position_id], user_id, mode)
+        ]
         return ResultSums(
             by_reason=tuple(reasons[:limit]),
             sold_lamports=sum(row.realized_lamports for row in trades),
             untraded_lamports=-sum(beside.values())
             - sum(self._paid(row) for row in ended if row.state in FAILED_TRADES),
             closings_lamports=-sum(self._paid(row) for row in ended if row.state not in FAILED_TRADES),
-            moved_lamports=sum(
-                row.lamports
-                for row in self._adjustments
-                if row.at_ms >= since_ms and _is_of(self._positions[row.position_id], user_id, mode)
-            ),
+            moved_lamports=sum(row.lamports for row in adjusted),
+            swept_lamports=sum(row.taken.cost_lamports for row in adjusted if row.sweep_id is not None),
         )
 
     async def closed_sums(self, user_id: str, mode: Mode) -> list[ClosedSums]:
         await trio.lowlevel.checkpoint()
-        traded = {row.position_id for row in self._trades.values()}
+        judged = self._judged()
         closed: dict[Context, list[Position]] = {context: [] for context in Context}
         for row in self._positions.values():
-            if _is_of(row, user_id, mode) and row.closed_at_ms is not None and row.id in traded:
+            if _is_of(row, user_id, mode) and row.closed_at_ms is not None and row.id in judged:
                 closed[row.context].append(row)
         return [_closed_sums(context, rows) for context, rows in closed.items() if rows]
 

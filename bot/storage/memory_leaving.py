@@ -8,8 +8,10 @@ import trio
 
 from bot.storage.leaving_rules import ACCOUNT_CLOSED, READER_LEFT, handle_of_closed, refuse_leaving
 from bot.storage.memory_tables import MemoryTables
+from bot.trading.copying import RuleState
 from bot.trading.position import PositionState
 from bot.trading.standing import StandingState
+from bot.trading.trader import unnamed
 
 
 class MemoryLeaving(MemoryTables):
@@ -26,10 +28,22 @@ class MemoryLeaving(MemoryTables):
             has_standing_orders=any(
                 row.user_id == user_id and row.state is StandingState.OPEN for row in self._standings.values()
             ),
+            copies=any(
+                row.user_id == user_id and row.state is not RuleState.STOPPED for row in self._copy_rules.values()
+            ),
         )
         self._users[user_id] = replace(user, handle=handle_of_closed(user_id), telegram_id=None, has_left=True)
         for key in [key for key in self._tracked if key[0] == user_id]:
             del self._tracked[key]
+        self._traders.pop(user_id, None)
+        for alike in [alike for alike, (_, owner) in self._handles.items() if owner == user_id]:
+            del self._handles[alike]
+            self._handles[unnamed(alike)] = ("", "")
+        for number in [row.number for row in self._ratings.values() if row.rating.user_id == user_id]:
+            del self._ratings[number]
+        self._auto_plans.pop(user_id, None)
+        for decision in [one for one in self._auto_decisions.values() if one.user_id == user_id]:
+            del self._auto_decisions[decision.id]
         self._alert_levels.pop(user_id, None)
         for subject in [one.subject for one in self._chat_messages.values() if one.user_id == user_id]:
             del self._chat_messages[subject]

@@ -32,12 +32,11 @@ class MemoryOverview(MemoryTables):
 
     def _mode_sums(self, mode: Mode, since_ms: int) -> ModeSums:
         held = [row for row in self._positions.values() if row.state is PositionState.OPEN and row.mode is mode]
-        # A position whose only buy was taken back by the network has neither won nor lost.
-        traded = {row.position_id for row in self._trades.values()}
+        judged = self._judged()
         closed = [
             row
             for row in self._positions.values()
-            if row.closed_at_ms is not None and row.closed_at_ms >= since_ms and row.mode is mode and row.id in traded
+            if row.closed_at_ms is not None and row.closed_at_ms >= since_ms and row.mode is mode and row.id in judged
         ]
         moving = [row for row in self._moving.values() if row.request.mode is mode]
         trades = [row for row in self._trades.values() if row.at_ms >= since_ms and row.intent.request.mode is mode]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import trio
 
-from bot.ports import SnipeRun
+from bot.ports import OutboxMessage, SnipeRun
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import (
     RUN_LEFT_BEHIND,
@@ -21,13 +21,15 @@ from bot.storage.run_rules import as_kept
 class MemorySnipes(MemoryTables):
     """Snipe runs."""
 
-    async def open_run(self, run: SnipeRun) -> bool:
+    async def open_run(self, run: SnipeRun, message: OutboxMessage | None = None) -> bool:
         await trio.lowlevel.checkpoint()
         check_run_status(run.status)
         self._user(run.user_id)
         if self._has_looked(run):
             return False
         self._put_run(as_kept(run))
+        if message is not None:
+            self._put_message(message)
         return True
 
     async def end_run(self, run: SnipeRun) -> None:

@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from bot.errors import Conflict
 from bot.ports import (
     AllowedAddress,
+    AutoDecision,
     ChatMessage,
+    ConfigVersion,
+    HourMeasure,
     KeyExport,
     LedgerCheck,
     OutboxMessage,
     PastPrice,
+    Remark,
     SealedKey,
     SealedNote,
     SnipeRun,
@@ -30,14 +34,19 @@ from bot.storage.position_rules import Adjusted
 from bot.storage.position_table import PositionTable
 from bot.storage.reversal_rules import Moved
 from bot.storage.rules import FAILED_TRADES, decode_payload, encode_payload, no_user, storable
+from bot.storage.share_rules import ShareRow
 from bot.trading.alerting import AlertLevel
+from bot.trading.copying import Copy, CopyRule
 from bot.trading.fill import Fill
 from bot.trading.flatten import FlattenRow
 from bot.trading.intent import TRADES, Attempt, Intent, IntentState, Mode, TradeRequest
 from bot.trading.ledger import Account, Entry, EntryKind
 from bot.trading.limits import UserSettings
+from bot.trading.opportunity import AutoPlan
 from bot.trading.position import Position
+from bot.trading.rewards import Award
 from bot.trading.standing import StandingOrder
+from bot.trading.trader import Trader
 from bot.trading.trading_state import Cause, Halt
 
 
@@ -71,7 +80,7 @@ class MemoryReversal:
 
 @dataclass(frozen=True, slots=True)
 class MemoryAdjustment:
-    """A quantity that was put right, by which transaction where one is known; `undone` when that was ours after all."""
+    """A quantity that was put right, by which transaction or sweep where one is known; `undone` when it was ours after all."""
 
     position_id: str
     wallet_id: str
@@ -79,11 +88,13 @@ class MemoryAdjustment:
     signature: str | None
     at_ms: int
     undone: bool = False
+    sweep_id: str | None = None
 
     @property
     def lamports(self) -> int:
         """What it made its user, negative for a loss."""
-        return 0 if self.undone else self.taken.proceeds_lamports - self.taken.cost_lamports
+        is_result = not self.undone and self.sweep_id is None
+        return self.taken.proceeds_lamports - self.taken.cost_lamports if is_result else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +140,32 @@ class MemoryTables:
         self._outbox: dict[str, OutboxMessage] = {}
         self._delivered: dict[str, int] = {}
         self._undeliverable: dict[str, str] = {}
+        self._configs: list[ConfigVersion] = []
+        self._measures: dict[tuple[int, str], HourMeasure] = {}
         self._alert_levels: dict[str, dict[str, AlertLevel]] = {}
         self._chat_messages: dict[Subject, ChatMessage] = {}
         self._inbox: dict[int, TakenCommand] = {}
         self._inbox_done: dict[int, int] = {}
         self._tracked: dict[tuple[str, str], TrackedWallet] = {}
+        self._auto_plans: dict[str, AutoPlan] = {}
+        self._auto_decisions: dict[str, AutoDecision] = {}
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
         self._tokens: dict[str, Token] = {}
+        self._traders: dict[str, Trader] = {}
+        self._handles: dict[str, tuple[str, str]] = {}  # by likeness, with whose it is; nobody's once he has left
+        self._trader_shares: dict[str, dict[int, int]] = {}  # by user, from when on
+        self._ratings: dict[int, Remark] = {}  # by number
+        self._rating_number = 0
+        self._awards: dict[str, list[Award]] = {}  # by user
+        self._shares: dict[str, ShareRow] = {}  # by the order that sold
         self._prices: dict[str, dict[int, PastPrice]] = {}  # by mint and moment
         self._standings: dict[str, StandingOrder] = {}
+        self._copy_rules: dict[str, CopyRule] = {}
+        self._copies: dict[tuple[str, str, int], Copy] = {}  # by user, signature and instruction
+        self._copies_ended: set[str] = set()
+        self._copies_due: dict[tuple[str, str, str, str], None] = {}  # keys of signals
         self._flattens: dict[tuple[str, str], FlattenRow] = {}
         self._causes: dict[tuple[str, str], Cause] = {}
         self._genesis_hash: str | None = None
@@ -177,6 +203,12 @@ class MemoryTables:
         if user_id not in self._users:
             raise no_user(user_id)
         return self._users[user_id]
+
+    def _judged(self) -> set[str]:
+        """Positions with a trade that stands; those of which all was swept and nothing sold have neither won nor lost."""
+        swept = {row.position_id for row in self._adjustments if row.sweep_id is not None}
+        traded = {row.position_id for row in self._trades.values()}
+        return {one for one in traded if one not in swept or self._positions[one].realized_lamports}
 
     def _tokens_at_cost(self, position_id: str) -> int:
         """What the market was paid for the tokens that a position still holds, in lamports."""

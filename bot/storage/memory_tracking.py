@@ -9,6 +9,7 @@ import trio
 from bot.ports import TrackedWallet, WalletCursor, WalletSignal
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.rules import check_signal, storable
+from bot.trading.copying import RuleState
 
 
 class MemoryTracking(MemoryTables):
@@ -51,6 +52,10 @@ class MemoryTracking(MemoryTables):
         if key in self._signals:
             return False
         self._signals[key] = signal
+        if any(
+            rule.leader == signal.address and rule.state is not RuleState.STOPPED for rule in self._copy_rules.values()
+        ):
+            self._copies_due[key] = None
         return True
 
     async def signals(self, address: str, limit: int) -> list[WalletSignal]:

@@ -80,7 +80,7 @@ class MemoryWithdrawals(MemoryIntents):
             intent_id,
             now_ms,
             wallet_lamports=wallet_lamports,
-            reserved_lamports=sum(row.reserved_lamports for row in moving),
+            reserved_for_others=sum(row.reserved_lamports for row in moving),
             open_positions=len(held | coming),
         )
         if isinstance(intent, Intent):

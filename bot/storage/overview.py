@@ -97,6 +97,13 @@ cross join lateral (
         state = 'closed' and closed_at >= $1 and positions.mode = asked.mode
         -- One whose only buy was taken back by the network has neither won nor lost.
         and exists (select 1 from trades where trades.position_id = positions.id)
+        -- One of which all was swept to its user's safe address, and nothing sold, has neither won nor lost.
+        and (
+            positions.realized_lamports <> 0
+            or not exists (
+                select 1 from adjustments where adjustments.position_id = positions.id and adjustments.sweep_id is not null
+            )
+        )
 ) as closed
 order by asked.place
 """

@@ -73,11 +73,14 @@ def position_noted(position: Position, peak_lamports: int, token_raw: int) -> Po
     return with_peak(position, peak_lamports)
 
 
-def position_adjusted(position: Position, chain_token_raw: int, now_ms: int, by: WalletMove | None = None) -> Position:
+def position_adjusted(
+    position: Position, chain_token_raw: int, now_ms: int, by: WalletMove | None = None, *, is_swept: bool = False
+) -> Position:
     """An open position with the chain's quantity; its cost and basis shrink by the missing share, as a sale's do.
 
     Tokens that came from outside cost nothing. Zero closes it. What the missing tokens had cost is a loss in its result,
-    less what the transaction `by` brought for them. Raises Conflict for a closed position and ValueError for a negative quantity.
+    less what the transaction `by` brought for them; what was swept to their user's safe address is none. Raises Conflict for
+    a closed position and ValueError for a negative quantity.
     """
     if chain_token_raw < 0:
         raise ValueError(f"{chain_token_raw} raw tokens is less than nothing")
@@ -91,7 +94,7 @@ def position_adjusted(position: Position, chain_token_raw: int, now_ms: int, by:
         position,
         token_raw=chain_token_raw,
         cost_lamports=position.cost_lamports - cost_lost,
-        realized_lamports=position.realized_lamports + brought - cost_lost,
+        realized_lamports=position.realized_lamports + (0 if is_swept else brought - cost_lost),
         basis_lamports=position.basis_lamports - basis_lost,
         peak_lamports=peak_of_part(position, chain_token_raw),
         state=PositionState.OPEN if chain_token_raw else PositionState.CLOSED,

@@ -77,9 +77,9 @@ for no key update of user_wallets
 INSERT_ADJUSTMENT = """
 insert into adjustments (
     position_id, before_token_raw, after_token_raw, before_cost_lamports, after_cost_lamports, evidence, adjusted_at,
-    signature, proceeds_lamports, basis_lamports
+    signature, proceeds_lamports, basis_lamports, sweep_id
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 SELECT_DAY = """
 select
@@ -151,6 +151,7 @@ class _Adjustment:
     now_ms: int
     message: OutboxMessage
     by: WalletMove | None
+    sweep_id: str | None
 
 
 class Positions(Repository):
@@ -206,10 +207,11 @@ class Positions(Repository):
         now_ms: int,
         message: OutboxMessage,
         by: WalletMove | None = None,
+        sweep_id: str | None = None,
     ) -> Position:
         """Raises LookupError for an unknown position, Conflict for a closed one."""
         check_evidence(evidence)
-        adjustment = _Adjustment(position_id, chain_token_raw, storable(evidence), now_ms, message, by)
+        adjustment = _Adjustment(position_id, chain_token_raw, storable(evidence), now_ms, message, by, sweep_id)
         return await self._database.write(_adjust, adjustment)
 
 
@@ -310,8 +312,8 @@ async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Po
     before = await position_of(connection, position_id)
     if before is None:
         raise no_position(position_id)
-    by = adjustment.by
-    after = position_adjusted(before, adjustment.chain_token_raw, now_ms, by)
+    by, sweep_id = adjustment.by, adjustment.sweep_id
+    after = position_adjusted(before, adjustment.chain_token_raw, now_ms, by, is_swept=sweep_id is not None)
     if after == before or (by is not None and await ours(connection, before.wallet_id, [by.signature])):
         return before
     await put_message(connection, adjustment.message)
@@ -328,9 +330,10 @@ async def _adjust(connection: asyncpg.Connection, adjustment: _Adjustment) -> Po
         None if by is None else by.signature,
         proceeds_of(before, after, by),
         before.basis_lamports - after.basis_lamports,
+        sweep_id,
     )
     cost_lamports = await tokens_at_cost(connection, position_id)
-    entry = adjustment_entry(before, after, adjustment.evidence, cost_lamports, by)
+    entry = adjustment_entry(before, after, adjustment.evidence, cost_lamports, by, is_swept=sweep_id is not None)
     if entry is not None:
         await write_entry(connection, entry)
     return after

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from bot.storage.position_rules import takes_profit
 from bot.storage.rules import wrong_state
 from bot.trading.fill import Fill
-from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Side, sources_of
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Intent, IntentState, Side, TradeRequest, sources_of
 from bot.trading.ledger import Entry, EntryKind, reversing
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import ENTRY_OVERHEAD_LAMPORTS
-from bot.trading.withdrawal import FEE_LAMPORTS
-
-# What those reserve that spend something, beside it.
-_OVERHEAD_LAMPORTS = {Side.BUY: ENTRY_OVERHEAD_LAMPORTS, Side.WITHDRAW: FEE_LAMPORTS}
+from bot.trading.withdrawal import reserved_lamports
 
 LANDED = frozenset({AttemptState.LANDED, AttemptState.LANDED_ERROR})
 
@@ -106,9 +103,14 @@ def reopened(intent: Intent) -> Intent:
         return intent
     if intent.state not in sources_of(IntentState.SENT):
         raise wrong_state(intent.id, intent.state, IntentState.SENT)
-    overhead = _OVERHEAD_LAMPORTS.get(intent.request.side)
-    reserved = 0 if overhead is None else intent.request.spend_lamports + overhead
-    return replace(intent, state=IntentState.SENT, reserved_lamports=reserved, failure=None)
+    return replace(intent, state=IntentState.SENT, reserved_lamports=_reserved(intent.request), failure=None)
+
+
+def _reserved(request: TradeRequest) -> int:
+    """What those reserve that spend something."""
+    if request.side is Side.BUY:
+        return request.spend_lamports + ENTRY_OVERHEAD_LAMPORTS
+    return reserved_lamports(request) if request.side is Side.WITHDRAW else 0
 
 
 def undoes(intent: Intent, attempt: Attempt) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.errors import Conflict
-from bot.ports import User, Wallet, WalletSignal
+from bot.ports import ConfigVersion, User, Wallet, WalletSignal
 from bot.trading.intent import (
     IN_FLIGHT,
     MAY_LAND,
@@ -43,6 +43,7 @@ PAUSE_SET = "pause set"
 PAUSE_CLEARED = "pause cleared"
 HALT_LATCHED = "halt latched"
 HALT_REARMED = "halt rearmed"
+CONFIG_CHANGED = "config changed"
 ALERTS_SET = "alerts set"
 WALLET_BOUND = "wallet bound"
 PROGRAM = "program"
@@ -332,6 +333,16 @@ def cause_facts(cause: Cause) -> dict[str, object]:
         "set_by": cause.by,
         "why": storable(cause.why),
         "binds": cause.binds.value,
+    }
+
+
+def config_facts(version: ConfigVersion) -> dict[str, object]:
+    """A version of the program's settings as the audit has it."""
+    return {
+        "version": version.number,
+        "why": version.why,
+        "values": dict(version.values),
+        "changed": {key: list(change) for key, change in version.changed.items()},
     }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Hashable, Sequence
 
 import asyncpg
 
-from bot.ports import SnipeRun
+from bot.ports import OutboxMessage, SnipeRun
 from bot.storage.database import Database, Repository, Row
+from bot.storage.outbox import put_message
 from bot.storage.rules import RUN_LEFT_BEHIND, RUN_STATUS_OF, check_run_status, run_of
 from bot.storage.run_rules import as_kept, decode_components, encode_components
 from bot.storage.together import Together
@@ -54,13 +55,13 @@ class SnipeRuns(Repository):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._openings = Together(database, _open_all, _apart)
+        self._openings = Together(database, _open_all, lambda opening: _apart(opening[0]))
         self._endings = Together(database, _end_all, _apart)
 
-    async def open_run(self, run: SnipeRun) -> bool:
+    async def open_run(self, run: SnipeRun, message: OutboxMessage | None = None) -> bool:
         """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
         check_run_status(run.status)
-        return await self._openings.write(run)
+        return await self._openings.write((run, message))
 
     async def end_run(self, run: SnipeRun) -> None:
         """Raises LookupError for an unknown user and Conflict when the id belongs to another run."""
@@ -91,10 +92,15 @@ def _apart(run: SnipeRun) -> tuple[Hashable, ...]:
     return run.id, (run.user_id, run.mint, run.epoch)
 
 
-async def _open_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> list[bool]:
-    """Whether each is new."""
-    opened = await insert_runs(connection, runs)
-    return [run.id in opened for run in runs]
+async def _open_all(
+    connection: asyncpg.Connection, openings: Sequence[tuple[SnipeRun, OutboxMessage | None]]
+) -> list[bool]:
+    """Whether each is new; what is new is told."""
+    opened = await insert_runs(connection, [run for run, _ in openings])
+    for run, message in openings:
+        if message is not None and run.id in opened:
+            await put_message(connection, message)
+    return [run.id in opened for run, _ in openings]
 
 
 async def _end_all(connection: asyncpg.Connection, runs: Sequence[SnipeRun]) -> list[None]:

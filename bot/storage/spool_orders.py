@@ -364,6 +364,7 @@ class SpooledOrders:
         now_ms: int,
         message: OutboxMessage,
         by: WalletMove | None = None,
+        sweep_id: str | None = None,
     ) -> Position:
         """The books are put right in the database alone: it can wait, and memory may be behind."""
         async with self._charge.writing():
@@ -371,7 +372,13 @@ class SpooledOrders:
                 raise self._charge.refusal()
             try:
                 position = await self._store.adjust(
-                    position_id, chain_token_raw, evidence=evidence, now_ms=now_ms, message=message, by=by
+                    position_id,
+                    chain_token_raw,
+                    evidence=evidence,
+                    now_ms=now_ms,
+                    message=message,
+                    by=by,
+                    sweep_id=sweep_id,
                 )
             except StoreUnavailable as error:
                 self._charge.lost(error)

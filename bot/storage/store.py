@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 from bot.storage.address import DatabaseAddress
 from bot.storage.alerts import Alerts
 from bot.storage.audit import Audit
+from bot.storage.auto_trading import AutoTrading
 from bot.storage.books import Books
 from bot.storage.chat_messages import ChatMessages
 from bot.storage.closings import Closings
+from bot.storage.community import Community
+from bot.storage.config import Configs
+from bot.storage.copies import Copies
 from bot.storage.database import DatabaseStatistics, DatabaseTimeouts, open_database
 from bot.storage.finality import Finality
 from bot.storage.flattens import Flattens
@@ -21,18 +25,24 @@ from bot.storage.island import open_island
 from bot.storage.key_exports import KeyExports
 from bot.storage.leaving import Leaving
 from bot.storage.ledger import Ledger
+from bot.storage.measures import Measures
 from bot.storage.notes import NoteRows
 from bot.storage.outbox import Outbox
 from bot.storage.overview import Overviews
 from bot.storage.positions import Positions
 from bot.storage.program import Program
+from bot.storage.retention import Retention
+from bot.storage.rewards import Rewards
+from bot.storage.shares import Shares
 from bot.storage.snipe_runs import SnipeRuns
 from bot.storage.standing import Standings
 from bot.storage.stories import Stories
 from bot.storage.strategy_wallets import StrategyWallets
 from bot.storage.tokens import Tokens
 from bot.storage.tracking import Tracking
+from bot.storage.traders import Traders
 from bot.storage.users import Users
+from bot.storage.wallet_books import WalletBooks
 from bot.storage.withdrawals import WithdrawalRows
 
 
@@ -50,16 +60,26 @@ class PostgresStore(
     Books,
     SnipeRuns,
     Outbox,
+    Retention,
     Alerts,
     ChatMessages,
     Inbox,
     Leaving,
     Tracking,
+    WalletBooks,
+    Traders,
+    Community,
+    Rewards,
+    AutoTrading,
+    Shares,
     Standings,
+    Copies,
     Tokens,
     Overviews,
     Stories,
     Flattens,
+    Configs,
+    Measures,
     Program,
     Halts,
     Audit,

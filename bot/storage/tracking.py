@@ -8,6 +8,7 @@ from bot.ports import TrackedWallet, WalletCursor, WalletSignal
 from bot.storage.database import Database, Repository, Row
 from bot.storage.read_together import ReadTogether
 from bot.storage.rules import check_signal, storable
+from bot.storage.wallet_books import book_swap
 from bot.trading.intent import Side
 
 INSERT_TRACKED = """
@@ -31,10 +32,23 @@ on conflict (address) do update set signature = excluded.signature, slot = exclu
 where wallet_cursors.slot <= excluded.slot
 """
 INSERT_SIGNAL = """
-insert into wallet_signals (address, mint, side, token_raw, quote_lamports, slot, block_time, signature)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
-on conflict (address, signature, mint, side) do nothing
-returning seq
+with recorded as (
+    insert into wallet_signals (
+        address, mint, side, token_raw, quote_lamports, slot, block_time, signature, instruction, held_before_raw,
+        seen_at, both_sides
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    on conflict (address, signature, mint, side) do nothing
+    returning seq, address
+),
+
+due as (
+    insert into copies_due (seq)
+    select recorded.seq from recorded
+    where exists(select 1 from copy_rules where copy_rules.leader = recorded.address and copy_rules.state <> 'stopped')
+)
+
+select seq from recorded
 """
 SELECT_SIGNALS = "select * from wallet_signals where address = $1 order by slot desc, seq desc limit $2"
 
@@ -70,7 +84,7 @@ class Tracking(Repository):
         return await self._database.write(_record, signal)
 
     async def signals(self, address: str, limit: int) -> list[WalletSignal]:
-        return [_signal(row) for row in await self._database.read(_signals, address, limit)]
+        return [signal_of(row) for row in await self._database.read(_signals, address, limit)]
 
 
 async def _track(connection: asyncpg.Connection, wallet: TrackedWallet) -> bool:
@@ -111,7 +125,13 @@ async def _record(connection: asyncpg.Connection, signal: WalletSignal) -> bool:
         signal.slot,
         signal.block_time_s * 1000,
         signal.signature,
+        signal.instruction,
+        signal.held_before_raw,
+        signal.seen_at_ms,
+        signal.both_sides,
     )
+    if inserted is not None:
+        await book_swap(connection, signal)
     return inserted is not None
 
 
@@ -120,7 +140,8 @@ async def _signals(connection: asyncpg.Connection, address: str, limit: int) -> 
     return rows
 
 
-def _signal(row: Row) -> WalletSignal:
+def signal_of(row: Row) -> WalletSignal:
+    """A row of wallet_signals."""
     return WalletSignal(
         address=row["address"],
         mint=row["mint"],
@@ -130,4 +151,8 @@ def _signal(row: Row) -> WalletSignal:
         slot=row["slot"],
         block_time_s=row["block_time"] // 1000,
         signature=row["signature"],
+        instruction=row["instruction"],
+        held_before_raw=row["held_before_raw"],
+        seen_at_ms=row["seen_at"] or 0,
+        both_sides=row["both_sides"],
     )

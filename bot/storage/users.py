@@ -46,12 +46,12 @@ insert into user_settings (
     anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
     manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
     sniper_daily_spend_lamports, auto_daily_spend_lamports, snipe_max_scam_bps, snipe_min_momentum_bps,
-    snipe_tells_only, blacklist
+    snipe_tells_only, blacklist, copy_max_trade_lamports, copy_max_positions, copy_daily_spend_lamports, copyable
 )
 values (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
     $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47,
-    $48, $49, $50, $51, $52, $53, $54, $55
+    $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59
 )
 """
 SELECT_SETTINGS = """
@@ -66,7 +66,7 @@ select
     anti_rug, anti_rug_share_bps, anti_rug_within_s, max_positions, manual_max_trade_lamports, auto_max_trade_lamports,
     manual_max_positions, sniper_max_positions, auto_max_positions, manual_daily_spend_lamports,
     sniper_daily_spend_lamports, auto_daily_spend_lamports, snipe_max_scam_bps, snipe_min_momentum_bps,
-    snipe_tells_only, blacklist
+    snipe_tells_only, blacklist, copy_max_trade_lamports, copy_max_positions, copy_daily_spend_lamports, copyable
 from user_settings
 where user_id = $1
 """

@@ -10,7 +10,7 @@ from bot.trading.fill import LandedTransaction
 from bot.trading.intent import Attempt, AttemptState, Intent, Side, TradeRequest
 from bot.trading.ledger import Entry, EntryKind, Leg
 from bot.trading.risk_gate import Refused
-from bot.trading.withdrawal import FEE_LAMPORTS, refuse_withdrawal
+from bot.trading.withdrawal import refuse_withdrawal, reserved_lamports
 
 ADDRESS_ALLOWED, ADDRESS_REMOVED = "address allowed", "address removed"  # the actions of the audit
 SAFE_ADDRESS = "safe address registered"
@@ -29,17 +29,19 @@ def judged_withdrawal(
     now_ms: int,
     *,
     wallet_lamports: int,
-    reserved_lamports: int,
+    reserved_for_others: int,
     open_positions: int,
 ) -> Intent | Refused:
     """The intent of a withdrawal, as it is first written, or why so much cannot leave."""
     refused = refuse_withdrawal(
         request.spend_lamports,
         wallet_lamports=wallet_lamports,
-        reserved_lamports=reserved_lamports,
+        reserved_lamports=reserved_for_others,
         open_positions=0 if request.is_sweep else open_positions,
     )
-    return refused or planned_intent(request, intent_id, request.spend_lamports + FEE_LAMPORTS, now_ms)
+    if request.mint:  # what it costs was held against the account that it would open
+        refused = None
+    return refused or planned_intent(request, intent_id, reserved_lamports(request), now_ms)
 
 
 def is_booked_withdrawal(intent: Intent, attempts: Sequence[Attempt], landed: LandedTransaction) -> bool:

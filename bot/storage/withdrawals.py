@@ -165,7 +165,7 @@ async def _plan(
         intent_id,
         now_ms,
         wallet_lamports=wallet_lamports,
-        reserved_lamports=int(kept["reserved_lamports"]),
+        reserved_for_others=int(kept["reserved_lamports"]),
         open_positions=kept["open_positions"],
     )
     if isinstance(intent, Intent):

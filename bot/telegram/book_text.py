@@ -29,6 +29,7 @@ REASONS = {
     "command": "by hand",
     "dca": "repeated buy",
     "limit_buy": "limit order",
+    "breakout_buy": "breakout order",
     "limit_sell": "limit order",
 }
 CONTEXTS = {
@@ -94,6 +95,16 @@ def result_lines(sums: ResultSums) -> list[str]:
     return lines
 
 
+def swept_lines(sums: ResultSums) -> list[str]:
+    """What left for a safe address, which has neither won nor lost; nothing where nothing did."""
+    if not sums.swept_lamports:
+        return []
+    return [
+        f"Beside that tokens that had cost {format_sol(sums.swept_lamports)} SOL were swept to your safe address, which is no"
+        " loss."
+    ]
+
+
 def reason_text(reason: str) -> str:
     """Why an order was given, for people; a reason that is not known here is shown as it stands in its row."""
     return REASONS.get(reason) or foreign(reason.replace("_", " "), REASON_MAX) or "no reason noted"
@@ -156,8 +167,13 @@ def fee_lines(ledger: Mapping[Account, int], trades: int) -> list[str]:
     ]
 
 
-def balance_lines(positions: Sequence[Position], ledger: Mapping[Account, int], realized_lamports: int) -> list[str]:
-    """Where the SOL is that came in and was made: both sides come out the same, or what stands between them is named."""
+def balance_lines(
+    positions: Sequence[Position], ledger: Mapping[Account, int], realized_lamports: int, swept_lamports: int
+) -> list[str]:
+    """Where the SOL is that came in and was made: both sides come out the same, or what stands between them is named.
+
+    `swept_lamports` is what tokens had cost that are at a safe address of their user now.
+    """
     held_lamports = sum(row.cost_lamports for row in positions)
     wallet, rent, put_in = (
         ledger.get(Account.WALLET, 0),
@@ -171,7 +187,9 @@ def balance_lines(positions: Sequence[Position], ledger: Mapping[Account, int], 
     ]
     if wallet < 0:
         lines.append("What the wallet held before its first order is not in the books yet; it is within a minute.")
-    if between := put_in + realized_lamports - wallet - held_lamports - rent:
+    if swept_lamports:
+        lines.append(f"{format_sol(swept_lamports)} SOL, at cost, are in tokens at your safe address.")
+    if between := put_in + realized_lamports - wallet - held_lamports - rent - swept_lamports:
         lines.append(
             f"Between the two stand {format_sol(between)} SOL, which came or went as something else than their order; /history"
             " has each of them."

@@ -8,9 +8,9 @@ from bot.telegram.book_text import reason_text
 from bot.telegram.token_text import age
 from bot.telegram.words import mode_label, short
 from bot.trading.curve import QuoteError
+from bot.trading.own_impact import worth
 from bot.trading.position import PositionState
 from bot.trading.units import BPS, format_percent, format_sol, format_tokens
-from bot.trading.venue import quote_sell
 
 STALE_MS = 30_000  # reserves that nobody has seen for so long are no price of now
 ROUND_ABOVE_LAMPORTS = 10_000_000
@@ -52,14 +52,14 @@ def _worth(view: CardView) -> str:
     is_stale = view.now_ms - point.seen_at_ms > STALE_MS
     since = f"No price since {_at(view, point.seen_at_ms)}"
     try:
-        worth = quote_sell(point.venue, position.token_raw, view.fees).received_lamports
+        brings = worth(position, point.venue, view.fees)
     except QuoteError as error:
         return f"{since}; then it could not be sold: {error}." if is_stale else f"It cannot be sold now: {error}."
     if is_stale:
-        return f"{since}; then a sale brought about {_about(worth, worth)} SOL."
-    change = worth - position.cost_lamports
+        return f"{since}; then a sale brought about {_about(brings, brings)} SOL."
+    change = brings - position.cost_lamports
     share = f" ({_signed_percent(change * BPS // position.cost_lamports)})" if position.cost_lamports else ""
-    return f"A sale now brings about {_about(worth, worth)} SOL: {_about(change, worth, signed=True)} SOL{share}."
+    return f"A sale now brings about {_about(brings, brings)} SOL: {_about(change, brings, signed=True)} SOL{share}."
 
 
 def _closed(view: CardView) -> str:

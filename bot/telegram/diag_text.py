@@ -22,6 +22,7 @@ def diag_text(record: dict[str, Any]) -> str:
         f" {format_sol(gates['lamports_a_token'])} SOL a token, and has bought {gates['bought_today']} of at most"
         f" {gates['most_a_day']} today.",
         *_checks(record),
+        *copying_lines(record),
         f"Launches looked at today: {record['looks_today']}" + (", the latest:" if record["looks"] else "."),
     ]
     lines += [
@@ -29,6 +30,17 @@ def diag_text(record: dict[str, Any]) -> str:
         for look in reversed(record["looks"][-LOOKS_SHOWN:])
     ]
     return "\n".join(lines)
+
+
+def copying_lines(record: dict[str, Any]) -> list[str]:
+    """Whom he copies, and what stands between the next buy of each and a copy; nothing for one who copies nobody."""
+    copying = record["copying"]
+    if not copying["leaders"]:
+        return []
+    paused = ", ".join(copying["paused_by"]) or "nothing"
+    waits = f" Nothing is decided now: {copying['trouble']}." if copying["trouble"] else ""
+    lines = [f"Copying is paused by {paused}.{waits} /copies says why a buy was not copied."]
+    return [*lines, *(f"  {one['leader']} {one['state']}" for one in copying["leaders"])]
 
 
 def _checks(record: dict[str, Any]) -> list[str]:

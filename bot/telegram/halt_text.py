@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.telegram.words import int_of
 from bot.trading.limits import HOLD
+from bot.trading.trading_state import RESTORED
 from bot.trading.units import counted
 
 # Why a halt was latched, in words for whoever trades here; a cause that is not named is one of the program's own.
@@ -13,6 +14,7 @@ _HALT_CAUSES = {
     "rpc": "the chain has not answered for too long",
     "database": "the bot's database has been away for too long",
     "operator": "an operator ordered it",
+    RESTORED: "the bot was restored from a backup, and an operator looks at its books first",
 }
 _INSIDE = "a part of the bot that looks after money failed again and again"
 
@@ -33,6 +35,8 @@ def _held_in_halt(facts: Mapping[str, object]) -> str:
     if not positions:
         return "You hold no position."
     what = counted(positions, "open position")
+    if facts["cause"] == RESTORED:
+        return f"Your {what}: kept, with the exit plan."
     if facts["on_critical"] == HOLD:
         return f"Your {what}: kept, the exit plan too, as your setting on_critical = hold says."
     return f"Your {what}: sold as soon as the chain takes it, as your setting on_critical = flatten says."

@@ -52,6 +52,10 @@ def _what(row: BookedEntry) -> str:
             return "came in from outside"
         case EntryKind.OUTFLOW:
             return "left without this bot"
+        case EntryKind.ADJUSTMENT if moved_lamports := row.entry.sum_of(Account.MOVED):
+            return (
+                f"your tokens of {token} went to your safe address, at their cost of {format_sol(moved_lamports)} SOL"
+            )
         case EntryKind.ADJUSTMENT:
             return f"your tokens of {token} put right by what the chain shows"
         case EntryKind.REVERSAL:
@@ -61,7 +65,10 @@ def _what(row: BookedEntry) -> str:
 def _order(row: BookedEntry, token: str) -> str:
     if row.side is None:
         return f"movement of {token}" if row.mint else "movement of SOL"
-    others = {Side.CLOSE: "closing of emptied token accounts", Side.WITHDRAW: "withdrawal"}
+    others = {
+        Side.CLOSE: "closing of emptied token accounts",
+        Side.WITHDRAW: f"sweep of {token}" if row.mint else "withdrawal",
+    }
     return others.get(row.side, f"{row.side.value} of {token}")
 
 

@@ -97,9 +97,20 @@ def metrics_text(status: Record, modes: Sequence[ModeSums] | None) -> str:
             f" {counted(status['tokens_tracked'], 'token')} watched now; {_or_unknown(status['signals_today'])} looks of snipers"
             " today came to more than a skip.",
             f"{_or_unknown(followed['expected'])} wallets are followed, {followed['live']} watched now{look}.",
+            *_copying(status.get("copying")),
             *[_endpoint(one) for one in endpoints],
         ]
     )
+
+
+def _copying(copying: Record | None) -> list[str]:
+    if copying is None or not copying["decided"]:
+        return []
+    took = "" if copying["p50_ms"] is None else f", in {copying['p50_ms']} ms and at p99 in {copying['p99_ms']} ms"
+    return [
+        f"{counted(copying['decided'], 'swap')} of leaders judged since the start: {counted(copying['ordered'], 'order')} of"
+        f" followers{took}, {sum(copying['refused'].values())} refused, {copying['owed']} owed."
+    ]
 
 
 def _trades(modes: Sequence[ModeSums] | None) -> list[str]:

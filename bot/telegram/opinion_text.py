@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.analysis.facts import CreatorPast
 from bot.analysis.sentiment import Sentiment
 from bot.execution.opinion_book import Judged
 from bot.telegram.foreign import foreign
@@ -100,3 +101,16 @@ def top_line(judged: Judged, now_ms: int) -> str:
         f"{opinion.action} {opinion.confidence_bps / 100:.0f} % {symbol} {short(opinion.mint)}, {seen} ago{why}\n"
         f"  /ai {opinion.mint}"
     )
+
+
+def unseen_lines(past: CreatorPast | None) -> list[str]:
+    """Of a token whose trades nobody measures: what its creator did, as far as this bot saw it, and what is not known."""
+    made = "this bot has seen nothing of its creator"
+    if past is not None and past.launches:
+        tokens = "1 token" if past.launches == 1 else f"{past.launches} tokens"
+        made = f"its creator made {tokens} that this bot saw; {past.quick_exits} he left at once, {past.graduated} graduated"
+    return [
+        f"Of its past: {made}.",
+        "Not known: how it is traded now, and so its momentum, its patterns and whether anybody washes or dumps it; who bought"
+        " first, and where their SOL came from.",
+    ]

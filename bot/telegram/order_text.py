@@ -71,7 +71,12 @@ def _what(intent: Intent) -> str:
     if request.side is Side.CLOSE:
         return f"closing of {counted(len(request.closes), 'emptied token account')}"
     if request.side is Side.WITHDRAW:
-        return f"withdrawal of {format_sol(request.spend_lamports)} SOL to {short(request.to_address)}"
+        what = (
+            f"{format_tokens(request.token_raw)} tokens of {short(request.mint)}"
+            if request.mint
+            else f"{format_sol(request.spend_lamports)} SOL"
+        )
+        return f"withdrawal of {what} to {short(request.to_address)}"
     if request.side is Side.BUY:
         return f"buy of {short(request.mint)} for {format_sol(request.spend_lamports)} SOL"
     if request.share_bps == BPS:

@@ -36,6 +36,11 @@ def adjustment(facts: Mapping[str, object]) -> str:
         )
     lost_lamports = facts.get("cost_lost_lamports")
     cost = f" The missing ones had cost {format_sol(lost_lamports)} SOL." if isinstance(lost_lamports, int) else ""
+    if facts.get("swept"):
+        return (
+            f"{mode_label(str(facts['mode']))} Your position in {short(str(facts['mint']))} has ended: its tokens are at your"
+            f" safe address.{cost.replace('missing ones', 'tokens')} They count as moved, and not as a loss."
+        )
     signature, lamports = facts.get("signature"), facts.get("lamports")
     by = f" Transaction {signature} did it, which is no order of this bot." if signature is not None else ""
     if isinstance(lamports, int) and lamports > 0:

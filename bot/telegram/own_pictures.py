@@ -69,9 +69,12 @@ class OwnPictures:
 
 
 def profit_picture(
-    mode: str, zone: str, unit: SpanUnit, first_days: Sequence[str], sums: Sequence[PeriodSums]
+    mode: str, zone: str, unit: SpanUnit, first_days: Sequence[str], sums: Sequence[PeriodSums], *, whose: str = ""
 ) -> ProfitPicture:
-    """The results of as many spans as there are first days (`YYYY-MM-DD`), oldest first; an empty span stays in its place."""
+    """The results of as many spans as there are first days (`YYYY-MM-DD`), oldest first; an empty span stays in its place.
+
+    `whose` is the public handle of somebody else.
+    """
     whole = sum(sums, PeriodSums())
     bars = tuple(
         Bar(day[:7] if unit is SpanUnit.MONTH else day[5:], one.realized_lamports, one.buys + one.sells + one.failed)
@@ -79,7 +82,7 @@ def profit_picture(
     )
     return ProfitPicture(
         mode=mode,
-        period=f"the last {counted(len(bars), unit.value)}",
+        period=f"the last {counted(len(bars), unit.value)}{f' of {whose}' if whose else ''}",
         zone=zone,
         bars=bars,
         buys=whole.buys,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bot.ports import OutboxMessage, Preview, PricePoint
-from bot.telegram import halt_text, security_words, standing_text
+from bot.ports import OrderStory, OutboxMessage, Preview, PricePoint
+from bot.telegram import copy_text, halt_text, security_words, standing_text, warning_text
 from bot.telegram.book_text import reason_text, report_text
 from bot.telegram.opinion_text import signal_text
 from bot.telegram.outside_words import adjustment, away, outflow, outflow_was_ours
@@ -14,10 +14,10 @@ from bot.trading.curve import Fees, QuoteError
 from bot.trading.failures import program_failure
 from bot.trading.intent import Intent, IntentState, Side
 from bot.trading.offer import Offer
+from bot.trading.own_impact import worth
 from bot.trading.position import Position, PositionState
 from bot.trading.risk_gate import PROGRAM_RENT_MAX_LAMPORTS, TOKEN_ACCOUNT_RENT_LAMPORTS
 from bot.trading.units import counted, format_percent, format_sol, format_tokens
-from bot.trading.venue import quote_sell
 
 _DEPOSITS = {
     "paper": "It is virtual: what it holds is play money from the start, and SOL sent there is not seen.",
@@ -236,6 +236,10 @@ _TEXTS = {
     "awaits_router": _awaits_router,
     "adjustment": adjustment,
     "signal": signal_text,
+    "copy_left": copy_text.left,
+    "share_set": copy_text.share_set,
+    "day_loss": warning_text.day_loss,
+    "wallet_low": warning_text.wallet_low,
     "standing_fired": standing_text.fired,
     "standing_waits": standing_text.waits,
     "standing_ended": standing_text.ended,
@@ -254,6 +258,18 @@ def taken_back_line(position: Position, *, may_land: bool) -> str:
     )
 
 
+def was_taken_back(position: Position, stories: Sequence[OrderStory]) -> bool:
+    """Whether a position closed because the network took its only buy back."""
+    landed = [story.landed for story in stories if story.landed is not None]
+    return bool(stories) and all(one.position_id != position.id for one in landed)
+
+
+def swept_line(position: Position) -> str:
+    """A position that closed because its wallet was frozen, with nothing sold."""
+    label = mode_label(position.mode.value)
+    return f"{label} {short(position.mint)}: its tokens were swept to your safe address; nothing of it was won or lost"
+
+
 def position_line(position: Position, point: PricePoint | None, fees: Fees | None, *, by_id: bool = False) -> str:
     """One position; an open one with what a sale of everything would bring at the last known reserves.
 
@@ -269,12 +285,14 @@ def position_line(position: Position, point: PricePoint | None, fees: Fees | Non
     if point is None or fees is None:
         return f"{text}, its price is not known now"
     try:
-        worth = quote_sell(point.venue, position.token_raw, fees).received_lamports
+        brings = worth(position, point.venue, fees)
     except QuoteError as error:
         return f"{text}, cannot be sold now: {error}"
-    change = worth - position.cost_lamports
+    change = brings - position.cost_lamports
     named = position.id if by_id else position.mint
-    return f"{text}, a sale now brings {format_sol(worth)} SOL ({format_sol(change, signed=True)})\n  /sell {named} all"
+    return (
+        f"{text}, a sale now brings {format_sol(brings)} SOL ({format_sol(change, signed=True)})\n  /sell {named} all"
+    )
 
 
 def order_line(intent: Intent) -> str:

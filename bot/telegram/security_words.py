@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.telegram.words import int_of, mode_label
-from bot.trading.units import format_sol, span
+from bot.trading.units import format_sol, format_tokens, span
 
 
 def withdrawn(facts: Mapping[str, object]) -> str:
@@ -24,20 +24,24 @@ def address_allowed(facts: Mapping[str, object]) -> str:
 
 
 def safe_address(facts: Mapping[str, object]) -> str:
-    delay = span(int_of(facts, "delay_ms") / 1000)
+    delay, wallet = span(int_of(facts, "delay_ms") / 1000), facts["wallet"]
     return (
         f"{mode_label(str(facts['mode']))} With a code of your authenticator {facts['address']} was registered as the safe"
-        f" address of your wallet {facts['wallet']}: from {delay} from now on all SOL of that wallet is swept there whenever it"
-        f" is frozen. If that was not you, send /sweep cancel {facts['wallet']} now, and then put another key in place with"
-        " /totp."
+        f" address of your wallet {wallet}: from {delay} from now on all SOL of that wallet and the tokens of its positions are"
+        f" swept there whenever it is frozen. If that was not you, send /sweep cancel {wallet} now, and then put another key in"
+        " place with /totp."
     )
 
 
 def swept(facts: Mapping[str, object]) -> str:
+    mode, fee = mode_label(str(facts["mode"])), format_sol(int_of(facts, "fee_lamports"))
+    where = f"your safe address {facts['to']}, for a fee of {fee} SOL (transaction {facts['signature']})"
+    if not facts["mint"]:
+        lamports = int_of(facts, "lamports")
+        return f"{mode} {format_sol(lamports)} SOL of your frozen wallet were swept to {where}."
     return (
-        f"{mode_label(str(facts['mode']))} {format_sol(int_of(facts, 'lamports'))} SOL of your frozen wallet were swept to your"
-        f" safe address {facts['to']}, for a fee of {format_sol(int_of(facts, 'fee_lamports'))} SOL (transaction"
-        f" {facts['signature']}). Its tokens stay where they are, frozen."
+        f"{mode} All {format_tokens(int_of(facts, 'token_raw'))} tokens of {facts['mint']} in your frozen wallet were sent to"
+        f" {where}. The bot neither watches nor sells them there; the position ends, and what it had cost is booked as gone."
     )
 
 

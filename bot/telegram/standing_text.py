@@ -83,6 +83,11 @@ def condition(order: StandingOrder) -> str:
     price = f"{format_sol(order.price_lamports)} SOL for a million tokens, fees and what it does to the price included"
     if order.kind is StandingKind.LIMIT_BUY:
         return f"buy {short(order.mint)} for {format_sol(order.spend_lamports)} SOL once that costs at most {price}"
+    if order.kind is StandingKind.BREAKOUT_BUY:
+        return (
+            f"buy {short(order.mint)} for {format_sol(order.spend_lamports)} SOL once that costs at least {price}; then at the"
+            " price of that moment, with your slippage"
+        )
     amount = "all" if order.sells_all else f"{format_tokens(order.token_raw)} tokens"
     return f"sell {amount} of {short(order.mint)} once that brings at least {price}"
 
@@ -113,6 +118,8 @@ def _of(facts: Mapping[str, object]) -> str:
     label, mint = mode_label(str(facts["mode"])), short(str(facts["mint"]))
     if facts["what"] == StandingKind.DCA.value:
         what = f"repeated buy of {mint} for {format_sol(int_of(facts, 'spend_lamports'))} SOL"
+    elif facts["what"] == StandingKind.BREAKOUT_BUY.value:
+        what = f"breakout buy of {mint} for {format_sol(int_of(facts, 'spend_lamports'))} SOL"
     elif facts["what"] == StandingKind.LIMIT_BUY.value:
         what = f"limit buy of {mint} for {format_sol(int_of(facts, 'spend_lamports'))} SOL"
     else:

@@ -50,6 +50,9 @@ def _beside_orders(position: Position, stories: Sequence[OrderStory]) -> list[st
             f"Of that result {format_sol(outside, signed=True)} SOL is of tokens that left the wallet without an order of"
             " this bot: what they had cost, less what came in for them."
         )
+    was_swept = any(story.intent.request.is_sweep and story.booked for story in stories)
+    if was_swept and position.state is PositionState.CLOSED:
+        lines.append("What was swept to your safe address left at what it had cost: that is no part of the result.")
     legs = [leg for story in stories for booked in story.booked for leg in booked.entry.legs]
     rent = sum(leg.lamports for leg in legs if leg.account is Account.RENT)
     was_closed = any(story.intent.request.side is Side.CLOSE for story in stories if story.booked)
@@ -111,6 +114,8 @@ def _order_lines(story: OrderStory) -> list[str]:
         others = len(request.closes) - 1
         beside = f", with {counted(others, 'other')} of this wallet" if others else ""
         lines = [f"The emptied token account was closed{beside}, and its rent came back."]
+    elif request.is_sweep and story.intent.state is IntentState.FILLED:
+        lines = [f"{format_tokens(request.token_raw)} tokens were swept to your safe address {request.to_address}."]
     elif landed is not None:
         lines = [f"{verb} {format_tokens(landed.token_raw)} tokens ({because}), transaction {short(landed.signature)}."]
     elif story.intent.state in UNFILLED:

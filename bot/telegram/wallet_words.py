@@ -11,6 +11,7 @@ BUYS = {
     Strategy.MANUAL: "what you buy by hand",
     Strategy.SNIPER: "what your sniper buys",
     Strategy.AUTO: "what /limit and /dca buy",
+    Strategy.COPY: "what you copy",
 }
 
 

@@ -136,12 +136,12 @@ def _position_row(position: OpenPosition, sheet: Sheet, columns: Sequence[Column
         "held": ("?" if position.opened_at is None else sheet.since(position.opened_at), PLAIN),
         "price age": (UNKNOWN if age_s is None else brief_age(age_s), ALARM if stale else PLAIN),
         "watch": watch,
-        "plan": (_leaves_at(position), PLAIN),
+        "plan": (leaves_at(position), PLAIN),
     }
     return table_row(sheet, columns, cells)
 
 
-def _leaves_at(position: OpenPosition) -> str:
+def leaves_at(position: OpenPosition) -> str:
     """The change at which the exit plan sells; a stop-loss is stored as the size of the loss."""
     loss = "" if position.stop_loss_bps is None else percent(-abs(position.stop_loss_bps))
     gain = "" if position.take_profit_bps is None else percent(position.take_profit_bps, signed=True)
@@ -244,7 +244,7 @@ def recent(view: View, sheet: Sheet) -> Panel:
 
 def _event_line(event: Event, sheet: Sheet) -> Text:
     amount, style = _event_amount(event)
-    what = _event_word(event)
+    what = event_word(event)
     mode = event.mode or (UNKNOWN if amount else "")
     amount = f"{amount:>8} " if amount else ""
     room = sheet.width - len(f"00:00:00 {what:<7}  {amount}{mode}")
@@ -267,7 +267,7 @@ def _event_line(event: Event, sheet: Sheet) -> Text:
     return sheet.line(*parts)
 
 
-def _event_word(event: Event) -> str:
+def event_word(event: Event) -> str:
     if event.kind == "fill":
         return {"buy": "bought", "sell": "sold"}.get(event.side or "", "traded")
     return EVENT_WORDS.get(event.kind or "", (event.kind or UNKNOWN).replace("_", " "))

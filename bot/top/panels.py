@@ -85,7 +85,7 @@ def header(view: View, sheet: Sheet, *, causes_max: int, silent_s: float) -> Pan
 def _state_line(view: View, sheet: Sheet) -> Text:
     state = view.state or UNKNOWN
     level, style = LEVELS.get(view.level or 0, (f"level {UNKNOWN if view.level is None else view.level}", STRONG))
-    since = _state_since(view)
+    since = state_since(view)
     left: list[Part] = [
         ("trading-bot  ", STRONG),
         (f" {state} ", BADGES.get(state, "reverse")),
@@ -98,7 +98,7 @@ def _state_line(view: View, sheet: Sheet) -> Text:
     return sheet.spread(left, [(place, STRONG), (f"  up {up}", PLAIN)])
 
 
-def _state_since(view: View) -> Moment | None:
+def state_since(view: View) -> Moment | None:
     """When the state began: by the history of levels, else by the halt or the oldest cause that binds everybody."""
     if view.levels and view.levels[0].state == view.state:
         return view.levels[0].at
@@ -135,7 +135,7 @@ def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Te
     lines = [
         sheet.line(
             (f"{cause.cause or UNKNOWN}", ALARM if cause.scope == GLOBAL else STRONG),
-            (f" for {sheet.since(cause.since)}, {_whom(cause)}", PLAIN),
+            (f" for {sheet.since(cause.since)}, {whom(cause)}", PLAIN),
             (f": {cause.why or UNKNOWN}", PLAIN),
             (f" (by {cause.by or UNKNOWN})", FAINT),
         )
@@ -146,7 +146,7 @@ def _causes(causes: tuple[Cause, ...], sheet: Sheet, causes_max: int) -> list[Te
     return lines
 
 
-def _whom(cause: Cause) -> str:
+def whom(cause: Cause) -> str:
     entries = "automated entries" if cause.binds == "automated" else "entries"
     return f"{entries} of {'everybody' if cause.scope == GLOBAL else cause.user or cause.scope or UNKNOWN}"
 
@@ -191,18 +191,18 @@ def today_panel(view: View, sheet: Sheet, *, brief: bool) -> Panel:
     return [
         sheet.title("Today", "in SOL"),
         row("", lambda one: (one.mode or UNKNOWN, STRONG)),
-        amount("result", _result),
+        amount("result", result),
         amount("closed", lambda one: one.realized_lamports),
         amount("open", lambda one: one.unrealized_lamports),
         *([] if brief else [row("fees", lambda one: (_known(one.fees_lamports, sol), PLAIN))]),
         row("buy/sell", lambda one: (_trades(one), PLAIN)),
         number("failed", lambda one: one.failed),
-        row("win rate", lambda one: (_win_rate(one, width), PLAIN)),
+        row("win rate", lambda one: (win_rate(one, width), PLAIN)),
         number("signals", lambda one: one.signals),
     ]
 
 
-def _result(one: Today) -> int | None:
+def result(one: Today) -> int | None:
     """What the day would be worth if everything were sold now; unknown as long as one part of it is."""
     if one.realized_lamports is None or one.unrealized_lamports is None:
         return None
@@ -217,7 +217,7 @@ def _amount(lamports: int | None) -> Part:
     return (UNKNOWN if lamports is None else sol(lamports, signed=True)), amount_style(lamports)
 
 
-def _win_rate(one: Today, width: int) -> str:
+def win_rate(one: Today, width: int) -> str:
     if one.wins is None or one.losses is None or one.wins < 0 or one.losses < 0:
         return UNKNOWN
     closed = one.wins + one.losses

@@ -16,7 +16,8 @@ known" on the screen. The fields of `top`, amounts in lamports, shares in basis 
   `action` (`strong_buy`, `buy`, `neutral` or `sell`; null for one that was not judged in the last minute), `age_s` (of the
   token), `curve_lamports` (what buyers have put in), `reason`.
 - `recent`: list, newest first: `at`, `kind` (as in the outbox: `fill`, `order_failed`, ...), `side`, `user`, `mode`,
-  `mint`, `symbol`, `lamports` (paid or received), `realized_lamports` (of a sale), `reason`.
+  `mint`, `symbol`, `lamports` (paid or received), `realized_lamports` (of a sale), `reason`, `order` (the intent that it is
+  about, as `bot trace` takes it).
 - `levels`: list, newest first, of what the trading state became: `at`, `state`, `level`, `cause`, `why`.
 - `process`: `cpu_bps` (of one core), `rss_bytes`, `rss_peak_bytes`, `open_files`, `open_files_max`, `threads`,
   `loop_lag_ms`, `loop_lag_worst_ms` (of the last minute), `database_connections` (in use), `database_connections_max`,
@@ -173,6 +174,7 @@ class Event:
     lamports: int | None
     realized_lamports: int | None
     reason: str | None
+    order: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,10 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=True,
     ),
     AlertKind(
-        "exits", ("exit_stuck", "monitor_lost"), "positions that cannot be sold or watched as usual", is_money=True
+        "exits",
+        ("exit_stuck", "monitor_lost", "wallet_low"),
+        "positions that cannot be sold or watched as usual",
+        is_money=True,
     ),
     AlertKind(
         "books",
@@ -77,14 +80,24 @@ ALERT_KINDS: tuple[AlertKind, ...] = (
         is_money=True,
     ),
     AlertKind("signals", ("signal",), "what your sniper would buy, where it only tells", is_money=False),
-    AlertKind("brakes", ("breaker", "loss_flatten"), "pauses and sales by your own loss rules", is_money=True),
+    AlertKind(
+        "brakes",
+        ("day_loss", "breaker", "loss_flatten", "copy_left"),
+        "pauses and sales by your own loss rules, and leaders whom they leave",
+        is_money=True,
+    ),
     AlertKind(
         "halts",
         ("halted", "flattened", "program_flattened", "rearmed", "away"),
         "halts and absences of the whole bot, what operators sell, and when trading begins again",
         is_money=True,
     ),
-    AlertKind("news", ("broadcast", "role_given"), "what admins tell everybody, and your role here", is_money=False),
+    AlertKind(
+        "news",
+        ("broadcast", "role_given", "share_set"),
+        "what admins tell everybody, your role here, and what a trader whom you copy counts as his",
+        is_money=False,
+    ),
     AlertKind("reports", ("report",), "your result of a day and of a week, once each is over", is_money=False),
     AlertKind(CARDS, (), "the messages of what you hold, edited while its worth changes; on or off", is_money=False),
     AlertKind(

@@ -157,7 +157,7 @@ def quote_sell(curve: Curve, token_raw: int, fees: Fees) -> Quote:
     """The proceeds of selling `token_raw`, which are never more than the SOL that the curve holds.
 
     Tokens of a curve are worth what stands in it. More of them there are in a virtual wallet alone, whose SOL never went in:
-    when everybody else has sold, they bring nothing.
+    `bot/trading/own_impact.py` has the curve with it.
     """
     if curve.complete:
         raise AwaitsPoolError

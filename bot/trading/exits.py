@@ -75,10 +75,16 @@ def decide_exit(position: Position, proceeds_lamports: int, now_ms: int) -> Exit
     return due_by_time(position, now_ms, change_bps)
 
 
+def due_at_ms(position: Position) -> int | None:
+    """When a position has been held for as long as its plan allows, in milliseconds since 1970; None for no such time."""
+    max_hold_s = position.plan.max_hold_s
+    return None if max_hold_s is None else position.opened_at_ms + max_hold_s * 1000
+
+
 def due_by_time(position: Position, now_ms: int, change_bps: int = 0) -> Exit | None:
     """The exit of a position that has been held for as long as its plan allows, which needs no price."""
-    max_hold_s = position.plan.max_hold_s
-    if max_hold_s is None or now_ms - position.opened_at_ms < max_hold_s * 1000:
+    due_ms = due_at_ms(position)
+    if due_ms is None or now_ms < due_ms:
         return None
     return Exit(ExitReason.TIME, BPS, change_bps)
 

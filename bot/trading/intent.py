@@ -39,6 +39,9 @@ class Context(StrEnum):
     AUTOMATED = "automated"
 
 
+FORESEEN = frozenset({Context.SNIPER, Context.COPY_TRADE})  # many want one token at once: what they ask is asked before
+
+
 class Protection(StrEnum):
     """Which routes may see the bytes before they land.
 
@@ -113,7 +116,8 @@ class TradeRequest:
 
     A closing trades nothing and names no `mint`: `closes` are the mints of the emptied token accounts that one transaction
     closes. A withdrawal names no mint either: `spend_lamports` go `to_address`, the fee besides, or with a `share_bps` of 10,000
-    all that may leave, which its intent names as lamports.
+    all that may leave, which its intent names as lamports. A sweep may name a `mint`: it takes all of that token then, which its
+    intent names as `token_raw`, and no lamports.
     """
 
     key: str
@@ -140,7 +144,7 @@ class TradeRequest:
 
     @property
     def is_sweep(self) -> bool:
-        """Whether it takes the SOL of a frozen wallet to its user's safe address."""
+        """Whether it takes SOL or a token of a frozen wallet to its user's safe address."""
         return self.side is Side.WITHDRAW and self.reason == SWEEP
 
     def __post_init__(self) -> None:
@@ -151,10 +155,7 @@ class TradeRequest:
         if (self.side is Side.WITHDRAW) != bool(self.to_address):
             raise ValueError("a withdrawal names where it goes, and nothing else does")
         if self.side is Side.WITHDRAW:
-            if self.mint or any((self.token_raw, self.min_token_raw, self.min_lamports)):
-                raise ValueError("a withdrawal trades nothing")
-            if (self.spend_lamports > 0) == (self.share_bps == BPS) or min(self.spend_lamports, self.share_bps) < 0:
-                raise ValueError("a withdrawal names lamports, or all of them")
+            self._check_withdrawal()
         elif self.side is Side.CLOSE:
             if self.mint or any(
                 (self.spend_lamports, self.token_raw, self.share_bps, self.min_token_raw, self.min_lamports)
@@ -171,6 +172,15 @@ class TradeRequest:
             raise ValueError("a sale spends nothing, sells no less than nothing and no more than everything")
         elif (self.token_raw > 0) == (self.share_bps > 0):
             raise ValueError("a sale names either token_raw or share_bps")
+
+    def _check_withdrawal(self) -> None:
+        if self.min_token_raw or self.min_lamports or min(self.spend_lamports, self.token_raw, self.share_bps) < 0:
+            raise ValueError("a withdrawal trades nothing")
+        if self.mint:
+            if not self.is_sweep or self.spend_lamports or (self.token_raw > 0) == (self.share_bps == BPS):
+                raise ValueError("a withdrawal of a token is a sweep of all of it")
+        elif self.token_raw or (self.spend_lamports > 0) == (self.share_bps == BPS):
+            raise ValueError("a withdrawal names lamports, or all of them")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Account(StrEnum):
     PROGRAM_RENT = "program_rent"  # kept by the launchpad for good
     OUTSIDE = "outside"  # whoever put SOL in (negative), or got it
     LOST = "lost"  # what the market was paid for tokens that the chain no longer shows
+    MOVED = "moved"  # what it was paid for tokens that were swept to their user's safe address: his still, and no loss
 
 
 class EntryKind(StrEnum):
@@ -78,7 +79,11 @@ class Entry:
     @property
     def wallet_lamports(self) -> int:
         """What the entry changed in the wallet."""
-        return sum(leg.lamports for leg in self.legs if leg.account is Account.WALLET)
+        return self.sum_of(Account.WALLET)
+
+    def sum_of(self, account: Account) -> int:
+        """What the entry moved into an account, in lamports."""
+        return sum(leg.lamports for leg in self.legs if leg.account is account)
 
     @property
     def tokens_lamports(self) -> int:
@@ -126,10 +131,22 @@ def legs_of_closing(landed: LandedTransaction, locked_lamports: Mapping[str, int
 
 
 def legs_of_withdrawal(landed: LandedTransaction) -> tuple[Leg, ...]:
-    """The legs of a transaction that sent SOL out and did nothing else."""
-    lamports, fee_lamports = landed.wallet_delta_lamports, landed.network_fee_lamports
+    """The legs of a transaction that sent SOL or a token out and did nothing else.
+
+    What opened the receiver's account of a token went outside; what was in the wallet's own comes back where that was closed.
+    """
+    lamports, fee_lamports, rent_lamports = (
+        landed.wallet_delta_lamports,
+        landed.network_fee_lamports,
+        landed.rent_delta_lamports,
+    )
     return _without_zeros(
-        (Leg(Account.WALLET, lamports), *_network_legs(fee_lamports), Leg(Account.OUTSIDE, -lamports - fee_lamports))
+        (
+            Leg(Account.WALLET, lamports),
+            *_network_legs(fee_lamports),
+            Leg(Account.RENT, rent_lamports),
+            Leg(Account.OUTSIDE, -lamports - fee_lamports - rent_lamports),
+        )
     )
 
 
@@ -196,6 +213,12 @@ def legs_of_lost(cost_lamports: int, *, held_raw: int, missing_raw: int) -> tupl
     """The legs of tokens that the chain no longer shows, of `held_raw` that stand in the books at `cost_lamports`."""
     cost_lost = _share(cost_lamports, missing_raw, held_raw)
     return _without_zeros((Leg(Account.TOKENS, -cost_lost), Leg(Account.LOST, cost_lost)))
+
+
+def legs_of_moved(cost_lamports: int, *, held_raw: int, missing_raw: int) -> tuple[Leg, ...]:
+    """The legs of tokens that were swept to their user's safe address: they go at what they had cost."""
+    cost_moved = _share(cost_lamports, missing_raw, held_raw)
+    return _without_zeros((Leg(Account.TOKENS, -cost_moved), Leg(Account.MOVED, cost_moved)))
 
 
 def _share(cost_lamports: int, part_raw: int, held_raw: int) -> int:

@@ -30,7 +30,8 @@ UNLANDED = (WAIT, OPEN)
 BY_STRATEGY = {
     Strategy.MANUAL: "by hand",
     Strategy.SNIPER: "by your sniper",
-    Strategy.AUTO: "by orders that wait",
+    Strategy.AUTO: "by orders that wait or by your automated trader",
+    Strategy.COPY: "by copying",
     None: "by others",
 }
 
@@ -52,12 +53,12 @@ class UserSettings:
     user cannot change it. It stands here so that limits by role are judged with all others, in the same transaction.
     `anti_rug` leaves a position when its token's creator sells `anti_rug_share_bps` of the supply within `anti_rug_within_s`,
     and for what else `bot/trading/rug.py` knows.
-    `max_positions` counts over all of a user's wallets of a mode. The eight below it are of one strategy each, within the
-    user's; None leaves it to those. What one snipe spends at most is `snipe_max_lamports`. A day's spend counts buys on their way
-    and buys that filled, whatever became of their positions.
+    `max_positions` counts over all of a user's wallets of a mode. The eight below it, and the three for copies, are of one
+    strategy each, within the user's; None leaves it to those. What one snipe spends at most is `snipe_max_lamports`. A day's
+    spend counts buys on their way and buys that filled, whatever became of their positions.
     Of a snipe the scam score may be `snipe_max_scam_bps` at most and the momentum `snipe_min_momentum_bps` at least, each of
     10,000. With `snipe_tells_only` the sniper tells of what it would buy, and buys nothing; `blacklist` is what it neither buys
-    nor tells of, see `bot/trading/blacklist.py`.
+    nor tells of, see `bot/trading/blacklist.py`. Who is `copyable` can be copied by his handle.
     The presets are what the buttons below a token's card buy and sell, in the order in which they stand there.
     """
 
@@ -115,6 +116,10 @@ class UserSettings:
     snipe_min_momentum_bps: int | None = None
     snipe_tells_only: bool = False
     blacklist: tuple[str, ...] = ()
+    copy_max_trade_lamports: int | None = None
+    copy_max_positions: int | None = None
+    copy_daily_spend_lamports: int | None = None
+    copyable: bool = False
 
     @property
     def exit_plan(self) -> ExitPlan:
@@ -146,7 +151,8 @@ class Ceilings:
 
     `max_slippage_bps` bounds entries only: an exit that must not slip may not happen at all. `min_curve_lamports` and
     `always_check_tokens` are floors of the user's settings of these names. `flatten_at_loss_bps` binds whoever set a
-    greater one or none. `roles` are the limits of each role, in the order of Role.
+    greater one or none. `roles` are the limits of each role, in the order of Role. Nobody buys a mint of the `blacklist`, and no
+    sniper below `snipe_min_confidence_bps` or `snipe_min_momentum_bps`, whatever its user asks for; 0 asks for nothing.
     """
 
     max_trade_lamports: int = LAMPORTS_PER_SOL
@@ -161,6 +167,9 @@ class Ceilings:
     always_check_tokens: bool = False
     flatten_at_loss_bps: int | None = None
     roles: tuple[RoleLimits, RoleLimits, RoleLimits, RoleLimits] = DEFAULT_LIMITS
+    blacklist: tuple[str, ...] = ()
+    snipe_min_confidence_bps: int = 0
+    snipe_min_momentum_bps: int = 0
 
     def of_role(self, role: str) -> RoleLimits:
         """What everybody of this role may risk."""
@@ -195,6 +204,7 @@ def trade_limit(settings: UserSettings, ceilings: Ceilings, strategy: Strategy |
     mine = {
         Strategy.MANUAL: settings.manual_max_trade_lamports,
         Strategy.AUTO: settings.auto_max_trade_lamports,
+        Strategy.COPY: settings.copy_max_trade_lamports,
     }.get(strategy or Strategy.SNIPER)
     return own if mine is None or mine >= own.value else Limit(mine, f"your limit per trade {BY_STRATEGY[strategy]}")
 
@@ -213,6 +223,7 @@ def strategy_positions_limit(settings: UserSettings, strategy: Strategy | None) 
         Strategy.MANUAL: settings.manual_max_positions,
         Strategy.SNIPER: settings.sniper_max_positions,
         Strategy.AUTO: settings.auto_max_positions,
+        Strategy.COPY: settings.copy_max_positions,
         None: None,
     }[strategy]
 
@@ -223,6 +234,7 @@ def strategy_spend_limit(settings: UserSettings, strategy: Strategy | None) -> i
         Strategy.MANUAL: settings.manual_daily_spend_lamports,
         Strategy.SNIPER: settings.sniper_daily_spend_lamports,
         Strategy.AUTO: settings.auto_daily_spend_lamports,
+        Strategy.COPY: settings.copy_daily_spend_lamports,
         None: None,
     }[strategy]
 

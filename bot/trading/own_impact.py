@@ -1,15 +1,18 @@
-"""A curve as it stands for whoever holds tokens of it that his own money bought, where the market was recorded without him. Pure.
+"""A curve as it stands for whoever holds tokens of it that play money bought, which the market has never felt. Pure.
 
 Others are taken to trade the same tokens as they did. What a virtual wallet paid then stands in the curve until it sells, as a
-real one's would: a coin that everybody else has left still holds its last buyer's lamports.
+real one's would: a coin that everybody else has left still holds its last buyer's lamports. A pool is taken as it is told: who
+empties it takes out what later buyers paid as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.trading.curve import Curve
-from bot.trading.venue import Venue
+from bot.trading.curve import Curve, Fees
+from bot.trading.intent import Mode
+from bot.trading.position import Position
+from bot.trading.venue import Venue, quote_sell
 
 
 def with_own(venue: Venue, token_raw: int) -> Venue:
@@ -27,6 +30,12 @@ def with_own(venue: Venue, token_raw: int) -> Venue:
     )
 
 
-def as_told(venue: Venue, token_raw: int) -> Venue:  # noqa: ARG001 - whoever's order was real is in what is told
-    """The venue as it was told, for a market that has felt its holders' orders."""
-    return venue
+def as_met(venue: Venue, mode: Mode, token_raw: int) -> Venue:
+    """The venue as an order of a wallet of this mode meets it that holds `token_raw`; what live orders paid is told with it."""
+    return venue if mode is Mode.LIVE else with_own(venue, token_raw)
+
+
+def worth(position: Position, venue: Venue, fees: Fees) -> int:
+    """What selling all of a position would bring, in lamports net of the venue's fees; raises QuoteError."""
+    met = as_met(venue, position.mode, position.token_raw)
+    return quote_sell(met, position.token_raw, fees).received_lamports

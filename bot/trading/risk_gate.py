@@ -176,6 +176,12 @@ def _paused(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     return refuse_paused(request, facts.pause_causes)
 
 
+def _blacklisted(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
+    if request.mint not in facts.ceilings.blacklist:
+        return None
+    return Refused("blacklist", "the operator has blacklisted this token: it is not bought here, and can be sold")
+
+
 def _trade_floor(request: TradeRequest, facts: RiskSnapshot) -> Refused | None:
     least = facts.ceilings.min_trade_lamports
     if request.spend_lamports >= least:
@@ -300,6 +306,7 @@ def _free_lamports(request: TradeRequest, facts: RiskSnapshot) -> int:
 # In the order in which an entry meets them.
 _ENTRY_CHECKS = (
     _paused,
+    _blacklisted,
     _trade_floor,
     _trade_size,
     _position_size,
@@ -320,6 +327,7 @@ def entry_checks(request: TradeRequest, facts: RiskSnapshot) -> tuple[Check, ...
     spent = facts.strategy_spent_lamports + spend
     numbers = (
         ("pause causes", len(facts.pause_causes), 0, False),
+        ("operator's blacklist", int(request.mint in ceilings.blacklist), 0, False),
         ("least of a trade", spend, ceilings.min_trade_lamports, True),
         ("most of a trade", spend, trade_limit(settings, ceilings, strategy).value, True),
         ("most of a position", facts.mint_cost_lamports + spend, position_limit(settings, ceilings).value, True),

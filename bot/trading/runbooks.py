@@ -15,7 +15,17 @@ RECORDING = "runbooks/recording.md"
 VAULT = "runbooks/vault.md"
 FROZEN_WALLET = "runbooks/frozen.md"
 MODEL = "runbooks/model.md"
+WATCHING = "runbooks/watching.md"
+BACKUP = "runbooks/backup.md"
+DISK_FULL = "runbooks/disk.md"
 TREE = "runbooks/supervision.md"
+CRASHED = "runbooks/crashed.md"
+DAY_LOSS = "runbooks/day-loss.md"
+EXIT_FEES = "runbooks/exit-fees.md"
+RESOURCES = "runbooks/resources.md"
+UNUSUAL = "runbooks/unusual.md"
+REPORTS = "runbooks/reports.md"
+SETTINGS_FILE = "runbooks/settings-file.md"
 
 RUNBOOKS = {
     "rpc": "runbooks/no-rpc.md",
@@ -30,6 +40,7 @@ RUNBOOKS = {
     "uncompared": LEDGER,
     "lease": STANDBY,
     "vault": VAULT,
+    "resources": RESOURCES,
     "frozen": FROZEN_WALLET,
 }
 

@@ -294,6 +294,12 @@ SETTINGS: tuple[Setting, ...] = (
         Unit.SWITCH,
         "a dry run: the sniper tells what it would buy, with a button, and buys nothing",
     ),
+    Setting(
+        "copyable",
+        "copyable",
+        Unit.SWITCH,
+        "let others copy what you buy and sell live, by the public handle of /trader on; they see your wallet's address",
+    ),
     *_landing("buy", most_lamports=_FEE_MOST, unlanded="buys"),
     *_landing("sell", most_lamports=_SELL_FEE_MOST, unlanded="sales"),
     Setting(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from bot.trading.limits import UserSettings
+from bot.trading.limits import Ceilings, UserSettings
 from bot.trading.sizing import Edge, snipe_size
 from bot.trading.units import format_sol
 from bot.trading.weight import FULL, Weight
@@ -100,6 +100,18 @@ def judge(opinion: Opinion, settings: UserSettings, weight: Weight = FULL) -> Si
     if size.lamports <= 0:
         return Ignored("size", f"your amounts and 1 % of the curve's virtual SOL leave nothing to spend{less}")
     return Signal(size.lamports, f"confidence {confidence}: {'; '.join(opinion.reasons)}{less}")
+
+
+def below_floor(opinion: Opinion, ceilings: Ceilings) -> Ignored | None:
+    """Why no sniper buys this, whatever its user asks for; what was not measured is below every floor of momentum."""
+    if opinion.confidence_bps < (least := ceilings.snipe_min_confidence_bps):
+        told = f"confidence {opinion.confidence_bps / 100:.0f} %, the operator asks for {least / 100:.0f} %"
+        return Ignored("confidence", told)
+    momentum_bps = {part.name: part.bps for part in opinion.components}.get(MOMENTUM)
+    if (least := ceilings.snipe_min_momentum_bps) and (momentum_bps is None or momentum_bps < least):
+        told = "not known" if momentum_bps is None else f"{momentum_bps / 100:.0f}"
+        return Ignored("momentum", f"momentum {told}, the operator asks for {least / 100:.0f} of 100")
+    return None
 
 
 def _measured_otherwise(opinion: Opinion, settings: UserSettings) -> Ignored | None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from bot.trading.curve import Fees, QuoteError
 from bot.trading.intent import Mode
+from bot.trading.own_impact import as_met
 from bot.trading.units import ceil_div
 from bot.trading.venue import Venue, quote_buy, quote_sell
 
@@ -27,6 +28,7 @@ SOON = frozenset({"price_moved", "in_flight"})  # refusals that the next moment 
 class StandingKind(StrEnum):
     LIMIT_BUY = "limit_buy"
     LIMIT_SELL = "limit_sell"
+    BREAKOUT_BUY = "breakout_buy"  # a buy once the price has risen to a level
     DCA = "dca"  # the same buy every so often, whatever the price
 
 
@@ -43,9 +45,10 @@ class StandingOrder:
     """One standing order, in lamports, raw token units and milliseconds since 1970.
 
     `code` is what its user names it by. A buy has `spend_lamports`, a sale `token_raw`, which is what is held in all where
-    it `sells_all`. `price_lamports` is for a million tokens, everything included: the most that a limit buy pays and the
-    least that a sale brings. `turns` are to trade, of which `filled` have, at least `interval_ms` apart. `due_at_ms` is when
-    the next turn may begin, `lapses_at_ms` when none does any more, None for never.
+    it `sells_all`. `price_lamports` is for a million tokens, everything included: the most that a limit buy pays, the
+    least that a sale brings, and what a breakout costs at least before it is bought, at the price of that moment. `turns` are
+    to trade, of which `filled` have, at least `interval_ms` apart. `due_at_ms` is when the next turn may begin, `lapses_at_ms`
+    when none does any more, None for never.
     `turn` is the number of the next turn; `is_firing` says that its order may exist. `failures` counts turns in a row of
     which nothing came, `why_code` and `why` say what it waits for, or how it ended. Each change has its `version`.
     """
@@ -97,8 +100,10 @@ class StandingOrder:
 
     @property
     def least_token_raw(self) -> int:
-        """What a limit buy brings at its price: it never gets fewer tokens. Of a buy at whatever price 0."""
-        return 0 if not self.is_by_price else ceil_div(self.spend_lamports * PRICED_RAW, self.price_lamports)
+        """What a limit buy brings at its price: it never gets fewer tokens. Of a buy that names no most 0."""
+        if self.kind is not StandingKind.LIMIT_BUY:
+            return 0
+        return ceil_div(self.spend_lamports * PRICED_RAW, self.price_lamports)
 
     def least_lamports(self, token_raw: int) -> int:
         """What so many tokens of a limit sale bring at its price: it never gets less for them."""
@@ -112,12 +117,18 @@ class StandingOrder:
 def is_reached(order: StandingOrder, token_raw: int, venue: Venue, fees: Fees) -> bool:
     """Whether a whole limit order, its fees and what it does to the price included, is worth its price or better there.
 
+    A breakout is reached where it costs its price or more.
+
     `token_raw` is what a sale sells now. What nobody quotes is not reached.
     """
     try:
         if order.kind is StandingKind.LIMIT_BUY:
             return quote_buy(venue, order.spend_lamports, fees).token_raw >= order.least_token_raw
-        return quote_sell(venue, token_raw, fees).received_lamports >= order.least_lamports(token_raw)
+        if order.kind is StandingKind.BREAKOUT_BUY:
+            bought_raw = quote_buy(venue, order.spend_lamports, fees).token_raw
+            return order.spend_lamports * PRICED_RAW >= order.price_lamports * bought_raw
+        met = as_met(venue, order.mode, token_raw)
+        return quote_sell(met, token_raw, fees).received_lamports >= order.least_lamports(token_raw)
     except QuoteError:
         return False
 

@@ -8,11 +8,15 @@ from bot.trading.intent import Context
 
 
 class Strategy(StrEnum):
-    """`MANUAL` is what a user gives by hand, by an opinion too. `AUTO` are orders that wait for a price or a time."""
+    """`MANUAL` is what a user gives by hand, by an opinion too.
+
+    `AUTO` are orders that wait for a price or a time, and what an automated trader buys.
+    """
 
     MANUAL = "manual"
     SNIPER = "sniper"
     AUTO = "auto"
+    COPY = "copy"
 
 
 _BY_CONTEXT = {
@@ -20,6 +24,7 @@ _BY_CONTEXT = {
     Context.AI_SIGNAL: Strategy.MANUAL,
     Context.SNIPER: Strategy.SNIPER,
     Context.AUTOMATED: Strategy.AUTO,
+    Context.COPY_TRADE: Strategy.COPY,
 }
 
 

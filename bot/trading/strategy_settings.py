@@ -13,7 +13,8 @@ _SOL_MOST = 10_000 * LAMPORTS_PER_SOL
 STRATEGY_BUYS = {
     Strategy.MANUAL: "your buys by hand",
     Strategy.SNIPER: "your sniper's buys",
-    Strategy.AUTO: "the buys of your orders that wait",
+    Strategy.AUTO: "the buys of your orders that wait and of your automated trader",
+    Strategy.COPY: "your copies",
 }
 
 

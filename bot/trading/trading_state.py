@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from bot.trading.intent import Context
 
+RESTORED = "restored"  # the cause of a halt that a bot comes up with whose books came out of a backup
 GLOBAL = "global"
 OF_PROGRAM = "program:"  # what the scope begins with of tokens that trade at one program
 RPC_BUDGET = "rpc_budget"  # every RPC endpoint that answers may be asked by exits alone
+RESOURCES = "resources"  # memory, file handles or monitors are nearly used up
 VAULT = "vault"  # the process that signs does not answer
 UNCOMPARED = "uncompared"  # nobody could say for a while what a user's wallet holds
 OUTFLOW = "outflow"  # SOL left a user's wallet without us; it freezes the wallet until he says that it was he
@@ -22,6 +24,7 @@ _IN_WORDS = {
     RPC_BUDGET: "this month's requests to the chain are used, but for exits",
     UNCOMPARED: "the chain cannot say for certain what your wallet holds",
     VAULT: "nothing can be signed",
+    RESOURCES: "this bot is at the end of what its machine or its settings give it",
     "reconcile": "the books are being compared with the chain",
 }
 
@@ -97,6 +100,16 @@ class Halt:
     since_ms: int
     by: str
     why: str
+
+    @property
+    def sells(self) -> bool:
+        """Whether everything is sold, except what its owner holds; after a restore nothing is, beyond everybody's own exits."""
+        return self.cause != RESTORED
+
+
+def hands_over(halt: Halt | None) -> bool:
+    """Whether bytes of an earlier life may go out again: not while books that came out of a backup wait to be looked at."""
+    return halt is None or halt.sells
 
 
 @dataclass(frozen=True, slots=True)

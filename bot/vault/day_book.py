@@ -25,10 +25,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # another one each time that 
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What a wallet's day has taken: `entries` is what its buys take with their costs, `costs` what everything else pays.
+    """What a wallet's day has taken: `entries` is what its buys take with their costs, `costs` what sales and closings pay.
 
-    All are lamports; `day` counts days since 1970 in UTC. `entries_ahead` and `costs_ahead` are how far the counts may go
-    before the disk has another line, and `boot` is the machine's life in which this one was written.
+    `sweeps` is what sweeps pay. All are lamports; `day` counts days since 1970 in UTC. What ends with `_ahead` is how far a
+    count may go before the disk has another line, and `boot` is the machine's life in which this one was written.
     """
 
     address: str
@@ -38,11 +38,19 @@ class Taken(msgspec.Struct, frozen=True):
     entries_ahead: int = 0
     costs_ahead: int = 0
     boot: str = ""
+    sweeps: int = 0
+    sweeps_ahead: int = 0
+
+    @property
+    def ahead(self) -> tuple[int, int, int]:
+        """How far all counts may go."""
+        return self.entries_ahead, self.costs_ahead, self.sweeps_ahead
 
 
 class DayBook:
-    """Counts what is signed. Buys and sales have counts of their own, so that nobody who could buy is kept from selling.
+    """Counts what is signed: buys, sales and sweeps each for themselves.
 
+    Whoever could buy is not kept from selling, and whoever has sold in the wallet's name keeps nobody from sweeping the rest.
     Without a path it remembers for as long as it lives.
     """
 
@@ -59,17 +67,18 @@ class DayBook:
     def count(self, address: str, outlay: Outlay) -> None:
         """Count what is signed now; raises SigningRefused, and counts nothing, where it would be too much.
 
-        A buy is refused too where the disk takes no line. A sale is not: what it costs is then remembered by this process
-        alone, because a full disk is no reason to hold a position for ever.
+        A buy is refused too where the disk takes no line. Others are not: what they cost is then remembered by this process
+        alone, because a full disk is no reason to hold a position for ever, or to leave it to a thief.
         """
         before, is_buy = self._today(address), outlay.kind is Kind.BUY
         if is_buy:
             taken = self._with_entry(before, outlay.trade_lamports + outlay.costs_lamports)
+        elif outlay.kind is Kind.WITHDRAW:
+            taken = self._with_sweep(before, outlay.costs_lamports)
         else:
             taken = self._with_costs(before, outlay.costs_lamports)
-        is_ahead = (taken.entries_ahead, taken.costs_ahead) != (before.entries_ahead, before.costs_ahead)
         try:
-            self._written.keep(taken, durable=is_ahead)
+            self._written.keep(taken, durable=taken.ahead != before.ahead)
         except OSError as error:
             log.error("vault_day_not_kept", wallet=address, reason=error.strerror)
             if is_buy:
@@ -77,15 +86,21 @@ class DayBook:
                     f"the vault's disk takes nothing ({error.strerror}), and no buy is signed"
                 ) from None
             # The next line that the disk takes has to be waited for again.
-            taken = msgspec.structs.replace(taken, entries_ahead=before.entries_ahead, costs_ahead=before.costs_ahead)
+            taken = msgspec.structs.replace(
+                taken,
+                entries_ahead=before.entries_ahead,
+                costs_ahead=before.costs_ahead,
+                sweeps_ahead=before.sweeps_ahead,
+            )
         self._days[address] = taken
 
     def _with_entry(self, before: Taken, lamports: int) -> Taken:
         entries, bound = before.entries + lamports, self._bounds.day_lamports
         if entries > bound:
             raise SigningRefused(f"wallet {before.address} has spent what it may in a day, vault.max_day_sol")
-        ahead = before.entries_ahead if entries <= before.entries_ahead else min(bound, entries + bound // STEPS)
-        return msgspec.structs.replace(before, entries=entries, entries_ahead=ahead)
+        return msgspec.structs.replace(
+            before, entries=entries, entries_ahead=_ahead(entries, before.entries_ahead, bound)
+        )
 
     def _with_costs(self, before: Taken, lamports: int) -> Taken:
         costs, bound = before.costs + lamports, self._bounds.day_costs_lamports
@@ -93,8 +108,15 @@ class DayBook:
             raise SigningRefused(
                 f"wallet {before.address} has paid the fees that it may in a day, vault.max_day_costs_sol"
             )
-        ahead = before.costs_ahead if costs <= before.costs_ahead else min(bound, costs + bound // STEPS)
-        return msgspec.structs.replace(before, costs=costs, costs_ahead=ahead)
+        return msgspec.structs.replace(before, costs=costs, costs_ahead=_ahead(costs, before.costs_ahead, bound))
+
+    def _with_sweep(self, before: Taken, lamports: int) -> Taken:
+        sweeps, bound = before.sweeps + lamports, self._bounds.day_costs_lamports
+        if sweeps > bound:
+            raise SigningRefused(
+                f"sweeps of wallet {before.address} have paid the fees that they may in a day, vault.max_day_costs_sol"
+            )
+        return msgspec.structs.replace(before, sweeps=sweeps, sweeps_ahead=_ahead(sweeps, before.sweeps_ahead, bound))
 
     def _today(self, address: str) -> Taken:
         """The counts so far; a line of another life of the machine says only how far they may have come."""
@@ -105,7 +127,18 @@ class DayBook:
             return Taken(address, day, boot=self._boot)
         if counted is not None or (self._boot and taken.boot == self._boot):
             return taken
-        return msgspec.structs.replace(taken, entries=taken.entries_ahead, costs=taken.costs_ahead, boot=self._boot)
+        return msgspec.structs.replace(
+            taken,
+            entries=taken.entries_ahead,
+            costs=taken.costs_ahead,
+            sweeps=taken.sweeps_ahead,
+            boot=self._boot,
+        )
+
+
+def _ahead(count: int, before: int, bound: int) -> int:
+    """How far a count may go before the next line that is waited for."""
+    return before if count <= before else min(bound, count + bound // STEPS)
 
 
 def _boot_id() -> str:

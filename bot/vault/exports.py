@@ -37,9 +37,11 @@ class Demanded(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PageCode(msgspec.Struct, frozen=True, array_like=True):
-    """What opens a page, and until when it is said."""
+    """What opens a page, whose key that holds, when it was handed out, and until when its code is said."""
 
     code: str
+    wallet_address: str
+    at_ms: int
     not_after_ms: int
 
     def __repr__(self) -> str:
@@ -88,12 +90,20 @@ class Exports:
         finally:
             overwrite(keypair)
         log.warning("key_exported", user=wallet.user_id, wallet=wallet.address)
-        said = PageCode(opens, self.guard.clock.now_ms() + CODE_WITHIN_MS)
+        now_ms = self.guard.clock.now_ms()
+        said = PageCode(opens, wallet.address, now_ms, now_ms + CODE_WITHIN_MS)
         return ExportedKey(page, self.notes.seal(wallet.user_id, NoteKind.UNLOCK, said), after)
 
     def code_of(self, user_id: str, unlock: SealedNote) -> str:
-        """See `Vault.page_code`."""
+        """See `Vault.page_code`.
+
+        What its user takes back, or freezes, between a page and its code leaves a file that nothing opens.
+        """
         said = self.notes.open(user_id, NoteKind.UNLOCK, unlock, PageCode)
+        if said.at_ms <= self.factors.book.exports_void_ms(user_id):
+            raise SigningRefused("its user took that back")
+        if self.factors.book.is_frozen(user_id, said.wallet_address):
+            raise SigningRefused(f"wallet {said.wallet_address} is frozen")
         if self.guard.clock.now_ms() >= said.not_after_ms:
             raise SigningRefused("the time in which that code is said is over; take the key again")
         return said.code

@@ -69,9 +69,19 @@ class SigningGuard:
         self._keep(asked.intent_id, intent)
 
     def charge_withdrawal(self, address: str, intent_id: str, outlay: Outlay) -> None:
-        """Count a withdrawal that is signed now; raises SigningRefused for an intent that has signed anything already."""
+        """Count a withdrawal that is signed now; raises SigningRefused for an intent that has signed anything already.
+
+        What it costs is bounded by its user's codes, of which each withdrawal takes one.
+        """
         if intent_id in self._intents:
             raise SigningRefused(f"intent {intent_id} has signed already, and a withdrawal is signed once")
+        self._keep(intent_id, _Intent(address, "", outlay.kind))
+
+    def charge_sweep(self, address: str, intent_id: str, outlay: Outlay) -> None:
+        """The same of a sweep, which takes no code: what it costs counts in the wallet's day."""
+        if intent_id in self._intents:
+            raise SigningRefused(f"intent {intent_id} has signed already, and a sweep is signed once")
+        self._days.count(address, outlay)
         self._keep(intent_id, _Intent(address, "", outlay.kind))
 
     def _keep(self, intent_id: str, intent: _Intent) -> None:

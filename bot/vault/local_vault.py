@@ -151,11 +151,12 @@ class LocalVault:
                 raise SigningRefused(f"wallet {wallet.address} is not frozen, and only a frozen one is swept")
             outlay = self._withdrawals.judge_sweep(wallet, asked)
             private_key = self._opened(wallet, key)
-            self._guard.charge_withdrawal(wallet.address, asked.intent_id, outlay)
+            self._guard.charge_sweep(wallet.address, asked.intent_id, outlay)
         except SigningRefused as error:
             log.error("signing_refused", wallet=wallet.address, intent=asked.intent_id, reason=str(error))
             raise
-        log.warning("sweep_signed", wallet=wallet.address, intent=asked.intent_id, lamports=outlay.trade_lamports)
+        facts = {"lamports": outlay.trade_lamports, "mint": outlay.mint}
+        log.warning("sweep_signed", wallet=wallet.address, intent=asked.intent_id, **facts)
         return private_key.sign(asked.message)
 
     async def sign_withdrawal(self, wallet: Wallet, key: SealedKey, asked: Withdrawing) -> Withdrawn:

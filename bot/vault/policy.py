@@ -45,6 +45,7 @@ PROGRAMS = frozenset(
 
 _LIMIT, _PRICE, _TRANSFER = b"\x02", b"\x03", b"\x02\x00\x00\x00"
 _CREATE, _CLOSE, _SYNC = b"\x01", b"\x09", b"\x11"
+_SEND_TOKENS, _SEND_TOKENS_BYTES = b"\x0c", 10
 
 
 class Kind(StrEnum):
@@ -62,7 +63,8 @@ class Bounds:
 
     `trade_lamports` is the most that the buys of one intent spend, `fee_lamports` and `tip_lamports` the most of one message.
     `day_lamports` is what a wallet's buys may take in a day (UTC) with their fees, counted without what its sales bring back;
-    `day_costs_lamports` what the fees and tips of its sales and closings may. Each counts as if all that was signed landed.
+    `day_costs_lamports` what the fees and tips of its sales and closings may, and what the fees of its sweeps may besides. Each
+    counts as if all that was signed landed.
     Tips go to `tip_accounts` alone. `routed` says whether the aggregator's swaps are signed. `address_delay_ms` is how long
     an address has to wait, from the moment at which its user has allowed it, for the first withdrawal to it;
     `export_delay_ms` how long a user waits for a key of his.
@@ -149,11 +151,37 @@ def judge_withdrawal(address: str, message: bytes, target: str, bounds: Bounds) 
             sent.append(int.from_bytes(called.data[4:], "little"))
     if not sent:
         raise SigningRefused("the message sends nothing")
-    limit = UNITS_MAX if reading.unit_limit is None else reading.unit_limit
-    fee_lamports = -(-limit * (reading.unit_price or 0) // MICRO_LAMPORTS)
-    if fee_lamports > bounds.fee_lamports:
-        raise SigningRefused(f"a priority fee of {fee_lamports} lamports; at most {bounds.fee_lamports} are signed")
-    return Outlay(Kind.WITHDRAW, "", sent[0], SIGNATURE_FEE_LAMPORTS + fee_lamports)
+    return Outlay(Kind.WITHDRAW, "", sent[0], SIGNATURE_FEE_LAMPORTS + _priority_fee(reading))
+
+
+def judge_sweep(address: str, message: bytes, target: str, bounds: Bounds) -> Outlay:
+    """The same of a sweep, which sends SOL, or what the wallet has of one token; raises SigningRefused.
+
+    A token goes from the wallet's own account of it to the one of `target`, which the message may open before; behind it the
+    wallet's own may be closed, into the wallet. Both accounts are derived here, from the mint that the transfer names.
+    """
+    parsed = parse_message(message)
+    calls = [called for called in parsed.instructions if called.program != at.BUDGET]
+    sending = [called for called in calls if called.program in at.TOKEN_PROGRAMS and called.data[:1] == _SEND_TOKENS]
+    if not sending:
+        return judge_withdrawal(address, message, target, bounds)
+    user, to, called = _key(address), _key(target), sending[0]
+    if parsed.payer != user or parsed.has_tables:
+        raise SigningRefused("the message is another wallet's, or names accounts through a lookup table")
+    mint = called.accounts[1] if len(called.accounts) == 4 else None
+    if mint is None or len(called.data) != _SEND_TOKENS_BYTES:
+        raise SigningRefused("the message sends tokens in another way than from account to account")
+    own, theirs = (at.token_account(owner, mint, called.program) for owner in (user, to))
+    opened = Called(at.ASSOCIATED, _CREATE, (user, theirs, to, mint, at.SYSTEM, called.program))
+    sent = Called(called.program, called.data, (own, mint, theirs, user))
+    closed = Called(called.program, _CLOSE, (own, user, user))
+    if calls not in ([sent], [opened, sent], [sent, closed], [opened, sent, closed]):
+        raise SigningRefused(f"the message does something else than sending a token of the wallet to {target}")
+    reading = _Reading(user, mint, bounds)
+    for one in parsed.instructions:
+        if one.program == at.BUDGET:
+            _read_budget(one, reading)
+    return Outlay(Kind.WITHDRAW, str(mint), 0, SIGNATURE_FEE_LAMPORTS + _priority_fee(reading))
 
 
 def refuse_target(address: str, target: str) -> None:
@@ -194,6 +222,16 @@ def _read_budget(called: Called, reading: _Reading) -> None:
         reading.unit_price = number
     else:
         raise SigningRefused("the message has a budget of another kind")
+
+
+def _priority_fee(reading: _Reading) -> int:
+    """What the budget pays at most, in lamports; raises SigningRefused for more than is signed."""
+    limit = UNITS_MAX if reading.unit_limit is None else reading.unit_limit
+    fee_lamports = -(-limit * (reading.unit_price or 0) // MICRO_LAMPORTS)
+    if fee_lamports > reading.bounds.fee_lamports:
+        most = reading.bounds.fee_lamports
+        raise SigningRefused(f"a priority fee of {fee_lamports} lamports; at most {most} are signed")
+    return fee_lamports
 
 
 def _read_transfer(called: Called, reading: _Reading) -> None:
@@ -256,11 +294,7 @@ def _refuse_tables(parsed: ParsedMessage) -> None:
 def _outlay(reading: _Reading, asked: Signing) -> Outlay:
     """The sum, held against what one message may take."""
     bounds = reading.bounds
-    limit = UNITS_MAX if reading.unit_limit is None else reading.unit_limit
-    fee_lamports = -(-limit * (reading.unit_price or 0) // MICRO_LAMPORTS)
-    tip_lamports = reading.tip_lamports or 0
-    if fee_lamports > bounds.fee_lamports:
-        raise SigningRefused(f"a priority fee of {fee_lamports} lamports; at most {bounds.fee_lamports} are signed")
+    tip_lamports, fee_lamports = reading.tip_lamports or 0, _priority_fee(reading)
     if tip_lamports > bounds.tip_lamports:
         raise SigningRefused(f"a tip of {tip_lamports} lamports; at most {bounds.tip_lamports} are signed")
     costs_lamports = SIGNATURE_FEE_LAMPORTS + fee_lamports + tip_lamports

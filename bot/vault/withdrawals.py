@@ -16,7 +16,7 @@ from bot.ports import Allowance, NoteKind, SealedNote, Sweeping, Wallet, Withdra
 from bot.trading.units import span
 from bot.vault.guard import SigningGuard
 from bot.vault.notes import Notes
-from bot.vault.policy import Outlay, judge_withdrawal, refuse_target
+from bot.vault.policy import Outlay, judge_sweep, judge_withdrawal, refuse_target
 from bot.vault.second_factor import SecondFactors
 
 log = structlog.get_logger()
@@ -51,15 +51,16 @@ class Withdrawals:
 
     def judge(self, wallet: Wallet, asked: Withdrawing) -> Outlay:
         """What a withdrawal takes; raises SigningRefused and KeyUnavailable. Changes nothing, and uses no code."""
-        return self._judge(wallet, asked.message, asked.allowed, asked.current, kind=NoteKind.ADDRESS)
+        target = self._target(wallet, asked.allowed, asked.current, kind=NoteKind.ADDRESS)
+        return judge_withdrawal(wallet.address, asked.message, target, self.guard.bounds)
 
     def judge_sweep(self, wallet: Wallet, asked: Sweeping) -> Outlay:
         """The same of a sweep; the caller has seen that the wallet is frozen."""
-        return self._judge(wallet, asked.message, asked.safe, asked.current, kind=NoteKind.SAFE)
+        target = self._target(wallet, asked.safe, asked.current, kind=NoteKind.SAFE)
+        return judge_sweep(wallet.address, asked.message, target, self.guard.bounds)
 
-    def _judge(
-        self, wallet: Wallet, message: bytes, note: SealedNote, current: SealedNote, *, kind: NoteKind
-    ) -> Outlay:
+    def _target(self, wallet: Wallet, note: SealedNote, current: SealedNote, *, kind: NoteKind) -> str:
+        """The address that a note allows this wallet to send to now; raises SigningRefused and KeyUnavailable."""
         target = self.notes.open(wallet.user_id, kind, note, AllowedTarget)
         secret = self.factors.in_force(wallet.user_id, current)
         if target.wallet_address != wallet.address:
@@ -69,7 +70,7 @@ class Withdrawals:
         wait_ms = target.not_before_ms - self.guard.clock.now_ms()
         if wait_ms > 0:
             raise SigningRefused(f"nothing is sent to {target.address} for another {span(wait_ms / 1000)}")
-        return judge_withdrawal(wallet.address, message, target.address, self.guard.bounds)
+        return target.address
 
     def charge(self, wallet: Wallet, asked: Withdrawing, outlay: Outlay) -> SealedNote:
         """Use the code up and count the withdrawal, which is signed now; the note of the codes from now on."""

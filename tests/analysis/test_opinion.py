@@ -11,10 +11,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.analysis.features import Features
-from bot.analysis.opinion import BUY_BPS, CONFIDENCE_MAX_BPS, VETO_BPS, rule_opinion
+from bot.analysis.opinion import (
+    BUY_BPS,
+    CONFIDENCE_MAX_BPS,
+    TESTED_BPS,
+    UNTESTED_BPS,
+    VETO_BPS,
+    rule_opinion,
+)
 from bot.trading.limits import UserSettings
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Signal, judge
-from bot.trading.units import LAMPORTS_PER_SOL
+from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from tests.analysis.launch_samples import BORN_MS, CREATOR, Market
 
 SOL = LAMPORTS_PER_SOL
@@ -26,8 +33,8 @@ CLEAR = Features(
     buys=9,
     sells=1,
     distinct_buyers=8,
-    bought_lamports=3 * SOL + SOL // 5,
-    sold_lamports=SOL // 5,
+    bought_lamports=3 * SOL + 6 * SOL // 10,
+    sold_lamports=6 * SOL // 10,
     recent_inflow_lamports=2 * SOL,
     recent_trades_per_s=3.0,
     creator_bought_share=0.03,
@@ -79,25 +86,34 @@ def test_a_clear_case_in_its_first_seconds_is_a_strong_buy_for_a_user_with_defau
     assert opinion.action is Action.BUY
     assert opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
     assert "8 distinct buyers" in opinion.reasons
-    assert (opinion.version, opinion.mint, opinion.at_ms) == ("rules-1", "mint", BORN_MS + 3_000)
+    assert (opinion.version, opinion.mint, opinion.at_ms) == ("rules-3", "mint", BORN_MS + 3_000)
     assert isinstance(judge(opinion, UserSettings()), Signal)
 
 
-def test_a_crowd_on_a_real_curve_is_a_strong_buy_within_three_seconds() -> None:
+def crowd() -> Market:
     market = Market()
     market.buy(CREATOR, 1.0, 0)
-    for number in range(9):
-        market.buy(f"buyer-{number}", 0.4, 400 + 250 * number)
+    for number in range(11):
+        market.buy(f"buyer-{number}", 0.4, 400 + 200 * number)
+    return market
+
+
+def test_a_crowd_on_a_real_curve_is_no_buy_until_a_part_of_it_has_sold_and_others_stay() -> None:
+    market = crowd()
+    untested = rule_opinion(market.window.features(BORN_MS + 2_800))
+    assert untested.action is Action.NEUTRAL
+    assert untested.reasons[0] == "0 sales of 0.00 SOL have tried whether others stay"
+    market.sell("buyer-0", 1.0, 2_600)
+    market.sell("buyer-1", 0.8, 2_700)
     opinion = rule_opinion(market.window.features(BORN_MS + 2_800))
     assert opinion.action is Action.BUY
     assert opinion.confidence_bps >= STRONG_CONFIDENCE_BPS
 
 
 def test_the_same_crowd_is_worth_little_once_the_creator_has_sold() -> None:
-    market = Market()
-    market.buy(CREATOR, 1.0, 0)
-    for number in range(9):
-        market.buy(f"buyer-{number}", 0.4, 400 + 250 * number)
+    market = crowd()
+    market.sell("buyer-0", 1.0, 2_600)
+    market.sell("buyer-1", 0.8, 2_700)
     market.sell(CREATOR, 1.0, 2_800)
     opinion = rule_opinion(market.window.features(BORN_MS + 2_800))
     assert opinion.action is Action.SELL
@@ -108,17 +124,18 @@ def test_the_same_crowd_is_worth_little_once_the_creator_has_sold() -> None:
 def test_a_launch_that_nobody_buys_is_declined() -> None:
     opinion = rule_opinion(Market().window.features(BORN_MS + 5_000))
     assert opinion.action is Action.NEUTRAL
-    assert opinion.reasons[0] == "0 distinct buyers"
+    assert {"0 distinct buyers", "0.00 SOL net inflow"} <= set(opinion.reasons)
 
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
         ({"distinct_buyers": 2}, "2 distinct buyers"),
-        ({"bought_lamports": SOL // 2}, "0.30 SOL net inflow"),
+        ({"bought_lamports": SOL // 2, "sold_lamports": SOL // 10}, "0.40 SOL net inflow"),
         ({"creator_bought_share": 0.3}, "creator bought 30.0 %"),
         ({"largest_buyer_share": 0.9}, "largest buyer paid 90 %"),
-        ({"sold_lamports": 28 * SOL // 10}, "sales took out 88 %"),
+        ({"sold_lamports": 32 * SOL // 10}, "sales took out 89 %"),
+        ({"sold_lamports": SOL // 50}, "have tried whether others stay"),
         ({"price_change": 2.5}, "price up 250%"),
     ],
 )
@@ -137,7 +154,7 @@ def test_one_doubtful_trait_takes_the_strength_away(changed: dict[str, Any]) -> 
 def test_sales_that_outweigh_buys_speak_for_selling() -> None:
     opinion = rule_opinion(replace(CLEAR, sold_lamports=CLEAR.bought_lamports))
     assert opinion.action is Action.SELL
-    assert opinion.reasons == ("sold 3.20 SOL, bought 3.20 SOL",)
+    assert opinion.reasons == ("sold 3.60 SOL, bought 3.60 SOL",)
 
 
 def test_inflow_that_the_curve_does_not_hold_counts_for_nothing() -> None:
@@ -151,14 +168,12 @@ def test_a_complete_curve_is_not_bought() -> None:
 # Field -> whether more of it can only raise the confidence (or only lower it).
 DIRECTIONS = {
     "distinct_buyers": True,
-    "bought_lamports": True,
     "recent_inflow_lamports": True,
     "curve_lamports": True,
     "creator_sold": False,
     "curve_complete": False,
     "creator_bought_share": False,
     "largest_buyer_share": False,
-    "sold_lamports": False,
     "launch_slot_buys": False,
     "price_change": False,
 }
@@ -173,6 +188,31 @@ def test_more_of_one_thing_moves_the_confidence_one_way_only(name: str, one: Fea
     low, high = sorted((getattr(one, name), getattr(other, name)))
     less, more = confidence(replace(one, **{name: low})), confidence(replace(one, **{name: high}))
     assert less <= more if DIRECTIONS[name] else less >= more
+
+
+@given(one=possible(), parts=st.tuples(amounts, amounts), kept=st.integers(0, BPS))
+def test_more_bought_with_the_same_part_of_it_sold_never_lowers_the_confidence(
+    one: Features, parts: tuple[int, int], kept: int
+) -> None:
+    low, high = (bought // BPS * BPS for bought in sorted(parts))
+    less = replace(one, bought_lamports=low, sold_lamports=low * kept // BPS)
+    more = replace(one, bought_lamports=high, sold_lamports=high * kept // BPS)
+    assume(low > 0)
+    assert confidence(less) <= confidence(more)
+
+
+@given(one=possible(), sold=st.tuples(amounts, amounts))
+def test_sales_try_a_crowd_once_and_beyond_that_only_speak_against_it(one: Features, sold: tuple[int, int]) -> None:
+    low, high = sorted(sold)
+    less, more = confidence(replace(one, sold_lamports=low)), confidence(replace(one, sold_lamports=high))
+    assert more <= less + UNTESTED_BPS
+    if low * BPS >= TESTED_BPS * one.bought_lamports:
+        assert more <= less
+
+
+@given(features=possible())
+def test_without_sales_nothing_is_a_buy(features: Features) -> None:
+    assert rule_opinion(replace(features, sold_lamports=0)).action is not Action.BUY
 
 
 @given(features=possible())

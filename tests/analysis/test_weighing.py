@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.analysis.facts import CreatorPast, Facts
-from bot.analysis.opinion import rule_opinion
+from bot.analysis.opinion import VERSION, rule_opinion
 from bot.analysis.regime import TokenMove, regime_of
 from bot.analysis.sentiment import Sentiment
 from bot.analysis.token_analysis import Analysis, TokenAnalysis
-from bot.analysis.weighing import BEAR_BPS, VERSION, weighed
+from bot.analysis.weighing import BEAR_BPS, CROWD_LOW_BPS, CROWD_WARNED_BPS, weighed
+from bot.trading.community import Crowd, Flag
 from bot.trading.holders import Holders
 from bot.trading.signal import STRONG_CONFIDENCE_BPS, Action, Opinion
 from bot.trading.token_check import MintFacts
@@ -26,8 +27,10 @@ BEAR = regime_of([TokenMove(-0.3, LAMPORTS_PER_SOL, -LAMPORTS_PER_SOL)] * 10)
 def crowd() -> Market:
     market = Market()
     market.buy(CREATOR, 0.5, 0)
-    for number in range(9):
-        market.buy(f"buyer-{number}", 0.4, 400 + 250 * number)
+    for number in range(11):
+        market.buy(f"buyer-{number}", 0.4, 400 + 200 * number)
+    market.sell("buyer-0", 1.0, 2_600)
+    market.sell("buyer-1", 0.8, 2_700)
     return market
 
 
@@ -55,7 +58,7 @@ def test_a_clear_case_stays_a_strong_buy_and_says_what_it_is_made_of() -> None:
     parts = {part.name: part for part in opinion.components}
     assert {"momentum", "scam", "volume", "curve", "holders", "safety"} <= parts.keys()
     assert parts["safety"].bps == 10_000
-    assert "10 holders" in parts["holders"].evidence
+    assert "11 holders" in parts["holders"].evidence
 
 
 def test_buyers_whose_sol_came_from_one_source_make_it_no_buy_and_the_reason_comes_first() -> None:
@@ -72,6 +75,25 @@ def test_what_a_mint_allows_and_earlier_tokens_became_is_left_to_the_user() -> N
 
 def test_a_falling_market_costs_a_buy_something() -> None:
     assert confidence(Facts(regime=BEAR)) == confidence() - BEAR_BPS
+
+
+def test_what_users_think_takes_a_bounded_part_and_never_adds() -> None:
+    loved = Crowd(known=True, hundredths=1_000, voices=9, weight=900)
+    hated = replace(loved, hundredths=100)
+    warned = replace(hated, flags_bps={Flag.SCAM: 9_000, Flag.RUG: 1_000})
+    unheard = replace(warned, known=False)
+    assert confidence(Facts(crowd=loved)) == confidence(Facts(crowd=unheard)) == confidence()
+    assert confidence(Facts(crowd=hated)) == confidence() - CROWD_LOW_BPS
+    assert confidence(Facts(crowd=warned)) == confidence() - CROWD_LOW_BPS - CROWD_WARNED_BPS
+    opinion = weighed(*measured(Facts(crowd=warned)))
+    assert opinion.reasons[0] == (
+        "1.0 of 10 by 9 users of this bot, 90 % of their weight warn of a scam, 10 % of their weight warn of a rug"
+    )
+    assert {part.name: part.bps for part in opinion.components}["community"] == 1_000
+    assert confidence(Facts(crowd=replace(warned, flags_bps={Flag.RUG: 3_332}))) == confidence() - CROWD_LOW_BPS
+    rules, analysis = measured(Facts(crowd=warned))
+    sells = weighed(replace(rules, action=Action.SELL, confidence_bps=500), analysis)
+    assert (sells.action, sells.confidence_bps) == (Action.SELL, 500)
 
 
 def test_what_the_rules_decline_stays_declined() -> None:

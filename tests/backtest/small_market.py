@@ -11,6 +11,7 @@ START_MS = 1_757_289_600_000  # a midnight of UTC
 MINT = "So11111111111111111111111111111111111111112"
 COLUMNS = ("mint", "ts_ms", "side", "sol_lamports", "tokens_raw", "trader", "v_sol", "v_tok")
 CROWD_SOL = 33.3  # behind a crowd, which began at 30
+LEAVING = 2
 PRODUCT = 30 * 1_073_000_000  # SOL times tokens of the standard curve
 
 Line = tuple[Any, ...]
@@ -25,12 +26,17 @@ def moved(mint: str, at_ms: int, before_sol: float, after_sol: float, trader: st
 
 
 def crowd(mint: str, at_ms: int, *, buyers: int = 11, each_sol: float = 0.3) -> list[Line]:
-    """A launch, and buyers that come every 200 ms: a strong buy by the rules of any version so far."""
+    """A launch, and buyers that come every 180 ms: a strong buy by the rules of any version so far.
+
+    With a real crowd come two more, who sell at last, because rules take nobody's word for a crowd that nothing has tried.
+    """
     rows: list[Line] = [(mint, START_MS + at_ms, "create", "", "", f"maker of {mint}", 30.0, PRODUCT / 30)]
+    leaving = range(buyers, buyers + LEAVING) if buyers > LEAVING else ()
+    moves = [(each_sol, number) for number in (*range(buyers), *leaving)] + [(-each_sol, number) for number in leaving]
     sol = 30.0
-    for number in range(buyers):
-        after = round(sol + each_sol, 3)
-        rows.append(moved(mint, at_ms + 200 * (number + 1), sol, after, f"{mint[:6]} buyer {number}"))
+    for place, (change, number) in enumerate(moves, 1):
+        after = round(sol + change, 3)
+        rows.append(moved(mint, at_ms + 180 * place, sol, after, f"{mint[:6]} buyer {number}"))
         sol = after
     return rows
 

@@ -25,9 +25,10 @@ def test_a_launch_and_its_trades_are_told_as_they_were_recorded(tmp_path: Path) 
     launch, *trades = [one.event for one in told]
     assert isinstance(launch, TokenLaunch)
     assert (launch.mint, launch.creator, launch.seen_at_ms) == (MINT, f"maker of {MINT}", START_MS)
-    assert all(isinstance(trade, CurveTrade) and trade.is_buy for trade in trades)
-    assert [trade.quote_lamports for trade in trades if isinstance(trade, CurveTrade)] == [300_000_000] * 11 + [
-        16_700_000_000
+    assert [(trade.is_buy, trade.quote_lamports) for trade in trades if isinstance(trade, CurveTrade)] == [
+        *[(True, 300_000_000)] * 13,
+        *[(False, 300_000_000)] * 2,
+        (True, 16_700_000_000),
     ]
     assert [one.at_ms for one in told] == sorted(one.at_ms for one in told)
 

@@ -101,6 +101,14 @@ def test_whoever_has_no_exit_by_time_is_counted_as_still_open_at_what_a_sale_wou
     assert trade.net_lamports == sold_by_hand(35, tokens) - paid - BUY_COST - 2_074_080
 
 
+def test_an_exit_by_time_is_decided_in_its_very_second(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", crowd(MINT, 0, buyers=0))
+    (trade,) = played(path, terms=replace(SURE, buy_all_bps=10_000))["buy all"].trades
+    held_ms = (DEFAULT.settings.max_hold_s or 0) * 1000
+    # Landed in the same part of a second, which no block's time tells.
+    assert trade.closed_ms - trade.opened_ms == held_ms
+
+
 def test_an_order_that_never_lands_trades_nothing(tmp_path: Path) -> None:
     unlucky = replace(SURE, landing=LandingModel(landing_bps=0))
     own = played(write(tmp_path / "m.csv", riser()), terms=unlucky)["default"]

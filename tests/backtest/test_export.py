@@ -13,9 +13,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.clock import day_of
 from bot.control import ControlServer, Refused
 from bot.export_cli import export
-from bot.export_verbs import FILLS, POSITIONS, export_step
+from bot.export_verbs import DAYS, FILLS, POSITIONS, export_step
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SealedKey, Store, User, Wallet
 from bot.refusal import CannotError
@@ -30,14 +31,15 @@ from tests.whole.test_one_trade import order
 from tests.whole.test_paper import SETTINGS, traded_token
 from tests.whole.virtual import bought, closed, open_for_entries, running_bot
 
+NOW_MS = 1_790_000_000_000
 ENTRIES = 120  # more than one answer holds
 
 
-async def everything(store: Store, of: str, user: str | None = None) -> list[dict[str, Any]]:
+async def everything(store: Store, of: str, user: str | None = None, now_ms: int = NOW_MS) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     after: list[Any] | None = [0, 0, None]
     while after is not None:
-        answer = await export_step(store, {"of": of, "user": user, "after": after})
+        answer = await export_step(store, {"of": of, "user": user, "after": after}, now_ms)
         rows += answer["rows"]
         after = answer["next"]
     return rows
@@ -66,7 +68,16 @@ async def test_the_rows_of_a_trade_are_the_ledger_and_the_position(autojump_cloc
     assert held["realized_lamports"] == ledger.booked_lamports - START_LAMPORTS
     assert await everything(store, POSITIONS, "demo-2") == []
     with pytest.raises(CannotError, match="no user nobody"):
-        await export_step(store, {"of": FILLS, "user": "nobody"})
+        await export_step(store, {"of": FILLS, "user": "nobody"}, NOW_MS)
+    with pytest.raises(CannotError, match="from 1 to 31"):
+        await export_step(store, {"of": DAYS, "days": 32}, NOW_MS)
+    day_ms = 24 * 3_600_000
+    at_ms = world.clock.now_ms()
+    assert await everything(store, DAYS, now_ms=at_ms) == [], "today is not over"
+    (day,) = await everything(store, DAYS, now_ms=at_ms + day_ms)
+    assert (day["user"], day["mode"], day["buys"], day["sells"], day["failed"]) == ("demo-1", "paper", 1, 1, 0)
+    assert (day["day"], day["realized_lamports"]) == (day_of(at_ms), held["realized_lamports"])
+    assert await everything(store, DAYS, now_ms=at_ms + 8 * day_ms) == [], "a week, and not more"
 
 
 async def books_of_many() -> Store:
@@ -87,7 +98,7 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
 
     async def answer(request: dict[str, Any]) -> dict[str, Any]:
         try:
-            return await export_step(store, request)
+            return await export_step(store, request, NOW_MS)
         except CannotError as error:
             return {"error": str(error)}
 
@@ -107,6 +118,7 @@ async def test_the_verb_writes_csv_and_parquet_over_the_socket(tmp_path: Path) -
             assert await verb(str(tmp_path / "fills.csv")) == 0
             assert await verb(str(tmp_path / "fills.parquet")) == 0
             assert await verb(str(tmp_path / "none.csv"), "positions") == 0
+            assert await verb(str(tmp_path / "days.csv"), "days") == 0
             with pytest.raises(Refused, match="no user nobody"):
                 await verb(str(tmp_path / "x.csv"), user="nobody")
             nursery.cancel_scope.cancel()

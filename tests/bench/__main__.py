@@ -21,6 +21,7 @@ from bot.interpreter import tune_interpreter
 from tests.bench.admin import admin
 from tests.bench.analysis import analysis
 from tests.bench.backtest import backtest
+from tests.bench.copies import copies
 from tests.bench.crowd import crowd
 from tests.bench.entry import entry
 from tests.bench.flatten import flatten
@@ -33,6 +34,7 @@ from tests.bench.measure import wall_s
 from tests.bench.model import model
 from tests.bench.positions import positions
 from tests.bench.reads import reads
+from tests.bench.scores import scores
 from tests.bench.storage import storage
 from tests.bench.table import Line, render_table
 from tests.bench.tenants import tenants
@@ -56,12 +58,14 @@ BENCHMARKS: dict[str, Callable[[random.Random], list[Line]]] = {
     "decode": decode,
     "positions": positions,
     "wallets": wallets,
+    "scores": scores,
     "reads": reads,
     "vault": vault,
     "trade": trade,
     "entry": entry,
     "launch": launch,
     "launch_alone": launch_alone,
+    "copies": copies,
     "flatten": flatten,
     "tenants": tenants,
     "storage": storage,

@@ -24,6 +24,7 @@ import trio
 from solders.keypair import Keypair
 
 from bot.adapters import Adapters
+from bot.execution.funding import FRESH_MAX
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Chain, LaunchStream, Store, Vault
@@ -45,8 +46,11 @@ from tests.whole.virtual import living_bot
 TRIALS = 50
 UNCOUNTED = 5
 SLOT_MS = 200
-BUYERS = 9  # with the last of them the rules call it a strong buy
+BUYERS = 11  # with the last of them the rules call it a strong buy
 BUY_LAMPORTS = 35 * LAMPORTS_PER_SOL // 100
+LAST_LAMPORTS = LAMPORTS_PER_SOL
+SELLERS = (2, 3)  # the rules believe in a crowd once a part of it has sold
+TRIED_AFTER_S = 2.4  # its mint is confirmed and read by then, and what was bought is no recent inflow any more
 SPEND_LAMPORTS = LAMPORTS_PER_SOL // 100
 READY_WITHIN_S = 60
 TRIAL_WITHIN_S = 20
@@ -208,8 +212,7 @@ async def _measure(root: Path, draw: random.Random, frame: str) -> tuple[list[En
         world, tap, floor = TappedWorld(chain, store), SocketTap(), Floor(store, chain, frame.encode())
         await world.user("bench", SETTINGS)
         crowd = Crowd(cast(InProcessChain, chain))
-        for trader in range(1, BUYERS + 2):
-            crowd._trader(trader)
+        await _season(crowd)
         entered: list[Entered] = []
         floors: list[float] = []
         async with living_bot(world, policy=POLICY) as bot, floor.ready():
@@ -227,6 +230,16 @@ async def _measure(root: Path, draw: random.Random, frame: str) -> tuple[list[En
         return entered, floors
 
 
+async def _season(crowd: Crowd) -> None:
+    """Traders with a life of their own: of fresh wallets the bot asks who paid into them, and here that is one faucet."""
+    mint = crowd.launch()
+    await trio.sleep(4 * SLOT_MS / 1000)
+    for number in range(FRESH_MAX):
+        for trader in range(2, BUYERS + 2):
+            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 100 + number)
+    await trio.sleep(4 * SLOT_MS / 1000)
+
+
 async def _enter(bot: TradingBot, world: TappedWorld, crowd: Crowd, tap: SocketTap) -> Entered:
     """A launch that all but one have bought is waited for; then the last one buys, and the bot behind him."""
     mint = crowd.launch()
@@ -234,10 +247,13 @@ async def _enter(bot: TradingBot, world: TappedWorld, crowd: Crowd, tap: SocketT
     for trader in range(2, BUYERS + 1):
         crowd.buy(mint, trader, BUY_LAMPORTS)
     await _until_decoded(world.marks, BUYERS)
-    await trio.sleep(4 * SLOT_MS / 1000)  # its mint is confirmed and read by then
+    await trio.sleep(TRIED_AFTER_S)
+    for trader in SELLERS:
+        crowd.sell_all(mint, trader)
+    await _until_decoded(world.marks, BUYERS + len(SELLERS))
     world.marks.clear()
     tap.clear()
-    crowd.buy(mint, BUYERS + 1, BUY_LAMPORTS)
+    crowd.buy(mint, BUYERS + 1, LAST_LAMPORTS)
     with trio.fail_after(TRIAL_WITHIN_S):
         while not tap.sends:
             await trio.sleep(0.02)

@@ -25,7 +25,7 @@ from bot.storage.embedded import embedded_postgres
 from bot.storage.store import open_store
 from bot.trading.limits import Ceilings
 from bot.trading.trading_state import State
-from tests.bench.entry import BUY_LAMPORTS, BUYERS, SETTINGS
+from tests.bench.entry import BUY_LAMPORTS, BUYERS, LAST_LAMPORTS, SELLERS, SETTINGS, TRIED_AFTER_S
 from tests.bench.measure import cpu_s, wall_s
 from tests.bench.remote import BATCH, SLOT_MS, RemoteWorld, remote_chain
 from tests.bench.table import Line, duration
@@ -134,8 +134,11 @@ async def _measure(root: Path, batch: int) -> Served:
                 await trio.sleep(2 * SLOT_MS / 1000)
                 for trader in range(2, BUYERS + 1):
                     crowd.buy(mint, trader, BUY_LAMPORTS)
-                await trio.sleep(3 * SLOT_MS / 1000)
-                signature = crowd.buy(mint, BUYERS + 1, BUY_LAMPORTS)
+                await trio.sleep(TRIED_AFTER_S)
+                for trader in SELLERS:
+                    crowd.sell_all(mint, trader)
+                await trio.sleep(2 * SLOT_MS / 1000)
+                signature = crowd.buy(mint, BUYERS + 1, LAST_LAMPORTS)
                 burned = cpu_s(), chain.cpu_s()
                 told_s = await _told(tap, signature)
                 await _until_served(world.served)

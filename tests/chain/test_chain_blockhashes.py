@@ -158,3 +158,27 @@ def test_the_local_chain_lists_its_blockhashes_as_the_network_does(mock_clock: M
     values = listed_blockhashes(base64.b64decode(account["data"][0]))
     assert values[0] == net.call("getLatestBlockhash", {"commitment": "confirmed"})["value"]["blockhash"]
     assert len(set(values)) == LIFE_BLOCKS
+
+
+def test_the_blocks_of_a_quick_chain_since_the_last_look_are_counted() -> None:
+    """Twenty blocks a second, as on a local chain: what had thirty blocks left a second ago has ten."""
+    seen = SeenBlockhashes()
+    for height in range(LIFE_BLOCKS, 3 * LIFE_BLOCKS):
+        seen.learn(Blockhash(str(height), height), now_s=height / 20)
+    told_at_s, told = (3 * LIFE_BLOCKS - 1) / 20, 3 * LIFE_BLOCKS - 1
+    now = seen.short_lived(told_at_s)
+    later = seen.short_lived(told_at_s + 1)
+    assert now is not None
+    assert later is not None
+    assert now.last_valid_block_height == told - LIFE_BLOCKS + EXIT_LIFE_BLOCKS
+    assert later.last_valid_block_height == told + 20 - LIFE_BLOCKS + EXIT_LIFE_BLOCKS
+
+
+def test_no_pace_asks_for_more_life_than_a_blockhash_has() -> None:
+    """Who tells of a chain that runs away is not believed beyond the newest that is known."""
+    seen = SeenBlockhashes()
+    seen.learn(Blockhash("old", LIFE_BLOCKS), now_s=0.0)
+    seen.learn(Blockhash("new", 100 * LIFE_BLOCKS), now_s=1.0)
+    short = seen.short_lived(2.4)
+    assert short is not None
+    assert short.value == "new"

@@ -105,7 +105,7 @@ async def test_health_says_since_when_and_why(autojump_clock: MockClock) -> None
     assert (up.healthy, up.since_ms, up.detail) == (True, EPOCH_MS + 5_000, "")
     await trio.sleep(5)
     await chain.finalized_height()
-    assert chain.health() == [replace(up, asked_this_month=up.asked_this_month + 1)]
+    assert chain.health() == [replace(up, asked_this_month=up.asked_this_month + 1, answered=up.answered + 1)]
     peer.error = _behind()
     with pytest.raises(ChainUnavailable):
         await chain.finalized_height()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import trio
 from solders.pubkey import Pubkey
@@ -10,7 +12,7 @@ from trio.testing import MockClock
 from bot.chain.endpoints import Endpoints
 from bot.chain.rpc import MAX_ACCOUNTS
 from bot.chain.rpc_errors import SlotNotReached
-from bot.chain.shared_accounts import PATIENCE_S, Seen, SharedAccounts
+from bot.chain.shared_accounts import PATIENCE_S, Seen, SharedAccounts, _Read
 from bot.clock import virtual_clock
 from bot.errors import ChainUnavailable
 from bot.execution.lanes import exit_lane
@@ -131,3 +133,13 @@ async def test_a_read_that_hangs_holds_up_the_next_for_a_moment_and_an_exit_not_
         nursery.cancel_scope.cancel()
     assert other in scene.seen
     assert waited_s == pytest.approx(0.01 if of_exits else PATIENCE_S + 0.01)
+
+
+async def test_reads_that_fail_for_hours_keep_none_of_those_before_them(autojump_clock: MockClock) -> None:
+    scene = Scene()
+    [alone] = [one.name for one in scene.pool.health()]
+    for address in _addresses(30):
+        with pytest.raises(ChainUnavailable):
+            await scene.shared.read([address], "confirmed", besides=alone)
+    gc.collect()
+    assert sum(isinstance(one, _Read) for one in gc.get_objects()) <= 2

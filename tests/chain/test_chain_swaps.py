@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from trio.testing import MockClock
@@ -60,8 +61,32 @@ def record(
     return wire.TransactionRecord(slot=9, transaction=wire.Transaction(message=message), meta=meta, block_time=time_s)
 
 
-def signal(side: Side = Side.BUY, token_raw: int = 20, quote_lamports: int = 10, mint: Pubkey = MINT) -> WalletSignal:
-    return WalletSignal(str(TRADER), str(mint), side, token_raw, quote_lamports, 9, BLOCK_TIME_S, "sig")
+def signal(
+    side: Side = Side.BUY,
+    token_raw: int = 20,
+    quote_lamports: int = 10,
+    mint: Pubkey = MINT,
+    place: int = 0,
+    both_sides: bool = False,
+) -> WalletSignal:
+    return WalletSignal(
+        str(TRADER),
+        str(mint),
+        side,
+        token_raw,
+        quote_lamports,
+        9,
+        BLOCK_TIME_S,
+        "sig",
+        place,
+        both_sides=both_sides,
+    )
+
+
+def balance(raw: int, mint: Pubkey = MINT, owner: Pubkey = TRADER) -> wire.TokenBalance:
+    return wire.TokenBalance(
+        account_index=0, mint=str(mint), ui_token_amount=wire.TokenAmount(amount=str(raw)), owner=str(owner)
+    )
 
 
 def found(transaction: wire.TransactionRecord) -> list[WalletSignal]:
@@ -78,10 +103,21 @@ def test_parts_of_one_side_are_one_signal_and_sides_and_mints_are_apart() -> Non
         trade(), trade(lamports=5, raw=7), trade(buys=False, raw=3), trade(mint=OTHER_MINT, lamports=1, raw=2)
     )
     assert found(transaction) == [
-        signal(token_raw=27, quote_lamports=15),
-        signal(Side.SELL, token_raw=3),
-        signal(token_raw=2, quote_lamports=1, mint=OTHER_MINT),
+        signal(token_raw=27, quote_lamports=15, both_sides=True),
+        signal(Side.SELL, token_raw=3, place=1, both_sides=True),
+        signal(token_raw=2, quote_lamports=1, mint=OTHER_MINT, place=2),
     ]
+
+
+def test_a_swap_says_what_its_wallet_held_before_in_all_of_its_accounts() -> None:
+    transaction = record(trade(buys=False))
+    assert transaction.meta is not None
+    told = [balance(70), balance(5), balance(900, owner=STRANGER), balance(800, mint=OTHER_MINT)]
+    held = structs.replace(transaction, meta=structs.replace(transaction.meta, pre_token_balances=told))
+    assert [swap.held_before_raw for swap in found(held)] == [75]
+    none = structs.replace(transaction, meta=structs.replace(transaction.meta, pre_token_balances=[]))
+    assert [swap.held_before_raw for swap in found(none)] == [0]
+    assert [swap.held_before_raw for swap in found(transaction)] == [None]
 
 
 def test_what_others_traded_in_the_same_transaction_is_left_out() -> None:

@@ -116,11 +116,14 @@ async def _calm_down(stage: Stage) -> None:
 
 
 def _filled_too_often(stage: Stage) -> dict[str, int]:
-    """Standing orders that have traded more often than was wanted."""
+    """Standing orders and copies that have traded more often than was wanted."""
     trades = stage.world.store._trades.values()
     filled = Counter(trade.intent.request.causation_id for trade in trades)
     placed = stage.world.store._standings.values()
-    return {order.id: filled[order.id] for order in placed if filled[order.id] > order.turns}
+    copied = [copy.id for copy in stage.world.store._copies.values()]
+    return {order.id: filled[order.id] for order in placed if filled[order.id] > order.turns} | {
+        copy: filled[copy] for copy in copied if filled[copy] > 1
+    }
 
 
 def _landed_twice(stage: Stage) -> dict[str, int]:

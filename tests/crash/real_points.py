@@ -37,7 +37,7 @@ LEFT_BY = {
 NOT_HERE = (
     "BorneOut._second",  # a price that nobody pushed decides something
     "BorneOut._looks",  # endpoints contradict each other
-    "Confirmer._ask_history",  # nothing has landed for 150 blocks
+    "Confirmer.search",  # nothing has landed for 150 blocks
     "Confirmer._tell_unknown",  # the same
     "Confirmer._expire",
     "LandedAfterAll.take_up",  # endpoints lied about an order until it was given up
@@ -55,6 +55,7 @@ NOT_HERE = (
     "book_closing",
     "Withdrawals._submit",  # a user sends SOL out, with a code of his authenticator
     "Withdrawals._planned",
+    "Withdrawals._planned_token",
     "Withdrawals._sign",
     "SealedKeys.sign_withdrawal",
     "SealedKeys.sign_sweep",  # a wallet is frozen whose user has named a safe address
@@ -62,8 +63,23 @@ NOT_HERE = (
     "book_withdrawal",
     "StandingTurns._moved: store.standing_order",  # an order is cancelled at the moment in which it goes on
     "StandingTurns.step",  # a life that ended between an order's admission and the turn of whoever keeps it
+    "CopyDecisions._decide",  # somebody copies a wallet of the market
+    "CopyDecisions._ignored",
+    "CopyDecisions._sales",
+    "CopyDecisions._followers",
+    "CopyDecisions._market",
+    "leave",
+    "withdrawn",
+    "CopyOrders._buy",
+    "CopyOrders._not_ordered",
+    "CopyOrders._sell",
+    "CopyOrders._submit_sale",
+    "CopyOrders._holding",
+    "CopyOrders._after",
+    "CopyOrders._moved",
     "Reconciler._position",  # somebody else moves the wallet's tokens
     "Reconciler._moved",
+    "Reconciler._swept_by",  # a position whose tokens were swept
 )
 # Many lives of busy snipers: a user's day has no end here.
 SETTINGS = FAST + "snipe_max_daily = 1000000\n"

@@ -15,6 +15,7 @@ from bot.trading.intent import Attempt, AttemptState, Context, Mode, TradeReques
 from bot.trading.pool import Pool
 from bot.trading.trading_state import OUTFLOW, Halt
 from bot.trading.units import BPS
+from tests.crash.copying import COPYING
 from tests.crash.given_up import given_up_and_landed
 from tests.crash.stage import AFTER_ALL, CALM, CEILINGS, COMPARED, FINALITY, SETTLED_WITHIN_S, Doom, Scenario, Stage
 from tests.crash.standing import STANDING
@@ -177,6 +178,7 @@ async def _unknown_token(stage: Stage) -> None:
 async def _look_ahead(stage: Stage) -> None:
     """What `/buy` shows before it asks, and the gates that `bot diag` and /status read; none writes anything."""
     await stage.living.desk.preview(stage.request())
+    await stage.living.desk.preview(replace(stage.request(), mode=Mode.PAPER))
     await LookAhead(stage.living.desk.pipeline).entry_checks(stage.request(), stage.wallet)
     await stage.living.desk.pipeline.closed_by_loss(stage.user)
 
@@ -352,13 +354,13 @@ SCENARIOS = (
         _buy,
         _LEFT,
         down_s=90.0,
-        only=("Confirmer._ask_history", "Confirmer._tell_unknown", "Confirmer._settle"),
+        only=("Confirmer.search", "Confirmer._tell_unknown", "Confirmer._settle"),
     ),
     Scenario(
         "never lands",
         Stage.new_token,
         _never_lands,
-        only=("Confirmer._ask_history", "Confirmer._tell_unknown", "Confirmer._expire"),
+        only=("Confirmer.search", "Confirmer._tell_unknown", "Confirmer._expire"),
     ),
     Scenario("taken back", Stage.hold, _taken_back, only=FINALITY, forks=True),
     Scenario("given up and landed", Stage.new_token, given_up_and_landed, only=AFTER_ALL, forks=True),
@@ -387,5 +389,6 @@ SCENARIOS = (
     ),
     *WITHDRAWING,
     *STANDING,
+    *COPYING,
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -96,6 +96,7 @@ class Stage:
     orders: int = 0
     traders: Iterator[int] = field(default_factory=lambda: iter(range(100, 100_000)))
     trader: int = 0
+    led: list[str] = field(default_factory=list)  # what a copied leader signed
 
     async def live(self, trigger: Trigger, *acts: Act) -> None:
         """One life that is open for entries, then does these things one after the other and ends."""
@@ -145,10 +146,15 @@ class Stage:
         await until(lambda: len(self.living.looks) > 0, within_s=10)
 
     async def settled(self) -> None:
-        """Wait until no order is on its way, and none waits for its price, which in every scenario is there."""
+        """Wait until no order is on its way or to be made, and none waits for its price, which in every scenario is there."""
         with trio.fail_after(SETTLED_WITHIN_S):
-            while self.world.store._moving or await self.world.store.standing_orders():
+            while self.world.store._moving or await self.world.store.standing_orders() or await self._owes_copies():
                 await trio.sleep(0.1)
+
+    async def _owes_copies(self) -> bool:
+        """Whether something that a leader did is no copy and no refusal yet."""
+        decided = {copy.signature for copy in self.world.store._copies.values()}
+        return not decided.issuperset(self.led) or bool(await self.world.store.owed_copies())
 
     async def final(self) -> None:
         """Wait until whatever has landed is final and nothing is on its way."""

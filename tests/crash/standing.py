@@ -10,7 +10,12 @@ from bot.trading.standing import OPEN_MAX, StandingKind, StandingOrder, cancelle
 from tests.crash.stage import SPEND_LAMPORTS, Doom, Scenario, Stage
 from tests.simulation.doors import Call
 
-AT_ANY_PRICE = {StandingKind.LIMIT_BUY: 10**15, StandingKind.LIMIT_SELL: 1, StandingKind.DCA: 0}
+AT_ANY_PRICE = {
+    StandingKind.LIMIT_BUY: 10**15,
+    StandingKind.LIMIT_SELL: 1,
+    StandingKind.BREAKOUT_BUY: 1,
+    StandingKind.DCA: 0,
+}
 TURNS = (
     "StandingTurns.step",
     "StandingTurns._reached",
@@ -52,6 +57,11 @@ async def _limit_buy(stage: Stage) -> None:
     await stage.settled()
 
 
+async def _breakout(stage: Stage) -> None:
+    await _place(stage, StandingKind.BREAKOUT_BUY)
+    await stage.settled()
+
+
 async def _repeated_buy(stage: Stage) -> None:
     await _place(stage, StandingKind.DCA)
     await stage.settled()
@@ -90,6 +100,7 @@ _LEFT = Doom("Pipeline._sign: store.record_attempt", after=True)
 
 STANDING = (
     Scenario("limit buy", Stage.new_token, _limit_buy, only=TURNS),
+    Scenario("breakout", Stage.new_token, _breakout, only=("StandingTurns._reached", "StandingTurns._fire")),
     Scenario("repeated buy", Stage.new_token, _repeated_buy, only=TURNS),
     Scenario("limit sale", Stage.hold, _limit_sale, only=("StandingTurns._to_sell", "StandingTurns._fire")),
     Scenario("boot with a limit buy that left", Stage.new_token, _limit_buy, _LEFT, only=TURNS),

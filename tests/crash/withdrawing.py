@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b32decode
 from dataclasses import dataclass, replace
+from functools import partial
 
 import trio
 from solders.keypair import Keypair
@@ -11,6 +12,7 @@ from solders.keypair import Keypair
 from bot.execution.withdrawal_messages import address_allowed_message
 from bot.ports import AllowedAddress
 from bot.trading.intent import Mode, TradeRequest
+from bot.trading.position import PositionState
 from bot.trading.units import BPS
 from bot.vault import totp
 from tests.crash.stage import SETTLED_WITHIN_S, Doom, Scenario, Stage
@@ -87,6 +89,21 @@ async def _stolen_from(stage: Stage) -> None:
     await stage.living.guard.acknowledge_outflow(stage.user.id)
 
 
+async def _freeze_what_holds(stage: Stage) -> None:
+    """The same of a wallet that holds a token: it follows, and its position ends."""
+    await stage.hold()
+    mint, wallet = stage.mint, stage.wallet
+    await stage.living.guard.freeze_wallet(wallet)
+    held = partial(_holds, stage, mint)
+    await until(lambda: not held(), within_s=2 * SETTLED_WITHIN_S)
+    await stage.final()
+
+
+def _holds(stage: Stage, mint: str) -> bool:
+    rows = stage.world.store._positions.values()
+    return any(row.mint == mint and row.state is PositionState.OPEN for row in rows)
+
+
 def _swept(stage: Stage) -> int:
     return int(stage.world.chain.call("getBalance", HOME, {"commitment": "processed"})["value"])
 
@@ -126,6 +143,13 @@ WITHDRAWING = (
     Scenario("withdraw all", _allow, _withdraw_all, only=("Withdrawals._planned",)),
     Scenario("withdraw in vain", _allow, _withdraw_in_vain, only=("Departure.give_up",)),
     Scenario("sweep", _allow_safe, _freeze, only=(*ROAD, "SealedKeys.sign_sweep")),
+    Scenario(
+        "sweep tokens",
+        _allow_safe,
+        _freeze_what_holds,
+        only=("Withdrawals._planned_token", "Reconciler._swept_by"),
+        clean=False,
+    ),
     Scenario("sweep after a theft", _allow_safe, _stolen_from, only=("Compromise.compromised",), clean=False),
     Scenario("boot with a signed withdrawal", _allow, _withdraw, _SIGNED, only=("book_withdrawal",)),
 )

@@ -15,7 +15,7 @@ from bot.localnet.cluster import Cluster
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.market import generator, shapes
 from bot.localnet.market.generator import CREATORS, TRADERS, GeneratedMarket
-from bot.localnet.market.plan import CREATOR, MAX_TRADES, SHOWCASE_INDEX, LaunchPlan, plan_launch
+from bot.localnet.market.plan import CREATOR, MAX_TRADES, POOL_TRADES_MAX, SHOWCASE_INDEX, LaunchPlan, plan_launch
 from bot.localnet.market.pool import derived_keypair
 from bot.localnet.store import Store
 from tests.localnet.localnet_scenario import SOL
@@ -79,7 +79,7 @@ def test_creators_repeat_and_mostly_leave_soon() -> None:
 def test_a_plan_follows_from_its_seed_and_stays_within_its_limits(seed: int, index: int) -> None:
     drawn = plan(seed, index)
     assert drawn == plan(seed, index)
-    assert len(drawn.trades) <= MAX_TRADES + 15
+    assert len(drawn.trades) <= MAX_TRADES + POOL_TRADES_MAX + 15
     assert [trade.at_ms for trade in drawn.trades] == sorted(trade.at_ms for trade in drawn.trades)
     assert all(0 < trade.spend_lamports < 100 * SOL for trade in drawn.trades if trade.buys)
     assert all(0 < trade.share_bps <= 10_000 for trade in drawn.trades if not trade.buys)

@@ -1,7 +1,9 @@
 """Days of the local market as a recording, by its launches' plans alone: each trade meets the curve that its plan walked.
 
 Carrying out every transaction takes the chain half an hour for a day of market; without anybody else's trades it comes to
-the same, but for the few that slip past their limits. `python -m tests.model.planned_market --seed 7 --days 4 FILE.csv`.
+the same, but for the few that slip past their limits.
+`python -m tests.model.planned_market --seed 7 --days 5 --every 10 FILE.csv` writes every tenth
+launch of five days: launches of the generator know nothing of each other.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ DAY_MS = 86_400_000
 WRITTEN_AT_ONCE = 5_000
 
 
-def events(seed: int, within_ms: int) -> Iterator[LaunchpadEvent]:
-    """Every launch within this time, each with all its trades on the curve."""
+def events(seed: int, within_ms: int, every: int = 1) -> Iterator[LaunchpadEvent]:
+    """Every launch within this time, or each so many-th of them, with all its trades on the curve."""
     index, launched_ms = 0, FIRST_LAUNCH_MS
     while launched_ms < within_ms:
-        plan = plan_launch(seed, index, traders=TRADERS, creators=CREATORS)
-        yield from _life(plan, launched_ms)
+        if index % every == 0:
+            yield from _life(plan_launch(seed, index, traders=TRADERS, creators=CREATORS), launched_ms)
         launched_ms += shapes.launch_gap_ms(Random(f"{seed}/gap/{index}"))
         index += 1
 
@@ -94,10 +96,10 @@ def _curve(walked: Walked, creator: str, slot: int) -> Curve:
     )
 
 
-def write(seed: int, within_ms: int, target: Path) -> int:
+def write(seed: int, within_ms: int, target: Path, every: int = 1) -> int:
     """Write the recording; how many rows."""
     written = 0
-    told = events(seed, within_ms)
+    told = events(seed, within_ms, every)
     with target.open("w", encoding="utf-8") as file:
         file.write(header())
         while batch := list(islice(told, WRITTEN_AT_ONCE)):
@@ -112,9 +114,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--days", type=float, default=4.0)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("target", type=Path)
     arguments = parser.parse_args(argv)
-    print(write(arguments.seed, round(arguments.days * DAY_MS), arguments.target), "rows")
+    print(write(arguments.seed, round(arguments.days * DAY_MS), arguments.target, arguments.every), "rows")
     return 0
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.analysis.training.dataset import MOMENTS_S, Dataset, build, moments
 from bot.analysis.training.outcomes import judge
-from bot.analysis.training.splits import CREATOR_PARTS, EMBARGO_MS, TooLittle, last_part, walk_forward
+from bot.analysis.training.splits import CREATOR_PARTS, DAY_MS, EMBARGO_MS, TooLittle, last_part, walk_forward
 from bot.analysis.vector import FEATURES
 from tests.analysis.launch_samples import BORN_MS, Market
 from tests.model.market_samples import recorded
@@ -71,9 +71,9 @@ def test_a_token_that_nobody_trades_is_a_row_as_any_other() -> None:
     assert (data.change < 0).all()
 
 
-def drawn(tokens: int, creators: int = 40) -> Dataset:
+def drawn(tokens: int, creators: int = 40, within_ms: int = 3_600_000) -> Dataset:
     draw = np.random.default_rng(3)
-    first_ms = np.sort(draw.integers(0, 3_600_000, tokens)) + BORN_MS
+    first_ms = np.sort(draw.integers(0, within_ms, tokens)) + BORN_MS
     token = np.repeat(np.arange(tokens), 2)
     group = np.repeat(draw.integers(0, creators, tokens), 2)
     at_ms = np.repeat(first_ms, 2) + np.tile([2_000, 6_000], tokens)
@@ -99,6 +99,15 @@ def test_nothing_that_judges_a_block_was_still_open_when_it_began() -> None:
         assert (data.at_ms[fold.train] + HORIZON_MS + EMBARGO_MS <= data.first_ms[fold.calibrate].min()).all()
         assert fold.unseen.any()
         assert not np.isin(data.group[fold.unseen], data.group[fold.train | fold.calibrate]).any()
+
+
+def test_days_are_tested_one_at_a_time_where_there_are_enough_of_them() -> None:
+    data = drawn(1_000, within_ms=5 * DAY_MS)
+    begins_ms = data.first_ms.min()
+    folds = walk_forward(data, HORIZON_MS)
+    days = [set(((data.first_ms[fold.test] - begins_ms) // DAY_MS).tolist()) for fold in folds]
+    assert days == [{2}, {3}, {4}]
+    assert len(walk_forward(drawn(1_000, within_ms=4 * DAY_MS), HORIZON_MS)) == 4
 
 
 def test_the_model_that_is_kept_is_calibrated_on_the_last_part() -> None:

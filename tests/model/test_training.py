@@ -18,17 +18,21 @@ from trio.testing import MockClock
 
 from bot import cli, settings
 from bot.analysis.drift import ROWS_MIN
-from bot.analysis.model import FILE, HEADS, Model, ModelRefused
+from bot.analysis.model import FILE, HEADS, QUANTILES, Model, ModelRefused
 from bot.analysis.opinion import rule_opinion
 from bot.analysis.token_analysis import Analysis, TokenAnalysis
-from bot.analysis.training.evaluate import Trades, auc, difference, line
-from bot.analysis.vector import FEATURES
+from bot.analysis.training.evaluate import Trades, auc, coverage, difference, line
+from bot.analysis.vector import FEATURES, NAMES
 from bot.analysis.vector import row as row_of
+from bot.backtest.pictures import importance_svg
 from bot.compose import market_rules
 from bot.execution.alerts import Alert, Turn
 from bot.execution.entry_model import ChosenModel, EntryModel, chosen_model
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import SnipeRun
+from bot.status import StatusBoard
+from bot.status_text import status_text
+from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
 from bot.trading.signal import Action
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
@@ -97,7 +101,23 @@ def test_what_training_measured_stands_with_the_model(folder: Path) -> None:
     for name in ("rug", "gain"):
         assert about["metrics"][name]["auc"] > 0.6
         assert abs(about["shuffled_auc"][name] - 0.5) < 0.1
+    for name, share in QUANTILES.items():
+        told = about["metrics"]["quantiles"][name]
+        assert told["below"] - 0.1 < share < told["not_above"] + 0.1, name
     assert sum(about["importance"].values()) == pytest.approx(1, abs=0.01)
+
+
+def test_the_picture_of_what_a_trained_model_looks_at_has_its_heaviest_features_in_order(folder: Path) -> None:
+    """The page of a backtest is made from the very numbers that training wrote beside the heads."""
+    importance = json.loads((folder / FILE).read_text("utf-8"))["importance"]
+    heaviest = sorted(importance, key=lambda name: -importance[name])[:3]
+    boosters = [lightgbm.Booster(model_file=str(folder / f"{name}.txt")) for name in ("rug", "gain")]
+    gains = sum(booster.feature_importance("gain") for booster in boosters)
+    assert heaviest == [NAMES[place] for place in np.argsort(-gains, kind="stable")[:3]]
+    picture = importance_svg(list(importance.items()))
+    drawn = [picture.index(f">{name}<") for name in heaviest]
+    assert drawn == sorted(drawn)
+    assert f">{importance[heaviest[0]] / sum(importance.values()):.1%}<" in picture
 
 
 def test_a_model_of_other_features_is_refused_in_a_line(copy: Path) -> None:
@@ -178,6 +198,12 @@ def test_ways_are_compared_on_the_same_draws() -> None:
     assert found == pytest.approx({"mean": 0.1, "low": 0.1, "high": 0.1})
 
 
+def test_a_quantile_on_which_many_lie_has_its_share_between_what_is_below_and_what_is_not_above_it() -> None:
+    came = np.array([-0.5] * 5 + [-0.045] * 70 + [0.2] * 25)
+    assert coverage(came, np.full(100, -0.045)) == {"below": 0.05, "not_above": 0.75}
+    assert coverage(came, np.full(100, -0.1)) == {"below": 0.05, "not_above": 0.05}
+
+
 def test_ranking_is_counted_with_ties() -> None:
     assert auc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, True, False, True])) == pytest.approx(0.875)
     assert math.isnan(auc(np.array([1.0, 2.0]), np.array([True, True])))
@@ -251,6 +277,34 @@ def test_operators_hear_once_that_launches_look_otherwise(folder: Path) -> None:
         entry.judged(rule_opinion(odd.features), odd, sure=True)
     assert [alert.turn for alert in told] == [Turn.BEGINS]
     assert entry.moved[0].index > 0.25
+
+
+async def judged_by(model: ChosenModel, odd_launches: int = 0) -> str:
+    """The line of `bot status` about opinions, of a bot that has judged so many launches of no kind that it was trained on."""
+    world = make_world(InProcessChain(seed=1))
+    world.model = model
+    async with running_bot(world) as bot:
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        odd = seen_at(crowd(), 900_000)
+        for _ in range(odd_launches):
+            bot.market.model.judged(rule_opinion(odd.features), odd, sure=True)
+        [line] = [line for line in status_text(await board.status()).splitlines() if line.startswith("opinions: ")]
+    return line
+
+
+async def test_status_says_what_judges_how_old_it_is_and_whether_its_market_has_moved(
+    autojump_clock: MockClock, folder: Path, copy: Path
+) -> None:
+    assert await judged_by(ChosenModel()) == "opinions: by the rules"
+    version = Model.load(folder).version
+    fresh = await judged_by(chosen_model(folder), 1)
+    assert fresh.startswith(f"opinions: by {version}, trained on launches until 20")
+    assert fresh.endswith(" ago), 1 judged, nothing has moved in the newest 1 launch")
+    moved = await judged_by(chosen_model(folder), ROWS_MIN + 200)
+    assert f", {ROWS_MIN + 200} judged, of the newest {ROWS_MIN + 200} launches these have moved: " in moved
+    assert moved.endswith("; the market is no longer that of the training")
+    (copy / "rug.txt").unlink()
+    assert (await judged_by(chosen_model(copy))).startswith("opinions: by the rules; the model is not used: ")
 
 
 async def looked_at(model: ChosenModel) -> SnipeRun:

@@ -195,9 +195,7 @@ class _Scene:
         await trio.sleep_until(self.began_s + LAUNCHES_S)
         mint = self.crowd.launch()
         await trio.sleep(0.5)
-        for trader in CROWD:
-            self.crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.15)
+        await self.crowd.rush(mint, CROWD, LAMPORTS_PER_SOL // 2, gap_s=0.15)
 
     async def _asks(self, bot: TradingBot) -> None:
         await trio.sleep_until(self.began_s + ASKS_S)

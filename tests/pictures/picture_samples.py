@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from bot.pictures.plain import (
     Bar,
+    BoardPicture,
+    BoardRow,
     Dot,
     Mark,
     OpinionPicture,
@@ -14,6 +16,8 @@ from bot.pictures.plain import (
     PositionPicture,
     PricePicture,
     ProfitPicture,
+    Ranked,
+    RankingPicture,
     Stick,
 )
 
@@ -85,7 +89,16 @@ OPINIONS = st.builds(
     version=TEXTS,
     parts=st.lists(st.builds(Part, TEXTS, FLOATS | st.none(), FLOATS), max_size=9).map(tuple),
 )
-PICTURES: st.SearchStrategy[Picture] = st.one_of(PRICES, PROFITS, POSITIONS, OPINIONS)
+RANKINGS = st.builds(
+    RankingPicture,
+    title=TEXTS,
+    rows=st.lists(st.builds(Ranked, TEXTS, RESULTS, RESULTS, AMOUNTS, AMOUNTS), max_size=12).map(tuple),
+)
+BOARD_ROWS = st.builds(BoardRow, TEXTS, TEXTS, st.integers(0, 100) | st.none(), RESULTS, AMOUNTS, AMOUNTS)
+BOARDS = st.builds(
+    BoardPicture, title=TEXTS, mode=MODES, period=TEXTS, rows=st.lists(BOARD_ROWS, max_size=14).map(tuple)
+)
+PICTURES: st.SearchStrategy[Picture] = st.one_of(PRICES, PROFITS, POSITIONS, OPINIONS, RANKINGS, BOARDS)
 
 
 def price_picture(count: int = 60, *, name: str = "Pepe the Frog", symbol: str = "PEPE", **changed) -> PricePicture:

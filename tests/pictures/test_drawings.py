@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from bot.pictures.drawing import packed, svg_of, unpacked
 from bot.pictures.ink import HEIGHT, WIDTH
-from bot.pictures.plain import Dot, Mark, OpinionPicture, Part, Picture, PositionPicture, Stick
+from bot.pictures.plain import (
+    BoardPicture,
+    BoardRow,
+    Dot,
+    Mark,
+    OpinionPicture,
+    Part,
+    Picture,
+    PositionPicture,
+    Ranked,
+    RankingPicture,
+    Stick,
+)
 from bot.pictures.scales import figure, moments, price_scale, result_scale, sol, ticks
 from tests.pictures.picture_samples import (
     HOSTILE,
@@ -126,6 +138,17 @@ def test_a_card_tells_the_loss_as_plainly_as_a_gain() -> None:
     assert "Play money" in texts(replace(CARD, mode="paper"))
 
 
+def test_a_leaderboard_shows_every_loss_beside_the_gains_and_whole_handles() -> None:
+    rows = (
+        BoardRow("ada_lovelace_trades_", "gold", 63, -12_345 * SOL // 1_000, 140, 160),
+        BoardRow("newcomer", "", None, -SOL, 0, 1),
+    )
+    told = texts(BoardPicture("Leaderboard", "live", "closed positions of the last 90 days, net of fees", rows))
+    for words in ("ada_lovelace_trades_", "63 gold", "140 won, 160 lost", "-12.345 SOL", "not rated", "0 won, 1 lost"):
+        assert words in told.splitlines(), words
+    assert "nobody is ranked yet" in texts(BoardPicture("Leaderboard", "live", "", ()))
+
+
 @given(st.lists(st.floats(1e-18, 1e18), min_size=1, max_size=9))
 def test_a_scale_of_prices_holds_them_and_has_marks(prices: list[float]) -> None:
     scale = price_scale(prices, 600, 200)
@@ -183,3 +206,17 @@ def test_an_opinion_shows_its_candles_its_parts_and_what_is_not_known() -> None:
     none = replace(picture, sticks=(Stick(NOW_MS, 0.0, 0.0, 0.0, 0.0),), verdict="", parts=())
     assert "no price was recorded" in texts(none)
     assert "no opinion" in texts(none)
+
+
+def test_a_ranking_tells_score_result_and_rounds_and_promises_nothing() -> None:
+    rows = (Ranked("whale", 73, 12 * SOL, 50, 30), Ranked("9xQe…", 8, -SOL, 1, 0))
+    told = texts(RankingPicture("Followed wallets", rows)).splitlines()
+    assert {"1. whale", "73", "+12 SOL", "30 of 50 rounds won", "2. 9xQe…", "-1 SOL", "0 of 1 round won"} <= set(told)
+    assert "promises nothing" in "\n".join(told)
+    assert "none has traded yet" in texts(RankingPicture("Followed wallets", ()))
+
+
+def test_of_more_wallets_than_fit_the_best_are_drawn() -> None:
+    rows = tuple(Ranked(f"wallet-{number}", 99 - number, 0, 0, 0) for number in range(30))
+    assert "8. wallet-7" in texts(RankingPicture("", rows))
+    assert "wallet-8" not in texts(RankingPicture("", rows))

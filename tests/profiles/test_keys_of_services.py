@@ -18,7 +18,7 @@ import trio
 from structlog.testing import capture_logs
 
 from bot import routes
-from bot.api_keys import DOLLARS, GRPC, PORTAL, SERVICES, TELEGRAM, ApiKeys, read_keys
+from bot.api_keys import DOLLARS, GRPC, HEARTBEAT, PORTAL, SERVICES, TELEGRAM, ApiKeys, read_keys
 from bot.chain.protobuf import bytes_field, number_field
 from bot.chain.pump_chain import PumpChain
 from bot.clock import system_clock
@@ -83,6 +83,9 @@ url = "https://moods.test"
 key_file = "moods"
 [telegram]
 token_file = "token"
+[alerts]
+webhook_url_file = "hook"
+heartbeat_url_file = "beat"
 """
 
 
@@ -93,6 +96,8 @@ def credentials(folder: Path) -> Path:
     for name in ("grpc", "portal", "fees", "wallets", "usd", "engine", "router", "tokens", *PEOPLE):
         (made / name).write_text(f"{OLD}-{name}\n")
     (made / "token").write_text(f"{BOT_TOKEN}\n")
+    for name in ("hook", "beat"):
+        (made / name).write_text(f"https://{name}.test/{OLD}\n")
     for one in made.iterdir():
         one.chmod(0o400)
     made.chmod(0o500)
@@ -108,6 +113,7 @@ def test_bare_names_are_those_of_credentials_where_systemd_hands_them_over(tmp_p
     told = {setting: key() for setting in SERVICES if (key := keys.of_service(setting)) is not None}
     assert told[GRPC] == f"{OLD}-grpc"
     assert told[TELEGRAM] == BOT_TOKEN
+    assert told[HEARTBEAT] == f"https://beat.test/{OLD}"
     assert OLD not in repr(keys)
     assert BOT_TOKEN not in repr(keys)
 

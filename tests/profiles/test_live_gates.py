@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.drills import KILL_SWITCH, RESTORE
 from bot.live_gates import CONFIRMATION, LiveFacts, gates
 from bot.profiles import MAINNET
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -23,7 +24,7 @@ READY = LiveFacts(
     allowed=(77,),
     has_telegram=True,
     largest_lamports=LAMPORTS_PER_SOL,
-    drilled_on=date(2026, 11, 14),
+    drilled_on={KILL_SWITCH: date(2026, 10, 22), RESTORE: TODAY},
     today=TODAY,
     began=None,
     confirmation=CONFIRMATION,
@@ -48,9 +49,14 @@ def test_where_everything_is_there_every_gate_holds() -> None:
         ("allowlist", {"allowed": ()}, "live.allowed_telegram_ids"),
         ("telegram", {"has_telegram": False}, "telegram.token_file"),
         ("ceilings", {"largest_lamports": LAMPORTS_PER_SOL + 1}, "trading.max_trade_sol"),
-        ("restore_drill", {"drilled_on": None}, "live.restore_drill_on"),
-        ("restore_drill", {"drilled_on": date(2026, 11, 13)}, "within seven days"),
-        ("restore_drill", {"drilled_on": date(2026, 11, 22)}, "within seven days"),
+        ("restore_drill", {"drilled_on": {KILL_SWITCH: TODAY, RESTORE: None}}, "bot drill restore --profile live"),
+        (
+            "kill_switch_drill",
+            {"drilled_on": {KILL_SWITCH: None, RESTORE: TODAY}},
+            "bot drill kill-switch --profile live",
+        ),
+        ("kill_switch_drill", {"drilled_on": {KILL_SWITCH: date(2026, 10, 21), RESTORE: TODAY}}, "counts for 30 days"),
+        ("restore_drill", {"drilled_on": {KILL_SWITCH: TODAY, RESTORE: date(2026, 11, 22)}}, "bot drill restore"),
         ("confirmation", {"confirmation": "yes"}, CONFIRMATION),
     ],
 )
@@ -62,9 +68,18 @@ def test_each_gate_fails_alone_and_names_its_cure(name: str, changed: dict[str, 
     assert "\n" not in failed.line
 
 
+def test_a_master_key_that_a_vault_by_itself_holds_is_not_looked_for_here() -> None:
+    found = gates(replace(READY, master_key_id=None, key_is_outside=True))
+    assert all(gate.holds for gate in found)
+    (key,) = [gate for gate in found if gate.name == "master_key"]
+    assert "a vault that runs by itself has it" in key.line
+
+
 @pytest.mark.parametrize("drilled_on", [None, date(2026, 10, 1)])
 def test_a_bot_that_ran_live_before_is_not_kept_from_its_positions_by_an_old_drill(drilled_on: date | None) -> None:
-    found = gates(replace(READY, drilled_on=drilled_on, began=date(2026, 11, 1)))
+    old = {KILL_SWITCH: drilled_on, RESTORE: drilled_on}
+    found = gates(replace(READY, drilled_on=old, began=date(2026, 11, 1)))
     assert all(gate.holds for gate in found)
-    (drill,) = [gate for gate in found if gate.name == "restore_drill"]
-    assert "do one soon" in drill.line
+    told = [gate for gate in found if gate.name.endswith("_drill")]
+    assert len(told) == 2
+    assert all("for each step of the ramp" in gate.line for gate in told)

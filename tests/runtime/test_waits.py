@@ -1,5 +1,6 @@
-"""Whoever waited for a lock when he was stopped was stopped: trio's own WouldBlock is no error of his."""
+"""Whoever waited for a lock or a pipe when he was stopped was stopped: what trio raises to itself is no error of his."""
 
+import os
 from functools import partial
 
 import pytest
@@ -20,6 +21,18 @@ async def test_whoever_waited_for_a_lock_of_trio_is_stopped_and_has_not_failed(a
         await {"limiter": limiter.acquire, "lock": lock.acquire, "channel": partial(send.send, 1)}[wait]()
 
     end, reports = await exit_of(start, terminate)
+    assert (end.kind, end.leaves, reports) == ("stopped", (), [])
+
+
+async def test_whoever_waited_for_a_pipe_is_stopped_and_has_not_failed():
+    reads, writes = os.pipe()
+
+    async def start(ctx):
+        ctx.ready()
+        await stream.receive_some(1)
+
+    async with trio.lowlevel.FdStream(reads) as stream, trio.lowlevel.FdStream(writes):
+        end, reports = await exit_of(start, terminate)
     assert (end.kind, end.leaves, reports) == ("stopped", (), [])
 
 

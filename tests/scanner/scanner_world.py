@@ -19,6 +19,7 @@ from bot.chain.swaps import PumpWallets
 from bot.chain.wallet_stream import GeyserWallets
 from bot.clock import Clock, virtual_clock
 from bot.errors import ChainUnavailable
+from bot.execution.leader_swaps import LeaderSwaps
 from bot.execution.scan_schedule import ScanRule, ScanSchedule
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
 from bot.localnet.launchpad import sell_v2
@@ -115,6 +116,7 @@ class Scanners:
     schedule: ScanSchedule
     news: GeyserWallets
     followed: Followed = field(default_factory=Followed)
+    swaps: LeaderSwaps = field(default_factory=LeaderSwaps)
 
     async def told(self, *traders: int) -> None:
         """Have the Geyser stream tell of these traders; returns once their scanners go by it."""
@@ -128,7 +130,7 @@ class Scanners:
         """Start a trader's scanner, as the bot does at boot and for /track; returns once it has read to the end."""
         world = self.world
         scanner = WalletScanner(
-            world.address(trader), world.store, world.history(), world.clock, self.followed, self.schedule
+            world.address(trader), world.store, world.history(), world.clock, self.followed, self.schedule, self.swaps
         )
         await self.supervisor.start_child(ChildSpec(scanner.address, scanner.run))
         with trio.fail_after(600):

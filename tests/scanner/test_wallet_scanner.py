@@ -9,6 +9,7 @@ from trio.testing import MockClock
 import actors.wallet_scanner as module
 from bot.ports import WalletCursor
 from bot.trading.intent import Side
+from bot.trading.leader_swap import LeaderSwap
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.scanner.scanner_world import FRIEND, LEADER, scanner_world, scanners
 
@@ -31,6 +32,29 @@ async def test_each_swap_is_recorded_with_its_amounts(autojump_clock: MockClock)
         assert bought.slot < sold.slot
         assert scanner.look.signals == 2
         assert world.reports == []
+
+
+async def test_each_swap_is_handed_on_once_with_what_its_wallet_held_before(autojump_clock: MockClock) -> None:
+    heard: list[LeaderSwap] = []
+    async with scanner_world() as world:
+        async with scanners(world) as life:
+            life.swaps.listen(heard.append)
+            await life.follow()
+            mint = world.crowd.launch()
+            await world.settle()
+            world.crowd.buy(mint, LEADER, TENTH)
+            await world.settle()
+            world.crowd.sell_all(mint, LEADER)
+            bought, sold = await world.recorded(2)
+        async with scanners(world) as again:
+            again.swaps.listen(heard.append)
+            await again.follow()
+    assert [(swap.side, swap.signature, swap.instruction) for swap in heard] == [
+        (Side.BUY, bought.signature, 0),
+        (Side.SELL, sold.signature, 0),
+    ]
+    assert [swap.held_before_raw for swap in heard] == [0, bought.token_raw]
+    assert all(swap.seen_at_ms >= swap.block_time_s * 1000 > 0 for swap in heard)
 
 
 async def test_what_a_wallet_did_before_it_was_followed_is_no_signal(autojump_clock: MockClock) -> None:

@@ -36,7 +36,7 @@ def evidence_of(store: MemoryStore, chain: InProcessChain) -> Evidence:
 def books_of(store: MemoryStore) -> Books:
     """Every row that speaks of money, in the columns of PostgreSQL.
 
-    The twin keeps no adjustment rows and is bound to no chain here; whoever adjusts on purpose looks at the log.
+    Of adjustments those of sweeps are among them: outsiders cause others here, which `checks.py` looks at as they come.
     """
     return Books(
         genesis_hash=store._genesis_hash,
@@ -59,7 +59,15 @@ def books_of(store: MemoryStore) -> Books:
             for number, entry in enumerate(store.ledger)
             for leg in entry.legs
         ],
-        adjustments=(),
+        adjustments=[
+            {
+                **_columns(row, "position_id", "sweep_id"),
+                "before_token_raw": row.taken.token_raw,
+                "after_token_raw": 0,
+            }
+            for row in store._adjustments
+            if row.sweep_id is not None
+        ],
         reversals=[
             {"intent_id": row.trade.intent.id, "signature": row.trade.fill.signature, "evidence": row.evidence}
             for row in store._reversals
@@ -78,7 +86,8 @@ def _intent(store: MemoryStore, intent_id: str) -> Row:
     asked = _columns(
         intent.request, "user_id", "wallet_id", "mint", "side", "context", "causation_id", "spend_lamports"
     )
-    return {**asked, **_columns(intent, "id", "state", "reserved_lamports")}
+    named = {"token_raw": intent.request.token_raw}
+    return {**asked, **named, **_columns(intent, "id", "state", "reserved_lamports")}
 
 
 def _trade(store: MemoryStore, signature: str) -> Row:

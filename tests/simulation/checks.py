@@ -13,14 +13,16 @@ from typing import Any
 import trio
 from solders.transaction import VersionedTransaction
 
+from bot.chain.paper_order import is_paper, is_paper_name
 from bot.errors import Unavailable
 from bot.localnet.inprocess import InProcessChain
 from bot.storage.memory import MemoryStore
 from bot.storage.spool_codec import Sent, Signed, scan
-from bot.trading.intent import TERMINAL, Attempt, AttemptState, Context, Intent, IntentState, Side
+from bot.trading.intent import TERMINAL, Attempt, AttemptState, Context, Intent, IntentState, Mode, Side
 from bot.trading.limits import Ceilings
 from bot.trading.position import PositionState
 from bot.tree import TradingBot
+from tests.simulation.copy_checks import beyond_caps, copied_twice, without_outcome
 from tests.simulation.doors import Call
 from tests.simulation.troubles import BugError
 from tests.simulation.world import DoorWorld
@@ -106,13 +108,27 @@ class Safety:
 
     def _reaches_the_rows(self, call: Call) -> None:
         by = call.named.get("by")
-        if call.method == "adjust" and (by is None or by.signature not in self.outside):
+        is_outside = by is not None and by.signature in self.outside
+        if call.method == "adjust" and not is_outside and not self._was_swept(call):
             raise Violation(f"nobody moved tokens, yet position {call.arguments[0]} is adjusted: {call.named}")
         if call.method == "settle":
             self._landed(call.arguments[1].signature)
 
+    def _was_swept(self, call: Call) -> bool:
+        """Whether a sweep that landed took the tokens of a position."""
+        sweep, position = self.store._intents.get(call.named.get("sweep_id")), self.store._positions[call.arguments[0]]
+        if sweep is None or sweep.state is not IntentState.FILLED or not sweep.request.is_sweep:
+            return False
+        return (sweep.request.wallet_id, sweep.request.mint) == (position.wallet_id, position.mint)
+
     async def after(self, call: Call, answer: Any) -> None:
         with self._noting():
+            gives = call.port == "vault" and call.method in {"sign", "sign_withdrawal", "export_key"}
+            if gives and self.world.vault.is_frozen(call.arguments[0]):
+                raise Violation(f"the vault does {call.method} for the frozen wallet {call.arguments[0].id}")
+            if call.port == "database" and call.method == "decide_copies" and not self._behind_a_fork():
+                for why in beyond_caps(self.store, answer, self.world.clock.now_ms()):
+                    raise Violation(why)
             if call.port == "store" and call.method == "reverse":
                 self._born.update((one.intent.id, self.life_number) for one in answer)
             is_asked = call.port == "store" and call.method == "admit"
@@ -187,12 +203,15 @@ class Safety:
         mine = {
             Context.MANUAL_COMMAND: settings.manual_max_trade_lamports,
             Context.AUTOMATED: settings.auto_max_trade_lamports,
+            Context.COPY_TRADE: settings.copy_max_trade_lamports,
         }.get(request.context)
-        alike = sum(row.request.spend_lamports for row in others if row.request.context is request.context)
+        buys = [row.request for row in others if row.request.side is Side.BUY]
+        alike = sum(row.spend_lamports for row in buys if row.context is request.context)
         a_day = {
             Context.MANUAL_COMMAND: settings.manual_daily_spend_lamports,
             Context.SNIPER: settings.sniper_daily_spend_lamports,
             Context.AUTOMATED: settings.auto_daily_spend_lamports,
+            Context.COPY_TRADE: settings.copy_daily_spend_lamports,
         }.get(request.context)
         sizes = {
             "a trade of this kind": (request.spend_lamports, request.spend_lamports if mine is None else mine),
@@ -222,7 +241,7 @@ class Safety:
         if intent.request.side is Side.BUY and any(row.state not in PROVEN_DEAD for row in others):
             raise Violation(f"buy {intent.id} is signed again while its first bytes may still land")
         if intent.request.side is Side.SELL:
-            if trio.current_time() < self._forked_at_s + BOOKS_BEHIND_FORK_S:
+            if self._behind_a_fork() or intent.request.mode is Mode.PAPER:
                 return
             if (intent.request.wallet_id, intent.request.mint) in self.sold_outside:
                 return  # what is asked of the chain a moment before somebody else sells is more than is left
@@ -230,6 +249,10 @@ class Safety:
             held = self._held_raw(intent.request.wallet_id, intent.request.mint)
             if attempt.token_raw > max([held, *(row.token_raw for row in others)]):
                 raise Violation(f"sale {intent.id} is of {attempt.token_raw} tokens, the wallet holds {held}")
+
+    def _behind_a_fork(self) -> bool:
+        """Whether the books may still say what was before the network took slots back."""
+        return trio.current_time() < self._forked_at_s + BOOKS_BEHIND_FORK_S
 
     def _held_raw(self, wallet_id: str, mint: str) -> int:
         """The newest balance, which may be ahead of what the bot was told, or behind."""
@@ -243,7 +266,9 @@ class Safety:
         return most
 
     def _may_leave(self, raw: bytes) -> None:
-        """Bytes leave only after a row says that they may have left."""
+        """Bytes leave only after a row says that they may have left. An order on paper has bytes of its own, and goes nowhere."""
+        if is_paper(raw):
+            return
         signature = str(VersionedTransaction.from_bytes(raw).signatures[0])
         attempt = self._written(signature)
         if attempt is None:
@@ -286,6 +311,8 @@ class Safety:
         What was taken back may have landed again and failed this time. Its fill comes late where the journal kept it while
         the database was away, and its reversal follows; the books are held against the chain at the end.
         """
+        if is_paper_name(signature):
+            return
         found = self.chain.call("getSignatureStatuses", [signature], {"searchTransactionHistory": True})["value"][0]
         if signature in self._taken_back:
             return
@@ -331,3 +358,5 @@ class Safety:
         for position in self.store._positions.values():
             if position.token_raw < 0 or (position.state is PositionState.OPEN and not position.token_raw):
                 raise Violation(f"position {position.id} is {position.state} with {position.token_raw} tokens")
+        for why in (*copied_twice(self.store), *without_outcome(self.store)):
+            raise Violation(why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.trading.position import PositionState
 from bot.tree import TradingBot
+from tests.simulation.copy_checks import left_open
 from tests.simulation.world import DoorWorld
 from tests.whole.audit import UNFINISHED_RUNS
 
@@ -32,6 +33,7 @@ def unwell(bot: TradingBot | None, world: DoorWorld, *, since_ms: int) -> list[s
         f"not every ledger is exact: {ledgers}": not is_exact,
         "not final": any(row.landed_slot is not None and not row.final for row in store._attempts.values()),
         "messages are owed": any(store._is_due(message_id) for message_id in store._outbox),
+        **left_open(store),
     }
     return [why for why, is_so in told.items() if is_so]
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from random import Random
 
 from bot.trading.limits import FLATTEN, HOLD, Ceilings, UserSettings
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from tests.simulation.events import DOINGS, Event, Kind
+from tests.simulation.plan_doings import BEGINS_S, CREATOR, TRADERS, TROUBLE_S, breakouts, followers, on_paper, owners
 
-BEGINS_S, TROUBLE_S = 4.0, 60.0
-TRADERS = tuple(range(2, 22))
-CREATOR = 1
 ENDPOINTS = ("all", "rpc-2", "rpc-3")  # rpc-1 is for the people, the market and the checkers
 LIES = ("stale", "empty", "genesis")
 WEATHER = ("skip-slots", "fail-tx", "cut-logs", "reorder")
@@ -35,6 +33,11 @@ KILLED = (
     ("hunt", "snipers", ""),
     ("hunt", "launch_watcher"),
 )
+# What goes on where nothing breaks, so that people do most of what they try.
+CALM = DOINGS | {
+    *(Kind.LAUNCH, Kind.CROWD_BUYS, Kind.CROWD_SELLS, Kind.COMPLETES, Kind.SELLS_IN_POOL, Kind.OPENS_ACCOUNT),
+    *(Kind.BUY, Kind.SELL, Kind.REPEAT, Kind.STANDS, Kind.TAKES_BACK, Kind.PAUSE, Kind.RESUME),
+}
 # What an operator starts again by hand.
 RESTARTED = (
     "root/money",
@@ -47,73 +50,6 @@ RESTARTED = (
     "root/guard",
     "root/guard/flatten",
 )
-
-
-class Kind(Enum):
-    """What happens. The numbers that go with it are those of `Event`."""
-
-    LAUNCH = auto()
-    CROWD_BUYS = auto()
-    CROWD_SELLS = auto()
-    BUY = auto()
-    SELL = auto()
-    STANDS = auto()  # the user has an order wait for a price, or come again
-    TAKES_BACK = auto()  # he takes the newest of those back
-    REPEAT = auto()  # the user sends his last order once more
-    PANIC = auto()
-    PAUSE = auto()
-    RESUME = auto()
-    OPERATOR_PAUSES = auto()
-    OPERATOR_RESUMES = auto()
-    OPERATOR_FLATTENS = auto()
-    REARM = auto()
-    CHAIN_FAULT = auto()
-    LIE = auto()  # of one endpoint, or of both at once
-    OUTSIDE_IN = auto()  # somebody sends SOL to a user's wallet
-    OUTSIDE_OUT = auto()  # somebody who has a user's key sends SOL away
-    OUTSIDE_SALE = auto()  # somebody who has a user's key sells a share of what he holds of a token
-    OPENS_ACCOUNT = auto()  # a trader opens an account of a token for a user, who then has it empty
-    ACKNOWLEDGES = auto()  # the user says that it was he
-    RESTART = auto()  # an operator starts a part of the bot again
-    BUG_AT_CALL = auto()  # an actor raises at a call of the money path, or hangs there for a while
-    FORK = auto()  # the network takes the newest slots back
-    STORE_AWAY = auto()
-    STORE_LOSES_ANSWERS = auto()
-    STORE_HANGS = auto()
-    STORE_IS_FULL = auto()  # its reads are answered, its writes are not taken
-    JOURNAL_IS_FULL = auto()
-    KILL = auto()
-    COMPLETES = auto()
-    SELLS_IN_POOL = auto()
-    CRASH = auto()
-    CRASH_AT_CALL = auto()
-    CRASH_AT_APPEND = auto()  # of the journal: before, after or in the middle of a record
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happens `at_s` seconds after the start. Which of the other fields count depends on the kind.
-
-    `amount` is lamports of a buy, basis points of a sale or of a fresh curve's price, milliseconds of a delay, slots of a
-    fork, or the number of a call or a record. `lost_percent` of what a fork takes back never lands again.
-    """
-
-    at_s: float
-    kind: Kind
-    user: int = 0
-    token: int = 0
-    trader: int = 0
-    amount: int = 0
-    lasts_s: float = 0.0
-    name: str = ""
-    endpoint: str = "all"
-    path: tuple[str, ...] = ()
-    lost_percent: int = 0
-
-    def __str__(self) -> str:
-        left = {"at_s", "kind"}
-        told = [f"{name}={getattr(self, name)}" for name in self.__slots__ if name not in left and getattr(self, name)]
-        return f"{self.at_s:6.2f} s {self.kind.name.lower()} {' '.join(told)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +80,12 @@ def plan_of(seed: int) -> Plan:
     events += _weather(Random(f"{seed}/weather"))
     events += _standing(Random(f"{seed}/standing"), len(users), tokens)
     events += _creator(Random(f"{seed}/creator"), [event for event in events if event.kind is Kind.LAUNCH])
+    events += breakouts(Random(f"{seed}/breakouts"), len(users), tokens)
+    events += followers(Random(f"{seed}/chosen leaders"), len(users), tokens)
+    events += owners(Random(f"{seed}/second factors"), len(users))
+    events += on_paper(Random(f"{seed}/resets"), len(users), tokens)
+    if Random(f"{seed}/quiet").random() < 0.3:
+        events = [event for event in events if event.kind in CALM]
     users = tuple(_more_settings(Random(f"{seed}/settings {number}"), one) for number, one in enumerate(users))
     return Plan(seed, users, ceilings, tuple(sorted(events, key=lambda event: event.at_s)))
 
@@ -190,14 +132,19 @@ def _moment(draw: Random, latest_s: float = TROUBLE_S) -> float:
 
 
 def _market(draw: Random, tokens: int) -> Iterator[Event]:
-    """Launches, each with a crowd that comes, and then leaves at once, one by one, or not at all."""
+    """Launches, each with a crowd that comes, and then leaves at once, one by one, or not at all.
+
+    When half of it is there the first of it sell, because the rules buy no crowd that nothing has tried.
+    """
     for token in range(tokens):
         at_s = 1.0 if token == 0 else _moment(draw, TROUBLE_S - 15)
         yield Event(at_s, Kind.LAUNCH, token=token)
         crowd = draw.sample(TRADERS, draw.randint(3, 16))
         at_s += 0.9
-        for trader in crowd:
+        for place, trader in enumerate(crowd):
             at_s += draw.uniform(0.05, 0.4)
+            for early in crowd[: 1 + len(crowd) // 8] if place == len(crowd) // 2 else ():
+                yield Event(round(at_s, 2), Kind.CROWD_SELLS, token=token, trader=early)
             lamports = draw.randint(1, 12) * LAMPORTS_PER_SOL // 10
             yield Event(round(at_s, 2), Kind.CROWD_BUYS, token=token, trader=trader, amount=lamports)
         fate = draw.choice(("rug", "fade", "stay"))

@@ -15,20 +15,26 @@ from actors.runtime import SupervisorError
 from bot.errors import BotError, StartupError, Unavailable
 from bot.localnet.chain import Chain
 from bot.ports import User, Wallet
-from bot.supervision_verbs import SupervisionVerbs
-from bot.trading.intent import Side, TradeRequest
+from bot.trading.intent import TradeRequest
 from bot.trading.limits import HOLD
 from bot.trading.trading_state import Halt
 from bot.tree import TradingBot
 from tests.simulation.books import audit
 from tests.simulation.checks import Safety, Violation, signers_twice
-from tests.simulation.determinism import Trace, run_seeded
+from tests.simulation.determinism import run_seeded
 from tests.simulation.doors import Life
+from tests.simulation.events import Event, Kind
+from tests.simulation.following import auto_starts, auto_stops, copies, copies_no_more, leaders_have_won
 from tests.simulation.liveness import unwell
-from tests.simulation.outsiders import moves_outside
-from tests.simulation.plan import CREATOR, TRADERS, TROUBLE_S, Event, Kind, Plan
+from tests.simulation.operators import kills, restarts
+from tests.simulation.outcome import Outcome, counts_up, texts_of
+from tests.simulation.outsiders import moves_outside, sells_a_part
+from tests.simulation.owners import Owners
+from tests.simulation.plan import Plan
+from tests.simulation.plan_doings import CREATOR, TRADERS, TROUBLE_S
 from tests.simulation.standing import stands, takes_back
 from tests.simulation.troubles import BugAtCall, BugError, DeathAtAppend, DeathAtCall, StoreTrouble
+from tests.simulation.virtual_wallets import on_paper
 from tests.simulation.world import DoorWorld, make_door_world
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
@@ -42,16 +48,7 @@ BOOT_REST_S = 1.0  # between a boot that failed and the next
 CLOSED_AFTER_S = 5.0
 DWELL_MS = 1_000  # it doubles with each relapse
 EVERYBODY = ""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a seed came to. `violation` is empty when everything held."""
-
-    seed: int
-    violation: str
-    trace: Trace
-    counts: Counter[str]
+ON_PAPER = (Kind.PAPER_BUYS, Kind.PAPER_SELLS, Kind.PAPER_RESETS)
 
 
 def play(plan: Plan) -> Outcome:
@@ -63,18 +60,10 @@ def play(plan: Plan) -> Outcome:
         try:
             await (await _made(plan, counts)).run()
         except* Violation as group:
-            violations.extend(_texts(group))
+            violations.extend(texts_of(group))
 
     _, trace = run_seeded(plan.seed, main)
     return Outcome(plan.seed, "; ".join(violations), trace, counts)
-
-
-def _texts(group: BaseExceptionGroup[Violation]) -> list[str]:
-    return [
-        text
-        for error in group.exceptions
-        for text in (_texts(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
-    ]
 
 
 async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
@@ -87,7 +76,13 @@ async def _made(plan: Plan, counts: Counter[str]) -> Simulation:
     for trader in (CREATOR, *TRADERS):
         crowd._trader(trader)
     users = [await world.user(f"demo-{number}", settings) for number, settings in enumerate(plan.users, 1)]
-    return Simulation(plan, world, crowd, users, counts)
+    made, kinds = Simulation(plan, world, crowd, users, counts), {event.kind for event in plan.events}
+    world.on_paper = Kind.PAPER_BUYS in kinds
+    if Kind.AUTO_STARTS in kinds:
+        await leaders_have_won(world, crowd)
+    if kinds & {Kind.FREEZES, Kind.WITHDRAWS, Kind.TAKES_KEY}:
+        await made.owners.open(users)
+    return made
 
 
 @dataclass(slots=True)
@@ -112,11 +107,13 @@ class Simulation:
     bug: BugAtCall = field(default_factory=BugAtCall)
     well_since_ms: int = 0
     safety: Safety = field(init=False)
+    owners: Owners = field(init=False)
 
     def __post_init__(self) -> None:
         self.trouble = StoreTrouble(Random(f"store {self.plan.seed}"))
         self.torn = DeathAtAppend(self.world.journal)
         self.safety = Safety(self.world, self.plan.ceilings, self.covered)
+        self.owners = Owners(self.world)
 
     async def run(self) -> None:
         """Everything, to the audit at the end; raises groups with a Violation in them."""
@@ -127,7 +124,7 @@ class Simulation:
             await self._well_again()
             found = await self._flat()
             nursery.cancel_scope.cancel()
-        self._count()
+        counts_up(self.counts, self.world.store, self.safety.recorded)
         if found:
             raise ExceptionGroup("the audit has findings", [Violation("; ".join(found))])
 
@@ -200,12 +197,15 @@ class Simulation:
         match event.kind:
             case Kind.LAUNCH:
                 self.tokens[event.token] = self.crowd.launch(creator=CREATOR)
-            case Kind.CROWD_BUYS:
+            case Kind.CROWD_BUYS if event.token in self.tokens:
                 self.crowd.buy(self.tokens[event.token], event.trader, event.amount, creator=CREATOR)
             case Kind.CROWD_SELLS | Kind.COMPLETES | Kind.SELLS_IN_POOL:
                 does = {Kind.CROWD_SELLS: self.crowd.sell_all, Kind.COMPLETES: self.crowd.finish}
                 trade = does.get(event.kind, self.crowd.sell_all_in_pool)
                 trade(self.tokens[event.token], event.trader, creator=CREATOR)
+            case Kind.SELLS_A_PART:
+                if event.token in self.tokens:
+                    sells_a_part(self.crowd, self.tokens[event.token], event, creator=CREATOR)
             case Kind.OPENS_ACCOUNT:
                 if event.token in self.tokens:
                     address = self.users[event.user][1].address
@@ -244,7 +244,10 @@ class Simulation:
 
     def _asked(self, event: Event) -> None:
         """Something that is asked of the bot; it dies with the bot, and what is refused is refused."""
-        user, _ = self.users[event.user]
+        if self.acts is None or self.bot is None:
+            return
+        user, wallet = self.users[event.user]
+        bot, owners = self.bot, self.owners
         does: dict[Kind, Callable[[], Awaitable[object]]] = {
             Kind.BUY: partial(self._order, event),
             Kind.SELL: partial(self._order, event),
@@ -260,11 +263,20 @@ class Simulation:
             Kind.OPERATOR_RESUMES: partial(self._resumed, EVERYBODY),
             Kind.OPERATOR_FLATTENS: self._flattens,
             Kind.REARM: self._rearmed,
-            Kind.KILL: partial(self._kill, event),
-            Kind.RESTART: partial(self._restart, event.name),
+            Kind.KILL: partial(kills, bot, event),
+            Kind.RESTART: partial(restarts, bot, event.name),
             Kind.ACKNOWLEDGES: partial(self._acknowledges, user.id),
+            Kind.COPIES: partial(copies, self.world, bot, self.users, self.crowd, event),
+            Kind.COPIES_NO_MORE: partial(copies_no_more, bot, user, event),
+            Kind.AUTO_STARTS: partial(auto_starts, bot, user, self.crowd, event),
+            Kind.AUTO_STOPS: partial(auto_stops, bot, user),
+            Kind.FREEZES: partial(owners.freezes, bot, wallet),
+            Kind.THAWS: partial(owners.thaws, bot, wallet),
+            Kind.WITHDRAWS: partial(owners.withdraws, bot, wallet, event),
+            Kind.TAKES_KEY: partial(owners.takes_key, bot, wallet),
+            **dict.fromkeys(ON_PAPER, partial(on_paper, self.world, bot, user, self.tokens, event)),
         }
-        if self.acts is not None:
+        if event.kind in does:
             self.acts.start_soon(self._tried, does[event.kind])
 
     async def _tried(self, act: Callable[[], Awaitable[object]]) -> None:
@@ -322,22 +334,6 @@ class Simulation:
         self.pauses.discard(("halt", EVERYBODY))
         await self.living.guard.rearm("operator")
 
-    async def _kill(self, event: Event) -> None:
-        """Crash one actor; where the path ends in no name, whichever child is there."""
-        *path, child_id = event.path
-        supervisor = self.living.supervisor(*path)
-        running = sorted(child.id for child in supervisor.which_children() if child.state == "running")
-        if child_id:
-            running = [running_id for running_id in running if running_id == child_id]
-        if running:
-            supervisor.kill(running[event.amount % len(running)])
-        await trio.lowlevel.checkpoint()
-
-    async def _restart(self, path: str) -> None:
-        """An operator starts a part of the bot again; one that is not there is refused."""
-        verbs = SupervisionVerbs(self.living, lambda: None)
-        await verbs.restart(path, "a drill", "operator", confirmed=True)
-
     async def _acknowledges(self, user_id: str) -> None:
         await self.living.guard.acknowledge_outflow(user_id)
 
@@ -363,8 +359,10 @@ class Simulation:
             await self._rearmed()
         for user_id in (EVERYBODY, *(user.id for user, _ in self.users)):
             await self._resumed(user_id)
-        for user, _ in self.users:
+        for user, wallet in self.users:
             await self._acknowledges(user.id)
+            await self.owners.thaws(self.living, wallet)
+            self.owners.puts_in_for_fees(wallet)
         for user, _ in self.users:
             settings = self.world.store._settings[user.id]
             if settings.snipe_enabled:
@@ -375,7 +373,9 @@ class Simulation:
 
     def _unwell(self) -> list[str]:
         """Why the bot is not at rest."""
-        return unwell(self.bot, self.world, since_ms=self.well_since_ms)
+        found = unwell(self.bot, self.world, since_ms=self.well_since_ms)
+        shut = self.owners.not_thawed(self.bot) if self.bot is not None else []
+        return [*found, f"the vault keeps {shut} frozen"] if shut else found
 
     async def _flat(self) -> list[str]:
         """An operator flattens all but what its owner holds on to; what the audit finds at that moment."""
@@ -389,12 +389,3 @@ class Simulation:
                 if not left and self.living.guard.flattened and not self.world.store._moving:
                     return audit(self.world.store, self.world.chain)
         raise Violation(f"not flat {FLAT_WITHIN_S:.0f} s after the flatten: {left}, {sorted(self.world.store._moving)}")
-
-    def _count(self) -> None:
-        store, seconds = self.world.store, round(trio.current_time())
-        self.counts.update(f"{trade.fill.side}s" for trade in store._trades.values())
-        self.counts.update(f"intents {intent.state}" for intent in store._intents.values())
-        closings = [row for row in store._intents.values() if row.request.side is Side.CLOSE]
-        self.counts.update(f"closings {row.state}" for row in closings)
-        told = {"records of the journal": self.safety.recorded, "reversals": len(store._reversals)}
-        self.counts.update(told, seconds=seconds)

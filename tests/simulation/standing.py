@@ -6,10 +6,10 @@ from bot.ports import User, Wallet
 from bot.trading.standing import OPEN_MAX, StandingKind, StandingOrder, cancelled
 from bot.trading.units import BPS, LAMPORTS_PER_SOL
 from bot.tree import TradingBot
-from tests.simulation.plan import Event
+from tests.simulation.events import Event
 from tests.simulation.world import DoorWorld
 
-KINDS = (StandingKind.LIMIT_BUY, StandingKind.LIMIT_SELL, StandingKind.DCA)
+KINDS = (StandingKind.LIMIT_BUY, StandingKind.LIMIT_SELL, StandingKind.DCA, StandingKind.BREAKOUT_BUY)
 CAP_LAMPORTS = 28 * LAMPORTS_PER_SOL  # what a fresh curve is worth, near which most limits lie
 EVERY_MS = 6_000
 

@@ -18,9 +18,13 @@ from solders.keypair import Keypair
 from bot.adapters import Adapters
 from bot.chain.addresses import LANDMARK
 from bot.chain.chain_news import EndpointNews
+from bot.chain.dry_run import DryRunChain
 from bot.chain.endpoints import Endpoints
 from bot.chain.launch_sources import LaunchSources
 from bot.chain.launch_stream import PumpLaunchStream
+from bot.chain.mode_router import ModeRouter
+from bot.chain.paper import PaperChain
+from bot.chain.paper_books import PaperBooks
 from bot.chain.pump_chain import PumpChain
 from bot.chain.raced_news import RacedNews
 from bot.chain.routed_chain import RoutedChain
@@ -30,14 +34,16 @@ from bot.chain.swaps import PumpWallets
 from bot.clock import Clock, virtual_clock
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import DEFAULT_GENESIS_TIME_S, InProcessChain
-from bot.ports import Chain, SealedKey, Store, Vault
+from bot.ports import Chain, SealedKey, Store, Vault, Wallet
 from bot.storage.memory_halt import MemoryHalt
 from bot.storage.memory_tables import MemoryTables
 from bot.storage.spool import SpooledStore
+from bot.trading.intent import Mode
 from bot.trading.limits import Ceilings
 from bot.tree import TradingBot
 from bot.vault.envelope import seal
 from bot.vault.local_vault import LocalVault
+from bot.vault.unsigned_vault import UnsignedVault
 from tests.chain.chain_doubles import (
     InProcessSubscriptions,
     InProcessTransport,
@@ -46,7 +52,7 @@ from tests.chain.chain_doubles import (
 )
 from tests.simulation.doors import Door, HaltDoor, JournalDoor, Life
 from tests.vault.vault_samples import guard
-from tests.whole.virtual import MASTER_KEY, World, living_bot
+from tests.whole.virtual import MASTER_KEY, SURE, VIRTUAL_LAMPORTS, World, living_bot
 
 NEWS_MAX = 12  # accounts and signatures that one connection tells of
 ENDPOINTS = (1, 2)  # the bot's; the first one of all never lies
@@ -66,11 +72,16 @@ class PastFaults(InProcessTransport):
 
 
 class SeededVault(LocalVault):
-    """The vault, with keys that follow from a seed."""
+    """The vault, with keys that follow from a seed, and a clock that may be ahead of the others'."""
 
     def __init__(self, seed: int, clock: Clock) -> None:
-        super().__init__(MASTER_KEY, guard(clock, address_delay_ms=0))
+        self.ahead_ms = 0
+        own = Clock(lambda: clock.now_ms() + self.ahead_ms, clock.new_id)
+        super().__init__(MASTER_KEY, guard(own, address_delay_ms=0, export_delay_ms=0))
         self._seed, self._made = seed, 0
+
+    def is_frozen(self, wallet: Wallet) -> bool:
+        return self._book.is_frozen(wallet.user_id, wallet.address)
 
     async def create_key(self, user_id: str) -> tuple[str, SealedKey]:
         await trio.lowlevel.checkpoint()
@@ -84,11 +95,13 @@ class SeededVault(LocalVault):
 class DoorWorld(World):
     """A world whose adapters are seen through the life of the moment."""
 
+    vault: SeededVault = field(kw_only=True)
     life: Life = field(default_factory=Life)
     halt_file: MemoryHalt = field(default_factory=MemoryHalt)
     spooled: SpooledStore | None = None
     made: Adapters | None = None
     close_emptied_after_s: float | None = 600.0
+    on_paper: bool = False  # whether somebody trades on paper, who has a wallet of that mode
 
     def adapters(self) -> Adapters:
         """Those of the life of the moment."""
@@ -101,7 +114,7 @@ class DoorWorld(World):
         ]
         endpoints = Endpoints(clients, self.clock, landmark=LANDMARK)
         engines = in_process_engines(self.chain, self.clock)
-        chain = RoutedChain(endpoints, engines, in_process_router(self.chain, endpoints, self.clock))
+        real = RoutedChain(endpoints, engines, in_process_router(self.chain, endpoints, self.clock))
         subscriptions = [
             OwnSubscriptions(InProcessSubscriptions(self.chain, number), partial(endpoints.refuses, place))
             for place, number in enumerate(ENDPOINTS)
@@ -109,6 +122,7 @@ class DoorWorld(World):
         raced = RacedNews(subscriptions, endpoints.newest_slot, silence_s=2)
         database = cast(Store, Door("database", self.store, self.life))
         self.spooled = SpooledStore(database, JournalDoor(self.journal, self.life))
+        chain = self._of_modes(real, self.spooled.as_store) if self.on_paper else real
         adapters = Adapters(
             store=cast(Store, Door("store", self.spooled, self.life)),
             chain=cast(Chain, Door("chain", chain, self.life)),
@@ -116,22 +130,31 @@ class DoorWorld(World):
                 [
                     PumpLaunchStream(
                         subscriptions,
-                        chain.recorded,
-                        chain.signatures_since,
+                        real.recorded,
+                        real.signatures_since,
                         self.clock,
-                        newest_slot=chain.newest_slot,
+                        newest_slot=real.newest_slot,
                     )
                 ],
                 self.clock,
             ),
             history=PumpWallets(endpoints),
-            vault=cast(Vault, Door("vault", self.vault, self.life)),
+            vault=cast(
+                Vault, Door("vault", UnsignedVault(self.vault, signed=frozenset({Mode.LIVE, Mode.DRY_RUN})), self.life)
+            ),
             clock=self.clock,
             spool=self.spooled,
             engines=engines,
             news=EndpointNews(raced, most=NEWS_MAX, others=False),
         )
         return adapters, endpoints
+
+    def _of_modes(self, real: RoutedChain, store: Store) -> ModeRouter:
+        """The chain beside which some trade on paper."""
+        paper, dry_run = (PaperBooks(store, VIRTUAL_LAMPORTS, mode) for mode in (Mode.PAPER, Mode.DRY_RUN))
+        return ModeRouter(
+            real, DryRunChain(real, dry_run, SURE, self.clock), PaperChain(real, paper, SURE, self.clock), store
+        )
 
     def honest_chain(self) -> PumpChain:
         """The chain as those see it who are not the bot: by the endpoint that never lies."""
@@ -157,7 +180,11 @@ class DoorWorld(World):
         with life.scope:
             self.made, endpoints = self._made()
             await endpoints.admit(await self.store.genesis_hash())
-            policy = Policy(ceilings=ceilings, close_emptied_after_s=self.close_emptied_after_s)
+            policy = Policy(
+                ceilings=ceilings,
+                close_emptied_after_s=self.close_emptied_after_s,
+                paper_start_lamports=VIRTUAL_LAMPORTS,
+            )
             async with living_bot(self, policy=policy, observe_s=observe_s) as bot:
                 await body(bot)
         life.dead = True

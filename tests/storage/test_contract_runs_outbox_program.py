@@ -25,6 +25,13 @@ async def test_a_token_is_looked_at_once_per_user_and_epoch(store: Store) -> Non
     assert (await store.runs_since(ada.user_id, 0))[0] == first
 
 
+async def test_what_a_look_tells_is_written_with_its_run_or_not_at_all(store: Store) -> None:
+    ada = await enrol(store, "ada")
+    assert await store.open_run(run("r-1", ada.user_id), message("m-1", ada.user_id))
+    assert not await store.open_run(run("r-2", ada.user_id), message("m-2", ada.user_id))
+    assert [one.id for one in await store.due(10)] == ["m-1"]
+
+
 async def test_runs_are_listed_from_a_moment_on_oldest_first(store: Store) -> None:
     wallet = await enrol(store)
     for number, at_ms in enumerate((30, 10, 20)):

@@ -51,11 +51,12 @@ def message(wallet: Wallet, message_id: str) -> OutboxMessage:
 
 async def test_standing_orders_are_listed_for_their_user_and_for_all_as_they_were_placed(store: Store) -> None:
     ada, bob = await enrol(store, "ada"), await enrol(store, "bob")
-    placed = [limit_buy(ada), limit_sale(bob), repeated(ada)]
+    breakout = replace(limit_buy(ada, "breakout"), kind=StandingKind.BREAKOUT_BUY)
+    placed = [limit_buy(ada), limit_sale(bob), repeated(ada), breakout]
     for order in placed:
         assert await store.place_standing(order, most_open=MOST)
     assert await store.standing_orders() == placed
-    assert await store.standing_orders(ada.user_id) == [placed[0], placed[2]]
+    assert await store.standing_orders(ada.user_id) == [placed[0], *placed[2:]]
     assert await store.standing_order(placed[1].id) == placed[1]
     assert await store.standing_order("none") is None
 

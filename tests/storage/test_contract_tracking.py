@@ -20,6 +20,9 @@ SWAP = WalletSignal(
     slot=7,
     block_time_s=NOW_MS // 1000,
     signature="sig-1",
+    instruction=3,
+    held_before_raw=2**64 - 1,
+    seen_at_ms=NOW_MS + 7,
 )
 
 

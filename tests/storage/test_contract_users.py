@@ -73,6 +73,10 @@ CHANGED = UserSettings(
     snipe_min_momentum_bps=31,
     snipe_tells_only=True,
     blacklist=("scam", "Creator1111111111111111111111111111"),
+    copy_max_trade_lamports=32,
+    copy_max_positions=33,
+    copy_daily_spend_lamports=34,
+    copyable=True,
 )
 
 

@@ -11,7 +11,7 @@ from bot.ports import AllowedAddress, Reversed, SealedNote, Store, Wallet, safe_
 from bot.trading.intent import SWEEP, AttemptState, Intent, IntentState, Mode
 from bot.trading.ledger import Account, Leg, legs_of_failed, legs_of_withdrawal
 from bot.trading.risk_gate import EXIT_RESERVE_LAMPORTS, Refused, kept_for_exits
-from bot.trading.withdrawal import FEE_LAMPORTS
+from bot.trading.withdrawal import FEE_LAMPORTS, TOKEN_SWEEP_LAMPORTS
 from tests.storage.books import audited, entries
 from tests.storage.storage_samples import (
     NOW_MS,
@@ -121,6 +121,47 @@ async def test_a_safe_address_is_another_one_and_alone_is_swept_to(store: Store,
     assert safe.note not in await store.notes(wallet.user_id)
     actions = [entry.action for entry in await audited(store)]
     assert "safe address registered" in actions
+
+
+async def test_a_swept_token_names_how_much_of_it_reserves_what_it_may_cost_and_is_taken_back_as_it_was(
+    store: Store, wallet: Wallet
+) -> None:
+    safe = replace(row_of(wallet), is_safe=True)
+    await store.allow_address(safe, {safe.note: NOTE}, message("m-safe", wallet.user_id), NOW_MS)
+    await bought(store, "held", wallet, mint="MintHeld", position_id="p-held")
+    request = replace(
+        withdraw("w", wallet, 1),
+        reason=SWEEP,
+        mint="MintHeld",
+        spend_lamports=0,
+        token_raw=7,
+        position_id="p-held",
+    )
+    intent = await store.plan_withdrawal(request, intent_id="i-w", now_ms=NOW_MS, wallet_lamports=TOKEN_SWEEP_LAMPORTS)
+    assert isinstance(intent, Intent)
+    assert intent.reserved_lamports == TOKEN_SWEEP_LAMPORTS
+    assert (await store.intent("i-w")) == intent
+    assert (await store.orders_of("p-held"))[-1] == "i-w"
+    await store.record_attempt(attempt(intent.id, "s-w", sells_all=False))
+    await store.mark_sent("s-w", NOW_MS)
+    landed = replace(
+        sent_out("s-w", -2_074_080 + 2_039_280),
+        rent_delta_lamports=-2_074_080,
+        token_delta_raw=-7,
+        closed={"MintHeld": 2_074_080},
+    )
+    told = message("m-swept", wallet.user_id)
+    legs = legs_of_withdrawal(landed)
+    assert await store.settle_withdrawal("i-w", landed, legs=legs, message=told, now_ms=NOW_MS + 1)
+    [held] = await store.open_positions(wallet.user_id)
+    assert held.id == "p-held", "the position ends once nobody can take the landing back"
+    taken = await store.reverse(
+        "s-w", landed_slot=landed.slot, evidence="gone", now_ms=NOW_MS + 2, message=lambda one: None
+    )
+    assert [(one.intent.id, one.intent.state, one.intent.reserved_lamports) for one in taken] == [
+        ("i-w", IntentState.SENT, TOKEN_SWEEP_LAMPORTS)
+    ]
+    assert await store.open_positions(wallet.user_id) == [held]
 
 
 async def test_the_safe_address_of_a_wallet_is_the_latest_that_counts(wallet: Wallet) -> None:

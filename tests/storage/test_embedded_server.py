@@ -140,6 +140,27 @@ async def test_a_pid_file_of_a_process_that_is_gone_is_no_obstacle(root: Path) -
         assert await kept_rows(root) == [7]
 
 
+ASKS = """
+import sys, trio
+from pathlib import Path
+from bot.storage.cluster import running_cluster
+print(trio.run(running_cluster, Path(sys.argv[1])) is not None)
+"""
+
+
+async def test_a_server_in_a_user_namespace_of_its_own_is_known_from_another_one(root: Path) -> None:
+    """As a unit with PrivateUsers= asks for the server of another one: /proc shows it the command line and no folder."""
+    apart = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+    tried = await trio.run_process([*apart, "true"], check=False, capture_stderr=True)
+    if tried.returncode:
+        pytest.skip("user namespaces are not allowed here")
+    with trio.fail_after(DEADLINE_S):
+        command = [*apart, sys.executable, "-c", ASKS, str(root)]
+        async with embedded_postgres(root, FAST):
+            assert (await trio.run_process(command, capture_stdout=True)).stdout == b"True\n"
+        assert (await trio.run_process(command, capture_stdout=True)).stdout == b"False\n"
+
+
 async def test_a_killed_bot_takes_its_server_along_and_the_next_one_finds_every_row(root: Path) -> None:
     with trio.fail_after(DEADLINE_S):
         async with trio.open_nursery() as nursery:

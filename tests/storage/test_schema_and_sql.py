@@ -20,7 +20,7 @@ import trio
 
 import bot.storage
 from bot.errors import Conflict
-from bot.ports import Topic
+from bot.ports import Topic, Verdict
 from bot.storage.address import DatabaseAddress
 from bot.storage.migrate import FOLDER
 from bot.storage.rules import FAILED_TRADES, RUN_STATUSES, RUN_STATUSES_BEFORE_INTENT
@@ -64,6 +64,8 @@ CHECKED_COLUMNS: list[tuple[str, str, Iterable[StrEnum]]] = [
     ("standing_orders", "mode", Mode),
     ("standing_orders", "kind", StandingKind),
     ("standing_orders", "state", StandingState),
+    ("auto_decisions", "mode", Mode),
+    ("auto_decisions", "verdict", Verdict),
 ]
 SELECT_CHECK = """
 select pg_get_constraintdef(oid) as rule from pg_constraint

@@ -250,7 +250,10 @@ async def adjust_oldest(store: Store, act: Act, wallet: Wallet) -> Answer:
     if not held:
         return None
     owed = message(f"a-{act.number}-{act.size}", wallet.user_id)
-    return await store.adjust(held[0].id, act.size // 2, evidence="slot 9", now_ms=NOW_MS, message=owed)
+    sweep_id = f"i{act.number}" if act.size % 2 and await store.intent(f"i{act.number}") is not None else None
+    return await store.adjust(
+        held[0].id, act.size // 2, evidence="slot 9", now_ms=NOW_MS, message=owed, sweep_id=sweep_id
+    )
 
 
 async def note_peak_of_oldest(store: Store, act: Act, wallet: Wallet) -> None:

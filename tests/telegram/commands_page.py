@@ -6,7 +6,7 @@ from bot.commands import COMMANDS, Command
 
 HEAD = """# Chat commands
 
-The same on Telegram and in `bot chat`. The table is `bot/commands.py`, from which this page is written; `/help` prints it.
+The same on Telegram and in `bot chat`. The table is `bot/commands/`, from which this page is written; `/help` lists it by group.
 
 A command with credits asks the chain: they are about the requests that it costs, of which each user has
 `rpc.user_credits_per_minute`. Whoever has used them is told when the command goes again.

@@ -12,11 +12,14 @@ import trio
 from actors.runtime import ChildSpec, SupervisorSpec, open_supervisor
 from bot.adapters import absent
 from bot.chat_door import cards_of, chat_of, telegram_messenger
+from bot.compose import policy as policy_from
 from bot.console import ConsoleMessenger
 from bot.execution.message_book import MessageBook
 from bot.execution.policy import Policy
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Document, Photo
+from bot.runtime_config import loaded_config
+from bot.settings import Settings
 from bot.status import StatusBoard
 from bot.telegram.gateway_door import TelegramDoor, TelegramMessenger
 from bot.telegram.gateway_memory import MemoryTelegram
@@ -134,7 +137,9 @@ async def bot_on_telegram(
         registrar = Registrar(store, bot.adapters.vault, clock, newcomer, fund, admission=admission or Admission())
         await registrar.keep_out_of_live()
         board = StatusBoard(bot, mode=Mode.LIVE, cluster=cluster, foundation=None)
-        chat = chat_of(bot, board, registrar, modes)
+        config = await loaded_config(store, clock, Settings())
+        config.apply = lambda chosen: bot.policy.take(policy_from(chosen))
+        chat = chat_of(bot, board, registrar, modes, config)
         await open_for_entries(bot)
         door, pictures = TelegramDoor(store, chat, book), bot.market.drawer
         keeper = cards_of(bot, api, book).run if with_cards else absent

@@ -28,6 +28,11 @@ RECORD: dict[str, Any] = {
     },
     "checks": None,
     "checks_unknown": "no route to the chain answers now",
+    "copying": {
+        "paused_by": ["operator"],
+        "trouble": "the database is away",
+        "leaders": [{"leader": "molly", "state": "is not read now: no route"}],
+    },
     "looks_today": 1,
     "looks": [{"mint": "Mint567890abcd", "status": "SKIPPED", "confidence_bps": 5_000, "reason": "too old"}],
 }
@@ -111,6 +116,8 @@ def test_each_state_of_an_order_says_what_comes_next() -> None:
 
 def test_a_diagnosis_without_the_chain_says_why_it_stops() -> None:
     lines = diag_text(RECORD).splitlines()
+    assert "Copying is paused by operator. Nothing is decided now: the database is away. /copies says why" in lines[-4]
+    assert lines[-3] == "  molly is not read now: no route"
     assert lines[0] == "Your sniper is on; paused by operator."
     assert (
         "confidence from 65 %, strong buys only, spends 0.1 SOL a token, and has bought 3 of at most 10 today"

@@ -77,11 +77,14 @@ def test_the_lines_of_a_result_sum_to_it_to_the_lamport(
     assert sum(_lamports(line) for line in lines) == sums.realized_lamports
 
 
-@given(wallet=LAMPORTS, rent=LAMPORTS, put_in=LAMPORTS, result=LAMPORTS)
-def test_what_does_not_fit_between_result_and_ledger_is_named(wallet: int, rent: int, put_in: int, result: int) -> None:
+@given(wallet=LAMPORTS, rent=LAMPORTS, put_in=LAMPORTS, result=LAMPORTS, swept=LAMPORTS)
+def test_what_does_not_fit_between_result_and_ledger_is_named(
+    wallet: int, rent: int, put_in: int, result: int, swept: int
+) -> None:
     ledger = {Account.WALLET: wallet, Account.RENT: rent, Account.OUTSIDE: -put_in}
-    lines = balance_lines([], ledger, result)
-    between = put_in + result - wallet - rent
+    lines = balance_lines([], ledger, result, swept)
+    between = put_in + result - wallet - rent - swept
+    assert any("at your safe address" in line for line in lines) == bool(swept)
     assert any(line.startswith("Between the two stand") for line in lines) == bool(between)
     assert not between or f"stand {format_sol(between)} SOL" in lines[-1]
     assert any("not in the books yet" in line for line in lines) == (wallet < 0)

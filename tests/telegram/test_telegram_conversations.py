@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from importlib.metadata import version
@@ -27,10 +26,10 @@ from tests.telegram.bot_api_schema import Schema
 from tests.telegram.fake_bot_api import FakeBotApi
 from tests.telegram.gateway_world import until
 from tests.telegram.guarded_commands import types_what_takes_a_code
+from tests.telegram.talk_about_wallets import follows_wallets
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
 from tests.telegram.test_telegram_paper import trades_on_paper
 from tests.telegram.wire_in_memory import client_in_memory
-from tests.whole.crowd import Crowd
 from tests.whole.virtual import bought, closed
 
 
@@ -67,10 +66,11 @@ async def test_every_command_from_consent_to_panic(
         await talk.asks("/wallet", "You have no wallet here yet")
         await _agree(talk)
         await talk.asks("/start", "You are set up as tg-7")
-        await talk.asks("/help", "/start [agree]")
-        await trio.sleep(3)  # it may take two messages
-        everything = "\n".join(shown.text for shown in talk.telegram.messages(talk.person) if shown.ours)
-        assert all((command.usage in everything) is not command.is_privileged for command in COMMANDS)
+        everything = await talk.asks("/help", "/start - consent")
+        assert all((f"/{one.name} - {one.brief}" in everything) is not one.is_privileged for one in COMMANDS)
+        await talk.asks("/help /limit", "/limit buy MINT 0.1 mc=40 12h")
+        await talk.asks("/help analize", "there is no such command; did you mean /help analyze?")
+        await talk.asks("/help broadcast", "there is no such command; see /help")
         await talk.asks("/wallet", "balance 10 SOL")
         await talk.asks("/status", "today: 0 buys, 0 sells")
 
@@ -96,15 +96,14 @@ async def test_every_command_from_consent_to_panic(
         await hears_his_books(talk)
         await hears_of_wallets_and_the_bot(talk)
         await hears_how_loudly_he_is_told(talk)
+        await talk.asks("/leaderboard", "nobody yet")
+        await talk.asks("/trader", "You are not shown to anybody")
+        await talk.asks(f"/rate_token {mint} 5", "You gave it 5 of 10")
+        await talk.asks(f"/community {mint}", "1 rating")
+        await talk.asks("/rewards", "100 for having begun (1)")
         await changes_settings(talk)
         await talk.asks("/mode", "[live] Your mode is live")
-        leader = Crowd(talk.world.chain)._trader(3)
-        await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded from now on, checked every 30 s.")
-        await talk.asks(f"/track {leader.pubkey()}", "You follow")
-        own = re.findall(r"\b[1-9A-HJ-NP-Za-km-z]{43,44}\b", await talk.asks("/wallet", "balance"))[0]
-        await talk.asks(f"/track {own}", "that is a wallet of your own")
-        await talk.asks("/track So11111111111111111111111111111111111111112", "is wrapped SOL, a token")
-        await talk.asks(f"/untrack {leader.pubkey()}", "no more")
+        await follows_wallets(talk)
         await talk.asks("/pause", "Your entries are paused")
         await talk.asks(f"/buy {mint} 0.1", "Not done: entries are paused (paused)")
         await talk.asks("/resume", "Your pause is over")
@@ -198,10 +197,10 @@ async def has_a_wallet_for_his_sniper(talk: Talk) -> None:
     await talk.asks("/wallets add snipes", "a wallet of yours is called snipes already")
     await talk.asks("/wallets add Main!", "a wallet's name has 1 to 16 small letters")
     await talk.asks("/wallets use snipes sniper", "From now on what your sniper buys is paid by snipes (")
-    await talk.asks("/wallets use snipes copy", "there is no such strategy; it is one of: manual, sniper, auto")
+    await talk.asks("/wallets use snipes luck", "there is no such strategy; it is one of: manual, sniper, auto, copy")
     await talk.asks("/wallets use none sniper", "you have no wallet 'none' in this mode; yours are: main, snipes")
     await talk.asks("/wallets rename snipes risky", "snipes is called risky from now on")
-    told = await talk.asks("/wallets", "(main: what you buy by hand, what /limit and /dca buy), in use")
+    told = await talk.asks("/wallets", "(main: what you buy by hand, what /limit and /dca buy, what you copy), in use")
     assert "(risky: what your sniper buys), in use" in told
     assert "risky, what your sniper buys:" in await talk.asks("/deposit", "on this bot's own local chain")
     await talk.asks("/balance", "(risky)")

@@ -7,15 +7,18 @@ import trio
 from solders.keypair import Keypair
 from trio.testing import MockClock
 
+from bot.chain.addresses import TOKEN_2022_PROGRAM, key_from, token_account
 from bot.errors import KeyUnavailable, SigningRefused
+from bot.telegram.words import short
 from bot.trading.intent import Side
 from bot.trading.position import PositionState
 from bot.trading.trading_state import FROZEN, OUTFLOW
-from tests.telegram.telegram_bot import bot_on_telegram, token_on_the_market
+from tests.telegram.telegram_bot import Talk, bot_on_telegram, token_on_the_market
 from tests.telegram.test_telegram_exports import asking_talk
 from tests.telegram.test_telegram_security import guarded_talk, secured, with_authenticator
 from tests.telegram.test_telegram_withdraw import AWAY, DELAY_S, HOME, allowed, joined, lamports_at, rich_talk
 from tests.vault.vault_samples import closing
+from tests.whole.crowd import Crowd
 from tests.whole.ledgers import Owner, exact
 
 
@@ -175,3 +178,55 @@ async def test_a_theft_freezes_the_wallet_and_what_is_left_is_swept_before_the_t
         await talk.asks("/status", "A wallet of yours is frozen")
         await talk.asks(f"/unfreeze {await device.next_code()}", "is not frozen any more")
         assert bot.guard.freezes(wallet.user_id, wallet.id) == ()
+
+
+def tokens_at(talk: Talk, address: str, mint: str) -> int:
+    """What an address' own account holds of a token of the launchpad."""
+    account = token_account(key_from(address), key_from(mint), TOKEN_2022_PROGRAM)
+    return int(talk.world.chain.call("getTokenAccountBalance", str(account))["value"]["amount"])
+
+
+async def test_the_tokens_of_its_positions_follow_the_sol_and_the_positions_end(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = rich_talk(67)
+    async with bot_on_telegram(talk, monkeypatch) as bot:
+        device = await secured(talk)
+        code = await device.next_code()
+        await talk.asks(f"/sweep safe {SAFE_HOME} {code}", f"{SAFE_HOME} is the safe address of main in 2 min")
+        await talk.asks("/settings require_confirmation off", "require_confirmation = off")
+        await talk.asks("/settings max_hold off", "max_hold = off")
+        await trio.sleep(DELAY_S)
+        crowd = Crowd(talk.world.chain)
+        mints = [crowd.launch(), crowd.launch()]
+        await trio.sleep(2)
+        for mint in mints:
+            await talk.asks(f"/buy {mint} 0.1", "Sent: buying")
+            await talk.hears("Bought")
+        await exact(bot, talk.world)
+        [wallet] = await talk.world.store.wallets()
+        held = {row.mint: row.token_raw for row in await talk.world.store.open_positions()}
+        assert set(held) == set(mints)
+        await talk.asks("/freeze", "and then the tokens of its positions, are being swept to your safe address")
+        for mint in mints:
+            await talk.hears(f"tokens of {mint} in your frozen wallet were sent to your safe address", within_s=120)
+        for mint in mints:
+            await talk.hears(
+                f"Your position in {short(mint)} has ended: its tokens are at your safe address", within_s=120
+            )
+        assert {mint: tokens_at(talk, SAFE_HOME, mint) for mint in mints} == held
+        assert await talk.world.store.open_positions() == []
+        await exact(bot, talk.world)
+        assert lamports_at(talk, wallet.address) == 0, "what sending the tokens did not take has followed"
+        await talk.asks("/stats", "SOL were swept to your safe address, which is no loss")
+        await talk.asks("/my_stats", "No position of yours has closed yet")
+        shown = await talk.asks("/performance", "at cost, are in tokens at your safe address")
+        assert "Between the two" not in shown, "both sides of the books come out the same"
+        await talk.asks("/history", f"your tokens of {short(mints[0])} went to your safe address, at their cost of")
+        story = await talk.asks(f"/why {mints[0]}", f"tokens were swept to your safe address {SAFE_HOME}.")
+        assert "left at what it had cost" in story
+        assert "Of that result" not in story
+        assert "on its way" not in story
+        await talk.asks("/positions", f"{short(mints[1])}: its tokens were swept to your safe address")
+        day = await talk.world.store.day(0, wallet.user_id, wallet.mode)
+        assert -500_000 < day.realized_lamports < 0, "it cost fees, and nothing else was lost"

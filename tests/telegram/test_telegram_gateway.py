@@ -43,7 +43,7 @@ async def test_commands_are_offered_and_answered_in_their_order(autojump_clock: 
         await until(lambda: len(life.shown(ADA)) == 3)
         assert life.shown(ADA) == ["did /wait 1", "did /b", "did /c"]
         assert [(who, key) for who, _, key in door.asked] == [(ADA, "tg:1"), (ADA, "tg:2"), (ADA, "tg:3")]
-        assert telegram.commands == {command.name: command.help for command in COMMANDS if not command.is_privileged}
+        assert telegram.commands == {command.name: command.brief for command in COMMANDS if not command.is_privileged}
         assert (life.health.healthy, life.reports) == (True, [])
 
 

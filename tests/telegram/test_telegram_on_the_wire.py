@@ -57,7 +57,7 @@ async def test_consent_a_buy_a_restart_and_a_sale_by_a_button(
         await talk.hears("Your wallet is")
         await talk.orders(f"/buy {mint} 0.1", "Bought")
         await talk.asks("/alerts fills silent", "fills = silent")
-        assert fake.commands == {command.name: command.help for command in COMMANDS if not command.is_privileged}
+        assert fake.commands == {command.name: command.brief for command in COMMANDS if not command.is_privileged}
     async with _api(fake) as api, bot_on_telegram(talk, monkeypatch, api=api):
         fake.ask_to_wait("send", 1)
         await talk.asks("/positions", f"/sell {mint} all")

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from bot.localnet import elsewhere
 from bot.pictures.plain import PNG_MAGIC, OpinionPicture
+from bot.telegram.opinion_text import unseen_lines
 from bot.telegram.words import short
 from bot.trading.intent import Context
 from bot.trading.signal import Action
@@ -29,7 +30,10 @@ async def hot_token(talk: Talk, crowd: Crowd | None = None, *, buyers: int = 14)
     await trio.sleep(0.5)
     for trader in range(2, buyers + 2):
         crowd.buy(mint, trader, 400_000_000)
-    await trio.sleep(6)
+    await trio.sleep(1)
+    for trader in range(2, 2 + buyers // 5):
+        crowd.sell_all(mint, trader)
+    await trio.sleep(5)
     return mint
 
 
@@ -54,7 +58,7 @@ async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buy
         assert (await talk.gets_photo()).content.startswith(PNG_MAGIC)
         picture = talk.world.drawings.shown[-1]
         assert isinstance(picture, OpinionPicture)
-        assert (picture.verdict, picture.version, picture.mode) == ("buy", "rules-2", "live")
+        assert (picture.verdict, picture.version, picture.mode) == ("buy", "rules-3", "live")
         assert [part.name for part in picture.parts][:2] == ["confidence", "momentum: inflow"]
         assert sum(one.last > one.first for one in picture.sticks) > 0
 
@@ -63,7 +67,7 @@ async def test_an_opinion_comes_with_its_reasons_a_picture_and_a_button_that_buy
         await talk.hears("Bought")
         [position] = await bot.adapters.store.open_positions(next(iter(await bot.adapters.store.users())).id)
         assert position.context is Context.AI_SIGNAL
-        story = await talk.asks(f"/why {mint}", "ai signal: opinion rules-2, confidence ")
+        story = await talk.asks(f"/why {mint}", "ai signal: opinion rules-3, confidence ")
         assert "distinct buyers" in story
         await talk.orders(f"/sell {mint} all", "Sent: selling")
         await talk.hears("Position closed")
@@ -108,7 +112,13 @@ async def test_no_opinion_a_poor_one_and_an_old_one_buy_nothing(
         assert "An opinion of its first moments, not of now." in await talk.asks(f"/ai {hot}", "BUY")
         await talk.asks(f"/ai {hot} 0.1", "no opinion of it that is young enough, so nothing is bought")
 
-        await talk.asks(f"/ai {elsewhere.MINT}", "This bot has no opinion of it")
+        unseen = await talk.asks(f"/ai {elsewhere.MINT}", "This bot has no opinion of it")
+        assert "Of its past: this bot has seen nothing of its creator." in unseen
+        assert "Not known: how it is traded now, and so its momentum" in unseen
+        maker = bot.market.analyses.past_of(judged.launch.creator)
+        assert unseen_lines(maker)[0] == (
+            "Of its past: its creator made 2 tokens that this bot saw; 0 he left at once, 0 graduated."
+        )
         await talk.asks(f"/ai {'1' * 32}", "is no token of the launchpad")
         await talk.asks("/ai", "/ai MINT [SOL]")
 

@@ -132,3 +132,18 @@ async def test_what_cannot_be_opened_or_closed_says_what_to_do(
         await talk.asks(f"/close {mint}", f"[paper] You hold no position in {short(mint)} on paper")
         await talk.asks(f"/open {mint} 0.0001", "[paper] Not done: 0.0001 SOL is below the least")
         await talk.asks(f"/open {mint} {2 * VIRTUAL_LAMPORTS // LAMPORTS_PER_SOL}", "[paper] Not done: ")
+
+
+async def test_whoever_changes_to_real_money_hears_that_his_automated_trader_comes_along(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(67)
+    async with bot_on_telegram(talk, monkeypatch, newcomer=Mode.PAPER):
+        await agreed(talk)
+        leader = Crowd(talk.world.chain)._trader(3)
+        await talk.asks(f"/track {leader.pubkey()} leader", "trades are recorded")
+        await talk.asks("/autostart 0.05 65% 10 1", "[paper] The automated trader is on.")
+        told = await talk.asks("/mode live", "[live] From now on")
+        assert "Your automated trader is on and buys in this mode now; /autostop stops it." in told
+        await talk.asks("/autostop", "The automated trader is off")
+        assert "automated trader" not in await talk.asks("/mode paper", "[paper] From now on")

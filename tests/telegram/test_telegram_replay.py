@@ -20,6 +20,8 @@ from bot.execution.chat_words import FAILED, LATE
 from bot.execution.health import Health
 from bot.execution.message_book import MessageBook
 from bot.ports import ChatApi, ChatDoor, ChatUpdate, InboxStore, OtherUpdate, TakenCommand
+from bot.runtime_config import RuntimeConfig
+from bot.settings import Settings
 from bot.status import StatusBoard
 from bot.storage.memory import MemoryStore
 from bot.storage.rules import ALERTS_SET
@@ -156,7 +158,13 @@ async def test_each_command_is_done_once_however_it_comes_and_whenever_the_gatew
 def _door_of(bot: TradingBot, talk: Talk) -> TelegramDoor:
     store, clock = bot.adapters.store, bot.adapters.clock
     registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, talk.world._fund)
-    chat = chat_of(bot, StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None), registrar, MODES)
+    chat = chat_of(
+        bot,
+        StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None),
+        registrar,
+        MODES,
+        RuntimeConfig(store, clock, Settings()),
+    )
     return TelegramDoor(store, chat, MessageBook(store, clock))
 
 

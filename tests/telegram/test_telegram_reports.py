@@ -20,9 +20,11 @@ from bot.storage.memory import MemoryStore
 from bot.telegram.replies import message_text
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
+from bot.trading.rewards import RewardedAction
 from bot.trading.units import format_sol
 from tests.storage.storage_samples import bought, enrol
 from tests.storage.test_contract_books import sold
+from tests.storage.test_contract_shares import copied, follows
 from tests.telegram.telegram_bot import bot_on_telegram, make_talk, token_on_the_market
 from tests.telegram.test_telegram_confirmations import agreed
 from tests.telegram.test_telegram_paper import trades_on_paper
@@ -77,6 +79,19 @@ async def test_a_day_is_told_once_to_each_when_it_is_over_where_he_lives(autojum
     async with reporting(store, "2026-09-22T04:30:00+00:00"):
         await trio.sleep(HOUR_S)
     assert len(await told(store)) == 2
+
+
+async def test_what_a_day_earned_is_written_down_although_nobody_looks(autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    leader = await enrol(store, "leader", UserSettings(timezone="UTC"))
+    ada, rule = await follows(store, "ada", leader.user_id)
+    await copied(store, ada, rule, "a", 2_000)
+    assert (await store.reward_sums(ada.user_id), await store.share_sums(leader.user_id)) == ([], [])
+    async with reporting(store, "2026-09-21T23:30:00+00:00"):
+        await trio.sleep(HOUR_S)
+    assert [one.action for one in await store.reward_sums(ada.user_id)] == [RewardedAction.START]
+    [share] = await store.share_sums(leader.user_id)
+    assert (share.follower_id, share.sales) == (ada.user_id, 1)
 
 
 async def test_a_week_is_told_on_its_users_monday_and_a_day_long_gone_is_not(autojump_clock: MockClock) -> None:

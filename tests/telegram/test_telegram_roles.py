@@ -66,7 +66,8 @@ async def test_an_operator_gives_roles_which_count_at_once_and_everybody_is_told
         for talk in (boss, ada, bob):
             await _joins(talk)
         assert [await _role(boss.world, person) for person in (7, 8, 9)] == ["operator", "basic", "basic"]
-        await boss.asks("/help", "/broadcast TEXT")
+        await boss.asks("/help", "/broadcast - ")
+        await boss.asks("/help broadcast", "It is for people with the role admin.")
         listed = await boss.asks("/users", "3 users: 2 basic, 1 operator.")
         assert "tg-7: operator, by the settings file, [live] sniper off, 0 open positions" in listed
         await boss.asks("/users 8", "tg-8: basic")
@@ -103,12 +104,52 @@ async def test_an_operator_gives_roles_which_count_at_once_and_everybody_is_told
     assert [row.detail["users"] for row in boss.world.store.audited if row.action == "broadcast"] == [3]
 
 
+async def test_an_admin_changes_the_programs_settings_as_on_the_machine_and_takes_them_back(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boss = make_talk(3)
+    ada = _beside(boss, 8)
+    async with bot_on_telegram(boss, monkeypatch, admission=Admission(operators=frozenset({boss.person}))) as bot:
+        for one in (boss, ada):
+            await one.asks("/start agree", "Your wallet is")
+        await ada.asks("/config", "/config is for people with the role admin; yours is basic")
+        await boss.asks("/role tg-8 admin", "is admin from now on")
+        told = await ada.asks("/config", "Version 0.")
+        assert "trading.max_trade_sol = 1\n" in told
+        assert "database" not in told, "nothing of the machine is told in a chat"
+        await ada.asks("/config get rpc", "there is no key")
+        await ada.asks("/config get no.such", "there is no key")
+        told = await ada.asks(
+            "/config set trading.max_trade_sol 0.2 trading.max_open_positions 3 --why thin market", "by tg-8"
+        )
+        assert "trading.max_trade_sol: 1 -> 0.2" in told
+        assert "thin market" in told
+        assert (bot.policy.ceilings.max_trade_lamports, bot.policy.ceilings.max_open_positions) == (200_000_000, 3)
+        token = await token_on_the_market(ada)
+        await ada.asks(f"/buy {token} 0.3", "the operator's limit per trade of 0.2 SOL")
+        await ada.asks("/config set trading.max_trade_sol 7", "vault was started with")
+        await ada.asks("/config set trading.max_trade_sol", "usage: /config")
+        await ada.asks("/config set web.port 1", "does not change while the bot runs")
+        await ada.asks("/config set trading.max_trade_sol 0.2", "that is how it is already")
+        await ada.asks("/config rollback", "usage: /config")
+        await boss.asks("/config rollback 0 --why over", "trading.max_trade_sol: 0.2 -> 1")
+        await boss.asks("/config rollback 0", "that is how it is already")
+        assert bot.policy.ceilings.max_open_positions == 50
+        told = await boss.asks("/config history", "Version 2")
+        assert "by tg-8" in told
+        assert told.index("Version 2") < told.index("Version 1")
+        ids = {user.handle: user.id for user in await boss.world.store.users()}
+    audited = [(row.by, row.action) for row in boss.world.store.audited if row.action == "config changed"]
+    assert audited == [(ids["tg-8"], "config changed"), (ids["tg-7"], "config changed")]
+
+
 async def _reads_how_the_bot_fares(boss: Talk, other: Talk) -> None:
     await other.asks("/metrics", "/metrics is for people with the role admin; yours is premium")
     await other.asks("/logs", "/logs is for people with the role operator; yours is premium")
     told = await boss.asks("/metrics", "OPEN, level 1, up for")
     assert "No trades since midnight UTC; rates: n/a." in told
     assert "in-process:1: up, " in told
+    logs.TROUBLES._events.clear()  # what tests before this one have logged
     logs.TROUBLES(
         None, "", {"event": "endpoint_down", "level": "warning", "timestamp": "2026-11-22T09:08:07Z", "why": "a/b"}
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from bot.errors import ChatRejected
+from bot.errors import ChatRejected, ChatUnavailable
 from bot.ports import Topic
 from bot.vault import totp
 from bot.vault.local_vault import LocalVault
@@ -105,6 +106,57 @@ async def test_a_key_that_was_shown_before_a_kill_is_deleted_by_the_next_life(
         await trio.sleep(41)
         assert not stands()
         assert await talk.world.store.chat_messages(Topic.SECRET) == []
+
+
+async def test_a_secret_whose_answer_was_lost_is_not_sent_again_and_the_user_is_told_to_delete_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(35)
+    send, lost = talk.telegram.send, [True]
+
+    async def take_and_fall_silent(chat_id: int, text: str, *rest: Any, **words: Any) -> int:
+        """Telegram takes the message, and the network loses its answer, once."""
+        message_id = await send(chat_id, text, *rest, **words)
+        if "otpauth" in text and lost:
+            lost.clear()
+            raise ChatUnavailable("Telegram did not answer within 10 s")
+        return message_id
+
+    async with bot_on_telegram(talk, monkeypatch):
+        await joined(talk)
+        monkeypatch.setattr(talk.telegram, "send", take_and_fall_silent)
+        await talk.asks("/totp", "Below is the key of your second factor")
+        await talk.hears("so it was not sent again. If it stands above, I cannot delete it")
+        shown = [one.text for one in talk.telegram.messages(talk.person) if "otpauth" in one.text]
+        assert len(shown) == 1
+        await talk.asks("/totp", "Below is the key of your second factor")
+        second = Authenticator(talk, await talk.hears("otpauth://totp/"))
+        first = Authenticator(talk, shown[0])
+        await talk.asks(f"/totp {first.shows()}", "Not done: that code is wrong")
+        await talk.asks(f"/totp {second.shows()}", "Your second factor is in force from now on")
+        await trio.sleep(61)
+        left = [one.text for one in talk.telegram.messages(talk.person) if "otpauth" in one.text]
+        assert left == shown, "the one that was shown with an answer is gone"
+
+
+async def test_a_secret_that_telegram_asked_to_wait_with_is_shown_once_and_deleted(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = guarded_talk(36)
+    send, waits = talk.telegram.send, [True]
+
+    async def ask_to_wait(chat_id: int, text: str, *rest: Any, **words: Any) -> int:
+        if "otpauth" in text and waits:
+            waits.clear()
+            raise ChatUnavailable("Telegram asks to wait 3 s", retry_after_s=3)
+        return await send(chat_id, text, *rest, **words)
+
+    async with bot_on_telegram(talk, monkeypatch):
+        await joined(talk)
+        monkeypatch.setattr(talk.telegram, "send", ask_to_wait)
+        await with_authenticator(talk)
+        await trio.sleep(61)
+        assert not any("otpauth" in one.text for one in talk.telegram.messages(talk.person))
 
 
 async def test_who_guesses_codes_is_locked_out_for_a_while(

@@ -11,6 +11,7 @@ from bot.telegram.handlers.standing import SPAN_MAX_MS, span_ms_of
 from bot.telegram.parsing import UsageError
 from bot.trading.standing import OPEN_MAX
 from tests.telegram.telegram_bot import Talk, bot_on_telegram, make_talk, token_on_the_market
+from tests.whole.crowd import Crowd
 
 
 def code_in(told: str) -> str:
@@ -48,6 +49,42 @@ async def test_a_limit_buy_is_kept_fires_and_a_limit_sale_sells_it_again(
         await talk.hears("Position closed")
         await talk.asks(f"/cancel {code_in(part)}", "Cancelled, it waits no more")
         await talk.asks("/stats", "limit order: 1 sale")
+        assert await talk.world.books_equal_chain()
+
+
+async def test_a_breakout_waits_below_its_level_and_buys_once_the_price_has_risen_to_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_talk(9)
+    async with bot_on_telegram(talk, monkeypatch):
+        mint = await token_on_the_market(talk)
+        await agrees(talk)
+        for typed, level in (
+            (f"/limit buy {mint} 0.1 above 0.2 12h", "0.2"),
+            (f"/limit buy {mint} 0.1 > 0.2", "0.2"),
+            (f"/limit buy {mint} 0.1 mc>200", "0.2"),
+            (f"/limit buy {mint} 0.1 >mc=200", "0.2"),
+        ):
+            kept = await talk.asks(typed, f"for 0.1 SOL once that costs at least {level} SOL for a million tokens")
+            await talk.asks(f"/cancel {code_in(kept)}", "Cancelled, it waits no more")
+        now = (await talk.asks(f"/limit buy {mint} 0.1 >0.06", "Now it would be ")).partition("Now it would be ")[2]
+        assert float(now.split()[0]) < 0.06
+        await trio.sleep(30)
+        assert await talk.world.store.open_positions() == []
+        await talk.asks("/orders", "once that costs at least 0.06 SOL")
+        crowd = Crowd(talk.world.chain)
+        crowd._trader(3)
+        crowd.buy(mint, 3, 20_000_000_000)
+        await talk.hears("breakout buy of")
+        await talk.hears("is done: its order is filled")
+        [held] = await talk.world.store.open_positions()
+        assert held.cost_lamports * 10**12 // held.token_raw > 60_000_000, "bought at the price of its moment"
+        await talk.asks(f"/why {mint}", "breakout")
+        placed = len(talk.world.store._standings)
+        for level in ("0.06", "0.000000001", "mc=1"):
+            await talk.asks(f"/limit buy {mint} 0.1 >{level}", "so it would be bought at once; /buy does that")
+        assert len(talk.world.store._standings) == placed
+        await talk.asks(f"/limit sell {mint} all >0.1", "a sale waits for its price or a better one; leave out '>'")
         assert await talk.world.books_equal_chain()
 
 

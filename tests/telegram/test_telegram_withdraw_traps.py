@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from actors.runtime import Supervisor
 from bot.commands import BY_NAME
-from bot.errors import Unavailable
+from bot.errors import StoreUnavailable, Unavailable
 from bot.ports import User
 from bot.telegram.chat import Answer, Incoming
 from bot.telegram.handlers.withdraw import Withdraw, WithdrawHandlers
@@ -19,6 +19,7 @@ from tests.telegram.telegram_bot import Talk, bot_on_telegram, token_on_the_mark
 from tests.telegram.test_telegram_security import secured
 from tests.telegram.test_telegram_withdraw import DELAY_S, HOME, allowed, lamports_at, rich_talk
 from tests.whole.ledgers import exact
+from tests.whole.test_one_trade import order
 
 DERIVED = (
     "HvNVbpYCEyjgL2YToW7fmyqFabxhWzBzcaKmgLsFY1Yz"  # an address that nobody can have the key of, and that holds nothing
@@ -140,6 +141,18 @@ async def test_an_order_that_is_done_again_while_the_bot_starts_is_not_told_to_b
         assert "It has left" in told
         other = f"/withdraw 1 {HOME} {await device.next_code()}"
         assert "nothing was done" in await _done(bot, talk, user, other, "tg:904")
+
+        async def away(_key: str) -> None:
+            await trio.lowlevel.checkpoint()
+            raise StoreUnavailable("the database did not answer")
+
+        mint = await token_on_the_market(talk)
+        monkeypatch.setattr(talk.world.store, "intent_of", away)
+        told = await bot.desk.submit(
+            order(user, (await talk.world.store.wallets(user.id))[0], mint, spend_lamports=10**8)
+        )
+        assert isinstance(told, Refused)
+        assert "whether it was done before, if you sent it before, is not known" in told.reason
 
 
 async def test_a_withdrawal_that_was_planned_before_a_kill_is_sent_when_it_is_done_again(

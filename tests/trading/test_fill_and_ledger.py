@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from bot.trading.ledger import (
     legs_of_failed,
     legs_of_fill,
     legs_of_lost,
+    legs_of_moved,
     legs_of_outside,
 )
 from tests.trading.trading_samples import fills
@@ -159,13 +161,16 @@ def test_the_tokens_of_a_position_stand_at_cost_until_the_last_is_sold(
         assert -books[Account.RESULT] == books[Account.WALLET], "the gain is what the wallet has more than before"
 
 
+@pytest.mark.parametrize(("legs_of", "account"), [(legs_of_lost, Account.LOST), (legs_of_moved, Account.MOVED)])
 @given(cost=amounts, held_raw=amounts, missing_raw=amounts)
-def test_tokens_that_are_gone_take_their_share_of_the_cost(cost: int, held_raw: int, missing_raw: int) -> None:
-    by_account = sums(legs_of_lost(cost, held_raw=held_raw, missing_raw=missing_raw))
+def test_tokens_that_are_gone_take_their_share_of_the_cost(
+    legs_of: Callable[..., tuple[Leg, ...]], account: Account, cost: int, held_raw: int, missing_raw: int
+) -> None:
+    by_account = sums(legs_of(cost, held_raw=held_raw, missing_raw=missing_raw))
     assert sum(by_account.values()) == 0
-    assert 0 <= by_account.get(Account.LOST, 0) <= cost
+    assert 0 <= by_account.get(account, 0) <= cost
     if missing_raw >= held_raw:
-        assert by_account[Account.LOST] == cost
+        assert by_account[account] == cost
 
 
 @given(lamports=st.integers(-(10**15), 10**15))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.trading.curve import Curve, Fees
 from bot.trading.intent import Mode
+from bot.trading.own_impact import as_met
 from bot.trading.standing import (
     ENDING,
     FAILURES_MAX,
@@ -49,6 +50,7 @@ BUY = StandingOrder(
     spend_lamports=LAMPORTS_PER_SOL,
 )
 DCA = replace(BUY, kind=StandingKind.DCA, price_lamports=0, turns=3, interval_ms=3_600_000)
+BREAKOUT = replace(BUY, kind=StandingKind.BREAKOUT_BUY)
 SALE = replace(BUY, kind=StandingKind.LIMIT_SELL, spend_lamports=0, token_raw=10**12)
 
 
@@ -62,14 +64,29 @@ def test_a_limit_buy_is_reached_exactly_where_it_pays_at_most_its_price(
     assert is_reached(order, 0, curve, Fees()) == pays_at_most
 
 
-@given(curve=curves(), price_lamports=st.integers(1, 10**12), token_raw=st.integers(1, 10**14))
-def test_a_limit_sale_is_reached_exactly_where_it_brings_its_price(
-    curve: Curve, price_lamports: int, token_raw: int
+@given(curve=curves(), price_lamports=st.integers(1, 10**12), spend_lamports=st.integers(10**6, 10**11))
+def test_a_breakout_is_reached_exactly_where_it_costs_its_price_or_more(
+    curve: Curve, price_lamports: int, spend_lamports: int
 ) -> None:
-    order = replace(SALE, price_lamports=price_lamports)
+    order = replace(BREAKOUT, price_lamports=price_lamports, spend_lamports=spend_lamports)
+    quote = quote_buy(curve, spend_lamports, Fees())
+    assert is_reached(order, 0, curve, Fees()) == (spend_lamports * PRICED_RAW >= price_lamports * quote.token_raw)
+    assert order.least_token_raw == 0, "it is bought at the price of its moment"
+
+
+@given(
+    curve=curves(),
+    mode=st.sampled_from(Mode),
+    price_lamports=st.integers(1, 10**12),
+    token_raw=st.integers(1, 10**14),
+)
+def test_a_limit_sale_is_reached_exactly_where_it_brings_its_price(
+    curve: Curve, mode: Mode, price_lamports: int, token_raw: int
+) -> None:
+    order = replace(SALE, mode=mode, price_lamports=price_lamports)
     reached = is_reached(order, token_raw, curve, Fees())
     try:
-        received = quote_sell(curve, token_raw, Fees()).received_lamports
+        received = quote_sell(as_met(curve, mode, token_raw), token_raw, Fees()).received_lamports
     except ValueError:
         assert not reached
     else:
@@ -78,6 +95,7 @@ def test_a_limit_sale_is_reached_exactly_where_it_brings_its_price(
 
 def test_what_nobody_trades_is_not_reached() -> None:
     assert not is_reached(replace(BUY, price_lamports=10**15), 0, replace(FRESH, complete=True), Fees())
+    assert not is_reached(replace(BREAKOUT, price_lamports=1), 0, replace(FRESH, complete=True), Fees())
 
 
 def test_each_turn_has_a_key_of_its_own_and_the_same_one_until_its_outcome_is_known() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.trading.fill import EvidenceError, LandedTransaction
-from bot.trading.intent import Context, Mode, Protection, Side, TradeRequest
+from bot.trading.intent import SWEEP, Context, Mode, Protection, Side, TradeRequest
 from bot.trading.ledger import Account, Leg, legs_of_withdrawal
 from bot.trading.risk_gate import LEAST_BALANCE_LAMPORTS, kept_for_exits
 from bot.trading.withdrawal import FEE_LAMPORTS, check_withdrawn, refuse_withdrawal, withdrawable_lamports
@@ -76,9 +76,47 @@ def test_a_refusal_says_what_is_kept_for_what() -> None:
     ],
 )
 def test_only_just_this_and_its_fee_is_a_withdrawal(changes: dict[str, Any]) -> None:
-    check_withdrawn(LANDED, 1_000_000)
+    asked = request(spend_lamports=1_000_000)
+    check_withdrawn(LANDED, asked)
     with pytest.raises(EvidenceError):
-        check_withdrawn(replace(LANDED, **changes), 1_000_000)
+        check_withdrawn(replace(LANDED, **changes), asked)
+
+
+# The receiver's account was opened for 2,039,280, and the wallet's own was closed with 2,074,080 in it.
+SWEPT = replace(
+    LANDED,
+    wallet_delta_lamports=-25_000 - 2_039_280 + 2_074_080,
+    rent_delta_lamports=-2_074_080,
+    token_delta_raw=-7,
+    closed={"M": 2_074_080},
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"error": "it failed"},
+        {"token_delta_raw": -6},
+        {"token_delta_raw": 0},
+        {"wallet_delta_lamports": -25_000 - 5_000_000 + 2_074_080},
+        {"wallet_delta_lamports": 2_074_080},
+        {"closed": {"M": 2_074_080, "N": 5}},
+    ],
+)
+def test_a_swept_token_takes_the_account_that_receives_it_and_brings_back_its_own(changes: dict[str, Any]) -> None:
+    asked = request(reason=SWEEP, mint="M", spend_lamports=0, token_raw=7)
+    check_withdrawn(SWEPT, asked)
+    kept = replace(SWEPT, wallet_delta_lamports=-25_000, rent_delta_lamports=0, closed={})
+    check_withdrawn(kept, asked)
+    with pytest.raises(EvidenceError):
+        check_withdrawn(replace(SWEPT, **changes), asked)
+    assert legs_of_withdrawal(SWEPT) == (
+        Leg(Account.WALLET, 9_800),
+        Leg(Account.NETWORK_FEE, 5_000),
+        Leg(Account.PRIORITY_FEE, 20_000),
+        Leg(Account.RENT, -2_074_080),
+        Leg(Account.OUTSIDE, 2_039_280),
+    )
 
 
 def test_its_legs_say_what_went_out_and_what_it_cost() -> None:
@@ -101,8 +139,7 @@ def request(**changes: Any) -> TradeRequest:
         slippage_bps=0,
         protection=Protection.OPEN,
         causation_id="k",
-        reason="command",
-        **(known | changes),
+        **({"reason": "command"} | known | changes),
     )
 
 
@@ -116,6 +153,12 @@ def request(**changes: Any) -> TradeRequest:
         {"share_bps": 10_000},
         {"spend_lamports": 0, "share_bps": 5_000},
         {"token_raw": 1},
+        {"mint": "M", "spend_lamports": 0, "token_raw": 1},
+        {"mint": "M", "reason": SWEEP},
+        {"mint": "M", "reason": SWEEP, "spend_lamports": 0},
+        {"mint": "M", "reason": SWEEP, "spend_lamports": 0, "token_raw": -1},
+        {"mint": "M", "reason": SWEEP, "spend_lamports": 0, "token_raw": 1, "share_bps": 10_000},
+        {"mint": "M", "reason": SWEEP, "spend_lamports": 0, "token_raw": 1, "min_lamports": 1},
         {"min_lamports": 1},
         {"side": Side.BUY, "mint": "M"},
         {"side": Side.CLOSE, "spend_lamports": 0, "closes": ("M",)},
@@ -124,5 +167,7 @@ def request(**changes: Any) -> TradeRequest:
 def test_a_withdrawal_names_where_it_goes_and_how_much(changes: dict[str, Any]) -> None:
     assert request().to_address == "there"
     assert request(spend_lamports=0, share_bps=10_000).share_bps == 10_000
+    assert request(reason=SWEEP, mint="M", spend_lamports=0, share_bps=10_000).is_sweep
+    assert request(reason=SWEEP, mint="M", spend_lamports=0, token_raw=1).is_sweep
     with pytest.raises(ValueError, match=r"withdrawal|nothing else|closing"):
         request(**changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,10 @@ def bought(lamports: int, costs: int = 0) -> Outlay:
 
 def sold(costs: int) -> Outlay:
     return Outlay(Kind.SELL, "mint", 0, costs)
+
+
+def swept(costs: int) -> Outlay:
+    return Outlay(Kind.WITHDRAW, "", 50 * SOL, costs)
 
 
 @dataclass(slots=True)
@@ -87,6 +92,10 @@ def test_a_book_that_is_opened_again_gives_no_second_day(shelf: Shelf) -> None:
     assert used_up(shelf.book(), bought(SOL)) == 0
     assert used_up(shelf.book(), sold(SOL // 10)) == 20
     assert used_up(shelf.book(), sold(SOL // 10)) == 0
+    assert used_up(shelf.book(), swept(SOL // 10)) == 20, (
+        "what was sold in the wallet's name keeps nothing from being swept"
+    )
+    assert used_up(shelf.book(), swept(SOL // 10)) == 0
     shelf.now_ms += DAY_MS
     assert used_up(shelf.book(), bought(SOL)) == 100
     assert stat.S_IMODE(shelf.path.stat().st_mode) == 0o600
@@ -99,6 +108,9 @@ def test_a_process_that_is_started_again_loses_nothing_of_its_day(shelf: Shelf) 
     for _ in range(200):
         shelf.book().count("wallet", sold(SOL // 100))
     assert used_up(shelf.book(), sold(SOL // 100)) == 0
+    for _ in range(200):
+        shelf.book().count("wallet", swept(SOL // 100))
+    assert used_up(shelf.book(), swept(SOL // 100)) == 0
 
 
 def test_a_machine_that_loses_its_power_costs_at_most_a_step(shelf: Shelf, disk: Disk) -> None:
@@ -112,26 +124,32 @@ def test_a_machine_that_loses_its_power_costs_at_most_a_step(shelf: Shelf, disk:
 
 
 @settings(deadline=None)  # it writes files, whose time is the disk's
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9 * SOL), st.sampled_from(["", "kill", "power"])), max_size=60))
-def test_no_order_of_trades_kills_and_power_cuts_takes_more_than_a_day_may(
-    tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[bool, int, str]]
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Kind), st.integers(0, 9 * SOL), st.sampled_from(["", "kill", "power"])), max_size=60
+    )
+)
+def test_no_order_of_trades_sweeps_kills_and_power_cuts_takes_more_than_a_day_may(
+    tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[Kind, int, str]]
 ) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         shelf, disk = Shelf(tmp_path_factory.mktemp("shelf") / "vault.days"), Disk()
         monkeypatch.setattr(lines.os, "fsync", disk.sync)
-        book, entries, costs = shelf.book(), 0, 0
-        for is_buy, lamports, end in turns:
+        book, taken = shelf.book(), Counter[str]()
+        for kind, lamports, end in turns:
             if end == "power":
                 disk.loses_power(shelf)
             if end:
                 book = shelf.book()
+            is_buy = kind is Kind.BUY
+            outlay = bought(lamports, 5_000) if is_buy else Outlay(kind, "", 0, lamports // 10)
             try:
-                book.count("wallet", bought(lamports, 5_000) if is_buy else sold(lamports // 10))
+                book.count("wallet", outlay)
             except SigningRefused:
                 continue
-            entries, costs = (entries + lamports + 5_000, costs) if is_buy else (entries, costs + lamports // 10)
-        assert entries <= BOUNDS.day_lamports
-        assert costs <= BOUNDS.day_costs_lamports
+            taken["sales" if kind is Kind.CLOSE else kind] += lamports + 5_000 if is_buy else lamports // 10
+        assert taken[Kind.BUY] <= BOUNDS.day_lamports
+        assert max(taken["sales"] + taken[Kind.SELL], taken[Kind.WITHDRAW]) <= BOUNDS.day_costs_lamports
 
 
 def test_few_signatures_wait_for_the_disk(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +158,8 @@ def test_few_signatures_wait_for_the_disk(shelf: Shelf, monkeypatch: pytest.Monk
     monkeypatch.setattr(lines.os, "fsync", waits.append)
     assert used_up(book, bought(SOL // 10)) == 1_000
     assert used_up(book, sold(SOL // 500)) == 1_000
-    assert len(waits) <= 2 * STEPS
+    assert used_up(book, swept(SOL // 500)) == 1_000
+    assert len(waits) <= 3 * STEPS
 
 
 def test_a_clock_that_is_set_back_over_a_restart_gives_no_second_day(shelf: Shelf) -> None:
@@ -156,6 +175,7 @@ def test_where_nothing_can_be_remembered_no_buy_is_signed_and_every_sale_is(shel
     with pytest.raises(SigningRefused, match="disk takes nothing"):
         book.count("wallet", bought(SOL))
     assert used_up(book, sold(SOL // 10)) == 20
+    assert used_up(book, swept(SOL // 10)) == 20
     shelf.path.unlink()
     assert used_up(book, bought(SOL)) == 100
 

@@ -11,9 +11,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from bot.clock import system_clock
 from bot.errors import KeyUnavailable, StartupError
 from bot.execution.alerts import Alert
 from bot.execution.sealed_keys import SealedKeys
+from bot.key_age import KeyAge
 from bot.key_rotation import AT_ONCE, KeyRotation
 from bot.keys import KeyRing, find_keys
 from bot.ports import NoteKind, Store, User, Vault, Wallet
@@ -64,6 +66,11 @@ async def people(number: int) -> tuple[MemoryStore, list[Wallet]]:
     return store, await store.wallets()
 
 
+def rotation_of(store: object, vault: object, folder: Path = Path("nowhere")) -> KeyRotation:
+    """A rotation through these ports; only who asks for the key's age needs a folder."""
+    return KeyRotation(cast(Store, store), cast(Vault, vault), KeyAge(folder, system_clock()))
+
+
 async def rotated(rotation: KeyRotation) -> tuple[int, int]:
     """All steps, as the verb asks for them: how many were sealed anew, and how many could not be."""
     done = failed = 0
@@ -90,7 +97,7 @@ async def test_orders_sign_on_while_every_wallet_gets_the_newest_key(autojump_cl
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sell_all_the_time)
-        assert await rotated(KeyRotation(cast(Store, store), vault)) == (2 * len(wallets), 0)
+        assert await rotated(rotation_of(store, vault)) == (2 * len(wallets), 0)
         nursery.cancel_scope.cancel()
     assert signed > len(wallets)
     assert alerts == []
@@ -100,7 +107,7 @@ async def test_orders_sign_on_while_every_wallet_gets_the_newest_key(autojump_cl
         await alone.check_key(wallet, await store.sealed_key(wallet.id))
         [note] = (await store.notes(wallet.user_id)).values()
         await alone.renew_note(wallet.user_id, NoteKind.PENDING, note)
-    assert await rotated(KeyRotation(cast(Store, store), alone)) == (0, 0)
+    assert await rotated(rotation_of(store, alone)) == (0, 0)
 
 
 @pytest.mark.parametrize("behind", [False, True])
@@ -113,7 +120,7 @@ async def test_a_rotation_that_is_killed_at_any_call_goes_on_where_it_was(
         calls = count()
         doomed = [Doomed(port, at, calls, behind=behind) for port in (store, vault)]
         try:
-            await rotated(KeyRotation(cast(Store, doomed[0]), cast(Vault, doomed[1])))
+            await rotated(rotation_of(doomed[0], doomed[1]))
         except Killed:
             pass
         else:
@@ -122,17 +129,19 @@ async def test_a_rotation_that_is_killed_at_any_call_goes_on_where_it_was(
         for wallet in wallets:
             await vault.check_key(wallet, await store.sealed_key(wallet.id))
         under = (await store.sealed_under()).get(NEW.id, 0) + (await store.notes_under()).get(NEW.id, 0)
-        assert await rotated(KeyRotation(cast(Store, store), vault)) == (2 * len(wallets) - under, 0)
+        assert await rotated(rotation_of(store, vault)) == (2 * len(wallets) - under, 0)
         assert await store.sealed_under() == await store.notes_under() == {NEW.id: len(wallets)}
 
 
-async def test_a_wallet_that_does_not_open_is_left_as_it_is_and_counted(autojump_clock: MockClock) -> None:
+async def test_a_wallet_that_does_not_open_is_left_as_it_is_and_counted(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
     store, wallets = await people(3)
     strange = await store.sealed_key(wallets[0].id)
     assert await store.replace_key(wallets[1].id, await store.sealed_key(wallets[1].id), strange)
     swapped = await store.notes(wallets[0].user_id)
     await store.keep_notes(wallets[1].user_id, swapped, "swapped", 0)
-    rotation = KeyRotation(cast(Store, store), LocalVault(NEW, guard(), former=[OLD]))
+    rotation = rotation_of(store, LocalVault(NEW, guard(), former=[OLD]), tmp_path)
     assert "2 wallets under" not in (await rotation.show())["text"]
     assert await rotated(rotation) == (4, 2)
     assert await store.sealed_key(wallets[1].id) == strange
@@ -140,6 +149,7 @@ async def test_a_wallet_that_does_not_open_is_left_as_it_is_and_counted(autojump
     assert await store.notes(wallets[1].user_id) == swapped
     assert shown["wallets"] == shown["notes"] == {OLD.id: 1, NEW.id: 2}
     assert "bot keys rotate seals all of them under the newest" in shown["text"]
+    assert f"it is in use since {shown['since']}, 0 days" in shown["text"]
 
 
 # ----------------------------------------------------------------------------------------------------------- where from

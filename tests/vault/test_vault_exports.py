@@ -176,6 +176,29 @@ async def test_what_was_taken_back_nobody_revives_not_by_its_note_and_not_by_a_r
     await safe.take(demand=later.note)
 
 
+async def test_the_code_of_a_page_is_not_said_once_its_user_took_that_back_not_by_a_restart_either(
+    tmp_path: Path,
+) -> None:
+    safe = await asked(path=tmp_path / "vault.codes")
+    given = await safe.take()
+    renewed = await safe.vault.renew_note("ada", NoteKind.UNLOCK, given.unlock)
+    await safe.vault.take_back_exports("ada")
+    for vault in (safe.vault, safe.desk.vault()):
+        for note in (given.unlock, renewed):
+            with pytest.raises(SigningRefused, match="its user took that back"):
+                await vault.page_code("ada", note)
+
+
+async def test_the_code_of_a_page_is_not_said_while_its_wallet_is_frozen_and_that_of_another_wallet_is() -> None:
+    safe = await asked()
+    given = await safe.take()
+    await safe.vault.freeze(OTHER, OTHER_SEALED)
+    await safe.vault.page_code("ada", given.unlock)
+    await safe.vault.freeze(OWN, SEALED)
+    with pytest.raises(SigningRefused, match="is frozen"):
+        await safe.vault.page_code("ada", given.unlock)
+
+
 async def test_the_key_of_play_money_is_nobodys() -> None:
     safe = await asked()
     with pytest.raises(SigningRefused, match="play money"):

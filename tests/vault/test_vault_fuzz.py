@@ -8,12 +8,12 @@ import pytest
 from trio.testing import MockClock
 
 from bot.trading.intent import Side
-from bot.vault import guard, policy
+from bot.vault import guard, policy, withdrawals
 from bot.vault.day_book import DayBook
 from bot.vault.exports import Exports
 from tests.vault.fuzz.robbery import Robbed, rob
 
-REQUESTS = 1_500
+REQUESTS = 2_000  # its wallet is frozen for the last 200
 FOUND_WITHIN = 3_000
 
 
@@ -25,6 +25,7 @@ async def test_requests_of_somebody_who_holds_the_socket_move_no_value_outside_t
     assert seen["refused by policy"] > REQUESTS // 4
     assert min(seen["refused by key"], seen["refused by epoch"]) > 0
     assert seen["a Transfer that is answered"] > 0
+    assert seen["a Sweep refused by policy"] > 0
     assert min(seen[f"a Transfer refused by {kind}"] for kind in ("key", "policy", "code")) > 0
 
 
@@ -35,6 +36,23 @@ async def test_a_policy_with_a_hole_is_robbed(
     monkeypatch.setattr(policy, hole, lambda *_: (Side.SELL, 0))
     with pytest.RaisesGroup(Robbed, flatten_subgroups=True):
         await rob(1, FOUND_WITHIN, tmp_path)
+
+
+async def test_a_vault_that_counts_no_fees_of_sweeps_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(guard.SigningGuard, "charge_sweep", guard.SigningGuard.charge_withdrawal)
+    with pytest.RaisesGroup(pytest.RaisesExc(Robbed, match="the sweeps of a day pay"), flatten_subgroups=True):
+        await rob(1, REQUESTS, tmp_path)
+
+
+async def test_a_vault_that_does_not_look_at_sweeps_is_robbed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outlay = policy.Outlay(policy.Kind.WITHDRAW, "", 0, 0)
+    monkeypatch.setattr(withdrawals, "judge_sweep", lambda *_: outlay)
+    with pytest.RaisesGroup(pytest.RaisesExc(Robbed, match="a sweep brings|rights to"), flatten_subgroups=True):
+        await rob(1, 2 * FOUND_WITHIN, tmp_path)
 
 
 async def test_a_vault_that_does_not_ask_when_a_key_was_wanted_is_robbed(

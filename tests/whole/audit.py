@@ -14,7 +14,11 @@ from functools import cached_property
 from pathlib import Path
 
 from bot.trading.intent import IN_FLIGHT, TERMINAL
-from tests.whole.audit_untraded import closings_bring_back_rent, withdrawals_take_what_was_asked
+from tests.whole.audit_untraded import (
+    closings_bring_back_rent,
+    swept_positions_follow_their_sweeps,
+    withdrawals_take_what_was_asked,
+)
 from tests.whole.real_evidence import Books, Evidence, Landed, Row, WalletOnChain, read_books, read_evidence
 
 LIVE = "live"
@@ -293,6 +297,9 @@ def positions_follow_their_trades(case: Case) -> Iterator[str]:
     for trade in case.books.trades:
         held[trade["position_id"]] += trade["token_raw"] if trade["side"] == "buy" else -trade["token_raw"]
         realized[trade["position_id"]] += trade["realized_lamports"]
+    for row in case.books.adjustments:
+        if row.get("sweep_id") is not None:
+            held[row["position_id"]] -= row["before_token_raw"] - row["after_token_raw"]
     for row in case.books.positions:
         if row["id"] in case.moved_outside:
             continue
@@ -303,9 +310,10 @@ def positions_follow_their_trades(case: Case) -> Iterator[str]:
 
 
 def nothing_was_adjusted(case: Case) -> Iterator[str]:
-    """Nobody but the bot moves these wallets' tokens, so every adjustment was wrong when it was written."""
+    """Nobody but the bot moves these wallets' tokens: every adjustment but that of a sweep was wrong when it was written."""
     for row in case.books.adjustments:
-        yield f"position {row['position_id']} was adjusted: {row['evidence']}"
+        if row.get("sweep_id") is None:
+            yield f"position {row['position_id']} was adjusted: {row['evidence']}"
 
 
 def runs_follow_their_buys(case: Case) -> Iterator[str]:
@@ -343,6 +351,7 @@ RULES: tuple[Callable[[Case], Iterator[str]], ...] = (
     virtual_wallets_sign_nothing,
     closings_bring_back_rent,
     withdrawals_take_what_was_asked,
+    swept_positions_follow_their_sweeps,
     one_landed_attempt_per_intent,
     one_buy_per_snipe,
     ledger_balances,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bot.trading.intent import IN_FLIGHT
+from bot.trading.withdrawal import OPENING_MAX_LAMPORTS
 
 if TYPE_CHECKING:
     from tests.whole.audit import Case
@@ -14,7 +15,10 @@ FEES_OF_A_WITHDRAWAL = 25_000
 
 
 def withdrawals_take_what_was_asked(case: Case) -> Iterator[str]:
-    """A withdrawal that landed took its amount and a fee, moved no token, is filled, and has an entry; a filled one landed."""
+    """A withdrawal that landed took its amount and a fee, is filled, and has an entry; a filled one landed.
+
+    It moved no token but the one that a sweep names: opening its account there costs rent, closing the own one brings some back.
+    """
     landed = {
         case.intent_of[signature]["id"]: one
         for signature, (_, one) in case.signed.items()
@@ -31,8 +35,23 @@ def withdrawals_take_what_was_asked(case: Case) -> Iterator[str]:
             yield f"withdrawal {one.signature} has no entry"
         elif one is not None:
             beside = -one.lamports - intent["spend_lamports"]
-            if one.tokens or not 0 < beside <= FEES_OF_A_WITHDRAWAL:
+            sent = {intent["mint"]: -intent["token_raw"]} if intent["mint"] else {}
+            rent = OPENING_MAX_LAMPORTS if intent["mint"] else 0
+            if dict(one.tokens) != sent or not -rent < beside <= FEES_OF_A_WITHDRAWAL + rent:
                 yield f"withdrawal {one.signature} took {beside} lamports beside what was asked, and {dict(one.tokens)}"
+
+
+def swept_positions_follow_their_sweeps(case: Case) -> Iterator[str]:
+    """What is booked as moved to a safe address was sent there by a sweep of its wallet and token, which landed."""
+    positions = {row["id"]: row for row in case.books.positions}
+    for row in case.books.adjustments:
+        if row.get("sweep_id") is None:
+            continue
+        sweep, position = case.intents[row["sweep_id"]], positions[row["position_id"]]
+        gone = row["before_token_raw"] - row["after_token_raw"]
+        is_its = (sweep["wallet_id"], sweep["mint"]) == (position["wallet_id"], position["mint"])
+        if sweep["side"] != "withdraw" or sweep["state"] != "filled" or not is_its or gone > sweep["token_raw"]:
+            yield f"{gone} tokens of position {position['id']} are booked as swept by {sweep['id']}, which did not"
 
 
 def closings_bring_back_rent(case: Case) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import trio
 from solders.account import Account
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
@@ -28,6 +30,7 @@ from bot.localnet.addresses import (
 from bot.localnet.inprocess import InProcessChain
 from bot.localnet.launchpad import buy_exact_quote_in_v2, create_associated_token, create_v2, sell_v2
 from bot.localnet.tokens import token_account
+from bot.trading.curve import INITIAL_VIRTUAL_QUOTE_LAMPORTS, INITIAL_VIRTUAL_TOKEN_RAW
 from bot.trading.units import BPS, LAMPORTS_PER_SOL, TOKEN_DECIMALS
 
 TRANSFER_CHECKED = bytes([12])
@@ -35,6 +38,14 @@ TRANSFER_CHECKED = bytes([12])
 
 def _keypair(number: int) -> Keypair:
     return Keypair.from_seed(number.to_bytes(32, "little"))
+
+
+def _bought_raw(before_lamports: int, lamports: int) -> int:
+    """What this buys, fees and all, of a curve into which so much has gone before: less than it really does."""
+    quote = INITIAL_VIRTUAL_QUOTE_LAMPORTS + before_lamports
+    return (
+        INITIAL_VIRTUAL_TOKEN_RAW * INITIAL_VIRTUAL_QUOTE_LAMPORTS * lamports * 98 // (quote * (quote + lamports) * 100)
+    )
 
 
 @dataclass(slots=True)
@@ -88,6 +99,19 @@ class Crowd:
         owner, key = self._trader(trader), Pubkey.from_string(mint)
         sale = sell_v2(key, owner.pubkey(), _keypair(creator).pubkey(), token_raw=token_raw, min_receive_lamports=0)
         return self._send([sale], [owner])
+
+    async def rush(self, mint: str, traders: Sequence[int], lamports: int, *, gap_s: float = 0.2) -> None:
+        """So many buy one after the other, and when half of them have, the first of them sell: a strong buy by the rules.
+
+        Rules take nobody's word for a crowd that nothing has tried yet.
+        """
+        for place, trader in enumerate(traders):
+            self.buy(mint, trader, lamports)
+            if place == len(traders) // 2:
+                token_raw = _bought_raw(place * lamports, lamports)  # the first had more for it
+                for early in traders[: max(len(traders) // 6, 1) + 1]:
+                    self.sell(mint, early, token_raw)
+            await trio.sleep(gap_s)
 
     def pay(self, payer: int, trader: int, lamports: int) -> None:
         """Send SOL to a trader who has had none so far, and who has only that from now on."""

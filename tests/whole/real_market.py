@@ -16,9 +16,12 @@ OPENING_MS = 2_000
 OPENING_SOL = 2.5
 START_SOL = 30.0
 CROWD = 10
-CROWD_GAP_MS = 50
+CROWD_GAP_MS = 30
 CROWD_LAMPORTS = 400_000_000
-TURN_MS = 3_800
+# The rules believe in a crowd once a part of it has sold; the bots of these tests look at a launch for three seconds.
+TRIED_MS = OPENING_MS + CROWD * CROWD_GAP_MS + 150  # a sale of what has not landed yet would hold up the replay
+TRIED_RAW = 20_000_000_000_000
+TURN_MS = 3_900
 RISE_LAMPORTS = 9_000_000_000
 EVERYTHING_RAW = 900_000_000_000_000
 FATES = ("rises", "falls", "stays")
@@ -41,6 +44,7 @@ def _life(mint: str, launched_ms: int, fate: str) -> list[tuple[str, int, str, i
     for number in range(CROWD):
         at_ms = launched_ms + OPENING_MS + number * CROWD_GAP_MS
         rows.append((mint, at_ms, "buy", CROWD_LAMPORTS, 0, quote_sol))
+    rows.append((mint, launched_ms + TRIED_MS, "sell", 0, TRIED_RAW, quote_sol))
     if fate == "rises":
         rows.append((mint, launched_ms + TURN_MS, "buy", RISE_LAMPORTS, 0, quote_sol))
     elif fate == "falls":

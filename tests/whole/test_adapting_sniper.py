@@ -62,5 +62,7 @@ async def crowded(crowd: Crowd, launches: int) -> list[str]:
         await trio.sleep(0.4)
         for mint in mints:
             crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
+    for mint in mints:
+        crowd.sell_all(mint, BUYERS[0])
     await trio.sleep(8)
     return mints

@@ -176,9 +176,7 @@ async def test_a_sniper_buys_a_launch_once_and_sells_it_once(autojump_clock: Moc
         world.chain.set_fault(fault, for_s=LONG_S)
         mint = crowd.launch()
         await trio.sleep(1)
-        for trader in range(2, 16):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 16), LAMPORTS_PER_SOL // 2)
         await bought(world, 1)
         for trader in range(2, 16):
             crowd.buy(mint, trader, LAMPORTS_PER_SOL)

@@ -14,6 +14,8 @@ from bot.chat_door import chat_of
 from bot.console import Console, ConsoleMessenger
 from bot.errors import BotError
 from bot.localnet.inprocess import InProcessChain
+from bot.runtime_config import RuntimeConfig
+from bot.settings import Settings
 from bot.status import StatusBoard
 from bot.trading.intent import Mode
 from bot.trading.limits import UserSettings
@@ -38,7 +40,7 @@ async def console_of(world: World) -> AsyncIterator[tuple[TradingBot, Console]]:
         store, clock = bot.adapters.store, bot.adapters.clock
         registrar = Registrar(store, bot.adapters.vault, clock, Mode.LIVE, world._fund)
         board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
-        chat = chat_of(bot, board, registrar, MODES)
+        chat = chat_of(bot, board, registrar, MODES, RuntimeConfig(store, clock, Settings()))
         await open_for_entries(bot)
         yield bot, Console(store, clock, chat, ConsoleMessenger(world.told.append))
 

@@ -71,9 +71,7 @@ async def stir(crowd: Crowd, tokens: int) -> None:
     for _ in range(tokens):
         mint = crowd.launch()
         await trio.sleep(0.5)
-        for trader in TRADERS[:14]:
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, TRADERS[:14], LAMPORTS_PER_SOL // 2)
         await trio.sleep(4)
 
 

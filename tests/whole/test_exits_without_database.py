@@ -190,6 +190,7 @@ async def test_panic_while_away_sells_and_outlives_the_process(autojump_clock: M
             here.bot.panic,
             here.bot.hunt.sniper_changed,
             StateWords(here.bot.guard, here.bot.adapters.spool),
+            (),
             nothing_stands,
         )
         told = await chat.panic(Incoming(here.user, None, "/panic", "key"), (), _command("panic"))

@@ -196,8 +196,6 @@ async def test_a_launch_that_one_stream_alone_tells_is_bought_once_another_endpo
         await trio.sleep(2)
         mint = crowd.launch()
         await trio.sleep(1)
-        for trader in range(2, 12):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL * 35 // 100)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 12), LAMPORTS_PER_SOL * 35 // 100)
         await bought(world, 1)
         assert await world.books_equal_chain()

@@ -95,7 +95,7 @@ class Scene:
         words = StateWords(bot.guard, bot.adapters.spool)
         changed = bot.hunt.sniper_changed
         chat = TradeHandlers(
-            store, bot.adapters.chain, bot.desk, self.world.clock, bot.panic, changed, words, nothing_stands
+            store, bot.adapters.chain, bot.desk, self.world.clock, bot.panic, changed, words, (), nothing_stands
         )
         command = next(one for one in COMMANDS if one.name == "positions")
         answer = await chat.positions(Incoming(self.user, None, "/positions", "key"), (), command)

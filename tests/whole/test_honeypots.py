@@ -6,21 +6,52 @@ from dataclasses import replace
 
 import pytest
 import trio
+from solders.pubkey import Pubkey
 from trio.testing import MockClock
 
 from bot.execution.sale_trials import TRIED_WITHIN_S
 from bot.localnet.inprocess import InProcessChain
+from bot.localnet.traps import set_trap
 from bot.ports import Submitted
 from bot.trading.intent import Context
 from bot.trading.limits import UserSettings
 from bot.trading.pool import Pool
 from bot.trading.risk_gate import Refused
 from bot.trading.units import LAMPORTS_PER_SOL
+from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
 from tests.whole.test_token_safety import SNIPING, make_crowd, wanted_by_many
 from tests.whole.virtual import bought, make_world, open_for_entries, quick_policy, running_bot
 
 TENTH = LAMPORTS_PER_SOL // 10
+
+
+async def baited(crowd: Crowd, mint: str) -> None:
+    """Six buy, two of them are let out again so that others take heart, and from then on nobody is."""
+    await trio.sleep(0.5)
+    for trader in range(2, 8):
+        crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
+    await trio.sleep(1)
+    for trader in (2, 3):
+        crowd.sell_all(mint, trader)
+    crowd.chain.step(2)
+    set_trap(crowd.chain.cluster.chain.accounts, Pubkey.from_string(mint))
+    for trader in range(8, 16):
+        crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
+        await trio.sleep(0.2)
+
+
+async def test_a_honeypot_that_nobody_ever_leaves_is_bought_by_nobody(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    await world.user("bold", replace(SNIPING, check_honeypots=False))
+    crowd = make_crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        world.chain.set_fault("honeypot", for_s=2)
+        await wanted_by_many(crowd, crowd.launch())
+        await trio.sleep(8)
+        assert await world.store.open_positions() == []
+        assert (await world.store.day(0)).buys == 0
 
 
 async def test_a_honeypot_is_left_alone_by_the_careful_and_bought_by_the_bold(autojump_clock: MockClock) -> None:
@@ -30,9 +61,8 @@ async def test_a_honeypot_is_left_alone_by_the_careful_and_bought_by_the_bold(au
     crowd = make_crowd(world.chain)
     async with running_bot(world) as bot:
         await open_for_entries(bot)
-        world.chain.set_fault("honeypot", for_s=2)
         trap = crowd.launch()
-        await wanted_by_many(crowd, trap)
+        await baited(crowd, trap)
         await bought(world, 1)
         assert {row.user_id for row in await world.store.open_positions()} == {bold.id}
         run = (await world.store.runs_since(careful.id, 0))[-1]

@@ -26,9 +26,7 @@ async def _planned_sale(world: World, bot: TradingBot) -> None:
     crowd = Crowd(world.chain)
     mint = crowd.launch()
     await trio.sleep(0.5)
-    for trader in range(2, 14):
-        crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-        await trio.sleep(0.2)
+    await crowd.rush(mint, range(2, 14), LAMPORTS_PER_SOL // 2)
     with trio.fail_after(20):
         while not await world.store.open_positions():
             await trio.sleep(0.1)

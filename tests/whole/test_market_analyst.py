@@ -85,3 +85,32 @@ async def test_first_buyers_with_sol_from_one_hand_are_seen_together_and_custome
         tokens = [token for mint in mints.values() if (token := analyses.of(mint)) is not None]
         assert [token.knows_funders for token in tokens] == [True, True, True]
         assert [token.analysis(world.clock.now_ms()).holders.bundled for token in tokens] == [4, 0, 0]
+
+
+async def test_a_bot_that_starts_again_goes_on_with_the_tokens_and_the_creators_of_its_recording(
+    autojump_clock: MockClock,
+) -> None:
+    world = make_world(InProcessChain(seed=1))
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = crowd.launch()
+        for trader in CUSTOMERS:
+            await trio.sleep(1)
+            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 10)
+        await trio.sleep(5)
+        before = bot.market.analyses.analysis(mint, world.clock.now_ms())
+        assert before is not None
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        crowd.buy(mint, BUNDLED[0], LAMPORTS_PER_SOL // 10)
+        other = crowd.launch()
+        await trio.sleep(5)
+        after = bot.market.analyses.analysis(mint, world.clock.now_ms())
+        assert after is not None
+        assert after.features.buys == before.features.buys + 1
+        assert after.features.distinct_buyers == before.features.distinct_buyers + 1
+        second = bot.market.analyses.analysis(other, world.clock.now_ms())
+        assert second is not None
+        assert second.creator.past is not None
+        assert second.creator.past.launches == 1

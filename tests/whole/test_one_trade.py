@@ -61,9 +61,7 @@ async def test_sniper_buys_a_launch_that_many_want_and_takes_its_profit(autojump
         await open_for_entries(bot)
         mint = crowd.launch()
         await trio.sleep(0.5)
-        for trader in range(2, 16):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 16), LAMPORTS_PER_SOL // 2)
         await bought(world, 1)
         for trader in range(16, 30):
             crowd.buy(mint, trader, LAMPORTS_PER_SOL)

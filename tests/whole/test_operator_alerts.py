@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock
 
-from actors.operator_alerts import MAX_WAITING, MINUTE_S, OperatorAlerts
+from actors.operator_alerts import MINUTE_S, OperatorAlerts
 from actors.runtime import Backoff, ChildSpec, SupervisorSpec, open_supervisor
 from bot.alarm import Alarm
 from bot.clock import Clock, virtual_clock
+from bot.execution.alert_channels import MAX_WAITING
 from bot.execution.alerts import Alert, Turn, halted, outflow, outflow_over, pause_over, paused, quarantined
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import Wallet, WalletMove
@@ -54,7 +55,7 @@ async def alerts_running(
         await trio.lowlevel.checkpoint()
         return dict(known or {})
 
-    alerts = OperatorAlerts(alarm.say, alarm.send, clock, handles)
+    alerts = OperatorAlerts(alarm.say, alarm.channels(clock), clock, handles)
     child = ChildSpec("operator_alerts", alerts.run, backoff=Backoff(min_s=0.1, max_s=1))
     async with open_supervisor(SupervisorSpec("ops", "one_for_one", (child,), intensity=5, period_s=30)):
         yield alerts

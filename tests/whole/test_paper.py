@@ -13,11 +13,14 @@ from bot.chain.paper_books import PaperBooks
 from bot.chain.paper_order import MARK
 from bot.chain.paper_rules import LandingModel
 from bot.errors import StoreUnavailable
+from bot.execution.day_loss import unrealized
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import Store, Submitted, WalletLedger
+from bot.ports import Preview, Store, Submitted, WalletLedger
+from bot.telegram.replies import position_line
 from bot.trading.intent import IntentState, Mode
 from bot.trading.limits import UserSettings
-from bot.trading.units import BPS, LAMPORTS_PER_SOL
+from bot.trading.own_impact import worth
+from bot.trading.units import BPS, LAMPORTS_PER_SOL, format_sol
 from tests.whole.crowd import Crowd
 from tests.whole.outages import CutStore
 from tests.whole.paper_world import START_LAMPORTS, PaperWorld, paper_world
@@ -52,9 +55,7 @@ async def test_a_paper_sniper_buys_and_sells_and_nothing_is_sent(autojump_clock:
         await open_for_entries(bot)
         mint = crowd.launch()
         await trio.sleep(0.5)
-        for trader in range(2, 16):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 16), LAMPORTS_PER_SOL // 2)
         await bought(world, 1)
         for trader in range(16, 30):
             crowd.buy(mint, trader, LAMPORTS_PER_SOL)
@@ -162,6 +163,67 @@ async def test_what_never_lands_on_paper_expires_by_proof(autojump_clock: MockCl
                     break
                 await trio.sleep(1)
         assert (await bot.adapters.chain.balances(wallet.address)).lamports == START_LAMPORTS
+
+
+async def test_a_coin_that_everybody_else_has_left_pays_its_last_holder_his_own_lamports(
+    autojump_clock: MockClock,
+) -> None:
+    world = paper_world(InProcessChain(seed=1))
+    user, wallet = await world.user("demo-1", SETTINGS)
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        mint = await traded_token(crowd)
+        bid = replace(order(user, wallet, mint, spend_lamports=LAMPORTS_PER_SOL), mode=Mode.PAPER)
+        await bot.desk.submit(bid)
+        await bought(world, 1)
+        crowd.sell_all(mint, 2)
+        await trio.sleep(3)
+        told = await bot.adapters.chain.venue(mint)
+        assert told.liquidity_lamports <= 1
+        [position] = await world.store.open_positions(user.id)
+        fees = await bot.adapters.chain.fees()
+        value = worth(position, told, fees)
+        assert (
+            LAMPORTS_PER_SOL * 90 // 100 < value < LAMPORTS_PER_SOL * 93 // 100
+        )  # who sold before him took some of it
+        assert worth(replace(position, mode=Mode.LIVE), told, fees) <= 1
+        line = position_line(position, bot.prices.latest(mint), fees)
+        assert f"a sale now brings {format_sol(value)} SOL" in line
+        loss = await unrealized(bot.adapters.store, bot.adapters.chain, bot.prices, user.id, Mode.PAPER)
+        assert loss == value - position.cost_lamports
+        sale = replace(order(user, wallet, mint, key="sale", share_bps=BPS), mode=Mode.PAPER)
+        shown = await bot.desk.preview(sale)
+        assert isinstance(shown, Preview)
+        assert shown.quote.received_lamports == value
+        await bot.desk.submit(sale)
+        await closed(world, 1)
+        day = await world.store.day(0, user.id, Mode.PAPER)
+        assert day.realized_lamports > -LAMPORTS_PER_SOL // 10
+        assert (await bot.adapters.chain.balances(wallet.address)).lamports == START_LAMPORTS + day.realized_lamports
+
+
+async def test_of_two_virtual_wallets_that_buy_in_one_moment_the_second_pays_for_the_first(
+    autojump_clock: MockClock,
+) -> None:
+    world = paper_world(InProcessChain(seed=1), LandingModel(landing_bps=BPS, slots_min=1, slots_max=1))
+    people = [await world.user(f"demo-{number}", SETTINGS) for number in (1, 2)]
+    crowd = Crowd(world.chain)
+    async with running_bot(world) as bot, trio.open_nursery() as nursery:
+        await open_for_entries(bot)
+        mint = await traded_token(crowd)
+        for user, wallet in people:
+            bid = order(user, wallet, mint, key=user.id, spend_lamports=LAMPORTS_PER_SOL // 10)
+            nursery.start_soon(bot.desk.submit, replace(bid, mode=Mode.PAPER))
+        await bought(world, 2)
+        [mine], held = await world.store.open_positions(people[0][0].id), await world.store.open_positions()
+        less, more = sorted(one.token_raw for one in held)
+        assert less < more
+        again = replace(order(*people[0], mint, key="more", spend_lamports=LAMPORTS_PER_SOL // 10), mode=Mode.PAPER)
+        await bot.desk.submit(again)
+        await bought(world, 3)
+        [both] = await world.store.open_positions(people[0][0].id)
+        assert both.token_raw - mine.token_raw < more  # what he bought before has raised his own price
 
 
 class WithoutLedgers(CutStore):

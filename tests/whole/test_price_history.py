@@ -6,8 +6,10 @@ import trio
 from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
+from bot.ports import MESSAGES_KEPT_MS, RUNS_KEPT_MS
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
+from tests.storage.storage_samples import message, run
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import bought, make_world, open_for_entries, running_bot
@@ -48,3 +50,19 @@ async def test_a_held_token_has_a_past_with_a_hole_where_the_database_was_away(a
         await trio.sleep(80)
         assert max(world.store._prices[held]) > moments_ms[-1], "it goes on after a crash"
         assert bot.prices.watched() == 1
+
+
+async def test_what_the_books_keep_for_a_time_is_dropped_while_the_bot_runs(autojump_clock: MockClock) -> None:
+    world = make_world(InProcessChain(seed=1))
+    user, _ = await world.user("sniper", HOLDS)
+    now_ms = world.clock.now_ms()
+    for name, age_ms in (("week", RUNS_KEPT_MS + 1), ("today", 0)):
+        await world.store.open_run(run(name, user.id, mint=name, status="SKIPPED", at_ms=now_ms - age_ms))
+    for name, age_ms in (("month", MESSAGES_KEPT_MS + 1), ("now", 0)):
+        await world.store.post(message(name, user.id, at_ms=now_ms - age_ms))
+        await world.store.delivered(name, now_ms - age_ms)
+    async with running_bot(world) as bot:
+        await open_for_entries(bot)
+        assert [one.id for one in await world.store.runs_since(user.id, 0)] == ["today"]
+        assert "month" not in world.store._outbox
+        assert "now" in world.store._outbox

@@ -165,7 +165,7 @@ def test_paper_without_an_endpoint_is_refused_as_it_is_to_root(home: RealBot) ->
 def test_live_is_refused_with_a_line_for_every_gate(home: RealBot) -> None:
     names = ("root", "master_key", "own_key", "signing_policy", "endpoints", "genesis", "allowlist", "telegram")
     before = files(home.directory)
-    lines = [f"gate {name}: " for name in (*names, "ceilings", "restore_drill", "confirmation")]
+    lines = [f"gate {name}: " for name in (*names, "ceilings", "kill_switch_drill", "restore_drill", "confirmation")]
     refused(run(home, "--profile", "live"), "profile live is refused", *lines)
     assert files(home.directory) == before
 

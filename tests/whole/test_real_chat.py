@@ -20,6 +20,8 @@ from tests.whole.audit import audit
 from tests.whole.real import BOT, POLL_S, ROOT, UNTIL_WITHIN_S, RealBot, clean_environment, real_bot
 from tests.whole.real_evidence import rows_of_running
 from tests.whole.real_market import FATES, LAUNCH_GAP_MS, TURN_MS, write_busy_market
+from tests.whole.typed_about_wallets import ABOUT_WALLETS, SOMEBODY
+from tests.whole.typed_of_people import OF_PEOPLE
 from tests.whole.typed_with_codes import GUARDED, NO_TOKEN
 
 pytestmark = pytest.mark.slow
@@ -27,7 +29,6 @@ pytestmark = pytest.mark.slow
 LAUNCHES = 400
 NEWCOMER = "4242"
 OPERATOR = f"operator {pwd.getpwuid(os.getuid()).pw_name}"
-SOMEBODY = "4wBqpZM9xaSheZzJSMawUKKwhdpChKbZ5eu5ky4Vigw"
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +60,9 @@ def ordered(bot: RealBot, who: str, text: str) -> str:
 TYPED = (
     ("/start", "You are set up as demo-1 [live], wallet "),
     ("/start please", "usage: /start [agree]"),
-    ("/help", "/panic - stop your sniper and sell every open position now"),
-    ("/help me", "usage: /help"),
+    ("/help", "/panic - sell everything now"),
+    ("/help panic", "Stop your sniper, your automated trader and your copying, and sell every open position now."),
+    ("/help me now", "usage: /help [NAME]"),
     ("/wallet", "[live]"),
     ("/wallet 2", "usage: /wallet"),
     ("/status", "[live] today:"),
@@ -84,6 +86,7 @@ TYPED = (
     ("/deposit 5", "usage: /deposit"),
     ("/wallets", "[live]"),
     ("/wallets 2", "usage: /wallets"),
+    ("/wallets reset main", "holds money, and only virtual wallets are set back"),
     ("/card", "usage: /card MINT|POSITION"),
     (f"/card {NO_TOKEN}", "You hold no such position"),
     ("/card 01234567-89ab-cdef-0123-456789abcdef", "You hold no such position"),
@@ -108,11 +111,7 @@ TYPED = (
     ("/health x", "usage: /health"),
     ("/version", "trading-bot 0.1.0"),
     ("/version x", "usage: /version"),
-    (f"/track {SOMEBODY} a friend", "Following a friend"),
-    (f"/track {SOMEBODY}", "already"),
-    ("/track", "usage: /track ADDRESS [LABEL]"),
-    (f"/untrack {SOMEBODY}", "no more"),
-    (f"/untrack {SOMEBODY}", "You do not follow"),
+    *ABOUT_WALLETS,
     ("/pause", "Your entries are paused"),
     ("/pause x", "usage: /pause"),
     (f"/buy {NO_TOKEN} 0.1", "entries are paused"),
@@ -130,11 +129,14 @@ TYPED = (
     ("/settings timezone Mars/Base", "time zone"),
     ("/snipe", "The sniper is on: 0.1 SOL a token"),
     ("/snipe now", "usage: /snipe"),
-    ("/track", "usage: /track ADDRESS [LABEL]"),
+    ("/track", "You follow no wallet"),
     ("/track hello", "is not a wallet address"),
     (f"/track {NO_TOKEN}", "is wrapped SOL, a token; give a wallet's address"),
     (f"/track {SOMEBODY} somebody", "Following somebody"),
     (f"/track {SOMEBODY}", "You follow"),
+    ("/copies", "You copy nobody; /copy_trader begins it."),
+    (f"/copy_trader {SOMEBODY} 0.1 50% day=0.5", "Nobody promises a result."),
+    (f"/stop_copy {SOMEBODY} sell", "you copy nobody"),
     ("/untrack", "usage: /untrack ADDRESS"),
     (f"/untrack {SOMEBODY}", "no more"),
     (f"/untrack {SOMEBODY}", "You do not follow"),
@@ -145,7 +147,6 @@ TYPED = (
     ("/resume", "You have not paused"),
     ("/resume now", "usage: /resume"),
     ("/ack_outflow", "Nothing has left your wallet without this bot"),
-    ("/ack_outflow now", "usage: /ack_outflow"),
     ("/mode", "Your mode is live."),
     ("/mode sideways", "here a user's mode is one of: live, dry_run"),
     ("/snipe_enable", "The sniper is on: up to 0.1 SOL a token"),
@@ -177,6 +178,7 @@ TYPED = (
     ("/users", "/users is for people with the role admin; yours is basic"),
     ("/role demo-2 admin", "/role is for people with the role admin"),
     ("/broadcast hello", "/broadcast is for people with the role admin"),
+    ("/config", "/config is for people with the role admin; yours is basic"),
     ("/metrics", "/metrics is for people with the role admin; yours is basic"),
     ("/logs", "/logs is for people with the role operator; yours is basic"),
     ("/open", "usage: /open MINT SOL"),
@@ -184,6 +186,7 @@ TYPED = (
     ("/ai", "usage: /ai MINT"),
     ("/top x y z", "usage: /top"),
     ("/blacklist x y z w", "usage: /blacklist"),
+    *OF_PEOPLE,
     *GUARDED,
     ("/close_account maybe", "usage: /close_account [yes]"),
     ("/close_account", "To close it: /close_account yes"),
@@ -252,7 +255,7 @@ def test_what_was_done_is_told_to_its_user_and_to_the_operator(talking: RealBot)
 
     diag = json.loads(obeyed(talking, "diag", "--user", NEWCOMER, "--json"))
     assert (diag["gates"]["sniper"], diag["gates"]["open_positions"], diag["looks"]) == ("off", 0, [])
-    assert len(diag["checks"]) == 11
+    assert len(diag["checks"]) == 12
     assert [check["gate"] for check in diag["checks"] if check["refused"]] == []
     assert "funds that are free" in obeyed(talking, "diag", "--user", "demo-1")
 

@@ -375,6 +375,8 @@ def test_nothing_was_lost_doubled_or_told_in_the_log_that_is_secret(trading: Rea
         (trading.directory / "postgres" / "password").read_text().strip(),
         (trading.directory / "master.key").read_text().split(":")[1].strip(),
     ]
-    for name in ("bot.log", "console", "postgres/log", "localnet/log", "vault.log"):
+    streams = sorted(f"logs/{path.name}" for path in (trading.directory / "logs").iterdir())
+    assert {name.split("-")[0] for name in streams} >= {"logs/trades", "logs/signals", "logs/system"}
+    for name in ("bot.log", "console", "postgres/log", "localnet/log", "vault.log", *streams):
         text = (trading.directory / name).read_text(errors="replace")
         assert not any(secret in text for secret in secrets), name

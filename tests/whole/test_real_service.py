@@ -9,8 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.telegram.fake_webhook import free_port
+from tests.web.exposition_reader import read_samples, value
 from tests.whole.audit import audit
 from tests.whole.real import POLL_S, UNTIL_WITHIN_S, RealBot, processes_of, real_bot
 from tests.whole.real_market import write_busy_market
@@ -70,6 +73,13 @@ def environment_of(pid: int) -> bytes:
     return Path(f"/proc/{pid}/environ").read_bytes()
 
 
+def asked(port: int, path: str) -> str:
+    """What the bot tells monitoring; an answer that is not 200 fails."""
+    answer = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=UNTIL_WITHIN_S)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
 def give_up_a_start(bot: RealBot) -> None:
     """Ask a bot to stop that has not begun to trade: it ends at once, in good order, and the next start finds no obstacle."""
     bot.start()
@@ -88,7 +98,8 @@ def test_unit_is_ready_alive_and_stopped_in_order_while_its_orders_hang() -> Non
     with real_bot() as bot, played_systemd(bot) as systemd:
         market = str(write_busy_market(bot.directory / "busy.csv", LAUNCHES))
         give_up_a_start(bot)
-        bot.start("--market", market, environment={"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": WATCHDOG_USEC})
+        door, unit = free_port(), {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": WATCHDOG_USEC}
+        bot.start("--market", market, environment={**unit, "BOT_WEB__PORT": str(door)})
         systemd.until_heard("more time while it starts", lambda field: field.startswith("EXTEND_TIMEOUT_USEC="))
         systemd.until_heard("ready", lambda field: field == "READY=1")
         systemd.until_heard("a sign of life", lambda field: field == "WATCHDOG=1")
@@ -101,6 +112,10 @@ def test_unit_is_ready_alive_and_stopped_in_order_while_its_orders_hang() -> Non
         assert not any(b"NOTIFY_SOCKET" in environment_of(pid) for pid in children)
 
         bot.until("a filled buy", lambda status: (status["trades_today"]["buys"] or 0) >= 1)
+        assert asked(door, "/livez") == asked(door, "/readyz") == "ok\n"
+        samples = read_samples(asked(door, "/metrics"))
+        assert value(samples, "level") == 1
+        assert value(samples, "monitors", kind="live") >= 0
         _break(bot, "drop-tx")
         landing = bot.unresolved_intents().keys()
         bot.until("an order that cannot land", lambda _: "sent" in _of_others(bot.unresolved_intents(), landing))

@@ -48,6 +48,9 @@ class ListeningChain(InProcessChain):
         return methods
 
 
+NEARLY_ALL_RAW = 11 * 10**12  # of what a third of a SOL buys on a new curve
+
+
 def listening(endpoints: int = 2) -> ListeningChain:
     chain = ListeningChain(seed=1, endpoints=endpoints)
     chain.asked = []
@@ -58,11 +61,14 @@ async def wanted_at_last(crowd: Crowd, chain: ListeningChain) -> str:
     """A launch that is promising for a while, until one buy more makes it strong."""
     mint = crowd.launch()
     await trio.sleep(1)
-    for trader in range(2, 10):
+    for trader in range(2, 11):
         crowd.buy(mint, trader, LAMPORTS_PER_SOL * 35 // 100)
-    await trio.sleep(1.5)
+    await trio.sleep(0.7)
+    for trader in (2, 3):
+        crowd.sell_all(mint, trader)
+    await trio.sleep(0.8)
     chain.asked.clear()
-    crowd.buy(mint, 10, LAMPORTS_PER_SOL * 35 // 100)
+    crowd.buy(mint, 11, LAMPORTS_PER_SOL * 35 // 100)
     return mint
 
 
@@ -94,8 +100,10 @@ async def test_a_snipe_of_a_token_that_is_wanted_at_once_asks_for_itself(autojum
         await open_for_entries(bot)
         mint = crowd.launch()
         await trio.sleep(1)
-        for trader in range(2, 12):
+        for trader in range(2, 14):
             crowd.buy(mint, trader, LAMPORTS_PER_SOL * 35 // 100)
+        for trader in (2, 3):
+            crowd.sell(mint, trader, NEARLY_ALL_RAW)
         chain.asked.clear()
         await bought(world, 1)
         assert "simulateTransaction" in chain.asked_for_sends()

@@ -53,9 +53,7 @@ async def test_a_storm_of_ordered_restarts_makes_nobody_else_fail(autojump_clock
             async def launches() -> None:
                 while True:
                     mint = crowd.launch()
-                    for trader in range(2, 16):
-                        crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-                        await trio.sleep(0.1)
+                    await crowd.rush(mint, range(2, 16), LAMPORTS_PER_SOL // 2, gap_s=0.1)
                     for number, (user, wallet) in enumerate(users):
                         nursery.start_soon(
                             bot.desk.submit, order(user, wallet, mint, key=f"{mint}{number}", spend_lamports=TENTH)

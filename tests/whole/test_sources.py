@@ -30,9 +30,7 @@ async def _sniped(world: World, crowd: Crowd) -> str:
     buys = (await world.store.day(0)).buys
     mint = crowd.launch()
     await trio.sleep(1)
-    for trader in range(2, 16):
-        crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-        await trio.sleep(0.2)
+    await crowd.rush(mint, range(2, 16), LAMPORTS_PER_SOL // 2)
     await bought(world, buys + 1)
     return mint
 

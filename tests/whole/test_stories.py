@@ -31,9 +31,7 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         await open_for_entries(bot)
         ignored, mint = crowd.launch(), crowd.launch()
         await trio.sleep(0.5)
-        for trader in range(2, 14):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 14), LAMPORTS_PER_SOL // 2)
         await closed(world, 1)
         await trio.sleep(5)
         [position] = await world.store.recent_positions(user.id, 9)
@@ -77,7 +75,7 @@ async def test_a_snipe_is_traced_from_its_first_frame_to_its_last_message(autoju
         assert f"Closed; result {format_sol(position.realized_lamports, signed=True)} SOL" in told
         assert "SOL priority fee" in told
         assert "The sniper's reason: " in told
-        assert "  What was measured of it then, by rules-2:" in told
+        assert "  What was measured of it then, by rules-3:" in told
         assert "    momentum " in told
         assert "    scam " in told
         assert "SOL account rent back" in told

@@ -63,9 +63,7 @@ async def test_limits_of_what_is_bought_by_hand_count_over_all_wallets_and_leave
         assert spent.code == "strategy_spend"
         mint = crowd.launch()
         await trio.sleep(0.5)
-        for trader in range(2, 14):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 14), LAMPORTS_PER_SOL // 2)
         await bought(world, 2)
         full = await bot.desk.submit(order(user, own, second, key="full", spend_lamports=tenth))
         assert isinstance(full, Refused)
@@ -84,9 +82,7 @@ async def test_a_sniper_buys_from_its_own_wallet_and_its_exits_leave_from_there(
         crowd = Crowd(world.chain)
         mint = crowd.launch()
         await trio.sleep(0.5)
-        for trader in range(2, 14):
-            crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-            await trio.sleep(0.2)
+        await crowd.rush(mint, range(2, 14), LAMPORTS_PER_SOL // 2)
         await bought(world, 1)
         [position] = await world.store.open_positions(user.id)
         assert (position.mint, position.wallet_id) == (mint, own.id)

@@ -120,7 +120,9 @@ async def test_an_actor_follows_its_new_mailbox_from_its_next_start(autojump_clo
             assert node.mailbox is not None
             return node.mailbox.capacity
 
-        [change] = await here.reload(edited(("capacity = 256", "capacity = 9")))
+        sniper = re.search(r"^\[actor\.sniper\]\n(.+\n)+", TEXT, re.MULTILINE)
+        assert sniper is not None
+        [change] = await here.reload(edited((sniper[0], sniper[0].replace("capacity = 256", "capacity = 9"))))
         assert change.when == "at its next start"
         assert capacity() == 256
         snipers.kill(here.user_id)

@@ -23,9 +23,7 @@ TENTH = LAMPORTS_PER_SOL // 10
 
 
 async def wanted_by_many(crowd: Crowd, mint: str) -> None:
-    for trader in range(2, 16):
-        crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-        await trio.sleep(0.2)
+    await crowd.rush(mint, range(2, 16), LAMPORTS_PER_SOL // 2)
 
 
 def make_crowd(chain: InProcessChain) -> Crowd:

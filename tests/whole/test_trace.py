@@ -22,9 +22,7 @@ async def test_logs_follow_one_launch_to_its_message(autojump_clock: MockClock) 
             await open_for_entries(bot)
             mint = crowd.launch()
             await trio.sleep(0.5)
-            for trader in range(2, 14):
-                crowd.buy(mint, trader, LAMPORTS_PER_SOL // 2)
-                await trio.sleep(0.2)
+            await crowd.rush(mint, range(2, 14), LAMPORTS_PER_SOL // 2)
             await closed(world, 1)
             await trio.sleep(2)
 

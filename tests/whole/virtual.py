@@ -215,7 +215,7 @@ def make_world(chain: InProcessChain) -> World:
 
 def quick_policy() -> Policy:
     """The default policy; nothing in it waits for the machine."""
-    return Policy(ceilings=Ceilings())
+    return Policy(ceilings=Ceilings(), paper_start_lamports=VIRTUAL_LAMPORTS)
 
 
 @asynccontextmanager
@@ -251,7 +251,7 @@ async def living_bot(
         bot.failures.report(report)
 
     heard = report if stop is None else stop.noting(report)
-    async with open_tree(bot.spec(_no_door, world.chats, lease=world.lease), heard) as root:
+    async with open_tree(bot.spec(_no_door, world.chats, {"lease_keeper": world.lease}), heard) as root:
         await bot.began(root)
         yield bot
         if stop is not None:
@@ -295,5 +295,5 @@ async def closed(world: World, count: int, within_s: float = 30) -> None:
 
 
 async def nothing_stands(user: User, code: str) -> str | None:
-    """For whoever has no standing orders: there is none of that code to take back."""
+    """For whoever has nothing but orders: there is nothing else of that code."""
     await trio.lowlevel.checkpoint()

@@ -13,6 +13,7 @@ from bot.analysis.token_analysis import ImpossibleLaunchError, TokenAnalysis
 from bot.analysis.training.outcomes import RETURN_MAX, Judge, path_of
 from bot.analysis.training.recorded import RecordedToken
 from bot.analysis.vector import FEATURES, row
+from bot.analysis.weighing import weighed
 from bot.trading.signal import Action
 
 Floats = npt.NDArray[np.float64]
@@ -83,7 +84,7 @@ def moments(token: RecordedToken) -> list[tuple[int, tuple[float, ...], int]]:
             analysis.add(token.trades[place])
             place += 1
         now = analysis.analysis(at_ms)
-        ruled = rule_opinion(now.features)
+        ruled = weighed(rule_opinion(now.features), now)
         buys = token.known.traders and ruled.action is Action.BUY
         seen.append((at_ms, row(now, token.known), ruled.confidence_bps if buys else 0))
     return seen

@@ -161,13 +161,16 @@ def metrics(on: Tested) -> dict[str, Any]:
             "brier": float(np.mean((on.values[name] - came) ** 2)),
             "calibration": reliability(on.values[name], came),
         }
-    # Many tokens never trade again and all lose the same costs: a quantile that lies on those has half of them below it.
-    above = [on.data.change - on.quantiles[:, place] for place in range(len(QUANTILES))]
-    told["below"] = {
-        name: float((gap < -ALIKE).mean() + (np.abs(gap) <= ALIKE).mean() / 2)
-        for name, gap in zip(QUANTILES, above, strict=True)
-    }
+    told["quantiles"] = {name: coverage(on.data.change, on.quantiles[:, place]) for place, name in enumerate(QUANTILES)}
     return told
+
+
+def coverage(came: Floats, said: Floats) -> dict[str, float]:
+    """Of what came, the share below a quantile and the share not above it; a true one's own share lies between the two.
+
+    They differ where many came to the same: tokens that nobody trades again all lose the same costs.
+    """
+    return {"below": float((came < said - ALIKE).mean()), "not_above": float((came <= said + ALIKE).mean())}
 
 
 def reliability(said: Floats, came: Bools) -> list[dict[str, float]]:

@@ -32,7 +32,8 @@ def _lines(version: str, facts: dict[str, Any], left_out: Sequence[str]) -> Iter
             f" (creators never met {_number(part['auc_unseen_creators'])}, shuffled labels"
             f" {_number(facts['shuffled_auc'][name])})  Brier {_number(part['brier'])}"
         )
-    yield "  below " + ", ".join(f"{name}: {share:.1%}" for name, share in told["below"].items())
+    for name, share in told["quantiles"].items():
+        yield f"  {name}: {share['below']:.1%} came below it, {share['not_above']:.1%} not above it"
     yield ""
     yield (
         f"One entry a token of {costs['spend_lamports'] / LAMPORTS_PER_SOL:g} SOL, left at"

@@ -60,7 +60,12 @@ def train(sources: Sequence[Path], out: Path, seed: int, by: Judge, progress: Pr
     on = _tested(data, folds, seed, fits)
     shuffled = _shuffled(data, folds[-1], seed, fits)
     facts = _facts(on, by, shuffled, seed) | {
-        "data": {"fingerprint": market.fingerprint, "tokens": market.tokens_count, "moments": len(data)},
+        "data": {
+            "fingerprint": market.fingerprint,
+            "tokens": market.tokens_count,
+            "moments": len(data),
+            "last_ms": int(data.at_ms.max()),
+        },
         "traders_known": data.traders_known,
     }
     train_part, calibrate_part = last_part(data, by.horizon_ms)

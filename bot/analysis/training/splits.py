@@ -11,6 +11,9 @@ from bot.errors import BotError
 
 # Where test blocks begin and the last one ends, as shares of all tokens in the order of time.
 CUTS = (0.4, 0.55, 0.7, 0.85, 1.0)
+# A recording of at least so many days is tested a whole day at a time: the days behind the first cut, each a block.
+DAY_MS = 86_400_000
+DAYS_MIN = 5
 CALIBRATES = 0.25  # of what comes before a test block, the last part
 EMBARGO_MS = 60_000
 CREATOR_PARTS = 5
@@ -34,6 +37,8 @@ class Fold:
 def walk_forward(data: Dataset, horizon_ms: int) -> list[Fold]:
     """Test blocks that follow each other, each judged by what was trained before it; raises TooLittle.
 
+    They are whole days, counted from the first token, where there are `DAYS_MIN` of them, else parts of equal size.
+
     A moment whose outcome is not known, `EMBARGO_MS` included, when the next part begins is in neither. One creator in
     five, another fifth for each block, trains nothing, so that what is learned of creators can be told from what is learned
     of launches.
@@ -41,13 +46,22 @@ def walk_forward(data: Dataset, horizon_ms: int) -> list[Fold]:
     tokens = len(np.unique(data.token))
     if tokens < TOKENS_MIN:
         raise TooLittle(f"{tokens} tokens whose outcome is known, at least {TOKENS_MIN} are needed; record for longer")
-    starts = _cuts(data, CUTS)
-    return [_fold(data, starts[number], starts[number + 1], horizon_ms, number) for number in range(len(CUTS) - 1)]
+    starts = _days(data) or _cuts(data, CUTS)
+    return [_fold(data, starts[number], starts[number + 1], horizon_ms, number) for number in range(len(starts) - 1)]
 
 
 def last_part(data: Dataset, horizon_ms: int) -> tuple[Bools, Bools]:
     """All of it for the model that is kept: what trains, and the last part, which calibrates."""
     return _parts(data, np.ones(len(data), dtype=np.bool_), horizon_ms)
+
+
+def _days(data: Dataset) -> list[int]:
+    """When each day behind the first cut begins and the last one ends; nothing where there are too few days."""
+    first_ms = int(data.first_ms.min())
+    days = -(-(int(data.first_ms.max()) + 1 - first_ms) // DAY_MS)
+    if days < DAYS_MIN:
+        return []
+    return [first_ms + day * DAY_MS for day in range(round(CUTS[0] * days), days + 1)]
 
 
 def _cuts(data: Dataset, shares: tuple[float, ...]) -> list[int]:

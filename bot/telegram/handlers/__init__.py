@@ -9,9 +9,14 @@ from bot.telegram.chat import Chat, Handler, Words
 from bot.telegram.handlers.about import About, AboutHandlers, Pulse
 from bot.telegram.handlers.account import AccountHandlers
 from bot.telegram.handlers.alerts import AlertHandlers
+from bot.telegram.handlers.auto_trading import AutoTradingHandlers
 from bot.telegram.handlers.books import BookHandlers
 from bot.telegram.handlers.cards import CardHandlers
+from bot.telegram.handlers.community import CommunityHandlers
+from bot.telegram.handlers.config import ConfigHandlers
+from bot.telegram.handlers.copying import CopyHandlers
 from bot.telegram.handlers.exports import ExportHandlers
+from bot.telegram.handlers.following import FollowingHandlers
 from bot.telegram.handlers.freezes import FreezeHandlers
 from bot.telegram.handlers.guarded import GuardedHandlers
 from bot.telegram.handlers.leaving import LeavingHandlers
@@ -26,6 +31,7 @@ from bot.telegram.handlers.standing import StandingHandlers
 from bot.telegram.handlers.sweeps import SweepHandlers
 from bot.telegram.handlers.tokens import TokenHandlers
 from bot.telegram.handlers.trade import TradeHandlers
+from bot.telegram.handlers.traders import TraderHandlers
 from bot.telegram.handlers.wallets import WalletHandlers
 from bot.telegram.handlers.watching import WatchingHandlers
 from bot.telegram.handlers.withdraw import WithdrawHandlers
@@ -43,6 +49,9 @@ def make_chat(
     alerts: AlertHandlers,
     books: BookHandlers,
     cards: CardHandlers,
+    config: ConfigHandlers,
+    following: FollowingHandlers,
+    copying: CopyHandlers,
     guarded: GuardedHandlers,
     leaving: LeavingHandlers,
     modes: ModeHandlers,
@@ -51,6 +60,7 @@ def make_chat(
     paper: PaperHandlers,
     people: PeopleHandlers,
     standing: StandingHandlers,
+    community: CommunityHandlers,
     wallets: WalletHandlers,
     words: Words,
     quota: ReadQuota,
@@ -61,11 +71,7 @@ def make_chat(
         "help": account.help,
         "wallet": account.wallet,
         "wallets": wallets.wallets,
-        "deposit": about.deposit,
-        "orders": about.orders,
-        "health": about.health,
-        "version": about.version,
-        "diag": about.diag,
+        **about.commands(),
         "status": account.status,
         "balance": account.balance,
         **books.commands(),
@@ -79,26 +85,26 @@ def make_chat(
         "price": tokens.price,
         "info": tokens.info,
         **opinions.commands(),
-        "track": watching.track,
-        "untrack": watching.untrack,
+        **following.commands(),
         "snipe_enable": account.snipe_enable,
         "snipe_disable": account.snipe_disable,
         "buy": trade.buy,
         "sell": trade.sell,
-        "open": paper.open,
-        "close": paper.close,
+        **paper.commands(),
         "confirm": trade.confirm,
         "cancel": trade.cancel,
-        "limit": standing.limit,
-        "dca": standing.dca,
+        **standing.commands(),
         "positions": trade.positions,
         "card": cards.card,
         "why": watching.why,
         "panic": trade.panic,
         "close_account": leaving.close_account,
+        **copying.commands(),
         **guarded.commands(),
         **people.commands(),
+        **community.commands(),
         **operations.commands(),
+        **config.commands(),
     }
     _compare_with_the_table(handlers)
     return Chat(handlers, words, people.role_of, quota)
@@ -114,9 +120,14 @@ __all__ = [
     "AboutHandlers",
     "AccountHandlers",
     "AlertHandlers",
+    "AutoTradingHandlers",
     "BookHandlers",
     "CardHandlers",
+    "CommunityHandlers",
+    "ConfigHandlers",
+    "CopyHandlers",
     "ExportHandlers",
+    "FollowingHandlers",
     "FreezeHandlers",
     "GuardedHandlers",
     "LeavingHandlers",
@@ -132,6 +143,7 @@ __all__ = [
     "SweepHandlers",
     "TokenHandlers",
     "TradeHandlers",
+    "TraderHandlers",
     "WalletHandlers",
     "WatchingHandlers",
     "WithdrawHandlers",

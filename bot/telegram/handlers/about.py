@@ -10,7 +10,7 @@ from bot.clock import Clock, rfc3339_s
 from bot.commands import Command
 from bot.errors import StoreUnavailable
 from bot.ports import Store, User, WalletLedger
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Handler, Incoming
 from bot.telegram.diag_text import diag_text
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.books import asked_books
@@ -64,6 +64,16 @@ class AboutHandlers:
     pulse: Callable[[], Pulse]
     status_line: Callable[[str], str]
     diagnose: Callable[[User], Awaitable[dict[str, Any]]]
+
+    def commands(self) -> dict[str, Handler]:
+        """Its handlers by the names of their commands."""
+        return {
+            "deposit": self.deposit,
+            "orders": self.orders,
+            "health": self.health,
+            "version": self.version,
+            "diag": self.diag,
+        }
 
     async def orders(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

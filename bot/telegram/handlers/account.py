@@ -12,6 +12,7 @@ from bot.commands import COMMANDS, CONSENT_TEXT, CONSENT_VERSION, Command
 from bot.errors import StoreUnavailable
 from bot.ports import Chain, Store, User, wallet_in
 from bot.telegram.chat import Incoming
+from bot.telegram.help_text import help_list, help_of
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.replies import deposit_words
 from bot.telegram.roles import RoleOf
@@ -85,12 +86,12 @@ class AccountHandlers:
         )
 
     async def help(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        """What whoever asks may use."""
-        if arguments:
+        """What whoever asks may use: all of it by group, or one command as a whole."""
+        if len(arguments) > 1:
             raise wrong_usage(command)
         rank = 0 if incoming.user is None else (await self.role_of(incoming.user.id)).rank
         mine = [entry for entry in COMMANDS if not entry.is_privileged or Role(entry.role).rank <= rank]
-        return "\n".join(f"{entry.usage} - {entry.help}" for entry in mine)
+        return help_of(arguments[0], mine) if arguments else help_list(mine)
 
     async def wallet(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:

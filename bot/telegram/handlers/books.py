@@ -18,6 +18,7 @@ from bot.telegram.book_text import (
     fee_lines,
     period_text,
     result_lines,
+    swept_lines,
 )
 from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
@@ -208,6 +209,7 @@ class BookHandlers:
                 f"{asked.label} Your result by what ended the trades, {named}:",
                 *lines,
                 f"in all {format_sol(sums.realized_lamports, signed=True)} SOL, as /profit has it.",
+                *swept_lines(sums),
                 *asked.elsewhere(command),
             ]
         )
@@ -257,29 +259,30 @@ class BookHandlers:
         asked = await asked_books(self.store, incoming, arguments)
         if asked.words:
             raise wrong_usage(command)
-        held, ledger, whole = await self._of_one_moment(asked.user.id, asked.mode)
+        held, ledger, whole, swept_lamports = await self._of_one_moment(asked.user.id, asked.mode)
         return "\n".join(
             [
                 f"{asked.label} Your books since the beginning.",
                 *exposure_lines(held, ledger),
                 *fee_lines(ledger, whole.buys + whole.sells),
-                *balance_lines(held, ledger, whole.realized_lamports),
+                *balance_lines(held, ledger, whole.realized_lamports, swept_lamports),
                 *asked.elsewhere(command),
             ]
         )
 
     async def _of_one_moment(
         self, user_id: str, mode: Mode
-    ) -> tuple[list[Position], Mapping[Account, int], PeriodSums]:
-        """What is held, the ledger and the result; read again where something was booked in between."""
+    ) -> tuple[list[Position], Mapping[Account, int], PeriodSums, int]:
+        """What is held, the ledger, the result, and what was swept at cost; read again where something was booked in between."""
         ledger = await self.store.ledger_sums(user_id, mode)
         for _ in range(READS_MAX):
             held = [row for row in await self.store.open_positions(user_id) if row.mode is mode]
             [whole] = await self.store.period_sums(user_id, mode, [0, END_MS])
+            swept_lamports = (await self.store.result_sums(user_id, mode, 0, 1)).swept_lamports
             before, ledger = ledger, await self.store.ledger_sums(user_id, mode)
             if ledger == before:
                 break
-        return held, ledger, whole
+        return held, ledger, whole, swept_lamports
 
 
 def _unit(asked: Asked, command: Command) -> SpanUnit | None:

@@ -18,7 +18,10 @@ from bot.trading.intent import Mode
 from bot.trading.units import span
 
 CANCEL = "cancel"
-CODE_LOST = "The code of that file cannot be said now, so that nothing opens it. Take the key again with another code."
+CODE_LOST = (
+    "The code of that file is not said, so that nothing opens it. /export_keys says whether the key can be taken again, with"
+    " another code."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,10 @@ class ExportHandlers:
             raise refused_by_vault(error) from None
         for row in rows:
             await self.store.cancel_export(user.id, row.id, self.clock.now_ms())
-        return f"{LIVE} No key is handed out any more of those that you had asked for until now."
+        return (
+            f"{LIVE} No key is handed out any more of those that you had asked for until now, and no code that was not said yet:"
+            " a file whose code you have not seen stays closed."
+        )
 
     async def _asked(self, user: User, wallet: Wallet, code: str, command: Command) -> str | Answer:
         rows = await self.store.key_exports(user.id)

@@ -59,7 +59,11 @@ class FreezeHandlers:
         else:
             kept = self.guard.kept_where()
         safe = safe_address(await self.store.allowed_addresses(wallet.user_id), wallet.id, self.clock.now_ms())
-        swept = "" if safe is None else f" Its SOL is being swept to your safe address {safe.address}."
+        swept = (
+            ""
+            if safe is None
+            else f" Its SOL, and then the tokens of its positions, are being swept to your safe address {safe.address}."
+        )
         return (
             f"{LIVE} Your wallet {wallet.name} ({wallet.address}) {told}: nothing is bought, sold or sent from it, your stops and"
             " take-profits neither, and its key is handed out to nobody. What it holds is watched on, and I go on telling you of"

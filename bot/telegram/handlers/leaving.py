@@ -56,7 +56,13 @@ class LeavingHandlers:
         if not arguments:
             return f"{MEANS}\n{await self._in_the_way(user)}To close it: /{command.name} {SURE}"
         await self.store.change_settings(user.id, lambda stored: replace(stored, snipe_enabled=False), by=user.id)
+        await self.store.stop_auto(user.id)
         await self.snipers_changed(user.id)
+        if copied := await self.store.copy_rules(user.id):
+            return (
+                f"You copy {counted(len(copied), 'trader')}. Leave each first, with /stop_copy, and /copies shows whom; then send"
+                " this again."
+            )
         if await self.store.open_positions(user.id):
             selling = await self.sell_everything(user.id)
             return (

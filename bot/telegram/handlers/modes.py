@@ -75,6 +75,17 @@ class ModeHandlers:
         balances = await self.chain.balances(wallet.address)
         others = [row for row in await self.store.open_positions(user.id) if row.mode is not mode]
         sniper = "on and buys in this mode now" if (await self.store.settings(user.id)).snipe_enabled else "off"
+        auto = (
+            " Your automated trader is on and buys in this mode now; /autostop stops it."
+            if (await self.store.auto_plan(user.id)).is_on
+            else ""
+        )
+        rules = [row.label for row in await self.store.copy_rules(user.id) if row.mode is not mode]
+        copied = (
+            f" You copy {', '.join(rules)} in mode {user.mode.value}, and nothing is bought with them while you are not in it."
+            if rules
+            else ""
+        )
         left = (
             f" {counted(len(others), 'position')} of mode {user.mode.value} stay there: their exits go on, and /sell and"
             " /panic sell them."
@@ -83,5 +94,5 @@ class ModeHandlers:
         )
         return (
             f"{mode_label(mode.value)} From now on {MEANINGS[mode]}. Your wallet for it is {wallet.address}, with"
-            f" {format_sol(balances.lamports)} SOL. Your sniper is {sniper}.{left}"
+            f" {format_sol(balances.lamports)} SOL. Your sniper is {sniper}.{auto}{copied}{left}"
         )

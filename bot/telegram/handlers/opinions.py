@@ -26,6 +26,7 @@ from bot.telegram.opinion_text import (
     reason_lines,
     suggestion_lines,
     top_line,
+    unseen_lines,
 )
 from bot.telegram.parsing import wrong_usage
 from bot.telegram.token_text import name_line, venue_line
@@ -54,7 +55,7 @@ class OpinionHandlers:
     opinions: OpinionBook
     analyses: AnalysisBook
     moods: SocialBook
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
     buy_by: BuyBy
 
     def commands(self) -> Mapping[str, Handler]:
@@ -77,7 +78,7 @@ class OpinionHandlers:
         mood = await self.moods.look(mint, HEARSAY_WITHIN_S)
         lines = [
             name_line(token),
-            *self._judgement(judged, analysis),
+            *self._judgement(judged, analysis, creator_of(venue)),
             mood_line(mood, self.moods.silent(), is_asked=self.moods.is_on),
             venue_line(venue),
             safety,
@@ -105,13 +106,15 @@ class OpinionHandlers:
         lines = ["What the bot thinks most of, among what it looked at in the last minute:"]
         return Answer("\n".join([*lines, *(top_line(one, now_ms) for one in best), NO_PROMISE]), buttons=buttons)
 
-    def _judgement(self, judged: Judged | None, analysis: Analysis | None) -> list[str]:
+    def _judgement(self, judged: Judged | None, analysis: Analysis | None, creator: str) -> list[str]:
         live = [] if analysis is None else part_lines(components_of(analysis), is_live=True)
         if judged is None:
+            unseen = [] if analysis is not None else unseen_lines(self.analyses.past_of(creator))
             return [
                 "This bot has no opinion of it: it did not watch its first trades, or did so more than a day ago. What can be"
                 " read of it now stands below; /buy buys by hand.",
                 *live,
+                *unseen,
             ]
         opinion = judged.opinion
         parts = live or part_lines(opinion.components, is_live=False)
@@ -132,7 +135,7 @@ class OpinionHandlers:
             sum(lamports for mint, lamports in risked if mint == judged.opinion.mint),
             sum(lamports for _, lamports in risked),
         )
-        return suggested(judged.opinion, settings, self.ceilings, held, _depth_lamports(venue))
+        return suggested(judged.opinion, settings, self.ceilings(), held, _depth_lamports(venue))
 
     async def _buy(self, incoming: Incoming, user: User, word: str, amount: str) -> Answer:
         mint = key_of(word)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.commands import Command
 from bot.ports import Store, User, wallet_in
-from bot.telegram.chat import Answer, Incoming
+from bot.telegram.chat import Answer, Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.modes import Modes
 from bot.telegram.handlers.trade import TradeHandlers, is_position, key_of
@@ -25,6 +25,10 @@ class PaperHandlers:
     trade: TradeHandlers
     modes: Modes
     store: Store
+
+    def commands(self) -> dict[str, Handler]:
+        """By the names of the table."""
+        return {"open": self.open, "close": self.close}
 
     async def open(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
         if len(arguments) == 3 and arguments[2].lower() == "short":

@@ -42,7 +42,7 @@ class PreferenceHandlers:
     clock: Clock
     pauses: Pauses
     snipers_changed: Callable[[str], Awaitable[None]]
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
 
     async def settings(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         user = known(incoming)
@@ -84,7 +84,7 @@ class PreferenceHandlers:
 
     def _effective(self, current: UserSettings, row: Setting) -> str:
         """What counts instead of the user's own value, and by whose word; nothing where his own counts."""
-        limit = overruled(current, row, self.ceilings)
+        limit = overruled(current, row, self.ceilings())
         if limit is None:
             return ""
         return f" Effective {row.format(limit.value)}, by {limit.by}; yours is {row.format(value_of(current, row))}."

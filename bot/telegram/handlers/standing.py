@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, DecodeError, Unavailable
 from bot.ports import Chain, Store, User, Wallet, wallet_in
-from bot.telegram.chat import Incoming
+from bot.telegram.chat import Handler, Incoming
 from bot.telegram.handlers.account import known
 from bot.telegram.handlers.trade import key_of
 from bot.telegram.parsing import UsageError, wrong_usage
@@ -22,6 +22,7 @@ from bot.telegram.words import short
 from bot.trading.curve import TOKEN_SUPPLY_RAW, QuoteError
 from bot.trading.limits import Ceilings, UserSettings, trade_limit
 from bot.trading.offer import offer_code
+from bot.trading.own_impact import as_met
 from bot.trading.pool import Pool
 from bot.trading.position import Position
 from bot.trading.route import Route
@@ -41,6 +42,7 @@ from bot.trading.venue import Venue, quote_buy, quote_sell
 
 PRICE_MAX_LAMPORTS = 1_000_000 * LAMPORTS_PER_SOL  # for a million tokens
 CAP = "mc="
+ABOVE = ">"
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SPAN_MAX_MS = 365 * 86_400_000
@@ -55,6 +57,7 @@ class _Asked:
     amount: str
     price_lamports: int
     lasts_ms: int | None
+    is_breakout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +67,36 @@ class StandingHandlers:
     store: Store
     chain: Chain
     clock: Clock
-    ceilings: Ceilings
+    ceilings: Callable[[], Ceilings]
     changed: Callable[[str], Awaitable[None]]
 
+    def commands(self) -> dict[str, Handler]:
+        """What /cancel and /orders do besides is done elsewhere."""
+        return {"limit": self.limit, "dca": self.dca}
+
     async def limit(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        """Place a limit buy or a limit sale."""
+        """Place a limit buy, a breakout buy or a limit sale."""
+        arguments = _without_the_word(arguments)
         if len(arguments) not in {4, 5} or arguments[0].lower() not in {"buy", "sell"}:
             raise wrong_usage(command)
         mint = key_of(arguments[1])
         lasts_ms = span_ms_of(arguments[4]) if len(arguments) == 5 else None
         venue = await self._venue(mint)
-        asked = _Asked(mint, arguments[2], _price(arguments[3], venue), lasts_ms)
+        price, is_breakout = arguments[3].removeprefix(ABOVE), arguments[3].startswith(ABOVE)
+        asked = _Asked(mint, arguments[2], _price(price, venue), lasts_ms, is_breakout)
         settings = await self.store.settings(known(incoming).id)
         if arguments[0].lower() == "sell":
+            if is_breakout:
+                raise UsageError(f"a sale waits for its price or a better one; leave out {ABOVE!r}")
             order = await self._limit_sale(incoming, asked)
         else:
             _refuse_elsewhere(venue)
             order = await self._limit_buy(incoming, asked, settings)
+        price_now = await self._price_now(order, venue)
+        if is_breakout and price_now is not None:
+            await self._refuse_reached(order, price_now)
         await self._place(order)
-        return placed_text(order, await self._price_now(order, venue), settings.timezone)
+        return placed_text(order, price_now, settings.timezone)
 
     async def dca(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         """Place a buy that is repeated; the first turn is due at once."""
@@ -119,7 +133,7 @@ class StandingHandlers:
         user = known(incoming)
         wallet = wallet_in(await self.store.wallets(user.id), user.mode, Strategy.AUTO)
         order = self._new(incoming, wallet, asked.mint)(
-            kind=StandingKind.LIMIT_BUY,
+            kind=StandingKind.BREAKOUT_BUY if asked.is_breakout else StandingKind.LIMIT_BUY,
             price_lamports=asked.price_lamports,
             spend_lamports=self._spend(asked.amount, settings),
         )
@@ -159,6 +173,14 @@ class StandingHandlers:
             due_at_ms=now_ms,
         )
 
+    async def _refuse_reached(self, order: StandingOrder, price_now: int) -> None:
+        """A new breakout below the price of now is a slip, or a buy at any price; one that is kept already may be reached."""
+        if price_now >= order.price_lamports and await self.store.standing_order(order.id) is None:
+            raise UsageError(
+                f"that costs {format_sol(price_now)} SOL for a million tokens already, which is not below"
+                f" {format_sol(order.price_lamports)} SOL, so it would be bought at once; /buy does that, or give a higher price"
+            )
+
     async def _place(self, order: StandingOrder) -> None:
         if not await self.store.place_standing(order, most_open=OPEN_MAX):
             raise UsageError(
@@ -173,10 +195,11 @@ class StandingHandlers:
             spend_lamports = parse_sol(amount)
         except AmountError as error:
             raise UsageError(str(error)) from None
-        limit = trade_limit(settings, self.ceilings, Strategy.AUTO)
-        if not self.ceilings.min_trade_lamports <= spend_lamports <= limit.value:
+        limit = trade_limit(settings, self.ceilings(), Strategy.AUTO)
+        least = self.ceilings().min_trade_lamports
+        if not least <= spend_lamports <= limit.value:
             raise UsageError(
-                f"{format_sol(spend_lamports)} SOL is not between the least of {format_sol(self.ceilings.min_trade_lamports)} SOL"
+                f"{format_sol(spend_lamports)} SOL is not between the least of {format_sol(least)} SOL"
                 f" and {limit.rule} of {format_sol(limit.value)} SOL; give another amount"
             )
         return spend_lamports
@@ -192,7 +215,8 @@ class StandingHandlers:
         try:
             fees = await self.chain.fees()
             if order.kind is StandingKind.LIMIT_SELL:
-                return quote_sell(venue, order.token_raw, fees).received_lamports * PRICED_RAW // order.token_raw
+                met = as_met(venue, order.mode, order.token_raw)
+                return quote_sell(met, order.token_raw, fees).received_lamports * PRICED_RAW // order.token_raw
             return order.spend_lamports * PRICED_RAW // quote_buy(venue, order.spend_lamports, fees).token_raw
         except (QuoteError, ChainUnavailable):
             return None
@@ -207,6 +231,15 @@ def _refuse_elsewhere(venue: Venue) -> None:
     """What an aggregator alone trades is bought by nothing that nobody confirms."""
     if isinstance(venue, Route):
         raise UsageError("a token that has neither a curve nor a pool of its own is bought by hand only, with /buy")
+
+
+def _without_the_word(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """`above PRICE`, `> PRICE` and `mc>CAP` are `>PRICE` and `>mc=CAP`."""
+    if len(arguments) > 4 and arguments[3].lower() in {"above", ABOVE}:
+        arguments = (*arguments[:3], ABOVE + arguments[4], *arguments[5:])
+    if len(arguments) > 3 and arguments[3].lower().startswith("mc" + ABOVE):
+        arguments = (*arguments[:3], ABOVE + CAP + arguments[3][3:], *arguments[4:])
+    return arguments
 
 
 def _turns(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Safe addresses: where the SOL of a wallet goes whenever it is frozen. Each takes a code, and counts a day later."""
+"""Safe addresses: where what is in a wallet goes whenever it is frozen. Each takes a code, and counts a day later."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class SweepHandlers:
             ]
         return "\n".join(
             [
-                f"{LIVE} When a wallet is frozen, by /freeze or because something left it that was not signed here, its SOL is"
-                " swept to its safe address:",
+                f"{LIVE} When a wallet is frozen, by /freeze or because something left it that was not signed here, its SOL and"
+                " the tokens of its positions are swept to its safe address:",
                 *lines,
                 f"/{command.name} safe ADDRESS CODE [WALLET] registers one with a code of your second factor; it counts a while"
                 f" later, and you are told at once. /{command.name} cancel [WALLET] takes back those that do not count yet.",

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock
 from bot.commands import Command
 from bot.errors import ChainUnavailable, StoreUnavailable
-from bot.ports import Button, Chain, Desk, PricePoint, Store, Subject, Submitted, Topic, User, Wallet, wallet_in
+from bot.execution.copy_book import leave_all
+from bot.ports import (
+    Button,
+    Chain,
+    Desk,
+    OrderStory,
+    PricePoint,
+    Store,
+    Subject,
+    Submitted,
+    Topic,
+    User,
+    Wallet,
+    wallet_in,
+)
 from bot.telegram.chat import Answer, Incoming, Words
 from bot.telegram.gateway_cards import sell_button
 from bot.telegram.handlers.account import known
 from bot.telegram.order_text import ended_words, order_result
 from bot.telegram.parsing import UsageError, wrong_usage
-from bot.telegram.replies import offer_card, order_line, position_line, taken_back_line
+from bot.telegram.replies import offer_card, order_line, position_line, swept_line, taken_back_line, was_taken_back
 from bot.telegram.words import FOLLOWS, mode_label, short
 from bot.trading.intent import TRADES, Context, Mode, Protection, Side, TradeRequest
 from bot.trading.landing import protection_of
@@ -32,7 +46,8 @@ _CODE = re.compile(rf"[0-9a-f]{{{CODE_LENGTH}}}")
 _CLOSED_SHOWN = 5
 # What is bought or sold because its user wanted it of himself: the context of the trade and its reason.
 BY_HAND = (Context.MANUAL_COMMAND, "command")
-TakeBack = Callable[[User, str], Awaitable[str | None]]  # what is said of a standing order of that code, which it ends
+PANIC_LEAVES = "you sold everything with /panic"
+ByCode = Callable[[User, str], Awaitable[str | None]]  # what is said of something of that code, of which it is the word
 NOT_KNOWN = frozenset({"unknown", "not_leading"})  # refusals after which an order may exist all the same
 
 
@@ -50,6 +65,8 @@ def is_position(word: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TradeHandlers:
+    """`take_back` end what is no offer of an order and has a code, `accept` begins it; None where nothing has that code."""
+
     store: Store
     chain: Chain
     desk: Desk
@@ -57,7 +74,8 @@ class TradeHandlers:
     sell_everything: Callable[[str], Awaitable[int]]
     snipers_changed: Callable[[str], Awaitable[None]]
     words: Words
-    take_back: TakeBack
+    take_back: Sequence[ByCode]
+    accept: ByCode
     offers: Offers = field(default_factory=Offers)
 
     async def buy(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> Answer:
@@ -183,6 +201,8 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if (told := await self._confirmed_before(user, code)) is not None:
             return Answer(told)
+        if (told := await self.accept(user, code)) is not None:
+            return Answer(told, ends_card=True)
         offer = self.offers.of(user.id, code)
         if offer is not None and offer.position_id:
             position = await self.store.position(offer.position_id)
@@ -215,8 +235,12 @@ class TradeHandlers:
         user, code = known(incoming), arguments[0].lower()
         if self.offers.cancel(user.id, code):
             return Answer(f"{mode_label(user.mode.value)} Cancelled; nothing was sent.", ends_card=True)
-        told = await self._confirmed_before(user, code) or await self.take_back(user, code)
-        return Answer(told) if told is not None else self._no_offer(user, code, self.clock.now_ms())
+        if (told := await self._confirmed_before(user, code)) is not None:
+            return Answer(told)
+        for take_back in self.take_back:
+            if (told := await take_back(user, code)) is not None:
+                return Answer(told)
+        return self._no_offer(user, code, self.clock.now_ms())
 
     async def _confirmed_before(self, user: User, code: str) -> str | None:
         """What became of the order that an offer was confirmed to, before a restart as well; None for no order."""
@@ -260,8 +284,11 @@ class TradeHandlers:
         held, sales = Counter(row.mint for row in rows if row.token_raw), list[Button]()
         moving = {intent.request.mint for intent in on_their_way if intent.request.side is Side.BUY}
         for row in rows:
-            if await self._was_taken_back(row):
+            stories = await self._stories_without_result(row)
+            if was_taken_back(row, stories):
                 lines.append(taken_back_line(row, may_land=row.mint in moving))
+            elif any(story.intent.request.is_sweep and story.booked for story in stories):
+                lines.append(swept_line(row))
             else:
                 by_id = held[row.mint] > 1
                 lines.append(position_line(row, points.get(row.mint), fees, by_id=by_id))
@@ -270,13 +297,12 @@ class TradeHandlers:
         cards = [Button(f"Card of {short(row.mint)}", f"/card {row.id}") for row in rows if row.token_raw]
         return Answer("\n".join(lines), buttons=(*sales, *cards))
 
-    async def _was_taken_back(self, position: Position) -> bool:
-        """Whether a position closed because the network took its only buy back; it has no result then, not one of 0."""
+    async def _stories_without_result(self, position: Position) -> list[OrderStory]:
+        """The orders of a closed position that made nothing: it may have no result, which is not one of 0. Else nothing."""
         if position.state is not PositionState.CLOSED or position.realized_lamports:
-            return False
+            return []
         stories = [await self.store.order_story(intent) for intent in await self.store.orders_of(position.id)]
-        landed = [story.landed for story in stories if story is not None and story.landed is not None]
-        return any(stories) and all(one.position_id != position.id for one in landed)
+        return [story for story in stories if story is not None]
 
     async def panic(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
         if arguments:
@@ -286,6 +312,10 @@ class TradeHandlers:
         sniper = "The sniper is off and your entries are paused"
         try:
             await self.store.change_settings(user.id, lambda stored: replace(stored, snipe_enabled=False), by=user.id)
+            if await self.store.stop_auto(user.id):
+                sniper = "The sniper and the automated trader are off and your entries are paused"
+            if await leave_all(self.store, user.id, PANIC_LEAVES):
+                sniper = f"Nobody is copied any more. {sniper}"
             await self.snipers_changed(user.id)
         except StoreUnavailable:
             # The pause holds the sniper too, for as long as it lasts; selling cannot wait for the setting.

@@ -1,4 +1,4 @@
-"""Several wallets of one user: made, named, and bound to what buys from them."""
+"""Several wallets of one user: made, named, bound to what buys from them, and set back where they are virtual."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from bot.commands import Command
 from bot.ports import Store, User, Wallet
 from bot.telegram.chat import Handler, Incoming
 from bot.telegram.handlers.account import known
+from bot.telegram.handlers.resets import WalletResets
 from bot.telegram.parsing import UsageError, wrong_usage
 from bot.telegram.wallet_words import BUYS
 from bot.telegram.words import mode_label
+from bot.trading.intent import Mode
 from bot.trading.strategy import Strategy
 
 WALLETS_MAX = 5  # of one user and mode
@@ -32,9 +34,11 @@ class WalletHandlers:
     listed: Handler
     add: Callable[[User, str], Awaitable[Wallet | None]]
     rebound: Callable[[str], Awaitable[None]]
+    resets: WalletResets
 
     async def wallets(self, incoming: Incoming, arguments: tuple[str, ...], command: Command) -> str:
-        verb, *words = [word.lower() for word in arguments] or [""]
+        verb, *rest = [word.lower() for word in arguments] or [""]
+        words = tuple(rest)
         if not verb:
             told = await self.listed(incoming, (), command)
             assert isinstance(told, str)
@@ -47,6 +51,10 @@ class WalletHandlers:
             return await self._rename(user, _named(mine, words[0]), _name(words[1]))
         if (verb, len(words)) == ("use", 2):
             return await self._use(user, _named(mine, words[0]), words[1])
+        if (verb, words[1:]) in {("reset", ()), ("reset", ("yes",))} and words:
+            virtual = [one for one in await self.store.wallets(user.id) if one.mode is not Mode.LIVE]
+            virtual.sort(key=lambda one: one.mode is not user.mode)  # of two that are called so that of his mode
+            return await self.resets.reset(_named(virtual or mine, words[0]), agreed=len(words) == 2)
         raise wrong_usage(command)
 
     async def _add(self, user: User, mine: list[Wallet], name: str) -> str:

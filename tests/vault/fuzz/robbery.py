@@ -34,7 +34,7 @@ from bot.vault.policy import TIP_ACCOUNTS
 from bot.vault.server import VaultServer, row_of
 from tests.vault.fuzz.attacks import Thief
 from tests.vault.fuzz.market import Market, open_market
-from tests.vault.fuzz.withdrawals import DELAY_MS, THIEF, USER, Safe
+from tests.vault.fuzz.withdrawals import DELAY_MS, REFUGE, THIEF, USER, Safe
 from tests.vault.vault_samples import BOUNDS
 
 WITHDRAWALS = 20  # of a batch
@@ -67,6 +67,7 @@ class Robbery:
     seen: Counter[str] = field(default_factory=Counter)
     gainers: frozenset[Pubkey] = frozenset()
     day_lamports: int = 0
+    sweeps_lamports: int = 0
     signed: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Robbery:
         self.gainers = frozenset(found)
 
     def next_day(self) -> None:
-        self.day_lamports = 0
+        self.day_lamports = self.sweeps_lamports = 0
 
     def judge(self, asked: Signing, signature: bytes) -> None:
         """Raise Robbed where a signed message does what it must not."""
@@ -111,6 +112,32 @@ class Robbery:
             self.day_lamports += max(0, lost)
         if self.day_lamports > BOUNDS_HERE.day_lamports + BOUNDS_HERE.day_costs_lamports:
             raise Robbed(f"a day takes {self.day_lamports} lamports")
+
+    def judge_sweep(self, message: bytes, signature: bytes) -> None:
+        """Raise Robbed where a signed sweep brings anything to anybody but the safe address and its own accounts.
+
+        What the wallet loses and the safe address does not get are fees, which are bounded by the day.
+        """
+        victim = self.market.wallet.pubkey()
+        if not Signature.from_bytes(signature).verify(victim, message):
+            raise Robbed("the signature is of something else")
+        outcome = self.market.outcome(message)
+        kind = (
+            "of tokens" if bytes(at.TOKEN_2022_PROGRAM) in message or bytes(at.TOKEN_PROGRAM) in message else "of SOL"
+        )
+        self.seen[f"a sweep {kind} {'fails on the chain' if outcome is None else 'lands'}"] += 1
+        for key, after in (outcome or {}).items():
+            before = self.market.account(key)
+            gained = after.lamports - (0 if before is None else before.lamports)
+            self.sweeps_lamports -= gained
+            if key == victim or self._is_own(before):
+                self._keeps_rights(key, after)
+            elif gained > 0 and key != REFUGE and _owner(after) != bytes(REFUGE):
+                raise Robbed(f"a sweep brings {key} {gained} lamports")
+            elif _amount(after) > _amount(before) and _owner(after) != bytes(REFUGE):
+                raise Robbed(f"a sweep brings {key} {_amount(after) - _amount(before)} tokens")
+        if self.sweeps_lamports > BOUNDS_HERE.day_costs_lamports:
+            raise Robbed(f"the sweeps of a day pay {self.sweeps_lamports} lamports for themselves")
 
     def _is_own(self, account: Account | None) -> bool:
         return _owner(account) == bytes(self.market.wallet.pubkey())
@@ -157,7 +184,7 @@ async def rob(seed: int, requests: int, folder: Path) -> Counter[str]:
     robbery, thief = Robbery(market), Thief(market, draw)
     lives = Lives(folder)
     wallets, keys = _people(market)
-    safe = Safe(*wallets, row_of(wallets[0], keys[0]), lives.moment)
+    safe = Safe(*wallets, row_of(wallets[0], keys[0]), lives.moment, market.mints)
     await safe.open(lives.vault(), keys)
     for begun in range(0, requests, LIFE_OF_REQUESTS):
         ours, theirs = trio.testing.memory_stream_pair()
@@ -179,6 +206,8 @@ async def rob(seed: int, requests: int, folder: Path) -> Counter[str]:
                 rows, bent = _rows(market), thief.attack().message
                 attacks = [safe.attack(draw, rows, bent) for _ in range(min(WITHDRAWALS, requests - done))]
                 await _withdrawals(ours, robbery, safe, attacks)
+            if safe.frozen:  # last, because nothing else is swept on a day whose fees are used up
+                await _withdrawals(ours, robbery, safe, safe.dear())
             nursery.cancel_scope.cancel()
     return robbery.seen
 
@@ -216,6 +245,8 @@ async def _withdrawals(
             robbery.seen[f"a {type(one).__name__} refused by {answer.kind}"] += 1
         else:
             robbery.seen[f"a {type(one).__name__} that is answered"] += 1
+        if isinstance(one, protocol.Sweep) and isinstance(answer, protocol.Signed):
+            robbery.judge_sweep(one.message, answer.signature)
 
 
 def _people(market: Market) -> tuple[list[Wallet], list[SealedKey]]:

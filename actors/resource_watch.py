@@ -1,0 +1,45 @@
+"""Looks at what runs out: memory, file handles, monitors. What has too little left pauses what would begin something new.
+
+Exits, monitors and everybody's questions go on: a position that is held needs what is left more than one that is not bought yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+
+from actors.runtime import Context
+from bot.execution.caps import Caps, Usage
+
+log = structlog.get_logger()
+
+LOOK_S = 5.0
+BY = "resource watch"
+
+
+@dataclass(slots=True)
+class ResourceWatch:
+    """`usages` tells what is used of each capped thing; `pause` is told why, and `resume` ends it. Both may be called again."""
+
+    usages: Callable[[], Sequence[Usage]]
+    pause: Callable[[str], None]
+    resume: Callable[[], None]
+    caps: Caps = field(default_factory=Caps)
+    _paused: bool = False
+
+    async def run(self, ctx: Context) -> None:
+        ctx.ready()
+        while True:
+            short = self.caps.look(self.usages())
+            if short and not self._paused:
+                why = "; ".join(one.told for one in short)
+                log.error("resources_short", why=why)
+                self.pause(why)
+            elif self._paused and not short:
+                log.warning("resources_back")
+                self.resume()
+            self._paused = bool(short)
+            await trio.sleep(LOOK_S)

@@ -1,0 +1,124 @@
+"""What the bot finds of its archive on the disk, and files that cannot be brought away until they can."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import trio
+
+from bot.backup import Place
+from bot.backup_archive import BASED, HOUR_MS, name_of
+from bot.backup_rounds import STALLED_MS, BackupRounds
+from bot.clock import virtual_clock
+from bot.doctor import Verdict, examine
+from bot.errors import StartupError
+from bot.execution.backup_alerts import ARCHIVE, BACKUP_AGE
+from bot.log_archive import owe
+from bot.settings import load
+
+NOW_MS = 1_795_000_000_000
+CLOCK = virtual_clock(lambda: 0.0, epoch_ms=NOW_MS, seed=1)
+SEGMENT = f"{1:08X}{0:08X}"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o700)
+    key = tmp_path / "backup.key"
+    key.write_text(f"backup-1:{base64.b64encode(bytes(range(32))).decode()}\n")
+    key.chmod(0o600)
+    (tmp_path / "postgres" / "archive").mkdir(parents=True)
+    (tmp_path / "postgres" / "data" / "pg_wal" / "archive_status").mkdir(parents=True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "away").mkdir()
+    return tmp_path
+
+
+def rounds(home: Path, more: str = "") -> BackupRounds:
+    file = home / "bot.toml"
+    text = f'[backup]\nkey_file = "{home}/backup.key"\nfolder = "{home}/kept"\narchive = true\n'
+    file.write_text(text + more)
+    return BackupRounds(Place(home, "local", load(file, profile="local"), file), CLOCK)
+
+
+def written(file: Path, age_ms: int) -> Path:
+    """A file of this age."""
+    file.write_bytes(b"x")
+    os.utime(file, ns=((NOW_MS - age_ms) * 1_000_000,) * 2)
+    return file
+
+
+@pytest.mark.parametrize("place", ["postgres/archive", "postgres/data/pg_wal/archive_status", "kept"])
+def test_what_waits_for_longer_than_may_be_lost_is_a_trouble_wherever_it_waits(home: Path, place: str) -> None:
+    look = rounds(home)
+    suffix = {"postgres/archive": "", "kept": ".sealed.owed"}.get(place, ".ready")
+    if place == "kept":
+        (home / place / "log-1").mkdir()
+        place = "kept/log-1"
+    file = written(home / place / f"{SEGMENT}{1:08X}{suffix}", STALLED_MS - 1_000)
+    assert look.troubles() == {}, "a minute's segment may wait for a moment"
+    written(file, STALLED_MS + 60_000)
+    assert ARCHIVE in look.troubles()
+    found = {one.name: one for one in examine(home, "local", str(home / "bot.toml"), CLOCK)}["backups"]
+    assert found.verdict is Verdict.WARN and "stands still, 1 files since 20" in found.found
+    file.unlink()
+    assert look.troubles() == {}
+
+
+def test_a_base_backup_that_is_twice_as_old_as_it_should_be_is_a_trouble(home: Path) -> None:
+    look = rounds(home)
+    (home / "kept" / name_of(NOW_MS - 47 * HOUR_MS, BASED)).touch()
+    assert look.troubles() == {}
+    for file in (home / "kept").iterdir():
+        file.rename(file.with_name(name_of(NOW_MS - 49 * HOUR_MS, BASED)))
+    assert list(look.troubles()) == [BACKUP_AGE]
+
+
+async def test_a_key_that_is_missing_fails_each_round_and_no_start(home: Path) -> None:
+    look = rounds(home)
+    (home / "backup.key").unlink()
+    for one in look.keeper(lambda _: None).rounds:
+        with pytest.raises(StartupError, match=r"backup\.key"):
+            await one.do()
+
+
+async def test_files_are_brought_away_in_their_order_and_wait_for_one_that_is_not_taken(home: Path) -> None:
+    program = home / "bring"
+    program.write_text(
+        f'#!/bin/sh\n[ -e "{home}/open" ] || exit 7\ncp "$1" "{home}/away/" && echo "$1" >> "{home}/order"\n'
+    )
+    program.chmod(0o700)
+    look = rounds(home, f'offsite = "{program}"\n')
+    log = home / "kept" / "log-1"
+    log.mkdir()
+    files = [log / f"{SEGMENT}{number:08X}.sealed" for number in (9, 3)]
+    for age_s, file in zip((20, 10), files, strict=True):
+        file.write_bytes(b"sealed")
+        written(file.with_name(f"{file.name}.owed"), age_s * 1000)
+    base = home / "kept" / name_of(NOW_MS, BASED)
+    base.write_bytes(b"base")
+    owe(base)
+    with trio.fail_after(30):
+        with pytest.raises(StartupError, match="ended with 7"):
+            await look.bring_away()
+        assert not list((home / "away").iterdir())
+        (home / "open").touch()
+        await look.bring_away()
+        await look.bring_away()
+    assert (home / "order").read_text().split() == [str(path) for path in (base, *files)], "each once, the base first"
+    assert not list((home / "kept").rglob("*.owed")) and all(path.exists() for path in (base, *files))
+
+
+def test_the_doctor_looks_at_the_key_of_the_backups(home: Path) -> None:
+    rounds(home)
+    shutil.copy(home / "backup.key", home / "master.key")
+    found = {one.name: one for one in examine(home, "local", str(home / "bot.toml"), CLOCK)}["backups"]
+    assert found.verdict is Verdict.BAD and "is the wallets' master key" in found.found
+    (home / "master.key").unlink()
+    (home / "backup.key").chmod(0o644)
+    found = {one.name: one for one in examine(home, "local", str(home / "bot.toml"), CLOCK)}["backups"]
+    assert found.verdict is Verdict.BAD and "chmod" in found.found

@@ -1,0 +1,183 @@
+"""Settings that change while the bot runs: whole or not at all, each a version, taken back, and below what the vault allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot.clock import Clock
+from bot.compose import policy
+from bot.config_verbs import config_verbs
+from bot.config_watch import take
+from bot.errors import StartupError
+from bot.refusal import CannotError
+from bot.runtime_config import RuntimeConfig
+from bot.settings import Settings, load
+from bot.settings.runtime import RUNTIME, value_of, with_values
+from bot.storage.memory import MemoryStore
+
+NOW_MS = 1_800_000_000_000
+CLOCK = Clock(now_ms=lambda: NOW_MS, new_id=lambda: "")
+MINT = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
+BY, WHY = "operator ada", "a test"
+
+
+def config(store: MemoryStore | None = None, started: Settings | None = None) -> RuntimeConfig:
+    return RuntimeConfig(store or MemoryStore(), CLOCK, started or Settings())
+
+
+def changed(**trading: str) -> dict[str, str]:
+    return {f"trading.{key}": value for key, value in trading.items()}
+
+
+@pytest.mark.parametrize("key", RUNTIME)
+def test_every_key_that_changes_can_be_set_to_what_it_is(key: str) -> None:
+    assert with_values(Settings(), Settings(), {key: value_of(Settings(), key)}) == Settings()
+
+
+async def test_a_change_counts_at_once_is_a_version_and_outlives_a_restart() -> None:
+    store = MemoryStore()
+    one = config(store)
+    applied: list[Settings] = []
+    one.apply = applied.append
+    version = await one.set(changed(max_trade_sol="0.2", blacklist=MINT), BY, WHY)
+    assert version.changed == {"trading.max_trade_sol": ("1", "0.2"), "trading.blacklist": ("none", MINT)}
+    ceilings = policy(applied[-1]).ceilings
+    assert (ceilings.max_trade_lamports, ceilings.blacklist) == (200_000_000, (MINT,))
+    again = config(store)
+    assert await again.load() == one.current
+    assert again.number == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (changed(max_trade_sol="0"), "trading.max_trade_sol: Input should be greater than 0"),
+        (changed(max_trade_sol="0.5", max_open_positions="many"), "trading.max_open_positions: "),
+        (changed(min_trade_sol="2"), "nobody could buy"),
+        (changed(max_trade_sol="1.5"), "above the 1 that the vault was started with"),
+        (changed(max_tip_lamports="6000000"), "above the 5000000 that the vault was started with"),
+        (changed(blacklist="not-a-mint"), "trading.blacklist.0: "),
+        (changed(observe_s="3"), "does not change while the bot runs"),
+        (changed(max_trade_sool="3"), "did you mean trading.max_trade_sol?"),
+        ({"wallets.master_key_file": "/tmp/x"}, "does not change while the bot runs"),
+        ({"logs.level": "loud"}, "logs.level: "),
+        ({"__class__": "x"}, "there is no such key"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_whole_and_changes_nothing(values: dict[str, str], told: str) -> None:
+    one = config()
+    with pytest.raises(CannotError) as refused:
+        await one.set(values, BY, WHY)
+    assert told in str(refused.value)
+    assert str(refused.value).endswith("nothing was changed")
+    assert one.current == Settings()
+    assert await one.store.config_versions(9) == []
+
+
+async def test_the_same_again_is_no_version() -> None:
+    one = config()
+    await one.set(changed(max_trade_sol="0.2"), BY, WHY)
+    with pytest.raises(CannotError, match="how it is already"):
+        await one.set(changed(max_trade_sol="0.20"), BY, WHY)
+    assert one.number == 1
+
+
+async def test_one_verb_takes_the_newest_change_back_and_a_number_goes_further() -> None:
+    one = config()
+    for most in ("0.5", "0.4", "0.3"):
+        await one.set(changed(max_trade_sol=most), BY, WHY)
+    await one.rollback(None, BY, "")
+    assert value_of(one.current, "trading.max_trade_sol") == "0.4"
+    await one.rollback(1, BY, "")
+    assert value_of(one.current, "trading.max_trade_sol") == "0.5"
+    version = await one.rollback(0, BY, "")
+    assert one.current == Settings()
+    assert (version.number, version.values, version.why) == (6, {}, "back to version 0")
+    with pytest.raises(CannotError, match="no earlier version 9"):
+        await one.rollback(9, BY, "")
+
+
+async def test_a_key_goes_back_to_the_file() -> None:
+    one = config()
+    await one.set(changed(max_trade_sol="0.2", max_position_sol="0.3"), BY, WHY)
+    await one.set(changed(max_trade_sol="file"), BY, WHY)
+    assert one.values == {"trading.max_position_sol": "0.3"}
+    assert value_of(one.current, "trading.max_trade_sol") == "1"
+
+
+async def test_the_file_counts_below_what_was_changed_and_what_waits_for_a_restart_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    one = config()
+    await one.set(changed(max_trade_sol="0.2"), BY, WHY)
+    file.write_text(
+        "[trading]\nmax_trade_sol = 0.9\nmax_position_sol = 0.7\nobserve_s = 3\nmax_tip_lamports = 9000000\n"
+    )
+    await take(one, load(file, {}), "bot.toml")
+    assert value_of(one.current, "trading.max_trade_sol") == "0.2"
+    assert value_of(one.current, "trading.max_position_sol") == "0.7"
+    assert one.current.trading.observe_s == 6.0
+    assert one.current.trading.max_tip_lamports == 5_000_000, "the vault signs no more before it is started again"
+    assert one.waiting == ("trading.max_tip_lamports", "trading.observe_s")
+    newest = await one.store.config_version()
+    assert newest is not None
+    assert (newest.by, newest.changed) == ("bot.toml", {"trading.max_position_sol": ("1", "0.7")})
+    await one.set(changed(max_trade_sol="file"), BY, WHY)
+    assert value_of(one.current, "trading.max_trade_sol") == "0.9"
+
+
+async def test_a_file_that_does_not_hold_with_what_was_changed_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    one = config()
+    await one.set(changed(max_trade_sol="0.2"), BY, WHY)
+    file.write_text("[trading]\nmin_trade_sol = 0.5\n")
+    with pytest.raises(CannotError, match="nobody could buy"):
+        await take(one, load(file, {}), "bot.toml")
+    assert (one.number, one.base, value_of(one.current, "trading.min_trade_sol")) == (1, Settings(), "0.001")
+
+
+async def test_a_start_whose_file_does_not_fit_what_holds_is_refused_with_who_said_it() -> None:
+    store = MemoryStore()
+    await config(store).set(changed(max_trade_sol="0.2"), BY, WHY)
+    later = config(store, with_values(Settings(), Settings(), changed(min_trade_sol="0.5")))
+    with pytest.raises(StartupError, match="version 1 of the settings, by operator ada, does not fit"):
+        await later.load()
+
+
+async def test_of_a_secret_there_is_its_name_its_source_and_its_age(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("1234567890:the-secret-itself")
+    started = Settings()
+    started = started.model_copy(
+        update={
+            "telegram": started.telegram.model_copy(update={"token_file": token}),
+            "database": started.database.model_copy(update={"url": SecretStr("postgres://u:the-secret-itself@h/d")}),
+        }
+    )
+    verbs = config_verbs(config(started=started))
+    told = {one["key"]: one for one in (await verbs["config_get"]({}))["keys"]}
+    assert told["telegram.token_file"]["value"] == f"secret in {token}"
+    assert told["telegram.token_file"]["changed"].startswith("20")
+    assert told["telegram.token_file"]["age_s"] >= 0
+    assert told["database.url"]["value"] == "secret, not shown"
+    assert "the-secret-itself" not in str(told)
+    assert {one for one in told if told[one]["live"]} == set(RUNTIME)
+
+
+async def test_the_verbs_refuse_what_is_no_change_and_name_who_asks() -> None:
+    one = config()
+    verbs = config_verbs(one)
+    for request in ({}, {"values": {}}, {"values": "x"}):
+        with pytest.raises(CannotError, match="give a key and a value"):
+            await verbs["config_set"](request)
+    with pytest.raises(CannotError, match="there is no key 'nothing'"):
+        await verbs["config_get"]({"key": "nothing"})
+    answer = await verbs["config_set"]({"values": {"logs.level": "debug"}, "by": "operator ada", "why": "to look"})
+    assert (answer["by"], answer["why"], answer["version"]) == ("operator ada", "to look", 1)
+    assert (await verbs["config_rollback"]({"by": "operator bob"}))["changed"] == {
+        "logs.level": {"before": "debug", "after": "info"}
+    }
+    history = await verbs["config_history"]({})
+    assert [version["by"] for version in history["versions"]] == ["operator bob", "operator ada"]

@@ -1,0 +1,49 @@
+"""docs/limits.md: each bound that it names is in that file and has that value, and each page that it names is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+NAMED = re.compile(r"`(_?[A-Z][A-Z_]*)` = (\d+) in ([\w/]+\.py)")
+ROWS_MIN = 15
+
+
+def constants(path: Path) -> dict[str, object]:
+    """The constants of a module that are numbers, or products of numbers."""
+    found: dict[str, object] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        value = getattr(node, "value", None)
+        numbers = value is not None and all(
+            isinstance(one, ast.Constant | ast.BinOp | ast.Mult | ast.expr_context) for one in ast.walk(value)
+        )
+        for target in targets:
+            if isinstance(target, ast.Name) and numbers:
+                found[target.id] = eval(compile(ast.Expression(value), str(path), "eval"))
+    return found
+
+
+def test_every_bound_is_what_the_source_says() -> None:
+    named = NAMED.findall(PAGE)
+    assert len(named) >= ROWS_MIN
+    wrong = [row for row in named if constants(ROOT / row[2]).get(row[0]) != int(row[1])]
+    assert wrong == []
+
+
+def test_the_monitors_of_the_shipped_tree_are_as_many() -> None:
+    text = (ROOT / "supervision.toml").read_text(encoding="utf-8")
+    section = text.split("[supervisor.position_monitors]")[1].split("[")[0]
+    assert "max_children = 20000" in section
+    assert "`position_monitors` in supervision.toml, 20,000" in PAGE
+
+
+def test_every_page_that_it_leads_to_is_there() -> None:
+    linked = re.findall(r"\]\(([^)#]+\.md)\)", PAGE)
+    assert linked
+    assert [page for page in linked if not (ROOT / "docs" / page).resolve().is_file()] == []
