@@ -34,6 +34,8 @@ from bot.execution.policy import Policy
 from bot.garbage import collect_everything, collect_often
 from bot.localnet.inprocess import InProcessChain
 from bot.ports import LaunchStream, Store, Submitted, User, Wallet
+from bot.runtime_config import RuntimeConfig
+from bot.settings import Settings
 from bot.status import StatusBoard
 from bot.storage.embedded import embedded_postgres
 from bot.storage.store import PostgresStore, open_store
@@ -302,7 +304,8 @@ async def _lived_in(root: Path, draw: random.Random, mints: Sequence[str]) -> As
             registrar = Registrar(bot.adapters.store, bot.adapters.vault, bot.adapters.clock, Mode.PAPER, None)
             board = StatusBoard(bot, mode=Mode.PAPER, cluster="local", foundation=None)
             book = MessageBook(bot.adapters.store, bot.adapters.clock)
-            door = TelegramDoor(bot.adapters.store, chat_of(bot, board, registrar, (Mode.PAPER,)), book)
+            config = RuntimeConfig(bot.adapters.store, bot.adapters.clock, Settings())
+            door = TelegramDoor(bot.adapters.store, chat_of(bot, board, registrar, (Mode.PAPER,), config), book)
             telegram = MemoryTelegram(world.clock)
             async with gateway_running(telegram, door, world.clock, inbox=bot.adapters.store):
                 crasher, (_flooder, _, _), (follower, _, _), *others = people
