@@ -82,10 +82,18 @@ class HangingStore(CutStore):
 
 
 async def crash_until_given_up(supervisor: Supervisor, child_id: str) -> None:
-    """End a child whenever it runs, as its own crashes would, until its supervisor gives it up."""
+    """End a child whenever it runs, as its own crashes would, until its supervisor gives it up.
+
+    Somebody may start it anew in that very moment: then it counts its incarnations from one again.
+    """
+    incarnation = 0
     with trio.fail_after(120):
-        while (state := state_of(supervisor, child_id)) != "quarantined":
-            if state == "running":
+        while True:
+            child = next((one for one in supervisor.which_children() if one.id == child_id), None)
+            if child is not None and (child.state == "quarantined" or child.incarnation < incarnation):
+                return
+            if child is not None and child.state == "running":
+                incarnation = child.incarnation
                 supervisor.kill(child_id)
             await trio.sleep(0.1)
 
