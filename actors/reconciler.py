@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 CAUSE = "reconcile"
 BOOT_REST_S = 0.5
+HALTED_REST_S = 5.0  # between looks while a halted process has not compared every wallet once
 JUDGE_INTERVAL_S = 5.0
 WATCH_INTERVAL_S = 0.5  # every open position is checked for its monitor this often
 WATCHED_PER_S = 2_000  # with more positions each is checked later, because all are read for it
@@ -79,13 +80,27 @@ class ReconcilerActor:
     async def run_while_halted(self, ctx: Context) -> None:
         """Compare every wallet now and then, in place of `run`: what is sold in a halt, and what leaves by others' hands.
 
-        Nobody may enter, so that nobody waits for it, and selling comes first; when money starts again everything is
-        compared before any entry.
+        Nobody may enter, and selling comes first; when money starts again everything is compared before any entry. Books
+        that this process has not compared yet are compared sooner: an operator looks whether they agree before he rearms.
         """
         ctx.ready()
+        pending: set[str] | None = set() if self.reconciled else None
         while True:
-            await trio.sleep(self.policy.audit_interval_s)
-            await self._audit(set())
+            rest_s = self.policy.audit_interval_s
+            await trio.sleep(rest_s if self.reconciled else min(HALTED_REST_S, rest_s))
+            if pending is None:
+                pending = await self._all()
+            if pending is not None:
+                pending = await self._audit(pending)
+                self.reconciled = self.reconciled or not pending
+
+    async def _all(self) -> set[str] | None:
+        """Every wallet; None while the database does not say."""
+        try:
+            return {wallet.id for wallet in await self.store.wallets()}
+        except Unavailable as error:
+            log.warning("wallets_unavailable", reason=str(error))
+            return None
 
     def stopped(self) -> None:
         """Money was stopped, for a halt: no entry waits for a comparison any more until it starts again."""

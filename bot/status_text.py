@@ -33,6 +33,7 @@ def status_text(status: Record) -> str:
         f" wallets followed {_scanners(status['wallets_followed'])}",
         *(_numbers(status) if facts["known"] else _numbers_of_before(facts)),
         f"monitors: {_monitors(status['monitors'])}; prices {_age(status['prices_age_s'], 'old', 'of none watched')}",
+        *_books(status),
         f"ledger: {_ledger(status['ledger'])}",
         *_uncompared(status["ledger"].get("uncompared", ()), status["causes"]),
         f"errors: {status['errors_today']} since {status['errors_since']}",
@@ -195,6 +196,13 @@ def _monitors(monitors: Record) -> str:
     look = _age(monitors["oldest_check_s"], "ago", "none")
     blind = f", {monitors['without_price']} without a price" if monitors.get("without_price") else ""
     return f"{monitors['live']} live of {expected} expected, {monitors['fallback']} by the fallback{blind}, oldest look {look}"
+
+
+def _books(status: Record) -> list[str]:
+    """Whether every wallet's books were compared: what is waited for at a start, and before a halt is ended."""
+    if status["reconciled"]:
+        return ["books: every wallet was compared with the chain since the start"] if status["halt"] else []
+    return ["books: not every wallet was compared with the chain since the start"]
 
 
 def _ledger(ledger: Record) -> str:

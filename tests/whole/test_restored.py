@@ -7,6 +7,9 @@ from trio.testing import MockClock
 
 from bot.execution.alerts import halted
 from bot.localnet.inprocess import InProcessChain
+from bot.status import StatusBoard
+from bot.status_text import status_text
+from bot.trading.intent import Mode
 from bot.trading.runbooks import BACKUP
 from bot.trading.trading_state import RESTORED, Halt, State
 from bot.trading.units import LAMPORTS_PER_SOL
@@ -67,6 +70,28 @@ async def test_a_buy_that_the_backup_has_on_its_way_is_not_handed_over_again(aut
         assert bot.guard.state is State.HALTED
         assert await world.store.open_positions() == []
         assert await world.store.in_flight() == []
+
+
+async def test_books_that_could_not_be_compared_before_the_halt_was_taken_up_are_compared_in_it(
+    autojump_clock: MockClock,
+) -> None:
+    """Who waits for that before he rearms sees it in status, and need not rearm to hear of it."""
+    world = make_world(InProcessChain(seed=1))
+    await world.user("demo-1", KEEPS)
+    world.halt.keep(Halt(RESTORED, world.clock.now_ms(), "operator", WHY))
+    world.chain.set_fault("rpc-down", for_s=8)
+    async with running_bot(world) as bot:
+        board = StatusBoard(bot, mode=Mode.LIVE, cluster="local", foundation=None)
+        await until(lambda: bot.guard.state is State.HALTED, within_s=30)
+        before = await board.status()
+        assert not before["reconciled"]
+        assert "books: not every wallet was compared with the chain since the start" in status_text(before)
+        await trio.sleep(15)
+        after = await board.status()
+        assert (after["state"], after["reconciled"]) == ("HALTED", True)
+        assert "books: every wallet was compared with the chain since the start" in status_text(after)
+        assert await bot.guard.rearm("operator")
+        await until(lambda: bot.guard.state is State.OPEN and not bot.guard.causes(), within_s=60)
 
 
 def test_only_a_halt_by_a_restore_sells_nothing() -> None:
