@@ -17,9 +17,12 @@ from bot.clock import Clock
 from bot.errors import ChainUnavailable, Unavailable
 from bot.execution.price_book import PriceBook
 from bot.ports import (
+    BOOKS_KEPT_MS,
+    DECISIONS_KEPT_MS,
     FORGOTTEN_AT_ONCE,
     MESSAGES_KEPT_MS,
     RUNS_KEPT_MS,
+    SWAPS_KEPT_MS,
     Chain,
     PastPrice,
     PricePoint,
@@ -209,6 +212,10 @@ class PriceHistorian:
         await self.store.forget_tokens(self.clock.now_ms() - self.rules.keep_ms)
         await self._forget_all(self.store.forget_runs, RUNS_KEPT_MS)
         await self._forget_all(self.store.forget_messages, MESSAGES_KEPT_MS)
+        await self._forget_all(self.store.forget_decisions, DECISIONS_KEPT_MS)
+        await self._forget_all(self.store.forget_refusals, DECISIONS_KEPT_MS)
+        await self._forget_all(self.store.forget_swaps, SWAPS_KEPT_MS)
+        await self._forget_all(self.store.forget_books, BOOKS_KEPT_MS)
 
     async def _forget_all(self, forget: Callable[[int, int], Awaitable[int]], kept_ms: int) -> None:
         """Some thousand rows at once until none is that old, so that others come between."""

@@ -78,7 +78,15 @@ from bot.ports.past_market import PastCreator, PastMarket, PastToken
 from bot.ports.pictures import DrawingProcess, Pictures, Recipe
 from bot.ports.positions import Day, PositionStore, PricePoint, Prices
 from bot.ports.recording import MarketRecording, RecordingState, Seen, Snapshot
-from bot.ports.retention import FORGOTTEN_AT_ONCE, MESSAGES_KEPT_MS, RUNS_KEPT_MS, RetentionStore
+from bot.ports.retention import (
+    BOOKS_KEPT_MS,
+    DECISIONS_KEPT_MS,
+    FORGOTTEN_AT_ONCE,
+    MESSAGES_KEPT_MS,
+    RUNS_KEPT_MS,
+    SWAPS_KEPT_MS,
+    RetentionStore,
+)
 from bot.ports.rewards import RewardStore, RewardSums
 from bot.ports.routing import Router, RouterHealth
 from bot.ports.shares import FollowerCounts, ShareStore, ShareSums
@@ -119,7 +127,9 @@ from bot.ports.wallets import WalletStore
 from bot.ports.withdrawals import AllowedAddress, WithdrawalStore, safe_address
 
 __all__ = [
+    "BOOKS_KEPT_MS",
     "BROADCAST",
+    "DECISIONS_KEPT_MS",
     "FORGOTTEN_AT_ONCE",
     "KEPT_MS",
     "LEASE_S",
@@ -127,6 +137,7 @@ __all__ = [
     "MESSAGES_KEPT_MS",
     "RUNS_KEPT_MS",
     "STANDBY_S",
+    "SWAPS_KEPT_MS",
     "AlertStore",
     "Allowance",
     "AllowedAddress",

@@ -48,6 +48,7 @@ from bot.trading.rewards import Award
 from bot.trading.standing import StandingOrder
 from bot.trading.trader import Trader
 from bot.trading.trading_state import Cause, Halt
+from bot.trading.wallet_ledger import MintBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class MemoryTables:
         self._cursors: dict[str, WalletCursor] = {}
         self._ledger_checks: dict[str, LedgerCheck] = {}
         self._signals: dict[tuple[str, str, str, str], WalletSignal] = {}
+        self._folded_books: dict[tuple[str, str], MintBook] = {}  # of swaps that are kept no more, by address and mint
         self._tokens: dict[str, Token] = {}
         self._traders: dict[str, Trader] = {}
         self._handles: dict[str, tuple[str, str]] = {}  # by likeness, with whose it is; nobody's once he has left

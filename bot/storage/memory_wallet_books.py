@@ -35,7 +35,13 @@ class MemoryWalletBooks(MemoryTables):
 
     def _books_of(self, addresses: Collection[str]) -> dict[str, dict[str, MintBook]]:
         swaps: dict[str, dict[str, list[LedgerSwap]]] = {}
+        for address, mint in self._folded_books:
+            if address in addresses:
+                swaps.setdefault(address, {}).setdefault(mint, [])
         for signal in self._signals.values():
             if signal.address in addresses:
                 swaps.setdefault(signal.address, {}).setdefault(signal.mint, []).append(ledger_swap(signal))
-        return {address: {mint: book_of(mint, told) for mint, told in mine.items()} for address, mine in swaps.items()}
+        return {
+            address: {mint: book_of(mint, told, self._folded_books.get((address, mint))) for mint, told in mine.items()}
+            for address, mine in swaps.items()
+        }

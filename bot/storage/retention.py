@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from bot.storage.database import Repository
+from bot.storage.wallet_books import forget_swaps
 
 DELETE_RUNS = """
 delete from snipe_runs where id in (
@@ -22,6 +23,36 @@ delete from outbox where id in (
 )
 returning id
 """
+DELETE_DECISIONS = """
+delete from auto_decisions where id in (
+    select id from auto_decisions
+    where decided_at < $1 and verdict in ('passed', 'refused')
+    order by decided_at limit $2
+)
+returning id
+"""
+DELETE_REFUSALS = """
+delete from copies where id in (
+    select id from copies
+    where decided_at < $1 and state = 'refused'
+    order by decided_at limit $2
+)
+returning id
+"""
+# Looked for through all of them: an index on a time that moves with each swap would make every swap dearer.
+DELETE_BOOKS = """
+delete from wallet_books where (address, mint) in (
+    select address, mint from wallet_books
+    where
+        last_at < $1 and last_slot >= 0
+        and not exists (
+            select 1 from wallet_signals
+            where wallet_signals.address = wallet_books.address and wallet_signals.mint = wallet_books.mint
+        )
+    limit $2
+)
+returning address
+"""
 
 
 class Retention(Repository):
@@ -32,6 +63,18 @@ class Retention(Repository):
 
     async def forget_messages(self, before_ms: int, limit: int) -> int:
         return await self._database.write(_forget, DELETE_MESSAGES, before_ms, limit)
+
+    async def forget_decisions(self, before_ms: int, limit: int) -> int:
+        return await self._database.write(_forget, DELETE_DECISIONS, before_ms, limit)
+
+    async def forget_refusals(self, before_ms: int, limit: int) -> int:
+        return await self._database.write(_forget, DELETE_REFUSALS, before_ms, limit)
+
+    async def forget_swaps(self, before_ms: int, limit: int) -> int:
+        return await self._database.write(forget_swaps, before_ms, limit)
+
+    async def forget_books(self, before_ms: int, limit: int) -> int:
+        return await self._database.write(_forget, DELETE_BOOKS, before_ms, limit)
 
 
 async def _forget(connection: asyncpg.Connection, statement: str, before_ms: int, limit: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from dataclasses import asdict
 
 import asyncpg
 
 from bot.ports import WalletSignal
+from bot.storage.columns import by_column
 from bot.storage.database import Repository, Row
 from bot.storage.wallet_book_rules import ledger_swap
 from bot.trading.intent import Side
@@ -44,6 +47,31 @@ SELECT_SWAPS = """
 select mint, side, token_raw, quote_lamports, slot, block_time, signature from wallet_signals
 where address = $1 and mint = $2
 """
+# The swaps that are the longest in a book, earlier ones first: within a slot what is sold was bought before.
+SELECT_OLD_SWAPS = """
+select seq, address, mint, side, token_raw, quote_lamports, slot, block_time, signature from wallet_signals
+where
+    block_time < $1
+    and exists (
+        select 1 from wallet_books
+        where wallet_books.address = wallet_signals.address and wallet_books.mint = wallet_signals.mint
+    )
+    and not exists (select 1 from copies_due where copies_due.seq = wallet_signals.seq)
+order by block_time, slot, side, signature
+limit $2
+"""
+SELECT_FOLDED = """
+select address, mint, folded from wallet_books
+where (address, mint) in (select * from unnest($1::text[], $2::text[]))
+order by address, mint
+for update
+"""
+UPDATE_FOLDED = """
+update wallet_books set folded = told.folded
+from unnest($1::text[], $2::text[], $3::json[]) as told (address, mint, folded)
+where wallet_books.address = told.address and wallet_books.mint = told.mint
+"""
+DELETE_SWAPS = "delete from wallet_signals where seq = any($1::bigint[])"
 SELECT_UNBOOKED = """
 select distinct address, mint from wallet_signals
 where not exists (
@@ -103,11 +131,28 @@ async def book_swap(connection: asyncpg.Connection, signal: WalletSignal) -> Non
 
 
 async def _fold(connection: asyncpg.Connection, address: str, mint: str) -> None:
-    """Make a book anew out of all swaps of its token."""
+    """Make a book anew out of all swaps of its token: those that are kept, after what was made of the others."""
     await connection.execute(INSERT_BOOK, address, mint)
-    await connection.fetchrow(SELECT_BOOK, address, mint)
-    swaps = [_swap_from(row) for row in await connection.fetch(SELECT_SWAPS, address, mint)]
-    await _write(connection, address, book_of(mint, swaps))
+    [row] = await connection.fetch(SELECT_BOOK, address, mint)
+    swaps = [_swap_from(one) for one in await connection.fetch(SELECT_SWAPS, address, mint)]
+    await _write(connection, address, book_of(mint, swaps, _folded_from(row)))
+
+
+async def forget_swaps(connection: asyncpg.Connection, before_ms: int, limit: int) -> int:
+    """Inside a unit of work: fold the oldest swaps for good and drop them; how many."""
+    rows = await connection.fetch(SELECT_OLD_SWAPS, before_ms, limit)
+    swaps = dict[tuple[str, str], list[LedgerSwap]]()
+    for row in rows:
+        swaps.setdefault((row["address"], row["mint"]), []).append(_swap_from(row))
+    if swaps:
+        folded = []
+        for row in await connection.fetch(SELECT_FOLDED, *by_column(list(swaps))):
+            address, mint = row["address"], row["mint"]
+            book = book_of(mint, swaps[address, mint], _folded_from(row))
+            folded.append((address, mint, json.dumps(asdict(book))))
+        await connection.execute(UPDATE_FOLDED, *by_column(folded))
+        await connection.execute(DELETE_SWAPS, [row["seq"] for row in rows])
+    return len(rows)
 
 
 async def _write(connection: asyncpg.Connection, address: str, book: MintBook) -> None:
@@ -159,6 +204,14 @@ def _swap_from(row: Row) -> LedgerSwap:
         row["slot"],
         row["block_time"] // 1000,
     )
+
+
+def _folded_from(row: Row) -> MintBook | None:
+    """The book of the swaps that are kept no more."""
+    if row["folded"] is None:
+        return None
+    told = json.loads(row["folded"])
+    return MintBook(**{**told, "results": WalletResults(**told["results"])})
 
 
 def _results_from(row: Row) -> WalletResults:

@@ -106,7 +106,7 @@ class MintBook:
             moved,
             first_at_s=min(self.first_at_s, swap.at_s) if self.last_slot >= 0 else swap.at_s,
             last_at_s=max(self.last_at_s, swap.at_s),
-            last_slot=swap.slot,
+            last_slot=max(self.last_slot, swap.slot),
             results=replace(moved.results, swaps=self.results.swaps + 1),
         )
 
@@ -175,10 +175,13 @@ class MintBook:
         )
 
 
-def book_of(mint: str, swaps: Iterable[LedgerSwap]) -> MintBook:
-    """The book of a token out of all swaps of it that stand, in any order, each as often as it was told."""
+def book_of(mint: str, swaps: Iterable[LedgerSwap], before: MintBook | None = None) -> MintBook:
+    """The book of a token out of all swaps of it that stand, in any order, each as often as it was told.
+
+    `before` is the book of the earlier ones that are not among them, None where all are.
+    """
     once = {(swap.signature, swap.side): swap for swap in swaps if swap.mint == mint}
-    book = MintBook(mint)
+    book = before or MintBook(mint)
     for swap in sorted(once.values(), key=lambda one: one.place):
         book = book._after(swap)
     return book

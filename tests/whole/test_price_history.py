@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import trio
 from trio.testing import MockClock
 
 from bot.localnet.inprocess import InProcessChain
-from bot.ports import MESSAGES_KEPT_MS, RUNS_KEPT_MS
+from bot.ports import BOOKS_KEPT_MS, DECISIONS_KEPT_MS, MESSAGES_KEPT_MS, RUNS_KEPT_MS, SWAPS_KEPT_MS
 from bot.trading.limits import UserSettings
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.storage.storage_samples import message, run
+from tests.storage.test_contract_auto_trading import decision
+from tests.storage.test_contract_wallet_books import SWAPS
 from tests.whole.crowd import Crowd
 from tests.whole.test_one_trade import order
 from tests.whole.virtual import bought, make_world, open_for_entries, running_bot
@@ -61,8 +65,16 @@ async def test_what_the_books_keep_for_a_time_is_dropped_while_the_bot_runs(auto
     for name, age_ms in (("month", MESSAGES_KEPT_MS + 1), ("now", 0)):
         await world.store.post(message(name, user.id, at_ms=now_ms - age_ms))
         await world.store.delivered(name, now_ms - age_ms)
+    for number, age_ms in enumerate((DECISIONS_KEPT_MS + 1, 0)):
+        await world.store.record_decision(replace(decision(number, user=user.id), at_ms=now_ms - age_ms))
+    for mint, age_ms in (("rests", BOOKS_KEPT_MS), ("month", SWAPS_KEPT_MS), ("today", 0)):
+        at_s = (now_ms - age_ms) // 1000 - 1
+        await world.store.record_signal(replace(SWAPS[0], mint=mint, signature=mint, block_time_s=at_s))
     async with running_bot(world) as bot:
         await open_for_entries(bot)
         assert [one.id for one in await world.store.runs_since(user.id, 0)] == ["today"]
         assert "month" not in world.store._outbox
         assert "now" in world.store._outbox
+        assert [one.at_ms for one in await world.store.decisions(user.id, 9)] == [now_ms]
+        assert [one.mint for one in await world.store.signals("Leader", 9)] == ["today"]
+        assert [one.mint for one in await world.store.wallet_books("Leader", 9)] == ["today", "month"]
