@@ -40,7 +40,7 @@ from bot.export_verbs import export_verbs
 from bot.foundation import Foundation, foundation_of
 from bot.garbage import collect_often
 from bot.interpreter import tune_interpreter
-from bot.key_age import KeyAge, keep_reminding
+from bot.key_age import KeyAge
 from bot.key_verbs import key_verbs
 from bot.left_on_disk import spooled_store
 from bot.live_gates import pass_gates, policy_of
@@ -63,6 +63,7 @@ from bot.profiles import (
     speakers,
     traded_chain,
 )
+from bot.reminders import keep_reminders
 from bot.runtime_config import RuntimeConfig, loaded_config
 from bot.shutdown import CONNECTIONS, CONNECTIONS_MS, SERVERS, SERVERS_MS, STOP_WITHIN_S, OrderlyStop, open_tree
 from bot.standby import Succession, left_on_disk
@@ -350,7 +351,7 @@ async def _run_tree(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_tell_absence, succession, bot)
             nursery.start_soon(keep_reading, config, options, bot.alerts.tell)
-            nursery.start_soon(keep_reminding, age, adapters.vault, bot.alerts.tell)
+            nursery.start_soon(keep_reminders, options, age, adapters.vault, bot.alerts.tell)
             with told_to(bot.alerts.tell):
                 ended = await _first(stop.asked, failures, succession.leadership, root, foundation.supervisor)
             nursery.cancel_scope.cancel()

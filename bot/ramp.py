@@ -57,6 +57,14 @@ class LiveFile:
             self._write(after)
         return ramp
 
+    def due(self, today: date) -> int | None:
+        """The share in basis points that a step of today would give, None where none is due or it never ran live.
+
+        Takes no step. Raises StartupError.
+        """
+        record = self._record()
+        return None if record is None else _climbed(record, today, may_step=False)[1].refused_bps
+
     def _record(self) -> _Record | None:
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=_Record)

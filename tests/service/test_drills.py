@@ -8,11 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from bot.cli import main
-from bot.clock import Clock, virtual_clock
+from bot.clock import Clock, day_of, virtual_clock
 from bot.drills import FAILOVER, KILL_SWITCH, RESTORE, Drill, Step, keep, kept, last_passed, missing
+from bot.execution.alerts import Alert
 from bot.live_gates import policy_of
+from bot.ramp import LIVE_FILE, LiveFile
+from bot.ramp_news import RampNews, keep_telling
 from bot.start import read_options
 from bot.trading.units import LAMPORTS_PER_SOL
 from tests.whole.real_directory import data_directory
@@ -82,6 +87,40 @@ def test_a_step_of_the_ramp_without_drills_is_refused_with_what_to_run_and_the_b
     keep(tmp_path, drill(RESTORE, days_ago=-7))
     most, said = started(tmp_path, 7)
     assert (most, len(said)) == (LAMPORTS_PER_SOL * 35 // 100, 1)
+
+
+async def test_operators_hear_that_a_step_is_refused_once_a_week_and_that_it_may_be_taken(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """A bot that goes on running comes to its second week without a start."""
+    began_ms = round(AT.timestamp() * 1000)
+    clock = virtual_clock(trio.current_time, epoch_ms=began_ms, seed=1)
+    LiveFile(tmp_path / LIVE_FILE).climb(AT.date(), may_step=True)
+    keep(tmp_path, drill(KILL_SWITCH, days_ago=-5))
+    heard: list[tuple[int, Alert]] = []
+
+    def hear(alert: Alert) -> None:
+        heard.append(((clock.now_ms() - began_ms) // 86_400_000, alert))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keep_telling, RampNews(tmp_path, clock), hear)
+        await trio.sleep(15 * 86_400)
+        [(first, alert), (again, _)] = heard
+        assert (first, again) == (6, 13), "a step is due by the date, which turns at midnight"
+        assert alert.text.startswith(
+            "The step to 35 % of the ceilings is refused: no restore drill in the last 30 days (none is recorded), run bot drill"
+            " restore --profile live. Nothing is paused; "
+        )
+        assert alert.page == "runbooks/drills.md"
+        keep(tmp_path, drill(RESTORE, days_ago=-15))
+        await trio.sleep(2 * 3_600)
+        assert heard[-1][1].text == (
+            "The drills are passed: the next start, or change of settings, takes the step to 35 % of the ceilings."
+        )
+        LiveFile(tmp_path / LIVE_FILE).climb(date.fromisoformat(day_of(clock.now_ms())), may_step=True)
+        await trio.sleep(5 * 86_400)
+        assert len(heard) == 3
+        nursery.cancel_scope.cancel()
 
 
 def test_a_restore_drill_of_a_bot_that_makes_no_backups_is_not_passed_and_says_so(
